@@ -1,0 +1,66 @@
+//! Asking a running statement to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::error::PgResult;
+use crate::pg_err;
+
+/// Why a statement must stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum CancelReason {
+    /// `pg_cancel_backend`, a cancel request or an interrupt handle.
+    User = 1,
+    /// `statement_timeout` ran out.
+    StatementTimeout = 2,
+    /// `transaction_timeout` ran out.
+    TransactionTimeout = 3,
+    /// `pg_terminate_backend` or shutdown.
+    Shutdown = 4,
+}
+
+/// A flag shared by a session and whoever may interrupt it; operators poll it once per batch.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicU8>);
+
+impl CancelToken {
+    /// A token nobody has cancelled.
+    pub fn new() -> CancelToken {
+        CancelToken::default()
+    }
+
+    /// Asks the holder to stop at its next check.
+    pub fn cancel(&self, reason: CancelReason) {
+        self.0.store(reason as u8, Ordering::Release);
+    }
+
+    /// Forgets a request, before the next statement starts. A shutdown stays.
+    pub fn reset(&self) {
+        if self.0.load(Ordering::Acquire) != CancelReason::Shutdown as u8 {
+            self.0.store(0, Ordering::Release);
+        }
+    }
+
+    /// True when somebody asked.
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// `Err` with PostgreSQL's message when somebody asked.
+    #[inline]
+    pub fn check(&self) -> PgResult<()> {
+        if self.is_cancelled() { self.fail() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn fail(&self) -> PgResult<()> {
+        Err(match self.0.load(Ordering::Acquire) {
+            2 => pg_err!(QUERY_CANCELED, "canceling statement due to statement timeout"),
+            3 => pg_err!(TRANSACTION_TIMEOUT, "terminating connection due to transaction timeout"),
+            4 => pg_err!(ADMIN_SHUTDOWN, "terminating connection due to administrator command"),
+            _ => pg_err!(QUERY_CANCELED, "canceling statement due to user request"),
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! Floor 0 of pglite: what every other crate may use.
+//!
+//! Main types: [`error::PgError`] (every error a user can see, with its SQLSTATE), the identifiers of
+//! [`ids`], [`env::Env`] (the one door to clock, randomness, files and threads), [`cancel::CancelToken`]
+//! and [`memory::MemoryBudget`].
+//!
+//! # Invariants
+//! - Only this crate (module [`env`]) touches files, clocks, randomness and threads.
+//! - Every [`error::PgError`] carries a SQLSTATE chosen on purpose; `XX000` means a bug of ours.
+//! - No global mutable state.
+
+pub mod cancel;
+pub mod env;
+pub mod error;
+pub mod ids;
+pub mod memory;
+pub mod span;
+pub mod sqlstate;
+
+pub use error::{PgError, PgResult, SqlState};
+pub use ids::{AttrNumber, CommandId, Csn, Lsn, Oid, RowId, Xid};
+pub use span::Span;

@@ -1,0 +1,52 @@
+//! What can go wrong in a store, turned into a SQLSTATE once, at the border above.
+
+use std::io;
+
+use common::{PgError, SqlState, sqlstate};
+
+/// The result of store operations.
+pub type KvResult<T> = Result<T, KvError>;
+
+/// Why a store operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum KvError {
+    /// The operating system said no.
+    #[error("{context}: {source}")]
+    Io {
+        /// What was being done, in the words of PostgreSQL's messages ("could not write to file ...").
+        context: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Stored bytes do not decode or do not match their checksum.
+    #[error("{0}")]
+    Corrupt(String),
+    /// Another process owns the files.
+    #[error("{0}")]
+    Locked(String),
+    /// The store failed earlier and refuses to go on.
+    #[error("{0}")]
+    Poisoned(String),
+    /// The backend's own complaint.
+    #[error("{0}")]
+    Backend(String),
+}
+
+impl KvError {
+    /// The SQLSTATE a user gets.
+    pub fn sqlstate(&self) -> SqlState {
+        match self {
+            KvError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => sqlstate::DISK_FULL,
+            KvError::Io { .. } | KvError::Poisoned(_) => sqlstate::IO_ERROR,
+            KvError::Corrupt(_) => sqlstate::DATA_CORRUPTED,
+            KvError::Locked(_) => sqlstate::OBJECT_IN_USE,
+            KvError::Backend(_) => sqlstate::SYSTEM_ERROR,
+        }
+    }
+}
+
+impl From<KvError> for Box<PgError> {
+    fn from(e: KvError) -> Box<PgError> {
+        PgError::new(e.sqlstate(), e.to_string())
+    }
+}
