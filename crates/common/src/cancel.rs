@@ -58,8 +58,14 @@ impl CancelToken {
     fn fail(&self) -> PgResult<()> {
         Err(match self.0.load(Ordering::Acquire) {
             2 => pg_err!(QUERY_CANCELED, "canceling statement due to statement timeout"),
-            3 => pg_err!(TRANSACTION_TIMEOUT, "terminating connection due to transaction timeout"),
-            4 => pg_err!(ADMIN_SHUTDOWN, "terminating connection due to administrator command"),
+            3 => pg_err!(
+                TRANSACTION_TIMEOUT,
+                "terminating connection due to transaction timeout"
+            ),
+            4 => pg_err!(
+                ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command"
+            ),
             _ => pg_err!(QUERY_CANCELED, "canceling statement due to user request"),
         })
     }

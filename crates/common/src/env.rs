@@ -121,7 +121,11 @@ pub trait Env: Send + Sync + 'static {
     fn fs(&self) -> &dyn FileSystem;
     /// Starts a background task: `task` runs until it says [`TaskStatus::Done`], pausing in between as it says. On the
     /// operating system each task has a thread; the simulator runs tasks when virtual time passes.
-    fn spawn_task(&self, name: &str, task: Box<dyn FnMut() -> TaskStatus + Send>) -> io::Result<Arc<dyn TaskHandle>>;
+    fn spawn_task(
+        &self,
+        name: &str,
+        task: Box<dyn FnMut() -> TaskStatus + Send>,
+    ) -> io::Result<Arc<dyn TaskHandle>>;
     /// Waits until `notify` is given or `timeout` (None: forever) passes; true if it was given. Takes the notification.
     fn wait(&self, notify: &Notify, timeout: Option<Duration>) -> bool;
     /// Lets time pass.

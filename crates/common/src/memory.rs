@@ -20,12 +20,20 @@ struct Inner {
 impl MemoryBudget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> MemoryBudget {
-        MemoryBudget(Arc::new(Inner { used: AtomicUsize::new(0), limit, parent: None }))
+        MemoryBudget(Arc::new(Inner {
+            used: AtomicUsize::new(0),
+            limit,
+            parent: None,
+        }))
     }
 
     /// A part of this budget with a limit of its own.
     pub fn child(&self, limit: usize) -> MemoryBudget {
-        MemoryBudget(Arc::new(Inner { used: AtomicUsize::new(0), limit, parent: Some(self.clone()) }))
+        MemoryBudget(Arc::new(Inner {
+            used: AtomicUsize::new(0),
+            limit,
+            parent: Some(self.clone()),
+        }))
     }
 
     /// Bytes reserved now.

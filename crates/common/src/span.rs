@@ -11,7 +11,10 @@ pub struct Span {
 
 impl Span {
     /// No place in the text.
-    pub const NONE: Span = Span { start: u32::MAX, end: u32::MAX };
+    pub const NONE: Span = Span {
+        start: u32::MAX,
+        end: u32::MAX,
+    };
 
     /// The bytes `start..end`.
     pub const fn new(start: u32, end: u32) -> Span {
