@@ -27,6 +27,12 @@ pub enum KvError {
     /// The store failed earlier and refuses to go on.
     #[error("{0}")]
     Poisoned(String),
+    /// A choice that does not exist.
+    #[error("{0}")]
+    InvalidOption(String),
+    /// A choice that exists, but not in this build.
+    #[error("{0}")]
+    Unsupported(String),
     /// The backend's own complaint.
     #[error("{0}")]
     Backend(String),
@@ -40,6 +46,8 @@ impl KvError {
             KvError::Io { .. } | KvError::Poisoned(_) => sqlstate::IO_ERROR,
             KvError::Corrupt(_) => sqlstate::DATA_CORRUPTED,
             KvError::Locked(_) => sqlstate::OBJECT_IN_USE,
+            KvError::InvalidOption(_) => sqlstate::INVALID_PARAMETER_VALUE,
+            KvError::Unsupported(_) => sqlstate::FEATURE_NOT_SUPPORTED,
             KvError::Backend(_) => sqlstate::SYSTEM_ERROR,
         }
     }

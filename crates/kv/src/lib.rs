@@ -11,7 +11,10 @@
 //! - Only checkpoints and bulk loads write here; the write-ahead log protects the rest.
 
 mod error;
+pub mod memory;
+mod open;
 mod store;
 
 pub use error::{KvError, KvResult};
+pub use open::{KvKind, KvOptions, open};
 pub use store::{Direction, Durability, Keyspace, Kv, KvEntry, WriteBatch, WriteOp};

