@@ -1,1 +1,38 @@
-//! Placeholder until its first commit.
+//! Floor 1: values and how they are written down.
+//!
+//! Main types: [`Datum`] (one value), [`Vector`] (a column of up to [`BATCH_ROWS`] values), [`Batch`] (columns and a
+//! [`Selection`]), [`PhysType`] (the storage class behind an SQL type), [`Numeric`], [`Interval`]; modules [`oids`] (OIDs of
+//! the built-in types), [`builtin`] (facts of `pg_type`), [`tuple`] (row encoding), [`key`] (memcomparable encoding),
+//! one module per type family for text and binary input and output.
+//!
+//! # Invariants
+//! - A [`Vector`]'s variant is the [`PhysType`] of its SQL type; NULL positions hold an arbitrary but initialised value.
+//! - `Text` data is valid UTF-8 without NUL bytes.
+//! - Nothing here knows catalogs or sessions; settings that shape text come in a [`FormatSettings`].
+
+pub mod array;
+pub mod batch;
+pub mod bitmap;
+pub mod builtin;
+pub mod datum;
+pub mod interval;
+pub mod numeric;
+pub mod oids;
+pub mod phys;
+pub mod selection;
+pub mod settings;
+pub mod strings;
+pub mod tuple;
+pub mod vector;
+
+pub use array::{ArrayDim, ArrayValue, RecordValue};
+pub use batch::{BATCH_ROWS, Batch};
+pub use bitmap::Bitmap;
+pub use datum::Datum;
+pub use interval::Interval;
+pub use numeric::Numeric;
+pub use phys::PhysType;
+pub use selection::Selection;
+pub use settings::FormatSettings;
+pub use strings::StringColumn;
+pub use vector::{Vector, VectorData};

@@ -1,0 +1,55 @@
+//! Arrays and composite values.
+
+use common::Oid;
+
+use crate::Datum;
+
+/// One dimension of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ArrayDim {
+    /// Number of elements along it.
+    pub len: i32,
+    /// Index of the first.
+    pub lower: i32,
+}
+
+/// An SQL array: elements in row-major order. No dimensions means the empty array.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrayValue {
+    /// SQL type of the elements.
+    pub element_type: Oid,
+    /// Outermost dimension first, at most six.
+    pub dims: Vec<ArrayDim>,
+    /// The elements; as many as the product of the dimensions.
+    pub elements: Vec<Datum>,
+}
+
+impl ArrayValue {
+    /// A one-dimensional array from index 1 (empty: no dimensions).
+    pub fn from_elements(element_type: Oid, elements: Vec<Datum>) -> ArrayValue {
+        let dims = if elements.is_empty() {
+            Vec::new()
+        } else {
+            vec![ArrayDim {
+                len: elements.len() as i32,
+                lower: 1,
+            }]
+        };
+        ArrayValue {
+            element_type,
+            dims,
+            elements,
+        }
+    }
+}
+
+/// A composite value. Ranges are records of their own shape too (see `types::range`, when it exists).
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordValue {
+    /// The composite type, or `record` for an anonymous one.
+    pub type_oid: Oid,
+    /// Type of each field.
+    pub field_types: Vec<Oid>,
+    /// The fields.
+    pub fields: Vec<Datum>,
+}

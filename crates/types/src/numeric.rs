@@ -1,0 +1,46 @@
+//! The `numeric` value: small decimals inline, everything else on the heap.
+
+use std::sync::Arc;
+
+/// A decimal number with PostgreSQL's display scale, or NaN, or an infinity. `PartialEq` is structural (scale counts);
+/// SQL comparison is [`Numeric::cmp`]-like and lives beside the arithmetic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Numeric {
+    /// `unscaled / 10^scale`, `scale` digits after the point.
+    Small {
+        /// The digits as an integer.
+        unscaled: i64,
+        /// Digits after the decimal point (display scale).
+        scale: u16,
+    },
+    /// A number that does not fit [`Numeric::Small`].
+    Big(Arc<BigNumeric>),
+    /// Not a number.
+    NaN,
+    /// `Infinity`.
+    PosInf,
+    /// `-Infinity`.
+    NegInf,
+}
+
+/// A large decimal in base 10,000 digits, as on PostgreSQL's wire.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BigNumeric {
+    /// True below zero.
+    pub negative: bool,
+    /// Power of 10,000 of the first digit.
+    pub weight: i32,
+    /// Digits after the decimal point to show.
+    pub scale: u16,
+    /// Base-10,000 digits, most significant first, no leading or trailing zero digits.
+    pub digits: Vec<u16>,
+}
+
+impl Default for Numeric {
+    fn default() -> Numeric {
+        Numeric::Small {
+            unscaled: 0,
+            scale: 0,
+        }
+    }
+}
