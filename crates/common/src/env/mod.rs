@@ -12,6 +12,7 @@
 //! - After a failed sync the file's unsynced content is unknown: callers must treat the log as poisoned.
 
 pub mod os;
+pub mod sim;
 
 use std::io;
 use std::path::{Path, PathBuf};
