@@ -1,1 +1,16 @@
-//! Placeholder until its first commit.
+//! Floor 4: what exists in a database: system catalogs, descriptors, names, dependencies, privileges.
+//!
+//! Main types: [`CatalogView`] (what one statement may look up, under its snapshot), the descriptors of [`desc`].
+//! System catalogs are ordinary MVCC tables with PostgreSQL's columns and OIDs; their built-in rows come from data compiled
+//! into the binary and are served as immutable main blocks.
+//!
+//! # Invariants
+//! - Every descriptor is immutable and shared; DDL makes new catalog rows and thereby new descriptors.
+//! - Descriptors are cached per committed catalog version; a transaction that changed the catalog itself uses a private cache.
+//! - Nothing here reads SQL text.
+
+pub mod desc;
+pub mod view;
+
+pub use desc::{ColumnDesc, ConstraintDesc, FunctionDesc, IndexDesc, OperatorDesc, RelationDesc, TypeDesc};
+pub use view::CatalogView;

@@ -56,6 +56,10 @@ number!(
     RowId(u64)
 );
 number!(
+    /// Storage number of a relation (table, index or sequence): its keyspace in the KV store, never reused. 0 is "no storage".
+    RelationId(u64)
+);
+number!(
     /// Command counter within a transaction: later commands see the rows of earlier ones.
     CommandId(u32)
 );

@@ -18,5 +18,5 @@ pub mod span;
 pub mod sqlstate;
 
 pub use error::{PgError, PgResult, SqlState};
-pub use ids::{AttrNumber, CommandId, Csn, Lsn, Oid, RowId, Xid};
+pub use ids::{AttrNumber, CommandId, Csn, Lsn, Oid, RelationId, RowId, Xid};
 pub use span::Span;

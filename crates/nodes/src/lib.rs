@@ -1,1 +1,22 @@
-//! Placeholder until its first commit.
+//! Floor 2: the trees that the upper floors exchange.
+//!
+//! Main types: [`Query`] (analyzed statement: analyzer to planner), [`Expr`] (typed scalar expression, everywhere), [`Plan`]
+//! inside [`PlannedStmt`] (planner to executor). The names are PostgreSQL's.
+//!
+//! # Invariants
+//! - Trees are immutable once handed on, own all they hold, and are `Send + Sync`.
+//! - Every [`Expr`] knows its SQL type, modifier and collation without a catalog.
+//! - In a `Query` a [`Var`] names a range table entry; in a `Plan` it names a column of the node's input
+//!   ([`VarSource::Outer`], [`VarSource::Inner`], [`VarSource::Scan`]).
+//! - Spans point into the statement's text, for error positions; they never change meaning.
+
+pub mod expr;
+pub mod plan;
+pub mod query;
+pub mod relids;
+pub mod walk;
+
+pub use expr::{Expr, Var, VarSource};
+pub use plan::{Plan, PlanNode, PlannedStmt};
+pub use query::Query;
+pub use relids::RelIds;

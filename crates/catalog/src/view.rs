@@ -1,0 +1,119 @@
+//! What one statement may look up.
+
+use std::sync::Arc;
+
+use common::{Oid, PgResult};
+
+use crate::desc::{FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
+
+/// Catalog lookups under one snapshot and search path. Analyzer, planner and executor take `&dyn CatalogView`.
+/// Lookups by OID answer `None` for objects that do not exist (any more); callers word the error.
+pub trait CatalogView: Send + Sync {
+    /// Changes whenever anything this view could answer may have changed: key of plan caches.
+    fn version(&self) -> u64;
+    /// A relation.
+    fn relation(&self, oid: Oid) -> PgResult<Option<Arc<RelationDesc>>>;
+    /// A relation by name: in `schema`, or along the search path (temporary schema first).
+    fn relation_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Option<Arc<RelationDesc>>>;
+    /// A type.
+    fn type_desc(&self, oid: Oid) -> PgResult<Option<Arc<TypeDesc>>>;
+    /// A type by its internal name (`int4`, `_int4`).
+    fn type_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Option<Arc<TypeDesc>>>;
+    /// A function.
+    fn function(&self, oid: Oid) -> PgResult<Option<Arc<FunctionDesc>>>;
+    /// All functions of a name that are visible (or in `schema`), in search path order; hidden duplicates left out.
+    fn functions_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Vec<Arc<FunctionDesc>>>;
+    /// An operator.
+    fn operator(&self, oid: Oid) -> PgResult<Option<Arc<OperatorDesc>>>;
+    /// All operators of a name that are visible (or in `schema`), in search path order.
+    fn operators_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Vec<Arc<OperatorDesc>>>;
+    /// How to cast: `pg_cast` row of a pair of types.
+    fn cast(&self, source: Oid, target: Oid) -> PgResult<Option<CastDesc>>;
+    /// Schema OID by name (`pg_temp` resolved).
+    fn namespace_by_name(&self, name: &str) -> PgResult<Option<Oid>>;
+    /// Schema name by OID.
+    fn namespace_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
+    /// Schemas searched for unqualified names, in order, `pg_catalog` and the temporary schema included where they apply.
+    fn search_path(&self) -> PgResult<Vec<Oid>>;
+    /// Collation by name.
+    fn collation_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Option<Oid>>;
+    /// Collation's name, for messages.
+    fn collation_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
+    /// Labels of an enum type in sort order: (label OID, text).
+    fn enum_labels(&self, type_oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>>;
+    /// Facts of an aggregate.
+    fn aggregate(&self, func: Oid) -> PgResult<Option<AggregateDesc>>;
+    /// Default operator class of a type for an access method.
+    fn default_opclass(&self, access_method: Oid, type_oid: Oid) -> PgResult<Option<OpclassDesc>>;
+    /// Operator class by name.
+    fn opclass_by_name(
+        &self,
+        access_method: Oid,
+        schema: Option<&str>,
+        name: &str,
+    ) -> PgResult<Option<OpclassDesc>>;
+    /// The operator of a family for a strategy and pair of types.
+    fn opfamily_member(&self, family: Oid, left: Oid, right: Oid, strategy: i16) -> PgResult<Option<Oid>>;
+    /// Families (with strategy) that an operator belongs to, for an access method.
+    fn operator_families(&self, access_method: Oid, op: Oid) -> PgResult<Vec<(Oid, i16)>>;
+    /// Support function of a family.
+    fn opfamily_proc(&self, family: Oid, left: Oid, right: Oid, number: i16) -> PgResult<Option<Oid>>;
+    /// Column statistics of `pg_statistic`, if ANALYZE made any.
+    fn statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>>;
+    /// Current size of a relation as PostgreSQL's heap or btree would have it: (pages, tuples estimate).
+    fn relation_size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)>;
+    /// A role's name.
+    fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
+}
+
+/// A row of `pg_cast`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CastDesc {
+    pub source: Oid,
+    pub target: Oid,
+    /// Invalid: binary compatible or through I/O.
+    pub function: Oid,
+    /// i implicit, a assignment, e explicit.
+    pub context: u8,
+    /// f function, b binary compatible, i through I/O.
+    pub method: u8,
+}
+
+/// Facts of an aggregate (`pg_aggregate`).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct AggregateDesc {
+    pub func: Oid,
+    pub kind: u8,
+    pub direct_args: i16,
+    pub trans_func: Oid,
+    pub final_func: Oid,
+    pub combine_func: Oid,
+    pub sort_op: Oid,
+    pub trans_type: Oid,
+    pub init_value: Option<Arc<str>>,
+}
+
+/// An operator class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OpclassDesc {
+    pub oid: Oid,
+    pub family: Oid,
+    pub input_type: Oid,
+    pub key_type: Oid,
+}
+
+/// What ANALYZE knows of a column.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct ColumnStatistics {
+    pub null_fraction: f32,
+    pub average_width: i32,
+    /// Positive: count; negative: minus the fraction of rows.
+    pub n_distinct: f32,
+    pub most_common: Vec<(types::Datum, f32)>,
+    pub histogram: Vec<types::Datum>,
+    pub correlation: Option<f32>,
+}
