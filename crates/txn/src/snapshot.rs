@@ -1,0 +1,202 @@
+//! Snapshots: who sees which version, and what nobody can see any more.
+//!
+//! PG: src/backend/access/heap/heapam_visibility.c (HeapTupleSatisfiesMVCC), procarray.c (horizons).
+//!
+//! # How it works
+//! A snapshot is one CSN, the own transaction and the current command. Version visible = begun before it and not
+//! ended before it. Registration and the horizon race like this; either order is right, without a lock:
+//! ```text
+//! session:  c1 := visible; cell := c1; c2 := visible; the snapshot is c2 (>= c1)
+//! horizon:  h := visible; minimum of h and all cells
+//! ```
+//! If the scan misses the cell, h was read before c2, so h <= c2. If it sees the cell, the minimum is <= c1 <= c2.
+//! All five accesses are SeqCst.
+//!
+//! # Invariants
+//! - What ended at or before the horizon, no present or future snapshot sees. The horizon never goes back.
+
+use common::{CommandId, Csn};
+
+use crate::error::TxnResult;
+use crate::manager::Txn;
+use crate::stamp::{AtomicStamp, Stamp, StampState};
+use crate::sync::{Arc, Ordering};
+use crate::table::{NO_SNAPSHOT, Proc, SNAPSHOT_CELLS, Slot, TxnTable};
+
+/// What a statement sees: everything committed at or before `csn`, and the own changes of earlier commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Commits up to this one are visible.
+    pub csn: Csn,
+    /// Stamp of the own transaction; [`Stamp::NEVER`] while it has written nothing.
+    pub own: Stamp,
+    /// The command that looks.
+    pub command: CommandId,
+}
+
+impl Snapshot {
+    /// A snapshot of what is committed at `csn`, for readers outside any transaction. Keep it registered.
+    pub fn committed(csn: Csn) -> Snapshot {
+        Snapshot {
+            csn,
+            own: Stamp::NEVER,
+            command: CommandId(0),
+        }
+    }
+
+    /// The same snapshot for a later command of the transaction.
+    pub fn at_command(self, command: CommandId) -> Snapshot {
+        Snapshot { command, ..self }
+    }
+}
+
+/// True when the snapshot sees the version. `cmin` and `cmax` are the commands that made and ended it; they count
+/// only when the transaction is the own one.
+#[inline]
+pub fn visible(
+    begin: &AtomicStamp,
+    end: &AtomicStamp,
+    cmin: CommandId,
+    cmax: CommandId,
+    snapshot: &Snapshot,
+    table: &TxnTable,
+) -> bool {
+    let (b, e) = (begin.load(), end.load());
+    if !b.is_reference() && !e.is_reference() {
+        return b.raw() <= snapshot.csn.0 && snapshot.csn.0 < e.raw();
+    }
+    happened(begin, cmin, snapshot, table) && !happened(end, cmax, snapshot, table)
+}
+
+/// True when the snapshot sees that what `stamp` dates has happened.
+pub fn happened(stamp: &AtomicStamp, command: CommandId, snapshot: &Snapshot, table: &TxnTable) -> bool {
+    let now = stamp.load();
+    if now.is_reference() && now == snapshot.own {
+        return command < snapshot.command;
+    }
+    matches!(stamp.resolve(table), StampState::Committed(csn) if csn <= snapshot.csn)
+}
+
+/// A registered snapshot: while it lives, nothing it sees is cleaned up.
+pub struct SnapshotGuard {
+    proc: Arc<Proc>,
+    csn: Csn,
+    /// What stands in the cell: at most `csn`.
+    registered: Csn,
+    /// Index of the cell; `SNAPSHOT_CELLS` when it went to the vector.
+    cell: usize,
+}
+
+impl SnapshotGuard {
+    /// Registers a snapshot of what is committed now.
+    pub fn take(proc: &Arc<Proc>) -> TxnResult<SnapshotGuard> {
+        let table = proc.table();
+        let slot = proc.slot()?;
+        let registered = table.visible_csn();
+        let cell = reserve(slot, registered.0);
+        let csn = table.visible_csn();
+        Ok(SnapshotGuard {
+            proc: Arc::clone(proc),
+            csn,
+            registered,
+            cell,
+        })
+    }
+
+    /// A second registration of the same CSN (a cursor that outlives its statement, a parallel worker).
+    pub fn share(&self) -> TxnResult<SnapshotGuard> {
+        let slot = self.proc.slot()?;
+        let cell = reserve(slot, self.registered.0);
+        // A scan that passed our cell before this and the old cell after its release would miss both: it looks
+        // at this counter and starts over.
+        slot.snapshots.0.shared.fetch_add(1, Ordering::SeqCst);
+        Ok(SnapshotGuard {
+            proc: Arc::clone(&self.proc),
+            csn: self.csn,
+            registered: self.registered,
+            cell,
+        })
+    }
+
+    /// The CSN.
+    pub fn csn(&self) -> Csn {
+        self.csn
+    }
+
+    /// The snapshot as `txn`'s current command sees it.
+    pub fn snapshot(&self, txn: &Txn) -> Snapshot {
+        Snapshot {
+            csn: self.csn,
+            own: txn.stamp(),
+            command: txn.command(),
+        }
+    }
+}
+
+impl Drop for SnapshotGuard {
+    fn drop(&mut self) {
+        let Ok(slot) = self.proc.slot() else { return };
+        let cells = &slot.snapshots.0;
+        if let Some(cell) = cells.cells.get(self.cell) {
+            cell.store(NO_SNAPSHOT, Ordering::Release);
+            return;
+        }
+        let mut more = cells.more.lock();
+        if let Some(at) = more.iter().position(|&csn| csn == self.registered.0) {
+            more.swap_remove(at);
+        }
+        cells.more_count.store(more.len() as u32, Ordering::Release);
+    }
+}
+
+/// Puts `csn` into a free cell, or into the vector; the number of the cell.
+fn reserve(slot: &Slot, csn: u64) -> usize {
+    let cells = &slot.snapshots.0;
+    for (number, cell) in cells.cells.iter().enumerate() {
+        if cell.load(Ordering::Relaxed) == NO_SNAPSHOT
+            && cell
+                .compare_exchange(NO_SNAPSHOT, csn, Ordering::SeqCst, Ordering::Relaxed)
+                .is_ok()
+        {
+            return number;
+        }
+    }
+    let mut more = cells.more.lock();
+    more.push(csn);
+    cells.more_count.store(more.len() as u32, Ordering::SeqCst);
+    SNAPSHOT_CELLS
+}
+
+impl TxnTable {
+    /// What ended at or before this CSN, nobody can see. Costs a pass over the sessions: for cleaning, not for reading.
+    pub fn horizon(&self) -> Csn {
+        let visible = self.visible_csn().0;
+        let oldest = self
+            .slots()
+            .fold(visible, |oldest, (_, slot)| oldest.min(oldest_snapshot(slot)));
+        let before = self.horizon.0.fetch_max(oldest, Ordering::AcqRel);
+        Csn(before.max(oldest))
+    }
+}
+
+/// The oldest CSN registered in a slot, or `NO_SNAPSHOT`.
+pub(crate) fn oldest_snapshot(slot: &Slot) -> u64 {
+    let cells = &slot.snapshots.0;
+    loop {
+        let shared = cells.shared.load(Ordering::SeqCst);
+        let mut oldest = NO_SNAPSHOT;
+        for cell in &cells.cells {
+            oldest = oldest.min(cell.load(Ordering::SeqCst));
+        }
+        if cells.more_count.load(Ordering::SeqCst) > 0 {
+            oldest = cells
+                .more
+                .lock()
+                .iter()
+                .fold(oldest, |oldest, &csn| oldest.min(csn));
+        }
+        if cells.shared.load(Ordering::SeqCst) == shared {
+            return oldest;
+        }
+    }
+}
