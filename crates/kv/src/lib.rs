@@ -10,10 +10,16 @@
 //! - Values carry a checksum of ours: a damaged value is `KvError::Corrupt`, never a wrong row.
 //! - Only checkpoints and bulk loads write here; the write-ahead log protects the rest.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 pub mod memory;
 mod open;
+#[cfg(feature = "redb")]
+pub mod redb;
 mod store;
+#[cfg(feature = "redb")]
+mod value;
 
 pub use error::{KvError, KvResult};
 pub use open::{KvKind, KvOptions, open};

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use common::env::Env;
 
 use crate::memory::MemoryKv;
+#[cfg(feature = "redb")]
+use crate::redb::RedbKv;
 use crate::{Kv, KvError, KvResult};
 
 /// Which backend keeps a database.
@@ -68,15 +70,16 @@ impl Default for KvOptions {
 
 /// Opens the store in `dir`, creating directory and store when missing.
 pub fn open(kind: KvKind, env: &Arc<dyn Env>, dir: &Path, options: &KvOptions) -> KvResult<Arc<dyn Kv>> {
-    let _ = (env, dir, options);
     match kind {
         KvKind::Memory => Ok(Arc::new(MemoryKv::new())),
-        KvKind::Redb | KvKind::Sled => Err(not_compiled_in(kind)),
+        #[cfg(feature = "redb")]
+        KvKind::Redb => Ok(Arc::new(RedbKv::open(env, dir, options)?)),
+        other => {
+            // What is used only with some backend compiled in.
+            let _ = (env, dir, options);
+            Err(KvError::Unsupported(format!(
+                "key-value store \"{other}\" is not supported by this build"
+            )))
+        }
     }
-}
-
-fn not_compiled_in(kind: KvKind) -> KvError {
-    KvError::Unsupported(format!(
-        "key-value store \"{kind}\" is not supported by this build"
-    ))
 }

@@ -21,7 +21,8 @@ pub enum Direction {
 /// How far a batch must have gone when `write` returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Atomic, in order, but a crash may lose it (with everything after it).
+    /// Atomic, in order, but a crash or a later failed write may lose it (with everything after it, up to the next
+    /// `Immediate` batch or `flush` that succeeds, which makes all before it durable).
     Eventual,
     /// On disk.
     Immediate,
@@ -126,7 +127,8 @@ pub trait Kv: Send + Sync {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> KvResult<()>;
 
-    /// Applies a batch. After an error nothing of it is visible.
+    /// Applies a batch. After an error all of it is visible or nothing (nearly always nothing), and earlier
+    /// [`Durability::Eventual`] batches may be gone: a writer starts again from its last durable point.
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()>;
 
     /// Makes every earlier batch durable.

@@ -123,3 +123,36 @@ impl Kv for MemoryKv {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, Harness, all, write};
+
+    #[test]
+    fn conforms() {
+        let open = |_: &str| -> Arc<dyn Kv> { Arc::new(MemoryKv::new()) };
+        conformance::run_all(&Harness {
+            open: &open,
+            durable: false,
+            model_seeds: 50,
+        });
+    }
+
+    #[test]
+    fn a_fork_goes_its_own_way() {
+        let original = MemoryKv::new();
+        write(&original, Durability::Eventual, |batch| {
+            batch.put(Keyspace(1), "a", "1")
+        });
+        let fork = original.fork();
+        write(&fork, Durability::Eventual, |batch| {
+            batch.put(Keyspace(1), "b", "2")
+        });
+        write(&original, Durability::Eventual, |batch| {
+            batch.delete(Keyspace(1), "a")
+        });
+        assert_eq!(all(&fork, Keyspace(1)).len(), 2);
+        assert_eq!(all(&original, Keyspace(1)), []);
+    }
+}

@@ -1,0 +1,481 @@
+//! The default backend on disk: one file of the `redb` crate (a copy-on-write B+tree), on the files of the `Env`.
+//!
+//! # How it works
+//! - Each keyspace is a redb table named after its number in hexadecimal; keys as they are, values sealed (`value.rs`). One table
+//!   with keyspace-prefixed keys was the alternative. Measured on 700,000 rows of 143 bytes that arrive in order in 50
+//!   keyspaces, batches of 10,000: 885k rows/s and 128 MB for tables, 521k rows/s and 257 MB for prefixes
+//!   (the end of a keyspace is the middle of the common tree, so pages split into halves that never fill);
+//!   dropping 14,000 rows 2.1 against 5.9 ms; one get 4.0 against 4.6 µs.
+//! - `Durability::Immediate` is redb's `Immediate` with quick repair: two syncs instead of one and the allocator's state in each
+//!   commit, so that opening after a crash does not walk the whole file. `Eventual` is redb's `None`: nothing is synced,
+//!   pages pile up in the write buffer (half of the cache at most) and then spill to unused parts of the file.
+//! - redb refuses everything after its first I/O error. [`RedbKv`] then opens a second instance on the same file handle
+//!   and cuts the first off from it, so the store works again as soon as there is space again. What was `Eventual` is lost by
+//!   that. After a failed *sync* there is no second instance: see [`Health`].
+//! - redb checks page checksums on recovery only and panics on much of what damage can look like. Every call into it
+//!   is guarded ([`guarded`]); a panic is `KvError::Corrupt`, and the instance is replaced.
+//! - A new file is built under a temporary name and renamed: a file of the right name is always complete.
+//!
+//! # Invariants
+//! - Lock ranks: `writer`, then `current`. No lock is held while a visitor runs or while redb reads for a caller; `current` is held
+//!   for writing only to replace the instance and while redb compacts.
+
+mod backend;
+mod failure;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::ops::{Bound, ControlFlow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, Table, TableDefinition, TableError,
+    WriteTransaction,
+};
+use common::env::{Env, File, OpenMode};
+use parking_lot::{Mutex, RwLock};
+
+use crate::redb::backend::{EnvBackend, Health};
+use crate::redb::failure::{Failure, guarded};
+use crate::value::{seal, unseal};
+use crate::{Direction, Durability, Keyspace, Kv, KvError, KvOptions, KvResult, WriteBatch, WriteOp};
+
+/// The file's name in the database directory.
+pub const FILE_NAME: &str = "store.redb";
+
+/// The table that says what wrote the file; all other tables are keyspaces.
+const META_TABLE: TableDefinition<&str, u64> = TableDefinition::new("pglite");
+const META_FORMAT: &str = "format";
+
+/// What this code writes. A reader refuses any other.
+const FORMAT: u64 = 1;
+
+/// How often and how long `compact` waits for a moment without readers.
+const COMPACT_ATTEMPTS: usize = 100;
+const COMPACT_PAUSE: Duration = Duration::from_millis(2);
+
+type Bytes = &'static [u8];
+type Definition<'a> = TableDefinition<'a, Bytes, Bytes>;
+
+/// A redb file as a [`Kv`].
+pub struct RedbKv {
+    env: Arc<dyn Env>,
+    path: PathBuf,
+    file: Arc<dyn File>,
+    cache_bytes_max: usize,
+    /// Held by the one who writes.
+    writer: Mutex<()>,
+    current: RwLock<Arc<Instance>>,
+}
+
+/// One life of redb, from opening to its first failure.
+struct Instance {
+    /// None only while it is being dropped.
+    database: Option<Database>,
+    health: Arc<Health>,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // Closing writes, and so may meet damage; nobody is left to hear about it.
+        let database = self.database.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+}
+
+impl RedbKv {
+    /// Opens the file in `dir`, creating both when missing.
+    pub fn open(env: &Arc<dyn Env>, dir: &Path, options: &KvOptions) -> KvResult<RedbKv> {
+        let path = dir.join(FILE_NAME);
+        if !env.fs().exists(&path) {
+            create_directory(env.as_ref(), dir)?;
+            create_file(env.as_ref(), dir, &path, options)?;
+        }
+        let file = open_locked(env.as_ref(), &path, OpenMode::ReadWrite)?;
+        if file.is_empty().map_err(|e| io_error("stat", &path, e))? {
+            // redb would take it for a new one.
+            return Err(KvError::Corrupt(format!("file \"{}\" is empty", path.display())));
+        }
+        let instance = Instance::open(&file, &path, options.cache_bytes_max)?;
+        Ok(RedbKv {
+            env: Arc::clone(env),
+            path,
+            file,
+            cache_bytes_max: options.cache_bytes_max,
+            writer: Mutex::new(()),
+            current: RwLock::new(Arc::new(instance)),
+        })
+    }
+
+    /// The instance to use, a new one if the last one failed.
+    fn instance(&self) -> KvResult<Arc<Instance>> {
+        let current = Arc::clone(&self.current.read());
+        if !current.health.has_failed() {
+            return Ok(current);
+        }
+        drop(current);
+        let mut current = self.current.write();
+        if current.health.sync_has_failed() {
+            let path = self.path.display();
+            return Err(KvError::Poisoned(format!(
+                "content of file \"{path}\" is unknown after a failed fsync"
+            )));
+        }
+        if current.health.has_failed() {
+            current.health.cut_off();
+            *current = Arc::new(Instance::open(&self.file, &self.path, self.cache_bytes_max)?);
+        }
+        Ok(Arc::clone(&current))
+    }
+
+    /// Does a piece of work that may be repeated, on a second instance if the first one turns out to be stale.
+    fn run<T>(&self, mut work: impl FnMut(&Database) -> Result<T, Failure>) -> KvResult<T> {
+        let mut stale = 0;
+        loop {
+            let instance = self.instance()?;
+            match guarded(|| work(instance.database()?)) {
+                Ok(done) => return Ok(done),
+                Err(Failure::Error(e)) => {
+                    if !matches!(e, KvError::Io { .. }) {
+                        instance.health.set_failed();
+                    }
+                    return Err(e);
+                }
+                Err(Failure::Stale) => {
+                    instance.health.set_failed();
+                    stale += 1;
+                    if stale == 2 {
+                        return Err(KvError::Poisoned(format!(
+                            "file \"{}\" cannot be used after an earlier failure",
+                            self.path.display()
+                        )));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Instance {
+    fn open(file: &Arc<dyn File>, path: &Path, cache_bytes_max: usize) -> KvResult<Instance> {
+        let health = Arc::new(Health::default());
+        let backend = EnvBackend::new(Arc::clone(file), path, Arc::clone(&health));
+        let opened = guarded(|| {
+            let database = Database::builder()
+                .set_cache_size(cache_bytes_max)
+                .create_with_backend(backend)?;
+            let instance = Instance {
+                database: Some(database),
+                health: Arc::clone(&health),
+            };
+            check_format(instance.database()?)?;
+            Ok(instance)
+        });
+        opened.map_err(|failure| match failure {
+            Failure::Error(e) => e,
+            Failure::Stale => KvError::Poisoned(format!("could not open file \"{}\"", path.display())),
+        })
+    }
+
+    fn database(&self) -> Result<&Database, Failure> {
+        self.database.as_ref().ok_or(Failure::Stale)
+    }
+}
+
+impl Kv for RedbKv {
+    fn name(&self) -> &'static str {
+        "redb"
+    }
+
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> KvResult<Option<Arc<[u8]>>> {
+        self.run(|database| {
+            let Some(table) = open_to_read(&database.begin_read()?, keyspace)? else {
+                return Ok(None);
+            };
+            get_sealed(&table, keyspace, key)
+        })
+    }
+
+    fn multi_get(&self, keyspace: Keyspace, keys: &[&[u8]]) -> KvResult<Vec<Option<Arc<[u8]>>>> {
+        self.run(|database| {
+            let Some(table) = open_to_read(&database.begin_read()?, keyspace)? else {
+                return Ok(vec![None; keys.len()]);
+            };
+            keys.iter().map(|key| get_sealed(&table, keyspace, key)).collect()
+        })
+    }
+
+    fn range(
+        &self,
+        keyspace: Keyspace,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> KvResult<()> {
+        let entries = self.run(
+            |database| match open_to_read(&database.begin_read()?, keyspace)? {
+                Some(table) => Ok(Some(table.range::<&[u8]>(bounds)?)),
+                None => Ok(None),
+            },
+        )?;
+        let Some(mut entries) = entries else { return Ok(()) };
+        loop {
+            // The visitor runs outside of the guard: its panics are its caller's.
+            let next = guarded(|| {
+                let next = match direction {
+                    Direction::Forward => entries.next(),
+                    Direction::Backward => entries.next_back(),
+                };
+                Ok(next.transpose()?)
+            });
+            let (key, value) = match next {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return Ok(()),
+                Err(failure) => return Err(self.broken_off(failure)),
+            };
+            let (key, stored) = match guarded(|| Ok((key.value(), value.value()))) {
+                Ok(slices) => slices,
+                Err(failure) => return Err(self.broken_off(failure)),
+            };
+            if visit(key, unseal(keyspace, key, stored)?).is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()> {
+        let _writer = self.writer.lock();
+        let ops = sealed_ops(batch);
+        self.run(|database| {
+            let mut transaction = database.begin_write()?;
+            set_durability(&mut transaction, durability)?;
+            apply(&transaction, &ops)?;
+            Ok(transaction.commit()?)
+        })
+        .inspect_err(|_| {
+            // redb wants to be reopened after a failed commit, whatever the reason.
+            self.current.read().health.set_failed();
+        })
+    }
+
+    fn flush(&self) -> KvResult<()> {
+        self.write(WriteBatch::new(), Durability::Immediate)
+    }
+
+    fn size_on_disk(&self) -> KvResult<u64> {
+        self.file.len().map_err(|e| io_error("stat", &self.path, e))
+    }
+
+    fn compact(&self) -> KvResult<()> {
+        // redb compacts only when nobody reads or writes.
+        let _writer = self.writer.lock();
+        for _ in 0..COMPACT_ATTEMPTS {
+            self.instance()?;
+            let mut current = self.current.write();
+            if let Some(Instance {
+                database: Some(database),
+                health,
+            }) = Arc::get_mut(&mut current)
+            {
+                let done = guarded(|| Ok(database.compact()?));
+                return done.map(|_| ()).map_err(|failure| {
+                    health.set_failed();
+                    into_kv_error(failure, &self.path)
+                });
+            }
+            drop(current);
+            self.env.sleep(COMPACT_PAUSE);
+        }
+        Ok(())
+    }
+}
+
+impl RedbKv {
+    /// The error of a range read that failed under way, which cannot be repeated.
+    fn broken_off(&self, failure: Failure) -> KvError {
+        self.current.read().health.set_failed();
+        into_kv_error(failure, &self.path)
+    }
+}
+
+fn into_kv_error(failure: Failure, path: &Path) -> KvError {
+    match failure {
+        Failure::Error(e) => e,
+        Failure::Stale => KvError::Poisoned(format!(
+            "file \"{}\" cannot be used after an earlier failure",
+            path.display()
+        )),
+    }
+}
+
+fn io_error(what: &str, path: &Path, source: io::Error) -> KvError {
+    KvError::Io {
+        context: format!("could not {what} file \"{}\"", path.display()),
+        source,
+    }
+}
+
+/// Makes a directory whose name is durable.
+fn create_directory(env: &dyn Env, dir: &Path) -> KvResult<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !env.fs().exists(dir)).collect();
+    let failed = |what: &str, dir: &Path, source| KvError::Io {
+        context: format!("could not {what} directory \"{}\"", dir.display()),
+        source,
+    };
+    env.fs()
+        .create_dir_all(dir)
+        .map_err(|e| failed("create", dir, e))?;
+    for parent in missing.iter().filter_map(|dir| dir.parent()) {
+        env.fs()
+            .sync_dir(parent)
+            .map_err(|e| failed("fsync", parent, e))?;
+    }
+    Ok(())
+}
+
+/// Makes a complete, durable, empty store under its final name.
+fn create_file(env: &dyn Env, dir: &Path, path: &Path, options: &KvOptions) -> KvResult<()> {
+    let building = path.with_extension("redb.new");
+    let file = open_locked(env, &building, OpenMode::OpenOrCreate)?;
+    // What an earlier attempt left behind.
+    file.set_len(0).map_err(|e| io_error("truncate", &building, e))?;
+    let health = Arc::new(Health::default());
+    let backend = EnvBackend::new(Arc::clone(&file), &building, health);
+    let built = guarded(|| {
+        let database = Database::builder()
+            .set_cache_size(options.cache_bytes_max)
+            .create_with_backend(backend)?;
+        let mut transaction = database.begin_write()?;
+        set_durability(&mut transaction, Durability::Immediate)?;
+        transaction.open_table(META_TABLE)?.insert(META_FORMAT, FORMAT)?;
+        transaction.commit()?;
+        Ok(database.close()?)
+    });
+    built.map_err(|failure| into_kv_error(failure, &building))?;
+    file.sync_all().map_err(|e| io_error("fsync", &building, e))?;
+    env.fs()
+        .rename(&building, path)
+        .map_err(|e| io_error("rename", &building, e))?;
+    env.fs().sync_dir(dir).map_err(|e| io_error("fsync", dir, e))
+}
+
+fn open_locked(env: &dyn Env, path: &Path, mode: OpenMode) -> KvResult<Arc<dyn File>> {
+    let file = env.fs().open(path, mode).map_err(|e| io_error("open", path, e))?;
+    match file.try_lock_exclusive() {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(KvError::Locked(format!(
+            "file \"{}\" is in use by another process",
+            path.display()
+        ))),
+        Err(e) => Err(io_error("lock", path, e)),
+    }
+}
+
+fn check_format(database: &Database) -> Result<(), Failure> {
+    let transaction = database.begin_read()?;
+    let format = match transaction.open_table(META_TABLE) {
+        Ok(table) => table.get(META_FORMAT)?.map(|format| format.value()),
+        Err(TableError::TableDoesNotExist(_)) => None,
+        Err(e) => return Err(e.into()),
+    };
+    match format {
+        Some(FORMAT) => Ok(()),
+        Some(other) => Err(KvError::Unsupported(format!(
+            "key-value store has format {other}, but this is for format {FORMAT}"
+        ))
+        .into()),
+        None => Err(KvError::Corrupt("file is not a key-value store of this program".to_owned()).into()),
+    }
+}
+
+/// A keyspace's name for redb.
+fn table_name(keyspace: Keyspace) -> String {
+    format!("{:016x}", keyspace.0)
+}
+
+fn open_to_read(
+    transaction: &ReadTransaction,
+    keyspace: Keyspace,
+) -> Result<Option<ReadOnlyTable<Bytes, Bytes>>, Failure> {
+    match transaction.open_table(Definition::new(&table_name(keyspace))) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn get_sealed(
+    table: &ReadOnlyTable<Bytes, Bytes>,
+    keyspace: Keyspace,
+    key: &[u8],
+) -> Result<Option<Arc<[u8]>>, Failure> {
+    match table.get(key)? {
+        Some(stored) => Ok(Some(Arc::from(unseal(keyspace, key, stored.value())?))),
+        None => Ok(None),
+    }
+}
+
+fn set_durability(transaction: &mut WriteTransaction, durability: Durability) -> Result<(), Failure> {
+    let durability = match durability {
+        Durability::Eventual => ::redb::Durability::None,
+        Durability::Immediate => {
+            transaction.set_quick_repair(true);
+            ::redb::Durability::Immediate
+        }
+    };
+    transaction
+        .set_durability(durability)
+        .map_err(|e| Failure::Error(KvError::Backend(e.to_string())))
+}
+
+/// The operations with their values as they will be stored.
+fn sealed_ops(batch: WriteBatch) -> Vec<WriteOp> {
+    let seal_op = |op| match op {
+        WriteOp::Put { keyspace, key, value } => {
+            let value = seal(keyspace, &key, value);
+            WriteOp::Put { keyspace, key, value }
+        }
+        other => other,
+    };
+    batch.into_ops().into_iter().map(seal_op).collect()
+}
+
+fn apply(transaction: &WriteTransaction, ops: &[WriteOp]) -> Result<(), Failure> {
+    let mut tables: HashMap<Keyspace, Table<'_, Bytes, Bytes>> = HashMap::new();
+    for op in ops {
+        match op {
+            WriteOp::Put { keyspace, key, value } => {
+                open_to_write(transaction, &mut tables, *keyspace)?
+                    .insert(key.as_slice(), value.as_slice())?;
+            }
+            WriteOp::Delete { keyspace, key } => {
+                open_to_write(transaction, &mut tables, *keyspace)?.remove(key.as_slice())?;
+            }
+            WriteOp::DropKeyspace(keyspace) => {
+                // An open table cannot be deleted.
+                tables.remove(keyspace);
+                transaction.delete_table(Definition::new(&table_name(*keyspace)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn open_to_write<'t, 'm>(
+    transaction: &'t WriteTransaction,
+    tables: &'m mut HashMap<Keyspace, Table<'t, Bytes, Bytes>>,
+    keyspace: Keyspace,
+) -> Result<&'m mut Table<'t, Bytes, Bytes>, Failure> {
+    Ok(match tables.entry(keyspace) {
+        Entry::Occupied(open) => open.into_mut(),
+        Entry::Vacant(closed) => {
+            closed.insert(transaction.open_table(Definition::new(&table_name(keyspace)))?)
+        }
+    })
+}
