@@ -29,7 +29,7 @@ pub enum Durability {
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WriteOp {
     /// Insert or replace.
     Put {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use common::env::os::OsEnv;
 use common::env::sim::{CrashMode, IoKind, SimEnv, SimRandom};
@@ -228,7 +228,6 @@ fn failing_io_never_loses_what_was_durable() {
         let env = SimEnv::new(seed);
         let mut random = SimRandom::new(seed);
         let kv = open_in(&env).unwrap();
-        let mut model = Model::default();
         env.fail(*kind, 1 + random.below(30), io::ErrorKind::Other);
         // States that the store may be in: a failed write has come through as a whole or not at all.
         let mut possible = vec![Model::default()];
@@ -296,18 +295,19 @@ fn a_damaged_value_is_found() {
 #[test]
 fn garbage_in_the_file_gives_errors_not_panics_and_never_wrong_values() {
     let env = SimEnv::new(1);
-    let mut model = Model::default();
+    let mut ever_written = HashSet::new();
     let mut random = SimRandom::new(1);
     let kv = open_in(&env).unwrap();
     for _ in 0..30 {
         let batch = random_batch(&mut random, SHAPE);
-        model.write(&batch);
+        ever_written.extend(batch.ops().iter().cloned());
         kv.write(batch, Durability::Immediate).unwrap();
     }
     drop(kv);
     quiet_panics_of_this_thread();
     let (mut refused, mut failed, mut worked) = (0, 0, 0);
-    for seed in 0..600 {
+    let seeds = std::env::var("KV_GARBAGE_SEEDS").map_or(600, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
         let mut random = SimRandom::new(seed);
         let image = env.crash_with(CrashMode::KeepUnsynced);
         image
@@ -319,16 +319,17 @@ fn garbage_in_the_file_gives_errors_not_panics_and_never_wrong_values() {
         };
         let mut errors = 0;
         for keyspace in (0..SHAPE.keyspaces).map(Keyspace) {
-            let visited = kv.range(
-                keyspace,
-                (Bound::Unbounded, Bound::Unbounded),
-                Direction::Forward,
-                &mut |k, v| {
-                    // Old states of the file may come back by damage, invented values may not.
-                    let _ = (k, v);
-                    ControlFlow::Continue(())
-                },
-            );
+            let everything = (Bound::Unbounded, Bound::Unbounded);
+            let visited = kv.range(keyspace, everything, Direction::Forward, &mut |key, value| {
+                // Old states of the file may come back by damage, invented values may not.
+                let entry = WriteOp::Put {
+                    keyspace,
+                    key: key.to_vec(),
+                    value: value.to_vec(),
+                };
+                assert!(ever_written.contains(&entry), "seed {seed}: {entry:?}");
+                ControlFlow::Continue(())
+            });
             errors += usize::from(visited.is_err());
             errors += usize::from(kv.get(keyspace, &5u32.to_be_bytes()).is_err());
         }
@@ -339,7 +340,7 @@ fn garbage_in_the_file_gives_errors_not_panics_and_never_wrong_values() {
         if errors > 0 { failed += 1 } else { worked += 1 }
     }
     assert!(
-        refused > 50 && failed > 50,
+        refused > 20 && failed > 20,
         "refused {refused}, failed {failed}, worked {worked}"
     );
 }
