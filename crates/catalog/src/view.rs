@@ -41,6 +41,13 @@ pub trait CatalogView: Send + Sync {
     fn collation_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
     /// Labels of an enum type in sort order: (label OID, text).
     fn enum_labels(&self, type_oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>>;
+    /// Facts of a range type, found by its own OID or by that of its multirange.
+    fn range(&self, type_oid: Oid) -> PgResult<Option<RangeDesc>> {
+        Ok(BUILTIN_RANGES
+            .iter()
+            .find(|r| r.range == type_oid || r.multirange == type_oid)
+            .copied())
+    }
     /// Facts of an aggregate.
     fn aggregate(&self, func: Oid) -> PgResult<Option<AggregateDesc>>;
     /// Default operator class of a type for an access method.
@@ -78,6 +85,37 @@ pub struct CastDesc {
     pub context: u8,
     /// f function, b binary compatible, i through I/O.
     pub method: u8,
+}
+
+/// A row of `pg_range`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RangeDesc {
+    pub range: Oid,
+    pub subtype: Oid,
+    pub multirange: Oid,
+    pub collation: Oid,
+    pub opclass: Oid,
+}
+
+/// The range types that every database has.
+pub static BUILTIN_RANGES: [RangeDesc; 6] = [
+    builtin_range(3904, 23, 4451, 1978),
+    builtin_range(3906, 1700, 4532, 3125),
+    builtin_range(3908, 1114, 4533, 3128),
+    builtin_range(3910, 1184, 4534, 3127),
+    builtin_range(3912, 1082, 4535, 3122),
+    builtin_range(3926, 20, 4536, 3124),
+];
+
+const fn builtin_range(range: u32, subtype: u32, multirange: u32, opclass: u32) -> RangeDesc {
+    RangeDesc {
+        range: Oid(range),
+        subtype: Oid(subtype),
+        multirange: Oid(multirange),
+        collation: Oid::INVALID,
+        opclass: Oid(opclass),
+    }
 }
 
 /// Facts of an aggregate (`pg_aggregate`).
