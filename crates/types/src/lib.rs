@@ -16,6 +16,7 @@ pub mod bitmap;
 pub mod builtin;
 pub mod datum;
 pub mod interval;
+pub mod key;
 pub mod numeric;
 pub mod oids;
 pub mod phys;
