@@ -13,12 +13,16 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+#[cfg(any(feature = "redb", feature = "sled"))]
+mod files;
 pub mod memory;
 mod open;
 #[cfg(feature = "redb")]
 pub mod redb;
+#[cfg(feature = "sled")]
+pub mod sled;
 mod store;
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "redb", feature = "sled"))]
 mod value;
 
 pub use error::{KvError, KvResult};

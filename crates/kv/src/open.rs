@@ -10,6 +10,8 @@ use common::env::Env;
 use crate::memory::MemoryKv;
 #[cfg(feature = "redb")]
 use crate::redb::RedbKv;
+#[cfg(feature = "sled")]
+use crate::sled::SledKv;
 use crate::{Kv, KvError, KvResult};
 
 /// Which backend keeps a database.
@@ -74,6 +76,9 @@ pub fn open(kind: KvKind, env: &Arc<dyn Env>, dir: &Path, options: &KvOptions) -
         KvKind::Memory => Ok(Arc::new(MemoryKv::new())),
         #[cfg(feature = "redb")]
         KvKind::Redb => Ok(Arc::new(RedbKv::open(env, dir, options)?)),
+        #[cfg(feature = "sled")]
+        KvKind::Sled => Ok(Arc::new(SledKv::open(env, dir, options)?)),
+        #[cfg(not(all(feature = "redb", feature = "sled")))]
         other => {
             // What is used only with some backend compiled in.
             let _ = (env, dir, options);

@@ -27,7 +27,6 @@ mod tests;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -41,6 +40,7 @@ use ::redb::{
 use common::env::{Env, File, OpenMode};
 use parking_lot::{Mutex, RwLock};
 
+use crate::files::{create_directory, file_error, sync_directory};
 use crate::redb::backend::{EnvBackend, Health};
 use crate::redb::failure::{Failure, guarded};
 use crate::value::{seal, unseal};
@@ -98,7 +98,7 @@ impl RedbKv {
             create_file(env.as_ref(), dir, &path, options)?;
         }
         let file = open_locked(env.as_ref(), &path, OpenMode::ReadWrite)?;
-        if file.is_empty().map_err(|e| io_error("stat", &path, e))? {
+        if file.is_empty().map_err(|e| file_error("stat", &path, e))? {
             // redb would take it for a new one.
             return Err(KvError::Corrupt(format!("file \"{}\" is empty", path.display())));
         }
@@ -269,7 +269,7 @@ impl Kv for RedbKv {
     }
 
     fn size_on_disk(&self) -> KvResult<u64> {
-        self.file.len().map_err(|e| io_error("stat", &self.path, e))
+        self.file.len().map_err(|e| file_error("stat", &self.path, e))
     }
 
     fn compact(&self) -> KvResult<()> {
@@ -314,37 +314,13 @@ fn into_kv_error(failure: Failure, path: &Path) -> KvError {
     }
 }
 
-fn io_error(what: &str, path: &Path, source: io::Error) -> KvError {
-    KvError::Io {
-        context: format!("could not {what} file \"{}\"", path.display()),
-        source,
-    }
-}
-
-/// Makes a directory whose name is durable.
-fn create_directory(env: &dyn Env, dir: &Path) -> KvResult<()> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !env.fs().exists(dir)).collect();
-    let failed = |what: &str, dir: &Path, source| KvError::Io {
-        context: format!("could not {what} directory \"{}\"", dir.display()),
-        source,
-    };
-    env.fs()
-        .create_dir_all(dir)
-        .map_err(|e| failed("create", dir, e))?;
-    for parent in missing.iter().filter_map(|dir| dir.parent()) {
-        env.fs()
-            .sync_dir(parent)
-            .map_err(|e| failed("fsync", parent, e))?;
-    }
-    Ok(())
-}
-
 /// Makes a complete, durable, empty store under its final name.
 fn create_file(env: &dyn Env, dir: &Path, path: &Path, options: &KvOptions) -> KvResult<()> {
     let building = path.with_extension("redb.new");
     let file = open_locked(env, &building, OpenMode::OpenOrCreate)?;
     // What an earlier attempt left behind.
-    file.set_len(0).map_err(|e| io_error("truncate", &building, e))?;
+    file.set_len(0)
+        .map_err(|e| file_error("truncate", &building, e))?;
     let health = Arc::new(Health::default());
     let backend = EnvBackend::new(Arc::clone(&file), &building, health);
     let built = guarded(|| {
@@ -358,22 +334,25 @@ fn create_file(env: &dyn Env, dir: &Path, path: &Path, options: &KvOptions) -> K
         Ok(database.close()?)
     });
     built.map_err(|failure| into_kv_error(failure, &building))?;
-    file.sync_all().map_err(|e| io_error("fsync", &building, e))?;
+    file.sync_all().map_err(|e| file_error("fsync", &building, e))?;
     env.fs()
         .rename(&building, path)
-        .map_err(|e| io_error("rename", &building, e))?;
-    env.fs().sync_dir(dir).map_err(|e| io_error("fsync", dir, e))
+        .map_err(|e| file_error("rename", &building, e))?;
+    sync_directory(env, dir)
 }
 
 fn open_locked(env: &dyn Env, path: &Path, mode: OpenMode) -> KvResult<Arc<dyn File>> {
-    let file = env.fs().open(path, mode).map_err(|e| io_error("open", path, e))?;
+    let file = env
+        .fs()
+        .open(path, mode)
+        .map_err(|e| file_error("open", path, e))?;
     match file.try_lock_exclusive() {
         Ok(true) => Ok(file),
         Ok(false) => Err(KvError::Locked(format!(
             "file \"{}\" is in use by another process",
             path.display()
         ))),
-        Err(e) => Err(io_error("lock", path, e)),
+        Err(e) => Err(file_error("lock", path, e)),
     }
 }
 

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::io;
 
 use common::env::os::OsEnv;
 use common::env::sim::{CrashMode, IoKind, SimEnv, SimRandom};
