@@ -77,18 +77,18 @@ pub struct TxnManager {
 
 impl TxnManager {
     /// Transactions over `wal`, which has been recovered already (or is [`Wal::none`]).
-    pub fn new(env: Arc<dyn Env>, wal: Arc<Wal>, start: TxnStart) -> Arc<TxnManager> {
+    pub fn new(env: Arc<dyn Env>, wal: Arc<Wal>, start: TxnStart) -> TxnResult<Arc<TxnManager>> {
         let table = Arc::new(TxnTable::new(start.csn));
-        wal.set_published(start.csn);
+        wal.attach(&table, start.csn)?;
         let locks = Arc::new(LockManager::new(Arc::clone(&env), Arc::clone(&table)));
         let next_xid = AtomicU64::new(start.next_xid.0.max(1));
-        Arc::new(TxnManager {
+        Ok(Arc::new(TxnManager {
             env,
             table,
             next_xid,
             wal,
             locks,
-        })
+        }))
     }
 
     /// Gives a session its slot. `pid` is what errors and `pg_locks` call it.

@@ -1,54 +1,43 @@
-//! The write-ahead log: segments, group commit, recovery.
+//! The write-ahead log: records in segments, group commit, recovery.
 //!
-//! The format is docs/internals/wal.md.
+//! PG: src/backend/access/transam/README, "Write-Ahead Log Coding" and "Asynchronous Commit".
+//! The format byte by byte: docs/internals/wal.md.
+//!
+//! # Map
+//! `record` one record · `segment` files and the writing end · `reader` reading and finding the end · `group` commits,
+//! leaders and followers, failures.
+//!
+//! # Invariants
+//! - The log holds opaque payloads. Replaying it from a checkpoint's `redo` LSN on is idempotent.
+//! - What was acknowledged is read back after any crash; what failed never is.
+//! - LSNs only grow and never repeat, also over failures.
 
-use std::path::PathBuf;
+mod group;
+mod reader;
+mod record;
+mod segment;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::env::Env;
+use common::env::{Env, TaskStatus};
 use common::{Csn, Lsn, Xid};
+
+pub use reader::WalReader;
+pub use record::{Record, RecordKind};
+
+pub(crate) use group::CommitWait;
 
 use crate::error::{TxnError, TxnResult};
 use crate::manager::CheckpointPoint;
-use crate::stamp::Stamp;
-use crate::sync::{Arc, Mutex};
-use crate::table::Proc;
-
-/// What kind of record; numbers from [`RecordKind::FIRST_OTHER`] on are `access`'s own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RecordKind(pub u8);
-
-impl RecordKind {
-    /// A committed transaction: puts and deletes, or the last part of them.
-    pub const COMMIT: RecordKind = RecordKind(1);
-    /// A part of a large transaction; counts only if the COMMIT of its xid follows.
-    pub const CHUNK: RecordKind = RecordKind(2);
-    /// The chunks of this xid so far are void.
-    pub const ABORT: RecordKind = RecordKind(3);
-    /// A sequence advances, outside transactions.
-    pub const SEQUENCE: RecordKind = RecordKind(4);
-    /// A checkpoint begins or ended.
-    pub const CHECKPOINT: RecordKind = RecordKind(5);
-    /// A transaction is prepared (two-phase commit).
-    pub const PREPARE: RecordKind = RecordKind(6);
-    /// First of the kinds that `access` defines.
-    pub const FIRST_OTHER: RecordKind = RecordKind(64);
-}
-
-/// A record read back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// Where it begins.
-    pub lsn: Lsn,
-    /// Where the next one begins.
-    pub end: Lsn,
-    /// What it is.
-    pub kind: RecordKind,
-    /// The transaction, or 0.
-    pub xid: Xid,
-    /// What the writer gave.
-    pub payload: &'a [u8],
-}
+use crate::sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, Weak};
+use crate::table::TxnTable;
+use crate::wal::group::Queue;
+use crate::wal::record::{PAYLOAD_MAX, payload_crc};
+use crate::wal::segment::{FIRST_LSN, Writer, WriterStart};
 
 /// PostgreSQL's `synchronous_commit`. Without standbys the remote levels mean `On`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -72,7 +61,7 @@ pub struct WalOptions {
     pub segment_size: u64,
     /// How long an asynchronous commit may stay unwritten (`wal_writer_delay`).
     pub flush_interval: Duration,
-    /// Unwritten bytes after which asynchronous commits wait for a flush.
+    /// Unwritten bytes after which appending waits for a flush.
     pub buffer_max: usize,
 }
 
@@ -88,133 +77,258 @@ impl WalOptions {
     }
 }
 
-/// How the session waits for its commit; lives in its slot.
-#[derive(Default)]
-pub(crate) struct CommitWait {}
+/// The part of the log that is on disk; absent in memory.
+struct Disk {
+    env: Arc<dyn Env>,
+    options: WalOptions,
+    /// Rank: below `Wal::queue`. Held across I/O; only by the leader, or under `queue` after a failure.
+    writer: Mutex<Writer>,
+    /// LSN up to which the log is on disk.
+    durable: AtomicU64,
+    /// LSN up to which records were appended.
+    insert: AtomicU64,
+}
 
 /// The log of one database.
 pub struct Wal {
-    published: Mutex<Csn>,
+    me: Weak<Wal>,
+    disk: Option<Disk>,
+    /// Records and commits not yet taken by a leader, and everything about publication. Held for copying a record,
+    /// for publishing, and (rarely) while clearing up after a failure.
+    queue: Mutex<Queue>,
+    table: OnceLock<Arc<TxnTable>>,
 }
 
 impl Wal {
     /// No log: commits publish at once and nothing survives.
     pub fn none() -> Arc<Wal> {
-        Arc::new(Wal {
-            published: Mutex::new(Csn(0)),
-        })
+        Wal::build(None, Queue::default())
     }
 
     /// Opens the log in `options.dir`, gives every record from `from` on to `replay`, and goes on writing after the last.
-    /// `from` is the `redo` LSN of the last checkpoint (0: none). The torn tail of a crash is dropped for good; damage
-    /// before it is `TxnError::Corrupt`.
+    /// `from` is the `redo` LSN of the last checkpoint (0: there was none). The torn tail of a crash is dropped for good;
+    /// damage before it is `TxnError::Corrupt`. Writes nothing before the first record.
     pub fn open(
         env: Arc<dyn Env>,
         options: WalOptions,
         from: Lsn,
         replay: &mut dyn FnMut(Record<'_>) -> TxnResult<()>,
     ) -> TxnResult<Arc<Wal>> {
-        let _ = (env, options, from, replay);
-        Err(TxnError::Internal(
-            "the log on disk is not written yet".to_owned(),
-        ))
+        prepare_dir(&*env, &options.dir)?;
+        let mut reader = WalReader::open(&env, &options.dir, from)?;
+        if from == Lsn(0) && reader.lsn().0 > FIRST_LSN {
+            return Err(TxnError::Corrupt(
+                "the beginning of the write-ahead log is missing".to_owned(),
+            ));
+        }
+        let mut replayed = false;
+        while let Some(record) = reader.next_record()? {
+            replay(record)?;
+            replayed = true;
+        }
+        let end = reader.into_end();
+        if replayed && let Some((_, file)) = &end.last {
+            // After kill -9 the records may be in the kernel's cache only; nobody may build on them before they are on disk.
+            file.sync_all()
+                .map_err(|e| TxnError::io("could not fsync write-ahead log", e))?;
+        }
+        let reopen = end.last.filter(|_| end.clean);
+        let salt = reopen
+            .as_ref()
+            .map_or_else(|| random_salt(&*env), |(header, _)| header.salt);
+        let insert = end.lsn.max(FIRST_LSN);
+        let start = WriterStart {
+            segments: end.segments,
+            end: insert,
+            reopen,
+            salt,
+        };
+        let writer = Writer::new(Arc::clone(&env), options.dir.clone(), options.segment_size, start)?;
+        let disk = Disk {
+            env,
+            options,
+            writer: Mutex::new(writer),
+            durable: AtomicU64::new(insert),
+            insert: AtomicU64::new(insert),
+        };
+        Ok(Wal::build(Some(disk), Queue::at(insert, salt)))
+    }
+
+    fn build(disk: Option<Disk>, queue: Queue) -> Arc<Wal> {
+        Arc::new_cyclic(|me| Wal {
+            me: me.clone(),
+            disk,
+            queue: Mutex::new(queue),
+            table: OnceLock::new(),
+        })
     }
 
     /// True for [`Wal::none`].
     pub fn is_none(&self) -> bool {
-        true
+        self.disk.is_none()
     }
 
-    /// Appends a record without waiting for anything; the LSN after it. Later commits carry it to disk, or [`Wal::flush`].
+    /// Appends a record without waiting for the disk; the LSN after it. Later commits carry it there, or [`Wal::flush`], or the
+    /// background task.
     pub fn append(&self, kind: RecordKind, xid: Xid, payload: &[u8]) -> TxnResult<Lsn> {
-        let _ = (kind, xid, payload);
-        Ok(Lsn(0))
-    }
-
-    /// Returns when everything before `lsn` is on disk.
-    pub fn flush(&self, lsn: Lsn) -> TxnResult<()> {
-        let _ = lsn;
-        Ok(())
+        let Some(disk) = &self.disk else { return Ok(Lsn(0)) };
+        check_payload(payload)?;
+        let crc = payload_crc(payload);
+        let mut queue = self.lock_writable(disk)?;
+        let lsn = queue.push_record(disk, kind, xid, payload, crc);
+        if kind == RecordKind::CHUNK {
+            queue.note_chunk(xid, lsn);
+        } else {
+            self.mark_dirty(disk, &mut queue);
+        }
+        let (end, full) = (Lsn(queue.insert()), queue.is_full(disk));
+        drop(queue);
+        if full {
+            self.flush(end)?;
+        }
+        Ok(end)
     }
 
     /// The LSN after the last record appended (`pg_current_wal_insert_lsn`).
     pub fn insert_lsn(&self) -> Lsn {
-        Lsn(0)
+        Lsn(self
+            .disk
+            .as_ref()
+            .map_or(0, |disk| disk.insert.load(Ordering::Acquire)))
     }
 
     /// The LSN up to which the log is on disk (`pg_current_wal_flush_lsn`).
     pub fn flushed_lsn(&self) -> Lsn {
-        Lsn(0)
+        Lsn(self
+            .disk
+            .as_ref()
+            .map_or(0, |disk| disk.durable.load(Ordering::Acquire)))
     }
 
     /// Gives back segments that end at or below `lsn`: a checkpoint's `redo`, once that checkpoint is durable.
     pub fn recycle_below(&self, lsn: Lsn) -> TxnResult<()> {
-        let _ = lsn;
-        Ok(())
+        match &self.disk {
+            Some(disk) => disk.writer.lock().recycle_below(lsn.0),
+            None => Ok(()),
+        }
     }
 
-    /// The error that stopped writing, if any. Commits try [`Wal::recover_after_error`] themselves.
+    /// The error that stops writing, if any. Commits try [`Wal::recover_after_error`] themselves.
     pub fn poisoned(&self) -> Option<TxnError> {
-        None
-    }
-
-    /// After a failed write or sync: makes what was not acknowledged void, writes what was visible but not yet durable
-    /// (asynchronous commits) again into a new segment, and goes on. No-op when all is well.
-    pub fn recover_after_error(&self) -> TxnResult<()> {
-        Ok(())
+        self.queue.lock().poisoned()
     }
 
     /// Flushes and stops the background task: a clean shutdown.
     pub fn close(&self) -> TxnResult<()> {
+        let task = self.queue.lock().take_task();
+        if let Some(task) = task {
+            task.stop();
+        }
+        self.flush(self.insert_lsn())
+    }
+
+    /// Ties the log to the transactions that it publishes.
+    pub(crate) fn attach(&self, table: &Arc<TxnTable>, csn: Csn) -> TxnResult<()> {
+        if self.table.set(Arc::clone(table)).is_err() {
+            return Err(TxnError::Internal(
+                "a write-ahead log belongs to one transaction manager".to_owned(),
+            ));
+        }
+        let lsn = self.insert_lsn();
+        self.queue.lock().set_published(csn, lsn);
         Ok(())
     }
 
-    pub(crate) fn set_published(&self, csn: Csn) {
-        *self.published.lock() = csn;
+    /// A consistent pair of CSN and LSN.
+    pub(crate) fn checkpoint_point(&self) -> CheckpointPoint {
+        self.queue.lock().checkpoint_point()
     }
 
-    pub(crate) fn checkpoint_point(&self) -> CheckpointPoint {
-        CheckpointPoint {
-            csn: *self.published.lock(),
-            lsn: Lsn(0),
-            redo: Lsn(0),
+    /// The transaction will not commit: its chunks hold no segments any longer.
+    pub(crate) fn forget_chunks(&self, xid: Xid) {
+        let Some(disk) = &self.disk else { return };
+        let mut queue = self.queue.lock();
+        if queue.forget_chunks(xid) && queue.poisoned().is_none() {
+            queue.push_record(disk, RecordKind::ABORT, xid, &[], payload_crc(&[]));
         }
     }
 
-    pub(crate) fn forget_chunks(&self, xid: Xid) {
-        let _ = xid;
+    /// One run of the background task that brings asynchronous commits to disk. A write that fails is tried again by whoever
+    /// commits next, or by the next run.
+    fn background_run(&self, armed: &mut bool) -> TaskStatus {
+        const IDLE: Duration = Duration::from_secs(3600);
+        let Some(disk) = &self.disk else {
+            return TaskStatus::Done;
+        };
+        if !self.queue.lock().is_dirty() {
+            *armed = false;
+            return TaskStatus::SleepFor(IDLE);
+        }
+        if std::mem::replace(armed, true) {
+            *armed = !self.flush_in_background(disk);
+        }
+        TaskStatus::SleepFor(if *armed { disk.options.flush_interval } else { IDLE })
     }
 
-    pub(crate) fn commit(
-        &self,
-        proc: &Arc<Proc>,
-        stamp: Stamp,
-        payload: Option<&[u8]>,
-        level: SynchronousCommit,
-    ) -> TxnResult<Csn> {
-        let _ = (payload, level);
-        let mut published = self.published.lock();
-        let csn = Csn(published.0 + 1);
-        proc.table()
-            .publish_state(stamp.xid().unwrap_or_default(), stamp.slot(), csn);
-        proc.table().publish_visible(csn);
-        *published = csn;
-        Ok(csn)
+    /// Remembers that unwritten records wait for nobody, and sees to it that the background task comes by.
+    fn mark_dirty(&self, disk: &Disk, queue: &mut Queue) {
+        if !queue.set_dirty() {
+            return;
+        }
+        if let Some(task) = queue.task() {
+            return task.wake();
+        }
+        let (me, mut armed) = (self.me.clone(), false);
+        let run = move || {
+            me.upgrade()
+                .map_or(TaskStatus::Done, |wal| wal.background_run(&mut armed))
+        };
+        // Without the task, records wait for the next synchronous commit or `close`: late, not lost.
+        if let Ok(task) = disk.env.spawn_task("wal writer", Box::new(run)) {
+            queue.set_task(task);
+        }
     }
 }
 
-/// Reads records from segments on disk: recovery, archives, `pg_waldump`.
-pub struct WalReader {}
-
-impl WalReader {
-    /// Reads from `from` (0: the oldest there is) in `dir`.
-    pub fn open(env: &Arc<dyn Env>, dir: &std::path::Path, from: Lsn) -> TxnResult<WalReader> {
-        let _ = (env, dir, from);
-        Ok(WalReader {})
+impl Drop for Wal {
+    fn drop(&mut self) {
+        let task = self.queue.lock().take_task();
+        if let Some(task) = task {
+            task.stop();
+        }
     }
+}
 
-    /// The next record; None at the end of the log.
-    pub fn next_record(&mut self) -> TxnResult<Option<Record<'_>>> {
-        Ok(None)
+fn check_payload(payload: &[u8]) -> TxnResult<()> {
+    if payload.len() > PAYLOAD_MAX {
+        return Err(TxnError::Limit(format!(
+            "write-ahead log record of {} bytes is too large",
+            payload.len()
+        )));
     }
+    Ok(())
+}
+
+fn random_salt(env: &dyn Env) -> u64 {
+    let mut bytes = [0; 8];
+    env.fill_random(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// Makes the directory and clears what an unfinished rotation left.
+fn prepare_dir(env: &dyn Env, dir: &Path) -> TxnResult<()> {
+    let failed = |e| TxnError::io(format!("could not create directory \"{}\"", dir.display()), e);
+    env.fs().create_dir_all(dir).map_err(failed)?;
+    let (segments, leftovers) = segment::list(env.fs(), dir)?;
+    if segments.is_empty()
+        && let Some(parent) = dir.parent()
+    {
+        env.fs().sync_dir(parent).map_err(failed)?;
+    }
+    for leftover in leftovers {
+        env.fs()
+            .remove_file(&leftover)
+            .map_err(|e| TxnError::io(format!("could not remove file \"{}\"", leftover.display()), e))?;
+    }
+    Ok(())
 }
