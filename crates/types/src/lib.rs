@@ -14,6 +14,7 @@ pub mod array;
 pub mod batch;
 pub mod bitmap;
 pub mod builtin;
+pub mod datetime;
 pub mod datum;
 pub mod interval;
 pub mod key;
