@@ -13,7 +13,10 @@ pub enum Abbrev {
 
 /// Looks a lower-case abbreviation up.
 pub fn lookup(name: &str) -> Option<Abbrev> {
-    ABBREVS.binary_search_by_key(&name, |a| a.0).ok().map(|i| ABBREVS[i].1)
+    ABBREVS
+        .binary_search_by_key(&name, |a| a.0)
+        .ok()
+        .map(|i| ABBREVS[i].1)
 }
 
 /// All of them.

@@ -71,8 +71,7 @@ pub fn civil_from_days(days: i64) -> (i32, i32, i32) {
     let z = days + 730_425;
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let mp = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * mp + 2) / 5 + 1;
@@ -214,8 +213,9 @@ pub fn iso_week_monday(iso_year: i32, week: i32) -> i64 {
 
 /// 1-based day of the year.
 pub fn day_of_year(year: i32, month: i32, day: i32) -> i32 {
-    (days_from_civil(i64::from(year), i64::from(month), i64::from(day)) - days_from_civil(i64::from(year), 1, 1) + 1)
-        as i32
+    (days_from_civil(i64::from(year), i64::from(month), i64::from(day))
+        - days_from_civil(i64::from(year), 1, 1)
+        + 1) as i32
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use crate::FormatSettings;
 use crate::datetime::civil::{self, Civil, TimeTz};
 use crate::datetime::decode_date::{
-    ADBC, AMPM, DATE_MASK, DAY, DOW, DTZ, DTZMOD, DYNTZ, Mask, MONTH, Parts, TIME_MASK, TZ, clock_time, fraction,
-    leading_i32,
+    ADBC, AMPM, DATE_MASK, DAY, DOW, DTZ, DTZMOD, DYNTZ, MONTH, Mask, Parts, TIME_MASK, TZ, clock_time,
+    fraction, leading_i32,
 };
 use crate::datetime::error::{ParseError, ParseResult};
 use crate::datetime::fields::{Field, FieldKind};
@@ -137,7 +137,9 @@ impl<'a> Decoder<'a> {
                 Ok(DATE_MASK | TIME_MASK)
             }
             Prefix::IsoTime => {
-                let got = self.parts.decode_number_field(text, self.parts.mask | DATE_MASK)?;
+                let got = self
+                    .parts
+                    .decode_number_field(text, self.parts.mask | DATE_MASK)?;
                 if got == TIME_MASK { Ok(got) } else { Err(BAD) }
             }
             Prefix::None | Prefix::Unit => Err(BAD),
@@ -218,7 +220,10 @@ impl<'a> Decoder<'a> {
     }
 
     fn local(civil: &Civil) -> i64 {
-        civil.days().saturating_mul(USECS_PER_DAY).saturating_add(civil::time_of(civil))
+        civil
+            .days()
+            .saturating_mul(USECS_PER_DAY)
+            .saturating_add(civil::time_of(civil))
     }
 
     /// Finds the offset once the date is known.
@@ -456,7 +461,9 @@ impl Decoder<'_> {
         let known = self.parts.mask | DATE_MASK;
         let last_is_date = fields.last().is_some_and(|f| f.kind == FieldKind::Date);
         match text.find('.') {
-            Some(_) if i == 0 && fields.len() >= 2 && last_is_date => self.parts.decode_date(text, self.parts.mask),
+            Some(_) if i == 0 && fields.len() >= 2 && last_is_date => {
+                self.parts.decode_date(text, self.parts.mask)
+            }
             Some(point) if point > 2 => self.parts.decode_number_field(text, known),
             Some(_) => Err(BAD),
             None if text.len() > 4 => self.parts.decode_number_field(text, known),

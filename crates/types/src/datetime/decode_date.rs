@@ -132,7 +132,13 @@ impl Parts {
             }
             let digits = rest.starts_with(|c: char| c.is_ascii_digit());
             let end = rest
-                .find(|c: char| !if digits { c.is_ascii_digit() } else { c.is_ascii_alphabetic() })
+                .find(|c: char| {
+                    !if digits {
+                        c.is_ascii_digit()
+                    } else {
+                        c.is_ascii_alphabetic()
+                    }
+                })
                 .unwrap_or(rest.len());
             pieces.push(&rest[..end]);
             // One separator goes with the piece, whatever it is: "1jan" loses its "j", and fails for it.
@@ -141,7 +147,10 @@ impl Parts {
         let mut mask = known;
         let mut added = 0;
         let mut text_month = false;
-        for piece in pieces.iter_mut().filter(|p| p.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        for piece in pieces
+            .iter_mut()
+            .filter(|p| p.starts_with(|c: char| c.is_ascii_alphabetic()))
+        {
             match words::date_word(piece) {
                 Some(DateWord::Ignore) => continue,
                 Some(DateWord::Month(month)) if mask & MONTH == 0 => {
@@ -232,7 +241,11 @@ impl Parts {
             return Err(ParseError::BadFormat);
         }
         let len = digits.len();
-        let number = |from: usize, to: usize| digits[from..to].parse::<i32>().map_err(|_| ParseError::FieldOverflow);
+        let number = |from: usize, to: usize| {
+            digits[from..to]
+                .parse::<i32>()
+                .map_err(|_| ParseError::FieldOverflow)
+        };
         if digits.len() == s.len() && known & DATE_MASK != DATE_MASK && len >= 6 {
             self.civil.day = number(len - 2, len)?;
             self.civil.month = number(len - 4, len - 2)?;
@@ -321,7 +334,11 @@ pub fn clock_time(s: &str, minute_to_second: bool) -> ParseResult<ClockTime> {
     } else {
         return Err(ParseError::BadFormat);
     }
-    if hours < 0 || !(0..60).contains(&minutes) || !(0..=60).contains(&seconds) || !(0..=1_000_000).contains(&micros) {
+    if hours < 0
+        || !(0..60).contains(&minutes)
+        || !(0..=60).contains(&seconds)
+        || !(0..=1_000_000).contains(&micros)
+    {
         return Err(ParseError::FieldOverflow);
     }
     Ok(ClockTime {

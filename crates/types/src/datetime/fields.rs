@@ -106,7 +106,9 @@ impl Cutter<'_> {
         if !joined {
             return FieldKind::Word;
         }
-        self.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'/' | b'_' | b'.' | b':'));
+        self.take_while(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'/' | b'_' | b'.' | b':')
+        });
         FieldKind::Date
     }
 

@@ -146,7 +146,11 @@ const INTERVAL_FULL_PRECISION: i32 = 0xFFFF;
 
 /// The fields (`YEAR TO MONTH`...) of an interval's type modifier.
 pub fn interval_range(typmod: i32) -> Mask {
-    if typmod < 0 { INTERVAL_FULL_RANGE } else { (typmod >> 16) as u32 & 0x7FFF }
+    if typmod < 0 {
+        INTERVAL_FULL_RANGE
+    } else {
+        (typmod >> 16) as u32 & 0x7FFF
+    }
 }
 
 /// Cuts an interval to the fields of its type modifier and rounds its seconds.
@@ -210,7 +214,8 @@ impl Interval {
 
     /// The span in microseconds with months of 30 days and days of 24 hours: SQL comparison goes by it.
     pub fn span(&self) -> i128 {
-        (i128::from(self.months) * 30 + i128::from(self.days)) * i128::from(USECS_PER_DAY) + i128::from(self.micros)
+        (i128::from(self.months) * 30 + i128::from(self.days)) * i128::from(USECS_PER_DAY)
+            + i128::from(self.micros)
     }
 
     /// An interval of seconds.

@@ -145,10 +145,11 @@ struct Decoder {
 /// Reads an `interval`.
 pub fn interval_in(s: &str, typmod: i32, settings: &FormatSettings) -> PgResult<Interval> {
     let range = interval_range(typmod);
-    let said = match fields::split(s, INTERVAL_BUFFER).and_then(|f| decode(&f, range, settings.interval_style)) {
-        Err(ParseError::BadFormat) => interval_iso::parse(s).map(Said::Parts),
-        other => other,
-    };
+    let said =
+        match fields::split(s, INTERVAL_BUFFER).and_then(|f| decode(&f, range, settings.interval_style)) {
+            Err(ParseError::BadFormat) => interval_iso::parse(s).map(Said::Parts),
+            other => other,
+        };
     let value = match said {
         Ok(Said::Parts(parts)) => parts
             .finish()
@@ -286,7 +287,9 @@ impl Decoder {
             r if r == dd::MONTH || r == dd::YEAR | dd::MONTH => Unit::Month,
             r if r == dd::DAY => Unit::Day,
             r if r == dd::HOUR || r == dd::DAY | dd::HOUR => Unit::Hour,
-            r if r == dd::MINUTE || r == dd::HOUR | dd::MINUTE || r == dd::DAY | dd::HOUR | dd::MINUTE => Unit::Minute,
+            r if r == dd::MINUTE || r == dd::HOUR | dd::MINUTE || r == dd::DAY | dd::HOUR | dd::MINUTE => {
+                Unit::Minute
+            }
             _ => Unit::Second,
         }
     }
@@ -312,7 +315,10 @@ impl Decoder {
             unit = Unit::Month;
             self.pending = Pending::Unit(unit);
             let months = i64::from(if negative { -months } else { months });
-            value = value.checked_mul(12).and_then(|v| v.checked_add(months)).ok_or(OVERFLOW)?;
+            value = value
+                .checked_mul(12)
+                .and_then(|v| v.checked_add(months))
+                .ok_or(OVERFLOW)?;
         } else if rest.starts_with('.') {
             part = fraction(rest)?;
             if negative {

@@ -146,7 +146,11 @@ fn verbose(f: &IntervalFields, out: &mut String) {
             out.push('-');
         }
         f.push_seconds(out, 1);
-        out.push_str(if f.seconds.abs() != 1 || f.micros != 0 { " secs" } else { " sec" });
+        out.push_str(if f.seconds.abs() != 1 || f.micros != 0 {
+            " secs"
+        } else {
+            " sec"
+        });
     }
     if out.len() == start {
         out.push_str(" 0");

@@ -9,12 +9,28 @@ use crate::settings::{DateOrder, DateStyle};
 
 /// English month names.
 pub const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 /// English day names, from Sunday.
 pub const DAYS: [&str; 7] = [
-    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
 ];
 
 /// Appends a number with at least `width` digits.
@@ -75,7 +91,11 @@ pub fn push_zone(out: &mut String, west: i32, style: DateStyle) {
 }
 
 fn shown_year(year: i32) -> i64 {
-    if year > 0 { i64::from(year) } else { 1 - i64::from(year) }
+    if year > 0 {
+        i64::from(year)
+    } else {
+        1 - i64::from(year)
+    }
 }
 
 fn push_date(out: &mut String, (year, month, day): (i32, i32, i32), settings: &FormatSettings) {
@@ -95,7 +115,11 @@ fn push_date(out: &mut String, (year, month, day): (i32, i32, i32), settings: &F
                 DateStyle::German => '.',
                 _ => '-',
             };
-            let (first, second) = if day_first || style == DateStyle::German { (d, m) } else { (m, d) };
+            let (first, second) = if day_first || style == DateStyle::German {
+                (d, m)
+            } else {
+                (m, d)
+            };
             push_padded(out, first, 2);
             out.push(separator);
             push_padded(out, second, 2);

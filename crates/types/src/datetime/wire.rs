@@ -5,7 +5,9 @@ use common::{PgResult, pg_err};
 use crate::Interval;
 use crate::datetime::civil::TimeTz;
 use crate::datetime::input::{adjust_interval_typmod, adjust_time_precision, adjust_timestamp_precision};
-use crate::datetime::{END_DATE, MIN_DATE, USECS_PER_DAY, date_is_finite, timestamp_in_range, timestamp_is_finite};
+use crate::datetime::{
+    END_DATE, MIN_DATE, USECS_PER_DAY, date_is_finite, timestamp_in_range, timestamp_is_finite,
+};
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> PgResult<[u8; N]> {
     match bytes.split_first_chunk::<N>() {
@@ -21,7 +23,10 @@ fn done(bytes: &[u8]) -> PgResult<()> {
     if bytes.is_empty() {
         Ok(())
     } else {
-        Err(pg_err!(INVALID_BINARY_REPRESENTATION, "incorrect binary data format"))
+        Err(pg_err!(
+            INVALID_BINARY_REPRESENTATION,
+            "incorrect binary data format"
+        ))
     }
 }
 

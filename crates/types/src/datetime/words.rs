@@ -81,7 +81,9 @@ fn truncated(word: &str) -> &str {
 
 /// Looks a lower-case word up.
 pub fn date_word(word: &str) -> Option<DateWord> {
-    use DateWord::{AllBalls, Am, Bc, Dow, Dst, Epoch, Ignore, Infinity, IsoTime, Month, NegInfinity, Now, Pm};
+    use DateWord::{
+        AllBalls, Am, Bc, Dow, Dst, Epoch, Ignore, Infinity, IsoTime, Month, NegInfinity, Now, Pm,
+    };
     Some(match truncated(word) {
         "-infinity" => NegInfinity,
         "+infinity" | "infinity" => Infinity,
@@ -111,8 +113,8 @@ pub fn date_word(word: &str) -> Option<DateWord> {
         "oct" | "october" => Month(10),
         "nov" | "november" => Month(11),
         "dec" | "december" => Month(12),
-        "sun" | "sunday" | "mon" | "monday" | "tue" | "tues" | "tuesday" | "wed" | "weds" | "wednesday" | "thu"
-        | "thur" | "thurs" | "thursday" | "fri" | "friday" | "sat" | "saturday" => Dow,
+        "sun" | "sunday" | "mon" | "monday" | "tue" | "tues" | "tuesday" | "wed" | "weds" | "wednesday"
+        | "thu" | "thur" | "thurs" | "thursday" | "fri" | "friday" | "sat" | "saturday" => Dow,
         "d" => DateWord::Unit(Unit::Day),
         "dow" => DateWord::Unit(Unit::Dow),
         "doy" => DateWord::Unit(Unit::Doy),

@@ -171,7 +171,9 @@ fn posix_offset(s: &str) -> Option<(&str, &str)> {
     let end = digits
         .find(|c: char| !c.is_ascii_digit() && c != ':')
         .map_or(s.len(), |i| i + start);
-    digits.starts_with(|c: char| c.is_ascii_digit()).then(|| s.split_at(end))
+    digits
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then(|| s.split_at(end))
 }
 
 fn posix_zone(name: &str) -> Option<TimeZone> {
@@ -185,7 +187,13 @@ fn posix_zone(name: &str) -> Option<TimeZone> {
     let quote = |name: &str| {
         let clean: String = name
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '+' || c == '-' { c } else { 'X' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '+' || c == '-' {
+                    c
+                } else {
+                    'X'
+                }
+            })
             .collect();
         format!("<{clean:X<3}>")
     };
@@ -257,7 +265,9 @@ pub fn abbreviation_west_at(zone: &TimeZone, name: &str, ts: i64) -> Option<i32>
     if now.abbreviation().eq_ignore_ascii_case(name) {
         return Some(-now.offset().seconds());
     }
-    let before = zone.preceding(at).find(|t| t.abbreviation().eq_ignore_ascii_case(name));
+    let before = zone
+        .preceding(at)
+        .find(|t| t.abbreviation().eq_ignore_ascii_case(name));
     let hit = before.or_else(|| {
         zone.following(at)
             .take_while(|t| t.timestamp().as_second() < SEARCH_END)
