@@ -263,6 +263,13 @@ impl Vector {
         &mut self.data
     }
 
+    /// Values and validity for writing, together. Not for constants.
+    #[inline]
+    pub fn parts_mut(&mut self) -> (&mut VectorData, &mut Option<Bitmap>) {
+        debug_assert!(!self.constant);
+        (&mut self.data, &mut self.validity)
+    }
+
     /// Validity by [`Vector::index`]; `None` when nothing is NULL.
     #[inline]
     pub fn validity(&self) -> Option<&Bitmap> {

@@ -1,0 +1,32 @@
+//! The functions themselves, one file per type; each ends up here with one line.
+
+mod count;
+mod int;
+mod series;
+mod session_info;
+
+use crate::framework::aggregate::AggregateEntry;
+use crate::framework::registry::Builtin;
+use crate::framework::set::SetEntry;
+
+/// Every list of `builtins!` and `direct!`.
+static LISTS: &[&[Builtin]] = &[int::DIRECT, int::BUILTINS, session_info::BUILTINS];
+
+static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES];
+
+static SET_LISTS: &[&[SetEntry]] = &[series::SETS];
+
+pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
+    LISTS.iter().flat_map(|list| list.iter())
+}
+
+pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {
+    AGGREGATE_LISTS.iter().flat_map(|list| list.iter())
+}
+
+pub(crate) fn sets() -> impl Iterator<Item = &'static SetEntry> {
+    SET_LISTS.iter().flat_map(|list| list.iter())
+}
+
+#[cfg(test)]
+mod tests;

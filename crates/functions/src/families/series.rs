@@ -1,0 +1,49 @@
+//! `generate_series` over numbers.
+
+use common::{PgResult, pg_err};
+use types::{Datum, PhysType};
+
+use crate::framework::context::FnContext;
+use crate::framework::macros::set_functions;
+use crate::framework::set::{ScalarRows, SetRows};
+
+/// The numbers from `start` to `stop` by `step`, ending quietly where the type ends.
+fn steps(args: &[Datum], range: (i64, i64)) -> PgResult<impl Iterator<Item = i64> + Send + use<>> {
+    let number = |k: usize| args.get(k).and_then(Datum::as_i64);
+    let (start, stop) = (number(0).unwrap_or(1), number(1).unwrap_or(0));
+    let step = number(2).unwrap_or(1);
+    if step == 0 {
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
+    }
+    let mut next = Some(start);
+    Ok(std::iter::from_fn(move || {
+        let value = next.filter(|&v| if step > 0 { v <= stop } else { v >= stop })?;
+        next = value
+            .checked_add(step)
+            .filter(|v| (range.0..=range.1).contains(v));
+        Some(value)
+    }))
+}
+
+fn series_int4(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let values = steps(args, (i64::from(i32::MIN), i64::from(i32::MAX)))?;
+    Ok(Box::new(ScalarRows {
+        phys: PhysType::Int4,
+        iter: values.map(|v| Ok(Datum::Int4(v as i32))),
+    }))
+}
+
+fn series_int8(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let values = steps(args, (i64::MIN, i64::MAX))?;
+    Ok(Box::new(ScalarRows {
+        phys: PhysType::Int8,
+        iter: values.map(|v| Ok(Datum::Int8(v))),
+    }))
+}
+
+set_functions! {
+    generate_series_int4(int4, int4) -> int4 = series_int4;
+    generate_series_step_int4(int4, int4, int4) -> int4 = series_int4;
+    generate_series_int8(int8, int8) -> int8 = series_int8;
+    generate_series_step_int8(int8, int8, int8) -> int8 = series_int8;
+}

@@ -1,0 +1,437 @@
+//! Text and binary input and output of every type, driven by one table.
+//!
+//! # How it works
+//! [`TypeIo`] holds the four functions of a type; [`TABLE`] maps OIDs to them, one line per type, each family's functions
+//! live in a module of their own. Arrays and records go through the same functions for their elements. What only a catalog
+//! knows (names behind `reg*` values, types made by users) is asked of a [`NameResolver`].
+//!
+//! # Not here
+//! Casts between types (`functions`), domain constraints (`expr`).
+
+use std::sync::Arc;
+
+use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
+
+use crate::{
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_number, io_text, oids,
+};
+
+/// Which kind of object a `reg*` value names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum RegKind {
+    Proc,
+    Procedure,
+    Oper,
+    Operator,
+    Class,
+    Type,
+    Role,
+    Namespace,
+    Collation,
+    Config,
+    Dictionary,
+}
+
+/// What the catalog knows about a type that is not in the table.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum UserType {
+    Enum,
+    Domain { base: Oid, typmod: i32 },
+    Composite { fields: Vec<CompositeField> },
+    Array { element: Oid, delimiter: char },
+    Range { subtype: Oid },
+    Multirange { range: Oid },
+}
+
+/// One attribute of a composite type.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct CompositeField {
+    pub name: String,
+    pub type_oid: Oid,
+    pub typmod: i32,
+}
+
+/// Names and user types, answered by whoever holds a catalog.
+pub trait NameResolver {
+    /// The OID behind a name as written by the user (`regclass` input and so on); errors as PostgreSQL's (42P01, 42883...).
+    fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
+        let _ = name;
+        Err(unsupported!("names of kind {kind:?} cannot be resolved here"))
+    }
+    /// The name to print, quoted and qualified as needed; `None` prints the number.
+    fn name_of(&self, kind: RegKind, oid: Oid) -> PgResult<Option<String>> {
+        let _ = (kind, oid);
+        Ok(None)
+    }
+    /// A type made by a user.
+    fn user_type(&self, type_oid: Oid) -> PgResult<Option<UserType>> {
+        let _ = type_oid;
+        Ok(None)
+    }
+    /// OID of an enum label; `None` when the type has no such label.
+    fn enum_label_oid(&self, type_oid: Oid, label: &str) -> PgResult<Option<Oid>> {
+        let _ = (type_oid, label);
+        Ok(None)
+    }
+    /// Label of an enum value.
+    fn enum_label(&self, label_oid: Oid) -> PgResult<Option<String>> {
+        let _ = label_oid;
+        Ok(None)
+    }
+    /// What `format_type(oid, -1)` prints, for messages.
+    fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
+        let _ = type_oid;
+        Ok(None)
+    }
+}
+
+/// A resolver that knows nothing: built-in types only, `reg*` values as numbers.
+pub struct NoNames;
+
+impl NameResolver for NoNames {}
+
+/// What input and output may depend on besides the value.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct IoContext<'a> {
+    pub settings: &'a FormatSettings,
+    pub resolver: Option<&'a dyn NameResolver>,
+}
+
+impl<'a> IoContext<'a> {
+    /// A context without a catalog.
+    pub fn new(settings: &'a FormatSettings) -> IoContext<'a> {
+        IoContext {
+            settings,
+            resolver: None,
+        }
+    }
+
+    /// The resolver, or one that knows nothing.
+    pub fn names(&self) -> &'a dyn NameResolver {
+        self.resolver.unwrap_or(&NoNames)
+    }
+}
+
+/// Reads text; the second argument is the type modifier (-1: none), which is applied as PostgreSQL's input functions do.
+pub type InputFn = fn(&str, i32, &IoContext<'_>) -> PgResult<Datum>;
+/// Appends the text of a non-NULL datum.
+pub type OutputFn = fn(&Datum, &IoContext<'_>, &mut String) -> PgResult<()>;
+/// Reads the binary wire format.
+pub type ReceiveFn = fn(&[u8], i32, &IoContext<'_>) -> PgResult<Datum>;
+/// Appends the binary wire format of a non-NULL datum.
+pub type SendFn = fn(&Datum, &IoContext<'_>, &mut Vec<u8>) -> PgResult<()>;
+
+/// The functions of one type.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct TypeIo {
+    pub input: InputFn,
+    pub output: OutputFn,
+    pub receive: ReceiveFn,
+    pub send: SendFn,
+}
+
+/// A table line from a module that has `PREFIX_in`, `PREFIX_out`, `PREFIX_recv` and `PREFIX_send`.
+macro_rules! entry {
+    ($oid:ident, $module:ident :: $input:ident, $output:ident, $receive:ident, $send:ident) => {
+        (
+            oids::$oid,
+            TypeIo {
+                input: $module::$input,
+                output: $module::$output,
+                receive: $module::$receive,
+                send: $module::$send,
+            },
+        )
+    };
+}
+
+/// One line per built-in type, by OID.
+static TABLE: &[(Oid, TypeIo)] = &[
+    entry!(BOOL, io_text::bool_in, bool_out, bool_recv, bool_send),
+    entry!(CHAR, io_text::char_in, char_out, char_recv, char_send),
+    entry!(NAME, io_text::name_in, text_out, name_recv, text_send),
+    entry!(INT8, io_number::int8_in, int_out, int8_recv, int_send),
+    entry!(INT2, io_number::int2_in, int_out, int2_recv, int_send),
+    entry!(
+        INT2VECTOR,
+        io_array::int2vector_in,
+        vector_out,
+        array_recv_any,
+        array_send_any
+    ),
+    entry!(INT4, io_number::int4_in, int_out, int4_recv, int_send),
+    entry!(TEXT, io_text::text_in, text_out, text_recv, text_send),
+    entry!(OID, io_number::oid_in, int_out, oid_recv, int_send),
+    entry!(XID, io_number::xid_in, int_out, oid_recv, int_send),
+    entry!(CID, io_number::xid_in, int_out, oid_recv, int_send),
+    entry!(
+        OIDVECTOR,
+        io_array::oidvector_in,
+        vector_out,
+        array_recv_any,
+        array_send_any
+    ),
+    entry!(XML, io_text::text_in, text_out, text_recv, text_send),
+    entry!(PG_NODE_TREE, io_text::text_in, text_out, text_recv, text_send),
+    entry!(FLOAT4, io_number::float4_in, float4_out, float4_recv, float4_send),
+    entry!(FLOAT8, io_number::float8_in, float8_out, float8_recv, float8_send),
+    entry!(UNKNOWN, io_text::text_in, text_out, text_recv, text_send),
+    entry!(ACLITEM, io_text::text_in, text_out, text_recv, text_send),
+    entry!(BPCHAR, io_text::bpchar_in, text_out, bpchar_recv, text_send),
+    entry!(VARCHAR, io_text::varchar_in, text_out, varchar_recv, text_send),
+    entry!(
+        NUMERIC,
+        io_number::numeric_in,
+        numeric_out,
+        numeric_recv,
+        numeric_send
+    ),
+    entry!(REFCURSOR, io_text::text_in, text_out, text_recv, text_send),
+    entry!(VOID, io_text::text_in, text_out, text_recv, text_send),
+    entry!(CSTRING, io_text::text_in, text_out, text_recv, text_send),
+    entry!(XID8, io_number::xid8_in, xid8_out, int8_recv, int_send),
+];
+
+const fn reg_kind(type_oid: Oid) -> Option<RegKind> {
+    Some(match type_oid {
+        oids::REGPROC => RegKind::Proc,
+        oids::REGPROCEDURE => RegKind::Procedure,
+        oids::REGOPER => RegKind::Oper,
+        oids::REGOPERATOR => RegKind::Operator,
+        oids::REGCLASS => RegKind::Class,
+        oids::REGTYPE => RegKind::Type,
+        oids::REGROLE => RegKind::Role,
+        oids::REGNAMESPACE => RegKind::Namespace,
+        oids::REGCOLLATION => RegKind::Collation,
+        oids::REGCONFIG => RegKind::Config,
+        oids::REGDICTIONARY => RegKind::Dictionary,
+        _ => return None,
+    })
+}
+
+/// The functions of a built-in scalar type.
+pub fn type_io(type_oid: Oid) -> Option<&'static TypeIo> {
+    TABLE.iter().find(|(oid, _)| *oid == type_oid).map(|(_, io)| io)
+}
+
+/// What kind of type it is when it is not in the table.
+pub(crate) fn other_type(type_oid: Oid, ctx: &IoContext<'_>) -> PgResult<UserType> {
+    if let Some(row) = builtin::type_row(type_oid) {
+        if row.is_array() {
+            return Ok(UserType::Array {
+                element: row.typelem,
+                delimiter: array_delimiter(row.typelem),
+            });
+        }
+    }
+    if let Some(found) = ctx.names().user_type(type_oid)? {
+        return Ok(found);
+    }
+    Err(no_io(type_oid))
+}
+
+fn array_delimiter(element: Oid) -> char {
+    builtin::type_row(element).map_or(',', |e| char::from(e.typdelim))
+}
+
+#[cold]
+fn no_io(type_oid: Oid) -> Box<PgError> {
+    match builtin::type_row(type_oid) {
+        Some(t) if t.typtype == b'p' => {
+            pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cannot accept a value of type {}",
+                t.typname
+            )
+        }
+        Some(t) => unsupported!("type {} is not implemented yet", t.typname),
+        None => internal!("cache lookup failed for type {type_oid}"),
+    }
+}
+
+/// Text to value. `typmod` is applied (length checks, rounding); -1 for none.
+pub fn input(type_oid: Oid, typmod: i32, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    if let Some(io) = type_io(type_oid) {
+        return (io.input)(text, typmod, ctx);
+    }
+    if let Some(kind) = reg_kind(type_oid) {
+        return io_number::reg_in(kind, text, ctx);
+    }
+    if type_oid == oids::RECORD {
+        return Err(unsupported!(
+            "input of anonymous composite types is not implemented"
+        ));
+    }
+    match other_type(type_oid, ctx)? {
+        UserType::Enum => io_text::enum_in(type_oid, text, ctx),
+        UserType::Domain { base, typmod } => input(base, typmod, text, ctx),
+        UserType::Array { element, delimiter } => io_array::array_in(element, typmod, delimiter, text, ctx),
+        UserType::Composite { fields } => io_array::record_in(type_oid, &fields, text, ctx),
+        UserType::Range { .. } | UserType::Multirange { .. } => {
+            Err(unsupported!("input of range types is not implemented yet"))
+        }
+    }
+}
+
+/// Value to text, appended to `out`. The datum must not be NULL.
+pub fn output(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    if let Some(io) = type_io(type_oid) {
+        return (io.output)(value, ctx, out);
+    }
+    match value {
+        Datum::Array(a) => {
+            let delimiter = array_delimiter(a.element_type);
+            io_array::array_out(a, delimiter, ctx, out)
+        }
+        Datum::Record(r) => io_array::record_out(r, ctx, out),
+        Datum::Oid(v) => match reg_kind(type_oid) {
+            Some(kind) => io_number::reg_out(kind, Oid(*v), ctx, out),
+            None => io_text::enum_out(Oid(*v), ctx, out),
+        },
+        _ => match other_type(type_oid, ctx)? {
+            UserType::Domain { base, .. } => output(base, value, ctx, out),
+            _ => Err(no_io(type_oid)),
+        },
+    }
+}
+
+/// Row `i` of a vector to text, without a datum in between for the common classes. The row must not be NULL.
+pub fn output_at(
+    type_oid: Oid,
+    vector: &Vector,
+    i: usize,
+    ctx: &IoContext<'_>,
+    out: &mut String,
+) -> PgResult<()> {
+    let k = vector.index(i);
+    match (vector.data(), type_oid) {
+        (VectorData::Int2(v), oids::INT2) => io_number::push_int(i64::from(v[k]), out),
+        (VectorData::Int4(v), oids::INT4) => io_number::push_int(i64::from(v[k]), out),
+        (VectorData::Int8(v), oids::INT8) => io_number::push_int(v[k], out),
+        (VectorData::Oid(v), oids::OID) => io_number::push_int(i64::from(v[k]), out),
+        (VectorData::Bool(v), oids::BOOL) => out.push(if v[k] { 't' } else { 'f' }),
+        // Every type of class Text prints its bytes.
+        (VectorData::Text(v), _) => out.push_str(v.str(k)),
+        _ => return output(type_oid, &vector.datum(i), ctx, out),
+    }
+    Ok(())
+}
+
+/// Wire bytes to value.
+pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
+    if let Some(io) = type_io(type_oid) {
+        return (io.receive)(bytes, typmod, ctx);
+    }
+    if reg_kind(type_oid).is_some() {
+        return io_number::oid_recv(bytes, typmod, ctx);
+    }
+    match other_type(type_oid, ctx)? {
+        UserType::Enum => {
+            let label = io_text::utf8(bytes)?;
+            io_text::enum_in(type_oid, label, ctx)
+        }
+        UserType::Domain { base, typmod } => receive(base, typmod, bytes, ctx),
+        UserType::Array { element, .. } => io_array::array_recv(element, typmod, bytes, ctx),
+        UserType::Composite { fields } => io_array::record_recv(type_oid, &fields, bytes, ctx),
+        UserType::Range { .. } | UserType::Multirange { .. } => {
+            Err(unsupported!("input of range types is not implemented yet"))
+        }
+    }
+}
+
+/// Value to wire bytes, appended to `out`. The datum must not be NULL.
+pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    if let Some(io) = type_io(type_oid) {
+        return (io.send)(value, ctx, out);
+    }
+    match value {
+        Datum::Array(a) => io_array::array_send(a, ctx, out),
+        Datum::Record(r) => io_array::record_send(r, ctx, out),
+        Datum::Oid(v) if reg_kind(type_oid).is_some() => {
+            out.extend_from_slice(&v.to_be_bytes());
+            Ok(())
+        }
+        Datum::Oid(v) => {
+            let mut label = String::new();
+            io_text::enum_out(Oid(*v), ctx, &mut label)?;
+            out.extend_from_slice(label.as_bytes());
+            Ok(())
+        }
+        _ => match other_type(type_oid, ctx)? {
+            UserType::Domain { base, .. } => send(base, value, ctx, out),
+            _ => Err(no_io(type_oid)),
+        },
+    }
+}
+
+/// Row `i` of a vector to wire bytes. The row must not be NULL.
+pub fn send_at(
+    type_oid: Oid,
+    vector: &Vector,
+    i: usize,
+    ctx: &IoContext<'_>,
+    out: &mut Vec<u8>,
+) -> PgResult<()> {
+    let k = vector.index(i);
+    match (vector.data(), type_oid) {
+        (VectorData::Int2(v), oids::INT2) => out.extend_from_slice(&v[k].to_be_bytes()),
+        (VectorData::Int4(v), oids::INT4) => out.extend_from_slice(&v[k].to_be_bytes()),
+        (VectorData::Int8(v), oids::INT8) => out.extend_from_slice(&v[k].to_be_bytes()),
+        (VectorData::Float8(v), oids::FLOAT8) => out.extend_from_slice(&v[k].to_be_bytes()),
+        (VectorData::Text(v), _) => out.extend_from_slice(v.bytes(k)),
+        _ => return send(type_oid, &vector.datum(i), ctx, out),
+    }
+    Ok(())
+}
+
+/// A value as a string of its own.
+pub fn to_text(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>) -> PgResult<String> {
+    let mut out = String::new();
+    output(type_oid, value, ctx, &mut out)?;
+    Ok(out)
+}
+
+/// True when both types print alike and share a class, so that a cast between them copies.
+pub fn is_binary_text(type_oid: Oid) -> bool {
+    PhysType::of_builtin(type_oid) == PhysType::Text
+}
+
+/// The error every input function ends in when text makes no sense (22P02).
+#[cold]
+pub fn invalid_input(type_name: &str, text: &str) -> Box<PgError> {
+    pg_err!(
+        INVALID_TEXT_REPRESENTATION,
+        "invalid input syntax for type {type_name}: \"{text}\""
+    )
+}
+
+/// The error for numbers that do not fit (22003).
+#[cold]
+pub fn out_of_range(type_name: &str, text: &str) -> Box<PgError> {
+    pg_err!(
+        NUMERIC_VALUE_OUT_OF_RANGE,
+        "value \"{text}\" is out of range for type {type_name}"
+    )
+}
+
+/// The error for wire values of the wrong length (08P01 as PostgreSQL has it).
+#[cold]
+pub fn bad_binary() -> Box<PgError> {
+    pg_err!(PROTOCOL_VIOLATION, "insufficient data left in message")
+}
+
+/// A datum that does not belong to the type it is printed as: a bug of ours.
+#[cold]
+pub fn wrong_datum(type_name: &str, value: &Datum) -> Box<PgError> {
+    internal!("{type_name} value expected, got {value:?}")
+}
+
+/// A text datum.
+pub(crate) fn text_datum(s: &str) -> Datum {
+    Datum::Text(Arc::from(s))
+}

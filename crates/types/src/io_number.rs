@@ -1,0 +1,253 @@
+//! Input and output of numbers, OIDs and `reg*` values.
+
+use common::{Oid, PgResult, unsupported};
+
+use crate::Datum;
+use crate::io::{IoContext, RegKind, bad_binary, invalid_input, out_of_range, wrong_datum};
+use crate::io_text::{is_space, trim_space};
+
+/// Appends an integer in decimal.
+pub fn push_int(value: i64, out: &mut String) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push('-');
+    }
+    digits[at..].iter().for_each(|&d| out.push(char::from(d)));
+}
+
+/// Why text is no integer.
+enum IntError {
+    Syntax,
+    Range,
+}
+
+/// PostgreSQL's integer syntax: white space around, a sign, decimal or `0x`/`0o`/`0b` digits, single underscores between.
+fn parse_i128(text: &str) -> Result<i128, IntError> {
+    let s = trim_space(text);
+    let (negative, s) = match s.as_bytes() {
+        [b'-', ..] => (true, &s[1..]),
+        [b'+', ..] => (false, &s[1..]),
+        _ => (false, s),
+    };
+    let (radix, digits) = match s.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &s[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &s[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &s[2..]),
+        _ => (10, s),
+    };
+    let mut value: i128 = 0;
+    let mut overflow = false;
+    let mut previous = if radix == 10 { b'_' } else { b'0' };
+    for &b in digits.as_bytes() {
+        if b == b'_' {
+            if previous == b'_' {
+                return Err(IntError::Syntax);
+            }
+        } else {
+            let digit = char::from(b).to_digit(radix).ok_or(IntError::Syntax)?;
+            value = value * i128::from(radix) + i128::from(digit);
+            if value > i128::from(u64::MAX) {
+                overflow = true;
+                value = i128::from(u64::MAX);
+            }
+        }
+        previous = b;
+    }
+    if digits.is_empty() || previous == b'_' {
+        return Err(IntError::Syntax);
+    }
+    if overflow {
+        return Err(IntError::Range);
+    }
+    Ok(if negative { -value } else { value })
+}
+
+/// Reads an integer of a range, with PostgreSQL's errors.
+fn parse_int<T: TryFrom<i128>>(text: &str, type_name: &str) -> PgResult<T> {
+    let value = parse_i128(text).map_err(|e| match e {
+        IntError::Syntax => invalid_input(type_name, text),
+        IntError::Range => out_of_range(type_name, text),
+    })?;
+    T::try_from(value).map_err(|_| out_of_range(type_name, text))
+}
+
+macro_rules! ints {
+    ($($input:ident $recv:ident $variant:ident $t:ty, $name:literal;)*) => {$(
+        pub(crate) fn $input(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+            Ok(Datum::$variant(parse_int::<$t>(text, $name)?))
+        }
+        pub(crate) fn $recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+            Ok(Datum::$variant(<$t>::from_be_bytes(bytes.try_into().map_err(|_| bad_binary())?)))
+        }
+    )*};
+}
+
+ints! {
+    int2_in int2_recv Int2 i16, "smallint";
+    int4_in int4_recv Int4 i32, "integer";
+    int8_in int8_recv Int8 i64, "bigint";
+}
+
+pub(crate) fn int_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match value.as_i64() {
+        Some(v) => push_int(v, out),
+        None => return Err(wrong_datum("integer", value)),
+    }
+    Ok(())
+}
+
+pub(crate) fn int_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    match value {
+        Datum::Int2(v) => out.extend_from_slice(&v.to_be_bytes()),
+        Datum::Int4(v) => out.extend_from_slice(&v.to_be_bytes()),
+        Datum::Int8(v) => out.extend_from_slice(&v.to_be_bytes()),
+        Datum::Oid(v) => out.extend_from_slice(&v.to_be_bytes()),
+        other => return Err(wrong_datum("integer", other)),
+    }
+    Ok(())
+}
+
+/// `strtoul`-like syntax of `oid`, `xid`, `xid8`: white space, sign, decimal, octal (`0`) or hexadecimal (`0x`) digits;
+/// a negative number wraps. Returns the value and what follows.
+fn parse_unsigned(text: &str) -> Option<(i128, &str)> {
+    let s = text.trim_start_matches(is_space);
+    let (negative, s) = match s.as_bytes() {
+        [b'-', ..] => (true, &s[1..]),
+        [b'+', ..] => (false, &s[1..]),
+        _ => (false, s),
+    };
+    let (radix, digits) = match s.as_bytes() {
+        [b'0', b'x' | b'X', d, ..] if d.is_ascii_hexdigit() => (16, &s[2..]),
+        [b'0', ..] => (8, s),
+        _ => (10, s),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    if end == 0 {
+        return None;
+    }
+    let value = i128::from_str_radix(&digits[..end], radix).unwrap_or(i128::MAX);
+    Some((if negative { -value } else { value }, &digits[end..]))
+}
+
+/// An OID from text, with PostgreSQL's errors.
+pub fn parse_oid(text: &str) -> PgResult<u32> {
+    unsigned_u32(text, "oid")
+}
+
+fn unsigned_u32(text: &str, type_name: &str) -> PgResult<u32> {
+    match parse_unsigned(text) {
+        Some((value, rest)) if trim_space(rest).is_empty() => match u32::try_from(value) {
+            Ok(v) => Ok(v),
+            // -1 is 4294967295, as in C.
+            Err(_) => match i32::try_from(value) {
+                Ok(v) => Ok(v as u32),
+                Err(_) => Err(out_of_range(type_name, text)),
+            },
+        },
+        _ => Err(invalid_input(type_name, text)),
+    }
+}
+
+pub(crate) fn oid_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Oid(parse_oid(text)?))
+}
+
+pub(crate) fn xid_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Oid(unsigned_u32(text, "xid")?))
+}
+
+pub(crate) fn oid_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Oid(u32::from_be_bytes(
+        bytes.try_into().map_err(|_| bad_binary())?,
+    )))
+}
+
+pub(crate) fn xid8_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    match parse_unsigned(text) {
+        Some((value, rest)) if trim_space(rest).is_empty() => match u64::try_from(value) {
+            Ok(v) => Ok(Datum::Int8(v as i64)),
+            Err(_) => Err(out_of_range("xid8", text)),
+        },
+        _ => Err(invalid_input("xid8", text)),
+    }
+}
+
+pub(crate) fn xid8_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match value {
+        Datum::Int8(v) => out.push_str(&(*v as u64).to_string()),
+        other => return Err(wrong_datum("xid8", other)),
+    }
+    Ok(())
+}
+
+/// Digits are an OID, `-` is 0, anything else is a name for the catalog.
+pub(crate) fn reg_in(kind: RegKind, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    if text == "-" {
+        return Ok(Datum::Oid(0));
+    }
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(Datum::Oid(parse_oid(text)?));
+    }
+    Ok(Datum::Oid(ctx.names().resolve(kind, text)?.0))
+}
+
+pub(crate) fn reg_out(kind: RegKind, oid: Oid, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    if !oid.is_valid() {
+        // PostgreSQL prints "0" for the kinds whose names take arguments, "-" for the others.
+        let dash = !matches!(kind, RegKind::Oper | RegKind::Operator);
+        out.push(if dash { '-' } else { '0' });
+        return Ok(());
+    }
+    match ctx.names().name_of(kind, oid)? {
+        Some(name) => out.push_str(&name),
+        None => push_int(i64::from(oid.0), out),
+    }
+    Ok(())
+}
+
+pub(crate) fn float4_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Err(unsupported!("float4 input"))
+}
+pub(crate) fn float8_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Err(unsupported!("float8 input"))
+}
+pub(crate) fn numeric_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Err(unsupported!("numeric input"))
+}
+pub(crate) fn float4_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
+    Err(unsupported!("float4 output"))
+}
+pub(crate) fn float8_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
+    Err(unsupported!("float8 output"))
+}
+pub(crate) fn numeric_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
+    Err(unsupported!("numeric output"))
+}
+pub(crate) fn float4_recv(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Err(unsupported!("float4 receive"))
+}
+pub(crate) fn float8_recv(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Err(unsupported!("float8 receive"))
+}
+pub(crate) fn numeric_recv(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Err(unsupported!("numeric receive"))
+}
+pub(crate) fn float4_send(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
+    Err(unsupported!("float4 send"))
+}
+pub(crate) fn float8_send(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
+    Err(unsupported!("float8 send"))
+}
+pub(crate) fn numeric_send(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
+    Err(unsupported!("numeric send"))
+}
