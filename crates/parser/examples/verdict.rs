@@ -14,7 +14,13 @@ fn main() {
             Ok(_) => writeln!(out, "ok").unwrap(),
             Err(e) => {
                 let position = e.position.map_or(-1, i64::from);
-                writeln!(out, "{}\t{position}\t{}", e.sqlstate, e.message.replace('\n', "\\n")).unwrap();
+                writeln!(
+                    out,
+                    "{}\t{position}\t{}",
+                    e.sqlstate,
+                    e.message.replace('\n', "\\n")
+                )
+                .unwrap();
             }
         }
     }

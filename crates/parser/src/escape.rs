@@ -32,7 +32,9 @@ pub fn is_valid_escape_char(c: char) -> bool {
 /// Decodes the escape at the backslash `at`; appends to `out` and returns where to go on.
 pub fn backslash(text: &str, at: usize, out: &mut Vec<u8>, options: &ParseOptions) -> LexResult<usize> {
     let bytes = text.as_bytes();
-    let Some(&c) = bytes.get(at + 1) else { return Ok(at + 1) };
+    let Some(&c) = bytes.get(at + 1) else {
+        return Ok(at + 1);
+    };
     let plain = match c {
         b'b' => 8,
         b'f' => 12,
@@ -42,11 +44,16 @@ pub fn backslash(text: &str, at: usize, out: &mut Vec<u8>, options: &ParseOption
         b'v' => 11,
         b'u' | b'U' => return backslash_unicode(text, at, out),
         b'0'..=b'7' => return Ok(numeric(bytes, at + 1, 3, 8, out)),
-        b'x' if bytes.get(at + 2).is_some_and(u8::is_ascii_hexdigit) => return Ok(numeric(bytes, at + 2, 2, 16, out)),
+        b'x' if bytes.get(at + 2).is_some_and(u8::is_ascii_hexdigit) => {
+            return Ok(numeric(bytes, at + 2, 2, 16, out));
+        }
         b'\'' if options.backslash_quote == BackslashQuote::Off => {
-            return Err(pg_err!(NONSTANDARD_USE_OF_ESCAPE_CHARACTER, "unsafe use of \\' in a string literal")
-                .hint("Use '' to write quotes in strings. \\' is insecure in client-only encodings.")
-                .at(span(at, at + 2)));
+            return Err(pg_err!(
+                NONSTANDARD_USE_OF_ESCAPE_CHARACTER,
+                "unsafe use of \\' in a string literal"
+            )
+            .hint("Use '' to write quotes in strings. \\' is insecure in client-only encodings.")
+            .at(span(at, at + 2)));
         }
         other => other,
     };
@@ -93,8 +100,16 @@ fn backslash_unicode(text: &str, at: usize, out: &mut Vec<u8>) -> LexResult<usiz
         let low_at = end;
         let is_escape = matches!(text.as_bytes().get(low_at..low_at + 2), Some(b"\\u" | b"\\U"));
         if !is_escape {
-            let width = text.get(low_at..).and_then(|t| t.chars().next()).map_or(0, char::len_utf8);
-            return Err(lex_error(text, "invalid Unicode surrogate pair", low_at, low_at + width));
+            let width = text
+                .get(low_at..)
+                .and_then(|t| t.chars().next())
+                .map_or(0, char::len_utf8);
+            return Err(lex_error(
+                text,
+                "invalid Unicode surrogate pair",
+                low_at,
+                low_at + width,
+            ));
         }
         let (low, low_end) = unicode_escape(text, low_at)?;
         if !is_low_surrogate(low) {
@@ -135,7 +150,11 @@ pub fn verify_utf8(bytes: Vec<u8>) -> LexResult<String> {
 
 fn invalid_bytes(bytes: &[u8]) -> Box<PgError> {
     let shown: Vec<String> = bytes.iter().map(|b| format!("0x{b:02x}")).collect();
-    pg_err!(CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": {}", shown.join(" "))
+    pg_err!(
+        CHARACTER_NOT_IN_REPERTOIRE,
+        "invalid byte sequence for encoding \"UTF8\": {}",
+        shown.join(" ")
+    )
 }
 
 /// Decodes `\XXXX` and `\+XXXXXX` with the given escape character. `origin` is where `text` starts in the statement;

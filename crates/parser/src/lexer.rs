@@ -139,7 +139,12 @@ impl<'a> Lexer<'a> {
             at = self.token(at, b).map_err(|e| (at, e))?;
         }
         let end = self.bytes.len() as u32;
-        self.out.tokens.push(Token { tok: Tok::Eof, start: end, end, value: NO_VALUE });
+        self.out.tokens.push(Token {
+            tok: Tok::Eof,
+            start: end,
+            end,
+            value: NO_VALUE,
+        });
         Ok(())
     }
 
@@ -147,14 +152,22 @@ impl<'a> Lexer<'a> {
     fn fail(&mut self, at: usize, error: Box<PgError>) {
         let mut start = at as u32;
         if let Some(last) = self.out.tokens.last()
-            && matches!(last.tok, Tok::Kw(K::Not | K::Nulls | K::With | K::Without | K::Format))
+            && matches!(
+                last.tok,
+                Tok::Kw(K::Not | K::Nulls | K::With | K::Without | K::Format)
+            )
         {
             start = last.start;
             self.out.tokens.pop();
         }
         self.out.error = Some(error);
         let end = self.bytes.len() as u32;
-        self.out.tokens.push(Token { tok: Tok::Error, start, end, value: NO_VALUE });
+        self.out.tokens.push(Token {
+            tok: Tok::Error,
+            start,
+            end,
+            value: NO_VALUE,
+        });
     }
 
     fn skip_blank(&self, mut at: usize) -> Result<usize, (usize, Box<PgError>)> {
@@ -206,7 +219,12 @@ impl<'a> Lexer<'a> {
 
     #[inline]
     fn push_value(&mut self, tok: Tok, start: usize, end: usize, value: u32) -> usize {
-        self.out.tokens.push(Token { tok, start: start as u32, end: end as u32, value });
+        self.out.tokens.push(Token {
+            tok,
+            start: start as u32,
+            end: end as u32,
+            value,
+        });
         end
     }
 
@@ -295,7 +313,10 @@ impl<'a> Lexer<'a> {
         let Some(cut) = truncate_identifier(&name) else {
             return self.push_text(Tok::Ident, start, end, Name::from(name));
         };
-        let mut notice = pg_err!(NAME_TOO_LONG, "identifier \"{name}\" will be truncated to \"{cut}\"");
+        let mut notice = pg_err!(
+            NAME_TOO_LONG,
+            "identifier \"{name}\" will be truncated to \"{cut}\""
+        );
         notice.severity = common::error::Severity::Notice;
         self.out.notices.push(notice);
         let cut = Name::from(cut);
@@ -314,9 +335,12 @@ impl<'a> Lexer<'a> {
         // A trailing + or - belongs to the operand unless the operator contains one of these characters.
         if op.len() > 1
             && matches!(op.last(), Some(b'+' | b'-'))
-            && !op[..op.len() - 1]
-                .iter()
-                .any(|b| matches!(b, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%'))
+            && !op[..op.len() - 1].iter().any(|b| {
+                matches!(
+                    b,
+                    b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%'
+                )
+            })
         {
             while end - start > 1 && matches!(self.byte(end - 1), b'+' | b'-') {
                 end -= 1;
@@ -351,7 +375,11 @@ impl<'a> Lexer<'a> {
         }
         let mut tag_end = start + 1;
         if is_ident_start(next) {
-            while self.bytes.get(tag_end).is_some_and(|&b| b != b'$' && is_ident_cont(b)) {
+            while self
+                .bytes
+                .get(tag_end)
+                .is_some_and(|&b| b != b'$' && is_ident_cont(b))
+            {
                 tag_end += 1;
             }
         }
@@ -421,7 +449,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn bit_string(&mut self, start: usize, tok: Tok) -> LexResult<usize> {
-        let kind = if tok == Tok::BConst { StringKind::Bit } else { StringKind::Hex };
+        let kind = if tok == Tok::BConst {
+            StringKind::Bit
+        } else {
+            StringKind::Hex
+        };
         let mut text = String::new();
         text.push(if tok == Tok::BConst { 'b' } else { 'x' });
         let end = self.string_body(start, start + 2, kind, &mut text)?;
@@ -444,7 +476,13 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads the body of a quoted string with its continuations; returns where the token ends.
-    fn string_body(&mut self, start: usize, body: usize, kind: StringKind, text: &mut String) -> LexResult<usize> {
+    fn string_body(
+        &mut self,
+        start: usize,
+        body: usize,
+        kind: StringKind,
+        text: &mut String,
+    ) -> LexResult<usize> {
         let mut at = body;
         let mut bytes = Vec::new();
         loop {
@@ -517,9 +555,14 @@ impl<'a> Lexer<'a> {
 
     /// Looks for `UESCAPE 'c'` after a U& literal; returns the escape character and the end of the whole.
     fn uescape(&mut self, start: usize, end: usize) -> LexResult<(char, usize)> {
-        let Ok(at) = self.skip_blank(end) else { return self.uescape_blank_error(end) };
+        let Ok(at) = self.skip_blank(end) else {
+            return self.uescape_blank_error(end);
+        };
         let word_end = at + 7;
-        let is_uescape = self.bytes.get(at..word_end).is_some_and(|w| w.eq_ignore_ascii_case(b"uescape"))
+        let is_uescape = self
+            .bytes
+            .get(at..word_end)
+            .is_some_and(|w| w.eq_ignore_ascii_case(b"uescape"))
             && !self.bytes.get(word_end).is_some_and(|&b| is_ident_cont(b));
         if !is_uescape {
             return Ok(('\\', end));
@@ -532,10 +575,16 @@ impl<'a> Lexer<'a> {
             None => next,
         };
         let token = self.out.tokens.get(tokens_before).copied();
-        let text = token.filter(|t| t.tok == Tok::SConst).map(|t| self.string_text(&t));
+        let text = token
+            .filter(|t| t.tok == Tok::SConst)
+            .map(|t| self.string_text(&t));
         self.out.tokens.truncate(tokens_before);
         let Some(text) = text else {
-            return Err(self.error("UESCAPE must be followed by a simple string literal", next, token_end));
+            return Err(self.error(
+                "UESCAPE must be followed by a simple string literal",
+                next,
+                token_end,
+            ));
         };
         let mut chars = text.chars();
         let _ = start;
@@ -555,7 +604,11 @@ impl<'a> Lexer<'a> {
     fn string_text(&self, token: &Token) -> String {
         match self.out.values.get(token.value as usize) {
             Some(text) => text.to_string(),
-            None => self.text.get(token.start as usize + 1..token.end as usize - 1).unwrap_or("").to_string(),
+            None => self
+                .text
+                .get(token.start as usize + 1..token.end as usize - 1)
+                .unwrap_or("")
+                .to_string(),
         }
     }
 }

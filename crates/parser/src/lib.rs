@@ -90,7 +90,10 @@ pub fn parse(sql: &str, options: &ParseOptions) -> PgResult<Vec<ast::RawStatemen
 pub fn parse_with_notices(sql: &str, options: &ParseOptions) -> PgResult<Parsed> {
     let mut parser = Parser::new(sql, options);
     let statements = parser.statements()?;
-    Ok(Parsed { statements, notices: parser.take_notices() })
+    Ok(Parsed {
+        statements,
+        notices: parser.take_notices(),
+    })
 }
 
 /// Parses a text that is one scalar expression.

@@ -39,13 +39,21 @@ fn is_decimal(b: u8) -> bool {
 /// If an identifier follows directly, the whole is junk.
 fn finish(bytes: &[u8], end: usize, int4: Option<i32>) -> Scanned {
     if !is_ident_start(byte(bytes, end)) {
-        return Scanned { end, int4, error: None };
+        return Scanned {
+            end,
+            int4,
+            error: None,
+        };
     }
     let mut junk_end = end + 1;
     while bytes.get(junk_end).is_some_and(|&b| is_ident_cont(b)) {
         junk_end += 1;
     }
-    Scanned { end: junk_end, int4: None, error: Some(JUNK) }
+    Scanned {
+        end: junk_end,
+        int4: None,
+        error: Some(JUNK),
+    }
 }
 
 /// Scans the literal at `start`, which is a digit, or a dot before a digit.
@@ -75,14 +83,28 @@ pub fn scan(bytes: &[u8], start: usize) -> Scanned {
             return finish(bytes, digits(bytes, exponent, is_decimal), None);
         }
         if signed {
-            return Scanned { end: exponent, int4: None, error: Some(JUNK) };
+            return Scanned {
+                end: exponent,
+                int4: None,
+                error: Some(JUNK),
+            };
         }
     }
-    let value = if is_integer { parse_int4(&bytes[start..end], 10) } else { None };
+    let value = if is_integer {
+        parse_int4(&bytes[start..end], 10)
+    } else {
+        None
+    };
     finish(bytes, end, value)
 }
 
-fn scan_based(bytes: &[u8], start: usize, is_digit: fn(u8) -> bool, radix: u32, message: &'static str) -> Scanned {
+fn scan_based(
+    bytes: &[u8],
+    start: usize,
+    is_digit: fn(u8) -> bool,
+    radix: u32,
+    message: &'static str,
+) -> Scanned {
     let mut at = start + 2;
     loop {
         let from = at + usize::from(byte(bytes, at) == b'_');
@@ -97,7 +119,15 @@ fn scan_based(bytes: &[u8], start: usize, is_digit: fn(u8) -> bool, radix: u32, 
     // No digits: the prefix alone (perhaps with an underscore) is malformed; a longer word is junk.
     let bad_end = at + usize::from(byte(bytes, at) == b'_');
     let junk = finish(bytes, start + 1, None);
-    if junk.end > bad_end { junk } else { Scanned { end: bad_end, int4: None, error: Some(message) } }
+    if junk.end > bad_end {
+        junk
+    } else {
+        Scanned {
+            end: bad_end,
+            int4: None,
+            error: Some(message),
+        }
+    }
 }
 
 fn parse_int4(digits: &[u8], radix: u32) -> Option<i32> {

@@ -42,7 +42,12 @@ fn stack_pointer() -> usize {
 impl<'a> Parser<'a> {
     /// Lexes `sql`.
     pub fn new(sql: &'a str, options: &ParseOptions) -> Parser<'a> {
-        let Tokens { tokens, values, error, notices } = lexer::tokenize(sql, options);
+        let Tokens {
+            tokens,
+            values,
+            error,
+            notices,
+        } = lexer::tokenize(sql, options);
         let tok = tokens.first().map_or(Tok::Eof, |t| t.tok);
         Parser {
             sql,
@@ -75,7 +80,10 @@ impl<'a> Parser<'a> {
             }
             let start = self.start();
             let stmt = self.statement()?;
-            statements.push(RawStatement { stmt, span: self.span_from(start) });
+            statements.push(RawStatement {
+                stmt,
+                span: self.span_from(start),
+            });
             if !self.at(';') && !self.at(Tok::Eof) {
                 return Err(self.syntax_error());
             }
@@ -85,7 +93,11 @@ impl<'a> Parser<'a> {
     /// Parses the whole text with one production.
     pub fn whole<T>(&mut self, production: impl FnOnce(&mut Parser<'a>) -> PgResult<T>) -> PgResult<T> {
         let result = production(self)?;
-        if self.at(Tok::Eof) { Ok(result) } else { Err(self.syntax_error()) }
+        if self.at(Tok::Eof) {
+            Ok(result)
+        } else {
+            Err(self.syntax_error())
+        }
     }
 
     // ---- cursor -------------------------------------------------------------------------------------------------
@@ -94,7 +106,12 @@ impl<'a> Parser<'a> {
     fn token_at(&self, pos: usize) -> Token {
         match self.tokens.get(pos).or(self.tokens.last()) {
             Some(token) => *token,
-            None => Token { tok: Tok::Eof, start: 0, end: 0, value: NO_VALUE },
+            None => Token {
+                tok: Tok::Eof,
+                start: 0,
+                end: 0,
+                value: NO_VALUE,
+            },
         }
     }
 
@@ -169,7 +186,11 @@ impl<'a> Parser<'a> {
     /// Takes `tok` or fails.
     #[inline]
     pub fn expect(&mut self, tok: impl Into<Tok>) -> PgResult<()> {
-        if self.eat(tok) { Ok(()) } else { Err(self.syntax_error()) }
+        if self.eat(tok) {
+            Ok(())
+        } else {
+            Err(self.syntax_error())
+        }
     }
 
     /// Takes key words one after the other or fails at the first that is missing.
@@ -262,13 +283,21 @@ impl<'a> Parser<'a> {
     /// Fails when the stack is nearly used up; every recursive production calls it.
     #[inline]
     pub fn check_stack(&self) -> PgResult<()> {
-        if self.stack_top.abs_diff(stack_pointer()) > self.stack_bytes_max { Err(too_deep()) } else { Ok(()) }
+        if self.stack_top.abs_diff(stack_pointer()) > self.stack_bytes_max {
+            Err(too_deep())
+        } else {
+            Ok(())
+        }
     }
 
     /// Fails when a left-deep chain gets too high.
     #[inline]
     pub fn check_height(&self, height: u32) -> PgResult<()> {
-        if height > HEIGHT_MAX { Err(too_deep()) } else { Ok(()) }
+        if height > HEIGHT_MAX {
+            Err(too_deep())
+        } else {
+            Ok(())
+        }
     }
 
     /// The first token after the run of opening parentheses that starts at the current token.
@@ -288,7 +317,9 @@ impl<'a> Parser<'a> {
 
     /// The text of a token of the statement.
     pub fn source(&self, token: Token) -> &'a str {
-        self.sql.get(token.start as usize..token.end as usize).unwrap_or("")
+        self.sql
+            .get(token.start as usize..token.end as usize)
+            .unwrap_or("")
     }
 
     /// The name that an identifier or key word token stands for.
@@ -330,32 +361,55 @@ impl<'a> Parser<'a> {
         let token = self.token();
         let name = self.name_of(token);
         self.bump();
-        Ident { name, span: token.span() }
+        Ident {
+            name,
+            span: token.span(),
+        }
     }
 
     /// Column, table and most other names: identifiers, unreserved and column-name key words.
     pub fn col_id(&mut self) -> PgResult<Ident> {
-        if is_col_id(self.tok) { Ok(self.take_name()) } else { self.fail() }
+        if is_col_id(self.tok) {
+            Ok(self.take_name())
+        } else {
+            self.fail()
+        }
     }
 
     /// Any identifier or key word.
     pub fn col_label(&mut self) -> PgResult<Ident> {
-        if is_col_label(self.tok) { Ok(self.take_name()) } else { self.fail() }
+        if is_col_label(self.tok) {
+            Ok(self.take_name())
+        } else {
+            self.fail()
+        }
     }
 
     /// Identifiers, unreserved and function-name key words.
     pub fn type_function_name(&mut self) -> PgResult<Ident> {
-        if is_type_function_name(self.tok) { Ok(self.take_name()) } else { self.fail() }
+        if is_type_function_name(self.tok) {
+            Ok(self.take_name())
+        } else {
+            self.fail()
+        }
     }
 
     /// Everything but reserved words.
     pub fn non_reserved_word(&mut self) -> PgResult<Ident> {
-        if is_non_reserved_word(self.tok) { Ok(self.take_name()) } else { self.fail() }
+        if is_non_reserved_word(self.tok) {
+            Ok(self.take_name())
+        } else {
+            self.fail()
+        }
     }
 
     /// A non-reserved word or a string.
     pub fn non_reserved_word_or_sconst(&mut self) -> PgResult<Ident> {
-        if self.at(Tok::SConst) { self.sconst() } else { self.non_reserved_word() }
+        if self.at(Tok::SConst) {
+            self.sconst()
+        } else {
+            self.non_reserved_word()
+        }
     }
 
     /// A plain name: PostgreSQL's `name`.
@@ -370,7 +424,10 @@ impl<'a> Parser<'a> {
             return self.fail();
         }
         let token = self.take();
-        Ok(Ident { name: self.string_of(token), span: token.span() })
+        Ok(Ident {
+            name: self.string_of(token),
+            span: token.span(),
+        })
     }
 
     /// An integer constant that fits int4.
@@ -391,7 +448,10 @@ impl<'a> Parser<'a> {
     }
 
     /// `item, item ...`
-    pub fn comma_list<T>(&mut self, mut item: impl FnMut(&mut Parser<'a>) -> PgResult<T>) -> PgResult<Vec<T>> {
+    pub fn comma_list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Parser<'a>) -> PgResult<T>,
+    ) -> PgResult<Vec<T>> {
         let mut list = vec![item(self)?];
         while self.eat(',') {
             list.push(item(self)?);
@@ -408,8 +468,15 @@ impl<'a> Parser<'a> {
     }
 
     /// `(item ...)` if a parenthesis opens here, an empty list otherwise.
-    pub fn opt_paren_list<T>(&mut self, item: impl FnMut(&mut Parser<'a>) -> PgResult<T>) -> PgResult<Vec<T>> {
-        if self.at('(') { self.paren_list(item) } else { Ok(Vec::new()) }
+    pub fn opt_paren_list<T>(
+        &mut self,
+        item: impl FnMut(&mut Parser<'a>) -> PgResult<T>,
+    ) -> PgResult<Vec<T>> {
+        if self.at('(') {
+            self.paren_list(item)
+        } else {
+            Ok(Vec::new())
+        }
     }
 }
 

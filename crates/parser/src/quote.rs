@@ -6,7 +6,9 @@ use crate::keywords::{self, Category};
 pub fn quote_identifier(name: &str) -> String {
     let bytes = name.as_bytes();
     let safe = matches!(bytes.first(), Some(b'a'..=b'z' | b'_'))
-        && bytes.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && bytes
+            .iter()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
         && keywords::lookup(bytes).is_none_or(|k| k.category() == Category::Unreserved);
     if safe {
         return name.to_owned();

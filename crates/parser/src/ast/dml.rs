@@ -3,7 +3,9 @@
 
 use common::Span;
 
-use crate::ast::{DefElem, Expr, Ident, IndexElem, Name, RangeVar, ResTarget, SelectStmt, Statement, TableRef, WithClause};
+use crate::ast::{
+    DefElem, Expr, Ident, IndexElem, Name, RangeVar, ResTarget, SelectStmt, Statement, TableRef, WithClause,
+};
 
 /// OVERRIDING SYSTEM/USER VALUE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

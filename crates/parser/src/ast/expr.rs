@@ -5,8 +5,8 @@ use common::Span;
 
 use crate::ast::{
     GroupingSet, Ident, JsonArrayAgg, JsonArrayConstructor, JsonArrayQueryConstructor, JsonFuncExpr,
-    JsonIsPredicate, JsonObjectAgg, JsonObjectConstructor, JsonParseExpr, JsonScalarExpr, JsonSerializeExpr, Name,
-    NameList, ResTarget, SelectStmt, SortBy, TypeName, WindowDef,
+    JsonIsPredicate, JsonObjectAgg, JsonObjectConstructor, JsonParseExpr, JsonScalarExpr, JsonSerializeExpr,
+    Name, NameList, ResTarget, SelectStmt, SortBy, TypeName, WindowDef,
 };
 
 /// Any scalar expression.
@@ -506,7 +506,9 @@ impl Expr {
     /// The name if this is an unqualified column reference.
     pub fn as_simple_column(&self) -> Option<&Ident> {
         match self {
-            Expr::ColumnRef(ColumnRef { fields, star: false, .. }) if fields.len() == 1 => fields.first(),
+            Expr::ColumnRef(ColumnRef {
+                fields, star: false, ..
+            }) if fields.len() == 1 => fields.first(),
             _ => None,
         }
     }

@@ -19,7 +19,10 @@ pub struct Ident {
 impl Ident {
     /// Text with a place.
     pub fn new(name: impl Into<Name>, span: Span) -> Ident {
-        Ident { name: name.into(), span }
+        Ident {
+            name: name.into(),
+            span,
+        }
     }
 
     /// The text.

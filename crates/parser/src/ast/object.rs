@@ -380,4 +380,3 @@ pub struct DropSubscriptionStmt {
     pub behavior: DropBehavior,
     pub span: Span,
 }
-

@@ -4,8 +4,8 @@
 use common::Span;
 
 use crate::ast::{
-    DefElem, DropBehavior, Expr, FuncCall, Ident, Name, NameList, ObjectType, ObjectWithArgs, RangeVar, RoleSpec,
-    Statement, TypeName,
+    DefElem, DropBehavior, Expr, FuncCall, Ident, Name, NameList, ObjectType, ObjectWithArgs, RangeVar,
+    RoleSpec, Statement, TypeName,
 };
 
 /// IN, OUT, INOUT, VARIADIC, TABLE.
@@ -207,12 +207,26 @@ pub struct CreateOpClassItem {
 /// The forms of item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OpClassItem {
-    Operator { number: i32, name: ObjectWithArgs, order_family: NameList },
-    Function { number: i32, class_args: Vec<TypeName>, name: ObjectWithArgs },
+    Operator {
+        number: i32,
+        name: ObjectWithArgs,
+        order_family: NameList,
+    },
+    Function {
+        number: i32,
+        class_args: Vec<TypeName>,
+        name: ObjectWithArgs,
+    },
     Storage(TypeName),
     /// ALTER OPERATOR FAMILY ... DROP: by number and types.
-    DropOperator { number: i32, args: Vec<TypeName> },
-    DropFunction { number: i32, args: Vec<TypeName> },
+    DropOperator {
+        number: i32,
+        args: Vec<TypeName>,
+    },
+    DropFunction {
+        number: i32,
+        args: Vec<TypeName>,
+    },
 }
 
 /// CREATE OPERATOR CLASS.
@@ -380,7 +394,11 @@ pub enum AlterDomainAction {
     DropNotNull,
     SetNotNull,
     AddConstraint(Box<crate::ast::Constraint>),
-    DropConstraint { name: Ident, missing_ok: bool, behavior: DropBehavior },
+    DropConstraint {
+        name: Ident,
+        missing_ok: bool,
+        behavior: DropBehavior,
+    },
     ValidateConstraint(Ident),
 }
 

@@ -4,8 +4,8 @@
 use common::Span;
 
 use crate::ast::{
-    CollateClause, DefElem, DropBehavior, Expr, Ident, IntoClause, NameList, ObjectType, OnCommitAction, RangeVar,
-    RoleSpec, SelectStmt, SortByDir, SortByNulls, Statement, TypeName,
+    CollateClause, DefElem, DropBehavior, Expr, Ident, IntoClause, NameList, ObjectType, OnCommitAction,
+    RangeVar, RoleSpec, SelectStmt, SortByDir, SortByNulls, Statement, TypeName,
 };
 
 /// CREATE [FOREIGN] TABLE (not AS).
@@ -307,26 +307,75 @@ pub enum ReplicaIdentity {
 /// What a subcommand of ALTER TABLE does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AlterTableAction {
-    AddColumn { def: Box<ColumnDef>, missing_ok: bool },
-    DropColumn { name: Ident, missing_ok: bool, behavior: DropBehavior },
-    AlterColumnType { name: Ident, type_name: TypeName, collation: Option<CollateClause>, using: Option<Expr> },
+    AddColumn {
+        def: Box<ColumnDef>,
+        missing_ok: bool,
+    },
+    DropColumn {
+        name: Ident,
+        missing_ok: bool,
+        behavior: DropBehavior,
+    },
+    AlterColumnType {
+        name: Ident,
+        type_name: TypeName,
+        collation: Option<CollateClause>,
+        using: Option<Expr>,
+    },
     /// `None` drops the default.
-    ColumnDefault { name: Ident, default: Option<Expr> },
+    ColumnDefault {
+        name: Ident,
+        default: Option<Expr>,
+    },
     SetNotNull(Ident),
     DropNotNull(Ident),
-    SetExpression { name: Ident, expr: Expr },
-    DropExpression { name: Ident, missing_ok: bool },
+    SetExpression {
+        name: Ident,
+        expr: Expr,
+    },
+    DropExpression {
+        name: Ident,
+        missing_ok: bool,
+    },
     /// `None` is DEFAULT (-1); `num` selects an index column by number.
-    SetStatistics { name: Option<Ident>, num: i32, value: Option<i32> },
+    SetStatistics {
+        name: Option<Ident>,
+        num: i32,
+        value: Option<i32>,
+    },
     /// SET (...) or RESET (...) of column options.
-    SetOptions { name: Ident, options: Vec<DefElem> },
-    ResetOptions { name: Ident, options: Vec<DefElem> },
-    SetStorage { name: Ident, storage: Ident },
-    SetCompression { name: Ident, method: Ident },
-    AddIdentity { name: Ident, constraint: Box<Constraint> },
-    SetIdentity { name: Ident, options: Vec<DefElem> },
-    DropIdentity { name: Ident, missing_ok: bool },
-    AlterColumnGenericOptions { name: Ident, options: Vec<DefElem> },
+    SetOptions {
+        name: Ident,
+        options: Vec<DefElem>,
+    },
+    ResetOptions {
+        name: Ident,
+        options: Vec<DefElem>,
+    },
+    SetStorage {
+        name: Ident,
+        storage: Ident,
+    },
+    SetCompression {
+        name: Ident,
+        method: Ident,
+    },
+    AddIdentity {
+        name: Ident,
+        constraint: Box<Constraint>,
+    },
+    SetIdentity {
+        name: Ident,
+        options: Vec<DefElem>,
+    },
+    DropIdentity {
+        name: Ident,
+        missing_ok: bool,
+    },
+    AlterColumnGenericOptions {
+        name: Ident,
+        options: Vec<DefElem>,
+    },
     AddConstraint(Box<Constraint>),
     AlterConstraint {
         name: Ident,
@@ -338,7 +387,11 @@ pub enum AlterTableAction {
         no_inherit: Option<bool>,
     },
     ValidateConstraint(Ident),
-    DropConstraint { name: Ident, missing_ok: bool, behavior: DropBehavior },
+    DropConstraint {
+        name: Ident,
+        missing_ok: bool,
+        behavior: DropBehavior,
+    },
     ClusterOn(Ident),
     DropCluster,
     SetLogged,
@@ -349,8 +402,14 @@ pub enum AlterTableAction {
     SetAccessMethod(Option<Ident>),
     SetRelOptions(Vec<DefElem>),
     ResetRelOptions(Vec<DefElem>),
-    Trigger { state: EnableState, target: TriggerTarget },
-    Rule { state: EnableState, name: Ident },
+    Trigger {
+        state: EnableState,
+        target: TriggerTarget,
+    },
+    Rule {
+        state: EnableState,
+        name: Ident,
+    },
     AddInherit(RangeVar),
     DropInherit(RangeVar),
     AddOf(TypeName),
@@ -363,13 +422,31 @@ pub enum AlterTableAction {
     NoForceRowSecurity,
     GenericOptions(Vec<DefElem>),
     /// For an index only the name is given.
-    AttachPartition { name: RangeVar, bound: Option<Box<PartitionBoundSpec>> },
-    DetachPartition { name: RangeVar, concurrent: bool },
+    AttachPartition {
+        name: RangeVar,
+        bound: Option<Box<PartitionBoundSpec>>,
+    },
+    DetachPartition {
+        name: RangeVar,
+        concurrent: bool,
+    },
     DetachPartitionFinalize(RangeVar),
     /// ALTER TYPE ... ADD ATTRIBUTE and relatives.
-    AddAttribute { def: Box<ColumnDef>, behavior: DropBehavior },
-    DropAttribute { name: Ident, missing_ok: bool, behavior: DropBehavior },
-    AlterAttributeType { name: Ident, type_name: TypeName, collation: Option<CollateClause>, behavior: DropBehavior },
+    AddAttribute {
+        def: Box<ColumnDef>,
+        behavior: DropBehavior,
+    },
+    DropAttribute {
+        name: Ident,
+        missing_ok: bool,
+        behavior: DropBehavior,
+    },
+    AlterAttributeType {
+        name: Ident,
+        type_name: TypeName,
+        collation: Option<CollateClause>,
+        behavior: DropBehavior,
+    },
 }
 
 /// ALTER TABLE ALL IN TABLESPACE.

@@ -291,4 +291,3 @@ pub struct LoadStmt {
     pub filename: Name,
     pub span: Span,
 }
-

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use common::{PgResult, Span};
 
 use crate::ast::{
-    CurrentOfExpr, DeleteStmt, Expr, InferClause, InsertStmt, MergeAction, MergeMatchKind, MergeStmt, MergeWhenClause,
-    MultiAssignRef, OnConflictAction, OnConflictClause, OverridingKind, RangeVar, ResTarget, ReturningClause,
-    ReturningOption, UpdateStmt, WithClause, Alias,
+    Alias, CurrentOfExpr, DeleteStmt, Expr, InferClause, InsertStmt, MergeAction, MergeMatchKind, MergeStmt,
+    MergeWhenClause, MultiAssignRef, OnConflictAction, OnConflictClause, OverridingKind, RangeVar, ResTarget,
+    ReturningClause, ReturningOption, UpdateStmt, WithClause,
 };
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_col_id};
@@ -33,7 +33,11 @@ impl Parser<'_> {
         if self.eat(K::As) {
             let name = self.col_id()?;
             let span = name.span;
-            relation.alias = Some(Box::new(Alias { name, columns: Vec::new(), span }));
+            relation.alias = Some(Box::new(Alias {
+                name,
+                columns: Vec::new(),
+                span,
+            }));
         }
         let mut stmt = InsertStmt {
             relation,
@@ -85,13 +89,21 @@ impl Parser<'_> {
         let start = name.span.start;
         let indirection = self.indirection()?;
         self.check_indirection(&indirection)?;
-        Ok(ResTarget { name: Some(name), indirection, val: None, span: self.span_from(start) })
+        Ok(ResTarget {
+            name: Some(name),
+            indirection,
+            val: None,
+            span: self.span_from(start),
+        })
     }
 
     /// `*` may only be the last step.
     fn check_indirection(&mut self, steps: &[crate::ast::Indirection]) -> R<()> {
         let before_last = steps.len().saturating_sub(1);
-        if steps[..before_last].iter().any(|s| matches!(s, crate::ast::Indirection::Star(_))) {
+        if steps[..before_last]
+            .iter()
+            .any(|s| matches!(s, crate::ast::Indirection::Star(_)))
+        {
             return Err(self.error_here("improper use of \"*\""));
         }
         Ok(())
@@ -122,7 +134,12 @@ impl Parser<'_> {
 
     fn opt_conflict_target(&mut self) -> R<Option<InferClause>> {
         let start = self.start();
-        let mut infer = InferClause { index_elems: Vec::new(), where_clause: None, conname: None, span: Span::NONE };
+        let mut infer = InferClause {
+            index_elems: Vec::new(),
+            where_clause: None,
+            conname: None,
+            span: Span::NONE,
+        };
         if self.at('(') {
             infer.index_elems = self.paren_list(|p| p.index_elem())?;
             infer.where_clause = self.where_clause()?;
@@ -157,7 +174,11 @@ impl Parser<'_> {
         }
         self.expect(K::As)?;
         let value = self.col_id()?;
-        Ok(ReturningOption { is_new, value, span: self.span_from(start) })
+        Ok(ReturningOption {
+            is_new,
+            value,
+            span: self.span_from(start),
+        })
     }
 
     // ---- UPDATE, DELETE -----------------------------------------------------------------------------------------
@@ -169,11 +190,23 @@ impl Parser<'_> {
         let relation = self.relation_expr_opt_alias(true)?;
         self.expect(K::Set)?;
         let target_list = self.set_clause_list()?;
-        let from = if self.eat(K::From) { self.from_list()? } else { Vec::new() };
+        let from = if self.eat(K::From) {
+            self.from_list()?
+        } else {
+            Vec::new()
+        };
         let where_clause = self.where_or_current()?;
         let returning = self.returning_clause()?;
         let span = self.span_from(start);
-        Ok(Box::new(UpdateStmt { relation, target_list, from, where_clause, returning, with, span }))
+        Ok(Box::new(UpdateStmt {
+            relation,
+            target_list,
+            from,
+            where_clause,
+            returning,
+            with,
+            span,
+        }))
     }
 
     /// DELETE after WITH.
@@ -182,11 +215,22 @@ impl Parser<'_> {
         self.expect(K::Delete)?;
         self.expect(K::From)?;
         let relation = self.relation_expr_opt_alias(false)?;
-        let using_clause = if self.eat(K::Using) { self.from_list()? } else { Vec::new() };
+        let using_clause = if self.eat(K::Using) {
+            self.from_list()?
+        } else {
+            Vec::new()
+        };
         let where_clause = self.where_or_current()?;
         let returning = self.returning_clause()?;
         let span = self.span_from(start);
-        Ok(Box::new(DeleteStmt { relation, using_clause, where_clause, returning, with, span }))
+        Ok(Box::new(DeleteStmt {
+            relation,
+            using_clause,
+            where_clause,
+            returning,
+            with,
+            span,
+        }))
     }
 
     /// A relation whose alias takes no columns. SET is no alias without AS.
@@ -202,7 +246,11 @@ impl Parser<'_> {
         if let Some(name) = alias {
             let span = name.span;
             relation.span = relation.span.to(span);
-            relation.alias = Some(Box::new(Alias { name, columns: Vec::new(), span }));
+            relation.alias = Some(Box::new(Alias {
+                name,
+                columns: Vec::new(),
+                span,
+            }));
         }
         Ok(relation)
     }
@@ -218,7 +266,10 @@ impl Parser<'_> {
         self.bump();
         let cursor_name = self.name()?;
         let span = self.span_from(start);
-        Ok(Some(Expr::CurrentOf(Box::new(CurrentOfExpr { cursor_name, span }))))
+        Ok(Some(Expr::CurrentOf(Box::new(CurrentOfExpr {
+            cursor_name,
+            span,
+        }))))
     }
 
     /// `set_clause_list`.
@@ -253,7 +304,11 @@ impl Parser<'_> {
         for (index, mut column) in columns.into_iter().enumerate() {
             let source = Arc::clone(&source);
             let colno = index as u32 + 1;
-            column.val = Some(Expr::MultiAssignRef(Box::new(MultiAssignRef { source, colno, ncolumns })));
+            column.val = Some(Expr::MultiAssignRef(Box::new(MultiAssignRef {
+                source,
+                colno,
+                ncolumns,
+            })));
             targets.push(column);
         }
         Ok(())
@@ -277,7 +332,15 @@ impl Parser<'_> {
         }
         let returning = self.returning_clause()?;
         let span = self.span_from(start);
-        Ok(Box::new(MergeStmt { relation, source, join_condition, when_clauses, returning, with, span }))
+        Ok(Box::new(MergeStmt {
+            relation,
+            source,
+            join_condition,
+            when_clauses,
+            returning,
+            with,
+            span,
+        }))
     }
 
     fn merge_when(&mut self) -> R<MergeWhenClause> {
@@ -297,10 +360,19 @@ impl Parser<'_> {
         } else {
             MergeMatchKind::NotMatchedByTarget
         };
-        let condition = if self.eat(K::And) { Some(self.a_expr()?) } else { None };
+        let condition = if self.eat(K::And) {
+            Some(self.a_expr()?)
+        } else {
+            None
+        };
         self.expect(K::Then)?;
         let action = self.merge_action_clause(match_kind)?;
-        Ok(MergeWhenClause { match_kind, condition, action, span: self.span_from(start) })
+        Ok(MergeWhenClause {
+            match_kind,
+            condition,
+            action,
+            span: self.span_from(start),
+        })
     }
 
     fn merge_action_clause(&mut self, match_kind: MergeMatchKind) -> R<MergeAction> {
@@ -322,18 +394,28 @@ impl Parser<'_> {
     fn merge_insert(&mut self) -> R<MergeAction> {
         self.expect(K::Insert)?;
         if self.eat2(K::Default, K::Values) {
-            return Ok(MergeAction::Insert { cols: Vec::new(), values: None, overriding: OverridingKind::NotSet });
+            return Ok(MergeAction::Insert {
+                cols: Vec::new(),
+                values: None,
+                overriding: OverridingKind::NotSet,
+            });
         }
         let cols = self.opt_paren_list(|p| p.insert_column_item())?;
         let overriding = self.opt_overriding()?;
         self.expect(K::Values)?;
         let values = Some(self.paren_list(|p| p.a_expr())?);
-        Ok(MergeAction::Insert { cols, values, overriding })
+        Ok(MergeAction::Insert {
+            cols,
+            values,
+            overriding,
+        })
     }
 
     /// True if the current token can start a query.
     pub fn at_select(&mut self) -> bool {
-        matches!(self.tok, Tok::Kw(K::Select | K::With | K::Values | K::Table) | Tok::WithLa)
-            || (self.at('(') && self.parens_lead_to_select())
+        matches!(
+            self.tok,
+            Tok::Kw(K::Select | K::With | K::Values | K::Table) | Tok::WithLa
+        ) || (self.at('(') && self.parens_lead_to_select())
     }
 }

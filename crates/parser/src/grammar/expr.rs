@@ -15,8 +15,8 @@ use common::{PgResult, Span};
 
 use crate::ast::{
     AConst, AExpr, AExprKind, BoolExpr, BoolExprType, BoolTestType, BooleanTest, CoercionForm, CollateClause,
-    ConstValue, Expr, FuncCall, Ident, JsonFormat, JsonIsPredicate, JsonValueType, Name, NameList, NullTest, SubLink,
-    SubLinkType, TypeCast, XmlExpr, XmlExprOp,
+    ConstValue, Expr, FuncCall, Ident, JsonFormat, JsonIsPredicate, JsonValueType, Name, NameList, NullTest,
+    SubLink, SubLinkType, TypeCast, XmlExpr, XmlExprOp,
 };
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_bare_col_label};
@@ -58,24 +58,39 @@ type R<T> = PgResult<T>;
 /// A name that the grammar supplies, placed at a token.
 pub fn system_name(name: &'static str, span: Span) -> NameList {
     vec![
-        Ident { name: Name::new_static("pg_catalog"), span },
-        Ident { name: Name::new_static(name), span },
+        Ident {
+            name: Name::new_static("pg_catalog"),
+            span,
+        },
+        Ident {
+            name: Name::new_static(name),
+            span,
+        },
     ]
 }
 
 /// An integer constant supplied by the grammar.
 pub fn int_const(value: i32, span: Span) -> Expr {
-    Expr::AConst(AConst { value: ConstValue::Integer(value), span })
+    Expr::AConst(AConst {
+        value: ConstValue::Integer(value),
+        span,
+    })
 }
 
 /// A boolean constant supplied by the grammar; PostgreSQL casts the string.
 pub fn bool_const(value: bool, span: Span) -> Expr {
-    Expr::AConst(AConst { value: ConstValue::Boolean(value), span })
+    Expr::AConst(AConst {
+        value: ConstValue::Boolean(value),
+        span,
+    })
 }
 
 /// A string constant supplied by the grammar.
 pub fn str_const(text: impl Into<Name>, span: Span) -> Expr {
-    Expr::AConst(AConst { value: ConstValue::String(text.into()), span })
+    Expr::AConst(AConst {
+        value: ConstValue::String(text.into()),
+        span,
+    })
 }
 
 /// A call without any decoration.
@@ -97,19 +112,44 @@ pub fn func_call(func_name: NameList, args: Vec<Expr>, func_format: CoercionForm
 
 /// A call of a system function written with its own syntax.
 pub fn syntax_call(name: &'static str, args: Vec<Expr>, span: Span) -> Expr {
-    Expr::FuncCall(Box::new(func_call(system_name(name, span), args, CoercionForm::SqlSyntax, span)))
+    Expr::FuncCall(Box::new(func_call(
+        system_name(name, span),
+        args,
+        CoercionForm::SqlSyntax,
+        span,
+    )))
 }
 
-fn a_expr_node(kind: AExprKind, name: NameList, lexpr: Option<Expr>, rexpr: Option<Expr>, span: Span) -> Expr {
-    Expr::AExpr(Box::new(AExpr { kind, name, lexpr, rexpr, list: Vec::new(), span }))
+fn a_expr_node(
+    kind: AExprKind,
+    name: NameList,
+    lexpr: Option<Expr>,
+    rexpr: Option<Expr>,
+    span: Span,
+) -> Expr {
+    Expr::AExpr(Box::new(AExpr {
+        kind,
+        name,
+        lexpr,
+        rexpr,
+        list: Vec::new(),
+        span,
+    }))
 }
 
 fn op_name(name: &'static str, span: Span) -> NameList {
-    vec![Ident { name: Name::new_static(name), span }]
+    vec![Ident {
+        name: Name::new_static(name),
+        span,
+    }]
 }
 
 fn not(arg: Expr, span: Span) -> Expr {
-    Expr::BoolExpr(Box::new(BoolExpr { op: BoolExprType::Not, args: vec![arg], span }))
+    Expr::BoolExpr(Box::new(BoolExpr {
+        op: BoolExprType::Not,
+        args: vec![arg],
+        span,
+    }))
 }
 
 /// `left AND right`, `left OR right`, flattening a left argument of the same kind.
@@ -119,9 +159,17 @@ pub fn connect(op: BoolExprType, left: Expr, right: Expr, span: Span) -> Expr {
             b.args.push(right);
             return Expr::BoolExpr(b);
         }
-        return Expr::BoolExpr(Box::new(BoolExpr { op, args: vec![Expr::BoolExpr(b), right], span }));
+        return Expr::BoolExpr(Box::new(BoolExpr {
+            op,
+            args: vec![Expr::BoolExpr(b), right],
+            span,
+        }));
     }
-    Expr::BoolExpr(Box::new(BoolExpr { op, args: vec![left, right], span }))
+    Expr::BoolExpr(Box::new(BoolExpr {
+        op,
+        args: vec![left, right],
+        span,
+    }))
 }
 
 impl Parser<'_> {
@@ -176,21 +224,45 @@ impl Parser<'_> {
         let span = token.span();
         let arg = self.expr(UNARY, inner(mode))?;
         if token.tok == Tok::Char(b'+') {
-            return Ok(a_expr_node(AExprKind::Op, op_name("+", span), None, Some(arg), span));
+            return Ok(a_expr_node(
+                AExprKind::Op,
+                op_name("+", span),
+                None,
+                Some(arg),
+                span,
+            ));
         }
         match arg {
-            Expr::AConst(AConst { value: ConstValue::Integer(n), span: arg_span }) => {
+            Expr::AConst(AConst {
+                value: ConstValue::Integer(n),
+                span: arg_span,
+            }) => {
                 let value = ConstValue::Integer(n.wrapping_neg());
-                Ok(Expr::AConst(AConst { value, span: span.to(arg_span) }))
+                Ok(Expr::AConst(AConst {
+                    value,
+                    span: span.to(arg_span),
+                }))
             }
-            Expr::AConst(AConst { value: ConstValue::Float(text), span: arg_span }) => {
+            Expr::AConst(AConst {
+                value: ConstValue::Float(text),
+                span: arg_span,
+            }) => {
                 let negated = match text.strip_prefix('-') {
                     Some(positive) => Name::new(positive),
                     None => Name::from(format!("-{text}")),
                 };
-                Ok(Expr::AConst(AConst { value: ConstValue::Float(negated), span: span.to(arg_span) }))
+                Ok(Expr::AConst(AConst {
+                    value: ConstValue::Float(negated),
+                    span: span.to(arg_span),
+                }))
             }
-            arg => Ok(a_expr_node(AExprKind::Op, op_name("-", span), None, Some(arg), span)),
+            arg => Ok(a_expr_node(
+                AExprKind::Op,
+                op_name("-", span),
+                None,
+                Some(arg),
+                span,
+            )),
         }
     }
 
@@ -275,10 +347,18 @@ impl Parser<'_> {
                 let start = self.take().start;
                 let collname = self.any_name()?;
                 let span = self.span_from(start);
-                Ok(Expr::CollateClause(Box::new(CollateClause { arg: Some(left), collname, span })))
+                Ok(Expr::CollateClause(Box::new(CollateClause {
+                    arg: Some(left),
+                    collname,
+                    span,
+                })))
             }
             OR | AND => {
-                let op = if rank == OR { BoolExprType::Or } else { BoolExprType::And };
+                let op = if rank == OR {
+                    BoolExprType::Or
+                } else {
+                    BoolExprType::And
+                };
                 let span = self.take().span();
                 let right = self.expr(rank + 1, mode)?;
                 Ok(connect(op, left, right, span))
@@ -291,17 +371,29 @@ impl Parser<'_> {
         let start = self.take().start;
         let type_name = self.typename()?;
         let span = self.span_from(start);
-        Ok(Expr::TypeCast(Box::new(TypeCast { arg: left, type_name, span })))
+        Ok(Expr::TypeCast(Box::new(TypeCast {
+            arg: left,
+            type_name,
+            span,
+        })))
     }
 
     /// After the right operand of an operator that does not associate.
     fn refuse_same_rank(&mut self, rank: Rank, mode: Mode) -> R<()> {
-        if self.infix_rank(mode) == Some(rank) { self.fail() } else { Ok(()) }
+        if self.infix_rank(mode) == Some(rank) {
+            self.fail()
+        } else {
+            Ok(())
+        }
     }
 
     fn binary_operator(&mut self, left: Expr, rank: Rank, mode: Mode) -> R<Expr> {
         let span = self.span();
-        let name = if rank == OP { self.qual_op()? } else { vec![self.take_operator()] };
+        let name = if rank == OP {
+            self.qual_op()?
+        } else {
+            vec![self.take_operator()]
+        };
         if mode != Mode::B && matches!(self.tok, Tok::Kw(K::Any | K::Some | K::All)) {
             return self.quantified(left, name, span);
         }
@@ -322,7 +414,10 @@ impl Parser<'_> {
             Tok::NotEquals => Name::new_static("<>"),
             _ => Name::new(self.source(token)),
         };
-        Ident { name, span: token.span() }
+        Ident {
+            name,
+            span: token.span(),
+        }
     }
 
     /// `left op ANY (query or array)`.
@@ -365,7 +460,11 @@ impl Parser<'_> {
         let span = token.span();
         if token.tok != Tok::Kw(K::Is) {
             let is_not = token.tok == Tok::Kw(K::Notnull);
-            return Ok(Expr::NullTest(Box::new(NullTest { arg: left, is_not, span })));
+            return Ok(Expr::NullTest(Box::new(NullTest {
+                arg: left,
+                is_not,
+                span,
+            })));
         }
         let negated = self.eat(K::Not);
         if self.at(K::Distinct) {
@@ -393,12 +492,24 @@ impl Parser<'_> {
         self.expect(K::From)?;
         let right = self.expr(IS + 1, mode)?;
         self.refuse_same_rank(IS, mode)?;
-        let kind = if negated { AExprKind::NotDistinct } else { AExprKind::Distinct };
-        Ok(a_expr_node(kind, op_name("=", span), Some(left), Some(right), span))
+        let kind = if negated {
+            AExprKind::NotDistinct
+        } else {
+            AExprKind::Distinct
+        };
+        Ok(a_expr_node(
+            kind,
+            op_name("=", span),
+            Some(left),
+            Some(right),
+            span,
+        ))
     }
 
     fn is_test_a(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         let test = match (word, negated) {
             (K::True, false) => BoolTestType::IsTrue,
             (K::True, true) => BoolTestType::IsNotTrue,
@@ -408,7 +519,11 @@ impl Parser<'_> {
             (K::Unknown, true) => BoolTestType::IsNotUnknown,
             (K::Null, is_not) => {
                 self.bump();
-                return Ok(Expr::NullTest(Box::new(NullTest { arg: left, is_not, span })));
+                return Ok(Expr::NullTest(Box::new(NullTest {
+                    arg: left,
+                    is_not,
+                    span,
+                })));
             }
             (K::Json, _) => return self.is_json(left, negated, span),
             (K::Normalized | K::Nfc | K::Nfd | K::Nfkc | K::Nfkd, _) => {
@@ -423,7 +538,11 @@ impl Parser<'_> {
             _ => return self.fail(),
         };
         self.bump();
-        Ok(Expr::BooleanTest(Box::new(BooleanTest { arg: left, test, span })))
+        Ok(Expr::BooleanTest(Box::new(BooleanTest {
+            arg: left,
+            test,
+            span,
+        })))
     }
 
     /// NFC, NFD, NFKC or NFKD as a string constant.
@@ -452,8 +571,18 @@ impl Parser<'_> {
             self.bump();
         }
         let unique_keys = self.json_key_uniqueness()?;
-        let format = JsonFormat { explicit: false, encoding: crate::ast::JsonEncoding::Default, span: Span::NONE };
-        let test = Expr::JsonIsPredicate(Box::new(JsonIsPredicate { expr: left, format, item_type, unique_keys, span }));
+        let format = JsonFormat {
+            explicit: false,
+            encoding: crate::ast::JsonEncoding::Default,
+            span: Span::NONE,
+        };
+        let test = Expr::JsonIsPredicate(Box::new(JsonIsPredicate {
+            expr: left,
+            format,
+            item_type,
+            unique_keys,
+            span,
+        }));
         Ok(if negated { not(test, span) } else { test })
     }
 
@@ -466,7 +595,9 @@ impl Parser<'_> {
             Tok::Kw(K::Between) => self.between(left, negated, span),
             Tok::Kw(K::In) => self.in_expr(left, negated, span),
             Tok::Kw(K::Like) => self.like(left, AExprKind::Like, if negated { "!~~" } else { "~~" }, span),
-            Tok::Kw(K::Ilike) => self.like(left, AExprKind::ILike, if negated { "!~~*" } else { "~~*" }, span),
+            Tok::Kw(K::Ilike) => {
+                self.like(left, AExprKind::ILike, if negated { "!~~*" } else { "~~*" }, span)
+            }
             Tok::Kw(K::Similar) => {
                 self.bump();
                 self.expect(K::To)?;
@@ -479,7 +610,13 @@ impl Parser<'_> {
                 let name = system_name("similar_to_escape", span);
                 let call = Expr::FuncCall(Box::new(func_call(name, args, CoercionForm::ExplicitCall, span)));
                 let name = op_name(if negated { "!~" } else { "~" }, span);
-                Ok(a_expr_node(AExprKind::Similar, name, Some(left), Some(call), span))
+                Ok(a_expr_node(
+                    AExprKind::Similar,
+                    name,
+                    Some(left),
+                    Some(call),
+                    span,
+                ))
             }
             _ => self.fail(),
         }
@@ -518,7 +655,14 @@ impl Parser<'_> {
             (true, true) => (AExprKind::NotBetweenSym, "NOT BETWEEN SYMMETRIC"),
         };
         let (name, list) = (op_name(name, span), vec![low, high]);
-        Ok(Expr::AExpr(Box::new(AExpr { kind, name, lexpr: Some(left), rexpr: None, list, span })))
+        Ok(Expr::AExpr(Box::new(AExpr {
+            kind,
+            name,
+            lexpr: Some(left),
+            rexpr: None,
+            list,
+            span,
+        })))
     }
 
     fn in_expr(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
@@ -540,7 +684,14 @@ impl Parser<'_> {
             SelectOrExprs::Exprs(list) => {
                 let name = op_name(if negated { "<>" } else { "=" }, span);
                 let (kind, lexpr) = (AExprKind::In, Some(left));
-                Ok(Expr::AExpr(Box::new(AExpr { kind, name, lexpr, rexpr: None, list, span })))
+                Ok(Expr::AExpr(Box::new(AExpr {
+                    kind,
+                    name,
+                    lexpr,
+                    rexpr: None,
+                    list,
+                    span,
+                })))
             }
         }
     }
@@ -555,17 +706,29 @@ impl Parser<'_> {
             self.expect(')')?;
             return Ok(name);
         }
-        if self.at(Tok::Op) { Ok(vec![self.take_operator()]) } else { self.fail() }
+        if self.at(Tok::Op) {
+            Ok(vec![self.take_operator()])
+        } else {
+            self.fail()
+        }
     }
 
     /// `qual_all_Op`: like [`Parser::qual_op`], but any single operator token will do.
     pub fn qual_all_op(&mut self) -> R<NameList> {
-        if self.at(K::Operator) { self.qual_op() } else { Ok(vec![self.all_op()?]) }
+        if self.at(K::Operator) {
+            self.qual_op()
+        } else {
+            Ok(vec![self.all_op()?])
+        }
     }
 
     /// `all_Op`: any operator token.
     pub fn all_op(&mut self) -> R<Ident> {
-        if is_operator(self.tok) { Ok(self.take_operator()) } else { self.fail() }
+        if is_operator(self.tok) {
+            Ok(self.take_operator())
+        } else {
+            self.fail()
+        }
     }
 
     /// `[schema.]operator`.
@@ -657,12 +820,28 @@ fn is_equals(name: &NameList) -> bool {
 
 /// `transform_null_equals`: a comparison with the literal NULL becomes a test.
 fn null_equals(left: Expr, name: NameList, right: Expr, span: Span) -> Expr {
-    let is_null = |e: &Expr| matches!(e, Expr::AConst(AConst { value: ConstValue::Null, .. }));
+    let is_null = |e: &Expr| {
+        matches!(
+            e,
+            Expr::AConst(AConst {
+                value: ConstValue::Null,
+                ..
+            })
+        )
+    };
     if is_null(&right) {
-        return Expr::NullTest(Box::new(NullTest { arg: left, is_not: false, span }));
+        return Expr::NullTest(Box::new(NullTest {
+            arg: left,
+            is_not: false,
+            span,
+        }));
     }
     if is_null(&left) {
-        return Expr::NullTest(Box::new(NullTest { arg: right, is_not: false, span }));
+        return Expr::NullTest(Box::new(NullTest {
+            arg: right,
+            is_not: false,
+            span,
+        }));
     }
     a_expr_node(AExprKind::Op, name, Some(left), Some(right), span)
 }

@@ -72,9 +72,19 @@ impl Parser<'_> {
         }
     }
 
-    fn join_right(&mut self, larg: TableRef, start: Span, jointype: JoinType, kind: (bool, bool)) -> R<TableRef> {
+    fn join_right(
+        &mut self,
+        larg: TableRef,
+        start: Span,
+        jointype: JoinType,
+        kind: (bool, bool),
+    ) -> R<TableRef> {
         let (is_natural, cross) = kind;
-        let rarg = if is_natural || cross { self.table_primary()? } else { self.table_ref()? };
+        let rarg = if is_natural || cross {
+            self.table_primary()?
+        } else {
+            self.table_ref()?
+        };
         let mut join = JoinExpr {
             jointype,
             is_natural,
@@ -92,7 +102,11 @@ impl Parser<'_> {
                 if self.eat(K::As) {
                     let name = self.col_id()?;
                     let span = name.span;
-                    join.join_using_alias = Some(Box::new(Alias { name, columns: Vec::new(), span }));
+                    join.join_using_alias = Some(Box::new(Alias {
+                        name,
+                        columns: Vec::new(),
+                        span,
+                    }));
                 }
             } else {
                 self.expect(K::On)?;
@@ -135,13 +149,22 @@ impl Parser<'_> {
         relation.alias = self.opt_alias_clause()?;
         relation.span = self.span_from(start);
         let relation = TableRef::RangeVar(Box::new(relation));
-        if self.at(K::Tablesample) { self.tablesample(relation) } else { Ok(relation) }
+        if self.at(K::Tablesample) {
+            self.tablesample(relation)
+        } else {
+            Ok(relation)
+        }
     }
 
     fn range_subselect(&mut self, subquery: Box<SelectStmt>, lateral: bool, start: u32) -> R<TableRef> {
         let alias = self.opt_alias_clause()?;
         let span = self.span_from(start);
-        Ok(TableRef::Subselect(Box::new(RangeSubselect { lateral, subquery, alias, span })))
+        Ok(TableRef::Subselect(Box::new(RangeSubselect {
+            lateral,
+            subquery,
+            alias,
+            span,
+        })))
     }
 
     /// A parenthesised join may get an alias.
@@ -226,7 +249,10 @@ impl Parser<'_> {
             function.functions = self.paren_list(|p| p.rowsfrom_item())?;
         } else {
             let func = self.func_expr_windowless()?;
-            function.functions.push(RangeFunctionItem { func, coldeflist: Vec::new() });
+            function.functions.push(RangeFunctionItem {
+                func,
+                coldeflist: Vec::new(),
+            });
         }
         if self.eat(Tok::WithLa) {
             self.expect(K::Ordinality)?;
@@ -241,7 +267,11 @@ impl Parser<'_> {
 
     fn rowsfrom_item(&mut self) -> R<RangeFunctionItem> {
         let func = self.func_expr_windowless()?;
-        let coldeflist = if self.eat(K::As) { self.paren_list(|p| p.table_func_element())? } else { Vec::new() };
+        let coldeflist = if self.eat(K::As) {
+            self.paren_list(|p| p.table_func_element())?
+        } else {
+            Vec::new()
+        };
         Ok(RangeFunctionItem { func, coldeflist })
     }
 
@@ -251,7 +281,12 @@ impl Parser<'_> {
         let start = name.span.start;
         let type_name = self.typename()?;
         let collation = self.opt_collate_clause()?;
-        Ok(ColumnDefItem { name, type_name, collation, span: self.span_from(start) })
+        Ok(ColumnDefItem {
+            name,
+            type_name,
+            collation,
+            span: self.span_from(start),
+        })
     }
 
     /// `[COLLATE any_name]` in definitions.
@@ -261,7 +296,11 @@ impl Parser<'_> {
         }
         let start = self.take().start;
         let collname = self.any_name()?;
-        Ok(Some(CollateClause { arg: None, collname, span: self.span_from(start) }))
+        Ok(Some(CollateClause {
+            arg: None,
+            collname,
+            span: self.span_from(start),
+        }))
     }
 
     fn tablesample(&mut self, relation: TableRef) -> R<TableRef> {
@@ -276,7 +315,13 @@ impl Parser<'_> {
             self.expect(')')?;
         }
         let span = self.span_from(start);
-        Ok(TableRef::TableSample(Box::new(RangeTableSample { relation, method, args, repeatable, span })))
+        Ok(TableRef::TableSample(Box::new(RangeTableSample {
+            relation,
+            method,
+            args,
+            repeatable,
+            span,
+        })))
     }
 
     // ---- aliases ------------------------------------------------------------------------------------------------
@@ -289,7 +334,11 @@ impl Parser<'_> {
         }
         let name = self.col_id()?;
         let columns = self.opt_paren_list(|p| p.name())?;
-        Ok(Some(Box::new(Alias { name, columns, span: self.span_from(start) })))
+        Ok(Some(Box::new(Alias {
+            name,
+            columns,
+            span: self.span_from(start),
+        })))
     }
 
     fn func_alias_clause(&mut self) -> R<FuncAlias> {
@@ -312,7 +361,11 @@ impl Parser<'_> {
                 result.coldeflist = self.paren_list(|p| p.table_func_element())?;
             }
         }
-        result.alias = Some(Box::new(Alias { name, columns, span: self.span_from(start) }));
+        result.alias = Some(Box::new(Alias {
+            name,
+            columns,
+            span: self.span_from(start),
+        }));
         Ok(result)
     }
 
@@ -358,11 +411,16 @@ impl Parser<'_> {
     pub fn range_var_from_names(&mut self, mut names: Vec<Ident>) -> R<RangeVar> {
         if names.len() > 3 || names.is_empty() {
             let full: Vec<&str> = names.iter().map(Ident::as_str).collect();
-            let message = format!("improper qualified name (too many dotted names): {}", full.join("."));
+            let message = format!(
+                "improper qualified name (too many dotted names): {}",
+                full.join(".")
+            );
             let span = names.first().map_or(Span::NONE, |n| n.span);
             return Err(self.grammar_error(&message, span));
         }
-        let Some(relation) = names.pop() else { return self.fail() };
+        let Some(relation) = names.pop() else {
+            return self.fail();
+        };
         let schema = names.pop();
         Ok(range_var(names.pop(), schema, relation))
     }
@@ -372,5 +430,13 @@ impl Parser<'_> {
 fn range_var(catalog: Option<Ident>, schema: Option<Ident>, relation: Ident) -> RangeVar {
     let first = catalog.as_ref().or(schema.as_ref()).unwrap_or(&relation).span;
     let span = first.to(relation.span);
-    RangeVar { catalog, schema, relation, inh: true, persistence: Persistence::Permanent, alias: None, span }
+    RangeVar {
+        catalog,
+        schema,
+        relation,
+        inh: true,
+        persistence: Persistence::Permanent,
+        alias: None,
+        span,
+    }
 }

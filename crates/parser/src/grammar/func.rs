@@ -3,9 +3,9 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    CoalesceExpr, CoercionForm, Expr, FuncCall, FrameBound, FrameExclusion, FrameMode, MinMaxExpr, MinMaxOp,
-    NamedArgExpr, NameList, SortBy, SqlValueFunction, SqlValueFunctionOp, TypeCast, WindowDef, WindowFrame,
-    AExpr, AExprKind, Ident, Name,
+    AExpr, AExprKind, CoalesceExpr, CoercionForm, Expr, FrameBound, FrameExclusion, FrameMode, FuncCall,
+    Ident, MinMaxExpr, MinMaxOp, Name, NameList, NamedArgExpr, SortBy, SqlValueFunction, SqlValueFunctionOp,
+    TypeCast, WindowDef, WindowFrame,
 };
 use crate::grammar::expr::{Mode, func_call, int_const, str_const, syntax_call, system_name};
 use crate::keywords::Keyword as K;
@@ -49,7 +49,8 @@ impl Parser<'_> {
 
     /// An argument, possibly named.
     pub fn func_arg_expr(&mut self) -> R<Expr> {
-        let named = is_type_function_name(self.tok) && matches!(self.peek(1), Tok::ColonEquals | Tok::EqualsGreater);
+        let named =
+            is_type_function_name(self.tok) && matches!(self.peek(1), Tok::ColonEquals | Tok::EqualsGreater);
         if !named {
             return self.a_expr();
         }
@@ -143,7 +144,14 @@ impl Parser<'_> {
         let name = self.col_id()?;
         let span = name.span;
         let (partition_clause, order_clause) = (Vec::new(), Vec::new());
-        let window = WindowDef { name: Some(name), refname: None, partition_clause, order_clause, frame: None, span };
+        let window = WindowDef {
+            name: Some(name),
+            refname: None,
+            partition_clause,
+            order_clause,
+            frame: None,
+            span,
+        };
         Ok(Some(Box::new(window)))
     }
 
@@ -164,7 +172,14 @@ impl Parser<'_> {
         let frame = self.opt_frame_clause()?;
         self.expect(')')?;
         let span = self.span_from(start);
-        Ok(WindowDef { name: None, refname, partition_clause, order_clause, frame, span })
+        Ok(WindowDef {
+            name: None,
+            refname,
+            partition_clause,
+            order_clause,
+            frame,
+            span,
+        })
     }
 
     fn opt_frame_clause(&mut self) -> R<Option<Box<WindowFrame>>> {
@@ -178,7 +193,13 @@ impl Parser<'_> {
         let (start, end) = self.frame_extent()?;
         let exclusion = self.opt_exclusion()?;
         let span = self.span_from(span_start);
-        Ok(Some(Box::new(WindowFrame { mode, start, end, exclusion, span })))
+        Ok(Some(Box::new(WindowFrame {
+            mode,
+            start,
+            end,
+            exclusion,
+            span,
+        })))
     }
 
     fn frame_extent(&mut self) -> R<(FrameBound, Option<FrameBound>)> {
@@ -188,7 +209,9 @@ impl Parser<'_> {
         if !between {
             let problem = match start {
                 FrameBound::UnboundedFollowing => "frame start cannot be UNBOUNDED FOLLOWING",
-                FrameBound::OffsetFollowing(_) => "frame starting from following row cannot end with current row",
+                FrameBound::OffsetFollowing(_) => {
+                    "frame starting from following row cannot end with current row"
+                }
                 _ => return Ok((start, None)),
             };
             return Err(self.windowing_error(problem, first_at));
@@ -196,16 +219,20 @@ impl Parser<'_> {
         self.expect(K::And)?;
         let second_at = self.span();
         let end = self.frame_bound()?;
-        use FrameBound::{CurrentRow, OffsetFollowing, OffsetPreceding, UnboundedFollowing, UnboundedPreceding};
+        use FrameBound::{
+            CurrentRow, OffsetFollowing, OffsetPreceding, UnboundedFollowing, UnboundedPreceding,
+        };
         let (problem, at) = match (&start, &end) {
             (UnboundedFollowing, _) => ("frame start cannot be UNBOUNDED FOLLOWING", first_at),
             (_, UnboundedPreceding) => ("frame end cannot be UNBOUNDED PRECEDING", second_at),
-            (CurrentRow, OffsetPreceding(_)) => {
-                ("frame starting from current row cannot have preceding rows", second_at)
-            }
-            (OffsetFollowing(_), OffsetPreceding(_) | CurrentRow) => {
-                ("frame starting from following row cannot have preceding rows", second_at)
-            }
+            (CurrentRow, OffsetPreceding(_)) => (
+                "frame starting from current row cannot have preceding rows",
+                second_at,
+            ),
+            (OffsetFollowing(_), OffsetPreceding(_) | CurrentRow) => (
+                "frame starting from following row cannot have preceding rows",
+                second_at,
+            ),
             _ => return Ok((start, Some(end))),
         };
         Err(self.windowing_error(problem, at))
@@ -220,7 +247,11 @@ impl Parser<'_> {
         if self.at(K::Unbounded) && matches!(self.peek(1), Tok::Kw(K::Preceding | K::Following)) {
             self.bump();
             let preceding = self.take().tok == Tok::Kw(K::Preceding);
-            return Ok(if preceding { FrameBound::UnboundedPreceding } else { FrameBound::UnboundedFollowing });
+            return Ok(if preceding {
+                FrameBound::UnboundedPreceding
+            } else {
+                FrameBound::UnboundedFollowing
+            });
         }
         if self.eat2(K::Current, K::Row) {
             return Ok(FrameBound::CurrentRow);
@@ -262,7 +293,9 @@ impl Parser<'_> {
     pub fn func_expr_windowless(&mut self) -> R<Expr> {
         if let Tok::Kw(word) = self.tok {
             let expr = match word {
-                K::JsonObjectagg | K::JsonArrayagg if self.next_is('(') => Some(self.json_aggregate(word, false)),
+                K::JsonObjectagg | K::JsonArrayagg if self.next_is('(') => {
+                    Some(self.json_aggregate(word, false))
+                }
                 _ => self.common_subexpr(word),
             };
             if let Some(expr) = expr {
@@ -320,10 +353,22 @@ impl Parser<'_> {
             K::Coalesce => self.coalesce(),
             K::Greatest | K::Least => self.min_max(word),
             K::MergeAction => self.merge_action(),
-            K::Xmlconcat | K::Xmlelement | K::Xmlexists | K::Xmlforest | K::Xmlparse | K::Xmlpi | K::Xmlroot
+            K::Xmlconcat
+            | K::Xmlelement
+            | K::Xmlexists
+            | K::Xmlforest
+            | K::Xmlparse
+            | K::Xmlpi
+            | K::Xmlroot
             | K::Xmlserialize => self.xml_expr(word),
-            K::JsonObject | K::JsonArray | K::Json | K::JsonScalar | K::JsonSerialize | K::JsonQuery
-            | K::JsonExists | K::JsonValue => self.json_expr(word),
+            K::JsonObject
+            | K::JsonArray
+            | K::Json
+            | K::JsonScalar
+            | K::JsonSerialize
+            | K::JsonQuery
+            | K::JsonExists
+            | K::JsonValue => self.json_expr(word),
             K::JsonObjectagg | K::JsonArrayagg => self.json_aggregate(word, true),
             _ => return None,
         })
@@ -352,7 +397,11 @@ impl Parser<'_> {
             self.expect(')')?;
         }
         let span = self.span_from(start);
-        Ok(Expr::SqlValueFunction(Box::new(SqlValueFunction { op, typmod, span })))
+        Ok(Expr::SqlValueFunction(Box::new(SqlValueFunction {
+            op,
+            typmod,
+            span,
+        })))
     }
 
     fn collation_for(&mut self) -> R<Expr> {
@@ -384,7 +433,9 @@ impl Parser<'_> {
         let start = self.take().start;
         self.expect('(')?;
         let field = match self.tok {
-            Tok::Ident | Tok::Kw(K::Year | K::Month | K::Day | K::Hour | K::Minute | K::Second) => self.take_name(),
+            Tok::Ident | Tok::Kw(K::Year | K::Month | K::Day | K::Hour | K::Minute | K::Second) => {
+                self.take_name()
+            }
             Tok::SConst => self.sconst()?,
             _ => return self.fail(),
         };
@@ -454,7 +505,11 @@ impl Parser<'_> {
         self.expect(K::In)?;
         let haystack = self.b_expr()?;
         self.expect(')')?;
-        Ok(syntax_call("position", vec![haystack, needle], self.span_from(start)))
+        Ok(syntax_call(
+            "position",
+            vec![haystack, needle],
+            self.span_from(start),
+        ))
     }
 
     fn substring(&mut self) -> R<Expr> {
@@ -464,7 +519,8 @@ impl Parser<'_> {
         if self.at(')') {
             return self.plain_call_rest(name, None);
         }
-        let named = is_type_function_name(self.tok) && matches!(self.peek(1), Tok::ColonEquals | Tok::EqualsGreater);
+        let named =
+            is_type_function_name(self.tok) && matches!(self.peek(1), Tok::ColonEquals | Tok::EqualsGreater);
         if named {
             return self.plain_call_rest(name, None);
         }
@@ -486,7 +542,11 @@ impl Parser<'_> {
                 } else {
                     // The length is cast so that substring(text from pattern) is not chosen.
                     let int4 = self.type_from_names(system_name("int4", Span::NONE));
-                    let cast = Expr::TypeCast(Box::new(TypeCast { arg: length, type_name: int4, span: Span::NONE }));
+                    let cast = Expr::TypeCast(Box::new(TypeCast {
+                        arg: length,
+                        type_name: int4,
+                        span: Span::NONE,
+                    }));
                     vec![first, int_const(1, Span::NONE), cast]
                 }
             }
@@ -514,7 +574,12 @@ impl Parser<'_> {
         if let (Some(last), Some(type_last)) = (name.last_mut(), type_name.names.last()) {
             last.name = type_last.name.clone();
         }
-        Ok(Expr::FuncCall(Box::new(func_call(name, vec![arg], CoercionForm::ExplicitCall, span))))
+        Ok(Expr::FuncCall(Box::new(func_call(
+            name,
+            vec![arg],
+            CoercionForm::ExplicitCall,
+            span,
+        ))))
     }
 
     fn trim(&mut self) -> R<Expr> {
@@ -556,9 +621,19 @@ impl Parser<'_> {
         let right = self.a_expr()?;
         self.expect(')')?;
         let span = self.span_from(start);
-        let name = vec![Ident { name: Name::new_static("="), span }];
+        let name = vec![Ident {
+            name: Name::new_static("="),
+            span,
+        }];
         let (kind, list) = (AExprKind::NullIf, Vec::new());
-        Ok(Expr::AExpr(Box::new(AExpr { kind, name, lexpr: Some(left), rexpr: Some(right), list, span })))
+        Ok(Expr::AExpr(Box::new(AExpr {
+            kind,
+            name,
+            lexpr: Some(left),
+            rexpr: Some(right),
+            list,
+            span,
+        })))
     }
 
     fn coalesce(&mut self) -> R<Expr> {
@@ -570,7 +645,11 @@ impl Parser<'_> {
 
     fn min_max(&mut self, word: K) -> R<Expr> {
         let start = self.take().start;
-        let op = if word == K::Greatest { MinMaxOp::Greatest } else { MinMaxOp::Least };
+        let op = if word == K::Greatest {
+            MinMaxOp::Greatest
+        } else {
+            MinMaxOp::Least
+        };
         let args = self.paren_list(|p| p.a_expr())?;
         let span = self.span_from(start);
         Ok(Expr::MinMaxExpr(Box::new(MinMaxExpr { op, args, span })))
@@ -585,7 +664,11 @@ impl Parser<'_> {
 
     /// `[ORDER BY ...]`.
     pub fn opt_sort_clause(&mut self) -> R<Vec<SortBy>> {
-        if self.at(K::Order) { self.sort_clause() } else { Ok(Vec::new()) }
+        if self.at(K::Order) {
+            self.sort_clause()
+        } else {
+            Ok(Vec::new())
+        }
     }
 }
 

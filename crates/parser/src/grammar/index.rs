@@ -25,12 +25,28 @@ impl Parser<'_> {
         }
         self.expect(K::On)?;
         let relation = self.relation_expr()?;
-        let access_method = if self.eat(K::Using) { Some(self.name()?) } else { None };
+        let access_method = if self.eat(K::Using) {
+            Some(self.name()?)
+        } else {
+            None
+        };
         let params = self.paren_list(|p| p.index_elem())?;
-        let including_params = if self.eat(K::Include) { self.paren_list(|p| p.index_elem())? } else { Vec::new() };
+        let including_params = if self.eat(K::Include) {
+            self.paren_list(|p| p.index_elem())?
+        } else {
+            Vec::new()
+        };
         let nulls_not_distinct = self.opt_unique_null_treatment()?;
-        let options = if self.eat(K::With) { self.reloptions()? } else { Vec::new() };
-        let tablespace = if self.eat(K::Tablespace) { Some(self.name()?) } else { None };
+        let options = if self.eat(K::With) {
+            self.reloptions()?
+        } else {
+            Vec::new()
+        };
+        let tablespace = if self.eat(K::Tablespace) {
+            Some(self.name()?)
+        } else {
+            None
+        };
         let where_clause = self.where_clause()?;
         Ok(IndexStmt {
             idxname,
@@ -100,5 +116,7 @@ impl Parser<'_> {
 }
 impl Parser<'_> {
     /// placeholder
-    pub fn reloptions(&mut self) -> R<Vec<crate::ast::DefElem>> { self.fail() }
+    pub fn reloptions(&mut self) -> R<Vec<crate::ast::DefElem>> {
+        self.fail()
+    }
 }

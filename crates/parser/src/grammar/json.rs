@@ -3,11 +3,11 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    CoercionForm, ConstValue, Expr, JsonAggConstructor, JsonArgument, JsonArrayAgg, JsonArrayConstructor,
-    JsonArrayQueryConstructor, JsonBehavior, JsonBehaviorType, JsonEncoding, JsonExprOp, JsonFormat, JsonFuncExpr,
-    JsonKeyValue, JsonObjectAgg, JsonObjectConstructor, JsonOutput, JsonParseExpr, JsonQuotes, JsonScalarExpr,
-    JsonSerializeExpr, JsonTable, JsonTableColumn, JsonTableColumnType, JsonTablePathSpec, JsonValueExpr, JsonWrapper,
-    AConst,
+    AConst, CoercionForm, ConstValue, Expr, JsonAggConstructor, JsonArgument, JsonArrayAgg,
+    JsonArrayConstructor, JsonArrayQueryConstructor, JsonBehavior, JsonBehaviorType, JsonEncoding,
+    JsonExprOp, JsonFormat, JsonFuncExpr, JsonKeyValue, JsonObjectAgg, JsonObjectConstructor, JsonOutput,
+    JsonParseExpr, JsonQuotes, JsonScalarExpr, JsonSerializeExpr, JsonTable, JsonTableColumn,
+    JsonTableColumnType, JsonTablePathSpec, JsonValueExpr, JsonWrapper,
 };
 use crate::grammar::expr::{Mode, SelectOrExpr, func_call, str_const, system_name};
 use crate::keywords::Keyword as K;
@@ -16,7 +16,11 @@ use crate::token::Tok;
 
 type R<T> = PgResult<T>;
 
-const NO_FORMAT: JsonFormat = JsonFormat { explicit: false, encoding: JsonEncoding::Default, span: Span::NONE };
+const NO_FORMAT: JsonFormat = JsonFormat {
+    explicit: false,
+    encoding: JsonEncoding::Default,
+    span: Span::NONE,
+};
 
 /// ON EMPTY and ON ERROR.
 type Behaviors = (Option<JsonBehavior>, Option<JsonBehavior>);
@@ -32,7 +36,11 @@ impl Parser<'_> {
                 let expr = self.json_value_expr()?;
                 let unique_keys = self.json_key_uniqueness()?;
                 let span = self.close(start)?;
-                Ok(Expr::JsonParseExpr(Box::new(JsonParseExpr { expr, unique_keys, span })))
+                Ok(Expr::JsonParseExpr(Box::new(JsonParseExpr {
+                    expr,
+                    unique_keys,
+                    span,
+                })))
             }
             K::JsonScalar => {
                 let start = self.open();
@@ -45,7 +53,11 @@ impl Parser<'_> {
                 let expr = self.json_value_expr()?;
                 let output = self.json_returning()?;
                 let span = self.close(start)?;
-                Ok(Expr::JsonSerializeExpr(Box::new(JsonSerializeExpr { expr, output, span })))
+                Ok(Expr::JsonSerializeExpr(Box::new(JsonSerializeExpr {
+                    expr,
+                    output,
+                    span,
+                })))
             }
             _ => self.json_func(word),
         }
@@ -69,10 +81,17 @@ impl Parser<'_> {
         let mut absent_on_null = false;
         let mut unique = false;
         if !matches!(self.tok, Tok::Char(b')') | Tok::Kw(K::Returning)) {
-            let named =
-                is_type_function_name(self.tok) && matches!(self.peek(1), Tok::ColonEquals | Tok::EqualsGreater);
-            match if named { Err(self.func_arg_expr()?) } else { self.json_key()? } {
-                Ok(key) => exprs.push(JsonKeyValue { key, value: self.json_value_expr()? }),
+            let named = is_type_function_name(self.tok)
+                && matches!(self.peek(1), Tok::ColonEquals | Tok::EqualsGreater);
+            match if named {
+                Err(self.func_arg_expr()?)
+            } else {
+                self.json_key()?
+            } {
+                Ok(key) => exprs.push(JsonKeyValue {
+                    key,
+                    value: self.json_value_expr()?,
+                }),
                 Err(first) => return self.json_object_call(first, name_span, start),
             }
             while self.eat(',') {
@@ -83,7 +102,13 @@ impl Parser<'_> {
         }
         let output = self.json_returning()?;
         let span = self.close(start)?;
-        let node = JsonObjectConstructor { exprs, output, absent_on_null, unique, span };
+        let node = JsonObjectConstructor {
+            exprs,
+            output,
+            absent_on_null,
+            unique,
+            span,
+        };
         Ok(Expr::JsonObjectConstructor(Box::new(node)))
     }
 
@@ -95,7 +120,12 @@ impl Parser<'_> {
         }
         let span = self.close(start)?;
         let name = system_name("json_object", name_span);
-        Ok(Expr::FuncCall(Box::new(func_call(name, args, CoercionForm::ExplicitCall, span))))
+        Ok(Expr::FuncCall(Box::new(func_call(
+            name,
+            args,
+            CoercionForm::ExplicitCall,
+            span,
+        ))))
     }
 
     /// A key and its separator; the inner `Err` is an expression without one.
@@ -117,7 +147,10 @@ impl Parser<'_> {
 
     fn json_name_and_value(&mut self) -> R<JsonKeyValue> {
         match self.json_key()? {
-            Ok(key) => Ok(JsonKeyValue { key, value: self.json_value_expr()? }),
+            Ok(key) => Ok(JsonKeyValue {
+                key,
+                value: self.json_value_expr()?,
+            }),
             Err(_) => self.fail(),
         }
     }
@@ -127,7 +160,12 @@ impl Parser<'_> {
         if matches!(self.tok, Tok::Char(b')') | Tok::Kw(K::Returning)) {
             let output = self.json_returning()?;
             let span = self.close(start)?;
-            let node = JsonArrayConstructor { exprs: Vec::new(), output, absent_on_null: true, span };
+            let node = JsonArrayConstructor {
+                exprs: Vec::new(),
+                output,
+                absent_on_null: true,
+                span,
+            };
             return Ok(Expr::JsonArrayConstructor(Box::new(node)));
         }
         match self.select_or_expr()? {
@@ -135,18 +173,32 @@ impl Parser<'_> {
                 let format = self.json_format()?;
                 let output = self.json_returning()?;
                 let span = self.close(start)?;
-                let node = JsonArrayQueryConstructor { query, output, format, absent_on_null: true, span };
+                let node = JsonArrayQueryConstructor {
+                    query,
+                    output,
+                    format,
+                    absent_on_null: true,
+                    span,
+                };
                 Ok(Expr::JsonArrayQueryConstructor(Box::new(node)))
             }
             SelectOrExpr::Expr(raw_expr) => {
-                let mut exprs = vec![JsonValueExpr { raw_expr, format: self.json_format()? }];
+                let mut exprs = vec![JsonValueExpr {
+                    raw_expr,
+                    format: self.json_format()?,
+                }];
                 while self.eat(',') {
                     exprs.push(self.json_value_expr()?);
                 }
                 let absent_on_null = self.json_null_clause()?.unwrap_or(true);
                 let output = self.json_returning()?;
                 let span = self.close(start)?;
-                let node = JsonArrayConstructor { exprs, output, absent_on_null, span };
+                let node = JsonArrayConstructor {
+                    exprs,
+                    output,
+                    absent_on_null,
+                    span,
+                };
                 Ok(Expr::JsonArrayConstructor(Box::new(node)))
             }
         }
@@ -155,23 +207,42 @@ impl Parser<'_> {
     /// JSON_OBJECTAGG and JSON_ARRAYAGG; FILTER and OVER only where window calls are allowed.
     pub fn json_aggregate(&mut self, word: K, window: bool) -> R<Expr> {
         let start = self.open();
-        let mut constructor =
-            JsonAggConstructor { output: None, agg_filter: None, agg_order: Vec::new(), over: None, span: Span::NONE };
+        let mut constructor = JsonAggConstructor {
+            output: None,
+            agg_filter: None,
+            agg_order: Vec::new(),
+            over: None,
+            span: Span::NONE,
+        };
         if word == K::JsonObjectagg {
             let arg = self.json_name_and_value()?;
             let absent_on_null = self.json_null_clause()?.unwrap_or(false);
             let unique = self.json_key_uniqueness()?;
             self.json_aggregate_rest(&mut constructor, start, window)?;
-            return Ok(Expr::JsonObjectAgg(Box::new(JsonObjectAgg { constructor, arg, absent_on_null, unique })));
+            return Ok(Expr::JsonObjectAgg(Box::new(JsonObjectAgg {
+                constructor,
+                arg,
+                absent_on_null,
+                unique,
+            })));
         }
         let arg = self.json_value_expr()?;
         constructor.agg_order = self.opt_sort_clause()?;
         let absent_on_null = self.json_null_clause()?.unwrap_or(true);
         self.json_aggregate_rest(&mut constructor, start, window)?;
-        Ok(Expr::JsonArrayAgg(Box::new(JsonArrayAgg { constructor, arg, absent_on_null })))
+        Ok(Expr::JsonArrayAgg(Box::new(JsonArrayAgg {
+            constructor,
+            arg,
+            absent_on_null,
+        })))
     }
 
-    fn json_aggregate_rest(&mut self, constructor: &mut JsonAggConstructor, start: u32, window: bool) -> R<()> {
+    fn json_aggregate_rest(
+        &mut self,
+        constructor: &mut JsonAggConstructor,
+        start: u32,
+        window: bool,
+    ) -> R<()> {
         constructor.output = self.json_returning()?;
         constructor.span = self.close(start)?;
         if window {
@@ -200,8 +271,11 @@ impl Parser<'_> {
             wrapper = self.json_wrapper()?;
             quotes = self.json_quotes()?;
         }
-        let (on_empty, on_error) =
-            if op == JsonExprOp::Exists { (None, self.json_on_error()?) } else { self.json_behaviors()? };
+        let (on_empty, on_error) = if op == JsonExprOp::Exists {
+            (None, self.json_on_error()?)
+        } else {
+            self.json_behaviors()?
+        };
         let span = self.close(start)?;
         Ok(Expr::JsonFuncExpr(Box::new(JsonFuncExpr {
             op,
@@ -223,7 +297,10 @@ impl Parser<'_> {
     /// `expr [FORMAT JSON]`.
     pub fn json_value_expr(&mut self) -> R<JsonValueExpr> {
         let raw_expr = self.a_expr()?;
-        Ok(JsonValueExpr { raw_expr, format: self.json_format()? })
+        Ok(JsonValueExpr {
+            raw_expr,
+            format: self.json_format()?,
+        })
     }
 
     fn json_format(&mut self) -> R<JsonFormat> {
@@ -242,12 +319,19 @@ impl Parser<'_> {
                 _ => {
                     use common::error::ErrorExt;
                     let text = name.as_str();
-                    return Err(common::pg_err!(INVALID_PARAMETER_VALUE, "unrecognized JSON encoding: {text}")
-                        .at(Span::NONE));
+                    return Err(common::pg_err!(
+                        INVALID_PARAMETER_VALUE,
+                        "unrecognized JSON encoding: {text}"
+                    )
+                    .at(Span::NONE));
                 }
             };
         }
-        Ok(JsonFormat { explicit: true, encoding, span: self.span_from(start) })
+        Ok(JsonFormat {
+            explicit: true,
+            encoding,
+            span: self.span_from(start),
+        })
     }
 
     fn json_returning(&mut self) -> R<Option<Box<JsonOutput>>> {
@@ -289,7 +373,10 @@ impl Parser<'_> {
         self.comma_list(|p| {
             let val = p.json_value_expr()?;
             p.expect(K::As)?;
-            Ok(JsonArgument { val, name: p.col_label()? })
+            Ok(JsonArgument {
+                val,
+                name: p.col_label()?,
+            })
         })
     }
 
@@ -308,7 +395,11 @@ impl Parser<'_> {
         }
         self.eat(K::Array);
         self.expect(K::Wrapper)?;
-        Ok(if conditional { JsonWrapper::Conditional } else { JsonWrapper::Unconditional })
+        Ok(if conditional {
+            JsonWrapper::Conditional
+        } else {
+            JsonWrapper::Unconditional
+        })
     }
 
     fn json_quotes(&mut self) -> R<JsonQuotes> {
@@ -339,7 +430,11 @@ impl Parser<'_> {
             _ => return Ok(None),
         };
         self.bump();
-        let mut behavior = JsonBehavior { btype, expr: None, span: Span::NONE };
+        let mut behavior = JsonBehavior {
+            btype,
+            expr: None,
+            span: Span::NONE,
+        };
         if btype == JsonBehaviorType::Default {
             behavior.expr = Some(self.a_expr()?);
         } else if btype == JsonBehaviorType::EmptyArray {
@@ -362,7 +457,9 @@ impl Parser<'_> {
     }
 
     fn json_behaviors(&mut self) -> R<Behaviors> {
-        let Some(first) = self.json_behavior()? else { return Ok((None, None)) };
+        let Some(first) = self.json_behavior()? else {
+            return Ok((None, None));
+        };
         self.expect(K::On)?;
         if self.eat(K::Error) {
             return Ok((None, Some(first)));
@@ -388,13 +485,32 @@ impl Parser<'_> {
         let columns = self.paren_list(|p| p.json_table_column())?;
         let on_error = self.json_on_error()?;
         self.expect(')')?;
-        if !matches!(string, Expr::AConst(AConst { value: ConstValue::String(_), .. })) {
+        if !matches!(
+            string,
+            Expr::AConst(AConst {
+                value: ConstValue::String(_),
+                ..
+            })
+        ) {
             let message = "only string constants are supported in JSON_TABLE path specification";
             return Err(self.not_supported(message, string.location()));
         }
-        let pathspec = JsonTablePathSpec { string, name, span: Span::new(path_start, path_start) };
+        let pathspec = JsonTablePathSpec {
+            string,
+            name,
+            span: Span::new(path_start, path_start),
+        };
         let span = self.span_from(start);
-        Ok(JsonTable { context_item, pathspec, passing, columns, on_error, alias: None, lateral: false, span })
+        Ok(JsonTable {
+            context_item,
+            pathspec,
+            passing,
+            columns,
+            on_error,
+            alias: None,
+            lateral: false,
+            span,
+        })
     }
 
     fn json_table_column(&mut self) -> R<JsonTableColumn> {
@@ -446,7 +562,11 @@ impl Parser<'_> {
     fn json_path_string(&mut self) -> R<JsonTablePathSpec> {
         let literal = self.sconst()?;
         let span = literal.span;
-        Ok(JsonTablePathSpec { string: str_const(literal.name, span), name: None, span })
+        Ok(JsonTablePathSpec {
+            string: str_const(literal.name, span),
+            name: None,
+            span,
+        })
     }
 
     fn json_column_options(&mut self, column: &mut JsonTableColumn) -> R<()> {

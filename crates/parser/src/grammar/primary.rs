@@ -3,8 +3,9 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AArrayExpr, AConst, AIndices, AIndirection, CaseExpr, CaseWhen, ColumnRef, ConstValue, Expr, GroupingFunc, Ident,
-    Indirection, Name, NameList, ParamRef, RowExpr, SelectStmt, SubLink, SubLinkType, TypeCast, TypeName,
+    AArrayExpr, AConst, AIndices, AIndirection, CaseExpr, CaseWhen, ColumnRef, ConstValue, Expr,
+    GroupingFunc, Ident, Indirection, Name, NameList, ParamRef, RowExpr, SelectStmt, SubLink, SubLinkType,
+    TypeCast, TypeName,
 };
 use crate::grammar::expr::{Mode, SelectOrExpr, SelectOrExprs, syntax_call};
 use crate::keywords::{Category, Keyword as K};
@@ -40,12 +41,18 @@ impl Parser<'_> {
             Tok::SConst => ConstValue::String(self.string_of(token)),
             _ => ConstValue::BitString(self.string_of(token)),
         };
-        Expr::AConst(AConst { value, span: token.span() })
+        Expr::AConst(AConst {
+            value,
+            span: token.span(),
+        })
     }
 
     fn param(&mut self) -> R<Expr> {
         let token = self.take();
-        let node = Expr::ParamRef(ParamRef { number: token.value as i32, span: token.span() });
+        let node = Expr::ParamRef(ParamRef {
+            number: token.value as i32,
+            span: token.span(),
+        });
         self.with_indirection(node)
     }
 
@@ -61,7 +68,10 @@ impl Parser<'_> {
             K::Grouping if self.next_is('(') => return self.grouping(),
             _ => return self.keyword_call(word),
         };
-        Ok(Expr::AConst(AConst { value: constant, span: self.take().span() }))
+        Ok(Expr::AConst(AConst {
+            value: constant,
+            span: self.take().span(),
+        }))
     }
 
     /// Key words that start a call, a typed constant, or are names after all.
@@ -74,10 +84,12 @@ impl Parser<'_> {
                 Some(type_name) => self.typed_const(type_name),
                 None => self.column_or_call(),
             },
-            Category::Unreserved if word == K::Double && self.next_is(K::Precision) => match self.const_typename()? {
-                Some(type_name) => self.typed_const(type_name),
-                None => self.fail(),
-            },
+            Category::Unreserved if word == K::Double && self.next_is(K::Precision) => {
+                match self.const_typename()? {
+                    Some(type_name) => self.typed_const(type_name),
+                    None => self.fail(),
+                }
+            }
             Category::Unreserved => self.column_or_call(),
             Category::TypeFuncName => {
                 let name = self.take_name();
@@ -98,7 +110,10 @@ impl Parser<'_> {
         if is_interval && type_name.typmods.is_empty() {
             type_name.typmods = self.opt_interval()?;
         }
-        let arg = Expr::AConst(AConst { value: ConstValue::String(literal.name), span: literal.span });
+        let arg = Expr::AConst(AConst {
+            value: ConstValue::String(literal.name),
+            span: literal.span,
+        });
         let span = type_name.span;
         Ok(Expr::TypeCast(Box::new(TypeCast { arg, type_name, span })))
     }
@@ -109,13 +124,23 @@ impl Parser<'_> {
             (Some(first), Some(last)) => first.span.to(last.span),
             _ => Span::NONE,
         };
-        let type_name = TypeName { names, setof: false, pct_type: false, typmods, array_bounds: Vec::new(), span };
+        let type_name = TypeName {
+            names,
+            setof: false,
+            pct_type: false,
+            typmods,
+            array_bounds: Vec::new(),
+            span,
+        };
         self.typed_const_plain(type_name)
     }
 
     fn typed_const_plain(&mut self, type_name: TypeName) -> R<Expr> {
         let literal = self.sconst()?;
-        let arg = Expr::AConst(AConst { value: ConstValue::String(literal.name), span: literal.span });
+        let arg = Expr::AConst(AConst {
+            value: ConstValue::String(literal.name),
+            span: literal.span,
+        });
         let span = type_name.span;
         Ok(Expr::TypeCast(Box::new(TypeCast { arg, type_name, span })))
     }
@@ -130,7 +155,11 @@ impl Parser<'_> {
             Tok::SConst if is_function_name(first_tok) => return self.generic_const(vec![first], Vec::new()),
             _ => {
                 let span = first.span;
-                return Ok(Expr::ColumnRef(ColumnRef { fields: vec![first], star: false, span }));
+                return Ok(Expr::ColumnRef(ColumnRef {
+                    fields: vec![first],
+                    star: false,
+                    span,
+                }));
             }
         }
         let start = first.span.start;
@@ -143,7 +172,11 @@ impl Parser<'_> {
                     _ => return self.fail(),
                 }
             }
-            return if self.at('(') { self.call(names) } else { self.generic_const(names, Vec::new()) };
+            return if self.at('(') {
+                self.call(names)
+            } else {
+                self.generic_const(names, Vec::new())
+            };
         }
         self.column_ref(first, steps, start)
     }
@@ -151,7 +184,10 @@ impl Parser<'_> {
     /// Splits `first` and its indirection into a column reference and what selects from it.
     fn column_ref(&mut self, first: Ident, steps: Vec<Indirection>, start: u32) -> R<Expr> {
         let count = steps.len();
-        if steps[..count.saturating_sub(1)].iter().any(|s| matches!(s, Indirection::Star(_))) {
+        if steps[..count.saturating_sub(1)]
+            .iter()
+            .any(|s| matches!(s, Indirection::Star(_)))
+        {
             return Err(self.error_here("improper use of \"*\""));
         }
         let mut fields = vec![first];
@@ -171,12 +207,20 @@ impl Parser<'_> {
                 other => rest.push(other),
             }
         }
-        let column = Expr::ColumnRef(ColumnRef { fields, star, span: Span::new(start, end) });
+        let column = Expr::ColumnRef(ColumnRef {
+            fields,
+            star,
+            span: Span::new(start, end),
+        });
         if rest.is_empty() {
             return Ok(column);
         }
         let span = self.span_from(start);
-        Ok(Expr::AIndirection(Box::new(AIndirection { arg: column, indirection: rest, span })))
+        Ok(Expr::AIndirection(Box::new(AIndirection {
+            arg: column,
+            indirection: rest,
+            span,
+        })))
     }
 
     /// `.name`, `.*`, `[...]`, any number.
@@ -202,12 +246,26 @@ impl Parser<'_> {
         let start = self.take().start;
         let lower = if self.at(':') { None } else { Some(self.a_expr()?) };
         let is_slice = self.eat(':');
-        let upper = if !is_slice || self.at(']') { None } else { Some(self.a_expr()?) };
+        let upper = if !is_slice || self.at(']') {
+            None
+        } else {
+            Some(self.a_expr()?)
+        };
         self.expect(']')?;
         let span = self.span_from(start);
         Ok(match is_slice {
-            true => AIndices { is_slice, lower, upper, span },
-            false => AIndices { is_slice, lower: None, upper: lower, span },
+            true => AIndices {
+                is_slice,
+                lower,
+                upper,
+                span,
+            },
+            false => AIndices {
+                is_slice,
+                lower: None,
+                upper: lower,
+                span,
+            },
         })
     }
 
@@ -219,11 +277,18 @@ impl Parser<'_> {
         let start = self.start();
         let indirection = self.indirection()?;
         let count = indirection.len();
-        if indirection[..count - 1].iter().any(|s| matches!(s, Indirection::Star(_))) {
+        if indirection[..count - 1]
+            .iter()
+            .any(|s| matches!(s, Indirection::Star(_)))
+        {
             return Err(self.error_here("improper use of \"*\""));
         }
         let span = self.span_from(start);
-        Ok(Expr::AIndirection(Box::new(AIndirection { arg, indirection, span })))
+        Ok(Expr::AIndirection(Box::new(AIndirection {
+            arg,
+            indirection,
+            span,
+        })))
     }
 
     // ---- parentheses --------------------------------------------------------------------------------------------
@@ -249,7 +314,14 @@ impl Parser<'_> {
                     return self.with_indirection(only);
                 }
                 let span = self.span_from(start);
-                self.maybe_overlaps(RowExpr { args: list, explicit: false, span }, mode)
+                self.maybe_overlaps(
+                    RowExpr {
+                        args: list,
+                        explicit: false,
+                        span,
+                    },
+                    mode,
+                )
             }
         }
     }
@@ -257,7 +329,13 @@ impl Parser<'_> {
     fn subquery_expr(&mut self, subselect: Box<SelectStmt>, start: u32) -> R<Expr> {
         let span = self.span_from(start);
         let (kind, oper_name) = (SubLinkType::Expr, Vec::new());
-        let link = Expr::SubLink(Box::new(SubLink { kind, test: None, oper_name, subselect, span }));
+        let link = Expr::SubLink(Box::new(SubLink {
+            kind,
+            test: None,
+            oper_name,
+            subselect,
+            span,
+        }));
         self.with_indirection(link)
     }
 
@@ -293,7 +371,14 @@ impl Parser<'_> {
                 (_, Some(last)) => {
                     list.push(last);
                     let span = self.span_from(start);
-                    self.maybe_overlaps(RowExpr { args: list, explicit: false, span }, Mode::A)?
+                    self.maybe_overlaps(
+                        RowExpr {
+                            args: list,
+                            explicit: false,
+                            span,
+                        },
+                        Mode::A,
+                    )?
                 }
                 (_, None) => return self.fail(),
             },
@@ -360,7 +445,14 @@ impl Parser<'_> {
                 (_, Some(last)) => {
                     list.push(last);
                     let span = self.span_from(start);
-                    self.maybe_overlaps(RowExpr { args: list, explicit: false, span }, Mode::A)?
+                    self.maybe_overlaps(
+                        RowExpr {
+                            args: list,
+                            explicit: false,
+                            span,
+                        },
+                        Mode::A,
+                    )?
                 }
                 (_, None) => return self.fail(),
             },
@@ -387,7 +479,8 @@ impl Parser<'_> {
                 _ => return self.fail(),
             }
         };
-        let message = |side: &str| format!("wrong number of parameters on {side} side of OVERLAPS expression");
+        let message =
+            |side: &str| format!("wrong number of parameters on {side} side of OVERLAPS expression");
         if row.args.len() != 2 {
             return Err(self.grammar_error(&message("left"), row.span));
         }
@@ -401,7 +494,11 @@ impl Parser<'_> {
 
     fn row_args(&mut self) -> R<Vec<Expr>> {
         self.expect('(')?;
-        let args = if self.at(')') { Vec::new() } else { self.expr_list()? };
+        let args = if self.at(')') {
+            Vec::new()
+        } else {
+            self.expr_list()?
+        };
         self.expect(')')?;
         Ok(args)
     }
@@ -410,14 +507,25 @@ impl Parser<'_> {
         let start = self.take().start;
         let args = self.row_args()?;
         let span = self.span_from(start);
-        self.maybe_overlaps(RowExpr { args, explicit: true, span }, mode)
+        self.maybe_overlaps(
+            RowExpr {
+                args,
+                explicit: true,
+                span,
+            },
+            mode,
+        )
     }
 
     // ---- CASE, ARRAY, EXISTS, GROUPING --------------------------------------------------------------------------
 
     fn case_expr(&mut self) -> R<Expr> {
         let start = self.take().start;
-        let arg = if self.at(K::When) { None } else { Some(self.a_expr()?) };
+        let arg = if self.at(K::When) {
+            None
+        } else {
+            Some(self.a_expr()?)
+        };
         let mut args = Vec::new();
         while self.at(K::When) || args.is_empty() {
             let when = self.start();
@@ -425,12 +533,25 @@ impl Parser<'_> {
             let expr = self.a_expr()?;
             self.expect(K::Then)?;
             let result = self.a_expr()?;
-            args.push(CaseWhen { expr, result, span: self.span_from(when) });
+            args.push(CaseWhen {
+                expr,
+                result,
+                span: self.span_from(when),
+            });
         }
-        let defresult = if self.eat(K::Else) { Some(self.a_expr()?) } else { None };
+        let defresult = if self.eat(K::Else) {
+            Some(self.a_expr()?)
+        } else {
+            None
+        };
         self.expect(K::End)?;
         let span = self.span_from(start);
-        Ok(Expr::CaseExpr(Box::new(CaseExpr { arg, args, defresult, span })))
+        Ok(Expr::CaseExpr(Box::new(CaseExpr {
+            arg,
+            args,
+            defresult,
+            span,
+        })))
     }
 
     fn array_expr(&mut self) -> R<Expr> {
@@ -439,7 +560,13 @@ impl Parser<'_> {
             let subselect = self.select_with_parens()?;
             let span = self.span_from(start);
             let (kind, oper_name) = (SubLinkType::Array, Vec::new());
-            return Ok(Expr::SubLink(Box::new(SubLink { kind, test: None, oper_name, subselect, span })));
+            return Ok(Expr::SubLink(Box::new(SubLink {
+                kind,
+                test: None,
+                oper_name,
+                subselect,
+                span,
+            })));
         }
         if !self.at('[') {
             return self.fail();
@@ -478,7 +605,13 @@ impl Parser<'_> {
         let subselect = self.select_with_parens()?;
         let span = self.span_from(start);
         let (kind, oper_name) = (SubLinkType::Exists, Vec::new());
-        Ok(Expr::SubLink(Box::new(SubLink { kind, test: None, oper_name, subselect, span })))
+        Ok(Expr::SubLink(Box::new(SubLink {
+            kind,
+            test: None,
+            oper_name,
+            subselect,
+            span,
+        })))
     }
 
     fn grouping(&mut self) -> R<Expr> {

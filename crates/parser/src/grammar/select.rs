@@ -4,9 +4,10 @@ use common::error::ErrorExt;
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AConst, ColumnRef, ConstValue, DistinctClause, Expr, GroupingSet, GroupingSetKind, IntoClause, LimitOption,
-    LockClauseStrength, LockWaitPolicy, LockingClause, NameList, OnCommitAction, Persistence, RangeVar, ResTarget,
-    SelectStmt, SetOperation, SortBy, SortByDir, SortByNulls, TableRef, WindowDef, WithClause,
+    AConst, ColumnRef, ConstValue, DistinctClause, Expr, GroupingSet, GroupingSetKind, IntoClause,
+    LimitOption, LockClauseStrength, LockWaitPolicy, LockingClause, NameList, OnCommitAction, Persistence,
+    RangeVar, ResTarget, SelectStmt, SetOperation, SortBy, SortByDir, SortByNulls, TableRef, WindowDef,
+    WithClause,
 };
 use crate::grammar::expr::{Mode, int_const};
 use crate::keywords::Keyword as K;
@@ -81,7 +82,11 @@ impl Parser<'_> {
         if matches!(self.tok, Tok::Kw(K::Union | K::Intersect | K::Except)) {
             select = self.set_operations(select, 0)?;
         }
-        let tail = if self.continues_select() { self.select_tail()? } else { SelectTail::default() };
+        let tail = if self.continues_select() {
+            self.select_tail()?
+        } else {
+            SelectTail::default()
+        };
         self.insert_select_options(&mut select, tail, with)?;
         Ok(select)
     }
@@ -104,11 +109,22 @@ impl Parser<'_> {
                 self.eat(K::Distinct);
             }
             let right = self.select_primary()?;
-            let right = if rank == 1 { self.set_operations(right, 2)? } else { right };
+            let right = if rank == 1 {
+                self.set_operations(right, 2)?
+            } else {
+                right
+            };
             height += 1;
             self.check_height(height)?;
             let span = left.span.to(right.span);
-            left = Box::new(SelectStmt { op, all, larg: Some(left), rarg: Some(right), span, ..Default::default() });
+            left = Box::new(SelectStmt {
+                op,
+                all,
+                larg: Some(left),
+                rarg: Some(right),
+                span,
+                ..Default::default()
+            });
         }
     }
 
@@ -204,8 +220,17 @@ impl Parser<'_> {
     fn target_el(&mut self) -> R<ResTarget> {
         let span = self.span();
         if self.eat('*') {
-            let star = Expr::ColumnRef(ColumnRef { fields: Vec::new(), star: true, span });
-            return Ok(ResTarget { name: None, indirection: Vec::new(), val: Some(star), span });
+            let star = Expr::ColumnRef(ColumnRef {
+                fields: Vec::new(),
+                star: true,
+                span,
+            });
+            return Ok(ResTarget {
+                name: None,
+                indirection: Vec::new(),
+                val: Some(star),
+                span,
+            });
         }
         let val = Some(self.target_expr()?);
         let name = if self.eat(K::As) {
@@ -215,12 +240,21 @@ impl Parser<'_> {
         } else {
             None
         };
-        Ok(ResTarget { name, indirection: Vec::new(), val, span: self.span_from(span.start) })
+        Ok(ResTarget {
+            name,
+            indirection: Vec::new(),
+            val,
+            span: self.span_from(span.start),
+        })
     }
 
     /// `[WHERE a_expr]`.
     pub fn where_clause(&mut self) -> R<Option<Expr>> {
-        if self.eat(K::Where) { Ok(Some(self.a_expr()?)) } else { Ok(None) }
+        if self.eat(K::Where) {
+            Ok(Some(self.a_expr()?))
+        } else {
+            Ok(None)
+        }
     }
 
     fn into_clause(&mut self) -> R<IntoClause> {
@@ -298,7 +332,11 @@ impl Parser<'_> {
         self.expect(K::Values)?;
         let values_lists = self.comma_list(|p| p.paren_list(|p| p.a_expr()))?;
         let span = self.span_from(start);
-        Ok(Box::new(SelectStmt { values_lists, span, ..Default::default() }))
+        Ok(Box::new(SelectStmt {
+            values_lists,
+            span,
+            ..Default::default()
+        }))
     }
 
     /// `TABLE name` is `SELECT * FROM name`.
@@ -306,10 +344,24 @@ impl Parser<'_> {
         let start = self.take().start;
         let relation = self.relation_expr()?;
         let span = self.span_from(start);
-        let star = Expr::ColumnRef(ColumnRef { fields: Vec::new(), star: true, span: Span::NONE });
-        let target = ResTarget { name: None, indirection: Vec::new(), val: Some(star), span: Span::NONE };
+        let star = Expr::ColumnRef(ColumnRef {
+            fields: Vec::new(),
+            star: true,
+            span: Span::NONE,
+        });
+        let target = ResTarget {
+            name: None,
+            indirection: Vec::new(),
+            val: Some(star),
+            span: Span::NONE,
+        };
         let from = vec![TableRef::RangeVar(Box::new(relation))];
-        Ok(Box::new(SelectStmt { target_list: vec![target], from, span, ..Default::default() }))
+        Ok(Box::new(SelectStmt {
+            target_list: vec![target],
+            from,
+            span,
+            ..Default::default()
+        }))
     }
 
     // ---- ORDER BY, LIMIT, FOR UPDATE ----------------------------------------------------------------------------
@@ -365,7 +417,10 @@ impl Parser<'_> {
     }
 
     fn select_tail(&mut self) -> R<SelectTail> {
-        let mut tail = SelectTail { sort: self.opt_sort_clause()?, ..Default::default() };
+        let mut tail = SelectTail {
+            sort: self.opt_sort_clause()?,
+            ..Default::default()
+        };
         if self.at(K::For) {
             tail.locking = self.locking_clauses()?;
             tail.limit = self.opt_select_limit()?;
@@ -402,7 +457,10 @@ impl Parser<'_> {
         if self.eat(K::Limit) {
             let at = self.span();
             limit.count = Some(match self.eat(K::All) {
-                true => Expr::AConst(AConst { value: ConstValue::Null, span: at }),
+                true => Expr::AConst(AConst {
+                    value: ConstValue::Null,
+                    span: at,
+                }),
                 false => self.a_expr()?,
             });
             if self.eat(',') {
@@ -433,7 +491,11 @@ impl Parser<'_> {
     }
 
     fn row_or_rows(&mut self) -> R<()> {
-        if self.eat(K::Row) { Ok(()) } else { self.expect(K::Rows) }
+        if self.eat(K::Row) {
+            Ok(())
+        } else {
+            self.expect(K::Rows)
+        }
     }
 
     /// `c_expr`, or a signed number.
@@ -454,7 +516,10 @@ impl Parser<'_> {
         let signed = matches!(self.tok, Tok::Char(b'+' | b'-'));
         let simple_sign = signed && matches!(self.peek(1), Tok::IConst | Tok::FConst);
         let prefix = signed
-            || matches!(self.tok, Tok::Op | Tok::NotLa | Tok::Kw(K::Not | K::Default | K::Unique))
+            || matches!(
+                self.tok,
+                Tok::Op | Tok::NotLa | Tok::Kw(K::Not | K::Default | K::Unique)
+            )
             || self.at2(K::Operator, '(');
         if prefix && !simple_sign {
             limit.offset = Some(self.a_expr()?);
@@ -512,7 +577,11 @@ impl Parser<'_> {
             _ => return self.fail(),
         };
         self.bump();
-        let locked_rels = if self.eat(K::Of) { self.comma_list(|p| p.qualified_name())? } else { Vec::new() };
+        let locked_rels = if self.eat(K::Of) {
+            self.comma_list(|p| p.qualified_name())?
+        } else {
+            Vec::new()
+        };
         let wait_policy = if self.eat(K::Nowait) {
             LockWaitPolicy::Error
         } else if self.eat(K::Skip) {
@@ -521,7 +590,12 @@ impl Parser<'_> {
         } else {
             LockWaitPolicy::Block
         };
-        Ok(LockingClause { locked_rels, strength, wait_policy, span: self.span_from(start) })
+        Ok(LockingClause {
+            locked_rels,
+            strength,
+            wait_policy,
+            span: self.span_from(start),
+        })
     }
 
     /// Attaches the tail to a query; parenthesised queries may have one already.
@@ -559,7 +633,9 @@ impl Parser<'_> {
         let place = |span: Option<Span>| span.unwrap_or(Span::NONE);
         if limit.offset.is_some() {
             if select.limit_offset.is_some() {
-                return Err(self.grammar_error("multiple OFFSET clauses not allowed", place(limit.offset_span)));
+                return Err(
+                    self.grammar_error("multiple OFFSET clauses not allowed", place(limit.offset_span))
+                );
             }
             select.limit_offset = limit.offset;
         }
@@ -575,7 +651,11 @@ impl Parser<'_> {
             if select.sort_clause.is_empty() {
                 return Err(self.grammar_error("WITH TIES cannot be specified without ORDER BY clause", at));
             }
-            if select.locking.iter().any(|l| l.wait_policy == LockWaitPolicy::Skip) {
+            if select
+                .locking
+                .iter()
+                .any(|l| l.wait_policy == LockWaitPolicy::Skip)
+            {
                 let message = "SKIP LOCKED and WITH TIES options cannot be used together";
                 return Err(self.grammar_error(message, at));
             }

@@ -3,8 +3,8 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AConst, AlterSystemStmt, ConstValue, ConstraintsSetStmt, DiscardMode, DiscardStmt, Expr, Ident, Name, SetArg,
-    Statement, TypeCast, VariableSetKind, VariableSetStmt, VariableShowStmt,
+    AConst, AlterSystemStmt, ConstValue, ConstraintsSetStmt, DiscardMode, DiscardStmt, Expr, Ident, Name,
+    SetArg, Statement, TypeCast, VariableSetKind, VariableSetStmt, VariableShowStmt,
 };
 use crate::grammar::expr::str_const;
 use crate::keywords::Keyword as K;
@@ -14,7 +14,13 @@ use crate::token::Tok;
 type R<T> = PgResult<T>;
 
 fn node(kind: VariableSetKind, name: Option<Name>, args: Vec<SetArg>) -> VariableSetStmt {
-    VariableSetStmt { kind, name, args, is_local: false, span: Span::NONE }
+    VariableSetStmt {
+        kind,
+        name,
+        args,
+        is_local: false,
+        span: Span::NONE,
+    }
 }
 
 impl Parser<'_> {
@@ -30,7 +36,10 @@ impl Parser<'_> {
             self.bump();
             is_local = true;
         } else if self.at(K::Session)
-            && !matches!(self.peek(1), Tok::Kw(K::To | K::Authorization) | Tok::Char(b'=' | b'.'))
+            && !matches!(
+                self.peek(1),
+                Tok::Kw(K::To | K::Authorization) | Tok::Char(b'=' | b'.')
+            )
             && !(self.next_is(K::Characteristics) && self.peek(2) == Tok::Kw(K::As))
         {
             self.bump();
@@ -48,15 +57,35 @@ impl Parser<'_> {
             if self.eat(K::Snapshot) {
                 let id = self.sconst()?;
                 let arg = SetArg::Expr(str_const(id.name, id.span));
-                node(VariableSetKind::Multi, Some(Name::new_static("TRANSACTION SNAPSHOT")), vec![arg])
+                node(
+                    VariableSetKind::Multi,
+                    Some(Name::new_static("TRANSACTION SNAPSHOT")),
+                    vec![arg],
+                )
             } else {
-                let modes = self.transaction_mode_list()?.into_iter().map(SetArg::Option).collect();
-                node(VariableSetKind::Multi, Some(Name::new_static("TRANSACTION")), modes)
+                let modes = self
+                    .transaction_mode_list()?
+                    .into_iter()
+                    .map(SetArg::Option)
+                    .collect();
+                node(
+                    VariableSetKind::Multi,
+                    Some(Name::new_static("TRANSACTION")),
+                    modes,
+                )
             }
         } else if self.at2(K::Session, K::Characteristics) && self.peek(2) == Tok::Kw(K::As) {
             self.expect_all(&[K::Session, K::Characteristics, K::As, K::Transaction])?;
-            let modes = self.transaction_mode_list()?.into_iter().map(SetArg::Option).collect();
-            node(VariableSetKind::Multi, Some(Name::new_static("SESSION CHARACTERISTICS")), modes)
+            let modes = self
+                .transaction_mode_list()?
+                .into_iter()
+                .map(SetArg::Option)
+                .collect();
+            node(
+                VariableSetKind::Multi,
+                Some(Name::new_static("SESSION CHARACTERISTICS")),
+                modes,
+            )
         } else {
             self.set_rest_more()?
         };
@@ -67,9 +96,14 @@ impl Parser<'_> {
     /// `set_rest_more`: a variable with its value, or one of the special spellings.
     pub fn set_rest_more(&mut self) -> R<VariableSetStmt> {
         let value = |name: &'static str, arg: Expr| {
-            node(VariableSetKind::Value, Some(Name::new_static(name)), vec![SetArg::Expr(arg)])
+            node(
+                VariableSetKind::Value,
+                Some(Name::new_static(name)),
+                vec![SetArg::Expr(arg)],
+            )
         };
-        let default = |name: &'static str| node(VariableSetKind::Default, Some(Name::new_static(name)), Vec::new());
+        let default =
+            |name: &'static str| node(VariableSetKind::Default, Some(Name::new_static(name)), Vec::new());
         match self.tok {
             Tok::Kw(K::Time) if self.next_is(K::Zone) => {
                 self.bump();
@@ -89,7 +123,9 @@ impl Parser<'_> {
                 let name = self.sconst()?;
                 Ok(value("search_path", str_const(name.name, name.span)))
             }
-            Tok::Kw(K::Names) if !matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.')) => {
+            Tok::Kw(K::Names)
+                if !matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.')) =>
+            {
                 self.bump();
                 if self.at(Tok::SConst) {
                     let encoding = self.sconst()?;
@@ -98,7 +134,9 @@ impl Parser<'_> {
                 self.eat(K::Default);
                 Ok(default("client_encoding"))
             }
-            Tok::Kw(K::Role) if !matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.')) => {
+            Tok::Kw(K::Role)
+                if !matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.')) =>
+            {
                 self.bump();
                 let role = self.non_reserved_word_or_sconst()?;
                 Ok(value("role", str_const(role.name, role.span)))
@@ -116,7 +154,11 @@ impl Parser<'_> {
                 self.bump();
                 self.bump();
                 let span = self.span();
-                let text = if self.eat(K::Document) { "DOCUMENT" } else { "CONTENT" };
+                let text = if self.eat(K::Document) {
+                    "DOCUMENT"
+                } else {
+                    "CONTENT"
+                };
                 if text == "CONTENT" {
                     self.expect(K::Content)?;
                 }
@@ -196,7 +238,10 @@ impl Parser<'_> {
             _ => return self.fail(),
         };
         self.bump();
-        Ok(Expr::AConst(AConst { value, span: self.span_from(start) }))
+        Ok(Expr::AConst(AConst {
+            value,
+            span: self.span_from(start),
+        }))
     }
 
     /// The value of SET TIME ZONE; `None` is DEFAULT or LOCAL.
@@ -230,7 +275,10 @@ impl Parser<'_> {
             let fields_at = self.span();
             type_name.typmods = self.opt_interval()?;
             let allowed = (1 << 10) | (1 << 11);
-            if let Some(Expr::AConst(AConst { value: ConstValue::Integer(mask), .. })) = type_name.typmods.first()
+            if let Some(Expr::AConst(AConst {
+                value: ConstValue::Integer(mask),
+                ..
+            })) = type_name.typmods.first()
                 && mask & !allowed != 0
             {
                 let message = "time zone interval must be HOUR or HOUR TO MINUTE";
@@ -282,8 +330,16 @@ impl Parser<'_> {
     pub fn show_stmt(&mut self) -> R<Statement> {
         let start = self.start();
         self.expect(K::Show)?;
-        let name = if self.eat(K::All) { Name::new_static("all") } else { self.special_var_name()? };
-        Ok(VariableShowStmt { name, span: self.span_from(start) }.into())
+        let name = if self.eat(K::All) {
+            Name::new_static("all")
+        } else {
+            self.special_var_name()?
+        };
+        Ok(VariableShowStmt {
+            name,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// DISCARD.
@@ -298,13 +354,25 @@ impl Parser<'_> {
             _ => return self.fail(),
         };
         self.bump();
-        Ok(DiscardStmt { target, span: self.span_from(start) }.into())
+        Ok(DiscardStmt {
+            target,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER SYSTEM; both words have been read.
     pub fn alter_system(&mut self, start: u32) -> R<Statement> {
-        let setstmt = if self.eat(K::Set) { self.generic_set_no_current()? } else { self.variable_reset_generic()? };
-        Ok(AlterSystemStmt { setstmt, span: self.span_from(start) }.into())
+        let setstmt = if self.eat(K::Set) {
+            self.generic_set_no_current()?
+        } else {
+            self.variable_reset_generic()?
+        };
+        Ok(AlterSystemStmt {
+            setstmt,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn generic_set_no_current(&mut self) -> R<VariableSetStmt> {
@@ -327,12 +395,20 @@ impl Parser<'_> {
 
     fn constraints_set(&mut self, start: u32) -> R<Statement> {
         self.bump();
-        let constraints =
-            if self.eat(K::All) { Vec::new() } else { self.comma_list(|p| p.qualified_name())? };
+        let constraints = if self.eat(K::All) {
+            Vec::new()
+        } else {
+            self.comma_list(|p| p.qualified_name())?
+        };
         let deferred = self.eat(K::Deferred);
         if !deferred {
             self.expect(K::Immediate)?;
         }
-        Ok(ConstraintsSetStmt { constraints, deferred, span: self.span_from(start) }.into())
+        Ok(ConstraintsSetStmt {
+            constraints,
+            deferred,
+            span: self.span_from(start),
+        }
+        .into())
     }
 }

@@ -2,7 +2,9 @@
 
 use common::{PgResult, Span};
 
-use crate::ast::{DefArg, DefElem, DefElemAction, Ident, Name, Statement, TransactionStmt, TransactionStmtKind};
+use crate::ast::{
+    DefArg, DefElem, DefElemAction, Ident, Name, Statement, TransactionStmt, TransactionStmtKind,
+};
 use crate::keywords::Keyword as K;
 use crate::parser::Parser;
 use crate::token::Tok;
@@ -11,11 +13,24 @@ type R<T> = PgResult<T>;
 
 /// An option named by the grammar.
 pub fn option(name: &'static str, arg: Option<DefArg>, span: Span) -> DefElem {
-    DefElem { namespace: None, name: Name::new_static(name), arg, action: DefElemAction::Unspec, span }
+    DefElem {
+        namespace: None,
+        name: Name::new_static(name),
+        arg,
+        action: DefElemAction::Unspec,
+        span,
+    }
 }
 
 fn node(kind: TransactionStmtKind) -> TransactionStmt {
-    TransactionStmt { kind, options: Vec::new(), savepoint_name: None, gid: None, chain: false, span: Span::NONE }
+    TransactionStmt {
+        kind,
+        options: Vec::new(),
+        savepoint_name: None,
+        gid: None,
+        chain: false,
+        span: Span::NONE,
+    }
 }
 
 impl Parser<'_> {
@@ -26,7 +41,11 @@ impl Parser<'_> {
         let word = self.take().tok;
         let mut stmt = match word {
             Tok::Kw(K::Begin | K::Start) => {
-                let mut stmt = node(if word == Tok::Kw(K::Begin) { T::Begin } else { T::Start });
+                let mut stmt = node(if word == Tok::Kw(K::Begin) {
+                    T::Begin
+                } else {
+                    T::Start
+                });
                 if stmt.kind == T::Start {
                     self.expect(K::Transaction)?;
                 } else {
@@ -122,7 +141,11 @@ impl Parser<'_> {
     }
 
     fn transaction_mode_list_or_empty(&mut self) -> R<Vec<DefElem>> {
-        if self.at_transaction_mode() { self.transaction_mode_list() } else { Ok(Vec::new()) }
+        if self.at_transaction_mode() {
+            self.transaction_mode_list()
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// Transaction modes, separated by commas or nothing.

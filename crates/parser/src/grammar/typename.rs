@@ -40,7 +40,14 @@ fn field_range(first: K, last: K) -> i32 {
 }
 
 fn plain(names: NameList, typmods: Vec<Expr>, span: Span) -> TypeName {
-    TypeName { names, setof: false, pct_type: false, typmods, array_bounds: Vec::new(), span }
+    TypeName {
+        names,
+        setof: false,
+        pct_type: false,
+        typmods,
+        array_bounds: Vec::new(),
+        span,
+    }
 }
 
 impl Parser<'_> {
@@ -89,7 +96,11 @@ impl Parser<'_> {
             if names.len() > 1 && self.at2('%', K::Type) {
                 self.bump();
                 self.bump();
-                let mut type_name = plain(names, Vec::new(), Span::new(name_start, self.span_from(start).end));
+                let mut type_name = plain(
+                    names,
+                    Vec::new(),
+                    Span::new(name_start, self.span_from(start).end),
+                );
                 type_name.setof = setof;
                 type_name.pct_type = true;
                 return Ok(type_name);
@@ -128,7 +139,9 @@ impl Parser<'_> {
         let paren = next == Tok::Char(b'(');
         let is_type = match word {
             K::Int | K::Integer | K::Smallint | K::Bigint | K::Real | K::Boolean => literal,
-            K::Float | K::Decimal | K::Dec | K::Numeric | K::Interval | K::Varchar | K::Nchar => literal || paren,
+            K::Float | K::Decimal | K::Dec | K::Numeric | K::Interval | K::Varchar | K::Nchar => {
+                literal || paren
+            }
             K::Json => literal,
             K::Bit | K::Char | K::Character => literal || paren || next == Tok::Kw(K::Varying),
             K::Timestamp | K::Time => literal || paren || matches!(next, Tok::WithLa | Tok::WithoutLa),
@@ -186,10 +199,18 @@ impl Parser<'_> {
         let precision = self.iconst()?;
         self.expect(')')?;
         match precision {
-            ..1 => Err(pg_err!(INVALID_PARAMETER_VALUE, "precision for type float must be at least 1 bit").at(span)),
+            ..1 => Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "precision for type float must be at least 1 bit"
+            )
+            .at(span)),
             1..=24 => Ok("float4"),
             25..=53 => Ok("float8"),
-            _ => Err(pg_err!(INVALID_PARAMETER_VALUE, "precision for type float must be less than 54 bits").at(span)),
+            _ => Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "precision for type float must be less than 54 bits"
+            )
+            .at(span)),
         }
     }
 
@@ -199,7 +220,11 @@ impl Parser<'_> {
         if !varying && !constant && typmods.is_empty() {
             typmods.push(int_const(1, Span::NONE));
         }
-        Ok(plain(system_name(if varying { "varbit" } else { "bit" }, span), typmods, span))
+        Ok(plain(
+            system_name(if varying { "varbit" } else { "bit" }, span),
+            typmods,
+            span,
+        ))
     }
 
     fn character_type(&mut self, word: K, span: Span, constant: bool) -> R<TypeName> {
@@ -215,7 +240,11 @@ impl Parser<'_> {
         } else if !varying && !constant {
             typmods.push(int_const(1, Span::NONE));
         }
-        Ok(plain(system_name(if varying { "varchar" } else { "bpchar" }, span), typmods, span))
+        Ok(plain(
+            system_name(if varying { "varchar" } else { "bpchar" }, span),
+            typmods,
+            span,
+        ))
     }
 
     fn datetime_type(&mut self, word: K, span: Span) -> R<TypeName> {
@@ -263,8 +292,13 @@ impl Parser<'_> {
 
     /// `opt_interval`: the fields of an interval as type modifiers.
     pub fn opt_interval(&mut self) -> R<Vec<Expr>> {
-        let Tok::Kw(first) = self.tok else { return Ok(Vec::new()) };
-        if !matches!(first, K::Year | K::Month | K::Day | K::Hour | K::Minute | K::Second) {
+        let Tok::Kw(first) = self.tok else {
+            return Ok(Vec::new());
+        };
+        if !matches!(
+            first,
+            K::Year | K::Month | K::Day | K::Hour | K::Minute | K::Second
+        ) {
             return Ok(Vec::new());
         }
         let span = self.take().span();
@@ -275,7 +309,9 @@ impl Parser<'_> {
             return Ok(vec![int_const(field_bit(first), span)]);
         }
         self.bump();
-        let Tok::Kw(last) = self.tok else { return self.fail() };
+        let Tok::Kw(last) = self.tok else {
+            return self.fail();
+        };
         let allowed = match first {
             K::Year => last == K::Month,
             K::Day => matches!(last, K::Hour | K::Minute | K::Second),

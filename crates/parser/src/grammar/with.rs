@@ -25,7 +25,11 @@ impl Parser<'_> {
             self.bump();
         }
         let ctes = self.comma_list(|p| p.common_table_expr())?;
-        Ok(Some(Box::new(WithClause { ctes, recursive, span: self.span_from(first.start) })))
+        Ok(Some(Box::new(WithClause {
+            ctes,
+            recursive,
+            span: self.span_from(first.start),
+        })))
     }
 
     fn common_table_expr(&mut self) -> R<CommonTableExpr> {
@@ -45,10 +49,26 @@ impl Parser<'_> {
         self.expect('(')?;
         let query = self.preparable_stmt()?;
         self.expect(')')?;
-        let search = if self.at(K::Search) { Some(Box::new(self.search_clause()?)) } else { None };
-        let cycle = if self.at(K::Cycle) { Some(Box::new(self.cycle_clause()?)) } else { None };
+        let search = if self.at(K::Search) {
+            Some(Box::new(self.search_clause()?))
+        } else {
+            None
+        };
+        let cycle = if self.at(K::Cycle) {
+            Some(Box::new(self.cycle_clause()?))
+        } else {
+            None
+        };
         let span = self.span_from(start);
-        Ok(CommonTableExpr { name, columns, materialized, query, search, cycle, span })
+        Ok(CommonTableExpr {
+            name,
+            columns,
+            materialized,
+            query,
+            search,
+            cycle,
+            span,
+        })
     }
 
     fn search_clause(&mut self) -> R<CteSearchClause> {
@@ -61,7 +81,12 @@ impl Parser<'_> {
         let columns = self.comma_list(|p| p.col_id())?;
         self.expect(K::Set)?;
         let seq_column = self.col_id()?;
-        Ok(CteSearchClause { columns, breadth_first, seq_column, span: self.span_from(start) })
+        Ok(CteSearchClause {
+            columns,
+            breadth_first,
+            seq_column,
+            span: self.span_from(start),
+        })
     }
 
     fn cycle_clause(&mut self) -> R<CteCycleClause> {
@@ -79,7 +104,14 @@ impl Parser<'_> {
         self.expect(K::Using)?;
         let path_column = self.col_id()?;
         let span = self.span_from(start);
-        Ok(CteCycleClause { columns, mark_column, mark_value, mark_default, path_column, span })
+        Ok(CteCycleClause {
+            columns,
+            mark_column,
+            mark_value,
+            mark_default,
+            path_column,
+            span,
+        })
     }
 
     /// `AexprConst`: a literal.

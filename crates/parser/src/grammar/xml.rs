@@ -3,7 +3,8 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    Expr, Ident, RangeTableFunc, RangeTableFuncCol, ResTarget, XmlExpr, XmlExprOp, XmlOptionType, XmlSerialize,
+    Expr, Ident, RangeTableFunc, RangeTableFuncCol, ResTarget, XmlExpr, XmlExprOp, XmlOptionType,
+    XmlSerialize,
 };
 use crate::grammar::expr::{Mode, bool_const, int_const, syntax_call};
 use crate::keywords::Keyword as K;
@@ -21,7 +22,14 @@ mod standalone {
 }
 
 fn xml_node(op: XmlExprOp) -> XmlExpr {
-    XmlExpr { op, name: None, named_args: Vec::new(), args: Vec::new(), xmloption: None, span: Span::NONE }
+    XmlExpr {
+        op,
+        name: None,
+        named_args: Vec::new(),
+        args: Vec::new(),
+        xmloption: None,
+        span: Span::NONE,
+    }
 }
 
 impl Parser<'_> {
@@ -73,8 +81,17 @@ impl Parser<'_> {
     fn labeled_expr(&mut self) -> R<ResTarget> {
         let start = self.start();
         let val = Some(self.a_expr()?);
-        let name = if self.eat(K::As) { Some(self.col_label()?) } else { None };
-        Ok(ResTarget { name, indirection: Vec::new(), val, span: self.span_from(start) })
+        let name = if self.eat(K::As) {
+            Some(self.col_label()?)
+        } else {
+            None
+        };
+        Ok(ResTarget {
+            name,
+            indirection: Vec::new(),
+            val,
+            span: self.span_from(start),
+        })
     }
 
     fn document_or_content(&mut self) -> R<XmlOptionType> {
@@ -115,7 +132,10 @@ impl Parser<'_> {
         let version = if self.at2(K::No, K::Value) {
             let span = self.take().span();
             self.bump();
-            Expr::AConst(crate::ast::AConst { value: crate::ast::ConstValue::Null, span })
+            Expr::AConst(crate::ast::AConst {
+                value: crate::ast::ConstValue::Null,
+                span,
+            })
         } else {
             self.a_expr()?
         };
@@ -126,7 +146,11 @@ impl Parser<'_> {
                 standalone::YES
             } else {
                 self.expect(K::No)?;
-                if self.eat(K::Value) { standalone::NO_VALUE } else { standalone::NO }
+                if self.eat(K::Value) {
+                    standalone::NO_VALUE
+                } else {
+                    standalone::NO
+                }
             };
         }
         node.args = vec![xml, version, int_const(kind, Span::NONE)];
@@ -144,14 +168,24 @@ impl Parser<'_> {
         }
         self.expect(')')?;
         let span = self.span_from(start);
-        Ok(Expr::XmlSerialize(Box::new(XmlSerialize { xmloption, expr, type_name, indent, span })))
+        Ok(Expr::XmlSerialize(Box::new(XmlSerialize {
+            xmloption,
+            expr,
+            type_name,
+            indent,
+            span,
+        })))
     }
 
     fn xml_exists(&mut self, start: u32) -> R<Expr> {
         let path = self.c_expr(Mode::A)?;
         let document = self.xmlexists_argument()?;
         self.expect(')')?;
-        Ok(syntax_call("xmlexists", vec![path, document], self.span_from(start)))
+        Ok(syntax_call(
+            "xmlexists",
+            vec![path, document],
+            self.span_from(start),
+        ))
     }
 
     fn xmlexists_argument(&mut self) -> R<Expr> {
@@ -188,7 +222,15 @@ impl Parser<'_> {
         let columns = self.comma_list(|p| p.xmltable_column())?;
         self.expect(')')?;
         let span = self.span_from(start);
-        Ok(RangeTableFunc { lateral: false, docexpr, rowexpr, namespaces, columns, alias: None, span })
+        Ok(RangeTableFunc {
+            lateral: false,
+            docexpr,
+            rowexpr,
+            namespaces,
+            columns,
+            alias: None,
+            span,
+        })
     }
 
     fn xml_namespace(&mut self) -> R<ResTarget> {
@@ -200,7 +242,12 @@ impl Parser<'_> {
             self.expect(K::As)?;
             name = Some(self.col_label()?);
         }
-        Ok(ResTarget { name, indirection: Vec::new(), val, span: self.span_from(start) })
+        Ok(ResTarget {
+            name,
+            indirection: Vec::new(),
+            val,
+            span: self.span_from(start),
+        })
     }
 
     fn xmltable_column(&mut self) -> R<RangeTableFuncCol> {
@@ -250,8 +297,9 @@ impl Parser<'_> {
                 self.expect(K::Null)?;
                 if std::mem::replace(nullability_seen, true) {
                     let name = column.name.as_str();
-                    let message =
-                        format!("conflicting or redundant NULL / NOT NULL declarations for column \"{name}\"");
+                    let message = format!(
+                        "conflicting or redundant NULL / NOT NULL declarations for column \"{name}\""
+                    );
                     return Err(self.grammar_error(&message, span));
                 }
                 column.is_not_null = not;
