@@ -15,7 +15,16 @@ fn checksum(keyspace: Keyspace, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_BYTES
     crc32c::crc32c_append(crc, value).to_le_bytes()
 }
 
+/// Writes value and checksum into `stored`, which is [`CHECKSUM_BYTES`] longer than the value.
+pub(crate) fn seal_into(keyspace: Keyspace, key: &[u8], value: &[u8], stored: &mut [u8]) {
+    if let Some((target, sum)) = stored.split_last_chunk_mut() {
+        target.copy_from_slice(value);
+        *sum = checksum(keyspace, key, value);
+    }
+}
+
 /// Appends the checksum.
+#[cfg(any(feature = "sled", test))]
 pub(crate) fn seal(keyspace: Keyspace, key: &[u8], mut value: Vec<u8>) -> Vec<u8> {
     let sum = checksum(keyspace, key, &value);
     value.extend_from_slice(&sum);
@@ -43,6 +52,9 @@ mod tests {
     fn every_flipped_bit_and_every_move_is_found() {
         let keyspace = Keyspace(7);
         let sealed = seal(keyspace, b"key", b"value".to_vec());
+        let mut in_place = [0; 5 + CHECKSUM_BYTES];
+        seal_into(keyspace, b"key", b"value", &mut in_place);
+        assert_eq!(sealed, in_place);
         assert_eq!(unseal(keyspace, b"key", &sealed).unwrap(), b"value");
         for bit in 0..sealed.len() * 8 {
             let mut damaged = sealed.clone();

@@ -43,7 +43,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::files::{create_directory, file_error, sync_directory};
 use crate::redb::backend::{EnvBackend, Health};
 use crate::redb::failure::{Failure, guarded};
-use crate::value::{seal, unseal};
+use crate::value::{CHECKSUM_BYTES, seal_into, unseal};
 use crate::{Direction, Durability, Keyspace, Kv, KvError, KvOptions, KvResult, WriteBatch, WriteOp};
 
 /// The file's name in the database directory.
@@ -251,11 +251,10 @@ impl Kv for RedbKv {
 
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()> {
         let _writer = self.writer.lock();
-        let ops = sealed_ops(batch);
         self.run(|database| {
             let mut transaction = database.begin_write()?;
             set_durability(&mut transaction, durability)?;
-            apply(&transaction, &ops)?;
+            apply(&transaction, batch.ops())?;
             Ok(transaction.commit()?)
         })
         .inspect_err(|_| {
@@ -413,25 +412,14 @@ fn set_durability(transaction: &mut WriteTransaction, durability: Durability) ->
         .map_err(|e| Failure::Error(KvError::Backend(e.to_string())))
 }
 
-/// The operations with their values as they will be stored.
-fn sealed_ops(batch: WriteBatch) -> Vec<WriteOp> {
-    let seal_op = |op| match op {
-        WriteOp::Put { keyspace, key, value } => {
-            let value = seal(keyspace, &key, value);
-            WriteOp::Put { keyspace, key, value }
-        }
-        other => other,
-    };
-    batch.into_ops().into_iter().map(seal_op).collect()
-}
-
 fn apply(transaction: &WriteTransaction, ops: &[WriteOp]) -> Result<(), Failure> {
     let mut tables: HashMap<Keyspace, Table<'_, Bytes, Bytes>> = HashMap::new();
     for op in ops {
         match op {
             WriteOp::Put { keyspace, key, value } => {
-                open_to_write(transaction, &mut tables, *keyspace)?
-                    .insert(key.as_slice(), value.as_slice())?;
+                let table = open_to_write(transaction, &mut tables, *keyspace)?;
+                let mut stored = table.insert_reserve(key.as_slice(), value.len() + CHECKSUM_BYTES)?;
+                seal_into(*keyspace, key, value, stored.as_mut());
             }
             WriteOp::Delete { keyspace, key } => {
                 open_to_write(transaction, &mut tables, *keyspace)?.remove(key.as_slice())?;

@@ -23,6 +23,11 @@ fn open_in(env: &SimEnv) -> KvResult<RedbKv> {
     RedbKv::open(&env, Path::new("/db"), &options())
 }
 
+/// How many seeds to try: `KV_SEEDS_FACTOR=100 cargo test -p pglite-kv --release` tries a hundred times as many.
+fn seeds(usual: u64) -> u64 {
+    usual * std::env::var("KV_SEEDS_FACTOR").map_or(1, |factor| factor.parse().unwrap())
+}
+
 fn store_path() -> PathBuf {
     Path::new("/db").join(FILE_NAME)
 }
@@ -128,7 +133,7 @@ fn check_after_crash(image: &SimEnv, recorded: &Recorded, what: &str) {
 #[test]
 fn a_crash_at_any_operation_loses_nothing_durable() {
     let images_per_crash = 2;
-    for seed in 0..6 {
+    for seed in 0..seeds(2) {
         let calm = SimEnv::new(seed);
         run_workload(&calm, seed, 12);
         let operations = calm.operation_count();
@@ -166,7 +171,7 @@ fn many_seeds_crash_at_random_operations() {
 
 #[test]
 fn a_crash_while_recovering_from_a_crash_loses_nothing_durable() {
-    for seed in 0..40 {
+    for seed in 0..seeds(40) {
         let env = SimEnv::new(seed);
         let recorded = run_workload(&env, seed, 15);
         for operation in 0..12 {
@@ -225,7 +230,7 @@ fn a_full_disk_is_reported_and_survived() {
 #[test]
 fn failing_io_never_loses_what_was_durable() {
     let kinds = [IoKind::Write, IoKind::Read, IoKind::SetLen, IoKind::Sync];
-    for (seed, kind) in (0..400).zip(kinds.iter().cycle()) {
+    for (seed, kind) in (0..seeds(150)).zip(kinds.iter().cycle()) {
         let env = SimEnv::new(seed);
         let mut random = SimRandom::new(seed);
         let kv = open_in(&env).unwrap();
@@ -307,8 +312,7 @@ fn garbage_in_the_file_gives_errors_not_panics_and_never_wrong_values() {
     drop(kv);
     quiet_panics_of_this_thread();
     let (mut refused, mut failed, mut worked) = (0, 0, 0);
-    let seeds = std::env::var("KV_GARBAGE_SEEDS").map_or(600, |seeds| seeds.parse().unwrap());
-    for seed in 0..seeds {
+    for seed in 0..seeds(400) {
         let mut random = SimRandom::new(seed);
         let image = env.crash_with(CrashMode::KeepUnsynced);
         image

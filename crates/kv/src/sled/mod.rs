@@ -47,8 +47,9 @@ pub const DIRECTORY_NAME: &str = "store.sled";
 /// Payload of eventual batches after which one is flushed all the same.
 const UNFLUSHED_BYTES_MAX: usize = 8 << 20;
 
-/// Entries that a range reads at once.
-const CHUNK_ENTRIES: usize = 512;
+/// Entries that a range reads at once: first and later. Many ranges end early.
+const CHUNK_ENTRIES_MIN: usize = 16;
+const CHUNK_ENTRIES_MAX: usize = 512;
 
 /// How often and how long `open` waits for the lock of a store that has just been closed.
 const OPEN_ATTEMPTS: usize = 50;
@@ -211,10 +212,15 @@ impl SledKv {
     }
 
     /// The next entries of a range as they are now, and whether more follow.
-    fn chunk(&self, bounds: &Bounds, direction: Direction) -> KvResult<(BTreeMap<Vec<u8>, Vec<u8>>, bool)> {
+    fn chunk(
+        &self,
+        bounds: &Bounds,
+        direction: Direction,
+        entries_max: usize,
+    ) -> KvResult<(BTreeMap<Vec<u8>, Vec<u8>>, bool)> {
         let mut entries = self.database.range(bounds.clone());
         let mut chunk = BTreeMap::new();
-        while chunk.len() < CHUNK_ENTRIES {
+        while chunk.len() < entries_max {
             let next = match direction {
                 Direction::Forward => entries.next(),
                 Direction::Backward => entries.next_back(),
@@ -256,9 +262,10 @@ impl Kv for SledKv {
             let _shared = self.batches.read();
             self.snapshots.begin()
         };
+        let mut entries_max = CHUNK_ENTRIES_MIN;
         while !is_empty(&left) {
             let shared = self.batches.read();
-            let (mut chunk, more) = self.run(|| caught(|| self.chunk(&left, direction)))?;
+            let (mut chunk, more) = self.run(|| caught(|| self.chunk(&left, direction, entries_max)))?;
             let mut rest = (Bound::Unbounded, Bound::Unbounded);
             let mut covered = left.clone();
             if more {
@@ -280,6 +287,7 @@ impl Kv for SledKv {
                 return Ok(());
             }
             left = rest;
+            entries_max = (entries_max * 2).min(CHUNK_ENTRIES_MAX);
         }
         Ok(())
     }
