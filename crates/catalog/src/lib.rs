@@ -1,6 +1,7 @@
 //! Floor 4: what exists in a database: system catalogs, descriptors, names, dependencies, privileges.
 //!
-//! Main types: [`CatalogView`] (what one statement may look up, under its snapshot), the descriptors of [`desc`].
+//! Main types: [`CatalogView`] (what one statement may look up, under its snapshot), the descriptors of [`desc`],
+//! [`builtin_view`] (the built-in objects alone, without storage).
 //! System catalogs are ordinary MVCC tables with PostgreSQL's columns and OIDs; their built-in rows come from data compiled
 //! into the binary and are served as immutable main blocks.
 //!
@@ -9,8 +10,18 @@
 //! - Descriptors are cached per committed catalog version; a transaction that changed the catalog itself uses a private cache.
 //! - Nothing here reads SQL text.
 
+pub mod builtin;
 pub mod desc;
+mod keywords;
+pub mod names;
+pub mod oids;
 pub mod view;
 
+pub use builtin::view::BuiltinView;
 pub use desc::{ColumnDesc, ConstraintDesc, FunctionDesc, IndexDesc, OperatorDesc, RelationDesc, TypeDesc};
 pub use view::CatalogView;
+
+/// The built-in objects alone, as a new database has them: for tests and for tools that need no storage.
+pub fn builtin_view() -> BuiltinView {
+    BuiltinView
+}

@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// PostgreSQL's object identifier; 0 is "none".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Oid(pub u32);
 
 impl Oid {

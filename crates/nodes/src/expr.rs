@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use common::{AttrNumber, Oid, Span};
+use serde::{Deserialize, Serialize};
 use types::Datum;
 use types::settings::TypeRef;
 
 use crate::query::{Query, SortGroupClause};
 use crate::relids::RelIds;
+use crate::serial::no_span;
 
 /// An expression with its SQL type. Names follow PostgreSQL's node types.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Expr {
     /// A literal or folded value.
     Const(Const),
@@ -99,22 +101,24 @@ pub enum Expr {
         /// Value.
         arg: Box<Expr>,
         /// Where.
+        #[serde(skip, default = "no_span")]
         span: Span,
     },
 }
 
 /// A value known at analysis.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Const {
     pub value: Datum,
     pub type_ref: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// Whose column a [`Var`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum VarSource {
     /// Range table entry (1-based), `levels_up` queries outwards. Before plan finishing.
     Rel {
@@ -133,7 +137,7 @@ pub enum VarSource {
 }
 
 /// Which row a column in RETURNING means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum ReturningKind {
     #[default]
@@ -143,7 +147,7 @@ pub enum ReturningKind {
 }
 
 /// A reference to a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Var {
     pub source: VarSource,
@@ -154,11 +158,12 @@ pub struct Var {
     /// Outer joins (their range table indexes) that may turn it to NULL above the place where it is computed.
     pub nulling_rels: RelIds,
     pub returning: ReturningKind,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// What a parameter number counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ParamKind {
     /// `$n` of the statement (1-based).
     External,
@@ -167,18 +172,19 @@ pub enum ParamKind {
 }
 
 /// A parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Param {
     pub kind: ParamKind,
     pub number: usize,
     pub type_ref: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// How a call was written, for deparsing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum CoercionForm {
     #[default]
@@ -189,7 +195,7 @@ pub enum CoercionForm {
 }
 
 /// A call of a function, possibly written as an operator.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FuncExpr {
     pub func: Oid,
@@ -205,11 +211,12 @@ pub struct FuncExpr {
     pub input_collation: Oid,
     /// Collation of the result.
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// IS [NOT] DISTINCT FROM.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct DistinctExpr {
     pub equality: FuncExpr,
@@ -217,7 +224,7 @@ pub struct DistinctExpr {
 }
 
 /// Comparison with the elements of an array.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ScalarArrayOpExpr {
     pub op: Oid,
@@ -227,11 +234,12 @@ pub struct ScalarArrayOpExpr {
     pub scalar: Box<Expr>,
     pub array: Box<Expr>,
     pub input_collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// AND, OR or NOT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum BoolOp {
     And,
@@ -240,16 +248,17 @@ pub enum BoolOp {
 }
 
 /// A boolean combination; NOT has one argument.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct BoolExpr {
     pub op: BoolOp,
     pub args: Vec<Expr>,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// CASE [arg] WHEN ... END. With `arg`, conditions compare an [`Expr::CaseTest`] with their value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CaseExpr {
     pub arg: Option<Box<Expr>>,
@@ -257,39 +266,43 @@ pub struct CaseExpr {
     pub default: Box<Expr>,
     pub result: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// One WHEN ... THEN ....
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CaseWhen {
     pub condition: Expr,
     pub result: Expr,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A placeholder with a type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct TypedSlot {
     pub type_ref: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// Arguments of one common type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct TypedArgs {
     pub args: Vec<Expr>,
     pub result: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// GREATEST, LEAST.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct MinMaxExpr {
     pub greatest: bool,
@@ -300,18 +313,19 @@ pub struct MinMaxExpr {
 }
 
 /// IS [NOT] NULL.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct NullTest {
     pub arg: Box<Expr>,
     pub is_not: bool,
     /// The argument is a composite: every field is tested.
     pub arg_is_row: bool,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// The six boolean tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum BoolTestKind {
     IsTrue,
@@ -323,16 +337,17 @@ pub enum BoolTestKind {
 }
 
 /// IS TRUE and relatives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct BooleanTest {
     pub arg: Box<Expr>,
     pub kind: BoolTestKind,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// The parameterless functions with a syntax of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum SqlValueKind {
     CurrentDate,
@@ -349,38 +364,41 @@ pub enum SqlValueKind {
 }
 
 /// CURRENT_TIMESTAMP(p) and relatives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SqlValueFunction {
     pub kind: SqlValueKind,
     pub result: TypeRef,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A binary-compatible cast.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RelabelExpr {
     pub arg: Box<Expr>,
     pub result: TypeRef,
     pub collation: Oid,
     pub form: CoercionForm,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A cast through I/O, or to a domain.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CoerceExpr {
     pub arg: Box<Expr>,
     pub result: TypeRef,
     pub collation: Oid,
     pub form: CoercionForm,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A cast of array elements: `element` is an expression over [`Expr::CaseTest`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ArrayCoerceExpr {
     pub arg: Box<Expr>,
@@ -388,20 +406,22 @@ pub struct ArrayCoerceExpr {
     pub result: TypeRef,
     pub collation: Oid,
     pub form: CoercionForm,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// COLLATE.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CollateExpr {
     pub arg: Box<Expr>,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// ARRAY[...]; `multidims` when the elements are arrays themselves.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ArrayExpr {
     pub elements: Vec<Expr>,
@@ -409,11 +429,12 @@ pub struct ArrayExpr {
     pub element_type: Oid,
     pub multidims: bool,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// ROW(...).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RowExpr {
     pub args: Vec<Expr>,
@@ -421,11 +442,12 @@ pub struct RowExpr {
     pub row_type: Oid,
     pub names: Vec<Box<str>>,
     pub form: CoercionForm,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// Which comparison a row comparison makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum RowCompareKind {
     Lt,
@@ -435,7 +457,7 @@ pub enum RowCompareKind {
 }
 
 /// `(a, b) < (c, d)`, by btree operators. Equality of rows is an AND of equalities.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RowCompareExpr {
     pub kind: RowCompareKind,
@@ -444,11 +466,12 @@ pub struct RowCompareExpr {
     pub input_collations: Vec<Oid>,
     pub left: Vec<Expr>,
     pub right: Vec<Expr>,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// One field of a composite value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FieldSelect {
     pub arg: Box<Expr>,
@@ -456,21 +479,23 @@ pub struct FieldSelect {
     pub field: AttrNumber,
     pub result: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A composite value with some fields replaced.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FieldStore {
     pub arg: Box<Expr>,
     pub new_values: Vec<(AttrNumber, Expr)>,
     pub result: TypeRef,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// Subscripts; with `assign`, the container with that element or slice replaced.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SubscriptingRef {
     pub container: Box<Expr>,
@@ -483,11 +508,12 @@ pub struct SubscriptingRef {
     pub lower: Vec<Option<Expr>>,
     pub is_slice: bool,
     pub assign: Option<Box<Expr>>,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// How much of an aggregate's work a node does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum AggSplit {
     #[default]
@@ -499,7 +525,7 @@ pub enum AggSplit {
 }
 
 /// An aggregate call.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Aggref {
     pub func: Oid,
@@ -522,22 +548,24 @@ pub struct Aggref {
     pub result: TypeRef,
     pub input_collation: Oid,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// GROUPING(a, b): which grouping columns are aggregated away.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct GroupingFunc {
     pub args: Vec<Expr>,
     /// `SortGroupClause` references of the arguments.
     pub refs: Vec<u32>,
     pub levels_up: usize,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A window function call.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct WindowFunc {
     pub func: Oid,
@@ -551,11 +579,12 @@ pub struct WindowFunc {
     pub result: TypeRef,
     pub input_collation: Oid,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// What a subquery in an expression is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum SubLinkKind {
     Exists,
@@ -569,7 +598,7 @@ pub enum SubLinkKind {
 }
 
 /// A subquery in an expression.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SubLink {
     pub kind: SubLinkKind,
@@ -580,11 +609,12 @@ pub struct SubLink {
     pub query: Arc<Query>,
     pub result: TypeRef,
     pub collation: Oid,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// A planned subquery used in an expression.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SubPlan {
     pub kind: SubLinkKind,

@@ -14,6 +14,7 @@ pub mod expr;
 pub mod plan;
 pub mod query;
 pub mod relids;
+pub mod serial;
 pub mod walk;
 
 pub use expr::{Expr, Var, VarSource};

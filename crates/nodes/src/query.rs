@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use common::{AttrNumber, Oid, Span};
+use serde::{Deserialize, Serialize};
 use types::settings::TypeRef;
 
 use crate::expr::Expr;
 use crate::relids::RelIds;
+use crate::serial::no_span;
 
 /// What a query does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum CommandType {
     Select,
@@ -20,7 +22,7 @@ pub enum CommandType {
 }
 
 /// An analyzed SELECT, INSERT, UPDATE, DELETE or MERGE.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Query {
     pub command: CommandType,
@@ -62,6 +64,7 @@ pub struct Query {
     pub has_target_srfs: bool,
     pub has_sub_links: bool,
     pub has_modifying_cte: bool,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
@@ -121,7 +124,7 @@ impl Query {
 }
 
 /// An output column, a sort key that is not one (`resjunk`), or an assignment (`resno` = target attno).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct TargetEntry {
     pub expr: Expr,
@@ -137,7 +140,7 @@ pub struct TargetEntry {
 }
 
 /// One GROUP BY, ORDER BY or DISTINCT column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SortGroupClause {
     /// `TargetEntry::sort_group_ref` of its column.
@@ -151,7 +154,7 @@ pub struct SortGroupClause {
 }
 
 /// GROUPING SETS and relatives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum GroupingSet {
     Empty,
@@ -162,7 +165,7 @@ pub enum GroupingSet {
 }
 
 /// Kinds of joins; the last three only arise in planning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum JoinType {
     Inner,
@@ -176,7 +179,7 @@ pub enum JoinType {
 }
 
 /// FROM list and WHERE.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FromExpr {
     pub items: Vec<JoinTreeNode>,
@@ -184,7 +187,7 @@ pub struct FromExpr {
 }
 
 /// A node of the join tree.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum JoinTreeNode {
     /// A range table entry.
     Rel(usize),
@@ -195,7 +198,7 @@ pub enum JoinTreeNode {
 }
 
 /// `a JOIN b ON ...`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct JoinExpr {
     pub join_type: JoinType,
@@ -207,7 +210,7 @@ pub struct JoinExpr {
 }
 
 /// Names shown to the query: alias and column names.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Alias {
     pub name: Arc<str>,
@@ -215,7 +218,7 @@ pub struct Alias {
 }
 
 /// What a range table entry is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RteKind {
     /// A table, view, sequence...
     Relation {
@@ -289,7 +292,7 @@ pub enum RteKind {
 }
 
 /// TABLESAMPLE method (args) REPEATABLE (seed).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct TableSample {
     pub handler: Oid,
@@ -298,7 +301,7 @@ pub struct TableSample {
 }
 
 /// A function in FROM.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RangeTblFunction {
     pub expr: Expr,
@@ -308,7 +311,7 @@ pub struct RangeTblFunction {
 }
 
 /// Something in FROM, or a target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RangeTblEntry {
     pub kind: RteKind,
@@ -324,7 +327,7 @@ pub struct RangeTblEntry {
 }
 
 /// A column of a range table entry.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RteColumn {
     pub type_ref: TypeRef,
@@ -332,7 +335,7 @@ pub struct RteColumn {
 }
 
 /// What the executing role must be allowed to do with a relation.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Permissions {
     pub select: bool,
@@ -348,7 +351,7 @@ pub struct Permissions {
 }
 
 /// MATERIALIZED or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum CteMaterialize {
     Default,
@@ -357,7 +360,7 @@ pub enum CteMaterialize {
 }
 
 /// A WITH query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CommonTableExpr {
     pub name: Arc<str>,
@@ -369,11 +372,12 @@ pub struct CommonTableExpr {
     pub reference_count: usize,
     pub search: Option<Box<CteSearch>>,
     pub cycle: Option<Box<CteCycle>>,
+    #[serde(skip, default = "no_span")]
     pub span: Span,
 }
 
 /// SEARCH {BREADTH | DEPTH} FIRST BY ... SET ....
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CteSearch {
     pub columns: Vec<Arc<str>>,
@@ -382,7 +386,7 @@ pub struct CteSearch {
 }
 
 /// CYCLE ... SET ... USING ....
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct CteCycle {
     pub columns: Vec<Arc<str>>,
@@ -396,7 +400,7 @@ pub struct CteCycle {
 }
 
 /// UNION, INTERSECT, EXCEPT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum SetOp {
     Union,
@@ -405,7 +409,7 @@ pub enum SetOp {
 }
 
 /// A tree of set operations over subquery entries of the range table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SetOperation {
     /// A subquery entry.
     Rel(usize),
@@ -427,7 +431,7 @@ pub enum SetOperation {
 }
 
 /// FOR UPDATE and relatives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct RowMarkClause {
     pub rt_index: usize,
@@ -438,7 +442,7 @@ pub struct RowMarkClause {
 }
 
 /// Row lock strengths, weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum LockStrength {
     ForKeyShare,
@@ -448,7 +452,7 @@ pub enum LockStrength {
 }
 
 /// What to do about rows locked by others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum LockWait {
     Block,
@@ -457,7 +461,7 @@ pub enum LockWait {
 }
 
 /// OVERRIDING clause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Overriding {
     NotSet,
@@ -466,7 +470,7 @@ pub enum Overriding {
 }
 
 /// ON CONFLICT.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct OnConflictExpr {
     /// DO UPDATE rather than DO NOTHING.
@@ -484,7 +488,7 @@ pub struct OnConflictExpr {
 }
 
 /// A column or expression of ON CONFLICT's inference clause.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct InferenceElem {
     pub expr: Expr,
@@ -493,7 +497,7 @@ pub struct InferenceElem {
 }
 
 /// Which rows a MERGE action is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum MergeMatchKind {
     Matched,
@@ -502,7 +506,7 @@ pub enum MergeMatchKind {
 }
 
 /// WHEN ... THEN ... of MERGE.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct MergeAction {
     pub match_kind: MergeMatchKind,
@@ -514,7 +518,7 @@ pub struct MergeAction {
 }
 
 /// WITH CHECK OPTION or an RLS check.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct WithCheckOption {
     pub relation_name: Arc<str>,
@@ -525,7 +529,7 @@ pub struct WithCheckOption {
 }
 
 /// What a frame's unit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum FrameUnits {
     Rows,
@@ -534,7 +538,7 @@ pub enum FrameUnits {
 }
 
 /// One end of a frame.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum FrameBound {
     UnboundedPreceding,
@@ -545,7 +549,7 @@ pub enum FrameBound {
 }
 
 /// EXCLUDE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum FrameExclusion {
     NoOthers,
@@ -555,7 +559,7 @@ pub enum FrameExclusion {
 }
 
 /// A window definition with its references resolved.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct WindowClause {
     pub name: Option<Arc<str>>,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A set of small numbers: range table indexes (1-based).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
 pub struct RelIds(Vec<u64>);
 
 impl RelIds {

@@ -26,6 +26,7 @@ pub mod numeric;
 pub mod oids;
 pub mod phys;
 pub mod selection;
+mod serial;
 pub mod settings;
 pub mod strings;
 pub mod tuple;

@@ -94,6 +94,8 @@ impl PhysType {
 
     fn of_other_builtin(type_oid: Oid) -> PhysType {
         match builtin::type_row(type_oid) {
+            // The domains of `information_schema`.
+            Some(t) if t.typbasetype.is_valid() => PhysType::of_builtin(t.typbasetype),
             Some(t) if t.is_array() || matches!(t.typtype, b'c' | b'r' | b'm') => PhysType::Nested,
             Some(t) if matches!(t.oid, oids::RECORD | oids::OIDVECTOR | oids::INT2VECTOR) => PhysType::Nested,
             Some(t) if t.typtype == b'p' && t.oid == oids::ANYARRAY => PhysType::Nested,

@@ -76,7 +76,7 @@ impl Default for FormatSettings {
 }
 
 /// A type with its modifier, as casts and column definitions name it. `typmod` is -1 when there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)]
 pub struct TypeRef {
     pub oid: Oid,

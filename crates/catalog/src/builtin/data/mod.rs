@@ -1,0 +1,4 @@
+//! Generated statics (`cargo xtask codegen`).
+
+pub mod indexes;
+pub mod relations;
