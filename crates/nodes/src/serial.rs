@@ -109,7 +109,9 @@ mod tests {
     use types::{ArrayValue, Datum, Interval, Numeric};
 
     use super::*;
-    use crate::expr::{BoolExpr, BoolOp, CaseExpr, CaseWhen, CoercionForm, Const, FuncExpr, NullTest, SubLink, SubLinkKind};
+    use crate::expr::{
+        BoolExpr, BoolOp, CaseExpr, CaseWhen, CoercionForm, Const, FuncExpr, NullTest, SubLink, SubLinkKind,
+    };
     use crate::query::{CommandType, TargetEntry};
     use crate::{RelIds, Var, VarSource};
 
@@ -125,7 +127,8 @@ mod tests {
                 days,
                 months
             })),
-            any::<(i64, u16)>().prop_map(|(unscaled, scale)| Datum::Numeric(Numeric::Small { unscaled, scale })),
+            any::<(i64, u16)>()
+                .prop_map(|(unscaled, scale)| Datum::Numeric(Numeric::Small { unscaled, scale })),
             prop::collection::vec(any::<i32>(), 0..4).prop_map(|v| {
                 let elements = v.into_iter().map(Datum::Int4).collect();
                 Datum::Array(Arc::new(ArrayValue::from_elements(Oid(23), elements)))
@@ -134,7 +137,10 @@ mod tests {
     }
 
     fn leaf() -> impl Strategy<Value = Expr> {
-        let type_ref = any::<(u32, i32)>().prop_map(|(oid, typmod)| TypeRef { oid: Oid(oid), typmod });
+        let type_ref = any::<(u32, i32)>().prop_map(|(oid, typmod)| TypeRef {
+            oid: Oid(oid),
+            typmod,
+        });
         let constant = (datum(), type_ref).prop_map(|(value, type_ref)| {
             Expr::Const(Const {
                 value,
@@ -197,7 +203,8 @@ mod tests {
     fn expr() -> impl Strategy<Value = Expr> {
         leaf().prop_recursive(5, 40, 4, |inner| {
             prop_oneof![
-                (any::<u32>(), prop::collection::vec(inner.clone(), 0..4)).prop_map(|(f, args)| call(f, args)),
+                (any::<u32>(), prop::collection::vec(inner.clone(), 0..4))
+                    .prop_map(|(f, args)| call(f, args)),
                 prop::collection::vec(inner.clone(), 1..4).prop_map(|args| Expr::Bool(BoolExpr {
                     op: BoolOp::And,
                     args,

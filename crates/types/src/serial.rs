@@ -11,7 +11,9 @@ impl Serialize for Datum {
         let mut bytes = Vec::new();
         put_datum(self, &mut bytes);
         let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
-        let text: String = digits.filter_map(|d| char::from_digit(u32::from(d), 16)).collect();
+        let text: String = digits
+            .filter_map(|d| char::from_digit(u32::from(d), 16))
+            .collect();
         serializer.serialize_str(&text)
     }
 }
@@ -19,7 +21,11 @@ impl Serialize for Datum {
 impl<'de> Deserialize<'de> for Datum {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Datum, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let digit = |c: u8| char::from(c).to_digit(16).ok_or_else(|| D::Error::custom("not a hexadecimal digit"));
+        let digit = |c: u8| {
+            char::from(c)
+                .to_digit(16)
+                .ok_or_else(|| D::Error::custom("not a hexadecimal digit"))
+        };
         let mut bytes = Vec::with_capacity(text.len() / 2);
         for pair in text.as_bytes().chunks(2) {
             let [high, low] = pair else {

@@ -5,14 +5,10 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::{fs, io};
 
-/// Regenerates both files below `root` (the workspace).
-pub fn generate(root: &Path) -> io::Result<()> {
-    let data = root.join("crates/catalog/data");
-    let out = root.join("crates/catalog/src/builtin/data");
-    fs::write(out.join("relations.rs"), relations(&fs::read_to_string(data.join("relations.tsv"))?))?;
-    fs::write(out.join("indexes.rs"), indexes(&fs::read_to_string(data.join("indexes.tsv"))?))
+fn read(root: &Path, name: &str) -> Result<String, String> {
+    let path = root.join("crates/catalog/data").join(name);
+    std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 fn header(what: &str, columns: &str) -> String {
@@ -22,8 +18,9 @@ fn header(what: &str, columns: &str) -> String {
     )
 }
 
-/// One line per relation: `r(oid, namespace, name, kind, row type, shared, toast table, pages, tuples, acl, options, columns)`.
-fn relations(tsv: &str) -> String {
+/// `relations.rs`: one line per relation, `r(oid, namespace, name, kind, row type, shared, toast table, pages, tuples, acl, options, columns)`.
+pub fn relations(root: &Path) -> Result<String, String> {
+    let tsv = read(root, "relations.tsv")?;
     let mut out = header("Built-in relations and their columns", "BuiltinRelation, c, r");
     let mut by_name: Vec<(String, u32, usize)> = Vec::new();
     out.push_str("/// By OID.\n#[rustfmt::skip]\npub static RELATIONS: &[BuiltinRelation] = &[\n");
@@ -52,11 +49,12 @@ fn relations(tsv: &str) -> String {
         let _ = writeln!(out, "    {},", line.join(", "));
     }
     out.push_str("];\n");
-    out
+    Ok(out)
 }
 
-/// One line per index: `i(oid, table, flags, columns, operator classes, collations)`.
-fn indexes(tsv: &str) -> String {
+/// `indexes.rs`: one line per index, `i(oid, table, flags, columns, operator classes, collations)`.
+pub fn indexes(root: &Path) -> Result<String, String> {
+    let tsv = read(root, "indexes.tsv")?;
     let mut out = header("Indexes of the built-in relations", "BuiltinIndex, i");
     out.push_str("/// By OID.\n#[rustfmt::skip]\npub static INDEXES: &[BuiltinIndex] = &[\n");
     for line in tsv.lines() {
@@ -74,5 +72,5 @@ fn indexes(tsv: &str) -> String {
         );
     }
     out.push_str("];\n");
-    out
+    Ok(out)
 }

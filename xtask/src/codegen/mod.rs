@@ -4,6 +4,7 @@
 //! - Output depends on the input files only, so `--check` can compare bytes.
 //! - Without the input files (a clone outside the workshop) there is nothing to check, and `--check` succeeds.
 
+mod catalog;
 mod facts;
 mod sqlstate;
 mod table;
@@ -37,6 +38,14 @@ pub fn run(mode: Mode) -> Result<(), String> {
         ("crates/common/src/sqlstate.rs", sqlstate::generate(&catalog)?),
         ("crates/types/src/oids.rs", types::oids(&catalog)?),
         ("crates/types/src/builtin.rs", types::builtin(&catalog)?),
+        (
+            "crates/catalog/src/builtin/data/relations.rs",
+            catalog::relations(&root)?,
+        ),
+        (
+            "crates/catalog/src/builtin/data/indexes.rs",
+            catalog::indexes(&root)?,
+        ),
         ("crates/functions/src/facts/proc.rs", facts::procs(&catalog)?),
         (
             "crates/functions/src/facts/operator.rs",

@@ -18,7 +18,9 @@ pub fn of_function(p: &'static ProcRow) -> Vec<Arc<Expr>> {
     let first = p.proargtypes.len().saturating_sub(texts.len());
     let types = p.proargtypes.get(first..).unwrap_or_default();
     let pairs = texts.iter().zip(types);
-    pairs.map(|(text, type_oid)| Arc::new(expression(text, *type_oid))).collect()
+    pairs
+        .map(|(text, type_oid)| Arc::new(expression(text, *type_oid)))
+        .collect()
 }
 
 fn expression(text: &str, type_oid: Oid) -> Expr {

@@ -157,7 +157,10 @@ mod tests {
     fn statics_are_sorted_and_found() {
         assert!(RELATIONS.is_sorted_by_key(|r| r.oid));
         assert!(INDEXES.is_sorted_by_key(|i| i.oid));
-        assert_eq!(relation_by_name(Oid(11), "pg_class").map(|r| r.oid), Some(Oid(1259)));
+        assert_eq!(
+            relation_by_name(Oid(11), "pg_class").map(|r| r.oid),
+            Some(Oid(1259))
+        );
         assert_eq!(relation_by_name(Oid(11), "pg_klass").map(|r| r.oid), None);
         for r in RELATIONS {
             assert_eq!(relation_by_name(r.namespace, r.name).map(|f| f.oid), Some(r.oid));

@@ -34,7 +34,12 @@ fn maps() -> &'static Maps {
         Maps {
             members,
             support: procs
-                .map(|p| ((p.amprocfamily, p.amproclefttype, p.amprocrighttype, p.amprocnum), p.amproc))
+                .map(|p| {
+                    (
+                        (p.amprocfamily, p.amproclefttype, p.amprocrighttype, p.amprocnum),
+                        p.amproc,
+                    )
+                })
                 .collect(),
             by_operator,
         }
@@ -57,19 +62,27 @@ pub fn opclass(oid: Oid) -> Option<OpclassDesc> {
 
 /// The access method that a built-in operator class is for.
 pub fn opclass_method(oid: Oid) -> Option<Oid> {
-    facts::opclasses().iter().find(|c| c.oid == oid).map(|c| c.opcmethod)
+    facts::opclasses()
+        .iter()
+        .find(|c| c.oid == oid)
+        .map(|c| c.opcmethod)
 }
 
 /// A built-in operator class by name.
 pub fn opclass_by_name(access_method: Oid, name: &str) -> Option<OpclassDesc> {
     let mut all = facts::opclasses().iter();
-    all.find(|c| c.opcmethod == access_method && c.opcname == name).map(describe)
+    all.find(|c| c.opcmethod == access_method && c.opcname == name)
+        .map(describe)
 }
 
 /// The default operator class for a type, as PostgreSQL's `GetDefaultOpClass` chooses: one for the very type, else one for a
 /// type it can be taken as without conversion, the category's preferred type first.
 pub fn default_opclass(access_method: Oid, type_oid: Oid) -> Option<OpclassDesc> {
-    let defaults = || facts::opclasses().iter().filter(|c| c.opcmethod == access_method && c.opcdefault);
+    let defaults = || {
+        facts::opclasses()
+            .iter()
+            .filter(|c| c.opcmethod == access_method && c.opcdefault)
+    };
     if let Some(exact) = defaults().find(|c| c.opcintype == type_oid) {
         return Some(describe(exact));
     }

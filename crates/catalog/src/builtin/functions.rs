@@ -69,7 +69,9 @@ fn describe_function(p: &'static ProcRow) -> FunctionDesc {
         result: p.prorettype,
         all_arg_types: extra.map_or(Vec::new(), |e| e.proallargtypes.to_vec()),
         arg_modes: extra.map_or(Vec::new(), |e| e.proargmodes.to_vec()),
-        arg_names: extra.map_or(Vec::new(), |e| e.proargnames.iter().map(|n| (*n).into()).collect()),
+        arg_names: extra.map_or(Vec::new(), |e| {
+            e.proargnames.iter().map(|n| (*n).into()).collect()
+        }),
         source: p.prosrc.into(),
         sql_body: extra.filter(|e| !e.sqlbody.is_empty()).map(|e| e.sqlbody.into()),
         config: Vec::new(),
@@ -88,11 +90,19 @@ pub fn operators_by_name(namespace: Oid, name: &str) -> Vec<Arc<OperatorDesc>> {
     if namespace != oids::PG_CATALOG_NAMESPACE {
         return Vec::new();
     }
-    facts::operators_by_name(name).filter_map(|o| operator(o.oid)).collect()
+    facts::operators_by_name(name)
+        .filter_map(|o| operator(o.oid))
+        .collect()
 }
 
 fn describe_operator(o: &OperatorRow) -> OperatorDesc {
-    let estimator = |oid: Oid| tables().estimators.get(&oid).cloned().unwrap_or_else(|| "-".into());
+    let estimator = |oid: Oid| {
+        tables()
+            .estimators
+            .get(&oid)
+            .cloned()
+            .unwrap_or_else(|| "-".into())
+    };
     OperatorDesc {
         oid: o.oid,
         name: o.oprname.into(),

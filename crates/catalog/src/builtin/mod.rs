@@ -6,8 +6,8 @@
 //! 3. The rows of `pg_class`, `pg_proc`... that queries see are made from the same statics (`rows`), per catalog, on first touch.
 
 pub mod collations;
-pub mod defaults;
 mod data;
+pub mod defaults;
 pub mod facts;
 pub mod families;
 pub mod functions;

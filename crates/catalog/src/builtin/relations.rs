@@ -37,7 +37,9 @@ fn describe(rel: &'static BuiltinRelation) -> RelationDesc {
         oid: rel.oid,
         name: rel.name.into(),
         namespace: rel.namespace,
-        namespace_name: names::builtin_namespace(rel.namespace).unwrap_or("pg_catalog").into(),
+        namespace_name: names::builtin_namespace(rel.namespace)
+            .unwrap_or("pg_catalog")
+            .into(),
         owner: oids::BOOTSTRAP_SUPERUSER,
         relkind: rel.relkind,
         persistence: b'p',
@@ -82,7 +84,9 @@ fn options(text: &str) -> Vec<(Arc<str>, Arc<str>)> {
 
 fn columns(rel: &'static BuiltinRelation) -> Vec<ColumnDesc> {
     let numbered = rel.columns.iter().zip(1i16..);
-    numbered.map(|(column, attno)| column_desc(rel, column, attno)).collect()
+    numbered
+        .map(|(column, attno)| column_desc(rel, column, attno))
+        .collect()
 }
 
 fn column_desc(rel: &BuiltinRelation, column: &BuiltinColumn, attno: i16) -> ColumnDesc {

@@ -133,7 +133,10 @@ mod tests {
     fn reads_what_the_files_have() {
         let read: Vec<_> = fields("a\\tb\t\\N\t").map(|f| f.map(Cow::into_owned)).collect();
         assert_eq!(read, [Some("a\tb".to_owned()), None, Some(String::new())]);
-        assert_eq!(datum(oids::OIDVECTOR, Some("23 25")).unwrap(), oidvector([Oid(23), Oid(25)]));
+        assert_eq!(
+            datum(oids::OIDVECTOR, Some("23 25")).unwrap(),
+            oidvector([Oid(23), Oid(25)])
+        );
         let acl = datum(Oid(1034), Some("{=r/postgres,\"a,b=r/c\"}")).unwrap();
         let words = vec![Datum::text("=r/postgres"), Datum::text("a,b=r/c")];
         assert_eq!(acl, array_of(Oid(1033), words));

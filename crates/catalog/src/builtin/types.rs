@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use common::Oid;
-use types::builtin::{self, TypeRow};
 use types::PhysType;
+use types::builtin::{self, TypeRow};
 
 use crate::builtin::slots::Slots;
 use crate::desc::TypeDesc;

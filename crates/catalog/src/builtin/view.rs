@@ -32,7 +32,9 @@ impl CatalogView for BuiltinView {
     }
 
     fn relation_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Option<Arc<RelationDesc>>> {
-        let mut found = schemas(schema).into_iter().map(|n| relations::relation_by_name(n, name));
+        let mut found = schemas(schema)
+            .into_iter()
+            .map(|n| relations::relation_by_name(n, name));
         Ok(found.find_map(|r| r))
     }
 
@@ -127,7 +129,10 @@ impl CatalogView for BuiltinView {
     }
 
     fn relation_size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)> {
-        Ok((relation.relpages.max(0) as u64, f64::from(relation.reltuples.max(0.0))))
+        Ok((
+            relation.relpages.max(0) as u64,
+            f64::from(relation.reltuples.max(0.0)),
+        ))
     }
 
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>> {
@@ -147,17 +152,34 @@ mod tests {
     fn answers_for_built_in_objects() {
         let view = BuiltinView;
         let class = view.relation_by_name(None, "pg_class").unwrap().unwrap();
-        assert_eq!((class.oid, class.columns.len(), class.indexes.len()), (Oid(1259), 34, 3));
+        assert_eq!(
+            (class.oid, class.columns.len(), class.indexes.len()),
+            (Oid(1259), 34, 3)
+        );
         assert_eq!(class.column_by_name("relname").unwrap().type_ref.oid, t::NAME);
-        assert!(view.relation_by_name(Some("public"), "pg_class").unwrap().is_none());
-        assert!(view.relation_by_name(Some("information_schema"), "tables").unwrap().is_some());
+        assert!(
+            view.relation_by_name(Some("public"), "pg_class")
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            view.relation_by_name(Some("information_schema"), "tables")
+                .unwrap()
+                .is_some()
+        );
         let index = view.relation(Oid(2662)).unwrap().unwrap().index.clone().unwrap();
         assert_eq!((index.table, index.columns[0].opfamily), (Oid(1259), Oid(1989)));
-        assert_eq!(view.type_by_name(None, "_int4").unwrap().unwrap().element, t::INT4);
+        assert_eq!(
+            view.type_by_name(None, "_int4").unwrap().unwrap().element,
+            t::INT4
+        );
         assert_eq!(view.functions_by_name(None, "sum").unwrap().len(), 8);
         assert_eq!(view.function(Oid(1317)).unwrap().unwrap().name.as_ref(), "length");
         let plus = view.operators_by_name(None, "+").unwrap();
-        let int4pl = plus.iter().find(|o| o.left == t::INT4 && o.right == t::INT4).unwrap();
+        let int4pl = plus
+            .iter()
+            .find(|o| o.left == t::INT4 && o.right == t::INT4)
+            .unwrap();
         assert_eq!((int4pl.oid, int4pl.function), (Oid(551), Oid(177)));
         let less = view.operator(Oid(97)).unwrap().unwrap();
         assert_eq!((&*less.restrict, &*less.join), ("scalarltsel", "scalarltjoinsel"));
@@ -167,13 +189,23 @@ mod tests {
 
     #[test]
     fn chooses_default_operator_classes_as_postgres() {
-        let class = |am: u32, type_oid| BuiltinView.default_opclass(Oid(am), type_oid).unwrap().map(|c| c.oid);
+        let class = |am: u32, type_oid| {
+            BuiltinView
+                .default_opclass(Oid(am), type_oid)
+                .unwrap()
+                .map(|c| c.oid)
+        };
         assert_eq!(class(403, t::INT4), Some(Oid(1978)));
         assert_eq!(class(403, t::VARCHAR), Some(Oid(3126)));
         assert_eq!(class(405, t::VARCHAR), class(405, t::TEXT));
         assert_eq!(class(403, t::INT4_ARRAY), class(403, t::ANYARRAY));
         assert_eq!(class(403, t::JSON), None);
-        assert_eq!(BuiltinView.opfamily_member(Oid(1976), t::INT4, t::INT8, 1).unwrap(), Some(Oid(37)));
+        assert_eq!(
+            BuiltinView
+                .opfamily_member(Oid(1976), t::INT4, t::INT8, 1)
+                .unwrap(),
+            Some(Oid(37))
+        );
     }
 
     #[test]
@@ -181,7 +213,11 @@ mod tests {
         for rel in facts::relations() {
             let desc = BuiltinView.relation(rel.oid).unwrap().unwrap();
             assert_eq!(desc.columns.len(), rel.columns.len());
-            assert!(desc.columns.iter().all(|c| builtin_type_exists(c.type_ref.oid)), "{}", rel.name);
+            assert!(
+                desc.columns.iter().all(|c| builtin_type_exists(c.type_ref.oid)),
+                "{}",
+                rel.name
+            );
         }
     }
 
