@@ -42,14 +42,26 @@ impl KvError {
     /// The SQLSTATE a user gets.
     pub fn sqlstate(&self) -> SqlState {
         match self {
-            KvError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => sqlstate::DISK_FULL,
-            KvError::Io { .. } | KvError::Poisoned(_) => sqlstate::IO_ERROR,
+            KvError::Io { source, .. } => io_sqlstate(source.kind()),
+            KvError::Poisoned(_) => sqlstate::IO_ERROR,
             KvError::Corrupt(_) => sqlstate::DATA_CORRUPTED,
             KvError::Locked(_) => sqlstate::OBJECT_IN_USE,
             KvError::InvalidOption(_) => sqlstate::INVALID_PARAMETER_VALUE,
             KvError::Unsupported(_) => sqlstate::FEATURE_NOT_SUPPORTED,
             KvError::Backend(_) => sqlstate::SYSTEM_ERROR,
         }
+    }
+}
+
+/// As PostgreSQL's `errcode_for_file_access` chooses.
+fn io_sqlstate(kind: io::ErrorKind) -> SqlState {
+    match kind {
+        io::ErrorKind::StorageFull => sqlstate::DISK_FULL,
+        io::ErrorKind::NotFound => sqlstate::UNDEFINED_FILE,
+        io::ErrorKind::AlreadyExists => sqlstate::DUPLICATE_FILE,
+        io::ErrorKind::PermissionDenied => sqlstate::INSUFFICIENT_PRIVILEGE,
+        io::ErrorKind::OutOfMemory => sqlstate::OUT_OF_MEMORY,
+        _ => sqlstate::IO_ERROR,
     }
 }
 
