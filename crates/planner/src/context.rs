@@ -1,0 +1,87 @@
+//! What the planner is given: catalog, settings, parameter values, a way to evaluate constants.
+
+use catalog::CatalogView;
+use common::{Oid, PgResult};
+use nodes::Expr;
+use types::Datum;
+
+/// Evaluates expressions without columns, for constant folding and estimates.
+pub trait ConstEvaluator {
+    /// The value; an error means "leave it to run time".
+    fn evaluate(&self, expr: &Expr) -> PgResult<Datum>;
+    /// The estimate-only three-way comparison of two values of a type, if the type has an order.
+    fn compare(&self, type_oid: Oid, a: &Datum, b: &Datum) -> Option<std::cmp::Ordering>;
+}
+
+/// The planner's settings (GUCs of the same names), with PostgreSQL's defaults.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct CostSettings {
+    pub seq_page_cost: f64,
+    pub random_page_cost: f64,
+    pub cpu_tuple_cost: f64,
+    pub cpu_index_tuple_cost: f64,
+    pub cpu_operator_cost: f64,
+    pub effective_cache_size_pages: f64,
+    pub work_mem_bytes: usize,
+    pub hash_mem_multiplier: f64,
+    pub cursor_tuple_fraction: f64,
+    pub enable_seqscan: bool,
+    pub enable_indexscan: bool,
+    pub enable_indexonlyscan: bool,
+    pub enable_bitmapscan: bool,
+    pub enable_tidscan: bool,
+    pub enable_sort: bool,
+    pub enable_incremental_sort: bool,
+    pub enable_hashagg: bool,
+    pub enable_nestloop: bool,
+    pub enable_mergejoin: bool,
+    pub enable_hashjoin: bool,
+    pub enable_material: bool,
+    pub enable_memoize: bool,
+}
+
+impl Default for CostSettings {
+    fn default() -> CostSettings {
+        CostSettings {
+            seq_page_cost: 1.0,
+            random_page_cost: 4.0,
+            cpu_tuple_cost: 0.01,
+            cpu_index_tuple_cost: 0.005,
+            cpu_operator_cost: 0.0025,
+            effective_cache_size_pages: 524_288.0,
+            work_mem_bytes: 4 << 20,
+            hash_mem_multiplier: 2.0,
+            cursor_tuple_fraction: 0.1,
+            enable_seqscan: true,
+            enable_indexscan: true,
+            enable_indexonlyscan: true,
+            enable_bitmapscan: true,
+            enable_tidscan: true,
+            enable_sort: true,
+            enable_incremental_sort: true,
+            enable_hashagg: true,
+            enable_nestloop: true,
+            enable_mergejoin: true,
+            enable_hashjoin: true,
+            enable_material: true,
+            enable_memoize: true,
+        }
+    }
+}
+
+/// Everything planning may look at.
+pub struct PlannerContext<'a> {
+    /// Names, statistics, sizes.
+    pub catalog: &'a dyn CatalogView,
+    /// Cost settings.
+    pub settings: &'a CostSettings,
+    /// Evaluates constant expressions.
+    pub evaluator: &'a dyn ConstEvaluator,
+    /// Values of `$1..$n` for a custom plan; `None` for a generic one.
+    pub bound_params: Option<&'a [Datum]>,
+    /// Types of `$1..$n`.
+    pub param_types: &'a [Oid],
+    /// Plan for the first rows (cursors), as `cursor_tuple_fraction` says.
+    pub cursor: bool,
+}

@@ -1,0 +1,229 @@
+//! PostgreSQL's cost formulas.
+
+use nodes::expr::Expr;
+use nodes::walk;
+
+use crate::context::CostSettings;
+use crate::exprs::facts;
+use crate::path::Path;
+use crate::rel::IndexInfo;
+use crate::root::Root;
+
+/// Startup and total cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    pub startup: f64,
+    pub total: f64,
+}
+
+/// Cost of evaluating an expression once, in units of `cpu_operator_cost`-like calls (`pg_proc.procost`).
+pub fn eval_cost(root: &Root<'_, '_>, expr: &Expr) -> f64 {
+    let mut calls = 0.0;
+    walk::walk(expr, &mut |e| {
+        calls += match e {
+            Expr::Func(f) | Expr::NullIf(f) => procost(root, f.func),
+            Expr::Distinct(d) => procost(root, d.equality.func),
+            Expr::ScalarArrayOp(_) => 5.0,
+            Expr::CoerceViaIo(_) | Expr::RowCompare(_) => 2.0,
+            Expr::SubPlan(s) => root.global.subplans.get(s.plan_id).map_or(0.0, |p| {
+                let per_run = if s.use_hash_table { 0.0 } else { p.plan.cost.total };
+                per_run / root.context().settings.cpu_operator_cost
+            }),
+            _ => 0.0,
+        };
+        true
+    });
+    calls * root.context().settings.cpu_operator_cost
+}
+
+fn procost(root: &Root<'_, '_>, func: common::Oid) -> f64 {
+    root.context().catalog.function(func).ok().flatten().map_or(1.0, |f| f64::from(f.cost))
+}
+
+/// Cost per row of some conditions.
+pub fn quals_cost<'e>(root: &Root<'_, '_>, quals: impl Iterator<Item = &'e Expr>) -> f64 {
+    quals.map(|q| eval_cost(root, q)).sum()
+}
+
+/// Reading every page and testing every row.
+pub fn seq_scan(s: &CostSettings, pages: f64, tuples: f64, qual_per_row: f64) -> Cost {
+    Cost { startup: 0.0, total: s.seq_page_cost * pages + (s.cpu_tuple_cost + qual_per_row) * tuples }
+}
+
+/// Pages fetched by a random-order scan (Mackert and Lohman).
+pub fn pages_fetched(s: &CostSettings, tuples: f64, pages: f64, index_pages: f64) -> f64 {
+    let t = pages.max(1.0);
+    let total = t + index_pages.max(1.0);
+    let b = (s.effective_cache_size_pages * t / total).ceil().max(1.0);
+    let fetched = if t <= b {
+        ((2.0 * t * tuples) / (2.0 * t + tuples)).min(t)
+    } else {
+        let limit = (2.0 * t * b) / (2.0 * t - b);
+        if tuples <= limit {
+            (2.0 * t * tuples) / (2.0 * t + tuples)
+        } else {
+            b + (tuples - limit) * (t - b) / t
+        }
+    };
+    fetched.ceil()
+}
+
+/// What an index scan's cost depends on.
+pub struct IndexScanFacts<'i> {
+    pub index: &'i IndexInfo,
+    /// Fraction of the index visited by the boundary conditions.
+    pub selectivity: f64,
+    pub qual_count: usize,
+    pub heap_pages: f64,
+    pub heap_tuples: f64,
+    pub index_only: bool,
+    /// Expected repetitions (inner side of a nested loop).
+    pub loops: f64,
+    pub correlation: f64,
+    /// Conditions left to test per row.
+    pub filter_per_row: f64,
+}
+
+/// A btree scan: descent, leaf pages, entries, then the heap (between the sorted and the random case by correlation).
+pub fn index_scan(s: &CostSettings, f: &IndexScanFacts<'_>) -> (Cost, f64) {
+    let index_tuples = (f.selectivity * f.index.tuples).round().max(1.0);
+    let index_pages = if f.index.pages > 1.0 && f.index.tuples > 1.0 {
+        (index_tuples * f.index.pages / f.index.tuples).ceil()
+    } else {
+        1.0
+    };
+    let page_cost = if f.loops > 1.0 {
+        let all = pages_fetched(s, index_pages * f.loops, f.index.pages, f.index.pages);
+        all * s.random_page_cost / f.loops
+    } else {
+        index_pages * s.random_page_cost
+    };
+    let per_tuple = s.cpu_index_tuple_cost + f.qual_count as f64 * s.cpu_operator_cost;
+    let descent = (f.index.tuples.max(2.0).log2().ceil() + (f.index.tree_height + 1.0) * 50.0) * s.cpu_operator_cost;
+    let index_startup = descent;
+    let index_total = page_cost + index_tuples * per_tuple + descent;
+    let fetched = (f.selectivity * f.heap_tuples).round().max(1.0);
+    let (min_io, max_io) = heap_io(s, f, fetched);
+    let csquared = f.correlation * f.correlation;
+    let io = max_io + csquared * (min_io - max_io);
+    let cpu = (s.cpu_tuple_cost + f.filter_per_row) * fetched;
+    (Cost { startup: index_startup, total: index_total + io + cpu }, index_total)
+}
+
+fn heap_io(s: &CostSettings, f: &IndexScanFacts<'_>, fetched: f64) -> (f64, f64) {
+    if f.index_only {
+        // Entries carry their own visibility here: the heap is not touched.
+        return (0.0, 0.0);
+    }
+    if f.loops > 1.0 {
+        let all = pages_fetched(s, fetched * f.loops, f.heap_pages, f.index.pages);
+        let max = all * s.random_page_cost / f.loops;
+        let sequential = (f.selectivity * f.heap_pages).ceil();
+        let all_min = pages_fetched(s, sequential * f.loops, f.heap_pages, f.index.pages);
+        return (all_min * s.random_page_cost / f.loops, max);
+    }
+    let max = pages_fetched(s, fetched, f.heap_pages, f.index.pages) * s.random_page_cost;
+    let pages = (f.selectivity * f.heap_pages).ceil();
+    let min = if pages > 0.0 { s.random_page_cost + (pages - 1.0) * s.seq_page_cost } else { 0.0 };
+    (min, max)
+}
+
+/// Sorting `rows` of `width` bytes that cost `input` to produce; `limit` rows suffice when positive.
+pub fn sort(s: &CostSettings, input: f64, rows: f64, width: i32, limit: f64) -> Cost {
+    let rows = rows.max(2.0);
+    let bytes = rows * (f64::from(width) + 24.0);
+    let memory = s.work_mem_bytes as f64;
+    let compare = 2.0 * s.cpu_operator_cost;
+    let (out_rows, out_bytes) = if limit > 0.0 && limit < rows {
+        (limit, limit * (f64::from(width) + 24.0))
+    } else {
+        (rows, bytes)
+    };
+    let mut startup = input;
+    if out_bytes > memory {
+        let pages = (bytes / 8192.0).ceil();
+        let runs = (bytes / memory).max(1.0);
+        let passes = if runs > 6.0 { (runs.ln() / 6.0f64.ln()).ceil() } else { 1.0 };
+        startup += compare * rows * rows.log2();
+        startup += 2.0 * pages * passes * (s.seq_page_cost * 0.75 + s.random_page_cost * 0.25);
+    } else if rows > 2.0 * out_rows || bytes > memory {
+        startup += compare * rows * (2.0 * out_rows).log2();
+    } else {
+        startup += compare * rows * rows.log2();
+    }
+    Cost { startup, total: startup + s.cpu_operator_cost * rows }
+}
+
+/// Keeping rows for re-reading.
+pub fn material(s: &CostSettings, input: Cost, rows: f64, width: i32) -> Cost {
+    let mut total = input.total + 2.0 * s.cpu_operator_cost * rows;
+    let bytes = rows * (f64::from(width) + 24.0);
+    if bytes > s.work_mem_bytes as f64 {
+        total += s.seq_page_cost * (bytes / 8192.0).ceil();
+    }
+    Cost { startup: input.startup, total }
+}
+
+/// Cost of running a path again.
+pub fn rescan(root: &Root<'_, '_>, path: &Path) -> Cost {
+    use crate::path::PathKind;
+    let s = root.context().settings;
+    match &path.kind {
+        PathKind::Material(_) | PathKind::Sort(_) => {
+            let bytes = path.rows * (f64::from(path.width) + 24.0);
+            let mut total = s.cpu_operator_cost * path.rows;
+            if bytes > s.work_mem_bytes as f64 {
+                total += s.seq_page_cost * (bytes / 8192.0).ceil();
+            }
+            Cost { startup: 0.0, total }
+        }
+        _ => Cost { startup: path.startup, total: path.total },
+    }
+}
+
+/// Aggregation of `rows` into `groups` with some aggregate calls.
+pub struct AggFacts {
+    pub input: Cost,
+    pub rows: f64,
+    pub width: i32,
+    pub groups: f64,
+    pub keys: usize,
+    /// Per input row: transition functions.
+    pub trans_per_row: f64,
+    /// Per group: final functions.
+    pub final_per_group: f64,
+}
+
+/// One group.
+pub fn agg_plain(s: &CostSettings, f: &AggFacts) -> Cost {
+    let startup = f.input.total + f.trans_per_row * f.rows + f.final_per_group;
+    Cost { startup, total: startup + s.cpu_tuple_cost }
+}
+
+/// Input sorted by the keys.
+pub fn agg_sorted(s: &CostSettings, f: &AggFacts) -> Cost {
+    let mut total = f.input.total + f.trans_per_row * f.rows;
+    total += s.cpu_operator_cost * f.keys as f64 * f.rows;
+    total += (f.final_per_group + s.cpu_tuple_cost) * f.groups;
+    Cost { startup: f.input.startup, total }
+}
+
+/// Hash table of groups.
+pub fn agg_hashed(s: &CostSettings, f: &AggFacts) -> Cost {
+    let mut startup = f.input.total + f.trans_per_row * f.rows;
+    startup += s.cpu_operator_cost * f.keys as f64 * f.rows;
+    let mut total = startup + (f.final_per_group + s.cpu_tuple_cost) * f.groups;
+    let memory = s.work_mem_bytes as f64 * s.hash_mem_multiplier;
+    let entry = f64::from(f.width) + 64.0;
+    if f.groups * entry > memory {
+        let pages = (f.rows * (f64::from(f.width) + 24.0) / 8192.0).ceil();
+        startup += pages * s.random_page_cost;
+        total += pages * (s.random_page_cost + s.seq_page_cost);
+    }
+    Cost { startup, total }
+}
+
+/// True when an expression needs no work at run time.
+pub fn is_free(expr: &Expr) -> bool {
+    matches!(facts::strip_relabel(expr), Expr::Var(_) | Expr::Const(_) | Expr::Param(_))
+}

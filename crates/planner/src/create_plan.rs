@@ -1,0 +1,489 @@
+//! The chosen path as a plan: nodes, target lists, and column references turned into positions.
+//!
+//! # How it works
+//! Each step returns a [`Stage`]: the plan and, for every output column, the expression of the query level that it holds. A
+//! node's expressions are fixed by replacing what an input already holds by a reference to that input's column. Columns
+//! of relations outside a parameterised scan become executor parameters, noted in `Pending` until the nested
+//! loop that supplies them.
+
+use common::{AttrNumber, Oid, PgResult, internal};
+use nodes::expr::{Expr, VarSource};
+use nodes::plan::{HashClause, IndexQual, IndexQualValue, IndexScan, MergeClause, NestLoopParam, Plan, PlanCost, PlanNode, SortKey};
+use nodes::query::RteKind;
+use nodes::relids::RelIds;
+use nodes::walk;
+
+use crate::exprs::facts;
+use crate::path::{BitmapTree, IndexPath, JoinMethod, JoinPath, Path, PathKey, PathKind};
+use crate::paths::{inner_tested, join_clauses_for};
+use crate::prep::and_of;
+use crate::rel::{BaseKind, BaseRel};
+use crate::root::{Global, Root};
+use crate::search::output_vars;
+use crate::upper::{self, Stage, input_var, node, outer_var, pass_through_targets, target};
+
+/// Values that scans below expect from a nested loop above: slot and value.
+type Pending = Vec<(usize, Expr)>;
+
+/// Builds the plan of a path.
+pub fn create(root: &mut Root<'_, '_>, path: &Path) -> PgResult<Stage> {
+    let mut pending = Pending::new();
+    let stage = build(root, path, &mut pending)?;
+    match pending.first() {
+        None => Ok(stage),
+        Some((slot, _)) => Err(internal!("no nested loop supplies parameter {slot}")),
+    }
+}
+
+fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
+    let mut stage = match &path.kind {
+        PathKind::Scan | PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Tid(_) => scan(root, path, pending)?,
+        PathKind::Join(join) => build_join(root, path, join, pending)?,
+        PathKind::Material(input) => {
+            let s = build(root, input, pending)?;
+            let list = pass_through_targets(&s.plan.target_list);
+            let plan = node(cost_of(path), list, PlanNode::Material { input: Box::new(s.plan) });
+            Stage { plan, ..s }
+        }
+        PathKind::Sort(input) => {
+            let s = build(root, input, pending)?;
+            sort(root, path, s)?
+        }
+    };
+    stage.plan.disabled_nodes = path.disabled;
+    stage.keys = path.keys.clone();
+    Ok(stage)
+}
+
+fn cost_of(path: &Path) -> PlanCost {
+    PlanCost { startup: path.startup, total: path.total, rows: path.rows, width: path.width }
+}
+
+fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
+    let rt_index = path.relids.singleton().ok_or_else(|| internal!("scan of several relations"))?;
+    let rel = root.rel(rt_index)?.clone();
+    let base = rel.base.as_ref().ok_or_else(|| internal!("scan of a join"))?;
+    let mut quals: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+    if !matches!(path.kind, PathKind::Scan) {
+        quals.extend(join_clauses_for(root, &rel, &path.required_outer).iter().map(|i| i.clause.clone()));
+    }
+    let output = output_vars(root, &path.relids);
+    let list = output
+        .iter()
+        .enumerate()
+        .map(|(i, e)| Ok(target(at_scan(root, e, rt_index, pending)?, i + 1, None)))
+        .collect::<PgResult<Vec<_>>>()?;
+    let plan_node = match &path.kind {
+        PathKind::Index(index) => {
+            quals.retain(|q| !index.clauses.iter().any(|c| c.clause == *q));
+            let only = index.index_only;
+            let scan = index_scan(root, rt_index, base, index, pending)?;
+            if only { PlanNode::IndexOnlyScan(scan) } else { PlanNode::IndexScan(scan) }
+        }
+        PathKind::Bitmap(tree) => {
+            let mut recheck = Vec::new();
+            let input = Box::new(bitmap(root, rt_index, base, tree, pending, &mut recheck)?);
+            if let BitmapTree::Or(_) = tree {
+                // The whole OR is what the bitmap answers.
+                quals.retain(|q| !or_answers(q, tree));
+            } else {
+                quals.retain(|q| !recheck.contains(q));
+            }
+            let recheck = fix_all(root, &recheck, rt_index, pending)?;
+            PlanNode::BitmapHeapScan { rt_index: root.global_index(rt_index), relation: table_oid(base)?, recheck, input }
+        }
+        PathKind::Tid(tids) => {
+            let tids = fix_all(root, tids, rt_index, pending)?;
+            let is_ctid = |e: &Expr| matches!(e, Expr::Var(v) if v.attno == upper::CTID);
+            quals.retain(|q| !walk::any(q, &mut |e| is_ctid(e)) && !matches!(q, Expr::CurrentOf { .. }));
+            PlanNode::TidScan { rt_index: root.global_index(rt_index), relation: table_oid(base)?, tids }
+        }
+        _ => plain_scan(root, rt_index, base, pending)?,
+    };
+    if let PlanNode::SubqueryScan { input, .. } = &plan_node {
+        if quals.is_empty() && is_identity(&output, input) {
+            let PlanNode::SubqueryScan { input, .. } = plan_node else {
+                return Err(internal!("subquery scan vanished"));
+            };
+            return Ok(Stage { plan: *input, output, keys: Vec::new() });
+        }
+    }
+    let mut plan = node(cost_of(path), list, plan_node);
+    plan.qual = fix_all(root, &quals, rt_index, pending)?;
+    Ok(Stage { plan, output, keys: Vec::new() })
+}
+
+/// True when the scan would only hand on every column of its input.
+fn is_identity(output: &[Expr], input: &Plan) -> bool {
+    output.len() == input.target_list.len()
+        && output.iter().enumerate().all(|(i, e)| matches!(e, Expr::Var(v) if usize::from(v.attno as u16) == i + 1))
+        && input.target_list.iter().all(|t| !t.resjunk)
+}
+
+/// The OR whose arms a bitmap tree answers.
+fn or_answers(q: &Expr, tree: &BitmapTree) -> bool {
+    let BitmapTree::Or(parts) = tree else { return false };
+    let Expr::Bool(b) = q else { return false };
+    let mut arms = Vec::new();
+    for part in parts {
+        if let BitmapTree::Index(path, ..) = part {
+            arms.push(and_of(path.clauses.iter().map(|c| c.clause.clone()).collect()));
+        }
+    }
+    b.op == nodes::expr::BoolOp::Or
+        && b.args.len() == arms.len()
+        && b.args.iter().zip(&arms).all(|(a, arm)| arm.as_ref() == Some(a))
+}
+
+fn table_oid(base: &BaseRel) -> PgResult<Oid> {
+    base.table().map(|t| t.oid).ok_or_else(|| internal!("scan method needs a table"))
+}
+
+fn plain_scan(root: &mut Root<'_, '_>, rt_index: usize, base: &BaseRel, pending: &mut Pending) -> PgResult<PlanNode> {
+    let global = root.global_index(rt_index);
+    match &base.kind {
+        BaseKind::Table(t) => return Ok(PlanNode::SeqScan { rt_index: global, relation: t.oid }),
+        BaseKind::Subquery(p) => {
+            for lateral in root.lateral_params.iter().filter(|l| l.user == rt_index) {
+                pending.push((lateral.param, lateral.value.clone()));
+            }
+            return Ok(PlanNode::SubqueryScan { rt_index: global, input: Box::new(p.plan.clone()) });
+        }
+        BaseKind::Other => {}
+    }
+    match root.query.rte(rt_index).kind.clone() {
+        RteKind::Function { mut functions, ordinality, .. } => {
+            for f in &mut functions {
+                f.expr = at_scan(root, &f.expr, rt_index, pending)?;
+            }
+            Ok(PlanNode::FunctionScan { rt_index: global, functions, ordinality })
+        }
+        RteKind::Values { mut rows, .. } => {
+            for e in rows.iter_mut().flatten() {
+                *e = at_scan(root, e, rt_index, pending)?;
+            }
+            Ok(PlanNode::ValuesScan { rt_index: global, rows })
+        }
+        RteKind::Cte { name, levels_up, .. } => {
+            let info = root.cte(&name, levels_up)?;
+            Ok(match info.worktable_param {
+                Some(worktable_param) => PlanNode::WorkTableScan { rt_index: global, worktable_param },
+                None => PlanNode::CteScan { rt_index: global, plan_id: info.plan_id },
+            })
+        }
+        RteKind::Result => Ok(PlanNode::Result { input: None, one_time: Vec::new() }),
+        other => Err(internal!("cannot scan a range table entry of kind {other:?}")),
+    }
+}
+
+fn fix_all(root: &mut Root<'_, '_>, exprs: &[Expr], rt_index: usize, pending: &mut Pending) -> PgResult<Vec<Expr>> {
+    exprs.iter().map(|e| at_scan(root, e, rt_index, pending)).collect()
+}
+
+/// Columns of the scanned relation become `Scan` columns, those of others parameters.
+fn at_scan(root: &mut Root<'_, '_>, e: &Expr, rt_index: usize, pending: &mut Pending) -> PgResult<Expr> {
+    let mut e = e.clone();
+    walk::rewrite(&mut e, &mut |e| {
+        let Expr::Var(v) = e else { return };
+        match facts::var_rel(v) {
+            Some(i) if i == rt_index => v.source = VarSource::Scan,
+            Some(_) => {
+                let value = Expr::Var(v.clone());
+                let slot = match pending.iter().find(|(_, x)| *x == value) {
+                    Some((slot, _)) => *slot,
+                    None => {
+                        let slot = root.global.new_param();
+                        pending.push((slot, value));
+                        slot
+                    }
+                };
+                *e = Global::param_expr(slot, e);
+            }
+            None => {}
+        }
+    });
+    Ok(e)
+}
+
+fn index_scan(
+    root: &mut Root<'_, '_>,
+    rt_index: usize,
+    base: &BaseRel,
+    path: &IndexPath,
+    pending: &mut Pending,
+) -> PgResult<IndexScan> {
+    let mut quals = Vec::new();
+    for q in &path.quals {
+        let value = match &q.value {
+            IndexQualValue::Expr(e) => IndexQualValue::Expr(at_scan(root, e, rt_index, pending)?),
+            IndexQualValue::AnyArray(e) => IndexQualValue::AnyArray(at_scan(root, e, rt_index, pending)?),
+            other => other.clone(),
+        };
+        let original = at_scan(root, &q.original, rt_index, pending)?;
+        quals.push(IndexQual { index_column: q.index_column, strategy: q.strategy, value, original });
+    }
+    root.global.depend(Oid(1259), path.index.oid);
+    Ok(IndexScan {
+        rt_index: root.global_index(rt_index),
+        relation: table_oid(base)?,
+        index: path.index.oid,
+        quals,
+        order_by: Vec::new(),
+        direction: path.direction,
+    })
+}
+
+fn bitmap(
+    root: &mut Root<'_, '_>,
+    rt_index: usize,
+    base: &BaseRel,
+    tree: &BitmapTree,
+    pending: &mut Pending,
+    recheck: &mut Vec<Expr>,
+) -> PgResult<Plan> {
+    let bare = |total: f64, rows: f64| PlanCost { startup: 0.0, total, rows, width: 0 };
+    match tree {
+        BitmapTree::Index(path, total, sel) => {
+            recheck.extend(path.clauses.iter().map(|c| c.clause.clone()));
+            let scan = index_scan(root, rt_index, base, path, pending)?;
+            let rows = (base.tuples * sel).round().max(1.0);
+            Ok(node(bare(*total, rows), Vec::new(), PlanNode::BitmapIndexScan(scan)))
+        }
+        BitmapTree::And(parts) | BitmapTree::Or(parts) => {
+            let mut arm_checks = Vec::new();
+            let mut inputs = Vec::new();
+            for part in parts {
+                let mut own = Vec::new();
+                inputs.push(bitmap(root, rt_index, base, part, pending, &mut own)?);
+                arm_checks.push(own);
+            }
+            let total = inputs.iter().map(|p| p.cost.total).sum();
+            if matches!(tree, BitmapTree::And(_)) {
+                recheck.extend(arm_checks.into_iter().flatten());
+                return Ok(node(bare(total, 1.0), Vec::new(), PlanNode::BitmapAnd { inputs }));
+            }
+            let arms: Vec<Expr> = arm_checks.into_iter().filter_map(and_of).collect();
+            recheck.push(Expr::Bool(nodes::expr::BoolExpr {
+                op: nodes::expr::BoolOp::Or,
+                args: arms,
+                span: common::Span::NONE,
+            }));
+            Ok(node(bare(total, 1.0), Vec::new(), PlanNode::BitmapOr { inputs }))
+        }
+    }
+}
+
+fn build_join(root: &mut Root<'_, '_>, path: &Path, join: &JoinPath, pending: &mut Pending) -> PgResult<Stage> {
+    let outer = build(root, &join.outer, pending)?;
+    let mut from_inner = Pending::new();
+    let inner = build(root, &join.inner, &mut from_inner)?;
+    let output = output_vars(root, &path.relids);
+    let fix = |e: &Expr| fix_join(e, &outer.output, &inner.output);
+    let list = output
+        .iter()
+        .enumerate()
+        .map(|(i, e)| Ok(target(fix(e)?, i + 1, None)))
+        .collect::<PgResult<Vec<_>>>()?;
+    // Conditions that mention relations outside the join (parameterised paths) take parameters too.
+    let tested = inner_tested(root, &join.inner);
+    let quals = |exprs: &[Expr]| -> PgResult<Vec<Expr>> {
+        exprs.iter().filter(|e| !tested.contains(e)).map(fix).collect()
+    };
+    let join_qual = quals(&join.join_quals)?;
+    let qual = quals(&join.other_quals)?;
+    let plan_node = match &join.method {
+        JoinMethod::NestLoop => {
+            let mut params = Vec::new();
+            for (slot, value) in from_inner.drain(..) {
+                if facts::relids(&value).is_subset(&join.outer.relids) {
+                    params.push(NestLoopParam { param: slot, value: fix_join(&value, &outer.output, &[])? });
+                } else {
+                    pending.push((slot, value));
+                }
+            }
+            PlanNode::NestLoop {
+                join_type: join.join_type,
+                join_qual,
+                params,
+                inner_unique: join.inner_unique,
+                outer: Box::new(outer.plan),
+                inner: Box::new(inner.plan),
+            }
+        }
+        JoinMethod::Hash(clauses) => {
+            pending.append(&mut from_inner);
+            let clauses = clauses
+                .iter()
+                .map(|(o, i, eq_op, collation)| {
+                    Ok(HashClause {
+                        outer: fix_join(o, &outer.output, &[])?,
+                        inner: fix_join(i, &[], &inner.output)?,
+                        eq_op: *eq_op,
+                        collation: *collation,
+                    })
+                })
+                .collect::<PgResult<Vec<_>>>()?;
+            PlanNode::HashJoin {
+                join_type: join.join_type,
+                clauses,
+                join_qual,
+                inner_unique: join.inner_unique,
+                outer: Box::new(outer.plan),
+                inner: Box::new(hash(inner.plan)),
+            }
+        }
+        JoinMethod::Merge(clauses) => {
+            pending.append(&mut from_inner);
+            let clauses = clauses
+                .iter()
+                .map(|c| {
+                    Ok(MergeClause {
+                        outer: fix_join(&c.outer, &outer.output, &[])?,
+                        inner: fix_join(&c.inner, &[], &inner.output)?,
+                        ..c.clone()
+                    })
+                })
+                .collect::<PgResult<Vec<_>>>()?;
+            PlanNode::MergeJoin {
+                join_type: join.join_type,
+                clauses,
+                join_qual,
+                inner_unique: join.inner_unique,
+                outer: Box::new(outer.plan),
+                inner: Box::new(inner.plan),
+            }
+        }
+    };
+    let mut plan = node(cost_of(path), list, plan_node);
+    plan.qual = qual;
+    Ok(Stage { plan, output, keys: Vec::new() })
+}
+
+fn hash(input: Plan) -> Plan {
+    let list = pass_through_targets(&input.target_list);
+    let cost = PlanCost { startup: input.cost.total, ..input.cost };
+    node(cost, list, PlanNode::Hash { input: Box::new(input) })
+}
+
+/// A Sort node in the order of the path; key expressions that the input lacks are added to it.
+fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
+    let mut stage = stage;
+    let mut keys = Vec::new();
+    for key in &path.keys {
+        let expr = key_expr(root, key, &path.relids, &stage.output)?;
+        if !stage.output.contains(&expr) {
+            let mut list: Vec<_> = stage
+                .plan
+                .target_list
+                .iter()
+                .zip(&stage.output)
+                .map(|(t, e)| nodes::query::TargetEntry { expr: e.clone(), ..t.clone() })
+                .collect();
+            list.push(target(expr.clone(), list.len() + 1, None));
+            stage = upper::project(root, stage, list)?;
+        }
+        let column = stage.output.iter().position(|e| *e == expr).map_or(0, |i| i as AttrNumber + 1);
+        let strategy = if key.descending { 5 } else { 1 };
+        let type_oid = expr.type_oid();
+        let sort_op = root
+            .context()
+            .catalog
+            .opfamily_member(key.family, type_oid, type_oid, strategy)?
+            .ok_or_else(|| internal!("no sort operator for type {type_oid} in family {}", key.family))?;
+        keys.push(SortKey {
+            column,
+            sort_op,
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+            collation: expr.collation(),
+        });
+    }
+    let list = pass_through_targets(&stage.plan.target_list);
+    let plan = node(cost_of(path), list, PlanNode::Sort { input: Box::new(stage.plan), keys });
+    Ok(Stage { plan, ..stage })
+}
+
+/// The member of a sort column's class that the relations can compute, preferably one that is there already.
+fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]) -> PgResult<Expr> {
+    let members = &root.classes[key.class].members;
+    members
+        .iter()
+        .find(|m| output.contains(&m.expr))
+        .or_else(|| members.iter().find(|m| m.relids.is_subset(relids)))
+        .map(|m| m.expr.clone())
+        .ok_or_else(|| internal!("no column to sort by"))
+}
+
+/// Replaces what the input holds by references to its columns. `result`: columns of that relation are `Scan`.
+pub fn fix(e: &Expr, input: &[Expr], result: Option<usize>) -> PgResult<Expr> {
+    let mut e = e.clone();
+    fix_in_place(&mut e, &mut |e| {
+        if let (Expr::Var(v), Some(result)) = (&mut *e, result) {
+            if facts::var_rel(v) == Some(result) {
+                v.source = VarSource::Scan;
+                return true;
+            }
+        }
+        match input.iter().position(|x| x == e) {
+            Some(i) => {
+                *e = outer_var(i, e);
+                true
+            }
+            None => false,
+        }
+    })?;
+    Ok(e)
+}
+
+fn fix_join(e: &Expr, outer: &[Expr], inner: &[Expr]) -> PgResult<Expr> {
+    let mut e = e.clone();
+    fix_in_place(&mut e, &mut |e| {
+        let found = outer
+            .iter()
+            .position(|x| x == e)
+            .map(|i| (VarSource::Outer, i))
+            .or_else(|| inner.iter().position(|x| x == e).map(|i| (VarSource::Inner, i)));
+        match found {
+            Some((source, i)) if !matches!(e, Expr::Const(_)) => {
+                *e = input_var(source, i, e);
+                true
+            }
+            _ => false,
+        }
+    })?;
+    Ok(e)
+}
+
+fn fix_in_place(e: &mut Expr, replace: &mut dyn FnMut(&mut Expr) -> bool) -> PgResult<()> {
+    if replace(e) {
+        return Ok(());
+    }
+    if let Expr::Var(v) = e {
+        if facts::var_rel(v).is_some() {
+            return Err(internal!("column {v:?} is not computed by the plan below"));
+        }
+    }
+    let mut result = Ok(());
+    walk::for_each_child_mut(e, &mut |child| {
+        if result.is_ok() {
+            result = fix_in_place(child, replace);
+        }
+    });
+    result
+}
+
+/// Puts a node's old output expressions in place of references to its output columns.
+pub fn substitute_outer(mut e: Expr, list: &[Expr]) -> Expr {
+    if let Expr::Var(v) = &e {
+        if v.source == VarSource::Outer {
+            if let Some(x) = list.get(v.attno as usize - 1) {
+                return x.clone();
+            }
+        }
+    }
+    walk::for_each_child_mut(&mut e, &mut |child| {
+        let taken = std::mem::replace(child, Expr::bool_const(true));
+        *child = substitute_outer(taken, list);
+    });
+    e
+}

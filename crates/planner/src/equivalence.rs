@@ -1,0 +1,191 @@
+//! Equivalence classes: expressions known equal, what follows from that, and the vocabulary of sort orders.
+
+use common::{Oid, PgResult, Span};
+use nodes::expr::{Expr, FuncExpr};
+use nodes::relids::RelIds;
+use types::settings::TypeRef;
+
+use crate::exprs::facts;
+use crate::joininfo;
+use crate::path::PathKey;
+use crate::rel::RestrictInfo;
+use crate::root::Root;
+
+/// Expressions that are equal in every result row (or a single sort expression).
+#[derive(Clone, Debug)]
+pub struct EquivalenceClass {
+    pub family: Oid,
+    pub collation: Oid,
+    pub members: Vec<Member>,
+}
+
+/// One of the equal expressions.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub expr: Expr,
+    pub relids: RelIds,
+}
+
+impl EquivalenceClass {
+    fn contains(&self, expr: &Expr) -> bool {
+        self.members.iter().any(|m| m.expr == *expr)
+    }
+
+    /// The member that is a constant, if any: such a class sorts nothing.
+    pub fn constant(&self) -> Option<&Expr> {
+        self.members.iter().find(|m| m.relids.is_empty()).map(|m| &m.expr)
+    }
+}
+
+/// Puts both sides of an equality into one class. Only conditions that hold for every result row qualify; those that wait
+/// for an outer join do not.
+pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usize> {
+    let eq = info.equality.as_ref()?;
+    let family = eq.family?;
+    if info.volatile || info.required != info.clause_relids || facts::contains_subquery(&info.clause) {
+        return None;
+    }
+    if eq.left_relids.is_empty() && eq.right_relids.is_empty() {
+        return None;
+    }
+    let find = |e: &Expr| {
+        root.classes.iter().position(|c| c.family == family && c.collation == eq.collation && c.contains(e))
+    };
+    let member = |e: &Expr, r: &RelIds| Member { expr: e.clone(), relids: r.clone() };
+    let (l, r) = (member(&eq.left, &eq.left_relids), member(&eq.right, &eq.right_relids));
+    match (find(&eq.left), find(&eq.right)) {
+        (Some(a), Some(b)) if a == b => Some(a),
+        (Some(a), Some(b)) => {
+            let moved = std::mem::take(&mut root.classes[b].members);
+            root.classes[a].members.extend(moved);
+            Some(a)
+        }
+        (Some(a), None) => {
+            root.classes[a].members.push(r);
+            Some(a)
+        }
+        (None, Some(b)) => {
+            root.classes[b].members.push(l);
+            Some(b)
+        }
+        (None, None) => {
+            root.classes.push(EquivalenceClass { family, collation: eq.collation, members: vec![l, r] });
+            Some(root.classes.len() - 1)
+        }
+    }
+}
+
+/// Adds the conditions that follow from the classes: `member = constant`, and equalities between members of different
+/// relations that no condition of the query states.
+pub fn add_implied(root: &mut Root<'_, '_>) -> PgResult<()> {
+    // Classes may have merged since a condition was filed: find its class again by its left side.
+    renumber(root);
+    for number in 0..root.classes.len() {
+        let class = root.classes[number].clone();
+        let constant = class.constant().cloned();
+        for (i, a) in class.members.iter().enumerate() {
+            if a.relids.is_empty() {
+                continue;
+            }
+            if let Some(value) = &constant {
+                imply(root, number, &class, &a.expr, value)?;
+                continue;
+            }
+            for b in &class.members[..i] {
+                if !a.relids.overlaps(&b.relids) {
+                    imply(root, number, &class, &b.expr, &a.expr)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn renumber(root: &mut Root<'_, '_>) {
+    let clauses = std::mem::take(&mut root.join_clauses);
+    root.join_clauses = clauses
+        .into_iter()
+        .map(|info| {
+            let (Some(_), Some(eq)) = (info.class, &info.equality) else { return info };
+            let class = root.classes.iter().position(|c| c.contains(&eq.left) && c.contains(&eq.right));
+            let mut info = (*info).clone();
+            info.class = class;
+            std::rc::Rc::new(info)
+        })
+        .collect();
+}
+
+fn imply(root: &mut Root<'_, '_>, number: usize, class: &EquivalenceClass, left: &Expr, right: &Expr) -> PgResult<()> {
+    let stated = root.join_clauses.iter().any(|info| {
+        info.equality.as_ref().is_some_and(|e| {
+            (e.left == *left && e.right == *right) || (e.left == *right && e.right == *left)
+        }) && info.class == Some(number)
+    });
+    if stated {
+        return Ok(());
+    }
+    let catalog = root.context().catalog;
+    let (lt, rt) = (left.type_oid(), right.type_oid());
+    let Some(op) = catalog.opfamily_member(class.family, lt, rt, 3)? else { return Ok(()) };
+    let Some(desc) = catalog.operator(op)? else { return Ok(()) };
+    let clause = Expr::Func(FuncExpr {
+        func: desc.function,
+        op,
+        args: vec![left.clone(), right.clone()],
+        result: TypeRef::plain(types::oids::BOOL),
+        returns_set: false,
+        variadic: false,
+        form: Default::default(),
+        input_collation: class.collation,
+        collation: Oid::INVALID,
+        span: Span::NONE,
+    });
+    let required = facts::relids(&clause);
+    let mut info = joininfo::make_restrict_info(root, clause, required, true)?;
+    info.class = Some(number);
+    root.join_clauses.push(std::rc::Rc::new(info));
+    Ok(())
+}
+
+/// The sort column for an expression, making a class of its own when there is none.
+pub fn path_key(
+    root: &mut Root<'_, '_>,
+    expr: &Expr,
+    family: Oid,
+    collation: Oid,
+    descending: bool,
+    nulls_first: bool,
+) -> PathKey {
+    let found = root
+        .classes
+        .iter()
+        .position(|c| c.family == family && c.collation == collation && c.contains(expr));
+    let class = found.unwrap_or_else(|| {
+        let member = Member { expr: expr.clone(), relids: facts::relids(expr) };
+        root.classes.push(EquivalenceClass { family, collation, members: vec![member] });
+        root.classes.len() - 1
+    });
+    PathKey { class, family, descending, nulls_first }
+}
+
+/// Drops sort columns that cannot matter: constants and repeats.
+pub fn canonical_keys(root: &Root<'_, '_>, keys: Vec<PathKey>) -> Vec<PathKey> {
+    let mut out: Vec<PathKey> = Vec::new();
+    for key in keys {
+        let class = &root.classes[key.class];
+        if class.constant().is_none() && out.iter().all(|k| k.class != key.class) {
+            out.push(key);
+        }
+    }
+    out
+}
+
+/// Family and direction of a sort operator: (family, descending).
+pub fn sort_op_family(root: &Root<'_, '_>, sort_op: Oid) -> PgResult<Option<(Oid, bool)>> {
+    let families = root.context().catalog.operator_families(joininfo::BTREE, sort_op)?;
+    Ok(families.iter().find_map(|(family, strategy)| match strategy {
+        1 => Some((*family, false)),
+        5 => Some((*family, true)),
+        _ => None,
+    }))
+}

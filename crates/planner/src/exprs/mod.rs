@@ -1,0 +1,5 @@
+//! Facts about expressions: which relations they use, strictness, volatility, folding.
+
+pub mod facts;
+pub mod fold;
+pub mod query_walk;

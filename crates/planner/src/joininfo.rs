@@ -1,0 +1,279 @@
+//! Distributing conditions: to base relations, to joins, to outer joins' own ON.
+//!
+//! PG: src/backend/optimizer/plan/initsplan.c is the model for the rules.
+
+use std::rc::Rc;
+
+use common::{Oid, PgResult};
+use nodes::expr::Expr;
+use nodes::query::{FromExpr, JoinExpr, JoinTreeNode, JoinType};
+use nodes::relids::RelIds;
+
+use crate::exprs::facts;
+use crate::rel::{Equality, RestrictInfo, SpecialJoin};
+use crate::root::Root;
+
+/// Btree access method.
+pub const BTREE: Oid = Oid(403);
+
+/// What the walk of the join tree found below a node.
+struct Below {
+    rels: RelIds,
+    /// Relations joined by inner joins only (directly visible).
+    inner: RelIds,
+}
+
+/// Walks the join tree: makes special joins and distributes every condition.
+pub fn deconstruct(root: &mut Root<'_, '_>) -> PgResult<()> {
+    let tree = std::mem::take(&mut root.query.join_tree);
+    let below = walk_from(root, &tree)?;
+    root.all_rels = below.rels;
+    root.query.join_tree = tree;
+    Ok(())
+}
+
+fn walk_from(root: &mut Root<'_, '_>, from: &FromExpr) -> PgResult<Below> {
+    let mut below = Below { rels: RelIds::empty(), inner: RelIds::empty() };
+    for item in &from.items {
+        let b = walk_node(root, item)?;
+        below.rels = below.rels.union(&b.rels);
+        below.inner = below.inner.union(&b.inner);
+    }
+    if let Some(quals) = &from.quals {
+        distribute_all(root, quals, &below.rels, None)?;
+    }
+    Ok(below)
+}
+
+fn walk_node(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<Below> {
+    match node {
+        JoinTreeNode::Rel(i) => Ok(Below { rels: RelIds::single(*i), inner: RelIds::single(*i) }),
+        JoinTreeNode::From(from) => walk_from(root, from),
+        JoinTreeNode::Join(join) => walk_join(root, join),
+    }
+}
+
+fn walk_join(root: &mut Root<'_, '_>, join: &JoinExpr) -> PgResult<Below> {
+    let left = walk_node(root, &join.left)?;
+    let right = walk_node(root, &join.right)?;
+    let rels = left.rels.union(&right.rels);
+    if join.join_type == JoinType::Inner {
+        if let Some(quals) = &join.quals {
+            distribute_all(root, quals, &rels, None)?;
+        }
+        return Ok(Below { rels, inner: left.inner.union(&right.inner) });
+    }
+    let special = make_special_join(root, join, &left, &right);
+    root.special_joins.push(special);
+    let number = root.special_joins.len() - 1;
+    if let Some(quals) = &join.quals {
+        // A semijoin's condition acts like an inner join's; an outer join's may not filter its left side.
+        let own = if join.join_type == JoinType::Semi { None } else { Some(number) };
+        distribute_all(root, quals, &rels, own)?;
+    }
+    let inner = match join.join_type {
+        JoinType::Full => RelIds::empty(),
+        _ => left.inner,
+    };
+    Ok(Below { rels, inner })
+}
+
+/// How far an outer join may move: the relations that must be below it.
+fn make_special_join(root: &Root<'_, '_>, join: &JoinExpr, left: &Below, right: &Below) -> SpecialJoin {
+    let catalog = root.context().catalog;
+    let (syn_left, syn_right) = (left.rels.clone(), right.rels.clone());
+    let mut special = SpecialJoin {
+        join_type: join.join_type,
+        min_left: syn_left.clone(),
+        min_right: syn_right.clone(),
+        syn_left,
+        syn_right,
+        lhs_strict: false,
+    };
+    if join.join_type == JoinType::Full {
+        return special;
+    }
+    let clause_rels = join.quals.as_ref().map_or(RelIds::empty(), facts::relids);
+    let strict = join.quals.as_ref().map_or(RelIds::empty(), |q| facts::nonnullable_rels(q, true, catalog));
+    special.lhs_strict = strict.overlaps(&left.rels);
+    let mut min_left = clause_rels.intersection(&left.rels);
+    let mut min_right = clause_rels.union(&right.inner).intersection(&right.rels);
+    for other in &root.special_joins {
+        let whole = other.syn_left.union(&other.syn_right);
+        if other.join_type == JoinType::Full {
+            if left.rels.overlaps(&whole) {
+                min_left = min_left.union(&whole);
+            }
+            if right.rels.overlaps(&whole) {
+                min_right = min_right.union(&whole);
+            }
+            continue;
+        }
+        if left.rels.overlaps(&other.syn_right)
+            && clause_rels.overlaps(&other.syn_right)
+            && (join.join_type != JoinType::Left || !strict.overlaps(&other.min_right))
+        {
+            min_left = min_left.union(&whole);
+        }
+        if right.rels.overlaps(&other.syn_right)
+            && (clause_rels.overlaps(&other.syn_right)
+                || !clause_rels.overlaps(&other.min_left)
+                || join.join_type != JoinType::Left
+                || other.join_type != JoinType::Left
+                || !other.lhs_strict)
+        {
+            min_right = min_right.union(&whole);
+        }
+    }
+    special.min_left = if min_left.is_empty() { left.rels.clone() } else { min_left };
+    special.min_right = if min_right.is_empty() { right.rels.clone() } else { min_right };
+    special
+}
+
+fn distribute_all(root: &mut Root<'_, '_>, quals: &Expr, scope: &RelIds, outer_join: Option<usize>) -> PgResult<()> {
+    let mut clauses = Vec::new();
+    facts::flatten_and(quals.clone(), &mut clauses);
+    clauses.into_iter().try_for_each(|c| distribute(root, c, scope, outer_join))
+}
+
+fn distribute(root: &mut Root<'_, '_>, clause: Expr, scope: &RelIds, outer_join: Option<usize>) -> PgResult<()> {
+    let clause_relids = facts::relids(&clause);
+    let mut required = clause_relids.clone();
+    let mut pushed_down = true;
+    if let Some(number) = outer_join {
+        let special = &root.special_joins[number];
+        // A condition on the nullable side alone filters that side before the join.
+        let inner_only = special.join_type != JoinType::Full
+            && !clause_relids.is_empty()
+            && clause_relids.is_subset(&special.syn_right);
+        if !inner_only {
+            required = required.union(&special.min_left).union(&special.min_right);
+            pushed_down = false;
+        }
+    }
+    if required.is_empty() || facts::is_volatile(&clause, root.context().catalog)? && outer_join.is_none() {
+        // No columns (or volatile): test it as late as its scope allows.
+        required = scope.clone();
+    }
+    delay_above_outer_joins(root, &mut required, scope, outer_join);
+    let info = make_restrict_info(root, clause, required, pushed_down)?;
+    place(root, info)
+}
+
+/// A condition from above an outer join must wait for it when it uses the side that the join may turn to NULL.
+fn delay_above_outer_joins(root: &Root<'_, '_>, required: &mut RelIds, scope: &RelIds, own: Option<usize>) {
+    loop {
+        let before = required.clone();
+        for (i, special) in root.special_joins.iter().enumerate() {
+            if Some(i) == own || matches!(special.join_type, JoinType::Semi) {
+                continue;
+            }
+            let whole = special.min_left.union(&special.min_right);
+            if !special.syn_left.union(&special.syn_right).is_subset(scope) {
+                continue;
+            }
+            let hits = required.overlaps(&special.min_right)
+                || (special.join_type == JoinType::Full && required.overlaps(&special.min_left));
+            if hits {
+                *required = required.union(&whole);
+            }
+        }
+        if *required == before {
+            return;
+        }
+    }
+}
+
+/// Builds the condition's facts.
+pub fn make_restrict_info(
+    root: &mut Root<'_, '_>,
+    clause: Expr,
+    required: RelIds,
+    pushed_down: bool,
+) -> PgResult<RestrictInfo> {
+    let volatile = facts::is_volatile(&clause, root.context().catalog)?;
+    let equality = if volatile { None } else { equality_of(root, &clause)? };
+    Ok(RestrictInfo {
+        clause_relids: facts::relids(&clause),
+        clause,
+        required,
+        pushed_down,
+        equality,
+        class: None,
+        selectivity: 1.0,
+        volatile,
+    })
+}
+
+/// The parts of `left = right` when the two sides use different relations (or one side none).
+fn equality_of(root: &Root<'_, '_>, clause: &Expr) -> PgResult<Option<Equality>> {
+    let Some((op, left, right)) = facts::binary_op(clause) else { return Ok(None) };
+    let catalog = root.context().catalog;
+    let Some(desc) = catalog.operator(op)? else { return Ok(None) };
+    if !desc.can_hash && !desc.can_merge {
+        return Ok(None);
+    }
+    let (left_relids, right_relids) = (facts::relids(left), facts::relids(right));
+    if left_relids.overlaps(&right_relids) {
+        return Ok(None);
+    }
+    let family = if desc.can_merge {
+        catalog.operator_families(BTREE, op)?.iter().find(|(_, strategy)| *strategy == 3).map(|(f, _)| *f)
+    } else {
+        None
+    };
+    let collation = match clause {
+        Expr::Func(f) => f.input_collation,
+        _ => Oid::INVALID,
+    };
+    Ok(Some(Equality {
+        op,
+        collation,
+        left: left.clone(),
+        right: right.clone(),
+        left_relids,
+        right_relids,
+        can_hash: desc.can_hash,
+        family,
+    }))
+}
+
+/// Files a condition: with its base relation, or with the join conditions.
+pub fn place(root: &mut Root<'_, '_>, mut info: RestrictInfo) -> PgResult<()> {
+    if info.pushed_down {
+        info.class = crate::equivalence::note_equality(root, &info);
+    }
+    root.join_clauses.push(Rc::new(info));
+    Ok(())
+}
+
+/// After base relations exist: conditions of one relation move to it, with their selectivities.
+pub fn assign_base_restrictions(root: &mut Root<'_, '_>) -> PgResult<()> {
+    let clauses = std::mem::take(&mut root.join_clauses);
+    for info in clauses {
+        let mut info = (*info).clone();
+        match info.required.singleton() {
+            Some(i) if root.rels.get(i).is_some_and(Option::is_some) => {
+                info.selectivity = crate::selectivity::clause(root, &info.clause, None);
+                if let Some(base) = root.rels[i].as_mut().and_then(|r| r.base.as_mut()) {
+                    base.restrictions.push(Rc::new(info));
+                }
+            }
+            _ => root.join_clauses.push(Rc::new(info)),
+        }
+    }
+    Ok(())
+}
+
+/// After base sizes are known: selectivities of join conditions.
+pub fn estimate_join_clauses(root: &mut Root<'_, '_>) {
+    let clauses = std::mem::take(&mut root.join_clauses);
+    root.join_clauses = clauses
+        .iter()
+        .map(|info| {
+            let mut info = (**info).clone();
+            info.selectivity = crate::selectivity::clause(root, &info.clause, None);
+            Rc::new(info)
+        })
+        .collect();
+}

@@ -1,0 +1,332 @@
+//! Base relations: their size, and the ways to scan them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use catalog::RelationDesc;
+use common::{Oid, PgResult, internal, unsupported};
+use nodes::expr::Expr;
+use nodes::query::{JoinTreeNode, RteKind};
+use nodes::relids::RelIds;
+
+use crate::cost;
+use crate::exprs::facts;
+use crate::path::{Path, PathKind, add_path};
+use crate::paths::index;
+use crate::rel::{BaseKind, BaseRel, IndexInfo, RelOptInfo};
+use crate::root::{LateralParam, Root, plan_level};
+use crate::selectivity;
+use crate::subplan;
+
+/// Makes a [`RelOptInfo`] for every entry of the join tree (sizes only).
+pub fn build_base_rels(root: &mut Root<'_, '_>) -> PgResult<()> {
+    root.rels = vec![None; root.query.range_table.len() + 1];
+    let tree = std::mem::take(&mut root.query.join_tree);
+    let mut result = Ok(());
+    for item in &tree.items {
+        result = result.and_then(|()| build_node(root, item));
+    }
+    root.query.join_tree = tree;
+    result
+}
+
+fn build_node(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<()> {
+    match node {
+        JoinTreeNode::Rel(i) => {
+            let rel = build_rel(root, *i)?;
+            root.rels[*i] = Some(rel);
+            Ok(())
+        }
+        JoinTreeNode::From(from) => from.items.iter().try_for_each(|item| build_node(root, item)),
+        JoinTreeNode::Join(join) => {
+            build_node(root, &join.left)?;
+            build_node(root, &join.right)
+        }
+    }
+}
+
+fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
+    let rte = root.query.rte(rt_index).clone();
+    let mut base = BaseRel {
+        rt_index,
+        kind: BaseKind::Other,
+        pages: 0.0,
+        tuples: 1.0,
+        indexes: Vec::new(),
+        restrictions: Vec::new(),
+        lateral: RelIds::empty(),
+    };
+    match rte.kind {
+        RteKind::Relation { relation, sample, .. } => {
+            let catalog = root.context().catalog;
+            let desc = catalog
+                .relation(relation)?
+                .ok_or_else(|| internal!("could not open relation with OID {relation}"))?;
+            if sample.is_some() {
+                return Err(unsupported!("TABLESAMPLE is not supported yet"));
+            }
+            if desc.relkind == b'p' || desc.has_subclass && desc.relkind != b'r' {
+                return Err(unsupported!("partitioned tables are not supported yet"));
+            }
+            let (pages, tuples) = catalog.relation_size(&desc)?;
+            base.pages = pages as f64;
+            base.tuples = tuples.max(0.0);
+            base.indexes = load_indexes(root, rt_index, &desc)?;
+            base.kind = BaseKind::Table(desc);
+        }
+        RteKind::Subquery { query, .. } => {
+            let mut query = (*query).clone();
+            let params = subplan::externalize(&mut query, root.global);
+            for (param, value) in params {
+                let relids = facts::relids(&value);
+                base.lateral = base.lateral.union(&relids);
+                root.lateral_params.push(LateralParam { param, value, relids, user: rt_index });
+            }
+            let planned = plan_level(root.global, query, 0.0)?;
+            base.tuples = planned.plan.cost.rows;
+            base.kind = BaseKind::Subquery(Rc::new(planned));
+        }
+        RteKind::Function { functions, .. } => {
+            base.tuples = function_rows(root, functions.iter().map(|f| &f.expr))?;
+            for f in &functions {
+                base.lateral = base.lateral.union(&facts::relids(&f.expr));
+            }
+        }
+        RteKind::Values { rows, .. } => {
+            base.tuples = rows.len() as f64;
+            for e in rows.iter().flatten() {
+                base.lateral = base.lateral.union(&facts::relids(e));
+            }
+        }
+        RteKind::Cte { name, levels_up, .. } => {
+            base.tuples = root.cte(&name, levels_up)?.rows;
+        }
+        RteKind::Result | RteKind::Join { .. } | RteKind::Group { .. } => {}
+    }
+    Ok(RelOptInfo { relids: RelIds::single(rt_index), rows: base.tuples, width: 0, paths: Vec::new(), base: Some(base) })
+}
+
+fn function_rows<'e>(root: &Root<'_, '_>, exprs: impl Iterator<Item = &'e Expr>) -> PgResult<f64> {
+    let mut rows: f64 = 1.0;
+    for e in exprs {
+        if let Expr::Func(f) = e {
+            if let (true, Some(desc)) = (f.returns_set, root.context().catalog.function(f.func)?) {
+                rows = rows.max(series_rows(root, &desc.name, &f.args).unwrap_or(f64::from(desc.rows)));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// `generate_series` with constant bounds knows its length, as PostgreSQL's support function does.
+fn series_rows(_root: &Root<'_, '_>, name: &str, args: &[Expr]) -> Option<f64> {
+    let number = |e: &Expr| match e {
+        Expr::Const(c) => c.value.as_i64().map(|v| v as f64),
+        _ => None,
+    };
+    if name != "generate_series" {
+        return None;
+    }
+    let (start, stop) = (number(args.first()?)?, number(args.get(1)?)?);
+    let step = args.get(2).map_or(Some(1.0), number)?;
+    if step == 0.0 { None } else { Some((((stop - start) / step).floor() + 1.0).max(0.0)) }
+}
+
+fn load_indexes(root: &Root<'_, '_>, rt_index: usize, table: &Arc<RelationDesc>) -> PgResult<Vec<Rc<IndexInfo>>> {
+    let catalog = root.context().catalog;
+    let mut out = Vec::new();
+    // Newest first, as PostgreSQL lists them: among equals the newest index wins.
+    for oid in table.indexes.iter().rev() {
+        let Some(relation) = catalog.relation(*oid)? else { continue };
+        let Some(desc) = relation.index.clone() else { continue };
+        if !desc.valid {
+            continue;
+        }
+        let (pages, tuples) = catalog.relation_size(&relation)?;
+        let column_exprs = desc
+            .columns
+            .iter()
+            .map(|c| match &c.expr {
+                Some(e) => at_rel(e, rt_index),
+                None => column_expr(table, rt_index, c.attno),
+            })
+            .collect();
+        let mut predicate = Vec::new();
+        if let Some(p) = &desc.predicate {
+            facts::flatten_and(at_rel(p, rt_index), &mut predicate);
+        }
+        let predicate_ok = predicate.is_empty();
+        let leaf_fanout: f64 = 250.0;
+        let tree_height = (tuples.max(1.0).ln() / leaf_fanout.ln()).floor().max(0.0);
+        out.push(Rc::new(IndexInfo {
+            oid: *oid,
+            desc,
+            relation,
+            column_exprs,
+            predicate,
+            predicate_ok,
+            pages: (pages as f64).max(1.0),
+            tuples,
+            tree_height,
+        }));
+    }
+    Ok(out)
+}
+
+/// Stored expressions speak of range table entry 1.
+fn at_rel(e: &Expr, rt_index: usize) -> Expr {
+    let mut e = e.clone();
+    crate::exprs::query_walk::strip_expr(&mut e);
+    crate::exprs::query_walk::offset_rels(&mut e, 0, rt_index - 1);
+    e
+}
+
+/// A column of a base relation as an expression.
+pub fn column_expr(table: &RelationDesc, rt_index: usize, attno: common::AttrNumber) -> Expr {
+    let column = table.column(attno);
+    Expr::Var(nodes::expr::Var {
+        source: nodes::expr::VarSource::Rel { index: rt_index, levels_up: 0 },
+        attno,
+        type_ref: column.map_or(types::settings::TypeRef::plain(Oid::INVALID), |c| c.type_ref),
+        collation: column.map_or(Oid::INVALID, |c| c.collation),
+        nulling_rels: RelIds::empty(),
+        returning: Default::default(),
+        span: common::Span::NONE,
+    })
+}
+
+/// After restrictions are assigned: sizes and scan paths of every base relation.
+pub fn set_base_paths(root: &mut Root<'_, '_>) -> PgResult<()> {
+    for i in 1..root.rels.len() {
+        if root.rels[i].is_some() {
+            set_size(root, i);
+        }
+    }
+    crate::joininfo::estimate_join_clauses(root);
+    for i in 1..root.rels.len() {
+        if root.rels[i].is_some() {
+            set_paths(root, i)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_size(root: &mut Root<'_, '_>, i: usize) {
+    let Some(rel) = &root.rels[i] else { return };
+    let Some(base) = &rel.base else { return };
+    let clauses: Vec<&Expr> = base.restrictions.iter().map(|r| &r.clause).collect();
+    let rows = (base.tuples * selectivity::all(root, clauses.into_iter(), None)).round().max(1.0);
+    let width = width_of(root, i);
+    if let Some(rel) = &mut root.rels[i] {
+        rel.rows = rows;
+        rel.width = width;
+    }
+}
+
+/// Average width of the columns that are needed of a relation.
+fn width_of(root: &Root<'_, '_>, i: usize) -> i32 {
+    root.needed.iter().filter(|n| n.rel == i).map(|n| expr_width(root, &n.expr)).sum()
+}
+
+/// Average width of a value, from statistics or by PostgreSQL's guesses.
+pub fn expr_width(root: &Root<'_, '_>, e: &Expr) -> i32 {
+    let type_ref = e.type_ref();
+    if let Expr::Var(v) = e {
+        let table = facts::var_rel(v).and_then(|r| root.rels.get(r)).and_then(Option::as_ref);
+        if let Some(table) = table.and_then(|r| r.base.as_ref()).and_then(BaseRel::table) {
+            if let Ok(Some(stats)) = root.context().catalog.statistics(table.oid, v.attno) {
+                return stats.average_width;
+            }
+        }
+    }
+    let len = root.context().catalog.type_desc(type_ref.oid).ok().flatten().map_or(-1, |t| t.len);
+    match (len, type_ref.typmod) {
+        (n, _) if n > 0 => i32::from(n),
+        (_, typmod) if typmod > 4 && type_ref.oid == types::oids::BPCHAR => typmod,
+        (_, typmod) if typmod > 4 && type_ref.oid == types::oids::VARCHAR => {
+            if typmod - 4 <= 32 { typmod - 4 } else if typmod < 1004 { 32 + (typmod - 36) / 2 } else { 516 }
+        }
+        _ => 32,
+    }
+}
+
+fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
+    let Some(rel) = root.rels[i].clone() else { return Ok(()) };
+    let Some(base) = &rel.base else { return Ok(()) };
+    let s = root.context().settings;
+    let quals: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+    let per_row = cost::quals_cost(root, quals.iter());
+    let scan = match &base.kind {
+        BaseKind::Table(_) => cost::seq_scan(s, base.pages, base.tuples, per_row),
+        BaseKind::Subquery(p) => {
+            let trivial = quals.is_empty();
+            let extra = if trivial { 0.0 } else { (s.cpu_tuple_cost + per_row) * base.tuples };
+            cost::Cost { startup: p.plan.cost.startup, total: p.plan.cost.total + extra }
+        }
+        BaseKind::Other => other_scan(root, base, per_row),
+    };
+    let disabled = u32::from(matches!(base.kind, BaseKind::Table(_)) && !s.enable_seqscan);
+    let mut paths = Vec::new();
+    let keys = match &base.kind {
+        BaseKind::Subquery(p) => subquery_keys(root, i, p),
+        _ => Vec::new(),
+    };
+    add_path(
+        &mut paths,
+        Path {
+            kind: PathKind::Scan,
+            relids: rel.relids.clone(),
+            rows: rel.rows,
+            width: rel.width,
+            startup: scan.startup,
+            total: scan.total,
+            disabled,
+            keys,
+            required_outer: base.lateral.clone(),
+        },
+    );
+    index::add_index_paths(root, &rel, &mut paths)?;
+    index::add_tid_paths(root, &rel, &mut paths);
+    if let Some(rel) = &mut root.rels[i] {
+        rel.paths = paths;
+    }
+    Ok(())
+}
+
+fn other_scan(root: &Root<'_, '_>, base: &BaseRel, per_row: f64) -> cost::Cost {
+    let s = root.context().settings;
+    let per_tuple = match &root.query.rte(base.rt_index).kind {
+        RteKind::Values { .. } => s.cpu_operator_cost + s.cpu_tuple_cost,
+        RteKind::Cte { .. } => s.cpu_tuple_cost * 2.0,
+        _ => s.cpu_tuple_cost,
+    };
+    let startup = match &root.query.rte(base.rt_index).kind {
+        RteKind::Function { functions, .. } => functions.iter().map(|f| cost::eval_cost(root, &f.expr)).sum(),
+        RteKind::Cte { name, levels_up, .. } => match root.cte(name, *levels_up) {
+            Ok(info) if info.worktable_param.is_none() => 0.0_f64.max(info.total * 0.0),
+            _ => 0.0,
+        },
+        _ => 0.0,
+    };
+    cost::Cost { startup, total: startup + (per_tuple + per_row) * base.tuples }
+}
+
+/// The order of a subquery's output, in terms of this level's columns.
+fn subquery_keys(root: &mut Root<'_, '_>, rt_index: usize, planned: &crate::upper::Planned) -> Vec<crate::path::PathKey> {
+    let mut keys = Vec::new();
+    for key in &planned.keys {
+        let Some(column) = root.query.rte(rt_index).columns.get(key.column as usize - 1).cloned() else { break };
+        let Ok(Some((family, descending))) = crate::equivalence::sort_op_family(root, key.sort_op) else { break };
+        let var = Expr::Var(nodes::expr::Var {
+            source: nodes::expr::VarSource::Rel { index: rt_index, levels_up: 0 },
+            attno: key.column,
+            type_ref: column.type_ref,
+            collation: column.collation,
+            nulling_rels: RelIds::empty(),
+            returning: Default::default(),
+            span: common::Span::NONE,
+        });
+        keys.push(crate::equivalence::path_key(root, &var, family, key.collation, descending, key.nulls_first));
+    }
+    keys
+}

@@ -1,0 +1,501 @@
+//! Index scans: which conditions an index can use, plain, parameterised by joins, bitmap and index-only.
+
+use std::rc::Rc;
+
+use common::{Oid, PgResult};
+use nodes::expr::{BoolOp, Expr};
+use nodes::plan::{IndexQual, IndexQualValue, ScanDirection};
+use nodes::relids::RelIds;
+
+use crate::cost::{self, IndexScanFacts};
+use crate::exprs::facts;
+use crate::path::{BitmapTree, IndexPath, Path, PathKey, PathKind, add_path};
+use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
+use crate::root::Root;
+use crate::{equivalence, selectivity};
+
+/// All index paths of a base table.
+pub fn add_index_paths(root: &mut Root<'_, '_>, rel: &RelOptInfo, paths: &mut Vec<Rc<Path>>) -> PgResult<()> {
+    let Some(base) = &rel.base else { return Ok(()) };
+    let mut bitmaps = Vec::new();
+    for index in &base.indexes {
+        if !index.is_btree() || !(index.predicate_ok || predicate_implied(index, base)) {
+            continue;
+        }
+        let plain = match_clauses(root, index, &base.restrictions)?;
+        for required_outer in outer_sets(root, index, rel) {
+            let clauses = if required_outer.is_empty() {
+                plain.clone()
+            } else {
+                let mut all = base.restrictions.clone();
+                all.extend(join_clauses_for(root, rel, &required_outer));
+                let matched = match_clauses(root, index, &all)?;
+                if !matched.iter().any(|(_, c)| !c.clause_relids.is_subset(&rel.relids)) {
+                    continue;
+                }
+                matched
+            };
+            build_paths(root, rel, base, index, &clauses, &required_outer, paths, &mut bitmaps)?;
+        }
+    }
+    add_bitmap_paths(root, rel, base, bitmaps, paths)
+}
+
+/// A partial index serves when each condition of its predicate is among the query's.
+fn predicate_implied(index: &IndexInfo, base: &BaseRel) -> bool {
+    index.predicate.iter().all(|p| base.restrictions.iter().any(|r| r.clause == *p))
+}
+
+/// The sets of outer relations for which a parameterised scan of the index may pay.
+fn outer_sets(root: &Root<'_, '_>, index: &IndexInfo, rel: &RelOptInfo) -> Vec<RelIds> {
+    let mut sets = vec![RelIds::empty()];
+    for info in &root.join_clauses {
+        let Some(eq) = &info.equality else { continue };
+        let uses = |e: &Expr| index.column_exprs.iter().any(|c| c == facts::strip_relabel(e));
+        let other = if eq.left_relids == rel.relids && uses(&eq.left) {
+            &eq.right_relids
+        } else if eq.right_relids == rel.relids && uses(&eq.right) {
+            &eq.left_relids
+        } else {
+            continue;
+        };
+        if other.is_empty() || !join_clause_movable(root, info, rel) {
+            continue;
+        }
+        if !sets.contains(other) {
+            let unions: Vec<RelIds> = sets.iter().skip(1).map(|s| s.union(other)).collect();
+            sets.push(other.clone());
+            for u in unions {
+                if !sets.contains(&u) && sets.len() < 10 {
+                    sets.push(u);
+                }
+            }
+        }
+    }
+    sets
+}
+
+/// A join condition may be tested inside the scan of `rel` unless an outer join keeps unmatched rows of `rel` that it would drop.
+fn join_clause_movable(root: &Root<'_, '_>, info: &RestrictInfo, rel: &RelOptInfo) -> bool {
+    if info.volatile {
+        return false;
+    }
+    root.special_joins.iter().all(|special| {
+        use nodes::query::JoinType;
+        let on_left = rel.relids.is_subset(&special.syn_left);
+        match special.join_type {
+            JoinType::Full => !rel.relids.overlaps(&special.syn_left.union(&special.syn_right)),
+            // An ON condition may not filter the preserved side.
+            JoinType::Left | JoinType::Anti => !(on_left && !info.pushed_down && info.required.overlaps(&special.syn_right)),
+            _ => true,
+        }
+    })
+}
+
+/// Join conditions that become usable when `outer` is given.
+pub fn join_clauses_for(root: &Root<'_, '_>, rel: &RelOptInfo, outer: &RelIds) -> Vec<Rc<RestrictInfo>> {
+    let all = rel.relids.union(outer);
+    let mut out: Vec<Rc<RestrictInfo>> = Vec::new();
+    for info in &root.join_clauses {
+        let fits = info.clause_relids.is_subset(&all)
+            && info.clause_relids.overlaps(&rel.relids)
+            && info.clause_relids.overlaps(outer)
+            && join_clause_movable(root, info, rel);
+        let repeats = info.class.is_some() && out.iter().any(|o| o.class == info.class);
+        if fits && !repeats {
+            out.push(info.clone());
+        }
+    }
+    out
+}
+
+type Matched = Vec<(IndexQual, Rc<RestrictInfo>)>;
+
+/// The conditions that bound the index, by index column; stops being a boundary after the first column without equality, but
+/// later columns still filter inside the index.
+fn match_clauses(root: &Root<'_, '_>, index: &IndexInfo, clauses: &[Rc<RestrictInfo>]) -> PgResult<Matched> {
+    let mut out = Vec::new();
+    for column in 0..index.desc.key_count {
+        for info in clauses {
+            if info.volatile {
+                continue;
+            }
+            if let Some(qual) = match_one(root, index, column, &info.clause)? {
+                out.push((qual, info.clone()));
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn match_one(root: &Root<'_, '_>, index: &IndexInfo, column: usize, clause: &Expr) -> PgResult<Option<IndexQual>> {
+    let key = &index.column_exprs[column];
+    let desc = &index.desc.columns[column];
+    let catalog = root.context().catalog;
+    let qual = |strategy: u8, value: IndexQualValue| {
+        Some(IndexQual { index_column: column, strategy, value, original: clause.clone() })
+    };
+    let free_of_rel = |e: &Expr| !facts::relids(e).overlaps(&facts::relids(key));
+    let collation_fits = |collation: Oid| !desc.collation.is_valid() || desc.collation == collation;
+    match clause {
+        Expr::Func(f) => {
+            let Some((op, left, right)) = facts::binary_op(clause) else { return Ok(None) };
+            if !collation_fits(f.input_collation) {
+                return Ok(None);
+            }
+            let (op, other) = if facts::strip_relabel(left) == key && free_of_rel(right) {
+                (op, right)
+            } else if facts::strip_relabel(right) == key && free_of_rel(left) {
+                let Some(o) = catalog.operator(op)? else { return Ok(None) };
+                (o.commutator, left)
+            } else {
+                return Ok(None);
+            };
+            let strategy = strategy_in(root, op, desc.opfamily)?;
+            Ok(strategy.and_then(|s| qual(s, IndexQualValue::Expr(other.clone()))))
+        }
+        Expr::ScalarArrayOp(s)
+            if s.use_or
+                && collation_fits(s.input_collation)
+                && facts::strip_relabel(&s.scalar) == key
+                && free_of_rel(&s.array) =>
+        {
+            let strategy = strategy_in(root, s.op, desc.opfamily)?;
+            Ok(strategy.filter(|s| *s == 3).and_then(|st| qual(st, IndexQualValue::AnyArray((*s.array).clone()))))
+        }
+        Expr::NullTest(n) if !n.arg_is_row && *n.arg == *key => {
+            Ok(qual(3, if n.is_not { IndexQualValue::IsNotNull } else { IndexQualValue::IsNull }))
+        }
+        // A boolean column is its own condition.
+        Expr::Var(_) if clause == key => Ok(qual(3, IndexQualValue::Expr(Expr::bool_const(true)))),
+        Expr::Bool(b) if b.op == BoolOp::Not && b.args.first() == Some(key) => {
+            Ok(qual(3, IndexQualValue::Expr(Expr::bool_const(false))))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn strategy_in(root: &Root<'_, '_>, op: Oid, family: Oid) -> PgResult<Option<u8>> {
+    if !op.is_valid() {
+        return Ok(None);
+    }
+    let families = root.context().catalog.operator_families(crate::joininfo::BTREE, op)?;
+    Ok(families.iter().find(|(f, _)| *f == family).map(|(_, strategy)| *strategy as u8))
+}
+
+#[allow(clippy::too_many_lines)]
+fn build_paths(
+    root: &mut Root<'_, '_>,
+    rel: &RelOptInfo,
+    base: &BaseRel,
+    index: &Rc<IndexInfo>,
+    matched: &Matched,
+    required_outer: &RelIds,
+    paths: &mut Vec<Rc<Path>>,
+    bitmaps: &mut Vec<(BitmapTree, RelIds)>,
+) -> PgResult<()> {
+    let s = root.context().settings;
+    let forward_keys = index_keys(root, index, ScanDirection::Forward)?;
+    let backward_keys = index_keys(root, index, ScanDirection::Backward)?;
+    let index_only = s.enable_indexonlyscan && covers(root, base, index);
+    let useful_order = forward_keys.iter().chain(&backward_keys).any(|_| true) && root.has_order_interest();
+    if matched.is_empty() && !useful_order && !index_only {
+        return Ok(());
+    }
+    let mut filters: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+    let mut rows = rel.rows;
+    if !required_outer.is_empty() {
+        for info in join_clauses_for(root, rel, required_outer) {
+            rows *= info.selectivity;
+            filters.push(info.clause.clone());
+        }
+        rows = rows.max(1.0).round().max(1.0);
+    }
+    filters.retain(|f| !matched.iter().any(|(_, c)| c.clause == *f));
+    let boundary = boundary_quals(matched);
+    let index_selectivity = boundary_selectivity(root, index, &boundary);
+    let loops = required_outer.iter().fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
+    let scan_facts = IndexScanFacts {
+        index,
+        selectivity: index_selectivity,
+        qual_count: matched.len(),
+        heap_pages: base.pages,
+        heap_tuples: base.tuples,
+        index_only,
+        loops,
+        correlation: correlation(root, base, index),
+        filter_per_row: cost::quals_cost(root, filters.iter()),
+    };
+    let (scan, index_total) = cost::index_scan(s, &scan_facts);
+    let disabled = u32::from(if index_only { !s.enable_indexonlyscan } else { !s.enable_indexscan });
+    let make = |direction: ScanDirection, keys: Vec<PathKey>| Path {
+        kind: PathKind::Index(IndexPath {
+            index: index.clone(),
+            quals: matched.iter().map(|(q, _)| q.clone()).collect(),
+            clauses: matched.iter().map(|(_, c)| c.clone()).collect(),
+            direction,
+            index_only,
+        }),
+        relids: rel.relids.clone(),
+        rows,
+        width: rel.width,
+        startup: scan.startup,
+        total: scan.total,
+        disabled,
+        keys,
+        required_outer: required_outer.union(&base.lateral),
+    };
+    add_path(paths, make(ScanDirection::Forward, forward_keys));
+    if root.has_order_interest() {
+        add_path(paths, make(ScanDirection::Backward, backward_keys));
+    }
+    if s.enable_bitmapscan && !boundary.is_empty() && !index_only {
+        let PathKind::Index(path) = make(ScanDirection::Forward, Vec::new()).kind else { return Ok(()) };
+        bitmaps.push((BitmapTree::Index(path, index_total, index_selectivity), required_outer.clone()));
+    }
+    Ok(())
+}
+
+/// The conditions that bound the scanned range: equalities on leading columns, then the next column's conditions.
+fn boundary_quals(matched: &Matched) -> Vec<&(IndexQual, Rc<RestrictInfo>)> {
+    let mut out = Vec::new();
+    let mut column = 0;
+    loop {
+        let here: Vec<_> = matched.iter().filter(|(q, _)| q.index_column == column).collect();
+        let equality =
+            here.iter().any(|(q, _)| q.strategy == 3 && !matches!(q.value, IndexQualValue::IsNotNull));
+        let empty = here.is_empty();
+        out.extend(here);
+        if !equality || empty {
+            return out;
+        }
+        column += 1;
+    }
+}
+
+fn boundary_selectivity(root: &Root<'_, '_>, index: &IndexInfo, boundary: &[&(IndexQual, Rc<RestrictInfo>)]) -> f64 {
+    let equalities = (0..index.desc.key_count)
+        .take_while(|c| {
+            boundary.iter().any(|(q, _)| {
+                q.index_column == *c && q.strategy == 3 && matches!(q.value, IndexQualValue::Expr(_))
+            })
+        })
+        .count();
+    if index.desc.unique && equalities == index.desc.key_count {
+        return 1.0 / index.tuples.max(1.0);
+    }
+    selectivity::all(root, boundary.iter().map(|(_, c)| &c.clause), None)
+}
+
+fn correlation(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> f64 {
+    let Some(table) = base.table() else { return 0.0 };
+    let Some(first) = index.desc.columns.first() else { return 0.0 };
+    let stats = root.context().catalog.statistics(table.oid, first.attno).ok().flatten();
+    let c = stats.and_then(|s| s.correlation).map_or(0.0, f64::from);
+    if index.desc.key_count > 1 { c * 0.75 } else { c }
+}
+
+/// True when every needed column is in the index in a form it can give back.
+fn covers(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> bool {
+    let has = |attno| {
+        index.desc.columns.iter().any(|c| c.attno == attno && attno > 0)
+    };
+    let lossy = index.desc.columns.iter().any(|c| c.opcintype == types::oids::NUMERIC && c.attno > 0);
+    let needed_all = root.needed.iter().filter(|n| n.rel == base.rt_index).all(|n| has(n.attno));
+    let filters_all = base.restrictions.iter().all(|r| {
+        let mut vars = Vec::new();
+        facts::vars(&r.clause, false, &mut vars);
+        vars.iter().all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
+    });
+    let joins_all = root.join_clauses.iter().all(|r| {
+        let mut vars = Vec::new();
+        facts::vars(&r.clause, false, &mut vars);
+        vars.iter().all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
+    });
+    needed_all && filters_all && joins_all && !lossy
+}
+
+/// The order of an index scan.
+fn index_keys(root: &mut Root<'_, '_>, index: &IndexInfo, direction: ScanDirection) -> PgResult<Vec<PathKey>> {
+    let backward = direction == ScanDirection::Backward;
+    let mut keys = Vec::new();
+    for (column, expr) in index.desc.columns.iter().zip(&index.column_exprs).take(index.desc.key_count) {
+        let key = equivalence::path_key(
+            root,
+            expr,
+            column.opfamily,
+            column.collation,
+            column.descending != backward,
+            column.nulls_first != backward,
+        );
+        keys.push(key);
+    }
+    Ok(equivalence::canonical_keys(root, keys))
+}
+
+/// Bitmap scans: each index alone, and the AND of those over different conditions.
+fn add_bitmap_paths(
+    root: &Root<'_, '_>,
+    rel: &RelOptInfo,
+    base: &BaseRel,
+    mut bitmaps: Vec<(BitmapTree, RelIds)>,
+    paths: &mut Vec<Rc<Path>>,
+) -> PgResult<()> {
+    bitmaps.extend(or_bitmaps(root, base)?.into_iter().map(|t| (t, RelIds::empty())));
+    for (tree, required_outer) in bitmaps {
+        let s = root.context().settings;
+        let (index_cost, sel) = bitmap_cost(&tree);
+        let loops = required_outer.iter().fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
+        let fetched = (sel * base.tuples).round().max(1.0);
+        let t = base.pages.max(1.0);
+        let pages = if loops > 1.0 {
+            cost::pages_fetched(s, fetched * loops, base.pages, 1.0) / loops
+        } else {
+            ((2.0 * t * fetched) / (2.0 * t + fetched)).min(t).ceil()
+        };
+        let per_page = if pages >= 2.0 {
+            s.random_page_cost - (s.random_page_cost - s.seq_page_cost) * (pages / t).sqrt()
+        } else {
+            s.random_page_cost
+        };
+        let mut filters: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+        let mut rows = rel.rows;
+        for info in join_clauses_for(root, rel, &required_outer) {
+            rows *= info.selectivity;
+            filters.push(info.clause.clone());
+        }
+        let startup = index_cost + 0.1 * s.cpu_operator_cost * fetched;
+        let per_row = s.cpu_tuple_cost + cost::quals_cost(root, filters.iter());
+        add_path(
+            paths,
+            Path {
+                kind: PathKind::Bitmap(tree),
+                relids: rel.relids.clone(),
+                rows: rows.max(1.0).round(),
+                width: rel.width,
+                startup,
+                total: startup + pages * per_page + per_row * fetched,
+                disabled: 0,
+                keys: Vec::new(),
+                required_outer: required_outer.union(&base.lateral),
+            },
+        );
+    }
+    Ok(())
+}
+
+/// Cost and selectivity of a tree of bitmaps.
+fn bitmap_cost(tree: &BitmapTree) -> (f64, f64) {
+    match tree {
+        BitmapTree::Index(_, cost, sel) => (*cost, *sel),
+        BitmapTree::And(parts) => {
+            parts.iter().map(bitmap_cost).fold((0.0, 1.0), |(c, s), (c2, s2)| (c + c2, s * s2))
+        }
+        BitmapTree::Or(parts) => {
+            let (c, s) = parts.iter().map(bitmap_cost).fold((0.0, 0.0), |(c, s), (c2, s2)| (c + c2, s + s2));
+            (c, f64::min(s, 1.0))
+        }
+    }
+}
+
+/// `a = 1 OR b = 2`: a bitmap per arm when every arm has an index.
+fn or_bitmaps(root: &Root<'_, '_>, base: &BaseRel) -> PgResult<Vec<BitmapTree>> {
+    let mut out = Vec::new();
+    for info in &base.restrictions {
+        let Expr::Bool(b) = &info.clause else { continue };
+        if b.op != BoolOp::Or {
+            continue;
+        }
+        let arms: PgResult<Vec<Option<BitmapTree>>> = b.args.iter().map(|arm| arm_bitmap(root, base, arm)).collect();
+        if let Some(arms) = arms?.into_iter().collect::<Option<Vec<_>>>() {
+            out.push(BitmapTree::Or(arms));
+        }
+    }
+    Ok(out)
+}
+
+fn arm_bitmap(root: &Root<'_, '_>, base: &BaseRel, arm: &Expr) -> PgResult<Option<BitmapTree>> {
+    let mut clauses = Vec::new();
+    facts::flatten_and(arm.clone(), &mut clauses);
+    let infos: Vec<Rc<RestrictInfo>> = clauses
+        .into_iter()
+        .map(|clause| {
+            Rc::new(RestrictInfo {
+                clause_relids: facts::relids(&clause),
+                required: facts::relids(&clause),
+                clause,
+                pushed_down: true,
+                equality: None,
+                class: None,
+                selectivity: 1.0,
+                volatile: false,
+            })
+        })
+        .collect();
+    for index in base.indexes.iter().filter(|i| i.is_btree() && i.predicate_ok) {
+        let matched = match_clauses(root, index, &infos)?;
+        let boundary = boundary_quals(&matched);
+        if boundary.is_empty() {
+            continue;
+        }
+        let sel = boundary_selectivity(root, index, &boundary);
+        let facts = IndexScanFacts {
+            index,
+            selectivity: sel,
+            qual_count: matched.len(),
+            heap_pages: base.pages,
+            heap_tuples: base.tuples,
+            index_only: false,
+            loops: 1.0,
+            correlation: 0.0,
+            filter_per_row: 0.0,
+        };
+        let (_, total) = cost::index_scan(root.context().settings, &facts);
+        let path = IndexPath {
+            index: index.clone(),
+            quals: matched.iter().map(|(q, _)| q.clone()).collect(),
+            clauses: matched.iter().map(|(_, c)| c.clone()).collect(),
+            direction: ScanDirection::Forward,
+            index_only: false,
+        };
+        return Ok(Some(BitmapTree::Index(path, total, sel)));
+    }
+    Ok(None)
+}
+
+/// `ctid = value`, `ctid = ANY (array)`.
+pub fn add_tid_paths(root: &Root<'_, '_>, rel: &RelOptInfo, paths: &mut Vec<Rc<Path>>) {
+    const CTID: i16 = -1;
+    let Some(base) = &rel.base else { return };
+    if base.table().is_none() || !root.context().settings.enable_tidscan {
+        return;
+    }
+    let is_ctid = |e: &Expr| matches!(e, Expr::Var(v) if v.attno == CTID && facts::var_rel(v) == Some(base.rt_index));
+    for info in &base.restrictions {
+        let tids = match &info.clause {
+            Expr::ScalarArrayOp(s) if s.use_or && is_ctid(&s.scalar) => vec![(*s.array).clone()],
+            Expr::CurrentOf { .. } => vec![info.clause.clone()],
+            clause => match facts::binary_op(clause) {
+                Some((Oid(387), l, r)) if is_ctid(l) && facts::relids(r).is_empty() => vec![r.clone()],
+                Some((Oid(387), l, r)) if is_ctid(r) && facts::relids(l).is_empty() => vec![l.clone()],
+                _ => continue,
+            },
+        };
+        let s = root.context().settings;
+        let total = s.random_page_cost + s.cpu_tuple_cost;
+        add_path(
+            paths,
+            Path {
+                kind: PathKind::Tid(tids),
+                relids: rel.relids.clone(),
+                rows: 1.0,
+                width: rel.width,
+                startup: 0.0,
+                total,
+                disabled: 0,
+                keys: Vec::new(),
+                required_outer: base.lateral.clone(),
+            },
+        );
+    }
+}

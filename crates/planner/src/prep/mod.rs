@@ -1,0 +1,70 @@
+//! Turning an analyzed query into the form that path building expects.
+
+mod aliases;
+mod ctes;
+mod outer_joins;
+mod pull_up;
+mod sub_links;
+
+pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
+
+use common::{PgResult, unsupported};
+use nodes::expr::Expr;
+use nodes::query::CommandType;
+
+use crate::exprs::{fold, query_walk};
+use crate::root::Root;
+use crate::subplan;
+
+/// All preprocessing of one level. References to outer levels are parameters already.
+pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
+    if root.query.command == CommandType::Merge {
+        return Err(unsupported!("MERGE is not supported yet"));
+    }
+    aliases::flatten_join_aliases(&mut root.query);
+    ctes::plan_or_inline(root)?;
+    sub_links::pull_up_sub_links(&mut root.query, root.global.context)?;
+    pull_up::pull_up_subqueries(&mut root.query, root.global.context)?;
+    let context = root.global.context;
+    let mut failure = None;
+    query_walk::for_each_expr_mut(&mut root.query, &mut |e| {
+        if failure.is_none() {
+            if let Err(error) = fold::fold_constants(e, context) {
+                failure = Some(error);
+            }
+        }
+    });
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
+    plan_sub_links(root)
+}
+
+/// Replaces the subqueries left in expressions by subplans.
+fn plan_sub_links(root: &mut Root<'_, '_>) -> PgResult<()> {
+    let mut query = std::mem::replace(&mut root.query, nodes::Query::new(CommandType::Select));
+    let mut failure = None;
+    query_walk::for_each_expr_mut(&mut query, &mut |e| {
+        if failure.is_none() {
+            if let Err(error) = plan_links_in(root, e) {
+                failure = Some(error);
+            }
+        }
+    });
+    root.query = query;
+    failure.map_or(Ok(()), Err)
+}
+
+fn plan_links_in(root: &mut Root<'_, '_>, expr: &mut Expr) -> PgResult<()> {
+    let mut failure = None;
+    nodes::walk::rewrite(expr, &mut |e| {
+        if let (Expr::SubLink(link), None) = (&*e, &failure) {
+            match subplan::make_sub_plan(root, link) {
+                Ok(plan) => *e = plan,
+                Err(error) => failure = Some(error),
+            }
+        }
+    });
+    failure.map_or(Ok(()), Err)
+}

@@ -1,0 +1,158 @@
+//! Simple subqueries in FROM become part of the query around them.
+
+
+use common::PgResult;
+use nodes::expr::{Expr, VarSource};
+use nodes::query::{CommandType, FromExpr, JoinTreeNode, JoinType, Query, RteKind};
+use nodes::walk;
+
+use crate::context::PlannerContext;
+use crate::exprs::{facts, query_walk};
+use crate::prep::aliases;
+use crate::prep::ctes::shift_cte_references;
+
+/// Pulls up every subquery for which that cannot change results. Repeats for those that come up with it.
+pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> PgResult<()> {
+    let mut tree = std::mem::take(&mut query.join_tree);
+    let result = pull_in_from(query, &mut tree, false, context);
+    query.join_tree = tree;
+    result?;
+    // Replacement of columns happens in the finished tree, where all conditions are reachable.
+    replace_pulled(query);
+    Ok(())
+}
+
+fn pull_in_from(query: &mut Query, from: &mut FromExpr, nullable: bool, context: &PlannerContext<'_>) -> PgResult<()> {
+    for item in &mut from.items {
+        pull_in_node(query, item, nullable, context)?;
+    }
+    Ok(())
+}
+
+fn pull_in_node(
+    query: &mut Query,
+    node: &mut JoinTreeNode,
+    nullable: bool,
+    context: &PlannerContext<'_>,
+) -> PgResult<()> {
+    match node {
+        JoinTreeNode::From(from) => pull_in_from(query, from, nullable, context),
+        JoinTreeNode::Join(join) => {
+            let (left, right) = match join.join_type {
+                JoinType::Inner => (nullable, nullable),
+                JoinType::Left | JoinType::Semi | JoinType::Anti => (nullable, true),
+                JoinType::Right => (true, nullable),
+                _ => (true, true),
+            };
+            pull_in_node(query, &mut join.left, left, context)?;
+            pull_in_node(query, &mut join.right, right, context)
+        }
+        JoinTreeNode::Rel(index) => {
+            let index = *index;
+            let RteKind::Subquery { query: sub, lateral, security_barrier, .. } = &query.rte(index).kind else {
+                return Ok(());
+            };
+            if *security_barrier || !is_simple(sub, nullable, *lateral, context)? {
+                return Ok(());
+            }
+            let mut sub = (**sub).clone();
+            aliases::flatten_join_aliases(&mut sub);
+            crate::prep::sub_links::pull_up_sub_links(&mut sub, context)?;
+            let mut from = absorb(query, index, sub);
+            pull_in_from(query, &mut from, nullable, context)?;
+            *node = JoinTreeNode::From(Box::new(from));
+            Ok(())
+        }
+    }
+}
+
+fn is_simple(sub: &Query, nullable: bool, lateral: bool, context: &PlannerContext<'_>) -> PgResult<bool> {
+    let plain = sub.command == CommandType::Select
+        && sub.set_operations.is_none()
+        && !sub.has_aggs
+        && !sub.has_window_funcs
+        && !sub.has_target_srfs
+        && !sub.has_modifying_cte
+        && sub.group_clause.is_empty()
+        && sub.grouping_sets.is_empty()
+        && sub.having.is_none()
+        && sub.sort_clause.is_empty()
+        && sub.distinct_clause.is_empty()
+        && sub.limit_count.is_none()
+        && sub.limit_offset.is_none()
+        && sub.row_marks.is_empty()
+        && sub.ctes.is_empty()
+        && !sub.join_tree.items.is_empty();
+    if !plain || (lateral && nullable) {
+        return Ok(false);
+    }
+    for t in &sub.target_list {
+        if facts::is_volatile(&t.expr, context.catalog)? || (facts::contains_subquery(&t.expr)) {
+            return Ok(false);
+        }
+        // Below an outer join an expression would not turn to NULL with its row.
+        if nullable && !matches!(t.expr, Expr::Var(_)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Moves the subquery's range table into the query's and leaves its target list, renumbered, in the entry, for
+/// [`replace_pulled`]; returns its FROM and WHERE.
+fn absorb(query: &mut Query, index: usize, mut sub: Query) -> FromExpr {
+    let offset = query.range_table.len();
+    query_walk::for_each_expr_deep(&mut sub, 0, &mut |e, depth| {
+        walk::rewrite(e, &mut |e| lift(e, depth, offset));
+    });
+    shift_cte_references(&mut sub, 0, -1);
+    renumber_tree(&mut sub.join_tree, offset);
+    query.has_sub_links |= sub.has_sub_links;
+    query.range_table.append(&mut sub.range_table);
+    let exprs = sub.target_list.into_iter().filter(|t| !t.resjunk).map(|t| t.expr).collect();
+    query.range_table[index - 1].kind = RteKind::Group { exprs };
+    sub.join_tree
+}
+
+/// Own columns move by `offset`; columns of the queries outside come one level nearer.
+pub fn lift(e: &mut Expr, depth: usize, offset: usize) {
+    if let Expr::Var(v) = e {
+        if let VarSource::Rel { index, levels_up } = &mut v.source {
+            match (*levels_up).cmp(&depth) {
+                std::cmp::Ordering::Equal => *index += offset,
+                std::cmp::Ordering::Greater => *levels_up -= 1,
+                std::cmp::Ordering::Less => {}
+            }
+        }
+    }
+}
+
+/// Adds `offset` to the range table indexes of a join tree.
+pub fn renumber_tree(from: &mut FromExpr, offset: usize) {
+    from.items.iter_mut().for_each(|item| renumber_node(item, offset));
+}
+
+fn renumber_node(node: &mut JoinTreeNode, offset: usize) {
+    match node {
+        JoinTreeNode::Rel(i) => *i += offset,
+        JoinTreeNode::From(from) => renumber_tree(from, offset),
+        JoinTreeNode::Join(join) => {
+            if join.rt_index != 0 {
+                join.rt_index += offset;
+            }
+            renumber_node(&mut join.left, offset);
+            renumber_node(&mut join.right, offset);
+        }
+    }
+}
+
+/// Entries that were pulled up look like GROUP entries now (a list of expressions): their columns are replaced as
+/// join aliases are.
+fn replace_pulled(query: &mut Query) {
+    aliases::flatten_join_aliases(query);
+    for rte in &mut query.range_table {
+        if matches!(rte.kind, RteKind::Group { .. }) {
+            rte.kind = RteKind::Result;
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A base relation or join while it is being planned.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use catalog::{IndexDesc, RelationDesc};
+use common::{AttrNumber, Oid};
+use nodes::expr::Expr;
+use nodes::query::JoinType;
+use nodes::relids::RelIds;
+
+use crate::path::PathRef;
+use crate::upper::Planned;
+
+/// A condition with what planning knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RestrictInfo {
+    pub clause: Expr,
+    /// Relations it uses.
+    pub clause_relids: RelIds,
+    /// Relations that must be joined before it can be tested.
+    pub required: RelIds,
+    /// From WHERE or an inner join; false: belongs to an outer join's ON.
+    pub pushed_down: bool,
+    /// `left = right` with one side from each input: operator and sides, with their relations.
+    pub equality: Option<Equality>,
+    /// Equivalence class it is part of.
+    pub class: Option<usize>,
+    pub selectivity: f64,
+    /// Contains a volatile function: never moved into an index or below what it stands on.
+    pub volatile: bool,
+}
+
+/// An equality usable for merge and hash joins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equality {
+    pub op: Oid,
+    pub collation: Oid,
+    pub left: Expr,
+    pub right: Expr,
+    pub left_relids: RelIds,
+    pub right_relids: RelIds,
+    pub can_hash: bool,
+    /// Btree family in which the operator is equality, for merging.
+    pub family: Option<Oid>,
+}
+
+/// An outer, semi or anti join that restricts the join order.
+#[derive(Clone, Debug)]
+pub struct SpecialJoin {
+    pub join_type: JoinType,
+    /// Relations that must be on the left before it can be done, and as written.
+    pub min_left: RelIds,
+    pub syn_left: RelIds,
+    /// The same for the right.
+    pub min_right: RelIds,
+    pub syn_right: RelIds,
+    /// The condition rejects NULLs of the left side.
+    pub lhs_strict: bool,
+}
+
+/// An index of a base relation.
+#[derive(Clone, Debug)]
+pub struct IndexInfo {
+    pub oid: Oid,
+    pub desc: IndexDesc,
+    pub relation: Arc<RelationDesc>,
+    /// Expressions of the index over the relation's range table index.
+    pub column_exprs: Vec<Expr>,
+    pub predicate: Vec<Expr>,
+    /// The predicate follows from the query's conditions.
+    pub predicate_ok: bool,
+    pub pages: f64,
+    pub tuples: f64,
+    pub tree_height: f64,
+}
+
+impl IndexInfo {
+    /// A btree, the kind that this planner scans in order.
+    pub fn is_btree(&self) -> bool {
+        self.desc.access_method == Oid(403)
+    }
+}
+
+/// What a base relation is.
+#[derive(Clone, Debug)]
+pub enum BaseKind {
+    /// A table.
+    Table(Arc<RelationDesc>),
+    /// A planned subquery.
+    Subquery(Rc<Planned>),
+    /// A planned function, VALUES list, CTE or work table.
+    Other,
+}
+
+/// A base relation or a join of some.
+#[derive(Clone, Debug)]
+pub struct RelOptInfo {
+    pub relids: RelIds,
+    pub rows: f64,
+    pub width: i32,
+    pub paths: Vec<PathRef>,
+    /// Base relations only.
+    pub base: Option<BaseRel>,
+}
+
+/// What only base relations have.
+#[derive(Clone, Debug)]
+pub struct BaseRel {
+    pub rt_index: usize,
+    pub kind: BaseKind,
+    pub pages: f64,
+    pub tuples: f64,
+    pub indexes: Vec<Rc<IndexInfo>>,
+    /// Conditions on this relation alone.
+    pub restrictions: Vec<Rc<RestrictInfo>>,
+    /// LATERAL: relations it refers to.
+    pub lateral: RelIds,
+}
+
+impl BaseRel {
+    /// The table's descriptor, for tables.
+    pub fn table(&self) -> Option<&Arc<RelationDesc>> {
+        match &self.kind {
+            BaseKind::Table(desc) => Some(desc),
+            _ => None,
+        }
+    }
+}
+
+/// A column that some node above its scan needs, and which relations must be joined before nobody needs it any more.
+#[derive(Clone, Debug)]
+pub struct NeededVar {
+    pub expr: Expr,
+    pub rel: usize,
+    pub attno: AttrNumber,
+    /// Union of the relations of the join conditions that use it.
+    pub joins: Vec<RelIds>,
+    /// Needed at the top of the query level.
+    pub top: bool,
+}

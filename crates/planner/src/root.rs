@@ -1,0 +1,236 @@
+//! One query level, and what all levels of a statement share.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use common::{Oid, PgResult, internal};
+use nodes::expr::{Expr, Param, ParamKind};
+use nodes::plan::{PlannedStmt, SubPlanEntry};
+use nodes::query::{CommandType, Query, RangeTblEntry, RteKind};
+use nodes::relids::RelIds;
+
+use crate::context::PlannerContext;
+use crate::equivalence::EquivalenceClass;
+use crate::exprs::query_walk;
+use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
+use crate::upper::{self, Planned};
+
+/// What the query levels of one statement share.
+pub struct Global<'a> {
+    pub context: &'a PlannerContext<'a>,
+    pub subplans: Vec<SubPlanEntry>,
+    pub exec_params: usize,
+    pub range_table: Vec<RangeTblEntry>,
+    pub depends_on: Vec<(Oid, Oid)>,
+    /// WITH queries in force, one map per query level, outermost first.
+    pub ctes: Vec<HashMap<Arc<str>, CteInfo>>,
+    pub has_modifying_cte: bool,
+    sub_plan_count: usize,
+    init_plan_count: usize,
+}
+
+/// A planned WITH query.
+#[derive(Clone, Debug)]
+pub struct CteInfo {
+    pub plan_id: usize,
+    pub rows: f64,
+    pub width: i32,
+    pub total: f64,
+    /// While its recursive term is planned: the slot that names the recursive union.
+    pub worktable_param: Option<usize>,
+}
+
+impl<'a> Global<'a> {
+    /// A new executor parameter slot.
+    pub fn new_param(&mut self) -> usize {
+        self.exec_params += 1;
+        self.exec_params - 1
+    }
+
+    /// The expression that reads a slot.
+    pub fn param_expr(number: usize, like: &Expr) -> Expr {
+        Expr::Param(Param {
+            kind: ParamKind::Exec,
+            number,
+            type_ref: like.type_ref(),
+            collation: like.collation(),
+            span: common::Span::NONE,
+        })
+    }
+
+    /// Numbers subplans and initplans apart, as EXPLAIN shows them.
+    pub fn subplan_name(&mut self, init_plan: bool) -> Box<str> {
+        if init_plan {
+            self.init_plan_count += 1;
+            format!("InitPlan {}", self.init_plan_count + self.sub_plan_count).into()
+        } else {
+            self.sub_plan_count += 1;
+            format!("SubPlan {}", self.init_plan_count + self.sub_plan_count).into()
+        }
+    }
+
+    /// Remembers a catalog object the plan depends on.
+    pub fn depend(&mut self, class: Oid, object: Oid) {
+        if !self.depends_on.contains(&(class, object)) {
+            self.depends_on.push((class, object));
+        }
+    }
+}
+
+/// One query level.
+pub struct Root<'g, 'a> {
+    pub global: &'g mut Global<'a>,
+    pub query: Query,
+    /// Position of this level's range table in the statement's.
+    pub rt_offset: usize,
+    pub rels: Vec<Option<RelOptInfo>>,
+    pub special_joins: Vec<SpecialJoin>,
+    pub join_clauses: Vec<Rc<RestrictInfo>>,
+    pub classes: Vec<EquivalenceClass>,
+    pub needed: Vec<NeededVar>,
+    /// LATERAL references of FROM subqueries: slot, value, relations of the value, the entry that needs it.
+    pub lateral_params: Vec<LateralParam>,
+    /// Initplans made at this level, to attach to its top node.
+    pub init_plans: Vec<usize>,
+    /// Fraction (0..1) or number (>= 1) of rows wanted; 0: all.
+    pub tuple_fraction: f64,
+    pub all_rels: RelIds,
+}
+
+/// A value of a sibling that a LATERAL entry uses.
+#[derive(Clone, Debug)]
+pub struct LateralParam {
+    pub param: usize,
+    pub value: Expr,
+    pub relids: RelIds,
+    pub user: usize,
+}
+
+/// OID of `pg_class`, the class of relations in dependency lists.
+const PG_CLASS: Oid = Oid(1259);
+
+pub fn plan_statement(query: &Query, context: &PlannerContext<'_>) -> PgResult<PlannedStmt> {
+    let mut global = Global {
+        context,
+        subplans: Vec::new(),
+        exec_params: 0,
+        range_table: Vec::new(),
+        depends_on: Vec::new(),
+        ctes: Vec::new(),
+        has_modifying_cte: false,
+        sub_plan_count: 0,
+        init_plan_count: 0,
+    };
+    let mut query = query.clone();
+    query_walk::strip_positions(&mut query);
+    crate::prep::mark_placeholders(&mut query);
+    let fraction = if context.cursor { context.settings.cursor_tuple_fraction } else { 0.0 };
+    let (command, has_returning) = (query.command, !query.returning.is_empty());
+    let planned = plan_level(&mut global, query, fraction)?;
+    let mut stmt = PlannedStmt {
+        command,
+        has_returning: has_returning && command != CommandType::Select,
+        has_modifying_cte: global.has_modifying_cte,
+        plan: planned.plan,
+        range_table: global.range_table,
+        subplans: global.subplans,
+        exec_params: global.exec_params,
+        param_types: context.param_types.to_vec(),
+        depends_on: global.depends_on,
+        generic: context.bound_params.is_none(),
+        transient: false,
+    };
+    number_plans(&mut stmt);
+    Ok(stmt)
+}
+
+/// Plans one query level and everything inside it.
+pub fn plan_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64) -> PgResult<Planned> {
+    let depth = global.ctes.len();
+    global.ctes.push(HashMap::new());
+    let result = plan_pushed_level(global, query, tuple_fraction);
+    global.ctes.truncate(depth);
+    result
+}
+
+fn plan_pushed_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64) -> PgResult<Planned> {
+    let mut root = Root {
+        global,
+        query,
+        rt_offset: 0,
+        rels: Vec::new(),
+        special_joins: Vec::new(),
+        join_clauses: Vec::new(),
+        classes: Vec::new(),
+        needed: Vec::new(),
+        lateral_params: Vec::new(),
+        init_plans: Vec::new(),
+        tuple_fraction,
+        all_rels: RelIds::empty(),
+    };
+    crate::prep::preprocess(&mut root)?;
+    root.publish_range_table();
+    upper::plan_query(&mut root)
+}
+
+impl<'a> Root<'_, 'a> {
+    pub fn context(&self) -> &'a PlannerContext<'a> {
+        self.global.context
+    }
+
+    /// Adds this level's range table to the statement's; only the parts needed at run time are kept.
+    fn publish_range_table(&mut self) {
+        self.rt_offset = self.global.range_table.len();
+        for rte in &self.query.range_table {
+            let mut rte = rte.clone();
+            match &mut rte.kind {
+                RteKind::Relation { relation, .. } => self.global.depend(PG_CLASS, *relation),
+                RteKind::Subquery { query, .. } => {
+                    *query = Arc::new(Query::new(CommandType::Select));
+                }
+                RteKind::Join { alias_vars, .. } => alias_vars.clear(),
+                _ => {}
+            }
+            self.global.range_table.push(rte);
+        }
+    }
+
+    /// The statement-wide range table index of an entry of this level.
+    pub fn global_index(&self, rt_index: usize) -> usize {
+        rt_index + self.rt_offset
+    }
+
+    /// The base relation of a range table entry.
+    pub fn rel(&self, rt_index: usize) -> PgResult<&RelOptInfo> {
+        self.rels
+            .get(rt_index)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| internal!("range table entry {rt_index} is not a base relation"))
+    }
+
+    /// The WITH query of a name, `levels_up` query levels outwards.
+    pub fn cte(&self, name: &str, levels_up: usize) -> PgResult<&CteInfo> {
+        let level = self.global.ctes.len().checked_sub(levels_up + 1);
+        level
+            .and_then(|l| self.global.ctes.get(l))
+            .and_then(|m| m.get(name))
+            .ok_or_else(|| internal!("WITH query \"{name}\" has no plan"))
+    }
+}
+
+fn number_plans(stmt: &mut PlannedStmt) {
+    let mut next = 0;
+    number(&mut stmt.plan, &mut next);
+    for sub in &mut stmt.subplans {
+        number(&mut sub.plan, &mut next);
+    }
+}
+
+fn number(plan: &mut nodes::Plan, next: &mut u32) {
+    plan.id = *next;
+    *next += 1;
+    for child in upper::children_mut(plan) {
+        number(child, next);
+    }
+}

@@ -1,0 +1,276 @@
+//! How many rows a condition lets through, by PostgreSQL's estimators and defaults.
+
+use std::cmp::Ordering;
+
+use catalog::view::ColumnStatistics;
+use nodes::expr::{BoolOp, BoolTestKind, Expr, Var};
+use nodes::query::JoinType;
+use types::Datum;
+
+use crate::exprs::facts;
+use crate::root::Root;
+
+const DEFAULT_INEQ: f64 = 1.0 / 3.0;
+const DEFAULT_RANGE: f64 = 0.005;
+const DEFAULT_MATCH: f64 = 0.005;
+const DEFAULT_UNK: f64 = 0.005;
+const DEFAULT_DISTINCT: f64 = 200.0;
+
+/// The selectivity of one condition, 0 to 1. `join` is the kind of join it is tested at, if it is a join's condition.
+pub fn clause(root: &Root<'_, '_>, expr: &Expr, join: Option<JoinType>) -> f64 {
+    let s = match expr {
+        Expr::Const(c) => match c.value {
+            Datum::Bool(true) => 1.0,
+            _ => 0.0,
+        },
+        Expr::Bool(b) => match b.op {
+            BoolOp::And => all(root, b.args.iter(), join),
+            BoolOp::Or => b.args.iter().fold(0.0, |s, a| {
+                let t = clause(root, a, join);
+                s + t - s * t
+            }),
+            BoolOp::Not => 1.0 - b.args.first().map_or(0.5, |a| clause(root, a, join)),
+        },
+        Expr::Func(_) => operator(root, expr),
+        Expr::ScalarArrayOp(s) => {
+            let n = array_length(&s.array);
+            let one = operator_selectivity(root, s.op, &s.scalar, None);
+            if s.use_or { (one * n).min(1.0) } else { (1.0 - one * n).max(0.0) }
+        }
+        Expr::NullTest(n) => {
+            let nulls = stats_of(root, &n.arg).map_or(DEFAULT_UNK, |s| f64::from(s.null_fraction));
+            if n.is_not { 1.0 - nulls } else { nulls }
+        }
+        Expr::BooleanTest(b) => match b.kind {
+            BoolTestKind::IsUnknown => DEFAULT_UNK,
+            BoolTestKind::IsNotUnknown => 1.0 - DEFAULT_UNK,
+            _ => 0.5,
+        },
+        Expr::Distinct(d) => {
+            let eq = operator(root, &Expr::Func(d.equality.clone()));
+            if d.negated { eq } else { 1.0 - eq }
+        }
+        Expr::CurrentOf { .. } => 0.0,
+        _ => 0.5,
+    };
+    s.clamp(0.0, 1.0)
+}
+
+/// The selectivity of several conditions together; pairs of range conditions on one column count as a range.
+pub fn all<'e>(root: &Root<'_, '_>, clauses: impl Iterator<Item = &'e Expr>, join: Option<JoinType>) -> f64 {
+    let mut product = 1.0;
+    // (column, upper bound side, selectivity)
+    let mut ranges: Vec<(&Expr, bool, f64)> = Vec::new();
+    for c in clauses {
+        let s = clause(root, c, join);
+        match range_side(root, c) {
+            Some((column, upper)) => ranges.push((column, upper, s)),
+            None => product *= s,
+        }
+    }
+    while let Some((column, upper, s)) = ranges.pop() {
+        match ranges.iter().position(|(c, u, _)| *c == column && *u != upper) {
+            Some(i) => {
+                let (_, _, other) = ranges.remove(i);
+                let both = if s == DEFAULT_INEQ || other == DEFAULT_INEQ { DEFAULT_RANGE } else { s + other - 1.0 };
+                product *= if both <= 0.0 { 1e-10_f64.max(DEFAULT_RANGE * 0.01) } else { both };
+            }
+            None => product *= s,
+        }
+    }
+    product
+}
+
+fn range_side<'e>(root: &Root<'_, '_>, c: &'e Expr) -> Option<(&'e Expr, bool)> {
+    let (op, left, right) = facts::binary_op(c)?;
+    let restrict = root.context().catalog.operator(op).ok()??.restrict.clone();
+    let upper = match &*restrict {
+        "scalarltsel" | "scalarlesel" => true,
+        "scalargtsel" | "scalargesel" => false,
+        _ => return None,
+    };
+    match (column_of(left), column_of(right)) {
+        (Some(_), None) => Some((facts::strip_relabel(left), upper)),
+        (None, Some(_)) => Some((facts::strip_relabel(right), !upper)),
+        _ => None,
+    }
+}
+
+fn array_length(array: &Expr) -> f64 {
+    match facts::strip_relabel(array) {
+        Expr::Array(a) => a.elements.len() as f64,
+        Expr::Const(c) => match &c.value {
+            Datum::Array(a) => a.elements.len() as f64,
+            _ => 10.0,
+        },
+        _ => 10.0,
+    }
+}
+
+fn column_of(e: &Expr) -> Option<&Var> {
+    match facts::strip_relabel(e) {
+        Expr::Var(v) if facts::var_rel(v).is_some() => Some(v),
+        _ => None,
+    }
+}
+
+fn operator(root: &Root<'_, '_>, expr: &Expr) -> f64 {
+    let Some((op, left, right)) = facts::binary_op(expr) else {
+        return if expr.type_oid() == types::oids::BOOL { 0.3333333 } else { 0.5 };
+    };
+    match (column_of(left), column_of(right)) {
+        (Some(l), Some(r)) if facts::var_rel(l) != facts::var_rel(r) => join_operator(root, op, left, right),
+        (Some(_), _) => operator_selectivity(root, op, left, Some((right, false))),
+        (None, Some(_)) => operator_selectivity(root, op, right, Some((left, true))),
+        (None, None) if facts::relids(expr).len() > 1 => join_operator(root, op, left, right),
+        (None, None) => operator_selectivity(root, op, left, Some((right, false))),
+    }
+}
+
+fn join_operator(root: &Root<'_, '_>, op: common::Oid, left: &Expr, right: &Expr) -> f64 {
+    let estimator = root.context().catalog.operator(op).ok().flatten().map(|o| o.join.clone());
+    match estimator.as_deref() {
+        Some("eqjoinsel") => 1.0 / distinct_values(root, left).max(distinct_values(root, right)).max(1.0),
+        Some("neqjoinsel") => 1.0 - 1.0 / distinct_values(root, left).max(distinct_values(root, right)).max(1.0),
+        Some("scalarltjoinsel" | "scalarlejoinsel" | "scalargtjoinsel" | "scalargejoinsel") => DEFAULT_INEQ,
+        Some("likejoinsel" | "iclikejoinsel" | "regexeqjoinsel") => DEFAULT_MATCH,
+        _ => 0.5,
+    }
+}
+
+/// `column OP other` (or `other OP column` when `.1` is true).
+fn operator_selectivity(root: &Root<'_, '_>, op: common::Oid, column: &Expr, other: Option<(&Expr, bool)>) -> f64 {
+    let estimator = root.context().catalog.operator(op).ok().flatten().map(|o| o.restrict.clone());
+    let value = match other {
+        Some((Expr::Const(c), _)) => Some(&c.value),
+        _ => None,
+    };
+    let flipped = other.is_some_and(|(_, f)| f);
+    match estimator.as_deref() {
+        Some("eqsel") => equal(root, column, value),
+        Some("neqsel") => {
+            let nulls = stats_of(root, column).map_or(0.0, |s| f64::from(s.null_fraction));
+            1.0 - equal(root, column, value) - nulls
+        }
+        Some("scalarltsel" | "scalarlesel") => inequality(root, column, value, flipped),
+        Some("scalargtsel" | "scalargesel") => inequality(root, column, value, !flipped),
+        Some("likesel" | "iclikesel" | "regexeqsel" | "icregexeqsel") => DEFAULT_MATCH,
+        Some("nlikesel" | "icnlikesel" | "regexnesel" | "icregexnesel") => 1.0 - DEFAULT_MATCH,
+        Some("contsel" | "arraycontsel" | "tsmatchsel") => 0.001,
+        Some("areasel" | "positionsel" | "matchingsel") => 0.005,
+        _ => 0.5,
+    }
+}
+
+fn equal(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>) -> f64 {
+    if value.is_some_and(Datum::is_null) {
+        return 0.0;
+    }
+    if let (Some(stats), Some(value)) = (stats_of(root, column), value) {
+        if let Some((_, f)) = stats.most_common.iter().find(|(v, _)| v == value) {
+            return f64::from(*f);
+        }
+        if !stats.most_common.is_empty() {
+            let common: f64 = stats.most_common.iter().map(|(_, f)| f64::from(*f)).sum();
+            let rest = distinct_values(root, column) - stats.most_common.len() as f64;
+            let each = (1.0 - common - f64::from(stats.null_fraction)) / rest.max(1.0);
+            let least = stats.most_common.last().map_or(1.0, |(_, f)| f64::from(*f));
+            return each.clamp(0.0, least);
+        }
+    }
+    let nulls = stats_of(root, column).map_or(0.0, |s| f64::from(s.null_fraction));
+    (1.0 - nulls) / distinct_values(root, column).max(1.0)
+}
+
+/// The fraction of values below (`less`: or above) a constant, from the histogram.
+fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: bool) -> f64 {
+    let (Some(stats), Some(value)) = (stats_of(root, column), value) else { return DEFAULT_INEQ };
+    if value.is_null() {
+        return 0.0;
+    }
+    let type_oid = column.type_oid();
+    let compare = |a: &Datum| root.context().evaluator.compare(type_oid, a, value);
+    let h = &stats.histogram;
+    let mut below = 0.0;
+    if h.len() > 1 {
+        let position = h.partition_point(|b| compare(b) == Some(Ordering::Less));
+        let share = position.saturating_sub(1) as f64 + if position > 0 && position < h.len() { 0.5 } else { 0.0 };
+        below = (share / (h.len() - 1) as f64).clamp(0.0001, 0.9999);
+        if position >= h.len() {
+            below = 0.9999;
+        }
+    } else if stats.most_common.is_empty() {
+        return DEFAULT_INEQ;
+    }
+    let mcv_total: f64 = stats.most_common.iter().map(|(_, f)| f64::from(*f)).sum();
+    let mcv_below: f64 = stats
+        .most_common
+        .iter()
+        .filter(|(v, _)| compare(v) == Some(Ordering::Less))
+        .map(|(_, f)| f64::from(*f))
+        .sum();
+    let rest = (1.0 - f64::from(stats.null_fraction) - mcv_total).max(0.0);
+    let less = mcv_below + below * rest;
+    let s = if above { 1.0 - f64::from(stats.null_fraction) - less } else { less };
+    s.clamp(0.0, 1.0)
+}
+
+fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<ColumnStatistics>> {
+    let v = column_of(e)?;
+    let rel = root.rels.get(facts::var_rel(v)?)?.as_ref()?;
+    let table = rel.base.as_ref()?.table()?;
+    root.context().catalog.statistics(table.oid, v.attno).ok().flatten()
+}
+
+/// Estimated number of different values of an expression.
+pub fn distinct_values(root: &Root<'_, '_>, e: &Expr) -> f64 {
+    if e.type_oid() == types::oids::BOOL {
+        return 2.0;
+    }
+    let Some(v) = column_of(e) else { return DEFAULT_DISTINCT };
+    let Some(rel) = facts::var_rel(v).and_then(|i| root.rels.get(i)).and_then(Option::as_ref) else {
+        return DEFAULT_DISTINCT;
+    };
+    let tuples = rel.base.as_ref().map_or(rel.rows, |b| b.tuples).max(1.0);
+    let unique = rel.base.as_ref().is_some_and(|b| {
+        b.indexes.iter().any(|i| i.desc.unique && i.desc.key_count == 1 && i.desc.columns[0].attno == v.attno)
+    });
+    if unique {
+        return tuples;
+    }
+    if let Some(stats) = stats_of(root, e) {
+        let n = f64::from(stats.n_distinct);
+        if n > 0.0 {
+            return n.min(tuples);
+        }
+        if n < 0.0 {
+            return (-n * tuples).max(1.0).round();
+        }
+    }
+    tuples.min(DEFAULT_DISTINCT)
+}
+
+/// Estimated number of groups for some grouping expressions over `rows` input rows.
+pub fn groups(root: &Root<'_, '_>, exprs: &[&Expr], rows: f64) -> f64 {
+    let mut per_rel: std::collections::HashMap<Option<usize>, f64> = Default::default();
+    for e in exprs {
+        if facts::relids(e).is_empty() {
+            continue;
+        }
+        let mut vars = Vec::new();
+        facts::vars(e, false, &mut vars);
+        vars.dedup();
+        for v in vars {
+            let rel = column_of(v).and_then(facts::var_rel);
+            *per_rel.entry(rel).or_insert(1.0) *= distinct_values(root, v);
+        }
+    }
+    let total: f64 = per_rel
+        .iter()
+        .map(|(rel, n)| {
+            let size = rel.and_then(|i| root.rels.get(i)).and_then(Option::as_ref).map_or(rows, |r| r.rows);
+            n.min(size.max(1.0))
+        })
+        .product();
+    total.min(rows).max(1.0).ceil()
+}

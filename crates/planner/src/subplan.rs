@@ -1,0 +1,134 @@
+//! Subqueries that stay subqueries: their outer references become parameters, their plans stand beside the statement's.
+
+use common::{PgResult, unsupported};
+use nodes::expr::{Expr, ParamKind, SubLink, SubLinkKind, SubPlan, VarSource};
+use nodes::plan::{SubPlanEntry, SubPlanUsage};
+use nodes::query::Query;
+use nodes::walk;
+
+use crate::exprs::{facts, query_walk};
+use crate::prep::PLACEHOLDER_BASE;
+use crate::root::{Global, Root, plan_level};
+
+/// Replaces every reference that leaves the query by an executor parameter. Returns slots with the values to put there, as
+/// expressions of the query around it.
+pub fn externalize(query: &mut Query, global: &mut Global<'_>) -> Vec<(usize, Expr)> {
+    let mut values: Vec<(usize, Expr)> = Vec::new();
+    query_walk::for_each_expr_deep(query, 0, &mut |e, depth| {
+        walk::rewrite(e, &mut |e| {
+            let Some(value) = as_outer_value(e, depth) else { return };
+            let slot = match values.iter().find(|(_, v)| *v == value) {
+                Some((slot, _)) => *slot,
+                None => {
+                    let slot = global.new_param();
+                    values.push((slot, value));
+                    slot
+                }
+            };
+            *e = Global::param_expr(slot, e);
+        });
+    });
+    values
+}
+
+/// The expression as the query around would write it, if it refers out of the query (`depth` levels above the expression).
+fn as_outer_value(e: &Expr, depth: usize) -> Option<Expr> {
+    match e {
+        Expr::Var(v) => match v.source {
+            VarSource::Rel { index, levels_up } if levels_up > depth => {
+                let mut v = v.clone();
+                v.source = VarSource::Rel { index, levels_up: levels_up - depth - 1 };
+                Some(Expr::Var(v))
+            }
+            _ => None,
+        },
+        Expr::Aggref(a) if a.levels_up > depth => {
+            let mut outer = e.clone();
+            let by = depth + 1;
+            let levels = a.levels_up - by;
+            walk::rewrite(&mut outer, &mut |inner| match inner {
+                Expr::Var(v) => {
+                    if let VarSource::Rel { levels_up, .. } = &mut v.source {
+                        *levels_up = levels_up.saturating_sub(by);
+                    }
+                }
+                Expr::Aggref(a) => a.levels_up = levels,
+                _ => {}
+            });
+            Some(outer)
+        }
+        _ => None,
+    }
+}
+
+/// Plans a subquery of an expression and returns what stands for it.
+pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> {
+    if link.kind == SubLinkKind::MultiExpr {
+        return Err(unsupported!("multiple-column assignment from a subquery is not supported yet"));
+    }
+    let mut query = (*link.query).clone();
+    let params = externalize(&mut query, root.global);
+    let fraction = match link.kind {
+        SubLinkKind::Exists => 1.0,
+        SubLinkKind::Any | SubLinkKind::All => 0.5,
+        _ => 0.0,
+    };
+    let planned = plan_level(root.global, query, fraction)?;
+    let outer_in_test = link.test.as_ref().is_some_and(|t| !facts::relids(t).is_empty());
+    let correlated = !params.is_empty() || outer_in_test || matches!(link.kind, SubLinkKind::Any | SubLinkKind::All);
+    let (test, output_params) = bind_test(root.global, link, &planned.output);
+    let use_hash_table = link.kind == SubLinkKind::Any
+        && params.is_empty()
+        && test.as_ref().is_some_and(|t| is_hashable_test(t, root));
+    let plan_id = root.global.subplans.len();
+    let name = root.global.subplan_name(!correlated);
+    root.global.subplans.push(SubPlanEntry {
+        plan: planned.plan,
+        name: name.clone(),
+        usage: if correlated { SubPlanUsage::Correlated } else { SubPlanUsage::InitPlan(Vec::new()) },
+    });
+    if !correlated {
+        root.init_plans.push(plan_id);
+    }
+    Ok(Expr::SubPlan(Box::new(SubPlan {
+        kind: link.kind,
+        test,
+        output_params,
+        plan_id,
+        name,
+        use_hash_table,
+        unknown_equals_false: false,
+        params,
+        result: link.result,
+        collation: link.collation,
+    })))
+}
+
+/// Gives the placeholders of the test real slots.
+fn bind_test(global: &mut Global<'_>, link: &SubLink, output: &[Expr]) -> (Option<Expr>, Vec<usize>) {
+    let Some(mut test) = link.test.clone() else { return (None, Vec::new()) };
+    let slots: Vec<usize> = output.iter().map(|_| global.new_param()).collect();
+    walk::rewrite(&mut test, &mut |e| {
+        if let Expr::Param(p) = e {
+            if p.kind == ParamKind::Exec && p.number >= PLACEHOLDER_BASE {
+                if let Some(slot) = slots.get(p.number - PLACEHOLDER_BASE) {
+                    p.number = *slot;
+                }
+            }
+        }
+    });
+    (Some(test), slots)
+}
+
+/// `a = $x [AND b = $y ...]` with hashable, strict operators.
+fn is_hashable_test(test: &Expr, root: &Root<'_, '_>) -> bool {
+    let mut clauses = Vec::new();
+    facts::flatten_and(test.clone(), &mut clauses);
+    clauses.iter().all(|c| {
+        facts::binary_op(c).is_some_and(|(op, _, right)| {
+            let catalog = root.context().catalog;
+            facts::contains_exec_param(right)
+                && matches!(catalog.operator(op), Ok(Some(o)) if o.can_hash && facts::is_strict(o.function, catalog))
+        })
+    })
+}

@@ -1,0 +1,199 @@
+//! GROUP BY, aggregates, HAVING.
+
+use common::{PgResult, unsupported};
+use nodes::expr::Expr;
+use nodes::plan::{AggSplit, AggStrategy, PlanCost, PlanNode};
+use nodes::walk;
+
+use crate::cost::{self, AggFacts, Cost};
+use crate::exprs::facts;
+use crate::path::keys_contained;
+use crate::root::Root;
+use crate::selectivity;
+use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
+
+/// Adds the aggregation node; its output are the group columns and aggregates that the level above uses.
+pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
+    if !root.query.grouping_sets.is_empty() {
+        return Err(unsupported!("GROUPING SETS, ROLLUP and CUBE are not supported yet"));
+    }
+    let clauses = root.query.group_clause.clone();
+    let pairs = clause_exprs(root, &clauses);
+    let output = output_exprs(root, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>());
+    let stage = project_inputs(root, stage, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>(), &output)?;
+    let having: Vec<Expr> = {
+        let mut list = Vec::new();
+        if let Some(h) = root.query.having.clone() {
+            facts::flatten_and(h, &mut list);
+        }
+        list
+    };
+    let (facts, strategy, stage) = choose(root, stage, &pairs, &output)?;
+    let s = root.context().settings;
+    let c = match strategy {
+        AggStrategy::Plain => cost::agg_plain(s, &facts),
+        AggStrategy::Sorted => cost::agg_sorted(s, &facts),
+        _ => cost::agg_hashed(s, &facts),
+    };
+    let selected = selectivity::all(root, having.iter(), None);
+    let rows = (facts.groups * selected).round().max(1.0);
+    let width = output.iter().map(|e| crate::paths::expr_width(root, e)).sum();
+    let cost = PlanCost { startup: c.startup, total: c.total, rows, width };
+    let keys = group_keys(&pairs, &stage.output)?;
+    let targets = output
+        .iter()
+        .enumerate()
+        .map(|(i, e)| Ok(target(fix_below_aggs(e, &stage.output)?, i + 1, None)))
+        .collect::<PgResult<Vec<_>>>()?;
+    let qual = having.iter().map(|q| fix_below_aggs(q, &stage.output)).collect::<PgResult<Vec<_>>>()?;
+    let order = if strategy == AggStrategy::Sorted { stage.keys.clone() } else { Vec::new() };
+    let has_aggs = output.iter().chain(&having).any(facts::contains_agg);
+    let node = if strategy == AggStrategy::Sorted && !has_aggs {
+        PlanNode::Group { input: Box::new(stage.plan), keys }
+    } else {
+        PlanNode::Agg {
+            input: Box::new(stage.plan),
+            strategy,
+            split: AggSplit::Simple,
+            keys,
+            passes: Vec::new(),
+            groups: facts.groups,
+        }
+    };
+    let mut plan = upper::node(cost, targets, node);
+    plan.qual = qual;
+    Ok(Stage { plan, output, keys: order })
+}
+
+/// Group columns, aggregates, and bare columns (functionally dependent on the group) used above.
+fn output_exprs(root: &Root<'_, '_>, group: &[Expr]) -> Vec<Expr> {
+    let mut out: Vec<Expr> = Vec::new();
+    let above = root.query.target_list.iter().map(|t| &t.expr).chain(&root.query.having);
+    for e in above {
+        parts(e, group, &mut out);
+    }
+    out
+}
+
+fn parts(e: &Expr, group: &[Expr], out: &mut Vec<Expr>) {
+    let whole = group.contains(e)
+        || matches!(e, Expr::Aggref(a) if a.levels_up == 0)
+        || matches!(e, Expr::Var(v) if facts::var_rel(v).is_some());
+    if whole {
+        if !out.contains(e) {
+            out.push(e.clone());
+        }
+        return;
+    }
+    walk::for_each_child(e, &mut |child| parts(child, group, out));
+}
+
+/// The input computes the group columns and every column that aggregates use.
+fn project_inputs(root: &Root<'_, '_>, stage: Stage, group: &[Expr], output: &[Expr]) -> PgResult<Stage> {
+    let mut wanted: Vec<Expr> = Vec::new();
+    for e in group {
+        if !wanted.contains(e) {
+            wanted.push(e.clone());
+        }
+    }
+    let mut vars = Vec::new();
+    let having = root.query.having.clone();
+    for e in output.iter().chain(&having) {
+        if !group.contains(e) {
+            columns_outside(e, group, &mut vars);
+        }
+    }
+    for v in vars {
+        if !wanted.contains(v) {
+            wanted.push(v.clone());
+        }
+    }
+    let trivial = wanted.iter().all(|e| stage.output.contains(e));
+    if trivial {
+        return Ok(stage);
+    }
+    let list = wanted.into_iter().enumerate().map(|(i, e)| target(e, i + 1, None)).collect();
+    project(root, stage, list)
+}
+
+fn columns_outside<'e>(e: &'e Expr, group: &[Expr], out: &mut Vec<&'e Expr>) {
+    if group.contains(e) {
+        return;
+    }
+    match e {
+        Expr::Var(v) if facts::var_rel(v).is_some() => out.push(e),
+        _ => walk::for_each_child(e, &mut |child| columns_outside(child, group, out)),
+    }
+}
+
+/// References into the input inside and outside of aggregates.
+fn fix_below_aggs(e: &Expr, input: &[Expr]) -> PgResult<Expr> {
+    upper::fix_to_input(e, input)
+}
+
+fn choose(
+    root: &mut Root<'_, '_>,
+    stage: Stage,
+    pairs: &[(Expr, nodes::query::SortGroupClause)],
+    output: &[Expr],
+) -> PgResult<(AggFacts, AggStrategy, Stage)> {
+    let s = root.context().settings;
+    let input = stage.plan.cost;
+    let group: Vec<&Expr> = pairs.iter().map(|(e, _)| e).collect();
+    let groups = if pairs.is_empty() { 1.0 } else { selectivity::groups(root, &group, input.rows) };
+    let aggs: f64 = output.iter().map(|e| aggregate_cost(root, e)).sum();
+    let mut facts = AggFacts {
+        input: Cost { startup: input.startup, total: input.total },
+        rows: input.rows,
+        width: input.width,
+        groups,
+        keys: pairs.len(),
+        trans_per_row: aggs,
+        final_per_group: 0.0,
+    };
+    if pairs.is_empty() {
+        return Ok((facts, AggStrategy::Plain, stage));
+    }
+    let clauses: Vec<_> = pairs.iter().map(|(_, c)| c.clone()).collect();
+    let sortable = clauses.iter().all(|c| c.sort_op.is_valid());
+    let special = output.iter().any(|e| {
+        walk::any(e, &mut |e| matches!(e, Expr::Aggref(a) if !a.distinct.is_empty() || !a.order_by.is_empty()))
+    });
+    let hashable = clauses.iter().all(|c| c.hashable) && !special;
+    let keys = sort_clause_keys(root, &clauses)?;
+    let sorted = keys_contained(&keys, &stage.keys);
+    let sort_total = if sorted { input.total } else { cost::sort(s, input.total, input.rows, input.width, 0.0).total };
+    let mut sorted_facts = AggFacts { input: Cost { startup: sort_total, total: sort_total }, ..facts };
+    if sorted {
+        sorted_facts.input = facts.input;
+    }
+    let mut hashed = cost::agg_hashed(s, &facts).total;
+    let mut by_sort = cost::agg_sorted(s, &sorted_facts).total;
+    let order = sort_clause_keys(root, &root.query.sort_clause.clone())?;
+    if !order.is_empty() {
+        hashed = cost::sort(s, hashed, groups, input.width, 0.0).total;
+        if !keys_contained(&order, &keys) {
+            by_sort = cost::sort(s, by_sort, groups, input.width, 0.0).total;
+        }
+    }
+    let use_hash = hashable && (!sortable || s.enable_hashagg && hashed <= by_sort);
+    if use_hash {
+        return Ok((facts, AggStrategy::Hashed, stage));
+    }
+    let stage = sort_stage(root, stage, &keys, pairs, 0.0)?;
+    facts.input = Cost { startup: stage.plan.cost.startup, total: stage.plan.cost.total };
+    Ok((facts, AggStrategy::Sorted, stage))
+}
+
+fn aggregate_cost(root: &Root<'_, '_>, e: &Expr) -> f64 {
+    let mut total = 0.0;
+    walk::walk(e, &mut |e| {
+        if let Expr::Aggref(a) = e {
+            total += root.context().settings.cpu_operator_cost;
+            total += a.args.iter().map(|t| cost::eval_cost(root, &t.expr)).sum::<f64>();
+            return false;
+        }
+        true
+    });
+    total
+}

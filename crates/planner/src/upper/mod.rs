@@ -1,0 +1,622 @@
+//! Everything above scans and joins: grouping, windows, DISTINCT, ORDER BY, LIMIT, set operations, data modification.
+
+mod distinct;
+mod grouping;
+mod modify;
+mod needed;
+mod set_ops;
+mod window;
+
+pub use modify::CTID;
+
+use common::{AttrNumber, PgResult, unsupported};
+use nodes::expr::{Expr, Var, VarSource};
+use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, PlanRowMark, SortKey};
+use nodes::query::{CommandType, SortGroupClause, TargetEntry};
+use nodes::relids::RelIds;
+use types::Datum;
+
+use crate::cost;
+use crate::create_plan;
+use crate::equivalence;
+use crate::exprs::facts;
+use crate::path::{PathKey, PathRef, keys_contained};
+use crate::root::Root;
+use crate::{joininfo, paths, search};
+
+/// A planned query level.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub plan: Plan,
+    /// The output columns as expressions of the level (types matter, not places).
+    pub output: Vec<Expr>,
+    /// Order of the output, by output position.
+    pub keys: Vec<SortKey>,
+}
+
+/// A plan under construction: what each output column is, in terms of the level's expressions.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub plan: Plan,
+    pub output: Vec<Expr>,
+    /// Order of the rows.
+    pub keys: Vec<PathKey>,
+}
+
+/// A plan node without conditions.
+pub fn node(cost: PlanCost, target_list: Vec<TargetEntry>, node: PlanNode) -> Plan {
+    Plan {
+        id: 0,
+        cost,
+        target_list,
+        qual: Vec::new(),
+        init_plans: Vec::new(),
+        parallel_aware: false,
+        disabled_nodes: 0,
+        node,
+    }
+}
+
+/// A target entry for an expression.
+pub fn target(expr: Expr, resno: usize, name: Option<std::sync::Arc<str>>) -> TargetEntry {
+    TargetEntry {
+        expr,
+        resno: resno as AttrNumber,
+        name,
+        sort_group_ref: 0,
+        origin_table: common::Oid::INVALID,
+        origin_column: 0,
+        resjunk: false,
+    }
+}
+
+/// A reference to an output column of the node's input.
+pub fn outer_var(position: usize, like: &Expr) -> Expr {
+    input_var(VarSource::Outer, position, like)
+}
+
+/// A reference to a column of an input.
+pub fn input_var(source: VarSource, position: usize, like: &Expr) -> Expr {
+    Expr::Var(Var {
+        source,
+        attno: position as AttrNumber + 1,
+        type_ref: like.type_ref(),
+        collation: like.collation(),
+        nulling_rels: RelIds::empty(),
+        returning: Default::default(),
+        span: common::Span::NONE,
+    })
+}
+
+/// A target list that hands every input column on.
+pub fn pass_through_targets(input: &[TargetEntry]) -> Vec<TargetEntry> {
+    input
+        .iter()
+        .enumerate()
+        .map(|(i, t)| TargetEntry { expr: outer_var(i, &t.expr), resno: i as AttrNumber + 1, ..t.clone() })
+        .collect()
+}
+
+/// Group keys for set operations, whose references are output positions.
+pub fn group_keys_by_position(group: &[SortGroupClause], targets: &[TargetEntry]) -> Vec<GroupKey> {
+    group
+        .iter()
+        .zip(targets)
+        .enumerate()
+        .map(|(i, (g, t))| GroupKey { column: i as AttrNumber + 1, eq_op: g.eq_op, collation: t.expr.collation() })
+        .collect()
+}
+
+/// Mutable inputs of a node, outer first.
+pub fn children_mut(plan: &mut Plan) -> Vec<&mut Plan> {
+    match &mut plan.node {
+        PlanNode::Result { input, .. } => input.iter_mut().map(|p| &mut **p).collect(),
+        PlanNode::BitmapAnd { inputs }
+        | PlanNode::BitmapOr { inputs }
+        | PlanNode::Append { inputs, .. }
+        | PlanNode::MergeAppend { inputs, .. } => inputs.iter_mut().collect(),
+        PlanNode::ProjectSet { input }
+        | PlanNode::BitmapHeapScan { input, .. }
+        | PlanNode::SubqueryScan { input, .. }
+        | PlanNode::Hash { input }
+        | PlanNode::Material { input }
+        | PlanNode::Memoize { input, .. }
+        | PlanNode::Sort { input, .. }
+        | PlanNode::IncrementalSort { input, .. }
+        | PlanNode::Group { input, .. }
+        | PlanNode::Agg { input, .. }
+        | PlanNode::WindowAgg { input, .. }
+        | PlanNode::Unique { input, .. }
+        | PlanNode::LockRows { input, .. }
+        | PlanNode::Limit { input, .. }
+        | PlanNode::Gather { input, .. } => vec![input],
+        PlanNode::ModifyTable(m) => vec![&mut m.input],
+        PlanNode::RecursiveUnion { initial, recursive, .. } => vec![initial, recursive],
+        PlanNode::NestLoop { outer, inner, .. }
+        | PlanNode::MergeJoin { outer, inner, .. }
+        | PlanNode::HashJoin { outer, inner, .. } => vec![outer, inner],
+        PlanNode::SetOp { left, right, .. } => vec![left, right],
+        PlanNode::SeqScan { .. }
+        | PlanNode::SampleScan { .. }
+        | PlanNode::IndexScan(_)
+        | PlanNode::IndexOnlyScan(_)
+        | PlanNode::BitmapIndexScan(_)
+        | PlanNode::TidScan { .. }
+        | PlanNode::TidRangeScan { .. }
+        | PlanNode::FunctionScan { .. }
+        | PlanNode::ValuesScan { .. }
+        | PlanNode::CteScan { .. }
+        | PlanNode::WorkTableScan { .. } => Vec::new(),
+    }
+}
+
+/// Plans a preprocessed level.
+pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
+    if root.query.set_operations.is_some() {
+        let stage = set_ops::plan(root)?;
+        let stage = limit(root, stage)?;
+        return Ok(finish(root, stage));
+    }
+    modify::prepare_targets(root)?;
+    set_limit_fraction(root);
+    let stage = scan_join_stage(root)?;
+    let stage = if needs_grouping(root) { grouping::add(root, stage)? } else { stage };
+    let stage = window::add(root, stage)?;
+    let stage = project_sort_distinct(root, stage)?;
+    let stage = lock_rows(root, stage)?;
+    let stage = limit(root, stage)?;
+    let stage = modify::add(root, stage)?;
+    Ok(finish(root, stage))
+}
+
+fn needs_grouping(root: &Root<'_, '_>) -> bool {
+    let q = &root.query;
+    q.has_aggs || !q.group_clause.is_empty() || !q.grouping_sets.is_empty() || q.having.is_some()
+}
+
+impl Root<'_, '_> {
+    /// True when some order of rows may be worth something at this level.
+    pub fn has_order_interest(&self) -> bool {
+        let q = &self.query;
+        !q.sort_clause.is_empty()
+            || !q.group_clause.is_empty()
+            || !q.distinct_clause.is_empty()
+            || !q.window_clause.is_empty()
+            || !self.join_clauses.is_empty()
+    }
+}
+
+/// LIMIT without grouping or sorting in between: the scans may plan for the first rows.
+fn set_limit_fraction(root: &mut Root<'_, '_>) {
+    let number = |e: &Option<Expr>| match e {
+        None => Some(0.0),
+        Some(Expr::Const(c)) => c.value.as_i64().map(|v| v as f64),
+        Some(_) => None,
+    };
+    if root.query.limit_count.is_none() {
+        return;
+    }
+    let count = number(&root.query.limit_count).unwrap_or(0.0);
+    let offset = number(&root.query.limit_offset).unwrap_or(0.0);
+    root.tuple_fraction = if count > 0.0 { (count + offset).max(1.0) } else { 0.1 };
+}
+
+/// Scans and joins, cheapest for what comes above.
+fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
+    if root.query.join_tree.items.is_empty() {
+        return single_row(root);
+    }
+    paths::build_base_rels(root)?;
+    joininfo::deconstruct(root)?;
+    equivalence::add_implied(root)?;
+    joininfo::assign_base_restrictions(root)?;
+    let one_time = take_constant_quals(root);
+    needed::collect(root);
+    let wanted = wanted_keys(root)?;
+    paths::set_base_paths(root)?;
+    let rel = search::join_all(root)?;
+    let path = choose_path(root, &rel.paths, &wanted)?;
+    let mut stage = create_plan::create(root, &path)?;
+    if !one_time.is_empty() {
+        stage = gate(stage, one_time);
+    }
+    Ok(stage)
+}
+
+/// Conditions without columns: tested once, above everything, instead of for every row.
+fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
+    let mut taken = Vec::new();
+    let mut take = |c: &std::rc::Rc<crate::rel::RestrictInfo>| {
+        let gate = c.clause_relids.is_empty() && c.pushed_down && !c.volatile && c.required == root.all_rels;
+        if gate {
+            taken.push(c.clause.clone());
+        }
+        !gate
+    };
+    root.join_clauses.retain(&mut take);
+    for rel in root.rels.iter_mut().flatten() {
+        if let Some(base) = &mut rel.base {
+            base.restrictions.retain(&mut take);
+        }
+    }
+    taken
+}
+
+fn gate(stage: Stage, one_time: Vec<Expr>) -> Stage {
+    let targets = pass_through_targets(&stage.plan.target_list);
+    let cost = stage.plan.cost;
+    let plan = node(cost, targets, PlanNode::Result { input: Some(Box::new(stage.plan)), one_time });
+    Stage { plan, ..stage }
+}
+
+/// No FROM: one row, if WHERE lets it through.
+fn single_row(root: &mut Root<'_, '_>) -> PgResult<Stage> {
+    let s = root.context().settings;
+    let mut one_time = Vec::new();
+    if let Some(q) = root.query.join_tree.quals.clone() {
+        facts::flatten_and(q, &mut one_time);
+    }
+    let cost = PlanCost { startup: 0.0, total: s.cpu_tuple_cost, rows: 1.0, width: 0 };
+    let plan = node(cost, Vec::new(), PlanNode::Result { input: None, one_time });
+    Ok(Stage { plan, output: Vec::new(), keys: Vec::new() })
+}
+
+/// The order that the next step above scans and joins would like.
+fn wanted_keys(root: &mut Root<'_, '_>) -> PgResult<Vec<PathKey>> {
+    let clauses = if !root.query.group_clause.is_empty() {
+        root.query.group_clause.clone()
+    } else if let Some(w) = root.query.window_clause.first() {
+        w.partition.iter().chain(&w.order).cloned().collect()
+    } else if !root.query.distinct_clause.is_empty() && root.query.sort_clause.is_empty() {
+        root.query.distinct_clause.clone()
+    } else if needs_grouping(root) {
+        Vec::new()
+    } else {
+        root.query.sort_clause.clone()
+    };
+    sort_clause_keys(root, &clauses)
+}
+
+/// Sort columns of a list of clauses; empty when some column has no order.
+pub fn sort_clause_keys(root: &mut Root<'_, '_>, clauses: &[SortGroupClause]) -> PgResult<Vec<PathKey>> {
+    let mut keys = Vec::new();
+    for clause in clauses {
+        let Some(expr) = sort_group_expr(root, clause).cloned() else { return Ok(Vec::new()) };
+        if !clause.sort_op.is_valid() {
+            return Ok(Vec::new());
+        }
+        let Some((family, descending)) = equivalence::sort_op_family(root, clause.sort_op)? else {
+            return Ok(Vec::new());
+        };
+        let collation = expr.collation();
+        keys.push(equivalence::path_key(root, &expr, family, collation, descending, clause.nulls_first));
+    }
+    Ok(equivalence::canonical_keys(root, keys))
+}
+
+/// The expression that a clause means.
+pub fn sort_group_expr<'r>(root: &'r Root<'_, '_>, clause: &SortGroupClause) -> Option<&'r Expr> {
+    root.query.target_list.iter().find(|t| t.sort_group_ref == clause.target_ref).map(|t| &t.expr)
+}
+
+/// The path that is cheapest once sorted as wanted, for the fraction of rows wanted.
+fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) -> PgResult<PathRef> {
+    let s = root.context().settings;
+    let fraction_of = |rows: f64| match root.tuple_fraction {
+        f if f <= 0.0 => 1.0,
+        f if f < 1.0 => f,
+        f => (f / rows.max(1.0)).min(1.0),
+    };
+    let needs_sort_always = needs_grouping(root) && root.query.group_clause.is_empty();
+    let score = |p: &PathRef| {
+        let (startup, total) = if wanted.is_empty() || keys_contained(wanted, &p.keys) || needs_sort_always {
+            (p.startup, p.total)
+        } else {
+            let limit = if root.tuple_fraction >= 1.0 && !needs_grouping(root) { root.tuple_fraction } else { 0.0 };
+            let c = cost::sort(s, p.total, p.rows, p.width, limit);
+            // Grouping may hash instead of sorting: an order is then worth little.
+            if needs_grouping(root) { (p.startup, p.total) } else { (c.startup, c.total) }
+        };
+        (p.disabled, startup + (total - startup) * fraction_of(p.rows))
+    };
+    candidates
+        .iter()
+        .filter(|p| p.required_outer.is_empty())
+        .min_by(|a, b| {
+            let (x, y) = (score(a), score(b));
+            x.0.cmp(&y.0).then(x.1.total_cmp(&y.1))
+        })
+        .cloned()
+        .ok_or_else(|| common::internal!("no usable path for the join"))
+}
+
+/// Replaces the parts of an expression that the input already computes by references to its columns.
+pub fn fix_to_input(expr: &Expr, input: &[Expr]) -> PgResult<Expr> {
+    create_plan::fix(expr, input, None)
+}
+
+/// Rows in the order of `keys` from here on, sorting if they are not yet. The key expressions are computed by the input.
+pub fn sort_stage(root: &Root<'_, '_>, stage: Stage, keys: &[PathKey], clauses: &[(Expr, SortGroupClause)], limit: f64) -> PgResult<Stage> {
+    if keys_contained(keys, &stage.keys) {
+        return Ok(stage);
+    }
+    let s = root.context().settings;
+    let mut sort_keys: Vec<SortKey> = Vec::new();
+    for (expr, clause) in clauses {
+        let Some(position) = stage.output.iter().position(|e| e == expr) else {
+            return Err(common::internal!("sort column is not in the input"));
+        };
+        let column = position as AttrNumber + 1;
+        if sort_keys.iter().any(|k| k.column == column) || matches!(expr, Expr::Const(_)) {
+            continue;
+        }
+        sort_keys.push(SortKey {
+            column,
+            sort_op: clause.sort_op,
+            descending: equivalence::sort_op_family(root, clause.sort_op)?.is_some_and(|(_, d)| d),
+            nulls_first: clause.nulls_first,
+            collation: expr.collation(),
+        });
+    }
+    if sort_keys.is_empty() {
+        return Ok(stage);
+    }
+    let input = stage.plan.cost;
+    let presorted = keys.iter().zip(&stage.keys).take_while(|(a, b)| a == b).count();
+    let c = cost::sort(s, input.total, input.rows, input.width, limit);
+    let cost = PlanCost { startup: c.startup, total: c.total, ..input };
+    let targets = pass_through_targets(&stage.plan.target_list);
+    let disabled = stage.plan.disabled_nodes + u32::from(!s.enable_sort);
+    let incremental = presorted > 0 && presorted < sort_keys.len() && s.enable_incremental_sort && sort_keys.len() == keys.len();
+    let child = Box::new(stage.plan);
+    let sort = if incremental {
+        PlanNode::IncrementalSort { input: child, keys: sort_keys, presorted }
+    } else {
+        PlanNode::Sort { input: child, keys: sort_keys }
+    };
+    let mut plan = node(cost, targets, sort);
+    plan.disabled_nodes = disabled;
+    Ok(Stage { plan, output: stage.output, keys: keys.to_vec() })
+}
+
+/// Computes exactly `exprs` from the input: by the node itself when it can project, else by a Result above it.
+pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> PgResult<Stage> {
+    let output: Vec<Expr> = targets.iter().map(|t| t.expr.clone()).collect();
+    let keys = stage.keys.clone();
+    if output.iter().any(facts::contains_srf) {
+        return project_set(root, stage, targets);
+    }
+    if output == stage.output {
+        let mut stage = stage;
+        for (mine, t) in stage.plan.target_list.iter_mut().zip(&targets) {
+            let expr = std::mem::replace(&mut mine.expr, Expr::bool_const(true));
+            *mine = TargetEntry { expr, ..t.clone() };
+        }
+        return Ok(Stage { output, ..stage });
+    }
+    let per_row: f64 = output.iter().filter(|e| !stage.output.contains(e)).map(|e| cost::eval_cost(root, e)).sum();
+    let mut cost = stage.plan.cost;
+    cost.total += per_row * cost.rows;
+    cost.width = output.iter().map(|e| paths::expr_width(root, e)).sum();
+    let fixed = |list: &[Expr]| -> PgResult<Vec<TargetEntry>> {
+        targets.iter().map(|t| Ok(TargetEntry { expr: fix_to_input(&t.expr, list)?, ..t.clone() })).collect()
+    };
+    let mut plan = stage.plan;
+    if can_project(&plan.node) && stage.output.len() == plan.target_list.len() {
+        // Substitute the node's own expressions for its old columns.
+        let inner: Vec<Expr> = plan.target_list.iter().map(|t| t.expr.clone()).collect();
+        plan.target_list = fixed(&stage.output)?
+            .into_iter()
+            .map(|t| TargetEntry { expr: create_plan::substitute_outer(t.expr, &inner), ..t })
+            .collect();
+        plan.cost = cost;
+        return Ok(Stage { plan, output, keys });
+    }
+    let list = fixed(&stage.output)?;
+    let plan = node(cost, list, PlanNode::Result { input: Some(Box::new(plan)), one_time: Vec::new() });
+    Ok(Stage { plan, output, keys })
+}
+
+/// Nodes that compute expressions; the others hand their input's columns on.
+fn can_project(n: &PlanNode) -> bool {
+    !matches!(
+        n,
+        PlanNode::Sort { .. }
+            | PlanNode::IncrementalSort { .. }
+            | PlanNode::Limit { .. }
+            | PlanNode::Unique { .. }
+            | PlanNode::Material { .. }
+            | PlanNode::Memoize { .. }
+            | PlanNode::Hash { .. }
+            | PlanNode::LockRows { .. }
+            | PlanNode::Append { .. }
+            | PlanNode::MergeAppend { .. }
+            | PlanNode::SetOp { .. }
+            | PlanNode::RecursiveUnion { .. }
+            | PlanNode::ModifyTable(_)
+            | PlanNode::ProjectSet { .. }
+            | PlanNode::Gather { .. }
+    )
+}
+
+fn project_set(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> PgResult<Stage> {
+    let output: Vec<Expr> = targets.iter().map(|t| t.expr.clone()).collect();
+    let list = targets
+        .iter()
+        .map(|t| Ok(TargetEntry { expr: fix_to_input(&t.expr, &stage.output)?, ..t.clone() }))
+        .collect::<PgResult<Vec<_>>>()?;
+    let mut cost = stage.plan.cost;
+    let factor = output
+        .iter()
+        .filter_map(|e| match e {
+            Expr::Func(f) if f.returns_set => root.context().catalog.function(f.func).ok().flatten().map(|d| d.rows),
+            _ => None,
+        })
+        .fold(1.0_f64, |a, b| a.max(f64::from(b)));
+    cost.rows *= factor;
+    cost.total += root.context().settings.cpu_tuple_cost * cost.rows;
+    cost.width = output.iter().map(|e| paths::expr_width(root, e)).sum();
+    let plan = node(cost, list, PlanNode::ProjectSet { input: Box::new(stage.plan) });
+    Ok(Stage { plan, output, keys: Vec::new() })
+}
+
+/// Output columns, DISTINCT and ORDER BY, in the order that is right and cheap.
+fn project_sort_distinct(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
+    let targets = root.query.target_list.clone();
+    let sort_clause = root.query.sort_clause.clone();
+    let keys = sort_clause_keys(root, &sort_clause)?;
+    if !root.query.distinct_clause.is_empty() {
+        let stage = project(root, stage, targets)?;
+        return distinct::add(root, stage, &keys);
+    }
+    let pairs = clause_exprs(root, &sort_clause);
+    let srf = targets.iter().any(|t| facts::contains_srf(&t.expr));
+    let sort_needs_srf = pairs.iter().any(|(e, _)| facts::contains_srf(e));
+    let limit = if root.tuple_fraction >= 1.0 { root.tuple_fraction } else { 0.0 };
+    if keys.is_empty() || keys_contained(&keys, &stage.keys) {
+        return project(root, stage, targets);
+    }
+    if !srf || sort_needs_srf {
+        let stage = project(root, stage, targets)?;
+        return sort_stage(root, stage, &keys, &pairs, limit);
+    }
+    // Sort before expanding sets, so that the sets come out in row order.
+    let mut before: Vec<Expr> = Vec::new();
+    for t in &targets {
+        collect_input_parts(&t.expr, &mut before);
+    }
+    for (e, _) in &pairs {
+        if !before.contains(e) {
+            before.push(e.clone());
+        }
+    }
+    let list = before.into_iter().enumerate().map(|(i, e)| target(e, i + 1, None)).collect();
+    let stage = project(root, stage, list)?;
+    let stage = sort_stage(root, stage, &keys, &pairs, 0.0)?;
+    let keys = stage.keys.clone();
+    Ok(Stage { keys, ..project(root, stage, targets)? })
+}
+
+/// What must be known below a set-returning projection: the largest parts without sets that are not constants.
+fn collect_input_parts(e: &Expr, out: &mut Vec<Expr>) {
+    if !facts::contains_srf(e) {
+        if !matches!(e, Expr::Const(_) | Expr::Param(_)) && !out.contains(e) {
+            out.push(e.clone());
+        }
+        return;
+    }
+    nodes::walk::for_each_child(e, &mut |child| collect_input_parts(child, out));
+}
+
+/// The expressions of clauses, with them.
+pub fn clause_exprs(root: &Root<'_, '_>, clauses: &[SortGroupClause]) -> Vec<(Expr, SortGroupClause)> {
+    clauses.iter().filter_map(|c| sort_group_expr(root, c).map(|e| (e.clone(), c.clone()))).collect()
+}
+
+fn lock_rows(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
+    if root.query.row_marks.is_empty() {
+        return Ok(stage);
+    }
+    let mut row_marks = Vec::new();
+    for mark in root.query.row_marks.clone() {
+        let Some(table) = root.rel(mark.rt_index)?.base.as_ref().and_then(|b| b.table()).map(|t| t.oid) else {
+            continue;
+        };
+        let ctid = modify::ctid_var(mark.rt_index);
+        let Some(position) = stage.output.iter().position(|e| *e == ctid) else {
+            return Err(unsupported!("row locking above this kind of query is not supported yet"));
+        };
+        row_marks.push(PlanRowMark {
+            rt_index: root.global_index(mark.rt_index),
+            relation: table,
+            strength: Some(mark.strength),
+            wait: mark.wait,
+            row_id_column: position as AttrNumber + 1,
+        });
+    }
+    let targets = pass_through_targets(&stage.plan.target_list);
+    let mut cost = stage.plan.cost;
+    cost.total += root.context().settings.cpu_tuple_cost * cost.rows;
+    let epq_param = root.global.new_param();
+    let plan = node(cost, targets, PlanNode::LockRows { input: Box::new(stage.plan), row_marks, epq_param });
+    Ok(Stage { plan, ..stage })
+}
+
+fn limit(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
+    let (count, offset) = (root.query.limit_count.clone(), root.query.limit_offset.clone());
+    let no_limit = |e: &Option<Expr>| match e {
+        None => true,
+        Some(Expr::Const(c)) => c.value.is_null(),
+        Some(_) => false,
+    };
+    if no_limit(&count) && no_limit(&offset) {
+        return Ok(stage);
+    }
+    let mut cost = stage.plan.cost;
+    let run = cost.total - cost.startup;
+    let rows = cost.rows.max(1.0);
+    let value = |e: &Option<Expr>, default: f64| match e {
+        Some(Expr::Const(c)) => c.value.as_i64().map_or(default, |v| v as f64),
+        Some(_) => (rows * 0.1).max(1.0).round(),
+        None => default,
+    };
+    let skip = value(&offset, 0.0).clamp(0.0, rows);
+    let keep = value(&count, rows - skip).clamp(1.0, (rows - skip).max(1.0));
+    let original_startup = cost.startup;
+    cost.startup += run * skip / rows;
+    cost.total = original_startup + run * (skip + keep) / rows;
+    cost.rows = keep;
+    let ties = if root.query.limit_with_ties {
+        let pairs = clause_exprs(root, &root.query.sort_clause.clone());
+        Some(group_keys(&pairs, &stage.output)?)
+    } else {
+        None
+    };
+    let targets = pass_through_targets(&stage.plan.target_list);
+    let plan = node(cost, targets, PlanNode::Limit { input: Box::new(stage.plan), offset, count, ties });
+    Ok(Stage { plan, ..stage })
+}
+
+/// Group keys by position of the clause's expression in the input.
+pub fn group_keys(pairs: &[(Expr, SortGroupClause)], input: &[Expr]) -> PgResult<Vec<GroupKey>> {
+    pairs
+        .iter()
+        .map(|(e, c)| {
+            let position = input
+                .iter()
+                .position(|x| x == e)
+                .ok_or_else(|| common::internal!("grouping column is not in the input"))?;
+            Ok(GroupKey { column: position as AttrNumber + 1, eq_op: c.eq_op, collation: e.collation() })
+        })
+        .collect()
+}
+
+/// Drops the junk bookkeeping and turns the order into positions.
+fn finish(root: &mut Root<'_, '_>, mut stage: Stage) -> Planned {
+    stage.plan.init_plans = std::mem::take(&mut root.init_plans);
+    let mut keys = Vec::new();
+    if root.query.command == CommandType::Select && root.query.set_operations.is_none() {
+        for (e, c) in clause_exprs(root, &root.query.sort_clause.clone()) {
+            let Some(position) = stage.output.iter().position(|x| *x == e) else { break };
+            let descending = equivalence::sort_op_family(root, c.sort_op).ok().flatten().is_some_and(|(_, d)| d);
+            keys.push(SortKey {
+                column: position as AttrNumber + 1,
+                sort_op: c.sort_op,
+                descending,
+                nulls_first: c.nulls_first,
+                collation: e.collation(),
+            });
+        }
+    }
+    Planned { plan: stage.plan, output: stage.output, keys }
+}
+
+/// A NULL of the type of another expression.
+pub fn null_like(e: &Expr) -> Expr {
+    Expr::Const(nodes::expr::Const {
+        value: Datum::Null,
+        type_ref: e.type_ref(),
+        collation: e.collation(),
+        span: common::Span::NONE,
+    })
+}

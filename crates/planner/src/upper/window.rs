@@ -1,0 +1,129 @@
+//! Window functions: one node per window definition, over input sorted for it.
+
+use common::PgResult;
+use nodes::expr::Expr;
+use nodes::plan::PlanNode;
+use nodes::query::{FrameBound, WindowClause};
+use nodes::walk;
+
+use crate::cost;
+use crate::exprs::facts;
+use crate::root::Root;
+use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
+
+/// Adds a WindowAgg for every window in use.
+pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
+    let mut windows: Vec<WindowClause> = root
+        .query
+        .window_clause
+        .iter()
+        .filter(|w| root.query.target_list.iter().any(|t| uses(&t.expr, w.window_ref)))
+        .cloned()
+        .collect();
+    if windows.is_empty() {
+        return Ok(stage);
+    }
+    // Those that need the longest order first, so that later ones may reuse it.
+    windows.sort_by_key(|w| std::cmp::Reverse(w.partition.len() + w.order.len()));
+    stage = project_inputs(root, stage, &windows)?;
+    let count = windows.len();
+    for (i, window) in windows.iter().enumerate() {
+        stage = add_one(root, stage, window, i + 1 == count)?;
+    }
+    Ok(stage)
+}
+
+fn uses(e: &Expr, window_ref: u32) -> bool {
+    walk::any(e, &mut |e| matches!(e, Expr::WindowFunc(w) if w.window_ref == window_ref))
+}
+
+/// The input computes what windows sort by, what functions take, and everything else used above.
+fn project_inputs(root: &Root<'_, '_>, stage: Stage, windows: &[WindowClause]) -> PgResult<Stage> {
+    let mut wanted: Vec<Expr> = Vec::new();
+    let mut want = |e: &Expr| {
+        if !wanted.contains(e) {
+            wanted.push(e.clone());
+        }
+    };
+    for w in windows {
+        for (e, _) in clause_exprs(root, &w.partition).iter().chain(&clause_exprs(root, &w.order)) {
+            want(e);
+        }
+        for bound in [&w.start, &w.end] {
+            if let FrameBound::Preceding(e) | FrameBound::Following(e) = bound {
+                known_parts(e, &stage.output, &mut want);
+            }
+        }
+    }
+    for t in &root.query.target_list {
+        known_parts(&t.expr, &stage.output, &mut want);
+    }
+    let list = wanted.into_iter().enumerate().map(|(i, e)| target(e, i + 1, None)).collect();
+    project(root, stage, list)
+}
+
+fn known_parts(e: &Expr, input: &[Expr], want: &mut dyn FnMut(&Expr)) {
+    if input.contains(e) {
+        return want(e);
+    }
+    walk::for_each_child(e, &mut |child| known_parts(child, input, want));
+}
+
+fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bool) -> PgResult<Stage> {
+    let clauses: Vec<_> = window.partition.iter().chain(&window.order).cloned().collect();
+    let pairs = clause_exprs(root, &clauses);
+    let keys = sort_clause_keys(root, &clauses)?;
+    let stage = sort_stage(root, stage, &keys, &pairs, 0.0)?;
+    let partition = group_keys(&clause_exprs(root, &window.partition), &stage.output)?;
+    let order = group_keys(&clause_exprs(root, &window.order), &stage.output)?;
+    let mut functions: Vec<Expr> = Vec::new();
+    for t in &root.query.target_list {
+        walk::walk(&t.expr, &mut |e| {
+            if matches!(e, Expr::WindowFunc(w) if w.window_ref == window.window_ref) && !functions.contains(e) {
+                functions.push(e.clone());
+            }
+            true
+        });
+    }
+    let mut output = stage.output.clone();
+    let mut targets = upper::pass_through_targets(&stage.plan.target_list);
+    for f in functions {
+        targets.push(target(upper::fix_to_input(&f, &stage.output)?, targets.len() + 1, None));
+        output.push(f);
+    }
+    let bound = |b: &FrameBound| -> PgResult<FrameBound> {
+        Ok(match b {
+            FrameBound::Preceding(e) => FrameBound::Preceding(upper::fix_to_input(e, &stage.output)?),
+            FrameBound::Following(e) => FrameBound::Following(upper::fix_to_input(e, &stage.output)?),
+            other => other.clone(),
+        })
+    };
+    let s = root.context().settings;
+    let mut cost = stage.plan.cost;
+    let per_row = targets.iter().map(|t| cost::eval_cost(root, &t.expr)).sum::<f64>();
+    cost.total += (per_row + s.cpu_tuple_cost + s.cpu_operator_cost * clauses.len() as f64) * cost.rows;
+    cost.width = output.iter().map(|e| crate::paths::expr_width(root, e)).sum();
+    let in_range = (window.start_in_range.is_valid() || window.end_in_range.is_valid()).then_some((
+        window.start_in_range,
+        window.end_in_range,
+        window.in_range_collation,
+        window.in_range_asc,
+        window.in_range_nulls_first,
+    ));
+    let node = PlanNode::WindowAgg {
+        window_ref: window.window_ref,
+        name: window.name.as_deref().unwrap_or("w1").into(),
+        partition,
+        order,
+        units: window.units,
+        start: bound(&window.start)?,
+        end: bound(&window.end)?,
+        exclusion: window.exclusion,
+        in_range,
+        run_condition: Vec::new(),
+        top,
+        input: Box::new(stage.plan),
+    };
+    debug_assert!(!output.iter().any(facts::contains_srf));
+    Ok(Stage { plan: upper::node(cost, targets, node), output, keys: stage.keys })
+}
