@@ -4,7 +4,6 @@ use nodes::expr::Expr;
 use nodes::walk;
 
 use crate::context::CostSettings;
-use crate::exprs::facts;
 use crate::path::Path;
 use crate::rel::IndexInfo;
 use crate::root::Root;
@@ -37,7 +36,12 @@ pub fn eval_cost(root: &Root<'_, '_>, expr: &Expr) -> f64 {
 }
 
 fn procost(root: &Root<'_, '_>, func: common::Oid) -> f64 {
-    root.context().catalog.function(func).ok().flatten().map_or(1.0, |f| f64::from(f.cost))
+    root.context()
+        .catalog
+        .function(func)
+        .ok()
+        .flatten()
+        .map_or(1.0, |f| f64::from(f.cost))
 }
 
 /// Cost per row of some conditions.
@@ -47,7 +51,10 @@ pub fn quals_cost<'e>(root: &Root<'_, '_>, quals: impl Iterator<Item = &'e Expr>
 
 /// Reading every page and testing every row.
 pub fn seq_scan(s: &CostSettings, pages: f64, tuples: f64, qual_per_row: f64) -> Cost {
-    Cost { startup: 0.0, total: s.seq_page_cost * pages + (s.cpu_tuple_cost + qual_per_row) * tuples }
+    Cost {
+        startup: 0.0,
+        total: s.seq_page_cost * pages + (s.cpu_tuple_cost + qual_per_row) * tuples,
+    }
 }
 
 /// Pages fetched by a random-order scan (Mackert and Lohman).
@@ -99,7 +106,8 @@ pub fn index_scan(s: &CostSettings, f: &IndexScanFacts<'_>) -> (Cost, f64) {
         index_pages * s.random_page_cost
     };
     let per_tuple = s.cpu_index_tuple_cost + f.qual_count as f64 * s.cpu_operator_cost;
-    let descent = (f.index.tuples.max(2.0).log2().ceil() + (f.index.tree_height + 1.0) * 50.0) * s.cpu_operator_cost;
+    let descent =
+        (f.index.tuples.max(2.0).log2().ceil() + (f.index.tree_height + 1.0) * 50.0) * s.cpu_operator_cost;
     let index_startup = descent;
     let index_total = page_cost + index_tuples * per_tuple + descent;
     let fetched = (f.selectivity * f.heap_tuples).round().max(1.0);
@@ -107,7 +115,13 @@ pub fn index_scan(s: &CostSettings, f: &IndexScanFacts<'_>) -> (Cost, f64) {
     let csquared = f.correlation * f.correlation;
     let io = max_io + csquared * (min_io - max_io);
     let cpu = (s.cpu_tuple_cost + f.filter_per_row) * fetched;
-    (Cost { startup: index_startup, total: index_total + io + cpu }, index_total)
+    (
+        Cost {
+            startup: index_startup,
+            total: index_total + io + cpu,
+        },
+        index_total,
+    )
 }
 
 fn heap_io(s: &CostSettings, f: &IndexScanFacts<'_>, fetched: f64) -> (f64, f64) {
@@ -124,7 +138,11 @@ fn heap_io(s: &CostSettings, f: &IndexScanFacts<'_>, fetched: f64) -> (f64, f64)
     }
     let max = pages_fetched(s, fetched, f.heap_pages, f.index.pages) * s.random_page_cost;
     let pages = (f.selectivity * f.heap_pages).ceil();
-    let min = if pages > 0.0 { s.random_page_cost + (pages - 1.0) * s.seq_page_cost } else { 0.0 };
+    let min = if pages > 0.0 {
+        s.random_page_cost + (pages - 1.0) * s.seq_page_cost
+    } else {
+        0.0
+    };
     (min, max)
 }
 
@@ -143,7 +161,11 @@ pub fn sort(s: &CostSettings, input: f64, rows: f64, width: i32, limit: f64) -> 
     if out_bytes > memory {
         let pages = (bytes / 8192.0).ceil();
         let runs = (bytes / memory).max(1.0);
-        let passes = if runs > 6.0 { (runs.ln() / 6.0f64.ln()).ceil() } else { 1.0 };
+        let passes = if runs > 6.0 {
+            (runs.ln() / 6.0f64.ln()).ceil()
+        } else {
+            1.0
+        };
         startup += compare * rows * rows.log2();
         startup += 2.0 * pages * passes * (s.seq_page_cost * 0.75 + s.random_page_cost * 0.25);
     } else if rows > 2.0 * out_rows || bytes > memory {
@@ -151,7 +173,10 @@ pub fn sort(s: &CostSettings, input: f64, rows: f64, width: i32, limit: f64) -> 
     } else {
         startup += compare * rows * rows.log2();
     }
-    Cost { startup, total: startup + s.cpu_operator_cost * rows }
+    Cost {
+        startup,
+        total: startup + s.cpu_operator_cost * rows,
+    }
 }
 
 /// Keeping rows for re-reading.
@@ -161,7 +186,10 @@ pub fn material(s: &CostSettings, input: Cost, rows: f64, width: i32) -> Cost {
     if bytes > s.work_mem_bytes as f64 {
         total += s.seq_page_cost * (bytes / 8192.0).ceil();
     }
-    Cost { startup: input.startup, total }
+    Cost {
+        startup: input.startup,
+        total,
+    }
 }
 
 /// Cost of running a path again.
@@ -177,7 +205,10 @@ pub fn rescan(root: &Root<'_, '_>, path: &Path) -> Cost {
             }
             Cost { startup: 0.0, total }
         }
-        _ => Cost { startup: path.startup, total: path.total },
+        _ => Cost {
+            startup: path.startup,
+            total: path.total,
+        },
     }
 }
 
@@ -197,7 +228,10 @@ pub struct AggFacts {
 /// One group.
 pub fn agg_plain(s: &CostSettings, f: &AggFacts) -> Cost {
     let startup = f.input.total + f.trans_per_row * f.rows + f.final_per_group;
-    Cost { startup, total: startup + s.cpu_tuple_cost }
+    Cost {
+        startup,
+        total: startup + s.cpu_tuple_cost,
+    }
 }
 
 /// Input sorted by the keys.
@@ -205,7 +239,10 @@ pub fn agg_sorted(s: &CostSettings, f: &AggFacts) -> Cost {
     let mut total = f.input.total + f.trans_per_row * f.rows;
     total += s.cpu_operator_cost * f.keys as f64 * f.rows;
     total += (f.final_per_group + s.cpu_tuple_cost) * f.groups;
-    Cost { startup: f.input.startup, total }
+    Cost {
+        startup: f.input.startup,
+        total,
+    }
 }
 
 /// Hash table of groups.
@@ -221,9 +258,4 @@ pub fn agg_hashed(s: &CostSettings, f: &AggFacts) -> Cost {
         total += pages * (s.random_page_cost + s.seq_page_cost);
     }
     Cost { startup, total }
-}
-
-/// True when an expression needs no work at run time.
-pub fn is_free(expr: &Expr) -> bool {
-    matches!(facts::strip_relabel(expr), Expr::Var(_) | Expr::Const(_) | Expr::Param(_))
 }

@@ -8,7 +8,10 @@
 
 use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::{Expr, VarSource};
-use nodes::plan::{HashClause, IndexQual, IndexQualValue, IndexScan, MergeClause, NestLoopParam, Plan, PlanCost, PlanNode, SortKey};
+use nodes::plan::{
+    HashClause, IndexQual, IndexQualValue, IndexScan, MergeClause, NestLoopParam, Plan, PlanCost, PlanNode,
+    SortKey,
+};
 use nodes::query::RteKind;
 use nodes::relids::RelIds;
 use nodes::walk;
@@ -37,12 +40,20 @@ pub fn create(root: &mut Root<'_, '_>, path: &Path) -> PgResult<Stage> {
 
 fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
     let mut stage = match &path.kind {
-        PathKind::Scan | PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Tid(_) => scan(root, path, pending)?,
+        PathKind::Scan | PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Tid(_) => {
+            scan(root, path, pending)?
+        }
         PathKind::Join(join) => build_join(root, path, join, pending)?,
         PathKind::Material(input) => {
             let s = build(root, input, pending)?;
             let list = pass_through_targets(&s.plan.target_list);
-            let plan = node(cost_of(path), list, PlanNode::Material { input: Box::new(s.plan) });
+            let plan = node(
+                cost_of(path),
+                list,
+                PlanNode::Material {
+                    input: Box::new(s.plan),
+                },
+            );
             Stage { plan, ..s }
         }
         PathKind::Sort(input) => {
@@ -56,16 +67,28 @@ fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResul
 }
 
 fn cost_of(path: &Path) -> PlanCost {
-    PlanCost { startup: path.startup, total: path.total, rows: path.rows, width: path.width }
+    PlanCost {
+        startup: path.startup,
+        total: path.total,
+        rows: path.rows,
+        width: path.width,
+    }
 }
 
 fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
-    let rt_index = path.relids.singleton().ok_or_else(|| internal!("scan of several relations"))?;
+    let rt_index = path
+        .relids
+        .singleton()
+        .ok_or_else(|| internal!("scan of several relations"))?;
     let rel = root.rel(rt_index)?.clone();
     let base = rel.base.as_ref().ok_or_else(|| internal!("scan of a join"))?;
     let mut quals: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
     if !matches!(path.kind, PathKind::Scan) {
-        quals.extend(join_clauses_for(root, &rel, &path.required_outer).iter().map(|i| i.clause.clone()));
+        quals.extend(
+            join_clauses_for(root, &rel, &path.required_outer)
+                .iter()
+                .map(|i| i.clause.clone()),
+        );
     }
     let output = output_vars(root, &path.relids);
     let list = output
@@ -78,7 +101,11 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
             quals.retain(|q| !index.clauses.iter().any(|c| c.clause == *q));
             let only = index.index_only;
             let scan = index_scan(root, rt_index, base, index, pending)?;
-            if only { PlanNode::IndexOnlyScan(scan) } else { PlanNode::IndexScan(scan) }
+            if only {
+                PlanNode::IndexOnlyScan(scan)
+            } else {
+                PlanNode::IndexScan(scan)
+            }
         }
         PathKind::Bitmap(tree) => {
             let mut recheck = Vec::new();
@@ -90,13 +117,22 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
                 quals.retain(|q| !recheck.contains(q));
             }
             let recheck = fix_all(root, &recheck, rt_index, pending)?;
-            PlanNode::BitmapHeapScan { rt_index: root.global_index(rt_index), relation: table_oid(base)?, recheck, input }
+            PlanNode::BitmapHeapScan {
+                rt_index: root.global_index(rt_index),
+                relation: table_oid(base)?,
+                recheck,
+                input,
+            }
         }
         PathKind::Tid(tids) => {
             let tids = fix_all(root, tids, rt_index, pending)?;
             let is_ctid = |e: &Expr| matches!(e, Expr::Var(v) if v.attno == upper::CTID);
             quals.retain(|q| !walk::any(q, &mut |e| is_ctid(e)) && !matches!(q, Expr::CurrentOf { .. }));
-            PlanNode::TidScan { rt_index: root.global_index(rt_index), relation: table_oid(base)?, tids }
+            PlanNode::TidScan {
+                rt_index: root.global_index(rt_index),
+                relation: table_oid(base)?,
+                tids,
+            }
         }
         _ => plain_scan(root, rt_index, base, pending)?,
     };
@@ -105,18 +141,29 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
             let PlanNode::SubqueryScan { input, .. } = plan_node else {
                 return Err(internal!("subquery scan vanished"));
             };
-            return Ok(Stage { plan: *input, output, keys: Vec::new() });
+            return Ok(Stage {
+                plan: *input,
+                output,
+                keys: Vec::new(),
+            });
         }
     }
     let mut plan = node(cost_of(path), list, plan_node);
     plan.qual = fix_all(root, &quals, rt_index, pending)?;
-    Ok(Stage { plan, output, keys: Vec::new() })
+    Ok(Stage {
+        plan,
+        output,
+        keys: Vec::new(),
+    })
 }
 
 /// True when the scan would only hand on every column of its input.
 fn is_identity(output: &[Expr], input: &Plan) -> bool {
     output.len() == input.target_list.len()
-        && output.iter().enumerate().all(|(i, e)| matches!(e, Expr::Var(v) if usize::from(v.attno as u16) == i + 1))
+        && output
+            .iter()
+            .enumerate()
+            .all(|(i, e)| matches!(e, Expr::Var(v) if usize::from(v.attno as u16) == i + 1))
         && input.target_list.iter().all(|t| !t.resjunk)
 }
 
@@ -136,48 +183,91 @@ fn or_answers(q: &Expr, tree: &BitmapTree) -> bool {
 }
 
 fn table_oid(base: &BaseRel) -> PgResult<Oid> {
-    base.table().map(|t| t.oid).ok_or_else(|| internal!("scan method needs a table"))
+    base.table()
+        .map(|t| t.oid)
+        .ok_or_else(|| internal!("scan method needs a table"))
 }
 
-fn plain_scan(root: &mut Root<'_, '_>, rt_index: usize, base: &BaseRel, pending: &mut Pending) -> PgResult<PlanNode> {
+fn plain_scan(
+    root: &mut Root<'_, '_>,
+    rt_index: usize,
+    base: &BaseRel,
+    pending: &mut Pending,
+) -> PgResult<PlanNode> {
     let global = root.global_index(rt_index);
     match &base.kind {
-        BaseKind::Table(t) => return Ok(PlanNode::SeqScan { rt_index: global, relation: t.oid }),
+        BaseKind::Table(t) => {
+            return Ok(PlanNode::SeqScan {
+                rt_index: global,
+                relation: t.oid,
+            });
+        }
         BaseKind::Subquery(p) => {
             for lateral in root.lateral_params.iter().filter(|l| l.user == rt_index) {
                 pending.push((lateral.param, lateral.value.clone()));
             }
-            return Ok(PlanNode::SubqueryScan { rt_index: global, input: Box::new(p.plan.clone()) });
+            return Ok(PlanNode::SubqueryScan {
+                rt_index: global,
+                input: Box::new(p.plan.clone()),
+            });
         }
         BaseKind::Other => {}
     }
     match root.query.rte(rt_index).kind.clone() {
-        RteKind::Function { mut functions, ordinality, .. } => {
+        RteKind::Function {
+            mut functions,
+            ordinality,
+            ..
+        } => {
             for f in &mut functions {
                 f.expr = at_scan(root, &f.expr, rt_index, pending)?;
             }
-            Ok(PlanNode::FunctionScan { rt_index: global, functions, ordinality })
+            Ok(PlanNode::FunctionScan {
+                rt_index: global,
+                functions,
+                ordinality,
+            })
         }
         RteKind::Values { mut rows, .. } => {
             for e in rows.iter_mut().flatten() {
                 *e = at_scan(root, e, rt_index, pending)?;
             }
-            Ok(PlanNode::ValuesScan { rt_index: global, rows })
+            Ok(PlanNode::ValuesScan {
+                rt_index: global,
+                rows,
+            })
         }
         RteKind::Cte { name, levels_up, .. } => {
             let info = root.cte(&name, levels_up)?;
             Ok(match info.worktable_param {
-                Some(worktable_param) => PlanNode::WorkTableScan { rt_index: global, worktable_param },
-                None => PlanNode::CteScan { rt_index: global, plan_id: info.plan_id },
+                Some(worktable_param) => PlanNode::WorkTableScan {
+                    rt_index: global,
+                    worktable_param,
+                },
+                None => PlanNode::CteScan {
+                    rt_index: global,
+                    plan_id: info.plan_id,
+                },
             })
         }
-        RteKind::Result => Ok(PlanNode::Result { input: None, one_time: Vec::new() }),
+        RteKind::Result => Ok(PlanNode::Result {
+            input: None,
+            one_time: Vec::new(),
+        }),
         other => Err(internal!("cannot scan a range table entry of kind {other:?}")),
     }
 }
 
-fn fix_all(root: &mut Root<'_, '_>, exprs: &[Expr], rt_index: usize, pending: &mut Pending) -> PgResult<Vec<Expr>> {
-    exprs.iter().map(|e| at_scan(root, e, rt_index, pending)).collect()
+fn fix_all(
+    root: &mut Root<'_, '_>,
+    exprs: &[Expr],
+    rt_index: usize,
+    pending: &mut Pending,
+) -> PgResult<Vec<Expr>> {
+    exprs
+        .iter()
+        .map(|e| at_scan(root, e, rt_index, pending))
+        .collect()
 }
 
 /// Columns of the scanned relation become `Scan` columns, those of others parameters.
@@ -220,7 +310,12 @@ fn index_scan(
             other => other.clone(),
         };
         let original = at_scan(root, &q.original, rt_index, pending)?;
-        quals.push(IndexQual { index_column: q.index_column, strategy: q.strategy, value, original });
+        quals.push(IndexQual {
+            index_column: q.index_column,
+            strategy: q.strategy,
+            value,
+            original,
+        });
     }
     root.global.depend(Oid(1259), path.index.oid);
     Ok(IndexScan {
@@ -241,15 +336,24 @@ fn bitmap(
     pending: &mut Pending,
     recheck: &mut Vec<Expr>,
 ) -> PgResult<Plan> {
-    let bare = |total: f64, rows: f64| PlanCost { startup: 0.0, total, rows, width: 0 };
+    let bare = |total: f64, rows: f64| PlanCost {
+        startup: 0.0,
+        total,
+        rows,
+        width: 0,
+    };
     match tree {
         BitmapTree::Index(path, total, sel) => {
             recheck.extend(path.clauses.iter().map(|c| c.clause.clone()));
             let scan = index_scan(root, rt_index, base, path, pending)?;
             let rows = (base.tuples * sel).round().max(1.0);
-            Ok(node(bare(*total, rows), Vec::new(), PlanNode::BitmapIndexScan(scan)))
+            Ok(node(
+                bare(*total, rows),
+                Vec::new(),
+                PlanNode::BitmapIndexScan(scan),
+            ))
         }
-        BitmapTree::And(parts) | BitmapTree::Or(parts) => {
+        BitmapTree::Or(parts) => {
             let mut arm_checks = Vec::new();
             let mut inputs = Vec::new();
             for part in parts {
@@ -258,10 +362,6 @@ fn bitmap(
                 arm_checks.push(own);
             }
             let total = inputs.iter().map(|p| p.cost.total).sum();
-            if matches!(tree, BitmapTree::And(_)) {
-                recheck.extend(arm_checks.into_iter().flatten());
-                return Ok(node(bare(total, 1.0), Vec::new(), PlanNode::BitmapAnd { inputs }));
-            }
             let arms: Vec<Expr> = arm_checks.into_iter().filter_map(and_of).collect();
             recheck.push(Expr::Bool(nodes::expr::BoolExpr {
                 op: nodes::expr::BoolOp::Or,
@@ -273,7 +373,12 @@ fn bitmap(
     }
 }
 
-fn build_join(root: &mut Root<'_, '_>, path: &Path, join: &JoinPath, pending: &mut Pending) -> PgResult<Stage> {
+fn build_join(
+    root: &mut Root<'_, '_>,
+    path: &Path,
+    join: &JoinPath,
+    pending: &mut Pending,
+) -> PgResult<Stage> {
     let outer = build(root, &join.outer, pending)?;
     let mut from_inner = Pending::new();
     let inner = build(root, &join.inner, &mut from_inner)?;
@@ -296,7 +401,10 @@ fn build_join(root: &mut Root<'_, '_>, path: &Path, join: &JoinPath, pending: &m
             let mut params = Vec::new();
             for (slot, value) in from_inner.drain(..) {
                 if facts::relids(&value).is_subset(&join.outer.relids) {
-                    params.push(NestLoopParam { param: slot, value: fix_join(&value, &outer.output, &[])? });
+                    params.push(NestLoopParam {
+                        param: slot,
+                        value: fix_join(&value, &outer.output, &[])?,
+                    });
                 } else {
                     pending.push((slot, value));
                 }
@@ -356,13 +464,26 @@ fn build_join(root: &mut Root<'_, '_>, path: &Path, join: &JoinPath, pending: &m
     };
     let mut plan = node(cost_of(path), list, plan_node);
     plan.qual = qual;
-    Ok(Stage { plan, output, keys: Vec::new() })
+    Ok(Stage {
+        plan,
+        output,
+        keys: Vec::new(),
+    })
 }
 
 fn hash(input: Plan) -> Plan {
     let list = pass_through_targets(&input.target_list);
-    let cost = PlanCost { startup: input.cost.total, ..input.cost };
-    node(cost, list, PlanNode::Hash { input: Box::new(input) })
+    let cost = PlanCost {
+        startup: input.cost.total,
+        ..input.cost
+    };
+    node(
+        cost,
+        list,
+        PlanNode::Hash {
+            input: Box::new(input),
+        },
+    )
 }
 
 /// A Sort node in the order of the path; key expressions that the input lacks are added to it.
@@ -377,12 +498,19 @@ fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
                 .target_list
                 .iter()
                 .zip(&stage.output)
-                .map(|(t, e)| nodes::query::TargetEntry { expr: e.clone(), ..t.clone() })
+                .map(|(t, e)| nodes::query::TargetEntry {
+                    expr: e.clone(),
+                    ..t.clone()
+                })
                 .collect();
             list.push(target(expr.clone(), list.len() + 1, None));
             stage = upper::project(root, stage, list)?;
         }
-        let column = stage.output.iter().position(|e| *e == expr).map_or(0, |i| i as AttrNumber + 1);
+        let column = stage
+            .output
+            .iter()
+            .position(|e| *e == expr)
+            .map_or(0, |i| i as AttrNumber + 1);
         let strategy = if key.descending { 5 } else { 1 };
         let type_oid = expr.type_oid();
         let sort_op = root
@@ -399,7 +527,14 @@ fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
         });
     }
     let list = pass_through_targets(&stage.plan.target_list);
-    let plan = node(cost_of(path), list, PlanNode::Sort { input: Box::new(stage.plan), keys });
+    let plan = node(
+        cost_of(path),
+        list,
+        PlanNode::Sort {
+            input: Box::new(stage.plan),
+            keys,
+        },
+    );
     Ok(Stage { plan, ..stage })
 }
 

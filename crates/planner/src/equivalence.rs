@@ -49,10 +49,18 @@ pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usi
         return None;
     }
     let find = |e: &Expr| {
-        root.classes.iter().position(|c| c.family == family && c.collation == eq.collation && c.contains(e))
+        root.classes
+            .iter()
+            .position(|c| c.family == family && c.collation == eq.collation && c.contains(e))
     };
-    let member = |e: &Expr, r: &RelIds| Member { expr: e.clone(), relids: r.clone() };
-    let (l, r) = (member(&eq.left, &eq.left_relids), member(&eq.right, &eq.right_relids));
+    let member = |e: &Expr, r: &RelIds| Member {
+        expr: e.clone(),
+        relids: r.clone(),
+    };
+    let (l, r) = (
+        member(&eq.left, &eq.left_relids),
+        member(&eq.right, &eq.right_relids),
+    );
     match (find(&eq.left), find(&eq.right)) {
         (Some(a), Some(b)) if a == b => Some(a),
         (Some(a), Some(b)) => {
@@ -69,7 +77,11 @@ pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usi
             Some(b)
         }
         (None, None) => {
-            root.classes.push(EquivalenceClass { family, collation: eq.collation, members: vec![l, r] });
+            root.classes.push(EquivalenceClass {
+                family,
+                collation: eq.collation,
+                members: vec![l, r],
+            });
             Some(root.classes.len() - 1)
         }
     }
@@ -106,8 +118,13 @@ fn renumber(root: &mut Root<'_, '_>) {
     root.join_clauses = clauses
         .into_iter()
         .map(|info| {
-            let (Some(_), Some(eq)) = (info.class, &info.equality) else { return info };
-            let class = root.classes.iter().position(|c| c.contains(&eq.left) && c.contains(&eq.right));
+            let (Some(_), Some(eq)) = (info.class, &info.equality) else {
+                return info;
+            };
+            let class = root
+                .classes
+                .iter()
+                .position(|c| c.contains(&eq.left) && c.contains(&eq.right));
             let mut info = (*info).clone();
             info.class = class;
             std::rc::Rc::new(info)
@@ -115,19 +132,30 @@ fn renumber(root: &mut Root<'_, '_>) {
         .collect();
 }
 
-fn imply(root: &mut Root<'_, '_>, number: usize, class: &EquivalenceClass, left: &Expr, right: &Expr) -> PgResult<()> {
+fn imply(
+    root: &mut Root<'_, '_>,
+    number: usize,
+    class: &EquivalenceClass,
+    left: &Expr,
+    right: &Expr,
+) -> PgResult<()> {
     let stated = root.join_clauses.iter().any(|info| {
-        info.equality.as_ref().is_some_and(|e| {
-            (e.left == *left && e.right == *right) || (e.left == *right && e.right == *left)
-        }) && info.class == Some(number)
+        info.equality
+            .as_ref()
+            .is_some_and(|e| (e.left == *left && e.right == *right) || (e.left == *right && e.right == *left))
+            && info.class == Some(number)
     });
     if stated {
         return Ok(());
     }
     let catalog = root.context().catalog;
     let (lt, rt) = (left.type_oid(), right.type_oid());
-    let Some(op) = catalog.opfamily_member(class.family, lt, rt, 3)? else { return Ok(()) };
-    let Some(desc) = catalog.operator(op)? else { return Ok(()) };
+    let Some(op) = catalog.opfamily_member(class.family, lt, rt, 3)? else {
+        return Ok(());
+    };
+    let Some(desc) = catalog.operator(op)? else {
+        return Ok(());
+    };
     let clause = Expr::Func(FuncExpr {
         func: desc.function,
         op,
@@ -161,11 +189,23 @@ pub fn path_key(
         .iter()
         .position(|c| c.family == family && c.collation == collation && c.contains(expr));
     let class = found.unwrap_or_else(|| {
-        let member = Member { expr: expr.clone(), relids: facts::relids(expr) };
-        root.classes.push(EquivalenceClass { family, collation, members: vec![member] });
+        let member = Member {
+            expr: expr.clone(),
+            relids: facts::relids(expr),
+        };
+        root.classes.push(EquivalenceClass {
+            family,
+            collation,
+            members: vec![member],
+        });
         root.classes.len() - 1
     });
-    PathKey { class, family, descending, nulls_first }
+    PathKey {
+        class,
+        family,
+        descending,
+        nulls_first,
+    }
 }
 
 /// Drops sort columns that cannot matter: constants and repeats.
@@ -182,7 +222,10 @@ pub fn canonical_keys(root: &Root<'_, '_>, keys: Vec<PathKey>) -> Vec<PathKey> {
 
 /// Family and direction of a sort operator: (family, descending).
 pub fn sort_op_family(root: &Root<'_, '_>, sort_op: Oid) -> PgResult<Option<(Oid, bool)>> {
-    let families = root.context().catalog.operator_families(joininfo::BTREE, sort_op)?;
+    let families = root
+        .context()
+        .catalog
+        .operator_families(joininfo::BTREE, sort_op)?;
     Ok(families.iter().find_map(|(family, strategy)| match strategy {
         1 => Some((*family, false)),
         5 => Some((*family, true)),

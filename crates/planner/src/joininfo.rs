@@ -33,7 +33,10 @@ pub fn deconstruct(root: &mut Root<'_, '_>) -> PgResult<()> {
 }
 
 fn walk_from(root: &mut Root<'_, '_>, from: &FromExpr) -> PgResult<Below> {
-    let mut below = Below { rels: RelIds::empty(), inner: RelIds::empty() };
+    let mut below = Below {
+        rels: RelIds::empty(),
+        inner: RelIds::empty(),
+    };
     for item in &from.items {
         let b = walk_node(root, item)?;
         below.rels = below.rels.union(&b.rels);
@@ -47,7 +50,10 @@ fn walk_from(root: &mut Root<'_, '_>, from: &FromExpr) -> PgResult<Below> {
 
 fn walk_node(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<Below> {
     match node {
-        JoinTreeNode::Rel(i) => Ok(Below { rels: RelIds::single(*i), inner: RelIds::single(*i) }),
+        JoinTreeNode::Rel(i) => Ok(Below {
+            rels: RelIds::single(*i),
+            inner: RelIds::single(*i),
+        }),
         JoinTreeNode::From(from) => walk_from(root, from),
         JoinTreeNode::Join(join) => walk_join(root, join),
     }
@@ -61,14 +67,21 @@ fn walk_join(root: &mut Root<'_, '_>, join: &JoinExpr) -> PgResult<Below> {
         if let Some(quals) = &join.quals {
             distribute_all(root, quals, &rels, None)?;
         }
-        return Ok(Below { rels, inner: left.inner.union(&right.inner) });
+        return Ok(Below {
+            rels,
+            inner: left.inner.union(&right.inner),
+        });
     }
     let special = make_special_join(root, join, &left, &right);
     root.special_joins.push(special);
     let number = root.special_joins.len() - 1;
     if let Some(quals) = &join.quals {
         // A semijoin's condition acts like an inner join's; an outer join's may not filter its left side.
-        let own = if join.join_type == JoinType::Semi { None } else { Some(number) };
+        let own = if join.join_type == JoinType::Semi {
+            None
+        } else {
+            Some(number)
+        };
         distribute_all(root, quals, &rels, own)?;
     }
     let inner = match join.join_type {
@@ -94,7 +107,10 @@ fn make_special_join(root: &Root<'_, '_>, join: &JoinExpr, left: &Below, right: 
         return special;
     }
     let clause_rels = join.quals.as_ref().map_or(RelIds::empty(), facts::relids);
-    let strict = join.quals.as_ref().map_or(RelIds::empty(), |q| facts::nonnullable_rels(q, true, catalog));
+    let strict = join
+        .quals
+        .as_ref()
+        .map_or(RelIds::empty(), |q| facts::nonnullable_rels(q, true, catalog));
     special.lhs_strict = strict.overlaps(&left.rels);
     let mut min_left = clause_rels.intersection(&left.rels);
     let mut min_right = clause_rels.union(&right.inner).intersection(&right.rels);
@@ -125,18 +141,38 @@ fn make_special_join(root: &Root<'_, '_>, join: &JoinExpr, left: &Below, right: 
             min_right = min_right.union(&whole);
         }
     }
-    special.min_left = if min_left.is_empty() { left.rels.clone() } else { min_left };
-    special.min_right = if min_right.is_empty() { right.rels.clone() } else { min_right };
+    special.min_left = if min_left.is_empty() {
+        left.rels.clone()
+    } else {
+        min_left
+    };
+    special.min_right = if min_right.is_empty() {
+        right.rels.clone()
+    } else {
+        min_right
+    };
     special
 }
 
-fn distribute_all(root: &mut Root<'_, '_>, quals: &Expr, scope: &RelIds, outer_join: Option<usize>) -> PgResult<()> {
+fn distribute_all(
+    root: &mut Root<'_, '_>,
+    quals: &Expr,
+    scope: &RelIds,
+    outer_join: Option<usize>,
+) -> PgResult<()> {
     let mut clauses = Vec::new();
     facts::flatten_and(quals.clone(), &mut clauses);
-    clauses.into_iter().try_for_each(|c| distribute(root, c, scope, outer_join))
+    clauses
+        .into_iter()
+        .try_for_each(|c| distribute(root, c, scope, outer_join))
 }
 
-fn distribute(root: &mut Root<'_, '_>, clause: Expr, scope: &RelIds, outer_join: Option<usize>) -> PgResult<()> {
+fn distribute(
+    root: &mut Root<'_, '_>,
+    clause: Expr,
+    scope: &RelIds,
+    outer_join: Option<usize>,
+) -> PgResult<()> {
     let clause_relids = facts::relids(&clause);
     let mut required = clause_relids.clone();
     let mut pushed_down = true;
@@ -192,7 +228,11 @@ pub fn make_restrict_info(
     pushed_down: bool,
 ) -> PgResult<RestrictInfo> {
     let volatile = facts::is_volatile(&clause, root.context().catalog)?;
-    let equality = if volatile { None } else { equality_of(root, &clause)? };
+    let equality = if volatile {
+        None
+    } else {
+        equality_of(root, &clause)?
+    };
     Ok(RestrictInfo {
         clause_relids: facts::relids(&clause),
         clause,
@@ -207,9 +247,13 @@ pub fn make_restrict_info(
 
 /// The parts of `left = right` when the two sides use different relations (or one side none).
 fn equality_of(root: &Root<'_, '_>, clause: &Expr) -> PgResult<Option<Equality>> {
-    let Some((op, left, right)) = facts::binary_op(clause) else { return Ok(None) };
+    let Some((op, left, right)) = facts::binary_op(clause) else {
+        return Ok(None);
+    };
     let catalog = root.context().catalog;
-    let Some(desc) = catalog.operator(op)? else { return Ok(None) };
+    let Some(desc) = catalog.operator(op)? else {
+        return Ok(None);
+    };
     if !desc.can_hash && !desc.can_merge {
         return Ok(None);
     }
@@ -218,7 +262,11 @@ fn equality_of(root: &Root<'_, '_>, clause: &Expr) -> PgResult<Option<Equality>>
         return Ok(None);
     }
     let family = if desc.can_merge {
-        catalog.operator_families(BTREE, op)?.iter().find(|(_, strategy)| *strategy == 3).map(|(f, _)| *f)
+        catalog
+            .operator_families(BTREE, op)?
+            .iter()
+            .find(|(_, strategy)| *strategy == 3)
+            .map(|(f, _)| *f)
     } else {
         None
     };

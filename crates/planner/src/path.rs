@@ -75,8 +75,6 @@ pub struct IndexPath {
 pub enum BitmapTree {
     /// One index: scan, its cost, its selectivity.
     Index(IndexPath, f64, f64),
-    /// All of them.
-    And(Vec<BitmapTree>),
     /// Any of them.
     Or(Vec<BitmapTree>),
 }
@@ -140,7 +138,10 @@ fn compare(a: &Path, b: &Path) -> Dominance {
     if a.disabled != b.disabled {
         return match a.required_outer == b.required_outer && keys_contained(&a.keys, &b.keys) {
             true if a.disabled > b.disabled => Dominance::Second,
-            _ if b.disabled > a.disabled && keys_contained(&b.keys, &a.keys) && a.required_outer == b.required_outer => {
+            _ if b.disabled > a.disabled
+                && keys_contained(&b.keys, &a.keys)
+                && a.required_outer == b.required_outer =>
+            {
                 Dominance::First
             }
             _ => Dominance::Neither,

@@ -64,7 +64,6 @@ pub struct SpecialJoin {
 pub struct IndexInfo {
     pub oid: Oid,
     pub desc: IndexDesc,
-    pub relation: Arc<RelationDesc>,
     /// Expressions of the index over the relation's range table index.
     pub column_exprs: Vec<Expr>,
     pub predicate: Vec<Expr>,

@@ -35,7 +35,6 @@ pub struct Global<'a> {
 pub struct CteInfo {
     pub plan_id: usize,
     pub rows: f64,
-    pub width: i32,
     pub total: f64,
     /// While its recursive term is planned: the slot that names the recursive union.
     pub worktable_param: Option<usize>,
@@ -125,7 +124,11 @@ pub fn plan_statement(query: &Query, context: &PlannerContext<'_>) -> PgResult<P
     let mut query = query.clone();
     query_walk::strip_positions(&mut query);
     crate::prep::mark_placeholders(&mut query);
-    let fraction = if context.cursor { context.settings.cursor_tuple_fraction } else { 0.0 };
+    let fraction = if context.cursor {
+        context.settings.cursor_tuple_fraction
+    } else {
+        0.0
+    };
     let (command, has_returning) = (query.command, !query.returning.is_empty());
     let planned = plan_level(&mut global, query, fraction)?;
     let mut stmt = PlannedStmt {

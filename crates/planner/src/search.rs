@@ -21,7 +21,11 @@ const DP_LIMIT: usize = 10;
 
 /// Joins all base relations of the level.
 pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
-    let base: Vec<RelOptInfo> = root.all_rels.iter().filter_map(|i| root.rels[i].clone()).collect();
+    let base: Vec<RelOptInfo> = root
+        .all_rels
+        .iter()
+        .filter_map(|i| root.rels[i].clone())
+        .collect();
     if base.is_empty() {
         return Err(internal!("query has no relations to join"));
     }
@@ -35,7 +39,14 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
         let mut found: HashMap<RelIds, RelOptInfo> = HashMap::new();
         for allow_cartesian in [false, true] {
             for left_size in (size.div_ceil(2)..size).rev() {
-                combine(root, &levels, left_size, size - left_size, allow_cartesian, &mut found);
+                combine(
+                    root,
+                    &levels,
+                    left_size,
+                    size - left_size,
+                    allow_cartesian,
+                    &mut found,
+                );
             }
             if !found.is_empty() {
                 break;
@@ -64,7 +75,8 @@ fn combine(
     rights.sort_by(|a, b| a.relids.cmp(&b.relids));
     for left in lefts {
         for right in &rights {
-            if left.relids.overlaps(&right.relids) || (left_size == right_size && left.relids > right.relids) {
+            if left.relids.overlaps(&right.relids) || (left_size == right_size && left.relids > right.relids)
+            {
                 continue;
             }
             if allow_cartesian || connected(root, &left.relids, &right.relids) {
@@ -77,13 +89,19 @@ fn combine(
 /// A join condition, a special join, or a LATERAL reference links the two sides.
 fn connected(root: &Root<'_, '_>, a: &RelIds, b: &RelIds) -> bool {
     let clause = root.join_clauses.iter().any(|c| {
-        c.required.overlaps(a) && c.required.overlaps(b) && (c.clause_relids.overlaps(a) && c.clause_relids.overlaps(b))
+        c.required.overlaps(a)
+            && c.required.overlaps(b)
+            && (c.clause_relids.overlaps(a) && c.clause_relids.overlaps(b))
     });
     let special = root.special_joins.iter().any(|s| {
-        (s.min_left.is_subset(a) && s.min_right.is_subset(b)) || (s.min_left.is_subset(b) && s.min_right.is_subset(a))
+        (s.min_left.is_subset(a) && s.min_right.is_subset(b))
+            || (s.min_left.is_subset(b) && s.min_right.is_subset(a))
     });
     let lateral = |x: &RelIds, y: &RelIds| {
-        x.iter().any(|i| root.rel(i).is_ok_and(|r| r.base.as_ref().is_some_and(|b| b.lateral.overlaps(y))))
+        x.iter().any(|i| {
+            root.rel(i)
+                .is_ok_and(|r| r.base.as_ref().is_some_and(|b| b.lateral.overlaps(y)))
+        })
     };
     clause || special || lateral(a, b) || lateral(b, a)
 }
@@ -129,7 +147,8 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
         // The right side of a semi or anti join must be complete when it is joined.
         Some((s, swap)) => {
             let right_side = if swap { left } else { right };
-            let complete = !matches!(s.join_type, JoinType::Semi | JoinType::Anti) || right_side.is_subset(&s.syn_right);
+            let complete =
+                !matches!(s.join_type, JoinType::Semi | JoinType::Anti) || right_side.is_subset(&s.syn_right);
             complete.then_some((s.join_type, swap))
         }
     }
@@ -138,7 +157,10 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
 /// LATERAL references may go one way only.
 fn lateral_allows(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<()> {
     let refers = |x: &RelIds, y: &RelIds| {
-        x.iter().any(|i| root.rel(i).is_ok_and(|r| r.base.as_ref().is_some_and(|b| b.lateral.overlaps(y))))
+        x.iter().any(|i| {
+            root.rel(i)
+                .is_ok_and(|r| r.base.as_ref().is_some_and(|b| b.lateral.overlaps(y)))
+        })
     };
     (!(refers(left, right) && refers(right, left))).then_some(())
 }
@@ -150,7 +172,9 @@ fn make_join_rel(
     b: &RelOptInfo,
     found: &mut HashMap<RelIds, RelOptInfo>,
 ) {
-    let Some((join_type, swap)) = join_is_legal(root, &a.relids, &b.relids) else { return };
+    let Some((join_type, swap)) = join_is_legal(root, &a.relids, &b.relids) else {
+        return;
+    };
     let (left, right) = if swap { (b, a) } else { (a, b) };
     let relids = left.relids.union(&right.relids);
     let clauses = clauses_for(root, left, right, join_type);
@@ -175,13 +199,30 @@ fn make_join_rel(
         return;
     }
     let width = join_width(root, &relids);
-    found.insert(relids.clone(), RelOptInfo { relids, rows, width, paths, base: None });
+    found.insert(
+        relids.clone(),
+        RelOptInfo {
+            relids,
+            rows,
+            width,
+            paths,
+            base: None,
+        },
+    );
 }
 
 /// The conditions that this join is the first to be able to test.
-fn clauses_for(root: &Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo, join_type: JoinType) -> JoinClauses {
+fn clauses_for(
+    root: &Root<'_, '_>,
+    left: &RelOptInfo,
+    right: &RelOptInfo,
+    join_type: JoinType,
+) -> JoinClauses {
     let joined = left.relids.union(&right.relids);
-    let mut out = JoinClauses { join: Vec::new(), other: Vec::new() };
+    let mut out = JoinClauses {
+        join: Vec::new(),
+        other: Vec::new(),
+    };
     let outer_join = !matches!(join_type, JoinType::Inner | JoinType::Semi);
     for info in &root.join_clauses {
         let now = info.required.is_subset(&joined)
@@ -227,7 +268,10 @@ fn estimate_rows(
 
 /// Width of a join's output: the columns still needed above it.
 pub fn join_width(root: &Root<'_, '_>, relids: &RelIds) -> i32 {
-    output_vars(root, relids).iter().map(|e| expr_width(root, e)).sum()
+    output_vars(root, relids)
+        .iter()
+        .map(|e| expr_width(root, e))
+        .sum()
 }
 
 /// The columns that a relation or join must hand up.
@@ -251,7 +295,9 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<RelOpt
                     }
                     let mut found = HashMap::new();
                     make_join_rel(root, &rels[j], &rels[i], &mut found);
-                    let Some((_, rel)) = found.drain().next() else { continue };
+                    let Some((_, rel)) = found.drain().next() else {
+                        continue;
+                    };
                     if best.as_ref().is_none_or(|(_, _, b)| rel.rows < b.rows) {
                         best = Some((i, j, rel));
                     }
@@ -268,5 +314,6 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<RelOpt
         rels.remove(j);
         rels.push(rel);
     }
-    rels.pop().ok_or_else(|| internal!("query has no relations to join"))
+    rels.pop()
+        .ok_or_else(|| internal!("query has no relations to join"))
 }

@@ -35,7 +35,11 @@ pub fn clause(root: &Root<'_, '_>, expr: &Expr, join: Option<JoinType>) -> f64 {
         Expr::ScalarArrayOp(s) => {
             let n = array_length(&s.array);
             let one = operator_selectivity(root, s.op, &s.scalar, None);
-            if s.use_or { (one * n).min(1.0) } else { (1.0 - one * n).max(0.0) }
+            if s.use_or {
+                (one * n).min(1.0)
+            } else {
+                (1.0 - one * n).max(0.0)
+            }
         }
         Expr::NullTest(n) => {
             let nulls = stats_of(root, &n.arg).map_or(DEFAULT_UNK, |s| f64::from(s.null_fraction));
@@ -72,8 +76,16 @@ pub fn all<'e>(root: &Root<'_, '_>, clauses: impl Iterator<Item = &'e Expr>, joi
         match ranges.iter().position(|(c, u, _)| *c == column && *u != upper) {
             Some(i) => {
                 let (_, _, other) = ranges.remove(i);
-                let both = if s == DEFAULT_INEQ || other == DEFAULT_INEQ { DEFAULT_RANGE } else { s + other - 1.0 };
-                product *= if both <= 0.0 { 1e-10_f64.max(DEFAULT_RANGE * 0.01) } else { both };
+                let both = if s == DEFAULT_INEQ || other == DEFAULT_INEQ {
+                    DEFAULT_RANGE
+                } else {
+                    s + other - 1.0
+                };
+                product *= if both <= 0.0 {
+                    1e-10_f64.max(DEFAULT_RANGE * 0.01)
+                } else {
+                    both
+                };
             }
             None => product *= s,
         }
@@ -116,7 +128,11 @@ fn column_of(e: &Expr) -> Option<&Var> {
 
 fn operator(root: &Root<'_, '_>, expr: &Expr) -> f64 {
     let Some((op, left, right)) = facts::binary_op(expr) else {
-        return if expr.type_oid() == types::oids::BOOL { 0.3333333 } else { 0.5 };
+        return if expr.type_oid() == types::oids::BOOL {
+            0.3333333
+        } else {
+            0.5
+        };
     };
     match (column_of(left), column_of(right)) {
         (Some(l), Some(r)) if facts::var_rel(l) != facts::var_rel(r) => join_operator(root, op, left, right),
@@ -128,10 +144,25 @@ fn operator(root: &Root<'_, '_>, expr: &Expr) -> f64 {
 }
 
 fn join_operator(root: &Root<'_, '_>, op: common::Oid, left: &Expr, right: &Expr) -> f64 {
-    let estimator = root.context().catalog.operator(op).ok().flatten().map(|o| o.join.clone());
+    let estimator = root
+        .context()
+        .catalog
+        .operator(op)
+        .ok()
+        .flatten()
+        .map(|o| o.join.clone());
     match estimator.as_deref() {
-        Some("eqjoinsel") => 1.0 / distinct_values(root, left).max(distinct_values(root, right)).max(1.0),
-        Some("neqjoinsel") => 1.0 - 1.0 / distinct_values(root, left).max(distinct_values(root, right)).max(1.0),
+        Some("eqjoinsel") => {
+            1.0 / distinct_values(root, left)
+                .max(distinct_values(root, right))
+                .max(1.0)
+        }
+        Some("neqjoinsel") => {
+            1.0 - 1.0
+                / distinct_values(root, left)
+                    .max(distinct_values(root, right))
+                    .max(1.0)
+        }
         Some("scalarltjoinsel" | "scalarlejoinsel" | "scalargtjoinsel" | "scalargejoinsel") => DEFAULT_INEQ,
         Some("likejoinsel" | "iclikejoinsel" | "regexeqjoinsel") => DEFAULT_MATCH,
         _ => 0.5,
@@ -139,8 +170,19 @@ fn join_operator(root: &Root<'_, '_>, op: common::Oid, left: &Expr, right: &Expr
 }
 
 /// `column OP other` (or `other OP column` when `.1` is true).
-fn operator_selectivity(root: &Root<'_, '_>, op: common::Oid, column: &Expr, other: Option<(&Expr, bool)>) -> f64 {
-    let estimator = root.context().catalog.operator(op).ok().flatten().map(|o| o.restrict.clone());
+fn operator_selectivity(
+    root: &Root<'_, '_>,
+    op: common::Oid,
+    column: &Expr,
+    other: Option<(&Expr, bool)>,
+) -> f64 {
+    let estimator = root
+        .context()
+        .catalog
+        .operator(op)
+        .ok()
+        .flatten()
+        .map(|o| o.restrict.clone());
     let value = match other {
         Some((Expr::Const(c), _)) => Some(&c.value),
         _ => None,
@@ -184,7 +226,9 @@ fn equal(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>) -> f64 {
 
 /// The fraction of values below (`less`: or above) a constant, from the histogram.
 fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: bool) -> f64 {
-    let (Some(stats), Some(value)) = (stats_of(root, column), value) else { return DEFAULT_INEQ };
+    let (Some(stats), Some(value)) = (stats_of(root, column), value) else {
+        return DEFAULT_INEQ;
+    };
     if value.is_null() {
         return 0.0;
     }
@@ -194,7 +238,12 @@ fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: 
     let mut below = 0.0;
     if h.len() > 1 {
         let position = h.partition_point(|b| compare(b) == Some(Ordering::Less));
-        let share = position.saturating_sub(1) as f64 + if position > 0 && position < h.len() { 0.5 } else { 0.0 };
+        let share = position.saturating_sub(1) as f64
+            + if position > 0 && position < h.len() {
+                0.5
+            } else {
+                0.0
+            };
         below = (share / (h.len() - 1) as f64).clamp(0.0001, 0.9999);
         if position >= h.len() {
             below = 0.9999;
@@ -211,7 +260,11 @@ fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: 
         .sum();
     let rest = (1.0 - f64::from(stats.null_fraction) - mcv_total).max(0.0);
     let less = mcv_below + below * rest;
-    let s = if above { 1.0 - f64::from(stats.null_fraction) - less } else { less };
+    let s = if above {
+        1.0 - f64::from(stats.null_fraction) - less
+    } else {
+        less
+    };
     s.clamp(0.0, 1.0)
 }
 
@@ -219,7 +272,11 @@ fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<ColumnStatis
     let v = column_of(e)?;
     let rel = root.rels.get(facts::var_rel(v)?)?.as_ref()?;
     let table = rel.base.as_ref()?.table()?;
-    root.context().catalog.statistics(table.oid, v.attno).ok().flatten()
+    root.context()
+        .catalog
+        .statistics(table.oid, v.attno)
+        .ok()
+        .flatten()
 }
 
 /// Estimated number of different values of an expression.
@@ -227,13 +284,20 @@ pub fn distinct_values(root: &Root<'_, '_>, e: &Expr) -> f64 {
     if e.type_oid() == types::oids::BOOL {
         return 2.0;
     }
-    let Some(v) = column_of(e) else { return DEFAULT_DISTINCT };
-    let Some(rel) = facts::var_rel(v).and_then(|i| root.rels.get(i)).and_then(Option::as_ref) else {
+    let Some(v) = column_of(e) else {
+        return DEFAULT_DISTINCT;
+    };
+    let Some(rel) = facts::var_rel(v)
+        .and_then(|i| root.rels.get(i))
+        .and_then(Option::as_ref)
+    else {
         return DEFAULT_DISTINCT;
     };
     let tuples = rel.base.as_ref().map_or(rel.rows, |b| b.tuples).max(1.0);
     let unique = rel.base.as_ref().is_some_and(|b| {
-        b.indexes.iter().any(|i| i.desc.unique && i.desc.key_count == 1 && i.desc.columns[0].attno == v.attno)
+        b.indexes
+            .iter()
+            .any(|i| i.desc.unique && i.desc.key_count == 1 && i.desc.columns[0].attno == v.attno)
     });
     if unique {
         return tuples;
@@ -268,7 +332,10 @@ pub fn groups(root: &Root<'_, '_>, exprs: &[&Expr], rows: f64) -> f64 {
     let total: f64 = per_rel
         .iter()
         .map(|(rel, n)| {
-            let size = rel.and_then(|i| root.rels.get(i)).and_then(Option::as_ref).map_or(rows, |r| r.rows);
+            let size = rel
+                .and_then(|i| root.rels.get(i))
+                .and_then(Option::as_ref)
+                .map_or(rows, |r| r.rows);
             n.min(size.max(1.0))
         })
         .product();

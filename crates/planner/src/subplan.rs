@@ -16,7 +16,9 @@ pub fn externalize(query: &mut Query, global: &mut Global<'_>) -> Vec<(usize, Ex
     let mut values: Vec<(usize, Expr)> = Vec::new();
     query_walk::for_each_expr_deep(query, 0, &mut |e, depth| {
         walk::rewrite(e, &mut |e| {
-            let Some(value) = as_outer_value(e, depth) else { return };
+            let Some(value) = as_outer_value(e, depth) else {
+                return;
+            };
             let slot = match values.iter().find(|(_, v)| *v == value) {
                 Some((slot, _)) => *slot,
                 None => {
@@ -37,7 +39,10 @@ fn as_outer_value(e: &Expr, depth: usize) -> Option<Expr> {
         Expr::Var(v) => match v.source {
             VarSource::Rel { index, levels_up } if levels_up > depth => {
                 let mut v = v.clone();
-                v.source = VarSource::Rel { index, levels_up: levels_up - depth - 1 };
+                v.source = VarSource::Rel {
+                    index,
+                    levels_up: levels_up - depth - 1,
+                };
                 Some(Expr::Var(v))
             }
             _ => None,
@@ -64,7 +69,9 @@ fn as_outer_value(e: &Expr, depth: usize) -> Option<Expr> {
 /// Plans a subquery of an expression and returns what stands for it.
 pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> {
     if link.kind == SubLinkKind::MultiExpr {
-        return Err(unsupported!("multiple-column assignment from a subquery is not supported yet"));
+        return Err(unsupported!(
+            "multiple-column assignment from a subquery is not supported yet"
+        ));
     }
     let mut query = (*link.query).clone();
     let params = externalize(&mut query, root.global);
@@ -75,7 +82,8 @@ pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> 
     };
     let planned = plan_level(root.global, query, fraction)?;
     let outer_in_test = link.test.as_ref().is_some_and(|t| !facts::relids(t).is_empty());
-    let correlated = !params.is_empty() || outer_in_test || matches!(link.kind, SubLinkKind::Any | SubLinkKind::All);
+    let correlated =
+        !params.is_empty() || outer_in_test || matches!(link.kind, SubLinkKind::Any | SubLinkKind::All);
     let (test, output_params) = bind_test(root.global, link, &planned.output);
     let use_hash_table = link.kind == SubLinkKind::Any
         && params.is_empty()
@@ -85,7 +93,11 @@ pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> 
     root.global.subplans.push(SubPlanEntry {
         plan: planned.plan,
         name: name.clone(),
-        usage: if correlated { SubPlanUsage::Correlated } else { SubPlanUsage::InitPlan(Vec::new()) },
+        usage: if correlated {
+            SubPlanUsage::Correlated
+        } else {
+            SubPlanUsage::InitPlan(Vec::new())
+        },
     });
     if !correlated {
         root.init_plans.push(plan_id);
@@ -106,7 +118,9 @@ pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> 
 
 /// Gives the placeholders of the test real slots.
 fn bind_test(global: &mut Global<'_>, link: &SubLink, output: &[Expr]) -> (Option<Expr>, Vec<usize>) {
-    let Some(mut test) = link.test.clone() else { return (None, Vec::new()) };
+    let Some(mut test) = link.test.clone() else {
+        return (None, Vec::new());
+    };
     let slots: Vec<usize> = output.iter().map(|_| global.new_param()).collect();
     walk::rewrite(&mut test, &mut |e| {
         if let Expr::Param(p) = e {

@@ -42,12 +42,9 @@ pub fn vars<'e>(expr: &'e Expr, stop_at_aggs: bool, out: &mut Vec<&'e Expr>) {
 
 /// True when an aggregate of this level is inside.
 pub fn contains_agg(expr: &Expr) -> bool {
-    walk::any(expr, &mut |e| matches!(e, Expr::Aggref(a) if a.levels_up == 0) || matches!(e, Expr::GroupingFunc(_)))
-}
-
-/// True when a window function is inside.
-pub fn contains_window(expr: &Expr) -> bool {
-    walk::any(expr, &mut |e| matches!(e, Expr::WindowFunc(_)))
+    walk::any(expr, &mut |e| {
+        matches!(e, Expr::Aggref(a) if a.levels_up == 0) || matches!(e, Expr::GroupingFunc(_))
+    })
 }
 
 /// True when a set-returning function is inside.
@@ -62,7 +59,10 @@ pub fn contains_subquery(expr: &Expr) -> bool {
 
 /// True when an executor parameter is inside.
 pub fn contains_exec_param(expr: &Expr) -> bool {
-    walk::any(expr, &mut |e| matches!(e, Expr::Param(p) if p.kind == ParamKind::Exec))
+    walk::any(
+        expr,
+        &mut |e| matches!(e, Expr::Param(p) if p.kind == ParamKind::Exec),
+    )
 }
 
 /// `pg_proc.provolatile` of the least stable function inside: `i`, `s` or `v`.
@@ -97,7 +97,9 @@ pub fn is_volatile(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<bool> {
 /// The relations whose all-NULL row makes this condition not true (so an outer join that would add such rows is moot).
 pub fn nonnullable_rels(expr: &Expr, top: bool, catalog: &dyn CatalogView) -> RelIds {
     let all = |args: &[Expr]| {
-        args.iter().fold(RelIds::empty(), |s, a| s.union(&nonnullable_rels(a, false, catalog)))
+        args.iter().fold(RelIds::empty(), |s, a| {
+            s.union(&nonnullable_rels(a, false, catalog))
+        })
     };
     match expr {
         Expr::Var(v) => var_rel(v).map_or(RelIds::empty(), RelIds::single),
@@ -106,9 +108,9 @@ pub fn nonnullable_rels(expr: &Expr, top: bool, catalog: &dyn CatalogView) -> Re
             nonnullable_rels(&s.scalar, false, catalog)
         }
         Expr::Bool(b) => match b.op {
-            BoolOp::And if top => {
-                b.args.iter().fold(RelIds::empty(), |s, a| s.union(&nonnullable_rels(a, true, catalog)))
-            }
+            BoolOp::And if top => b.args.iter().fold(RelIds::empty(), |s, a| {
+                s.union(&nonnullable_rels(a, true, catalog))
+            }),
             BoolOp::Not => all(&b.args),
             BoolOp::And | BoolOp::Or => {
                 let mut args = b.args.iter().map(|a| nonnullable_rels(a, top, catalog));
@@ -121,7 +123,11 @@ pub fn nonnullable_rels(expr: &Expr, top: bool, catalog: &dyn CatalogView) -> Re
         Expr::Collate(c) => nonnullable_rels(&c.arg, top, catalog),
         Expr::NullTest(n) if top && n.is_not && !n.arg_is_row => nonnullable_rels(&n.arg, false, catalog),
         Expr::BooleanTest(b)
-            if top && matches!(b.kind, BoolTestKind::IsTrue | BoolTestKind::IsFalse | BoolTestKind::IsNotUnknown) =>
+            if top
+                && matches!(
+                    b.kind,
+                    BoolTestKind::IsTrue | BoolTestKind::IsFalse | BoolTestKind::IsNotUnknown
+                ) =>
         {
             nonnullable_rels(&b.arg, false, catalog)
         }

@@ -28,16 +28,24 @@ pub fn fold_constants(expr: &mut Expr, context: &PlannerContext<'_>) -> PgResult
 fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
     match e {
         Expr::Param(p) if p.kind == ParamKind::External => {
-            let value = context.bound_params.and_then(|values| values.get(p.number.wrapping_sub(1)));
+            let value = context
+                .bound_params
+                .and_then(|values| values.get(p.number.wrapping_sub(1)));
             if let Some(value) = value {
                 let (type_ref, collation) = (p.type_ref, p.collation);
-                *e = Expr::Const(Const { value: value.clone(), type_ref, collation, span: Span::NONE });
+                *e = Expr::Const(Const {
+                    value: value.clone(),
+                    type_ref,
+                    collation,
+                    span: Span::NONE,
+                });
             }
         }
         Expr::Bool(_) => fold_bool(e),
         Expr::Case(_) => fold_case(e),
         Expr::Coalesce(c) => {
-            c.args.retain(|a| !matches!(a, Expr::Const(c) if c.value.is_null()));
+            c.args
+                .retain(|a| !matches!(a, Expr::Const(c) if c.value.is_null()));
             if let Some(i) = c.args.iter().position(|a| matches!(a, Expr::Const(_))) {
                 c.args.truncate(i + 1);
             }
@@ -48,7 +56,10 @@ fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
             }
         }
         Expr::Collate(c) => {
-            let (arg, collation) = (std::mem::replace(&mut *c.arg, Expr::bool_const(true)), c.collation);
+            let (arg, collation) = (
+                std::mem::replace(&mut *c.arg, Expr::bool_const(true)),
+                c.collation,
+            );
             *e = with_collation(arg, collation);
         }
         Expr::Func(f) if f.returns_set => {}
@@ -108,7 +119,12 @@ fn fold_call(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
         return Ok(());
     }
     if let Ok(value) = context.evaluator.evaluate(e) {
-        *e = Expr::Const(Const { value, type_ref: e.type_ref(), collation: e.collation(), span: Span::NONE });
+        *e = Expr::Const(Const {
+            value,
+            type_ref: e.type_ref(),
+            collation: e.collation(),
+            span: Span::NONE,
+        });
     }
     Ok(())
 }

@@ -14,7 +14,12 @@ pub fn for_each_expr_mut(query: &mut Query, f: &mut dyn FnMut(&mut Expr)) {
         f(&mut t.expr);
     }
     from_expr_mut(&mut query.join_tree, f);
-    query.having.iter_mut().chain(&mut query.limit_offset).chain(&mut query.limit_count).for_each(&mut *f);
+    query
+        .having
+        .iter_mut()
+        .chain(&mut query.limit_offset)
+        .chain(&mut query.limit_count)
+        .for_each(&mut *f);
     for w in &mut query.window_clause {
         for bound in [&mut w.start, &mut w.end] {
             if let FrameBound::Preceding(e) | FrameBound::Following(e) = bound {
@@ -24,7 +29,10 @@ pub fn for_each_expr_mut(query: &mut Query, f: &mut dyn FnMut(&mut Expr)) {
     }
     if let Some(oc) = &mut query.on_conflict {
         oc.set.iter_mut().for_each(|t| f(&mut t.expr));
-        oc.where_clause.iter_mut().chain(&mut oc.arbiter_where).for_each(&mut *f);
+        oc.where_clause
+            .iter_mut()
+            .chain(&mut oc.arbiter_where)
+            .for_each(&mut *f);
         oc.arbiter_elements.iter_mut().for_each(|e| f(&mut e.expr));
     }
     query.with_check_options.iter_mut().for_each(|w| f(&mut w.qual));

@@ -80,7 +80,12 @@ fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
             for (param, value) in params {
                 let relids = facts::relids(&value);
                 base.lateral = base.lateral.union(&relids);
-                root.lateral_params.push(LateralParam { param, value, relids, user: rt_index });
+                root.lateral_params.push(LateralParam {
+                    param,
+                    value,
+                    relids,
+                    user: rt_index,
+                });
             }
             let planned = plan_level(root.global, query, 0.0)?;
             base.tuples = planned.plan.cost.rows;
@@ -103,7 +108,13 @@ fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
         }
         RteKind::Result | RteKind::Join { .. } | RteKind::Group { .. } => {}
     }
-    Ok(RelOptInfo { relids: RelIds::single(rt_index), rows: base.tuples, width: 0, paths: Vec::new(), base: Some(base) })
+    Ok(RelOptInfo {
+        relids: RelIds::single(rt_index),
+        rows: base.tuples,
+        width: 0,
+        paths: Vec::new(),
+        base: Some(base),
+    })
 }
 
 fn function_rows<'e>(root: &Root<'_, '_>, exprs: impl Iterator<Item = &'e Expr>) -> PgResult<f64> {
@@ -129,16 +140,28 @@ fn series_rows(_root: &Root<'_, '_>, name: &str, args: &[Expr]) -> Option<f64> {
     }
     let (start, stop) = (number(args.first()?)?, number(args.get(1)?)?);
     let step = args.get(2).map_or(Some(1.0), number)?;
-    if step == 0.0 { None } else { Some((((stop - start) / step).floor() + 1.0).max(0.0)) }
+    if step == 0.0 {
+        None
+    } else {
+        Some((((stop - start) / step).floor() + 1.0).max(0.0))
+    }
 }
 
-fn load_indexes(root: &Root<'_, '_>, rt_index: usize, table: &Arc<RelationDesc>) -> PgResult<Vec<Rc<IndexInfo>>> {
+fn load_indexes(
+    root: &Root<'_, '_>,
+    rt_index: usize,
+    table: &Arc<RelationDesc>,
+) -> PgResult<Vec<Rc<IndexInfo>>> {
     let catalog = root.context().catalog;
     let mut out = Vec::new();
     // Newest first, as PostgreSQL lists them: among equals the newest index wins.
     for oid in table.indexes.iter().rev() {
-        let Some(relation) = catalog.relation(*oid)? else { continue };
-        let Some(desc) = relation.index.clone() else { continue };
+        let Some(relation) = catalog.relation(*oid)? else {
+            continue;
+        };
+        let Some(desc) = relation.index.clone() else {
+            continue;
+        };
         if !desc.valid {
             continue;
         }
@@ -161,7 +184,6 @@ fn load_indexes(root: &Root<'_, '_>, rt_index: usize, table: &Arc<RelationDesc>)
         out.push(Rc::new(IndexInfo {
             oid: *oid,
             desc,
-            relation,
             column_exprs,
             predicate,
             predicate_ok,
@@ -185,7 +207,10 @@ fn at_rel(e: &Expr, rt_index: usize) -> Expr {
 pub fn column_expr(table: &RelationDesc, rt_index: usize, attno: common::AttrNumber) -> Expr {
     let column = table.column(attno);
     Expr::Var(nodes::expr::Var {
-        source: nodes::expr::VarSource::Rel { index: rt_index, levels_up: 0 },
+        source: nodes::expr::VarSource::Rel {
+            index: rt_index,
+            levels_up: 0,
+        },
         attno,
         type_ref: column.map_or(types::settings::TypeRef::plain(Oid::INVALID), |c| c.type_ref),
         collation: column.map_or(Oid::INVALID, |c| c.collation),
@@ -215,7 +240,9 @@ fn set_size(root: &mut Root<'_, '_>, i: usize) {
     let Some(rel) = &root.rels[i] else { return };
     let Some(base) = &rel.base else { return };
     let clauses: Vec<&Expr> = base.restrictions.iter().map(|r| &r.clause).collect();
-    let rows = (base.tuples * selectivity::all(root, clauses.into_iter(), None)).round().max(1.0);
+    let rows = (base.tuples * selectivity::all(root, clauses.into_iter(), None))
+        .round()
+        .max(1.0);
     let width = width_of(root, i);
     if let Some(rel) = &mut root.rels[i] {
         rel.rows = rows;
@@ -225,33 +252,53 @@ fn set_size(root: &mut Root<'_, '_>, i: usize) {
 
 /// Average width of the columns that are needed of a relation.
 fn width_of(root: &Root<'_, '_>, i: usize) -> i32 {
-    root.needed.iter().filter(|n| n.rel == i).map(|n| expr_width(root, &n.expr)).sum()
+    root.needed
+        .iter()
+        .filter(|n| n.rel == i)
+        .map(|n| expr_width(root, &n.expr))
+        .sum()
 }
 
 /// Average width of a value, from statistics or by PostgreSQL's guesses.
 pub fn expr_width(root: &Root<'_, '_>, e: &Expr) -> i32 {
     let type_ref = e.type_ref();
     if let Expr::Var(v) = e {
-        let table = facts::var_rel(v).and_then(|r| root.rels.get(r)).and_then(Option::as_ref);
+        let table = facts::var_rel(v)
+            .and_then(|r| root.rels.get(r))
+            .and_then(Option::as_ref);
         if let Some(table) = table.and_then(|r| r.base.as_ref()).and_then(BaseRel::table) {
             if let Ok(Some(stats)) = root.context().catalog.statistics(table.oid, v.attno) {
                 return stats.average_width;
             }
         }
     }
-    let len = root.context().catalog.type_desc(type_ref.oid).ok().flatten().map_or(-1, |t| t.len);
+    let len = root
+        .context()
+        .catalog
+        .type_desc(type_ref.oid)
+        .ok()
+        .flatten()
+        .map_or(-1, |t| t.len);
     match (len, type_ref.typmod) {
         (n, _) if n > 0 => i32::from(n),
         (_, typmod) if typmod > 4 && type_ref.oid == types::oids::BPCHAR => typmod,
         (_, typmod) if typmod > 4 && type_ref.oid == types::oids::VARCHAR => {
-            if typmod - 4 <= 32 { typmod - 4 } else if typmod < 1004 { 32 + (typmod - 36) / 2 } else { 516 }
+            if typmod - 4 <= 32 {
+                typmod - 4
+            } else if typmod < 1004 {
+                32 + (typmod - 36) / 2
+            } else {
+                516
+            }
         }
         _ => 32,
     }
 }
 
 fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
-    let Some(rel) = root.rels[i].clone() else { return Ok(()) };
+    let Some(rel) = root.rels[i].clone() else {
+        return Ok(());
+    };
     let Some(base) = &rel.base else { return Ok(()) };
     let s = root.context().settings;
     let quals: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
@@ -260,8 +307,15 @@ fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
         BaseKind::Table(_) => cost::seq_scan(s, base.pages, base.tuples, per_row),
         BaseKind::Subquery(p) => {
             let trivial = quals.is_empty();
-            let extra = if trivial { 0.0 } else { (s.cpu_tuple_cost + per_row) * base.tuples };
-            cost::Cost { startup: p.plan.cost.startup, total: p.plan.cost.total + extra }
+            let extra = if trivial {
+                0.0
+            } else {
+                (s.cpu_tuple_cost + per_row) * base.tuples
+            };
+            cost::Cost {
+                startup: p.plan.cost.startup,
+                total: p.plan.cost.total + extra,
+            }
         }
         BaseKind::Other => other_scan(root, base, per_row),
     };
@@ -308,17 +362,37 @@ fn other_scan(root: &Root<'_, '_>, base: &BaseRel, per_row: f64) -> cost::Cost {
         },
         _ => 0.0,
     };
-    cost::Cost { startup, total: startup + (per_tuple + per_row) * base.tuples }
+    cost::Cost {
+        startup,
+        total: startup + (per_tuple + per_row) * base.tuples,
+    }
 }
 
 /// The order of a subquery's output, in terms of this level's columns.
-fn subquery_keys(root: &mut Root<'_, '_>, rt_index: usize, planned: &crate::upper::Planned) -> Vec<crate::path::PathKey> {
+fn subquery_keys(
+    root: &mut Root<'_, '_>,
+    rt_index: usize,
+    planned: &crate::upper::Planned,
+) -> Vec<crate::path::PathKey> {
     let mut keys = Vec::new();
     for key in &planned.keys {
-        let Some(column) = root.query.rte(rt_index).columns.get(key.column as usize - 1).cloned() else { break };
-        let Ok(Some((family, descending))) = crate::equivalence::sort_op_family(root, key.sort_op) else { break };
+        let Some(column) = root
+            .query
+            .rte(rt_index)
+            .columns
+            .get(key.column as usize - 1)
+            .cloned()
+        else {
+            break;
+        };
+        let Ok(Some((family, descending))) = crate::equivalence::sort_op_family(root, key.sort_op) else {
+            break;
+        };
         let var = Expr::Var(nodes::expr::Var {
-            source: nodes::expr::VarSource::Rel { index: rt_index, levels_up: 0 },
+            source: nodes::expr::VarSource::Rel {
+                index: rt_index,
+                levels_up: 0,
+            },
             attno: key.column,
             type_ref: column.type_ref,
             collation: column.collation,
@@ -326,7 +400,14 @@ fn subquery_keys(root: &mut Root<'_, '_>, rt_index: usize, planned: &crate::uppe
             returning: Default::default(),
             span: common::Span::NONE,
         });
-        keys.push(crate::equivalence::path_key(root, &var, family, key.collation, descending, key.nulls_first));
+        keys.push(crate::equivalence::path_key(
+            root,
+            &var,
+            family,
+            key.collation,
+            descending,
+            key.nulls_first,
+        ));
     }
     keys
 }

@@ -30,12 +30,24 @@ pub fn add_index_paths(root: &mut Root<'_, '_>, rel: &RelOptInfo, paths: &mut Ve
                 let mut all = base.restrictions.clone();
                 all.extend(join_clauses_for(root, rel, &required_outer));
                 let matched = match_clauses(root, index, &all)?;
-                if !matched.iter().any(|(_, c)| !c.clause_relids.is_subset(&rel.relids)) {
+                if !matched
+                    .iter()
+                    .any(|(_, c)| !c.clause_relids.is_subset(&rel.relids))
+                {
                     continue;
                 }
                 matched
             };
-            build_paths(root, rel, base, index, &clauses, &required_outer, paths, &mut bitmaps)?;
+            build_paths(
+                root,
+                rel,
+                base,
+                index,
+                &clauses,
+                &required_outer,
+                paths,
+                &mut bitmaps,
+            )?;
         }
     }
     add_bitmap_paths(root, rel, base, bitmaps, paths)
@@ -43,7 +55,10 @@ pub fn add_index_paths(root: &mut Root<'_, '_>, rel: &RelOptInfo, paths: &mut Ve
 
 /// A partial index serves when each condition of its predicate is among the query's.
 fn predicate_implied(index: &IndexInfo, base: &BaseRel) -> bool {
-    index.predicate.iter().all(|p| base.restrictions.iter().any(|r| r.clause == *p))
+    index
+        .predicate
+        .iter()
+        .all(|p| base.restrictions.iter().any(|r| r.clause == *p))
 }
 
 /// The sets of outer relations for which a parameterised scan of the index may pay.
@@ -86,7 +101,9 @@ fn join_clause_movable(root: &Root<'_, '_>, info: &RestrictInfo, rel: &RelOptInf
         match special.join_type {
             JoinType::Full => !rel.relids.overlaps(&special.syn_left.union(&special.syn_right)),
             // An ON condition may not filter the preserved side.
-            JoinType::Left | JoinType::Anti => !(on_left && !info.pushed_down && info.required.overlaps(&special.syn_right)),
+            JoinType::Left | JoinType::Anti => {
+                !(on_left && !info.pushed_down && info.required.overlaps(&special.syn_right))
+            }
             _ => true,
         }
     })
@@ -128,25 +145,39 @@ fn match_clauses(root: &Root<'_, '_>, index: &IndexInfo, clauses: &[Rc<RestrictI
     Ok(out)
 }
 
-fn match_one(root: &Root<'_, '_>, index: &IndexInfo, column: usize, clause: &Expr) -> PgResult<Option<IndexQual>> {
+fn match_one(
+    root: &Root<'_, '_>,
+    index: &IndexInfo,
+    column: usize,
+    clause: &Expr,
+) -> PgResult<Option<IndexQual>> {
     let key = &index.column_exprs[column];
     let desc = &index.desc.columns[column];
     let catalog = root.context().catalog;
     let qual = |strategy: u8, value: IndexQualValue| {
-        Some(IndexQual { index_column: column, strategy, value, original: clause.clone() })
+        Some(IndexQual {
+            index_column: column,
+            strategy,
+            value,
+            original: clause.clone(),
+        })
     };
     let free_of_rel = |e: &Expr| !facts::relids(e).overlaps(&facts::relids(key));
     let collation_fits = |collation: Oid| !desc.collation.is_valid() || desc.collation == collation;
     match clause {
         Expr::Func(f) => {
-            let Some((op, left, right)) = facts::binary_op(clause) else { return Ok(None) };
+            let Some((op, left, right)) = facts::binary_op(clause) else {
+                return Ok(None);
+            };
             if !collation_fits(f.input_collation) {
                 return Ok(None);
             }
             let (op, other) = if facts::strip_relabel(left) == key && free_of_rel(right) {
                 (op, right)
             } else if facts::strip_relabel(right) == key && free_of_rel(left) {
-                let Some(o) = catalog.operator(op)? else { return Ok(None) };
+                let Some(o) = catalog.operator(op)? else {
+                    return Ok(None);
+                };
                 (o.commutator, left)
             } else {
                 return Ok(None);
@@ -161,11 +192,18 @@ fn match_one(root: &Root<'_, '_>, index: &IndexInfo, column: usize, clause: &Exp
                 && free_of_rel(&s.array) =>
         {
             let strategy = strategy_in(root, s.op, desc.opfamily)?;
-            Ok(strategy.filter(|s| *s == 3).and_then(|st| qual(st, IndexQualValue::AnyArray((*s.array).clone()))))
+            Ok(strategy
+                .filter(|s| *s == 3)
+                .and_then(|st| qual(st, IndexQualValue::AnyArray((*s.array).clone()))))
         }
-        Expr::NullTest(n) if !n.arg_is_row && *n.arg == *key => {
-            Ok(qual(3, if n.is_not { IndexQualValue::IsNotNull } else { IndexQualValue::IsNull }))
-        }
+        Expr::NullTest(n) if !n.arg_is_row && *n.arg == *key => Ok(qual(
+            3,
+            if n.is_not {
+                IndexQualValue::IsNotNull
+            } else {
+                IndexQualValue::IsNull
+            },
+        )),
         // A boolean column is its own condition.
         Expr::Var(_) if clause == key => Ok(qual(3, IndexQualValue::Expr(Expr::bool_const(true)))),
         Expr::Bool(b) if b.op == BoolOp::Not && b.args.first() == Some(key) => {
@@ -179,8 +217,14 @@ fn strategy_in(root: &Root<'_, '_>, op: Oid, family: Oid) -> PgResult<Option<u8>
     if !op.is_valid() {
         return Ok(None);
     }
-    let families = root.context().catalog.operator_families(crate::joininfo::BTREE, op)?;
-    Ok(families.iter().find(|(f, _)| *f == family).map(|(_, strategy)| *strategy as u8))
+    let families = root
+        .context()
+        .catalog
+        .operator_families(crate::joininfo::BTREE, op)?;
+    Ok(families
+        .iter()
+        .find(|(f, _)| *f == family)
+        .map(|(_, strategy)| *strategy as u8))
 }
 
 #[allow(clippy::too_many_lines)]
@@ -214,7 +258,9 @@ fn build_paths(
     filters.retain(|f| !matched.iter().any(|(_, c)| c.clause == *f));
     let boundary = boundary_quals(matched);
     let index_selectivity = boundary_selectivity(root, index, &boundary);
-    let loops = required_outer.iter().fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
+    let loops = required_outer
+        .iter()
+        .fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
     let scan_facts = IndexScanFacts {
         index,
         selectivity: index_selectivity,
@@ -227,7 +273,11 @@ fn build_paths(
         filter_per_row: cost::quals_cost(root, filters.iter()),
     };
     let (scan, index_total) = cost::index_scan(s, &scan_facts);
-    let disabled = u32::from(if index_only { !s.enable_indexonlyscan } else { !s.enable_indexscan });
+    let disabled = u32::from(if index_only {
+        !s.enable_indexonlyscan
+    } else {
+        !s.enable_indexscan
+    });
     let make = |direction: ScanDirection, keys: Vec<PathKey>| Path {
         kind: PathKind::Index(IndexPath {
             index: index.clone(),
@@ -250,8 +300,13 @@ fn build_paths(
         add_path(paths, make(ScanDirection::Backward, backward_keys));
     }
     if s.enable_bitmapscan && !boundary.is_empty() && !index_only {
-        let PathKind::Index(path) = make(ScanDirection::Forward, Vec::new()).kind else { return Ok(()) };
-        bitmaps.push((BitmapTree::Index(path, index_total, index_selectivity), required_outer.clone()));
+        let PathKind::Index(path) = make(ScanDirection::Forward, Vec::new()).kind else {
+            return Ok(());
+        };
+        bitmaps.push((
+            BitmapTree::Index(path, index_total, index_selectivity),
+            required_outer.clone(),
+        ));
     }
     Ok(())
 }
@@ -262,8 +317,9 @@ fn boundary_quals(matched: &Matched) -> Vec<&(IndexQual, Rc<RestrictInfo>)> {
     let mut column = 0;
     loop {
         let here: Vec<_> = matched.iter().filter(|(q, _)| q.index_column == column).collect();
-        let equality =
-            here.iter().any(|(q, _)| q.strategy == 3 && !matches!(q.value, IndexQualValue::IsNotNull));
+        let equality = here
+            .iter()
+            .any(|(q, _)| q.strategy == 3 && !matches!(q.value, IndexQualValue::IsNotNull));
         let empty = here.is_empty();
         out.extend(here);
         if !equality || empty {
@@ -273,7 +329,11 @@ fn boundary_quals(matched: &Matched) -> Vec<&(IndexQual, Rc<RestrictInfo>)> {
     }
 }
 
-fn boundary_selectivity(root: &Root<'_, '_>, index: &IndexInfo, boundary: &[&(IndexQual, Rc<RestrictInfo>)]) -> f64 {
+fn boundary_selectivity(
+    root: &Root<'_, '_>,
+    index: &IndexInfo,
+    boundary: &[&(IndexQual, Rc<RestrictInfo>)],
+) -> f64 {
     let equalities = (0..index.desc.key_count)
         .take_while(|c| {
             boundary.iter().any(|(q, _)| {
@@ -289,37 +349,62 @@ fn boundary_selectivity(root: &Root<'_, '_>, index: &IndexInfo, boundary: &[&(In
 
 fn correlation(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> f64 {
     let Some(table) = base.table() else { return 0.0 };
-    let Some(first) = index.desc.columns.first() else { return 0.0 };
-    let stats = root.context().catalog.statistics(table.oid, first.attno).ok().flatten();
+    let Some(first) = index.desc.columns.first() else {
+        return 0.0;
+    };
+    let stats = root
+        .context()
+        .catalog
+        .statistics(table.oid, first.attno)
+        .ok()
+        .flatten();
     let c = stats.and_then(|s| s.correlation).map_or(0.0, f64::from);
     if index.desc.key_count > 1 { c * 0.75 } else { c }
 }
 
 /// True when every needed column is in the index in a form it can give back.
 fn covers(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> bool {
-    let has = |attno| {
-        index.desc.columns.iter().any(|c| c.attno == attno && attno > 0)
-    };
-    let lossy = index.desc.columns.iter().any(|c| c.opcintype == types::oids::NUMERIC && c.attno > 0);
-    let needed_all = root.needed.iter().filter(|n| n.rel == base.rt_index).all(|n| has(n.attno));
+    let has = |attno| index.desc.columns.iter().any(|c| c.attno == attno && attno > 0);
+    let lossy = index
+        .desc
+        .columns
+        .iter()
+        .any(|c| c.opcintype == types::oids::NUMERIC && c.attno > 0);
+    let needed_all = root
+        .needed
+        .iter()
+        .filter(|n| n.rel == base.rt_index)
+        .all(|n| has(n.attno));
     let filters_all = base.restrictions.iter().all(|r| {
         let mut vars = Vec::new();
         facts::vars(&r.clause, false, &mut vars);
-        vars.iter().all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
+        vars.iter()
+            .all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
     });
     let joins_all = root.join_clauses.iter().all(|r| {
         let mut vars = Vec::new();
         facts::vars(&r.clause, false, &mut vars);
-        vars.iter().all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
+        vars.iter()
+            .all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
     });
     needed_all && filters_all && joins_all && !lossy
 }
 
 /// The order of an index scan.
-fn index_keys(root: &mut Root<'_, '_>, index: &IndexInfo, direction: ScanDirection) -> PgResult<Vec<PathKey>> {
+fn index_keys(
+    root: &mut Root<'_, '_>,
+    index: &IndexInfo,
+    direction: ScanDirection,
+) -> PgResult<Vec<PathKey>> {
     let backward = direction == ScanDirection::Backward;
     let mut keys = Vec::new();
-    for (column, expr) in index.desc.columns.iter().zip(&index.column_exprs).take(index.desc.key_count) {
+    for (column, expr) in index
+        .desc
+        .columns
+        .iter()
+        .zip(&index.column_exprs)
+        .take(index.desc.key_count)
+    {
         let key = equivalence::path_key(
             root,
             expr,
@@ -345,7 +430,9 @@ fn add_bitmap_paths(
     for (tree, required_outer) in bitmaps {
         let s = root.context().settings;
         let (index_cost, sel) = bitmap_cost(&tree);
-        let loops = required_outer.iter().fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
+        let loops = required_outer
+            .iter()
+            .fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
         let fetched = (sel * base.tuples).round().max(1.0);
         let t = base.pages.max(1.0);
         let pages = if loops > 1.0 {
@@ -388,11 +475,11 @@ fn add_bitmap_paths(
 fn bitmap_cost(tree: &BitmapTree) -> (f64, f64) {
     match tree {
         BitmapTree::Index(_, cost, sel) => (*cost, *sel),
-        BitmapTree::And(parts) => {
-            parts.iter().map(bitmap_cost).fold((0.0, 1.0), |(c, s), (c2, s2)| (c + c2, s * s2))
-        }
         BitmapTree::Or(parts) => {
-            let (c, s) = parts.iter().map(bitmap_cost).fold((0.0, 0.0), |(c, s), (c2, s2)| (c + c2, s + s2));
+            let (c, s) = parts
+                .iter()
+                .map(bitmap_cost)
+                .fold((0.0, 0.0), |(c, s), (c2, s2)| (c + c2, s + s2));
             (c, f64::min(s, 1.0))
         }
     }
@@ -406,7 +493,8 @@ fn or_bitmaps(root: &Root<'_, '_>, base: &BaseRel) -> PgResult<Vec<BitmapTree>> 
         if b.op != BoolOp::Or {
             continue;
         }
-        let arms: PgResult<Vec<Option<BitmapTree>>> = b.args.iter().map(|arm| arm_bitmap(root, base, arm)).collect();
+        let arms: PgResult<Vec<Option<BitmapTree>>> =
+            b.args.iter().map(|arm| arm_bitmap(root, base, arm)).collect();
         if let Some(arms) = arms?.into_iter().collect::<Option<Vec<_>>>() {
             out.push(BitmapTree::Or(arms));
         }
@@ -470,7 +558,8 @@ pub fn add_tid_paths(root: &Root<'_, '_>, rel: &RelOptInfo, paths: &mut Vec<Rc<P
     if base.table().is_none() || !root.context().settings.enable_tidscan {
         return;
     }
-    let is_ctid = |e: &Expr| matches!(e, Expr::Var(v) if v.attno == CTID && facts::var_rel(v) == Some(base.rt_index));
+    let is_ctid =
+        |e: &Expr| matches!(e, Expr::Var(v) if v.attno == CTID && facts::var_rel(v) == Some(base.rt_index));
     for info in &base.restrictions {
         let tids = match &info.clause {
             Expr::ScalarArrayOp(s) if s.use_or && is_ctid(&s.scalar) => vec![(*s.array).clone()],

@@ -43,7 +43,10 @@ pub fn add_join_paths(
         inner_unique: is_unique(inner, &clauses.join),
         semi_fraction: semi_fraction(root, outer, inner, join_type, rows),
     };
-    if !matches!(join_type, JoinType::Full | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti) {
+    if !matches!(
+        join_type,
+        JoinType::Full | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti
+    ) {
         nest_loops(root, outer, inner, &ctx, paths);
     }
     hash_join(root, outer, inner, &ctx, paths);
@@ -61,7 +64,13 @@ struct JoinContext<'c> {
     semi_fraction: f64,
 }
 
-fn semi_fraction(root: &Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, jt: JoinType, rows: f64) -> f64 {
+fn semi_fraction(
+    root: &Root<'_, '_>,
+    outer: &RelOptInfo,
+    inner: &RelOptInfo,
+    jt: JoinType,
+    rows: f64,
+) -> f64 {
     let _ = root;
     match jt {
         JoinType::Semi | JoinType::Anti => {
@@ -81,10 +90,14 @@ fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
                 || (facts::strip_relabel(&e.right) == column && !e.left_relids.overlaps(&inner.relids))
         });
         joined
-            || base.restrictions.iter().filter_map(|c| c.equality.as_ref()).any(|e| {
-                (facts::strip_relabel(&e.left) == column && e.right_relids.is_empty())
-                    || (facts::strip_relabel(&e.right) == column && e.left_relids.is_empty())
-            })
+            || base
+                .restrictions
+                .iter()
+                .filter_map(|c| c.equality.as_ref())
+                .any(|e| {
+                    (facts::strip_relabel(&e.left) == column && e.right_relids.is_empty())
+                        || (facts::strip_relabel(&e.right) == column && e.left_relids.is_empty())
+                })
     };
     base.indexes.iter().any(|i| {
         i.desc.unique
@@ -98,7 +111,13 @@ fn exprs(infos: &[Rc<RestrictInfo>]) -> Vec<Expr> {
     infos.iter().map(|i| i.clause.clone()).collect()
 }
 
-fn nest_loops(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, ctx: &JoinContext<'_>, paths: &mut Vec<PathRef>) {
+fn nest_loops(
+    root: &mut Root<'_, '_>,
+    outer: &RelOptInfo,
+    inner: &RelOptInfo,
+    ctx: &JoinContext<'_>,
+    paths: &mut Vec<PathRef>,
+) {
     let s = root.context().settings;
     let mut inners: Vec<PathRef> = inner
         .paths
@@ -108,7 +127,10 @@ fn nest_loops(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, c
         .collect();
     if let Some(cheapest) = path::cheapest_total(&inner.paths) {
         if s.enable_material && !matches!(cheapest.kind, PathKind::Material(_)) {
-            let input = Cost { startup: cheapest.startup, total: cheapest.total };
+            let input = Cost {
+                startup: cheapest.startup,
+                total: cheapest.total,
+            };
             let c = cost::material(s, input, cheapest.rows, cheapest.width);
             let mut material = (**cheapest).clone();
             material.kind = PathKind::Material(cheapest.clone());
@@ -116,7 +138,11 @@ fn nest_loops(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, c
             inners.push(Rc::new(material));
         }
     }
-    for outer_path in outer.paths.iter().filter(|p| !p.required_outer.overlaps(&inner.relids)) {
+    for outer_path in outer
+        .paths
+        .iter()
+        .filter(|p| !p.required_outer.overlaps(&inner.relids))
+    {
         for inner_path in &inners {
             add_path(paths, nest_loop(root, outer_path, inner_path, ctx));
         }
@@ -127,12 +153,21 @@ fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinCo
     let s = root.context().settings;
     // Conditions already tested inside a parameterised inner scan are not tested again.
     let tested = inner_tested(root, inner);
-    let remaining: Vec<Expr> = exprs(&ctx.clauses.join).into_iter().filter(|c| !tested.contains(c)).collect();
+    let remaining: Vec<Expr> = exprs(&ctx.clauses.join)
+        .into_iter()
+        .filter(|c| !tested.contains(c))
+        .collect();
     let other = exprs(&ctx.clauses.other);
     let rescan = cost::rescan(root, inner);
     let outer_rows = outer.rows.max(1.0);
     let startup = outer.startup + inner.startup;
-    let stop_early = ctx.semi_fraction.min(if ctx.inner_unique && inner.required_outer.is_empty() { 0.5 } else { 1.0 });
+    let stop_early = ctx
+        .semi_fraction
+        .min(if ctx.inner_unique && inner.required_outer.is_empty() {
+            0.5
+        } else {
+            1.0
+        });
     let inner_run = inner.total - inner.startup;
     let rescan_run = rescan.total - rescan.startup;
     let mut total = startup + (outer.total - outer.startup) + inner_run * stop_early;
@@ -150,7 +185,9 @@ fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinCo
         total,
         disabled: outer.disabled + inner.disabled + u32::from(!s.enable_nestloop),
         keys: outer.keys.clone(),
-        required_outer: outer.required_outer.union(&inner.required_outer.difference(&outer.relids)),
+        required_outer: outer
+            .required_outer
+            .union(&inner.required_outer.difference(&outer.relids)),
         kind: PathKind::Join(Box::new(JoinPath {
             method: JoinMethod::NestLoop,
             join_type: ctx.join_type,
@@ -205,7 +242,13 @@ fn equalities<'i>(
         .collect()
 }
 
-fn hash_join(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, ctx: &JoinContext<'_>, paths: &mut Vec<PathRef>) {
+fn hash_join(
+    root: &mut Root<'_, '_>,
+    outer: &RelOptInfo,
+    inner: &RelOptInfo,
+    ctx: &JoinContext<'_>,
+    paths: &mut Vec<PathRef>,
+) {
     let s = root.context().settings;
     let pairs: Vec<_> = equalities(&ctx.clauses.join, &outer.relids, &inner.relids)
         .into_iter()
@@ -214,8 +257,10 @@ fn hash_join(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, ct
     if pairs.is_empty() {
         return;
     }
-    let (Some(outer_path), Some(inner_path)) = (path::cheapest_total(&outer.paths), path::cheapest_total(&inner.paths))
-    else {
+    let (Some(outer_path), Some(inner_path)) = (
+        path::cheapest_total(&outer.paths),
+        path::cheapest_total(&inner.paths),
+    ) else {
         return;
     };
     let clauses: Vec<_> = pairs
@@ -243,11 +288,17 @@ fn hash_join(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, ct
     let bytes = inner_rows * (f64::from(inner_path.width) + 40.0);
     if bytes > s.work_mem_bytes as f64 * s.hash_mem_multiplier {
         let pages = |rows: f64, width: i32| (rows * (f64::from(width) + 24.0) / 8192.0).ceil();
-        let (i, o) = (pages(inner_rows, inner_path.width), pages(outer_rows, outer_path.width));
+        let (i, o) = (
+            pages(inner_rows, inner_path.width),
+            pages(outer_rows, outer_path.width),
+        );
         startup += s.seq_page_cost * i;
         total += s.seq_page_cost * (2.0 * i + 2.0 * o);
     }
-    let distinct = clauses.iter().map(|(_, i, ..)| selectivity::distinct_values(root, i)).fold(1.0, f64::max);
+    let distinct = clauses
+        .iter()
+        .map(|(_, i, ..)| selectivity::distinct_values(root, i))
+        .fold(1.0, f64::max);
     let bucket = (inner_rows / distinct.min(inner_rows.max(1.0))).max(1.0);
     let compare = cost::quals_cost(root, used.iter().map(|u| &u.clause));
     // On average half of a bucket is compared before the match.
@@ -278,15 +329,22 @@ fn hash_join(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, ct
     );
 }
 
-fn merge_joins(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, ctx: &JoinContext<'_>, paths: &mut Vec<PathRef>) {
+fn merge_joins(
+    root: &mut Root<'_, '_>,
+    outer: &RelOptInfo,
+    inner: &RelOptInfo,
+    ctx: &JoinContext<'_>,
+    paths: &mut Vec<PathRef>,
+) {
     if matches!(ctx.join_type, JoinType::RightSemi) {
         return;
     }
-    let pairs: Vec<(Expr, Expr, Rc<RestrictInfo>)> = equalities(&ctx.clauses.join, &outer.relids, &inner.relids)
-        .into_iter()
-        .filter(|(_, _, i)| i.equality.as_ref().is_some_and(|e| e.family.is_some()))
-        .map(|(o, i, info)| (o.clone(), i.clone(), info.clone()))
-        .collect();
+    let pairs: Vec<(Expr, Expr, Rc<RestrictInfo>)> =
+        equalities(&ctx.clauses.join, &outer.relids, &inner.relids)
+            .into_iter()
+            .filter(|(_, _, i)| i.equality.as_ref().is_some_and(|e| e.family.is_some()))
+            .map(|(o, i, info)| (o.clone(), i.clone(), info.clone()))
+            .collect();
     if pairs.is_empty() {
         return;
     }
@@ -297,7 +355,9 @@ fn merge_joins(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, 
         let Some(e) = &info.equality else { continue };
         let Some(family) = e.family else { continue };
         let catalog = root.context().catalog;
-        let Ok(Some(cmp_func)) = catalog.opfamily_proc(family, o.type_oid(), i.type_oid(), 1) else { continue };
+        let Ok(Some(cmp_func)) = catalog.opfamily_proc(family, o.type_oid(), i.type_oid(), 1) else {
+            continue;
+        };
         let ok = equivalence::path_key(root, o, family, e.collation, false, false);
         let ik = equivalence::path_key(root, i, family, e.collation, false, false);
         if outer_keys.contains(&ok) {
@@ -321,7 +381,10 @@ fn merge_joins(root: &mut Root<'_, '_>, outer: &RelOptInfo, inner: &RelOptInfo, 
     if merge.is_empty() {
         return;
     }
-    let (Some(o), Some(i)) = (sorted_input(root, outer, &outer_keys), sorted_input(root, inner, &inner_keys)) else {
+    let (Some(o), Some(i)) = (
+        sorted_input(root, outer, &outer_keys),
+        sorted_input(root, inner, &inner_keys),
+    ) else {
         return;
     };
     add_path(paths, merge_join(root, o, i, outer_keys, &merge, ctx));
@@ -371,7 +434,10 @@ fn merge_join(
     let mut total = outer.total + inner.total;
     total += s.cpu_operator_cost * n * (outer.rows + inner.rows);
     total += (s.cpu_tuple_cost + cost::quals_cost(root, join_quals.iter().chain(&other))) * ctx.rows;
-    let keeps_order = !matches!(ctx.join_type, JoinType::Full | JoinType::Right | JoinType::RightAnti);
+    let keeps_order = !matches!(
+        ctx.join_type,
+        JoinType::Full | JoinType::Right | JoinType::RightAnti
+    );
     Path {
         relids: ctx.relids.clone(),
         rows: ctx.rows,
@@ -379,7 +445,15 @@ fn merge_join(
         startup,
         total,
         disabled: outer.disabled + inner.disabled + u32::from(!s.enable_mergejoin),
-        keys: if keeps_order { if outer.keys.len() > keys.len() { outer.keys.clone() } else { keys } } else { Vec::new() },
+        keys: if keeps_order {
+            if outer.keys.len() > keys.len() {
+                outer.keys.clone()
+            } else {
+                keys
+            }
+        } else {
+            Vec::new()
+        },
         required_outer: RelIds::empty(),
         kind: PathKind::Join(Box::new(JoinPath {
             method: JoinMethod::Merge(merge.iter().map(|(m, _)| m.clone()).collect()),

@@ -21,7 +21,9 @@ pub fn flatten_join_aliases(query: &mut Query) {
     if aliases.iter().all(Option::is_none) {
         return;
     }
-    for_each_expr_deep(query, 0, &mut |e, depth| walk::rewrite(e, &mut |e| replace(e, depth, &aliases)));
+    for_each_expr_deep(query, 0, &mut |e, depth| {
+        walk::rewrite(e, &mut |e| replace(e, depth, &aliases))
+    });
 }
 
 fn replace(e: &mut Expr, depth: usize, aliases: &[Option<Vec<Expr>>]) {
@@ -41,7 +43,9 @@ fn replace(e: &mut Expr, depth: usize, aliases: &[Option<Vec<Expr>>]) {
 
 fn lookup(e: &Expr, depth: usize, aliases: &[Option<Vec<Expr>>]) -> Option<Expr> {
     let Expr::Var(v) = e else { return None };
-    let VarSource::Rel { index, levels_up } = v.source else { return None };
+    let VarSource::Rel { index, levels_up } = v.source else {
+        return None;
+    };
     let columns = aliases.get(index.wrapping_sub(1))?.as_ref()?;
     if levels_up != depth || v.attno < 0 {
         return None;

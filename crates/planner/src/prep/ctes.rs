@@ -37,7 +37,8 @@ fn may_inline(cte: &CommonTableExpr, root: &Root<'_, '_>) -> PgResult<bool> {
         CteMaterialize::Always => false,
         CteMaterialize::Default => cte.reference_count == 1,
     };
-    if !wanted || cte.recursive || cte.query.command != CommandType::Select || !cte.query.row_marks.is_empty() {
+    if !wanted || cte.recursive || cte.query.command != CommandType::Select || !cte.query.row_marks.is_empty()
+    {
         return Ok(false);
     }
     Ok(!has_volatile(&cte.query, root)?)
@@ -58,10 +59,17 @@ fn has_volatile(query: &Query, root: &Root<'_, '_>) -> PgResult<bool> {
 fn inline(query: &mut Query, name: &Arc<str>, body: &Arc<Query>, depth: usize) {
     for rte in &mut query.range_table {
         match &mut rte.kind {
-            RteKind::Cte { name: n, levels_up, .. } if n == name && *levels_up == depth => {
+            RteKind::Cte {
+                name: n, levels_up, ..
+            } if n == name && *levels_up == depth => {
                 let mut body = (**body).clone();
                 shift_outer_references(&mut body, depth);
-                rte.kind = RteKind::Subquery { query: Arc::new(body), lateral: false, view: None, security_barrier: false };
+                rte.kind = RteKind::Subquery {
+                    query: Arc::new(body),
+                    lateral: false,
+                    view: None,
+                    security_barrier: false,
+                };
             }
             RteKind::Subquery { query, .. } => inline(Arc::make_mut(query), name, body, depth + 1),
             _ => {}
@@ -129,7 +137,6 @@ fn plan_cte(root: &mut Root<'_, '_>, cte: &CommonTableExpr) -> PgResult<()> {
     let info = CteInfo {
         plan_id: root.global.subplans.len(),
         rows: planned.plan.cost.rows,
-        width: planned.plan.cost.width,
         total: planned.plan.cost.total,
         worktable_param: None,
     };
@@ -147,11 +154,22 @@ fn plan_cte(root: &mut Root<'_, '_>, cte: &CommonTableExpr) -> PgResult<()> {
 
 /// `initial UNION [ALL] recursive`: the recursive term sees the rows of the last round as a work table.
 fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperation) -> PgResult<Planned> {
-    let SetOperation::Op { op: SetOp::Union, all, left, right, group_clauses, .. } = op else {
+    let SetOperation::Op {
+        op: SetOp::Union,
+        all,
+        left,
+        right,
+        group_clauses,
+        ..
+    } = op
+    else {
         return crate::root::plan_level(root.global, (*cte.query).clone(), 0.0);
     };
     let (SetOperation::Rel(left), SetOperation::Rel(right)) = (&**left, &**right) else {
-        return Err(common::internal!("recursive query \"{}\" is not a union of two terms", cte.name));
+        return Err(common::internal!(
+            "recursive query \"{}\" is not a union of two terms",
+            cte.name
+        ));
     };
     let term = |index: usize| match &cte.query.rte(index).kind {
         RteKind::Subquery { query, .. } => Ok((**query).clone()),
@@ -166,7 +184,6 @@ fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperat
     let info = CteInfo {
         plan_id: 0,
         rows: initial.plan.cost.rows * 10.0,
-        width: initial.plan.cost.width,
         total: initial.plan.cost.total,
         worktable_param: Some(worktable_param),
     };
@@ -176,7 +193,13 @@ fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperat
     root.global.ctes.push(Default::default());
     let recursive = crate::root::plan_level(root.global, term(*right)?, 0.0);
     root.global.ctes.pop();
-    Ok(recursive_union(initial, recursive?, worktable_param, *all, group_clauses))
+    Ok(recursive_union(
+        initial,
+        recursive?,
+        worktable_param,
+        *all,
+        group_clauses,
+    ))
 }
 
 fn recursive_union(
@@ -193,7 +216,11 @@ fn recursive_union(
         rows: total_rows,
         width: initial.plan.cost.width.max(recursive.plan.cost.width),
     };
-    let distinct = if all { Vec::new() } else { upper::group_keys_by_position(group, &initial.plan.target_list) };
+    let distinct = if all {
+        Vec::new()
+    } else {
+        upper::group_keys_by_position(group, &initial.plan.target_list)
+    };
     let target_list = upper::pass_through_targets(&initial.plan.target_list);
     let node = PlanNode::RecursiveUnion {
         initial: Box::new(initial.plan),

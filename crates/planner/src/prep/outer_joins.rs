@@ -18,7 +18,9 @@ fn strict_rels(quals: Option<&Expr>, catalog: &dyn CatalogView) -> RelIds {
 
 fn reduce_from(from: &mut FromExpr, above: &RelIds, catalog: &dyn CatalogView) {
     let strict = above.union(&strict_rels(from.quals.as_ref(), catalog));
-    from.items.iter_mut().for_each(|item| reduce_node(item, &strict, catalog));
+    from.items
+        .iter_mut()
+        .for_each(|item| reduce_node(item, &strict, catalog));
 }
 
 fn reduce_node(node: &mut JoinTreeNode, above: &RelIds, catalog: &dyn CatalogView) {
@@ -60,9 +62,10 @@ fn reduce_join(join: &mut JoinExpr, above: &RelIds, catalog: &dyn CatalogView) {
 pub fn node_rels(node: &JoinTreeNode) -> RelIds {
     match node {
         JoinTreeNode::Rel(i) => RelIds::single(*i),
-        JoinTreeNode::From(from) => {
-            from.items.iter().fold(RelIds::empty(), |s, item| s.union(&node_rels(item)))
-        }
+        JoinTreeNode::From(from) => from
+            .items
+            .iter()
+            .fold(RelIds::empty(), |s, item| s.union(&node_rels(item))),
         JoinTreeNode::Join(join) => node_rels(&join.left).union(&node_rels(&join.right)),
     }
 }

@@ -1,6 +1,5 @@
 //! Simple subqueries in FROM become part of the query around them.
 
-
 use common::PgResult;
 use nodes::expr::{Expr, VarSource};
 use nodes::query::{CommandType, FromExpr, JoinTreeNode, JoinType, Query, RteKind};
@@ -22,7 +21,12 @@ pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> Pg
     Ok(())
 }
 
-fn pull_in_from(query: &mut Query, from: &mut FromExpr, nullable: bool, context: &PlannerContext<'_>) -> PgResult<()> {
+fn pull_in_from(
+    query: &mut Query,
+    from: &mut FromExpr,
+    nullable: bool,
+    context: &PlannerContext<'_>,
+) -> PgResult<()> {
     for item in &mut from.items {
         pull_in_node(query, item, nullable, context)?;
     }
@@ -49,7 +53,13 @@ fn pull_in_node(
         }
         JoinTreeNode::Rel(index) => {
             let index = *index;
-            let RteKind::Subquery { query: sub, lateral, security_barrier, .. } = &query.rte(index).kind else {
+            let RteKind::Subquery {
+                query: sub,
+                lateral,
+                security_barrier,
+                ..
+            } = &query.rte(index).kind
+            else {
                 return Ok(());
             };
             if *security_barrier || !is_simple(sub, nullable, *lateral, context)? {
@@ -109,7 +119,12 @@ fn absorb(query: &mut Query, index: usize, mut sub: Query) -> FromExpr {
     renumber_tree(&mut sub.join_tree, offset);
     query.has_sub_links |= sub.has_sub_links;
     query.range_table.append(&mut sub.range_table);
-    let exprs = sub.target_list.into_iter().filter(|t| !t.resjunk).map(|t| t.expr).collect();
+    let exprs = sub
+        .target_list
+        .into_iter()
+        .filter(|t| !t.resjunk)
+        .map(|t| t.expr)
+        .collect();
     query.range_table[index - 1].kind = RteKind::Group { exprs };
     sub.join_tree
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use common::{AttrNumber, PgResult, Span};
 use nodes::expr::{BoolOp, Expr, ParamKind, SubLink, SubLinkKind, Var, VarSource};
 use nodes::query::{
-    Alias, CommandType, FromExpr, JoinExpr, JoinTreeNode, JoinType, Permissions, Query, RangeTblEntry, RteColumn, RteKind,
+    Alias, CommandType, FromExpr, JoinExpr, JoinTreeNode, JoinType, Permissions, Query, RangeTblEntry,
+    RteColumn, RteKind,
 };
 use nodes::relids::RelIds;
 use nodes::walk;
@@ -59,7 +60,9 @@ fn pull_in_from(query: &mut Query, from: &mut FromExpr, context: &PlannerContext
             pull_in_from(query, inner, context)?;
         }
     }
-    let Some(quals) = from.quals.take() else { return Ok(()) };
+    let Some(quals) = from.quals.take() else {
+        return Ok(());
+    };
     let mut clauses = Vec::new();
     facts::flatten_and(quals, &mut clauses);
     let mut kept = Vec::new();
@@ -88,7 +91,11 @@ pub fn and_of(mut clauses: Vec<Expr>) -> Option<Expr> {
     match clauses.len() {
         0 => None,
         1 => clauses.pop(),
-        _ => Some(Expr::Bool(nodes::expr::BoolExpr { op: BoolOp::And, args: clauses, span: Span::NONE })),
+        _ => Some(Expr::Bool(nodes::expr::BoolExpr {
+            op: BoolOp::And,
+            args: clauses,
+            span: Span::NONE,
+        })),
     }
 }
 
@@ -106,8 +113,13 @@ fn convert(
         Expr::SubLink(link) if link.kind == SubLinkKind::Exists => {
             Ok(convert_exists(query, &link, below, JoinType::Semi, context)?.ok_or(Expr::SubLink(link)))
         }
-        Expr::Bool(b) if b.op == BoolOp::Not && matches!(&b.args[..], [Expr::SubLink(l)] if l.kind == SubLinkKind::Exists) => {
-            let [Expr::SubLink(link)] = &b.args[..] else { return Ok(Err(Expr::Bool(b))) };
+        Expr::Bool(b)
+            if b.op == BoolOp::Not
+                && matches!(&b.args[..], [Expr::SubLink(l)] if l.kind == SubLinkKind::Exists) =>
+        {
+            let [Expr::SubLink(link)] = &b.args[..] else {
+                return Ok(Err(Expr::Bool(b)));
+            };
             let join = convert_exists(query, link, below, JoinType::Anti, context)?;
             Ok(join.ok_or(Expr::Bool(b)))
         }
@@ -166,13 +178,27 @@ fn column_var(index: usize, attno: AttrNumber, column: &RteColumn) -> Var {
 fn add_subquery(query: &mut Query, sub: &Arc<Query>) -> usize {
     let columns = sub
         .output_columns()
-        .map(|t| RteColumn { type_ref: t.expr.type_ref(), collation: t.expr.collation() })
+        .map(|t| RteColumn {
+            type_ref: t.expr.type_ref(),
+            collation: t.expr.collation(),
+        })
         .collect();
-    let names = sub.output_columns().map(|t| t.name.clone().unwrap_or_else(|| "?column?".into())).collect();
+    let names = sub
+        .output_columns()
+        .map(|t| t.name.clone().unwrap_or_else(|| "?column?".into()))
+        .collect();
     query.range_table.push(RangeTblEntry {
-        kind: RteKind::Subquery { query: sub.clone(), lateral: false, view: None, security_barrier: false },
+        kind: RteKind::Subquery {
+            query: sub.clone(),
+            lateral: false,
+            view: None,
+            security_barrier: false,
+        },
         alias: None,
-        eref: Alias { name: "ANY_subquery".into(), columns: names },
+        eref: Alias {
+            name: "ANY_subquery".into(),
+            columns: names,
+        },
         columns,
         in_from: false,
         permissions: Permissions::default(),
@@ -229,7 +255,9 @@ fn convert_exists(
     sub.window_clause.clear();
     sub.limit_count = None;
     crate::prep::aliases::flatten_join_aliases(&mut sub);
-    let Some(condition) = sub.join_tree.quals.take() else { return Ok(None) };
+    let Some(condition) = sub.join_tree.quals.take() else {
+        return Ok(None);
+    };
     if has_outer_reference(&sub) || facts::is_volatile(&condition, context.catalog)? {
         return Ok(None);
     }
@@ -272,5 +300,11 @@ fn absorb_exists(query: &mut Query, mut sub: Query, mut condition: Expr, join_ty
         Ok([only]) => only,
         Err(items) => JoinTreeNode::From(Box::new(FromExpr { items, quals: None })),
     };
-    JoinExpr { join_type, left: JoinTreeNode::Rel(0), right, quals: Some(condition), rt_index: 0 }
+    JoinExpr {
+        join_type,
+        left: JoinTreeNode::Rel(0),
+        right,
+        quals: Some(condition),
+        rt_index: 0,
+    }
 }

@@ -9,7 +9,9 @@ use crate::cost::{self, AggFacts, Cost};
 use crate::path::{PathKey, keys_contained};
 use crate::root::Root;
 use crate::selectivity;
-use crate::upper::{self, Stage, clause_exprs, group_keys, pass_through_targets, sort_clause_keys, sort_stage};
+use crate::upper::{
+    self, Stage, clause_exprs, group_keys, pass_through_targets, sort_clause_keys, sort_stage,
+};
 
 /// Makes rows distinct and puts them in the order of `order`.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult<Stage> {
@@ -24,7 +26,10 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult
     let groups = selectivity::groups(root, &exprs, rows);
     let input = stage.plan.cost;
     let facts = AggFacts {
-        input: Cost { startup: input.startup, total: input.total },
+        input: Cost {
+            startup: input.startup,
+            total: input.total,
+        },
         rows,
         width: input.width,
         groups,
@@ -38,7 +43,11 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult
     let sortable = combined.len() >= distinct.len() && combined.iter().all(|c| c.sort_op.is_valid());
     let hashable = !on && distinct.iter().all(|c| c.hashable);
     let sorted_already = keys_contained(&distinct_keys, &stage.keys);
-    let sort_cost = if sorted_already { input.total } else { cost::sort(s, input.total, rows, input.width, 0.0).total };
+    let sort_cost = if sorted_already {
+        input.total
+    } else {
+        cost::sort(s, input.total, rows, input.width, 0.0).total
+    };
     let unique_cost = sort_cost + s.cpu_operator_cost * rows * pairs.len() as f64;
     let mut hash_cost = cost::agg_hashed(s, &facts).total;
     if !order.is_empty() {
@@ -56,15 +65,32 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult
     cost.total += s.cpu_operator_cost * cost.rows * keys.len() as f64;
     cost.rows = groups;
     let targets = pass_through_targets(&stage.plan.target_list);
-    let plan = upper::node(cost, targets, PlanNode::Unique { input: Box::new(stage.plan), keys });
+    let plan = upper::node(
+        cost,
+        targets,
+        PlanNode::Unique {
+            input: Box::new(stage.plan),
+            keys,
+        },
+    );
     let stage = Stage { plan, ..stage };
     sort_stage(root, stage, order, &sort_pairs, 0.0)
 }
 
-fn hash(root: &Root<'_, '_>, stage: Stage, pairs: &[(Expr, SortGroupClause)], facts: &AggFacts) -> PgResult<Stage> {
+fn hash(
+    root: &Root<'_, '_>,
+    stage: Stage,
+    pairs: &[(Expr, SortGroupClause)],
+    facts: &AggFacts,
+) -> PgResult<Stage> {
     let keys = group_keys(pairs, &stage.output)?;
     let c = cost::agg_hashed(root.context().settings, facts);
-    let cost = PlanCost { startup: c.startup, total: c.total, rows: facts.groups, width: facts.width };
+    let cost = PlanCost {
+        startup: c.startup,
+        total: c.total,
+        rows: facts.groups,
+        width: facts.width,
+    };
     let targets = pass_through_targets(&stage.plan.target_list);
     let node = PlanNode::Agg {
         input: Box::new(stage.plan),
@@ -74,7 +100,11 @@ fn hash(root: &Root<'_, '_>, stage: Stage, pairs: &[(Expr, SortGroupClause)], fa
         passes: Vec::new(),
         groups: facts.groups,
     };
-    Ok(Stage { plan: upper::node(cost, targets, node), output: stage.output, keys: Vec::new() })
+    Ok(Stage {
+        plan: upper::node(cost, targets, node),
+        output: stage.output,
+        keys: Vec::new(),
+    })
 }
 
 /// ORDER BY's columns first while they are distinct columns, then the other distinct columns; for DISTINCT ON the rest

@@ -15,12 +15,19 @@ use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_k
 /// Adds the aggregation node; its output are the group columns and aggregates that the level above uses.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     if !root.query.grouping_sets.is_empty() {
-        return Err(unsupported!("GROUPING SETS, ROLLUP and CUBE are not supported yet"));
+        return Err(unsupported!(
+            "GROUPING SETS, ROLLUP and CUBE are not supported yet"
+        ));
     }
     let clauses = root.query.group_clause.clone();
     let pairs = clause_exprs(root, &clauses);
     let output = output_exprs(root, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>());
-    let stage = project_inputs(root, stage, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>(), &output)?;
+    let stage = project_inputs(
+        root,
+        stage,
+        &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>(),
+        &output,
+    )?;
     let having: Vec<Expr> = {
         let mut list = Vec::new();
         if let Some(h) = root.query.having.clone() {
@@ -38,18 +45,33 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     let selected = selectivity::all(root, having.iter(), None);
     let rows = (facts.groups * selected).round().max(1.0);
     let width = output.iter().map(|e| crate::paths::expr_width(root, e)).sum();
-    let cost = PlanCost { startup: c.startup, total: c.total, rows, width };
+    let cost = PlanCost {
+        startup: c.startup,
+        total: c.total,
+        rows,
+        width,
+    };
     let keys = group_keys(&pairs, &stage.output)?;
     let targets = output
         .iter()
         .enumerate()
         .map(|(i, e)| Ok(target(fix_below_aggs(e, &stage.output)?, i + 1, None)))
         .collect::<PgResult<Vec<_>>>()?;
-    let qual = having.iter().map(|q| fix_below_aggs(q, &stage.output)).collect::<PgResult<Vec<_>>>()?;
-    let order = if strategy == AggStrategy::Sorted { stage.keys.clone() } else { Vec::new() };
+    let qual = having
+        .iter()
+        .map(|q| fix_below_aggs(q, &stage.output))
+        .collect::<PgResult<Vec<_>>>()?;
+    let order = if strategy == AggStrategy::Sorted {
+        stage.keys.clone()
+    } else {
+        Vec::new()
+    };
     let has_aggs = output.iter().chain(&having).any(facts::contains_agg);
     let node = if strategy == AggStrategy::Sorted && !has_aggs {
-        PlanNode::Group { input: Box::new(stage.plan), keys }
+        PlanNode::Group {
+            input: Box::new(stage.plan),
+            keys,
+        }
     } else {
         PlanNode::Agg {
             input: Box::new(stage.plan),
@@ -62,13 +84,22 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     };
     let mut plan = upper::node(cost, targets, node);
     plan.qual = qual;
-    Ok(Stage { plan, output, keys: order })
+    Ok(Stage {
+        plan,
+        output,
+        keys: order,
+    })
 }
 
 /// Group columns, aggregates, and bare columns (functionally dependent on the group) used above.
 fn output_exprs(root: &Root<'_, '_>, group: &[Expr]) -> Vec<Expr> {
     let mut out: Vec<Expr> = Vec::new();
-    let above = root.query.target_list.iter().map(|t| &t.expr).chain(&root.query.having);
+    let above = root
+        .query
+        .target_list
+        .iter()
+        .map(|t| &t.expr)
+        .chain(&root.query.having);
     for e in above {
         parts(e, group, &mut out);
     }
@@ -112,7 +143,11 @@ fn project_inputs(root: &Root<'_, '_>, stage: Stage, group: &[Expr], output: &[E
     if trivial {
         return Ok(stage);
     }
-    let list = wanted.into_iter().enumerate().map(|(i, e)| target(e, i + 1, None)).collect();
+    let list = wanted
+        .into_iter()
+        .enumerate()
+        .map(|(i, e)| target(e, i + 1, None))
+        .collect();
     project(root, stage, list)
 }
 
@@ -140,10 +175,17 @@ fn choose(
     let s = root.context().settings;
     let input = stage.plan.cost;
     let group: Vec<&Expr> = pairs.iter().map(|(e, _)| e).collect();
-    let groups = if pairs.is_empty() { 1.0 } else { selectivity::groups(root, &group, input.rows) };
+    let groups = if pairs.is_empty() {
+        1.0
+    } else {
+        selectivity::groups(root, &group, input.rows)
+    };
     let aggs: f64 = output.iter().map(|e| aggregate_cost(root, e)).sum();
     let mut facts = AggFacts {
-        input: Cost { startup: input.startup, total: input.total },
+        input: Cost {
+            startup: input.startup,
+            total: input.total,
+        },
         rows: input.rows,
         width: input.width,
         groups,
@@ -157,13 +199,26 @@ fn choose(
     let clauses: Vec<_> = pairs.iter().map(|(_, c)| c.clone()).collect();
     let sortable = clauses.iter().all(|c| c.sort_op.is_valid());
     let special = output.iter().any(|e| {
-        walk::any(e, &mut |e| matches!(e, Expr::Aggref(a) if !a.distinct.is_empty() || !a.order_by.is_empty()))
+        walk::any(
+            e,
+            &mut |e| matches!(e, Expr::Aggref(a) if !a.distinct.is_empty() || !a.order_by.is_empty()),
+        )
     });
     let hashable = clauses.iter().all(|c| c.hashable) && !special;
     let keys = sort_clause_keys(root, &clauses)?;
     let sorted = keys_contained(&keys, &stage.keys);
-    let sort_total = if sorted { input.total } else { cost::sort(s, input.total, input.rows, input.width, 0.0).total };
-    let mut sorted_facts = AggFacts { input: Cost { startup: sort_total, total: sort_total }, ..facts };
+    let sort_total = if sorted {
+        input.total
+    } else {
+        cost::sort(s, input.total, input.rows, input.width, 0.0).total
+    };
+    let mut sorted_facts = AggFacts {
+        input: Cost {
+            startup: sort_total,
+            total: sort_total,
+        },
+        ..facts
+    };
     if sorted {
         sorted_facts.input = facts.input;
     }
@@ -181,7 +236,10 @@ fn choose(
         return Ok((facts, AggStrategy::Hashed, stage));
     }
     let stage = sort_stage(root, stage, &keys, pairs, 0.0)?;
-    facts.input = Cost { startup: stage.plan.cost.startup, total: stage.plan.cost.total };
+    facts.input = Cost {
+        startup: stage.plan.cost.startup,
+        total: stage.plan.cost.total,
+    };
     Ok((facts, AggStrategy::Sorted, stage))
 }
 

@@ -14,7 +14,6 @@ use nodes::expr::{Expr, Var, VarSource};
 use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, PlanRowMark, SortKey};
 use nodes::query::{CommandType, SortGroupClause, TargetEntry};
 use nodes::relids::RelIds;
-use types::Datum;
 
 use crate::cost;
 use crate::create_plan;
@@ -93,7 +92,11 @@ pub fn pass_through_targets(input: &[TargetEntry]) -> Vec<TargetEntry> {
     input
         .iter()
         .enumerate()
-        .map(|(i, t)| TargetEntry { expr: outer_var(i, &t.expr), resno: i as AttrNumber + 1, ..t.clone() })
+        .map(|(i, t)| TargetEntry {
+            expr: outer_var(i, &t.expr),
+            resno: i as AttrNumber + 1,
+            ..t.clone()
+        })
         .collect()
 }
 
@@ -103,7 +106,11 @@ pub fn group_keys_by_position(group: &[SortGroupClause], targets: &[TargetEntry]
         .iter()
         .zip(targets)
         .enumerate()
-        .map(|(i, (g, t))| GroupKey { column: i as AttrNumber + 1, eq_op: g.eq_op, collation: t.expr.collation() })
+        .map(|(i, (g, t))| GroupKey {
+            column: i as AttrNumber + 1,
+            eq_op: g.eq_op,
+            collation: t.expr.collation(),
+        })
         .collect()
 }
 
@@ -131,7 +138,9 @@ pub fn children_mut(plan: &mut Plan) -> Vec<&mut Plan> {
         | PlanNode::Limit { input, .. }
         | PlanNode::Gather { input, .. } => vec![input],
         PlanNode::ModifyTable(m) => vec![&mut m.input],
-        PlanNode::RecursiveUnion { initial, recursive, .. } => vec![initial, recursive],
+        PlanNode::RecursiveUnion {
+            initial, recursive, ..
+        } => vec![initial, recursive],
         PlanNode::NestLoop { outer, inner, .. }
         | PlanNode::MergeJoin { outer, inner, .. }
         | PlanNode::HashJoin { outer, inner, .. } => vec![outer, inner],
@@ -160,7 +169,11 @@ pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
     modify::prepare_targets(root)?;
     set_limit_fraction(root);
     let stage = scan_join_stage(root)?;
-    let stage = if needs_grouping(root) { grouping::add(root, stage)? } else { stage };
+    let stage = if needs_grouping(root) {
+        grouping::add(root, stage)?
+    } else {
+        stage
+    };
     let stage = window::add(root, stage)?;
     let stage = project_sort_distinct(root, stage)?;
     let stage = lock_rows(root, stage)?;
@@ -198,7 +211,11 @@ fn set_limit_fraction(root: &mut Root<'_, '_>) {
     }
     let count = number(&root.query.limit_count).unwrap_or(0.0);
     let offset = number(&root.query.limit_offset).unwrap_or(0.0);
-    root.tuple_fraction = if count > 0.0 { (count + offset).max(1.0) } else { 0.1 };
+    root.tuple_fraction = if count > 0.0 {
+        (count + offset).max(1.0)
+    } else {
+        0.1
+    };
 }
 
 /// Scans and joins, cheapest for what comes above.
@@ -245,7 +262,14 @@ fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
 fn gate(stage: Stage, one_time: Vec<Expr>) -> Stage {
     let targets = pass_through_targets(&stage.plan.target_list);
     let cost = stage.plan.cost;
-    let plan = node(cost, targets, PlanNode::Result { input: Some(Box::new(stage.plan)), one_time });
+    let plan = node(
+        cost,
+        targets,
+        PlanNode::Result {
+            input: Some(Box::new(stage.plan)),
+            one_time,
+        },
+    );
     Stage { plan, ..stage }
 }
 
@@ -256,9 +280,25 @@ fn single_row(root: &mut Root<'_, '_>) -> PgResult<Stage> {
     if let Some(q) = root.query.join_tree.quals.clone() {
         facts::flatten_and(q, &mut one_time);
     }
-    let cost = PlanCost { startup: 0.0, total: s.cpu_tuple_cost, rows: 1.0, width: 0 };
-    let plan = node(cost, Vec::new(), PlanNode::Result { input: None, one_time });
-    Ok(Stage { plan, output: Vec::new(), keys: Vec::new() })
+    let cost = PlanCost {
+        startup: 0.0,
+        total: s.cpu_tuple_cost,
+        rows: 1.0,
+        width: 0,
+    };
+    let plan = node(
+        cost,
+        Vec::new(),
+        PlanNode::Result {
+            input: None,
+            one_time,
+        },
+    );
+    Ok(Stage {
+        plan,
+        output: Vec::new(),
+        keys: Vec::new(),
+    })
 }
 
 /// The order that the next step above scans and joins would like.
@@ -281,7 +321,9 @@ fn wanted_keys(root: &mut Root<'_, '_>) -> PgResult<Vec<PathKey>> {
 pub fn sort_clause_keys(root: &mut Root<'_, '_>, clauses: &[SortGroupClause]) -> PgResult<Vec<PathKey>> {
     let mut keys = Vec::new();
     for clause in clauses {
-        let Some(expr) = sort_group_expr(root, clause).cloned() else { return Ok(Vec::new()) };
+        let Some(expr) = sort_group_expr(root, clause).cloned() else {
+            return Ok(Vec::new());
+        };
         if !clause.sort_op.is_valid() {
             return Ok(Vec::new());
         }
@@ -289,14 +331,25 @@ pub fn sort_clause_keys(root: &mut Root<'_, '_>, clauses: &[SortGroupClause]) ->
             return Ok(Vec::new());
         };
         let collation = expr.collation();
-        keys.push(equivalence::path_key(root, &expr, family, collation, descending, clause.nulls_first));
+        keys.push(equivalence::path_key(
+            root,
+            &expr,
+            family,
+            collation,
+            descending,
+            clause.nulls_first,
+        ));
     }
     Ok(equivalence::canonical_keys(root, keys))
 }
 
 /// The expression that a clause means.
 pub fn sort_group_expr<'r>(root: &'r Root<'_, '_>, clause: &SortGroupClause) -> Option<&'r Expr> {
-    root.query.target_list.iter().find(|t| t.sort_group_ref == clause.target_ref).map(|t| &t.expr)
+    root.query
+        .target_list
+        .iter()
+        .find(|t| t.sort_group_ref == clause.target_ref)
+        .map(|t| &t.expr)
 }
 
 /// The path that is cheapest once sorted as wanted, for the fraction of rows wanted.
@@ -312,10 +365,18 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
         let (startup, total) = if wanted.is_empty() || keys_contained(wanted, &p.keys) || needs_sort_always {
             (p.startup, p.total)
         } else {
-            let limit = if root.tuple_fraction >= 1.0 && !needs_grouping(root) { root.tuple_fraction } else { 0.0 };
+            let limit = if root.tuple_fraction >= 1.0 && !needs_grouping(root) {
+                root.tuple_fraction
+            } else {
+                0.0
+            };
             let c = cost::sort(s, p.total, p.rows, p.width, limit);
             // Grouping may hash instead of sorting: an order is then worth little.
-            if needs_grouping(root) { (p.startup, p.total) } else { (c.startup, c.total) }
+            if needs_grouping(root) {
+                (p.startup, p.total)
+            } else {
+                (c.startup, c.total)
+            }
         };
         (p.disabled, startup + (total - startup) * fraction_of(p.rows))
     };
@@ -336,7 +397,13 @@ pub fn fix_to_input(expr: &Expr, input: &[Expr]) -> PgResult<Expr> {
 }
 
 /// Rows in the order of `keys` from here on, sorting if they are not yet. The key expressions are computed by the input.
-pub fn sort_stage(root: &Root<'_, '_>, stage: Stage, keys: &[PathKey], clauses: &[(Expr, SortGroupClause)], limit: f64) -> PgResult<Stage> {
+pub fn sort_stage(
+    root: &Root<'_, '_>,
+    stage: Stage,
+    keys: &[PathKey],
+    clauses: &[(Expr, SortGroupClause)],
+    limit: f64,
+) -> PgResult<Stage> {
     if keys_contained(keys, &stage.keys) {
         return Ok(stage);
     }
@@ -364,19 +431,37 @@ pub fn sort_stage(root: &Root<'_, '_>, stage: Stage, keys: &[PathKey], clauses: 
     let input = stage.plan.cost;
     let presorted = keys.iter().zip(&stage.keys).take_while(|(a, b)| a == b).count();
     let c = cost::sort(s, input.total, input.rows, input.width, limit);
-    let cost = PlanCost { startup: c.startup, total: c.total, ..input };
+    let cost = PlanCost {
+        startup: c.startup,
+        total: c.total,
+        ..input
+    };
     let targets = pass_through_targets(&stage.plan.target_list);
     let disabled = stage.plan.disabled_nodes + u32::from(!s.enable_sort);
-    let incremental = presorted > 0 && presorted < sort_keys.len() && s.enable_incremental_sort && sort_keys.len() == keys.len();
+    let incremental = presorted > 0
+        && presorted < sort_keys.len()
+        && s.enable_incremental_sort
+        && sort_keys.len() == keys.len();
     let child = Box::new(stage.plan);
     let sort = if incremental {
-        PlanNode::IncrementalSort { input: child, keys: sort_keys, presorted }
+        PlanNode::IncrementalSort {
+            input: child,
+            keys: sort_keys,
+            presorted,
+        }
     } else {
-        PlanNode::Sort { input: child, keys: sort_keys }
+        PlanNode::Sort {
+            input: child,
+            keys: sort_keys,
+        }
     };
     let mut plan = node(cost, targets, sort);
     plan.disabled_nodes = disabled;
-    Ok(Stage { plan, output: stage.output, keys: keys.to_vec() })
+    Ok(Stage {
+        plan,
+        output: stage.output,
+        keys: keys.to_vec(),
+    })
 }
 
 /// Computes exactly `exprs` from the input: by the node itself when it can project, else by a Result above it.
@@ -394,12 +479,24 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
         }
         return Ok(Stage { output, ..stage });
     }
-    let per_row: f64 = output.iter().filter(|e| !stage.output.contains(e)).map(|e| cost::eval_cost(root, e)).sum();
+    let per_row: f64 = output
+        .iter()
+        .filter(|e| !stage.output.contains(e))
+        .map(|e| cost::eval_cost(root, e))
+        .sum();
     let mut cost = stage.plan.cost;
     cost.total += per_row * cost.rows;
     cost.width = output.iter().map(|e| paths::expr_width(root, e)).sum();
     let fixed = |list: &[Expr]| -> PgResult<Vec<TargetEntry>> {
-        targets.iter().map(|t| Ok(TargetEntry { expr: fix_to_input(&t.expr, list)?, ..t.clone() })).collect()
+        targets
+            .iter()
+            .map(|t| {
+                Ok(TargetEntry {
+                    expr: fix_to_input(&t.expr, list)?,
+                    ..t.clone()
+                })
+            })
+            .collect()
     };
     let mut plan = stage.plan;
     if can_project(&plan.node) && stage.output.len() == plan.target_list.len() {
@@ -407,13 +504,23 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
         let inner: Vec<Expr> = plan.target_list.iter().map(|t| t.expr.clone()).collect();
         plan.target_list = fixed(&stage.output)?
             .into_iter()
-            .map(|t| TargetEntry { expr: create_plan::substitute_outer(t.expr, &inner), ..t })
+            .map(|t| TargetEntry {
+                expr: create_plan::substitute_outer(t.expr, &inner),
+                ..t
+            })
             .collect();
         plan.cost = cost;
         return Ok(Stage { plan, output, keys });
     }
     let list = fixed(&stage.output)?;
-    let plan = node(cost, list, PlanNode::Result { input: Some(Box::new(plan)), one_time: Vec::new() });
+    let plan = node(
+        cost,
+        list,
+        PlanNode::Result {
+            input: Some(Box::new(plan)),
+            one_time: Vec::new(),
+        },
+    );
     Ok(Stage { plan, output, keys })
 }
 
@@ -443,21 +550,42 @@ fn project_set(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
     let output: Vec<Expr> = targets.iter().map(|t| t.expr.clone()).collect();
     let list = targets
         .iter()
-        .map(|t| Ok(TargetEntry { expr: fix_to_input(&t.expr, &stage.output)?, ..t.clone() }))
+        .map(|t| {
+            Ok(TargetEntry {
+                expr: fix_to_input(&t.expr, &stage.output)?,
+                ..t.clone()
+            })
+        })
         .collect::<PgResult<Vec<_>>>()?;
     let mut cost = stage.plan.cost;
     let factor = output
         .iter()
         .filter_map(|e| match e {
-            Expr::Func(f) if f.returns_set => root.context().catalog.function(f.func).ok().flatten().map(|d| d.rows),
+            Expr::Func(f) if f.returns_set => root
+                .context()
+                .catalog
+                .function(f.func)
+                .ok()
+                .flatten()
+                .map(|d| d.rows),
             _ => None,
         })
         .fold(1.0_f64, |a, b| a.max(f64::from(b)));
     cost.rows *= factor;
     cost.total += root.context().settings.cpu_tuple_cost * cost.rows;
     cost.width = output.iter().map(|e| paths::expr_width(root, e)).sum();
-    let plan = node(cost, list, PlanNode::ProjectSet { input: Box::new(stage.plan) });
-    Ok(Stage { plan, output, keys: Vec::new() })
+    let plan = node(
+        cost,
+        list,
+        PlanNode::ProjectSet {
+            input: Box::new(stage.plan),
+        },
+    );
+    Ok(Stage {
+        plan,
+        output,
+        keys: Vec::new(),
+    })
 }
 
 /// Output columns, DISTINCT and ORDER BY, in the order that is right and cheap.
@@ -472,7 +600,11 @@ fn project_sort_distinct(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stag
     let pairs = clause_exprs(root, &sort_clause);
     let srf = targets.iter().any(|t| facts::contains_srf(&t.expr));
     let sort_needs_srf = pairs.iter().any(|(e, _)| facts::contains_srf(e));
-    let limit = if root.tuple_fraction >= 1.0 { root.tuple_fraction } else { 0.0 };
+    let limit = if root.tuple_fraction >= 1.0 {
+        root.tuple_fraction
+    } else {
+        0.0
+    };
     if keys.is_empty() || keys_contained(&keys, &stage.keys) {
         return project(root, stage, targets);
     }
@@ -490,11 +622,18 @@ fn project_sort_distinct(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stag
             before.push(e.clone());
         }
     }
-    let list = before.into_iter().enumerate().map(|(i, e)| target(e, i + 1, None)).collect();
+    let list = before
+        .into_iter()
+        .enumerate()
+        .map(|(i, e)| target(e, i + 1, None))
+        .collect();
     let stage = project(root, stage, list)?;
     let stage = sort_stage(root, stage, &keys, &pairs, 0.0)?;
     let keys = stage.keys.clone();
-    Ok(Stage { keys, ..project(root, stage, targets)? })
+    Ok(Stage {
+        keys,
+        ..project(root, stage, targets)?
+    })
 }
 
 /// What must be known below a set-returning projection: the largest parts without sets that are not constants.
@@ -510,7 +649,10 @@ fn collect_input_parts(e: &Expr, out: &mut Vec<Expr>) {
 
 /// The expressions of clauses, with them.
 pub fn clause_exprs(root: &Root<'_, '_>, clauses: &[SortGroupClause]) -> Vec<(Expr, SortGroupClause)> {
-    clauses.iter().filter_map(|c| sort_group_expr(root, c).map(|e| (e.clone(), c.clone()))).collect()
+    clauses
+        .iter()
+        .filter_map(|c| sort_group_expr(root, c).map(|e| (e.clone(), c.clone())))
+        .collect()
 }
 
 fn lock_rows(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
@@ -519,12 +661,20 @@ fn lock_rows(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     }
     let mut row_marks = Vec::new();
     for mark in root.query.row_marks.clone() {
-        let Some(table) = root.rel(mark.rt_index)?.base.as_ref().and_then(|b| b.table()).map(|t| t.oid) else {
+        let Some(table) = root
+            .rel(mark.rt_index)?
+            .base
+            .as_ref()
+            .and_then(|b| b.table())
+            .map(|t| t.oid)
+        else {
             continue;
         };
         let ctid = modify::ctid_var(mark.rt_index);
         let Some(position) = stage.output.iter().position(|e| *e == ctid) else {
-            return Err(unsupported!("row locking above this kind of query is not supported yet"));
+            return Err(unsupported!(
+                "row locking above this kind of query is not supported yet"
+            ));
         };
         row_marks.push(PlanRowMark {
             rt_index: root.global_index(mark.rt_index),
@@ -538,7 +688,15 @@ fn lock_rows(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     let mut cost = stage.plan.cost;
     cost.total += root.context().settings.cpu_tuple_cost * cost.rows;
     let epq_param = root.global.new_param();
-    let plan = node(cost, targets, PlanNode::LockRows { input: Box::new(stage.plan), row_marks, epq_param });
+    let plan = node(
+        cost,
+        targets,
+        PlanNode::LockRows {
+            input: Box::new(stage.plan),
+            row_marks,
+            epq_param,
+        },
+    );
     Ok(Stage { plan, ..stage })
 }
 
@@ -573,7 +731,16 @@ fn limit(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         None
     };
     let targets = pass_through_targets(&stage.plan.target_list);
-    let plan = node(cost, targets, PlanNode::Limit { input: Box::new(stage.plan), offset, count, ties });
+    let plan = node(
+        cost,
+        targets,
+        PlanNode::Limit {
+            input: Box::new(stage.plan),
+            offset,
+            count,
+            ties,
+        },
+    );
     Ok(Stage { plan, ..stage })
 }
 
@@ -586,7 +753,11 @@ pub fn group_keys(pairs: &[(Expr, SortGroupClause)], input: &[Expr]) -> PgResult
                 .iter()
                 .position(|x| x == e)
                 .ok_or_else(|| common::internal!("grouping column is not in the input"))?;
-            Ok(GroupKey { column: position as AttrNumber + 1, eq_op: c.eq_op, collation: e.collation() })
+            Ok(GroupKey {
+                column: position as AttrNumber + 1,
+                eq_op: c.eq_op,
+                collation: e.collation(),
+            })
         })
         .collect()
 }
@@ -597,8 +768,13 @@ fn finish(root: &mut Root<'_, '_>, mut stage: Stage) -> Planned {
     let mut keys = Vec::new();
     if root.query.command == CommandType::Select && root.query.set_operations.is_none() {
         for (e, c) in clause_exprs(root, &root.query.sort_clause.clone()) {
-            let Some(position) = stage.output.iter().position(|x| *x == e) else { break };
-            let descending = equivalence::sort_op_family(root, c.sort_op).ok().flatten().is_some_and(|(_, d)| d);
+            let Some(position) = stage.output.iter().position(|x| *x == e) else {
+                break;
+            };
+            let descending = equivalence::sort_op_family(root, c.sort_op)
+                .ok()
+                .flatten()
+                .is_some_and(|(_, d)| d);
             keys.push(SortKey {
                 column: position as AttrNumber + 1,
                 sort_op: c.sort_op,
@@ -608,15 +784,9 @@ fn finish(root: &mut Root<'_, '_>, mut stage: Stage) -> Planned {
             });
         }
     }
-    Planned { plan: stage.plan, output: stage.output, keys }
-}
-
-/// A NULL of the type of another expression.
-pub fn null_like(e: &Expr) -> Expr {
-    Expr::Const(nodes::expr::Const {
-        value: Datum::Null,
-        type_ref: e.type_ref(),
-        collation: e.collation(),
-        span: common::Span::NONE,
-    })
+    Planned {
+        plan: stage.plan,
+        output: stage.output,
+        keys,
+    }
 }

@@ -17,7 +17,10 @@ pub const CTID: AttrNumber = -1;
 /// The row identity of a relation.
 pub fn ctid_var(rt_index: usize) -> Expr {
     Expr::Var(Var {
-        source: VarSource::Rel { index: rt_index, levels_up: 0 },
+        source: VarSource::Rel {
+            index: rt_index,
+            levels_up: 0,
+        },
         attno: CTID,
         type_ref: TypeRef::plain(types::oids::TID),
         collation: common::Oid::INVALID,
@@ -93,9 +96,20 @@ fn expand_insert(root: &mut Root<'_, '_>) -> PgResult<()> {
     let old = std::mem::take(&mut root.query.target_list);
     for column in &desc.columns {
         let found = old.iter().find(|t| t.resno == column.attno && !t.resjunk);
-        let type_ref = if column.dropped { TypeRef::plain(types::oids::INT4) } else { column.type_ref };
-        let expr = found.map_or_else(|| Expr::null_const(type_ref, column.collation), |t| t.expr.clone());
-        root.query.target_list.push(upper::target(expr, column.attno as usize, Some(column.name.clone())));
+        let type_ref = if column.dropped {
+            TypeRef::plain(types::oids::INT4)
+        } else {
+            column.type_ref
+        };
+        let expr = found.map_or_else(
+            || Expr::null_const(type_ref, column.collation),
+            |t| t.expr.clone(),
+        );
+        root.query.target_list.push(upper::target(
+            expr,
+            column.attno as usize,
+            Some(column.name.clone()),
+        ));
     }
     Ok(())
 }
@@ -111,18 +125,31 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         return Err(internal!("target of a data-modifying query is not a relation"));
     };
     let ctid = ctid_var(result);
-    let row_id_column = stage.output.iter().position(|e| *e == ctid).map_or(0, |i| i as AttrNumber + 1);
+    let row_id_column = stage
+        .output
+        .iter()
+        .position(|e| *e == ctid)
+        .map_or(0, |i| i as AttrNumber + 1);
     let update_columns = match command {
-        CommandType::Update | CommandType::Insert => {
-            root.query.target_list.iter().filter(|t| !t.resjunk).map(|t| t.resno).collect()
-        }
+        CommandType::Update | CommandType::Insert => root
+            .query
+            .target_list
+            .iter()
+            .filter(|t| !t.resjunk)
+            .map(|t| t.resno)
+            .collect(),
         _ => Vec::new(),
     };
     let returning: Vec<TargetEntry> = root
         .query
         .returning
         .iter()
-        .map(|t| Ok(TargetEntry { expr: returning_expr(&t.expr, result, &stage.output)?, ..t.clone() }))
+        .map(|t| {
+            Ok(TargetEntry {
+                expr: returning_expr(&t.expr, result, &stage.output)?,
+                ..t.clone()
+            })
+        })
         .collect::<PgResult<_>>()?;
     let mut with_check_options = root.query.with_check_options.clone();
     for w in &mut with_check_options {
@@ -159,7 +186,11 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         input: Box::new(stage.plan),
     };
     let plan = upper::node(cost, returning, PlanNode::ModifyTable(modify));
-    Ok(Stage { plan, output, keys: Vec::new() })
+    Ok(Stage {
+        plan,
+        output,
+        keys: Vec::new(),
+    })
 }
 
 /// Columns of the target are `Scan` (the row written, or the old one), all others come from the input.
@@ -173,13 +204,22 @@ fn plan_on_conflict(root: &Root<'_, '_>, oc: &OnConflictExpr, result: usize) -> 
         return Err(internal!("target of INSERT is not a relation"));
     };
     let catalog = root.context().catalog;
-    let desc = catalog.relation(relation)?.ok_or_else(|| internal!("relation {relation} vanished"))?;
+    let desc = catalog
+        .relation(relation)?
+        .ok_or_else(|| internal!("relation {relation} vanished"))?;
     let mut arbiter_indexes = Vec::new();
     if oc.constraint.is_valid() {
-        arbiter_indexes.extend(desc.constraints.iter().filter(|c| c.oid == oc.constraint).map(|c| c.index));
+        arbiter_indexes.extend(
+            desc.constraints
+                .iter()
+                .filter(|c| c.oid == oc.constraint)
+                .map(|c| c.index),
+        );
     } else if !oc.arbiter_elements.is_empty() {
         for oid in &desc.indexes {
-            let Some(index) = catalog.relation(*oid)? else { continue };
+            let Some(index) = catalog.relation(*oid)? else {
+                continue;
+            };
             let Some(info) = &index.index else { continue };
             if info.unique && info.immediate && info.valid && matches_arbiter(info, oc, result) {
                 arbiter_indexes.push(*oid);
@@ -195,9 +235,17 @@ fn plan_on_conflict(root: &Root<'_, '_>, oc: &OnConflictExpr, result: usize) -> 
     let fix = |e: &Expr| conflict_expr(e, result, oc.excluded_index);
     let mut set = Vec::new();
     for t in &oc.set {
-        set.push(TargetEntry { expr: fix(&t.expr), ..t.clone() });
+        set.push(TargetEntry {
+            expr: fix(&t.expr),
+            ..t.clone()
+        });
     }
-    Ok(OnConflictPlan { update: oc.update, arbiter_indexes, set, where_clause: oc.where_clause.as_ref().map(fix) })
+    Ok(OnConflictPlan {
+        update: oc.update,
+        arbiter_indexes,
+        set,
+        where_clause: oc.where_clause.as_ref().map(fix),
+    })
 }
 
 fn matches_arbiter(info: &catalog::IndexDesc, oc: &OnConflictExpr, result: usize) -> bool {

@@ -23,7 +23,8 @@ pub fn collect(root: &mut Root<'_, '_>) {
         let mut in_targets = Vec::new();
         kept.iter().for_each(|e| facts::vars(e, false, &mut in_targets));
         let in_targets: Vec<Expr> = in_targets.into_iter().cloned().collect();
-        root.needed.retain(|n| n.rel != result || in_targets.contains(&n.expr));
+        root.needed
+            .retain(|n| n.rel != result || in_targets.contains(&n.expr));
     }
     for info in root.join_clauses.clone() {
         note(root, &info.clause, |n| n.joins.push(info.required.clone()));
@@ -63,7 +64,13 @@ fn note(root: &mut Root<'_, '_>, e: &Expr, mark: impl Fn(&mut NeededVar)) {
             mark(n);
             continue;
         }
-        let mut n = NeededVar { expr: v.clone(), rel, attno: var.attno, joins: Vec::new(), top: false };
+        let mut n = NeededVar {
+            expr: v.clone(),
+            rel,
+            attno: var.attno,
+            joins: Vec::new(),
+            top: false,
+        };
         mark(&mut n);
         root.needed.push(n);
     }

@@ -35,7 +35,9 @@ fn sort_output(root: &mut Root<'_, '_>, stage: Stage, targets: &[TargetEntry]) -
     let mut keys = Vec::new();
     for clause in &clauses {
         let Some(i) = targets.iter().position(|t| t.sort_group_ref == clause.target_ref) else {
-            return Err(internal!("ORDER BY column of a set operation is not in its output"));
+            return Err(internal!(
+                "ORDER BY column of a set operation is not in its output"
+            ));
         };
         keys.push(SortKey {
             column: i as i16 + 1,
@@ -49,27 +51,58 @@ fn sort_output(root: &mut Root<'_, '_>, stage: Stage, targets: &[TargetEntry]) -
     let input = stage.plan.cost;
     let c = cost::sort(s, input.total, input.rows, input.width, 0.0);
     let list = pass_through_targets(&stage.plan.target_list);
-    let cost = PlanCost { startup: c.startup, total: c.total, ..input };
-    let plan = upper::node(cost, list, PlanNode::Sort { input: Box::new(stage.plan), keys });
+    let cost = PlanCost {
+        startup: c.startup,
+        total: c.total,
+        ..input
+    };
+    let plan = upper::node(
+        cost,
+        list,
+        PlanNode::Sort {
+            input: Box::new(stage.plan),
+            keys,
+        },
+    );
     Ok(Stage { plan, ..stage })
 }
 
 fn plan_node(root: &mut Root<'_, '_>, tree: &SetOperation) -> PgResult<Stage> {
     match tree {
         SetOperation::Rel(index) => plan_leaf(root, *index),
-        SetOperation::Op { op: SetOp::Union, all, left, right, group_clauses, .. } => {
+        SetOperation::Op {
+            op: SetOp::Union,
+            all,
+            left,
+            right,
+            group_clauses,
+            ..
+        } => {
             let mut inputs = Vec::new();
             // Nested UNIONs of the same kind flatten into one Append.
             collect_union(root, left, *all, &mut inputs)?;
             collect_union(root, right, *all, &mut inputs)?;
             let stage = append(root, inputs)?;
-            if *all { Ok(stage) } else { distinct(root, stage, group_clauses) }
+            if *all {
+                Ok(stage)
+            } else {
+                distinct(root, stage, group_clauses)
+            }
         }
-        SetOperation::Op { op, all, left, right, group_clauses, .. } => {
+        SetOperation::Op {
+            op,
+            all,
+            left,
+            right,
+            group_clauses,
+            ..
+        } => {
             let (l, r) = (plan_node(root, left)?, plan_node(root, right)?);
             let s = root.context().settings;
             if group_clauses.iter().any(|g| !g.hashable) {
-                return Err(unsupported!("set operation over columns that cannot be hashed is not supported yet"));
+                return Err(unsupported!(
+                    "set operation over columns that cannot be hashed is not supported yet"
+                ));
             }
             let (lc, rc) = (l.plan.cost, r.plan.cost);
             let rows = match op {
@@ -78,7 +111,10 @@ fn plan_node(root: &mut Root<'_, '_>, tree: &SetOperation) -> PgResult<Stage> {
             };
             let cost = PlanCost {
                 startup: lc.total + rc.total,
-                total: lc.total + rc.total + s.cpu_operator_cost * (lc.rows + rc.rows) + s.cpu_tuple_cost * rows,
+                total: lc.total
+                    + rc.total
+                    + s.cpu_operator_cost * (lc.rows + rc.rows)
+                    + s.cpu_tuple_cost * rows,
                 rows,
                 width: lc.width,
             };
@@ -93,15 +129,30 @@ fn plan_node(root: &mut Root<'_, '_>, tree: &SetOperation) -> PgResult<Stage> {
                 left: Box::new(l.plan),
                 right: Box::new(r.plan),
             };
-            Ok(Stage { plan: upper::node(cost, list, node), output, keys: Vec::new() })
+            Ok(Stage {
+                plan: upper::node(cost, list, node),
+                output,
+                keys: Vec::new(),
+            })
         }
     }
 }
 
-fn collect_union(root: &mut Root<'_, '_>, tree: &SetOperation, all: bool, out: &mut Vec<Stage>) -> PgResult<()> {
+fn collect_union(
+    root: &mut Root<'_, '_>,
+    tree: &SetOperation,
+    all: bool,
+    out: &mut Vec<Stage>,
+) -> PgResult<()> {
     match tree {
         // Inside a UNION that drops duplicates, an inner UNION ALL may keep them: the outer drops them anyway.
-        SetOperation::Op { op: SetOp::Union, all: inner_all, left, right, .. } if !all || *inner_all == all => {
+        SetOperation::Op {
+            op: SetOp::Union,
+            all: inner_all,
+            left,
+            right,
+            ..
+        } if !all || *inner_all == all => {
             collect_union(root, left, all, out)?;
             collect_union(root, right, all, out)
         }
@@ -119,9 +170,19 @@ fn plan_leaf(root: &mut Root<'_, '_>, index: usize) -> PgResult<Stage> {
     };
     let query: Query = (**query).clone();
     let planned = plan_level(root.global, query, 0.0)?;
-    let visible: Vec<usize> =
-        planned.plan.target_list.iter().enumerate().filter(|(_, t)| !t.resjunk).map(|(i, _)| i).collect();
-    let stage = Stage { plan: planned.plan, output: planned.output, keys: Vec::new() };
+    let visible: Vec<usize> = planned
+        .plan
+        .target_list
+        .iter()
+        .enumerate()
+        .filter(|(_, t)| !t.resjunk)
+        .map(|(i, _)| i)
+        .collect();
+    let stage = Stage {
+        plan: planned.plan,
+        output: planned.output,
+        keys: Vec::new(),
+    };
     if visible.len() == stage.output.len() {
         return Ok(stage);
     }
@@ -131,18 +192,35 @@ fn plan_leaf(root: &mut Root<'_, '_>, index: usize) -> PgResult<Stage> {
         .enumerate()
         .map(|(n, &i)| {
             let t = &stage.plan.target_list[i];
-            TargetEntry { expr: outer_var(i, &t.expr), resno: n as i16 + 1, ..t.clone() }
+            TargetEntry {
+                expr: outer_var(i, &t.expr),
+                resno: n as i16 + 1,
+                ..t.clone()
+            }
         })
         .collect();
     let output = visible.iter().map(|&i| stage.output[i].clone()).collect();
     let cost = stage.plan.cost;
-    let plan = upper::node(cost, list, PlanNode::Result { input: Some(Box::new(stage.plan)), one_time: Vec::new() });
-    Ok(Stage { plan, output, keys: Vec::new() })
+    let plan = upper::node(
+        cost,
+        list,
+        PlanNode::Result {
+            input: Some(Box::new(stage.plan)),
+            one_time: Vec::new(),
+        },
+    );
+    Ok(Stage {
+        plan,
+        output,
+        keys: Vec::new(),
+    })
 }
 
 fn append(root: &Root<'_, '_>, inputs: Vec<Stage>) -> PgResult<Stage> {
     let s = root.context().settings;
-    let Some(first) = inputs.first() else { return Err(internal!("union without inputs")) };
+    let Some(first) = inputs.first() else {
+        return Err(internal!("union without inputs"));
+    };
     let output: Vec<Expr> = first.output.clone();
     let list: Vec<TargetEntry> = first
         .plan
@@ -151,14 +229,30 @@ fn append(root: &Root<'_, '_>, inputs: Vec<Stage>) -> PgResult<Stage> {
         .enumerate()
         .map(|(i, t)| target(outer_var(i, &t.expr), i + 1, t.name.clone()))
         .collect();
-    let mut cost = PlanCost { startup: first.plan.cost.startup, total: 0.0, rows: 0.0, width: first.plan.cost.width };
+    let mut cost = PlanCost {
+        startup: first.plan.cost.startup,
+        total: 0.0,
+        rows: 0.0,
+        width: first.plan.cost.width,
+    };
     for i in &inputs {
         cost.total += i.plan.cost.total;
         cost.rows += i.plan.cost.rows;
     }
     cost.total += 0.5 * s.cpu_tuple_cost * cost.rows;
     let plans = inputs.into_iter().map(|i| i.plan).collect();
-    Ok(Stage { plan: upper::node(cost, list, PlanNode::Append { inputs: plans, rt_index: 0 }), output, keys: Vec::new() })
+    Ok(Stage {
+        plan: upper::node(
+            cost,
+            list,
+            PlanNode::Append {
+                inputs: plans,
+                rt_index: 0,
+            },
+        ),
+        output,
+        keys: Vec::new(),
+    })
 }
 
 fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[nodes::query::SortGroupClause]) -> PgResult<Stage> {
@@ -169,7 +263,10 @@ fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[nodes::query::SortGroupC
     let output = stage.output.clone();
     if group.iter().all(|g| g.hashable) && s.enable_hashagg {
         let facts = AggFacts {
-            input: Cost { startup: input.startup, total: input.total },
+            input: Cost {
+                startup: input.startup,
+                total: input.total,
+            },
             rows: input.rows,
             width: input.width,
             groups: input.rows,
@@ -178,7 +275,11 @@ fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[nodes::query::SortGroupC
             final_per_group: 0.0,
         };
         let c = cost::agg_hashed(s, &facts);
-        let cost = PlanCost { startup: c.startup, total: c.total, ..input };
+        let cost = PlanCost {
+            startup: c.startup,
+            total: c.total,
+            ..input
+        };
         let node = PlanNode::Agg {
             input: Box::new(stage.plan),
             strategy: AggStrategy::Hashed,
@@ -187,7 +288,11 @@ fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[nodes::query::SortGroupC
             passes: Vec::new(),
             groups: input.rows,
         };
-        return Ok(Stage { plan: upper::node(cost, list, node), output, keys: Vec::new() });
+        return Ok(Stage {
+            plan: upper::node(cost, list, node),
+            output,
+            keys: Vec::new(),
+        });
     }
     let sort_keys: Vec<SortKey> = group
         .iter()
@@ -201,8 +306,30 @@ fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[nodes::query::SortGroupC
         })
         .collect();
     let c = cost::sort(s, input.total, input.rows, input.width, 0.0);
-    let cost = PlanCost { startup: c.startup, total: c.total, ..input };
-    let sorted = upper::node(cost, list.clone(), PlanNode::Sort { input: Box::new(stage.plan), keys: sort_keys });
-    let plan = upper::node(cost, list, PlanNode::Unique { input: Box::new(sorted), keys });
-    Ok(Stage { plan, output, keys: Vec::new() })
+    let cost = PlanCost {
+        startup: c.startup,
+        total: c.total,
+        ..input
+    };
+    let sorted = upper::node(
+        cost,
+        list.clone(),
+        PlanNode::Sort {
+            input: Box::new(stage.plan),
+            keys: sort_keys,
+        },
+    );
+    let plan = upper::node(
+        cost,
+        list,
+        PlanNode::Unique {
+            input: Box::new(sorted),
+            keys,
+        },
+    );
+    Ok(Stage {
+        plan,
+        output,
+        keys: Vec::new(),
+    })
 }

@@ -34,7 +34,10 @@ pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
 }
 
 fn uses(e: &Expr, window_ref: u32) -> bool {
-    walk::any(e, &mut |e| matches!(e, Expr::WindowFunc(w) if w.window_ref == window_ref))
+    walk::any(
+        e,
+        &mut |e| matches!(e, Expr::WindowFunc(w) if w.window_ref == window_ref),
+    )
 }
 
 /// The input computes what windows sort by, what functions take, and everything else used above.
@@ -46,7 +49,10 @@ fn project_inputs(root: &Root<'_, '_>, stage: Stage, windows: &[WindowClause]) -
         }
     };
     for w in windows {
-        for (e, _) in clause_exprs(root, &w.partition).iter().chain(&clause_exprs(root, &w.order)) {
+        for (e, _) in clause_exprs(root, &w.partition)
+            .iter()
+            .chain(&clause_exprs(root, &w.order))
+        {
             want(e);
         }
         for bound in [&w.start, &w.end] {
@@ -58,7 +64,11 @@ fn project_inputs(root: &Root<'_, '_>, stage: Stage, windows: &[WindowClause]) -
     for t in &root.query.target_list {
         known_parts(&t.expr, &stage.output, &mut want);
     }
-    let list = wanted.into_iter().enumerate().map(|(i, e)| target(e, i + 1, None)).collect();
+    let list = wanted
+        .into_iter()
+        .enumerate()
+        .map(|(i, e)| target(e, i + 1, None))
+        .collect();
     project(root, stage, list)
 }
 
@@ -79,7 +89,8 @@ fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bo
     let mut functions: Vec<Expr> = Vec::new();
     for t in &root.query.target_list {
         walk::walk(&t.expr, &mut |e| {
-            if matches!(e, Expr::WindowFunc(w) if w.window_ref == window.window_ref) && !functions.contains(e) {
+            if matches!(e, Expr::WindowFunc(w) if w.window_ref == window.window_ref) && !functions.contains(e)
+            {
                 functions.push(e.clone());
             }
             true
@@ -88,7 +99,11 @@ fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bo
     let mut output = stage.output.clone();
     let mut targets = upper::pass_through_targets(&stage.plan.target_list);
     for f in functions {
-        targets.push(target(upper::fix_to_input(&f, &stage.output)?, targets.len() + 1, None));
+        targets.push(target(
+            upper::fix_to_input(&f, &stage.output)?,
+            targets.len() + 1,
+            None,
+        ));
         output.push(f);
     }
     let bound = |b: &FrameBound| -> PgResult<FrameBound> {
@@ -100,7 +115,10 @@ fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bo
     };
     let s = root.context().settings;
     let mut cost = stage.plan.cost;
-    let per_row = targets.iter().map(|t| cost::eval_cost(root, &t.expr)).sum::<f64>();
+    let per_row = targets
+        .iter()
+        .map(|t| cost::eval_cost(root, &t.expr))
+        .sum::<f64>();
     cost.total += (per_row + s.cpu_tuple_cost + s.cpu_operator_cost * clauses.len() as f64) * cost.rows;
     cost.width = output.iter().map(|e| crate::paths::expr_width(root, e)).sum();
     let in_range = (window.start_in_range.is_valid() || window.end_in_range.is_valid()).then_some((
@@ -125,5 +143,9 @@ fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bo
         input: Box::new(stage.plan),
     };
     debug_assert!(!output.iter().any(facts::contains_srf));
-    Ok(Stage { plan: upper::node(cost, targets, node), output, keys: stage.keys })
+    Ok(Stage {
+        plan: upper::node(cost, targets, node),
+        output,
+        keys: stage.keys,
+    })
 }
