@@ -151,31 +151,20 @@ macro_rules! entry {
 }
 
 /// One line per built-in type, by OID.
+#[rustfmt::skip]
 static TABLE: &[(Oid, TypeIo)] = &[
     entry!(BOOL, io_text::bool_in, bool_out, bool_recv, bool_send),
     entry!(CHAR, io_text::char_in, char_out, char_recv, char_send),
     entry!(NAME, io_text::name_in, text_out, name_recv, text_send),
     entry!(INT8, io_number::int8_in, int_out, int8_recv, int_send),
     entry!(INT2, io_number::int2_in, int_out, int2_recv, int_send),
-    entry!(
-        INT2VECTOR,
-        io_array::int2vector_in,
-        vector_out,
-        array_recv_any,
-        array_send_any
-    ),
+    entry!(INT2VECTOR, io_array::int2vector_in, vector_out, int2vector_recv, vector_send),
     entry!(INT4, io_number::int4_in, int_out, int4_recv, int_send),
     entry!(TEXT, io_text::text_in, text_out, text_recv, text_send),
     entry!(OID, io_number::oid_in, int_out, oid_recv, int_send),
     entry!(XID, io_number::xid_in, int_out, oid_recv, int_send),
     entry!(CID, io_number::xid_in, int_out, oid_recv, int_send),
-    entry!(
-        OIDVECTOR,
-        io_array::oidvector_in,
-        vector_out,
-        array_recv_any,
-        array_send_any
-    ),
+    entry!(OIDVECTOR, io_array::oidvector_in, vector_out, oidvector_recv, vector_send),
     entry!(XML, io_text::text_in, text_out, text_recv, text_send),
     entry!(PG_NODE_TREE, io_text::text_in, text_out, text_recv, text_send),
     entry!(FLOAT4, io_number::float4_in, float4_out, float4_recv, float4_send),
@@ -184,13 +173,7 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(ACLITEM, io_text::text_in, text_out, text_recv, text_send),
     entry!(BPCHAR, io_text::bpchar_in, text_out, bpchar_recv, text_send),
     entry!(VARCHAR, io_text::varchar_in, text_out, varchar_recv, text_send),
-    entry!(
-        NUMERIC,
-        io_number::numeric_in,
-        numeric_out,
-        numeric_recv,
-        numeric_send
-    ),
+    entry!(NUMERIC, io_number::numeric_in, numeric_out, numeric_recv, numeric_send),
     entry!(REFCURSOR, io_text::text_in, text_out, text_recv, text_send),
     entry!(VOID, io_text::text_in, text_out, text_recv, text_send),
     entry!(CSTRING, io_text::text_in, text_out, text_recv, text_send),

@@ -1,44 +1,710 @@
-//! Input and output of arrays, vectors of small integers and composite values.
-use crate::io::{CompositeField, IoContext};
-use crate::{ArrayValue, Datum, RecordValue};
-use common::{Oid, PgResult, unsupported};
+//! Input and output of arrays, vectors of small integers and composite values, over the functions of their elements.
 
-pub(crate) fn int2vector_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("array input"))
+use std::sync::Arc;
+
+use common::error::ErrorExt;
+use common::{Oid, PgError, PgResult, pg_err};
+
+use crate::io::{self, CompositeField, IoContext, bad_binary, wrong_datum};
+use crate::io_number::push_int;
+use crate::io_text::{is_space, trim_space};
+use crate::{ArrayDim, ArrayValue, Datum, RecordValue, oids};
+
+/// Most dimensions an array can have.
+pub const DIMENSIONS_MAX: usize = 6;
+/// Most elements.
+pub const ELEMENTS_MAX: i64 = 134_217_727;
+
+#[cold]
+fn malformed(text: &str, detail: &str) -> Box<PgError> {
+    pg_err!(INVALID_TEXT_REPRESENTATION, "malformed array literal: \"{text}\"").detail(detail)
 }
-pub(crate) fn oidvector_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("array input"))
+
+/// Too many dimensions, as PostgreSQL says it.
+#[cold]
+pub fn too_many_dimensions(found: usize) -> Box<PgError> {
+    pg_err!(
+        PROGRAM_LIMIT_EXCEEDED,
+        "number of array dimensions ({found}) exceeds the maximum allowed ({DIMENSIONS_MAX})"
+    )
 }
-pub(crate) fn vector_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
-    Err(unsupported!("array output"))
+
+/// The number of elements that dimensions stand for, within limits.
+pub fn element_count(dims: &[ArrayDim]) -> PgResult<usize> {
+    let mut count = 1i64;
+    for d in dims {
+        count = count.saturating_mul(i64::from(d.len));
+        if count > ELEMENTS_MAX {
+            return Err(pg_err!(
+                PROGRAM_LIMIT_EXCEEDED,
+                "array size exceeds the maximum allowed ({ELEMENTS_MAX})"
+            ));
+        }
+    }
+    Ok(if dims.is_empty() { 0 } else { count as usize })
 }
-pub(crate) fn array_recv_any(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("array receive"))
+
+/// A cursor over an array literal.
+struct Reader<'a, 'c> {
+    text: &'a str,
+    at: usize,
+    element: Oid,
+    typmod: i32,
+    delimiter: char,
+    ctx: &'c IoContext<'c>,
+    elements: Vec<Datum>,
+    /// Length found per depth, `None` until the first sub-array of that depth ends.
+    lens: Vec<Option<i32>>,
+    /// Depth at which elements stand.
+    leaf_depth: Option<usize>,
 }
-pub(crate) fn array_send_any(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
-    Err(unsupported!("array send"))
+
+impl Reader<'_, '_> {
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(c) = self.peek().filter(|c| is_space(*c)) {
+            self.at += c.len_utf8();
+        }
+    }
+
+    fn fail(&self, detail: &str) -> Box<PgError> {
+        malformed(self.text, detail)
+    }
+
+    /// `[2:4][1:2]=`
+    fn dimensions(&mut self) -> PgResult<Vec<ArrayDim>> {
+        let mut dims = Vec::new();
+        loop {
+            self.skip_space();
+            if self.peek() != Some('[') {
+                break;
+            }
+            self.at += 1;
+            if dims.len() >= DIMENSIONS_MAX {
+                return Err(too_many_dimensions(dims.len() + 1));
+            }
+            let first = self.bound()?;
+            let (lower, upper) = if self.peek() == Some(':') {
+                self.at += 1;
+                (first, self.bound()?)
+            } else {
+                (1, first)
+            };
+            if self.peek() != Some(']') {
+                return Err(self.fail("Missing \"]\" after array dimensions."));
+            }
+            self.at += 1;
+            if upper < lower {
+                return Err(pg_err!(
+                    ARRAY_SUBSCRIPT_ERROR,
+                    "upper bound cannot be less than lower bound"
+                ));
+            }
+            let len = upper
+                .checked_sub(lower)
+                .and_then(|n| n.checked_add(1))
+                .ok_or_else(|| self.fail("array bound is out of integer range"))?;
+            dims.push(ArrayDim { len, lower });
+        }
+        if !dims.is_empty() {
+            if self.peek() != Some('=') {
+                return Err(self.fail("Missing \"=\" after array dimensions."));
+            }
+            self.at += 1;
+            self.skip_space();
+        }
+        Ok(dims)
+    }
+
+    fn bound(&mut self) -> PgResult<i32> {
+        let rest = &self.text[self.at..];
+        let signed = rest.strip_prefix(['-', '+']).unwrap_or(rest);
+        let digits = signed.len() - signed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if digits == 0 {
+            return Err(self.fail("\"[\" must introduce explicitly-specified array dimensions."));
+        }
+        let end = rest.len() - signed.len() + digits;
+        let value = rest[..end]
+            .trim_start_matches('+')
+            .parse()
+            .map_err(|_| pg_err!(PROGRAM_LIMIT_EXCEEDED, "array bound is out of integer range"))?;
+        self.at += end;
+        Ok(value)
+    }
+
+    /// A brace and everything up to its partner.
+    fn level(&mut self, depth: usize) -> PgResult<()> {
+        if depth >= DIMENSIONS_MAX {
+            return Err(too_many_dimensions(depth + 1));
+        }
+        if self.lens.len() <= depth {
+            self.lens.push(None);
+        }
+        self.at += 1;
+        let mut count = 0;
+        loop {
+            self.skip_space();
+            match self.peek() {
+                None => return Err(self.fail("Unexpected end of input.")),
+                Some('}') if count == 0 => {
+                    self.at += 1;
+                    break;
+                }
+                Some('{') => {
+                    if self.leaf_depth.is_some_and(|d| d <= depth) {
+                        return Err(self.ragged());
+                    }
+                    self.level(depth + 1)?;
+                }
+                Some('}') => return Err(self.fail("Unexpected \"}\" character.")),
+                Some(c) if c == self.delimiter => {
+                    return Err(self.fail(&format!("Unexpected \"{c}\" character.")));
+                }
+                Some(_) => {
+                    if self.leaf_depth.is_some_and(|d| d != depth) || self.lens.len() > depth + 1 {
+                        return Err(self.ragged());
+                    }
+                    self.leaf_depth = Some(depth);
+                    self.element()?;
+                }
+            }
+            count += 1;
+            self.skip_space();
+            match self.peek() {
+                Some('}') => {
+                    self.at += 1;
+                    break;
+                }
+                Some(c) if c == self.delimiter => self.at += c.len_utf8(),
+                None => return Err(self.fail("Unexpected end of input.")),
+                Some('{') => return Err(self.fail("Unexpected \"{\" character.")),
+                Some(_) => return Err(self.fail("Unexpected array element.")),
+            }
+        }
+        match self.lens[depth] {
+            Some(n) if n != count => Err(self.ragged()),
+            _ => {
+                self.lens[depth] = Some(count);
+                Ok(())
+            }
+        }
+    }
+
+    fn ragged(&self) -> Box<PgError> {
+        self.fail("Multidimensional arrays must have sub-arrays with matching dimensions.")
+    }
+
+    fn element(&mut self) -> PgResult<()> {
+        let mut token = String::new();
+        if self.peek() == Some('"') {
+            self.at += 1;
+            loop {
+                match self.peek() {
+                    None => return Err(self.fail("Unexpected end of input.")),
+                    Some('"') => {
+                        self.at += 1;
+                        break;
+                    }
+                    Some('\\') => {
+                        self.at += 1;
+                        self.push_char(&mut token)?;
+                    }
+                    Some(_) => self.push_char(&mut token)?,
+                }
+            }
+            self.skip_space();
+            return self.push_element(&token);
+        }
+        let (mut kept, mut escaped) = (0, false);
+        loop {
+            match self.peek() {
+                None => return Err(self.fail("Unexpected end of input.")),
+                Some(c) if c == '}' || c == self.delimiter => break,
+                Some('"') => return Err(self.fail("Incorrectly quoted array element.")),
+                Some('{') => return Err(self.fail("Unexpected \"{\" character.")),
+                Some('\\') => {
+                    self.at += 1;
+                    escaped = true;
+                    self.push_char(&mut token)?;
+                    kept = token.len();
+                }
+                Some(c) => {
+                    self.push_char(&mut token)?;
+                    if !is_space(c) {
+                        kept = token.len();
+                    }
+                }
+            }
+        }
+        token.truncate(kept);
+        if token.eq_ignore_ascii_case("null") && !escaped {
+            self.elements.push(Datum::Null);
+            return Ok(());
+        }
+        self.push_element(&token)
+    }
+
+    fn push_char(&mut self, token: &mut String) -> PgResult<()> {
+        match self.peek() {
+            Some(c) => {
+                token.push(c);
+                self.at += c.len_utf8();
+                Ok(())
+            }
+            None => Err(self.fail("Unexpected end of input.")),
+        }
+    }
+
+    fn push_element(&mut self, token: &str) -> PgResult<()> {
+        self.elements
+            .push(io::input(self.element, self.typmod, token, self.ctx)?);
+        Ok(())
+    }
 }
-pub(crate) fn array_in(_: Oid, _: i32, _: char, _: &str, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("array input"))
+
+pub(crate) fn array_in(
+    element: Oid,
+    typmod: i32,
+    delimiter: char,
+    text: &str,
+    ctx: &IoContext<'_>,
+) -> PgResult<Datum> {
+    let mut r = Reader {
+        text,
+        at: 0,
+        element,
+        typmod,
+        delimiter,
+        ctx,
+        elements: Vec::new(),
+        lens: Vec::new(),
+        leaf_depth: None,
+    };
+    let declared = r.dimensions()?;
+    r.skip_space();
+    if r.peek() != Some('{') {
+        let detail = if declared.is_empty() {
+            "Array value must start with \"{\" or dimension information."
+        } else {
+            "Array contents must start with \"{\"."
+        };
+        return Err(malformed(text, detail));
+    }
+    r.level(0)?;
+    r.skip_space();
+    if r.at != text.len() {
+        return Err(malformed(text, "Junk after closing right brace."));
+    }
+    let lens: Vec<i32> = r.lens.iter().map(|n| n.unwrap_or(0)).collect();
+    let dims = if !declared.is_empty() {
+        if declared.iter().map(|d| d.len).ne(lens.iter().copied()) {
+            return Err(malformed(
+                text,
+                "Specified array dimensions do not match array contents.",
+            ));
+        }
+        declared
+    } else if r.elements.is_empty() {
+        Vec::new()
+    } else {
+        lens.into_iter().map(|len| ArrayDim { len, lower: 1 }).collect()
+    };
+    element_count(&dims)?;
+    Ok(Datum::Array(Arc::new(ArrayValue {
+        element_type: element,
+        dims,
+        elements: r.elements,
+    })))
 }
-pub(crate) fn array_out(_: &ArrayValue, _: char, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
-    Err(unsupported!("array output"))
+
+fn needs_quotes(text: &str, delimiter: char) -> bool {
+    text.is_empty()
+        || text.eq_ignore_ascii_case("null")
+        || text
+            .chars()
+            .any(|c| matches!(c, '"' | '\\' | '{' | '}') || c == delimiter || is_space(c))
 }
-pub(crate) fn array_recv(_: Oid, _: i32, _: &[u8], _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("array receive"))
+
+pub(crate) fn array_out(
+    array: &ArrayValue,
+    delimiter: char,
+    ctx: &IoContext<'_>,
+    out: &mut String,
+) -> PgResult<()> {
+    if array.dims.is_empty() {
+        out.push_str("{}");
+        return Ok(());
+    }
+    if array.dims.iter().any(|d| d.lower != 1) {
+        for d in &array.dims {
+            // The upper bound wraps in PostgreSQL too, at the end of the integers.
+            out.push_str(&format!(
+                "[{}:{}]",
+                d.lower,
+                d.lower.wrapping_add(d.len).wrapping_sub(1)
+            ));
+        }
+        out.push('=');
+    }
+    let mut elements = array.elements.iter();
+    let mut text = String::new();
+    write_level(array, 0, delimiter, &mut elements, ctx, &mut text, out)
 }
-pub(crate) fn array_send(_: &ArrayValue, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
-    Err(unsupported!("array send"))
+
+fn write_level(
+    array: &ArrayValue,
+    depth: usize,
+    delimiter: char,
+    elements: &mut std::slice::Iter<'_, Datum>,
+    ctx: &IoContext<'_>,
+    text: &mut String,
+    out: &mut String,
+) -> PgResult<()> {
+    out.push('{');
+    for k in 0..array.dims[depth].len {
+        if k > 0 {
+            out.push(delimiter);
+        }
+        if depth + 1 < array.dims.len() {
+            write_level(array, depth + 1, delimiter, elements, ctx, text, out)?;
+            continue;
+        }
+        match elements.next() {
+            None | Some(Datum::Null) => out.push_str("NULL"),
+            Some(value) => {
+                text.clear();
+                io::output(array.element_type, value, ctx, text)?;
+                if needs_quotes(text, delimiter) {
+                    push_quoted(text, out);
+                } else {
+                    out.push_str(text);
+                }
+            }
+        }
+    }
+    out.push('}');
+    Ok(())
 }
-pub(crate) fn record_in(_: Oid, _: &[CompositeField], _: &str, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("composite input"))
+
+fn push_quoted(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
 }
-pub(crate) fn record_out(_: &RecordValue, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
-    Err(unsupported!("composite output"))
+
+/// Takes bytes off the front of a wire value.
+struct Wire<'a>(&'a [u8]);
+
+impl<'a> Wire<'a> {
+    fn take(&mut self, n: usize) -> PgResult<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(n).ok_or_else(bad_binary)?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    fn int(&mut self) -> PgResult<i32> {
+        let bytes = self.take(4)?.try_into().map_err(|_| bad_binary())?;
+        Ok(i32::from_be_bytes(bytes))
+    }
+
+    /// A length and that many bytes, or NULL.
+    fn value(&mut self, type_oid: Oid, typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+        match self.int()? {
+            -1 => Ok(Datum::Null),
+            n => {
+                let n = usize::try_from(n).map_err(|_| bad_binary())?;
+                io::receive(type_oid, typmod, self.take(n)?, ctx)
+            }
+        }
+    }
 }
-pub(crate) fn record_recv(_: Oid, _: &[CompositeField], _: &[u8], _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("composite receive"))
+
+pub(crate) fn array_recv(element: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let mut wire = Wire(bytes);
+    let ndims = wire.int()?;
+    if ndims < 0 {
+        return Err(pg_err!(
+            INVALID_BINARY_REPRESENTATION,
+            "invalid number of dimensions: {ndims}"
+        ));
+    }
+    if ndims as usize > DIMENSIONS_MAX {
+        return Err(too_many_dimensions(ndims as usize));
+    }
+    let flags = wire.int()?;
+    if flags != 0 && flags != 1 {
+        return Err(pg_err!(INVALID_BINARY_REPRESENTATION, "invalid array flags"));
+    }
+    let sent = Oid(wire.int()? as u32);
+    if sent != element {
+        return Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "binary data has array element type {sent} instead of expected {element}"
+        ));
+    }
+    let mut dims = Vec::new();
+    for _ in 0..ndims {
+        let (len, lower) = (wire.int()?, wire.int()?);
+        if len < 0 {
+            return Err(bad_binary());
+        }
+        dims.push(ArrayDim { len, lower });
+    }
+    let count = element_count(&dims)?;
+    let mut elements = Vec::with_capacity(count.min(bytes.len()));
+    for _ in 0..count {
+        elements.push(wire.value(element, typmod, ctx)?);
+    }
+    if count == 0 {
+        dims.clear();
+    }
+    Ok(Datum::Array(Arc::new(ArrayValue {
+        element_type: element,
+        dims,
+        elements,
+    })))
 }
-pub(crate) fn record_send(_: &RecordValue, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
-    Err(unsupported!("composite send"))
+
+pub(crate) fn array_send(array: &ArrayValue, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    out.extend_from_slice(&(array.dims.len() as i32).to_be_bytes());
+    let has_nulls = array.elements.iter().any(Datum::is_null);
+    out.extend_from_slice(&i32::from(has_nulls).to_be_bytes());
+    out.extend_from_slice(&array.element_type.0.to_be_bytes());
+    for d in &array.dims {
+        out.extend_from_slice(&d.len.to_be_bytes());
+        out.extend_from_slice(&d.lower.to_be_bytes());
+    }
+    for value in &array.elements {
+        send_value(array.element_type, value, ctx, out)?;
+    }
+    Ok(())
+}
+
+fn send_value(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    if value.is_null() {
+        out.extend_from_slice(&(-1i32).to_be_bytes());
+        return Ok(());
+    }
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    io::send(type_oid, value, ctx, out)?;
+    let len = (out.len() - at - 4) as i32;
+    out[at..at + 4].copy_from_slice(&len.to_be_bytes());
+    Ok(())
+}
+
+/// `int2vector` and `oidvector`: numbers between blanks, an array from index 0.
+fn vector_in(element: Oid, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let words = trim_space(text).split(is_space).filter(|w| !w.is_empty());
+    let elements = words
+        .map(|w| io::input(element, -1, w, ctx))
+        .collect::<PgResult<Vec<Datum>>>()?;
+    Ok(vector_value(element, elements))
+}
+
+/// An `int2vector` or `oidvector`.
+pub fn vector_value(element: Oid, elements: Vec<Datum>) -> Datum {
+    Datum::Array(Arc::new(ArrayValue {
+        element_type: element,
+        dims: vec![ArrayDim {
+            len: elements.len() as i32,
+            lower: 0,
+        }],
+        elements,
+    }))
+}
+
+pub(crate) fn int2vector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    vector_in(oids::INT2, text, ctx)
+}
+
+pub(crate) fn oidvector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    vector_in(oids::OID, text, ctx)
+}
+
+pub(crate) fn vector_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    let Datum::Array(array) = value else {
+        return Err(wrong_datum("vector", value));
+    };
+    for (k, element) in array.elements.iter().enumerate() {
+        if k > 0 {
+            out.push(' ');
+        }
+        push_int(element.as_i64().unwrap_or(0), out);
+    }
+    Ok(())
+}
+
+pub(crate) fn int2vector_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    array_recv(oids::INT2, typmod, bytes, ctx)
+}
+
+pub(crate) fn oidvector_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    array_recv(oids::OID, typmod, bytes, ctx)
+}
+
+pub(crate) fn vector_send(value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    match value {
+        Datum::Array(array) => array_send(array, ctx, out),
+        other => Err(wrong_datum("vector", other)),
+    }
+}
+
+#[cold]
+fn malformed_record(text: &str, detail: &str) -> Box<PgError> {
+    pg_err!(
+        INVALID_TEXT_REPRESENTATION,
+        "malformed record literal: \"{text}\""
+    )
+    .detail(detail)
+}
+
+/// One field of a record literal from `rest`: `None` for NULL (nothing between the commas).
+fn record_field<'a>(text: &str, rest: &'a str) -> PgResult<(Option<String>, &'a str)> {
+    if rest.starts_with([',', ')']) {
+        return Ok((None, rest));
+    }
+    let mut field = String::new();
+    let mut chars = rest.char_indices().peekable();
+    let mut quoted = false;
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some((_, c)) => field.push(c),
+                None => break,
+            },
+            '"' if !quoted => quoted = true,
+            '"' if chars.peek().is_some_and(|(_, c)| *c == '"') => {
+                chars.next();
+                field.push('"');
+            }
+            '"' => quoted = false,
+            ',' | ')' if !quoted => return Ok((Some(field), &rest[at..])),
+            c => field.push(c),
+        }
+    }
+    Err(malformed_record(text, "Unexpected end of input."))
+}
+
+pub(crate) fn record_in(
+    type_oid: Oid,
+    columns: &[CompositeField],
+    text: &str,
+    ctx: &IoContext<'_>,
+) -> PgResult<Datum> {
+    let start = text.trim_start_matches(is_space);
+    let Some(mut rest) = start.strip_prefix('(') else {
+        return Err(malformed_record(text, "Missing left parenthesis."));
+    };
+    let mut fields = Vec::with_capacity(columns.len());
+    for (k, column) in columns.iter().enumerate() {
+        if k > 0 {
+            rest = match rest.strip_prefix(',') {
+                Some(rest) => rest,
+                None => return Err(malformed_record(text, "Too few columns.")),
+            };
+        }
+        let (field, after) = record_field(text, rest)?;
+        rest = after;
+        fields.push(match field {
+            None => Datum::Null,
+            Some(f) => io::input(column.type_oid, column.typmod, &f, ctx)?,
+        });
+    }
+    match rest.strip_prefix(')') {
+        None => Err(malformed_record(text, "Too many columns.")),
+        Some(after) if !trim_space(after).is_empty() => {
+            Err(malformed_record(text, "Junk after right parenthesis."))
+        }
+        Some(_) => Ok(record(type_oid, columns, fields)),
+    }
+}
+
+fn record(type_oid: Oid, columns: &[CompositeField], fields: Vec<Datum>) -> Datum {
+    Datum::Record(Arc::new(RecordValue {
+        type_oid,
+        field_types: columns.iter().map(|c| c.type_oid).collect(),
+        fields,
+    }))
+}
+
+pub(crate) fn record_out(record: &RecordValue, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    out.push('(');
+    let mut text = String::new();
+    for (k, (value, type_oid)) in record.fields.iter().zip(&record.field_types).enumerate() {
+        if k > 0 {
+            out.push(',');
+        }
+        if value.is_null() {
+            continue;
+        }
+        text.clear();
+        io::output(*type_oid, value, ctx, &mut text)?;
+        let quote = text.is_empty()
+            || text
+                .chars()
+                .any(|c| matches!(c, '"' | '\\' | '(' | ')' | ',') || is_space(c));
+        if !quote {
+            out.push_str(&text);
+            continue;
+        }
+        out.push('"');
+        for c in text.chars() {
+            if matches!(c, '"' | '\\') {
+                out.push(c);
+            }
+            out.push(c);
+        }
+        out.push('"');
+    }
+    out.push(')');
+    Ok(())
+}
+
+pub(crate) fn record_recv(
+    type_oid: Oid,
+    columns: &[CompositeField],
+    bytes: &[u8],
+    ctx: &IoContext<'_>,
+) -> PgResult<Datum> {
+    let mut wire = Wire(bytes);
+    let count = wire.int()?;
+    if count as usize != columns.len() {
+        return Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "wrong number of columns: {count}, expected {}",
+            columns.len()
+        ));
+    }
+    let mut fields = Vec::with_capacity(columns.len());
+    for column in columns {
+        let sent = Oid(wire.int()? as u32);
+        if sent != column.type_oid {
+            return Err(pg_err!(
+                DATATYPE_MISMATCH,
+                "binary data has type {sent} instead of expected {} in record column {}",
+                column.type_oid,
+                fields.len() + 1
+            ));
+        }
+        fields.push(wire.value(column.type_oid, column.typmod, ctx)?);
+    }
+    Ok(record(type_oid, columns, fields))
+}
+
+pub(crate) fn record_send(record: &RecordValue, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    out.extend_from_slice(&(record.fields.len() as i32).to_be_bytes());
+    for (value, type_oid) in record.fields.iter().zip(&record.field_types) {
+        out.extend_from_slice(&type_oid.0.to_be_bytes());
+        send_value(*type_oid, value, ctx, out)?;
+    }
+    Ok(())
 }

@@ -1,10 +1,12 @@
 //! Input and output of numbers, OIDs and `reg*` values.
 
-use common::{Oid, PgResult, unsupported};
+use std::fmt::Write;
 
-use crate::Datum;
+use common::{Oid, PgResult};
+
 use crate::io::{IoContext, RegKind, bad_binary, invalid_input, out_of_range, wrong_datum};
 use crate::io_text::{is_space, trim_space};
+use crate::{Datum, float, numeric};
 
 /// Appends an integer in decimal.
 pub fn push_int(value: i64, out: &mut String) {
@@ -215,39 +217,82 @@ pub(crate) fn reg_out(kind: RegKind, oid: Oid, ctx: &IoContext<'_>, out: &mut St
     Ok(())
 }
 
-pub(crate) fn float4_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("float4 input"))
+pub(crate) fn float4_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Float4(float::parse_f32(text)?))
 }
-pub(crate) fn float8_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("float8 input"))
+
+pub(crate) fn float4_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match value {
+        Datum::Float4(v) => float::push_f32(*v, ctx.settings.extra_float_digits, out),
+        other => return Err(wrong_datum("real", other)),
+    }
+    Ok(())
 }
-pub(crate) fn numeric_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("numeric input"))
+
+pub(crate) fn float4_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Float4(f32::from_be_bytes(
+        bytes.try_into().map_err(|_| bad_binary())?,
+    )))
 }
-pub(crate) fn float4_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
-    Err(unsupported!("float4 output"))
+
+pub(crate) fn float4_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    match value {
+        Datum::Float4(v) => out.extend_from_slice(&v.to_be_bytes()),
+        other => return Err(wrong_datum("real", other)),
+    }
+    Ok(())
 }
-pub(crate) fn float8_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
-    Err(unsupported!("float8 output"))
+
+pub(crate) fn float8_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Float8(float::parse_f64(text, "double precision")?))
 }
-pub(crate) fn numeric_out(_: &Datum, _: &IoContext<'_>, _: &mut String) -> PgResult<()> {
-    Err(unsupported!("numeric output"))
+
+pub(crate) fn float8_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match value {
+        Datum::Float8(v) => float::push_f64(*v, ctx.settings.extra_float_digits, out),
+        other => return Err(wrong_datum("double precision", other)),
+    }
+    Ok(())
 }
-pub(crate) fn float4_recv(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("float4 receive"))
+
+pub(crate) fn float8_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Float8(f64::from_be_bytes(
+        bytes.try_into().map_err(|_| bad_binary())?,
+    )))
 }
-pub(crate) fn float8_recv(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("float8 receive"))
+
+pub(crate) fn float8_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    match value {
+        Datum::Float8(v) => out.extend_from_slice(&v.to_be_bytes()),
+        other => return Err(wrong_datum("double precision", other)),
+    }
+    Ok(())
 }
-pub(crate) fn numeric_recv(_: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Err(unsupported!("numeric receive"))
+
+pub(crate) fn numeric_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Numeric(
+        numeric::parse(text, "numeric")?.apply_typmod(typmod)?,
+    ))
 }
-pub(crate) fn float4_send(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
-    Err(unsupported!("float4 send"))
+
+pub(crate) fn numeric_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match value {
+        Datum::Numeric(v) => {
+            let _ = write!(out, "{v}");
+        }
+        other => return Err(wrong_datum("numeric", other)),
+    }
+    Ok(())
 }
-pub(crate) fn float8_send(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
-    Err(unsupported!("float8 send"))
+
+pub(crate) fn numeric_recv(bytes: &[u8], typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Numeric(numeric::receive(bytes)?.apply_typmod(typmod)?))
 }
-pub(crate) fn numeric_send(_: &Datum, _: &IoContext<'_>, _: &mut Vec<u8>) -> PgResult<()> {
-    Err(unsupported!("numeric send"))
+
+pub(crate) fn numeric_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    match value {
+        Datum::Numeric(v) => numeric::send(v, out),
+        other => return Err(wrong_datum("numeric", other)),
+    }
+    Ok(())
 }

@@ -1,6 +1,26 @@
 //! The `numeric` value: small decimals inline, everything else on the heap.
+//!
+//! # How it works
+//! Values whose digits fit an `i64` are [`Numeric::Small`]; sums and products of those run through `i128`. Everything else is
+//! computed as a big integer with a decimal scale ([`Decimal`]) and stored as base-10,000 digits. Results get PostgreSQL's
+//! display scale (`arith`, `math`).
+//!
+//! # Invariants
+//! - A value is [`Numeric::Small`] exactly when its unscaled digits fit an `i64`.
+
+mod arith;
+mod convert;
+mod math;
+mod text;
+mod wire;
 
 use std::sync::Arc;
+
+pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, neg, sub};
+pub use convert::{Decimal, numeric_typmod, typmod_precision_scale};
+pub use math::{exp, factorial, ln, log, power, sqrt, stddev, variance};
+pub use text::parse;
+pub use wire::{receive, send};
 
 /// A decimal number with PostgreSQL's display scale, or NaN, or an infinity. `PartialEq` is structural (scale counts);
 /// SQL comparison is [`Numeric::cmp`]-like and lives beside the arithmetic.

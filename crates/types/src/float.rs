@@ -1,0 +1,202 @@
+//! `float4` and `float8` as text, the way PostgreSQL prints and reads them.
+
+use common::{PgResult, pg_err};
+
+use crate::io::invalid_input;
+use crate::io_text::trim_space;
+
+/// Digits a double surely keeps.
+pub const FLOAT8_DIGITS: i32 = 15;
+/// Digits a float surely keeps.
+pub const FLOAT4_DIGITS: i32 = 6;
+
+fn special(value: f64) -> Option<&'static str> {
+    if value.is_nan() {
+        Some("NaN")
+    } else if value == f64::INFINITY {
+        Some("Infinity")
+    } else if value == f64::NEG_INFINITY {
+        Some("-Infinity")
+    } else {
+        None
+    }
+}
+
+/// Appends a double; `extra_float_digits` above 0 means the shortest digits that read back.
+pub fn push_f64(value: f64, extra_float_digits: i32, out: &mut String) {
+    match special(value) {
+        Some(word) => out.push_str(word),
+        None if extra_float_digits > 0 => push_shortest(&format!("{value:e}"), FLOAT8_DIGITS, out),
+        None => out.push_str(&format_general(
+            value,
+            (FLOAT8_DIGITS + extra_float_digits).max(1) as usize,
+        )),
+    }
+}
+
+/// Appends a float.
+pub fn push_f32(value: f32, extra_float_digits: i32, out: &mut String) {
+    match special(f64::from(value)) {
+        Some(word) => out.push_str(word),
+        None if extra_float_digits > 0 => push_shortest(&format!("{value:e}"), FLOAT4_DIGITS, out),
+        None => {
+            let digits = (FLOAT4_DIGITS + extra_float_digits).max(1) as usize;
+            out.push_str(&format_general(f64::from(value), digits));
+        }
+    }
+}
+
+/// Lays out digits in Rust's `d.ddde-7` form as PostgreSQL does: plain while the exponent lies in `-4..fixed_max`.
+fn push_shortest(scientific: &str, fixed_max: i32, out: &mut String) {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
+    out.push_str(sign);
+    if !(-4..fixed_max).contains(&exponent) {
+        push_exponential(&digits, exponent, out);
+    } else if exponent < 0 {
+        out.push_str("0.");
+        out.extend(std::iter::repeat_n('0', (-exponent - 1) as usize));
+        out.push_str(&digits);
+    } else {
+        let whole = exponent as usize + 1;
+        if digits.len() <= whole {
+            out.push_str(&digits);
+            out.extend(std::iter::repeat_n('0', whole - digits.len()));
+        } else {
+            out.push_str(&digits[..whole]);
+            out.push('.');
+            out.push_str(&digits[whole..]);
+        }
+    }
+}
+
+fn push_exponential(digits: &str, exponent: i32, out: &mut String) {
+    let (first, rest) = digits.split_at(1.min(digits.len()));
+    out.push_str(first);
+    if !rest.is_empty() {
+        out.push('.');
+        out.push_str(rest);
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    out.push_str(&format!("e{sign}{:02}", exponent.unsigned_abs()));
+}
+
+/// C's `%.*g`.
+pub fn format_general(value: f64, significant: usize) -> String {
+    if let Some(word) = special(value) {
+        return word.to_owned();
+    }
+    let scientific = format!("{:.*e}", significant.saturating_sub(1), value);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let mantissa = if mantissa.contains('.') {
+        mantissa.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        mantissa
+    };
+    let mut out = String::new();
+    push_shortest(&format!("{mantissa}e{exponent}"), significant as i32, &mut out);
+    out
+}
+
+/// What is between the signs and digits: decimal syntax that `strtod` takes whole.
+fn is_decimal(s: &str) -> bool {
+    let s = s.strip_prefix(['+', '-']).unwrap_or(s);
+    let (number, exponent) = match s.find(['e', 'E']) {
+        Some(at) => (&s[..at], Some(&s[at + 1..])),
+        None => (s, None),
+    };
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let points = number.bytes().filter(|b| *b == b'.').count();
+    let exponent_fine = exponent.is_none_or(|e| {
+        let e = e.strip_prefix(['+', '-']).unwrap_or(e);
+        !e.is_empty() && e.bytes().all(|b| b.is_ascii_digit())
+    });
+    digits > 0 && points <= 1 && digits + points == number.len() && exponent_fine
+}
+
+fn has_nonzero_digit(s: &str) -> bool {
+    let number = s.split(['e', 'E']).next().unwrap_or(s);
+    number.bytes().any(|b| (b'1'..=b'9').contains(&b))
+}
+
+fn parse_special(s: &str) -> Option<f64> {
+    let (negative, word) = match s.as_bytes() {
+        [b'-', ..] => (true, &s[1..]),
+        [b'+', ..] => (false, &s[1..]),
+        _ => (false, s),
+    };
+    let value = match word.to_ascii_lowercase().as_str() {
+        "nan" => f64::NAN,
+        "infinity" | "inf" => f64::INFINITY,
+        _ => return None,
+    };
+    Some(if negative { -value } else { value })
+}
+
+/// Reads a double; `type_name` is for messages about syntax.
+pub fn parse_f64(text: &str, type_name: &str) -> PgResult<f64> {
+    let s = trim_space(text);
+    if !is_decimal(s) {
+        return parse_special(s).ok_or_else(|| invalid_input(type_name, text));
+    }
+    let value: f64 = s.parse().map_err(|_| invalid_input(type_name, text))?;
+    if value.is_infinite() || (value == 0.0 && has_nonzero_digit(s)) {
+        return Err(pg_err!(
+            NUMERIC_VALUE_OUT_OF_RANGE,
+            "\"{s}\" is out of range for type double precision"
+        ));
+    }
+    Ok(value)
+}
+
+/// Reads a float.
+pub fn parse_f32(text: &str) -> PgResult<f32> {
+    let s = trim_space(text);
+    if !is_decimal(s) {
+        return match parse_special(s) {
+            Some(v) => Ok(v as f32),
+            None => Err(invalid_input("real", text)),
+        };
+    }
+    let value: f32 = s.parse().map_err(|_| invalid_input("real", text))?;
+    if value.is_infinite() || (value == 0.0 && has_nonzero_digit(s)) {
+        return Err(pg_err!(
+            NUMERIC_VALUE_OUT_OF_RANGE,
+            "\"{s}\" is out of range for type real"
+        ));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_like_postgres() {
+        let show = |v: f64| {
+            let mut s = String::new();
+            push_f64(v, 1, &mut s);
+            s
+        };
+        for (v, text) in [
+            (0.1, "0.1"),
+            (1e15, "1e+15"),
+            (123456789012345.0, "123456789012345"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (-0.0, "-0"),
+            (1.5e300, "1.5e+300"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(show(v), text);
+        }
+        assert_eq!(format_general(0.1 + 0.2, 15), "0.3");
+        assert_eq!(format_general(1234567.0, 6), "1.23457e+06");
+    }
+}

@@ -1,0 +1,263 @@
+//! Exact arithmetic with PostgreSQL's result scales.
+
+use common::{PgError, PgResult, pg_err};
+use num_bigint::{BigInt, Sign};
+
+use crate::Numeric;
+use crate::numeric::Decimal;
+use crate::numeric::convert::{Rounding, SCALE_MAX, div_round, from_big, pow10, pow10_i128};
+
+/// Significant digits that division, roots and logarithms aim at.
+pub(super) const SIGNIFICANT_MIN: i32 = 16;
+/// Largest scale they choose.
+pub(super) const DISPLAY_SCALE_MAX: i32 = 1000;
+
+#[cold]
+pub(super) fn division_by_zero() -> Box<PgError> {
+    pg_err!(DIVISION_BY_ZERO, "division by zero")
+}
+
+/// The negative.
+pub fn neg(a: &Numeric) -> Numeric {
+    match a {
+        Numeric::Small { unscaled, scale } => Numeric::from_i128(-i128::from(*unscaled), *scale),
+        Numeric::NaN => Numeric::NaN,
+        Numeric::PosInf => Numeric::NegInf,
+        Numeric::NegInf => Numeric::PosInf,
+        Numeric::Big(_) => match a.to_decimal().map(|d| from_big(&-d.unscaled, d.scale)) {
+            Some(Ok(n)) => n,
+            _ => a.clone(),
+        },
+    }
+}
+
+/// Both as decimals, or `None` when one is special.
+fn finite(a: &Numeric, b: &Numeric) -> Option<(Decimal, Decimal)> {
+    Some((a.to_decimal()?, b.to_decimal()?))
+}
+
+/// `a + b`.
+pub fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if let (
+        Numeric::Small {
+            unscaled: x,
+            scale: s,
+        },
+        Numeric::Small {
+            unscaled: y,
+            scale: t,
+        },
+    ) = (a, b)
+    {
+        if let Some((x, y, scale)) = align(*x, *s, *y, *t) {
+            return Ok(Numeric::from_i128(x + y, scale));
+        }
+    }
+    match finite(a, b) {
+        Some((x, y)) => {
+            let scale = x.scale.max(y.scale);
+            from_big(&(x.rescale(scale) + y.rescale(scale)), scale)
+        }
+        None => Ok(match (a, b) {
+            (Numeric::NaN, _) | (_, Numeric::NaN) => Numeric::NaN,
+            (Numeric::PosInf, Numeric::NegInf) | (Numeric::NegInf, Numeric::PosInf) => Numeric::NaN,
+            (Numeric::PosInf, _) | (_, Numeric::PosInf) => Numeric::PosInf,
+            _ => Numeric::NegInf,
+        }),
+    }
+}
+
+/// Small numbers at the larger scale, far from overflowing a sum.
+fn align(x: i64, s: u16, y: i64, t: u16) -> Option<(i128, i128, u16)> {
+    let (x, y) = (i128::from(x), i128::from(y));
+    let more = s.abs_diff(t);
+    if more > 18 {
+        return None;
+    }
+    let p = pow10_i128(u32::from(more))?;
+    Some(if s < t { (x * p, y, t) } else { (x, y * p, s) })
+}
+
+/// `a - b`.
+pub fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    add(a, &neg(b))
+}
+
+/// `a * b`.
+pub fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if let (
+        Numeric::Small {
+            unscaled: x,
+            scale: s,
+        },
+        Numeric::Small {
+            unscaled: y,
+            scale: t,
+        },
+    ) = (a, b)
+    {
+        if u32::from(*s) + u32::from(*t) <= u32::from(SCALE_MAX) {
+            return Ok(Numeric::from_i128(i128::from(*x) * i128::from(*y), s + t));
+        }
+    }
+    match finite(a, b) {
+        Some((x, y)) => {
+            let scale = u32::from(x.scale) + u32::from(y.scale);
+            let product = x.unscaled * y.unscaled;
+            match scale.checked_sub(u32::from(SCALE_MAX)).filter(|over| *over > 0) {
+                Some(over) => from_big(&div_round(&product, &pow10(over)), SCALE_MAX),
+                None => from_big(&product, scale as u16),
+            }
+        }
+        None if matches!(a, Numeric::NaN) || matches!(b, Numeric::NaN) => Ok(Numeric::NaN),
+        None => Ok(match a.signum() * b.signum() {
+            0 => Numeric::NaN,
+            1 => Numeric::PosInf,
+            _ => Numeric::NegInf,
+        }),
+    }
+}
+
+/// The scale of a quotient.
+pub(super) fn quotient_scale(a: &Numeric, b: &Numeric) -> u16 {
+    let ((wa, fa), (wb, fb)) = (a.leading(), b.leading());
+    let mut weight = wa - wb;
+    if fa <= fb {
+        weight -= 1;
+    }
+    let scale = SIGNIFICANT_MIN - weight * 4;
+    let scale = scale.max(i32::from(a.scale())).max(i32::from(b.scale()));
+    scale.clamp(0, DISPLAY_SCALE_MAX) as u16
+}
+
+/// `a / b`.
+pub fn div(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if a.is_finite() && b.is_finite() {
+        return div_at(a, b, quotient_scale(a, b), Rounding::HalfAway);
+    }
+    special_quotient(a, b)
+}
+
+/// Infinite and NaN operands of `/`.
+fn special_quotient(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if matches!(a, Numeric::NaN) || matches!(b, Numeric::NaN) {
+        return Ok(Numeric::NaN);
+    }
+    if b.is_zero() {
+        return Err(division_by_zero());
+    }
+    if !b.is_finite() {
+        return Ok(if a.is_finite() {
+            Numeric::ZERO
+        } else {
+            Numeric::NaN
+        });
+    }
+    Ok(if a.signum() * b.signum() > 0 {
+        Numeric::PosInf
+    } else {
+        Numeric::NegInf
+    })
+}
+
+/// A finite quotient at a given scale.
+pub(super) fn div_at(a: &Numeric, b: &Numeric, scale: u16, rounding: Rounding) -> PgResult<Numeric> {
+    if b.is_zero() {
+        return Err(division_by_zero());
+    }
+    if let (
+        Numeric::Small {
+            unscaled: x,
+            scale: s,
+        },
+        Numeric::Small {
+            unscaled: y,
+            scale: t,
+        },
+    ) = (a, b)
+    {
+        let shift = i32::from(scale) + i32::from(*t) - i32::from(*s);
+        if (0..=19).contains(&shift) {
+            let n = pow10_i128(shift as u32).and_then(|p| i128::from(*x).checked_mul(p));
+            if let Some(n) = n {
+                let d = i128::from(*y);
+                let (q, r) = (n / d, n % d);
+                let up = rounding == Rounding::HalfAway && r.unsigned_abs() * 2 >= d.unsigned_abs();
+                let sign = if (n < 0) == (d < 0) { 1 } else { -1 };
+                return Ok(Numeric::from_i128(if up { q + sign } else { q }, scale));
+            }
+        }
+    }
+    let Some((x, y)) = finite(a, b) else {
+        return special_quotient(a, b);
+    };
+    let shift = i32::from(scale) + i32::from(y.scale) - i32::from(x.scale);
+    let (n, d) = if shift >= 0 {
+        (x.unscaled * pow10(shift as u32), y.unscaled)
+    } else {
+        (x.unscaled, y.unscaled * pow10(-shift as u32))
+    };
+    let q = if rounding == Rounding::HalfAway {
+        div_round(&n, &d)
+    } else {
+        n / d
+    };
+    from_big(&q, scale)
+}
+
+/// `div(a, b)`: the quotient towards zero.
+pub fn div_trunc(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if a.is_finite() && b.is_finite() {
+        return div_at(a, b, 0, Rounding::Truncate);
+    }
+    special_quotient(a, b)
+}
+
+/// `a % b`, with the sign of `a`.
+pub fn modulo(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    let Some((x, y)) = finite(a, b) else {
+        if matches!(a, Numeric::NaN) || matches!(b, Numeric::NaN) {
+            return Ok(Numeric::NaN);
+        }
+        if b.is_zero() {
+            return Err(division_by_zero());
+        }
+        return Ok(if a.is_finite() { a.clone() } else { Numeric::NaN });
+    };
+    if y.unscaled.sign() == Sign::NoSign {
+        return Err(division_by_zero());
+    }
+    let scale = x.scale.max(y.scale);
+    from_big(&(x.rescale(scale) % y.rescale(scale)), scale)
+}
+
+fn gcd_big(a: &BigInt, b: &BigInt) -> BigInt {
+    let (mut a, mut b) = (a.magnitude().clone(), b.magnitude().clone());
+    while b != BigInt::ZERO.magnitude().clone() {
+        (a, b) = (b.clone(), a % b);
+    }
+    BigInt::from_biguint(Sign::Plus, a)
+}
+
+/// Greatest common divisor, at the larger scale; NaN when one is not finite.
+pub fn gcd(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    let Some((x, y)) = finite(a, b) else {
+        return Ok(Numeric::NaN);
+    };
+    let scale = x.scale.max(y.scale);
+    from_big(&gcd_big(&x.rescale(scale), &y.rescale(scale)), scale)
+}
+
+/// Least common multiple, at the larger scale; NaN when one is not finite.
+pub fn lcm(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    let Some((x, y)) = finite(a, b) else {
+        return Ok(Numeric::NaN);
+    };
+    let scale = x.scale.max(y.scale);
+    let (x, y) = (x.rescale(scale), y.rescale(scale));
+    if x.sign() == Sign::NoSign || y.sign() == Sign::NoSign {
+        return from_big(&BigInt::ZERO, scale);
+    }
+    let product = BigInt::from_biguint(Sign::Plus, (&x * &y).magnitude().clone());
+    from_big(&(product / gcd_big(&x, &y)), scale)
+}
