@@ -17,7 +17,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, neg, sub};
-pub use convert::{Decimal, numeric_typmod, typmod_precision_scale};
+pub use convert::{Decimal, Rounding, numeric_typmod, typmod_precision_scale};
 pub use math::{exp, factorial, ln, log, power, sqrt, stddev, variance};
 pub use text::parse;
 pub use wire::{receive, send};
