@@ -220,6 +220,8 @@ fn a_visitor_may_stop_and_may_read_and_write(kv: &dyn Kv) {
             assert_eq!(get(kv, A, key).unwrap(), value);
             put(kv, B, key, value);
             assert_eq!(all(kv, B).len(), seen + 1);
+            kv.flush().unwrap();
+            kv.compact().unwrap();
             seen += 1;
             if key == [97] {
                 ControlFlow::Break(())

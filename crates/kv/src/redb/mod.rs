@@ -14,14 +14,16 @@
 //!   that. After a failed *sync* there is no second instance: see [`Health`].
 //! - redb checks page checksums on recovery only and panics on much of what damage can look like. Every call into it
 //!   is guarded ([`guarded`]); a panic is `KvError::Corrupt`, and the instance is replaced.
+//! - Readers share one read transaction per commit (`snapshot.rs`).
 //! - A new file is built under a temporary name and renamed: a file of the right name is always complete.
 //!
 //! # Invariants
-//! - Lock ranks: `writer`, then `current`. No lock is held while a visitor runs or while redb reads for a caller; `current` is held
+//! - Lock ranks: `writer`, `current`, then those of the snapshot. No lock is held while a visitor runs or while redb reads for a caller; `current` is held
 //!   for writing only to replace the instance and while redb compacts.
 
 mod backend;
 mod failure;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, Table, TableDefinition, TableError,
-    WriteTransaction,
+    CompactionError, Database, ReadableDatabase, Table, TableDefinition, TableError, WriteTransaction,
 };
 use common::env::{Env, File, OpenMode};
 use parking_lot::{Mutex, RwLock};
@@ -43,6 +44,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::files::{create_directory, file_error, sync_directory};
 use crate::redb::backend::{EnvBackend, Health};
 use crate::redb::failure::{Failure, guarded};
+use crate::redb::snapshot::{ReadTable, SharedSnapshot};
 use crate::value::{CHECKSUM_BYTES, seal_into, unseal};
 use crate::{Direction, Durability, Keyspace, Kv, KvError, KvOptions, KvResult, WriteBatch, WriteOp};
 
@@ -76,6 +78,8 @@ pub struct RedbKv {
 
 /// One life of redb, from opening to its first failure.
 struct Instance {
+    /// Goes before the database does.
+    snapshot: SharedSnapshot,
     /// None only while it is being dropped.
     database: Option<Database>,
     health: Arc<Health>,
@@ -84,6 +88,7 @@ struct Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         // Closing writes, and so may meet damage; nobody is left to hear about it.
+        self.snapshot.drop_current();
         let database = self.database.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
     }
@@ -135,11 +140,11 @@ impl RedbKv {
     }
 
     /// Does a piece of work that may be repeated, on a second instance if the first one turns out to be stale.
-    fn run<T>(&self, mut work: impl FnMut(&Database) -> Result<T, Failure>) -> KvResult<T> {
+    fn run<T>(&self, mut work: impl FnMut(&Instance) -> Result<T, Failure>) -> KvResult<T> {
         let mut stale = 0;
         loop {
             let instance = self.instance()?;
-            match guarded(|| work(instance.database()?)) {
+            match guarded(|| work(&instance)) {
                 Ok(done) => return Ok(done),
                 Err(Failure::Error(e)) => {
                     if !matches!(e, KvError::Io { .. }) {
@@ -171,6 +176,7 @@ impl Instance {
                 .set_cache_size(cache_bytes_max)
                 .create_with_backend(backend)?;
             let instance = Instance {
+                snapshot: SharedSnapshot::default(),
                 database: Some(database),
                 health: Arc::clone(&health),
             };
@@ -186,6 +192,10 @@ impl Instance {
     fn database(&self) -> Result<&Database, Failure> {
         self.database.as_ref().ok_or(Failure::Stale)
     }
+
+    fn table(&self, keyspace: Keyspace) -> Result<Option<Arc<ReadTable>>, Failure> {
+        self.snapshot.current(self.database()?)?.table(keyspace)
+    }
 }
 
 impl Kv for RedbKv {
@@ -194,8 +204,8 @@ impl Kv for RedbKv {
     }
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> KvResult<Option<Arc<[u8]>>> {
-        self.run(|database| {
-            let Some(table) = open_to_read(&database.begin_read()?, keyspace)? else {
+        self.run(|instance| {
+            let Some(table) = instance.table(keyspace)? else {
                 return Ok(None);
             };
             get_sealed(&table, keyspace, key)
@@ -203,8 +213,8 @@ impl Kv for RedbKv {
     }
 
     fn multi_get(&self, keyspace: Keyspace, keys: &[&[u8]]) -> KvResult<Vec<Option<Arc<[u8]>>>> {
-        self.run(|database| {
-            let Some(table) = open_to_read(&database.begin_read()?, keyspace)? else {
+        self.run(|instance| {
+            let Some(table) = instance.table(keyspace)? else {
                 return Ok(vec![None; keys.len()]);
             };
             keys.iter().map(|key| get_sealed(&table, keyspace, key)).collect()
@@ -218,12 +228,10 @@ impl Kv for RedbKv {
         direction: Direction,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> KvResult<()> {
-        let entries = self.run(
-            |database| match open_to_read(&database.begin_read()?, keyspace)? {
-                Some(table) => Ok(Some(table.range::<&[u8]>(bounds)?)),
-                None => Ok(None),
-            },
-        )?;
+        let entries = self.run(|instance| match instance.table(keyspace)? {
+            Some(table) => Ok(Some(table.range::<&[u8]>(bounds)?)),
+            None => Ok(None),
+        })?;
         let Some(mut entries) = entries else { return Ok(()) };
         loop {
             // The visitor runs outside of the guard: its panics are its caller's.
@@ -251,11 +259,14 @@ impl Kv for RedbKv {
 
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()> {
         let _writer = self.writer.lock();
-        self.run(|database| {
-            let mut transaction = database.begin_write()?;
+        self.run(|instance| {
+            let mut transaction = instance.database()?.begin_write()?;
             set_durability(&mut transaction, durability)?;
             apply(&transaction, batch.ops())?;
-            Ok(transaction.commit()?)
+            instance.snapshot.drop_current();
+            let committed = transaction.commit();
+            instance.snapshot.drop_current();
+            Ok(committed?)
         })
         .inspect_err(|_| {
             // redb wants to be reopened after a failed commit, whatever the reason.
@@ -276,19 +287,9 @@ impl Kv for RedbKv {
         let _writer = self.writer.lock();
         for _ in 0..COMPACT_ATTEMPTS {
             self.instance()?;
-            let mut current = self.current.write();
-            if let Some(Instance {
-                database: Some(database),
-                health,
-            }) = Arc::get_mut(&mut current)
-            {
-                let done = guarded(|| Ok(database.compact()?));
-                return done.map(|_| ()).map_err(|failure| {
-                    health.set_failed();
-                    into_kv_error(failure, &self.path)
-                });
+            if self.try_compact()? {
+                return Ok(());
             }
-            drop(current);
             self.env.sleep(COMPACT_PAUSE);
         }
         Ok(())
@@ -296,6 +297,30 @@ impl Kv for RedbKv {
 }
 
 impl RedbKv {
+    /// Compacts; false if somebody is reading.
+    fn try_compact(&self) -> KvResult<bool> {
+        let mut current = self.current.write();
+        let Some(Instance {
+            database: Some(database),
+            health,
+            snapshot,
+        }) = Arc::get_mut(&mut current)
+        else {
+            return Ok(false);
+        };
+        snapshot.drop_current();
+        let done = guarded(|| match database.compact() {
+            Ok(_) => Ok(true),
+            // A range read needs the instance no more, but its transaction is there.
+            Err(CompactionError::TransactionInProgress) => Ok(false),
+            Err(e) => Err(e.into()),
+        });
+        done.map_err(|failure| {
+            health.set_failed();
+            into_kv_error(failure, &self.path)
+        })
+    }
+
     /// The error of a range read that failed under way, which cannot be repeated.
     fn broken_off(&self, failure: Failure) -> KvError {
         self.current.read().health.set_failed();
@@ -377,22 +402,7 @@ fn table_name(keyspace: Keyspace) -> String {
     format!("{:016x}", keyspace.0)
 }
 
-fn open_to_read(
-    transaction: &ReadTransaction,
-    keyspace: Keyspace,
-) -> Result<Option<ReadOnlyTable<Bytes, Bytes>>, Failure> {
-    match transaction.open_table(Definition::new(&table_name(keyspace))) {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
-fn get_sealed(
-    table: &ReadOnlyTable<Bytes, Bytes>,
-    keyspace: Keyspace,
-    key: &[u8],
-) -> Result<Option<Arc<[u8]>>, Failure> {
+fn get_sealed(table: &ReadTable, keyspace: Keyspace, key: &[u8]) -> Result<Option<Arc<[u8]>>, Failure> {
     match table.get(key)? {
         Some(stored) => Ok(Some(Arc::from(unseal(keyspace, key, stored.value())?))),
         None => Ok(None),
