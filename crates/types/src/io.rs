@@ -13,7 +13,7 @@ use std::sync::Arc;
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_number, io_text, oids,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime, io_number, io_text, oids,
 };
 
 /// Which kind of object a `reg*` value names.
@@ -178,6 +178,23 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(VOID, io_text::text_in, text_out, text_recv, text_send),
     entry!(CSTRING, io_text::text_in, text_out, text_recv, text_send),
     entry!(XID8, io_number::xid8_in, xid8_out, int8_recv, int_send),
+    entry!(BYTEA, io_binary::bytea_in, bytea_out, bytea_recv, bytea_send),
+    entry!(UUID, io_binary::uuid_in, uuid_out, uuid_recv, uuid_send),
+    entry!(DATE, io_datetime::date_in, date_out, date_recv, date_send),
+    entry!(TIME, io_datetime::time_in, time_out, time_recv, micros_send),
+    entry!(TIMETZ, io_datetime::timetz_in, timetz_out, timetz_recv, timetz_send),
+    entry!(TIMESTAMP, io_datetime::timestamp_in, timestamp_out, timestamp_recv, micros_send),
+    entry!(TIMESTAMPTZ, io_datetime::timestamptz_in, timestamptz_out, timestamp_recv, micros_send),
+    entry!(INTERVAL, io_datetime::interval_in, interval_out, interval_recv, interval_send),
+    (
+        oids::JSON,
+        TypeIo {
+            input: io_binary::json_in,
+            output: io_text::text_out,
+            receive: io_binary::json_recv,
+            send: io_text::text_send,
+        },
+    ),
 ];
 
 const fn reg_kind(type_oid: Oid) -> Option<RegKind> {

@@ -1,7 +1,9 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
 mod count;
+mod datetime;
 mod int;
+mod number_text;
 mod series;
 mod session_info;
 
@@ -12,12 +14,15 @@ use crate::framework::set::SetEntry;
 /// Every list of `builtins!` and `direct!`.
 static LISTS: &[&[Builtin]] = &[int::DIRECT, int::BUILTINS, session_info::BUILTINS];
 
-static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES];
+static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
 
-static SET_LISTS: &[&[SetEntry]] = &[series::SETS];
+static SET_LISTS: &[&[SetEntry]] = &[series::SETS, datetime::SETS];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
-    LISTS.iter().flat_map(|list| list.iter())
+    LISTS
+        .iter()
+        .chain(datetime::LISTS)
+        .flat_map(|list| list.iter())
 }
 
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {

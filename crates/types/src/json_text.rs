@@ -1,0 +1,442 @@
+//! JSON as text: a lexer with spans, validation with PostgreSQL's errors, and un-escaping of strings.
+//!
+//! # Invariants
+//! - Nesting uses a stack of our own: depth is bounded by [`MAX_DEPTH`], not by the thread's stack.
+//! - Token spans lie on character boundaries of the input.
+
+use common::error::ErrorExt;
+use common::{PgError, PgResult, pg_err};
+
+/// Deeper nesting is refused (54001), as PostgreSQL does when its stack is used up.
+pub const MAX_DEPTH: usize = 6400;
+
+/// The kinds of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TokenKind {
+    String,
+    Number,
+    ObjectStart,
+    ObjectEnd,
+    ArrayStart,
+    ArrayEnd,
+    Comma,
+    Colon,
+    True,
+    False,
+    Null,
+    End,
+}
+
+/// A token and where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Token {
+    pub kind: TokenKind,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// What the parser hoped to find when it gave up.
+#[derive(Clone, Copy, Debug)]
+enum Expected {
+    Value,
+    End,
+    String,
+    StringOrObjectEnd,
+    CommaOrObjectEnd,
+    CommaOrArrayEnd,
+    Colon,
+}
+
+impl Expected {
+    fn words(self) -> &'static str {
+        match self {
+            Expected::Value => "JSON value",
+            Expected::End => "end of input",
+            Expected::String => "string",
+            Expected::StringOrObjectEnd => "string or \"}\"",
+            Expected::CommaOrObjectEnd => "\",\" or \"}\"",
+            Expected::CommaOrArrayEnd => "\",\" or \"]\"",
+            Expected::Colon => "\":\"",
+        }
+    }
+}
+
+/// Cuts JSON text into tokens.
+#[derive(Clone, Debug)]
+pub struct Lexer<'a> {
+    input: &'a str,
+    pos: usize,
+    line: usize,
+    line_start: usize,
+}
+
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80
+}
+
+impl<'a> Lexer<'a> {
+    /// A lexer at the start of `input`.
+    pub fn new(input: &'a str) -> Lexer<'a> {
+        Lexer {
+            input,
+            pos: 0,
+            line: 1,
+            line_start: 0,
+        }
+    }
+
+    fn byte(&self, pos: usize) -> u8 {
+        self.input.as_bytes().get(pos).copied().unwrap_or(0)
+    }
+
+    /// The end of the character that starts at or covers `pos`.
+    fn char_end(&self, pos: usize) -> usize {
+        (pos + 1..=self.input.len())
+            .find(|p| self.input.is_char_boundary(*p))
+            .unwrap_or(self.input.len())
+    }
+
+    /// The next token.
+    pub fn next_token(&mut self) -> PgResult<Token> {
+        while let b @ (b' ' | b'\t' | b'\n' | b'\r') = self.byte(self.pos) {
+            self.pos += 1;
+            if b == b'\n' {
+                self.line += 1;
+                self.line_start = self.pos;
+            }
+        }
+        let start = self.pos;
+        if start >= self.input.len() {
+            return Ok(Token {
+                kind: TokenKind::End,
+                start,
+                end: start,
+            });
+        }
+        let punctuation = match self.byte(start) {
+            b'{' => Some(TokenKind::ObjectStart),
+            b'}' => Some(TokenKind::ObjectEnd),
+            b'[' => Some(TokenKind::ArrayStart),
+            b']' => Some(TokenKind::ArrayEnd),
+            b',' => Some(TokenKind::Comma),
+            b':' => Some(TokenKind::Colon),
+            _ => None,
+        };
+        let (kind, end) = match (punctuation, self.byte(start)) {
+            (Some(kind), _) => (kind, start + 1),
+            (None, b'"') => (TokenKind::String, self.string_end(start)?),
+            (None, b'-' | b'0'..=b'9') => (TokenKind::Number, self.number_end(start)?),
+            _ => self.word(start)?,
+        };
+        self.pos = end;
+        Ok(Token { kind, start, end })
+    }
+
+    fn word(&self, start: usize) -> PgResult<(TokenKind, usize)> {
+        let bytes = self.input.as_bytes();
+        let len = bytes[start..].iter().take_while(|b| is_word(**b)).count();
+        let end = start + len;
+        let kind = match &bytes[start..end] {
+            b"true" => TokenKind::True,
+            b"false" => TokenKind::False,
+            b"null" => TokenKind::Null,
+            b"" => return Err(self.invalid_token(start, self.char_end(start))),
+            _ => return Err(self.invalid_token(start, end)),
+        };
+        Ok((kind, end))
+    }
+
+    fn number_end(&self, start: usize) -> PgResult<usize> {
+        let bytes = self.input.as_bytes();
+        let digits = |from: usize| {
+            bytes.get(from..).unwrap_or(&[]).iter().take_while(|b| b.is_ascii_digit()).count()
+        };
+        let mut at = start + usize::from(self.byte(start) == b'-');
+        let whole = digits(at);
+        let mut valid = whole > 0;
+        if self.byte(at) == b'0' {
+            at += 1;
+        } else {
+            at += whole;
+        }
+        if self.byte(at) == b'.' {
+            let fraction = digits(at + 1);
+            valid &= fraction > 0;
+            at += 1 + fraction;
+        }
+        if valid && matches!(self.byte(at), b'e' | b'E') {
+            at += 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
+            let exponent = digits(at);
+            valid &= exponent > 0;
+            at += exponent;
+        }
+        let trailing = bytes.get(at..).unwrap_or(&[]).iter().take_while(|b| is_word(**b)).count();
+        at = (at + trailing).min(bytes.len());
+        if valid && trailing == 0 { Ok(at) } else { Err(self.invalid_token(start, at)) }
+    }
+
+    fn string_end(&self, start: usize) -> PgResult<usize> {
+        let mut at = start + 1;
+        loop {
+            if at >= self.input.len() {
+                return Err(self.invalid_token(start, at));
+            }
+            match self.byte(at) {
+                b'"' => return Ok(at + 1),
+                b'\\' => at = self.escape_end(start, at + 1)?,
+                b if b < 0x20 => {
+                    let detail = format!("Character with value 0x{b:02x} must be escaped.");
+                    return Err(self.error(detail, at));
+                }
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// The end of an escape whose backslash lies before `at`.
+    fn escape_end(&self, start: usize, at: usize) -> PgResult<usize> {
+        if at >= self.input.len() {
+            return Err(self.invalid_token(start, at));
+        }
+        match self.byte(at) {
+            b'u' => {
+                for digit in at + 1..at + 5 {
+                    if digit >= self.input.len() {
+                        return Err(self.invalid_token(start, self.input.len()));
+                    }
+                    if !self.byte(digit).is_ascii_hexdigit() {
+                        let detail = "\"\\u\" must be followed by four hexadecimal digits.".to_owned();
+                        return Err(self.error(detail, self.char_end(digit)));
+                    }
+                }
+                Ok(at + 5)
+            }
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
+            _ => {
+                let end = self.char_end(at);
+                let detail = format!("Escape sequence \"\\{}\" is invalid.", &self.input[at..end]);
+                Err(self.error(detail, end))
+            }
+        }
+    }
+
+    #[cold]
+    fn invalid_token(&self, start: usize, end: usize) -> Box<PgError> {
+        self.error(format!("Token \"{}\" is invalid.", &self.input[start..end]), end)
+    }
+
+    #[cold]
+    fn unexpected(&self, token: Token, expected: Expected) -> Box<PgError> {
+        if token.kind == TokenKind::End {
+            return self.error_at_end("The input string ended unexpectedly.".to_owned());
+        }
+        let found = &self.input[token.start..token.end];
+        self.error(
+            format!("Expected {}, but found \"{found}\".", expected.words()),
+            token.end,
+        )
+    }
+
+    fn syntax_error(&self, detail: String, context: String) -> Box<PgError> {
+        pg_err!(INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
+            .detail(detail)
+            .context(context)
+    }
+
+    fn error(&self, detail: String, end: usize) -> Box<PgError> {
+        let cut = end < self.input.len() && !matches!(self.byte(end), b'\n' | b'\r');
+        self.syntax_error(detail, self.excerpt(end, cut))
+    }
+
+    fn error_at_end(&self, detail: String) -> Box<PgError> {
+        self.syntax_error(detail, self.excerpt(self.input.len(), false))
+    }
+
+    /// The line up to the error, cut to some fifty bytes.
+    fn excerpt(&self, end: usize, cut: bool) -> String {
+        let mut start = self.line_start;
+        while end - start >= 50 {
+            start = self.char_end(start);
+        }
+        if start - self.line_start <= 3 {
+            start = self.line_start;
+        }
+        let prefix = if start > self.line_start { "..." } else { "" };
+        let suffix = if cut { "..." } else { "" };
+        format!("JSON data, line {}: {prefix}{}{suffix}", self.line, &self.input[start..end])
+    }
+}
+
+/// Where the parser stands inside a container.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Object,
+    Array,
+}
+
+#[cold]
+fn too_deep() -> Box<PgError> {
+    pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded").hint(
+        "Increase the configuration parameter \"max_stack_depth\" (currently 2048kB), after ensuring the platform's \
+         stack depth limit is adequate.",
+    )
+}
+
+/// Reads a key and its colon; the token is the first of the field.
+fn key(lexer: &mut Lexer<'_>, token: Token, expected: Expected) -> PgResult<()> {
+    if token.kind != TokenKind::String {
+        return Err(lexer.unexpected(token, expected));
+    }
+    let colon = lexer.next_token()?;
+    if colon.kind == TokenKind::Colon {
+        Ok(())
+    } else {
+        Err(lexer.unexpected(colon, Expected::Colon))
+    }
+}
+
+/// Skips one value, whose first token is given.
+pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
+    let mut stack: Vec<Inside> = Vec::new();
+    let mut token = first;
+    loop {
+        // A value starts at `token`.
+        match token.kind {
+            TokenKind::ObjectStart | TokenKind::ArrayStart => {
+                if stack.len() >= MAX_DEPTH {
+                    return Err(too_deep());
+                }
+                let object = token.kind == TokenKind::ObjectStart;
+                token = lexer.next_token()?;
+                let closed = token.kind == if object { TokenKind::ObjectEnd } else { TokenKind::ArrayEnd };
+                if !closed {
+                    stack.push(if object { Inside::Object } else { Inside::Array });
+                    if object {
+                        key(lexer, token, Expected::StringOrObjectEnd)?;
+                        token = lexer.next_token()?;
+                    }
+                    continue;
+                }
+            }
+            TokenKind::String | TokenKind::Number | TokenKind::True | TokenKind::False | TokenKind::Null => {}
+            _ => return Err(lexer.unexpected(token, Expected::Value)),
+        }
+        // A value has ended; close what ends with it.
+        loop {
+            let Some(inside) = stack.last().copied() else {
+                return Ok(token.end);
+            };
+            token = lexer.next_token()?;
+            match (inside, token.kind) {
+                (Inside::Object, TokenKind::ObjectEnd) | (Inside::Array, TokenKind::ArrayEnd) => {
+                    stack.pop();
+                }
+                (Inside::Object, TokenKind::Comma) => {
+                    token = lexer.next_token()?;
+                    key(lexer, token, Expected::String)?;
+                    break;
+                }
+                (Inside::Array, TokenKind::Comma) => break,
+                (Inside::Object, _) => return Err(lexer.unexpected(token, Expected::CommaOrObjectEnd)),
+                (Inside::Array, _) => return Err(lexer.unexpected(token, Expected::CommaOrArrayEnd)),
+            }
+        }
+        token = lexer.next_token()?;
+    }
+}
+
+/// Checks a whole text.
+pub fn validate(s: &str) -> PgResult<()> {
+    let mut lexer = Lexer::new(s);
+    let first = lexer.next_token()?;
+    skip_value(&mut lexer, first)?;
+    let end = lexer.next_token()?;
+    if end.kind == TokenKind::End {
+        Ok(())
+    } else {
+        Err(lexer.unexpected(end, Expected::End))
+    }
+}
+
+#[cold]
+fn surrogate_error(which: &str) -> Box<PgError> {
+    pg_err!(INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json").detail(which)
+}
+
+/// The text that a JSON string token (with its quotes) stands for.
+pub fn unescape(token: &str) -> PgResult<String> {
+    const LOW: &str = "Unicode low surrogate must follow a high surrogate.";
+    let inner = token.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(token);
+    let mut out = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    let mut high: Option<u32> = None;
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            if high.is_some() {
+                return Err(surrogate_error(LOW));
+            }
+            out.push(c);
+            continue;
+        }
+        let escape = chars.next().unwrap_or('\\');
+        if escape != 'u' {
+            if high.is_some() {
+                return Err(surrogate_error(LOW));
+            }
+            out.push(match escape {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                other => other,
+            });
+            continue;
+        }
+        let code = chars.by_ref().take(4).fold(0, |v, c| v * 16 + c.to_digit(16).unwrap_or(0));
+        match (high.take(), code) {
+            (_, 0) => {
+                return Err(pg_err!(
+                    UNTRANSLATABLE_CHARACTER,
+                    "unsupported Unicode escape sequence"
+                )
+                .detail("\\u0000 cannot be converted to text."));
+            }
+            (None, 0xd800..=0xdbff) => high = Some(code),
+            (Some(_), 0xd800..=0xdbff) => {
+                return Err(surrogate_error("Unicode high surrogate must not follow a high surrogate."));
+            }
+            (Some(high), 0xdc00..=0xdfff) => {
+                let code = 0x10000 + ((high & 0x3ff) << 10) + (code & 0x3ff);
+                out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            (None, 0xdc00..=0xdfff) | (Some(_), _) => return Err(surrogate_error(LOW)),
+            (None, _) => out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        }
+    }
+    if high.is_some() {
+        return Err(surrogate_error(LOW));
+    }
+    Ok(out)
+}
+
+/// Appends text as a JSON string with its quotes.
+pub fn push_string(s: &str, out: &mut String) {
+    out.push('"');
+    for c in s.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
