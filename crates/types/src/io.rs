@@ -13,7 +13,8 @@ use std::sync::Arc;
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime, io_number, io_text, oids,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime,
+    io_number, io_text, oids,
 };
 
 /// Which kind of object a `reg*` value names.

@@ -83,12 +83,8 @@ pub fn push_escape(bytes: &[u8], out: &mut String) {
 pub fn bytea_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     let bytes = match s.strip_prefix("\\x") {
         Some(hex) => parse_hex(hex)?,
-        None => parse_escape(s).ok_or_else(|| {
-            pg_err!(
-                INVALID_TEXT_REPRESENTATION,
-                "invalid input syntax for type bytea"
-            )
-        })?,
+        None => parse_escape(s)
+            .ok_or_else(|| pg_err!(INVALID_TEXT_REPRESENTATION, "invalid input syntax for type bytea"))?,
     };
     Ok(Datum::Bytes(bytes.into()))
 }
@@ -182,7 +178,10 @@ pub fn uuid_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     match bytes.try_into() {
         Ok(v) => Ok(Datum::Uuid(v)),
         Err(_) if bytes.len() < 16 => Err(pg_err!(PROTOCOL_VIOLATION, "insufficient data left in message")),
-        Err(_) => Err(pg_err!(INVALID_BINARY_REPRESENTATION, "incorrect binary data format")),
+        Err(_) => Err(pg_err!(
+            INVALID_BINARY_REPRESENTATION,
+            "incorrect binary data format"
+        )),
     }
 }
 

@@ -151,7 +151,12 @@ impl<'a> Lexer<'a> {
     fn number_end(&self, start: usize) -> PgResult<usize> {
         let bytes = self.input.as_bytes();
         let digits = |from: usize| {
-            bytes.get(from..).unwrap_or(&[]).iter().take_while(|b| b.is_ascii_digit()).count()
+            bytes
+                .get(from..)
+                .unwrap_or(&[])
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count()
         };
         let mut at = start + usize::from(self.byte(start) == b'-');
         let whole = digits(at);
@@ -172,9 +177,18 @@ impl<'a> Lexer<'a> {
             valid &= exponent > 0;
             at += exponent;
         }
-        let trailing = bytes.get(at..).unwrap_or(&[]).iter().take_while(|b| is_word(**b)).count();
+        let trailing = bytes
+            .get(at..)
+            .unwrap_or(&[])
+            .iter()
+            .take_while(|b| is_word(**b))
+            .count();
         at = (at + trailing).min(bytes.len());
-        if valid && trailing == 0 { Ok(at) } else { Err(self.invalid_token(start, at)) }
+        if valid && trailing == 0 {
+            Ok(at)
+        } else {
+            Err(self.invalid_token(start, at))
+        }
     }
 
     fn string_end(&self, start: usize) -> PgResult<usize> {
@@ -265,7 +279,11 @@ impl<'a> Lexer<'a> {
         }
         let prefix = if start > self.line_start { "..." } else { "" };
         let suffix = if cut { "..." } else { "" };
-        format!("JSON data, line {}: {prefix}{}{suffix}", self.line, &self.input[start..end])
+        format!(
+            "JSON data, line {}: {prefix}{}{suffix}",
+            self.line,
+            &self.input[start..end]
+        )
     }
 }
 
@@ -310,7 +328,12 @@ pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
                 }
                 let object = token.kind == TokenKind::ObjectStart;
                 token = lexer.next_token()?;
-                let closed = token.kind == if object { TokenKind::ObjectEnd } else { TokenKind::ArrayEnd };
+                let closed = token.kind
+                    == if object {
+                        TokenKind::ObjectEnd
+                    } else {
+                        TokenKind::ArrayEnd
+                    };
                 if !closed {
                     stack.push(if object { Inside::Object } else { Inside::Array });
                     if object {
@@ -368,7 +391,10 @@ fn surrogate_error(which: &str) -> Box<PgError> {
 /// The text that a JSON string token (with its quotes) stands for.
 pub fn unescape(token: &str) -> PgResult<String> {
     const LOW: &str = "Unicode low surrogate must follow a high surrogate.";
-    let inner = token.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(token);
+    let inner = token
+        .strip_prefix('"')
+        .and_then(|t| t.strip_suffix('"'))
+        .unwrap_or(token);
     let mut out = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     let mut high: Option<u32> = None;
@@ -395,18 +421,22 @@ pub fn unescape(token: &str) -> PgResult<String> {
             });
             continue;
         }
-        let code = chars.by_ref().take(4).fold(0, |v, c| v * 16 + c.to_digit(16).unwrap_or(0));
+        let code = chars
+            .by_ref()
+            .take(4)
+            .fold(0, |v, c| v * 16 + c.to_digit(16).unwrap_or(0));
         match (high.take(), code) {
             (_, 0) => {
-                return Err(pg_err!(
-                    UNTRANSLATABLE_CHARACTER,
-                    "unsupported Unicode escape sequence"
-                )
-                .detail("\\u0000 cannot be converted to text."));
+                return Err(
+                    pg_err!(UNTRANSLATABLE_CHARACTER, "unsupported Unicode escape sequence")
+                        .detail("\\u0000 cannot be converted to text."),
+                );
             }
             (None, 0xd800..=0xdbff) => high = Some(code),
             (Some(_), 0xd800..=0xdbff) => {
-                return Err(surrogate_error("Unicode high surrogate must not follow a high surrogate."));
+                return Err(surrogate_error(
+                    "Unicode high surrogate must not follow a high surrogate.",
+                ));
             }
             (Some(high), 0xdc00..=0xdfff) => {
                 let code = 0x10000 + ((high & 0x3ff) << 10) + (code & 0x3ff);

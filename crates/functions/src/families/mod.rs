@@ -19,10 +19,7 @@ static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AG
 static SET_LISTS: &[&[SetEntry]] = &[series::SETS, datetime::SETS];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
-    LISTS
-        .iter()
-        .chain(datetime::LISTS)
-        .flat_map(|list| list.iter())
+    LISTS.iter().chain(datetime::LISTS).flat_map(|list| list.iter())
 }
 
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {

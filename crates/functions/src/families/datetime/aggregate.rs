@@ -62,7 +62,13 @@ impl Accumulator for Extreme {
         self.states.resize(groups, Datum::Null);
     }
 
-    fn update(&mut self, _: &mut FnContext<'_>, groups: &[u32], args: &[&Vector], sel: &Selection) -> PgResult<()> {
+    fn update(
+        &mut self,
+        _: &mut FnContext<'_>,
+        groups: &[u32],
+        args: &[&Vector],
+        sel: &Selection,
+    ) -> PgResult<()> {
         if let Some(arg) = args.first() {
             for (i, &g) in sel.iter().zip(groups) {
                 self.offer(g as usize, arg.datum(i));
@@ -151,7 +157,13 @@ impl Accumulator for IntervalSum {
         self.states.resize(groups, IntervalState::default());
     }
 
-    fn update(&mut self, _: &mut FnContext<'_>, groups: &[u32], args: &[&Vector], sel: &Selection) -> PgResult<()> {
+    fn update(
+        &mut self,
+        _: &mut FnContext<'_>,
+        groups: &[u32],
+        args: &[&Vector],
+        sel: &Selection,
+    ) -> PgResult<()> {
         if let Some(arg) = args.first() {
             for (i, &g) in sel.iter().zip(groups) {
                 if let Datum::Interval(v) = arg.datum(i) {

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use types::Interval;
 use types::datetime::civil::{Civil, days_in_month};
 use types::datetime::{
-    DATE_INFINITY, DATE_NEG_INFINITY, END_DATE, MIN_DATE, TIMESTAMP_INFINITY, TIMESTAMP_NEG_INFINITY, USECS_PER_DAY,
-    USECS_PER_SEC, date_is_finite, timestamp_in_range, timestamp_is_finite, zone,
+    DATE_INFINITY, DATE_NEG_INFINITY, END_DATE, MIN_DATE, TIMESTAMP_INFINITY, TIMESTAMP_NEG_INFINITY,
+    USECS_PER_DAY, USECS_PER_SEC, date_is_finite, timestamp_in_range, timestamp_is_finite, zone,
 };
 
 use crate::families::datetime::error::{
@@ -29,7 +29,8 @@ pub(crate) fn date_timestamp(date: i32) -> PgResult<i64> {
 }
 
 fn in_range(ts: Option<i64>) -> PgResult<i64> {
-    ts.filter(|ts| timestamp_in_range(*ts)).ok_or_else(timestamp_range)
+    ts.filter(|ts| timestamp_in_range(*ts))
+        .ok_or_else(timestamp_range)
 }
 
 /// Adds months, keeping to the last day of a shorter month.
@@ -68,7 +69,11 @@ pub(crate) fn timestamp_pl_interval(ts: i64, v: Interval) -> PgResult<i64> {
         ts = in_range(c.to_timestamp(0))?;
     }
     if v.days != 0 {
-        ts = in_range(i64::from(v.days).checked_mul(USECS_PER_DAY).and_then(|d| ts.checked_add(d)))?;
+        ts = in_range(
+            i64::from(v.days)
+                .checked_mul(USECS_PER_DAY)
+                .and_then(|d| ts.checked_add(d)),
+        )?;
     }
     in_range(ts.checked_add(v.micros))
 }
@@ -123,11 +128,21 @@ pub(crate) fn zone_argument(ctx: &FnContext<'_>, name: &str) -> PgResult<TimeZon
     }
 }
 
-fn timestamptz_pl_interval_at_zone(ctx: &mut FnContext<'_>, ts: i64, v: Interval, zone: &str) -> PgResult<i64> {
+fn timestamptz_pl_interval_at_zone(
+    ctx: &mut FnContext<'_>,
+    ts: i64,
+    v: Interval,
+    zone: &str,
+) -> PgResult<i64> {
     add_in_zone(&zone_argument(ctx, zone)?, ts, v)
 }
 
-fn timestamptz_mi_interval_at_zone(ctx: &mut FnContext<'_>, ts: i64, v: Interval, zone: &str) -> PgResult<i64> {
+fn timestamptz_mi_interval_at_zone(
+    ctx: &mut FnContext<'_>,
+    ts: i64,
+    v: Interval,
+    zone: &str,
+) -> PgResult<i64> {
     add_in_zone(&zone_argument(ctx, zone)?, ts, interval_um(v)?)
 }
 
@@ -195,7 +210,8 @@ fn age(a: i64, b: i64, (ca, cb): (Civil, Civil)) -> PgResult<Interval> {
         months += 12;
         years -= 1;
     }
-    let time = ((i64::from(hours) * 60 + i64::from(minutes)) * 60 + i64::from(seconds)) * USECS_PER_SEC + micros;
+    let time =
+        ((i64::from(hours) * 60 + i64::from(minutes)) * 60 + i64::from(seconds)) * USECS_PER_SEC + micros;
     Ok(Interval {
         micros: time * i64::from(sign),
         days: days * sign,
@@ -204,7 +220,11 @@ fn age(a: i64, b: i64, (ca, cb): (Civil, Civil)) -> PgResult<Interval> {
 }
 
 fn civil_or_default(ts: i64) -> Civil {
-    if timestamp_is_finite(ts) { Civil::from_timestamp(ts) } else { Civil::default() }
+    if timestamp_is_finite(ts) {
+        Civil::from_timestamp(ts)
+    } else {
+        Civil::default()
+    }
 }
 
 fn timestamp_age(a: i64, b: i64) -> PgResult<Interval> {
@@ -264,7 +284,10 @@ fn date_mii(date: i32, days: i32) -> PgResult<i32> {
 
 fn date_mi(a: i32, b: i32) -> PgResult<i32> {
     if !date_is_finite(a) || !date_is_finite(b) {
-        return Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "cannot subtract infinite dates"));
+        return Err(pg_err!(
+            DATETIME_VALUE_OUT_OF_RANGE,
+            "cannot subtract infinite dates"
+        ));
     }
     Ok(a.wrapping_sub(b))
 }
@@ -314,7 +337,13 @@ fn bound_decides(value: i64, bound: i64, less: bool) -> bool {
     if less { value <= bound } else { value >= bound }
 }
 
-fn in_range_timestamp_interval(value: i64, base: i64, offset: Interval, sub: bool, less: bool) -> PgResult<bool> {
+fn in_range_timestamp_interval(
+    value: i64,
+    base: i64,
+    offset: Interval,
+    sub: bool,
+    less: bool,
+) -> PgResult<bool> {
     if let Some(decided) = frame_offset(positive_infinity(base), offset, sub)? {
         return Ok(decided);
     }

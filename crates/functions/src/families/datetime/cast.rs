@@ -32,7 +32,11 @@ pub(crate) fn to_utc(ctx: &FnContext<'_>, local: i64) -> PgResult<i64> {
 
 fn shift(ts: i64, west: i32) -> PgResult<i64> {
     let shifted = ts + i64::from(west) * USECS_PER_SEC;
-    if timestamp_in_range(shifted) { Ok(shifted) } else { Err(timestamp_range()) }
+    if timestamp_in_range(shifted) {
+        Ok(shifted)
+    } else {
+        Err(timestamp_range())
+    }
 }
 
 fn date_timestamptz(ctx: &mut FnContext<'_>, date: i32) -> PgResult<i64> {
@@ -86,7 +90,11 @@ fn datetime_timestamp(date: i32, time: i64) -> PgResult<i64> {
         return Ok(midnight);
     }
     let ts = midnight + time;
-    if timestamp_in_range(ts) { Ok(ts) } else { Err(timestamp_range()) }
+    if timestamp_in_range(ts) {
+        Ok(ts)
+    } else {
+        Err(timestamp_range())
+    }
 }
 
 fn timedate_pl(time: i64, date: i32) -> PgResult<i64> {
@@ -100,7 +108,11 @@ fn datetimetz_timestamptz(date: i32, time: &[u8]) -> PgResult<i64> {
         DATE_NEG_INFINITY => return Ok(TIMESTAMP_NEG_INFINITY),
         _ => date_timestamp(date)? + time.utc_micros(),
     };
-    if timestamp_in_range(ts) { Ok(ts) } else { Err(date_range_for_timestamp()) }
+    if timestamp_in_range(ts) {
+        Ok(ts)
+    } else {
+        Err(date_range_for_timestamp())
+    }
 }
 
 fn timetzdate_pl(time: &[u8], date: i32) -> PgResult<i64> {
@@ -191,7 +203,10 @@ fn move_timetz(time: &[u8], zone_west: i32) -> Vec<u8> {
 }
 
 fn timetz_zone(ctx: &mut FnContext<'_>, name: &str, time: &[u8]) -> PgResult<Vec<u8>> {
-    let now = ctx.session.transaction_timestamp().unwrap_or(ctx.settings.transaction_timestamp);
+    let now = ctx
+        .session
+        .transaction_timestamp()
+        .unwrap_or(ctx.settings.transaction_timestamp);
     Ok(move_timetz(time, west_in(ctx, name, now)?))
 }
 
@@ -200,7 +215,10 @@ fn timetz_izone(zone: Interval, time: &[u8]) -> PgResult<Vec<u8>> {
 }
 
 fn timetz_at_local(ctx: &mut FnContext<'_>, time: &[u8]) -> PgResult<Vec<u8>> {
-    let now = ctx.session.transaction_timestamp().unwrap_or(ctx.settings.transaction_timestamp);
+    let now = ctx
+        .session
+        .transaction_timestamp()
+        .unwrap_or(ctx.settings.transaction_timestamp);
     Ok(move_timetz(time, zone::west_at(&ctx.settings.time_zone, now)))
 }
 

@@ -88,40 +88,96 @@ fn cmp_i64(a: i64, b: i64) -> Ordering {
 
 macro_rules! comparisons {
     ($cmp:ident($a:ty, $b:ty): $eq:ident $ne:ident $lt:ident $le:ident $gt:ident $ge:ident $order:ident) => {
-        fn $eq(a: $a, b: $b) -> bool { $cmp(a, b).is_eq() }
-        fn $ne(a: $a, b: $b) -> bool { $cmp(a, b).is_ne() }
-        fn $lt(a: $a, b: $b) -> bool { $cmp(a, b).is_lt() }
-        fn $le(a: $a, b: $b) -> bool { $cmp(a, b).is_le() }
-        fn $gt(a: $a, b: $b) -> bool { $cmp(a, b).is_gt() }
-        fn $ge(a: $a, b: $b) -> bool { $cmp(a, b).is_ge() }
-        fn $order(a: $a, b: $b) -> i32 { $cmp(a, b) as i32 }
+        fn $eq(a: $a, b: $b) -> bool {
+            $cmp(a, b).is_eq()
+        }
+        fn $ne(a: $a, b: $b) -> bool {
+            $cmp(a, b).is_ne()
+        }
+        fn $lt(a: $a, b: $b) -> bool {
+            $cmp(a, b).is_lt()
+        }
+        fn $le(a: $a, b: $b) -> bool {
+            $cmp(a, b).is_le()
+        }
+        fn $gt(a: $a, b: $b) -> bool {
+            $cmp(a, b).is_gt()
+        }
+        fn $ge(a: $a, b: $b) -> bool {
+            $cmp(a, b).is_ge()
+        }
+        fn $order(a: $a, b: $b) -> i32 {
+            $cmp(a, b) as i32
+        }
     };
     (swapped $cmp:ident($a:ty, $b:ty): $eq:ident $ne:ident $lt:ident $le:ident $gt:ident $ge:ident $order:ident) => {
-        fn $eq(a: $a, b: $b) -> bool { $cmp(b, a).is_eq() }
-        fn $ne(a: $a, b: $b) -> bool { $cmp(b, a).is_ne() }
-        fn $lt(a: $a, b: $b) -> bool { $cmp(b, a).is_gt() }
-        fn $le(a: $a, b: $b) -> bool { $cmp(b, a).is_ge() }
-        fn $gt(a: $a, b: $b) -> bool { $cmp(b, a).is_lt() }
-        fn $ge(a: $a, b: $b) -> bool { $cmp(b, a).is_le() }
-        fn $order(a: $a, b: $b) -> i32 { $cmp(b, a).reverse() as i32 }
+        fn $eq(a: $a, b: $b) -> bool {
+            $cmp(b, a).is_eq()
+        }
+        fn $ne(a: $a, b: $b) -> bool {
+            $cmp(b, a).is_ne()
+        }
+        fn $lt(a: $a, b: $b) -> bool {
+            $cmp(b, a).is_gt()
+        }
+        fn $le(a: $a, b: $b) -> bool {
+            $cmp(b, a).is_ge()
+        }
+        fn $gt(a: $a, b: $b) -> bool {
+            $cmp(b, a).is_lt()
+        }
+        fn $ge(a: $a, b: $b) -> bool {
+            $cmp(b, a).is_le()
+        }
+        fn $order(a: $a, b: $b) -> i32 {
+            $cmp(b, a).reverse() as i32
+        }
     };
     (ctx $cmp:ident($a:ty, $b:ty): $eq:ident $ne:ident $lt:ident $le:ident $gt:ident $ge:ident $order:ident) => {
-        fn $eq(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, a, b).is_eq() }
-        fn $ne(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, a, b).is_ne() }
-        fn $lt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, a, b).is_lt() }
-        fn $le(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, a, b).is_le() }
-        fn $gt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, a, b).is_gt() }
-        fn $ge(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, a, b).is_ge() }
-        fn $order(ctx: &mut FnContext<'_>, a: $a, b: $b) -> i32 { $cmp(ctx, a, b) as i32 }
+        fn $eq(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, a, b).is_eq()
+        }
+        fn $ne(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, a, b).is_ne()
+        }
+        fn $lt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, a, b).is_lt()
+        }
+        fn $le(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, a, b).is_le()
+        }
+        fn $gt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, a, b).is_gt()
+        }
+        fn $ge(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, a, b).is_ge()
+        }
+        fn $order(ctx: &mut FnContext<'_>, a: $a, b: $b) -> i32 {
+            $cmp(ctx, a, b) as i32
+        }
     };
     (ctx swapped $cmp:ident($a:ty, $b:ty): $eq:ident $ne:ident $lt:ident $le:ident $gt:ident $ge:ident $order:ident) => {
-        fn $eq(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, b, a).is_eq() }
-        fn $ne(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, b, a).is_ne() }
-        fn $lt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, b, a).is_gt() }
-        fn $le(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, b, a).is_ge() }
-        fn $gt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, b, a).is_lt() }
-        fn $ge(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool { $cmp(ctx, b, a).is_le() }
-        fn $order(ctx: &mut FnContext<'_>, a: $a, b: $b) -> i32 { $cmp(ctx, b, a).reverse() as i32 }
+        fn $eq(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, b, a).is_eq()
+        }
+        fn $ne(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, b, a).is_ne()
+        }
+        fn $lt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, b, a).is_gt()
+        }
+        fn $le(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, b, a).is_ge()
+        }
+        fn $gt(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, b, a).is_lt()
+        }
+        fn $ge(ctx: &mut FnContext<'_>, a: $a, b: $b) -> bool {
+            $cmp(ctx, b, a).is_le()
+        }
+        fn $order(ctx: &mut FnContext<'_>, a: $a, b: $b) -> i32 {
+            $cmp(ctx, b, a).reverse() as i32
+        }
     };
 }
 

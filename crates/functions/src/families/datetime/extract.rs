@@ -50,7 +50,13 @@ impl Field {
                 day as f64 + seconds / 86_400.0
             }
             Field::Null => return None,
-            Field::Infinite(negative) => if negative { f64::NEG_INFINITY } else { f64::INFINITY },
+            Field::Infinite(negative) => {
+                if negative {
+                    f64::NEG_INFINITY
+                } else {
+                    f64::INFINITY
+                }
+            }
         })
     }
 }
@@ -118,10 +124,34 @@ pub(crate) fn unit_of(units: &str, of: Oid) -> PgResult<Unit> {
 /// Fields of a year; BC years count back from -1.
 fn year_field(unit: Unit, year: i32) -> Option<i32> {
     Some(match unit {
-        Unit::Year => if year > 0 { year } else { year - 1 },
-        Unit::Decade => if year >= 0 { year / 10 } else { -((8 - (year - 1)) / 10) },
-        Unit::Century => if year > 0 { (year + 99) / 100 } else { -((99 - (year - 1)) / 100) },
-        Unit::Millennium => if year > 0 { (year + 999) / 1000 } else { -((999 - (year - 1)) / 1000) },
+        Unit::Year => {
+            if year > 0 {
+                year
+            } else {
+                year - 1
+            }
+        }
+        Unit::Decade => {
+            if year >= 0 {
+                year / 10
+            } else {
+                -((8 - (year - 1)) / 10)
+            }
+        }
+        Unit::Century => {
+            if year > 0 {
+                (year + 99) / 100
+            } else {
+                -((99 - (year - 1)) / 100)
+            }
+        }
+        Unit::Millennium => {
+            if year > 0 {
+                (year + 999) / 1000
+            } else {
+                -((999 - (year - 1)) / 1000)
+            }
+        }
         _ => return None,
     })
 }
@@ -306,7 +336,8 @@ fn interval_field(units: &str, v: Interval) -> PgResult<Field> {
 
 /// Microseconds with years of 365.25 days and months of 30.
 fn epoch_micros(v: Interval) -> i128 {
-    let quarter_days = 1461 * i128::from(v.months / 12) + 120 * i128::from(v.months % 12) + 4 * i128::from(v.days);
+    let quarter_days =
+        1461 * i128::from(v.months / 12) + 120 * i128::from(v.months % 12) + 4 * i128::from(v.days);
     quarter_days * (i128::from(USECS_PER_DAY) / 4) + i128::from(v.micros)
 }
 

@@ -14,7 +14,11 @@ fn finite(micros: Option<i64>, days: Option<i32>, months: Option<i32>) -> PgResu
     match (micros, days, months) {
         (Some(micros), Some(days), Some(months)) => {
             let v = Interval { micros, days, months };
-            if v.is_finite() { Ok(v) } else { Err(interval_range()) }
+            if v.is_finite() {
+                Ok(v)
+            } else {
+                Err(interval_range())
+            }
         }
         _ => Err(interval_range()),
     }
@@ -28,7 +32,11 @@ pub(crate) fn interval_um(v: Interval) -> PgResult<Interval> {
     if v == Interval::NEG_INFINITY {
         return Ok(Interval::INFINITY);
     }
-    finite(v.micros.checked_neg(), v.days.checked_neg(), v.months.checked_neg())
+    finite(
+        v.micros.checked_neg(),
+        v.days.checked_neg(),
+        v.months.checked_neg(),
+    )
 }
 
 /// `interval + interval`.
@@ -233,12 +241,24 @@ fn in_range_interval_interval(
             "invalid preceding or following size in window function"
         ));
     }
-    let opposite = if sub { Interval::INFINITY } else { Interval::NEG_INFINITY };
+    let opposite = if sub {
+        Interval::INFINITY
+    } else {
+        Interval::NEG_INFINITY
+    };
     if offset == Interval::INFINITY && base == opposite {
         return Ok(true);
     }
-    let bound = if sub { interval_mi(base, offset)? } else { interval_pl(base, offset)? };
-    Ok(if less { value.span() <= bound.span() } else { value.span() >= bound.span() })
+    let bound = if sub {
+        interval_mi(base, offset)?
+    } else {
+        interval_pl(base, offset)?
+    };
+    Ok(if less {
+        value.span() <= bound.span()
+    } else {
+        value.span() >= bound.span()
+    })
 }
 
 builtins! {

@@ -6,8 +6,8 @@ use types::datetime::civil::{Civil, days_in_month, is_valid_julian};
 use types::datetime::error::ParseError;
 use types::datetime::zone::{self, ZoneWord};
 use types::datetime::{
-    END_DATE, MIN_DATE, TIMESTAMP_INFINITY, TIMESTAMP_NEG_INFINITY, UNIX_EPOCH_DAYS, USECS_PER_DAY, USECS_PER_SEC,
-    timestamp_in_range,
+    END_DATE, MIN_DATE, TIMESTAMP_INFINITY, TIMESTAMP_NEG_INFINITY, UNIX_EPOCH_DAYS, USECS_PER_DAY,
+    USECS_PER_SEC, timestamp_in_range,
 };
 
 use crate::families::datetime::error::{timestamp_range, zone_unknown};
@@ -57,7 +57,8 @@ fn shown_seconds(seconds: f64) -> String {
 fn make_time(hour: i32, minute: i32, seconds: f64) -> PgResult<i64> {
     let micros = (seconds * 1e6).round_ties_even();
     let fields = (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60e6).contains(&micros);
-    let total = (i64::from(hour) * 3600 + i64::from(minute) * 60) * USECS_PER_SEC + if fields { micros as i64 } else { 0 };
+    let total = (i64::from(hour) * 3600 + i64::from(minute) * 60) * USECS_PER_SEC
+        + if fields { micros as i64 } else { 0 };
     if !fields || total > USECS_PER_DAY {
         return Err(pg_err!(
             DATETIME_FIELD_OVERFLOW,
@@ -83,7 +84,11 @@ fn make_timestamp(year: i32, month: i32, day: i32, hour: i32, minute: i32, secon
 
 fn to_utc(local: i64, west: i32) -> PgResult<i64> {
     let ts = local + i64::from(west) * USECS_PER_SEC;
-    if timestamp_in_range(ts) { Ok(ts) } else { Err(timestamp_range()) }
+    if timestamp_in_range(ts) {
+        Ok(ts)
+    } else {
+        Err(timestamp_range())
+    }
 }
 
 fn make_timestamptz(
@@ -147,7 +152,11 @@ fn float8_timestamptz(seconds: f64) -> PgResult<i64> {
         return Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "timestamp cannot be NaN"));
     }
     if seconds.is_infinite() {
-        return Ok(if seconds > 0.0 { TIMESTAMP_INFINITY } else { TIMESTAMP_NEG_INFINITY });
+        return Ok(if seconds > 0.0 {
+            TIMESTAMP_INFINITY
+        } else {
+            TIMESTAMP_NEG_INFINITY
+        });
     }
     let out_of_range = || {
         pg_err!(
@@ -162,7 +171,11 @@ fn float8_timestamptz(seconds: f64) -> PgResult<i64> {
     }
     let shifted = seconds - (UNIX_EPOCH_DAYS * 86_400) as f64;
     let ts = (shifted * 1e6).round_ties_even() as i64;
-    if timestamp_in_range(ts) { Ok(ts) } else { Err(out_of_range()) }
+    if timestamp_in_range(ts) {
+        Ok(ts)
+    } else {
+        Err(out_of_range())
+    }
 }
 
 builtins! {

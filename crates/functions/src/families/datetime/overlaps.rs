@@ -78,7 +78,9 @@ fn overlaps_with_interval_tz(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResul
 }
 
 fn overlaps_with_interval_time(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
-    resolve(args, |time, v| Ok(wrap(time + v.micros % types::datetime::USECS_PER_DAY)))
+    resolve(args, |time, v| {
+        Ok(wrap(time + v.micros % types::datetime::USECS_PER_DAY))
+    })
 }
 
 builtins! {

@@ -16,10 +16,7 @@ fn finite(v: Interval, verb: &str) -> PgResult<i64> {
     if v.is_finite() {
         return Ok(v.micros % USECS_PER_DAY);
     }
-    Err(pg_err!(
-        DATETIME_VALUE_OUT_OF_RANGE,
-        "cannot {verb} time"
-    ))
+    Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "cannot {verb} time"))
 }
 
 fn time_pl_interval(time: i64, v: Interval) -> PgResult<i64> {
@@ -75,7 +72,11 @@ fn frame_bound(base: i64, offset: Interval, sub: bool) -> PgResult<i64> {
         ));
     }
     // No wrap-around here: a bound beyond midnight takes in everything.
-    Ok(if sub { base.saturating_sub(offset.micros) } else { base.saturating_add(offset.micros) })
+    Ok(if sub {
+        base.saturating_sub(offset.micros)
+    } else {
+        base.saturating_add(offset.micros)
+    })
 }
 
 fn in_range_time_interval(value: i64, base: i64, offset: Interval, sub: bool, less: bool) -> PgResult<bool> {
@@ -83,14 +84,26 @@ fn in_range_time_interval(value: i64, base: i64, offset: Interval, sub: bool, le
     Ok(if less { value <= bound } else { value >= bound })
 }
 
-fn in_range_timetz_interval(value: &[u8], base: &[u8], offset: Interval, sub: bool, less: bool) -> PgResult<bool> {
+fn in_range_timetz_interval(
+    value: &[u8],
+    base: &[u8],
+    offset: Interval,
+    sub: bool,
+    less: bool,
+) -> PgResult<bool> {
     let (value, base) = (TimeTz::from_bytes(value), TimeTz::from_bytes(base));
     let bound = TimeTz {
         micros: frame_bound(base.micros, offset, sub)?,
         ..base
     };
-    let order = (i128::from(value.micros) + i128::from(value.zone_west) * 1_000_000, value.zone_west)
-        .cmp(&(i128::from(bound.micros) + i128::from(bound.zone_west) * 1_000_000, bound.zone_west));
+    let order = (
+        i128::from(value.micros) + i128::from(value.zone_west) * 1_000_000,
+        value.zone_west,
+    )
+        .cmp(&(
+            i128::from(bound.micros) + i128::from(bound.zone_west) * 1_000_000,
+            bound.zone_west,
+        ));
     Ok(if less { order.is_le() } else { order.is_ge() })
 }
 

@@ -5,7 +5,10 @@ use common::{Oid, PgResult, pg_err};
 use jiff::tz::TimeZone;
 use types::datetime::civil::{Civil, iso_week_monday, iso_year_week};
 use types::datetime::words::Unit;
-use types::datetime::{USECS_PER_DAY, USECS_PER_HOUR, USECS_PER_MINUTE, USECS_PER_SEC, timestamp_in_range, timestamp_is_finite, zone};
+use types::datetime::{
+    USECS_PER_DAY, USECS_PER_HOUR, USECS_PER_MINUTE, USECS_PER_SEC, timestamp_in_range, timestamp_is_finite,
+    zone,
+};
 use types::{Interval, oids};
 
 use crate::families::datetime::arith::zone_argument;
@@ -63,7 +66,8 @@ fn truncate(unit: Unit, local: i64) -> Option<Option<i64>> {
 }
 
 fn checked(ts: Option<i64>) -> PgResult<i64> {
-    ts.filter(|ts| timestamp_in_range(*ts)).ok_or_else(timestamp_range)
+    ts.filter(|ts| timestamp_in_range(*ts))
+        .ok_or_else(timestamp_range)
 }
 
 /// True for the units that `date_trunc` of timestamps knows.
@@ -73,7 +77,11 @@ fn known(unit: Unit) -> bool {
 
 fn unit_for(units: &str, of: Oid) -> PgResult<Unit> {
     let unit = unit_of(units, of)?;
-    if known(unit) { Ok(unit) } else { Err(unit_unsupported(units, of)) }
+    if known(unit) {
+        Ok(unit)
+    } else {
+        Err(unit_unsupported(units, of))
+    }
 }
 
 fn timestamp_trunc(units: &str, ts: i64) -> PgResult<i64> {
@@ -95,7 +103,11 @@ fn trunc_in_zone(zone: &TimeZone, units: &str, ts: i64) -> PgResult<i64> {
         return Err(timestamp_range());
     };
     // Parts of a day keep the offset of the moment; days and more take the one of their own start.
-    let west = if clock_step(unit).is_some() { west } else { zone::west_of_local(zone, truncated) };
+    let west = if clock_step(unit).is_some() {
+        west
+    } else {
+        zone::west_of_local(zone, truncated)
+    };
     checked(truncated.checked_add(i64::from(west) * USECS_PER_SEC))
 }
 
@@ -174,7 +186,8 @@ fn timestamp_bin(stride: Interval, ts: i64, origin: i64) -> PgResult<i64> {
         ));
     }
     let difference = ts.checked_sub(origin).ok_or_else(interval_range)?;
-    let delta = (difference - difference % stride).checked_sub(if difference % stride < 0 { stride } else { 0 });
+    let delta =
+        (difference - difference % stride).checked_sub(if difference % stride < 0 { stride } else { 0 });
     checked(delta.and_then(|d| origin.checked_add(d)))
 }
 
