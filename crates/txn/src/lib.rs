@@ -36,6 +36,9 @@ mod sync;
 pub mod table;
 pub mod wal;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{TxnError, TxnResult};
 pub use locks::{
     AdvisoryKey, LockDuration, LockManager, LockMark, LockMode, LockOutcome, LockStatus, LockTag,

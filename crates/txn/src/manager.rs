@@ -93,7 +93,7 @@ impl TxnManager {
 
     /// Gives a session its slot. `pid` is what errors and `pg_locks` call it.
     pub fn register(&self, pid: i32) -> TxnResult<Arc<Proc>> {
-        Proc::register(&self.table, pid)
+        Proc::register(&self.table, &self.locks, pid)
     }
 
     /// Begins a transaction; one at a time per `proc`.
@@ -324,7 +324,7 @@ impl Txn {
 
     fn end(&mut self) {
         self.state = TxnState::Finished;
-        let awaited = self.proc.leave();
+        let awaited = self.proc.leave(self.xid());
         self.manager
             .locks
             .end_transaction(&self.proc, self.vxid, self.xid(), awaited);
@@ -338,8 +338,14 @@ impl Drop for Txn {
             // Nothing names it: nothing to settle.
             _ if !self.stamp.is_reference() => self.end(),
             // Its stamps stay, so its slot must go on answering for them; `Proc` sees the xid there and keeps it.
-            TxnState::Running => self.proc.mark_aborted(),
-            TxnState::Committed => {}
+            state => {
+                if state == TxnState::Running {
+                    self.proc.mark_aborted();
+                }
+                self.manager
+                    .locks
+                    .end_transaction(&self.proc, self.vxid, self.xid(), true);
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ use common::env::Notify;
 use common::{Csn, Xid};
 
 use crate::error::{TxnError, TxnResult};
-use crate::locks::ProcLocks;
+use crate::locks::{LockManager, ProcLocks};
 use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, CacheAligned, Mutex, OnceLock, Ordering};
 use crate::wal::CommitWait;
 
@@ -82,6 +82,8 @@ pub(crate) struct Slot {
     pub(crate) snapshots: CacheAligned<SnapshotCells>,
     pub(crate) commit: CommitWait,
     pub(crate) locks: Mutex<ProcLocks>,
+    /// The lock waited for has been granted.
+    pub(crate) lock_granted: AtomicBool,
     /// Woken when a lock is granted or the session is interrupted.
     pub(crate) notify: Notify,
 }
@@ -242,12 +244,17 @@ fn locate(index: u32) -> (usize, usize) {
 /// it along ([`crate::Txn`] holds it), and the session registers anew.
 pub struct Proc {
     table: Arc<TxnTable>,
+    locks: Arc<LockManager>,
     index: u32,
     pid: i32,
 }
 
 impl Proc {
-    pub(crate) fn register(table: &Arc<TxnTable>, pid: i32) -> TxnResult<Arc<Proc>> {
+    pub(crate) fn register(
+        table: &Arc<TxnTable>,
+        locks: &Arc<LockManager>,
+        pid: i32,
+    ) -> TxnResult<Arc<Proc>> {
         let Some(index) = table.allocate() else {
             return Err(TxnError::Limit(format!(
                 "more than {SLOTS_MAX} concurrent sessions"
@@ -255,6 +262,7 @@ impl Proc {
         };
         let proc = Proc {
             table: Arc::clone(table),
+            locks: Arc::clone(locks),
             index,
             pid,
         };
@@ -307,7 +315,11 @@ impl Proc {
     /// Puts `xid` in progress here.
     pub(crate) fn enter(&self, xid: Xid) -> TxnResult<()> {
         let slot = self.slot()?;
-        debug_assert_eq!(slot.xid.load(Ordering::Relaxed), 0);
+        if slot.xid.load(Ordering::Relaxed) != 0 {
+            return Err(TxnError::Internal(
+                "the session's last transaction was dropped without an end".to_owned(),
+            ));
+        }
         slot.state.store(IN_PROGRESS, Ordering::Release);
         slot.xid.store(xid.0, Ordering::Release);
         Ok(())
@@ -321,10 +333,12 @@ impl Proc {
     }
 
     /// Ends the transaction; every stamp that names it is settled. True when somebody waits for its end.
-    pub(crate) fn leave(&self) -> bool {
+    pub(crate) fn leave(&self, xid: Option<Xid>) -> bool {
         let Ok(slot) = self.slot() else { return false };
         // SeqCst against the waiter, who sets `awaited` and then looks whether the transaction still runs.
-        slot.xid.store(0, Ordering::SeqCst);
+        if xid.is_some() {
+            slot.xid.store(0, Ordering::SeqCst);
+        }
         slot.vxid.store(0, Ordering::SeqCst);
         slot.awaited.load(Ordering::SeqCst) && slot.awaited.swap(false, Ordering::SeqCst)
     }
@@ -338,6 +352,7 @@ impl Proc {
 
 impl Drop for Proc {
     fn drop(&mut self) {
+        self.locks.end_session(self);
         // A slot that stamps still name stays out of use for good: better a lost slot than a wrong answer.
         if self.is_tainted() {
             return;
@@ -353,6 +368,13 @@ impl Drop for Proc {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+    use common::env::sim::SimEnv;
+
+    fn table() -> (Arc<TxnTable>, Arc<LockManager>) {
+        let table = Arc::new(TxnTable::new(Csn(1)));
+        let locks = LockManager::new(Arc::new(SimEnv::new(1)), Arc::clone(&table));
+        (table, Arc::new(locks))
+    }
 
     #[test]
     fn slots_are_found_where_they_were_made() {
@@ -375,14 +397,14 @@ mod tests {
 
     #[test]
     fn slots_are_reused_and_never_shared() {
-        let table = Arc::new(TxnTable::new(Csn(1)));
+        let (table, locks) = table();
         let workers: Vec<_> = (0..4)
             .map(|w| {
-                let table = Arc::clone(&table);
+                let (table, locks) = (Arc::clone(&table), Arc::clone(&locks));
                 std::thread::spawn(move || {
                     for i in 0..500 {
                         let procs: Vec<_> = (0..10)
-                            .map(|_| Proc::register(&table, w * 1000 + i).unwrap())
+                            .map(|_| Proc::register(&table, &locks, w * 1000 + i).unwrap())
                             .collect();
                         for proc in &procs {
                             assert_eq!(
@@ -402,8 +424,11 @@ mod tests {
 
     #[test]
     fn the_number_of_sessions_is_bounded() {
-        let table = Arc::new(TxnTable::new(Csn(1)));
+        let (table, locks) = table();
         table.high_water.store(SLOTS_MAX, Ordering::SeqCst);
-        assert!(matches!(Proc::register(&table, 1), Err(TxnError::Limit(_))));
+        assert!(matches!(
+            Proc::register(&table, &locks, 1),
+            Err(TxnError::Limit(_))
+        ));
     }
 }

@@ -1,22 +1,55 @@
 //! Locks: PostgreSQL's modes, fair queues, deadlock detection.
 //!
 //! PG: src/backend/storage/lmgr/README.
+//!
+//! # Map
+//! `mode`, `tag` what and how · `queue` one lock · `fastpath` weak relation locks in the session's own slot · `wait` waiting, timeouts,
+//! deadlocks · `deadlock` the search · `status` for `pg_locks`. This file: taking and releasing.
+//!
+//! # How it works
+//! The lock table is 64 shards, each a mutex over a hash map from tag to holders and queue. `AccessShare`, `RowShare` and
+//! `RowExclusive` on relations, which never exclude each other, stay in the session's slot while nobody wants
+//! a stronger one: no shared cache line is written. The end of a transaction is a lock that nobody takes: who waits for
+//! it enters the owner as holder on its behalf, and marks the owner's slot so that it cleans up.
+//!
+//! # Invariants
+//! - Rank of mutexes: a slot's `locks`, then shards by number. Never the other way round.
+//! - A mode held is in the slot's fast path or in a shard, and in the slot's list `held` (transaction) or `session`.
+//! - A session waits for one lock at a time, and only its own thread adds to its lists.
 
+mod deadlock;
+mod fastpath;
 mod mode;
+mod queue;
+mod status;
 mod tag;
+mod wait;
 
+#[cfg(test)]
+mod tests;
+
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use common::cancel::CancelToken;
 use common::env::Env;
 use common::{Oid, RowId, Xid};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 pub use mode::{LockMode, RowLockMode};
 pub use tag::{AdvisoryKey, LockTag};
 
+pub(crate) use fastpath::ProcLocks;
+
 use crate::error::{TxnError, TxnResult};
-use crate::sync::Arc;
-use crate::table::{Proc, TxnTable, VirtualXid};
+use crate::locks::deadlock::Edge;
+use crate::locks::queue::{Asked, Lock, Waiter};
+use crate::sync::{Arc, AtomicU32, CacheAligned, Mutex, MutexGuard, OnceLock, Ordering};
+use crate::table::{Proc, Slot, TxnTable, VirtualXid};
+
+const SHARDS: usize = 64;
+/// Counters by hash of the relation; a collision costs speed only.
+const COUNTERS: usize = 512;
 
 /// Who lets go of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,19 +114,30 @@ pub struct LockStatus {
     pub wait_start_unix_micros: Option<i64>,
 }
 
-/// The part of the lock tables that belongs to one session.
-#[derive(Default)]
-pub(crate) struct ProcLocks {}
+type Shard = FxHashMap<LockTag, Lock>;
 
 /// All locks of one database.
 pub struct LockManager {
     env: Arc<dyn Env>,
     table: Arc<TxnTable>,
+    shards: Box<[CacheAligned<Mutex<Shard>>]>,
+    /// Strong locks held or wanted, by hash of the relation: zero allows the fast path.
+    strong: Box<[AtomicU32]>,
+    /// Row locks held or wanted, by hash of the relation.
+    row_locks: Box<[AtomicU32]>,
+    tid: OnceLock<fn(RowId) -> (u32, u16)>,
 }
 
 impl LockManager {
     pub(crate) fn new(env: Arc<dyn Env>, table: Arc<TxnTable>) -> LockManager {
-        LockManager { env, table }
+        LockManager {
+            env,
+            table,
+            shards: (0..SHARDS).map(|_| CacheAligned::default()).collect(),
+            strong: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
+            row_locks: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
+            tid: OnceLock::new(),
+        }
     }
 
     /// Takes a lock, waiting for it. Errors: deadlock (40P01), lock timeout (55P03), cancelled.
@@ -105,8 +149,12 @@ impl LockManager {
         duration: LockDuration,
         wait: &WaitOptions,
     ) -> TxnResult<LockOutcome> {
-        let _ = (proc, tag, mode, duration, wait);
-        Ok(LockOutcome::Granted)
+        match self.acquire(proc, tag, mode, duration, Some(wait))? {
+            Some(outcome) => Ok(outcome),
+            None => Err(TxnError::Internal(
+                "lock request ended without an answer".to_owned(),
+            )),
+        }
     }
 
     /// Takes a lock if that needs no waiting (NOWAIT, SKIP LOCKED, `pg_try_advisory_lock`); None if it would.
@@ -117,94 +165,238 @@ impl LockManager {
         mode: LockMode,
         duration: LockDuration,
     ) -> TxnResult<Option<LockOutcome>> {
-        let _ = (proc, tag, mode, duration);
-        Ok(Some(LockOutcome::Granted))
+        self.acquire(proc, tag, mode, duration, None)
     }
 
-    /// Undoes one session-level lock; false if it is not held.
+    /// Undoes one session-level lock; false if it is not held. Each taking needs an undoing.
     pub fn unlock_session(&self, proc: &Proc, tag: LockTag, mode: LockMode) -> bool {
-        let _ = (proc, tag, mode);
+        let Ok(slot) = proc.slot() else { return false };
+        match slot.locks.lock().forget_session(tag, mode) {
+            None => return false,
+            Some(left) if left > 0 => return true,
+            Some(_) => {}
+        }
+        self.release(proc.number(), tag, mode, LockDuration::Session);
         true
     }
 
-    /// Undoes one transaction-level lock before the end (a row that turned out not to be wanted).
+    /// Undoes a transaction-level lock before the end (a row that turned out not to be wanted); false if it is not held.
     pub fn unlock_early(&self, proc: &Proc, tag: LockTag, mode: LockMode) -> bool {
-        let _ = (proc, tag, mode);
-        true
+        let Ok(slot) = proc.slot() else { return false };
+        let found = slot.locks.lock().forget_held(tag, mode);
+        if found == Some(true) {
+            self.release(proc.number(), tag, mode, LockDuration::Transaction);
+        }
+        found.is_some()
     }
 
-    /// Releases all session-level advisory locks (`pg_advisory_unlock_all`, end of the session).
+    /// Releases all session-level advisory locks (`pg_advisory_unlock_all`).
     pub fn unlock_session_advisory(&self, proc: &Proc) {
-        let _ = proc;
+        self.release_session(proc, |tag| matches!(tag, LockTag::Advisory { .. }));
     }
 
     /// Releases everything: the session ends.
     pub fn end_session(&self, proc: &Proc) {
-        let _ = proc;
+        self.release_to(proc, LockMark(0));
+        self.release_session(proc, |_| true);
     }
 
-    /// Waits until `xid` has ended (committed or rolled back); at once if it has.
-    pub fn wait_for_txn(&self, proc: &Proc, xid: Xid, wait: &WaitOptions) -> TxnResult<()> {
-        let _ = proc;
-        while self.table.find_xid(xid).is_some() {
-            wait.cancel.check().map_err(TxnError::Cancelled)?;
-            self.env.sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
-    /// Waits until the transaction has ended.
-    pub fn wait_for_vxid(&self, proc: &Proc, vxid: VirtualXid, wait: &WaitOptions) -> TxnResult<()> {
-        let _ = (proc, vxid, wait);
-        Ok(())
-    }
-
-    /// The transactions whose locks on `tag` conflict with `mode`, without those of `proc`.
-    pub fn conflicting(&self, proc: &Proc, tag: LockTag, mode: LockMode) -> Vec<VirtualXid> {
-        let _ = (proc, tag, mode);
-        Vec::new()
-    }
-
-    /// True when the session holds `tag` in `mode` (or, with `or_stronger`, in a mode that excludes more).
+    /// True when the session holds `tag` in `mode`, for the transaction or the session.
     pub fn is_held(&self, proc: &Proc, tag: LockTag, mode: LockMode) -> bool {
-        let _ = (proc, tag, mode);
-        false
+        proc.slot()
+            .is_ok_and(|slot| slot.locks.lock().has_fast(tag, mode))
+            || self
+                .shard(&tag)
+                .lock()
+                .get(&tag)
+                .is_some_and(|lock| lock.held_by(proc.number()) & mode.bit() != 0)
     }
 
-    /// True when some row of the relation is locked (or being locked) with `LockTag::Tuple`: an update that finds
+    /// True when some row of the relation may be locked (or is being locked) with `LockTag::Tuple`: an update that finds
     /// false after claiming its row need not look at the lock table.
     #[inline]
     pub fn has_row_locks(&self, database: Oid, relation: Oid) -> bool {
-        let _ = (database, relation);
-        false
+        counter(&self.row_locks, database, relation).is_some_and(|count| count.load(Ordering::SeqCst) != 0)
     }
 
-    /// Every lock held or waited for.
-    pub fn snapshot(&self) -> Vec<LockStatus> {
-        Vec::new()
-    }
-
-    /// The sessions that `pid` waits for (`pg_blocking_pids`).
-    pub fn blocking_pids(&self, pid: i32) -> Vec<i32> {
-        let _ = pid;
-        Vec::new()
-    }
-
-    /// How row ids show as block and offset in messages.
+    /// How row ids show as block and offset in messages. The first call counts.
     pub fn set_tid_format(&self, tid: fn(RowId) -> (u32, u16)) {
-        let _ = tid;
+        let _ = self.tid.set(tid);
     }
 
     pub(crate) fn mark(&self, proc: &Proc) -> LockMark {
-        let _ = proc;
-        LockMark(0)
+        LockMark(proc.slot().map_or(0, |slot| slot.locks.lock().held_count()))
     }
 
+    /// Releases what the transaction took after `mark`.
     pub(crate) fn release_to(&self, proc: &Proc, mark: LockMark) {
-        let _ = (proc, mark);
+        let Ok(slot) = proc.slot() else { return };
+        let mut mine = slot.locks.lock();
+        let mut slow = mine.take_held_from(mark.0);
+        drop(mine);
+        for (tag, mode) in slow.drain(..) {
+            self.release(proc.number(), tag, mode, LockDuration::Transaction);
+        }
+        if slow.capacity() > 0 {
+            slot.locks.lock().give_back(slow);
+        }
     }
 
     pub(crate) fn end_transaction(&self, proc: &Proc, vxid: VirtualXid, xid: Option<Xid>, awaited: bool) {
-        let _ = (proc, vxid, xid, awaited);
+        self.release_to(proc, LockMark(0));
+        if awaited {
+            let ends = [
+                Some(LockTag::VirtualTransaction(vxid)),
+                xid.map(LockTag::Transaction),
+            ];
+            for tag in ends.into_iter().flatten() {
+                self.release(proc.number(), tag, LockMode::Exclusive, LockDuration::Transaction);
+            }
+        }
     }
+
+    /// `None` for `wait`: give up rather than wait.
+    fn acquire(
+        &self,
+        proc: &Proc,
+        tag: LockTag,
+        mode: LockMode,
+        duration: LockDuration,
+        wait: Option<&WaitOptions>,
+    ) -> TxnResult<Option<LockOutcome>> {
+        let slot = proc.slot()?;
+        if let LockTag::Relation { database, relation } = tag {
+            if mode.is_weak() && duration == LockDuration::Transaction {
+                if let Some(outcome) = self.acquire_fast(slot, database, relation, mode) {
+                    return Ok(Some(outcome));
+                }
+            } else if mode.is_strong() {
+                self.count(tag, mode, Step::Up);
+                self.transfer_fast(database, relation);
+            }
+        } else {
+            self.count(tag, mode, Step::Up);
+        }
+        let asker = Waiter {
+            proc: proc.number(),
+            mode,
+            duration,
+            since_unix_micros: self.env.now_unix_micros(),
+        };
+        let asked = self.ask(slot, tag, asker, wait.is_some());
+        let outcome = match (asked, wait) {
+            (Asked::Granted, _) => LockOutcome::Granted,
+            (Asked::AlreadyHeld | Asked::Joined, _) => {
+                // Counted when it was taken.
+                self.count(tag, mode, Step::Down);
+                if asked == Asked::Joined {
+                    LockOutcome::Granted
+                } else {
+                    LockOutcome::AlreadyHeld
+                }
+            }
+            (Asked::Waits, Some(wait)) => {
+                self.wait_for_grant(proc, slot, tag, asker, wait)?;
+                LockOutcome::Granted
+            }
+            (Asked::Deadlock(other), Some(_)) => {
+                self.count(tag, mode, Step::Down);
+                let (me, him) = (proc.number(), other.proc);
+                let cycle = [Edge::new(me, mode, tag, him), Edge::new(him, other.mode, tag, me)];
+                return Err(self.deadlock_error(&cycle));
+            }
+            (Asked::WouldWait | Asked::Deadlock(_) | Asked::Waits, _) => {
+                self.count(tag, mode, Step::Down);
+                return Ok(None);
+            }
+        };
+        slot.locks.lock().note(tag, mode, duration, outcome);
+        Ok(Some(outcome))
+    }
+
+    /// Asks the lock itself, and readies the slot for being told.
+    fn ask(&self, slot: &Slot, tag: LockTag, asker: Waiter, may_wait: bool) -> Asked {
+        let mut shard = self.shard(&tag).lock();
+        let lock = shard.entry(tag).or_default();
+        let asked = lock.ask(asker, may_wait);
+        if asked == Asked::Waits {
+            slot.lock_granted.store(false, Ordering::Release);
+        }
+        asked
+    }
+
+    /// Lets go of one mode in the lock table and lets others go on.
+    fn release(&self, proc: u32, tag: LockTag, mode: LockMode, duration: LockDuration) {
+        let mut shard = self.shard(&tag).lock();
+        let Some(lock) = shard.get_mut(&tag) else { return };
+        let gone = lock.release(proc, mode, duration);
+        self.settle(&mut shard, &tag);
+        drop(shard);
+        if gone {
+            self.count(tag, mode, Step::Down);
+        }
+    }
+
+    /// After a change: grants what can be granted, and drops the lock if it is unused.
+    fn settle(&self, shard: &mut Shard, tag: &LockTag) {
+        let Some(lock) = shard.get_mut(tag) else { return };
+        for proc in lock.wake() {
+            if let Some(slot) = self.table.slot(proc) {
+                slot.lock_granted.store(true, Ordering::Release);
+                slot.notify.notify();
+            }
+        }
+        if lock.is_unused() {
+            shard.remove(tag);
+        }
+    }
+
+    fn release_session(&self, proc: &Proc, which: impl Fn(&LockTag) -> bool) {
+        let Ok(slot) = proc.slot() else { return };
+        let gone = slot.locks.lock().take_session(which);
+        for (tag, mode) in gone {
+            self.release(proc.number(), tag, mode, LockDuration::Session);
+        }
+    }
+
+    fn shard(&self, tag: &LockTag) -> &Mutex<Shard> {
+        let hash = FxBuildHasher.hash_one(tag);
+        // The map inside uses the high bits and the low ones; take some from the middle.
+        &self.shards[(hash >> 20) as usize % SHARDS].0
+    }
+
+    /// All shards, in the order of their rank.
+    fn all_shards(&self) -> Vec<MutexGuard<'_, Shard>> {
+        self.shards.iter().map(|shard| shard.0.lock()).collect()
+    }
+
+    /// Keeps the counters of strong relation locks and of row locks. Up before asking; down when refused, or held already, or no
+    /// longer held.
+    fn count(&self, tag: LockTag, mode: LockMode, step: Step) {
+        let count = match tag {
+            LockTag::Relation { database, relation } if mode.is_strong() => {
+                counter(&self.strong, database, relation)
+            }
+            LockTag::Tuple {
+                database, relation, ..
+            } => counter(&self.row_locks, database, relation),
+            _ => None,
+        };
+        match (count, step) {
+            (Some(count), Step::Up) => count.fetch_add(1, Ordering::SeqCst),
+            (Some(count), Step::Down) => count.fetch_sub(1, Ordering::SeqCst),
+            (None, _) => 0,
+        };
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Up,
+    Down,
+}
+
+fn counter(counters: &[AtomicU32], database: Oid, relation: Oid) -> Option<&AtomicU32> {
+    let mixed = (u64::from(database.0) << 32 | u64::from(relation.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    counters.get((mixed >> 48) as usize % COUNTERS)
 }

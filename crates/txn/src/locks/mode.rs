@@ -118,6 +118,12 @@ impl LockMode {
     pub(crate) const fn is_weak(self) -> bool {
         (self as u8) < LockMode::ShareUpdateExclusive as u8
     }
+
+    /// True for modes that exclude some weak one.
+    #[inline]
+    pub(crate) const fn is_strong(self) -> bool {
+        self as u8 > LockMode::ShareUpdateExclusive as u8
+    }
 }
 
 /// The four strengths of `SELECT ... FOR`.
@@ -147,5 +153,53 @@ impl RowLockMode {
     /// True when two sessions cannot hold `self` and `other` on the same row.
     pub fn conflicts_with(self, other: RowLockMode) -> bool {
         self.lock_mode().conflicts_with(other.lock_mode())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of the documentation (13.2), row by row; X is a conflict.
+    const TABLE_LEVEL: [&str; 8] = [
+        ".......X", // ACCESS SHARE
+        "......XX", // ROW SHARE
+        "....XXXX", // ROW EXCLUSIVE
+        "...XXXXX", // SHARE UPDATE EXCLUSIVE
+        "..XX.XXX", // SHARE
+        "..XXXXXX", // SHARE ROW EXCLUSIVE
+        ".XXXXXXX", // EXCLUSIVE
+        "XXXXXXXX", // ACCESS EXCLUSIVE
+    ];
+
+    #[test]
+    fn table_modes_conflict_as_documented() {
+        for (a, row) in LockMode::ALL.into_iter().zip(TABLE_LEVEL) {
+            for (b, cell) in LockMode::ALL.into_iter().zip(row.chars()) {
+                assert_eq!(a.conflicts_with(b), cell == 'X', "{a:?} {b:?}");
+                assert_eq!(a.conflicts_with(b), b.conflicts_with(a));
+            }
+        }
+    }
+
+    #[test]
+    fn row_modes_conflict_as_documented() {
+        use RowLockMode::*;
+        let modes = [KeyShare, Share, NoKeyUpdate, Update];
+        for (a, row) in modes.into_iter().zip(["...X", "..XX", ".XXX", "XXXX"]) {
+            for (b, cell) in modes.into_iter().zip(row.chars()) {
+                assert_eq!(a.conflicts_with(b), cell == 'X', "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn weak_modes_never_exclude_each_other() {
+        for a in LockMode::ALL {
+            for b in LockMode::ALL {
+                assert!(!(a.is_weak() && b.is_weak() && a.conflicts_with(b)));
+                assert!(!(a.is_weak() && a.conflicts_with(b) && !b.is_strong()));
+            }
+        }
     }
 }
