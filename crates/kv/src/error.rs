@@ -2,6 +2,7 @@
 
 use std::io;
 
+use common::env::os_error_text;
 use common::{PgError, SqlState, sqlstate};
 
 /// The result of store operations.
@@ -11,7 +12,7 @@ pub type KvResult<T> = Result<T, KvError>;
 #[derive(Debug, thiserror::Error)]
 pub enum KvError {
     /// The operating system said no.
-    #[error("{context}: {source}")]
+    #[error("{context}: {}", os_error_text(source))]
     Io {
         /// What was being done, in the words of PostgreSQL's messages ("could not write to file ...").
         context: String,

@@ -88,3 +88,28 @@ pub fn open(kind: KvKind, env: &Arc<dyn Env>, dir: &Path, options: &KvOptions) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use common::env::sim::SimEnv;
+    use common::sqlstate;
+
+    use super::*;
+
+    #[test]
+    fn every_name_opens_its_store_or_says_that_it_cannot() {
+        let env: Arc<dyn Env> = Arc::new(SimEnv::new(1));
+        for kind in KvKind::ALL {
+            assert_eq!(kind.name().parse::<KvKind>().unwrap(), kind);
+            match open(kind, &env, Path::new("/db"), &KvOptions::default()) {
+                Ok(kv) => assert_eq!(kv.name(), kind.name()),
+                Err(e) => assert_eq!(e.sqlstate(), sqlstate::FEATURE_NOT_SUPPORTED, "{e}"),
+            }
+        }
+        let error = "rocksdb".parse::<KvKind>().unwrap_err();
+        assert_eq!(error.sqlstate(), sqlstate::INVALID_PARAMETER_VALUE);
+        assert_eq!(error.to_string(), "unrecognized key-value store \"rocksdb\"");
+    }
+}

@@ -282,6 +282,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::env::os_error_text;
 
     #[test]
     fn files_read_what_was_written_and_lock_each_other_out() {
@@ -297,6 +298,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         let again = env.fs().open(&path, OpenMode::CreateNew).err().unwrap();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(os_error_text(&again), "File exists");
 
         let other = env.fs().open(&path, OpenMode::ReadWrite).unwrap();
         assert!(file.try_lock_exclusive().unwrap());

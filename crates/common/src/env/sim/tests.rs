@@ -265,6 +265,35 @@ fn waits_end_by_notification_by_time_or_for_lack_of_hope() {
 }
 
 #[test]
+fn threads_may_share_a_machine() {
+    let (env, file) = machine_with_file(1, &[0; 8000]);
+    let done = Notify::new();
+    std::thread::scope(|scope| {
+        for part in 0..4u64 {
+            let (env, file, done) = (&env, &file, &done);
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    file.write_all_at(&[part as u8; 2000], part * 2000).unwrap();
+                    file.sync_data().unwrap();
+                    env.sleep(Duration::from_millis(1));
+                }
+                done.notify();
+            });
+        }
+        // A notification may be for several threads at once, so this only shows that waiting in a loop ends.
+        while !env.wait(&done, None) {}
+    });
+    let content = content(&env.crash_with(CrashMode::LoseUnsynced), "/f").unwrap();
+    assert!(
+        content
+            .chunks(2000)
+            .zip(0u8..)
+            .all(|(chunk, part)| chunk == [part; 2000])
+    );
+    assert_eq!(env.monotonic(), Duration::from_millis(200));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
         let (env, file) = machine_with_file(seed, &[7; 10_000]);
