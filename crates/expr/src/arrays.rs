@@ -1,0 +1,333 @@
+//! ARRAY[...], subscripts, and comparison with array elements.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use common::{Oid, PgResult, internal, pg_err};
+use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector};
+
+use crate::eval::{Cx, fn_context};
+use crate::program::{Node, NodeKind, ScalarArray, Subscript};
+
+/// PostgreSQL's limit on dimensions.
+const MAX_DIMS: usize = 6;
+/// Below this many elements a loop is as fast as a hash set.
+const HASH_ELEMENTS: usize = 9;
+
+/// The storage class that an element conversion expects of the value under test.
+pub(crate) fn case_test_phys(node: &Node) -> Option<PhysType> {
+    match &node.kind {
+        NodeKind::CaseTest => Some(node.phys),
+        NodeKind::Call(call) => call.args.first().and_then(case_test_phys),
+        NodeKind::CoerceViaIo { arg, .. } | NodeKind::CoerceToDomain { arg, .. } => case_test_phys(arg),
+        _ => None,
+    }
+}
+
+impl Cx<'_, '_> {
+    pub(crate) fn array(
+        &mut self,
+        elements: &[Node],
+        element_type: Oid,
+        nested: bool,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        let values = self.args(elements, sel)?;
+        let mut out = self.output(PhysType::Nested);
+        sel.try_for_each(|i| {
+            let row: Vec<Datum> = values.iter().map(|v| v.datum(i)).collect();
+            let array =
+                if nested { stack_arrays(element_type, row)? } else { ArrayValue::from_elements(element_type, row) };
+            out.set(i, &Datum::Array(Arc::new(array)));
+            Ok::<_, Box<common::PgError>>(())
+        })?;
+        Ok(Arc::new(out))
+    }
+
+    pub(crate) fn scalar_array(&mut self, s: &ScalarArray, sel: &Selection) -> PgResult<Arc<Vector>> {
+        let scalar = self.eval(&s.scalar, sel)?;
+        let array = self.eval(&s.array, sel)?;
+        if s.hashable && array.is_constant() {
+            if let Datum::Array(a) = array.datum(0) {
+                if a.elements.len() >= HASH_ELEMENTS {
+                    return Ok(hashed_any(&scalar, &a, self.inputs.rows, sel));
+                }
+            }
+        }
+        let mut out = self.output(PhysType::Bool);
+        let Some(cache) = self.state.caches.get_mut(s.site) else {
+            return Err(internal!("expression state does not fit its program"));
+        };
+        let mut ctx = fn_context(&*self.rt, &s.info, cache);
+        sel.try_for_each(|i| {
+            let Datum::Array(a) = array.datum(i) else {
+                out.set_null(i);
+                return Ok(());
+            };
+            let left = scalar.datum(i);
+            let mut result = Datum::Bool(!s.use_or);
+            for element in &a.elements {
+                let one = if left.is_null() || element.is_null() {
+                    Datum::Null
+                } else {
+                    (s.kernels.scalar)(&mut ctx, &[left.clone(), element.clone()])?
+                };
+                match one.as_bool() {
+                    Some(b) if b == s.use_or => {
+                        result = Datum::Bool(b);
+                        break;
+                    }
+                    Some(_) => {}
+                    None => result = Datum::Null,
+                }
+            }
+            out.set(i, &result);
+            Ok::<_, Box<common::PgError>>(())
+        })?;
+        Ok(Arc::new(out))
+    }
+
+    pub(crate) fn subscript(&mut self, phys: PhysType, s: &Subscript, sel: &Selection) -> PgResult<Arc<Vector>> {
+        let container = self.eval(&s.container, sel)?;
+        let mut side = |list: &[Option<Node>]| -> PgResult<Vec<Option<Arc<Vector>>>> {
+            list.iter().map(|n| n.as_ref().map(|n| self.eval(n, sel)).transpose()).collect()
+        };
+        let (upper, lower) = (side(&s.upper)?, side(&s.lower)?);
+        let assigned = s.assign.as_ref().map(|a| self.eval(a, sel)).transpose()?;
+        let mut out = self.output(phys);
+        sel.try_for_each(|i| {
+            let at = |list: &[Option<Arc<Vector>>]| -> Option<Vec<Option<i32>>> {
+                list.iter()
+                    .map(|v| match v {
+                        None => Some(None),
+                        Some(v) => v.datum(i).as_i64().map(|n| Some(n as i32)),
+                    })
+                    .collect()
+            };
+            let (Some(up), Some(low)) = (at(&upper), at(&lower)) else {
+                if assigned.is_some() {
+                    return Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "array subscript in assignment must not be null"));
+                }
+                out.set_null(i);
+                return Ok(());
+            };
+            let value = match &assigned {
+                Some(new) => assign(s, &container.datum(i), &up, &low, new.datum(i))?,
+                None => read(s, &container.datum(i), &up, &low)?,
+            };
+            out.set(i, &value);
+            Ok::<_, Box<common::PgError>>(())
+        })?;
+        Ok(Arc::new(out))
+    }
+}
+
+/// `x = ANY (constant array)` through a hash set.
+fn hashed_any(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> Arc<Vector> {
+    let type_oid = array.element_type;
+    let mut set: HashSet<u64> = HashSet::new();
+    let mut has_null = false;
+    for e in &array.elements {
+        if e.is_null() {
+            has_null = true;
+        } else {
+            set.insert(types::compare::hash(type_oid, e));
+        }
+    }
+    crate::eval::bool_vector(rows, sel, |i| {
+        if scalar.is_null(i) {
+            return None;
+        }
+        let value = scalar.datum(i);
+        let hit = set.contains(&types::compare::hash(type_oid, &value))
+            && array.elements.iter().any(|e| !e.is_null() && types::compare::equal(type_oid, e, &value));
+        match (hit, has_null) {
+            (true, _) => Some(true),
+            (false, true) => None,
+            (false, false) => Some(false),
+        }
+    })
+}
+
+/// ARRAY of arrays: one more dimension.
+fn stack_arrays(element_type: Oid, rows: Vec<Datum>) -> PgResult<ArrayValue> {
+    let mismatch = || {
+        pg_err!(
+            ARRAY_SUBSCRIPT_ERROR,
+            "multidimensional arrays must have array expressions with matching dimensions"
+        )
+    };
+    let mut dims: Option<Vec<ArrayDim>> = None;
+    let mut elements = Vec::new();
+    let count = rows.len();
+    for row in rows {
+        let inner = match row {
+            Datum::Array(a) => a,
+            // NULL and empty sub-arrays count as having no elements.
+            _ => Arc::new(ArrayValue::from_elements(element_type, Vec::new())),
+        };
+        match &dims {
+            None => dims = Some(inner.dims.clone()),
+            Some(d) if *d != inner.dims => return Err(mismatch()),
+            Some(_) => {}
+        }
+        elements.extend(inner.elements.iter().cloned());
+    }
+    let inner = dims.unwrap_or_default();
+    if elements.is_empty() || inner.is_empty() {
+        return Ok(ArrayValue::from_elements(element_type, Vec::new()));
+    }
+    if inner.len() >= MAX_DIMS {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "number of array dimensions ({}) exceeds the maximum allowed ({MAX_DIMS})",
+            inner.len() + 1
+        ));
+    }
+    let mut all = vec![ArrayDim { len: count as i32, lower: 1 }];
+    all.extend(inner);
+    Ok(ArrayValue { element_type, dims: all, elements })
+}
+
+fn read(s: &Subscript, container: &Datum, up: &[Option<i32>], low: &[Option<i32>]) -> PgResult<Datum> {
+    let array = match container {
+        Datum::Null => return Ok(Datum::Null),
+        Datum::Array(a) => a,
+        other => return Err(internal!("array expected, got {other:?}")),
+    };
+    if s.is_slice {
+        return Ok(Datum::Array(Arc::new(slice(array, up, low))));
+    }
+    let indexes: Vec<i32> = up.iter().flatten().copied().collect();
+    Ok(offset(&array.dims, &indexes).map_or(Datum::Null, |k| array.elements[k].clone()))
+}
+
+/// Position of an element, if the indexes are all within the bounds.
+fn offset(dims: &[ArrayDim], indexes: &[i32]) -> Option<usize> {
+    if dims.len() != indexes.len() || dims.is_empty() {
+        return None;
+    }
+    let mut k = 0_usize;
+    for (d, &i) in dims.iter().zip(indexes) {
+        let within = i64::from(i) - i64::from(d.lower);
+        if within < 0 || within >= i64::from(d.len) {
+            return None;
+        }
+        k = k * d.len as usize + within as usize;
+    }
+    Some(k)
+}
+
+/// `array[a:b, ...]`: missing bounds are the array's own; missing dimensions are whole.
+fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayValue {
+    let empty = || ArrayValue::from_elements(array.element_type, Vec::new());
+    if up.len() > array.dims.len() {
+        return empty();
+    }
+    let mut ranges = Vec::with_capacity(array.dims.len());
+    for (k, d) in array.dims.iter().enumerate() {
+        let last = d.lower + d.len - 1;
+        let given_low = low.get(k).copied().flatten();
+        let given_up = up.get(k).copied().flatten();
+        let from = if k < up.len() { given_low.unwrap_or(d.lower).max(d.lower) } else { d.lower };
+        let to = if k < up.len() { given_up.unwrap_or(last).min(last) } else { last };
+        if from > to {
+            return empty();
+        }
+        ranges.push((from - d.lower, to - d.lower));
+    }
+    let mut elements = Vec::new();
+    gather(array, &ranges, 0, 0, &mut elements);
+    let dims = ranges.iter().map(|(a, b)| ArrayDim { len: b - a + 1, lower: 1 }).collect();
+    ArrayValue { element_type: array.element_type, dims, elements }
+}
+
+fn gather(array: &ArrayValue, ranges: &[(i32, i32)], level: usize, base: usize, out: &mut Vec<Datum>) {
+    let Some((from, to)) = ranges.get(level) else {
+        out.push(array.elements[base].clone());
+        return;
+    };
+    for i in *from..=*to {
+        gather(array, ranges, level + 1, base * array.dims[level].len as usize + i as usize, out);
+    }
+}
+
+/// The array with an element or slice replaced; one-dimensional arrays grow.
+fn assign(s: &Subscript, container: &Datum, up: &[Option<i32>], low: &[Option<i32>], new: Datum) -> PgResult<Datum> {
+    let mut array = match container {
+        Datum::Array(a) => (**a).clone(),
+        _ => ArrayValue::from_elements(s.element_type, Vec::new()),
+    };
+    if s.is_slice {
+        return assign_slice(array, up, low, new);
+    }
+    let indexes: Vec<i32> = up.iter().flatten().copied().collect();
+    if array.dims.is_empty() {
+        array.dims = indexes.iter().map(|&i| ArrayDim { len: 1, lower: i }).collect();
+        array.elements = vec![new];
+        return Ok(Datum::Array(Arc::new(array)));
+    }
+    if let Some(k) = offset(&array.dims, &indexes) {
+        array.elements[k] = new;
+        return Ok(Datum::Array(Arc::new(array)));
+    }
+    let (&[index], [_]) = (&indexes[..], &array.dims[..]) else {
+        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "array subscript out of range"));
+    };
+    grow(&mut array, index, index)?;
+    let k = (index - array.dims[0].lower) as usize;
+    array.elements[k] = new;
+    Ok(Datum::Array(Arc::new(array)))
+}
+
+/// Extends a one-dimensional array with NULLs so that it covers `from..=to`.
+fn grow(array: &mut ArrayValue, from: i32, to: i32) -> PgResult<()> {
+    /// PostgreSQL's limit on elements (`MaxArraySize`).
+    const MAX_ELEMENTS: i64 = 134_217_727;
+    let d = array.dims[0];
+    let first = i64::from(from.min(d.lower));
+    let last = i64::from(to).max(i64::from(d.lower) + i64::from(d.len) - 1);
+    if last - first + 1 > MAX_ELEMENTS {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "array size exceeds the maximum allowed ({MAX_ELEMENTS})"
+        ));
+    }
+    let before = (i64::from(d.lower) - first) as usize;
+    array.elements.splice(0..0, std::iter::repeat_n(Datum::Null, before));
+    array.elements.resize((last - first + 1) as usize, Datum::Null);
+    array.dims[0] = ArrayDim { len: (last - first + 1) as i32, lower: first as i32 };
+    Ok(())
+}
+
+fn assign_slice(mut array: ArrayValue, up: &[Option<i32>], low: &[Option<i32>], new: Datum) -> PgResult<Datum> {
+    let source = match new {
+        Datum::Null => return Ok(Datum::Array(Arc::new(array))),
+        Datum::Array(a) => a,
+        other => return Err(internal!("array expected, got {other:?}")),
+    };
+    let ([upper], [lower]) = (up, low) else {
+        return Err(common::unsupported!("assignment to a slice of several dimensions is not supported yet"));
+    };
+    if array.dims.is_empty() {
+        let (Some(upper), lower) = (upper, lower.unwrap_or(1)) else {
+            return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "array slice subscript must provide both boundaries"));
+        };
+        array.dims = vec![ArrayDim { len: 0, lower }];
+        let _ = upper;
+    }
+    let d = array.dims[0];
+    let from = lower.unwrap_or(d.lower);
+    let to = upper.unwrap_or(d.lower + d.len - 1);
+    if from > to {
+        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound"));
+    }
+    let n = (i64::from(to) - i64::from(from) + 1) as usize;
+    if source.elements.len() < n {
+        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "source array too small"));
+    }
+    grow(&mut array, from, to)?;
+    let start = (from - array.dims[0].lower) as usize;
+    array.elements[start..start + n].clone_from_slice(&source.elements[..n]);
+    Ok(Datum::Array(Arc::new(array)))
+}

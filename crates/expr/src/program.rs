@@ -1,0 +1,169 @@
+//! The compiled form: a tree of nodes with kernels resolved and columns placed.
+
+use std::sync::Arc;
+
+use common::{Oid, PgResult};
+use functions::{CallInfo, FnCache, Kernels};
+use nodes::expr::{BoolTestKind, Expr, RowCompareKind, SqlValueKind, SubLinkKind};
+use types::settings::TypeRef;
+use types::{Datum, PhysType, Vector};
+
+use crate::env::{ColumnPlace, CompileEnv};
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct ExprProgram {
+    pub(crate) root: Node,
+    pub(crate) result: TypeRef,
+    pub(crate) sites: usize,
+}
+
+/// What one execution keeps between batches: a cache per call site, values under test, hash tables of subplans.
+#[derive(Default)]
+pub struct ExprState {
+    pub(crate) caches: Vec<FnCache>,
+    pub(crate) case_values: Vec<Arc<Vector>>,
+    pub(crate) domain_values: Vec<Arc<Vector>>,
+    pub(crate) hashed: Vec<(usize, Arc<crate::subplan::HashedSet>)>,
+}
+
+impl ExprProgram {
+    /// Compiles an expression.
+    pub fn compile(expr: &Expr, env: &dyn CompileEnv) -> PgResult<ExprProgram> {
+        crate::compile::compile(expr, env)
+    }
+
+    /// Fresh run-time state.
+    pub fn new_state(&self) -> ExprState {
+        let mut caches = Vec::new();
+        caches.resize_with(self.sites, FnCache::default);
+        ExprState { caches, ..ExprState::default() }
+    }
+
+    /// SQL type of the result.
+    pub fn result_type(&self) -> TypeRef {
+        self.result
+    }
+
+    /// Storage class of the result.
+    pub fn phys(&self) -> PhysType {
+        self.root.phys
+    }
+
+    /// The column, when the expression is nothing but a column.
+    pub fn as_column(&self) -> Option<ColumnPlace> {
+        match self.root.kind {
+            NodeKind::Column(place) => Some(place),
+            _ => None,
+        }
+    }
+
+    /// The value, when the expression is a constant.
+    pub fn as_const(&self) -> Option<&Datum> {
+        match &self.root.kind {
+            NodeKind::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// A node and the storage class of its result.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub kind: NodeKind,
+    pub phys: PhysType,
+}
+
+/// A function call site.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub kernels: Kernels,
+    pub info: CallInfo,
+    pub args: Vec<Node>,
+    /// Index of its cache in [`ExprState`].
+    pub site: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct CaseArm {
+    pub condition: Node,
+    pub result: Node,
+}
+
+#[derive(Debug)]
+pub(crate) enum NodeKind {
+    Const(Datum),
+    Column(ColumnPlace),
+    Param(usize),
+    ExecParam(usize),
+    Call(Call),
+    /// `IS [NOT] DISTINCT FROM`: equality, negated.
+    Distinct(Call, bool),
+    NullIf(Call),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    Case { arg: Option<Box<Node>>, arms: Vec<CaseArm>, default: Box<Node> },
+    CaseTest,
+    Coalesce(Vec<Node>),
+    /// Greatest?; the comparison takes two values of the type.
+    MinMax { greatest: bool, cmp: Kernels, info: CallInfo, args: Vec<Node>, site: usize },
+    NullTest { arg: Box<Node>, is_not: bool, is_row: bool },
+    BooleanTest(Box<Node>, BoolTestKind),
+    SqlValue(SqlValueKind, i32),
+    ScalarArray(Box<ScalarArray>),
+    CoerceViaIo { arg: Box<Node>, from: Oid, to: TypeRef },
+    ArrayCoerce { arg: Box<Node>, element: Box<Node>, element_type: Oid },
+    CoerceToDomain { arg: Box<Node>, domain: Box<Domain> },
+    DomainValue,
+    Array { elements: Vec<Node>, element_type: Oid, nested: bool },
+    Row { fields: Vec<Node>, row_type: Oid, field_types: Vec<Oid> },
+    RowCompare { kind: RowCompareKind, pairs: Vec<(Kernels, CallInfo, usize)>, left: Vec<Node>, right: Vec<Node> },
+    FieldSelect(Box<Node>, usize),
+    FieldStore { arg: Box<Node>, values: Vec<(usize, Node)>, row_type: Oid, field_types: Vec<Oid> },
+    Subscript(Box<Subscript>),
+    NextValue(Oid),
+    SubPlan(Box<SubPlanNode>),
+}
+
+#[derive(Debug)]
+pub(crate) struct ScalarArray {
+    pub kernels: Kernels,
+    pub info: CallInfo,
+    pub site: usize,
+    pub use_or: bool,
+    pub scalar: Node,
+    pub array: Node,
+    pub element_type: Oid,
+    /// The operator is its type's default equality: large constant arrays may be hashed.
+    pub hashable: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Domain {
+    pub name: Arc<str>,
+    pub not_null: bool,
+    pub checks: Vec<(Arc<str>, Node)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Subscript {
+    pub container: Node,
+    pub upper: Vec<Option<Node>>,
+    pub lower: Vec<Option<Node>>,
+    pub is_slice: bool,
+    pub element_type: Oid,
+    pub assign: Option<Node>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SubPlanNode {
+    pub kind: SubLinkKind,
+    pub plan_id: usize,
+    pub test: Option<Node>,
+    pub output_params: Vec<usize>,
+    pub params: Vec<(usize, Node)>,
+    /// For hashed ANY: left sides and their types.
+    pub hash: Option<Vec<(Node, Oid)>>,
+    pub element_type: Oid,
+}

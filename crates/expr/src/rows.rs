@@ -1,0 +1,128 @@
+//! Composite values: ROW(...), field access, row comparison.
+
+use std::sync::Arc;
+
+use common::{Oid, PgResult, internal};
+use functions::{CallInfo, Kernels};
+use nodes::expr::RowCompareKind;
+use types::{Datum, PhysType, RecordValue, Selection, Vector};
+
+use crate::eval::{Cx, fn_context};
+use crate::program::Node;
+
+impl Cx<'_, '_> {
+    pub(crate) fn row(
+        &mut self,
+        fields: &[Node],
+        row_type: Oid,
+        field_types: &[Oid],
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        let values = self.args(fields, sel)?;
+        let mut out = self.output(PhysType::Nested);
+        sel.for_each(|i| {
+            let record = RecordValue {
+                type_oid: row_type,
+                field_types: field_types.to_vec(),
+                fields: values.iter().map(|v| v.datum(i)).collect(),
+            };
+            out.set(i, &Datum::Record(Arc::new(record)));
+        });
+        Ok(Arc::new(out))
+    }
+
+    pub(crate) fn field_select(
+        &mut self,
+        phys: PhysType,
+        arg: &Node,
+        index: usize,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        let v = self.eval(arg, sel)?;
+        let mut out = self.output(phys);
+        sel.try_for_each(|i| {
+            match v.datum(i) {
+                Datum::Null => out.set_null(i),
+                Datum::Record(r) => out.set(i, r.fields.get(index).unwrap_or(&Datum::Null)),
+                other => return Err(internal!("composite value expected, got {other:?}")),
+            }
+            Ok(())
+        })?;
+        Ok(Arc::new(out))
+    }
+
+    pub(crate) fn field_store(
+        &mut self,
+        arg: &Node,
+        values: &[(usize, Node)],
+        row_type: Oid,
+        field_types: &[Oid],
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        let v = self.eval(arg, sel)?;
+        let new = values
+            .iter()
+            .map(|(field, node)| Ok((*field, self.eval(node, sel)?)))
+            .collect::<PgResult<Vec<_>>>()?;
+        let mut out = self.output(PhysType::Nested);
+        sel.for_each(|i| {
+            let mut record = match v.datum(i) {
+                Datum::Record(r) => (*r).clone(),
+                _ => RecordValue {
+                    type_oid: row_type,
+                    field_types: field_types.to_vec(),
+                    fields: vec![Datum::Null; field_types.len()],
+                },
+            };
+            for (field, value) in &new {
+                if record.fields.len() <= *field {
+                    record.fields.resize(field + 1, Datum::Null);
+                }
+                record.fields[*field] = value.datum(i);
+            }
+            out.set(i, &Datum::Record(Arc::new(record)));
+        });
+        Ok(Arc::new(out))
+    }
+
+    /// Columns decide from left to right; a NULL met before a difference makes the result NULL.
+    pub(crate) fn row_compare(
+        &mut self,
+        kind: RowCompareKind,
+        pairs: &[(Kernels, CallInfo, usize)],
+        left: &[Node],
+        right: &[Node],
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        let l = self.args(left, sel)?;
+        let r = self.args(right, sel)?;
+        let mut out = self.output(PhysType::Bool);
+        for i in sel.iter() {
+            let mut order = Some(0);
+            for (k, (kernels, info, site)) in pairs.iter().enumerate() {
+                let (a, b) = (l[k].datum(i), r[k].datum(i));
+                if a.is_null() || b.is_null() {
+                    order = None;
+                    break;
+                }
+                let Some(cache) = self.state.caches.get_mut(*site) else {
+                    return Err(internal!("expression state does not fit its program"));
+                };
+                let mut ctx = fn_context(&*self.rt, info, cache);
+                let one = (kernels.scalar)(&mut ctx, &[a, b])?.as_i64().unwrap_or(0);
+                if one != 0 {
+                    order = Some(one);
+                    break;
+                }
+            }
+            let value = order.map(|o| match kind {
+                RowCompareKind::Lt => o < 0,
+                RowCompareKind::Le => o <= 0,
+                RowCompareKind::Ge => o >= 0,
+                RowCompareKind::Gt => o > 0,
+            });
+            out.set(i, &value.map_or(Datum::Null, Datum::Bool));
+        }
+        Ok(Arc::new(out))
+    }
+}

@@ -1,0 +1,108 @@
+//! Evaluation of one row without vectors: the short path, constants, defaults, checks.
+
+use std::sync::Arc;
+
+use common::{PgResult, internal};
+use types::{Datum, PhysType, Selection, Vector};
+
+use crate::env::{Inputs, RowInputs, Runtime};
+use crate::eval::{Cx, boolean_test, fn_context};
+use crate::program::{Call, ExprProgram, ExprState, Node, NodeKind};
+
+struct RowCx<'r, 'i> {
+    rt: &'r mut dyn Runtime,
+    state: &'r mut ExprState,
+    row: RowInputs<'i>,
+}
+
+impl ExprProgram {
+    /// The value for one row of datums.
+    pub fn eval_row(&self, rt: &mut dyn Runtime, state: &mut ExprState, row: RowInputs<'_>) -> PgResult<Datum> {
+        RowCx { rt, state, row }.eval(&self.root)
+    }
+
+    /// The value of an expression without columns.
+    pub fn eval_const(&self, rt: &mut dyn Runtime) -> PgResult<Datum> {
+        self.eval_row(rt, &mut self.new_state(), RowInputs::default())
+    }
+}
+
+impl RowCx<'_, '_> {
+    fn eval(&mut self, node: &Node) -> PgResult<Datum> {
+        match &node.kind {
+            NodeKind::Const(value) => Ok(value.clone()),
+            NodeKind::Column(place) => self.row.datum(*place).cloned(),
+            NodeKind::Param(n) => self.rt.param(*n),
+            NodeKind::ExecParam(slot) => self.rt.exec_param(*slot),
+            NodeKind::Call(call) => self.call(call),
+            NodeKind::And(args) => self.connective(args, false),
+            NodeKind::Or(args) => self.connective(args, true),
+            NodeKind::Not(arg) => Ok(self.eval(arg)?.as_bool().map_or(Datum::Null, |b| Datum::Bool(!b))),
+            NodeKind::NullTest { arg, is_not, is_row: false } => Ok(Datum::Bool(self.eval(arg)?.is_null() != *is_not)),
+            NodeKind::BooleanTest(arg, kind) => {
+                let value = self.eval(arg)?.as_bool();
+                Ok(Datum::Bool(boolean_test(*kind, value)))
+            }
+            NodeKind::Coalesce(args) => {
+                for arg in args {
+                    let value = self.eval(arg)?;
+                    if !value.is_null() {
+                        return Ok(value);
+                    }
+                }
+                Ok(Datum::Null)
+            }
+            NodeKind::Case { arg: None, arms, default } => {
+                for arm in arms {
+                    if self.eval(&arm.condition)?.as_bool() == Some(true) {
+                        return self.eval(&arm.result);
+                    }
+                }
+                self.eval(default)
+            }
+            NodeKind::NextValue(sequence) => {
+                let value = self.rt.next_value(*sequence)?;
+                crate::coerce::int_of_class(node.phys, value)
+            }
+            _ => self.as_batch(node),
+        }
+    }
+
+    fn call(&mut self, call: &Call) -> PgResult<Datum> {
+        let mut args: smallvec::SmallVec<[Datum; 4]> = smallvec::SmallVec::new();
+        for arg in &call.args {
+            args.push(self.eval(arg)?);
+        }
+        let Some(cache) = self.state.caches.get_mut(call.site) else {
+            return Err(internal!("expression state does not fit its program"));
+        };
+        let mut ctx = fn_context(&*self.rt, &call.info, cache);
+        (call.kernels.scalar)(&mut ctx, &args)
+    }
+
+    fn connective(&mut self, args: &[Node], decisive: bool) -> PgResult<Datum> {
+        let mut result = Datum::Bool(!decisive);
+        for arg in args {
+            match self.eval(arg)?.as_bool() {
+                Some(b) if b == decisive => return Ok(Datum::Bool(decisive)),
+                Some(_) => {}
+                None => result = Datum::Null,
+            }
+        }
+        Ok(result)
+    }
+
+    /// Everything else: as a batch of one row.
+    fn as_batch(&mut self, node: &Node) -> PgResult<Datum> {
+        let columns = |values: &[Datum]| -> Vec<Arc<Vector>> {
+            values
+                .iter()
+                .map(|d| Arc::new(Vector::constant(d.phys().unwrap_or(PhysType::Nested), d, 1)))
+                .collect()
+        };
+        let (scan, outer, inner) = (columns(self.row.scan), columns(self.row.outer), columns(self.row.inner));
+        let inputs = Inputs { rows: 1, scan: &scan, outer: &outer, inner: &inner };
+        let mut cx = Cx { rt: &mut *self.rt, state: &mut *self.state, inputs };
+        Ok(cx.eval(node, &Selection::All(1))?.datum(0))
+    }
+}

@@ -1,0 +1,188 @@
+//! Subqueries inside expressions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use common::{Oid, PgResult, internal, pg_err, unsupported};
+use nodes::expr::SubLinkKind;
+use types::{ArrayValue, Datum, PhysType, Selection, Vector, compare};
+
+use crate::eval::{Cx, truth};
+use crate::program::{Node, SubPlanNode};
+
+/// The rows of an uncorrelated `IN (SELECT ...)`, by hash.
+pub(crate) struct HashedSet {
+    buckets: HashMap<u64, Vec<Vec<Datum>>>,
+    /// Rows with a NULL in them: they can only make a result unknown.
+    with_nulls: Vec<Vec<Datum>>,
+    rows: usize,
+}
+
+impl Cx<'_, '_> {
+    pub(crate) fn sub_plan(&mut self, phys: PhysType, s: &SubPlanNode, sel: &Selection) -> PgResult<Arc<Vector>> {
+        if let Some(sides) = &s.hash {
+            return self.hashed_any(s, sides, sel);
+        }
+        let params =
+            s.params.iter().map(|(slot, n)| Ok((*slot, self.eval(n, sel)?))).collect::<PgResult<Vec<_>>>()?;
+        let uncorrelated = params.is_empty() && s.test.is_none();
+        let mut out = self.output(phys);
+        if uncorrelated && !sel.is_empty() {
+            let value = self.one(s, 0)?;
+            return Ok(self.constant(phys, &value));
+        }
+        for i in sel.iter() {
+            for (slot, v) in &params {
+                self.rt.set_exec_param(*slot, v.datum(i));
+            }
+            let value = self.one(s, i)?;
+            out.set(i, &value);
+        }
+        Ok(Arc::new(out))
+    }
+
+    /// The value for one row; parameters are set.
+    fn one(&mut self, s: &SubPlanNode, row: usize) -> PgResult<Datum> {
+        match s.kind {
+            SubLinkKind::Exists => Ok(Datum::Bool(!self.rt.subplan_rows(s.plan_id, 1)?.is_empty())),
+            SubLinkKind::Expr => {
+                let rows = self.rt.subplan_rows(s.plan_id, 2)?;
+                if rows.len() > 1 {
+                    return Err(pg_err!(
+                        CARDINALITY_VIOLATION,
+                        "more than one row returned by a subquery used as an expression"
+                    ));
+                }
+                Ok(rows.first().and_then(|r| r.first()).cloned().unwrap_or(Datum::Null))
+            }
+            SubLinkKind::Array => {
+                let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
+                array_of(s.element_type, rows.iter().filter_map(|r| r.first().cloned()).collect())
+            }
+            SubLinkKind::Any | SubLinkKind::All => self.quantified(s, row),
+            SubLinkKind::RowCompare => {
+                let rows = self.rt.subplan_rows(s.plan_id, 2)?;
+                if rows.len() > 1 {
+                    return Err(pg_err!(
+                        CARDINALITY_VIOLATION,
+                        "more than one row returned by a subquery used as an expression"
+                    ));
+                }
+                match rows.first() {
+                    Some(values) => Ok(self.test(s, values, row)?.map_or(Datum::Null, Datum::Bool)),
+                    None => Ok(Datum::Null),
+                }
+            }
+            SubLinkKind::MultiExpr | SubLinkKind::Cte => {
+                Err(unsupported!("this kind of subquery is not supported yet"))
+            }
+        }
+    }
+
+    fn quantified(&mut self, s: &SubPlanNode, row: usize) -> PgResult<Datum> {
+        let any = s.kind == SubLinkKind::Any;
+        let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
+        let mut result = Datum::Bool(!any);
+        for values in rows.iter() {
+            self.rt.parts().cancel.check()?;
+            match self.test(s, values, row)? {
+                Some(b) if b == any => return Ok(Datum::Bool(b)),
+                Some(_) => {}
+                None => result = Datum::Null,
+            }
+        }
+        Ok(result)
+    }
+
+    /// The comparison with one row of the subquery.
+    fn test(&mut self, s: &SubPlanNode, values: &[Datum], row: usize) -> PgResult<Option<bool>> {
+        let Some(test) = &s.test else { return Err(internal!("subquery comparison is missing")) };
+        for (slot, value) in s.output_params.iter().zip(values) {
+            self.rt.set_exec_param(*slot, value.clone());
+        }
+        let v = self.eval(test, &Selection::Rows(Arc::from([row as u16])))?;
+        Ok(truth(&v, row))
+    }
+
+    fn hashed_any(&mut self, s: &SubPlanNode, sides: &[(Node, Oid)], sel: &Selection) -> PgResult<Arc<Vector>> {
+        let left = sides.iter().map(|(n, _)| self.eval(n, sel)).collect::<PgResult<Vec<_>>>()?;
+        let types: Vec<Oid> = sides.iter().map(|(_, t)| *t).collect();
+        let set = match self.state.hashed.iter().find(|(id, _)| *id == s.plan_id) {
+            Some((_, set)) => set.clone(),
+            None => {
+                let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
+                let set = Arc::new(HashedSet::build(&rows, &types));
+                self.state.hashed.push((s.plan_id, set.clone()));
+                set
+            }
+        };
+        Ok(crate::eval::bool_vector(self.inputs.rows, sel, |i| {
+            let row: Vec<Datum> = left.iter().map(|v| v.datum(i)).collect();
+            set.contains(&row, &types)
+        }))
+    }
+}
+
+impl HashedSet {
+    fn build(rows: &[Vec<Datum>], types: &[Oid]) -> HashedSet {
+        let mut set = HashedSet { buckets: HashMap::new(), with_nulls: Vec::new(), rows: rows.len() };
+        for row in rows {
+            if row.iter().any(Datum::is_null) {
+                set.with_nulls.push(row.clone());
+                continue;
+            }
+            let bucket = set.buckets.entry(hash_row(row, types)).or_default();
+            if !bucket.iter().any(|r| equal_rows(r, row, types) == Some(true)) {
+                bucket.push(row.clone());
+            }
+        }
+        set
+    }
+
+    /// SQL's IN: true when a row matches, unknown when only NULLs keep it from being decided.
+    fn contains(&self, row: &[Datum], types: &[Oid]) -> Option<bool> {
+        if self.rows == 0 {
+            return Some(false);
+        }
+        if !row.iter().any(Datum::is_null) {
+            let bucket = self.buckets.get(&hash_row(row, types));
+            if bucket.is_some_and(|b| b.iter().any(|r| equal_rows(r, row, types) == Some(true))) {
+                return Some(true);
+            }
+            let unknown = self.with_nulls.iter().any(|r| equal_rows(r, row, types).is_none());
+            return if unknown { None } else { Some(false) };
+        }
+        let unknown = self
+            .buckets
+            .values()
+            .flatten()
+            .chain(&self.with_nulls)
+            .any(|r| equal_rows(r, row, types).is_none());
+        if unknown { None } else { Some(false) }
+    }
+}
+
+fn hash_row(row: &[Datum], types: &[Oid]) -> u64 {
+    row.iter().zip(types).fold(0, |h, (d, t)| h.rotate_left(5) ^ compare::hash(*t, d))
+}
+
+/// `None`: undecided because of NULLs.
+fn equal_rows(a: &[Datum], b: &[Datum], types: &[Oid]) -> Option<bool> {
+    let mut unknown = false;
+    for ((x, y), t) in a.iter().zip(b).zip(types) {
+        if x.is_null() || y.is_null() {
+            unknown = true;
+        } else if !compare::equal(*t, x, y) {
+            return Some(false);
+        }
+    }
+    if unknown { None } else { Some(true) }
+}
+
+/// ARRAY(SELECT ...): elements that are arrays add a dimension.
+fn array_of(element_type: Oid, values: Vec<Datum>) -> PgResult<Datum> {
+    if values.iter().any(|v| matches!(v, Datum::Array(_))) {
+        return Err(unsupported!("ARRAY over a subquery of arrays is not supported yet"));
+    }
+    Ok(Datum::Array(Arc::new(ArrayValue::from_elements(element_type, values))))
+}
