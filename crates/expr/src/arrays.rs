@@ -36,8 +36,11 @@ impl Cx<'_, '_> {
         let mut out = self.output(PhysType::Nested);
         sel.try_for_each(|i| {
             let row: Vec<Datum> = values.iter().map(|v| v.datum(i)).collect();
-            let array =
-                if nested { stack_arrays(element_type, row)? } else { ArrayValue::from_elements(element_type, row) };
+            let array = if nested {
+                stack_arrays(element_type, row)?
+            } else {
+                ArrayValue::from_elements(element_type, row)
+            };
             out.set(i, &Datum::Array(Arc::new(array)));
             Ok::<_, Box<common::PgError>>(())
         })?;
@@ -87,10 +90,17 @@ impl Cx<'_, '_> {
         Ok(Arc::new(out))
     }
 
-    pub(crate) fn subscript(&mut self, phys: PhysType, s: &Subscript, sel: &Selection) -> PgResult<Arc<Vector>> {
+    pub(crate) fn subscript(
+        &mut self,
+        phys: PhysType,
+        s: &Subscript,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         let container = self.eval(&s.container, sel)?;
         let mut side = |list: &[Option<Node>]| -> PgResult<Vec<Option<Arc<Vector>>>> {
-            list.iter().map(|n| n.as_ref().map(|n| self.eval(n, sel)).transpose()).collect()
+            list.iter()
+                .map(|n| n.as_ref().map(|n| self.eval(n, sel)).transpose())
+                .collect()
         };
         let (upper, lower) = (side(&s.upper)?, side(&s.lower)?);
         let assigned = s.assign.as_ref().map(|a| self.eval(a, sel)).transpose()?;
@@ -106,7 +116,10 @@ impl Cx<'_, '_> {
             };
             let (Some(up), Some(low)) = (at(&upper), at(&lower)) else {
                 if assigned.is_some() {
-                    return Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "array subscript in assignment must not be null"));
+                    return Err(pg_err!(
+                        NULL_VALUE_NOT_ALLOWED,
+                        "array subscript in assignment must not be null"
+                    ));
                 }
                 out.set_null(i);
                 return Ok(());
@@ -140,7 +153,10 @@ fn hashed_any(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection)
         }
         let value = scalar.datum(i);
         let hit = set.contains(&types::compare::hash(type_oid, &value))
-            && array.elements.iter().any(|e| !e.is_null() && types::compare::equal(type_oid, e, &value));
+            && array
+                .elements
+                .iter()
+                .any(|e| !e.is_null() && types::compare::equal(type_oid, e, &value));
         match (hit, has_null) {
             (true, _) => Some(true),
             (false, true) => None,
@@ -184,9 +200,16 @@ fn stack_arrays(element_type: Oid, rows: Vec<Datum>) -> PgResult<ArrayValue> {
             inner.len() + 1
         ));
     }
-    let mut all = vec![ArrayDim { len: count as i32, lower: 1 }];
+    let mut all = vec![ArrayDim {
+        len: count as i32,
+        lower: 1,
+    }];
     all.extend(inner);
-    Ok(ArrayValue { element_type, dims: all, elements })
+    Ok(ArrayValue {
+        element_type,
+        dims: all,
+        elements,
+    })
 }
 
 fn read(s: &Subscript, container: &Datum, up: &[Option<i32>], low: &[Option<i32>]) -> PgResult<Datum> {
@@ -229,8 +252,16 @@ fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayVa
         let last = d.lower + d.len - 1;
         let given_low = low.get(k).copied().flatten();
         let given_up = up.get(k).copied().flatten();
-        let from = if k < up.len() { given_low.unwrap_or(d.lower).max(d.lower) } else { d.lower };
-        let to = if k < up.len() { given_up.unwrap_or(last).min(last) } else { last };
+        let from = if k < up.len() {
+            given_low.unwrap_or(d.lower).max(d.lower)
+        } else {
+            d.lower
+        };
+        let to = if k < up.len() {
+            given_up.unwrap_or(last).min(last)
+        } else {
+            last
+        };
         if from > to {
             return empty();
         }
@@ -238,8 +269,18 @@ fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayVa
     }
     let mut elements = Vec::new();
     gather(array, &ranges, 0, 0, &mut elements);
-    let dims = ranges.iter().map(|(a, b)| ArrayDim { len: b - a + 1, lower: 1 }).collect();
-    ArrayValue { element_type: array.element_type, dims, elements }
+    let dims = ranges
+        .iter()
+        .map(|(a, b)| ArrayDim {
+            len: b - a + 1,
+            lower: 1,
+        })
+        .collect();
+    ArrayValue {
+        element_type: array.element_type,
+        dims,
+        elements,
+    }
 }
 
 fn gather(array: &ArrayValue, ranges: &[(i32, i32)], level: usize, base: usize, out: &mut Vec<Datum>) {
@@ -248,12 +289,24 @@ fn gather(array: &ArrayValue, ranges: &[(i32, i32)], level: usize, base: usize, 
         return;
     };
     for i in *from..=*to {
-        gather(array, ranges, level + 1, base * array.dims[level].len as usize + i as usize, out);
+        gather(
+            array,
+            ranges,
+            level + 1,
+            base * array.dims[level].len as usize + i as usize,
+            out,
+        );
     }
 }
 
 /// The array with an element or slice replaced; one-dimensional arrays grow.
-fn assign(s: &Subscript, container: &Datum, up: &[Option<i32>], low: &[Option<i32>], new: Datum) -> PgResult<Datum> {
+fn assign(
+    s: &Subscript,
+    container: &Datum,
+    up: &[Option<i32>],
+    low: &[Option<i32>],
+    new: Datum,
+) -> PgResult<Datum> {
     let mut array = match container {
         Datum::Array(a) => (**a).clone(),
         _ => ArrayValue::from_elements(s.element_type, Vec::new()),
@@ -294,24 +347,39 @@ fn grow(array: &mut ArrayValue, from: i32, to: i32) -> PgResult<()> {
         ));
     }
     let before = (i64::from(d.lower) - first) as usize;
-    array.elements.splice(0..0, std::iter::repeat_n(Datum::Null, before));
+    array
+        .elements
+        .splice(0..0, std::iter::repeat_n(Datum::Null, before));
     array.elements.resize((last - first + 1) as usize, Datum::Null);
-    array.dims[0] = ArrayDim { len: (last - first + 1) as i32, lower: first as i32 };
+    array.dims[0] = ArrayDim {
+        len: (last - first + 1) as i32,
+        lower: first as i32,
+    };
     Ok(())
 }
 
-fn assign_slice(mut array: ArrayValue, up: &[Option<i32>], low: &[Option<i32>], new: Datum) -> PgResult<Datum> {
+fn assign_slice(
+    mut array: ArrayValue,
+    up: &[Option<i32>],
+    low: &[Option<i32>],
+    new: Datum,
+) -> PgResult<Datum> {
     let source = match new {
         Datum::Null => return Ok(Datum::Array(Arc::new(array))),
         Datum::Array(a) => a,
         other => return Err(internal!("array expected, got {other:?}")),
     };
     let ([upper], [lower]) = (up, low) else {
-        return Err(common::unsupported!("assignment to a slice of several dimensions is not supported yet"));
+        return Err(common::unsupported!(
+            "assignment to a slice of several dimensions is not supported yet"
+        ));
     };
     if array.dims.is_empty() {
         let (Some(upper), lower) = (upper, lower.unwrap_or(1)) else {
-            return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "array slice subscript must provide both boundaries"));
+            return Err(pg_err!(
+                ARRAY_SUBSCRIPT_ERROR,
+                "array slice subscript must provide both boundaries"
+            ));
         };
         array.dims = vec![ArrayDim { len: 0, lower }];
         let _ = upper;
@@ -320,7 +388,10 @@ fn assign_slice(mut array: ArrayValue, up: &[Option<i32>], low: &[Option<i32>], 
     let from = lower.unwrap_or(d.lower);
     let to = upper.unwrap_or(d.lower + d.len - 1);
     if from > to {
-        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound"));
+        return Err(pg_err!(
+            ARRAY_SUBSCRIPT_ERROR,
+            "upper bound cannot be less than lower bound"
+        ));
     }
     let n = (i64::from(to) - i64::from(from) + 1) as usize;
     if source.elements.len() < n {

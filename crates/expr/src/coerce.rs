@@ -30,7 +30,10 @@ pub(crate) fn int_of_class(phys: PhysType, value: i64) -> PgResult<Datum> {
 }
 
 fn io_context(parts: FnParts<'_>) -> IoContext<'_> {
-    IoContext { settings: parts.settings, resolver: Some(parts.session.resolver()) }
+    IoContext {
+        settings: parts.settings,
+        resolver: Some(parts.session.resolver()),
+    }
 }
 
 /// CURRENT_DATE and relatives.
@@ -116,10 +119,19 @@ impl Cx<'_, '_> {
         Ok(Arc::new(out))
     }
 
-    pub(crate) fn coerce_to_domain(&mut self, arg: &Node, domain: &Domain, sel: &Selection) -> PgResult<Arc<Vector>> {
+    pub(crate) fn coerce_to_domain(
+        &mut self,
+        arg: &Node,
+        domain: &Domain,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         let v = self.eval(arg, sel)?;
         if domain.not_null && sel.iter().any(|i| v.is_null(i)) {
-            return Err(pg_err!(NOT_NULL_VIOLATION, "domain {} does not allow null values", domain.name));
+            return Err(pg_err!(
+                NOT_NULL_VIOLATION,
+                "domain {} does not allow null values",
+                domain.name
+            ));
         }
         for (name, check) in &domain.checks {
             self.state.domain_values.push(v.clone());
@@ -163,7 +175,11 @@ impl Cx<'_, '_> {
             let elements = self.with_case_value(values, element)?;
             out.set(
                 i,
-                &Datum::Array(Arc::new(types::ArrayValue { element_type, dims: array.dims.clone(), elements })),
+                &Datum::Array(Arc::new(types::ArrayValue {
+                    element_type,
+                    dims: array.dims.clone(),
+                    elements,
+                })),
             );
         }
         Ok(Arc::new(out))
@@ -173,7 +189,11 @@ impl Cx<'_, '_> {
     fn with_case_value(&mut self, values: Arc<Vector>, element: &Node) -> PgResult<Vec<Datum>> {
         let n = values.len();
         self.state.case_values.push(values);
-        let mut inner = Cx { rt: &mut *self.rt, state: &mut *self.state, inputs: crate::env::Inputs::none(n) };
+        let mut inner = Cx {
+            rt: &mut *self.rt,
+            state: &mut *self.state,
+            inputs: crate::env::Inputs::none(n),
+        };
         let result = inner.eval(element, &Selection::All(n));
         self.state.case_values.pop();
         let result = result?;

@@ -7,7 +7,9 @@ use types::settings::TypeRef;
 use types::{Datum, oids};
 
 use crate::env::CompileEnv;
-use crate::program::{Call, CaseArm, Domain, ExprProgram, Node, NodeKind, ScalarArray, SubPlanNode, Subscript};
+use crate::program::{
+    Call, CaseArm, Domain, ExprProgram, Node, NodeKind, ScalarArray, SubPlanNode, Subscript,
+};
 
 struct Compiler<'e> {
     env: &'e dyn CompileEnv,
@@ -17,14 +19,21 @@ struct Compiler<'e> {
 pub fn compile(expr: &Expr, env: &dyn CompileEnv) -> PgResult<ExprProgram> {
     let mut c = Compiler { env, sites: 0 };
     let root = c.node(expr)?;
-    Ok(ExprProgram { root, result: expr.type_ref(), sites: c.sites })
+    Ok(ExprProgram {
+        root,
+        result: expr.type_ref(),
+        sites: c.sites,
+    })
 }
 
 impl Compiler<'_> {
     fn node(&mut self, expr: &Expr) -> PgResult<Node> {
         let kind = self.kind(expr)?;
         // A value of an unknown type made by a user takes its class from the catalog.
-        Ok(Node { kind, phys: self.env.phys(expr.type_oid())? })
+        Ok(Node {
+            kind,
+            phys: self.env.phys(expr.type_oid())?,
+        })
     }
 
     fn boxed(&mut self, expr: &Expr) -> PgResult<Box<Node>> {
@@ -69,7 +78,12 @@ impl Compiler<'_> {
                 arms: c
                     .whens
                     .iter()
-                    .map(|w| Ok(CaseArm { condition: self.node(&w.condition)?, result: self.node(&w.result)? }))
+                    .map(|w| {
+                        Ok(CaseArm {
+                            condition: self.node(&w.condition)?,
+                            result: self.node(&w.result)?,
+                        })
+                    })
                     .collect::<PgResult<_>>()?,
                 default: self.boxed(&c.default)?,
             },
@@ -77,19 +91,30 @@ impl Compiler<'_> {
             Expr::Coalesce(c) => NodeKind::Coalesce(self.list(&c.args)?),
             Expr::MinMax(m) => {
                 let type_oid = m.args.result.oid;
-                let (cmp, info) = self.function(m.cmp_func, &[type_oid, type_oid], oids::INT4, m.input_collation)?;
-                NodeKind::MinMax { greatest: m.greatest, cmp, info, args: self.list(&m.args.args)?, site: self.site() }
+                let (cmp, info) =
+                    self.function(m.cmp_func, &[type_oid, type_oid], oids::INT4, m.input_collation)?;
+                NodeKind::MinMax {
+                    greatest: m.greatest,
+                    cmp,
+                    info,
+                    args: self.list(&m.args.args)?,
+                    site: self.site(),
+                }
             }
-            Expr::NullTest(n) => {
-                NodeKind::NullTest { arg: self.boxed(&n.arg)?, is_not: n.is_not, is_row: n.arg_is_row }
-            }
+            Expr::NullTest(n) => NodeKind::NullTest {
+                arg: self.boxed(&n.arg)?,
+                is_not: n.is_not,
+                is_row: n.arg_is_row,
+            },
             Expr::BooleanTest(b) => NodeKind::BooleanTest(self.boxed(&b.arg)?, b.kind),
             Expr::SqlValueFunction(f) => NodeKind::SqlValue(f.kind, f.result.typmod),
-            Expr::Relabel(r) => return self.kind_as(&r.arg, r.result.oid),
+            Expr::Relabel(r) => self.kind(&r.arg)?,
             Expr::Collate(c) => self.kind(&c.arg)?,
-            Expr::CoerceViaIo(c) => {
-                NodeKind::CoerceViaIo { arg: self.boxed(&c.arg)?, from: c.arg.type_oid(), to: c.result }
-            }
+            Expr::CoerceViaIo(c) => NodeKind::CoerceViaIo {
+                arg: self.boxed(&c.arg)?,
+                from: c.arg.type_oid(),
+                to: c.result,
+            },
             Expr::ArrayCoerce(a) => NodeKind::ArrayCoerce {
                 arg: self.boxed(&a.arg)?,
                 element: self.boxed(&a.element)?,
@@ -97,7 +122,10 @@ impl Compiler<'_> {
             },
             Expr::CoerceToDomain(c) => {
                 let domain = self.domain(c.result.oid)?;
-                NodeKind::CoerceToDomain { arg: self.boxed(&c.arg)?, domain: Box::new(domain) }
+                NodeKind::CoerceToDomain {
+                    arg: self.boxed(&c.arg)?,
+                    domain: Box::new(domain),
+                }
             }
             Expr::CoerceToDomainValue(_) => NodeKind::DomainValue,
             Expr::Array(a) => NodeKind::Array {
@@ -112,17 +140,29 @@ impl Compiler<'_> {
             },
             Expr::RowCompare(r) => {
                 let mut pairs = Vec::new();
-                for ((func, collation), (l, rt)) in
-                    r.cmp_funcs.iter().zip(&r.input_collations).zip(r.left.iter().zip(&r.right))
+                for ((func, collation), (l, rt)) in r
+                    .cmp_funcs
+                    .iter()
+                    .zip(&r.input_collations)
+                    .zip(r.left.iter().zip(&r.right))
                 {
-                    let (k, info) = self.function(*func, &[l.type_oid(), rt.type_oid()], oids::INT4, *collation)?;
+                    let (k, info) =
+                        self.function(*func, &[l.type_oid(), rt.type_oid()], oids::INT4, *collation)?;
                     pairs.push((k, info, self.site()));
                 }
-                NodeKind::RowCompare { kind: r.kind, pairs, left: self.list(&r.left)?, right: self.list(&r.right)? }
+                NodeKind::RowCompare {
+                    kind: r.kind,
+                    pairs,
+                    left: self.list(&r.left)?,
+                    right: self.list(&r.right)?,
+                }
             }
             Expr::FieldSelect(f) => {
                 let index = usize::try_from(f.field).ok().and_then(|i| i.checked_sub(1));
-                NodeKind::FieldSelect(self.boxed(&f.arg)?, index.ok_or_else(|| internal!("field 0 selected"))?)
+                NodeKind::FieldSelect(
+                    self.boxed(&f.arg)?,
+                    index.ok_or_else(|| internal!("field 0 selected"))?,
+                )
             }
             Expr::FieldStore(f) => NodeKind::FieldStore {
                 arg: self.boxed(&f.arg)?,
@@ -144,13 +184,12 @@ impl Compiler<'_> {
             Expr::SubLink(_) | Expr::SetToDefault(_) => {
                 return Err(internal!("expression was not planned"));
             }
-            Expr::CurrentOf { .. } => return Err(unsupported!("WHERE CURRENT OF is not supported for this table type")),
+            Expr::CurrentOf { .. } => {
+                return Err(unsupported!(
+                    "WHERE CURRENT OF is not supported for this table type"
+                ));
+            }
         })
-    }
-
-    /// A value under another type name. Classes are equal for binary-compatible types, but for text against its like.
-    fn kind_as(&mut self, arg: &Expr, _type_oid: Oid) -> PgResult<NodeKind> {
-        self.kind(arg)
     }
 
     fn function(
@@ -175,11 +214,18 @@ impl Compiler<'_> {
             collation: f.input_collation,
             variadic: f.variadic,
         };
-        Ok(Call { kernels: found, info, args: self.list(&f.args)?, site: self.site() })
+        Ok(Call {
+            kernels: found,
+            info,
+            args: self.list(&f.args)?,
+            site: self.site(),
+        })
     }
 
     fn element_of(&self, type_oid: Oid) -> PgResult<Oid> {
-        self.env.element_type(type_oid)?.ok_or_else(|| internal!("type {type_oid} is not an array"))
+        self.env
+            .element_type(type_oid)?
+            .ok_or_else(|| internal!("type {type_oid} is not an array"))
     }
 
     fn scalar_array(&mut self, s: &ScalarArrayOpExpr) -> PgResult<ScalarArray> {
@@ -195,25 +241,34 @@ impl Compiler<'_> {
             use_or: s.use_or,
             scalar: self.node(&s.scalar)?,
             array: self.node(&s.array)?,
-            element_type,
             hashable,
         })
     }
 
     fn domain(&mut self, type_oid: Oid) -> PgResult<Domain> {
         let info = self.env.domain(type_oid)?;
-        let checks =
-            info.checks.iter().map(|c| Ok((c.name.clone(), self.node(&c.expr)?))).collect::<PgResult<_>>()?;
-        Ok(Domain { name: info.name, not_null: info.not_null, checks })
+        let checks = info
+            .checks
+            .iter()
+            .map(|c| Ok((c.name.clone(), self.node(&c.expr)?)))
+            .collect::<PgResult<_>>()?;
+        Ok(Domain {
+            name: info.name,
+            not_null: info.not_null,
+            checks,
+        })
     }
 
     fn subscript(&mut self, s: &nodes::expr::SubscriptingRef) -> PgResult<Subscript> {
-        if self.env.element_type(s.container_type)?.is_none() && !matches!(s.container_type, oids::INT2VECTOR | oids::OIDVECTOR)
+        if self.env.element_type(s.container_type)?.is_none()
+            && !matches!(s.container_type, oids::INT2VECTOR | oids::OIDVECTOR)
         {
             return Err(unsupported!("subscripting of this type is not supported yet"));
         }
         let mut side = |list: &[Option<Expr>]| -> PgResult<Vec<Option<Node>>> {
-            list.iter().map(|e| e.as_ref().map(|e| self.node(e)).transpose()).collect()
+            list.iter()
+                .map(|e| e.as_ref().map(|e| self.node(e)).transpose())
+                .collect()
         };
         let (upper, lower) = (side(&s.upper)?, side(&s.lower)?);
         Ok(Subscript {
@@ -227,7 +282,11 @@ impl Compiler<'_> {
     }
 
     fn sub_plan(&mut self, s: &SubPlan) -> PgResult<SubPlanNode> {
-        let hash = if s.use_hash_table { self.hash_sides(s)? } else { None };
+        let hash = if s.use_hash_table {
+            self.hash_sides(s)?
+        } else {
+            None
+        };
         let element_type = match s.kind {
             nodes::expr::SubLinkKind::Array => self.element_of(s.result.oid)?,
             _ => Oid::INVALID,
@@ -237,7 +296,11 @@ impl Compiler<'_> {
             plan_id: s.plan_id,
             test: s.test.as_ref().map(|t| self.node(t)).transpose()?,
             output_params: s.output_params.clone(),
-            params: s.params.iter().map(|(slot, e)| Ok((*slot, self.node(e)?))).collect::<PgResult<_>>()?,
+            params: s
+                .params
+                .iter()
+                .map(|(slot, e)| Ok((*slot, self.node(e)?)))
+                .collect::<PgResult<_>>()?,
             hash,
             element_type,
         })
@@ -253,7 +316,9 @@ impl Compiler<'_> {
         let mut out = Vec::new();
         for (clause, slot) in clauses.iter().zip(&s.output_params) {
             let Expr::Func(f) = clause else { return Ok(None) };
-            let [left, Expr::Param(p)] = &f.args[..] else { return Ok(None) };
+            let [left, Expr::Param(p)] = &f.args[..] else {
+                return Ok(None);
+            };
             if p.number != *slot || left.type_oid() != p.type_ref.oid {
                 return Ok(None);
             }
@@ -267,6 +332,13 @@ impl Compiler<'_> {
 impl ExprProgram {
     /// A program that yields a constant.
     pub fn constant(value: Datum, type_ref: TypeRef, phys: types::PhysType) -> ExprProgram {
-        ExprProgram { root: Node { kind: NodeKind::Const(value), phys }, result: type_ref, sites: 0 }
+        ExprProgram {
+            root: Node {
+                kind: NodeKind::Const(value),
+                phys,
+            },
+            result: type_ref,
+            sites: 0,
+        }
     }
 }

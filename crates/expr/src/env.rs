@@ -55,7 +55,9 @@ pub trait CompileEnv {
     fn domain(&self, type_oid: Oid) -> PgResult<DomainInfo>;
     /// Element type of an array type; `None` if it is not one.
     fn element_type(&self, type_oid: Oid) -> PgResult<Option<Oid>> {
-        Ok(types::builtin::type_row(type_oid).filter(|t| t.is_array()).map(|t| t.typelem))
+        Ok(types::builtin::type_row(type_oid)
+            .filter(|t| t.is_array())
+            .map(|t| t.typelem))
     }
     /// The error for a function without kernels (user-defined functions included).
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
@@ -104,17 +106,32 @@ pub struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// No columns.
     pub const fn none(rows: usize) -> Inputs<'a> {
-        Inputs { rows, scan: &[], outer: &[], inner: &[] }
+        Inputs {
+            rows,
+            scan: &[],
+            outer: &[],
+            inner: &[],
+        }
     }
 
     /// A scan's columns.
     pub const fn scan(columns: &'a [Arc<Vector>], rows: usize) -> Inputs<'a> {
-        Inputs { rows, scan: columns, outer: &[], inner: &[] }
+        Inputs {
+            rows,
+            scan: columns,
+            outer: &[],
+            inner: &[],
+        }
     }
 
     /// An only input's columns.
     pub const fn outer(columns: &'a [Arc<Vector>], rows: usize) -> Inputs<'a> {
-        Inputs { rows, scan: &[], outer: columns, inner: &[] }
+        Inputs {
+            rows,
+            scan: &[],
+            outer: columns,
+            inner: &[],
+        }
     }
 
     /// The column at a place.
@@ -125,7 +142,9 @@ impl<'a> Inputs<'a> {
             Side::Outer => self.outer,
             Side::Inner => self.inner,
         };
-        columns.get(place.index).ok_or_else(|| common::internal!("expression reads column {place:?} of no input"))
+        columns
+            .get(place.index)
+            .ok_or_else(|| common::internal!("expression reads column {place:?} of no input"))
     }
 }
 
@@ -146,6 +165,8 @@ impl<'a> RowInputs<'a> {
             Side::Outer => self.outer,
             Side::Inner => self.inner,
         };
-        columns.get(place.index).ok_or_else(|| common::internal!("expression reads column {place:?} of no row"))
+        columns
+            .get(place.index)
+            .ok_or_else(|| common::internal!("expression reads column {place:?} of no row"))
     }
 }

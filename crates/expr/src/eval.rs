@@ -54,12 +54,18 @@ pub(crate) fn truth(v: &Vector, i: usize) -> Option<bool> {
 }
 
 /// A boolean vector computed per selected position.
-pub(crate) fn bool_vector(rows: usize, sel: &Selection, mut f: impl FnMut(usize) -> Option<bool>) -> Arc<Vector> {
+pub(crate) fn bool_vector(
+    rows: usize,
+    sel: &Selection,
+    mut f: impl FnMut(usize) -> Option<bool>,
+) -> Arc<Vector> {
     let mut data = vec![false; rows];
     let mut validity: Option<Bitmap> = None;
     sel.for_each(|i| match f(i) {
         Some(b) => data[i] = b,
-        None => validity.get_or_insert_with(|| Bitmap::filled(rows, true)).set(i, false),
+        None => validity
+            .get_or_insert_with(|| Bitmap::filled(rows, true))
+            .set(i, false),
     });
     Arc::new(Vector::new(VectorData::Bool(data), validity))
 }
@@ -75,7 +81,13 @@ impl Cx<'_, '_> {
     }
 
     /// Runs a kernel.
-    pub(crate) fn run(&mut self, call: &Call, args: &[&Vector], sel: &Selection, out: &mut Vector) -> PgResult<()> {
+    pub(crate) fn run(
+        &mut self,
+        call: &Call,
+        args: &[&Vector],
+        sel: &Selection,
+        out: &mut Vector,
+    ) -> PgResult<()> {
         let parts = self.rt.parts();
         let Some(cache) = self.state.caches.get_mut(call.site) else {
             return Err(internal!("expression state does not fit its program"));
@@ -119,7 +131,9 @@ impl Cx<'_, '_> {
             NodeKind::NullTest { arg, is_not, is_row } => self.null_test(arg, *is_not, *is_row, sel),
             NodeKind::BooleanTest(arg, kind) => {
                 let v = self.eval(arg, sel)?;
-                Ok(bool_vector(self.inputs.rows, sel, |i| Some(boolean_test(*kind, truth(&v, i)))))
+                Ok(bool_vector(self.inputs.rows, sel, |i| {
+                    Some(boolean_test(*kind, truth(&v, i)))
+                }))
             }
             NodeKind::SqlValue(kind, typmod) => {
                 let value = self.sql_value(*kind, *typmod)?;
@@ -127,19 +141,35 @@ impl Cx<'_, '_> {
             }
             NodeKind::ScalarArray(s) => self.scalar_array(s, sel),
             NodeKind::CoerceViaIo { arg, from, to } => self.coerce_via_io(node.phys, arg, *from, *to, sel),
-            NodeKind::ArrayCoerce { arg, element, element_type } => {
-                self.array_coerce(arg, element, *element_type, sel)
-            }
+            NodeKind::ArrayCoerce {
+                arg,
+                element,
+                element_type,
+            } => self.array_coerce(arg, element, *element_type, sel),
             NodeKind::CoerceToDomain { arg, domain } => self.coerce_to_domain(arg, domain, sel),
-            NodeKind::Array { elements, element_type, nested } => {
-                self.array(elements, *element_type, *nested, sel)
-            }
-            NodeKind::Row { fields, row_type, field_types } => self.row(fields, *row_type, field_types, sel),
-            NodeKind::RowCompare { kind, pairs, left, right } => self.row_compare(*kind, pairs, left, right, sel),
+            NodeKind::Array {
+                elements,
+                element_type,
+                nested,
+            } => self.array(elements, *element_type, *nested, sel),
+            NodeKind::Row {
+                fields,
+                row_type,
+                field_types,
+            } => self.row(fields, *row_type, field_types, sel),
+            NodeKind::RowCompare {
+                kind,
+                pairs,
+                left,
+                right,
+            } => self.row_compare(*kind, pairs, left, right, sel),
             NodeKind::FieldSelect(arg, index) => self.field_select(node.phys, arg, *index, sel),
-            NodeKind::FieldStore { arg, values, row_type, field_types } => {
-                self.field_store(arg, values, *row_type, field_types, sel)
-            }
+            NodeKind::FieldStore {
+                arg,
+                values,
+                row_type,
+                field_types,
+            } => self.field_store(arg, values, *row_type, field_types, sel),
             NodeKind::Subscript(s) => self.subscript(node.phys, s, sel),
             NodeKind::NextValue(sequence) => self.next_value(node.phys, *sequence, sel),
             NodeKind::SubPlan(s) => self.sub_plan(node.phys, s, sel),
@@ -160,7 +190,11 @@ impl Cx<'_, '_> {
         }
         let v = self.eval(node, sel)?;
         if v.is_constant() {
-            return Ok(if truth(&v, 0) == Some(true) { sel.clone() } else { Selection::Rows(Arc::from([])) });
+            return Ok(if truth(&v, 0) == Some(true) {
+                sel.clone()
+            } else {
+                Selection::Rows(Arc::from([]))
+            });
         }
         match (v.data(), v.validity()) {
             (VectorData::Bool(data), None) => Ok(sel.filter(|i| data[i])),
@@ -183,7 +217,9 @@ impl Cx<'_, '_> {
 
     fn distinct(&mut self, call: &Call, negated: bool, sel: &Selection) -> PgResult<Arc<Vector>> {
         let values = self.args(&call.args, sel)?;
-        let [a, b] = &values[..] else { return Err(internal!("IS DISTINCT FROM takes two arguments")) };
+        let [a, b] = &values[..] else {
+            return Err(internal!("IS DISTINCT FROM takes two arguments"));
+        };
         let both = sel.filter(|i| !a.is_null(i) && !b.is_null(i));
         let mut equal = self.output(PhysType::Bool);
         self.run(call, &[&**a, &**b], &both, &mut equal)?;
@@ -199,7 +235,9 @@ impl Cx<'_, '_> {
 
     fn null_if(&mut self, call: &Call, sel: &Selection) -> PgResult<Arc<Vector>> {
         let values = self.args(&call.args, sel)?;
-        let [a, b] = &values[..] else { return Err(internal!("NULLIF takes two arguments")) };
+        let [a, b] = &values[..] else {
+            return Err(internal!("NULLIF takes two arguments"));
+        };
         let both = sel.filter(|i| !a.is_null(i) && !b.is_null(i));
         let mut equal = self.output(PhysType::Bool);
         self.run(call, &[&**a, &**b], &both, &mut equal)?;
@@ -213,11 +251,24 @@ impl Cx<'_, '_> {
     }
 
     fn top_value(&self, domain: bool) -> PgResult<Arc<Vector>> {
-        let stack = if domain { &self.state.domain_values } else { &self.state.case_values };
-        stack.last().cloned().ok_or_else(|| internal!("no value under test"))
+        let stack = if domain {
+            &self.state.domain_values
+        } else {
+            &self.state.case_values
+        };
+        stack
+            .last()
+            .cloned()
+            .ok_or_else(|| internal!("no value under test"))
     }
 
-    fn null_test(&mut self, arg: &Node, is_not: bool, is_row: bool, sel: &Selection) -> PgResult<Arc<Vector>> {
+    fn null_test(
+        &mut self,
+        arg: &Node,
+        is_not: bool,
+        is_row: bool,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         let v = self.eval(arg, sel)?;
         if is_row {
             return Ok(bool_vector(self.inputs.rows, sel, |i| {
@@ -227,14 +278,21 @@ impl Cx<'_, '_> {
                 })
             }));
         }
-        Ok(bool_vector(self.inputs.rows, sel, |i| Some(v.is_null(i) != is_not)))
+        Ok(bool_vector(self.inputs.rows, sel, |i| {
+            Some(v.is_null(i) != is_not)
+        }))
     }
 
     fn sql_value(&mut self, kind: SqlValueKind, typmod: i32) -> PgResult<Datum> {
         crate::coerce::sql_value(self.rt.parts(), kind, typmod)
     }
 
-    fn next_value(&mut self, phys: PhysType, sequence: common::Oid, sel: &Selection) -> PgResult<Arc<Vector>> {
+    fn next_value(
+        &mut self,
+        phys: PhysType,
+        sequence: common::Oid,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         let mut out = self.output(phys);
         sel.try_for_each(|i| {
             let value = crate::coerce::int_of_class(phys, self.rt.next_value(sequence)?)?;
@@ -264,5 +322,11 @@ pub(crate) fn fn_context<'a>(
     cache: &'a mut FnCache,
 ) -> FnContext<'a> {
     let parts = rt.parts();
-    FnContext { call: info, settings: parts.settings, cancel: parts.cancel, session: parts.session, cache }
+    FnContext {
+        call: info,
+        settings: parts.settings,
+        cancel: parts.cancel,
+        session: parts.session,
+        cache,
+    }
 }

@@ -61,7 +61,13 @@ impl Cx<'_, '_> {
         result
     }
 
-    fn case_arms(&mut self, phys: PhysType, arms: &[CaseArm], default: &Node, sel: &Selection) -> PgResult<Arc<Vector>> {
+    fn case_arms(
+        &mut self,
+        phys: PhysType,
+        arms: &[CaseArm],
+        default: &Node,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         let mut out = self.output(phys);
         let mut open = sel.clone();
         for arm in arms {
@@ -82,7 +88,12 @@ impl Cx<'_, '_> {
         Ok(Arc::new(out))
     }
 
-    pub(crate) fn coalesce(&mut self, phys: PhysType, args: &[Node], sel: &Selection) -> PgResult<Arc<Vector>> {
+    pub(crate) fn coalesce(
+        &mut self,
+        phys: PhysType,
+        args: &[Node],
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         let mut out = self.output(phys);
         let mut open = sel.clone();
         for arg in args {
@@ -97,7 +108,14 @@ impl Cx<'_, '_> {
     }
 
     pub(crate) fn min_max(&mut self, node: &Node, sel: &Selection) -> PgResult<Arc<Vector>> {
-        let NodeKind::MinMax { greatest, cmp, info, args, site } = &node.kind else {
+        let NodeKind::MinMax {
+            greatest,
+            cmp,
+            info,
+            args,
+            site,
+        } = &node.kind
+        else {
             return Err(internal!("GREATEST or LEAST expected"));
         };
         let values = self.args(args, sel)?;
@@ -117,7 +135,9 @@ impl Cx<'_, '_> {
                     best = candidate;
                     continue;
                 }
-                let order = (cmp.scalar)(&mut ctx, &[candidate.clone(), best.clone()])?.as_i64().unwrap_or(0);
+                let order = (cmp.scalar)(&mut ctx, &[candidate.clone(), best.clone()])?
+                    .as_i64()
+                    .unwrap_or(0);
                 if (order > 0) == *greatest && order != 0 {
                     best = candidate;
                 }

@@ -37,7 +37,10 @@ impl ExprProgram {
     pub fn new_state(&self) -> ExprState {
         let mut caches = Vec::new();
         caches.resize_with(self.sites, FnCache::default);
-        ExprState { caches, ..ExprState::default() }
+        ExprState {
+            caches,
+            ..ExprState::default()
+        }
     }
 
     /// SQL type of the result.
@@ -103,24 +106,67 @@ pub(crate) enum NodeKind {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    Case { arg: Option<Box<Node>>, arms: Vec<CaseArm>, default: Box<Node> },
+    Case {
+        arg: Option<Box<Node>>,
+        arms: Vec<CaseArm>,
+        default: Box<Node>,
+    },
     CaseTest,
     Coalesce(Vec<Node>),
     /// Greatest?; the comparison takes two values of the type.
-    MinMax { greatest: bool, cmp: Kernels, info: CallInfo, args: Vec<Node>, site: usize },
-    NullTest { arg: Box<Node>, is_not: bool, is_row: bool },
+    MinMax {
+        greatest: bool,
+        cmp: Kernels,
+        info: CallInfo,
+        args: Vec<Node>,
+        site: usize,
+    },
+    NullTest {
+        arg: Box<Node>,
+        is_not: bool,
+        is_row: bool,
+    },
     BooleanTest(Box<Node>, BoolTestKind),
     SqlValue(SqlValueKind, i32),
     ScalarArray(Box<ScalarArray>),
-    CoerceViaIo { arg: Box<Node>, from: Oid, to: TypeRef },
-    ArrayCoerce { arg: Box<Node>, element: Box<Node>, element_type: Oid },
-    CoerceToDomain { arg: Box<Node>, domain: Box<Domain> },
+    CoerceViaIo {
+        arg: Box<Node>,
+        from: Oid,
+        to: TypeRef,
+    },
+    ArrayCoerce {
+        arg: Box<Node>,
+        element: Box<Node>,
+        element_type: Oid,
+    },
+    CoerceToDomain {
+        arg: Box<Node>,
+        domain: Box<Domain>,
+    },
     DomainValue,
-    Array { elements: Vec<Node>, element_type: Oid, nested: bool },
-    Row { fields: Vec<Node>, row_type: Oid, field_types: Vec<Oid> },
-    RowCompare { kind: RowCompareKind, pairs: Vec<(Kernels, CallInfo, usize)>, left: Vec<Node>, right: Vec<Node> },
+    Array {
+        elements: Vec<Node>,
+        element_type: Oid,
+        nested: bool,
+    },
+    Row {
+        fields: Vec<Node>,
+        row_type: Oid,
+        field_types: Vec<Oid>,
+    },
+    RowCompare {
+        kind: RowCompareKind,
+        pairs: Vec<(Kernels, CallInfo, usize)>,
+        left: Vec<Node>,
+        right: Vec<Node>,
+    },
     FieldSelect(Box<Node>, usize),
-    FieldStore { arg: Box<Node>, values: Vec<(usize, Node)>, row_type: Oid, field_types: Vec<Oid> },
+    FieldStore {
+        arg: Box<Node>,
+        values: Vec<(usize, Node)>,
+        row_type: Oid,
+        field_types: Vec<Oid>,
+    },
     Subscript(Box<Subscript>),
     NextValue(Oid),
     SubPlan(Box<SubPlanNode>),
@@ -134,7 +180,6 @@ pub(crate) struct ScalarArray {
     pub use_or: bool,
     pub scalar: Node,
     pub array: Node,
-    pub element_type: Oid,
     /// The operator is its type's default equality: large constant arrays may be hashed.
     pub hashable: bool,
 }

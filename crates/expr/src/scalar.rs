@@ -17,7 +17,12 @@ struct RowCx<'r, 'i> {
 
 impl ExprProgram {
     /// The value for one row of datums.
-    pub fn eval_row(&self, rt: &mut dyn Runtime, state: &mut ExprState, row: RowInputs<'_>) -> PgResult<Datum> {
+    pub fn eval_row(
+        &self,
+        rt: &mut dyn Runtime,
+        state: &mut ExprState,
+        row: RowInputs<'_>,
+    ) -> PgResult<Datum> {
         RowCx { rt, state, row }.eval(&self.root)
     }
 
@@ -38,7 +43,11 @@ impl RowCx<'_, '_> {
             NodeKind::And(args) => self.connective(args, false),
             NodeKind::Or(args) => self.connective(args, true),
             NodeKind::Not(arg) => Ok(self.eval(arg)?.as_bool().map_or(Datum::Null, |b| Datum::Bool(!b))),
-            NodeKind::NullTest { arg, is_not, is_row: false } => Ok(Datum::Bool(self.eval(arg)?.is_null() != *is_not)),
+            NodeKind::NullTest {
+                arg,
+                is_not,
+                is_row: false,
+            } => Ok(Datum::Bool(self.eval(arg)?.is_null() != *is_not)),
             NodeKind::BooleanTest(arg, kind) => {
                 let value = self.eval(arg)?.as_bool();
                 Ok(Datum::Bool(boolean_test(*kind, value)))
@@ -52,7 +61,11 @@ impl RowCx<'_, '_> {
                 }
                 Ok(Datum::Null)
             }
-            NodeKind::Case { arg: None, arms, default } => {
+            NodeKind::Case {
+                arg: None,
+                arms,
+                default,
+            } => {
                 for arm in arms {
                     if self.eval(&arm.condition)?.as_bool() == Some(true) {
                         return self.eval(&arm.result);
@@ -100,9 +113,22 @@ impl RowCx<'_, '_> {
                 .map(|d| Arc::new(Vector::constant(d.phys().unwrap_or(PhysType::Nested), d, 1)))
                 .collect()
         };
-        let (scan, outer, inner) = (columns(self.row.scan), columns(self.row.outer), columns(self.row.inner));
-        let inputs = Inputs { rows: 1, scan: &scan, outer: &outer, inner: &inner };
-        let mut cx = Cx { rt: &mut *self.rt, state: &mut *self.state, inputs };
+        let (scan, outer, inner) = (
+            columns(self.row.scan),
+            columns(self.row.outer),
+            columns(self.row.inner),
+        );
+        let inputs = Inputs {
+            rows: 1,
+            scan: &scan,
+            outer: &outer,
+            inner: &inner,
+        };
+        let mut cx = Cx {
+            rt: &mut *self.rt,
+            state: &mut *self.state,
+            inputs,
+        };
         Ok(cx.eval(node, &Selection::All(1))?.datum(0))
     }
 }

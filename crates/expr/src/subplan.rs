@@ -19,12 +19,20 @@ pub(crate) struct HashedSet {
 }
 
 impl Cx<'_, '_> {
-    pub(crate) fn sub_plan(&mut self, phys: PhysType, s: &SubPlanNode, sel: &Selection) -> PgResult<Arc<Vector>> {
+    pub(crate) fn sub_plan(
+        &mut self,
+        phys: PhysType,
+        s: &SubPlanNode,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
         if let Some(sides) = &s.hash {
             return self.hashed_any(s, sides, sel);
         }
-        let params =
-            s.params.iter().map(|(slot, n)| Ok((*slot, self.eval(n, sel)?))).collect::<PgResult<Vec<_>>>()?;
+        let params = s
+            .params
+            .iter()
+            .map(|(slot, n)| Ok((*slot, self.eval(n, sel)?)))
+            .collect::<PgResult<Vec<_>>>()?;
         let uncorrelated = params.is_empty() && s.test.is_none();
         let mut out = self.output(phys);
         if uncorrelated && !sel.is_empty() {
@@ -53,11 +61,18 @@ impl Cx<'_, '_> {
                         "more than one row returned by a subquery used as an expression"
                     ));
                 }
-                Ok(rows.first().and_then(|r| r.first()).cloned().unwrap_or(Datum::Null))
+                Ok(rows
+                    .first()
+                    .and_then(|r| r.first())
+                    .cloned()
+                    .unwrap_or(Datum::Null))
             }
             SubLinkKind::Array => {
                 let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
-                array_of(s.element_type, rows.iter().filter_map(|r| r.first().cloned()).collect())
+                array_of(
+                    s.element_type,
+                    rows.iter().filter_map(|r| r.first().cloned()).collect(),
+                )
             }
             SubLinkKind::Any | SubLinkKind::All => self.quantified(s, row),
             SubLinkKind::RowCompare => {
@@ -96,7 +111,9 @@ impl Cx<'_, '_> {
 
     /// The comparison with one row of the subquery.
     fn test(&mut self, s: &SubPlanNode, values: &[Datum], row: usize) -> PgResult<Option<bool>> {
-        let Some(test) = &s.test else { return Err(internal!("subquery comparison is missing")) };
+        let Some(test) = &s.test else {
+            return Err(internal!("subquery comparison is missing"));
+        };
         for (slot, value) in s.output_params.iter().zip(values) {
             self.rt.set_exec_param(*slot, value.clone());
         }
@@ -104,8 +121,16 @@ impl Cx<'_, '_> {
         Ok(truth(&v, row))
     }
 
-    fn hashed_any(&mut self, s: &SubPlanNode, sides: &[(Node, Oid)], sel: &Selection) -> PgResult<Arc<Vector>> {
-        let left = sides.iter().map(|(n, _)| self.eval(n, sel)).collect::<PgResult<Vec<_>>>()?;
+    fn hashed_any(
+        &mut self,
+        s: &SubPlanNode,
+        sides: &[(Node, Oid)],
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        let left = sides
+            .iter()
+            .map(|(n, _)| self.eval(n, sel))
+            .collect::<PgResult<Vec<_>>>()?;
         let types: Vec<Oid> = sides.iter().map(|(_, t)| *t).collect();
         let set = match self.state.hashed.iter().find(|(id, _)| *id == s.plan_id) {
             Some((_, set)) => set.clone(),
@@ -125,7 +150,11 @@ impl Cx<'_, '_> {
 
 impl HashedSet {
     fn build(rows: &[Vec<Datum>], types: &[Oid]) -> HashedSet {
-        let mut set = HashedSet { buckets: HashMap::new(), with_nulls: Vec::new(), rows: rows.len() };
+        let mut set = HashedSet {
+            buckets: HashMap::new(),
+            with_nulls: Vec::new(),
+            rows: rows.len(),
+        };
         for row in rows {
             if row.iter().any(Datum::is_null) {
                 set.with_nulls.push(row.clone());
@@ -149,7 +178,10 @@ impl HashedSet {
             if bucket.is_some_and(|b| b.iter().any(|r| equal_rows(r, row, types) == Some(true))) {
                 return Some(true);
             }
-            let unknown = self.with_nulls.iter().any(|r| equal_rows(r, row, types).is_none());
+            let unknown = self
+                .with_nulls
+                .iter()
+                .any(|r| equal_rows(r, row, types).is_none());
             return if unknown { None } else { Some(false) };
         }
         let unknown = self
@@ -163,7 +195,9 @@ impl HashedSet {
 }
 
 fn hash_row(row: &[Datum], types: &[Oid]) -> u64 {
-    row.iter().zip(types).fold(0, |h, (d, t)| h.rotate_left(5) ^ compare::hash(*t, d))
+    row.iter()
+        .zip(types)
+        .fold(0, |h, (d, t)| h.rotate_left(5) ^ compare::hash(*t, d))
 }
 
 /// `None`: undecided because of NULLs.
@@ -182,7 +216,12 @@ fn equal_rows(a: &[Datum], b: &[Datum], types: &[Oid]) -> Option<bool> {
 /// ARRAY(SELECT ...): elements that are arrays add a dimension.
 fn array_of(element_type: Oid, values: Vec<Datum>) -> PgResult<Datum> {
     if values.iter().any(|v| matches!(v, Datum::Array(_))) {
-        return Err(unsupported!("ARRAY over a subquery of arrays is not supported yet"));
+        return Err(unsupported!(
+            "ARRAY over a subquery of arrays is not supported yet"
+        ));
     }
-    Ok(Datum::Array(Arc::new(ArrayValue::from_elements(element_type, values))))
+    Ok(Datum::Array(Arc::new(ArrayValue::from_elements(
+        element_type,
+        values,
+    ))))
 }
