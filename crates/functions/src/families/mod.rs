@@ -2,8 +2,11 @@
 
 mod count;
 mod datetime;
+mod float;
 mod int;
+mod math;
 mod number_text;
+mod numeric;
 mod series;
 mod session_info;
 
@@ -12,7 +15,16 @@ use crate::framework::registry::Builtin;
 use crate::framework::set::SetEntry;
 
 /// Every list of `builtins!` and `direct!`.
-static LISTS: &[&[Builtin]] = &[int::DIRECT, int::BUILTINS, session_info::BUILTINS];
+static LISTS: &[&[Builtin]] = &[
+    int::DIRECT,
+    int::BUILTINS,
+    float::DIRECT,
+    float::BUILTINS,
+    numeric::BUILTINS,
+    math::DIRECT,
+    math::BUILTINS,
+    session_info::BUILTINS,
+];
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
 

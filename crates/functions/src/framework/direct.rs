@@ -41,17 +41,18 @@ impl<T, F> Checked<T, F> {
 /// What a direct function may return: a fixed-width value or a [`Checked`] one.
 pub trait Direct<T> {
     /// Value and failure flag.
-    fn split(self) -> (T, bool);
+    fn split(&self) -> (T, bool);
     /// The error for a set flag.
-    fn error() -> Box<PgError>;
+    fn error(&self) -> Box<PgError>;
 }
 
-impl<T, F: Failure> Direct<T> for Checked<T, F> {
+impl<T: Copy, F: Failure> Direct<T> for Checked<T, F> {
     #[inline]
-    fn split(self) -> (T, bool) {
+    fn split(&self) -> (T, bool) {
         (self.value, self.failed)
     }
-    fn error() -> Box<PgError> {
+    #[cold]
+    fn error(&self) -> Box<PgError> {
         F::error()
     }
 }
@@ -60,10 +61,10 @@ macro_rules! direct_values {
     ($($t:ty),*) => {$(
         impl Direct<$t> for $t {
             #[inline]
-            fn split(self) -> ($t, bool) {
-                (self, false)
+            fn split(&self) -> ($t, bool) {
+                (*self, false)
             }
-            fn error() -> Box<PgError> {
+            fn error(&self) -> Box<PgError> {
                 internal!("direct function failed without an error")
             }
         }
@@ -142,9 +143,12 @@ fn rows<T: Copy, R: Direct<T>>(
     let (data, validity) = out;
     let len = data.len();
     sel.try_for_each(|i| {
-        match f(i).map(Direct::split) {
-            Some((_, true)) => return Err(R::error()),
-            Some((value, false)) => {
+        match f(i) {
+            Some(result) => {
+                let (value, failed) = result.split();
+                if failed {
+                    return Err(result.error());
+                }
                 data[i] = value;
                 if let Some(bits) = validity {
                     bits.set(i, true);
@@ -259,7 +263,7 @@ where
     P: Phys,
 {
     match result.split() {
-        (_, true) => Err(R::error()),
+        (_, true) => Err(result.error()),
         (value, false) => Ok(value.into_datum()),
     }
 }

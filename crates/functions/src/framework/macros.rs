@@ -127,6 +127,20 @@ macro_rules! direct {
     };
 }
 
+/// The storage class of an SQL type name.
+macro_rules! phys_of {
+    ($ty:ident) => {
+        <$crate::framework::sql::$ty as $crate::framework::sql::SqlType>::Phys
+    };
+}
+
+/// The Rust type of its values.
+macro_rules! native_of {
+    ($ty:ident) => {
+        <$crate::framework::macros::phys_of!($ty) as $crate::framework::phys::Native>::Value
+    };
+}
+
 /// One entry of `direct!`.
 macro_rules! direct_entry {
     ($name:ident, [$func:ident $($_name:ident)?], ($a:ident: $ta:ident), $ret:ident) => {{
@@ -137,10 +151,10 @@ macro_rules! direct_entry {
             out: &mut ::types::Vector,
         ) -> ::common::PgResult<()> {
             $crate::framework::direct::unary::<
-                <$crate::framework::sql::$ta as $crate::framework::sql::SqlType>::Phys,
-                <$crate::framework::sql::$ret as $crate::framework::sql::SqlType>::Phys,
-                _,
-                _,
+                $crate::framework::macros::phys_of!($ta),
+                $crate::framework::macros::phys_of!($ret),
+                $crate::framework::macros::native_of!($ta),
+                $crate::framework::macros::native_of!($ret),
                 _,
             >(args, sel, out, $func)
         }
@@ -149,10 +163,10 @@ macro_rules! direct_entry {
             args: &[::types::Datum],
         ) -> ::common::PgResult<::types::Datum> {
             $crate::framework::direct::unary_datum::<
-                <$crate::framework::sql::$ta as $crate::framework::sql::SqlType>::Phys,
-                <$crate::framework::sql::$ret as $crate::framework::sql::SqlType>::Phys,
-                _,
-                _,
+                $crate::framework::macros::phys_of!($ta),
+                $crate::framework::macros::phys_of!($ret),
+                $crate::framework::macros::native_of!($ta),
+                $crate::framework::macros::native_of!($ret),
                 _,
             >(args, $func)
         }
@@ -171,12 +185,12 @@ macro_rules! direct_entry {
             out: &mut ::types::Vector,
         ) -> ::common::PgResult<()> {
             $crate::framework::direct::binary::<
-                <$crate::framework::sql::$ta as $crate::framework::sql::SqlType>::Phys,
-                <$crate::framework::sql::$tb as $crate::framework::sql::SqlType>::Phys,
-                <$crate::framework::sql::$ret as $crate::framework::sql::SqlType>::Phys,
-                _,
-                _,
-                _,
+                $crate::framework::macros::phys_of!($ta),
+                $crate::framework::macros::phys_of!($tb),
+                $crate::framework::macros::phys_of!($ret),
+                $crate::framework::macros::native_of!($ta),
+                $crate::framework::macros::native_of!($tb),
+                $crate::framework::macros::native_of!($ret),
                 _,
             >(args, sel, out, $func)
         }
@@ -185,12 +199,12 @@ macro_rules! direct_entry {
             args: &[::types::Datum],
         ) -> ::common::PgResult<::types::Datum> {
             $crate::framework::direct::binary_datum::<
-                <$crate::framework::sql::$ta as $crate::framework::sql::SqlType>::Phys,
-                <$crate::framework::sql::$tb as $crate::framework::sql::SqlType>::Phys,
-                <$crate::framework::sql::$ret as $crate::framework::sql::SqlType>::Phys,
-                _,
-                _,
-                _,
+                $crate::framework::macros::phys_of!($ta),
+                $crate::framework::macros::phys_of!($tb),
+                $crate::framework::macros::phys_of!($ret),
+                $crate::framework::macros::native_of!($ta),
+                $crate::framework::macros::native_of!($tb),
+                $crate::framework::macros::native_of!($ret),
                 _,
             >(args, $func)
         }
@@ -239,5 +253,6 @@ macro_rules! set_functions {
 }
 
 pub(crate) use {
-    aggregates, builtin_entry, builtin_general, builtin_typed, builtins, direct, direct_entry, set_functions,
+    aggregates, builtin_entry, builtin_general, builtin_typed, builtins, direct, direct_entry, native_of,
+    phys_of, set_functions,
 };

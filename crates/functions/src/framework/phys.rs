@@ -28,6 +28,12 @@ pub trait Phys {
     fn of_datum(datum: &Datum) -> Option<Self::Value<'_>>;
 }
 
+/// A class of fixed-width values, named as a plain type (the macros need it where inference does not reach).
+pub trait Native {
+    /// The values.
+    type Value: Copy;
+}
+
 /// One argument of a batch: a whole column or a constant.
 pub struct Column<'a, P: Phys> {
     data: &'a P::Data,
@@ -171,6 +177,10 @@ macro_rules! fixed {
             fn into_datum(self) -> Datum {
                 Datum::$phys(self)
             }
+        }
+
+        impl Native for $phys {
+            type Value = $value;
         }
 
         strict_and_nullable!($phys, $value);

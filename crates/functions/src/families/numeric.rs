@@ -1,0 +1,229 @@
+//! `numeric`: operators and functions over the arithmetic of `types::numeric`.
+
+use common::{PgError, PgResult, pg_err};
+use types::Numeric;
+use types::numeric::{self, Rounding};
+
+use crate::families::int::{empty_random_range, sign};
+use crate::framework::context::FnContext;
+use crate::framework::macros::builtins;
+
+fn eq(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_eq()
+}
+fn ne(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_ne()
+}
+fn lt(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_lt()
+}
+fn le(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_le()
+}
+fn gt(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_gt()
+}
+fn ge(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_ge()
+}
+fn cmp(a: &Numeric, b: &Numeric) -> i32 {
+    sign(a.compare(b))
+}
+fn larger(a: &Numeric, b: &Numeric) -> Numeric {
+    if gt(a, b) { a.clone() } else { b.clone() }
+}
+fn smaller(a: &Numeric, b: &Numeric) -> Numeric {
+    if lt(a, b) { a.clone() } else { b.clone() }
+}
+
+fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::add(a, b)
+}
+fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::sub(a, b)
+}
+fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::mul(a, b)
+}
+fn div(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::div(a, b)
+}
+fn div_trunc(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::div_trunc(a, b)
+}
+fn modulo(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::modulo(a, b)
+}
+fn inc(a: &Numeric) -> PgResult<Numeric> {
+    numeric::add(a, &Numeric::from(1))
+}
+fn neg(a: &Numeric) -> Numeric {
+    numeric::neg(a)
+}
+fn pos(a: &Numeric) -> Numeric {
+    a.clone()
+}
+fn abs(a: &Numeric) -> Numeric {
+    if a.signum() < 0 {
+        numeric::neg(a)
+    } else {
+        a.clone()
+    }
+}
+fn signum(a: &Numeric) -> Numeric {
+    if matches!(a, Numeric::NaN) {
+        Numeric::NaN
+    } else {
+        Numeric::from(i64::from(a.signum()))
+    }
+}
+fn ceil(a: &Numeric) -> PgResult<Numeric> {
+    a.round_to(0, Rounding::Ceiling)
+}
+fn floor(a: &Numeric) -> PgResult<Numeric> {
+    a.round_to(0, Rounding::Floor)
+}
+fn round(a: &Numeric, scale: i32) -> PgResult<Numeric> {
+    a.round_to(scale, Rounding::HalfAway)
+}
+fn trunc(a: &Numeric, scale: i32) -> PgResult<Numeric> {
+    a.round_to(scale, Rounding::Truncate)
+}
+fn round_whole(a: &Numeric) -> PgResult<Numeric> {
+    round(a, 0)
+}
+fn trunc_whole(a: &Numeric) -> PgResult<Numeric> {
+    trunc(a, 0)
+}
+fn sqrt(a: &Numeric) -> PgResult<Numeric> {
+    numeric::sqrt(a)
+}
+fn exp(a: &Numeric) -> PgResult<Numeric> {
+    numeric::exp(a)
+}
+fn ln(a: &Numeric) -> PgResult<Numeric> {
+    numeric::ln(a)
+}
+fn log(base: &Numeric, a: &Numeric) -> PgResult<Numeric> {
+    numeric::log(base, a)
+}
+fn log10(a: &Numeric) -> PgResult<Numeric> {
+    numeric::log(&Numeric::from(10), a)
+}
+fn power(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::power(a, b)
+}
+fn gcd(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::gcd(a, b)
+}
+fn lcm(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    numeric::lcm(a, b)
+}
+fn scale(a: &Numeric) -> Option<i32> {
+    a.is_finite().then(|| i32::from(a.scale()))
+}
+fn min_scale(a: &Numeric) -> Option<i32> {
+    scale(&a.trim_scale())
+}
+fn trim_scale(a: &Numeric) -> Numeric {
+    a.trim_scale()
+}
+fn apply_typmod(a: &Numeric, typmod: i32) -> PgResult<Numeric> {
+    a.apply_typmod(typmod)
+}
+
+#[cold]
+fn bucket_error(text: &str) -> Box<PgError> {
+    pg_err!(INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION, "{text}")
+}
+
+fn width_bucket(operand: &Numeric, low: &Numeric, high: &Numeric, count: i32) -> PgResult<i32> {
+    if count <= 0 {
+        return Err(bucket_error("count must be greater than zero"));
+    }
+    if [low, high].iter().any(|b| matches!(b, Numeric::NaN)) {
+        return Err(bucket_error("lower and upper bounds cannot be NaN"));
+    }
+    if !low.is_finite() || !high.is_finite() {
+        return Err(bucket_error("lower and upper bounds must be finite"));
+    }
+    let order = low.compare(high);
+    if order.is_eq() {
+        return Err(bucket_error("lower bound cannot equal upper bound"));
+    }
+    let (below, above) = if order.is_lt() {
+        (lt(operand, low), ge(operand, high))
+    } else {
+        (gt(operand, low), le(operand, high))
+    };
+    if below {
+        return Ok(0);
+    }
+    if above {
+        return count
+            .checked_add(1)
+            .ok_or_else(|| pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"));
+    }
+    let distance = numeric::mul(&numeric::sub(operand, low)?, &Numeric::from(i64::from(count)))?;
+    let bucket = numeric::div_trunc(&distance, &numeric::sub(high, low)?)?;
+    Ok(bucket.to_i64().unwrap_or(0) as i32 + 1)
+}
+
+fn random(ctx: &mut FnContext<'_>, lo: &Numeric, hi: &Numeric) -> PgResult<Numeric> {
+    for (bound, name) in [(lo, "lower"), (hi, "upper")] {
+        match bound {
+            Numeric::NaN => {
+                return Err(pg_err!(INVALID_PARAMETER_VALUE, "{name} bound cannot be NaN"));
+            }
+            Numeric::PosInf | Numeric::NegInf => {
+                return Err(pg_err!(
+                    INVALID_PARAMETER_VALUE,
+                    "{name} bound cannot be infinity"
+                ));
+            }
+            _ => {}
+        }
+    }
+    if lt(hi, lo) {
+        return Err(empty_random_range());
+    }
+    // Steps of the larger scale between the bounds, both included.
+    let scale = i32::from(lo.scale().max(hi.scale()));
+    let unit = Numeric::Small {
+        unscaled: 1,
+        scale: scale as u16,
+    };
+    let steps = numeric::div_trunc(&numeric::sub(hi, lo)?, &unit)?;
+    let fraction = Numeric::from_i128(i128::from(ctx.session.random_u64()? >> 1), 0);
+    let whole = Numeric::from_i128(i128::from(i64::MAX) + 1, 0);
+    let step = numeric::div_trunc(
+        &numeric::mul(&fraction, &numeric::add(&steps, &Numeric::from(1))?)?,
+        &whole,
+    )?;
+    numeric::add(lo, &numeric::mul(&step, &unit)?)?.round_to(scale, Rounding::HalfAway)
+}
+
+#[rustfmt::skip]
+builtins! {
+    numeric_eq = eq(a: numeric, b: numeric) -> bool; numeric_ne = ne(a: numeric, b: numeric) -> bool;
+    numeric_lt = lt(a: numeric, b: numeric) -> bool; numeric_le = le(a: numeric, b: numeric) -> bool;
+    numeric_gt = gt(a: numeric, b: numeric) -> bool; numeric_ge = ge(a: numeric, b: numeric) -> bool;
+    numeric_cmp = cmp(a: numeric, b: numeric) -> int4;
+    numeric_larger = larger(a: numeric, b: numeric) -> numeric; numeric_smaller = smaller(a: numeric, b: numeric) -> numeric;
+    numeric_add = add(a: numeric, b: numeric) -> numeric; numeric_sub = sub(a: numeric, b: numeric) -> numeric;
+    numeric_mul = mul(a: numeric, b: numeric) -> numeric; numeric_div = div(a: numeric, b: numeric) -> numeric;
+    numeric_div_trunc = div_trunc(a: numeric, b: numeric) -> numeric; numeric_mod = modulo(a: numeric, b: numeric) -> numeric;
+    numeric_inc = inc(a: numeric) -> numeric; numeric_uminus = neg(a: numeric) -> numeric; numeric_uplus = pos(a: numeric) -> numeric;
+    numeric_abs = abs(a: numeric) -> numeric; numeric_sign = signum(a: numeric) -> numeric;
+    numeric_ceil = ceil(a: numeric) -> numeric; numeric_floor = floor(a: numeric) -> numeric;
+    numeric_round = round(a: numeric, scale: int4) -> numeric; numeric_trunc = trunc(a: numeric, scale: int4) -> numeric;
+    round = round_whole(a: numeric) -> numeric; trunc = trunc_whole(a: numeric) -> numeric;
+    numeric_sqrt = sqrt(a: numeric) -> numeric; numeric_exp = exp(a: numeric) -> numeric; numeric_ln = ln(a: numeric) -> numeric;
+    numeric_log = log(base: numeric, a: numeric) -> numeric; log = log10(a: numeric) -> numeric; log10(a: numeric) -> numeric;
+    numeric_power = power(a: numeric, b: numeric) -> numeric;
+    numeric_gcd = gcd(a: numeric, b: numeric) -> numeric; numeric_lcm = lcm(a: numeric, b: numeric) -> numeric;
+    numeric_scale = scale(a: numeric) -> int4; numeric_min_scale = min_scale(a: numeric) -> int4;
+    numeric_trim_scale = trim_scale(a: numeric) -> numeric; numeric = apply_typmod(a: numeric, typmod: int4) -> numeric;
+    width_bucket_numeric = width_bucket(operand: numeric, low: numeric, high: numeric, count: int4) -> int4;
+    numeric_random = random(ctx, lo: numeric, hi: numeric) -> numeric;
+}
