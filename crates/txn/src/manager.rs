@@ -47,7 +47,8 @@ pub struct CheckpointPoint {
     /// All commit records below are published. Flush the log up to here before writing to the KV store.
     pub lsn: Lsn,
     /// Where recovery must start: `lsn`, or lower while a large transaction has chunks in the log and no commit.
-    /// Commits between `redo` and `lsn` are replayed again; replaying is idempotent.
+    /// Commits between `redo` and `lsn` are replayed again, as are asynchronous ones that a flush had to log again after a failed
+    /// write; replaying is idempotent.
     pub redo: Lsn,
 }
 

@@ -19,6 +19,8 @@ mod segment;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -115,12 +117,7 @@ impl Wal {
         replay: &mut dyn FnMut(Record<'_>) -> TxnResult<()>,
     ) -> TxnResult<Arc<Wal>> {
         prepare_dir(&*env, &options.dir)?;
-        let mut reader = WalReader::open(&env, &options.dir, from)?;
-        if from == Lsn(0) && reader.lsn().0 > FIRST_LSN {
-            return Err(TxnError::Corrupt(
-                "the beginning of the write-ahead log is missing".to_owned(),
-            ));
-        }
+        let mut reader = WalReader::open(&env, &options.dir, Lsn(from.0.max(FIRST_LSN)))?;
         let mut replayed = false;
         while let Some(record) = reader.next_record()? {
             replay(record)?;

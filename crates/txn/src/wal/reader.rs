@@ -19,7 +19,7 @@ use common::env::{Env, File, OpenMode};
 use crate::error::{TxnError, TxnResult};
 use crate::sync::Arc;
 use crate::wal::record::{HEADER, Parsed, Record, parse, skip};
-use crate::wal::segment::{self, SEGMENT_HEADER, SegmentHeader, segment_path};
+use crate::wal::segment::{self, FIRST_LSN, SEGMENT_HEADER, SegmentHeader, segment_path};
 
 /// A segment found, from its header.
 #[derive(Clone, Copy, Debug)]
@@ -150,14 +150,15 @@ impl WalReader {
     fn seek(&mut self, from: u64) -> TxnResult<()> {
         let missing = || TxnError::Corrupt(format!("write-ahead log at {} is missing", display(from)));
         let Some(first) = self.segments.first() else {
-            return if from == 0 { Ok(()) } else { Err(missing()) };
+            return if from <= FIRST_LSN { Ok(()) } else { Err(missing()) };
         };
         let from = if from == 0 { first.header.start } else { from };
-        let at = self
-            .segments
-            .iter()
-            .rposition(|s| s.header.start <= from)
-            .ok_or_else(missing)?;
+        let at = match self.segments.iter().rposition(|s| s.header.start <= from) {
+            Some(at) => at,
+            // Between the end of the log before the first segment and its start there never was anything.
+            None if first.header.previous_end <= from => 0,
+            None => return Err(missing()),
+        };
         // Older ones may be gone in any order: their removal may have been half done when the machine crashed.
         let used = self.segments.get(at..).unwrap_or_default();
         if used
@@ -174,7 +175,8 @@ impl WalReader {
         while self.lsn < from.min(limit) {
             self.lsn = skip(self.bytes_at(self.lsn), self.lsn).ok_or_else(missing)?;
         }
-        if self.lsn > from && self.lsn <= limit {
+        let start = self.segments.get(at).map_or(0, |s| s.header.start);
+        if self.lsn > from.max(start) && self.lsn <= limit {
             return Err(missing());
         }
         Ok(())
