@@ -276,6 +276,30 @@ fn damage_before_durable_records_is_an_error_and_at_the_tail_is_not() {
 }
 
 #[test]
+fn what_stands_behind_a_torn_record_never_becomes_valid_again() {
+    let sim = SimEnv::new(1);
+    let db = Db::open(&sim, 1 << 20).unwrap();
+    // One write carries three records; the first is torn, the others arrived whole.
+    for i in 0..3 {
+        db.commit(&[i; 40], SynchronousCommit::Off).unwrap();
+    }
+    db.manager.wal().close().unwrap();
+    let torn = damaged(&sim, |file| {
+        file.write_all_at(&[0xFF], SEGMENT_HEADER as u64 + 40).unwrap()
+    });
+    let db = Db::open(&torn, 1 << 20).unwrap();
+    assert!(db.seen.is_empty());
+    db.commit(&[9; 40], SynchronousCommit::On).unwrap();
+    let again = Db::open(&torn, 1 << 20).unwrap();
+    assert_eq!(
+        again.seen.len(),
+        1,
+        "the second record of the dead group came back"
+    );
+    assert_eq!(again.seen[0].2, [9; 40]);
+}
+
+#[test]
 fn a_missing_segment_is_an_error() {
     let sim = SimEnv::new(1);
     let db = Db::open(&sim, 1000).unwrap();
