@@ -1,1 +1,49 @@
-//! Placeholder until its first commit.
+//! Floor 3: tables, indexes and sequences over `txn` and `kv`; checkpoint, merge, recovery.
+//!
+//! Main types: [`Storage`] (one database), [`Transaction`], [`Table`], [`Index`], [`Sequence`].
+//!
+//! # The life of a row
+//! ```text
+//! let storage = Storage::open(StorageOptions::in_memory(env))?;
+//! let proc = storage.register(pid)?;                                   // once per session
+//! let mut txn = storage.begin(&proc, TransactionOptions::default())?;
+//! let id = txn.create_relation()?;
+//! let table = storage.table(&Arc::new(TableDef::new(id, oid, columns)))?;
+//! let row = table.insert(&mut txn, &[Datum::Int4(1)])?;
+//! txn.next_command()?;                                                 // later commands see it
+//! let snapshot = txn.snapshot()?;                                      // keep it while reading
+//! let mut scan = table.scan(&snapshot, ScanRequest::columns([0]).with_row_ids());
+//! while let Some(batch) = scan.next_batch(1024)? { ... }
+//! table.update(&mut txn, &snapshot, row, &[Datum::Int4(2)], RowLockMode::NoKeyUpdate)?;
+//! txn.commit()?;
+//! ```
+//! The executor changes the index entries of a row itself: [`Index::insert`] and [`Index::delete`] after [`Table::insert`],
+//! [`Table::update`] (only if the row id or the key changed) and [`Table::delete`].
+//!
+//! # Invariants
+//! - Readers take no lock: one pointer load gives a consistent pair of delta and main.
+//! - What a snapshot may need leaves delta only for main or the KV store, and is found there.
+//! - The KV store is written by checkpoints and bulk builds only; the log protects the rest.
+//! - Nothing here knows SQL, names or types beyond their storage classes and key orders.
+
+mod block;
+mod cache;
+mod chunk;
+mod defs;
+mod index;
+mod sequence;
+mod shared;
+mod storage;
+mod table;
+mod transaction;
+mod version;
+
+pub use defs::{BuiltinRows, IndexDef, Persistence, TableDef};
+pub use index::{BuildOutcome, Index, IndexBounds, IndexScan, IndexSize, KeyBound, UniqueCheck};
+pub use sequence::{Sequence, SequenceParams, SequenceState};
+pub use storage::{FIRST_RELATION, Identity, Storage, StorageOptions};
+pub use table::{
+    Conflict, LockOutcome, ScanDirection, ScanRequest, Table, TableScan, TableSize, WaitPolicy, WriteOutcome,
+    heap_tuple_width,
+};
+pub use transaction::{ActiveSnapshot, Isolation, SPILL_BYTES, Savepoint, Transaction, TransactionOptions};

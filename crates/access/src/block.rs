@@ -1,0 +1,393 @@
+//! Main blocks: up to 1,024 consecutive row ids, decoded to columns, immutable.
+//!
+//! # Invariants
+//! - Position = row id - `first`. Positions without a row hold arbitrary values and are missing from `present`.
+//! - A block is a cache: KV store and program rows give it back at any time. What delta says about a row counts more.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use common::{PgResult, RowId};
+use types::{Bitmap, Datum, PhysType, Selection, Vector, tuple};
+
+use crate::cache::Charge;
+use crate::defs::TableDef;
+use crate::version::RowData;
+
+/// Rows per chunk, and so per block.
+pub(crate) const CHUNK_ROWS: u64 = types::BATCH_ROWS as u64;
+
+/// How often changes are copied into a block before it is built anew (each time leaves the replaced strings behind).
+const OVERLAYS_MAX: u8 = 8;
+
+/// An immutable block.
+#[derive(Debug)]
+pub(crate) struct MainBlock {
+    pub(crate) columns: Vec<Arc<Vector>>,
+    pub(crate) present: Selection,
+    bitmap: Bitmap,
+    /// Length of every column.
+    pub(crate) rows: usize,
+    /// Attributes of the widest stored row; columns beyond are the missing values for every row.
+    natts_max: usize,
+    overlays: u8,
+    _charge: Option<Charge>,
+}
+
+/// A change to a block: the row's new attributes, or None for no row.
+pub(crate) type Change<'a> = (u16, Option<&'a RowData>);
+
+impl MainBlock {
+    /// No rows.
+    pub(crate) fn empty() -> MainBlock {
+        MainBlock {
+            columns: Vec::new(),
+            present: Selection::All(0),
+            bitmap: Bitmap::default(),
+            rows: 0,
+            natts_max: 0,
+            overlays: 0,
+            _charge: None,
+        }
+    }
+
+    /// True when it has all columns of the definition that rows can have.
+    pub(crate) fn serves(&self, def: &TableDef) -> bool {
+        self.columns.len() >= def.columns.len() || self.natts_max <= self.columns.len()
+    }
+
+    pub(crate) fn contains(&self, position: usize) -> bool {
+        position < self.rows && self.bitmap.get(position)
+    }
+
+    /// One value.
+    #[inline]
+    pub(crate) fn datum(&self, def: &TableDef, column: usize, position: usize) -> Datum {
+        match self.columns.get(column) {
+            Some(vector) => vector.datum(position),
+            None => def.missing_value(column),
+        }
+    }
+
+    /// A column for a batch.
+    pub(crate) fn column(&self, def: &TableDef, column: usize) -> Arc<Vector> {
+        match self.columns.get(column) {
+            Some(vector) => Arc::clone(vector),
+            None => {
+                let phys = def.columns.get(column).copied().unwrap_or(PhysType::Nested);
+                Arc::new(Vector::constant(phys, &def.missing_value(column), self.rows))
+            }
+        }
+    }
+
+    /// Encodes a row as it would be stored.
+    pub(crate) fn encode_row(&self, position: usize, out: &mut Vec<u8>) {
+        let row: Vec<Datum> = self.columns.iter().map(|c| c.datum(position)).collect();
+        tuple::encode(&row, out);
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<MainBlock>() + self.columns.iter().map(|c| c.memory_bytes()).sum::<usize>()
+    }
+
+    pub(crate) fn with_charge(mut self, charge: Charge) -> MainBlock {
+        self._charge = Some(charge);
+        self
+    }
+
+    /// The listed columns with changes applied, and which positions have rows afterwards.
+    pub(crate) fn overlay(
+        &self,
+        def: &TableDef,
+        columns: &[u16],
+        changes: &[Change<'_>],
+    ) -> PgResult<Overlay> {
+        let mut out = Overlay::start(self, def, columns);
+        let mut scratch = Vec::with_capacity(columns.len());
+        for (position, change) in changes {
+            let position = usize::from(*position);
+            match change {
+                Some(data) => {
+                    scratch.clear();
+                    data.columns(def, columns, &mut scratch)?;
+                    out.put(position, &scratch);
+                }
+                None if position < out.bitmap.len() => out.bitmap.set(position, false),
+                None => {}
+            }
+        }
+        Ok(out)
+    }
+
+    /// A new block with changes applied.
+    pub(crate) fn merge(&self, def: &TableDef, changes: &[Change<'_>]) -> PgResult<MainBlock> {
+        let rebuild = self.overlays >= OVERLAYS_MAX || changes.len() * 4 > self.rows;
+        if !rebuild {
+            let all: Vec<u16> = (0..def.columns.len() as u16).collect();
+            let overlay = self.overlay(def, &all, changes)?;
+            let mut block = overlay.finish(self.natts_max.max(def.columns.len()));
+            block.overlays = self.overlays + 1;
+            return Ok(block);
+        }
+        let mut builder = BlockBuilder::new(def);
+        let mut changes = changes.iter().peekable();
+        let mut row = Vec::new();
+        for position in 0..CHUNK_ROWS as usize {
+            row.clear();
+            match changes.next_if(|(p, _)| usize::from(*p) == position) {
+                Some((_, Some(data))) => {
+                    data.row(def, &mut row)?;
+                    builder.push(position, &row);
+                }
+                Some((_, None)) => {}
+                None if self.contains(position) => builder.push_from(position, self, position),
+                None => {}
+            }
+        }
+        Ok(builder.finish())
+    }
+}
+
+/// Columns being changed.
+pub(crate) struct Overlay {
+    columns: Vec<Vector>,
+    phys: Vec<PhysType>,
+    bitmap: Bitmap,
+}
+
+impl Overlay {
+    fn start(block: &MainBlock, def: &TableDef, columns: &[u16]) -> Overlay {
+        let flat = |&c: &u16| block.column(def, usize::from(c)).flatten();
+        let phys = |&c: &u16| {
+            def.columns
+                .get(usize::from(c))
+                .copied()
+                .unwrap_or(PhysType::Nested)
+        };
+        Overlay {
+            columns: columns.iter().map(flat).collect(),
+            phys: columns.iter().map(phys).collect(),
+            bitmap: block.bitmap.clone(),
+        }
+    }
+
+    fn put(&mut self, position: usize, row: &[Datum]) {
+        while self.bitmap.len() < position {
+            self.bitmap.push(false);
+            for (column, phys) in self.columns.iter_mut().zip(&self.phys) {
+                column.push(&filler(*phys));
+            }
+        }
+        if position == self.bitmap.len() {
+            self.bitmap.push(true);
+            self.columns
+                .iter_mut()
+                .zip(row)
+                .for_each(|(column, datum)| column.push(datum));
+        } else {
+            self.bitmap.set(position, true);
+            self.columns
+                .iter_mut()
+                .zip(row)
+                .for_each(|(column, datum)| column.set(position, datum));
+        }
+    }
+
+    /// Columns, their length, and the positions that count.
+    pub(crate) fn into_parts(self) -> (Vec<Arc<Vector>>, usize, Selection) {
+        let rows = self.bitmap.len();
+        let present = selection_of(&self.bitmap);
+        (self.columns.into_iter().map(Arc::new).collect(), rows, present)
+    }
+
+    fn finish(self, natts_max: usize) -> MainBlock {
+        let bitmap = self.bitmap.clone();
+        let (columns, rows, present) = self.into_parts();
+        MainBlock {
+            columns,
+            present,
+            bitmap,
+            rows,
+            natts_max,
+            overlays: 0,
+            _charge: None,
+        }
+    }
+}
+
+/// A value for positions without a row: not NULL, so that kernels need no validity for them.
+fn filler(phys: PhysType) -> Datum {
+    match phys {
+        PhysType::Nested => Datum::Null,
+        phys => Vector::defaults(phys, 1).datum(0),
+    }
+}
+
+fn selection_of(bitmap: &Bitmap) -> Selection {
+    let set = bitmap.count_ones();
+    if set == bitmap.len() {
+        return Selection::All(set);
+    }
+    Selection::Rows(
+        (0..bitmap.len())
+            .filter(|&i| bitmap.get(i))
+            .map(|i| i as u16)
+            .collect(),
+    )
+}
+
+/// Builds a block row by row, positions ascending.
+pub(crate) struct BlockBuilder<'a> {
+    def: &'a TableDef,
+    columns: Vec<Vector>,
+    bitmap: Bitmap,
+    natts_max: usize,
+}
+
+impl<'a> BlockBuilder<'a> {
+    pub(crate) fn new(def: &'a TableDef) -> BlockBuilder<'a> {
+        BlockBuilder {
+            def,
+            columns: def.columns.iter().map(|p| Vector::empty(*p)).collect(),
+            bitmap: Bitmap::default(),
+            natts_max: 0,
+        }
+    }
+
+    fn skip_to(&mut self, position: usize) {
+        while self.bitmap.len() < position {
+            self.bitmap.push(false);
+            for column in &mut self.columns {
+                let phys = column.phys();
+                column.push(&filler(phys));
+            }
+        }
+        self.bitmap.push(true);
+    }
+
+    pub(crate) fn push(&mut self, position: usize, row: &[Datum]) {
+        self.skip_to(position);
+        self.natts_max = self.natts_max.max(row.len());
+        for (column, datum) in self.columns.iter_mut().zip(row) {
+            column.push(datum);
+        }
+    }
+
+    pub(crate) fn push_from(&mut self, position: usize, block: &MainBlock, from: usize) {
+        self.skip_to(position);
+        self.natts_max = self.natts_max.max(block.natts_max);
+        for (number, column) in self.columns.iter_mut().enumerate() {
+            match block.columns.get(number) {
+                Some(vector) => column.push_from(vector, from),
+                None => column.push(&self.def.missing_value(number)),
+            }
+        }
+    }
+
+    pub(crate) fn push_encoded(&mut self, position: usize, bytes: &[u8]) -> PgResult<()> {
+        self.skip_to(position);
+        let mut reader = tuple::TupleReader::new(bytes)?;
+        let natts = reader.natts();
+        self.natts_max = self.natts_max.max(natts);
+        for (number, column) in self.columns.iter_mut().enumerate() {
+            if number < natts {
+                reader.append_to(column)?;
+            } else {
+                column.push(&self.def.missing_value(number));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> MainBlock {
+        MainBlock {
+            present: selection_of(&self.bitmap),
+            rows: self.bitmap.len(),
+            columns: self.columns.into_iter().map(Arc::new).collect(),
+            bitmap: self.bitmap,
+            natts_max: self.natts_max,
+            overlays: 0,
+            _charge: None,
+        }
+    }
+}
+
+/// Wraps rows of the program without copying.
+pub(crate) fn builtin_block(columns: Vec<Arc<Vector>>) -> MainBlock {
+    let rows = columns.first().map_or(0, |c| c.len());
+    MainBlock {
+        natts_max: columns.len(),
+        present: Selection::All(rows),
+        bitmap: Bitmap::filled(rows, true),
+        rows,
+        columns,
+        overlays: 0,
+        _charge: None,
+    }
+}
+
+/// The key of a row in its keyspace.
+pub(crate) fn row_key(row: RowId) -> [u8; 8] {
+    row.0.to_be_bytes()
+}
+
+/// The row of a key; None when the key is damaged.
+pub(crate) fn key_row(key: &[u8]) -> Option<RowId> {
+    Some(RowId(u64::from_be_bytes(key.try_into().ok()?)))
+}
+
+/// Builds the block of a chunk from its KV rows and, below them, rows of the program.
+pub(crate) fn load_block(store: &dyn kv::Kv, def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
+    let first = chunk * CHUNK_ROWS;
+    let builtin = builtin_part(def, chunk)?;
+    let mut builder = None;
+    let mut next = 0;
+    let mut failed = None;
+    let (low, high) = (row_key(RowId(first)), row_key(RowId(first + CHUNK_ROWS)));
+    let bounds = (
+        std::ops::Bound::Included(&low[..]),
+        std::ops::Bound::Excluded(&high[..]),
+    );
+    store.range(
+        kv::Keyspace(def.id.0),
+        bounds,
+        kv::Direction::Forward,
+        &mut |key, value| {
+            let Some(row) = key_row(key) else {
+                failed = Some(common::pg_err!(DATA_CORRUPTED, "stored row has a damaged key"));
+                return ControlFlow::Break(());
+            };
+            let position = (row.0 - first) as usize;
+            let builder = builder.get_or_insert_with(|| BlockBuilder::new(def));
+            (next..position)
+                .filter(|&p| builtin.contains(p))
+                .for_each(|p| builder.push_from(p, &builtin, p));
+            next = position + 1;
+            // An empty value says that a row of the program is deleted.
+            if !value.is_empty() {
+                failed = builder.push_encoded(position, value).err();
+            }
+            match failed {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        },
+    )?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let Some(mut builder) = builder else {
+        return Ok(builtin);
+    };
+    (next..builtin.rows).for_each(|p| builder.push_from(p, &builtin, p));
+    Ok(builder.finish())
+}
+
+fn builtin_part(def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
+    match &def.builtin {
+        Some(rows) if chunk * CHUNK_ROWS < rows.row_count() as u64 => {
+            Ok(builtin_block(rows.block(chunk as usize)?))
+        }
+        _ => Ok(MainBlock::empty()),
+    }
+}

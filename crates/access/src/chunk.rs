@@ -1,0 +1,190 @@
+//! Chunks: 1,024 consecutive row ids of a table, with their main block and their delta.
+//!
+//! # How it works
+//! A chunk's state is one pointer to (main, delta), so readers get a consistent pair with one load. Writers change slots of
+//! delta under the chunk's lock; merging, loading and evicting replace the pair under the same lock.
+//!
+//! # Why a reader never misses a version
+//! - What a state's delta does not have and a later one has, began after the state was read, so no older snapshot sees it.
+//! - A slot is emptied only by replacing the pair, with the row in the new main, or main to be read from the KV store.
+//! - A block read from the KV store may be newer than a snapshot. Rows for which that matters are in delta, because nothing
+//!   that a registered snapshot may still need leaves delta. So delta is looked at after the KV store, never before.
+//! - A block is put into its place only if no merge or eviction came between (`generation`).
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
+
+use crate::block::{CHUNK_ROWS, MainBlock};
+use crate::version::Version;
+
+const SEGMENT: usize = 64;
+const SEGMENTS: usize = CHUNK_ROWS as usize / SEGMENT;
+
+type Slot = ArcSwapOption<Version>;
+
+/// The changed rows of a chunk.
+#[derive(Default)]
+pub(crate) struct Delta {
+    segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
+    /// Which slots ever had a version.
+    occupied: [AtomicU64; SEGMENTS],
+}
+
+impl Delta {
+    /// The newest version of a row.
+    #[inline]
+    pub(crate) fn head(&self, position: usize) -> Option<Arc<Version>> {
+        let segment = self.segments[position / SEGMENT].get()?;
+        segment[position % SEGMENT].load_full()
+    }
+
+    /// Replaces the newest version. Callers hold the chunk's lock.
+    pub(crate) fn set_head(&self, position: usize, version: Option<Arc<Version>>) {
+        let segment =
+            self.segments[position / SEGMENT].get_or_init(|| (0..SEGMENT).map(|_| Slot::empty()).collect());
+        let occupied = version.is_some();
+        segment[position % SEGMENT].store(version);
+        if occupied {
+            self.occupied[position / SEGMENT].fetch_or(1 << (position % SEGMENT), Ordering::Release);
+        }
+    }
+
+    /// Positions that have versions, ascending, with the newest.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (u16, Arc<Version>)> + '_ {
+        (0..SEGMENTS).flat_map(move |s| {
+            let mut bits = self.occupied[s].load(Ordering::Acquire);
+            std::iter::from_fn(move || {
+                (bits != 0).then(|| {
+                    let bit = bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    s * SEGMENT + bit
+                })
+            })
+            .filter_map(|position| Some((position as u16, self.head(position)?)))
+        })
+    }
+}
+
+/// A consistent pair.
+#[derive(Clone)]
+pub(crate) struct ChunkState {
+    /// None: not loaded.
+    pub(crate) main: Option<Arc<MainBlock>>,
+    /// None: nothing changed.
+    pub(crate) delta: Option<Arc<Delta>>,
+    /// Counts replacements of `main`.
+    pub(crate) generation: u64,
+}
+
+/// A chunk.
+pub(crate) struct Chunk {
+    /// Serializes changes; rank: below nothing, held for no I/O.
+    pub(crate) lock: Mutex<()>,
+    pub(crate) state: ArcSwap<ChunkState>,
+    pub(crate) referenced: AtomicBool,
+}
+
+impl Chunk {
+    pub(crate) fn new(main: Option<Arc<MainBlock>>) -> Chunk {
+        Chunk {
+            lock: Mutex::new(()),
+            state: ArcSwap::from_pointee(ChunkState {
+                main,
+                delta: None,
+                generation: 0,
+            }),
+            referenced: AtomicBool::new(false),
+        }
+    }
+
+    /// The delta, made if need be. Callers hold the lock. True: it was made.
+    pub(crate) fn delta(&self) -> (Arc<Delta>, bool) {
+        let state = self.state.load();
+        if let Some(delta) = &state.delta {
+            return (Arc::clone(delta), false);
+        }
+        let delta = Arc::new(Delta::default());
+        self.state.store(Arc::new(ChunkState {
+            delta: Some(Arc::clone(&delta)),
+            ..ChunkState::clone(&state)
+        }));
+        (delta, true)
+    }
+
+    /// Replaces main. Callers hold the lock.
+    pub(crate) fn replace_main(&self, main: Option<Arc<MainBlock>>, delta: Option<Arc<Delta>>) {
+        let generation = self.state.load().generation + 1;
+        self.state.store(Arc::new(ChunkState {
+            main,
+            delta,
+            generation,
+        }));
+    }
+
+    #[inline]
+    pub(crate) fn touch(&self) {
+        if !self.referenced.load(Ordering::Relaxed) {
+            self.referenced.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+const FIRST_SEGMENT: u64 = 16;
+const DIRECTORY: usize = 48;
+
+/// All chunks of a table, made on demand, found by two loads.
+pub(crate) struct Chunks {
+    segments: [OnceLock<Box<[OnceLock<Arc<Chunk>>]>>; DIRECTORY],
+}
+
+impl Chunks {
+    pub(crate) fn new() -> Chunks {
+        Chunks {
+            segments: std::array::from_fn(|_| OnceLock::new()),
+        }
+    }
+
+    fn locate(number: u64) -> (usize, usize) {
+        let shifted = number + FIRST_SEGMENT;
+        let segment = shifted.ilog2() - FIRST_SEGMENT.ilog2();
+        (segment as usize, (shifted - (FIRST_SEGMENT << segment)) as usize)
+    }
+
+    /// The chunk, if it exists.
+    #[inline]
+    pub(crate) fn get(&self, number: u64) -> Option<&Arc<Chunk>> {
+        let (segment, offset) = Chunks::locate(number);
+        self.segments.get(segment)?.get()?.get(offset)?.get()
+    }
+
+    /// The chunk, made by `make` if need be; None beyond 2^52 chunks.
+    pub(crate) fn get_or_make(&self, number: u64, make: impl FnOnce() -> Chunk) -> Option<&Arc<Chunk>> {
+        let (segment, offset) = Chunks::locate(number);
+        let size = FIRST_SEGMENT << segment;
+        let segment = self
+            .segments
+            .get(segment)?
+            .get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
+        Some(segment.get(offset)?.get_or_init(|| Arc::new(make())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_found_where_they_were_made() {
+        assert_eq!(Chunks::locate(0), (0, 0));
+        assert_eq!(Chunks::locate(15), (0, 15));
+        assert_eq!(Chunks::locate(16), (1, 0));
+        assert_eq!(Chunks::locate(48), (2, 0));
+        let chunks = Chunks::new();
+        assert!(chunks.get(100).is_none());
+        let made = chunks.get_or_make(100, || Chunk::new(None)).map(Arc::as_ptr);
+        assert!(made.is_some() && chunks.get(100).map(Arc::as_ptr) == made);
+    }
+}

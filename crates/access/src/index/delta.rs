@@ -1,0 +1,100 @@
+//! Versions of index entries.
+//!
+//! An entry (key and row id) mostly lives once; when an update takes a key away and a later one brings it back to the same row,
+//! its versions form a list like those of rows, newest first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwapOption;
+use common::CommandId;
+use txn::{AtomicStamp, Snapshot, Stamp, TxnTable};
+
+/// A version of an entry.
+#[derive(Debug)]
+pub(crate) struct EntryVersion {
+    pub(crate) begin: AtomicStamp,
+    pub(crate) end: AtomicStamp,
+    pub(crate) cmin: CommandId,
+    cmax: AtomicU32,
+    pub(crate) older: ArcSwapOption<EntryVersion>,
+    /// What the key does not tell exactly, and INCLUDE columns.
+    pub(crate) value: Box<[u8]>,
+}
+
+/// Bytes of an entry in delta beside key and value.
+pub(crate) const ENTRY_OVERHEAD: usize = 160;
+
+impl EntryVersion {
+    pub(crate) fn new(begin: Stamp, cmin: CommandId, value: Box<[u8]>) -> EntryVersion {
+        EntryVersion {
+            begin: AtomicStamp::new(begin),
+            end: AtomicStamp::new(Stamp::NEVER),
+            cmin,
+            cmax: AtomicU32::new(0),
+            older: ArcSwapOption::empty(),
+            value,
+        }
+    }
+
+    /// Marks it as deleted by a command of the transaction that owns `stamp`. Callers hold the key's latch.
+    pub(crate) fn claim(&self, stamp: Stamp, command: CommandId) -> Result<(), Stamp> {
+        let before = self.end.load();
+        if before != Stamp::NEVER {
+            return Err(before);
+        }
+        self.cmax.store(command.0, Ordering::Release);
+        self.end.try_claim(stamp)
+    }
+
+    /// Undoes [`EntryVersion::claim`].
+    pub(crate) fn unclaim(&self) {
+        self.end.set(Stamp::NEVER);
+    }
+
+    fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let begin = self.begin.load();
+        if begin.is_reference() {
+            return txn::snapshot::happened(&self.begin, self.cmin, snapshot, table);
+        }
+        begin.raw() <= snapshot.csn.0
+    }
+
+    fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let end = self.end.load();
+        if end.is_reference() {
+            let cmax = CommandId(self.cmax.load(Ordering::Acquire));
+            return txn::snapshot::happened(&self.end, cmax, snapshot, table);
+        }
+        end.raw() <= snapshot.csn.0
+    }
+}
+
+/// The version of an entry that the snapshot sees.
+pub(crate) fn visible_entry(
+    head: &Arc<EntryVersion>,
+    snapshot: &Snapshot,
+    table: &TxnTable,
+) -> Option<Arc<EntryVersion>> {
+    if head.begun(snapshot, table) {
+        return (!head.ended(snapshot, table)).then(|| Arc::clone(head));
+    }
+    let mut older = head.older.load_full();
+    while let Some(version) = older {
+        if version.begun(snapshot, table) {
+            return (!version.ended(snapshot, table)).then_some(version);
+        }
+        older = version.older.load_full();
+    }
+    None
+}
+
+/// A long list must not be dropped by recursion.
+impl Drop for EntryVersion {
+    fn drop(&mut self) {
+        let mut next = self.older.swap(None);
+        while let Some(version) = next {
+            next = Arc::into_inner(version).and_then(|v| v.older.swap(None));
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Index main: immutable leaves, a cache of ranges of the index's KV entries.
+//!
+//! # How it works
+//! A leaf knows every KV entry with `low <= key < high`. The directory lists the leaves that are loaded, in order; what lies
+//! between them must be read. It is a two-level persistent array: replacing one leaf copies one group and the list of groups.
+//!
+//! # Invariants
+//! - Leaves of a directory do not overlap. A leaf out of its directory is marked `retired` before anything that it lacks leaves
+//!   delta: a reader looks at delta, then at the mark, and starts over when it is set.
+//! - `epoch` counts merges. A range read from the KV store goes in only if no merge came between.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::cache::Charge;
+use crate::index::store::EntryKey;
+
+/// Entries read from the KV store at once.
+pub(crate) const LEAF_LOAD: usize = 256;
+/// Entries after which a merged leaf is cut.
+const LEAF_MAX: usize = 512;
+/// Leaves after which a group is cut.
+const GROUP_MAX: usize = 256;
+
+/// Sorted entries of a key range.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    /// Inclusive; empty for the smallest.
+    pub(crate) low: EntryKey,
+    /// Exclusive; None for the end.
+    pub(crate) high: Option<EntryKey>,
+    bytes: Vec<u8>,
+    /// Where each key and each value ends: key, value, key, value...
+    ends: Vec<u32>,
+    retired: AtomicBool,
+    referenced: AtomicBool,
+    _charge: Option<Charge>,
+}
+
+impl Leaf {
+    /// The entries of a range, to be pushed in order.
+    pub(crate) fn new(low: EntryKey, high: Option<EntryKey>) -> Leaf {
+        Leaf {
+            low,
+            high,
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            retired: AtomicBool::new(false),
+            referenced: AtomicBool::new(false),
+            _charge: None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len() as u32);
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    pub(crate) fn set_charge(&mut self, charge: Charge) {
+        self._charge = Some(charge);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len() / 2
+    }
+
+    fn piece(&self, n: usize) -> &[u8] {
+        let start = if n == 0 { 0 } else { self.ends[n - 1] as usize };
+        &self.bytes[start..self.ends[n] as usize]
+    }
+
+    #[inline]
+    pub(crate) fn key(&self, i: usize) -> &[u8] {
+        self.piece(2 * i)
+    }
+
+    pub(crate) fn value(&self, i: usize) -> &[u8] {
+        self.piece(2 * i + 1)
+    }
+
+    /// How many keys are below `key`.
+    #[inline]
+    pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.key(middle) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// True when keys up to (and without) `key` may lie here and `key` is above `low`.
+    fn reaches(&self, key: &[u8]) -> bool {
+        self.high.as_ref().is_none_or(|high| key < high.as_slice())
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Leaf>() + self.bytes.len() + self.ends.len() * 4
+    }
+
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+    }
+
+    #[inline]
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::SeqCst)
+    }
+
+    #[inline]
+    pub(crate) fn touch(&self) {
+        if !self.referenced.load(Ordering::Relaxed) {
+            self.referenced.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn take_referenced(&self) -> bool {
+        self.referenced.swap(false, Ordering::Relaxed)
+    }
+}
+
+type Group = Arc<Vec<Arc<Leaf>>>;
+
+/// The loaded leaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Directory {
+    groups: Vec<Group>,
+    pub(crate) epoch: u64,
+}
+
+/// A part of the key space that is not loaded: from (inclusive) and to (exclusive; None for the end).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) low: EntryKey,
+    pub(crate) high: Option<EntryKey>,
+}
+
+impl Directory {
+    /// One leaf that knows that there is nothing.
+    pub(crate) fn of_empty_index() -> Directory {
+        let leaf = Leaf::new(EntryKey::new(), None);
+        Directory {
+            groups: vec![Arc::new(vec![Arc::new(leaf)])],
+            epoch: 0,
+        }
+    }
+
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = &Arc<Leaf>> {
+        self.groups.iter().flat_map(|g| g.iter())
+    }
+
+    /// Group and place of the last leaf for which `before` holds; it holds for a prefix of the leaves.
+    fn last_where(&self, before: impl Fn(&Leaf) -> bool) -> Option<(usize, usize)> {
+        let group = self
+            .groups
+            .partition_point(|g| g.first().is_some_and(|l| before(l)))
+            .checked_sub(1)?;
+        let place = self.groups[group].partition_point(|l| before(l)).checked_sub(1)?;
+        Some((group, place))
+    }
+
+    fn gap_after(&self, at: Option<(usize, usize)>) -> Gap {
+        let (low, next) = match at {
+            Some((group, place)) => {
+                let leaf = &self.groups[group][place];
+                let next = self.groups[group].get(place + 1);
+                let next = next.or_else(|| self.groups.get(group + 1).and_then(|g| g.first()));
+                (leaf.high.clone().unwrap_or_default(), next)
+            }
+            None => (EntryKey::new(), self.groups.first().and_then(|g| g.first())),
+        };
+        Gap {
+            low,
+            high: next.map(|leaf| leaf.low.clone()),
+        }
+    }
+
+    /// The leaf in which a key lies, or the gap.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Result<&Arc<Leaf>, Gap> {
+        let at = self.last_where(|leaf| leaf.low.as_slice() <= key);
+        match at {
+            Some((group, place)) if self.groups[group][place].reaches(key) => Ok(&self.groups[group][place]),
+            at => Err(self.gap_after(at)),
+        }
+    }
+
+    /// The leaf (or gap) of the keys just below `key` (None: of the last keys).
+    pub(crate) fn find_below(&self, key: Option<&[u8]>) -> Result<&Arc<Leaf>, Gap> {
+        let at = self.last_where(|leaf| key.is_none_or(|key| leaf.low.as_slice() < key));
+        let Some((group, place)) = at else {
+            return Err(self.gap_after(None));
+        };
+        let leaf = &self.groups[group][place];
+        let covered = match (&leaf.high, key) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(high), Some(key)) => key <= high.as_slice(),
+        };
+        if covered {
+            Ok(leaf)
+        } else {
+            Err(self.gap_after(at))
+        }
+    }
+
+    /// With a leaf more. It fits into a gap.
+    pub(crate) fn with(&self, leaf: Arc<Leaf>) -> Directory {
+        let mut groups = self.groups.clone();
+        match self.last_where(|other| other.low <= leaf.low) {
+            None if groups.is_empty() => groups.push(Arc::new(vec![leaf])),
+            at => {
+                let (group, place) = at.map_or((0, 0), |(group, place)| (group, place + 1));
+                let mut leaves = Vec::clone(&groups[group]);
+                leaves.insert(place, leaf);
+                let right = (leaves.len() > GROUP_MAX).then(|| leaves.split_off(GROUP_MAX / 2));
+                groups[group] = Arc::new(leaves);
+                if let Some(right) = right {
+                    groups.insert(group + 1, Arc::new(right));
+                }
+            }
+        }
+        Directory {
+            groups,
+            epoch: self.epoch,
+        }
+    }
+
+    /// Without a leaf; None if it is not there.
+    pub(crate) fn without(&self, leaf: &Arc<Leaf>) -> Option<Directory> {
+        let (group, place) = self.last_where(|other| other.low <= leaf.low)?;
+        if !Arc::ptr_eq(&self.groups[group][place], leaf) {
+            return None;
+        }
+        let mut groups = self.groups.clone();
+        let mut leaves = Vec::clone(&groups[group]);
+        leaves.remove(place);
+        if leaves.is_empty() {
+            groups.remove(group);
+        } else {
+            groups[group] = Arc::new(leaves);
+        }
+        Some(Directory {
+            groups,
+            epoch: self.epoch,
+        })
+    }
+
+    /// With other leaves, after a merge.
+    pub(crate) fn merged(&self, leaves: Vec<Arc<Leaf>>) -> Directory {
+        Directory {
+            groups: leaves
+                .chunks(GROUP_MAX / 2)
+                .map(|c| Arc::new(c.to_vec()))
+                .collect(),
+            epoch: self.epoch + 1,
+        }
+    }
+}
+
+/// A change to a leaf: the entry's key, and its value or None for no entry.
+pub(crate) type LeafChange = (EntryKey, Option<Box<[u8]>>);
+
+/// The leaf with changes (ascending, all within its range) applied, cut where it gets large.
+pub(crate) fn merge_leaf(leaf: &Leaf, changes: &[LeafChange]) -> Vec<Leaf> {
+    let total = leaf.len() + changes.len();
+    let target = if total > LEAF_MAX { LEAF_LOAD } else { usize::MAX };
+    let mut out = Vec::new();
+    let mut current = Leaf::new(leaf.low.clone(), None);
+    let mut push = |key: &[u8], value: &[u8]| {
+        if current.len() >= target {
+            let next = Leaf::new(EntryKey::from_slice(key), None);
+            let mut full = std::mem::replace(&mut current, next);
+            full.high = Some(EntryKey::from_slice(key));
+            out.push(full);
+        }
+        current.push(key, value);
+    };
+    let mut changes = changes.iter().peekable();
+    for i in 0..leaf.len() {
+        let key = leaf.key(i);
+        while let Some((new, value)) = changes.next_if(|(k, _)| k.as_slice() < key) {
+            if let Some(value) = value {
+                push(new, value);
+            }
+        }
+        match changes.next_if(|(k, _)| k.as_slice() == key) {
+            Some((_, Some(value))) => push(key, value),
+            Some((_, None)) => {}
+            None => push(key, leaf.value(i)),
+        }
+    }
+    for (new, value) in changes {
+        if let Some(value) = value {
+            push(new, value);
+        }
+    }
+    current.high = leaf.high.clone();
+    out.push(current);
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn key(s: &str) -> EntryKey {
+        EntryKey::from_slice(s.as_bytes())
+    }
+
+    fn leaf(low: &str, high: Option<&str>) -> Arc<Leaf> {
+        Arc::new(Leaf::new(key(low), high.map(key)))
+    }
+
+    #[test]
+    fn finds_leaves_and_gaps_both_ways() {
+        let d = Directory::default()
+            .with(leaf("m", Some("p")))
+            .with(leaf("c", Some("f")))
+            .with(leaf("p", None));
+        assert_eq!(d.find(b"d").unwrap().low, key("c"));
+        assert_eq!(d.find(b"z").unwrap().low, key("p"));
+        let gap = |low: &str, high: &str| Gap {
+            low: key(low),
+            high: Some(key(high)),
+        };
+        assert_eq!(d.find(b"f").unwrap_err(), gap("f", "m"));
+        assert_eq!(d.find(b"a").unwrap_err(), gap("", "c"));
+        assert_eq!(d.find_below(Some(b"f")).unwrap().low, key("c"));
+        assert_eq!(d.find_below(Some(b"c")).unwrap_err(), gap("", "c"));
+        assert_eq!(d.find_below(Some(b"k")).unwrap_err(), gap("f", "m"));
+        assert_eq!(d.find_below(None).unwrap().low, key("p"));
+        let m = Arc::clone(d.find(b"n").unwrap());
+        let d = d.without(&m).unwrap();
+        assert_eq!(d.find(b"n").unwrap_err(), gap("f", "p"));
+        assert!(d.without(&m).is_none());
+    }
+
+    #[test]
+    fn merging_replaces_removes_adds_and_cuts() {
+        let mut full = Leaf::new(key(""), None);
+        (0..400).for_each(|i| full.push(format!("{i:04}").as_bytes(), b"old"));
+        let changes: Vec<LeafChange> = (0..400)
+            .map(|i| match i % 3 {
+                0 => (key(&format!("{i:04}")), None),
+                1 => (key(&format!("{i:04}")), Some(b"new".as_slice().into())),
+                _ => (key(&format!("{i:04}x")), Some(b"added".as_slice().into())),
+            })
+            .collect();
+        let leaves = merge_leaf(&full, &changes);
+        assert!(leaves.len() > 1);
+        assert_eq!(leaves[0].high.as_ref(), Some(&leaves[1].low));
+        assert_eq!(leaves.last().unwrap().high, None);
+        let all: Vec<String> = leaves
+            .iter()
+            .flat_map(|l| (0..l.len()).map(|i| String::from_utf8_lossy(l.key(i)).into_owned()))
+            .collect();
+        assert!(all.is_sorted() && all.len() == 399);
+        let first = &leaves[0];
+        assert_eq!(
+            (first.key(0), first.value(0)),
+            (b"0001".as_slice(), b"new".as_slice())
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Out of an index's delta: to the KV store at a checkpoint, and into the leaves when nobody needs the versions any more.
+//!
+//! The rules are those of `table::merge`. Order of a merge: new leaves into the directory, old ones retired, then entries out of
+//! delta, each under its latch and only if nothing happened to it meanwhile.
+
+use std::sync::Arc;
+
+use common::{Csn, PgResult};
+use kv::{Keyspace, WriteBatch};
+
+use crate::index::delta::{ENTRY_OVERHEAD, EntryVersion};
+use crate::index::leaf::{LeafChange, merge_leaf};
+use crate::index::store::{EntryKey, IndexStore, entry_prefix};
+use crate::shared::Shared;
+
+/// Entries after which a checkpoint's batch is offered for writing.
+const OFFER_EVERY: usize = 1024;
+
+impl IndexStore {
+    /// Adds what became committed after `from`, up to `to`, to batches, handing each full one to `write`.
+    pub(crate) fn checkpoint(
+        &self,
+        (from, to): (Csn, Csn),
+        batch: &mut WriteBatch,
+        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
+    ) -> PgResult<()> {
+        for (count, entry) in self.delta.iter().enumerate() {
+            let Some(head) = entry.value().load_full() else {
+                continue;
+            };
+            match entry_change(&self.shared, head, from, to) {
+                Some(Some(version)) => {
+                    batch.put(
+                        Keyspace(self.id.0),
+                        entry.key().as_slice(),
+                        version.value.as_ref(),
+                    );
+                }
+                Some(None) => batch.delete(Keyspace(self.id.0), entry.key().as_slice()),
+                None => {}
+            }
+            if count % OFFER_EVERY == 0 {
+                write(batch)?;
+            }
+        }
+        write(batch)
+    }
+
+    /// Moves what everybody sees and the KV store has out of delta.
+    pub(crate) fn merge(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) {
+        let both = checkpoint.min(horizon);
+        let mut changes: Vec<LeafChange> = Vec::new();
+        let mut settled: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::new();
+        for entry in self.delta.iter() {
+            let Some(head) = entry.value().load_full() else {
+                continue;
+            };
+            match fate(&self.shared, &head, both) {
+                Some(alive) => {
+                    changes.push((entry.key().clone(), alive.then(|| head.value.clone())));
+                    settled.push((entry.key().clone(), head));
+                }
+                None => prune(&self.shared, &head, horizon),
+            }
+        }
+        if settled.is_empty() {
+            return;
+        }
+        self.publish(&changes);
+        for (key, head) in settled {
+            self.remove(&key, &head, both);
+        }
+    }
+
+    /// Puts changes into the loaded leaves; what is not loaded is right in the KV store.
+    fn publish(self: &Arc<Self>, changes: &[LeafChange]) {
+        let mut fresh = Vec::new();
+        {
+            let _guard = self.directory_lock.lock();
+            let directory = self.directory.load_full();
+            let mut leaves = Vec::new();
+            let mut replaced = Vec::new();
+            for leaf in directory.leaves() {
+                let from = changes.partition_point(|(key, _)| *key < leaf.low);
+                let to = leaf.high.as_ref().map_or(changes.len(), |high| {
+                    changes.partition_point(|(key, _)| key < high)
+                });
+                if from >= to {
+                    leaves.push(Arc::clone(leaf));
+                    continue;
+                }
+                for mut new in merge_leaf(leaf, &changes[from..to]) {
+                    new.set_charge(self.shared.cache.charge(new.memory_bytes()));
+                    let new = Arc::new(new);
+                    fresh.push(Arc::clone(&new));
+                    leaves.push(new);
+                }
+                replaced.push(Arc::clone(leaf));
+            }
+            self.directory.store(Arc::new(directory.merged(leaves)));
+            replaced.iter().for_each(|leaf| leaf.retire());
+        }
+        fresh.iter().for_each(|leaf| self.admit(leaf));
+    }
+
+    fn remove(&self, key: &EntryKey, head: &Arc<EntryVersion>, both: Csn) {
+        let _latch = self.latch(entry_prefix(key)).lock();
+        let Some(entry) = self.delta.get(key) else { return };
+        let same = entry
+            .value()
+            .load()
+            .as_ref()
+            .is_some_and(|now| Arc::ptr_eq(now, head));
+        // Deleted or brought back since: it stays, and overrides the leaf.
+        if !same || fate(&self.shared, head, both).is_none() {
+            return;
+        }
+        let alive = Shared::never(&head.end);
+        entry.remove();
+        self.shared
+            .sub_delta(ENTRY_OVERHEAD + key.len() + head.value.len());
+        if !alive {
+            self.count(-1, key);
+        }
+    }
+}
+
+/// Some(alive?) when the newest version of an entry says all there is to say.
+fn fate(shared: &Shared, head: &EntryVersion, csn: Csn) -> Option<bool> {
+    if Shared::never(&head.end) {
+        let begun = shared.committed(&head.begin).is_some_and(|begin| begin <= csn);
+        return begun.then_some(true);
+    }
+    let ended = shared.committed(&head.end).is_some_and(|end| end <= csn);
+    ended.then_some(false)
+}
+
+fn prune(shared: &Shared, head: &Arc<EntryVersion>, horizon: Csn) {
+    if shared
+        .committed(&head.begin)
+        .is_some_and(|begin| begin <= horizon)
+    {
+        head.older.store(None);
+    }
+}
+
+/// What changed of an entry between two CSNs: a version to put, None to delete.
+fn entry_change(
+    shared: &Shared,
+    head: Arc<EntryVersion>,
+    from: Csn,
+    to: Csn,
+) -> Option<Option<Arc<EntryVersion>>> {
+    let mut version = head;
+    loop {
+        match shared.committed(&version.begin) {
+            Some(begin) if begin <= to => {
+                let end = shared.committed(&version.end).filter(|end| *end <= to);
+                return match end {
+                    Some(end) if end > from => Some(None),
+                    Some(_) => None,
+                    None if begin > from => Some(Some(version)),
+                    None => None,
+                };
+            }
+            _ => {
+                let older = version.older.load_full()?;
+                version = older;
+            }
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! B-tree indexes: the handle that the executor works with; changing entries and looking keys up.
+//!
+//! Entries are versioned like rows, so what a scan gives is visible: no re-check against the table, index-only scans always.
+
+mod build;
+pub(crate) mod delta;
+pub(crate) mod leaf;
+mod merge;
+mod scan;
+pub(crate) mod store;
+mod value;
+
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{Oid, PgResult, RelationId, RowId, Xid, invariant};
+use txn::{Snapshot, Stamp, StampState};
+use types::{Datum, key};
+
+pub use build::BuildOutcome;
+pub use scan::{IndexBounds, IndexScan, KeyBound};
+
+use crate::defs::{IndexDef, Persistence};
+use crate::index::delta::{EntryVersion, visible_entry};
+use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
+use crate::transaction::Transaction;
+use crate::transaction::redo::RedoOp;
+use crate::transaction::writes::Write;
+
+/// What an insertion checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UniqueCheck {
+    /// Nothing (not unique, or checked later).
+    No,
+    /// No other live entry may have the key.
+    Yes,
+    /// Inserts nothing: checks whether another row has the key by now (deferred constraints).
+    Existing,
+}
+
+/// Estimates of an index's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndexSize {
+    /// Entries.
+    pub tuples: u64,
+    /// 8 kB pages that PostgreSQL's B-tree would have, metapage included.
+    pub pages: u64,
+    /// Levels above the leaves.
+    pub height: u32,
+}
+
+/// An index, opened under a definition. Cheap to clone.
+#[derive(Clone)]
+pub struct Index {
+    pub(crate) def: Arc<IndexDef>,
+    pub(crate) store: Arc<IndexStore>,
+}
+
+/// Who has a key already.
+enum Holder {
+    Nobody,
+    Row(RowId),
+    /// In progress: it depends on how that ends.
+    Pending(Xid),
+}
+
+impl Index {
+    pub(crate) fn new(def: Arc<IndexDef>, store: Arc<IndexStore>) -> Index {
+        if store.def.load().is_none() {
+            store.def.store(Some(Arc::clone(&def)));
+        }
+        Index { def, store }
+    }
+
+    /// Where the entries are.
+    pub fn id(&self) -> RelationId {
+        self.def.id
+    }
+
+    /// `pg_class.oid`.
+    pub fn oid(&self) -> Oid {
+        self.def.oid
+    }
+
+    /// The definition it was opened under.
+    pub fn def(&self) -> &Arc<IndexDef> {
+        &self.def
+    }
+
+    /// The size now, without counting.
+    pub fn size(&self) -> IndexSize {
+        let tuples = self.store.entries.load(Ordering::Relaxed).max(0) as u64;
+        // Index tuple header and line pointer: 12 bytes beside the key, of which 9 are our row id and marker; 90 % full pages.
+        let bytes = self.store.bytes.load(Ordering::Relaxed).max(0) as u64 + 8 * tuples;
+        let leaves = bytes.div_ceil(7300);
+        let height = (leaves.max(1) as f64).log(300.0).ceil() as u32;
+        let inner = leaves / 280;
+        IndexSize {
+            tuples,
+            pages: 1 + leaves + inner + u64::from(height > 0),
+            height,
+        }
+    }
+
+    /// The key bytes of a full key or of a prefix of its columns, for [`Index::lookup`]. Replaces the content of `out`.
+    pub fn encode_prefix(&self, values: &[Datum], out: &mut Vec<u8>) {
+        out.clear();
+        key::encode_all(&self.def.columns, values, out);
+    }
+
+    /// Inserts an entry. `Ok(Err(row))`: another row has the key. Waits for transactions that may yet give the key up.
+    pub fn insert(
+        &self,
+        txn: &mut Transaction,
+        values: &[Datum],
+        include: &[Datum],
+        row: RowId,
+        check: UniqueCheck,
+    ) -> PgResult<Result<(), RowId>> {
+        invariant!(
+            values.len() == self.def.columns.len(),
+            "index key has another number of columns"
+        );
+        let stamp = txn.stamp()?;
+        let mut prefix = std::mem::take(&mut txn.buffer);
+        prefix.clear();
+        let exact = key::encode_all(&self.def.columns, values, &mut prefix);
+        let outcome = self.insert_encoded(txn, stamp, &prefix, row, check, values, include, exact);
+        txn.buffer = prefix;
+        outcome
+    }
+
+    fn insert_encoded(
+        &self,
+        txn: &mut Transaction,
+        stamp: Stamp,
+        prefix: &[u8],
+        row: RowId,
+        check: UniqueCheck,
+        values: &[Datum],
+        include: &[Datum],
+        exact: bool,
+    ) -> PgResult<Result<(), RowId>> {
+        let check = if self.exempt_from_unique(values) {
+            UniqueCheck::No
+        } else {
+            check
+        };
+        let version = loop {
+            let latch = self.store.latch(prefix).lock();
+            if check != UniqueCheck::No {
+                match self.holder(prefix, row, stamp)? {
+                    Holder::Nobody => {}
+                    Holder::Row(other) => return Ok(Err(other)),
+                    Holder::Pending(xid) => {
+                        drop(latch);
+                        txn.wait_for(xid)?;
+                        continue;
+                    }
+                }
+            }
+            if check == UniqueCheck::Existing {
+                return Ok(Ok(()));
+            }
+            let value = value::encode(values, include, exact);
+            let version = Arc::new(EntryVersion::new(stamp, txn.command(), value));
+            self.store.push_version(&entry_key(prefix, row), &version);
+            break version;
+        };
+        self.record_insert(txn, entry_key(prefix, row), &version)?;
+        Ok(Ok(()))
+    }
+
+    fn record_insert(
+        &self,
+        txn: &mut Transaction,
+        key: EntryKey,
+        version: &Arc<EntryVersion>,
+    ) -> PgResult<()> {
+        let op = self
+            .is_logged()
+            .then(|| RedoOp::EntryPut(self.store.id, &key, &version.value));
+        let write = Write::EntryInsert {
+            index: Arc::clone(&self.store),
+            key: key.clone(),
+            version: Arc::clone(version),
+        };
+        txn.record(write, op)
+    }
+
+    /// Inserts an entry that nothing conflicts with.
+    pub(crate) fn insert_new(&self, txn: &mut Transaction, key: EntryKey, value: Box<[u8]>) -> PgResult<()> {
+        let version = Arc::new(EntryVersion::new(txn.stamp()?, txn.command(), value));
+        {
+            let _latch = self.store.latch(store::entry_prefix(&key)).lock();
+            self.store.push_version(&key, &version);
+        }
+        self.record_insert(txn, key, &version)
+    }
+
+    fn is_logged(&self) -> bool {
+        self.def.persistence == Persistence::Permanent
+    }
+
+    /// A key with a NULL equals no other, unless the index says otherwise.
+    fn exempt_from_unique(&self, values: &[Datum]) -> bool {
+        !self.def.nulls_not_distinct && values.iter().any(Datum::is_null)
+    }
+
+    /// The row that has a key now, as an insertion would find it: waits for transactions in progress (`ON CONFLICT`, exclusion).
+    pub fn conflicting_row(
+        &self,
+        txn: &mut Transaction,
+        values: &[Datum],
+        exclude: Option<RowId>,
+    ) -> PgResult<Option<RowId>> {
+        if self.exempt_from_unique(values) {
+            return Ok(None);
+        }
+        let stamp = txn.stamp()?;
+        let mut prefix = Vec::new();
+        self.encode_prefix(values, &mut prefix);
+        loop {
+            // A row id that is never given out excludes nothing.
+            let holder = {
+                let _latch = self.store.latch(&prefix).lock();
+                self.holder(&prefix, exclude.unwrap_or(RowId(u64::MAX)), stamp)?
+            };
+            match holder {
+                Holder::Nobody => return Ok(None),
+                Holder::Row(row) => return Ok(Some(row)),
+                Holder::Pending(xid) => txn.wait_for(xid)?,
+            }
+        }
+    }
+
+    /// Looks at all entries with a key. The caller holds its latch, so nothing moves but stamps.
+    fn holder(&self, prefix: &[u8], own_row: RowId, own: Stamp) -> PgResult<Holder> {
+        for entry in self
+            .store
+            .delta
+            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+        {
+            if !is_entry_of(entry.key(), prefix) {
+                break;
+            }
+            let row = entry_row(entry.key())?;
+            if row != own_row {
+                match self.state_of(entry.value(), own) {
+                    EntryState::Live => return Ok(Holder::Row(row)),
+                    EntryState::Pending(xid) => return Ok(Holder::Pending(xid)),
+                    EntryState::Dead => {}
+                }
+            }
+        }
+        let mut from: EntryKey = EntryKey::from_slice(prefix);
+        loop {
+            let leaf = self.store.leaf_at(&from)?;
+            for i in leaf.lower_bound(&from)..leaf.len() {
+                let key = leaf.key(i);
+                if !is_entry_of(key, prefix) {
+                    return Ok(Holder::Nobody);
+                }
+                let row = entry_row(key)?;
+                // What is in delta has been judged above.
+                if row != own_row
+                    && self
+                        .store
+                        .delta
+                        .get(key)
+                        .is_none_or(|e| e.value().load().is_none())
+                {
+                    return Ok(Holder::Row(row));
+                }
+            }
+            match &leaf.high {
+                Some(high) if high.starts_with(prefix) => from = high.clone(),
+                _ => return Ok(Holder::Nobody),
+            }
+        }
+    }
+
+    fn state_of(&self, head: &EntryHead, own: Stamp) -> EntryState {
+        let table = self.store.shared.table();
+        let mut next = head.load_full();
+        while let Some(version) = next {
+            if version.begin.load() != own {
+                match version.begin.resolve(table) {
+                    StampState::InProgress(xid) => return EntryState::Pending(xid),
+                    StampState::Never => {
+                        next = version.older.load_full();
+                        continue;
+                    }
+                    StampState::Committed(_) => {}
+                }
+            }
+            let end = version.end.load();
+            if end == Stamp::NEVER {
+                return EntryState::Live;
+            }
+            if end == own {
+                return EntryState::Dead;
+            }
+            return match version.end.resolve(table) {
+                StampState::Never => EntryState::Live,
+                StampState::InProgress(xid) => EntryState::Pending(xid),
+                StampState::Committed(_) => EntryState::Dead,
+            };
+        }
+        EntryState::Dead
+    }
+
+    /// Marks an entry as deleted. False if there is no such entry alive.
+    pub fn delete(&self, txn: &mut Transaction, values: &[Datum], row: RowId) -> PgResult<bool> {
+        let stamp = txn.stamp()?;
+        let mut prefix = std::mem::take(&mut txn.buffer);
+        self.encode_prefix(values, &mut prefix);
+        let key = entry_key(&prefix, row);
+        let claimed = {
+            let _latch = self.store.latch(&prefix).lock();
+            self.claim(&key, stamp, txn)
+        };
+        txn.buffer = prefix;
+        let Some(version) = claimed? else { return Ok(false) };
+        let op = self
+            .is_logged()
+            .then_some(RedoOp::EntryDelete(self.store.id, &key));
+        let write = Write::EntryDelete {
+            index: Arc::clone(&self.store),
+            key: key.clone(),
+            version,
+        };
+        txn.record(write, op)?;
+        Ok(true)
+    }
+
+    /// The newest version of an entry, claimed; made from main if delta has none. The caller holds the latch.
+    fn claim(&self, key: &EntryKey, stamp: Stamp, txn: &Transaction) -> PgResult<Option<Arc<EntryVersion>>> {
+        if let Some(entry) = self.store.delta.get(key) {
+            if let Some(version) = entry.value().load_full() {
+                return Ok(version.claim(stamp, txn.command()).is_ok().then_some(version));
+            }
+        }
+        let leaf = self.store.leaf_at(key)?;
+        let at = leaf.lower_bound(key);
+        if at >= leaf.len() || leaf.key(at) != key.as_slice() {
+            return Ok(None);
+        }
+        let base = Arc::new(EntryVersion::new(
+            Stamp::FROZEN,
+            common::CommandId(0),
+            leaf.value(at).into(),
+        ));
+        let claimed = base.claim(stamp, txn.command());
+        invariant!(claimed.is_ok(), "a new version has an end");
+        self.store.push_version(key, &base);
+        self.store.count(-1, key);
+        Ok(Some(base))
+    }
+
+    /// The first row with this full key (from [`Index::encode_prefix`]) that the snapshot sees: the path of point statements.
+    pub fn lookup(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {
+        loop {
+            let leaf = self.store.leaf_at(prefix)?;
+            let seen = self.lookup_in_delta(snapshot, prefix)?;
+            if leaf.is_retired() {
+                continue;
+            }
+            if let Some(row) = seen {
+                return Ok(Some(row));
+            }
+            let mut at = leaf.lower_bound(prefix);
+            while at < leaf.len() && is_entry_of(leaf.key(at), prefix) {
+                if !self.is_overridden(leaf.key(at)) {
+                    return entry_row(leaf.key(at)).map(Some);
+                }
+                at += 1;
+            }
+            let spills_over = leaf
+                .high
+                .as_ref()
+                .is_some_and(|high| at == leaf.len() && high.starts_with(prefix));
+            if leaf.is_retired() {
+                continue;
+            }
+            return if spills_over {
+                self.lookup_by_scan(snapshot, prefix)
+            } else {
+                Ok(None)
+            };
+        }
+    }
+
+    #[inline]
+    fn is_overridden(&self, key: &[u8]) -> bool {
+        !self.store.delta.is_empty()
+            && self
+                .store
+                .delta
+                .get(key)
+                .is_some_and(|e| e.value().load().is_some())
+    }
+
+    fn lookup_in_delta(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {
+        if self.store.delta.is_empty() {
+            return Ok(None);
+        }
+        for entry in self
+            .store
+            .delta
+            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+        {
+            if !is_entry_of(entry.key(), prefix) {
+                break;
+            }
+            let head = entry.value().load_full();
+            if head.is_some_and(|head| visible_entry(&head, snapshot, self.store.shared.table()).is_some()) {
+                return entry_row(entry.key()).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    #[cold]
+    fn lookup_by_scan(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {
+        let bounds = IndexBounds::encoded_prefix(prefix);
+        self.scan(snapshot, bounds, crate::table::ScanDirection::Forward)
+            .next_row()
+    }
+}
+
+/// What an insertion has to think of an entry.
+enum EntryState {
+    Live,
+    Dead,
+    Pending(Xid),
+}
+
+/// True when the entry has exactly this key (an entry key is the key and 8 bytes).
+#[inline]
+fn is_entry_of(key: &[u8], prefix: &[u8]) -> bool {
+    key.starts_with(prefix)
+}

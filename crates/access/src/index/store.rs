@@ -1,0 +1,309 @@
+//! The entries of one index: delta, leaves, latches.
+//!
+//! # Invariants
+//! - Entry key = memcomparable key, then the row id in 8 bytes, big-endian.
+//! - An entry's versions change only under the latch of its key (without the row id). A latch may be held while a leaf is read
+//!   from the KV store: it stops nobody but writers of keys with the same hash.
+//! - The directory changes only under `directory_lock`, which is held for no I/O and under which no latch is taken.
+
+use std::hash::{Hash, Hasher};
+use std::ops::{Bound, ControlFlow};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use common::{PgResult, RelationId, RowId, pg_err};
+use crossbeam_skiplist::SkipMap;
+use kv::{Direction, Keyspace};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use txn::Stamp;
+
+use crate::cache::Evictable;
+use crate::defs::{IndexDef, Persistence};
+use crate::index::delta::{ENTRY_OVERHEAD, EntryVersion};
+use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
+use crate::shared::Shared;
+
+/// Key and row id of an entry; short ones inline.
+pub(crate) type EntryKey = SmallVec<[u8; 24]>;
+/// The newest version of an entry; empty only for a moment, under the latch.
+pub(crate) type EntryHead = ArcSwapOption<EntryVersion>;
+
+const LATCHES: usize = 64;
+
+/// An index's entries; one per index and database, shared by all sessions.
+pub(crate) struct IndexStore {
+    pub(crate) id: RelationId,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) def: ArcSwapOption<IndexDef>,
+    pub(crate) delta: SkipMap<EntryKey, EntryHead>,
+    latches: [Mutex<()>; LATCHES],
+    pub(crate) directory: ArcSwap<Directory>,
+    pub(crate) directory_lock: Mutex<()>,
+    /// Entries and their bytes, as far as known.
+    pub(crate) entries: AtomicI64,
+    pub(crate) bytes: AtomicI64,
+}
+
+/// What is known about an index's size, kept in the KV store by checkpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IndexCounters {
+    pub(crate) entries: i64,
+    pub(crate) bytes: i64,
+}
+
+/// The row id at the end of an entry key.
+pub(crate) fn entry_row(key: &[u8]) -> PgResult<RowId> {
+    match key.last_chunk::<8>() {
+        Some(bytes) => Ok(RowId(u64::from_be_bytes(*bytes))),
+        None => Err(pg_err!(INDEX_CORRUPTED, "index entry is damaged")),
+    }
+}
+
+/// The key of an entry without its row id.
+pub(crate) fn entry_prefix(key: &[u8]) -> &[u8] {
+    &key[..key.len().saturating_sub(8)]
+}
+
+pub(crate) fn entry_key(prefix: &[u8], row: RowId) -> EntryKey {
+    let mut key = EntryKey::with_capacity(prefix.len() + 8);
+    key.extend_from_slice(prefix);
+    key.extend_from_slice(&row.0.to_be_bytes());
+    key
+}
+
+impl IndexStore {
+    /// Opens an index: one read to see whether the KV store has any of it.
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        id: RelationId,
+        counters: Option<IndexCounters>,
+    ) -> PgResult<IndexStore> {
+        let mut any = false;
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        shared
+            .kv
+            .range(Keyspace(id.0), all, Direction::Forward, &mut |_, _| {
+                any = true;
+                ControlFlow::Break(())
+            })?;
+        let directory = if any {
+            Directory::default()
+        } else {
+            Directory::of_empty_index()
+        };
+        let counters = counters.unwrap_or_default();
+        Ok(IndexStore {
+            id,
+            shared: Arc::clone(shared),
+            def: ArcSwapOption::empty(),
+            delta: SkipMap::new(),
+            latches: std::array::from_fn(|_| Mutex::new(())),
+            directory: ArcSwap::from_pointee(directory),
+            directory_lock: Mutex::new(()),
+            entries: AtomicI64::new(counters.entries),
+            bytes: AtomicI64::new(counters.bytes),
+        })
+    }
+
+    pub(crate) fn counters(&self) -> IndexCounters {
+        IndexCounters {
+            entries: self.entries.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn is_logged(&self) -> bool {
+        self.def
+            .load()
+            .as_ref()
+            .is_none_or(|d| d.persistence == Persistence::Permanent)
+    }
+
+    /// The latch of a key (without row id).
+    pub(crate) fn latch(&self, prefix: &[u8]) -> &Mutex<()> {
+        let mut hasher = rustc_hash::FxHasher::default();
+        prefix.hash(&mut hasher);
+        &self.latches[(hasher.finish() >> 32) as usize % LATCHES]
+    }
+
+    /// Puts a version in front of an entry's list. Callers hold the latch.
+    pub(crate) fn push_version(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
+        let entry = self.delta.get_or_insert_with(key.clone(), EntryHead::empty);
+        version.older.store(entry.value().load_full());
+        entry.value().store(Some(Arc::clone(version)));
+        self.shared
+            .add_delta(ENTRY_OVERHEAD + key.len() + version.value.len());
+        self.count(1, key);
+    }
+
+    pub(crate) fn count(&self, sign: i64, key: &EntryKey) {
+        self.entries.fetch_add(sign, Ordering::Relaxed);
+        self.bytes.fetch_add(sign * key.len() as i64, Ordering::Relaxed);
+    }
+
+    /// Takes a version of a running transaction back.
+    pub(crate) fn undo_insert(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
+        let _latch = self.latch(entry_prefix(key)).lock();
+        version.begin.set(Stamp::NEVER);
+        version.end.set(Stamp::NEVER);
+        if let Some(entry) = self.delta.get(key) {
+            let older = version.older.load_full();
+            let gone = older.is_none();
+            entry.value().store(older);
+            if gone {
+                entry.remove();
+            }
+        }
+        self.shared
+            .sub_delta(ENTRY_OVERHEAD + key.len() + version.value.len());
+        self.count(-1, key);
+    }
+
+    /// The loaded leaf of a key, read if need be.
+    #[inline]
+    pub(crate) fn leaf_at(self: &Arc<Self>, key: &[u8]) -> PgResult<Arc<Leaf>> {
+        loop {
+            let directory = self.directory.load();
+            let gap = match directory.find(key) {
+                Ok(leaf) => {
+                    leaf.touch();
+                    return Ok(Arc::clone(leaf));
+                }
+                Err(gap) => gap,
+            };
+            let epoch = directory.epoch;
+            drop(directory);
+            self.load(gap, Direction::Forward, Some(key), epoch)?;
+        }
+    }
+
+    /// The loaded leaf of the keys just below `key` (None: the last ones).
+    pub(crate) fn leaf_below(self: &Arc<Self>, key: Option<&[u8]>) -> PgResult<Arc<Leaf>> {
+        loop {
+            let directory = self.directory.load();
+            let gap = match directory.find_below(key) {
+                Ok(leaf) => {
+                    leaf.touch();
+                    return Ok(Arc::clone(leaf));
+                }
+                Err(gap) => gap,
+            };
+            let epoch = directory.epoch;
+            drop(directory);
+            self.load(gap, Direction::Backward, key, epoch)?;
+        }
+    }
+
+    /// Reads a leaf's worth from a gap, from `key` on in the direction, and puts it into the directory.
+    fn load(
+        self: &Arc<Self>,
+        gap: Gap,
+        direction: Direction,
+        key: Option<&[u8]>,
+        epoch: u64,
+    ) -> PgResult<()> {
+        let bound = |key: &EntryKey| key.clone();
+        let (low, high) = match (direction, key) {
+            (Direction::Forward, Some(key)) => (EntryKey::from_slice(key), gap.high.as_ref().map(bound)),
+            (Direction::Backward, Some(key)) => (gap.low.clone(), Some(EntryKey::from_slice(key))),
+            (_, None) => (gap.low.clone(), gap.high.clone()),
+        };
+        let mut found: Vec<(EntryKey, Box<[u8]>)> = Vec::new();
+        let bounds = (
+            Bound::Included(low.as_slice()),
+            high.as_ref()
+                .map_or(Bound::Unbounded, |h| Bound::Excluded(h.as_slice())),
+        );
+        let mut more = false;
+        self.shared
+            .kv
+            .range(Keyspace(self.id.0), bounds, direction, &mut |key, value| {
+                more = found.len() == LEAF_LOAD;
+                if more {
+                    return ControlFlow::Break(());
+                }
+                found.push((EntryKey::from_slice(key), value.into()));
+                ControlFlow::Continue(())
+            })?;
+        let (mut low, mut high) = (low, high);
+        if let (true, Some((last, _))) = (more, found.last()) {
+            match direction {
+                Direction::Forward => {
+                    // The smallest key above the last one read.
+                    let mut above = last.clone();
+                    above.push(0);
+                    high = Some(above);
+                }
+                Direction::Backward => low = last.clone(),
+            }
+        }
+        if direction == Direction::Backward {
+            found.reverse();
+        }
+        let mut leaf = Leaf::new(low, high);
+        found.iter().for_each(|(key, value)| leaf.push(key, value));
+        self.install(leaf, epoch);
+        Ok(())
+    }
+
+    fn install(self: &Arc<Self>, mut leaf: Leaf, epoch: u64) {
+        leaf.set_charge(self.shared.cache.charge(leaf.memory_bytes()));
+        let leaf = Arc::new(leaf);
+        {
+            let _guard = self.directory_lock.lock();
+            let directory = self.directory.load_full();
+            // Somebody else may have filled (part of) the gap, or a merge may have come between: the caller looks again.
+            let free = match directory.find(&leaf.low) {
+                Ok(_) => false,
+                Err(gap) => match (&gap.high, &leaf.high) {
+                    (None, _) => true,
+                    (Some(limit), Some(high)) => high <= limit,
+                    (Some(_), None) => false,
+                },
+            };
+            if directory.epoch != epoch || !free {
+                return;
+            }
+            self.directory.store(Arc::new(directory.with(Arc::clone(&leaf))));
+        }
+        self.admit(&leaf);
+    }
+
+    /// Puts a leaf on the cache's clock. The directory lock is not held.
+    pub(crate) fn admit(self: &Arc<Self>, leaf: &Arc<Leaf>) {
+        self.shared.cache.admit(Box::new(LeafPlace {
+            store: Arc::downgrade(self),
+            leaf: Arc::downgrade(leaf),
+        }));
+    }
+}
+
+/// A leaf on the cache's clock.
+struct LeafPlace {
+    store: Weak<IndexStore>,
+    leaf: Weak<Leaf>,
+}
+
+impl Evictable for LeafPlace {
+    fn evict(&self) {
+        let (Some(store), Some(leaf)) = (self.store.upgrade(), self.leaf.upgrade()) else {
+            return;
+        };
+        let _guard = store.directory_lock.lock();
+        let directory = store.directory.load_full();
+        if let Some(without) = directory.without(&leaf) {
+            store.directory.store(Arc::new(without));
+            leaf.retire();
+        }
+    }
+
+    fn take_referenced(&self) -> bool {
+        self.leaf.upgrade().is_some_and(|leaf| leaf.take_referenced())
+    }
+
+    fn is_gone(&self) -> bool {
+        self.leaf.upgrade().is_none_or(|leaf| leaf.is_retired())
+    }
+}

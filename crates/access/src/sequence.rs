@@ -1,0 +1,238 @@
+//! Sequences: numbers handed out once, outside transactions.
+//!
+//! PG: src/backend/commands/sequence.c.
+//!
+//! # How it works
+//! The state in memory runs behind the state in the log: every 32nd call logs the state as it will be 32 values later, so a crash
+//! skips values and repeats none. A checkpoint stores the logged state. Rolling back gives nothing back.
+
+use std::sync::Arc;
+
+use common::{PgResult, RelationId, pg_err};
+use kv::{Keyspace, Kv, WriteBatch};
+use parking_lot::Mutex;
+use txn::{RecordKind, Wal};
+
+use crate::defs::Persistence;
+use crate::transaction::Transaction;
+use crate::transaction::redo::{put_varint, take_varint};
+
+/// Values logged ahead, as PostgreSQL does.
+const LOG_AHEAD: i64 = 32;
+const STATE_KEY: &[u8] = b"state";
+
+/// A sequence's row, as `SELECT * FROM sequence` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceState {
+    /// The last value handed out, or the first to hand out.
+    pub last_value: i64,
+    /// Values still covered by the log.
+    pub log_count: i64,
+    /// Whether `last_value` has been handed out.
+    pub is_called: bool,
+}
+
+/// How a sequence counts (`pg_sequence`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct SequenceParams {
+    /// For messages.
+    pub name: Arc<str>,
+    pub increment: i64,
+    pub minimum: i64,
+    pub maximum: i64,
+    pub cycle: bool,
+}
+
+/// What is kept of a sequence; one per sequence and database.
+pub(crate) struct SequenceStore {
+    id: RelationId,
+    /// Protects the step from one value to the next, with its log record.
+    state: Mutex<Both>,
+}
+
+#[derive(Clone, Copy)]
+struct Both {
+    now: SequenceState,
+    /// What the log says: (last value, is called).
+    logged: (i64, bool),
+}
+
+impl SequenceStore {
+    pub(crate) fn open(kv: &dyn Kv, id: RelationId) -> PgResult<SequenceStore> {
+        let (last_value, is_called) = match kv.get(Keyspace(id.0), STATE_KEY)? {
+            Some(bytes) => decode(&bytes)?,
+            None => (1, false),
+        };
+        let store = SequenceStore::new(id);
+        store.replay(last_value, is_called);
+        Ok(store)
+    }
+
+    fn new(id: RelationId) -> SequenceStore {
+        let now = SequenceState {
+            last_value: 1,
+            log_count: 0,
+            is_called: false,
+        };
+        SequenceStore {
+            id,
+            state: Mutex::new(Both {
+                now,
+                logged: (1, false),
+            }),
+        }
+    }
+
+    /// Takes a state from the log.
+    pub(crate) fn replay(&self, last_value: i64, is_called: bool) {
+        let now = SequenceState {
+            last_value,
+            log_count: 0,
+            is_called,
+        };
+        let logged = (last_value, is_called);
+        *self.state.lock() = Both { now, logged };
+    }
+
+    pub(crate) fn checkpoint(&self, batch: &mut WriteBatch) {
+        let (last_value, is_called) = self.state.lock().logged;
+        batch.put(Keyspace(self.id.0), STATE_KEY, encode(last_value, is_called));
+    }
+
+    fn log(&self, wal: &Wal, last_value: i64, is_called: bool) -> PgResult<()> {
+        let mut payload = Vec::new();
+        put_varint(self.id.0, &mut payload);
+        payload.extend_from_slice(&encode(last_value, is_called));
+        wal.append(RecordKind::SEQUENCE, common::Xid(0), &payload)?;
+        Ok(())
+    }
+}
+
+/// Reads a log record of a sequence.
+pub(crate) fn decode_record(payload: &[u8]) -> PgResult<(RelationId, i64, bool)> {
+    let mut rest = payload;
+    let id = RelationId(take_varint(&mut rest)?);
+    let (last_value, is_called) = decode(rest)?;
+    Ok((id, last_value, is_called))
+}
+
+fn encode(last_value: i64, is_called: bool) -> Vec<u8> {
+    let mut out = last_value.to_le_bytes().to_vec();
+    out.push(u8::from(is_called));
+    out
+}
+
+fn decode(bytes: &[u8]) -> PgResult<(i64, bool)> {
+    match bytes.split_first_chunk::<8>() {
+        Some((value, [called])) => Ok((i64::from_le_bytes(*value), *called != 0)),
+        _ => Err(pg_err!(DATA_CORRUPTED, "stored state of a sequence is damaged")),
+    }
+}
+
+/// A sequence.
+#[derive(Clone)]
+pub struct Sequence {
+    store: Arc<SequenceStore>,
+    persistence: Persistence,
+}
+
+impl Sequence {
+    pub(crate) fn new(store: Arc<SequenceStore>, persistence: Persistence) -> Sequence {
+        Sequence { store, persistence }
+    }
+
+    /// Where it is kept.
+    pub fn id(&self) -> RelationId {
+        self.store.id
+    }
+
+    /// Its row.
+    pub fn state(&self) -> SequenceState {
+        self.store.state.lock().now
+    }
+
+    /// The next value. A session with `CACHE` calls it several times.
+    pub fn nextval(&self, txn: &mut Transaction, params: &SequenceParams) -> PgResult<i64> {
+        let wal = Arc::clone(txn.storage().manager().wal());
+        let mut both = self.store.state.lock();
+        let SequenceState {
+            last_value,
+            log_count,
+            is_called,
+        } = both.now;
+        let value = if is_called {
+            step(last_value, params)?
+        } else {
+            last_value
+        };
+        let mut left = log_count - 1;
+        let wrapped = is_called && (value < last_value) == (params.increment > 0);
+        if log_count == 0 || !is_called || wrapped {
+            let ahead = advance(value, params);
+            if self.persistence == Persistence::Permanent {
+                // First the xid, so that a failure leaves the sequence as it was.
+                txn.require_record()?;
+                self.store.log(&wal, ahead, true)?;
+            }
+            both.logged = (ahead, true);
+            left = LOG_AHEAD;
+        }
+        both.now = SequenceState {
+            last_value: value,
+            log_count: left,
+            is_called: true,
+        };
+        Ok(value)
+    }
+
+    /// Sets the state (`setval`, and a new sequence's start). Not undone by a rollback.
+    pub fn set(&self, txn: &mut Transaction, last_value: i64, is_called: bool) -> PgResult<()> {
+        let wal = Arc::clone(txn.storage().manager().wal());
+        let mut both = self.store.state.lock();
+        if self.persistence == Persistence::Permanent {
+            txn.require_record()?;
+            self.store.log(&wal, last_value, is_called)?;
+        }
+        both.logged = (last_value, is_called);
+        both.now = SequenceState {
+            last_value,
+            log_count: 0,
+            is_called,
+        };
+        Ok(())
+    }
+}
+
+fn step(last_value: i64, params: &SequenceParams) -> PgResult<i64> {
+    let next = last_value.checked_add(params.increment);
+    if params.increment > 0 {
+        match next.filter(|next| *next <= params.maximum) {
+            Some(next) => Ok(next),
+            None if params.cycle => Ok(params.minimum),
+            None => Err(pg_err!(
+                SEQUENCE_GENERATOR_LIMIT_EXCEEDED,
+                "nextval: reached maximum value of sequence \"{}\" ({})",
+                params.name,
+                params.maximum
+            )),
+        }
+    } else {
+        match next.filter(|next| *next >= params.minimum) {
+            Some(next) => Ok(next),
+            None if params.cycle => Ok(params.maximum),
+            None => Err(pg_err!(
+                SEQUENCE_GENERATOR_LIMIT_EXCEEDED,
+                "nextval: reached minimum value of sequence \"{}\" ({})",
+                params.name,
+                params.minimum
+            )),
+        }
+    }
+}
+
+/// The value [`LOG_AHEAD`] steps later; stops at the limit, where a cycle begins anew and is logged anew.
+fn advance(value: i64, params: &SequenceParams) -> i64 {
+    let ahead = value.saturating_add(params.increment.saturating_mul(LOG_AHEAD));
+    ahead.clamp(params.minimum.min(value), params.maximum.max(value))
+}

@@ -1,0 +1,100 @@
+//! What all relations of a database share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use common::Csn;
+use kv::Kv;
+use txn::{Stamp, StampState, TxnManager, TxnTable};
+
+use crate::cache::BlockCache;
+
+/// The part of a database that tables and indexes need.
+pub(crate) struct Shared {
+    pub(crate) kv: Arc<dyn Kv>,
+    pub(crate) manager: Arc<TxnManager>,
+    pub(crate) cache: BlockCache,
+    /// Bytes of versions in delta, roughly.
+    delta_bytes: AtomicUsize,
+    /// Commits up to this CSN are in the KV store.
+    checkpoint_csn: AtomicU64,
+    /// A horizon computed not long ago; never above the true one.
+    horizon: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        kv: Arc<dyn Kv>,
+        manager: Arc<TxnManager>,
+        cache_limit: usize,
+        checkpoint: Csn,
+    ) -> Shared {
+        Shared {
+            kv,
+            manager,
+            cache: BlockCache::new(cache_limit),
+            delta_bytes: AtomicUsize::new(0),
+            checkpoint_csn: AtomicU64::new(checkpoint.0),
+            horizon: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn table(&self) -> &TxnTable {
+        self.manager.table()
+    }
+
+    pub(crate) fn delta_bytes(&self) -> usize {
+        self.delta_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_delta(&self, bytes: usize) {
+        self.delta_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sub_delta(&self, bytes: usize) {
+        // Estimates on both sides: never below zero.
+        let _ = self
+            .delta_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+                Some(now.saturating_sub(bytes))
+            });
+    }
+
+    pub(crate) fn checkpoint_csn(&self) -> Csn {
+        Csn(self.checkpoint_csn.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_checkpoint_csn(&self, csn: Csn) {
+        self.checkpoint_csn.store(csn.0, Ordering::Release);
+    }
+
+    /// What ended at or before it, nobody can see; perhaps a little behind.
+    pub(crate) fn recent_horizon(&self) -> Csn {
+        Csn(self.horizon.load(Ordering::Relaxed))
+    }
+
+    /// The horizon now.
+    pub(crate) fn horizon(&self) -> Csn {
+        let horizon = self.manager.horizon();
+        self.horizon.fetch_max(horizon.0, Ordering::Relaxed);
+        horizon
+    }
+
+    /// The CSN of a stamp, once it is committed.
+    pub(crate) fn committed(&self, stamp: &txn::AtomicStamp) -> Option<Csn> {
+        let now = stamp.load();
+        if !now.is_reference() {
+            return now.csn();
+        }
+        match stamp.resolve(self.table()) {
+            StampState::Committed(csn) => Some(csn),
+            StampState::InProgress(_) | StampState::Never => None,
+        }
+    }
+
+    /// True when the stamp says that nothing happened and nobody is about to.
+    pub(crate) fn never(stamp: &txn::AtomicStamp) -> bool {
+        stamp.load() == Stamp::NEVER
+    }
+}

@@ -1,0 +1,75 @@
+//! When checkpoints and merges happen by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use common::PgResult;
+use common::env::TaskStatus;
+
+use crate::storage::Storage;
+
+/// How often the task looks whether something is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A committer helps when delta is this many times its limit: the task does not keep up.
+const HELP_FACTOR: usize = 4;
+
+impl Storage {
+    /// Starts the task, unless it runs or is not wanted.
+    pub(crate) fn start_background(self: &Arc<Self>) -> PgResult<()> {
+        let mut task = self.task.lock();
+        if task.is_some() || !self.options.background || self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let storage = Arc::downgrade(self);
+        let run = move || match storage.upgrade() {
+            Some(storage) => {
+                if storage.is_due() {
+                    // An error (a full disk, say) leaves everything as it was; the next look tries again.
+                    let _ = storage.try_maintain();
+                }
+                TaskStatus::SleepFor(LOOK_EVERY)
+            }
+            None => TaskStatus::Done,
+        };
+        let failed =
+            |e: std::io::Error| crate::storage::lockfile::io_error("could not start background task", &e);
+        *task = Some(
+            self.env()
+                .spawn_task("pglite-checkpoint", Box::new(run))
+                .map_err(failed)?,
+        );
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        if self.closed.load(Ordering::Acquire) {
+            return false;
+        }
+        let now = self.env().monotonic().as_millis() as u64;
+        let age = now.saturating_sub(self.checkpoint_millis.load(Ordering::Relaxed));
+        let wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
+        self.shared.delta_bytes() > self.options.delta_bytes_max
+            || wal_bytes > self.options.checkpoint_wal_bytes
+            || (wal_bytes > 0 && age > self.options.checkpoint_interval.as_millis() as u64)
+    }
+
+    /// After every commit: counts the log, wakes or starts the task, and helps when it is far behind.
+    pub(crate) fn after_commit(self: &Arc<Self>, logged: usize) {
+        let before = self.wal_bytes.fetch_add(logged as u64, Ordering::Relaxed);
+        let delta = self.shared.delta_bytes();
+        let limit = self.options.delta_bytes_max;
+        let due = delta > limit || before + logged as u64 > self.options.checkpoint_wal_bytes;
+        if !due {
+            return;
+        }
+        let woken = self.task.lock().as_ref().map(|task| task.wake()).is_some();
+        if !woken && self.start_background().is_err() {
+            return;
+        }
+        if delta > limit.saturating_mul(HELP_FACTOR) || !self.options.background {
+            // The commit is done; what fails here fails again in the task and is harmless.
+            let _ = self.try_maintain();
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Checkpoints and merges.
+//!
+//! # How it works
+//! 1. Ask the log for a point: a CSN and the LSN behind its commit. Flush the log up to there.
+//! 2. Write what was committed up to the CSN since the last checkpoint, relation by relation, in bounded batches.
+//! 3. One durable batch with counters, lists and the LSN where recovery starts. Then the log below may go.
+//! 4. Merge: what is in the store and the same for every snapshot leaves delta.
+//!
+//! Writers go on all the time. A crash in between leaves a store that is ahead of its checkpoint record, and a log from there on:
+//! replay makes the same of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{Csn, PgResult, RelationId};
+use kv::{Durability, Keyspace, WriteBatch};
+
+use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
+use crate::storage::{Relation, Storage};
+
+/// Payload of one batch.
+const BATCH_BYTES: usize = 4 << 20;
+
+impl Storage {
+    /// Writes everything committed to the KV store, and gives back log below it.
+    pub fn checkpoint(&self) -> PgResult<()> {
+        let _guard = self.maintenance.lock();
+        self.checkpoint_locked(false)
+    }
+
+    /// Moves what is in the KV store and the same for every snapshot out of delta.
+    pub fn merge(&self) -> PgResult<()> {
+        let _guard = self.maintenance.lock();
+        self.merge_locked()
+    }
+
+    /// A checkpoint and a merge.
+    pub fn maintain(&self) -> PgResult<()> {
+        let _guard = self.maintenance.lock();
+        self.checkpoint_locked(false)?;
+        self.merge_locked()
+    }
+
+    /// As [`Storage::maintain`], unless somebody is at it already.
+    pub(crate) fn try_maintain(&self) -> PgResult<()> {
+        match self.maintenance.try_lock() {
+            Some(_guard) => {
+                self.checkpoint_locked(false)?;
+                self.merge_locked()
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The checkpoint; the caller holds `maintenance`.
+    pub(crate) fn checkpoint_locked(&self, clean: bool) -> PgResult<()> {
+        let manager = self.manager();
+        // Before the point: a value handed out since may be in the log above it, which does no harm.
+        let wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
+        let point = manager.checkpoint_point();
+        manager.wal().flush(point.lsn)?;
+        let from = self.shared.checkpoint_csn();
+        let mut batch = WriteBatch::new();
+        let volatile: Vec<_> = self.volatile.lock().iter().map(|(id, p)| (*id, *p)).collect();
+        if !volatile.is_empty() {
+            meta::put_volatile(&volatile, &mut batch);
+        }
+        let relations: Vec<(RelationId, Relation)> = self
+            .relations
+            .read()
+            .iter()
+            .map(|(id, r)| (*id, r.clone()))
+            .collect();
+        for (id, relation) in &relations {
+            self.checkpoint_relation(*id, relation, (from, point.csn), &mut batch)?;
+        }
+        let purged = self.put_drops(&mut batch);
+        meta::put_checkpoint(&self.checkpoint_record(point.redo, clean), &mut batch);
+        self.shared.kv.write(batch, Durability::Immediate)?;
+        self.forget_purged(&purged);
+        self.shared.set_checkpoint_csn(point.csn);
+        self.checkpoint_lsn.store(point.redo.0, Ordering::Release);
+        self.wal_bytes.fetch_sub(wal_bytes, Ordering::Relaxed);
+        let now = self.env().monotonic().as_millis() as u64;
+        self.checkpoint_millis.store(now, Ordering::Relaxed);
+        Ok(manager.wal().recycle_below(point.redo)?)
+    }
+
+    fn checkpoint_relation(
+        &self,
+        id: RelationId,
+        relation: &Relation,
+        range: (Csn, Csn),
+        batch: &mut WriteBatch,
+    ) -> PgResult<()> {
+        let kv = &self.shared.kv;
+        let mut write = |batch: &mut WriteBatch| {
+            if batch.payload_bytes() > BATCH_BYTES {
+                kv.write(std::mem::take(batch), Durability::Eventual)?;
+            }
+            Ok(())
+        };
+        match relation {
+            Relation::Table(table) => {
+                table.checkpoint(range, batch, &mut write)?;
+                if table.changed_since_checkpoint() {
+                    meta::put_counters(id, &RelationCounters::Table(table.counters()), batch);
+                }
+            }
+            Relation::Index(index) => {
+                index.checkpoint(range, batch, &mut write)?;
+                if !index.delta.is_empty() {
+                    meta::put_counters(id, &RelationCounters::Index(index.counters()), batch);
+                }
+            }
+            Relation::Sequence(sequence) => sequence.checkpoint(batch),
+        }
+        Ok(())
+    }
+
+    fn checkpoint_record(&self, redo: common::Lsn, clean: bool) -> CheckpointRecord {
+        let counters = self.counters.lock();
+        CheckpointRecord {
+            redo,
+            next_xid: self.manager().next_xid(),
+            // What is logged ahead may be in use by the time of a crash.
+            next_oid: if clean {
+                counters.next_oid
+            } else {
+                counters.oid_limit.max(counters.next_oid)
+            },
+            next_relation: counters.relation_limit.max(counters.next_relation),
+            clean: u64::from(clean),
+            unix_micros: self.env().now_unix_micros() as u64,
+        }
+    }
+
+    /// Removes the keyspaces of dropped relations that nobody can see, and lists the others. Gives those removed.
+    fn put_drops(&self, batch: &mut WriteBatch) -> Vec<RelationId> {
+        let horizon = self.shared.horizon();
+        let dropped = self.dropped.lock();
+        let (gone, kept): (Vec<_>, Vec<_>) = dropped.iter().partition(|d| d.csn <= horizon);
+        for drop in &gone {
+            batch.drop_keyspace(Keyspace(drop.id.0));
+            meta::delete_counters(drop.id, batch);
+        }
+        let kept: Vec<RelationId> = kept.iter().map(|d| d.id).collect();
+        meta::put_drops(&kept, batch);
+        gone.iter().map(|d| d.id).collect()
+    }
+
+    fn forget_purged(&self, purged: &[RelationId]) {
+        if purged.is_empty() {
+            return;
+        }
+        self.dropped.lock().retain(|d| !purged.contains(&d.id));
+        let mut volatile = self.volatile.lock();
+        let mut relations = self.relations.write();
+        for id in purged {
+            volatile.remove(id);
+            relations.remove(id);
+        }
+    }
+
+    fn merge_locked(&self) -> PgResult<()> {
+        let horizon = self.shared.horizon();
+        let checkpoint = self.shared.checkpoint_csn();
+        let relations: Vec<Relation> = self.relations.read().values().cloned().collect();
+        for relation in relations {
+            match relation {
+                Relation::Table(table) => table.merge(checkpoint, horizon)?,
+                Relation::Index(index) => Arc::clone(&index).merge(checkpoint, horizon),
+                Relation::Sequence(_) => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! The engine's own keyspace in the KV store: what must be known before anything else can be read.
+//!
+//! The keys and values are listed in docs/internals/storage-formats.md.
+
+use common::{Lsn, PgResult, RelationId, Xid, pg_err};
+use kv::{Keyspace, Kv};
+
+use crate::defs::Persistence;
+use crate::index::store::IndexCounters;
+use crate::table::store::TableCounters;
+use crate::transaction::redo::{put_varint, take_varint};
+
+/// Relation ids begin at 1, so this is nobody's.
+pub(crate) const META: Keyspace = Keyspace(0);
+/// Bumped when stored bytes change their meaning.
+pub(crate) const FORMAT_VERSION: u64 = 1;
+
+const FORMAT: &[u8] = b"format";
+const IDENTITY: &[u8] = b"identity";
+const CHECKPOINT: &[u8] = b"checkpoint";
+const DROPS: &[u8] = b"drops";
+const VOLATILE: &[u8] = b"volatile";
+const COUNTERS: &[u8] = b"counters/";
+
+/// Who a database is: set when it is created, never changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// PostgreSQL's `system_identifier`.
+    pub system_id: u64,
+    /// When it was created.
+    pub created_unix_micros: i64,
+}
+
+/// Where recovery starts, and where counters stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CheckpointRecord {
+    pub(crate) redo: Lsn,
+    pub(crate) next_xid: Xid,
+    pub(crate) next_oid: u64,
+    pub(crate) next_relation: u64,
+    /// 1 after a clean shutdown.
+    pub(crate) clean: u64,
+    pub(crate) unix_micros: u64,
+}
+
+/// A counter pair of a table or an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RelationCounters {
+    Table(TableCounters),
+    Index(IndexCounters),
+}
+
+fn damaged(what: &str) -> Box<common::PgError> {
+    pg_err!(DATA_CORRUPTED, "{what} of the database is damaged")
+}
+
+fn numbers<const N: usize>(bytes: &[u8], what: &str) -> PgResult<[u64; N]> {
+    let mut rest = bytes;
+    let mut out = [0; N];
+    for n in &mut out {
+        *n = take_varint(&mut rest).map_err(|_| damaged(what))?;
+    }
+    Ok(out)
+}
+
+fn list(bytes: &[u8], what: &str) -> PgResult<Vec<u64>> {
+    let mut rest = bytes;
+    let mut out = Vec::new();
+    while !rest.is_empty() {
+        out.push(take_varint(&mut rest).map_err(|_| damaged(what))?);
+    }
+    Ok(out)
+}
+
+fn encode(numbers: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    numbers.iter().for_each(|n| put_varint(*n, &mut out));
+    out
+}
+
+/// The format version stored; None in a new store.
+pub(crate) fn read_format(kv: &dyn Kv) -> PgResult<Option<u64>> {
+    match kv.get(META, FORMAT)? {
+        Some(bytes) => numbers::<1>(&bytes, "format version").map(|[v]| Some(v)),
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn read_identity(kv: &dyn Kv) -> PgResult<Identity> {
+    let bytes = kv.get(META, IDENTITY)?.ok_or_else(|| damaged("identity"))?;
+    let [system_id, created] = numbers(&bytes, "identity")?;
+    Ok(Identity {
+        system_id,
+        created_unix_micros: created as i64,
+    })
+}
+
+/// What a new store begins with.
+pub(crate) fn put_identity(identity: &Identity, batch: &mut kv::WriteBatch) {
+    batch.put(META, FORMAT, encode(&[FORMAT_VERSION]));
+    let created = identity.created_unix_micros as u64;
+    batch.put(META, IDENTITY, encode(&[identity.system_id, created]));
+}
+
+pub(crate) fn read_checkpoint(kv: &dyn Kv) -> PgResult<Option<CheckpointRecord>> {
+    let Some(bytes) = kv.get(META, CHECKPOINT)? else {
+        return Ok(None);
+    };
+    let [redo, next_xid, next_oid, next_relation, clean, unix_micros] = numbers(&bytes, "checkpoint")?;
+    Ok(Some(CheckpointRecord {
+        redo: Lsn(redo),
+        next_xid: Xid(next_xid),
+        next_oid,
+        next_relation,
+        clean,
+        unix_micros,
+    }))
+}
+
+pub(crate) fn put_checkpoint(record: &CheckpointRecord, batch: &mut kv::WriteBatch) {
+    let numbers = [
+        record.redo.0,
+        record.next_xid.0,
+        record.next_oid,
+        record.next_relation,
+        record.clean,
+        record.unix_micros,
+    ];
+    batch.put(META, CHECKPOINT, encode(&numbers));
+}
+
+/// Relations whose keyspace is to be removed.
+pub(crate) fn read_drops(kv: &dyn Kv) -> PgResult<Vec<RelationId>> {
+    let bytes = kv.get(META, DROPS)?.unwrap_or_else(|| [].into());
+    Ok(list(&bytes, "list of dropped relations")?
+        .into_iter()
+        .map(RelationId)
+        .collect())
+}
+
+pub(crate) fn put_drops(drops: &[RelationId], batch: &mut kv::WriteBatch) {
+    let ids: Vec<u64> = drops.iter().map(|r| r.0).collect();
+    batch.put(META, DROPS, encode(&ids));
+}
+
+/// Relations that are not logged.
+pub(crate) fn read_volatile(kv: &dyn Kv) -> PgResult<Vec<(RelationId, Persistence)>> {
+    let bytes = kv.get(META, VOLATILE)?.unwrap_or_else(|| [].into());
+    let numbers = list(&bytes, "list of unlogged relations")?;
+    let persistence = |n| {
+        if n == 0 {
+            Persistence::Unlogged
+        } else {
+            Persistence::Temporary
+        }
+    };
+    Ok(numbers
+        .chunks_exact(2)
+        .map(|c| (RelationId(c[0]), persistence(c[1])))
+        .collect())
+}
+
+pub(crate) fn put_volatile(relations: &[(RelationId, Persistence)], batch: &mut kv::WriteBatch) {
+    let flat: Vec<u64> = relations
+        .iter()
+        .flat_map(|(id, p)| [id.0, u64::from(*p == Persistence::Temporary)])
+        .collect();
+    batch.put(META, VOLATILE, encode(&flat));
+}
+
+fn counters_key(id: RelationId) -> Vec<u8> {
+    [COUNTERS, &id.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn read_counters(kv: &dyn Kv, id: RelationId) -> PgResult<Option<RelationCounters>> {
+    let Some(bytes) = kv.get(META, &counters_key(id))? else {
+        return Ok(None);
+    };
+    let [kind, a, b, c] = numbers(&bytes, "size of a relation")?;
+    Ok(Some(if kind == 0 {
+        RelationCounters::Table(TableCounters {
+            live_rows: a as i64,
+            heap_bytes: b,
+            next_row: c,
+        })
+    } else {
+        RelationCounters::Index(IndexCounters {
+            entries: a as i64,
+            bytes: b as i64,
+        })
+    }))
+}
+
+pub(crate) fn put_counters(id: RelationId, counters: &RelationCounters, batch: &mut kv::WriteBatch) {
+    let numbers = match counters {
+        RelationCounters::Table(t) => [0, t.live_rows as u64, t.heap_bytes, t.next_row],
+        RelationCounters::Index(i) => [1, i.entries as u64, i.bytes as u64, 0],
+    };
+    batch.put(META, counters_key(id), encode(&numbers));
+}
+
+pub(crate) fn delete_counters(id: RelationId, batch: &mut kv::WriteBatch) {
+    batch.delete(META, counters_key(id));
+}

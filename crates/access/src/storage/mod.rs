@@ -1,0 +1,337 @@
+//! A database's storage: relations, counters, checkpoints; opening and closing.
+//!
+//! The way of the data is told in docs/internals/storage.md, the bytes in docs/internals/storage-formats.md.
+
+mod background;
+mod checkpoint;
+mod lockfile;
+pub(crate) mod meta;
+mod open;
+mod recovery;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use common::env::{Env, TaskHandle};
+use common::{Csn, Lsn, Oid, PgResult, RelationId, internal};
+use kv::{KvKind, memory::MemoryKv};
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
+use txn::{Proc, RecordKind, TxnManager};
+
+pub use meta::Identity;
+
+use crate::defs::{IndexDef, Persistence, TableDef};
+use crate::index::Index;
+use crate::index::store::IndexStore;
+use crate::sequence::{Sequence, SequenceStore};
+use crate::shared::Shared;
+use crate::storage::lockfile::LockFile;
+use crate::storage::meta::RelationCounters;
+use crate::table::Table;
+use crate::table::store::TableStore;
+use crate::transaction::redo::put_varint;
+use crate::transaction::{Transaction, TransactionOptions};
+
+/// Log record: OIDs and relation ids below these are used up.
+pub(crate) const RECORD_COUNTERS: RecordKind = RecordKind(64);
+/// OIDs logged ahead, as PostgreSQL does.
+const OIDS_AHEAD: u64 = 8192;
+const RELATIONS_AHEAD: u64 = 64;
+/// Relation ids below belong to bootstrapped catalogs, which choose them themselves.
+pub const FIRST_RELATION: RelationId = RelationId(16384);
+
+/// How storage is opened.
+#[derive(Clone)]
+pub struct StorageOptions {
+    /// Clock, files, threads.
+    pub env: Arc<dyn Env>,
+    /// The database directory; None keeps everything in memory.
+    pub dir: Option<PathBuf>,
+    /// Which store holds the rows on disk.
+    pub kv: KvKind,
+    /// Most memory of cached blocks and leaves.
+    pub cache_bytes_max: usize,
+    /// Memory of unmerged changes after which they are checkpointed and merged.
+    pub delta_bytes_max: usize,
+    /// Bytes of a segment of the log.
+    pub wal_segment_size: u64,
+    /// Bytes of log after which a checkpoint is due (`max_wal_size`).
+    pub checkpoint_wal_bytes: u64,
+    /// Time after which a checkpoint is due (`checkpoint_timeout`).
+    pub checkpoint_interval: std::time::Duration,
+    /// Run checkpoints and merges in a background task.
+    pub background: bool,
+}
+
+impl StorageOptions {
+    /// The defaults, in memory.
+    pub fn in_memory(env: Arc<dyn Env>) -> StorageOptions {
+        StorageOptions {
+            env,
+            dir: None,
+            kv: KvKind::Memory,
+            cache_bytes_max: 256 << 20,
+            delta_bytes_max: 64 << 20,
+            wal_segment_size: 16 << 20,
+            checkpoint_wal_bytes: 256 << 20,
+            checkpoint_interval: std::time::Duration::from_secs(300),
+            background: true,
+        }
+    }
+
+    /// The defaults, in a directory.
+    pub fn in_dir(env: Arc<dyn Env>, dir: impl Into<PathBuf>) -> StorageOptions {
+        StorageOptions {
+            dir: Some(dir.into()),
+            kv: KvKind::default(),
+            ..StorageOptions::in_memory(env)
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Relation {
+    Table(Arc<TableStore>),
+    Index(Arc<IndexStore>),
+    Sequence(Arc<SequenceStore>),
+}
+
+/// A counter that is logged ahead of its use.
+#[derive(Default)]
+struct Counters {
+    next_oid: u64,
+    oid_limit: u64,
+    next_relation: u64,
+    relation_limit: u64,
+}
+
+/// A relation to be removed, and when it was dropped.
+struct Dropped {
+    id: RelationId,
+    csn: Csn,
+}
+
+/// One database.
+pub struct Storage {
+    options: StorageOptions,
+    identity: Identity,
+    pub(crate) shared: Arc<Shared>,
+    /// The store again, when it is in memory and can be forked.
+    memory: Option<Arc<MemoryKv>>,
+    relations: RwLock<FxHashMap<RelationId, Relation>>,
+    counters: Mutex<Counters>,
+    dropped: Mutex<Vec<Dropped>>,
+    volatile: Mutex<FxHashMap<RelationId, Persistence>>,
+    /// One checkpoint or merge at a time.
+    maintenance: Mutex<()>,
+    wal_bytes: AtomicU64,
+    checkpoint_lsn: AtomicU64,
+    checkpoint_millis: AtomicU64,
+    task: Mutex<Option<Arc<dyn TaskHandle>>>,
+    closed: AtomicBool,
+    /// Held for its lock; None in memory.
+    lock: Option<LockFile>,
+}
+
+impl Storage {
+    /// Transactions, locks, log.
+    pub fn manager(&self) -> &Arc<TxnManager> {
+        &self.shared.manager
+    }
+
+    /// The environment it was opened with.
+    pub fn env(&self) -> &Arc<dyn Env> {
+        &self.options.env
+    }
+
+    /// How it was opened.
+    pub fn options(&self) -> &StorageOptions {
+        &self.options
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Registers a session: its place in the transaction table. `pid` is what errors and `pg_locks` call it.
+    pub fn register(&self, pid: i32) -> PgResult<Arc<Proc>> {
+        Ok(self.shared.manager.register(pid)?)
+    }
+
+    /// Begins a transaction; one at a time per session.
+    pub fn begin(self: &Arc<Self>, proc: &Arc<Proc>, options: TransactionOptions) -> PgResult<Transaction> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(common::pg_err!(
+                CANNOT_CONNECT_NOW,
+                "the database system is shutting down"
+            ));
+        }
+        let txn = self.shared.manager.begin(proc)?;
+        Ok(Transaction::new(Arc::clone(self), txn, options))
+    }
+
+    /// Opens a table. Cheap after the first time.
+    pub fn table(&self, def: &Arc<TableDef>) -> PgResult<Table> {
+        self.note_persistence(def.id, def.persistence);
+        let store = self.table_store(def.id)?;
+        Ok(Table::new(Arc::clone(def), store))
+    }
+
+    fn table_store(&self, id: RelationId) -> PgResult<Arc<TableStore>> {
+        let open = || {
+            let counters = match meta::read_counters(&*self.shared.kv, id)? {
+                Some(RelationCounters::Table(counters)) => Some(counters),
+                _ => None,
+            };
+            Ok(Relation::Table(Arc::new(TableStore::open(
+                &self.shared,
+                id,
+                counters,
+            )?)))
+        };
+        match self.relation(id, open)? {
+            Relation::Table(store) => Ok(store),
+            _ => Err(internal!("relation {id} is not a table")),
+        }
+    }
+
+    /// Opens an index. Cheap after the first time.
+    pub fn index(&self, def: &Arc<IndexDef>) -> PgResult<Index> {
+        self.note_persistence(def.id, def.persistence);
+        let store = self.index_store(def.id)?;
+        Ok(Index::new(Arc::clone(def), store))
+    }
+
+    fn index_store(&self, id: RelationId) -> PgResult<Arc<IndexStore>> {
+        let open = || {
+            let counters = match meta::read_counters(&*self.shared.kv, id)? {
+                Some(RelationCounters::Index(counters)) => Some(counters),
+                _ => None,
+            };
+            Ok(Relation::Index(Arc::new(IndexStore::open(
+                &self.shared,
+                id,
+                counters,
+            )?)))
+        };
+        match self.relation(id, open)? {
+            Relation::Index(store) => Ok(store),
+            _ => Err(internal!("relation {id} is not an index")),
+        }
+    }
+
+    /// Opens a sequence. A new one begins with [`Sequence::set`].
+    pub fn sequence(&self, id: RelationId, persistence: Persistence) -> PgResult<Sequence> {
+        self.note_persistence(id, persistence);
+        Ok(Sequence::new(self.sequence_store(id)?, persistence))
+    }
+
+    fn sequence_store(&self, id: RelationId) -> PgResult<Arc<SequenceStore>> {
+        let open = || {
+            Ok(Relation::Sequence(Arc::new(SequenceStore::open(
+                &*self.shared.kv,
+                id,
+            )?)))
+        };
+        match self.relation(id, open)? {
+            Relation::Sequence(store) => Ok(store),
+            _ => Err(internal!("relation {id} is not a sequence")),
+        }
+    }
+
+    fn relation(&self, id: RelationId, open: impl FnOnce() -> PgResult<Relation>) -> PgResult<Relation> {
+        if let Some(relation) = self.relations.read().get(&id) {
+            return Ok(relation.clone());
+        }
+        // The first opener reads a key or two; others of other relations wait for it, once per relation.
+        let mut relations = self.relations.write();
+        if let Some(relation) = relations.get(&id) {
+            return Ok(relation.clone());
+        }
+        let relation = open()?;
+        relations.insert(id, relation.clone());
+        Ok(relation)
+    }
+
+    fn note_persistence(&self, id: RelationId, persistence: Persistence) {
+        if persistence != Persistence::Permanent {
+            self.volatile.lock().insert(id, persistence);
+        }
+    }
+
+    /// A new OID from the database-wide counter. It may be in use in the catalog at hand: the catalog looks.
+    pub fn next_oid(&self) -> PgResult<Oid> {
+        let mut counters = self.counters.lock();
+        if counters.next_oid > u64::from(u32::MAX) || counters.next_oid < u64::from(Oid::FIRST_NORMAL.0) {
+            counters.next_oid = u64::from(Oid::FIRST_NORMAL.0);
+            counters.oid_limit = counters.next_oid;
+        }
+        if counters.next_oid >= counters.oid_limit {
+            let limit = counters.next_oid + OIDS_AHEAD;
+            self.log_counters(limit, counters.relation_limit)?;
+            counters.oid_limit = limit;
+        }
+        let oid = Oid(counters.next_oid as u32);
+        counters.next_oid += 1;
+        Ok(oid)
+    }
+
+    /// A new relation id; never given out again, whatever happens.
+    pub(crate) fn allocate_relation(&self) -> PgResult<RelationId> {
+        let mut counters = self.counters.lock();
+        if counters.next_relation >= counters.relation_limit {
+            let limit = counters.next_relation + RELATIONS_AHEAD;
+            self.log_counters(counters.oid_limit, limit)?;
+            counters.relation_limit = limit;
+        }
+        let id = RelationId(counters.next_relation);
+        counters.next_relation += 1;
+        Ok(id)
+    }
+
+    fn log_counters(&self, oids: u64, relations: u64) -> PgResult<()> {
+        let mut payload = Vec::new();
+        put_varint(oids, &mut payload);
+        put_varint(relations, &mut payload);
+        self.manager()
+            .wal()
+            .append(RECORD_COUNTERS, common::Xid(0), &payload)?;
+        Ok(())
+    }
+
+    /// A relation whose creation was undone.
+    pub(crate) fn forget_relation(&self, id: RelationId) {
+        self.relation_dropped(id, Csn(0));
+    }
+
+    /// A relation whose removal was committed at `csn`: its bytes go when nobody can see it.
+    pub(crate) fn relation_dropped(&self, id: RelationId, csn: Csn) {
+        self.dropped.lock().push(Dropped { id, csn });
+    }
+
+    /// Memory of changes not yet merged, and of cached blocks.
+    pub fn memory_bytes(&self) -> (usize, usize) {
+        (self.shared.delta_bytes(), self.shared.cache.used())
+    }
+
+    /// Bytes of the KV store on disk.
+    pub fn size_on_disk(&self) -> PgResult<u64> {
+        Ok(self.shared.kv.size_on_disk()?)
+    }
+
+    /// Where recovery would start now.
+    pub fn checkpoint_lsn(&self) -> Lsn {
+        Lsn(self.checkpoint_lsn.load(Ordering::Acquire))
+    }
+
+    /// What the lock file tells a second opener beside our process id (the socket path).
+    pub fn set_lock_note(&self, note: &str) -> PgResult<()> {
+        match &self.lock {
+            Some(lock) => lock.write(self.env().process_id(), note),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Recovery: what the log has above the last checkpoint comes back into delta.
+//!
+//! # How it works
+//! Records are collected first (the transaction manager does not exist yet), payloads of committed transactions in commit order,
+//! then applied: each put becomes a version, each deletion an ended one, all at one CSN that every snapshot sees and the
+//! checkpoint has not written yet. Applying is idempotent, so it does not matter what the KV store has of it already.
+
+use std::sync::Arc;
+
+use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
+use rustc_hash::FxHashMap;
+use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
+
+use crate::block::CHUNK_ROWS;
+use crate::index::delta::EntryVersion;
+use crate::index::store::{EntryKey, entry_prefix};
+use crate::sequence::decode_record;
+use crate::storage::meta::CheckpointRecord;
+use crate::storage::open::RECOVERED;
+use crate::storage::{Counters, FIRST_RELATION, RECORD_COUNTERS, Storage};
+use crate::transaction::redo::{RedoOp, take_op, take_varint};
+use crate::version::{RowData, Version};
+
+/// What the log has said so far.
+pub(crate) struct Replay {
+    /// Parts of transactions that have not committed yet.
+    chunks: FxHashMap<Xid, Vec<Vec<u8>>>,
+    /// In commit order.
+    committed: Vec<Vec<u8>>,
+    sequences: FxHashMap<RelationId, (i64, bool)>,
+    next_xid: u64,
+    next_oid: u64,
+    next_relation: u64,
+    redo: Lsn,
+}
+
+impl Replay {
+    pub(crate) fn new(checkpoint: &CheckpointRecord) -> Replay {
+        Replay {
+            chunks: FxHashMap::default(),
+            committed: Vec::new(),
+            sequences: FxHashMap::default(),
+            next_xid: checkpoint.next_xid.0.max(3),
+            next_oid: checkpoint.next_oid.max(u64::from(Oid::FIRST_NORMAL.0)),
+            next_relation: checkpoint.next_relation.max(FIRST_RELATION.0),
+            redo: checkpoint.redo,
+        }
+    }
+
+    /// Takes a record.
+    pub(crate) fn record(&mut self, record: Record<'_>) -> TxnResult<()> {
+        debug_assert!(record.lsn >= self.redo);
+        self.next_xid = self.next_xid.max(record.xid.0 + 1);
+        match record.kind {
+            RecordKind::COMMIT => {
+                self.committed
+                    .extend(self.chunks.remove(&record.xid).unwrap_or_default());
+                self.committed.push(record.payload.to_vec());
+            }
+            RecordKind::CHUNK => self
+                .chunks
+                .entry(record.xid)
+                .or_default()
+                .push(record.payload.to_vec()),
+            RecordKind::ABORT => drop(self.chunks.remove(&record.xid)),
+            RecordKind::SEQUENCE => {
+                let (id, last_value, is_called) = decode_record(record.payload).map_err(damaged)?;
+                self.sequences.insert(id, (last_value, is_called));
+            }
+            RECORD_COUNTERS => {
+                let mut rest = record.payload;
+                self.next_oid = self.next_oid.max(take_varint(&mut rest).map_err(damaged)?);
+                self.next_relation = self.next_relation.max(take_varint(&mut rest).map_err(damaged)?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn next_xid(&self) -> Xid {
+        Xid(self.next_xid)
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            next_oid: self.next_oid,
+            oid_limit: self.next_oid,
+            next_relation: self.next_relation,
+            relation_limit: self.next_relation,
+        }
+    }
+
+    /// Brings everything back.
+    pub(crate) fn apply(self, storage: &Storage) -> PgResult<()> {
+        for payload in &self.committed {
+            let mut rest = payload.as_slice();
+            while !rest.is_empty() {
+                apply_op(storage, take_op(&mut rest)?)?;
+            }
+        }
+        for (id, (last_value, is_called)) in self.sequences {
+            storage.sequence_store(id)?.replay(last_value, is_called);
+        }
+        Ok(())
+    }
+}
+
+fn damaged(error: Box<common::PgError>) -> TxnError {
+    TxnError::Corrupt(error.message.clone())
+}
+
+fn apply_op(storage: &Storage, op: RedoOp<'_>) -> PgResult<()> {
+    match op {
+        RedoOp::RowPut(id, row, bytes) => put_row(storage, id, row, Some(bytes)),
+        RedoOp::RowDelete(id, row) | RedoOp::RowTombstone(id, row) => put_row(storage, id, row, None),
+        RedoOp::EntryPut(id, key, value) => put_entry(storage, id, key, Some(value)),
+        RedoOp::EntryDelete(id, key) => put_entry(storage, id, key, None),
+        RedoOp::Created(_) => Ok(()),
+        RedoOp::Dropped(id) => {
+            storage.relations.write().remove(&id);
+            storage.forget_relation(id);
+            Ok(())
+        }
+    }
+}
+
+fn put_row(storage: &Storage, id: RelationId, row: RowId, bytes: Option<&[u8]>) -> PgResult<()> {
+    let table = storage.table_store(id)?;
+    let is_new = row.0 >= table.next_row();
+    table.note_row(row);
+    let version = match bytes {
+        Some(bytes) => {
+            if is_new {
+                table.live_rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                table.grow(bytes.len() + 24);
+            }
+            Version::new(
+                Stamp::committed(RECOVERED),
+                CommandId(0),
+                RowData::Bytes(bytes.into()),
+            )
+        }
+        None => {
+            table.live_rows.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            let version = Version::base(RowData::Bytes(Box::default()));
+            version.end.set(Stamp::committed(RECOVERED));
+            version
+        }
+    };
+    let chunk = table.chunk(row.0 / CHUNK_ROWS)?;
+    let _guard = chunk.lock.lock();
+    table.push_version(chunk, row, &Arc::new(version));
+    Ok(())
+}
+
+fn put_entry(storage: &Storage, id: RelationId, key: &[u8], value: Option<&[u8]>) -> PgResult<()> {
+    let index = storage.index_store(id)?;
+    let version = match value {
+        Some(value) => EntryVersion::new(Stamp::committed(RECOVERED), CommandId(0), value.into()),
+        None => {
+            let version = EntryVersion::new(Stamp::FROZEN, CommandId(0), Box::default());
+            version.end.set(Stamp::committed(RECOVERED));
+            version
+        }
+    };
+    let key = EntryKey::from_slice(key);
+    let _latch = index.latch(entry_prefix(&key)).lock();
+    index.push_version(&key, &Arc::new(version));
+    if let Some(entry) = index.delta.get(&key) {
+        // Nobody can see what lies behind.
+        if let Some(version) = entry.value().load().as_ref() {
+            version.older.store(None);
+        }
+    }
+    Ok(())
+}

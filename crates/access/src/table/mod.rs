@@ -1,0 +1,170 @@
+//! Tables: the handle that the executor works with, and reading single rows.
+//!
+//! The way of a row is told in docs/internals/storage.md.
+
+mod lock;
+mod merge;
+mod scan;
+mod size;
+pub(crate) mod store;
+mod write;
+
+use std::sync::Arc;
+
+use common::{Oid, PgResult, RelationId, RowId};
+use txn::Snapshot;
+use types::{Datum, Vector};
+
+pub use lock::{LockOutcome, WaitPolicy};
+pub use scan::{ScanDirection, ScanRequest, TableScan};
+pub use size::{TableSize, heap_tuple_width};
+pub use write::{Conflict, WriteOutcome};
+
+use crate::block::{CHUNK_ROWS, MainBlock};
+use crate::defs::TableDef;
+use crate::table::store::TableStore;
+use crate::version::{RowData, visible_version};
+
+/// A table, opened under a definition. Cheap to clone; shared by nobody in particular.
+#[derive(Clone)]
+pub struct Table {
+    pub(crate) def: Arc<TableDef>,
+    pub(crate) store: Arc<TableStore>,
+}
+
+/// What a snapshot sees of one row.
+pub(crate) enum Found {
+    Version(Arc<crate::version::Version>),
+    Data(RowData),
+}
+
+impl Found {
+    pub(crate) fn data(&self) -> &RowData {
+        match self {
+            Found::Version(version) => &version.data,
+            Found::Data(data) => data,
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn new(def: Arc<TableDef>, store: Arc<TableStore>) -> Table {
+        store.learn(&def);
+        Table { def, store }
+    }
+
+    /// Where the rows are.
+    pub fn id(&self) -> RelationId {
+        self.def.id
+    }
+
+    /// `pg_class.oid`.
+    pub fn oid(&self) -> Oid {
+        self.def.oid
+    }
+
+    /// The definition it was opened under.
+    pub fn def(&self) -> &Arc<TableDef> {
+        &self.def
+    }
+
+    /// Appends all columns of the row to `out`; false (and nothing) if the snapshot sees no such row.
+    pub fn fetch(&self, row: RowId, snapshot: &Snapshot, out: &mut Vec<Datum>) -> PgResult<bool> {
+        self.with_row(row, snapshot, |data| data.row(&self.def, out))
+    }
+
+    /// Appends the listed columns (0-based) of the row to `out`; false (and nothing) if the snapshot sees no such row.
+    pub fn fetch_columns(
+        &self,
+        row: RowId,
+        snapshot: &Snapshot,
+        columns: &[u16],
+        out: &mut Vec<Datum>,
+    ) -> PgResult<bool> {
+        self.with_row(row, snapshot, |data| data.columns(&self.def, columns, out))
+    }
+
+    /// True if the snapshot sees the row.
+    pub fn is_visible(&self, row: RowId, snapshot: &Snapshot) -> PgResult<bool> {
+        self.with_row(row, snapshot, |_| Ok(()))
+    }
+
+    /// Appends the listed columns of many rows to `out`, one vector per column, and the positions in `rows` of those the
+    /// snapshot sees to `found`. For index scans: rows of one block cost one lookup when they are neighbours.
+    pub fn fetch_batch(
+        &self,
+        rows: &[RowId],
+        snapshot: &Snapshot,
+        columns: &[u16],
+        out: &mut [Vector],
+        found: &mut Vec<u32>,
+    ) -> PgResult<()> {
+        let mut scratch = Vec::with_capacity(columns.len());
+        for (index, row) in rows.iter().enumerate() {
+            let seen = self.with_row(*row, snapshot, |data| {
+                if let RowData::Block(block, position) = data {
+                    push_block_row(block, &self.def, usize::from(*position), columns, out);
+                    return Ok(());
+                }
+                scratch.clear();
+                data.columns(&self.def, columns, &mut scratch)?;
+                out.iter_mut()
+                    .zip(&scratch)
+                    .for_each(|(vector, datum)| vector.push(datum));
+                Ok(())
+            })?;
+            if seen {
+                found.push(index as u32);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `read` with what the snapshot sees of the row.
+    #[inline]
+    fn with_row(
+        &self,
+        row: RowId,
+        snapshot: &Snapshot,
+        read: impl FnOnce(&RowData) -> PgResult<()>,
+    ) -> PgResult<bool> {
+        match self.find(row, snapshot)? {
+            Some(found) => read(found.data()).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// What the snapshot sees of a row. Delta first; main or the KV store when delta has nothing.
+    pub(crate) fn find(&self, row: RowId, snapshot: &Snapshot) -> PgResult<Option<Found>> {
+        if row.0 >= self.store.next_row() {
+            return Ok(None);
+        }
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        let state = chunk.state.load();
+        let head = state.delta.as_ref().and_then(|delta| delta.head(position));
+        if let Some(head) = head {
+            return Ok(visible_version(&head, snapshot, self.store.shared.table()).map(Found::Version));
+        }
+        if let Some(main) = state.main.as_ref().filter(|main| main.serves(&self.def)) {
+            chunk.touch();
+            let data = || Found::Data(RowData::Block(Arc::clone(main), position as u16));
+            return Ok(main.contains(position).then(data));
+        }
+        drop(state);
+        let (state, data) = self.store.undisturbed(row, &self.def)?;
+        match state.delta.as_ref().and_then(|delta| delta.head(position)) {
+            Some(head) => Ok(visible_version(&head, snapshot, self.store.shared.table()).map(Found::Version)),
+            None => Ok(data.map(Found::Data)),
+        }
+    }
+}
+
+fn push_block_row(block: &MainBlock, def: &TableDef, position: usize, columns: &[u16], out: &mut [Vector]) {
+    for (&column, vector) in columns.iter().zip(out) {
+        match block.columns.get(usize::from(column)) {
+            Some(source) => vector.push_from(source, position),
+            None => vector.push(&def.missing_value(usize::from(column))),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Scans of a table: one batch per chunk, columns of main shared where delta has nothing to say.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use common::{PgResult, RowId};
+use txn::Snapshot;
+use types::{Batch, Selection, Vector, VectorData};
+
+use crate::block::{CHUNK_ROWS, Change, MainBlock};
+use crate::chunk::Delta;
+use crate::table::Table;
+use crate::version::{RowData, Version, visible_version};
+
+/// Which way a scan goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScanDirection {
+    /// Ascending.
+    #[default]
+    Forward,
+    /// Descending.
+    Backward,
+}
+
+/// What a scan shall give.
+#[derive(Clone, Debug, Default)]
+pub struct ScanRequest {
+    /// Columns (0-based), in the order of the batch.
+    pub columns: Vec<u16>,
+    /// One more column at the end: the row ids, as `Int8` (`ctid`).
+    pub row_ids: bool,
+    /// Only row ids in this range; None for all.
+    pub rows: Option<Range<u64>>,
+    /// Ascending or descending row ids.
+    pub direction: ScanDirection,
+}
+
+impl ScanRequest {
+    /// All rows, these columns, ascending.
+    pub fn columns(columns: impl Into<Vec<u16>>) -> ScanRequest {
+        ScanRequest {
+            columns: columns.into(),
+            ..ScanRequest::default()
+        }
+    }
+
+    /// The same with row ids as the last column.
+    pub fn with_row_ids(mut self) -> ScanRequest {
+        self.row_ids = true;
+        self
+    }
+}
+
+/// A running scan. It keeps no lock and no snapshot registered: the caller holds the [`txn::SnapshotGuard`].
+pub struct TableScan {
+    table: Table,
+    snapshot: Snapshot,
+    request: ScanRequest,
+    /// Row ids not yet looked at.
+    rest: Range<u64>,
+    /// A batch not yet handed out in full, and how many of its rows have been.
+    current: Option<(Batch, usize)>,
+}
+
+impl Table {
+    /// Begins a scan. Rows inserted later are not seen, as the snapshot does not see them.
+    pub fn scan(&self, snapshot: &Snapshot, request: ScanRequest) -> TableScan {
+        let end = self.store.next_row();
+        let rest = match &request.rows {
+            Some(rows) => rows.start.min(end)..rows.end.min(end),
+            None => 0..end,
+        };
+        TableScan {
+            table: self.clone(),
+            snapshot: *snapshot,
+            request,
+            rest,
+            current: None,
+        }
+    }
+
+    /// The row ids in use end here: for splitting a scan into ranges for parallel workers.
+    pub fn row_id_end(&self) -> RowId {
+        RowId(self.store.next_row())
+    }
+}
+
+impl TableScan {
+    /// Up to `max_rows` more rows; None at the end. A batch is never empty.
+    pub fn next_batch(&mut self, max_rows: usize) -> PgResult<Option<Batch>> {
+        loop {
+            if let Some((batch, done)) = self.current.take() {
+                if let Some(out) = self.hand_out(batch, done, max_rows.max(1)) {
+                    return Ok(Some(out));
+                }
+            }
+            if self.rest.is_empty() {
+                return Ok(None);
+            }
+            let batch = self.next_chunk()?;
+            self.current = Some((batch, 0));
+        }
+    }
+
+    fn hand_out(&mut self, batch: Batch, done: usize, max_rows: usize) -> Option<Batch> {
+        let left = batch.len() - done;
+        if left == 0 {
+            return None;
+        }
+        if done == 0 && left <= max_rows {
+            return Some(batch);
+        }
+        let take = left.min(max_rows);
+        let rows = (done..done + take)
+            .map(|k| batch.selection.position(k) as u16)
+            .collect();
+        let out = Batch {
+            columns: batch.columns.clone(),
+            rows: batch.rows,
+            selection: Selection::Rows(rows),
+        };
+        self.current = Some((batch, done + take));
+        Some(out)
+    }
+
+    /// The next chunk's visible rows (perhaps none).
+    fn next_chunk(&mut self) -> PgResult<Batch> {
+        let number = match self.request.direction {
+            ScanDirection::Forward => self.rest.start / CHUNK_ROWS,
+            ScanDirection::Backward => (self.rest.end - 1) / CHUNK_ROWS,
+        };
+        let first = number * CHUNK_ROWS;
+        let wanted = self.rest.start.max(first)..self.rest.end.min(first + CHUNK_ROWS);
+        match self.request.direction {
+            ScanDirection::Forward => self.rest.start = wanted.end,
+            ScanDirection::Backward => self.rest.end = wanted.start,
+        }
+        let mut batch = self.chunk_batch(number)?;
+        let positions = (wanted.start - first) as usize..(wanted.end - first) as usize;
+        if positions.start > 0 || positions.end < batch.rows {
+            batch.selection = batch.selection.filter(|p| positions.contains(&p));
+        }
+        if self.request.row_ids {
+            let ids = (0..batch.rows as u64).map(|p| (first + p) as i64).collect();
+            batch
+                .columns
+                .push(Arc::new(Vector::new(VectorData::Int8(ids), None)));
+        }
+        if self.request.direction == ScanDirection::Backward {
+            batch = reversed(&batch);
+        }
+        Ok(batch)
+    }
+
+    fn chunk_batch(&self, number: u64) -> PgResult<Batch> {
+        let def = &self.table.def;
+        let state = self.table.store.loaded(number, def)?;
+        let Some(main) = &state.main else {
+            return Ok(Batch::new(Vec::new(), 0));
+        };
+        let changed = match &state.delta {
+            Some(delta) => self.changes(delta, main),
+            None => Vec::new(),
+        };
+        if changed.is_empty() {
+            let columns = self
+                .request
+                .columns
+                .iter()
+                .map(|&c| main.column(def, usize::from(c)))
+                .collect();
+            return Ok(Batch {
+                columns,
+                rows: main.rows,
+                selection: main.present.clone(),
+            });
+        }
+        let changes: Vec<Change<'_>> = changed
+            .iter()
+            .map(|(p, v)| (*p, v.as_ref().map(|v| &v.data)))
+            .collect();
+        let (columns, rows, selection) = main.overlay(def, &self.request.columns, &changes)?.into_parts();
+        Ok(Batch {
+            columns,
+            rows,
+            selection,
+        })
+    }
+
+    /// Rows of delta as the snapshot sees them, without those that are in main all the same.
+    fn changes(&self, delta: &Delta, main: &Arc<MainBlock>) -> Vec<(u16, Option<Arc<Version>>)> {
+        let table = self.table.store.shared.table();
+        let see = |(position, head): (u16, Arc<Version>)| {
+            let version = visible_version(&head, &self.snapshot, table);
+            let as_main_has_it = match &version {
+                Some(version) => {
+                    matches!(&version.data, RowData::Block(block, _) if Arc::ptr_eq(block, main))
+                }
+                None => !main.contains(usize::from(position)),
+            };
+            (!as_main_has_it).then_some((position, version))
+        };
+        delta.heads().filter_map(see).collect()
+    }
+}
+
+/// The rows in the opposite order.
+fn reversed(batch: &Batch) -> Batch {
+    let positions: Vec<usize> = batch.selection.iter().collect();
+    let columns = batch
+        .columns
+        .iter()
+        .map(|c| Arc::new(c.take(positions.iter().rev().copied())))
+        .collect();
+    Batch::new(columns, positions.len())
+}

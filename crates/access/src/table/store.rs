@@ -1,0 +1,302 @@
+//! The rows of one relation: chunks, counters, loading of blocks.
+
+use std::collections::BTreeSet;
+use std::ops::{Bound, ControlFlow};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwapOption;
+use common::{PgResult, RelationId, RowId, internal};
+use kv::{Direction, Keyspace};
+use parking_lot::Mutex;
+
+use crate::block::{CHUNK_ROWS, MainBlock, key_row, load_block, row_key};
+use crate::cache::Evictable;
+use crate::chunk::{Chunk, ChunkState, Chunks};
+use crate::defs::{Persistence, TableDef};
+use crate::shared::Shared;
+use crate::version::{RowData, Version};
+
+/// A relation's rows; one per relation and database, shared by all sessions.
+pub(crate) struct TableStore {
+    pub(crate) id: RelationId,
+    pub(crate) shared: Arc<Shared>,
+    chunks: Chunks,
+    /// The widest definition seen; merging needs one.
+    pub(crate) def: ArcSwapOption<TableDef>,
+    next_row: AtomicU64,
+    /// Row ids from here on were never in the KV store when the relation was opened.
+    kv_end: AtomicU64,
+    /// Committed rows, as far as known.
+    pub(crate) live_rows: AtomicI64,
+    /// Bytes that PostgreSQL's heap would have used for every version given a row id.
+    pub(crate) heap_bytes: AtomicU64,
+    /// Numbers of chunks with a delta. Rank: after a chunk's lock.
+    pub(crate) dirty: Mutex<BTreeSet<u64>>,
+    empty: Arc<MainBlock>,
+}
+
+/// What is known about a relation's size, kept in the KV store by checkpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TableCounters {
+    pub(crate) live_rows: i64,
+    pub(crate) heap_bytes: u64,
+    pub(crate) next_row: u64,
+}
+
+impl TableStore {
+    /// Opens a relation: one read of its last key.
+    pub(crate) fn open(
+        shared: &Arc<Shared>,
+        id: RelationId,
+        counters: Option<TableCounters>,
+    ) -> PgResult<TableStore> {
+        let mut last = None;
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        shared
+            .kv
+            .range(Keyspace(id.0), all, Direction::Backward, &mut |key, _| {
+                last = key_row(key);
+                ControlFlow::Break(())
+            })?;
+        let kv_end = last.map_or(0, |row| row.0 + 1);
+        let counters = counters.unwrap_or_default();
+        Ok(TableStore {
+            id,
+            shared: Arc::clone(shared),
+            chunks: Chunks::new(),
+            def: ArcSwapOption::empty(),
+            next_row: AtomicU64::new(kv_end.max(counters.next_row)),
+            kv_end: AtomicU64::new(kv_end),
+            live_rows: AtomicI64::new(counters.live_rows),
+            heap_bytes: AtomicU64::new(counters.heap_bytes),
+            dirty: Mutex::default(),
+            empty: Arc::new(MainBlock::empty()),
+        })
+    }
+
+    /// Takes note of a definition: rows of the program take row ids, and the widest one is kept.
+    pub(crate) fn learn(&self, def: &Arc<TableDef>) {
+        let known = self.def.load();
+        if known
+            .as_ref()
+            .is_some_and(|k| k.columns.len() >= def.columns.len())
+        {
+            return;
+        }
+        let builtin = def.builtin.as_ref().map_or(0, |b| b.row_count() as u64);
+        if known.is_none() && builtin > 0 {
+            let before = self.next_row.fetch_max(builtin, Ordering::AcqRel);
+            self.kv_end.fetch_max(builtin, Ordering::AcqRel);
+            if before == 0 {
+                self.live_rows.fetch_add(builtin as i64, Ordering::Relaxed);
+                self.heap_bytes.fetch_add(builtin * 100, Ordering::Relaxed);
+            }
+        }
+        self.def.store(Some(Arc::clone(def)));
+    }
+
+    pub(crate) fn counters(&self) -> TableCounters {
+        TableCounters {
+            live_rows: self.live_rows.load(Ordering::Relaxed),
+            heap_bytes: self.heap_bytes.load(Ordering::Relaxed),
+            next_row: self.next_row.load(Ordering::Relaxed),
+        }
+    }
+
+    /// True when something was written since the changes of the last checkpoint were merged.
+    pub(crate) fn changed_since_checkpoint(&self) -> bool {
+        !self.dirty.lock().is_empty()
+    }
+
+    pub(crate) fn next_row(&self) -> u64 {
+        self.next_row.load(Ordering::Acquire)
+    }
+
+    /// Gives out `count` consecutive row ids.
+    pub(crate) fn allocate(&self, count: u64) -> RowId {
+        RowId(self.next_row.fetch_add(count, Ordering::AcqRel))
+    }
+
+    /// Makes sure that a row id found in the log is not given out again.
+    pub(crate) fn note_row(&self, row: RowId) {
+        self.next_row.fetch_max(row.0 + 1, Ordering::AcqRel);
+    }
+
+    /// True when deletion must leave an empty value, because program rows lie below.
+    pub(crate) fn is_builtin_row(&self, row: RowId) -> bool {
+        match self.def.load().as_ref() {
+            Some(def) => def.builtin.as_ref().is_some_and(|b| row.0 < b.row_count() as u64),
+            None => self.id.0 < u64::from(common::Oid::FIRST_NORMAL.0),
+        }
+    }
+
+    pub(crate) fn is_logged(&self) -> bool {
+        self.def
+            .load()
+            .as_ref()
+            .is_none_or(|d| d.persistence == Persistence::Permanent)
+    }
+
+    /// The chunk, if any row of it was ever touched or looked at.
+    pub(crate) fn existing_chunk(&self, number: u64) -> Option<&Arc<Chunk>> {
+        self.chunks.get(number)
+    }
+
+    /// The chunk with this number.
+    #[inline]
+    pub(crate) fn chunk(&self, number: u64) -> PgResult<&Arc<Chunk>> {
+        if let Some(chunk) = self.chunks.get(number) {
+            return Ok(chunk);
+        }
+        let make = || {
+            let fresh = number * CHUNK_ROWS >= self.kv_end.load(Ordering::Acquire);
+            Chunk::new(fresh.then(|| Arc::clone(&self.empty)))
+        };
+        self.chunks
+            .get_or_make(number, make)
+            .ok_or_else(|| internal!("row id out of range"))
+    }
+
+    /// A state with main loaded, in a form that has the columns of `def`.
+    pub(crate) fn loaded(self: &Arc<Self>, number: u64, def: &TableDef) -> PgResult<Arc<ChunkState>> {
+        let chunk = self.chunk(number)?;
+        loop {
+            let state = chunk.state.load_full();
+            if state.main.as_ref().is_some_and(|main| main.serves(def)) {
+                chunk.touch();
+                return Ok(state);
+            }
+            let block = load_block(&*self.shared.kv, def, number)?;
+            let bytes = block.memory_bytes();
+            let block = Arc::new(block.with_charge(self.shared.cache.charge(bytes)));
+            let weak = Arc::downgrade(&block);
+            if self.install(chunk, state.generation, block) {
+                self.admit(number, weak);
+            }
+        }
+    }
+
+    /// Puts a chunk's block on the cache's clock. No lock of a chunk is held.
+    pub(crate) fn admit(self: &Arc<Self>, number: u64, block: Weak<MainBlock>) {
+        self.shared.cache.admit(Box::new(ChunkPlace {
+            store: Arc::downgrade(self),
+            number,
+            block,
+        }));
+    }
+
+    fn install(&self, chunk: &Chunk, generation: u64, block: Arc<MainBlock>) -> bool {
+        let _guard = chunk.lock.lock();
+        let now = chunk.state.load();
+        if now.generation != generation {
+            return false;
+        }
+        chunk.replace_main(Some(block), now.delta.clone());
+        true
+    }
+
+    /// What main and KV store say about a row without loading the block, with the state it is consistent with.
+    pub(crate) fn undisturbed(
+        &self,
+        row: RowId,
+        def: &TableDef,
+    ) -> PgResult<(Arc<ChunkState>, Option<RowData>)> {
+        let number = row.0 / CHUNK_ROWS;
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        let chunk = self.chunk(number)?;
+        loop {
+            let before = chunk.state.load_full();
+            if let Some(main) = &before.main {
+                if main.serves(def) {
+                    let data = main
+                        .contains(position)
+                        .then(|| RowData::Block(Arc::clone(main), position as u16));
+                    return Ok((before, data));
+                }
+            }
+            let stored = self.shared.kv.get(Keyspace(self.id.0), &row_key(row))?;
+            let data = match stored {
+                Some(bytes) if bytes.is_empty() => None,
+                Some(bytes) => Some(RowData::Bytes(bytes.as_ref().into())),
+                None => builtin_row(def, row)?,
+            };
+            let after = chunk.state.load_full();
+            if after.generation == before.generation {
+                return Ok((after, data));
+            }
+        }
+    }
+
+    /// Puts a version in front, under the chunk's lock, which the caller holds.
+    pub(crate) fn push_version(&self, chunk: &Chunk, row: RowId, version: &Arc<Version>) {
+        let (delta, made) = chunk.delta();
+        if made {
+            self.dirty.lock().insert(row.0 / CHUNK_ROWS);
+        }
+        self.shared.add_delta(version.memory_bytes());
+        delta.set_head((row.0 % CHUNK_ROWS) as usize, Some(Arc::clone(version)));
+    }
+}
+
+fn builtin_row(def: &TableDef, row: RowId) -> PgResult<Option<RowData>> {
+    let Some(builtin) = &def.builtin else {
+        return Ok(None);
+    };
+    if row.0 >= builtin.row_count() as u64 {
+        return Ok(None);
+    }
+    let block = Arc::new(crate::block::builtin_block(
+        builtin.block((row.0 / CHUNK_ROWS) as usize)?,
+    ));
+    Ok(Some(RowData::Block(block, (row.0 % CHUNK_ROWS) as u16)))
+}
+
+/// A chunk's main block on the cache's clock.
+struct ChunkPlace {
+    store: Weak<TableStore>,
+    number: u64,
+    block: Weak<MainBlock>,
+}
+
+impl ChunkPlace {
+    fn holds_block(&self, chunk: &Chunk) -> bool {
+        let state = chunk.state.load();
+        state
+            .main
+            .as_ref()
+            .is_some_and(|main| std::ptr::eq(Arc::as_ptr(main), self.block.as_ptr()))
+    }
+}
+
+impl Evictable for ChunkPlace {
+    fn evict(&self) {
+        let Some(store) = self.store.upgrade() else { return };
+        let Some(chunk) = store.existing_chunk(self.number) else {
+            return;
+        };
+        let _guard = chunk.lock.lock();
+        if self.holds_block(chunk) {
+            let delta = chunk.state.load().delta.clone();
+            chunk.replace_main(None, delta);
+        }
+    }
+
+    fn take_referenced(&self) -> bool {
+        let Some(store) = self.store.upgrade() else {
+            return false;
+        };
+        store
+            .existing_chunk(self.number)
+            .is_some_and(|chunk| chunk.referenced.swap(false, Ordering::Relaxed))
+    }
+
+    fn is_gone(&self) -> bool {
+        let Some(store) = self.store.upgrade() else {
+            return true;
+        };
+        !store
+            .existing_chunk(self.number)
+            .is_some_and(|chunk| self.holds_block(chunk))
+    }
+}

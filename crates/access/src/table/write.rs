@@ -1,0 +1,410 @@
+//! Inserting, updating and deleting rows.
+//!
+//! # How it works
+//! A writer claims `end` of the newest version. What it finds there decides: nothing, then it is ours; a running transaction,
+//! then wait for it and look again; a committed one, then the row is not what our snapshot saw, and the caller decides
+//! (EvalPlanQual) or the transaction must be repeated (40001).
+
+use std::sync::Arc;
+
+use common::{CommandId, PgResult, RowId, Xid, invariant, pg_err};
+use txn::{LockTag, RowLockMode, Snapshot, Stamp, StampState};
+use types::{Datum, tuple};
+
+use crate::block::CHUNK_ROWS;
+use crate::chunk::Chunk;
+use crate::table::{Table, heap_tuple_width};
+use crate::transaction::Transaction;
+use crate::transaction::redo::RedoOp;
+use crate::transaction::writes::Write;
+use crate::version::{EndKind, RowData, Version};
+
+/// What became of an update or a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// Done; the row is now here. A different row id needs new index entries, the same only for changed keys.
+    Done(RowId),
+    /// This transaction changed the row after the snapshot (PostgreSQL's `TM_SelfModified`): same command, or a later one.
+    SelfModified {
+        /// The command that did it.
+        command: CommandId,
+    },
+    /// Another transaction changed it and has committed.
+    Conflict(Conflict),
+}
+
+/// How another transaction changed a row since our snapshot. Only under read committed: else it is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// Updated; its newest version is under this row id. Look at it under [`Transaction::latest_snapshot`].
+    Updated(RowId),
+    /// Deleted.
+    Deleted,
+}
+
+/// What stands in the way of a claim.
+pub(crate) enum Obstacle {
+    WaitFor(Xid),
+    SelfModified(CommandId),
+    Conflict(Conflict),
+}
+
+impl Table {
+    /// Inserts a row (one datum per column of the definition).
+    pub fn insert(&self, txn: &mut Transaction, values: &[Datum]) -> PgResult<RowId> {
+        self.store.grow(heap_tuple_width(values));
+        self.insert_row(txn, values)
+    }
+
+    /// Inserts many rows; their row ids are consecutive from the one returned.
+    pub fn insert_batch<'a>(
+        &self,
+        txn: &mut Transaction,
+        rows: impl ExactSizeIterator<Item = &'a [Datum]>,
+    ) -> PgResult<RowId> {
+        let first = self.store.allocate(rows.len() as u64);
+        for (offset, values) in rows.enumerate() {
+            self.store.grow(heap_tuple_width(values));
+            self.insert_at(txn, RowId(first.0 + offset as u64), values)?;
+        }
+        Ok(first)
+    }
+
+    fn insert_row(&self, txn: &mut Transaction, values: &[Datum]) -> PgResult<RowId> {
+        let row = self.store.allocate(1);
+        self.insert_at(txn, row, values)?;
+        Ok(row)
+    }
+
+    fn insert_at(&self, txn: &mut Transaction, row: RowId, values: &[Datum]) -> PgResult<()> {
+        invariant!(
+            values.len() == self.def.columns.len(),
+            "row has another number of columns than its table"
+        );
+        let stamp = txn.stamp()?;
+        let bytes = self.encode(txn, values);
+        let version = Arc::new(Version::new(stamp, txn.command(), RowData::Bytes(bytes)));
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        {
+            let _guard = chunk.lock.lock();
+            self.store.push_version(chunk, row, &version);
+        }
+        self.record_put(txn, row, &version, |table| Write::RowInsert {
+            table,
+            row,
+            version: Arc::clone(&version),
+        })
+    }
+
+    /// Through the transaction's scratch buffer: one allocation of exactly the right size.
+    fn encode(&self, txn: &mut Transaction, values: &[Datum]) -> Box<[u8]> {
+        txn.buffer.clear();
+        tuple::encode(values, &mut txn.buffer);
+        txn.buffer.as_slice().into()
+    }
+
+    fn record_put(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        version: &Arc<Version>,
+        write: impl FnOnce(Arc<crate::table::store::TableStore>) -> Write,
+    ) -> PgResult<()> {
+        let bytes = match &version.data {
+            RowData::Bytes(bytes) => bytes,
+            RowData::Block(..) => &Box::default(),
+        };
+        let op = self
+            .is_logged()
+            .then_some(RedoOp::RowPut(self.store.id, row, bytes));
+        txn.record(write(Arc::clone(&self.store)), op)
+    }
+
+    fn is_logged(&self) -> bool {
+        self.def.persistence == crate::defs::Persistence::Permanent
+    }
+
+    fn record_delete(&self, txn: &mut Transaction, row: RowId, version: Arc<Version>) -> PgResult<()> {
+        let op = self.is_logged().then(|| match self.store.is_builtin_row(row) {
+            true => RedoOp::RowTombstone(self.store.id, row),
+            false => RedoOp::RowDelete(self.store.id, row),
+        });
+        let table = Arc::clone(&self.store);
+        txn.record(Write::RowDelete { table, row, version }, op)
+    }
+
+    /// Replaces the row that `snapshot` sees. `mode` is [`RowLockMode::NoKeyUpdate`] when no column of a unique index
+    /// changes, else [`RowLockMode::Update`]. Waits for others who are changing or locking the row.
+    pub fn update(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        values: &[Datum],
+        mode: RowLockMode,
+    ) -> PgResult<WriteOutcome> {
+        invariant!(
+            values.len() == self.def.columns.len(),
+            "row has another number of columns than its table"
+        );
+        let width = heap_tuple_width(values);
+        let kind = match mode {
+            RowLockMode::NoKeyUpdate => EndKind::NoKeyUpdate,
+            _ => EndKind::KeyUpdate,
+        };
+        let moves = self.store.fits_one_page(width);
+        let older = match self.claim(txn, snapshot, row, kind, mode)? {
+            Ok(claimed) => claimed,
+            Err(obstacle) => return Ok(obstacle),
+        };
+        if moves {
+            self.store.grow(width);
+            let to = self.store.allocate(1);
+            older.set_forward(Some(to));
+            self.record_delete(txn, row, older)?;
+            self.insert_at(txn, to, values)?;
+            return Ok(WriteOutcome::Done(to));
+        }
+        self.replace(txn, row, older, values)?;
+        Ok(WriteOutcome::Done(row))
+    }
+
+    /// Puts a new version in front of one that is claimed.
+    fn replace(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        older: Arc<Version>,
+        values: &[Datum],
+    ) -> PgResult<()> {
+        let bytes = self.encode(txn, values);
+        let version = Arc::new(Version::new(txn.stamp()?, txn.command(), RowData::Bytes(bytes)));
+        // A version begun before the horizon hides everything older than itself.
+        let horizon = self.store.shared.recent_horizon();
+        if self
+            .store
+            .shared
+            .committed(&older.begin)
+            .is_some_and(|begin| begin <= horizon)
+        {
+            older.older.store(None);
+        }
+        version.older.store(Some(Arc::clone(&older)));
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        {
+            let _guard = chunk.lock.lock();
+            self.store.push_version(chunk, row, &version);
+        }
+        self.record_put(txn, row, &version, |table| Write::RowUpdate {
+            table,
+            row,
+            version: Arc::clone(&version),
+            older,
+        })
+    }
+
+    /// Deletes the row that `snapshot` sees. Waits for others who are changing or locking it.
+    pub fn delete(&self, txn: &mut Transaction, snapshot: &Snapshot, row: RowId) -> PgResult<WriteOutcome> {
+        match self.claim(txn, snapshot, row, EndKind::Delete, RowLockMode::Update)? {
+            Ok(version) => {
+                self.record_delete(txn, row, version)?;
+                Ok(WriteOutcome::Done(row))
+            }
+            Err(outcome) => Ok(outcome),
+        }
+    }
+
+    /// Claims the end of the newest version of a row, if that is the one the snapshot sees.
+    fn claim(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        kind: EndKind,
+        mode: RowLockMode,
+    ) -> PgResult<Result<Arc<Version>, WriteOutcome>> {
+        let stamp = txn.stamp()?;
+        loop {
+            self.wait_for_row_lockers(txn, row, mode)?;
+            let head = match self.head_or_base(row)? {
+                Some(head) => head,
+                None => return self.resolve(txn, Obstacle::Conflict(Conflict::Deleted)).map(Err),
+            };
+            let obstacle = {
+                let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+                let _guard = chunk.lock.lock();
+                if !self.is_head(chunk, row, &head) {
+                    continue;
+                }
+                match self.obstacle(row, &head, snapshot, stamp) {
+                    Some(obstacle) => Some(obstacle),
+                    None => {
+                        // The end is NEVER and changes only under this lock.
+                        let claimed = head.claim(stamp, txn.command(), kind);
+                        invariant!(claimed.is_ok(), "end of a version changed under its chunk's lock");
+                        None
+                    }
+                }
+            };
+            match obstacle {
+                None if self.row_lockers(txn, row, mode)?.is_empty() => return Ok(Ok(head)),
+                // Somebody locked the row between our look and our claim: give way, wait, and look again.
+                None => head.unclaim(),
+                Some(Obstacle::WaitFor(xid)) => txn.wait_for(xid)?,
+                Some(obstacle) => return self.resolve(txn, obstacle).map(Err),
+            }
+        }
+    }
+
+    fn resolve(&self, txn: &Transaction, obstacle: Obstacle) -> PgResult<WriteOutcome> {
+        match obstacle {
+            Obstacle::SelfModified(command) => Ok(WriteOutcome::SelfModified { command }),
+            Obstacle::Conflict(conflict) if txn.uses_one_snapshot() => Err(serialization_failure(conflict)),
+            Obstacle::Conflict(conflict) => Ok(WriteOutcome::Conflict(conflict)),
+            Obstacle::WaitFor(_) => Err(common::internal!("a wait is not an outcome")),
+        }
+    }
+
+    /// The newest version of a row; a row that is only in main or the KV store gets a base version first.
+    pub(crate) fn head_or_base(&self, row: RowId) -> PgResult<Option<Arc<Version>>> {
+        if row.0 >= self.store.next_row() {
+            return Ok(None);
+        }
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        loop {
+            let head = chunk
+                .state
+                .load()
+                .delta
+                .as_ref()
+                .and_then(|delta| delta.head(position));
+            if head.is_some() {
+                return Ok(head);
+            }
+            let (state, data) = self.store.undisturbed(row, &self.def)?;
+            let _guard = chunk.lock.lock();
+            let now = chunk.state.load();
+            let head = now.delta.as_ref().and_then(|delta| delta.head(position));
+            if head.is_some() {
+                return Ok(head);
+            }
+            if now.generation != state.generation {
+                continue;
+            }
+            let Some(data) = data else { return Ok(None) };
+            let base = Arc::new(Version::base(data));
+            self.store.push_version(chunk, row, &base);
+            return Ok(Some(base));
+        }
+    }
+
+    fn is_head(&self, chunk: &Chunk, row: RowId, version: &Arc<Version>) -> bool {
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        let head = chunk
+            .state
+            .load()
+            .delta
+            .as_ref()
+            .and_then(|delta| delta.head(position));
+        head.is_some_and(|head| Arc::ptr_eq(&head, version))
+    }
+
+    /// What keeps a transaction with this snapshot and stamp from claiming the newest version.
+    pub(crate) fn obstacle(
+        &self,
+        row: RowId,
+        head: &Version,
+        snapshot: &Snapshot,
+        own: Stamp,
+    ) -> Option<Obstacle> {
+        let begin = head.begin.load();
+        if begin == own {
+            if head.cmin >= snapshot.command {
+                return Some(Obstacle::SelfModified(head.cmin));
+            }
+        } else {
+            match head.begin.resolve(self.store.shared.table()) {
+                StampState::InProgress(xid) => return Some(Obstacle::WaitFor(xid)),
+                StampState::Committed(csn) if csn > snapshot.csn => {
+                    let updated = Obstacle::Conflict(Conflict::Updated(row));
+                    return Some(self.ended(head, own).unwrap_or(updated));
+                }
+                StampState::Committed(_) | StampState::Never => {}
+            }
+        }
+        self.ended(head, own)
+    }
+
+    fn ended(&self, head: &Version, own: Stamp) -> Option<Obstacle> {
+        let end = head.end.load();
+        if end == Stamp::NEVER {
+            return None;
+        }
+        if end == own {
+            return Some(Obstacle::SelfModified(head.cmax()));
+        }
+        match head.end.resolve(self.store.shared.table()) {
+            StampState::Never => None,
+            StampState::InProgress(xid) => Some(Obstacle::WaitFor(xid)),
+            StampState::Committed(_) => Some(Obstacle::Conflict(match head.forward() {
+                Some(row) => Conflict::Updated(row),
+                None => Conflict::Deleted,
+            })),
+        }
+    }
+
+    pub(crate) fn tag(&self, txn: &Transaction, row: RowId) -> LockTag {
+        LockTag::Tuple {
+            database: txn.options().database,
+            relation: self.def.oid,
+            row,
+        }
+    }
+
+    fn row_lockers(
+        &self,
+        txn: &Transaction,
+        row: RowId,
+        mode: RowLockMode,
+    ) -> PgResult<Vec<txn::VirtualXid>> {
+        let owner = txn.txn()?;
+        let locks = owner.manager().locks();
+        if !locks.has_row_locks(txn.options().database, self.def.oid) {
+            return Ok(Vec::new());
+        }
+        Ok(locks.conflicting(owner.proc(), self.tag(txn, row), mode.lock_mode()))
+    }
+
+    /// Waits for those who have locked the row, without holding the claim: they may want to change it themselves.
+    fn wait_for_row_lockers(&self, txn: &Transaction, row: RowId, mode: RowLockMode) -> PgResult<()> {
+        if self.row_lockers(txn, row, mode)?.is_empty() {
+            return Ok(());
+        }
+        let owner = txn.txn()?;
+        owner.manager().locks().lock(
+            owner.proc(),
+            self.tag(txn, row),
+            mode.lock_mode(),
+            txn::LockDuration::Transaction,
+            &txn.options().wait,
+        )?;
+        Ok(())
+    }
+}
+
+/// The error of a transaction with one snapshot that meets a row changed since.
+pub(crate) fn serialization_failure(conflict: Conflict) -> Box<common::PgError> {
+    match conflict {
+        Conflict::Updated(_) => {
+            pg_err!(
+                T_R_SERIALIZATION_FAILURE,
+                "could not serialize access due to concurrent update"
+            )
+        }
+        Conflict::Deleted => pg_err!(
+            T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to concurrent delete"
+        ),
+    }
+}

@@ -1,0 +1,395 @@
+//! Transactions as the layers above see them: snapshots, commands, savepoints, commit and rollback.
+//!
+//! # How it works
+//! A change goes into delta at once, under the stamp of the transaction, and as an operation into the redo buffer. Commit
+//! hands the buffer to the log, then settles the stamps. Rollback (whole or to a savepoint) walks the write set backwards.
+//! A buffer that outgrows [`SPILL_BYTES`] goes to the log early, as a chunk that counts only with its commit record; a rollback to
+//! a savepoint then appends inverse operations.
+
+pub(crate) mod redo;
+pub(crate) mod writes;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use common::{CommandId, Csn, Oid, PgResult, RelationId, Xid, internal, pg_err};
+use txn::{LockMark, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions};
+
+use crate::storage::Storage;
+use crate::transaction::redo::{RedoOp, put_op};
+use crate::transaction::writes::Write;
+
+/// Redo bytes after which a part goes to the log before the commit.
+pub const SPILL_BYTES: usize = 1 << 20;
+
+/// PostgreSQL's isolation levels; read uncommitted is read committed there too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Isolation {
+    #[default]
+    ReadCommitted,
+    RepeatableRead,
+    Serializable,
+}
+
+/// How a transaction shall run.
+#[derive(Clone, Debug, Default)]
+pub struct TransactionOptions {
+    /// What it sees.
+    pub isolation: Isolation,
+    /// What commit waits for.
+    pub synchronous_commit: SynchronousCommit,
+    /// How long it waits for locks and rows of others.
+    pub wait: WaitOptions,
+    /// The database, for lock tags.
+    pub database: Oid,
+}
+
+/// A snapshot and its registration. Keep it as long as something reads under it.
+#[derive(Clone)]
+pub struct ActiveSnapshot {
+    guard: Arc<SnapshotGuard>,
+    snapshot: Snapshot,
+}
+
+impl ActiveSnapshot {
+    /// The registration alone.
+    pub fn guard(&self) -> &Arc<SnapshotGuard> {
+        &self.guard
+    }
+}
+
+impl Deref for ActiveSnapshot {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
+
+/// A position to roll back to.
+#[derive(Clone, Debug)]
+pub struct Savepoint {
+    writes: usize,
+    redo: usize,
+    spills: u32,
+    hooks: usize,
+    locks: LockMark,
+}
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Hooks {
+    commit: Vec<Hook>,
+    /// With the number of commit hooks registered before, which dates them for savepoints.
+    abort: Vec<Hook>,
+}
+
+/// One transaction of one session. Dropping it rolls back.
+pub struct Transaction {
+    storage: Arc<Storage>,
+    txn: Option<Txn>,
+    options: TransactionOptions,
+    snapshot: Option<Arc<SnapshotGuard>>,
+    writes: Vec<Write>,
+    redo: Vec<u8>,
+    spills: u32,
+    /// Something outside the write set must be on disk with the commit (a sequence).
+    needs_record: bool,
+    hooks: Hooks,
+    /// Scratch space for encoded rows and keys.
+    pub(crate) buffer: Vec<u8>,
+}
+
+impl Transaction {
+    pub(crate) fn new(storage: Arc<Storage>, txn: Txn, options: TransactionOptions) -> Transaction {
+        Transaction {
+            storage,
+            txn: Some(txn),
+            options,
+            snapshot: None,
+            writes: Vec::new(),
+            redo: Vec::new(),
+            spills: 0,
+            needs_record: false,
+            hooks: Hooks::default(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The database it runs in.
+    pub fn storage(&self) -> &Arc<Storage> {
+        &self.storage
+    }
+
+    /// The transaction below: its lock owner, virtual xid and so on.
+    pub fn txn(&self) -> PgResult<&Txn> {
+        self.txn.as_ref().ok_or_else(ended)
+    }
+
+    fn txn_mut(&mut self) -> PgResult<&mut Txn> {
+        self.txn.as_mut().ok_or_else(ended)
+    }
+
+    /// How it runs.
+    pub fn options(&self) -> &TransactionOptions {
+        &self.options
+    }
+
+    /// Changes timeouts, synchronous commit and, before the first snapshot, the isolation level.
+    pub fn options_mut(&mut self) -> &mut TransactionOptions {
+        &mut self.options
+    }
+
+    /// The isolation level.
+    pub fn isolation(&self) -> Isolation {
+        self.options.isolation
+    }
+
+    /// True when the snapshot stays the same for the whole transaction.
+    pub fn uses_one_snapshot(&self) -> bool {
+        self.options.isolation >= Isolation::RepeatableRead
+    }
+
+    /// The snapshot for the current command: new for each call under read committed, else the transaction's first.
+    pub fn snapshot(&mut self) -> PgResult<ActiveSnapshot> {
+        let guard = match &self.snapshot {
+            Some(guard) => Arc::clone(guard),
+            None => {
+                let guard = Arc::new(self.txn()?.take_snapshot()?);
+                if self.uses_one_snapshot() {
+                    self.snapshot = Some(Arc::clone(&guard));
+                }
+                guard
+            }
+        };
+        let snapshot = guard.snapshot(self.txn()?);
+        Ok(ActiveSnapshot { guard, snapshot })
+    }
+
+    /// A new snapshot whatever the isolation level: system catalogs, EvalPlanQual, foreign key checks.
+    pub fn latest_snapshot(&self) -> PgResult<ActiveSnapshot> {
+        let txn = self.txn()?;
+        let guard = Arc::new(txn.take_snapshot()?);
+        let snapshot = guard.snapshot(txn);
+        Ok(ActiveSnapshot { guard, snapshot })
+    }
+
+    /// The same registration, seen by the current command (after [`Transaction::next_command`]).
+    pub fn refresh(&self, snapshot: &ActiveSnapshot) -> PgResult<ActiveSnapshot> {
+        Ok(ActiveSnapshot {
+            guard: Arc::clone(&snapshot.guard),
+            snapshot: snapshot.guard.snapshot(self.txn()?),
+        })
+    }
+
+    /// The command that writes now.
+    pub fn command(&self) -> CommandId {
+        self.txn.as_ref().map_or(CommandId(0), Txn::command)
+    }
+
+    /// Makes the changes so far visible to later commands (PostgreSQL's `CommandCounterIncrement`).
+    pub fn next_command(&mut self) -> PgResult<()> {
+        Ok(self.txn_mut()?.advance_command().map(drop)?)
+    }
+
+    /// The xid, once it has written.
+    pub fn xid(&self) -> Option<Xid> {
+        self.txn.as_ref().and_then(Txn::xid)
+    }
+
+    /// The xid, assigned if need be (`pg_current_xact_id`).
+    pub fn assign_xid(&mut self) -> PgResult<Xid> {
+        let stamp = self.stamp()?;
+        stamp
+            .xid()
+            .ok_or_else(|| internal!("stamp of a writing transaction has no xid"))
+    }
+
+    /// True when nothing has been written.
+    pub fn is_read_only(&self) -> bool {
+        self.writes.is_empty() && !self.needs_record
+    }
+
+    /// The stamp for versions.
+    #[inline]
+    pub(crate) fn stamp(&mut self) -> PgResult<Stamp> {
+        let txn = self.txn_mut()?;
+        if txn.stamp().is_reference() {
+            return Ok(txn.stamp());
+        }
+        Ok(txn.assign_xid()?)
+    }
+
+    /// Takes note of a change; `op` is what replay needs (None for unlogged relations).
+    pub(crate) fn record(&mut self, write: Write, op: Option<RedoOp<'_>>) -> PgResult<()> {
+        self.writes.push(write);
+        if let Some(op) = op {
+            put_op(op, &mut self.redo);
+            if self.redo.len() > SPILL_BYTES {
+                return self.spill();
+            }
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self) -> PgResult<()> {
+        let redo = std::mem::take(&mut self.redo);
+        self.spills += 1;
+        self.txn_mut()?.log_chunk(&redo)?;
+        Ok(())
+    }
+
+    /// Something written outside the write set must be durable when the commit returns.
+    pub(crate) fn require_record(&mut self) -> PgResult<()> {
+        self.stamp()?;
+        self.needs_record = true;
+        Ok(())
+    }
+
+    /// A new relation: it is forgotten if this transaction rolls back.
+    pub fn create_relation(&mut self) -> PgResult<RelationId> {
+        let id = self.storage.allocate_relation()?;
+        self.adopt_relation(id)?;
+        Ok(id)
+    }
+
+    /// As [`Transaction::create_relation`] with a given id that was never used (bootstrapped catalogs).
+    pub fn adopt_relation(&mut self, id: RelationId) -> PgResult<()> {
+        self.stamp()?;
+        self.record(Write::RelationCreated(id), Some(RedoOp::Created(id)))
+    }
+
+    /// Gives a relation's storage up, once this transaction has committed and nobody can see it any more.
+    pub fn drop_relation(&mut self, id: RelationId) -> PgResult<()> {
+        self.stamp()?;
+        self.record(Write::RelationDropped(id), Some(RedoOp::Dropped(id)))
+    }
+
+    /// Runs `hook` after the commit is visible.
+    pub fn on_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.hooks.commit.push(Box::new(hook));
+    }
+
+    /// Runs `hook` after the rollback of the transaction.
+    pub fn on_abort(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.hooks.abort.push(Box::new(hook));
+    }
+
+    /// Marks a position to roll back to. Savepoints nest by being used in stack order; releasing one is forgetting it.
+    pub fn savepoint(&self) -> PgResult<Savepoint> {
+        Ok(Savepoint {
+            writes: self.writes.len(),
+            redo: self.redo.len(),
+            spills: self.spills,
+            hooks: self.hooks.commit.len(),
+            locks: self.txn()?.lock_mark(),
+        })
+    }
+
+    /// Undoes everything since the savepoint, which stays valid. Commit hooks registered since are dropped.
+    pub fn rollback_to(&mut self, savepoint: &Savepoint) -> PgResult<()> {
+        let in_log = self.spills != savepoint.spills;
+        if !in_log {
+            self.redo.truncate(savepoint.redo);
+        }
+        while self.writes.len() > savepoint.writes {
+            let Some(write) = self.writes.pop() else { break };
+            if in_log {
+                write.put_inverse(&mut self.redo);
+            }
+            self.undo_one(&write);
+        }
+        self.hooks.commit.truncate(savepoint.hooks);
+        let txn = self.txn()?;
+        txn.release_locks_to(savepoint.locks);
+        Ok(())
+    }
+
+    fn undo_one(&self, write: &Write) {
+        write.undo();
+        if let Write::RelationCreated(id) = write {
+            self.storage.forget_relation(*id);
+        }
+    }
+
+    /// Commits. On error nothing has happened: the changes are undone.
+    pub fn commit(mut self) -> PgResult<Csn> {
+        let payload = std::mem::take(&mut self.redo);
+        let logged = !payload.is_empty() || self.spills > 0 || self.needs_record;
+        let level = self.options.synchronous_commit;
+        self.snapshot = None;
+        let txn = self.txn_mut()?;
+        let csn = match txn.commit(logged.then_some(payload.as_slice()), level) {
+            Ok(csn) => csn,
+            Err(error) => {
+                self.undo_all();
+                return Err(error.into());
+            }
+        };
+        for write in &self.writes {
+            write.settle(csn);
+        }
+        self.account(csn);
+        if let Some(txn) = self.txn.take() {
+            txn.finish();
+        }
+        self.storage.after_commit(payload.len());
+        for hook in std::mem::take(&mut self.hooks.commit) {
+            hook();
+        }
+        Ok(csn)
+    }
+
+    /// Row counts and dropped relations.
+    fn account(&mut self, csn: Csn) {
+        for write in std::mem::take(&mut self.writes) {
+            if let Some((table, delta)) = write.row_delta() {
+                table
+                    .live_rows
+                    .fetch_add(delta, std::sync::atomic::Ordering::Relaxed);
+            }
+            if let Write::RelationDropped(id) = write {
+                self.storage.relation_dropped(id, csn);
+            }
+        }
+    }
+
+    /// Rolls back.
+    pub fn abort(mut self) {
+        self.undo_all();
+    }
+
+    fn undo_all(&mut self) {
+        self.snapshot = None;
+        while let Some(write) = self.writes.pop() {
+            self.undo_one(&write);
+        }
+        if let Some(txn) = self.txn.take() {
+            txn.abort();
+        }
+        for hook in std::mem::take(&mut self.hooks.abort) {
+            hook();
+        }
+    }
+
+    /// Waits for the end of another transaction: deadlock detection, timeouts and cancelling included.
+    pub(crate) fn wait_for(&self, xid: Xid) -> PgResult<()> {
+        let txn = self.txn()?;
+        let locks = txn.manager().locks();
+        Ok(locks.wait_for_txn(txn.proc(), xid, &self.options.wait)?)
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if self.txn.is_some() {
+            self.undo_all();
+        }
+    }
+}
+
+fn ended() -> Box<common::PgError> {
+    pg_err!(INTERNAL_ERROR, "transaction has ended")
+}

@@ -1,0 +1,134 @@
+//! The write set: every change of a transaction, for settling its stamps at commit and undoing it at rollback.
+
+use std::sync::Arc;
+
+use common::{Csn, RelationId, RowId};
+use txn::Stamp;
+
+use crate::block::CHUNK_ROWS;
+use crate::index::delta::EntryVersion;
+use crate::index::store::{EntryKey, IndexStore};
+use crate::table::store::TableStore;
+use crate::transaction::redo::{RedoOp, put_op};
+use crate::version::Version;
+
+/// One change. Undone in reverse order.
+pub(crate) enum Write {
+    RowInsert {
+        table: Arc<TableStore>,
+        row: RowId,
+        version: Arc<Version>,
+    },
+    /// In place: `version` in front of `older`, whose end is claimed.
+    RowUpdate {
+        table: Arc<TableStore>,
+        row: RowId,
+        version: Arc<Version>,
+        older: Arc<Version>,
+    },
+    /// Deleted, or moved elsewhere.
+    RowDelete {
+        table: Arc<TableStore>,
+        row: RowId,
+        version: Arc<Version>,
+    },
+    EntryInsert {
+        index: Arc<IndexStore>,
+        key: EntryKey,
+        version: Arc<EntryVersion>,
+    },
+    EntryDelete {
+        index: Arc<IndexStore>,
+        key: EntryKey,
+        version: Arc<EntryVersion>,
+    },
+    RelationCreated(RelationId),
+    RelationDropped(RelationId),
+}
+
+impl Write {
+    /// Turns the reference to the transaction into its CSN.
+    pub(crate) fn settle(&self, csn: Csn) {
+        let stamp = Stamp::committed(csn);
+        match self {
+            Write::RowInsert { version, .. } => version.begin.set(stamp),
+            Write::RowUpdate { version, older, .. } => {
+                older.end.set(stamp);
+                version.begin.set(stamp);
+            }
+            Write::RowDelete { version, .. } => version.end.set(stamp),
+            Write::EntryInsert { version, .. } => version.begin.set(stamp),
+            Write::EntryDelete { version, .. } => version.end.set(stamp),
+            Write::RelationCreated(_) | Write::RelationDropped(_) => {}
+        }
+    }
+
+    /// Makes it not have happened.
+    pub(crate) fn undo(&self) {
+        match self {
+            Write::RowInsert { table, row, version } => {
+                unlink(table, *row, version);
+            }
+            Write::RowUpdate {
+                table,
+                row,
+                version,
+                older,
+            } => {
+                unlink(table, *row, version);
+                older.unclaim();
+            }
+            Write::RowDelete { version, .. } => version.unclaim(),
+            Write::EntryInsert { index, key, version } => index.undo_insert(key, version),
+            Write::EntryDelete { version, .. } => version.unclaim(),
+            Write::RelationCreated(_) | Write::RelationDropped(_) => {}
+        }
+    }
+
+    /// How many rows there are more (or less) once it is committed.
+    pub(crate) fn row_delta(&self) -> Option<(&Arc<TableStore>, i64)> {
+        match self {
+            Write::RowInsert { table, .. } => Some((table, 1)),
+            Write::RowDelete { table, .. } => Some((table, -1)),
+            _ => None,
+        }
+    }
+
+    /// For a change that is in the log already and was undone: what makes replay undo it too.
+    pub(crate) fn put_inverse(&self, out: &mut Vec<u8>) {
+        match self {
+            Write::RowInsert { table, row, .. } if table.is_logged() => {
+                put_op(RedoOp::RowDelete(table.id, *row), out);
+            }
+            Write::RowUpdate {
+                table, row, older, ..
+            } if table.is_logged() => {
+                put_op(RedoOp::RowPut(table.id, *row, &older.encoded()), out);
+            }
+            Write::RowDelete { table, row, version } if table.is_logged() => {
+                put_op(RedoOp::RowPut(table.id, *row, &version.encoded()), out);
+            }
+            Write::EntryInsert { index, key, .. } if index.is_logged() => {
+                put_op(RedoOp::EntryDelete(index.id, key), out);
+            }
+            Write::EntryDelete { index, key, version } if index.is_logged() => {
+                put_op(RedoOp::EntryPut(index.id, key, &version.value), out);
+            }
+            Write::RelationCreated(id) => put_op(RedoOp::Dropped(*id), out),
+            _ => {}
+        }
+    }
+}
+
+/// Takes a version of a running transaction out of its list. It is the newest: nobody could put one in front.
+fn unlink(table: &TableStore, row: RowId, version: &Arc<Version>) {
+    let Some(chunk) = table.existing_chunk(row.0 / CHUNK_ROWS) else {
+        return;
+    };
+    let _guard = chunk.lock.lock();
+    version.begin.set(Stamp::NEVER);
+    version.end.set(Stamp::NEVER);
+    let (delta, _) = chunk.delta();
+    delta.set_head((row.0 % CHUNK_ROWS) as usize, version.older.load_full());
+    table.shared.sub_delta(version.memory_bytes());
+}

@@ -1,0 +1,267 @@
+//! One version of a row in delta.
+//!
+//! # How it works
+//! The versions of a row form a list from newest to oldest. `begin` and `end` are [`txn::Stamp`]s. Whoever wants to replace or
+//! delete the row claims `end` of the newest version, then (for an update in place) puts a new version in front.
+//! A row that so far was only in main gets a *base* version, begun before every snapshot, when it is first changed.
+//!
+//! # Invariants
+//! - Only the owner of the claim on the newest version puts one in front of it, under the lock of the chunk.
+//! - `older` only ever changes from something to nothing (cleaning), `end`, `cmax` and `ended_by` only by the claimant.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use common::{CommandId, PgResult, RowId};
+use txn::{AtomicStamp, Snapshot, Stamp, TxnTable};
+use types::{Datum, PhysType, tuple};
+
+use crate::block::MainBlock;
+use crate::defs::TableDef;
+
+/// Where the attributes of a version are.
+#[derive(Debug)]
+pub(crate) enum RowData {
+    /// Encoded by `types::tuple`.
+    Bytes(Box<[u8]>),
+    /// At this position of a main block.
+    Block(Arc<MainBlock>, u16),
+}
+
+/// Why a version ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum EndKind {
+    /// Deleted, or updated with a change of its key.
+    Delete = 0,
+    /// Updated, key included.
+    KeyUpdate = 1,
+    /// Updated, key untouched.
+    NoKeyUpdate = 2,
+}
+
+const NO_FORWARD: u64 = u64::MAX;
+
+/// A version.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) begin: AtomicStamp,
+    pub(crate) end: AtomicStamp,
+    pub(crate) cmin: CommandId,
+    cmax: AtomicU32,
+    ended_by: AtomicU8,
+    /// Row id of the next version, when an update moved the row.
+    forward: AtomicU64,
+    pub(crate) older: ArcSwapOption<Version>,
+    pub(crate) data: RowData,
+}
+
+impl Version {
+    pub(crate) fn new(begin: Stamp, cmin: CommandId, data: RowData) -> Version {
+        Version {
+            begin: AtomicStamp::new(begin),
+            end: AtomicStamp::new(Stamp::NEVER),
+            cmin,
+            cmax: AtomicU32::new(0),
+            ended_by: AtomicU8::new(EndKind::Delete as u8),
+            forward: AtomicU64::new(NO_FORWARD),
+            older: ArcSwapOption::empty(),
+            data,
+        }
+    }
+
+    /// A row that main has had all along.
+    pub(crate) fn base(data: RowData) -> Version {
+        Version::new(Stamp::FROZEN, CommandId(0), data)
+    }
+
+    pub(crate) fn cmax(&self) -> CommandId {
+        CommandId(self.cmax.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn ended_by(&self) -> EndKind {
+        match self.ended_by.load(Ordering::Acquire) {
+            1 => EndKind::KeyUpdate,
+            2 => EndKind::NoKeyUpdate,
+            _ => EndKind::Delete,
+        }
+    }
+
+    pub(crate) fn forward(&self) -> Option<RowId> {
+        match self.forward.load(Ordering::Acquire) {
+            NO_FORWARD => None,
+            row => Some(RowId(row)),
+        }
+    }
+
+    pub(crate) fn set_forward(&self, row: Option<RowId>) {
+        self.forward
+            .store(row.map_or(NO_FORWARD, |r| r.0), Ordering::Release);
+    }
+
+    /// Claims the end. The details are written first: who sees the stamp sees them. Callers hold the chunk's lock.
+    pub(crate) fn claim(&self, stamp: Stamp, command: CommandId, kind: EndKind) -> Result<(), Stamp> {
+        let before = self.end.load();
+        if before != Stamp::NEVER {
+            return Err(before);
+        }
+        self.cmax.store(command.0, Ordering::Release);
+        self.ended_by.store(kind as u8, Ordering::Release);
+        self.end.try_claim(stamp)
+    }
+
+    /// Undoes [`Version::claim`].
+    pub(crate) fn unclaim(&self) {
+        self.set_forward(None);
+        self.end.set(Stamp::NEVER);
+    }
+
+    /// True when the snapshot sees that this version began.
+    #[inline]
+    pub(crate) fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let begin = self.begin.load();
+        if begin.is_reference() {
+            return txn::snapshot::happened(&self.begin, self.cmin, snapshot, table);
+        }
+        begin.raw() <= snapshot.csn.0
+    }
+
+    /// True when the snapshot sees that this version ended.
+    #[inline]
+    pub(crate) fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let end = self.end.load();
+        if end.is_reference() {
+            return txn::snapshot::happened(&self.end, self.cmax(), snapshot, table);
+        }
+        end.raw() <= snapshot.csn.0
+    }
+
+    /// Bytes of memory, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        VERSION_OVERHEAD
+            + match &self.data {
+                RowData::Bytes(bytes) => bytes.len(),
+                RowData::Block(..) => 0,
+            }
+    }
+
+    /// The encoded row.
+    pub(crate) fn encoded(&self) -> std::borrow::Cow<'_, [u8]> {
+        match &self.data {
+            RowData::Bytes(bytes) => std::borrow::Cow::Borrowed(bytes),
+            RowData::Block(block, position) => {
+                let mut out = Vec::new();
+                block.encode_row(usize::from(*position), &mut out);
+                std::borrow::Cow::Owned(out)
+            }
+        }
+    }
+}
+
+/// What a version costs beside its attributes: header, reference counts, allocator.
+pub(crate) const VERSION_OVERHEAD: usize = 96;
+
+/// The version of the row that the snapshot sees, looking from `head` back.
+pub(crate) fn visible_version(
+    head: &Arc<Version>,
+    snapshot: &Snapshot,
+    table: &TxnTable,
+) -> Option<Arc<Version>> {
+    if head.begun(snapshot, table) {
+        return (!head.ended(snapshot, table)).then(|| Arc::clone(head));
+    }
+    let mut older = head.older.load_full();
+    while let Some(version) = older {
+        if version.begun(snapshot, table) {
+            return (!version.ended(snapshot, table)).then_some(version);
+        }
+        older = version.older.load_full();
+    }
+    None
+}
+
+impl RowData {
+    /// Appends the listed columns.
+    pub(crate) fn columns(&self, def: &TableDef, columns: &[u16], out: &mut Vec<Datum>) -> PgResult<()> {
+        match self {
+            RowData::Bytes(bytes) => decode_columns(bytes, def, columns, out),
+            RowData::Block(block, position) => {
+                out.extend(
+                    columns
+                        .iter()
+                        .map(|&c| block.datum(def, usize::from(c), usize::from(*position))),
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends all columns of the definition.
+    pub(crate) fn row(&self, def: &TableDef, out: &mut Vec<Datum>) -> PgResult<()> {
+        match self {
+            RowData::Bytes(bytes) => tuple::decode(bytes, &def.columns, &def.missing, out),
+            RowData::Block(block, position) => {
+                out.extend((0..def.columns.len()).map(|c| block.datum(def, c, usize::from(*position))));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Appends the listed columns of an encoded row. Columns may be listed in any order.
+pub(crate) fn decode_columns(
+    bytes: &[u8],
+    def: &TableDef,
+    columns: &[u16],
+    out: &mut Vec<Datum>,
+) -> PgResult<()> {
+    let mut reader = tuple::TupleReader::new(bytes)?;
+    let natts = reader.natts();
+    let mut next = 0usize;
+    let start = out.len();
+    for &column in columns {
+        let column = usize::from(column);
+        if column < next {
+            // Listed out of order: read the row again. Projections are mostly ascending.
+            out.truncate(start);
+            return decode_unordered(bytes, def, columns, out);
+        }
+        if column >= natts {
+            out.push(def.missing_value(column));
+            continue;
+        }
+        while next < column {
+            reader.skip(phys(def, next))?;
+            next += 1;
+        }
+        out.push(reader.datum(phys(def, column))?);
+        next += 1;
+    }
+    Ok(())
+}
+
+fn decode_unordered(bytes: &[u8], def: &TableDef, columns: &[u16], out: &mut Vec<Datum>) -> PgResult<()> {
+    let mut row = Vec::with_capacity(def.columns.len());
+    tuple::decode(bytes, &def.columns, &def.missing, &mut row)?;
+    out.extend(
+        columns
+            .iter()
+            .map(|&c| row.get(usize::from(c)).cloned().unwrap_or(Datum::Null)),
+    );
+    Ok(())
+}
+
+fn phys(def: &TableDef, column: usize) -> PhysType {
+    def.columns.get(column).copied().unwrap_or(PhysType::Nested)
+}
+
+/// A long list must not be dropped by recursion.
+impl Drop for Version {
+    fn drop(&mut self) {
+        let mut next = self.older.swap(None);
+        while let Some(version) = next {
+            next = Arc::into_inner(version).and_then(|v| v.older.swap(None));
+        }
+    }
+}

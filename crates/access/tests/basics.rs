@@ -1,0 +1,396 @@
+//! One thing at a time: visibility, savepoints, updates, indexes, sequences, merging.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::sync::Arc;
+
+use ::common::RelationId;
+use common::*;
+use pglite_access::*;
+use txn::RowLockMode;
+use types::Datum;
+
+const MODE: RowLockMode = RowLockMode::NoKeyUpdate;
+
+#[test]
+fn a_row_is_seen_from_the_next_command_on_and_by_others_after_commit() {
+    let storage = memory();
+    let (a, b) = (Session::new(&storage, 1), Session::new(&storage, 2));
+    let table = storage.table(&table_def(20000)).unwrap();
+    let mut txn = a.begin();
+    let before = txn.snapshot().unwrap();
+    let id = table.insert(&mut txn, &row(1, 10)).unwrap();
+    assert_eq!(rows(&table, &before), []);
+    txn.next_command().unwrap();
+    let now = txn.snapshot().unwrap();
+    assert_eq!(rows(&table, &now), [(id.0, 1, 10)]);
+    let mut other = b.begin();
+    let theirs = other.snapshot().unwrap();
+    assert_eq!(rows(&table, &theirs), []);
+    txn.commit().unwrap();
+    assert_eq!(rows(&table, &theirs), []);
+    assert_eq!(rows(&table, &other.snapshot().unwrap()), [(id.0, 1, 10)]);
+    assert_eq!(table.size().rows, 1);
+}
+
+#[test]
+fn savepoints_nest_and_rollback_leaves_nothing() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let table = storage.table(&table_def(20000)).unwrap();
+    let index = storage.index(&index_def(20001)).unwrap();
+    let insert = |txn: &mut Transaction, id| {
+        let at = table.insert(txn, &row(id, id)).unwrap();
+        assert_eq!(
+            index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes).unwrap(),
+            Ok(())
+        );
+    };
+    let mut txn = s.begin();
+    insert(&mut txn, 1);
+    let one = txn.savepoint().unwrap();
+    insert(&mut txn, 2);
+    let two = txn.savepoint().unwrap();
+    insert(&mut txn, 3);
+    txn.rollback_to(&two).unwrap();
+    insert(&mut txn, 4);
+    txn.rollback_to(&one).unwrap();
+    insert(&mut txn, 5);
+    txn.commit().unwrap();
+    let mut txn = s.begin();
+    let snapshot = txn.snapshot().unwrap();
+    let ids: Vec<i32> = rows(&table, &snapshot).iter().map(|r| r.1).collect();
+    assert_eq!(ids, [1, 5]);
+    assert_eq!(entries(&index, &snapshot).len(), 2);
+    drop(snapshot);
+    insert(&mut txn, 6);
+    txn.abort();
+    let mut txn = s.begin();
+    assert_eq!(rows(&table, &txn.snapshot().unwrap()).len(), 2);
+    assert_eq!(table.size().rows, 2);
+}
+
+#[test]
+fn small_tables_move_updated_rows_to_the_end_and_large_ones_do_not() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let table = storage.table(&table_def(20000)).unwrap();
+    s.run(|txn| {
+        (1..=3).for_each(|id| {
+            table.insert(txn, &row(id, 0)).unwrap();
+        })
+    });
+    s.run(|txn| {
+        let snapshot = txn.snapshot().unwrap();
+        let outcome = table
+            .update(txn, &snapshot, ::common::RowId(0), &row(1, 1), MODE)
+            .unwrap();
+        assert_eq!(outcome, WriteOutcome::Done(::common::RowId(3)));
+    });
+    let order = |s: &Session| {
+        s.run(|txn| {
+            rows(&table, &txn.snapshot().unwrap())
+                .iter()
+                .map(|r| r.1)
+                .collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(order(&s), [2, 3, 1]);
+    s.run(|txn| {
+        (4..=200).for_each(|id| {
+            table.insert(txn, &row(id, 0)).unwrap();
+        })
+    });
+    s.run(|txn| {
+        let snapshot = txn.snapshot().unwrap();
+        let outcome = table
+            .update(txn, &snapshot, ::common::RowId(1), &row(2, 1), MODE)
+            .unwrap();
+        assert_eq!(outcome, WriteOutcome::Done(::common::RowId(1)));
+    });
+    assert_eq!(order(&s)[..3], [2, 3, 1]);
+}
+
+#[test]
+fn merging_changes_nothing_that_anybody_sees() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let old = Session::new(&storage, 2);
+    let table = storage.table(&table_def(20000)).unwrap();
+    let index = storage.index(&index_def(20001)).unwrap();
+    s.run(|txn| {
+        for id in 0..3000 {
+            let at = table.insert(txn, &row(id, 0)).unwrap();
+            index
+                .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)
+                .unwrap()
+                .unwrap();
+        }
+    });
+    let check = |snapshot: &txn::Snapshot, v: i32, gone: bool| {
+        let all = rows(&table, snapshot);
+        assert_eq!(all.len(), if gone { 2999 } else { 3000 });
+        assert!(all.iter().all(|r| r.2 == if r.1 % 7 == 0 { v } else { 0 }));
+        assert_eq!(entries(&index, snapshot).len(), all.len());
+        for id in [0, 7, 1500, 2999] {
+            assert_eq!(
+                find(&table, &index, snapshot, id).unwrap().1[1],
+                int(if id % 7 == 0 { v } else { 0 })
+            );
+        }
+        assert_eq!(find(&table, &index, snapshot, 100).is_none(), gone);
+        let back: Vec<_> = rows_backward(&table, snapshot);
+        assert!(back.iter().rev().copied().eq(all.iter().map(|r| r.0)));
+    };
+    let mut reader = old.begin_rr();
+    let view = reader.snapshot().unwrap();
+    check(&view, 0, false);
+    storage.maintain().unwrap();
+    check(&view, 0, false);
+    s.run(|txn| {
+        let snapshot = txn.snapshot().unwrap();
+        for id in (0..3000).step_by(7) {
+            let (at, _) = find(&table, &index, &snapshot, id).unwrap();
+            assert_eq!(
+                table.update(txn, &snapshot, at, &row(id, 5), MODE).unwrap(),
+                WriteOutcome::Done(at)
+            );
+        }
+        let (at, _) = find(&table, &index, &snapshot, 100).unwrap();
+        table.delete(txn, &snapshot, at).unwrap();
+        assert!(index.delete(txn, &[int(100)], at).unwrap());
+    });
+    for _ in 0..3 {
+        check(&view, 0, false);
+        s.run(|txn| check(&txn.snapshot().unwrap(), 5, true));
+        storage.maintain().unwrap();
+    }
+    drop(view);
+    drop(reader);
+    storage.maintain().unwrap();
+    s.run(|txn| check(&txn.snapshot().unwrap(), 5, true));
+    assert!(storage.memory_bytes().0 < 10_000, "{:?}", storage.memory_bytes());
+}
+
+fn rows_backward(table: &Table, snapshot: &txn::Snapshot) -> Vec<u64> {
+    let mut request = ScanRequest::columns([]).with_row_ids();
+    request.direction = ScanDirection::Backward;
+    let mut scan = table.scan(snapshot, request);
+    let mut out = Vec::new();
+    while let Some(batch) = scan.next_batch(100).unwrap() {
+        out.extend((0..batch.len()).map(|k| batch.row(k)[0].as_i64().unwrap() as u64));
+    }
+    out
+}
+
+#[test]
+fn unique_indexes_refuse_a_second_row_and_forget_deleted_ones() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let index = storage.index(&index_def(20001)).unwrap();
+    let (one, two) = (::common::RowId(1), ::common::RowId(2));
+    s.run(|txn| {
+        assert_eq!(
+            index.insert(txn, &[int(7)], &[], one, UniqueCheck::Yes).unwrap(),
+            Ok(())
+        );
+        assert_eq!(
+            index.insert(txn, &[int(7)], &[], two, UniqueCheck::Yes).unwrap(),
+            Err(one)
+        );
+        assert_eq!(
+            index
+                .insert(txn, &[Datum::Null], &[], one, UniqueCheck::Yes)
+                .unwrap(),
+            Ok(())
+        );
+        assert_eq!(
+            index
+                .insert(txn, &[Datum::Null], &[], two, UniqueCheck::Yes)
+                .unwrap(),
+            Ok(())
+        );
+    });
+    storage.maintain().unwrap();
+    s.run(|txn| {
+        assert_eq!(
+            index.insert(txn, &[int(7)], &[], two, UniqueCheck::Yes).unwrap(),
+            Err(one)
+        );
+        assert!(index.delete(txn, &[int(7)], one).unwrap());
+        assert_eq!(
+            index.insert(txn, &[int(7)], &[], two, UniqueCheck::Yes).unwrap(),
+            Ok(())
+        );
+        assert!(index.delete(txn, &[int(7)], two).unwrap());
+        assert_eq!(
+            index.insert(txn, &[int(7)], &[], one, UniqueCheck::Yes).unwrap(),
+            Ok(())
+        );
+    });
+    s.run(|txn| assert_eq!(entries_or_null(&index, &txn.snapshot().unwrap()), 3));
+}
+
+fn entries_or_null(index: &Index, snapshot: &txn::Snapshot) -> usize {
+    let mut scan = index.scan(snapshot, IndexBounds::all(), ScanDirection::Backward);
+    std::iter::from_fn(|| scan.next_row().unwrap()).count()
+}
+
+#[test]
+fn index_ranges_go_both_ways() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let index = storage.index(&index_def(20001)).unwrap();
+    let fill = |range: std::ops::Range<i32>| {
+        s.run(|txn| {
+            for id in range {
+                index
+                    .insert(txn, &[int(id)], &[], ::common::RowId(id as u64), UniqueCheck::Yes)
+                    .unwrap()
+                    .unwrap();
+            }
+        })
+    };
+    fill(0..2000);
+    storage.maintain().unwrap();
+    fill(2000..3000);
+    let mut txn = s.begin();
+    let snapshot = txn.snapshot().unwrap();
+    let bounds = index.bounds(
+        &[],
+        &KeyBound::Exclusive(vec![int(1500)]),
+        &KeyBound::Inclusive(vec![int(2500)]),
+    );
+    for direction in [ScanDirection::Forward, ScanDirection::Backward] {
+        let mut scan = index.scan(&snapshot, bounds.clone(), direction);
+        let mut found: Vec<u64> = std::iter::from_fn(|| scan.next_row().unwrap())
+            .map(|r| r.0)
+            .collect();
+        if direction == ScanDirection::Backward {
+            found.reverse();
+        }
+        assert!(found.iter().copied().eq(1501..=2500));
+    }
+    let empty = index.bounds(
+        &[],
+        &KeyBound::Inclusive(vec![int(9)]),
+        &KeyBound::Exclusive(vec![int(9)]),
+    );
+    assert_eq!(
+        index
+            .scan(&snapshot, empty, ScanDirection::Forward)
+            .next_row()
+            .unwrap(),
+        None
+    );
+}
+
+#[test]
+fn an_index_is_built_in_bulk() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    for (id, count) in [(20001, 100), (20002, 20_000)] {
+        let index = storage.index(&index_def(id)).unwrap();
+        s.run(|txn| {
+            txn.adopt_relation(index.id()).unwrap();
+            let all = (0..count)
+                .rev()
+                .map(|i| Ok((vec![int(i)], vec![], ::common::RowId(i as u64))));
+            assert_eq!(index.build(txn, all).unwrap(), BuildOutcome::Built(count as u64));
+        });
+        s.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            let all = entries(&index, &snapshot);
+            assert!(all.iter().copied().eq((0..count).map(|i| (i, i as u64))));
+        });
+    }
+}
+
+#[test]
+fn sequences_count_and_do_not_roll_back() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let params = SequenceParams {
+        name: "s".into(),
+        increment: 2,
+        minimum: 1,
+        maximum: 9,
+        cycle: false,
+    };
+    let sequence = storage
+        .sequence(RelationId(20005), Persistence::Permanent)
+        .unwrap();
+    let mut txn = s.begin();
+    sequence.set(&mut txn, 1, false).unwrap();
+    assert_eq!(sequence.nextval(&mut txn, &params).unwrap(), 1);
+    assert_eq!(sequence.nextval(&mut txn, &params).unwrap(), 3);
+    txn.abort();
+    s.run(|txn| {
+        for expected in [5, 7, 9] {
+            assert_eq!(sequence.nextval(txn, &params).unwrap(), expected);
+        }
+        let error = sequence.nextval(txn, &params).unwrap_err();
+        assert_eq!(
+            error.sqlstate,
+            ::common::sqlstate::SEQUENCE_GENERATOR_LIMIT_EXCEEDED
+        );
+        assert_eq!(sequence.state().last_value, 9);
+    });
+}
+
+#[test]
+fn columns_added_later_have_their_missing_value() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let def = table_def(20000);
+    let table = storage.table(&def).unwrap();
+    s.run(|txn| {
+        table.insert(txn, &row(1, 1)).unwrap();
+    });
+    storage.maintain().unwrap();
+    let mut wider = TableDef::clone(&def);
+    wider.columns.push(types::PhysType::Int8);
+    wider.missing = vec![Datum::Null, Datum::Null, Datum::Null, Datum::Int8(42)];
+    let wider = storage.table(&Arc::new(wider)).unwrap();
+    s.run(|txn| {
+        let mut values = row(2, 2);
+        values.push(Datum::Int8(7));
+        wider.insert(txn, &values).unwrap();
+    });
+    for _ in 0..2 {
+        s.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            let mut scan = wider.scan(&snapshot, ScanRequest::columns([3]));
+            let batch = scan.next_batch(10).unwrap().unwrap();
+            assert_eq!(
+                (batch.row(0), batch.row(1)),
+                (vec![Datum::Int8(42)], vec![Datum::Int8(7)])
+            );
+            let mut out = Vec::new();
+            assert!(wider.fetch(::common::RowId(0), &snapshot, &mut out).unwrap());
+            assert_eq!(out[3], Datum::Int8(42));
+        });
+        storage.maintain().unwrap();
+    }
+}
+
+#[test]
+fn a_fork_goes_its_own_way() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let table = storage.table(&table_def(20000)).unwrap();
+    s.run(|txn| {
+        (0..100).for_each(|id| {
+            table.insert(txn, &row(id, 0)).unwrap();
+        })
+    });
+    let fork = storage.fork().unwrap();
+    let f = Session::new(&fork, 1);
+    let theirs = fork.table(&table_def(20000)).unwrap();
+    f.run(|txn| {
+        theirs.insert(txn, &row(100, 0)).unwrap();
+    });
+    s.run(|txn| assert_eq!(rows(&table, &txn.snapshot().unwrap()).len(), 100));
+    f.run(|txn| assert_eq!(rows(&theirs, &txn.snapshot().unwrap()).len(), 101));
+}

@@ -1,0 +1,126 @@
+//! What the tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
+use std::sync::Arc;
+
+use common::env::Env;
+use common::env::os::OsEnv;
+use common::{Oid, RowId};
+use pglite_access::*;
+use txn::{Proc, Snapshot};
+use types::key::KeyColumn;
+use types::{Datum, PhysType, oids};
+
+pub fn memory() -> Arc<Storage> {
+    let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
+    options.background = false;
+    Storage::open(options).unwrap()
+}
+
+pub fn on_disk(env: Arc<dyn Env>, dir: &std::path::Path) -> Arc<Storage> {
+    let mut options = StorageOptions::in_dir(env, dir);
+    options.background = false;
+    options.wal_segment_size = 64 << 10;
+    Storage::open(options).unwrap()
+}
+
+pub struct Session {
+    pub storage: Arc<Storage>,
+    pub proc: Arc<Proc>,
+}
+
+impl Session {
+    pub fn new(storage: &Arc<Storage>, pid: i32) -> Session {
+        Session {
+            storage: Arc::clone(storage),
+            proc: storage.register(pid).unwrap(),
+        }
+    }
+
+    pub fn begin(&self) -> Transaction {
+        self.storage
+            .begin(&self.proc, TransactionOptions::default())
+            .unwrap()
+    }
+
+    pub fn begin_rr(&self) -> Transaction {
+        let options = TransactionOptions {
+            isolation: Isolation::RepeatableRead,
+            ..TransactionOptions::default()
+        };
+        self.storage.begin(&self.proc, options).unwrap()
+    }
+
+    pub fn run<T>(&self, work: impl FnOnce(&mut Transaction) -> T) -> T {
+        let mut txn = self.begin();
+        let out = work(&mut txn);
+        txn.commit().unwrap();
+        out
+    }
+}
+
+pub fn int(v: i32) -> Datum {
+    Datum::Int4(v)
+}
+
+/// A table (id int4, v int4, t text) under a fixed relation id.
+pub fn table_def(id: u64) -> Arc<TableDef> {
+    let columns = vec![PhysType::Int4, PhysType::Int4, PhysType::Text];
+    Arc::new(TableDef::new(common::RelationId(id), Oid(id as u32), columns))
+}
+
+pub fn index_def(id: u64) -> Arc<IndexDef> {
+    let column = KeyColumn::ascending(PhysType::Int4, oids::INT4);
+    Arc::new(IndexDef::new(common::RelationId(id), Oid(id as u32), vec![column]).unique())
+}
+
+pub fn row(id: i32, v: i32) -> Vec<Datum> {
+    vec![
+        int(id),
+        int(v),
+        Datum::text(format!("row {id} with some text, value {v}")),
+    ]
+}
+
+/// All rows a snapshot sees: (row id, id, v), in scan order.
+pub fn rows(table: &Table, snapshot: &Snapshot) -> Vec<(u64, i32, i32)> {
+    let mut out = Vec::new();
+    let mut scan = table.scan(snapshot, ScanRequest::columns([0, 1]).with_row_ids());
+    while let Some(batch) = scan.next_batch(300).unwrap() {
+        for k in 0..batch.len() {
+            match batch.row(k).as_slice() {
+                [Datum::Int4(id), Datum::Int4(v), Datum::Int8(row)] => out.push((*row as u64, *id, *v)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    out
+}
+
+/// All entries a snapshot sees: (key, row id).
+pub fn entries(index: &Index, snapshot: &Snapshot) -> Vec<(i32, u64)> {
+    let mut scan = index
+        .scan(snapshot, IndexBounds::all(), ScanDirection::Forward)
+        .with_keys();
+    let mut out = Vec::new();
+    let mut datums = Vec::new();
+    while let Some(row) = scan.next_entry(&mut datums).unwrap() {
+        match datums.pop() {
+            Some(Datum::Int4(key)) => out.push((key, row.0)),
+            other => panic!("{other:?}"),
+        }
+    }
+    out
+}
+
+pub fn find(table: &Table, index: &Index, snapshot: &Snapshot, id: i32) -> Option<(RowId, Vec<Datum>)> {
+    let mut key = Vec::new();
+    index.encode_prefix(&[int(id)], &mut key);
+    let row = index.lookup(snapshot, &key).unwrap()?;
+    let mut out = Vec::new();
+    assert!(
+        table.fetch(row, snapshot, &mut out).unwrap(),
+        "index entry {id} without row {row}"
+    );
+    Some((row, out))
+}
