@@ -70,6 +70,11 @@ impl<'a> Parser<'a> {
         std::mem::take(&mut self.notices)
     }
 
+    /// Adds a warning for the client.
+    pub fn notice(&mut self, notice: Box<PgError>) {
+        self.notices.push(notice);
+    }
+
     /// All statements of the string.
     pub fn statements(&mut self) -> PgResult<Vec<RawStatement>> {
         let mut statements = Vec::new();

@@ -114,9 +114,3 @@ impl Parser<'_> {
         matches!(self.peek(1), Tok::Char(b'(' | b'.'))
     }
 }
-impl Parser<'_> {
-    /// placeholder
-    pub fn reloptions(&mut self) -> R<Vec<crate::ast::DefElem>> {
-        self.fail()
-    }
-}

@@ -1,16 +1,32 @@
 //! The productions, one file per area; all are methods of [`crate::parser::Parser`].
 
+mod alter;
+mod alter_table;
+mod constraint;
+mod copy;
+mod create;
+mod database;
 mod dml;
 mod expr;
 mod from;
 mod func;
 mod index;
 mod json;
+mod object;
+mod options;
 mod primary;
+mod replication;
+mod role;
+mod routine;
 mod select;
 mod settings;
 mod statement;
+mod table;
 mod transaction;
+mod trigger;
 mod typename;
+mod types;
+mod utility;
+mod view;
 mod with;
 mod xml;

@@ -1,6 +1,6 @@
-//! The first words of a statement decide which production reads it.
+//! The first word of a statement decides which production reads it.
 
-use common::{PgResult, unsupported};
+use common::PgResult;
 
 use crate::ast::Statement;
 use crate::keywords::Keyword as K;
@@ -28,8 +28,44 @@ impl Parser<'_> {
             K::Set => self.set_stmt(),
             K::Reset => self.reset_stmt(),
             K::Show => self.show_stmt(),
+            K::Create => self.create_stmt(),
+            K::Alter => self.alter_stmt(),
+            K::Drop => self.drop_stmt(),
+            K::Copy => self.copy_stmt(),
+            K::Explain => self.explain_stmt(),
+            K::Prepare if self.next_is(K::Transaction) && self.peek(2) == Tok::SConst => self.prepare_transaction(),
+            K::Prepare => self.prepare_stmt(),
+            K::Execute => Ok(self.execute_stmt()?.into()),
+            K::Deallocate => self.deallocate_stmt(),
+            K::Declare => self.declare_cursor(),
+            K::Fetch | K::Move => self.fetch_stmt(),
+            K::Close => self.close_stmt(),
+            K::Grant | K::Revoke => self.grant_stmt(),
+            _ => self.other_statement(word),
+        }
+    }
+
+    fn other_statement(&mut self, word: K) -> R<Statement> {
+        match word {
+            K::Analyze | K::Analyse => self.analyze_stmt(),
+            K::Call => self.call_stmt(),
+            K::Checkpoint => self.checkpoint_stmt(),
+            K::Cluster => self.cluster_stmt(),
+            K::Comment => self.comment_stmt(),
             K::Discard => self.discard_stmt(),
-            K::Create | K::Alter | K::Drop => Err(unsupported!("{} is not yet parsed", word.as_str())),
+            K::Do => self.do_stmt(),
+            K::Import => self.import_foreign_schema(),
+            K::Listen => self.listen_stmt(),
+            K::Load => self.load_stmt(),
+            K::Lock => self.lock_stmt(),
+            K::Notify => self.notify_stmt(),
+            K::Reassign => self.reassign_owned(),
+            K::Refresh => self.refresh_mat_view(),
+            K::Reindex => self.reindex_stmt(),
+            K::Security => self.security_label_stmt(),
+            K::Truncate => self.truncate_stmt(),
+            K::Unlisten => self.unlisten_stmt(),
+            K::Vacuum => self.vacuum_stmt(),
             _ => self.fail(),
         }
     }
