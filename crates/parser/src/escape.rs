@@ -219,7 +219,7 @@ pub fn unicode(text: &str, escape: char, origin: usize) -> LexResult<String> {
 }
 
 fn unicode_syntax(at: usize) -> Box<PgError> {
-    pg_err!(INVALID_ESCAPE_SEQUENCE, "invalid Unicode escape")
+    pg_err!(SYNTAX_ERROR, "invalid Unicode escape")
         .hint("Unicode escapes must be \\XXXX or \\+XXXXXX.")
         .at(span(at, at))
 }

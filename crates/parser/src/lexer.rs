@@ -34,7 +34,7 @@ pub struct Tokens {
     /// The error behind a final `Error` token.
     pub error: Option<Box<PgError>>,
     /// Truncated identifiers and the like.
-    pub notices: Vec<Box<PgError>>,
+    pub notices: Vec<PgError>,
 }
 
 type LexResult<T> = Result<T, Box<PgError>>;
@@ -318,7 +318,7 @@ impl<'a> Lexer<'a> {
             "identifier \"{name}\" will be truncated to \"{cut}\""
         );
         notice.severity = common::error::Severity::Notice;
-        self.out.notices.push(notice);
+        self.out.notices.push(*notice);
         let cut = Name::from(cut);
         self.push_text(Tok::Ident, start, end, cut)
     }

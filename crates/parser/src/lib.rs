@@ -73,7 +73,7 @@ pub struct Parsed {
     /// One per statement; empty statements are skipped.
     pub statements: Vec<ast::RawStatement>,
     /// Truncated identifiers, in the order of the text.
-    pub notices: Vec<Box<PgError>>,
+    pub notices: Vec<PgError>,
 }
 
 /// Parses a statement string: any number of statements separated by semicolons.

@@ -18,7 +18,7 @@ pub struct Parser<'a> {
     tokens: Vec<Token>,
     values: Vec<Name>,
     lex_error: Option<Box<PgError>>,
-    notices: Vec<Box<PgError>>,
+    notices: Vec<PgError>,
     pos: usize,
     /// Kind of the current token.
     pub tok: Tok,
@@ -66,13 +66,13 @@ impl<'a> Parser<'a> {
     }
 
     /// The lexer's notices.
-    pub fn take_notices(&mut self) -> Vec<Box<PgError>> {
+    pub fn take_notices(&mut self) -> Vec<PgError> {
         std::mem::take(&mut self.notices)
     }
 
     /// Adds a warning for the client.
     pub fn notice(&mut self, notice: Box<PgError>) {
-        self.notices.push(notice);
+        self.notices.push(*notice);
     }
 
     /// All statements of the string.

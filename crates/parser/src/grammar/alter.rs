@@ -5,8 +5,8 @@ use common::PgResult;
 use crate::ast::{
     AlterCollationStmt, AlterDatabaseRefreshCollStmt, AlterDatabaseSetStmt, AlterDatabaseStmt,
     AlterObjectDependsStmt, AlterObjectSchemaStmt, AlterOperatorStmt, AlterOwnerStmt, AlterStatsStmt,
-    AlterTableSpaceOptionsStmt, AlterTableStmt, AlterTsDictionaryStmt, AlterTypeStmt, DefArg, DropBehavior, Ident,
-    NameList, ObjectName, ObjectType, RangeVar, RenameStmt, Statement,
+    AlterTableSpaceOptionsStmt, AlterTableStmt, AlterTsDictionaryStmt, AlterTypeStmt, DefArg, DropBehavior,
+    Ident, NameList, ObjectName, ObjectType, RangeVar, RenameStmt, Statement,
 };
 use crate::grammar::transaction::option;
 use crate::keywords::Keyword as K;
@@ -25,16 +25,38 @@ struct Common {
     depends: bool,
 }
 
-const ROS: Common = Common { rename: true, owner: true, schema: true, depends: false };
-const RO: Common = Common { rename: true, owner: true, schema: false, depends: false };
-const OS: Common = Common { rename: false, owner: true, schema: true, depends: false };
-const ROUTINE: Common = Common { rename: true, owner: true, schema: true, depends: true };
+const ROS: Common = Common {
+    rename: true,
+    owner: true,
+    schema: true,
+    depends: false,
+};
+const RO: Common = Common {
+    rename: true,
+    owner: true,
+    schema: false,
+    depends: false,
+};
+const OS: Common = Common {
+    rename: false,
+    owner: true,
+    schema: true,
+    depends: false,
+};
+const ROUTINE: Common = Common {
+    rename: true,
+    owner: true,
+    schema: true,
+    depends: true,
+};
 
 impl Parser<'_> {
     /// ALTER.
     pub fn alter_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         match word {
             K::Table | K::Index | K::Sequence | K::View => {
                 self.bump();
@@ -95,7 +117,12 @@ impl Parser<'_> {
                 self.bump();
                 self.expect(K::Object)?;
                 let object = ObjectName::LargeObject(Box::new(self.numeric_only()?));
-                let only_owner = Common { rename: false, owner: true, schema: false, depends: false };
+                let only_owner = Common {
+                    rename: false,
+                    owner: true,
+                    schema: false,
+                    depends: false,
+                };
                 self.alter_common(start, O::LargeObject, object, only_owner)
             }
             _ => self.alter_unqualified(start, word),
@@ -124,14 +151,28 @@ impl Parser<'_> {
                 self.bump();
                 self.expect(K::To)?;
                 let newname = self.name()?;
-                Ok(Some(self.rename(start, kind, Some(object.clone()), None, newname)))
+                Ok(Some(self.rename(
+                    start,
+                    kind,
+                    Some(object.clone()),
+                    None,
+                    newname,
+                )))
             }
             Tok::Kw(K::Owner) if allowed.owner => {
                 self.bump();
                 self.expect(K::To)?;
                 let newowner = self.role_spec()?;
                 let (object, span) = (object.clone(), self.span_from(start));
-                Ok(Some(AlterOwnerStmt { object_type: kind, object, newowner, span }.into()))
+                Ok(Some(
+                    AlterOwnerStmt {
+                        object_type: kind,
+                        object,
+                        newowner,
+                        span,
+                    }
+                    .into(),
+                ))
             }
             Tok::Kw(K::Set) if allowed.schema && self.next_is(K::Schema) => {
                 self.bump();
@@ -148,9 +189,9 @@ impl Parser<'_> {
                 };
                 Ok(Some(stmt.into()))
             }
-            Tok::Kw(K::No | K::Depends) if allowed.depends => {
-                self.alter_depends(start, kind, None, Some(object.clone())).map(Some)
-            }
+            Tok::Kw(K::No | K::Depends) if allowed.depends => self
+                .alter_depends(start, kind, None, Some(object.clone()))
+                .map(Some),
             _ => Ok(None),
         }
     }
@@ -189,7 +230,15 @@ impl Parser<'_> {
         self.expect_all(&[K::Depends, K::On, K::Extension])?;
         let extname = self.name()?;
         let span = self.span_from(start);
-        Ok(AlterObjectDependsStmt { object_type, relation, object, extname, remove, span }.into())
+        Ok(AlterObjectDependsStmt {
+            object_type,
+            relation,
+            object,
+            extname,
+            remove,
+            span,
+        }
+        .into())
     }
 
     // ---- relations ----------------------------------------------------------------------------------------------
@@ -200,7 +249,11 @@ impl Parser<'_> {
         }
         let missing_ok = self.opt_if_exists();
         let only = matches!(kind, O::Table | O::ForeignTable);
-        let relation = if only { self.relation_expr()? } else { self.qualified_name()? };
+        let relation = if only {
+            self.relation_expr()?
+        } else {
+            self.qualified_name()?
+        };
         match self.tok {
             Tok::Kw(K::Rename) => self.rename_relation(start, kind, relation, missing_ok),
             Tok::Kw(K::Set) if self.next_is(K::Schema) && kind != O::Index => {
@@ -208,13 +261,22 @@ impl Parser<'_> {
                 self.bump();
                 let newschema = self.name()?;
                 let (relation, span) = (Some(relation), self.span_from(start));
-                Ok(AlterObjectSchemaStmt { object_type: kind, relation, object: None, newschema, missing_ok, span }
-                    .into())
+                Ok(AlterObjectSchemaStmt {
+                    object_type: kind,
+                    relation,
+                    object: None,
+                    newschema,
+                    missing_ok,
+                    span,
+                }
+                .into())
             }
             Tok::Kw(K::Depends) if !missing_ok && matches!(kind, O::Index | O::MatView) => {
                 self.alter_depends(start, kind, Some(relation), None)
             }
-            Tok::Kw(K::No) if !missing_ok && matches!(kind, O::Index | O::MatView) && self.next_is(K::Depends) => {
+            Tok::Kw(K::No)
+                if !missing_ok && matches!(kind, O::Index | O::MatView) && self.next_is(K::Depends) =>
+            {
                 self.alter_depends(start, kind, Some(relation), None)
             }
             _ if kind == O::Sequence && self.at_seq_option() => {
@@ -331,7 +393,11 @@ impl Parser<'_> {
         let collname = self.any_name()?;
         if self.eat(K::Refresh) {
             self.expect(K::Version)?;
-            return Ok(AlterCollationStmt { collname, span: self.span_from(start) }.into());
+            return Ok(AlterCollationStmt {
+                collname,
+                span: self.span_from(start),
+            }
+            .into());
         }
         self.alter_common(start, O::Collation, ObjectName::Name(collname), ROS)
     }
@@ -348,7 +414,12 @@ impl Parser<'_> {
         if self.at2(K::Set, '(') {
             self.bump();
             let options = self.operator_def_list()?;
-            return Ok(AlterTypeStmt { type_name: names, options, span: self.span_from(start) }.into());
+            return Ok(AlterTypeStmt {
+                type_name: names,
+                options,
+                span: self.span_from(start),
+            }
+            .into());
         }
         let object = ObjectName::Name(names.clone());
         if let Some(stmt) = self.try_alter_common(start, O::Type, &object, ROS)? {
@@ -357,7 +428,14 @@ impl Parser<'_> {
         let cmds = self.comma_list(|p| p.alter_type_cmd())?;
         let relation = self.range_var_from_names(names)?;
         let span = self.span_from(start);
-        Ok(AlterTableStmt { relation, cmds, objtype: O::Type, missing_ok: false, span }.into())
+        Ok(AlterTableStmt {
+            relation,
+            cmds,
+            objtype: O::Type,
+            missing_ok: false,
+            span,
+        }
+        .into())
     }
 
     fn rename_attribute(&mut self, start: u32, names: NameList) -> R<Statement> {
@@ -391,7 +469,13 @@ impl Parser<'_> {
             let subname = Some(self.name()?);
             self.expect(K::To)?;
             let newname = self.name()?;
-            return Ok(self.rename(start, O::DomConstraint, Some(ObjectName::Name(names)), subname, newname));
+            return Ok(self.rename(
+                start,
+                O::DomConstraint,
+                Some(ObjectName::Name(names)),
+                subname,
+                newname,
+            ));
         }
         let object = ObjectName::Name(names.clone());
         if let Some(stmt) = self.try_alter_common(start, O::Domain, &object, ROS)? {
@@ -419,7 +503,12 @@ impl Parser<'_> {
         if self.at2(K::Set, '(') {
             self.bump();
             let options = self.operator_def_list()?;
-            return Ok(AlterOperatorStmt { opername, options, span: self.span_from(start) }.into());
+            return Ok(AlterOperatorStmt {
+                opername,
+                options,
+                span: self.span_from(start),
+            }
+            .into());
         }
         self.alter_common(start, O::Operator, ObjectName::WithArgs(Box::new(opername)), OS)
     }
@@ -430,8 +519,18 @@ impl Parser<'_> {
         let defnames = self.any_name()?;
         if missing_ok || self.at2(K::Set, K::Statistics) {
             self.expect_all(&[K::Set, K::Statistics])?;
-            let stxstattarget = if self.eat(K::Default) { None } else { Some(self.signed_iconst()?) };
-            return Ok(AlterStatsStmt { defnames, stxstattarget, missing_ok, span: self.span_from(start) }.into());
+            let stxstattarget = if self.eat(K::Default) {
+                None
+            } else {
+                Some(self.signed_iconst()?)
+            };
+            return Ok(AlterStatsStmt {
+                defnames,
+                stxstattarget,
+                missing_ok,
+                span: self.span_from(start),
+            }
+            .into());
         }
         self.alter_common(start, O::StatisticExt, ObjectName::Name(defnames), ROS)
     }
@@ -443,13 +542,23 @@ impl Parser<'_> {
         let names = self.any_name()?;
         if kind == O::TsDictionary && self.at('(') {
             let options = self.definition()?;
-            return Ok(AlterTsDictionaryStmt { dictname: names, options, span: self.span_from(start) }.into());
+            return Ok(AlterTsDictionaryStmt {
+                dictname: names,
+                options,
+                span: self.span_from(start),
+            }
+            .into());
         }
         if kind == O::TsConfiguration && matches!(self.tok, Tok::Kw(K::Add | K::Alter | K::Drop)) {
             return self.alter_ts_configuration(start, names);
         }
         let owner = matches!(kind, O::TsDictionary | O::TsConfiguration);
-        let allowed = Common { rename: true, owner, schema: true, depends: false };
+        let allowed = Common {
+            rename: true,
+            owner,
+            schema: true,
+            depends: false,
+        };
         self.alter_common(start, kind, ObjectName::Name(names), allowed)
     }
 
@@ -506,7 +615,13 @@ impl Parser<'_> {
                 }
                 let options = self.reloptions()?;
                 let span = self.span_from(start);
-                Ok(AlterTableSpaceOptionsStmt { tablespacename: name, options, is_reset, span }.into())
+                Ok(AlterTableSpaceOptionsStmt {
+                    tablespacename: name,
+                    options,
+                    is_reset,
+                    span,
+                }
+                .into())
             }
             O::Extension => self.alter_extension(start, name),
             O::ForeignServer => self.alter_server(start, name),
@@ -529,7 +644,12 @@ impl Parser<'_> {
                 self.alter_extension_contents(start, extname, is_add)
             }
             _ => {
-                let allowed = Common { rename: false, owner: false, schema: true, depends: false };
+                let allowed = Common {
+                    rename: false,
+                    owner: false,
+                    schema: true,
+                    depends: false,
+                };
                 self.alter_common(start, O::Extension, ObjectName::Name(vec![extname]), allowed)
             }
         }
@@ -540,22 +660,41 @@ impl Parser<'_> {
             self.bump();
             self.bump();
             self.expect(K::Version)?;
-            return Ok(AlterDatabaseRefreshCollStmt { dbname, span: self.span_from(start) }.into());
+            return Ok(AlterDatabaseRefreshCollStmt {
+                dbname,
+                span: self.span_from(start),
+            }
+            .into());
         }
         if self.at2(K::Set, K::Tablespace) {
             self.bump();
             let at = self.take().span();
             let tablespace = DefArg::String(self.name()?.name);
             let options = vec![option("tablespace", Some(tablespace), at)];
-            return Ok(AlterDatabaseStmt { dbname, options, span: self.span_from(start) }.into());
+            return Ok(AlterDatabaseStmt {
+                dbname,
+                options,
+                span: self.span_from(start),
+            }
+            .into());
         }
         if matches!(self.tok, Tok::Kw(K::Set | K::Reset)) {
             let setstmt = self.set_reset_clause()?;
-            return Ok(AlterDatabaseSetStmt { dbname, setstmt, span: self.span_from(start) }.into());
+            return Ok(AlterDatabaseSetStmt {
+                dbname,
+                setstmt,
+                span: self.span_from(start),
+            }
+            .into());
         }
         self.opt_with_word();
         let options = self.createdb_options()?;
-        Ok(AlterDatabaseStmt { dbname, options, span: self.span_from(start) }.into())
+        Ok(AlterDatabaseStmt {
+            dbname,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- roles --------------------------------------------------------------------------------------------------

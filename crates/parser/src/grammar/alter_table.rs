@@ -3,8 +3,8 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AlterTableAction, AlterTableCmd, AlterTableMoveAllStmt, AlterTableStmt, Constraint, ConstrType, DefArg, DefElem,
-    EnableState, Ident, ObjectType, RangeVar, ReplicaIdentity, Statement, TriggerTarget,
+    AlterTableAction, AlterTableCmd, AlterTableMoveAllStmt, AlterTableStmt, ConstrType, Constraint, DefArg,
+    DefElem, EnableState, Ident, ObjectType, RangeVar, ReplicaIdentity, Statement, TriggerTarget,
 };
 use crate::grammar::constraint::Allowed;
 use crate::grammar::transaction::option;
@@ -26,23 +26,38 @@ impl Parser<'_> {
     ) -> R<Statement> {
         let partition_start = self.start();
         let partition = match (self.tok, objtype) {
-            (Tok::Kw(K::Attach), ObjectType::Table | ObjectType::Index) => Some(self.attach_partition(objtype)?),
+            (Tok::Kw(K::Attach), ObjectType::Table | ObjectType::Index) => {
+                Some(self.attach_partition(objtype)?)
+            }
             (Tok::Kw(K::Detach), ObjectType::Table) => Some(self.detach_partition()?),
             _ => None,
         };
         let cmds = match partition {
-            Some(action) => vec![AlterTableCmd { action, span: self.span_from(partition_start) }],
+            Some(action) => vec![AlterTableCmd {
+                action,
+                span: self.span_from(partition_start),
+            }],
             None => self.comma_list(|p| p.alter_table_cmd())?,
         };
-        Ok(AlterTableStmt { relation, cmds, objtype, missing_ok, span: self.span_from(start) }.into())
+        Ok(AlterTableStmt {
+            relation,
+            cmds,
+            objtype,
+            missing_ok,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn attach_partition(&mut self, objtype: ObjectType) -> R<A> {
         self.bump();
         self.expect(K::Partition)?;
         let name = self.qualified_name()?;
-        let bound =
-            if objtype == ObjectType::Table { Some(Box::new(self.partition_bound_spec()?)) } else { None };
+        let bound = if objtype == ObjectType::Table {
+            Some(Box::new(self.partition_bound_spec()?))
+        } else {
+            None
+        };
         Ok(A::AttachPartition { name, bound })
     }
 
@@ -70,12 +85,22 @@ impl Parser<'_> {
         let new_tablespace = self.name()?;
         let nowait = self.eat(K::Nowait);
         let span = self.span_from(start);
-        Ok(AlterTableMoveAllStmt { orig_tablespace, objtype, roles, new_tablespace, nowait, span }.into())
+        Ok(AlterTableMoveAllStmt {
+            orig_tablespace,
+            objtype,
+            roles,
+            new_tablespace,
+            nowait,
+            span,
+        }
+        .into())
     }
 
     fn alter_table_cmd(&mut self) -> R<AlterTableCmd> {
         let start = self.start();
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         let action = match word {
             K::Add => self.alter_add()?,
             K::Alter => self.alter_alter()?,
@@ -89,7 +114,10 @@ impl Parser<'_> {
                 self.alter_other(word)?
             }
         };
-        Ok(AlterTableCmd { action, span: self.span_from(start) })
+        Ok(AlterTableCmd {
+            action,
+            span: self.span_from(start),
+        })
     }
 
     fn alter_other(&mut self, word: K) -> R<A> {
@@ -163,7 +191,10 @@ impl Parser<'_> {
         }
         self.eat(K::Column);
         let missing_ok = self.opt_if_not_exists()?;
-        Ok(A::AddColumn { def: Box::new(self.column_def()?), missing_ok })
+        Ok(A::AddColumn {
+            def: Box::new(self.column_def()?),
+            missing_ok,
+        })
     }
 
     fn alter_drop(&mut self) -> R<A> {
@@ -171,12 +202,20 @@ impl Parser<'_> {
         if self.eat(K::Constraint) {
             let missing_ok = self.opt_if_exists();
             let name = self.name()?;
-            return Ok(A::DropConstraint { name, missing_ok, behavior: self.opt_drop_behavior() });
+            return Ok(A::DropConstraint {
+                name,
+                missing_ok,
+                behavior: self.opt_drop_behavior(),
+            });
         }
         self.eat(K::Column);
         let missing_ok = self.opt_if_exists();
         let name = self.col_id()?;
-        Ok(A::DropColumn { name, missing_ok, behavior: self.opt_drop_behavior() })
+        Ok(A::DropColumn {
+            name,
+            missing_ok,
+            behavior: self.opt_drop_behavior(),
+        })
     }
 
     fn alter_set(&mut self) -> R<A> {
@@ -202,7 +241,11 @@ impl Parser<'_> {
             Tok::Kw(K::Access) => {
                 self.bump();
                 self.expect(K::Method)?;
-                A::SetAccessMethod(if self.eat(K::Default) { None } else { Some(self.col_id()?) })
+                A::SetAccessMethod(if self.eat(K::Default) {
+                    None
+                } else {
+                    Some(self.col_id()?)
+                })
             }
             Tok::Kw(K::Tablespace) => {
                 self.bump();
@@ -214,7 +257,11 @@ impl Parser<'_> {
 
     fn alter_enable(&mut self, word: K) -> R<A> {
         self.bump();
-        let mut state = if word == K::Enable { EnableState::Enable } else { EnableState::Disable };
+        let mut state = if word == K::Enable {
+            EnableState::Enable
+        } else {
+            EnableState::Disable
+        };
         if word == K::Enable {
             if self.eat(K::Always) {
                 state = EnableState::EnableAlways;
@@ -225,16 +272,28 @@ impl Parser<'_> {
         let plain = matches!(state, EnableState::Enable | EnableState::Disable);
         if plain && self.eat(K::Row) {
             self.expect_all(&[K::Level, K::Security])?;
-            return Ok(if word == K::Enable { A::EnableRowSecurity } else { A::DisableRowSecurity });
+            return Ok(if word == K::Enable {
+                A::EnableRowSecurity
+            } else {
+                A::DisableRowSecurity
+            });
         }
         if self.eat(K::Rule) {
-            return Ok(A::Rule { state, name: self.name()? });
+            return Ok(A::Rule {
+                state,
+                name: self.name()?,
+            });
         }
         self.expect(K::Trigger)?;
         let target = match self.tok {
             Tok::Kw(K::All) if plain => TriggerTarget::All,
             Tok::Kw(K::User) if plain => TriggerTarget::User,
-            _ => return Ok(A::Trigger { state, target: TriggerTarget::Name(self.name()?) }),
+            _ => {
+                return Ok(A::Trigger {
+                    state,
+                    target: TriggerTarget::Name(self.name()?),
+                });
+            }
         };
         self.bump();
         Ok(A::Trigger { state, target })
@@ -262,7 +321,11 @@ impl Parser<'_> {
                 )
                 .at(span));
             }
-            return Ok(A::SetStatistics { name: None, num, value });
+            return Ok(A::SetStatistics {
+                name: None,
+                num,
+                value,
+            });
         }
         let name = self.col_id()?;
         match self.tok {
@@ -270,11 +333,20 @@ impl Parser<'_> {
             Tok::Kw(K::Drop) => self.alter_column_drop(name),
             Tok::Kw(K::Reset) => {
                 self.bump();
-                Ok(A::ResetOptions { name, options: self.reloptions()? })
+                Ok(A::ResetOptions {
+                    name,
+                    options: self.reloptions()?,
+                })
             }
             Tok::Kw(K::Type) => self.alter_column_type(name),
-            Tok::Kw(K::Restart) => Ok(A::SetIdentity { name, options: self.alter_identity_options()? }),
-            Tok::Kw(K::Options) => Ok(A::AlterColumnGenericOptions { name, options: self.alter_generic_options()? }),
+            Tok::Kw(K::Restart) => Ok(A::SetIdentity {
+                name,
+                options: self.alter_identity_options()?,
+            }),
+            Tok::Kw(K::Options) => Ok(A::AlterColumnGenericOptions {
+                name,
+                options: self.alter_generic_options()?,
+            }),
             Tok::Kw(K::Add) => {
                 let span = self.take().span();
                 self.expect(K::Generated)?;
@@ -283,45 +355,76 @@ impl Parser<'_> {
                 self.expect_all(&[K::As, K::Identity])?;
                 constraint.options = self.opt_parenthesized_seq_options()?;
                 constraint.span = self.span_from(span.start);
-                Ok(A::AddIdentity { name, constraint: Box::new(constraint) })
+                Ok(A::AddIdentity {
+                    name,
+                    constraint: Box::new(constraint),
+                })
             }
             _ => self.fail(),
         }
     }
 
     fn statistics_value(&mut self) -> R<Option<i32>> {
-        if self.eat(K::Default) { Ok(None) } else { Ok(Some(self.signed_iconst()?)) }
+        if self.eat(K::Default) {
+            Ok(None)
+        } else {
+            Ok(Some(self.signed_iconst()?))
+        }
     }
 
     fn alter_constraint(&mut self) -> R<A> {
         let name = self.name()?;
         if self.eat(K::Inherit) {
-            return Ok(A::AlterConstraint { name, enforced: None, deferrability: None, no_inherit: Some(false) });
+            return Ok(A::AlterConstraint {
+                name,
+                enforced: None,
+                deferrability: None,
+                no_inherit: Some(false),
+            });
         }
         let given = self.constraint_attribute_spec()?;
         if given.not_valid() {
             return Err(self.not_supported("constraints cannot be altered to be NOT VALID", given.span()));
         }
-        let allowed =
-            Allowed { kind: "FOREIGN KEY", deferrable: true, not_valid: false, no_inherit: true, enforced: true };
+        let allowed = Allowed {
+            kind: "FOREIGN KEY",
+            deferrable: true,
+            not_valid: false,
+            no_inherit: true,
+            enforced: true,
+        };
         let mut scratch = Constraint::new(ConstrType::Foreign, Span::NONE);
         self.process_cas_bits(given, &mut scratch, allowed)?;
         let no_inherit = given.no_inherit().then_some(true);
         let (enforced, deferrability) = (given.enforced(), given.deferrability());
-        Ok(A::AlterConstraint { name, enforced, deferrability, no_inherit })
+        Ok(A::AlterConstraint {
+            name,
+            enforced,
+            deferrability,
+            no_inherit,
+        })
     }
 
     fn alter_column_set(&mut self, name: Ident) -> R<A> {
         let next = self.peek(1);
         if matches!(next, Tok::Kw(K::Generated)) || self.is_seq_option_start(next) {
-            return Ok(A::SetIdentity { name, options: self.alter_identity_options()? });
+            return Ok(A::SetIdentity {
+                name,
+                options: self.alter_identity_options()?,
+            });
         }
         self.bump();
         Ok(match self.tok {
-            Tok::Char(b'(') => A::SetOptions { name, options: self.reloptions()? },
+            Tok::Char(b'(') => A::SetOptions {
+                name,
+                options: self.reloptions()?,
+            },
             Tok::Kw(K::Default) => {
                 self.bump();
-                A::ColumnDefault { name, default: Some(self.a_expr()?) }
+                A::ColumnDefault {
+                    name,
+                    default: Some(self.a_expr()?),
+                }
             }
             Tok::Kw(K::Not) => {
                 self.bump();
@@ -338,15 +441,25 @@ impl Parser<'_> {
             }
             Tok::Kw(K::Statistics) => {
                 self.bump();
-                A::SetStatistics { name: Some(name), num: 0, value: self.statistics_value()? }
+                A::SetStatistics {
+                    name: Some(name),
+                    num: 0,
+                    value: self.statistics_value()?,
+                }
             }
             Tok::Kw(K::Storage) => {
                 self.bump();
-                A::SetStorage { name, storage: self.col_id_or_default()? }
+                A::SetStorage {
+                    name,
+                    storage: self.col_id_or_default()?,
+                }
             }
             Tok::Kw(K::Compression) => {
                 self.bump();
-                A::SetCompression { name, method: self.col_id_or_default()? }
+                A::SetCompression {
+                    name,
+                    method: self.col_id_or_default()?,
+                }
             }
             Tok::Kw(K::Data) => {
                 self.bump();
@@ -379,7 +492,9 @@ impl Parser<'_> {
 
     fn alter_column_drop(&mut self, name: Ident) -> R<A> {
         self.bump();
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         if !matches!(word, K::Default | K::Not | K::Expression | K::Identity) {
             return self.fail();
         }
@@ -390,8 +505,14 @@ impl Parser<'_> {
                 self.expect(K::Null)?;
                 A::DropNotNull(name)
             }
-            K::Expression => A::DropExpression { name, missing_ok: self.at_if_exists()? },
-            _ => A::DropIdentity { name, missing_ok: self.at_if_exists()? },
+            K::Expression => A::DropExpression {
+                name,
+                missing_ok: self.at_if_exists()?,
+            },
+            _ => A::DropIdentity {
+                name,
+                missing_ok: self.at_if_exists()?,
+            },
         })
     }
 
@@ -408,8 +529,17 @@ impl Parser<'_> {
         self.expect(K::Type)?;
         let type_name = self.typename()?;
         let collation = self.opt_collate_clause()?;
-        let using = if self.eat(K::Using) { Some(self.a_expr()?) } else { None };
-        Ok(A::AlterColumnType { name, type_name, collation, using })
+        let using = if self.eat(K::Using) {
+            Some(self.a_expr()?)
+        } else {
+            None
+        };
+        Ok(A::AlterColumnType {
+            name,
+            type_name,
+            collation,
+            using,
+        })
     }
 
     /// `alter_identity_column_option_list`.
@@ -427,7 +557,9 @@ impl Parser<'_> {
                     continue;
                 }
                 let sequence_only = self.tok;
-                let Some(option) = self.seq_option()? else { return self.fail() };
+                let Some(option) = self.seq_option()? else {
+                    return self.fail();
+                };
                 if let Tok::Kw(word @ (K::As | K::Restart | K::Owned)) = sequence_only {
                     let message = format!("sequence option \"{}\" not supported here", option.name);
                     let _ = word;

@@ -3,7 +3,8 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    CollateClause, ConstrType, Constraint, DefElem, ExclusionElem, FkAction, FkMatchType, GeneratedWhen, Ident,
+    CollateClause, ConstrType, Constraint, DefElem, ExclusionElem, FkAction, FkMatchType, GeneratedWhen,
+    Ident,
 };
 use crate::keywords::Keyword as K;
 use crate::parser::Parser;
@@ -37,8 +38,7 @@ impl ConstraintAttributes {
 
     /// Some deferrability was written.
     pub fn deferrability(self) -> Option<(bool, bool)> {
-        let mask =
-            cas::NOT_DEFERRABLE | cas::DEFERRABLE | cas::INITIALLY_DEFERRED | cas::INITIALLY_IMMEDIATE;
+        let mask = cas::NOT_DEFERRABLE | cas::DEFERRABLE | cas::INITIALLY_DEFERRED | cas::INITIALLY_IMMEDIATE;
         if self.bits & mask == 0 {
             return None;
         }
@@ -102,7 +102,9 @@ impl Parser<'_> {
                 *collation = clause;
             } else if self.eat(K::Constraint) {
                 let name = self.name()?;
-                let Some(mut constraint) = self.col_constraint_elem()? else { return self.fail() };
+                let Some(mut constraint) = self.col_constraint_elem()? else {
+                    return self.fail();
+                };
                 constraint.conname = Some(name);
                 constraint.span = self.span_from(span.start);
                 constraints.push(constraint);
@@ -266,7 +268,11 @@ impl Parser<'_> {
     /// `[CONSTRAINT name] ConstraintElem`.
     pub fn table_constraint(&mut self) -> R<Constraint> {
         let start = self.start();
-        let conname = if self.eat(K::Constraint) { Some(self.name()?) } else { None };
+        let conname = if self.eat(K::Constraint) {
+            Some(self.name()?)
+        } else {
+            None
+        };
         let mut constraint = self.constraint_elem()?;
         constraint.conname = conname;
         constraint.span = self.span_from(start);
@@ -300,7 +306,10 @@ impl Parser<'_> {
             }
             Tok::Kw(K::Unique) => {
                 self.bump();
-                (self.index_constraint(ConstrType::Unique, span)?, allow("UNIQUE", true, false, false, false))
+                (
+                    self.index_constraint(ConstrType::Unique, span)?,
+                    allow("UNIQUE", true, false, false, false),
+                )
             }
             Tok::Kw(K::Primary) => {
                 self.bump();
@@ -310,11 +319,17 @@ impl Parser<'_> {
             }
             Tok::Kw(K::Exclude) => {
                 self.bump();
-                (self.exclusion_constraint(span)?, allow("EXCLUDE", true, false, false, false))
+                (
+                    self.exclusion_constraint(span)?,
+                    allow("EXCLUDE", true, false, false, false),
+                )
             }
             Tok::Kw(K::Foreign) => {
                 self.bump();
-                (self.foreign_key(span)?, allow("FOREIGN KEY", true, true, false, true))
+                (
+                    self.foreign_key(span)?,
+                    allow("FOREIGN KEY", true, true, false, true),
+                )
             }
             _ => return self.fail(),
         };
@@ -360,7 +375,11 @@ impl Parser<'_> {
         c.exclusions = self.paren_list(|p| {
             let elem = p.index_elem()?;
             p.expect(K::With)?;
-            let operator = if p.at2(K::Operator, '(') { p.qual_op()? } else { p.any_operator()? };
+            let operator = if p.at2(K::Operator, '(') {
+                p.qual_op()?
+            } else {
+                p.any_operator()?
+            };
             Ok(ExclusionElem { elem, operator })
         })?;
         self.index_constraint_rest(&mut c)?;
@@ -432,7 +451,8 @@ impl Parser<'_> {
                     self.bump();
                     let (action, columns, word) = self.key_action()?;
                     if !columns.is_empty() {
-                        let message = format!("a column list with {word} is only supported for ON DELETE actions");
+                        let message =
+                            format!("a column list with {word} is only supported for ON DELETE actions");
                         return Err(self.not_supported(&message, start));
                     }
                     c.fk_upd_action = action;
@@ -536,7 +556,12 @@ impl Parser<'_> {
     }
 
     /// Stores the attributes, or refuses those the kind of constraint does not take.
-    pub fn process_cas_bits(&self, given: ConstraintAttributes, c: &mut Constraint, allowed: Allowed) -> R<()> {
+    pub fn process_cas_bits(
+        &self,
+        given: ConstraintAttributes,
+        c: &mut Constraint,
+        allowed: Allowed,
+    ) -> R<()> {
         let refuse = |what: &str| {
             let message = format!("{} constraints cannot be marked {what}", allowed.kind);
             Err(self.not_supported(&message, given.span()))

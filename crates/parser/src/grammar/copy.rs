@@ -52,14 +52,16 @@ impl Parser<'_> {
         }
         self.copy_file(stmt)?;
         if binary {
-            stmt.options.push(option("format", Some(DefArg::String("binary".into())), binary_at));
+            stmt.options
+                .push(option("format", Some(DefArg::String("binary".into())), binary_at));
         }
         let delimiter_at = self.span();
         if self.at(K::Delimiters) || self.at2(K::Using, K::Delimiters) {
             self.eat(K::Using);
             self.bump();
             let text = self.sconst()?.name;
-            stmt.options.push(option("delimiter", Some(DefArg::String(text)), delimiter_at));
+            stmt.options
+                .push(option("delimiter", Some(DefArg::String(text)), delimiter_at));
         }
         self.opt_with_word();
         let options = self.copy_options()?;
@@ -102,7 +104,11 @@ impl Parser<'_> {
     }
 
     fn copy_generic_option(&mut self) -> R<DefElem> {
-        let name = if self.at(Tok::FormatLa) { self.take_name() } else { self.col_label()? };
+        let name = if self.at(Tok::FormatLa) {
+            self.take_name()
+        } else {
+            self.col_label()?
+        };
         let start = name.span.start;
         let arg = match self.tok {
             Tok::Char(b',' | b')') => None,
@@ -115,7 +121,9 @@ impl Parser<'_> {
                 Some(DefArg::String(Name::new_static("default")))
             }
             Tok::Char(b'(') => {
-                Some(DefArg::List(self.paren_list(|p| Ok(DefArg::String(p.opt_boolean_or_string()?.name)))?))
+                Some(DefArg::List(self.paren_list(|p| {
+                    Ok(DefArg::String(p.opt_boolean_or_string()?.name))
+                })?))
             }
             Tok::IConst | Tok::FConst | Tok::Char(b'+' | b'-') => Some(number_arg(self.numeric_only()?)),
             _ => Some(DefArg::String(self.opt_boolean_or_string()?.name)),
@@ -137,7 +145,11 @@ impl Parser<'_> {
                 self.bump();
                 self.eat(K::As);
                 let value = DefArg::String(self.sconst()?.name);
-                return Ok(Some(option(word.as_str(), Some(value), self.span_from(span.start))));
+                return Ok(Some(option(
+                    word.as_str(),
+                    Some(value),
+                    self.span_from(span.start),
+                )));
             }
             K::Encoding => {
                 self.bump();

@@ -18,7 +18,9 @@ impl Parser<'_> {
             self.expect(K::Replace)?;
             return self.create_or_replace(start);
         }
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         match word {
             K::Table | K::Sequence => self.create_relation(start, Persistence::Permanent),
             K::Temp | K::Temporary | K::Local | K::Global | K::Unlogged => {
@@ -43,8 +45,16 @@ impl Parser<'_> {
                 self.expect_all(&[K::Data, K::Wrapper])?;
                 self.create_fdw(start)
             }
-            K::Function | K::Procedure | K::Aggregate | K::Trigger | K::Constraint | K::Rule | K::Transform
-            | K::Language | K::Trusted | K::Procedural => self.create_replaceable(start, false),
+            K::Function
+            | K::Procedure
+            | K::Aggregate
+            | K::Trigger
+            | K::Constraint
+            | K::Rule
+            | K::Transform
+            | K::Language
+            | K::Trusted
+            | K::Procedural => self.create_replaceable(start, false),
             _ => self.create_other(start, word),
         }
     }

@@ -3,10 +3,10 @@
 use common::PgResult;
 
 use crate::ast::{
-    AlterExtensionStmt, AlterFdwStmt, AlterForeignServerStmt, AlterUserMappingStmt, CreateAmStmt, CreateExtensionStmt,
-    CreateFdwStmt, CreateForeignServerStmt, CreatePLangStmt, CreateSchemaStmt, CreateTableSpaceStmt,
-    CreateUserMappingStmt, CreatedbStmt, DefArg, DefElem, Ident, ImportForeignSchemaStmt, ImportForeignSchemaType,
-    Name, Persistence, RoleSpec, RoleSpecType, Statement,
+    AlterExtensionStmt, AlterFdwStmt, AlterForeignServerStmt, AlterUserMappingStmt, CreateAmStmt,
+    CreateExtensionStmt, CreateFdwStmt, CreateForeignServerStmt, CreatePLangStmt, CreateSchemaStmt,
+    CreateTableSpaceStmt, CreateUserMappingStmt, CreatedbStmt, DefArg, DefElem, Ident,
+    ImportForeignSchemaStmt, ImportForeignSchemaType, Name, Persistence, RoleSpec, RoleSpecType, Statement,
 };
 use crate::grammar::options::{named_option, number_arg};
 use crate::grammar::table::TableHead;
@@ -42,7 +42,14 @@ impl Parser<'_> {
             return Err(self.not_supported(message, elements_at));
         }
         let span = self.span_from(start);
-        Ok(CreateSchemaStmt { schemaname, authrole, schema_elts, if_not_exists, span }.into())
+        Ok(CreateSchemaStmt {
+            schemaname,
+            authrole,
+            schema_elts,
+            if_not_exists,
+            span,
+        }
+        .into())
     }
 
     fn schema_element(&mut self) -> R<Statement> {
@@ -109,7 +116,12 @@ impl Parser<'_> {
         let dbname = self.name()?;
         self.opt_with_word();
         let options = self.createdb_options()?;
-        Ok(CreatedbStmt { dbname, options, span: self.span_from(start) }.into())
+        Ok(CreatedbStmt {
+            dbname,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// `createdb_opt_list`, possibly empty.
@@ -123,8 +135,9 @@ impl Parser<'_> {
                     self.expect(K::Limit)?;
                     Ident::new(Name::new_static("connection_limit"), span)
                 }
-                Tok::Ident
-                | Tok::Kw(K::Encoding | K::Location | K::Owner | K::Tablespace | K::Template) => self.take_name(),
+                Tok::Ident | Tok::Kw(K::Encoding | K::Location | K::Owner | K::Tablespace | K::Template) => {
+                    self.take_name()
+                }
                 _ => return Ok(options),
             };
             self.eat('=');
@@ -145,11 +158,22 @@ impl Parser<'_> {
     pub fn create_tablespace(&mut self, start: u32) -> R<Statement> {
         self.bump();
         let tablespacename = self.name()?;
-        let owner = if self.eat(K::Owner) { Some(self.role_spec()?) } else { None };
+        let owner = if self.eat(K::Owner) {
+            Some(self.role_spec()?)
+        } else {
+            None
+        };
         self.expect(K::Location)?;
         let location = self.sconst()?.name;
         let options = self.opt_reloptions()?;
-        Ok(CreateTableSpaceStmt { tablespacename, owner, location, options, span: self.span_from(start) }.into())
+        Ok(CreateTableSpaceStmt {
+            tablespacename,
+            owner,
+            location,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- extensions, languages, access methods ------------------------------------------------------------------
@@ -170,7 +194,10 @@ impl Parser<'_> {
                 }
                 Tok::Kw(K::Version) => {
                     self.bump();
-                    ("new_version", DefArg::String(self.non_reserved_word_or_sconst()?.name))
+                    (
+                        "new_version",
+                        DefArg::String(self.non_reserved_word_or_sconst()?.name),
+                    )
                 }
                 Tok::Kw(K::From) => {
                     self.bump();
@@ -186,7 +213,13 @@ impl Parser<'_> {
             };
             options.push(option(name, Some(arg), self.span_from(span.start)));
         }
-        Ok(CreateExtensionStmt { extname, if_not_exists, options, span: self.span_from(start) }.into())
+        Ok(CreateExtensionStmt {
+            extname,
+            if_not_exists,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER EXTENSION ... UPDATE, after UPDATE.
@@ -195,9 +228,18 @@ impl Parser<'_> {
         while self.at(K::To) {
             let span = self.take().span();
             let version = self.non_reserved_word_or_sconst()?.name;
-            options.push(option("new_version", Some(DefArg::String(version)), self.span_from(span.start)));
+            options.push(option(
+                "new_version",
+                Some(DefArg::String(version)),
+                self.span_from(span.start),
+            ));
         }
-        Ok(AlterExtensionStmt { extname, options, span: self.span_from(start) }.into())
+        Ok(AlterExtensionStmt {
+            extname,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// CREATE LANGUAGE; the current token is TRUSTED, PROCEDURAL or LANGUAGE.
@@ -208,12 +250,20 @@ impl Parser<'_> {
         let plname = self.name()?;
         if !self.eat(K::Handler) {
             let span = self.span_from(start);
-            let stmt =
-                CreateExtensionStmt { extname: plname, if_not_exists: replace, options: Vec::new(), span };
+            let stmt = CreateExtensionStmt {
+                extname: plname,
+                if_not_exists: replace,
+                options: Vec::new(),
+                span,
+            };
             return Ok(stmt.into());
         }
         let plhandler = self.handler_name()?;
-        let plinline = if self.eat(K::Inline) { self.handler_name()? } else { Vec::new() };
+        let plinline = if self.eat(K::Inline) {
+            self.handler_name()?
+        } else {
+            Vec::new()
+        };
         let mut plvalidator = Vec::new();
         if self.eat(K::Validator) {
             plvalidator = self.handler_name()?;
@@ -221,7 +271,16 @@ impl Parser<'_> {
             self.expect(K::Validator)?;
         }
         let span = self.span_from(start);
-        Ok(CreatePLangStmt { replace, plname, plhandler, plinline, plvalidator, pltrusted, span }.into())
+        Ok(CreatePLangStmt {
+            replace,
+            plname,
+            plhandler,
+            plinline,
+            plvalidator,
+            pltrusted,
+            span,
+        }
+        .into())
     }
 
     /// CREATE ACCESS METHOD; the current token is ACCESS.
@@ -235,7 +294,13 @@ impl Parser<'_> {
         }
         self.expect(K::Handler)?;
         let handler_name = self.handler_name()?;
-        Ok(CreateAmStmt { amname, handler_name, is_table, span: self.span_from(start) }.into())
+        Ok(CreateAmStmt {
+            amname,
+            handler_name,
+            is_table,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- foreign data -------------------------------------------------------------------------------------------
@@ -245,15 +310,30 @@ impl Parser<'_> {
         let fdwname = self.name()?;
         let func_options = self.fdw_options()?;
         let options = self.create_generic_options()?;
-        Ok(CreateFdwStmt { fdwname, func_options, options, span: self.span_from(start) }.into())
+        Ok(CreateFdwStmt {
+            fdwname,
+            func_options,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER FOREIGN DATA WRAPPER, after the name.
     pub fn alter_fdw(&mut self, start: u32, fdwname: Ident) -> R<Statement> {
         let func_options = self.fdw_options()?;
-        let options =
-            if func_options.is_empty() || self.at(K::Options) { self.alter_generic_options()? } else { Vec::new() };
-        Ok(AlterFdwStmt { fdwname, func_options, options, span: self.span_from(start) }.into())
+        let options = if func_options.is_empty() || self.at(K::Options) {
+            self.alter_generic_options()?
+        } else {
+            Vec::new()
+        };
+        Ok(AlterFdwStmt {
+            fdwname,
+            func_options,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn fdw_options(&mut self) -> R<Vec<DefElem>> {
@@ -271,7 +351,11 @@ impl Parser<'_> {
                 _ => return Ok(options),
             };
             self.bump();
-            let arg = if no { None } else { Some(DefArg::Names(self.handler_name()?)) };
+            let arg = if no {
+                None
+            } else {
+                Some(DefArg::Names(self.handler_name()?))
+            };
             options.push(option(name, arg, self.span_from(span.start)));
         }
     }
@@ -281,35 +365,70 @@ impl Parser<'_> {
         self.bump();
         let if_not_exists = self.opt_if_not_exists()?;
         let servername = self.name()?;
-        let servertype = if self.eat(K::Type) { Some(self.sconst()?.name) } else { None };
-        let version = if self.at(K::Version) { self.server_version()? } else { None };
+        let servertype = if self.eat(K::Type) {
+            Some(self.sconst()?.name)
+        } else {
+            None
+        };
+        let version = if self.at(K::Version) {
+            self.server_version()?
+        } else {
+            None
+        };
         self.expect_all(&[K::Foreign, K::Data, K::Wrapper])?;
         let fdwname = self.name()?;
         let options = self.create_generic_options()?;
         let span = self.span_from(start);
-        let stmt =
-            CreateForeignServerStmt { servername, servertype, version, fdwname, if_not_exists, options, span };
+        let stmt = CreateForeignServerStmt {
+            servername,
+            servertype,
+            version,
+            fdwname,
+            if_not_exists,
+            options,
+            span,
+        };
         Ok(stmt.into())
     }
 
     fn server_version(&mut self) -> R<Option<Name>> {
         self.expect(K::Version)?;
-        if self.eat(K::Null) { Ok(None) } else { Ok(Some(self.sconst()?.name)) }
+        if self.eat(K::Null) {
+            Ok(None)
+        } else {
+            Ok(Some(self.sconst()?.name))
+        }
     }
 
     /// ALTER SERVER, after the name.
     pub fn alter_server(&mut self, start: u32, servername: Ident) -> R<Statement> {
-        let version = if self.at(K::Version) { Some(self.server_version()?) } else { None };
-        let options =
-            if version.is_none() || self.at(K::Options) { self.alter_generic_options()? } else { Vec::new() };
-        Ok(AlterForeignServerStmt { servername, version, options, span: self.span_from(start) }.into())
+        let version = if self.at(K::Version) {
+            Some(self.server_version()?)
+        } else {
+            None
+        };
+        let options = if version.is_none() || self.at(K::Options) {
+            self.alter_generic_options()?
+        } else {
+            Vec::new()
+        };
+        Ok(AlterForeignServerStmt {
+            servername,
+            version,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// `RoleSpec | USER` of user mappings.
     pub fn auth_ident(&mut self) -> R<RoleSpec> {
         if self.at(K::User) {
             let span = self.take().span();
-            return Ok(RoleSpec { role: RoleSpecType::CurrentUser, span });
+            return Ok(RoleSpec {
+                role: RoleSpecType::CurrentUser,
+                span,
+            });
         }
         self.role_spec()
     }
@@ -322,7 +441,14 @@ impl Parser<'_> {
         self.expect(K::Server)?;
         let servername = self.name()?;
         let options = self.create_generic_options()?;
-        Ok(CreateUserMappingStmt { user, servername, if_not_exists, options, span: self.span_from(start) }.into())
+        Ok(CreateUserMappingStmt {
+            user,
+            servername,
+            if_not_exists,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER USER MAPPING, after those words.
@@ -332,7 +458,13 @@ impl Parser<'_> {
         self.expect(K::Server)?;
         let servername = self.name()?;
         let options = self.alter_generic_options()?;
-        Ok(AlterUserMappingStmt { user, servername, options, span: self.span_from(start) }.into())
+        Ok(AlterUserMappingStmt {
+            user,
+            servername,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// IMPORT FOREIGN SCHEMA.

@@ -11,7 +11,6 @@ use crate::ast::{
 };
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_col_id};
-use crate::token::Tok;
 
 type R<T> = PgResult<T>;
 type With = Option<Box<WithClause>>;
@@ -191,7 +190,7 @@ impl Parser<'_> {
         self.expect(K::Set)?;
         let target_list = self.set_clause_list()?;
         let from = if self.eat(K::From) {
-            self.from_list()?
+            self.from_clause_items()?
         } else {
             Vec::new()
         };
@@ -216,7 +215,7 @@ impl Parser<'_> {
         self.expect(K::From)?;
         let relation = self.relation_expr_opt_alias(false)?;
         let using_clause = if self.eat(K::Using) {
-            self.from_list()?
+            self.from_clause_items()?
         } else {
             Vec::new()
         };
@@ -409,13 +408,5 @@ impl Parser<'_> {
             values,
             overriding,
         })
-    }
-
-    /// True if the current token can start a query.
-    pub fn at_select(&mut self) -> bool {
-        matches!(
-            self.tok,
-            Tok::Kw(K::Select | K::With | K::Values | K::Table) | Tok::WithLa
-        ) || (self.at('(') && self.parens_lead_to_select())
     }
 }

@@ -27,7 +27,7 @@ struct FuncAlias {
 
 impl Parser<'_> {
     /// `from_list`.
-    pub fn from_list(&mut self) -> R<Vec<TableRef>> {
+    pub fn from_clause_items(&mut self) -> R<Vec<TableRef>> {
         self.comma_list(|p| p.table_ref())
     }
 
@@ -219,7 +219,7 @@ impl Parser<'_> {
     /// True if a function, not a relation, starts here.
     fn at_func_table(&self) -> bool {
         match self.tok {
-            Tok::Kw(k) if matches!(k, K::Cast | K::CurrentSchema) => return true,
+            Tok::Kw(K::Cast | K::CurrentSchema) => return true,
             Tok::Kw(K::Rows) if self.next_is(K::From) => return true,
             Tok::Kw(k) if k.category() == Category::TypeFuncName => return true,
             Tok::Kw(k) if k.category() == Category::Reserved => return k != K::Only,

@@ -3,9 +3,9 @@
 use common::PgResult;
 
 use crate::ast::{
-    AlterExtensionContentsStmt, CommentStmt, DefElem, DropBehavior, DropRoleStmt, DropStmt, DropSubscriptionStmt,
-    DropTableSpaceStmt, DropUserMappingStmt, DropdbStmt, Ident, NameList, ObjectName, ObjectType, SecLabelStmt,
-    Statement,
+    AlterExtensionContentsStmt, CommentStmt, DefElem, DropBehavior, DropRoleStmt, DropStmt,
+    DropSubscriptionStmt, DropTableSpaceStmt, DropUserMappingStmt, DropdbStmt, Ident, NameList, ObjectName,
+    ObjectType, SecLabelStmt, Statement,
 };
 use crate::grammar::transaction::option;
 use crate::keywords::Keyword as K;
@@ -174,7 +174,10 @@ impl Parser<'_> {
         }
         if let Some(kind) = self.routine_kind() {
             self.bump();
-            return Ok((kind, ObjectName::WithArgs(Box::new(self.function_with_argtypes()?))));
+            return Ok((
+                kind,
+                ObjectName::WithArgs(Box::new(self.function_with_argtypes()?)),
+            ));
         }
         if naming == Naming::Comment
             && let Some(kind) = self.kind_on_relation()
@@ -182,15 +185,24 @@ impl Parser<'_> {
             self.bump();
             return Ok((kind, self.name_on_any_name()?));
         }
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         match word {
             K::Aggregate => {
                 self.bump();
-                Ok((ObjectType::Aggregate, ObjectName::WithArgs(Box::new(self.aggregate_with_argtypes()?))))
+                Ok((
+                    ObjectType::Aggregate,
+                    ObjectName::WithArgs(Box::new(self.aggregate_with_argtypes()?)),
+                ))
             }
             K::Type | K::Domain => {
                 self.bump();
-                let kind = if word == K::Type { ObjectType::Type } else { ObjectType::Domain };
+                let kind = if word == K::Type {
+                    ObjectType::Type
+                } else {
+                    ObjectType::Domain
+                };
                 Ok((kind, ObjectName::Type(Box::new(self.typename()?))))
             }
             K::Column if naming != Naming::Extension => {
@@ -200,12 +212,18 @@ impl Parser<'_> {
             K::Large if naming != Naming::Extension => {
                 self.bump();
                 self.expect(K::Object)?;
-                Ok((ObjectType::LargeObject, ObjectName::LargeObject(Box::new(self.numeric_only()?))))
+                Ok((
+                    ObjectType::LargeObject,
+                    ObjectName::LargeObject(Box::new(self.numeric_only()?)),
+                ))
             }
             K::Cast if naming != Naming::SecLabel => {
                 self.bump();
                 let (source, target) = self.cast_types()?;
-                Ok((ObjectType::Cast, ObjectName::TypePair(Box::new(source), Box::new(target))))
+                Ok((
+                    ObjectType::Cast,
+                    ObjectName::TypePair(Box::new(source), Box::new(target)),
+                ))
             }
             K::Transform if naming != Naming::SecLabel => {
                 self.bump();
@@ -234,13 +252,17 @@ impl Parser<'_> {
 
     /// `name ON table | name ON DOMAIN type`.
     fn constraint_name(&mut self) -> R<(ObjectType, ObjectName)> {
-        if self.next_is(K::On) && self.peek(2) == Tok::Kw(K::Domain) && crate::parser::is_col_id(self.peek(3)) {
+        if self.next_is(K::On) && self.peek(2) == Tok::Kw(K::Domain) && crate::parser::is_col_id(self.peek(3))
+        {
             let name = self.name()?;
             self.bump();
             self.bump();
             let names = self.any_name()?;
             let domain = self.type_from_names(names);
-            return Ok((ObjectType::DomConstraint, ObjectName::TypeAndName(Box::new(domain), name)));
+            return Ok((
+                ObjectType::DomConstraint,
+                ObjectName::TypeAndName(Box::new(domain), name),
+            ));
         }
         Ok((ObjectType::TabConstraint, self.name_on_any_name()?))
     }
@@ -252,26 +274,50 @@ impl Parser<'_> {
         let (objtype, object) = self.described_object(Naming::Comment)?;
         self.expect(K::Is)?;
         let comment = self.comment_text()?;
-        Ok(CommentStmt { objtype, object, comment, span: self.span_from(start) }.into())
+        Ok(CommentStmt {
+            objtype,
+            object,
+            comment,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// SECURITY LABEL.
     pub fn security_label_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
         self.expect(K::Label)?;
-        let provider = if self.eat(K::For) { Some(self.non_reserved_word_or_sconst()?) } else { None };
+        let provider = if self.eat(K::For) {
+            Some(self.non_reserved_word_or_sconst()?)
+        } else {
+            None
+        };
         self.expect(K::On)?;
         let (objtype, object) = self.described_object(Naming::SecLabel)?;
         self.expect(K::Is)?;
         let label = self.comment_text()?;
-        Ok(SecLabelStmt { objtype, object, provider, label, span: self.span_from(start) }.into())
+        Ok(SecLabelStmt {
+            objtype,
+            object,
+            provider,
+            label,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER EXTENSION ... ADD/DROP, after that word.
     pub fn alter_extension_contents(&mut self, start: u32, extname: Ident, is_add: bool) -> R<Statement> {
         let (objtype, object) = self.described_object(Naming::Extension)?;
         let span = self.span_from(start);
-        Ok(AlterExtensionContentsStmt { extname, is_add, objtype, object, span }.into())
+        Ok(AlterExtensionContentsStmt {
+            extname,
+            is_add,
+            objtype,
+            object,
+            span,
+        }
+        .into())
     }
 
     // ---- DROP ---------------------------------------------------------------------------------------------------
@@ -292,7 +338,8 @@ impl Parser<'_> {
         if let Some(kind) = self.routine_kind() {
             self.bump();
             let missing_ok = self.opt_if_exists();
-            let objects = self.comma_list(|p| Ok(ObjectName::WithArgs(Box::new(p.function_with_argtypes()?))))?;
+            let objects =
+                self.comma_list(|p| Ok(ObjectName::WithArgs(Box::new(p.function_with_argtypes()?))))?;
             return self.finish_drop(start, kind, objects, missing_ok, false);
         }
         if let Some(kind) = self.kind_on_relation() {
@@ -310,12 +357,21 @@ impl Parser<'_> {
     }
 
     fn drop_by_type(&mut self, start: u32) -> R<Statement> {
-        let Tok::Kw(word) = self.tok else { return self.fail() };
-        if !matches!(word, K::Type | K::Domain | K::Cast | K::Operator | K::Transform | K::Aggregate) {
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
+        if !matches!(
+            word,
+            K::Type | K::Domain | K::Cast | K::Operator | K::Transform | K::Aggregate
+        ) {
             return self.fail();
         }
         self.bump();
-        let opclass = if word == K::Operator { self.opclass_word() } else { None };
+        let opclass = if word == K::Operator {
+            self.opclass_word()
+        } else {
+            None
+        };
         let missing_ok = self.opt_if_exists();
         let (kind, objects) = match (word, opclass) {
             (K::Operator, Some(kind)) => (kind, vec![self.name_using_method()?]),
@@ -331,12 +387,22 @@ impl Parser<'_> {
             }
             (K::Cast, _) => {
                 let (source, target) = self.cast_types()?;
-                (ObjectType::Cast, vec![ObjectName::TypePair(Box::new(source), Box::new(target))])
+                (
+                    ObjectType::Cast,
+                    vec![ObjectName::TypePair(Box::new(source), Box::new(target))],
+                )
             }
             (K::Transform, _) => (ObjectType::Transform, vec![self.transform_name()?]),
             _ => {
-                let kind = if word == K::Type { ObjectType::Type } else { ObjectType::Domain };
-                (kind, self.comma_list(|p| Ok(ObjectName::Type(Box::new(p.typename()?))))?)
+                let kind = if word == K::Type {
+                    ObjectType::Type
+                } else {
+                    ObjectType::Domain
+                };
+                (
+                    kind,
+                    self.comma_list(|p| Ok(ObjectName::Type(Box::new(p.typename()?))))?,
+                )
             }
         };
         self.finish_drop(start, kind, objects, missing_ok, false)
@@ -352,7 +418,15 @@ impl Parser<'_> {
     ) -> R<Statement> {
         let behavior: DropBehavior = self.opt_drop_behavior();
         let span = self.span_from(start);
-        Ok(DropStmt { objects, remove_type, behavior, missing_ok, concurrent, span }.into())
+        Ok(DropStmt {
+            objects,
+            remove_type,
+            behavior,
+            missing_ok,
+            concurrent,
+            span,
+        }
+        .into())
     }
 
     /// Objects that have a statement of their own.
@@ -371,33 +445,61 @@ impl Parser<'_> {
                 let user = self.auth_ident()?;
                 self.expect(K::Server)?;
                 let servername = self.name()?;
-                DropUserMappingStmt { user, servername, missing_ok, span: self.span_from(start) }.into()
+                DropUserMappingStmt {
+                    user,
+                    servername,
+                    missing_ok,
+                    span: self.span_from(start),
+                }
+                .into()
             }
             K::Role | K::User | K::Group => {
                 self.bump();
                 let missing_ok = self.opt_if_exists();
                 let roles = self.role_list()?;
-                DropRoleStmt { roles, missing_ok, span: self.span_from(start) }.into()
+                DropRoleStmt {
+                    roles,
+                    missing_ok,
+                    span: self.span_from(start),
+                }
+                .into()
             }
             K::Database => {
                 self.bump();
                 let missing_ok = self.opt_if_exists();
                 let dbname = self.name()?;
                 let options = self.drop_database_options()?;
-                DropdbStmt { dbname, missing_ok, options, span: self.span_from(start) }.into()
+                DropdbStmt {
+                    dbname,
+                    missing_ok,
+                    options,
+                    span: self.span_from(start),
+                }
+                .into()
             }
             K::Tablespace => {
                 self.bump();
                 let missing_ok = self.opt_if_exists();
                 let tablespacename = self.name()?;
-                DropTableSpaceStmt { tablespacename, missing_ok, span: self.span_from(start) }.into()
+                DropTableSpaceStmt {
+                    tablespacename,
+                    missing_ok,
+                    span: self.span_from(start),
+                }
+                .into()
             }
             K::Subscription => {
                 self.bump();
                 let missing_ok = self.opt_if_exists();
                 let subname = self.name()?;
                 let behavior = self.opt_drop_behavior();
-                DropSubscriptionStmt { subname, missing_ok, behavior, span: self.span_from(start) }.into()
+                DropSubscriptionStmt {
+                    subname,
+                    missing_ok,
+                    behavior,
+                    span: self.span_from(start),
+                }
+                .into()
             }
             _ => return Ok(None),
         };

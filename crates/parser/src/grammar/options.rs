@@ -15,14 +15,26 @@ type R<T> = PgResult<T>;
 
 /// An option whose name stood in the text.
 pub fn named_option(name: Ident, arg: Option<DefArg>, span: Span) -> DefElem {
-    DefElem { namespace: None, name: name.name, arg, action: DefElemAction::Unspec, span }
+    DefElem {
+        namespace: None,
+        name: name.name,
+        arg,
+        action: DefElemAction::Unspec,
+        span,
+    }
 }
 
 /// A number as an option's value.
 pub fn number_arg(number: Expr) -> DefArg {
     match number {
-        Expr::AConst(AConst { value: ConstValue::Integer(n), .. }) => DefArg::Integer(n),
-        Expr::AConst(AConst { value: ConstValue::Float(text), .. }) => DefArg::Float(text),
+        Expr::AConst(AConst {
+            value: ConstValue::Integer(n),
+            ..
+        }) => DefArg::Integer(n),
+        Expr::AConst(AConst {
+            value: ConstValue::Float(text),
+            ..
+        }) => DefArg::Float(text),
         other => DefArg::Expr(Box::new(other)),
     }
 }
@@ -36,11 +48,24 @@ impl Parser<'_> {
     fn reloption_elem(&mut self) -> R<DefElem> {
         let first = self.col_label()?;
         let start = first.span.start;
-        let (namespace, name) =
-            if self.eat('.') { (Some(first.name), self.col_label()?) } else { (None, first) };
-        let arg = if self.eat('=') { Some(self.def_arg()?) } else { None };
+        let (namespace, name) = if self.eat('.') {
+            (Some(first.name), self.col_label()?)
+        } else {
+            (None, first)
+        };
+        let arg = if self.eat('=') {
+            Some(self.def_arg()?)
+        } else {
+            None
+        };
         let span = self.span_from(start);
-        Ok(DefElem { namespace, name: name.name, arg, action: DefElemAction::Unspec, span })
+        Ok(DefElem {
+            namespace,
+            name: name.name,
+            arg,
+            action: DefElemAction::Unspec,
+            span,
+        })
     }
 
     /// `'(' name [= value], ... ')'`.
@@ -50,13 +75,21 @@ impl Parser<'_> {
 
     /// `[WITH definition]`.
     pub fn opt_definition(&mut self) -> R<Vec<DefElem>> {
-        if self.eat(K::With) { self.definition() } else { Ok(Vec::new()) }
+        if self.eat(K::With) {
+            self.definition()
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     fn def_elem(&mut self) -> R<DefElem> {
         let name = self.col_label()?;
         let start = name.span.start;
-        let arg = if self.eat('=') { Some(self.def_arg()?) } else { None };
+        let arg = if self.eat('=') {
+            Some(self.def_arg()?)
+        } else {
+            None
+        };
         let span = self.span_from(start);
         Ok(named_option(name, arg, span))
     }
@@ -238,6 +271,10 @@ impl Parser<'_> {
 
     /// `[string | NULL]`: the text of COMMENT and SECURITY LABEL.
     pub fn comment_text(&mut self) -> R<Option<Name>> {
-        if self.eat(K::Null) { Ok(None) } else { Ok(Some(self.sconst()?.name)) }
+        if self.eat(K::Null) {
+            Ok(None)
+        } else {
+            Ok(Some(self.sconst()?.name))
+        }
     }
 }

@@ -629,14 +629,6 @@ impl Parser<'_> {
         }
         Ok(names)
     }
-
-    /// `columnref` alone.
-    pub fn columnref(&mut self) -> R<Expr> {
-        let first = self.col_id()?;
-        let start = first.span.start;
-        let steps = self.indirection()?;
-        self.column_ref(first, steps, start)
-    }
 }
 
 /// An unqualified name before `(` or a literal must not be one of the column-name key words.

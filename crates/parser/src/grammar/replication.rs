@@ -4,8 +4,9 @@ use common::error::ErrorExt;
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AlterPublicationStmt, AlterSubscriptionStmt, AlterSubscriptionType, CreatePublicationStmt, CreateSubscriptionStmt,
-    DefArg, DefElemSetAddDrop, Ident, PublicationObjSpec, PublicationObjSpecType, PublicationTable, Statement,
+    AlterPublicationStmt, AlterSubscriptionStmt, AlterSubscriptionType, CreatePublicationStmt,
+    CreateSubscriptionStmt, DefArg, DefElemSetAddDrop, Ident, PublicationObjSpec, PublicationObjSpecType,
+    PublicationTable, Statement,
 };
 use crate::grammar::transaction::option;
 use crate::keywords::Keyword as K;
@@ -38,7 +39,14 @@ impl Parser<'_> {
         }
         let options = self.opt_definition()?;
         let span = self.span_from(start);
-        Ok(CreatePublicationStmt { pubname, options, objects, for_all_tables, span }.into())
+        Ok(CreatePublicationStmt {
+            pubname,
+            options,
+            objects,
+            for_all_tables,
+            span,
+        }
+        .into())
     }
 
     /// ALTER PUBLICATION, after the name.
@@ -56,7 +64,14 @@ impl Parser<'_> {
         } else {
             objects = self.pub_obj_list()?;
         }
-        Ok(AlterPublicationStmt { pubname, options, objects, action, span: self.span_from(start) }.into())
+        Ok(AlterPublicationStmt {
+            pubname,
+            options,
+            objects,
+            action,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn pub_obj_list(&mut self) -> R<Vec<PublicationObjSpec>> {
@@ -68,7 +83,12 @@ impl Parser<'_> {
         let span = self.span();
         if self.eat(K::Table) {
             let table = Some(self.pub_table()?);
-            return Ok(RawObject { kind: Some(PublicationObjSpecType::Table), name: None, table, span });
+            return Ok(RawObject {
+                kind: Some(PublicationObjSpecType::Table),
+                name: None,
+                table,
+                span,
+            });
         }
         if self.at2(K::Tables, K::In) {
             self.bump();
@@ -77,7 +97,12 @@ impl Parser<'_> {
             if self.at(K::CurrentSchema) {
                 let span = self.take().span();
                 let kind = Some(PublicationObjSpecType::TablesInCurrentSchema);
-                return Ok(RawObject { kind, name: None, table: None, span });
+                return Ok(RawObject {
+                    kind,
+                    name: None,
+                    table: None,
+                    span,
+                });
             }
             let name = self.col_id()?;
             let span = name.span;
@@ -90,7 +115,12 @@ impl Parser<'_> {
         }
         if self.eat(K::CurrentSchema) {
             let name = Ident::new("current_schema", Span::NONE);
-            return Ok(RawObject { kind: None, name: Some(name), table: None, span });
+            return Ok(RawObject {
+                kind: None,
+                name: Some(name),
+                table: None,
+                span,
+            });
         }
         let table = self.pub_table()?;
         let r = &table.relation;
@@ -101,9 +131,19 @@ impl Parser<'_> {
             && table.where_clause.is_none()
             && r.span.end == r.relation.span.end;
         if plain {
-            return Ok(RawObject { kind: None, name: Some(r.relation.clone()), table: None, span });
+            return Ok(RawObject {
+                kind: None,
+                name: Some(r.relation.clone()),
+                table: None,
+                span,
+            });
         }
-        Ok(RawObject { kind: None, name: None, table: Some(table), span })
+        Ok(RawObject {
+            kind: None,
+            name: None,
+            table: Some(table),
+            span,
+        })
     }
 
     fn pub_table(&mut self) -> R<PublicationTable> {
@@ -115,7 +155,11 @@ impl Parser<'_> {
             where_clause = Some(self.a_expr()?);
             self.expect(')')?;
         }
-        Ok(PublicationTable { relation, where_clause, columns })
+        Ok(PublicationTable {
+            relation,
+            where_clause,
+            columns,
+        })
     }
 
     /// Elements without a key word take the kind of the one before.
@@ -134,7 +178,11 @@ impl Parser<'_> {
         Ok(objects)
     }
 
-    fn publication_object(&mut self, kind: PublicationObjSpecType, object: RawObject) -> R<PublicationObjSpec> {
+    fn publication_object(
+        &mut self,
+        kind: PublicationObjSpecType,
+        object: RawObject,
+    ) -> R<PublicationObjSpec> {
         let span = object.span;
         if kind == PublicationObjSpecType::Table {
             let table = match (object.table, object.name) {
@@ -146,7 +194,12 @@ impl Parser<'_> {
                 },
                 _ => return Err(self.grammar_error("invalid table name", span)),
             };
-            return Ok(PublicationObjSpec { kind, name: None, table: Some(Box::new(table)), span });
+            return Ok(PublicationObjSpec {
+                kind,
+                name: None,
+                table: Some(Box::new(table)),
+                span,
+            });
         }
         if let Some(table) = &object.table {
             let problem = if table.where_clause.is_some() {
@@ -162,10 +215,20 @@ impl Parser<'_> {
             || object.name.as_ref().is_some_and(|n| !n.span.is_known());
         if current {
             let kind = PublicationObjSpecType::TablesInCurrentSchema;
-            return Ok(PublicationObjSpec { kind, name: None, table: None, span });
+            return Ok(PublicationObjSpec {
+                kind,
+                name: None,
+                table: None,
+                span,
+            });
         }
         let kind = PublicationObjSpecType::TablesInSchema;
-        Ok(PublicationObjSpec { kind, name: object.name, table: None, span })
+        Ok(PublicationObjSpec {
+            kind,
+            name: object.name,
+            table: None,
+            span,
+        })
     }
 
     // ---- subscriptions ------------------------------------------------------------------------------------------
@@ -180,7 +243,14 @@ impl Parser<'_> {
         let publications = self.comma_list(|p| p.name())?;
         let options = self.opt_definition()?;
         let span = self.span_from(start);
-        Ok(CreateSubscriptionStmt { subname, conninfo, publications, options, span }.into())
+        Ok(CreateSubscriptionStmt {
+            subname,
+            conninfo,
+            publications,
+            options,
+            span,
+        }
+        .into())
     }
 
     /// ALTER SUBSCRIPTION, after the name.
@@ -195,7 +265,9 @@ impl Parser<'_> {
             span: Span::NONE,
         };
         let span = self.span();
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         if !matches!(
             word,
             K::Set | K::Connection | K::Refresh | K::Add | K::Drop | K::Enable | K::Disable | K::Skip

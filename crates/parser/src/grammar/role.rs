@@ -5,8 +5,8 @@ use common::{PgResult, Span};
 
 use crate::ast::{
     AccessPriv, AlterDefaultPrivilegesStmt, AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DefArg, DefElem,
-    DropBehavior, DropOwnedStmt, GrantRoleStmt, GrantStmt, GrantTargetType, Ident, Name, ObjectName, ObjectType,
-    ReassignOwnedStmt, RoleSpec, RoleStmtType, Statement, VariableSetStmt,
+    DropBehavior, DropOwnedStmt, GrantRoleStmt, GrantStmt, GrantTargetType, Ident, Name, ObjectName,
+    ObjectType, ReassignOwnedStmt, RoleSpec, RoleStmtType, Statement, VariableSetStmt,
 };
 use crate::grammar::options::named_option;
 use crate::grammar::transaction::option;
@@ -25,7 +25,13 @@ impl Parser<'_> {
         let role = self.role_id()?;
         self.opt_with_word();
         let options = self.role_options(true)?;
-        Ok(CreateRoleStmt { stmt_type, role, options, span: self.span_from(start) }.into())
+        Ok(CreateRoleStmt {
+            stmt_type,
+            role,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// `[WITH]`.
@@ -49,7 +55,11 @@ impl Parser<'_> {
         let (name, arg) = match self.tok {
             Tok::Kw(K::Password) => {
                 self.bump();
-                let password = if self.eat(K::Null) { None } else { Some(DefArg::String(self.sconst()?.name)) };
+                let password = if self.eat(K::Null) {
+                    None
+                } else {
+                    Some(DefArg::String(self.sconst()?.name))
+                };
                 ("password", password)
             }
             Tok::Kw(word @ (K::Encrypted | K::Unencrypted)) => {
@@ -130,12 +140,20 @@ impl Parser<'_> {
 
     /// `SET ... | RESET ...` of ALTER ROLE and ALTER DATABASE.
     pub fn set_reset_clause(&mut self) -> R<VariableSetStmt> {
-        if self.eat(K::Set) { self.set_rest() } else { self.variable_reset() }
+        if self.eat(K::Set) {
+            self.set_rest()
+        } else {
+            self.variable_reset()
+        }
     }
 
     /// ALTER ROLE/USER after that word (RENAME is read elsewhere).
     pub fn alter_role(&mut self, start: u32) -> R<Statement> {
-        let role = if self.eat(K::All) { None } else { Some(self.role_spec()?) };
+        let role = if self.eat(K::All) {
+            None
+        } else {
+            Some(self.role_spec()?)
+        };
         let mut database = None;
         if self.eat(K::In) {
             self.expect(K::Database)?;
@@ -143,12 +161,24 @@ impl Parser<'_> {
         }
         if role.is_none() || database.is_some() || matches!(self.tok, Tok::Kw(K::Set | K::Reset)) {
             let setstmt = self.set_reset_clause()?;
-            return Ok(AlterRoleSetStmt { role, database, setstmt, span: self.span_from(start) }.into());
+            return Ok(AlterRoleSetStmt {
+                role,
+                database,
+                setstmt,
+                span: self.span_from(start),
+            }
+            .into());
         }
         let Some(role) = role else { return self.fail() };
         self.opt_with_word();
         let options = self.role_options(false)?;
-        Ok(AlterRoleStmt { role, options, action: 1, span: self.span_from(start) }.into())
+        Ok(AlterRoleStmt {
+            role,
+            options,
+            action: 1,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER GROUP role ADD/DROP USER roles, after the role.
@@ -162,7 +192,13 @@ impl Parser<'_> {
         let members = self.role_list()?.into_iter().map(DefArg::Role).collect();
         let options = vec![option("rolemembers", Some(DefArg::List(members)), span)];
         let action = if drop { -1 } else { 1 };
-        Ok(AlterRoleStmt { role, options, action, span: self.span_from(start) }.into())
+        Ok(AlterRoleStmt {
+            role,
+            options,
+            action,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// DROP OWNED after that word.
@@ -170,7 +206,12 @@ impl Parser<'_> {
         self.expect(K::By)?;
         let roles = self.role_list()?;
         let behavior = self.opt_drop_behavior();
-        Ok(DropOwnedStmt { roles, behavior, span: self.span_from(start) }.into())
+        Ok(DropOwnedStmt {
+            roles,
+            behavior,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// REASSIGN OWNED.
@@ -180,7 +221,12 @@ impl Parser<'_> {
         let roles = self.role_list()?;
         self.expect(K::To)?;
         let newrole = self.role_spec()?;
-        Ok(ReassignOwnedStmt { roles, newrole, span: self.span_from(start) }.into())
+        Ok(ReassignOwnedStmt {
+            roles,
+            newrole,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- GRANT, REVOKE ------------------------------------------------------------------------------------------
@@ -233,7 +279,11 @@ impl Parser<'_> {
             grant_option = true;
         }
         let grantor = if defaults { None } else { self.opt_granted_by()? };
-        let behavior = if is_grant { DropBehavior::Restrict } else { self.opt_drop_behavior() };
+        let behavior = if is_grant {
+            DropBehavior::Restrict
+        } else {
+            self.opt_drop_behavior()
+        };
         let (targtype, objtype, objects) = target;
         Ok(GrantStmt {
             is_grant,
@@ -280,9 +330,22 @@ impl Parser<'_> {
             })?;
         }
         let grantor = self.opt_granted_by()?;
-        let behavior = if is_grant { DropBehavior::Restrict } else { self.opt_drop_behavior() };
+        let behavior = if is_grant {
+            DropBehavior::Restrict
+        } else {
+            self.opt_drop_behavior()
+        };
         let span = self.span_from(start);
-        Ok(GrantRoleStmt { granted_roles, grantee_roles, is_grant, opt, grantor, behavior, span }.into())
+        Ok(GrantRoleStmt {
+            granted_roles,
+            grantee_roles,
+            is_grant,
+            opt,
+            grantor,
+            behavior,
+            span,
+        }
+        .into())
     }
 
     /// The privileges; empty is ALL.
@@ -294,7 +357,11 @@ impl Parser<'_> {
                 return Ok(Vec::new());
             }
             let cols = self.opt_column_list()?;
-            return Ok(vec![AccessPriv { priv_name: None, cols, span }]);
+            return Ok(vec![AccessPriv {
+                priv_name: None,
+                cols,
+                span,
+            }]);
         }
         self.comma_list(|p| p.privilege())
     }
@@ -310,15 +377,25 @@ impl Parser<'_> {
             Tok::Kw(K::Select | K::References | K::Create) => self.take_name().name,
             _ => self.col_id()?.name,
         };
-        let cols = if priv_name == "alter system" { Vec::new() } else { self.opt_column_list()? };
-        Ok(AccessPriv { priv_name: Some(priv_name), cols, span: self.span_from(start) })
+        let cols = if priv_name == "alter system" {
+            Vec::new()
+        } else {
+            self.opt_column_list()?
+        };
+        Ok(AccessPriv {
+            priv_name: Some(priv_name),
+            cols,
+            span: self.span_from(start),
+        })
     }
 
     fn privilege_target(&mut self) -> R<Target> {
         use GrantTargetType::{AllInSchema, Object};
         let named = |names: Vec<Ident>| names.into_iter().map(|n| ObjectName::Name(vec![n])).collect();
         let starts_name = is_col_id(self.peek(1));
-        let Tok::Kw(word) = self.tok else { return self.grant_relations(ObjectType::Table) };
+        let Tok::Kw(word) = self.tok else {
+            return self.grant_relations(ObjectType::Table);
+        };
         match word {
             K::All => {
                 self.bump();
@@ -367,8 +444,16 @@ impl Parser<'_> {
             }
             K::Domain | K::Type if starts_name => {
                 self.bump();
-                let objtype = if word == K::Domain { ObjectType::Domain } else { ObjectType::Type };
-                Ok((Object, objtype, self.comma_list(|p| Ok(ObjectName::Name(p.any_name()?)))?))
+                let objtype = if word == K::Domain {
+                    ObjectType::Domain
+                } else {
+                    ObjectType::Type
+                };
+                Ok((
+                    Object,
+                    objtype,
+                    self.comma_list(|p| Ok(ObjectName::Name(p.any_name()?)))?,
+                ))
             }
             K::Database | K::Language | K::Schema | K::Tablespace if starts_name => {
                 self.bump();
@@ -383,7 +468,8 @@ impl Parser<'_> {
             K::Large if self.next_is(K::Object) => {
                 self.bump();
                 self.bump();
-                let objects = self.comma_list(|p| Ok(ObjectName::LargeObject(Box::new(p.numeric_only()?))))?;
+                let objects =
+                    self.comma_list(|p| Ok(ObjectName::LargeObject(Box::new(p.numeric_only()?))))?;
                 Ok((Object, ObjectType::LargeObject, objects))
             }
             K::Parameter if starts_name => {
@@ -402,7 +488,12 @@ impl Parser<'_> {
     fn grant_relations(&mut self, objtype: ObjectType) -> R<Target> {
         let objects = self.comma_list(|p| {
             let rel = p.qualified_name()?;
-            Ok(ObjectName::Name([rel.catalog, rel.schema, Some(rel.relation)].into_iter().flatten().collect()))
+            Ok(ObjectName::Name(
+                [rel.catalog, rel.schema, Some(rel.relation)]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+            ))
         })?;
         Ok((GrantTargetType::Object, objtype, objects))
     }
@@ -430,7 +521,12 @@ impl Parser<'_> {
             }
         }
         let action = self.default_acl_action()?;
-        Ok(AlterDefaultPrivilegesStmt { options, action, span: self.span_from(start) }.into())
+        Ok(AlterDefaultPrivilegesStmt {
+            options,
+            action,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn default_acl_action(&mut self) -> R<GrantStmt> {

@@ -5,8 +5,8 @@ use common::{PgResult, Span};
 
 use crate::ast::{
     AggregateArgs, AlterFunctionStmt, CallStmt, CreateFunctionStmt, DefArg, DefElem, DefineStmt, DoStmt,
-    FunctionParameter, FunctionParameterMode, NameList, ObjectType, ObjectWithArgs, ReturnStmt, SqlBody, Statement,
-    TypeName,
+    FunctionParameter, FunctionParameterMode, NameList, ObjectType, ObjectWithArgs, ReturnStmt, SqlBody,
+    Statement, TypeName,
 };
 use crate::grammar::options::{named_option, number_arg};
 use crate::grammar::transaction::option;
@@ -54,13 +54,23 @@ impl Parser<'_> {
     pub fn func_arg(&mut self) -> R<FunctionParameter> {
         let start = self.start();
         let mut mode = self.arg_class();
-        let name = if self.at_param_name() { Some(self.take_name()) } else { None };
+        let name = if self.at_param_name() {
+            Some(self.take_name())
+        } else {
+            None
+        };
         if mode.is_none() && name.is_some() {
             mode = self.arg_class();
         }
         let arg_type = self.func_type()?;
         let mode = mode.unwrap_or(Mode::Default);
-        Ok(FunctionParameter { name, arg_type, mode, defexpr: None, span: self.span_from(start) })
+        Ok(FunctionParameter {
+            name,
+            arg_type,
+            mode,
+            defexpr: None,
+            span: self.span_from(start),
+        })
     }
 
     fn func_arg_with_default(&mut self) -> R<FunctionParameter> {
@@ -74,7 +84,11 @@ impl Parser<'_> {
     /// `'(' [func_arg, ...] ')'`.
     pub fn func_args(&mut self) -> R<Vec<FunctionParameter>> {
         self.expect('(')?;
-        let args = if self.at(')') { Vec::new() } else { self.comma_list(|p| p.func_arg())? };
+        let args = if self.at(')') {
+            Vec::new()
+        } else {
+            self.comma_list(|p| p.func_arg())?
+        };
         self.expect(')')?;
         Ok(args)
     }
@@ -86,8 +100,11 @@ impl Parser<'_> {
         let is_procedure = self.take().tok == Tok::Kw(K::Procedure);
         let funcname = self.func_name()?;
         self.expect('(')?;
-        let mut parameters =
-            if self.at(')') { Vec::new() } else { self.comma_list(|p| p.func_arg_with_default())? };
+        let mut parameters = if self.at(')') {
+            Vec::new()
+        } else {
+            self.comma_list(|p| p.func_arg_with_default())?
+        };
         self.expect(')')?;
         let mut return_type = None;
         if !is_procedure && self.at(K::Returns) && !self.next_is(K::Null) {
@@ -104,8 +121,16 @@ impl Parser<'_> {
         }
         let sql_body = self.opt_routine_body()?.map(Box::new);
         let span = self.span_from(start);
-        let stmt =
-            CreateFunctionStmt { is_procedure, replace, funcname, parameters, return_type, options, sql_body, span };
+        let stmt = CreateFunctionStmt {
+            is_procedure,
+            replace,
+            funcname,
+            parameters,
+            return_type,
+            options,
+            sql_body,
+            span,
+        };
         Ok(stmt.into())
     }
 
@@ -117,7 +142,13 @@ impl Parser<'_> {
             let start = name.span.start;
             let arg_type = p.func_type()?;
             let span = p.span_from(start);
-            Ok(FunctionParameter { name: Some(name), arg_type, mode: Mode::Table, defexpr: None, span })
+            Ok(FunctionParameter {
+                name: Some(name),
+                arg_type,
+                mode: Mode::Table,
+                defexpr: None,
+                span,
+            })
         })?;
         for parameter in parameters.iter() {
             if !matches!(parameter.mode, Mode::Default | Mode::In | Mode::Variadic) {
@@ -148,7 +179,10 @@ impl Parser<'_> {
             }
             Tok::Kw(K::Language) => {
                 self.bump();
-                ("language", DefArg::String(self.non_reserved_word_or_sconst()?.name))
+                (
+                    "language",
+                    DefArg::String(self.non_reserved_word_or_sconst()?.name),
+                )
             }
             Tok::Kw(K::Transform) => {
                 self.bump();
@@ -223,7 +257,10 @@ impl Parser<'_> {
         let start = self.start();
         self.expect(K::Return)?;
         let returnval = self.a_expr()?;
-        Ok(ReturnStmt { returnval, span: self.span_from(start) })
+        Ok(ReturnStmt {
+            returnval,
+            span: self.span_from(start),
+        })
     }
 
     fn opt_routine_body(&mut self) -> R<Option<SqlBody>> {
@@ -241,7 +278,11 @@ impl Parser<'_> {
                 return Ok(Some(SqlBody::Atomic(body)));
             }
             self.check_stack()?;
-            body.push(if self.at(K::Return) { self.return_stmt()?.into() } else { self.statement()? });
+            body.push(if self.at(K::Return) {
+                self.return_stmt()?.into()
+            } else {
+                self.statement()?
+            });
             if !self.at(';') {
                 return self.fail();
             }
@@ -258,7 +299,13 @@ impl Parser<'_> {
             return self.fail();
         }
         self.eat(K::Restrict);
-        Ok(AlterFunctionStmt { objtype, func, actions, span: self.span_from(start) }.into())
+        Ok(AlterFunctionStmt {
+            objtype,
+            func,
+            actions,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// DO.
@@ -276,7 +323,11 @@ impl Parser<'_> {
             } else if args.is_empty() {
                 return self.fail();
             } else {
-                return Ok(DoStmt { args, span: self.span_from(start) }.into());
+                return Ok(DoStmt {
+                    args,
+                    span: self.span_from(start),
+                }
+                .into());
             }
         }
     }
@@ -286,7 +337,11 @@ impl Parser<'_> {
         let start = self.take().start;
         let name = self.func_name()?;
         let funccall = self.func_application(name)?;
-        Ok(CallStmt { funccall, span: self.span_from(start) }.into())
+        Ok(CallStmt {
+            funccall,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- references by signature --------------------------------------------------------------------------------
@@ -307,11 +362,23 @@ impl Parser<'_> {
         let may_call = name.len() > 1 || is_type_function_name(tok);
         if !may_call || !self.at('(') {
             let span = self.span_from(start);
-            return Ok(ObjectWithArgs { name, args: Vec::new(), func_args: Vec::new(), args_unspecified: true, span });
+            return Ok(ObjectWithArgs {
+                name,
+                args: Vec::new(),
+                func_args: Vec::new(),
+                args_unspecified: true,
+                span,
+            });
         }
         let func_args = self.func_args()?;
         let args = input_types(&func_args);
-        Ok(ObjectWithArgs { name, args, func_args, args_unspecified: false, span: self.span_from(start) })
+        Ok(ObjectWithArgs {
+            name,
+            args,
+            func_args,
+            args_unspecified: false,
+            span: self.span_from(start),
+        })
     }
 
     /// `aggregate_with_argtypes`.
@@ -320,7 +387,13 @@ impl Parser<'_> {
         let name = self.func_name()?;
         let func_args = self.aggr_args()?.map_or(Vec::new(), |a| a.parameters);
         let args = input_types(&func_args);
-        Ok(ObjectWithArgs { name, args, func_args, args_unspecified: false, span: self.span_from(start) })
+        Ok(ObjectWithArgs {
+            name,
+            args,
+            func_args,
+            args_unspecified: false,
+            span: self.span_from(start),
+        })
     }
 
     /// `operator_with_argtypes`.
@@ -329,7 +402,13 @@ impl Parser<'_> {
         let name = self.any_operator()?;
         let args = self.oper_argtypes()?;
         let span = self.span_from(start);
-        Ok(ObjectWithArgs { name, args, func_args: Vec::new(), args_unspecified: false, span })
+        Ok(ObjectWithArgs {
+            name,
+            args,
+            func_args: Vec::new(),
+            args_unspecified: false,
+            span,
+        })
     }
 
     /// `(left | NONE, right | NONE)`.
@@ -349,7 +428,11 @@ impl Parser<'_> {
                 .hint("Use NONE to denote the missing argument of a unary operator."));
         }
         self.expect(',')?;
-        let right = if self.eat(K::None) { None } else { Some(self.typename()?) };
+        let right = if self.eat(K::None) {
+            None
+        } else {
+            Some(self.typename()?)
+        };
         self.expect(')')?;
         Ok(vec![Some(left), right])
     }
@@ -375,7 +458,10 @@ impl Parser<'_> {
             self.ordered_set_args(&mut parameters, ordered)?;
         }
         self.expect(')')?;
-        Ok(Some(AggregateArgs { parameters, direct_args }))
+        Ok(Some(AggregateArgs {
+            parameters,
+            direct_args,
+        }))
     }
 
     fn aggr_arg(&mut self) -> R<FunctionParameter> {
@@ -387,7 +473,11 @@ impl Parser<'_> {
     }
 
     /// A VARIADIC direct argument must be repeated as the only aggregated one, and is kept once.
-    fn ordered_set_args(&self, direct: &mut Vec<FunctionParameter>, ordered: Vec<FunctionParameter>) -> R<()> {
+    fn ordered_set_args(
+        &self,
+        direct: &mut Vec<FunctionParameter>,
+        ordered: Vec<FunctionParameter>,
+    ) -> R<()> {
         let variadic_direct = direct.last().filter(|p| p.mode == Mode::Variadic);
         let Some(last) = variadic_direct else {
             direct.extend(ordered);
@@ -449,7 +539,11 @@ pub fn define_stmt(kind: ObjectType, defnames: NameList) -> DefineStmt {
 
 fn input_types(parameters: &[FunctionParameter]) -> Vec<Option<TypeName>> {
     let is_input = |p: &&FunctionParameter| !matches!(p.mode, Mode::Out | Mode::Table);
-    parameters.iter().filter(is_input).map(|p| Some(p.arg_type.clone())).collect()
+    parameters
+        .iter()
+        .filter(is_input)
+        .map(|p| Some(p.arg_type.clone()))
+        .collect()
 }
 
 fn same_type(a: &TypeName, b: &TypeName) -> bool {

@@ -161,10 +161,10 @@ impl Parser<'_> {
 
     fn select_clauses(&mut self, select: &mut SelectStmt) -> R<()> {
         if self.at(K::Into) {
-            select.into = Some(Box::new(self.into_clause()?));
+            select.into = Some(Box::new(self.select_into_clause()?));
         }
         if self.eat(K::From) {
-            select.from = self.from_list()?;
+            select.from = self.from_clause_items()?;
         }
         select.where_clause = self.where_clause()?;
         if self.eat(K::Group) {
@@ -257,7 +257,7 @@ impl Parser<'_> {
         }
     }
 
-    fn into_clause(&mut self) -> R<IntoClause> {
+    fn select_into_clause(&mut self) -> R<IntoClause> {
         self.bump();
         let (rel, persistence) = self.opt_temp_table_name()?;
         Ok(IntoClause {

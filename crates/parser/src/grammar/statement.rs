@@ -33,7 +33,9 @@ impl Parser<'_> {
             K::Drop => self.drop_stmt(),
             K::Copy => self.copy_stmt(),
             K::Explain => self.explain_stmt(),
-            K::Prepare if self.next_is(K::Transaction) && self.peek(2) == Tok::SConst => self.prepare_transaction(),
+            K::Prepare if self.next_is(K::Transaction) && self.peek(2) == Tok::SConst => {
+                self.prepare_transaction()
+            }
             K::Prepare => self.prepare_stmt(),
             K::Execute => Ok(self.execute_stmt()?.into()),
             K::Deallocate => self.deallocate_stmt(),

@@ -4,9 +4,9 @@ use common::error::{ErrorExt, PgError, Severity};
 use common::{PgResult, Span, pg_err, sqlstate};
 
 use crate::ast::{
-    ColumnDef, CreateStmt, CreateTableAsStmt, DefElem, ExecuteStmt, ForeignTablePart, Ident, IntoClause, NameList,
-    ObjectType, OnCommitAction, PartitionBound, PartitionBoundSpec, PartitionElem, PartitionSpec, PartitionStrategy,
-    Persistence, RangeVar, Statement, TableElement, TableLikeClause,
+    ColumnDef, CreateStmt, CreateTableAsStmt, DefElem, ExecuteStmt, ForeignTablePart, Ident, IntoClause,
+    NameList, ObjectType, OnCommitAction, PartitionBound, PartitionBoundSpec, PartitionElem, PartitionSpec,
+    PartitionStrategy, Persistence, RangeVar, Statement, TableElement, TableLikeClause,
 };
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_col_id};
@@ -122,11 +122,22 @@ impl Parser<'_> {
     fn create_table_as(&mut self, head: TableHead, relation: RangeVar, if_not_exists: bool) -> R<Statement> {
         let mut into = self.create_as_target(relation, OnCommit::Allowed)?;
         self.expect(K::As)?;
-        let query = if self.at(K::Execute) { self.execute_stmt()?.into() } else { Statement::Select(self.select_stmt()?) };
+        let query = if self.at(K::Execute) {
+            self.execute_stmt()?.into()
+        } else {
+            Statement::Select(self.select_stmt()?)
+        };
         into.skip_data = !self.opt_with_data()?;
         into.persistence = head.persistence;
         let (into, span) = (Box::new(into), self.span_from(head.start));
-        Ok(CreateTableAsStmt { query, into, objtype: ObjectType::Table, if_not_exists, span }.into())
+        Ok(CreateTableAsStmt {
+            query,
+            into,
+            objtype: ObjectType::Table,
+            if_not_exists,
+            span,
+        }
+        .into())
     }
 
     /// The target of CREATE TABLE AS and CREATE MATERIALIZED VIEW after its name.
@@ -134,11 +145,28 @@ impl Parser<'_> {
         let col_names = self.opt_column_list()?;
         let access_method = self.table_access_method_clause()?;
         let allowed = on_commit == OnCommit::Allowed;
-        let options = if allowed { self.opt_with()? } else { self.opt_reloptions()? };
-        let on_commit = if allowed { self.on_commit_option()? } else { OnCommitAction::Noop };
+        let options = if allowed {
+            self.opt_with()?
+        } else {
+            self.opt_reloptions()?
+        };
+        let on_commit = if allowed {
+            self.on_commit_option()?
+        } else {
+            OnCommitAction::Noop
+        };
         let tablespace = self.opt_tablespace()?;
         let persistence = rel.persistence;
-        Ok(IntoClause { rel, col_names, access_method, options, on_commit, tablespace, skip_data: false, persistence })
+        Ok(IntoClause {
+            rel,
+            col_names,
+            access_method,
+            options,
+            on_commit,
+            tablespace,
+            skip_data: false,
+            persistence,
+        })
     }
 
     /// `EXECUTE name [(args)]`.
@@ -147,7 +175,11 @@ impl Parser<'_> {
         self.expect(K::Execute)?;
         let name = self.name()?;
         let params = self.opt_paren_list(|p| p.a_expr())?;
-        Ok(ExecuteStmt { name, params, span: self.span_from(start) })
+        Ok(ExecuteStmt {
+            name,
+            params,
+            span: self.span_from(start),
+        })
     }
 
     /// `[WITH [NO] DATA]`: false for NO DATA.
@@ -162,7 +194,11 @@ impl Parser<'_> {
 
     /// `[USING access_method]`.
     pub fn table_access_method_clause(&mut self) -> R<Option<Ident>> {
-        if self.eat(K::Using) { Ok(Some(self.name()?)) } else { Ok(None) }
+        if self.eat(K::Using) {
+            Ok(Some(self.name()?))
+        } else {
+            Ok(None)
+        }
     }
 
     /// `[WITH (...) | WITHOUT OIDS]`.
@@ -177,7 +213,11 @@ impl Parser<'_> {
 
     /// `[WITH reloptions]`.
     pub fn opt_reloptions(&mut self) -> R<Vec<DefElem>> {
-        if self.eat(K::With) { self.reloptions() } else { Ok(Vec::new()) }
+        if self.eat(K::With) {
+            self.reloptions()
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     fn on_commit_option(&mut self) -> R<OnCommitAction> {
@@ -201,7 +241,11 @@ impl Parser<'_> {
 
     /// `[TABLESPACE name]`.
     pub fn opt_tablespace(&mut self) -> R<Option<Ident>> {
-        if self.eat(K::Tablespace) { Ok(Some(self.name()?)) } else { Ok(None) }
+        if self.eat(K::Tablespace) {
+            Ok(Some(self.name()?))
+        } else {
+            Ok(None)
+        }
     }
 
     // ---- elements -----------------------------------------------------------------------------------------------
@@ -251,7 +295,11 @@ impl Parser<'_> {
 
     /// `ColId | DEFAULT`.
     pub fn col_id_or_default(&mut self) -> R<Ident> {
-        if self.at(K::Default) { Ok(self.take_name()) } else { self.col_id() }
+        if self.at(K::Default) {
+            Ok(self.take_name())
+        } else {
+            self.col_id()
+        }
     }
 
     fn opt_typed_table_elements(&mut self) -> R<Vec<TableElement>> {
@@ -290,7 +338,11 @@ impl Parser<'_> {
                 options &= !option;
             }
         }
-        Ok(TableLikeClause { relation, options, span: self.span_from(start) })
+        Ok(TableLikeClause {
+            relation,
+            options,
+            span: self.span_from(start),
+        })
     }
 
     fn table_like_option(&mut self) -> R<u32> {
@@ -330,7 +382,11 @@ impl Parser<'_> {
                 return Err(pg_err!(INVALID_PARAMETER_VALUE, "{message}").at(word.span));
             }
         };
-        Ok(Some(Box::new(PartitionSpec { strategy, part_params, span: self.span_from(start) })))
+        Ok(Some(Box::new(PartitionSpec {
+            strategy,
+            part_params,
+            span: self.span_from(start),
+        })))
     }
 
     fn part_elem(&mut self) -> R<PartitionElem> {
@@ -344,16 +400,33 @@ impl Parser<'_> {
         } else {
             name = Some(self.col_id()?);
         }
-        let collation = if self.eat(K::Collate) { self.any_name()? } else { NameList::new() };
-        let opclass = if is_col_id(self.tok) { self.any_name()? } else { NameList::new() };
-        Ok(PartitionElem { name, expr, collation, opclass, span: self.span_from(start) })
+        let collation = if self.eat(K::Collate) {
+            self.any_name()?
+        } else {
+            NameList::new()
+        };
+        let opclass = if is_col_id(self.tok) {
+            self.any_name()?
+        } else {
+            NameList::new()
+        };
+        Ok(PartitionElem {
+            name,
+            expr,
+            collation,
+            opclass,
+            span: self.span_from(start),
+        })
     }
 
     /// `FOR VALUES ... | DEFAULT`.
     pub fn partition_bound_spec(&mut self) -> R<PartitionBoundSpec> {
         let start = self.start();
         if self.eat(K::Default) {
-            return Ok(PartitionBoundSpec { bound: PartitionBound::Default, span: self.span_from(start) });
+            return Ok(PartitionBoundSpec {
+                bound: PartitionBound::Default,
+                span: self.span_from(start),
+            });
         }
         self.expect(K::For)?;
         self.expect(K::Values)?;
@@ -363,12 +436,18 @@ impl Parser<'_> {
         } else if self.eat(K::From) {
             let lower = self.paren_list(|p| p.a_expr())?;
             self.expect(K::To)?;
-            PartitionBound::Range { lower, upper: self.paren_list(|p| p.a_expr())? }
+            PartitionBound::Range {
+                lower,
+                upper: self.paren_list(|p| p.a_expr())?,
+            }
         } else {
             self.expect(K::With)?;
             self.hash_partition_bound(values_at)?
         };
-        Ok(PartitionBoundSpec { bound, span: self.span_from(start) })
+        Ok(PartitionBoundSpec {
+            bound,
+            span: self.span_from(start),
+        })
     }
 
     fn hash_partition_bound(&mut self, values_at: u32) -> R<PartitionBound> {
@@ -396,7 +475,10 @@ impl Parser<'_> {
     }
 
     fn missing_hash_bound(&self, what: &str, _values_at: u32) -> Box<PgError> {
-        self.grammar_error(&format!("{what} for hash partition must be specified"), Span::NONE)
+        self.grammar_error(
+            &format!("{what} for hash partition must be specified"),
+            Span::NONE,
+        )
     }
 }
 

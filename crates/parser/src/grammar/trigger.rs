@@ -1,11 +1,11 @@
 //! Triggers, event triggers, rules, policies.
 
-use common::{PgResult, Span};
 use common::error::ErrorExt;
+use common::{PgResult, Span};
 
 use crate::ast::{
-    AlterEventTrigStmt, AlterPolicyStmt, CreateEventTrigStmt, CreatePolicyStmt, CreateTrigStmt, Constraint,
-    ConstrType, DefArg, DefElem, EnableState, Ident, Name, RuleEvent, RuleStmt, Statement, TriggerEvents,
+    AlterEventTrigStmt, AlterPolicyStmt, ConstrType, Constraint, CreateEventTrigStmt, CreatePolicyStmt,
+    CreateTrigStmt, DefArg, DefElem, EnableState, Ident, Name, RuleEvent, RuleStmt, Statement, TriggerEvents,
     TriggerTiming, TriggerTransition,
 };
 use crate::grammar::constraint::Allowed;
@@ -78,8 +78,13 @@ impl Parser<'_> {
         }
         let attributes = self.constraint_attribute_spec()?;
         self.expect_all(&[K::For, K::Each, K::Row])?;
-        let allowed =
-            Allowed { kind: "TRIGGER", deferrable: true, not_valid: false, no_inherit: false, enforced: false };
+        let allowed = Allowed {
+            kind: "TRIGGER",
+            deferrable: true,
+            not_valid: false,
+            no_inherit: false,
+            enforced: false,
+        };
         let mut scratch = Constraint::new(ConstrType::Check, Span::NONE);
         self.process_cas_bits(attributes, &mut scratch, allowed)?;
         stmt.deferrable = scratch.deferrable;
@@ -134,7 +139,11 @@ impl Parser<'_> {
                 self.expect(K::Row)?;
             }
             self.eat(K::As);
-            transitions.push(TriggerTransition { name: self.col_id()?, is_new, is_table });
+            transitions.push(TriggerTransition {
+                name: self.col_id()?,
+                is_new,
+                is_table,
+            });
         }
         Ok(transitions)
     }
@@ -154,7 +163,11 @@ impl Parser<'_> {
 
     fn execute_function_words(&mut self) -> R<()> {
         self.expect(K::Execute)?;
-        if self.eat(K::Function) { Ok(()) } else { self.expect(K::Procedure) }
+        if self.eat(K::Function) {
+            Ok(())
+        } else {
+            self.expect(K::Procedure)
+        }
     }
 
     fn trigger_func_args(&mut self) -> R<Vec<Name>> {
@@ -205,7 +218,14 @@ impl Parser<'_> {
         self.expect('(')?;
         self.expect(')')?;
         let span = self.span_from(start);
-        Ok(CreateEventTrigStmt { trigname, eventname, whenclause, funcname, span }.into())
+        Ok(CreateEventTrigStmt {
+            trigname,
+            eventname,
+            whenclause,
+            funcname,
+            span,
+        }
+        .into())
     }
 
     /// ALTER EVENT TRIGGER ... ENABLE/DISABLE, after the name.
@@ -222,7 +242,12 @@ impl Parser<'_> {
                 EnableState::Enable
             }
         };
-        Ok(AlterEventTrigStmt { trigname, state, span: self.span_from(start) }.into())
+        Ok(AlterEventTrigStmt {
+            trigname,
+            state,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- rules --------------------------------------------------------------------------------------------------
@@ -250,7 +275,17 @@ impl Parser<'_> {
         }
         let actions = self.rule_actions()?;
         let span = self.span_from(start);
-        Ok(RuleStmt { relation, rulename, where_clause, event, instead, actions, replace, span }.into())
+        Ok(RuleStmt {
+            relation,
+            rulename,
+            where_clause,
+            event,
+            instead,
+            actions,
+            replace,
+            span,
+        }
+        .into())
     }
 
     fn rule_actions(&mut self) -> R<Vec<Statement>> {
@@ -301,18 +336,33 @@ impl Parser<'_> {
         let permissive = self.policy_permissive()?;
         let mut cmd_name = Name::new_static("all");
         if self.eat(K::For) {
-            if !matches!(self.tok, Tok::Kw(K::All | K::Select | K::Insert | K::Update | K::Delete)) {
+            if !matches!(
+                self.tok,
+                Tok::Kw(K::All | K::Select | K::Insert | K::Update | K::Delete)
+            ) {
                 return self.fail();
             }
             cmd_name = self.take_name().name;
         }
         let roles = match self.policy_roles()? {
             Some(roles) => roles,
-            None => vec![crate::ast::RoleSpec { role: crate::ast::RoleSpecType::Public, span: Span::NONE }],
+            None => vec![crate::ast::RoleSpec {
+                role: crate::ast::RoleSpecType::Public,
+                span: Span::NONE,
+            }],
         };
         let (qual, with_check) = self.policy_exprs()?;
         let span = self.span_from(start);
-        let stmt = CreatePolicyStmt { policy_name, table, cmd_name, permissive, roles, qual, with_check, span };
+        let stmt = CreatePolicyStmt {
+            policy_name,
+            table,
+            cmd_name,
+            permissive,
+            roles,
+            qual,
+            with_check,
+            span,
+        };
         Ok(stmt.into())
     }
 
@@ -328,13 +378,20 @@ impl Parser<'_> {
             "permissive" => Ok(true),
             "restrictive" => Ok(false),
             other => Err(self
-                .grammar_error(&format!("unrecognized row security option \"{other}\""), word.span)
+                .grammar_error(
+                    &format!("unrecognized row security option \"{other}\""),
+                    word.span,
+                )
                 .hint("Only PERMISSIVE or RESTRICTIVE policies are supported currently.")),
         }
     }
 
     fn policy_roles(&mut self) -> R<Option<Vec<crate::ast::RoleSpec>>> {
-        if self.eat(K::To) { Ok(Some(self.role_list()?)) } else { Ok(None) }
+        if self.eat(K::To) {
+            Ok(Some(self.role_list()?))
+        } else {
+            Ok(None)
+        }
     }
 
     fn policy_exprs(&mut self) -> R<(Option<crate::ast::Expr>, Option<crate::ast::Expr>)> {
@@ -355,9 +412,22 @@ impl Parser<'_> {
     }
 
     /// ALTER POLICY, after the table.
-    pub fn alter_policy(&mut self, start: u32, policy_name: Ident, table: crate::ast::RangeVar) -> R<Statement> {
+    pub fn alter_policy(
+        &mut self,
+        start: u32,
+        policy_name: Ident,
+        table: crate::ast::RangeVar,
+    ) -> R<Statement> {
         let roles = self.policy_roles()?;
         let (qual, with_check) = self.policy_exprs()?;
-        Ok(AlterPolicyStmt { policy_name, table, roles, qual, with_check, span: self.span_from(start) }.into())
+        Ok(AlterPolicyStmt {
+            policy_name,
+            table,
+            roles,
+            qual,
+            with_check,
+            span: self.span_from(start),
+        }
+        .into())
     }
 }

@@ -5,8 +5,8 @@ use common::{PgResult, Span};
 
 use crate::ast::{
     AlterDomainAction, AlterDomainStmt, AlterEnumStmt, AlterOpFamilyStmt, AlterTableAction, AlterTableCmd,
-    AlterTsConfigType, AlterTsConfigurationStmt, CoercionContext, ColumnDef, CompositeTypeStmt, Constraint,
-    ConstrType, CreateCastStmt, CreateConversionStmt, CreateDomainStmt, CreateEnumStmt, CreateOpClassItem,
+    AlterTsConfigType, AlterTsConfigurationStmt, CoercionContext, ColumnDef, CompositeTypeStmt, ConstrType,
+    Constraint, CreateCastStmt, CreateConversionStmt, CreateDomainStmt, CreateEnumStmt, CreateOpClassItem,
     CreateOpClassStmt, CreateOpFamilyStmt, CreateRangeStmt, CreateTransformStmt, DefArg, DefElem, NameList,
     ObjectType, ObjectWithArgs, OpClassItem, Statement, TypeName,
 };
@@ -38,19 +38,42 @@ impl Parser<'_> {
     fn create_type_as(&mut self, start: u32, names: NameList) -> R<Statement> {
         if self.eat(K::Enum) {
             self.expect('(')?;
-            let vals = if self.at(')') { Vec::new() } else { self.comma_list(|p| p.sconst())? };
+            let vals = if self.at(')') {
+                Vec::new()
+            } else {
+                self.comma_list(|p| p.sconst())?
+            };
             self.expect(')')?;
-            return Ok(CreateEnumStmt { type_name: names, vals, span: self.span_from(start) }.into());
+            return Ok(CreateEnumStmt {
+                type_name: names,
+                vals,
+                span: self.span_from(start),
+            }
+            .into());
         }
         if self.eat(K::Range) {
             let params = self.definition()?;
-            return Ok(CreateRangeStmt { type_name: names, params, span: self.span_from(start) }.into());
+            return Ok(CreateRangeStmt {
+                type_name: names,
+                params,
+                span: self.span_from(start),
+            }
+            .into());
         }
         self.expect('(')?;
-        let coldeflist = if self.at(')') { Vec::new() } else { self.comma_list(|p| p.table_func_element())? };
+        let coldeflist = if self.at(')') {
+            Vec::new()
+        } else {
+            self.comma_list(|p| p.table_func_element())?
+        };
         self.expect(')')?;
         let typevar = self.range_var_from_names(names)?;
-        Ok(CompositeTypeStmt { typevar, coldeflist, span: self.span_from(start) }.into())
+        Ok(CompositeTypeStmt {
+            typevar,
+            coldeflist,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER TYPE ... ADD/RENAME/DROP VALUE; `None` if it is something else.
@@ -94,7 +117,9 @@ impl Parser<'_> {
     /// ADD/DROP/ALTER ATTRIBUTE.
     pub fn alter_type_cmd(&mut self) -> R<AlterTableCmd> {
         let start = self.start();
-        let Tok::Kw(word @ (K::Add | K::Drop | K::Alter)) = self.tok else { return self.fail() };
+        let Tok::Kw(word @ (K::Add | K::Drop | K::Alter)) = self.tok else {
+            return self.fail();
+        };
         self.bump();
         self.expect(K::Attribute)?;
         let action = match word {
@@ -110,12 +135,19 @@ impl Parser<'_> {
                     fdwoptions: Vec::new(),
                     span: element.span,
                 });
-                AlterTableAction::AddAttribute { def, behavior: self.opt_drop_behavior() }
+                AlterTableAction::AddAttribute {
+                    def,
+                    behavior: self.opt_drop_behavior(),
+                }
             }
             K::Drop => {
                 let missing_ok = self.opt_if_exists();
                 let name = self.col_id()?;
-                AlterTableAction::DropAttribute { name, missing_ok, behavior: self.opt_drop_behavior() }
+                AlterTableAction::DropAttribute {
+                    name,
+                    missing_ok,
+                    behavior: self.opt_drop_behavior(),
+                }
             }
             _ => {
                 let name = self.col_id()?;
@@ -126,10 +158,18 @@ impl Parser<'_> {
                 let type_name = self.typename()?;
                 let collation = self.opt_collate_clause()?;
                 let behavior = self.opt_drop_behavior();
-                AlterTableAction::AlterAttributeType { name, type_name, collation, behavior }
+                AlterTableAction::AlterAttributeType {
+                    name,
+                    type_name,
+                    collation,
+                    behavior,
+                }
             }
         };
-        Ok(AlterTableCmd { action, span: self.span_from(start) })
+        Ok(AlterTableCmd {
+            action,
+            span: self.span_from(start),
+        })
     }
 
     // ---- domains ------------------------------------------------------------------------------------------------
@@ -143,12 +183,21 @@ impl Parser<'_> {
         let (mut constraints, mut collation) = (Vec::new(), None);
         self.col_qual_list(&mut constraints, &mut collation)?;
         let span = self.span_from(start);
-        Ok(CreateDomainStmt { domainname, type_name, collation, constraints, span }.into())
+        Ok(CreateDomainStmt {
+            domainname,
+            type_name,
+            collation,
+            constraints,
+            span,
+        }
+        .into())
     }
 
     /// ALTER DOMAIN, after the name (RENAME, OWNER and SET SCHEMA are read elsewhere).
     pub fn alter_domain(&mut self, start: u32, type_name: NameList) -> R<Statement> {
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         if !matches!(word, K::Set | K::Drop | K::Add | K::Validate) {
             return self.fail();
         }
@@ -163,7 +212,11 @@ impl Parser<'_> {
             K::Drop if self.eat(K::Constraint) => {
                 let missing_ok = self.opt_if_exists();
                 let name = self.name()?;
-                AlterDomainAction::DropConstraint { name, missing_ok, behavior: self.opt_drop_behavior() }
+                AlterDomainAction::DropConstraint {
+                    name,
+                    missing_ok,
+                    behavior: self.opt_drop_behavior(),
+                }
             }
             K::Drop => {
                 self.expect_all(&[K::Not, K::Null])?;
@@ -175,23 +228,50 @@ impl Parser<'_> {
                 AlterDomainAction::ValidateConstraint(self.name()?)
             }
         };
-        Ok(AlterDomainStmt { type_name, action, span: self.span_from(start) }.into())
+        Ok(AlterDomainStmt {
+            type_name,
+            action,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn domain_constraint(&mut self) -> R<Constraint> {
         let start = self.start();
-        let conname = if self.eat(K::Constraint) { Some(self.name()?) } else { None };
+        let conname = if self.eat(K::Constraint) {
+            Some(self.name()?)
+        } else {
+            None
+        };
         let span = self.span();
         let (mut constraint, allowed) = if self.eat(K::Check) {
             let mut c = Constraint::new(ConstrType::Check, span);
             self.expect('(')?;
             c.raw_expr = Some(self.a_expr()?);
             self.expect(')')?;
-            (c, Allowed { kind: "CHECK", deferrable: false, not_valid: true, no_inherit: true, enforced: false })
+            (
+                c,
+                Allowed {
+                    kind: "CHECK",
+                    deferrable: false,
+                    not_valid: true,
+                    no_inherit: true,
+                    enforced: false,
+                },
+            )
         } else {
             self.expect_all(&[K::Not, K::Null])?;
             let c = Constraint::new(ConstrType::NotNull, span);
-            (c, Allowed { kind: "NOT NULL", deferrable: false, not_valid: false, no_inherit: false, enforced: false })
+            (
+                c,
+                Allowed {
+                    kind: "NOT NULL",
+                    deferrable: false,
+                    not_valid: false,
+                    no_inherit: false,
+                    enforced: false,
+                },
+            )
         };
         let attributes = self.constraint_attribute_spec()?;
         self.process_cas_bits(attributes, &mut constraint, allowed)?;
@@ -214,7 +294,12 @@ impl Parser<'_> {
             let opfamilyname = self.any_name()?;
             self.expect(K::Using)?;
             let amname = self.name()?;
-            return Ok(CreateOpFamilyStmt { opfamilyname, amname, span: self.span_from(start) }.into());
+            return Ok(CreateOpFamilyStmt {
+                opfamilyname,
+                amname,
+                span: self.span_from(start),
+            }
+            .into());
         }
         let names = self.any_operator()?;
         let mut stmt = define_stmt(ObjectType::Operator, names);
@@ -230,11 +315,24 @@ impl Parser<'_> {
         let datatype = self.typename()?;
         self.expect(K::Using)?;
         let amname = self.name()?;
-        let opfamilyname = if self.eat(K::Family) { self.any_name()? } else { NameList::new() };
+        let opfamilyname = if self.eat(K::Family) {
+            self.any_name()?
+        } else {
+            NameList::new()
+        };
         self.expect(K::As)?;
         let items = self.comma_list(|p| p.opclass_item())?;
         let span = self.span_from(start);
-        Ok(CreateOpClassStmt { opclassname, opfamilyname, amname, datatype, items, is_default, span }.into())
+        Ok(CreateOpClassStmt {
+            opclassname,
+            opfamilyname,
+            amname,
+            datatype,
+            items,
+            is_default,
+            span,
+        }
+        .into())
     }
 
     fn opclass_item(&mut self) -> R<CreateOpClassItem> {
@@ -247,29 +345,55 @@ impl Parser<'_> {
                 self.expect_all(&[K::Order, K::By])?;
                 order_family = self.any_name()?;
             }
-            OpClassItem::Operator { number, name, order_family }
+            OpClassItem::Operator {
+                number,
+                name,
+                order_family,
+            }
         } else if self.eat(K::Function) {
             let number = self.iconst()?;
             let class_args = self.opt_paren_list(|p| p.typename())?;
-            OpClassItem::Function { number, class_args, name: self.function_with_argtypes()? }
+            OpClassItem::Function {
+                number,
+                class_args,
+                name: self.function_with_argtypes()?,
+            }
         } else {
             self.expect(K::Storage)?;
             OpClassItem::Storage(self.typename()?)
         };
-        Ok(CreateOpClassItem { item, span: self.span_from(start) })
+        Ok(CreateOpClassItem {
+            item,
+            span: self.span_from(start),
+        })
     }
 
     fn operator_maybe_args(&mut self) -> R<ObjectWithArgs> {
         let start = self.start();
         let name = self.any_operator()?;
         let args_unspecified = !self.at('(');
-        let args = if args_unspecified { Vec::new() } else { self.oper_argtypes()? };
+        let args = if args_unspecified {
+            Vec::new()
+        } else {
+            self.oper_argtypes()?
+        };
         let span = self.span_from(start);
-        Ok(ObjectWithArgs { name, args, func_args: Vec::new(), args_unspecified, span })
+        Ok(ObjectWithArgs {
+            name,
+            args,
+            func_args: Vec::new(),
+            args_unspecified,
+            span,
+        })
     }
 
     /// ALTER OPERATOR FAMILY ... ADD/DROP, after USING name.
-    pub fn alter_opfamily(&mut self, start: u32, opfamilyname: NameList, amname: crate::ast::Ident) -> R<Statement> {
+    pub fn alter_opfamily(
+        &mut self,
+        start: u32,
+        opfamilyname: NameList,
+        amname: crate::ast::Ident,
+    ) -> R<Statement> {
         let is_drop = self.eat(K::Drop);
         let items = if is_drop {
             self.comma_list(|p| p.opclass_drop())?
@@ -277,7 +401,14 @@ impl Parser<'_> {
             self.expect(K::Add)?;
             self.comma_list(|p| p.opclass_item())?
         };
-        Ok(AlterOpFamilyStmt { opfamilyname, amname, is_drop, items, span: self.span_from(start) }.into())
+        Ok(AlterOpFamilyStmt {
+            opfamilyname,
+            amname,
+            is_drop,
+            items,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn opclass_drop(&mut self) -> R<CreateOpClassItem> {
@@ -292,7 +423,10 @@ impl Parser<'_> {
             true => OpClassItem::DropOperator { number, args },
             false => OpClassItem::DropFunction { number, args },
         };
-        Ok(CreateOpClassItem { item, span: self.span_from(start) })
+        Ok(CreateOpClassItem {
+            item,
+            span: self.span_from(start),
+        })
     }
 
     /// `'(' name [= value | NONE], ... ')'` of ALTER OPERATOR and ALTER TYPE.
@@ -346,7 +480,15 @@ impl Parser<'_> {
             };
         }
         let span = self.span_from(start);
-        Ok(CreateCastStmt { source_type, target_type, func, context, inout, span }.into())
+        Ok(CreateCastStmt {
+            source_type,
+            target_type,
+            func,
+            context,
+            inout,
+            span,
+        }
+        .into())
     }
 
     /// CREATE TRANSFORM; the current token is TRANSFORM.
@@ -372,7 +514,15 @@ impl Parser<'_> {
             }
         }
         self.expect(')')?;
-        Ok(CreateTransformStmt { replace, type_name, lang, from_sql, to_sql, span: self.span_from(start) }.into())
+        Ok(CreateTransformStmt {
+            replace,
+            type_name,
+            lang,
+            from_sql,
+            to_sql,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// CREATE [DEFAULT] CONVERSION; the current token is DEFAULT or CONVERSION.
@@ -387,7 +537,15 @@ impl Parser<'_> {
         self.expect(K::From)?;
         let func_name = self.any_name()?;
         let span = self.span_from(start);
-        Ok(CreateConversionStmt { conversion_name, for_encoding, to_encoding, func_name, is_default, span }.into())
+        Ok(CreateConversionStmt {
+            conversion_name,
+            for_encoding,
+            to_encoding,
+            func_name,
+            is_default,
+            span,
+        }
+        .into())
     }
 
     /// CREATE COLLATION; the current token is COLLATION.
@@ -436,7 +594,9 @@ impl Parser<'_> {
 
     /// ALTER TEXT SEARCH CONFIGURATION ... MAPPING, after the name.
     pub fn alter_ts_configuration(&mut self, start: u32, cfgname: NameList) -> R<Statement> {
-        let Tok::Kw(word @ (K::Add | K::Alter | K::Drop)) = self.tok else { return self.fail() };
+        let Tok::Kw(word @ (K::Add | K::Alter | K::Drop)) = self.tok else {
+            return self.fail();
+        };
         self.bump();
         self.expect(K::Mapping)?;
         let mut stmt = AlterTsConfigurationStmt {
@@ -480,7 +640,11 @@ impl Parser<'_> {
     }
 
     fn any_with(&mut self) -> R<()> {
-        if self.eat(Tok::WithLa) { Ok(()) } else { self.expect(K::With) }
+        if self.eat(Tok::WithLa) {
+            Ok(())
+        } else {
+            self.expect(K::With)
+        }
     }
 
     /// CREATE ASSERTION is only recognised to be refused.
@@ -492,7 +656,9 @@ impl Parser<'_> {
         self.a_expr()?;
         self.expect(')')?;
         self.constraint_attribute_spec()?;
-        Err(common::pg_err!(FEATURE_NOT_SUPPORTED, "CREATE ASSERTION is not yet implemented")
-            .at(Span::new(start, start)))
+        Err(
+            common::pg_err!(FEATURE_NOT_SUPPORTED, "CREATE ASSERTION is not yet implemented")
+                .at(Span::new(start, start)),
+        )
     }
 }

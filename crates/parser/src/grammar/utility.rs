@@ -3,10 +3,10 @@
 use common::PgResult;
 
 use crate::ast::{
-    CheckPointStmt, ClosePortalStmt, ClusterStmt, CreateStatsStmt, DeallocateStmt, DeclareCursorStmt, DefElem,
-    ExplainStmt, FetchDirection, FetchStmt, ListenStmt, LoadStmt, LockMode, LockStmt, NotifyStmt, Persistence,
-    PrepareStmt, ReindexObjectType, ReindexStmt, Statement, StatsElem, TruncateStmt, UnlistenStmt, VacuumRelation,
-    VacuumStmt, cursor_options,
+    CheckPointStmt, ClosePortalStmt, ClusterStmt, CreateStatsStmt, DeallocateStmt, DeclareCursorStmt,
+    DefElem, ExplainStmt, FetchDirection, FetchStmt, ListenStmt, LoadStmt, LockMode, LockStmt, NotifyStmt,
+    Persistence, PrepareStmt, ReindexObjectType, ReindexStmt, Statement, StatsElem, TruncateStmt,
+    UnlistenStmt, VacuumRelation, VacuumStmt, cursor_options,
 };
 use crate::grammar::table::TableHead;
 use crate::grammar::transaction::option;
@@ -36,7 +36,12 @@ impl Parser<'_> {
             }
         }
         let query = self.explainable_stmt()?;
-        Ok(ExplainStmt { query, options, span: self.span_from(start) }.into())
+        Ok(ExplainStmt {
+            query,
+            options,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn explainable_stmt(&mut self) -> R<Statement> {
@@ -64,7 +69,11 @@ impl Parser<'_> {
 
     fn explain_create_table(&mut self, head: TableHead) -> R<Statement> {
         let stmt = self.create_table(head)?;
-        if matches!(stmt, Statement::CreateTableAs(_)) { Ok(stmt) } else { self.fail() }
+        if matches!(stmt, Statement::CreateTableAs(_)) {
+            Ok(stmt)
+        } else {
+            self.fail()
+        }
     }
 
     // ---- VACUUM, ANALYZE, CLUSTER, REINDEX ----------------------------------------------------------------------
@@ -76,9 +85,12 @@ impl Parser<'_> {
         if self.at('(') {
             options = self.utility_option_list()?;
         } else {
-            for (word, name) in
-                [(K::Full, "full"), (K::Freeze, "freeze"), (K::Verbose, "verbose"), (K::Analyze, "analyze")]
-            {
+            for (word, name) in [
+                (K::Full, "full"),
+                (K::Freeze, "freeze"),
+                (K::Verbose, "verbose"),
+                (K::Analyze, "analyze"),
+            ] {
                 let span = self.span();
                 if self.eat(word) || (word == K::Analyze && self.eat(K::Analyse)) {
                     options.push(option(name, None, span));
@@ -86,7 +98,13 @@ impl Parser<'_> {
             }
         }
         let rels = self.opt_vacuum_relations()?;
-        Ok(VacuumStmt { options, rels, is_vacuumcmd: true, span: self.span_from(start) }.into())
+        Ok(VacuumStmt {
+            options,
+            rels,
+            is_vacuumcmd: true,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ANALYZE.
@@ -100,7 +118,13 @@ impl Parser<'_> {
             options.push(option("verbose", None, span));
         }
         let rels = self.opt_vacuum_relations()?;
-        Ok(VacuumStmt { options, rels, is_vacuumcmd: false, span: self.span_from(start) }.into())
+        Ok(VacuumStmt {
+            options,
+            rels,
+            is_vacuumcmd: false,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn opt_vacuum_relations(&mut self) -> R<Vec<VacuumRelation>> {
@@ -109,15 +133,22 @@ impl Parser<'_> {
         }
         self.comma_list(|p| {
             let relation = p.relation_expr()?;
-            Ok(VacuumRelation { relation, va_cols: p.opt_paren_list(|p| p.name())? })
+            Ok(VacuumRelation {
+                relation,
+                va_cols: p.opt_paren_list(|p| p.name())?,
+            })
         })
     }
 
     /// CLUSTER.
     pub fn cluster_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
-        let mut stmt =
-            ClusterStmt { relation: None, indexname: None, params: Vec::new(), span: common::Span::NONE };
+        let mut stmt = ClusterStmt {
+            relation: None,
+            indexname: None,
+            params: Vec::new(),
+            span: common::Span::NONE,
+        };
         let parens = self.at('(');
         let span = self.span();
         if parens {
@@ -145,7 +176,11 @@ impl Parser<'_> {
     /// REINDEX.
     pub fn reindex_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
-        let mut params: Vec<DefElem> = if self.at('(') { self.utility_option_list()? } else { Vec::new() };
+        let mut params: Vec<DefElem> = if self.at('(') {
+            self.utility_option_list()?
+        } else {
+            Vec::new()
+        };
         let kind = match self.tok {
             Tok::Kw(K::Index) => ReindexObjectType::Index,
             Tok::Kw(K::Table) => ReindexObjectType::Table,
@@ -166,7 +201,14 @@ impl Parser<'_> {
             _ if is_col_id(self.tok) => name = Some(self.take_name()),
             _ => {}
         }
-        Ok(ReindexStmt { kind, relation, name, params, span: self.span_from(start) }.into())
+        Ok(ReindexStmt {
+            kind,
+            relation,
+            name,
+            params,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// CHECKPOINT.
@@ -186,7 +228,13 @@ impl Parser<'_> {
             self.expect(K::Identity)?;
         }
         let behavior = self.opt_drop_behavior();
-        Ok(TruncateStmt { relations, restart_seqs, behavior, span: self.span_from(start) }.into())
+        Ok(TruncateStmt {
+            relations,
+            restart_seqs,
+            behavior,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// LOCK.
@@ -200,11 +248,19 @@ impl Parser<'_> {
             self.expect(K::Mode)?;
         }
         let nowait = self.eat(K::Nowait);
-        Ok(LockStmt { relations, mode, nowait, span: self.span_from(start) }.into())
+        Ok(LockStmt {
+            relations,
+            mode,
+            nowait,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn lock_type(&mut self) -> R<LockMode> {
-        let Tok::Kw(word) = self.tok else { return self.fail() };
+        let Tok::Kw(word) = self.tok else {
+            return self.fail();
+        };
         if !matches!(word, K::Access | K::Row | K::Share | K::Exclusive) {
             return self.fail();
         }
@@ -266,14 +322,28 @@ impl Parser<'_> {
         }
         self.expect(K::For)?;
         let query = self.select_stmt()?;
-        Ok(DeclareCursorStmt { portalname, options, query, span: self.span_from(start) }.into())
+        Ok(DeclareCursorStmt {
+            portalname,
+            options,
+            query,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// CLOSE.
     pub fn close_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
-        let portalname = if self.eat(K::All) { None } else { Some(self.name()?) };
-        Ok(ClosePortalStmt { portalname, span: self.span_from(start) }.into())
+        let portalname = if self.eat(K::All) {
+            None
+        } else {
+            Some(self.name()?)
+        };
+        Ok(ClosePortalStmt {
+            portalname,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// FETCH, MOVE.
@@ -285,7 +355,14 @@ impl Parser<'_> {
             self.eat(K::In);
         }
         let portalname = self.name()?;
-        Ok(FetchStmt { direction, how_many, portalname, ismove, span: self.span_from(start) }.into())
+        Ok(FetchStmt {
+            direction,
+            how_many,
+            portalname,
+            ismove,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     fn fetch_direction(&mut self) -> R<(FetchDirection, i64)> {
@@ -293,7 +370,9 @@ impl Parser<'_> {
         if matches!(self.tok, Tok::IConst | Tok::Char(b'+' | b'-')) {
             return Ok((Forward, i64::from(self.signed_iconst()?)));
         }
-        let Tok::Kw(word) = self.tok else { return Ok((Forward, 1)) };
+        let Tok::Kw(word) = self.tok else {
+            return Ok((Forward, 1));
+        };
         if word == K::All {
             self.bump();
             return Ok((Forward, i64::MAX));
@@ -346,7 +425,13 @@ impl Parser<'_> {
         let argtypes = self.opt_paren_list(|p| p.typename())?;
         self.expect(K::As)?;
         let query = self.preparable_stmt()?;
-        Ok(PrepareStmt { name, argtypes, query, span: self.span_from(start) }.into())
+        Ok(PrepareStmt {
+            name,
+            argtypes,
+            query,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// DEALLOCATE.
@@ -355,8 +440,16 @@ impl Parser<'_> {
         if self.at(K::Prepare) && (is_col_id(self.peek(1)) || self.next_is(K::All)) {
             self.bump();
         }
-        let name = if self.eat(K::All) { None } else { Some(self.name()?) };
-        Ok(DeallocateStmt { name, span: self.span_from(start) }.into())
+        let name = if self.eat(K::All) {
+            None
+        } else {
+            Some(self.name()?)
+        };
+        Ok(DeallocateStmt {
+            name,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- LISTEN, NOTIFY, LOAD -----------------------------------------------------------------------------------
@@ -365,29 +458,50 @@ impl Parser<'_> {
     pub fn listen_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
         let conditionname = self.col_id()?;
-        Ok(ListenStmt { conditionname, span: self.span_from(start) }.into())
+        Ok(ListenStmt {
+            conditionname,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// UNLISTEN.
     pub fn unlisten_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
         let conditionname = if self.eat('*') { None } else { Some(self.col_id()?) };
-        Ok(UnlistenStmt { conditionname, span: self.span_from(start) }.into())
+        Ok(UnlistenStmt {
+            conditionname,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// NOTIFY.
     pub fn notify_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
         let conditionname = self.col_id()?;
-        let payload = if self.eat(',') { Some(self.sconst()?.name) } else { None };
-        Ok(NotifyStmt { conditionname, payload, span: self.span_from(start) }.into())
+        let payload = if self.eat(',') {
+            Some(self.sconst()?.name)
+        } else {
+            None
+        };
+        Ok(NotifyStmt {
+            conditionname,
+            payload,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// LOAD.
     pub fn load_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
         let filename = self.sconst()?.name;
-        Ok(LoadStmt { filename, span: self.span_from(start) }.into())
+        Ok(LoadStmt {
+            filename,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- CREATE STATISTICS --------------------------------------------------------------------------------------
@@ -396,7 +510,11 @@ impl Parser<'_> {
     pub fn create_statistics(&mut self, start: u32) -> R<Statement> {
         self.bump();
         let if_not_exists = self.opt_if_not_exists()?;
-        let defnames = if if_not_exists || is_col_id(self.tok) { self.any_name()? } else { Vec::new() };
+        let defnames = if if_not_exists || is_col_id(self.tok) {
+            self.any_name()?
+        } else {
+            Vec::new()
+        };
         let stat_types = self.opt_paren_list(|p| p.name())?;
         self.expect(K::On)?;
         let exprs = self.comma_list(|p| {
@@ -411,8 +529,16 @@ impl Parser<'_> {
             Ok(StatsElem::Name(p.col_id()?))
         })?;
         self.expect(K::From)?;
-        let relations = self.from_list()?;
+        let relations = self.from_clause_items()?;
         let span = self.span_from(start);
-        Ok(CreateStatsStmt { defnames, stat_types, exprs, relations, if_not_exists, span }.into())
+        Ok(CreateStatsStmt {
+            defnames,
+            stat_types,
+            exprs,
+            relations,
+            if_not_exists,
+            span,
+        }
+        .into())
     }
 }

@@ -3,9 +3,9 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AlterSeqStmt, ColumnRef, CommonTableExpr, CreateSeqStmt, CreateTableAsStmt, CteMaterialize, DefArg, DefElem,
-    Expr, ObjectType, Persistence, RangeVar, RefreshMatViewStmt, ResTarget, SelectStmt, Statement, TableRef,
-    ViewCheckOption, ViewStmt, WithClause,
+    AlterSeqStmt, ColumnRef, CommonTableExpr, CreateSeqStmt, CreateTableAsStmt, CteMaterialize, DefArg,
+    DefElem, Expr, ObjectType, Persistence, RangeVar, RefreshMatViewStmt, ResTarget, SelectStmt, Statement,
+    TableRef, ViewCheckOption, ViewStmt, WithClause,
 };
 use crate::grammar::options::number_arg;
 use crate::grammar::table::OnCommit;
@@ -23,7 +23,11 @@ impl Parser<'_> {
         self.expect(K::View)?;
         let mut view = self.qualified_name()?;
         view.persistence = persistence;
-        let aliases = if recursive { self.paren_list(|p| p.col_id())? } else { self.opt_column_list()? };
+        let aliases = if recursive {
+            self.paren_list(|p| p.col_id())?
+        } else {
+            self.opt_column_list()?
+        };
         let options = self.opt_reloptions()?;
         self.expect(K::As)?;
         let mut query = self.select_stmt()?;
@@ -37,7 +41,16 @@ impl Parser<'_> {
             query = make_recursive_view_select(&view, &aliases, query);
         }
         let span = self.span_from(start);
-        Ok(ViewStmt { view, aliases, query, replace, options, with_check_option, span }.into())
+        Ok(ViewStmt {
+            view,
+            aliases,
+            query,
+            replace,
+            options,
+            with_check_option,
+            span,
+        }
+        .into())
     }
 
     fn opt_check_option(&mut self) -> R<ViewCheckOption> {
@@ -65,7 +78,14 @@ impl Parser<'_> {
         let query = Statement::Select(self.select_stmt()?);
         into.skip_data = !self.opt_with_data()?;
         let (into, span) = (Box::new(into), self.span_from(start));
-        Ok(CreateTableAsStmt { query, into, objtype: ObjectType::MatView, if_not_exists, span }.into())
+        Ok(CreateTableAsStmt {
+            query,
+            into,
+            objtype: ObjectType::MatView,
+            if_not_exists,
+            span,
+        }
+        .into())
     }
 
     /// REFRESH MATERIALIZED VIEW.
@@ -75,7 +95,13 @@ impl Parser<'_> {
         let concurrent = self.eat(K::Concurrently);
         let relation = self.qualified_name()?;
         let skip_data = !self.opt_with_data()?;
-        Ok(RefreshMatViewStmt { concurrent, skip_data, relation, span: self.span_from(start) }.into())
+        Ok(RefreshMatViewStmt {
+            concurrent,
+            skip_data,
+            relation,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     // ---- sequences ----------------------------------------------------------------------------------------------
@@ -87,16 +113,33 @@ impl Parser<'_> {
         let mut sequence = self.qualified_name()?;
         sequence.persistence = persistence;
         let options = self.seq_options()?;
-        Ok(CreateSeqStmt { sequence, options, if_not_exists, span: self.span_from(start) }.into())
+        Ok(CreateSeqStmt {
+            sequence,
+            options,
+            if_not_exists,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// ALTER SEQUENCE with options, after the name.
-    pub fn alter_sequence_options(&mut self, start: u32, sequence: RangeVar, missing_ok: bool) -> R<Statement> {
+    pub fn alter_sequence_options(
+        &mut self,
+        start: u32,
+        sequence: RangeVar,
+        missing_ok: bool,
+    ) -> R<Statement> {
         let options = self.seq_options()?;
         if options.is_empty() {
             return self.fail();
         }
-        Ok(AlterSeqStmt { sequence, options, missing_ok, span: self.span_from(start) }.into())
+        Ok(AlterSeqStmt {
+            sequence,
+            options,
+            missing_ok,
+            span: self.span_from(start),
+        }
+        .into())
     }
 
     /// Any number of sequence options.
@@ -161,7 +204,14 @@ impl Parser<'_> {
                 self.bump();
                 let with = self.eat(K::With);
                 let number = with || matches!(self.tok, Tok::IConst | Tok::FConst | Tok::Char(b'+' | b'-'));
-                ("restart", if number { Some(number_arg(self.numeric_only()?)) } else { None })
+                (
+                    "restart",
+                    if number {
+                        Some(number_arg(self.numeric_only()?))
+                    } else {
+                        None
+                    },
+                )
             }
             _ => return Ok(None),
         };
@@ -197,12 +247,24 @@ fn make_recursive_view_select(
         .map(|alias| ResTarget {
             name: None,
             indirection: Vec::new(),
-            val: Some(Expr::ColumnRef(ColumnRef { fields: vec![alias.clone()], star: false, span: Span::NONE })),
+            val: Some(Expr::ColumnRef(ColumnRef {
+                fields: vec![alias.clone()],
+                star: false,
+                span: Span::NONE,
+            })),
             span: Span::NONE,
         })
         .collect();
-    let from = RangeVar { catalog: None, schema: None, ..view.clone() };
-    let with = WithClause { ctes: vec![cte], recursive: true, span: Span::NONE };
+    let from = RangeVar {
+        catalog: None,
+        schema: None,
+        ..view.clone()
+    };
+    let with = WithClause {
+        ctes: vec![cte],
+        recursive: true,
+        span: Span::NONE,
+    };
     Box::new(SelectStmt {
         with: Some(Box::new(with)),
         target_list,

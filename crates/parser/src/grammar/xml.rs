@@ -307,7 +307,13 @@ impl Parser<'_> {
             Tok::Ident => {
                 let option: Ident = self.take_name();
                 self.b_expr()?;
-                let message = format!("unrecognized column option \"{}\"", option.as_str());
+                let message = match option.as_str() {
+                    // PostgreSQL uses this name inside its grammar.
+                    name @ "__pg__is_not_null" => {
+                        format!("option name \"{name}\" cannot be used in XMLTABLE")
+                    }
+                    name => format!("unrecognized column option \"{name}\""),
+                };
                 return Err(self.grammar_error(&message, span));
             }
             _ => return Ok(false),
