@@ -607,3 +607,62 @@ fn many_threads_never_hold_conflicting_locks() {
     }
     assert!(manager.locks().snapshot().is_empty());
 }
+
+/// Transactions that take several locks in any order: each ends, by success, deadlock or timeout, and nothing is left behind.
+#[test]
+fn random_transactions_all_end() {
+    let manager = manager();
+    let threads: Vec<_> = (0..8u32)
+        .map(|n| {
+            let manager = Arc::clone(&manager);
+            thread::spawn(move || {
+                let proc = manager.register(n as i32).unwrap();
+                let (mut dice, mut failed) = (n + 1, 0);
+                let mut roll = move |below: u32| {
+                    dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (dice >> 16) % below
+                };
+                for _ in 0..60 {
+                    let txn = writer(&manager, &proc);
+                    for _ in 0..4 {
+                        let mode = LockMode::ALL[roll(8) as usize];
+                        let tag = if roll(2) == 0 {
+                            relation(roll(4))
+                        } else {
+                            advisory(i64::from(roll(3)))
+                        };
+                        let wait = WaitOptions {
+                            deadlock_timeout: Duration::from_millis(2),
+                            lock_timeout: (roll(4) == 0).then_some(Duration::from_millis(5)),
+                            ..WaitOptions::default()
+                        };
+                        let result = match (roll(6), manager.active_xids().first()) {
+                            (0, Some(oldest)) => manager.locks().wait_for_txn(&proc, *oldest, &wait),
+                            _ => manager.locks().lock(&proc, tag, mode, TXN, &wait).map(|_| ()),
+                        };
+                        match result {
+                            Ok(()) => thread::sleep(Duration::from_micros(50)),
+                            Err(TxnError::Deadlock { .. } | TxnError::LockTimeout) => {
+                                failed += 1;
+                                break;
+                            }
+                            Err(other) => panic!("{other}"),
+                        }
+                    }
+                    txn.abort();
+                }
+                failed
+            })
+        })
+        .collect();
+    let failed: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert!(failed > 0);
+    assert!(manager.locks().snapshot().is_empty());
+    for counters in [&manager.locks().strong, &manager.locks().row_locks] {
+        assert!(
+            counters
+                .iter()
+                .all(|count| count.load(std::sync::atomic::Ordering::SeqCst) == 0)
+        );
+    }
+}

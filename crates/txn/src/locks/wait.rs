@@ -106,8 +106,11 @@ impl LockManager {
             if !checked && waited >= wait.deadlock_timeout {
                 // Once: a cycle that closes later is found by whoever closes it.
                 checked = true;
-                match self.check_deadlock(proc.number()) {
-                    Some(error) => break error,
+                match self.check_deadlock(proc.number(), tag) {
+                    Some(error) => {
+                        self.count(tag, asker.mode, Step::Down);
+                        return Err(error);
+                    }
                     None => continue,
                 }
             }
@@ -141,9 +144,9 @@ impl LockManager {
         true
     }
 
-    /// Looks for a deadlock, and reorders queues if that avoids it. Stops the whole lock table, which after
-    /// `deadlock_timeout` is cheap.
-    fn check_deadlock(&self, proc: u32) -> Option<TxnError> {
+    /// Looks for a deadlock, and reorders queues if that avoids it. If it does not, the session leaves the queue of `tag` before
+    /// anybody else can look, so that a cycle has one victim. Stops the whole lock table, which after `deadlock_timeout` is cheap.
+    fn check_deadlock(&self, proc: u32, tag: LockTag) -> Option<TxnError> {
         let mut shards = self.all_shards();
         let graph = waits_for_graph(&shards);
         match graph.check(proc) {
@@ -161,6 +164,12 @@ impl LockManager {
                 None
             }
             Verdict::Deadlock(cycle) => {
+                if let Some(shard) = shards.iter_mut().find(|shard| shard.contains_key(&tag)) {
+                    if let Some(lock) = shard.get_mut(&tag) {
+                        lock.leave(proc);
+                    }
+                    self.settle(shard, &tag);
+                }
                 drop(shards);
                 Some(self.deadlock_error(&cycle))
             }

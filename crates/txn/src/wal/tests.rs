@@ -328,7 +328,7 @@ fn run_until_crash(db: &Db, from: u32, level: impl Fn(u32) -> SynchronousCommit)
 
 #[test]
 fn what_was_acknowledged_survives_crashes_and_comes_as_a_prefix() {
-    for seed in 0..400 {
+    for seed in 0..150 {
         let mut sim = SimEnv::new(seed);
         let mut expected: Vec<u32> = Vec::new();
         for round in 0..3 {
@@ -363,7 +363,7 @@ fn what_was_acknowledged_survives_crashes_and_comes_as_a_prefix() {
 
 #[test]
 fn asynchronous_commits_survive_as_a_prefix_and_after_flush_all() {
-    for seed in 0..200 {
+    for seed in 0..60 {
         let sim = SimEnv::new(seed);
         let db = Db::open(&sim, 1500).unwrap();
         for i in 0..20 {
@@ -383,7 +383,7 @@ fn asynchronous_commits_survive_as_a_prefix_and_after_flush_all() {
 
 #[test]
 fn a_commit_that_failed_never_comes_back() {
-    for seed in 0..200 {
+    for seed in 0..60 {
         for kind in [IoKind::Write, IoKind::Sync] {
             let sim = SimEnv::new(seed);
             let db = Db::open(&sim, 1 << 20).unwrap();
