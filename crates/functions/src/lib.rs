@@ -12,6 +12,7 @@ pub mod facts;
 mod families;
 pub mod framework;
 
+pub use families::quote::{quote_identifier, quote_literal_text};
 pub use framework::aggregate::Accumulator;
 pub use framework::context::{CallInfo, FnCache, FnContext};
 pub use framework::registry::{Kernels, aggregate, kernels, require_kernels, set_function};

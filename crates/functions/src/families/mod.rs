@@ -1,14 +1,19 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
+mod concat;
 mod count;
 mod datetime;
 mod float;
 mod int;
+mod like;
 mod math;
 mod number_text;
 mod numeric;
+pub mod quote;
 mod series;
 mod session_info;
+mod string;
+mod text;
 
 use crate::framework::aggregate::AggregateEntry;
 use crate::framework::registry::Builtin;
@@ -24,6 +29,11 @@ static LISTS: &[&[Builtin]] = &[
     math::DIRECT,
     math::BUILTINS,
     session_info::BUILTINS,
+    text::BUILTINS,
+    like::BUILTINS,
+    string::BUILTINS,
+    quote::BUILTINS,
+    concat::BUILTINS,
 ];
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];

@@ -1,0 +1,82 @@
+//! Functions over any number of arguments of any type.
+
+use common::{Oid, PgResult};
+use types::{Datum, io};
+
+use crate::framework::context::FnContext;
+use crate::framework::macros::builtins;
+
+/// The variadic arguments from number `first` on with their types: the elements of the array of a `VARIADIC` call, else
+/// the rest of the arguments.
+pub(crate) fn variadic<'a>(
+    ctx: &FnContext<'a>,
+    args: &'a [Datum],
+    first: usize,
+) -> (&'a [Datum], impl Fn(usize) -> Oid + use<'a>) {
+    let call = ctx.call;
+    let element = match (call.variadic, args.get(first)) {
+        (true, Some(Datum::Array(array))) => Some((array.elements.as_slice(), array.element_type)),
+        (true, _) => Some((&[][..], Oid::INVALID)),
+        _ => None,
+    };
+    let values = element.map_or_else(|| args.get(first..).unwrap_or(&[]), |(values, _)| values);
+    (values, move |k| {
+        element.map_or_else(|| call.arg_type(first + k), |(_, oid)| oid)
+    })
+}
+
+fn text_concat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    if ctx.call.variadic && args.first().is_some_and(Datum::is_null) {
+        return Ok(Datum::Null);
+    }
+    join(ctx, args, 0, "")
+}
+
+fn text_concat_ws(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    match args.first() {
+        Some(Datum::Text(_)) if ctx.call.variadic && args.get(1).is_some_and(Datum::is_null) => {
+            Ok(Datum::Null)
+        }
+        Some(Datum::Text(separator)) => join(ctx, args, 1, separator),
+        _ => Ok(Datum::Null),
+    }
+}
+
+/// The texts of all values that are not NULL.
+fn join(ctx: &FnContext<'_>, args: &[Datum], first: usize, separator: &str) -> PgResult<Datum> {
+    let (values, type_of) = variadic(ctx, args, first);
+    let io = ctx.io();
+    let mut out = String::new();
+    let mut started = false;
+    for (k, value) in values.iter().enumerate().filter(|(_, v)| !v.is_null()) {
+        if started {
+            out.push_str(separator);
+        }
+        started = true;
+        io::output(type_of(k), value, &io, &mut out)?;
+    }
+    Ok(Datum::text(out))
+}
+
+fn count_nulls(ctx: &FnContext<'_>, args: &[Datum], nulls: bool) -> Datum {
+    if ctx.call.variadic && args.first().is_none_or(Datum::is_null) {
+        return Datum::Null;
+    }
+    let (values, _) = variadic(ctx, args, 0);
+    Datum::Int4(values.iter().filter(|v| v.is_null() == nulls).count() as i32)
+}
+
+fn pg_num_nulls(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    Ok(count_nulls(ctx, args, true))
+}
+
+fn pg_num_nonnulls(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    Ok(count_nulls(ctx, args, false))
+}
+
+builtins! {
+    text_concat[general](any) -> text;
+    text_concat_ws[general](text, any) -> text;
+    pg_num_nulls[general](any) -> int4;
+    pg_num_nonnulls[general](any) -> int4;
+}

@@ -1,0 +1,200 @@
+//! LIKE and ILIKE.
+
+use common::{PgError, PgResult, pg_err};
+
+use crate::framework::macros::builtins;
+
+#[cold]
+fn ends_in_escape() -> Box<PgError> {
+    pg_err!(
+        INVALID_ESCAPE_SEQUENCE,
+        "LIKE pattern must not end with escape character"
+    )
+}
+
+/// Length of the UTF-8 character that starts with this byte.
+fn char_len(lead: u8) -> usize {
+    match lead {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
+        _ => 1,
+    }
+}
+
+/// The character of the pattern at `at` as a literal: escapes resolved. Bytes and what they take in the pattern.
+fn literal(pattern: &[u8], at: usize) -> PgResult<(u8, usize)> {
+    match pattern[at..] {
+        [b'\\', c, ..] => Ok((c, 2)),
+        [b'\\'] => Err(ends_in_escape()),
+        [c, ..] => Ok((c, 1)),
+        [] => Err(ends_in_escape()),
+    }
+}
+
+/// Whether the whole text matches: `%` any run, `_` any character, `\` escapes. Only the last `%` needs retrying.
+pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> PgResult<bool> {
+    let (mut t, mut p) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        let step = match pattern.get(p) {
+            Some(b'%') => {
+                p += 1;
+                if p == pattern.len() {
+                    return Ok(true);
+                }
+                retry = Some((p, t));
+                continue;
+            }
+            None if t == text.len() => return Ok(true),
+            None => false,
+            Some(_) if t == text.len() => {
+                // PostgreSQL finds a bad escape only while there is text left; what remains must be % then.
+                return Ok(retry.is_some() && pattern[p..].iter().all(|c| *c == b'%'));
+            }
+            Some(b'_') => {
+                t += char_len(text[t]);
+                p += 1;
+                true
+            }
+            Some(_) => {
+                let (c, len) = literal(pattern, p)?;
+                let same = text[t] == c;
+                if same {
+                    t += 1;
+                    p += len;
+                }
+                same
+            }
+        };
+        if step {
+            continue;
+        }
+        let Some((retry_p, retry_t)) = retry else {
+            return Ok(false);
+        };
+        if retry_t >= text.len() {
+            return Ok(false);
+        }
+        let mut next = retry_t + char_len(text[retry_t]);
+        if !matches!(pattern[retry_p], b'_' | b'%') {
+            // Jump to where the literal after the % occurs at all.
+            let (c, _) = literal(pattern, retry_p)?;
+            match memchr::memchr(c, text.get(next..).unwrap_or(&[])) {
+                Some(skip) => next += skip,
+                None => return Ok(false),
+            }
+        }
+        (t, p) = (next, retry_p);
+        retry = Some((retry_p, next));
+    }
+}
+
+fn like(text: &str, pattern: &str) -> PgResult<bool> {
+    let (t, p) = (text.as_bytes(), pattern.as_bytes());
+    // The two shapes nearly all patterns have need no automaton.
+    if let [head @ .., b'%'] = p {
+        if memchr::memchr3(b'%', b'_', b'\\', head).is_none() {
+            return Ok(t.starts_with(head));
+        }
+        if let [b'%', middle @ ..] = head {
+            if !middle.is_empty() && memchr::memchr3(b'%', b'_', b'\\', middle).is_none() {
+                return Ok(memchr::memmem::find(t, middle).is_some());
+            }
+        }
+    }
+    matches(t, p)
+}
+
+fn nlike(text: &str, pattern: &str) -> PgResult<bool> {
+    Ok(!like(text, pattern)?)
+}
+
+fn ilike(text: &str, pattern: &str) -> PgResult<bool> {
+    if text.is_ascii() && pattern.is_ascii() {
+        return like(&text.to_ascii_lowercase(), &pattern.to_ascii_lowercase());
+    }
+    like(
+        &super::string::fold_lower(text),
+        &super::string::fold_lower(pattern),
+    )
+}
+
+fn nilike(text: &str, pattern: &str) -> PgResult<bool> {
+    Ok(!ilike(text, pattern)?)
+}
+
+/// Rewrites a pattern with another escape character to the standard one.
+fn like_escape(pattern: &str, escape: &str) -> PgResult<String> {
+    let mut chars = escape.chars();
+    let escape = match (chars.next(), chars.next()) {
+        (None, _) => None,
+        (Some(c), None) => Some(c),
+        _ => {
+            return Err(common::error::ErrorExt::hint(
+                pg_err!(INVALID_ESCAPE_SEQUENCE, "invalid escape string"),
+                "Escape string must be empty or one character.",
+            ));
+        }
+    };
+    if escape == Some('\\') {
+        return Ok(pattern.to_owned());
+    }
+    let mut out = String::with_capacity(pattern.len() + 4);
+    let mut after_escape = false;
+    for c in pattern.chars() {
+        if Some(c) == escape && !after_escape {
+            out.push('\\');
+            after_escape = true;
+        } else {
+            if c == '\\' && !after_escape {
+                out.push('\\');
+            }
+            out.push(c);
+            after_escape = false;
+        }
+    }
+    Ok(out)
+}
+
+builtins! {
+    textlike = like(text: text, pattern: text) -> bool;
+    textnlike = nlike(text: text, pattern: text) -> bool;
+    namelike = like(text: name, pattern: text) -> bool;
+    namenlike = nlike(text: name, pattern: text) -> bool;
+    texticlike = ilike(text: text, pattern: text) -> bool;
+    texticnlike = nilike(text: text, pattern: text) -> bool;
+    nameiclike = ilike(text: name, pattern: text) -> bool;
+    nameicnlike = nilike(text: name, pattern: text) -> bool;
+    like_escape(pattern: text, escape: text) -> text;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_like_postgres() {
+        for (text, pattern, expected) in [
+            ("abc", "a%", true),
+            ("abc", "%b%", true),
+            ("abc", "_b_", true),
+            ("abc", "a_", false),
+            ("aéc", "a_c", true),
+            ("a%c", "a\\%c", true),
+            ("abc", "a\\%c", false),
+            ("", "%", true),
+            ("abcabd", "%ab_", true),
+            ("abcabd", "%a%d", true),
+            ("mississippi", "%iss%pi", true),
+            ("mississippi", "%iss%s_i%", true),
+            ("ab", "ab%%", true),
+            ("ab", "ab_%", false),
+        ] {
+            assert_eq!(like(text, pattern).unwrap(), expected, "{text} LIKE {pattern}");
+        }
+        assert!(like("a", "b\\").is_ok_and(|m| !m));
+        assert!(like("a", "\\").is_err());
+    }
+}

@@ -1,0 +1,371 @@
+//! Functions that take strings apart and put them together.
+
+use std::borrow::Cow;
+
+use common::{PgError, PgResult, pg_err};
+use types::io_text::char_offset;
+
+use crate::framework::macros::builtins;
+
+/// Longest value PostgreSQL makes (a gigabyte less header).
+pub(crate) const SIZE_MAX: usize = 0x3fff_ffff - 4;
+
+#[cold]
+pub(crate) fn too_large() -> Box<PgError> {
+    pg_err!(PROGRAM_LIMIT_EXCEEDED, "requested length too large")
+}
+
+fn textcat(a: &str, b: &str) -> PgResult<String> {
+    if a.len() + b.len() > SIZE_MAX {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "invalid memory alloc request size {}",
+            a.len() + b.len() + 4
+        ));
+    }
+    Ok([a, b].concat())
+}
+
+fn char_count(s: &str) -> i32 {
+    s.chars().count() as i32
+}
+fn bpcharlen(s: &str) -> i32 {
+    char_count(s.trim_end_matches(' '))
+}
+fn octet_count(s: &str) -> i32 {
+    s.len() as i32
+}
+fn bit_length(s: &str) -> i32 {
+    s.len() as i32 * 8
+}
+
+/// Case mapping of one character where the result is one character too (PostgreSQL's simple mapping).
+fn simple(mut mapped: impl Iterator<Item = char>, original: char) -> char {
+    match (mapped.next(), mapped.next()) {
+        (Some(c), None) => c,
+        _ => original,
+    }
+}
+pub(crate) fn fold_lower(s: &str) -> String {
+    s.chars().map(|c| simple(c.to_lowercase(), c)).collect()
+}
+fn fold_upper(s: &str) -> String {
+    s.chars().map(|c| simple(c.to_uppercase(), c)).collect()
+}
+// Under collation C only ASCII letters have case; the database's default collation is C.
+fn lower(s: &str) -> String {
+    s.to_ascii_lowercase()
+}
+fn upper(s: &str) -> String {
+    s.to_ascii_uppercase()
+}
+fn casefold(s: &str) -> String {
+    fold_lower(s)
+}
+fn initcap(s: &str) -> String {
+    let mut in_word = false;
+    s.chars()
+        .map(|c| {
+            let mapped = if in_word {
+                c.to_ascii_lowercase()
+            } else {
+                c.to_ascii_uppercase()
+            };
+            in_word = c.is_ascii_alphanumeric();
+            mapped
+        })
+        .collect()
+}
+
+#[cold]
+fn negative_length() -> Box<PgError> {
+    pg_err!(SUBSTRING_ERROR, "negative substring length not allowed")
+}
+
+/// Characters `from..to` (0-based, clamped).
+fn char_range(s: &str, from: usize, to: usize) -> &str {
+    if from >= to {
+        return "";
+    }
+    let start = if from == 0 {
+        0
+    } else {
+        char_offset(s, from).unwrap_or(s.len())
+    };
+    let rest = &s[start..];
+    &rest[..char_offset(rest, to - from).unwrap_or(rest.len())]
+}
+
+fn text_substr(s: &str, start: i32, length: i32) -> PgResult<&str> {
+    if length < 0 {
+        return Err(negative_length());
+    }
+    let end = i64::from(start) + i64::from(length) - 1;
+    let from = i64::from(start.max(1)) - 1;
+    Ok(char_range(s, from as usize, end.max(0) as usize))
+}
+fn text_substr_no_len(s: &str, start: i32) -> &str {
+    char_range(s, (start.max(1) - 1) as usize, usize::MAX)
+}
+
+fn overlay(s: &str, new: &str, start: i32, length: i32) -> PgResult<String> {
+    if start <= 0 {
+        return Err(negative_length());
+    }
+    let after = start
+        .checked_add(length)
+        .ok_or_else(|| pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"))?;
+    let head = text_substr(s, 1, start - 1)?;
+    Ok([head, new, text_substr_no_len(s, after)].concat())
+}
+fn overlay_no_len(s: &str, new: &str, start: i32) -> PgResult<String> {
+    overlay(s, new, start, char_count(new))
+}
+
+fn textpos(s: &str, part: &str) -> i32 {
+    match memchr::memmem::find(s.as_bytes(), part.as_bytes()) {
+        Some(at) => char_count(&s[..at]) + 1,
+        None => 0,
+    }
+}
+fn text_starts_with(s: &str, prefix: &str) -> bool {
+    s.starts_with(prefix)
+}
+
+fn btrim<'a>(s: &'a str, set: &str) -> &'a str {
+    s.trim_matches(|c| set.contains(c))
+}
+fn ltrim<'a>(s: &'a str, set: &str) -> &'a str {
+    s.trim_start_matches(|c| set.contains(c))
+}
+fn rtrim<'a>(s: &'a str, set: &str) -> &'a str {
+    s.trim_end_matches(|c| set.contains(c))
+}
+fn btrim1(s: &str) -> &str {
+    s.trim_matches(' ')
+}
+fn ltrim1(s: &str) -> &str {
+    s.trim_start_matches(' ')
+}
+fn rtrim1(s: &str) -> &str {
+    s.trim_end_matches(' ')
+}
+
+/// The characters that fill up to `missing`.
+fn filling(fill: &str, missing: usize) -> PgResult<String> {
+    if missing.saturating_mul(4) > SIZE_MAX {
+        return Err(too_large());
+    }
+    Ok(fill.chars().cycle().take(missing).collect())
+}
+
+fn pad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Result<String, &'a str>> {
+    let want = length.max(0) as usize;
+    let have = s.chars().count();
+    if have >= want {
+        return Ok(Err(char_range(s, 0, want)));
+    }
+    if fill.is_empty() {
+        return Ok(Err(s));
+    }
+    filling(fill, want - have).map(Ok)
+}
+fn lpad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
+    Ok(match pad(s, length, fill)? {
+        Ok(filling) => Cow::Owned(filling + s),
+        Err(cut) => Cow::Borrowed(cut),
+    })
+}
+fn rpad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
+    Ok(match pad(s, length, fill)? {
+        Ok(filling) => Cow::Owned([s, &filling].concat()),
+        Err(cut) => Cow::Borrowed(cut),
+    })
+}
+fn lpad_blank(s: &str, length: i32) -> PgResult<Cow<'_, str>> {
+    lpad(s, length, " ")
+}
+fn rpad_blank(s: &str, length: i32) -> PgResult<Cow<'_, str>> {
+    rpad(s, length, " ")
+}
+
+fn repeat(s: &str, count: i32) -> PgResult<String> {
+    let count = count.max(0) as usize;
+    if s.len().saturating_mul(count) > SIZE_MAX {
+        return Err(too_large());
+    }
+    Ok(s.repeat(count))
+}
+
+fn replace<'a>(s: &'a str, from: &str, to: &str) -> Cow<'a, str> {
+    if from.is_empty() || memchr::memmem::find(s.as_bytes(), from.as_bytes()).is_none() {
+        return Cow::Borrowed(s);
+    }
+    Cow::Owned(s.replace(from, to))
+}
+
+fn translate(s: &str, from: &str, to: &str) -> String {
+    let from: Vec<char> = from.chars().collect();
+    let to: Vec<char> = to.chars().collect();
+    s.chars()
+        .filter_map(|c| match from.iter().position(|f| *f == c) {
+            Some(at) => to.get(at).copied(),
+            None => Some(c),
+        })
+        .collect()
+}
+
+fn reverse(s: &str) -> String {
+    s.chars().rev().collect()
+}
+
+/// `n` characters, or all but the last `-n`.
+fn left(s: &str, n: i32) -> &str {
+    if n >= 0 {
+        return char_range(s, 0, n as usize);
+    }
+    let keep = s.chars().count().saturating_sub(n.unsigned_abs() as usize);
+    char_range(s, 0, keep)
+}
+/// The last `n` characters, or all but the first `-n`.
+fn right(s: &str, n: i32) -> &str {
+    let skip = if n >= 0 {
+        s.chars().count().saturating_sub(n as usize)
+    } else {
+        n.unsigned_abs() as usize
+    };
+    char_range(s, skip, usize::MAX)
+}
+
+fn split_part<'a>(s: &'a str, delimiter: &str, n: i32) -> PgResult<&'a str> {
+    if n == 0 {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "field position must not be zero"
+        ));
+    }
+    if s.is_empty() {
+        return Ok("");
+    }
+    if delimiter.is_empty() {
+        return Ok(if n == 1 || n == -1 { s } else { "" });
+    }
+    let k = n.unsigned_abs() as usize - 1;
+    let field = if n > 0 {
+        s.split(delimiter).nth(k)
+    } else {
+        s.rsplit(delimiter).nth(k)
+    };
+    Ok(field.unwrap_or(""))
+}
+
+fn ascii(s: &str) -> i32 {
+    s.chars().next().map_or(0, |c| c as i32)
+}
+
+fn chr(code: i32) -> PgResult<String> {
+    if code < 0 {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "character number must be positive"
+        ));
+    }
+    if code == 0 {
+        return Err(pg_err!(PROGRAM_LIMIT_EXCEEDED, "null character not permitted"));
+    }
+    if code > 0x0010_ffff {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "requested character too large for encoding: {code}"
+        ));
+    }
+    match char::from_u32(code as u32) {
+        Some(c) => Ok(c.to_string()),
+        None => Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "requested character not valid for encoding: {code}"
+        )),
+    }
+}
+
+fn md5_text(s: &str) -> String {
+    format!("{:x}", md5::compute(s.as_bytes()))
+}
+
+/// Escapes of `unistr`: `\XXXX`, `\+XXXXXX`, `\uXXXX`, `\UXXXXXXXX`, `\\`.
+fn unistr(s: &str) -> PgResult<String> {
+    let mut out = String::with_capacity(s.len());
+    let mut rest = s;
+    let mut high: Option<u32> = None;
+    let bad_pair = || pg_err!(SYNTAX_ERROR, "invalid Unicode surrogate pair");
+    while let Some(at) = rest.find('\\') {
+        if at > 0 && high.is_some() {
+            return Err(bad_pair());
+        }
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('\\') {
+            if high.is_some() {
+                return Err(bad_pair());
+            }
+            out.push('\\');
+            rest = after;
+            continue;
+        }
+        let (skip, digits) = match rest.as_bytes().first() {
+            Some(b'u') => (1, 4),
+            Some(b'U') => (1, 8),
+            Some(b'+') => (1, 6),
+            _ => (0, 4),
+        };
+        let code = rest
+            .get(skip..skip + digits)
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|d| u32::from_str_radix(d, 16).ok());
+        let Some(code) = code else {
+            return Err(common::error::ErrorExt::hint(
+                pg_err!(SYNTAX_ERROR, "invalid Unicode escape"),
+                "Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.",
+            ));
+        };
+        rest = &rest[skip + digits..];
+        let code = match (high.take(), code) {
+            (None, 0xd800..=0xdbff) => {
+                high = Some(code);
+                continue;
+            }
+            (Some(h), 0xdc00..=0xdfff) => 0x10000 + ((h - 0xd800) << 10) + (code - 0xdc00),
+            (Some(_), _) | (None, 0xdc00..=0xdfff) => return Err(bad_pair()),
+            (None, code) => code,
+        };
+        match char::from_u32(code).filter(|c| *c != '\0') {
+            Some(c) => out.push(c),
+            None => return Err(pg_err!(SYNTAX_ERROR, "invalid Unicode code point: {code:04X}")),
+        }
+    }
+    if high.is_some() {
+        return Err(bad_pair());
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[rustfmt::skip]
+builtins! {
+    textcat(a: text, b: text) -> text; textlen = char_count(s: text) -> int4; bpcharlen(s: bpchar) -> int4;
+    textoctetlen = octet_count(s: text) -> int4; bpcharoctetlen = octet_count(s: bpchar) -> int4; bit_length(s: text) -> int4;
+    lower(s: text) -> text; upper(s: text) -> text; initcap(s: text) -> text; casefold(s: text) -> text;
+    text_substr(s: text, start: int4, length: int4) -> text; text_substr_no_len(s: text, start: int4) -> text;
+    textoverlay = overlay(s: text, new: text, start: int4, length: int4) -> text;
+    textoverlay_no_len = overlay_no_len(s: text, new: text, start: int4) -> text;
+    textpos(s: text, part: text) -> int4; text_starts_with(s: text, prefix: text) -> bool;
+    btrim(s: text, set: text) -> text; ltrim(s: text, set: text) -> text; rtrim(s: text, set: text) -> text;
+    btrim1(s: text) -> text; ltrim1(s: text) -> text; rtrim1(s: text) -> text;
+    lpad(s: text, length: int4, fill: text) -> text; rpad(s: text, length: int4, fill: text) -> text;
+    lpad = lpad_blank(s: text, length: int4) -> text; rpad = rpad_blank(s: text, length: int4) -> text;
+    repeat(s: text, count: int4) -> text; replace_text = replace(s: text, from: text, to: text) -> text;
+    translate(s: text, from: text, to: text) -> text; text_reverse = reverse(s: text) -> text;
+    text_left = left(s: text, n: int4) -> text; text_right = right(s: text, n: int4) -> text;
+    split_part(s: text, delimiter: text, n: int4) -> text; ascii(s: text) -> int4; chr(code: int4) -> text;
+    md5_text(s: text) -> text; unistr(s: text) -> text;
+}
