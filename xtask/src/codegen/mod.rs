@@ -6,6 +6,7 @@
 
 mod catalog;
 mod facts;
+mod settings;
 mod sqlstate;
 mod table;
 mod types;
@@ -35,6 +36,7 @@ pub fn run(mode: Mode) -> Result<(), String> {
         return Err("shared/pg18/catalog not found; set PGLITE_CATALOG".to_owned());
     };
     let files = [
+        ("crates/commands/src/guc/table.rs", settings::generate(&catalog)?),
         ("crates/common/src/sqlstate.rs", sqlstate::generate(&catalog)?),
         ("crates/types/src/oids.rs", types::oids(&catalog)?),
         ("crates/types/src/builtin.rs", types::builtin(&catalog)?),
