@@ -83,7 +83,7 @@ impl Parser<'_> {
                 self.bump();
                 self.alter_system(start)
             }
-            K::User if self.next_is(K::Mapping) => {
+            K::User if self.at_user_mapping() => {
                 self.bump();
                 self.bump();
                 self.alter_user_mapping(start)
@@ -135,7 +135,12 @@ impl Parser<'_> {
     fn alter_common(&mut self, start: u32, kind: O, object: ObjectName, allowed: Common) -> R<Statement> {
         match self.try_alter_common(start, kind, &object, allowed)? {
             Some(stmt) => Ok(stmt),
-            None => self.fail(),
+            None => {
+                if allowed.schema {
+                    self.eat(K::Set);
+                }
+                self.fail()
+            }
         }
     }
 
@@ -425,6 +430,9 @@ impl Parser<'_> {
         if let Some(stmt) = self.try_alter_common(start, O::Type, &object, ROS)? {
             return Ok(stmt);
         }
+        if self.eat(K::Set) {
+            return self.fail();
+        }
         let cmds = self.comma_list(|p| p.alter_type_cmd())?;
         let relation = self.range_var_from_names(names)?;
         let span = self.span_from(start);
@@ -600,7 +608,9 @@ impl Parser<'_> {
         };
         self.bump();
         let name = self.name()?;
-        if kind != O::Extension {
+        // OWNER without TO is an option of CREATE DATABASE, which ALTER DATABASE reads too.
+        let is_option = kind == O::Database && self.at(K::Owner) && !self.next_is(K::To);
+        if kind != O::Extension && !is_option {
             let object = ObjectName::Name(vec![name.clone()]);
             if let Some(stmt) = self.try_alter_common(start, kind, &object, RO)? {
                 return Ok(stmt);

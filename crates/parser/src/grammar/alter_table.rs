@@ -507,22 +507,13 @@ impl Parser<'_> {
             }
             K::Expression => A::DropExpression {
                 name,
-                missing_ok: self.at_if_exists()?,
+                missing_ok: self.if_exists()?,
             },
             _ => A::DropIdentity {
                 name,
-                missing_ok: self.at_if_exists()?,
+                missing_ok: self.if_exists()?,
             },
         })
-    }
-
-    /// `[IF EXISTS]` where nothing else may follow.
-    fn at_if_exists(&mut self) -> R<bool> {
-        if !self.eat(K::If) {
-            return Ok(false);
-        }
-        self.expect(K::Exists)?;
-        Ok(true)
     }
 
     fn alter_column_type(&mut self, name: Ident) -> R<A> {
@@ -560,10 +551,9 @@ impl Parser<'_> {
                 let Some(option) = self.seq_option()? else {
                     return self.fail();
                 };
-                if let Tok::Kw(word @ (K::As | K::Restart | K::Owned)) = sequence_only {
+                if matches!(sequence_only, Tok::Kw(K::As | K::Restart | K::Owned)) {
                     let message = format!("sequence option \"{}\" not supported here", option.name);
-                    let _ = word;
-                    return Err(self.grammar_error(&message, span));
+                    return Err(self.grammar_error(&message, option.span));
                 }
                 options.push(option);
             } else {

@@ -340,9 +340,8 @@ impl Parser<'_> {
 
     fn index_constraint(&mut self, contype: ConstrType, span: Span) -> R<Constraint> {
         let mut c = Constraint::new(contype, span);
-        if self.at2(K::Using, K::Index) {
-            self.bump();
-            self.bump();
+        if self.eat(K::Using) {
+            self.expect(K::Index)?;
             c.indexname = Some(self.name()?);
             return Ok(c);
         }

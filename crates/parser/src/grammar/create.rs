@@ -3,7 +3,7 @@
 use common::PgResult;
 
 use crate::ast::{Persistence, RoleStmtType, Statement};
-use crate::grammar::table::TableHead;
+use crate::grammar::table::{TableForms, TableHead};
 use crate::keywords::Keyword as K;
 use crate::parser::Parser;
 use crate::token::Tok;
@@ -80,7 +80,7 @@ impl Parser<'_> {
             K::Statistics => self.create_statistics(start),
             K::Event => self.create_event_trigger(start),
             K::Policy => self.create_policy(start),
-            K::User if self.next_is(K::Mapping) => {
+            K::User if self.at_user_mapping() => {
                 self.bump();
                 self.bump();
                 self.create_user_mapping(start)
@@ -101,7 +101,11 @@ impl Parser<'_> {
     /// After TEMP, UNLOGGED or nothing.
     fn create_relation(&mut self, start: u32, persistence: Persistence) -> R<Statement> {
         match self.tok {
-            Tok::Kw(K::Table) => self.create_table(TableHead { start, persistence }),
+            Tok::Kw(K::Table) => self.create_table(TableHead {
+                start,
+                persistence,
+                forms: TableForms::Any,
+            }),
             Tok::Kw(K::Sequence) => self.create_sequence(start, persistence),
             Tok::Kw(K::View | K::Recursive) => self.create_view(start, false, persistence),
             Tok::Kw(K::Materialized) if persistence == Persistence::Unlogged => {

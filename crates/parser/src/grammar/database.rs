@@ -9,7 +9,7 @@ use crate::ast::{
     ImportForeignSchemaStmt, ImportForeignSchemaType, Name, Persistence, RoleSpec, RoleSpecType, Statement,
 };
 use crate::grammar::options::{named_option, number_arg};
-use crate::grammar::table::TableHead;
+use crate::grammar::table::{TableForms, TableHead};
 use crate::grammar::transaction::option;
 use crate::keywords::Keyword as K;
 use crate::parser::Parser;
@@ -91,19 +91,11 @@ impl Parser<'_> {
         match self.tok {
             Tok::Kw(K::Sequence) => self.create_sequence(start, persistence),
             Tok::Kw(K::View | K::Recursive) => self.create_view(start, false, persistence),
-            Tok::Kw(K::Table) => {
-                let mark = self.mark();
-                let stmt = self.create_table(TableHead { start, persistence })?;
-                if matches!(stmt, Statement::Create(_)) {
-                    return Ok(stmt);
-                }
-                // CREATE TABLE AS is no schema element: PostgreSQL stumbles over AS.
-                self.rewind(mark);
-                while !self.at(K::As) {
-                    self.bump();
-                }
-                self.fail()
-            }
+            Tok::Kw(K::Table) => self.create_table(TableHead {
+                start,
+                persistence,
+                forms: TableForms::NoAs,
+            }),
             _ => self.fail(),
         }
     }
@@ -435,7 +427,10 @@ impl Parser<'_> {
 
     /// CREATE USER MAPPING, after those words.
     pub fn create_user_mapping(&mut self, start: u32) -> R<Statement> {
-        let if_not_exists = self.opt_if_not_exists()?;
+        let if_not_exists = self.at(K::If);
+        if if_not_exists {
+            self.expect_all(&[K::If, K::Not, K::Exists])?;
+        }
         self.expect(K::For)?;
         let user = self.auth_ident()?;
         self.expect(K::Server)?;

@@ -58,10 +58,10 @@ impl Parser<'_> {
     }
 
     fn insert_rest(&mut self, stmt: &mut InsertStmt) -> R<()> {
-        if self.eat2(K::Default, K::Values) {
-            return Ok(());
+        if self.eat(K::Default) {
+            return self.expect(K::Values);
         }
-        if self.at('(') && !self.parens_lead_to_select() {
+        if self.at('(') && !self.next_is('(') && !self.parens_lead_to_select() {
             stmt.cols = self.paren_list(|p| p.insert_column_item())?;
         }
         stmt.overriding = self.opt_overriding()?;
@@ -190,7 +190,7 @@ impl Parser<'_> {
         self.expect(K::Set)?;
         let target_list = self.set_clause_list()?;
         let from = if self.eat(K::From) {
-            self.from_clause_items()?
+            self.table_ref_list()?
         } else {
             Vec::new()
         };
@@ -215,7 +215,7 @@ impl Parser<'_> {
         self.expect(K::From)?;
         let relation = self.relation_expr_opt_alias(false)?;
         let using_clause = if self.eat(K::Using) {
-            self.from_clause_items()?
+            self.table_ref_list()?
         } else {
             Vec::new()
         };
@@ -392,7 +392,8 @@ impl Parser<'_> {
 
     fn merge_insert(&mut self) -> R<MergeAction> {
         self.expect(K::Insert)?;
-        if self.eat2(K::Default, K::Values) {
+        if self.eat(K::Default) {
+            self.expect(K::Values)?;
             return Ok(MergeAction::Insert {
                 cols: Vec::new(),
                 values: None,

@@ -27,7 +27,7 @@ struct FuncAlias {
 
 impl Parser<'_> {
     /// `from_list`.
-    pub fn from_clause_items(&mut self) -> R<Vec<TableRef>> {
+    pub fn table_ref_list(&mut self) -> R<Vec<TableRef>> {
         self.comma_list(|p| p.table_ref())
     }
 
@@ -396,15 +396,21 @@ impl Parser<'_> {
         if !matches!(self.tok, Tok::Char(b'.' | b'[')) {
             return Ok(range_var(None, None, first));
         }
-        let steps = self.indirection()?;
+        let names = self.attr_names(first)?;
+        self.range_var_from_names(names)
+    }
+
+    /// The parts of a name after its first. PostgreSQL's grammar takes any indirection here and then refuses all but
+    /// field names, at the token that follows.
+    pub fn attr_names(&mut self, first: Ident) -> R<Vec<Ident>> {
         let mut names = vec![first];
-        for step in steps {
+        for step in self.indirection()? {
             match step {
                 Indirection::Field(name) => names.push(name),
                 _ => return self.fail(),
             }
         }
-        self.range_var_from_names(names)
+        Ok(names)
     }
 
     /// Turns `[catalog.][schema.]name` into a relation reference.

@@ -204,6 +204,9 @@ impl Parser<'_> {
 
     fn frame_extent(&mut self) -> R<(FrameBound, Option<FrameBound>)> {
         let between = self.eat(K::Between);
+        if between && self.at(K::Between) {
+            return self.fail();
+        }
         let first_at = self.span();
         let start = self.frame_bound()?;
         if !between {
@@ -312,13 +315,11 @@ impl Parser<'_> {
         if !is_col_id(tok) && !is_type_function_name(tok) {
             return self.fail();
         }
-        let mut names = vec![self.take_name()];
+        let first = self.take_name();
         if !is_col_id(tok) {
-            return Ok(names);
+            return Ok(vec![first]);
         }
-        while self.eat('.') {
-            names.push(self.col_label()?);
-        }
+        let names = self.attr_names(first)?;
         if names.len() == 1 && !is_type_function_name(tok) {
             return self.fail();
         }

@@ -111,6 +111,6 @@ impl Parser<'_> {
         if !is_col_id(self.tok) {
             return true;
         }
-        matches!(self.peek(1), Tok::Char(b'(' | b'.'))
+        matches!(self.peek(1), Tok::Char(b'(' | b'.' | b'['))
     }
 }

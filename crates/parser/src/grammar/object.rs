@@ -372,7 +372,10 @@ impl Parser<'_> {
         } else {
             None
         };
-        let missing_ok = self.opt_if_exists();
+        let missing_ok = match word {
+            K::Cast | K::Transform => self.if_exists()?,
+            _ => self.opt_if_exists(),
+        };
         let (kind, objects) = match (word, opclass) {
             (K::Operator, Some(kind)) => (kind, vec![self.name_using_method()?]),
             (K::Operator, None) => {
@@ -437,10 +440,10 @@ impl Parser<'_> {
                 self.bump();
                 self.drop_owned(start)?
             }
-            K::User if self.next_is(K::Mapping) => {
+            K::User if self.at_user_mapping() => {
                 self.bump();
                 self.bump();
-                let missing_ok = self.opt_if_exists();
+                let missing_ok = self.if_exists()?;
                 self.expect(K::For)?;
                 let user = self.auth_ident()?;
                 self.expect(K::Server)?;

@@ -195,6 +195,20 @@ impl Parser<'_> {
         self.eat2(K::If, K::Exists)
     }
 
+    /// `[IF EXISTS]` where no name could follow: IF commits.
+    pub fn if_exists(&mut self) -> R<bool> {
+        if !self.eat(K::If) {
+            return Ok(false);
+        }
+        self.expect(K::Exists)?;
+        Ok(true)
+    }
+
+    /// True at `USER MAPPING`, as opposed to a user of the name `mapping`.
+    pub fn at_user_mapping(&self) -> bool {
+        self.at2(K::User, K::Mapping) && matches!(self.peek(2), Tok::Kw(K::For | K::If))
+    }
+
     /// `[IF NOT EXISTS]`.
     pub fn opt_if_not_exists(&mut self) -> R<bool> {
         if !self.at2(K::If, K::Not) {

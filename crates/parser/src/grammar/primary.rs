@@ -20,6 +20,13 @@ enum Parens {
     Exprs(Vec<Expr>),
 }
 
+/// What one pair of parentheses may hold besides a query.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Single,
+    List,
+}
+
 impl Parser<'_> {
     /// `c_expr`.
     pub fn c_expr(&mut self, mode: Mode) -> R<Expr> {
@@ -305,7 +312,7 @@ impl Parser<'_> {
     /// `(...)` as a primary: a subquery, a parenthesised expression or an implicit row.
     fn paren_expr(&mut self, mode: Mode) -> R<Expr> {
         let start = self.start();
-        match self.parens()? {
+        match self.parens(Content::List)? {
             Parens::Select(subselect) => self.subquery_expr(subselect, start),
             Parens::Exprs(mut list) => {
                 if list.len() == 1
@@ -340,12 +347,12 @@ impl Parser<'_> {
     }
 
     /// Reads one pair of parentheses that may hold a query or expressions.
-    fn parens(&mut self) -> R<Parens> {
+    fn parens(&mut self, content: Content) -> R<Parens> {
         self.check_stack()?;
         let leads_to_select = self.parens_lead_to_select();
         self.expect('(')?;
         if !leads_to_select {
-            return self.rest_of_exprs(None);
+            return self.rest_of_exprs(None, content);
         }
         if !self.at('(') {
             let select = self.select_no_parens()?;
@@ -353,7 +360,7 @@ impl Parser<'_> {
             return Ok(Parens::Select(select));
         }
         let start = self.start();
-        let inner = match self.parens()? {
+        let inner = match self.parens(Content::List)? {
             Parens::Select(select) => {
                 if self.at(')') {
                     self.bump();
@@ -384,16 +391,16 @@ impl Parser<'_> {
             },
         };
         let first = self.operators(inner, 0, Mode::A)?;
-        self.rest_of_exprs(Some(first))
+        self.rest_of_exprs(Some(first), content)
     }
 
     /// The expressions of a pair of parentheses (the first may be there already) and the closing one.
-    fn rest_of_exprs(&mut self, first: Option<Expr>) -> R<Parens> {
+    fn rest_of_exprs(&mut self, first: Option<Expr>, content: Content) -> R<Parens> {
         let mut list = vec![match first {
             Some(first) => first,
             None => self.a_expr()?,
         }];
-        while self.eat(',') {
+        while content == Content::List && self.eat(',') {
             list.push(self.a_expr()?);
         }
         self.expect(')')?;
@@ -402,25 +409,18 @@ impl Parser<'_> {
 
     /// `select_with_parens | '(' a_expr ')'`, for ANY and ALL.
     pub fn select_or_expr_in_parens(&mut self) -> R<SelectOrExpr> {
-        let mark = self.mark();
-        match self.parens()? {
+        match self.parens(Content::Single)? {
             Parens::Select(select) => Ok(SelectOrExpr::Select(select)),
-            Parens::Exprs(mut list) => match (list.len(), list.pop()) {
-                (1, Some(only)) => Ok(SelectOrExpr::Expr(only)),
-                _ => {
-                    // Only one expression is allowed: find the comma that PostgreSQL stumbles over.
-                    self.rewind(mark);
-                    self.expect('(')?;
-                    self.a_expr()?;
-                    self.fail()
-                }
+            Parens::Exprs(mut list) => match list.pop() {
+                Some(only) => Ok(SelectOrExpr::Expr(only)),
+                None => self.fail(),
             },
         }
     }
 
     /// `select_with_parens | '(' expr_list ')'`, for IN.
     pub fn select_or_exprs_in_parens(&mut self) -> R<SelectOrExprs> {
-        match self.parens()? {
+        match self.parens(Content::List)? {
             Parens::Select(select) => Ok(SelectOrExprs::Select(select)),
             Parens::Exprs(list) => Ok(SelectOrExprs::Exprs(list)),
         }
@@ -435,7 +435,7 @@ impl Parser<'_> {
             return Ok(SelectOrExpr::Select(self.select_no_parens()?));
         }
         let start = self.start();
-        let first = match self.parens()? {
+        let first = match self.parens(Content::List)? {
             Parens::Select(select) if self.continues_select() => {
                 return Ok(SelectOrExpr::Select(self.select_continuation(select, None)?));
             }
@@ -474,7 +474,7 @@ impl Parser<'_> {
             if !self.at('(') {
                 return self.fail();
             }
-            match self.parens()? {
+            match self.parens(Content::List)? {
                 Parens::Exprs(list) if list.len() > 1 => list,
                 _ => return self.fail(),
             }

@@ -32,8 +32,10 @@ impl Parser<'_> {
         let mut objects = Vec::new();
         let mut for_all_tables = false;
         if self.eat(K::For) {
-            for_all_tables = self.eat2(K::All, K::Tables);
-            if !for_all_tables {
+            for_all_tables = self.eat(K::All);
+            if for_all_tables {
+                self.expect(K::Tables)?;
+            } else {
                 objects = self.pub_obj_list()?;
             }
         }
@@ -124,12 +126,15 @@ impl Parser<'_> {
         }
         let table = self.pub_table()?;
         let r = &table.relation;
+        // PostgreSQL forgets the place of these.
+        let extended = !r.inh || r.span.end != r.relation.span.end;
+        let span = if extended { Span::new(0, 0) } else { span };
         // A lone name may be a schema or a table: the elements before it decide.
         let plain = r.inh
             && r.schema.is_none()
             && table.columns.is_empty()
             && table.where_clause.is_none()
-            && r.span.end == r.relation.span.end;
+            && !extended;
         if plain {
             return Ok(RawObject {
                 kind: None,

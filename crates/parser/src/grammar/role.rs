@@ -249,6 +249,9 @@ impl Parser<'_> {
             }
         }
         let all = self.at(K::All);
+        if all && !role_option.is_empty() {
+            return self.fail();
+        }
         let privileges = self.privileges()?;
         let grants_role = !all && !grant_option && self.at(if is_grant { K::To } else { K::From });
         if grants_role || !role_option.is_empty() {
@@ -547,8 +550,11 @@ impl Parser<'_> {
             Tok::Kw(K::Sequences) => ObjectType::Sequence,
             Tok::Kw(K::Types) => ObjectType::Type,
             Tok::Kw(K::Schemas) => ObjectType::Schema,
-            Tok::Kw(K::Large) if self.next_is(K::Objects) => {
+            Tok::Kw(K::Large) => {
                 self.bump();
+                if !self.at(K::Objects) {
+                    return self.fail();
+                }
                 ObjectType::LargeObject
             }
             _ => return self.fail(),

@@ -353,12 +353,12 @@ impl Parser<'_> {
         if !is_col_id(tok) && !is_type_function_name(tok) {
             return self.fail();
         }
-        let mut name = vec![self.take_name()];
-        if is_col_id(tok) {
-            while self.eat('.') {
-                name.push(self.col_label()?);
-            }
-        }
+        let first = self.take_name();
+        let name = if is_col_id(tok) {
+            self.attr_names(first)?
+        } else {
+            vec![first]
+        };
         let may_call = name.len() > 1 || is_type_function_name(tok);
         if !may_call || !self.at('(') {
             let span = self.span_from(start);

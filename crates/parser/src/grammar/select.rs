@@ -164,7 +164,7 @@ impl Parser<'_> {
             select.into = Some(Box::new(self.select_into_clause()?));
         }
         if self.eat(K::From) {
-            select.from = self.from_clause_items()?;
+            select.from = self.table_ref_list()?;
         }
         select.where_clause = self.where_clause()?;
         if self.eat(K::Group) {

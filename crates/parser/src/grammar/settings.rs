@@ -28,18 +28,16 @@ impl Parser<'_> {
     pub fn set_stmt(&mut self) -> R<Statement> {
         let start = self.start();
         self.expect(K::Set)?;
-        if self.at(K::Constraints) && !matches!(self.peek(1), Tok::Kw(K::To) | Tok::Char(b'=' | b'.')) {
+        if self.at(K::Constraints) && !self.names_variable() {
             return self.constraints_set(start);
         }
         let mut is_local = false;
-        if self.at(K::Local) && !matches!(self.peek(1), Tok::Kw(K::To) | Tok::Char(b'=' | b'.')) {
+        if self.at(K::Local) && !self.names_variable() {
             self.bump();
             is_local = true;
         } else if self.at(K::Session)
-            && !matches!(
-                self.peek(1),
-                Tok::Kw(K::To | K::Authorization) | Tok::Char(b'=' | b'.')
-            )
+            && !self.names_variable()
+            && !self.next_is(K::Authorization)
             && !(self.next_is(K::Characteristics) && self.peek(2) == Tok::Kw(K::As))
         {
             self.bump();
@@ -50,10 +48,16 @@ impl Parser<'_> {
         Ok(stmt.into())
     }
 
+    /// True if the current word is the name of a variable, whatever else it could start.
+    fn names_variable(&self) -> bool {
+        matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.'))
+    }
+
     /// `set_rest`: what may follow SET in SET and ALTER FUNCTION.
     pub fn set_rest(&mut self) -> R<VariableSetStmt> {
         let start = self.start();
-        let mut stmt = if self.eat(K::Transaction) {
+        let mut stmt = if self.at(K::Transaction) && !self.names_variable() {
+            self.bump();
             if self.eat(K::Snapshot) {
                 let id = self.sconst()?;
                 let arg = SetArg::Expr(str_const(id.name, id.span));
@@ -123,9 +127,7 @@ impl Parser<'_> {
                 let name = self.sconst()?;
                 Ok(value("search_path", str_const(name.name, name.span)))
             }
-            Tok::Kw(K::Names)
-                if !matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.')) =>
-            {
+            Tok::Kw(K::Names) if !self.names_variable() => {
                 self.bump();
                 if self.at(Tok::SConst) {
                     let encoding = self.sconst()?;
@@ -134,9 +136,7 @@ impl Parser<'_> {
                 self.eat(K::Default);
                 Ok(default("client_encoding"))
             }
-            Tok::Kw(K::Role)
-                if !matches!(self.peek(1), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.')) =>
-            {
+            Tok::Kw(K::Role) if !self.names_variable() => {
                 self.bump();
                 let role = self.non_reserved_word_or_sconst()?;
                 Ok(value("role", str_const(role.name, role.span)))

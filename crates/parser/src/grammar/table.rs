@@ -19,6 +19,17 @@ type R<T> = PgResult<T>;
 pub struct TableHead {
     pub start: u32,
     pub persistence: Persistence,
+    pub forms: TableForms,
+}
+
+/// Which forms of CREATE TABLE the context allows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TableForms {
+    Any,
+    /// EXPLAIN takes only CREATE TABLE AS.
+    OnlyAs,
+    /// CREATE SCHEMA takes everything but that.
+    NoAs,
 }
 
 impl Parser<'_> {
@@ -55,9 +66,10 @@ impl Parser<'_> {
         let if_not_exists = self.opt_if_not_exists()?;
         let mut relation = self.qualified_name()?;
         relation.persistence = head.persistence;
-        let is_as = match self.tok {
-            Tok::Char(b'(') => is_col_id(self.peek(1)) && matches!(self.peek(2), Tok::Char(b',' | b')')),
-            Tok::Kw(K::Of | K::Partition) => false,
+        let is_as = match (head.forms, self.tok) {
+            (TableForms::OnlyAs, _) => true,
+            (TableForms::NoAs, _) | (_, Tok::Kw(K::Of | K::Partition)) => false,
+            (_, Tok::Char(b'(')) => is_col_id(self.peek(1)) && matches!(self.peek(2), Tok::Char(b',' | b')')),
             _ => true,
         };
         if is_as {

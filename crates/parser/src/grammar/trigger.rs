@@ -8,7 +8,7 @@ use crate::ast::{
     CreateTrigStmt, DefArg, DefElem, EnableState, Ident, Name, RuleEvent, RuleStmt, Statement, TriggerEvents,
     TriggerTiming, TriggerTransition,
 };
-use crate::grammar::constraint::Allowed;
+use crate::grammar::constraint::{Allowed, ConstraintAttributes};
 use crate::grammar::options::named_option;
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_col_label};
@@ -48,8 +48,9 @@ impl Parser<'_> {
             constrrel: None,
             span: Span::NONE,
         };
+        let mut attributes = ConstraintAttributes::default();
         if isconstraint {
-            self.constraint_trigger_clauses(&mut stmt)?;
+            attributes = self.constraint_trigger_clauses(&mut stmt)?;
         } else {
             if self.eat(K::Referencing) {
                 stmt.transition_rels = self.trigger_transitions()?;
@@ -68,16 +69,6 @@ impl Parser<'_> {
             let message = "CREATE OR REPLACE CONSTRAINT TRIGGER is not supported";
             return Err(self.not_supported(message, Span::new(start, start)));
         }
-        stmt.span = self.span_from(start);
-        Ok(stmt.into())
-    }
-
-    fn constraint_trigger_clauses(&mut self, stmt: &mut CreateTrigStmt) -> R<()> {
-        if self.eat(K::From) {
-            stmt.constrrel = Some(self.qualified_name()?);
-        }
-        let attributes = self.constraint_attribute_spec()?;
-        self.expect_all(&[K::For, K::Each, K::Row])?;
         let allowed = Allowed {
             kind: "TRIGGER",
             deferrable: true,
@@ -89,7 +80,17 @@ impl Parser<'_> {
         self.process_cas_bits(attributes, &mut scratch, allowed)?;
         stmt.deferrable = scratch.deferrable;
         stmt.initdeferred = scratch.initdeferred;
-        Ok(())
+        stmt.span = self.span_from(start);
+        Ok(stmt.into())
+    }
+
+    fn constraint_trigger_clauses(&mut self, stmt: &mut CreateTrigStmt) -> R<ConstraintAttributes> {
+        if self.eat(K::From) {
+            stmt.constrrel = Some(self.qualified_name()?);
+        }
+        let attributes = self.constraint_attribute_spec()?;
+        self.expect_all(&[K::For, K::Each, K::Row])?;
+        Ok(attributes)
     }
 
     fn trigger_timing(&mut self) -> R<TriggerTiming> {

@@ -609,7 +609,7 @@ impl Parser<'_> {
         };
         if word == K::Drop {
             stmt.kind = AlterTsConfigType::DropMapping;
-            stmt.missing_ok = self.opt_if_exists();
+            stmt.missing_ok = self.if_exists()?;
             self.expect(K::For)?;
             stmt.tokentype = self.comma_list(|p| p.name())?;
         } else if word == K::Alter && self.eat(K::Replace) {

@@ -8,7 +8,7 @@ use crate::ast::{
     Persistence, PrepareStmt, ReindexObjectType, ReindexStmt, Statement, StatsElem, TruncateStmt,
     UnlistenStmt, VacuumRelation, VacuumStmt, cursor_options,
 };
-use crate::grammar::table::TableHead;
+use crate::grammar::table::{TableForms, TableHead};
 use crate::grammar::transaction::option;
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_col_id};
@@ -23,7 +23,7 @@ impl Parser<'_> {
     pub fn explain_stmt(&mut self) -> R<Statement> {
         let start = self.take().start;
         let mut options = Vec::new();
-        if self.at('(') && !self.parens_lead_to_select() {
+        if self.at('(') && !self.next_is('(') && !self.parens_lead_to_select() {
             options = self.utility_option_list()?;
         } else {
             let span = self.span();
@@ -61,18 +61,13 @@ impl Parser<'_> {
                 if self.at(K::Materialized) {
                     return self.create_mat_view(start, persistence);
                 }
-                self.explain_create_table(TableHead { start, persistence })
+                self.create_table(TableHead {
+                    start,
+                    persistence,
+                    forms: TableForms::OnlyAs,
+                })
             }
             _ => self.preparable_stmt(),
-        }
-    }
-
-    fn explain_create_table(&mut self, head: TableHead) -> R<Statement> {
-        let stmt = self.create_table(head)?;
-        if matches!(stmt, Statement::CreateTableAs(_)) {
-            Ok(stmt)
-        } else {
-            self.fail()
         }
     }
 
@@ -529,7 +524,7 @@ impl Parser<'_> {
             Ok(StatsElem::Name(p.col_id()?))
         })?;
         self.expect(K::From)?;
-        let relations = self.from_clause_items()?;
+        let relations = self.table_ref_list()?;
         let span = self.span_from(start);
         Ok(CreateStatsStmt {
             defnames,

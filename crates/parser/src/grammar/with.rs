@@ -19,8 +19,9 @@ impl Parser<'_> {
             return Ok(None);
         }
         let first = self.take();
-        let recursive =
-            first.tok == Tok::Kw(K::With) && self.at(K::Recursive) && self.peek(1) != Tok::Kw(K::As);
+        let recursive = first.tok == Tok::Kw(K::With)
+            && self.at(K::Recursive)
+            && !matches!(self.peek(1), Tok::Kw(K::As) | Tok::Char(b'('));
         if recursive {
             self.bump();
         }
