@@ -3,10 +3,10 @@
 /// `%g`: six significant digits, exponent form for very large and small numbers.
 pub(crate) fn general(v: f64) -> String {
     if v.is_nan() {
-        return "nan".into();
+        return "NaN".into();
     }
     if v.is_infinite() {
-        return if v > 0.0 { "inf" } else { "-inf" }.into();
+        return if v > 0.0 { "Infinity" } else { "-Infinity" }.into();
     }
     if v == 0.0 {
         return if v.is_sign_negative() { "-0" } else { "0" }.into();

@@ -328,8 +328,8 @@ impl Decoder {
             return Err(BAD);
         }
         if self.force_negative {
-            value = -value.abs();
-            part = -f64::abs(part);
+            value = value.checked_abs().map_or(value, |v| -v);
+            part = -part.abs();
         }
         self.unit_waits = false;
         self.add(unit, value, part)
@@ -360,6 +360,8 @@ impl Decoder {
             }
             Unit::Hour => {
                 clock(USECS_PER_HOUR)?;
+                // "1 2" with hours last: the number in front counts days.
+                self.pending = Pending::Unit(Unit::Day);
                 dd::HOUR
             }
             Unit::Day => {

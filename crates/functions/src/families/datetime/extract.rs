@@ -121,6 +121,14 @@ pub(crate) fn unit_of(units: &str, of: Oid) -> PgResult<Unit> {
     }
 }
 
+/// Some types call reserved words (`now`) unknown rather than unsupported.
+fn refuse_reserved(units: &str, of: Oid) -> PgResult<()> {
+    match field_name(units) {
+        FieldName::Reserved => Err(unit_unknown(units, of)),
+        _ => Ok(()),
+    }
+}
+
 /// Fields of a year; BC years count back from -1.
 fn year_field(unit: Unit, year: i32) -> Option<i32> {
     Some(match unit {
@@ -279,6 +287,7 @@ fn date_type_field(units: &str, date: i32) -> PgResult<Field> {
 }
 
 fn time_type_field(units: &str, time: i64) -> PgResult<Field> {
+    refuse_reserved(units, oids::TIME)?;
     let unit = unit_of(units, oids::TIME)?;
     if unit == Unit::Epoch {
         return Ok(Field::Exact(i128::from(time), 6));
@@ -287,6 +296,7 @@ fn time_type_field(units: &str, time: i64) -> PgResult<Field> {
 }
 
 fn timetz_field(units: &str, time: TimeTz) -> PgResult<Field> {
+    refuse_reserved(units, oids::TIMETZ)?;
     let unit = unit_of(units, oids::TIMETZ)?;
     if unit == Unit::Epoch {
         return Ok(Field::Exact(i128::from(time.utc_micros()), 6));
@@ -297,6 +307,9 @@ fn timetz_field(units: &str, time: TimeTz) -> PgResult<Field> {
 }
 
 fn interval_field(units: &str, v: Interval) -> PgResult<Field> {
+    if v.is_finite() {
+        refuse_reserved(units, oids::INTERVAL)?;
+    }
     let unit = unit_of(units, oids::INTERVAL)?;
     let supported = !matches!(
         unit,
@@ -383,10 +396,23 @@ fn time_part(units: &str, time: i64) -> PgResult<Option<f64>> {
 }
 
 fn timetz_part(units: &str, time: &[u8]) -> PgResult<Option<f64>> {
-    Ok(timetz_field(units, TimeTz::from_bytes(time))?.float())
+    let time = TimeTz::from_bytes(time);
+    if field_name(units) == FieldName::Unit(Unit::Epoch) {
+        // Rounded the way PostgreSQL adds it up.
+        return Ok(Some(time.micros as f64 / 1e6 + f64::from(time.zone_west)));
+    }
+    Ok(timetz_field(units, time)?.float())
 }
 
 fn interval_part(units: &str, v: Interval) -> PgResult<Option<f64>> {
+    if v.is_finite() && field_name(units) == FieldName::Unit(Unit::Epoch) {
+        const SECS_PER_DAY: f64 = 86_400.0;
+        let mut seconds = v.micros as f64 / 1e6;
+        seconds += 365.25 * SECS_PER_DAY * f64::from(v.months / 12);
+        seconds += 30.0 * SECS_PER_DAY * f64::from(v.months % 12);
+        seconds += SECS_PER_DAY * f64::from(v.days);
+        return Ok(Some(seconds));
+    }
     Ok(interval_field(units, v)?.float())
 }
 

@@ -63,7 +63,10 @@ pub(crate) fn interval_mi(a: Interval, b: Interval) -> PgResult<Interval> {
             a.months.checked_sub(b.months),
         );
     }
-    interval_pl(a, interval_um(b)?)
+    match (a.is_finite(), b.is_finite()) {
+        (false, true) => Ok(a),
+        _ => interval_pl(a, interval_um(b)?),
+    }
 }
 
 fn to_i32(v: f64) -> Option<i32> {

@@ -15,14 +15,8 @@ use crate::families::number_text::general;
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
-/// Checks a date given in numbers (negative years are BC) and returns its day number.
-fn date_of(year: i32, month: i32, day: i32) -> PgResult<i64> {
-    let shown = |what: &str| {
-        pg_err!(
-            DATETIME_FIELD_OVERFLOW,
-            "date{what} out of range: {year}-{month:02}-{day:02}"
-        )
-    };
+/// Checks a date given in numbers (negative years are BC).
+fn date_of(year: i32, month: i32, day: i32) -> PgResult<Civil> {
     // There is no year zero; -1 is 1 BC.
     let astronomical = if year < 0 { year.saturating_add(1) } else { year };
     let valid = year != 0
@@ -31,22 +25,30 @@ fn date_of(year: i32, month: i32, day: i32) -> PgResult<i64> {
         && day >= 1
         && day <= days_in_month(astronomical, month);
     if !valid {
-        return Err(shown(" field value"));
+        return Err(pg_err!(
+            DATETIME_FIELD_OVERFLOW,
+            "date field value out of range: {year}-{month:02}-{day:02}"
+        ));
     }
-    let c = Civil {
+    Ok(Civil {
         year: astronomical,
         month,
         day,
         ..Civil::default()
-    };
-    if !is_valid_julian(c.year, c.month) || !(MIN_DATE..END_DATE).contains(&c.days()) {
-        return Err(shown(""));
-    }
-    Ok(c.days())
+    })
 }
 
 fn make_date(year: i32, month: i32, day: i32) -> PgResult<i32> {
-    Ok(date_of(year, month, day)? as i32)
+    let c = date_of(year, month, day)?;
+    if !is_valid_julian(c.year, c.month) || !(MIN_DATE..END_DATE).contains(&c.days()) {
+        return Err(pg_err!(
+            DATETIME_VALUE_OUT_OF_RANGE,
+            "date out of range: {}-{month:02}-{day:02}",
+            // PostgreSQL shows its own count of BC years here.
+            c.year
+        ));
+    }
+    Ok(c.days() as i32)
 }
 
 /// Seconds as `%02g` prints them.
@@ -70,9 +72,9 @@ fn make_time(hour: i32, minute: i32, seconds: f64) -> PgResult<i64> {
 }
 
 fn make_timestamp(year: i32, month: i32, day: i32, hour: i32, minute: i32, seconds: f64) -> PgResult<i64> {
-    let days = date_of(year, month, day)?;
+    let c = date_of(year, month, day)?;
     let time = make_time(hour, minute, seconds)?;
-    let ts = days.checked_mul(USECS_PER_DAY).and_then(|d| d.checked_add(time));
+    let ts = c.to_timestamp_unchecked().and_then(|d| d.checked_add(time));
     ts.filter(|ts| timestamp_in_range(*ts)).ok_or_else(|| {
         pg_err!(
             DATETIME_VALUE_OUT_OF_RANGE,

@@ -12,19 +12,20 @@ pub(crate) fn wrap(micros: i64) -> i64 {
     micros.rem_euclid(USECS_PER_DAY)
 }
 
+/// The time of a finite interval; sums wrap around as PostgreSQL's do.
 fn finite(v: Interval, verb: &str) -> PgResult<i64> {
     if v.is_finite() {
-        return Ok(v.micros % USECS_PER_DAY);
+        return Ok(v.micros);
     }
     Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "cannot {verb} time"))
 }
 
 fn time_pl_interval(time: i64, v: Interval) -> PgResult<i64> {
-    Ok(wrap(time + finite(v, "add infinite interval to")?))
+    Ok(wrap(time.wrapping_add(finite(v, "add infinite interval to")?)))
 }
 
 fn time_mi_interval(time: i64, v: Interval) -> PgResult<i64> {
-    Ok(wrap(time - finite(v, "subtract infinite interval from")?))
+    Ok(wrap(time.wrapping_sub(finite(v, "subtract infinite interval from")?)))
 }
 
 fn interval_pl_time(v: Interval, time: i64) -> PgResult<i64> {

@@ -4,7 +4,7 @@ use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use jiff::tz::TimeZone;
 use types::datetime::civil::{Civil, iso_week_monday, iso_year_week};
-use types::datetime::words::Unit;
+use types::datetime::words::{IntervalWord, Unit, interval_word};
 use types::datetime::{
     USECS_PER_DAY, USECS_PER_HOUR, USECS_PER_MINUTE, USECS_PER_SEC, timestamp_in_range, timestamp_is_finite,
     zone,
@@ -13,7 +13,7 @@ use types::{Interval, oids};
 
 use crate::families::datetime::arith::zone_argument;
 use crate::families::datetime::error::{interval_range, timestamp_range};
-use crate::families::datetime::extract::{unit_of, unit_unsupported};
+use crate::families::datetime::extract::{unit_unknown, unit_unsupported};
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
@@ -73,6 +73,14 @@ fn checked(ts: Option<i64>) -> PgResult<i64> {
 /// True for the units that `date_trunc` of timestamps knows.
 fn known(unit: Unit) -> bool {
     truncate(unit, 0).is_some()
+}
+
+/// Only the words of intervals name units to truncate to: `dow` or `epoch` are unknown here.
+fn unit_of(units: &str, of: Oid) -> PgResult<Unit> {
+    match interval_word(&units.to_ascii_lowercase()) {
+        Some(IntervalWord::Unit(unit)) => Ok(unit),
+        _ => Err(unit_unknown(units, of)),
+    }
 }
 
 fn unit_for(units: &str, of: Oid) -> PgResult<Unit> {
