@@ -207,7 +207,11 @@ impl Parser<'_> {
     }
 
     fn expect(&mut self, token: &Token) {
-        assert!(self.eat(token), "expected {token:?} at {:?}", &self.tokens[self.pos..]);
+        assert!(
+            self.eat(token),
+            "expected {token:?} at {:?}",
+            &self.tokens[self.pos..]
+        );
     }
 
     fn expr(&mut self, min: u8) -> PgResult<Value> {
@@ -313,7 +317,9 @@ impl Parser<'_> {
             match interval_fields(&words.join(" ")) {
                 Some(range) => {
                     let precision = if self.eat(&Token::Open) {
-                        let Some(Token::Number(n)) = self.peek().cloned() else { panic!() };
+                        let Some(Token::Number(n)) = self.peek().cloned() else {
+                            panic!()
+                        };
                         self.pos += 1;
                         self.expect(&Token::Close);
                         n.parse().unwrap()
@@ -485,7 +491,11 @@ impl Evaluator {
                 }
             }
             "bytea_output" => {
-                s.bytea_output = if value == "hex" { ByteaOutput::Hex } else { ByteaOutput::Escape };
+                s.bytea_output = if value == "hex" {
+                    ByteaOutput::Hex
+                } else {
+                    ByteaOutput::Escape
+                };
             }
             other => panic!("setting {other}"),
         }
@@ -538,7 +548,12 @@ impl Evaluator {
         let refs: Vec<&types::Vector> = vectors.iter().collect();
         let mut out = types::Vector::defaults(PhysType::of_builtin(result), 2);
         (kernels.vector)(&mut ctx, &refs, &types::Selection::All(2), &mut out)?;
-        assert_eq!(out.datum(1), datum, "scalar and vector kernels of {} differ", proc.prosrc);
+        assert_eq!(
+            out.datum(1),
+            datum,
+            "scalar and vector kernels of {} differ",
+            proc.prosrc
+        );
         Ok(Value { oid: result, datum })
     }
 
@@ -547,7 +562,10 @@ impl Evaluator {
         if value.oid == oids::UNKNOWN {
             return match &value.datum {
                 Datum::Text(s) => self.input(to, typmod, s),
-                _ => Ok(Value { oid: to, datum: Datum::Null }),
+                _ => Ok(Value {
+                    oid: to,
+                    datum: Datum::Null,
+                }),
             };
         }
         if value.oid != to {
@@ -557,7 +575,11 @@ impl Evaluator {
                     let proc = facts::proc(c.castfunc).unwrap();
                     let mut args = vec![value];
                     for oid in proc.proargtypes.iter().skip(1) {
-                        let datum = if *oid == oids::BOOL { Datum::Bool(true) } else { Datum::Int4(typmod) };
+                        let datum = if *oid == oids::BOOL {
+                            Datum::Bool(true)
+                        } else {
+                            Datum::Int4(typmod)
+                        };
                         args.push(Value { oid: *oid, datum });
                     }
                     self.invoke(proc, args, to)?
@@ -566,7 +588,10 @@ impl Evaluator {
                     oid: to,
                     datum: value.datum,
                 },
-                _ if value.datum.is_null() => Value { oid: to, datum: Datum::Null },
+                _ if value.datum.is_null() => Value {
+                    oid: to,
+                    datum: Datum::Null,
+                },
                 _ => {
                     let mut text = String::new();
                     io::output(value.oid, &value.datum, &self.io(), &mut text)?;
@@ -579,7 +604,11 @@ impl Evaluator {
                 let proc = facts::proc(c.castfunc).unwrap();
                 let mut args = vec![value];
                 for oid in proc.proargtypes.iter().skip(1) {
-                    let datum = if *oid == oids::BOOL { Datum::Bool(true) } else { Datum::Int4(typmod) };
+                    let datum = if *oid == oids::BOOL {
+                        Datum::Bool(true)
+                    } else {
+                        Datum::Int4(typmod)
+                    };
                     args.push(Value { oid: *oid, datum });
                 }
                 self.invoke(proc, args, to)
@@ -621,7 +650,10 @@ impl Evaluator {
                 }
             })
             .collect();
-        let result = if polymorphic(proc.prorettype) && proc.prorettype != oids::CSTRING && proc.prorettype != oids::VOID {
+        let result = if polymorphic(proc.prorettype)
+            && proc.prorettype != oids::CSTRING
+            && proc.prorettype != oids::VOID
+        {
             first.unwrap_or(proc.prorettype)
         } else {
             proc.prorettype
@@ -659,7 +691,11 @@ impl Evaluator {
                     .iter()
                     .map(|a| builtin::type_row(a.oid).map_or("?", |t| t.typname))
                     .collect();
-                Err(pg_err!(UNDEFINED_FUNCTION, "function {name}({}) does not exist", types.join(", ")))
+                Err(pg_err!(
+                    UNDEFINED_FUNCTION,
+                    "function {name}({}) does not exist",
+                    types.join(", ")
+                ))
             }
         }
     }
@@ -685,7 +721,8 @@ impl Evaluator {
     }
 
     fn prefix_operator(&self, op: &str, value: Value) -> PgResult<Value> {
-        let Some(o) = facts::operators_by_name(op).find(|o| !o.oprleft.is_valid() && o.oprright == value.oid) else {
+        let Some(o) = facts::operators_by_name(op).find(|o| !o.oprleft.is_valid() && o.oprright == value.oid)
+        else {
             return Err(pg_err!(UNDEFINED_FUNCTION, "operator does not exist: {op}"));
         };
         let proc = facts::proc(o.oprcode).unwrap();

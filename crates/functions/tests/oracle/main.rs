@@ -41,17 +41,25 @@ fn check(name: &str) {
     let corpus = std::fs::read_to_string(path).unwrap();
     let mut evaluator = Evaluator::default();
     let (mut count, mut wrong) = (0, Vec::new());
-    for line in corpus.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+    for line in corpus
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+    {
         if let Some(setting) = line.strip_prefix("set ") {
             let (name, value) = setting.split_once(' ').unwrap();
             evaluator.set(name, value.trim_matches('\''));
             continue;
         }
-        let (expr, expected) = line.split_once(" ==> ").unwrap_or_else(|| panic!("no result: {line}"));
+        let (expr, expected) = line
+            .split_once(" ==> ")
+            .unwrap_or_else(|| panic!("no result: {line}"));
         count += 1;
         let got = answer(&evaluator, expr);
         if got != expected {
-            wrong.push(format!("{expr}\n    PostgreSQL: {expected}\n    pglite:     {got}"));
+            wrong.push(format!(
+                "{expr}\n    PostgreSQL: {expected}\n    pglite:     {got}"
+            ));
         }
     }
     assert!(

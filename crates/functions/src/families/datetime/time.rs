@@ -25,7 +25,9 @@ fn time_pl_interval(time: i64, v: Interval) -> PgResult<i64> {
 }
 
 fn time_mi_interval(time: i64, v: Interval) -> PgResult<i64> {
-    Ok(wrap(time.wrapping_sub(finite(v, "subtract infinite interval from")?)))
+    Ok(wrap(
+        time.wrapping_sub(finite(v, "subtract infinite interval from")?),
+    ))
 }
 
 fn interval_pl_time(v: Interval, time: i64) -> PgResult<i64> {
