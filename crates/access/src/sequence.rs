@@ -155,6 +155,16 @@ impl Sequence {
     /// The next value. A session with `CACHE` calls it several times.
     pub fn nextval(&self, txn: &mut Transaction, params: &SequenceParams) -> PgResult<i64> {
         let wal = Arc::clone(txn.storage().manager().wal());
+        let (value, logged) = self.advance(&wal, params)?;
+        if logged {
+            txn.require_record()?;
+        }
+        Ok(value)
+    }
+
+    /// The next value without a transaction at hand. When the second part is true something was logged: the transaction
+    /// that uses the value must call [`Transaction::require_record`] before it commits, so that the log is on disk by then.
+    pub fn advance(&self, wal: &txn::Wal, params: &SequenceParams) -> PgResult<(i64, bool)> {
         let mut both = self.store.state.lock();
         let SequenceState {
             last_value,
@@ -167,13 +177,13 @@ impl Sequence {
             last_value
         };
         let mut left = log_count - 1;
+        let mut logged = false;
         let wrapped = is_called && (value < last_value) == (params.increment > 0);
         if log_count == 0 || !is_called || wrapped {
             let ahead = advance(value, params);
             if self.persistence == Persistence::Permanent {
-                // First the xid, so that a failure leaves the sequence as it was.
-                txn.require_record()?;
-                self.store.log(&wal, ahead, true)?;
+                self.store.log(wal, ahead, true)?;
+                logged = true;
             }
             both.logged = (ahead, true);
             left = LOG_AHEAD;
@@ -183,16 +193,21 @@ impl Sequence {
             log_count: left,
             is_called: true,
         };
-        Ok(value)
+        Ok((value, logged))
     }
 
     /// Sets the state (`setval`, and a new sequence's start). Not undone by a rollback.
     pub fn set(&self, txn: &mut Transaction, last_value: i64, is_called: bool) -> PgResult<()> {
         let wal = Arc::clone(txn.storage().manager().wal());
+        txn.require_record()?;
+        self.assign(&wal, last_value, is_called)
+    }
+
+    /// As [`Sequence::set`] without a transaction at hand; see [`Sequence::advance`] for what the caller owes.
+    pub fn assign(&self, wal: &txn::Wal, last_value: i64, is_called: bool) -> PgResult<()> {
         let mut both = self.store.state.lock();
         if self.persistence == Persistence::Permanent {
-            txn.require_record()?;
-            self.store.log(&wal, last_value, is_called)?;
+            self.store.log(wal, last_value, is_called)?;
         }
         both.logged = (last_value, is_called);
         both.now = SequenceState {

@@ -242,7 +242,7 @@ impl Transaction {
     }
 
     /// Something written outside the write set must be durable when the commit returns.
-    pub(crate) fn require_record(&mut self) -> PgResult<()> {
+    pub fn require_record(&mut self) -> PgResult<()> {
         self.stamp()?;
         self.needs_record = true;
         Ok(())
