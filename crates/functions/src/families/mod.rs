@@ -1,5 +1,6 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
+mod aggregate;
 mod concat;
 mod count;
 mod datetime;
@@ -45,7 +46,10 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
 }
 
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {
-    AGGREGATE_LISTS.iter().flat_map(|list| list.iter())
+    AGGREGATE_LISTS
+        .iter()
+        .chain(aggregate::LISTS)
+        .flat_map(|list| list.iter())
 }
 
 pub(crate) fn sets() -> impl Iterator<Item = &'static SetEntry> {

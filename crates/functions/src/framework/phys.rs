@@ -54,6 +54,16 @@ impl<'a, P: Phys> Column<'a, P> {
         }
     }
 
+    /// The values of rows `0..rows` as they lie in the vector, when none is NULL and none is shared.
+    #[inline]
+    pub fn dense(&self) -> Option<&'a P::Data> {
+        if self.constant || self.validity.is_some() {
+            None
+        } else {
+            Some(self.data)
+        }
+    }
+
     /// The value in row `i`, `None` for NULL.
     #[inline]
     pub fn get(&self, i: usize) -> Option<P::Value<'a>> {

@@ -1,0 +1,192 @@
+//! `min`, `max` and `any_value` of everything with an order.
+
+use std::cmp::Ordering;
+use std::marker::PhantomData;
+
+use common::{Oid, PgResult};
+use types::compare::{compare, compare_at};
+use types::{Datum, Selection, Vector};
+
+use super::{Groups, State, argument};
+use crate::framework::aggregate::{Accumulator, downcast};
+use crate::framework::context::{CallInfo, FnContext};
+use crate::framework::macros::aggregates;
+use crate::framework::phys::{self, Native, Phys, Put};
+
+const MIN: bool = false;
+const MAX: bool = true;
+
+/// The extreme of fixed-width values with Rust's order.
+struct Fixed<P: Native, const GREATEST: bool> {
+    best: Option<P::Value>,
+    kind: PhantomData<fn() -> P>,
+}
+
+impl<P: Native, const GREATEST: bool> Default for Fixed<P, GREATEST> {
+    fn default() -> Self {
+        Fixed {
+            best: None,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<P, const GREATEST: bool> State for Fixed<P, GREATEST>
+where
+    P: Native + for<'a> Phys<Value<'a> = <P as Native>::Value, Data = [<P as Native>::Value]> + 'static,
+    <P as Native>::Value: Put<P> + Ord + Send + 'static,
+{
+    type Phys = P;
+
+    fn add(&mut self, value: <P as Native>::Value) -> PgResult<()> {
+        self.best = Some(match self.best {
+            Some(old) if GREATEST => old.max(value),
+            Some(old) => old.min(value),
+            None => value,
+        });
+        Ok(())
+    }
+
+    fn add_dense(&mut self, data: &[<P as Native>::Value], rows: usize) -> PgResult<()> {
+        let values = data[..rows].iter().copied();
+        let best = if GREATEST { values.max() } else { values.min() };
+        best.map_or(Ok(()), |value| self.add(value))
+    }
+
+    fn merge(&mut self, other: Self) -> PgResult<()> {
+        other.best.map_or(Ok(()), |value| self.add(value))
+    }
+
+    fn result(&mut self) -> PgResult<Datum> {
+        Ok(self.best.map_or(Datum::Null, Put::into_datum))
+    }
+}
+
+/// What an [`Extreme`] keeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Least,
+    Greatest,
+    First,
+}
+
+/// The extreme of values of any type, by the type's order.
+struct Extreme {
+    type_oid: Oid,
+    keep: Keep,
+    best: Vec<Datum>,
+}
+
+impl Extreme {
+    fn make(call: &CallInfo, keep: Keep) -> PgResult<Box<dyn Accumulator>> {
+        Ok(Box::new(Extreme {
+            type_oid: call.arg_type(0),
+            keep,
+            best: Vec::new(),
+        }))
+    }
+    fn min(call: &CallInfo) -> PgResult<Box<dyn Accumulator>> {
+        Extreme::make(call, Keep::Least)
+    }
+    fn max(call: &CallInfo) -> PgResult<Box<dyn Accumulator>> {
+        Extreme::make(call, Keep::Greatest)
+    }
+    fn first(call: &CallInfo) -> PgResult<Box<dyn Accumulator>> {
+        Extreme::make(call, Keep::First)
+    }
+
+    fn wants(&self, order: Ordering) -> bool {
+        match self.keep {
+            Keep::Least => order.is_lt(),
+            Keep::Greatest => order.is_gt(),
+            Keep::First => false,
+        }
+    }
+
+    fn offer(&mut self, group: usize, value: Datum) {
+        let best = &self.best[group];
+        if !value.is_null() && (best.is_null() || self.wants(compare(self.type_oid, &value, best))) {
+            self.best[group] = value;
+        }
+    }
+}
+
+impl Accumulator for Extreme {
+    fn resize(&mut self, groups: usize) {
+        self.best.resize(groups, Datum::Null);
+    }
+
+    fn update(
+        &mut self,
+        _ctx: &mut FnContext<'_>,
+        groups: &[u32],
+        args: &[&Vector],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let arg = argument(args)?;
+        for (i, &group) in sel.iter().zip(groups) {
+            self.offer(group as usize, arg.datum(i));
+        }
+        Ok(())
+    }
+
+    fn update_single(
+        &mut self,
+        _ctx: &mut FnContext<'_>,
+        group: u32,
+        args: &[&Vector],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        // The best row of the batch first, so that only one datum is made.
+        let arg = argument(args)?;
+        let mut best: Option<usize> = None;
+        sel.for_each(|i| {
+            let better = |b| self.wants(compare_at(self.type_oid, arg, i, arg, b));
+            if !arg.is_null(i) && best.is_none_or(better) {
+                best = Some(i);
+            }
+        });
+        if let Some(i) = best {
+            self.offer(group as usize, arg.datum(i));
+        }
+        Ok(())
+    }
+
+    fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
+        let other = downcast::<Extreme>(other)?;
+        for (value, &group) in other.best.into_iter().zip(map) {
+            self.offer(group as usize, value);
+        }
+        Ok(())
+    }
+
+    fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
+        Ok(std::mem::take(&mut self.best[group as usize]))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.best.len() * size_of::<Datum>()
+    }
+}
+
+#[rustfmt::skip]
+aggregates! {
+    min(int2) -> int2 = Groups::<Fixed<phys::Int2, MIN>>::make; max(int2) -> int2 = Groups::<Fixed<phys::Int2, MAX>>::make;
+    min(int4) -> int4 = Groups::<Fixed<phys::Int4, MIN>>::make; max(int4) -> int4 = Groups::<Fixed<phys::Int4, MAX>>::make;
+    min(int8) -> int8 = Groups::<Fixed<phys::Int8, MIN>>::make; max(int8) -> int8 = Groups::<Fixed<phys::Int8, MAX>>::make;
+    min(oid) -> oid = Groups::<Fixed<phys::Oid, MIN>>::make; max(oid) -> oid = Groups::<Fixed<phys::Oid, MAX>>::make;
+    min(money) -> money = Groups::<Fixed<phys::Int8, MIN>>::make; max(money) -> money = Groups::<Fixed<phys::Int8, MAX>>::make;
+    min(tid) -> tid = Groups::<Fixed<phys::Int8, MIN>>::make; max(tid) -> tid = Groups::<Fixed<phys::Int8, MAX>>::make;
+    min(float4) -> float4 = Extreme::min; max(float4) -> float4 = Extreme::max;
+    min(float8) -> float8 = Extreme::min; max(float8) -> float8 = Extreme::max;
+    min(numeric) -> numeric = Extreme::min; max(numeric) -> numeric = Extreme::max;
+    min(text) -> text = Extreme::min; max(text) -> text = Extreme::max;
+    min(bpchar) -> bpchar = Extreme::min; max(bpchar) -> bpchar = Extreme::max;
+    min(bytea) -> bytea = Extreme::min; max(bytea) -> bytea = Extreme::max;
+    min(pg_lsn) -> pg_lsn = Extreme::min; max(pg_lsn) -> pg_lsn = Extreme::max;
+    min(xid8) -> xid8 = Extreme::min; max(xid8) -> xid8 = Extreme::max;
+    min(anyarray) -> anyarray = Extreme::min; max(anyarray) -> anyarray = Extreme::max;
+    min(record) -> record = Extreme::min; max(record) -> record = Extreme::max;
+    min(anyenum) -> anyenum = Extreme::min; max(anyenum) -> anyenum = Extreme::max;
+    any_value(anyelement) -> anyelement = Extreme::first;
+}

@@ -1,0 +1,117 @@
+//! Aggregates over numbers, texts and anything.
+//!
+//! # How it works
+//! A [`State`] is one group's state; [`Groups`] keeps a vector of them and does the walking over selections, NULLs and
+//! constants, so that an aggregate is a state and a few lines. Sums of integers over a whole batch go through
+//! [`State::add_dense`], a loop over a slice.
+
+mod array;
+mod float;
+mod logic;
+mod minmax;
+mod number;
+
+use common::PgResult;
+use types::{Datum, Selection, Vector};
+
+use crate::framework::aggregate::{Accumulator, AggregateEntry, downcast};
+use crate::framework::context::{CallInfo, FnContext};
+use crate::framework::phys::{Column, Phys};
+
+pub(crate) static LISTS: &[&[AggregateEntry]] = &[
+    array::AGGREGATES,
+    float::AGGREGATES,
+    logic::AGGREGATES,
+    minmax::AGGREGATES,
+    number::AGGREGATES,
+];
+
+/// The state of one group of an aggregate that skips NULLs and has one argument.
+pub(crate) trait State: Default + Send + 'static {
+    /// Class of the argument.
+    type Phys: Phys;
+    /// Adds a value.
+    fn add(&mut self, value: <Self::Phys as Phys>::Value<'_>) -> PgResult<()>;
+    /// Adds the first `rows` values of a vector without NULLs.
+    fn add_dense(&mut self, data: &<Self::Phys as Phys>::Data, rows: usize) -> PgResult<()> {
+        (0..rows).try_for_each(|i| self.add(Self::Phys::at(data, i)))
+    }
+    /// Takes over what another state of the same group has seen.
+    fn merge(&mut self, other: Self) -> PgResult<()>;
+    /// The aggregate's value.
+    fn result(&mut self) -> PgResult<Datum>;
+    /// Bytes held on the heap.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// The states of all groups.
+pub(crate) struct Groups<S> {
+    states: Vec<S>,
+}
+
+impl<S: State> Groups<S> {
+    pub(crate) fn make(_: &CallInfo) -> PgResult<Box<dyn Accumulator>> {
+        Ok(Box::new(Groups::<S> { states: Vec::new() }))
+    }
+}
+
+fn argument<'a>(args: &[&'a Vector]) -> PgResult<&'a Vector> {
+    args.first()
+        .copied()
+        .ok_or_else(|| common::internal!("aggregate called without its argument"))
+}
+
+impl<S: State> Accumulator for Groups<S> {
+    fn resize(&mut self, groups: usize) {
+        self.states.resize_with(groups, S::default);
+    }
+
+    fn update(
+        &mut self,
+        _ctx: &mut FnContext<'_>,
+        groups: &[u32],
+        args: &[&Vector],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let column = Column::<S::Phys>::open(argument(args)?)?;
+        for (i, &group) in sel.iter().zip(groups) {
+            if let Some(value) = column.get(i) {
+                self.states[group as usize].add(value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn update_single(
+        &mut self,
+        _ctx: &mut FnContext<'_>,
+        group: u32,
+        args: &[&Vector],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let column = Column::<S::Phys>::open(argument(args)?)?;
+        let state = &mut self.states[group as usize];
+        if let (Selection::All(rows), Some(data)) = (sel, column.dense()) {
+            return state.add_dense(data, *rows);
+        }
+        sel.try_for_each(|i| column.get(i).map_or(Ok(()), |value| state.add(value)))
+    }
+
+    fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
+        let other = downcast::<Groups<S>>(other)?;
+        for (state, &group) in other.states.into_iter().zip(map) {
+            self.states[group as usize].merge(state)?;
+        }
+        Ok(())
+    }
+
+    fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
+        self.states[group as usize].result()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.states.len() * size_of::<S>() + self.states.iter().map(S::heap_bytes).sum::<usize>()
+    }
+}

@@ -1,0 +1,324 @@
+//! `sum`, `avg`, `variance` and `stddev` of integers and `numeric`: exact sums.
+
+use std::marker::PhantomData;
+
+use common::PgResult;
+use types::{Datum, Numeric, numeric};
+
+use super::{Groups, State};
+use crate::framework::macros::aggregates;
+use crate::framework::phys;
+
+/// Integers of any class.
+trait Integer: phys::Phys + Send + 'static {
+    fn widen(value: Self::Value<'_>) -> i64;
+    fn total(data: &Self::Data, rows: usize) -> i128;
+}
+
+macro_rules! integers {
+    ($($phys:ident),*) => {$(
+        impl Integer for phys::$phys {
+            fn widen(value: Self::Value<'_>) -> i64 {
+                i64::from(value)
+            }
+            fn total(data: &Self::Data, rows: usize) -> i128 {
+                // Values of up to 32 bits cannot overflow 64 bits within a batch; wider ones are split in halves.
+                if size_of::<Self::Value<'_>>() < 8 {
+                    i128::from(data[..rows].iter().map(|v| i64::from(*v)).sum::<i64>())
+                } else {
+                    let high: i64 = data[..rows].iter().map(|v| i64::from(*v) >> 32).sum();
+                    let low: i64 = data[..rows].iter().map(|v| i64::from(*v) & 0xffff_ffff).sum();
+                    (i128::from(high) << 32) + i128::from(low)
+                }
+            }
+        }
+    )*};
+}
+
+integers!(Int2, Int4, Int8);
+
+/// What comes out of a sum of integers.
+trait IntegerResult: Send + 'static {
+    fn result(sum: i128, count: i64) -> PgResult<Datum>;
+}
+
+struct AsInt8;
+struct AsNumeric;
+struct Average;
+
+impl IntegerResult for AsInt8 {
+    fn result(sum: i128, _: i64) -> PgResult<Datum> {
+        match i64::try_from(sum) {
+            Ok(sum) => Ok(Datum::Int8(sum)),
+            Err(_) => Err(common::pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range")),
+        }
+    }
+}
+
+impl IntegerResult for AsNumeric {
+    fn result(sum: i128, _: i64) -> PgResult<Datum> {
+        Ok(Datum::Numeric(Numeric::from_i128(sum, 0)))
+    }
+}
+
+impl IntegerResult for Average {
+    fn result(sum: i128, count: i64) -> PgResult<Datum> {
+        let sum = Numeric::from_i128(sum, 0);
+        Ok(Datum::Numeric(numeric::div(&sum, &Numeric::from(count))?))
+    }
+}
+
+struct IntegerSum<P, R> {
+    sum: i128,
+    count: i64,
+    kind: PhantomData<fn() -> (P, R)>,
+}
+
+impl<P, R> Default for IntegerSum<P, R> {
+    fn default() -> Self {
+        IntegerSum {
+            sum: 0,
+            count: 0,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<P: Integer, R: IntegerResult> State for IntegerSum<P, R> {
+    type Phys = P;
+
+    fn add(&mut self, value: P::Value<'_>) -> PgResult<()> {
+        self.sum += i128::from(P::widen(value));
+        self.count += 1;
+        Ok(())
+    }
+
+    fn add_dense(&mut self, data: &P::Data, rows: usize) -> PgResult<()> {
+        self.sum += P::total(data, rows);
+        self.count += rows as i64;
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Self) -> PgResult<()> {
+        self.sum += other.sum;
+        self.count += other.count;
+        Ok(())
+    }
+
+    fn result(&mut self) -> PgResult<Datum> {
+        if self.count == 0 {
+            Ok(Datum::Null)
+        } else {
+            R::result(self.sum, self.count)
+        }
+    }
+}
+
+/// A running exact sum: 128 bits at one scale while that holds, the rest in `carried`.
+#[derive(Default)]
+struct ExactSum {
+    small: i128,
+    scale: u16,
+    carried: Option<Numeric>,
+}
+
+impl ExactSum {
+    fn add(&mut self, value: &Numeric) -> PgResult<()> {
+        if let Numeric::Small { unscaled, scale } = value {
+            if self.add_small(i128::from(*unscaled), *scale) {
+                return Ok(());
+            }
+            self.flush()?;
+            if self.add_small(i128::from(*unscaled), *scale) {
+                return Ok(());
+            }
+        }
+        self.carry(value)
+    }
+
+    /// False when 128 bits are not enough.
+    fn add_small(&mut self, unscaled: i128, scale: u16) -> bool {
+        let lift = |v: i128, by: u16| 10i128.checked_pow(u32::from(by)).and_then(|p| v.checked_mul(p));
+        let (sum, value) = if scale <= self.scale {
+            (Some(self.small), lift(unscaled, self.scale - scale))
+        } else {
+            (lift(self.small, scale - self.scale), Some(unscaled))
+        };
+        match sum.zip(value).and_then(|(s, v)| s.checked_add(v)) {
+            Some(sum) => {
+                self.small = sum;
+                self.scale = self.scale.max(scale);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn flush(&mut self) -> PgResult<()> {
+        let part = Numeric::from_i128(self.small, self.scale);
+        (self.small, self.scale) = (0, 0);
+        self.carry(&part)
+    }
+
+    fn carry(&mut self, value: &Numeric) -> PgResult<()> {
+        self.carried = Some(match &self.carried {
+            Some(sum) => numeric::add(sum, value)?,
+            None => value.clone(),
+        });
+        Ok(())
+    }
+
+    fn merge(&mut self, other: ExactSum) -> PgResult<()> {
+        if let Some(carried) = &other.carried {
+            self.carry(carried)?;
+        }
+        self.add(&Numeric::from_i128(other.small, other.scale))
+    }
+
+    fn value(&self) -> PgResult<Numeric> {
+        let small = Numeric::from_i128(self.small, self.scale);
+        match &self.carried {
+            Some(carried) => numeric::add(carried, &small),
+            None => Ok(small),
+        }
+    }
+}
+
+/// `sum(numeric)`, and `avg(numeric)` with `AVERAGE`.
+#[derive(Default)]
+struct NumericSum<const AVERAGE: bool> {
+    sum: ExactSum,
+    count: i64,
+}
+
+impl<const AVERAGE: bool> State for NumericSum<AVERAGE> {
+    type Phys = phys::Numeric;
+
+    fn add(&mut self, value: &Numeric) -> PgResult<()> {
+        self.count += 1;
+        self.sum.add(value)
+    }
+
+    fn merge(&mut self, other: Self) -> PgResult<()> {
+        self.count += other.count;
+        self.sum.merge(other.sum)
+    }
+
+    fn result(&mut self) -> PgResult<Datum> {
+        if self.count == 0 {
+            return Ok(Datum::Null);
+        }
+        let sum = self.sum.value()?;
+        Ok(Datum::Numeric(if AVERAGE {
+            numeric::div(&sum, &Numeric::from(self.count))?
+        } else {
+            sum
+        }))
+    }
+}
+
+/// Values that variance turns into `numeric`.
+trait Exact: phys::Phys + Send + 'static {
+    fn exact(value: Self::Value<'_>) -> Numeric;
+}
+
+impl Exact for phys::Int2 {
+    fn exact(value: i16) -> Numeric {
+        Numeric::from(i64::from(value))
+    }
+}
+impl Exact for phys::Int4 {
+    fn exact(value: i32) -> Numeric {
+        Numeric::from(i64::from(value))
+    }
+}
+impl Exact for phys::Int8 {
+    fn exact(value: i64) -> Numeric {
+        Numeric::from(value)
+    }
+}
+impl Exact for phys::Numeric {
+    fn exact(value: &Numeric) -> Numeric {
+        value.clone()
+    }
+}
+
+const SAMPLE: u8 = 1;
+const ROOT: u8 = 2;
+
+/// Variance and its root; `KIND` is a sum of [`SAMPLE`] and [`ROOT`].
+struct Spread<P, const KIND: u8> {
+    count: i64,
+    sum: ExactSum,
+    squares: ExactSum,
+    kind: PhantomData<fn() -> P>,
+}
+
+impl<P, const KIND: u8> Default for Spread<P, KIND> {
+    fn default() -> Self {
+        Spread {
+            count: 0,
+            sum: ExactSum::default(),
+            squares: ExactSum::default(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<P: Exact, const KIND: u8> State for Spread<P, KIND> {
+    type Phys = P;
+
+    fn add(&mut self, value: P::Value<'_>) -> PgResult<()> {
+        let value = P::exact(value);
+        self.count += 1;
+        self.sum.add(&value)?;
+        self.squares.add(&numeric::mul(&value, &value)?)
+    }
+
+    fn merge(&mut self, other: Self) -> PgResult<()> {
+        self.count += other.count;
+        self.sum.merge(other.sum)?;
+        self.squares.merge(other.squares)
+    }
+
+    fn result(&mut self) -> PgResult<Datum> {
+        let (sum, squares) = (self.sum.value()?, self.squares.value()?);
+        let compute = if KIND & ROOT != 0 {
+            numeric::stddev
+        } else {
+            numeric::variance
+        };
+        let value = compute(self.count, &sum, &squares, KIND & SAMPLE != 0)?;
+        Ok(value.map_or(Datum::Null, Datum::Numeric))
+    }
+}
+
+type VarSamp<P> = Groups<Spread<P, SAMPLE>>;
+type VarPop<P> = Groups<Spread<P, 0>>;
+type StddevSamp<P> = Groups<Spread<P, { SAMPLE + ROOT }>>;
+type StddevPop<P> = Groups<Spread<P, ROOT>>;
+
+#[rustfmt::skip]
+aggregates! {
+    sum(int2) -> int8 = Groups::<IntegerSum<phys::Int2, AsInt8>>::make;
+    sum(int4) -> int8 = Groups::<IntegerSum<phys::Int4, AsInt8>>::make;
+    sum(int8) -> numeric = Groups::<IntegerSum<phys::Int8, AsNumeric>>::make;
+    sum(money) -> money = Groups::<IntegerSum<phys::Int8, AsInt8>>::make;
+    avg(int2) -> numeric = Groups::<IntegerSum<phys::Int2, Average>>::make;
+    avg(int4) -> numeric = Groups::<IntegerSum<phys::Int4, Average>>::make;
+    avg(int8) -> numeric = Groups::<IntegerSum<phys::Int8, Average>>::make;
+    sum(numeric) -> numeric = Groups::<NumericSum<false>>::make;
+    avg(numeric) -> numeric = Groups::<NumericSum<true>>::make;
+    variance(int2) -> numeric = VarSamp::<phys::Int2>::make; variance(int4) -> numeric = VarSamp::<phys::Int4>::make;
+    variance(int8) -> numeric = VarSamp::<phys::Int8>::make; variance(numeric) -> numeric = VarSamp::<phys::Numeric>::make;
+    var_samp(int2) -> numeric = VarSamp::<phys::Int2>::make; var_samp(int4) -> numeric = VarSamp::<phys::Int4>::make;
+    var_samp(int8) -> numeric = VarSamp::<phys::Int8>::make; var_samp(numeric) -> numeric = VarSamp::<phys::Numeric>::make;
+    var_pop(int2) -> numeric = VarPop::<phys::Int2>::make; var_pop(int4) -> numeric = VarPop::<phys::Int4>::make;
+    var_pop(int8) -> numeric = VarPop::<phys::Int8>::make; var_pop(numeric) -> numeric = VarPop::<phys::Numeric>::make;
+    stddev(int2) -> numeric = StddevSamp::<phys::Int2>::make; stddev(int4) -> numeric = StddevSamp::<phys::Int4>::make;
+    stddev(int8) -> numeric = StddevSamp::<phys::Int8>::make; stddev(numeric) -> numeric = StddevSamp::<phys::Numeric>::make;
+    stddev_samp(int2) -> numeric = StddevSamp::<phys::Int2>::make; stddev_samp(int4) -> numeric = StddevSamp::<phys::Int4>::make;
+    stddev_samp(int8) -> numeric = StddevSamp::<phys::Int8>::make; stddev_samp(numeric) -> numeric = StddevSamp::<phys::Numeric>::make;
+    stddev_pop(int2) -> numeric = StddevPop::<phys::Int2>::make; stddev_pop(int4) -> numeric = StddevPop::<phys::Int4>::make;
+    stddev_pop(int8) -> numeric = StddevPop::<phys::Int8>::make; stddev_pop(numeric) -> numeric = StddevPop::<phys::Numeric>::make;
+}
