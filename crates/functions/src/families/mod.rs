@@ -1,6 +1,7 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
 mod aggregate;
+mod catalog_info;
 mod concat;
 mod count;
 mod datetime;
@@ -30,6 +31,7 @@ static LISTS: &[&[Builtin]] = &[
     math::DIRECT,
     math::BUILTINS,
     session_info::BUILTINS,
+    catalog_info::BUILTINS,
     text::BUILTINS,
     like::BUILTINS,
     string::BUILTINS,
