@@ -317,7 +317,9 @@ impl Parser<'_> {
             }
             self.height = 0;
             left = self.infix(left, rank, inner(mode))?;
-            height = height.max(self.height) + 1;
+            // AND and OR are flattened: a long chain is one node.
+            let flat = matches!(rank, OR | AND);
+            height = if flat { height.max(self.height + 1) } else { height.max(self.height) + 1 };
             self.check_height(height)?;
         }
         self.height = height;

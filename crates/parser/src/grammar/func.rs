@@ -376,10 +376,14 @@ impl Parser<'_> {
     }
 
     fn sql_value_function(&mut self, op: SqlValueFunctionOp, word: K) -> R<Expr> {
-        // current_schema() is an ordinary call.
+        // current_schema() is an ordinary call, and the word may even name a type.
         if word == K::CurrentSchema && self.next_is('(') {
             let name = self.take_name();
             return self.call(vec![name]);
+        }
+        if word == K::CurrentSchema && self.next_is(Tok::SConst) {
+            let name = self.take_name();
+            return self.generic_const(vec![name], Vec::new());
         }
         let start = self.take().start;
         if word == K::SystemUser {

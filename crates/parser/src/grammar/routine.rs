@@ -109,7 +109,7 @@ impl Parser<'_> {
         let mut return_type = None;
         if !is_procedure && self.at(K::Returns) && !self.next_is(K::Null) {
             self.bump();
-            if self.at2(K::Table, '(') {
+            if self.at(K::Table) {
                 return_type = Some(self.returns_table(&mut parameters)?);
             } else {
                 return_type = Some(self.func_type()?);

@@ -38,7 +38,7 @@ impl Parser<'_> {
         } else if self.at(K::Session)
             && !self.names_variable()
             && !self.next_is(K::Authorization)
-            && !(self.next_is(K::Characteristics) && self.peek(2) == Tok::Kw(K::As))
+            && (!self.next_is(K::Characteristics) || self.peek(2) != Tok::Kw(K::As))
         {
             self.bump();
         }

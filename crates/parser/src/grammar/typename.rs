@@ -93,9 +93,8 @@ impl Parser<'_> {
             }
             let name_start = self.start();
             let names = self.type_name_parts()?;
-            if names.len() > 1 && self.at2('%', K::Type) {
-                self.bump();
-                self.bump();
+            if names.len() > 1 && self.eat('%') {
+                self.expect(K::Type)?;
                 let mut type_name = plain(
                     names,
                     Vec::new(),

@@ -94,7 +94,10 @@ impl Parser<'_> {
             return Err(self.not_supported("dropping an enum value is not implemented", span));
         }
         if self.eat2(K::Add, K::Value) {
-            stmt.skip_if_new_val_exists = self.opt_if_not_exists()?;
+            stmt.skip_if_new_val_exists = self.at(K::If);
+            if stmt.skip_if_new_val_exists {
+                self.expect_all(&[K::If, K::Not, K::Exists])?;
+            }
             stmt.new_val = Some(self.sconst()?);
             if self.eat(K::Before) {
                 stmt.neighbor = Some(self.sconst()?);
