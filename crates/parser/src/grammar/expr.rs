@@ -219,6 +219,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn sign(&mut self, mode: Mode) -> R<Expr> {
         let token = self.take();
         let span = token.span();
@@ -266,6 +267,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn prefix_operator(&mut self, mode: Mode) -> R<Expr> {
         let span = self.span();
         let name = self.qual_op()?;
@@ -273,6 +275,7 @@ impl Parser<'_> {
         Ok(a_expr_node(AExprKind::Op, name, None, Some(arg), span))
     }
 
+    #[inline(never)]
     fn unique_predicate(&mut self) -> R<Expr> {
         let span = self.take().span();
         self.opt_unique_null_treatment()?;
@@ -369,6 +372,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn cast_operator(&mut self, left: Expr) -> R<Expr> {
         let start = self.take().start;
         let type_name = self.typename()?;
@@ -389,6 +393,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn binary_operator(&mut self, left: Expr, rank: Rank, mode: Mode) -> R<Expr> {
         let span = self.span();
         let name = if rank == OP {
@@ -423,6 +428,7 @@ impl Parser<'_> {
     }
 
     /// `left op ANY (query or array)`.
+    #[inline(never)]
     fn quantified(&mut self, left: Expr, name: NameList, span: Span) -> R<Expr> {
         let all = self.at(K::All);
         self.bump();
@@ -444,6 +450,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn at_time_zone(&mut self, left: Expr) -> R<Expr> {
         let span = self.take().span();
         if self.eat(K::Local) {
@@ -457,6 +464,7 @@ impl Parser<'_> {
 
     // ---- IS -----------------------------------------------------------------------------------------------------
 
+    #[inline(never)]
     fn is_test(&mut self, left: Expr, mode: Mode) -> R<Expr> {
         let token = self.take();
         let span = token.span();
@@ -489,6 +497,7 @@ impl Parser<'_> {
         self.is_test_a(left, negated, span)
     }
 
+    #[inline(never)]
     fn is_distinct(&mut self, left: Expr, negated: bool, span: Span, mode: Mode) -> R<Expr> {
         self.bump();
         self.expect(K::From)?;
@@ -508,6 +517,7 @@ impl Parser<'_> {
         ))
     }
 
+    #[inline(never)]
     fn is_test_a(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
         let Tok::Kw(word) = self.tok else {
             return self.fail();
@@ -560,6 +570,7 @@ impl Parser<'_> {
         Ok(str_const(Name::new_static(text), span))
     }
 
+    #[inline(never)]
     fn is_json(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
         self.bump();
         let item_type = match self.tok {
@@ -590,6 +601,7 @@ impl Parser<'_> {
 
     // ---- BETWEEN, IN, LIKE --------------------------------------------------------------------------------------
 
+    #[inline(never)]
     fn like_group(&mut self, left: Expr) -> R<Expr> {
         let span = self.span();
         let negated = self.eat(Tok::NotLa);
@@ -624,6 +636,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn like(&mut self, left: Expr, kind: AExprKind, operator: &'static str, span: Span) -> R<Expr> {
         self.bump();
         let name = op_name(operator, span);
@@ -640,6 +653,7 @@ impl Parser<'_> {
         Ok(a_expr_node(kind, name, Some(left), Some(right), span))
     }
 
+    #[inline(never)]
     fn between(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
         self.bump();
         let symmetric = self.eat(K::Symmetric);
@@ -667,6 +681,7 @@ impl Parser<'_> {
         })))
     }
 
+    #[inline(never)]
     fn in_expr(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
         self.bump();
         if !self.at('(') {

@@ -72,6 +72,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn join_right(
         &mut self,
         larg: TableRef,
@@ -117,6 +118,7 @@ impl Parser<'_> {
         Ok(TableRef::Join(Box::new(join)))
     }
 
+    #[inline(never)]
     fn table_primary(&mut self) -> R<TableRef> {
         let start = self.start();
         let lateral = self.eat(K::Lateral);
@@ -156,6 +158,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn range_subselect(&mut self, subquery: Box<SelectStmt>, lateral: bool, start: u32) -> R<TableRef> {
         let alias = self.opt_alias_clause()?;
         let span = self.span_from(start);
@@ -180,6 +183,7 @@ impl Parser<'_> {
     }
 
     /// One pair of parentheses: a query, or a join (nothing else is allowed in them).
+    #[inline(never)]
     fn table_parens(&mut self) -> R<TableParens> {
         self.check_stack()?;
         let leads_to_select = self.parens_lead_to_select();
@@ -234,6 +238,7 @@ impl Parser<'_> {
         self.peek(at) == Tok::Char(b'(')
     }
 
+    #[inline(never)]
     fn range_function(&mut self, lateral: bool, start: u32) -> R<TableRef> {
         let mut function = RangeFunction {
             lateral,
@@ -303,6 +308,7 @@ impl Parser<'_> {
         }))
     }
 
+    #[inline(never)]
     fn tablesample(&mut self, relation: TableRef) -> R<TableRef> {
         self.bump();
         let start = self.start();
@@ -341,6 +347,7 @@ impl Parser<'_> {
         })))
     }
 
+    #[inline(never)]
     fn func_alias_clause(&mut self) -> R<FuncAlias> {
         let mut result = FuncAlias::default();
         let start = self.start();

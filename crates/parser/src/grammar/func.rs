@@ -16,6 +16,7 @@ type R<T> = PgResult<T>;
 
 impl Parser<'_> {
     /// The argument list of a plain call: `func_application` without what may follow it.
+    #[inline(never)]
     pub fn func_application(&mut self, func_name: NameList) -> R<FuncCall> {
         let start = func_name.first().map_or(self.start(), |n| n.span.start);
         self.expect('(')?;
@@ -63,6 +64,7 @@ impl Parser<'_> {
     }
 
     /// A call as an expression: arguments, WITHIN GROUP, FILTER, OVER; or a typed constant with modifiers.
+    #[inline(never)]
     pub fn call(&mut self, func_name: NameList) -> R<Expr> {
         let outer = std::mem::take(&mut self.height);
         let mut call = self.func_application(func_name)?;
@@ -74,6 +76,7 @@ impl Parser<'_> {
         Ok(Expr::FuncCall(Box::new(call)))
     }
 
+    #[inline(never)]
     fn const_with_typmods(&mut self, call: FuncCall) -> R<Expr> {
         if call.agg_star || call.func_variadic || call.agg_distinct || call.args.is_empty() {
             return self.fail();
@@ -92,6 +95,7 @@ impl Parser<'_> {
     }
 
     /// WITHIN GROUP, FILTER and OVER.
+    #[inline(never)]
     pub fn call_suffix(&mut self, call: &mut FuncCall) -> R<()> {
         if self.at(K::Within) {
             self.within_group(call)?;
@@ -122,6 +126,7 @@ impl Parser<'_> {
     }
 
     /// `FILTER (WHERE ...)`.
+    #[inline(never)]
     pub fn filter_clause(&mut self) -> R<Option<Expr>> {
         if !self.eat(K::Filter) {
             return Ok(None);
@@ -134,6 +139,7 @@ impl Parser<'_> {
     }
 
     /// `OVER name | OVER (...)`.
+    #[inline(never)]
     pub fn over_clause(&mut self) -> R<Option<Box<WindowDef>>> {
         if !self.eat(K::Over) {
             return Ok(None);
@@ -156,6 +162,7 @@ impl Parser<'_> {
     }
 
     /// `( [name] [PARTITION BY ...] [ORDER BY ...] [frame] )`.
+    #[inline(never)]
     pub fn window_specification(&mut self) -> R<WindowDef> {
         self.check_stack()?;
         let start = self.start();
@@ -329,6 +336,7 @@ impl Parser<'_> {
     // ---- functions with syntax of their own ---------------------------------------------------------------------
 
     /// `func_expr_common_subexpr` and the JSON aggregates, if one starts here.
+    #[inline(never)]
     pub fn common_subexpr(&mut self, word: K) -> Option<R<Expr>> {
         if let Some(op) = value_function(word) {
             return Some(self.sql_value_function(op, word));
@@ -375,6 +383,7 @@ impl Parser<'_> {
         })
     }
 
+    #[inline(never)]
     fn sql_value_function(&mut self, op: SqlValueFunctionOp, word: K) -> R<Expr> {
         // current_schema() is an ordinary call, and the word may even name a type.
         if word == K::CurrentSchema && self.next_is('(') {

@@ -54,6 +54,7 @@ impl Parser<'_> {
         })
     }
 
+    #[inline(never)]
     fn param(&mut self) -> R<Expr> {
         let token = self.take();
         let node = Expr::ParamRef(ParamRef {
@@ -63,6 +64,7 @@ impl Parser<'_> {
         self.with_indirection(node)
     }
 
+    #[inline(never)]
     fn keyword_expr(&mut self, word: K, mode: Mode) -> R<Expr> {
         let constant = match word {
             K::Null => ConstValue::Null,
@@ -82,6 +84,7 @@ impl Parser<'_> {
     }
 
     /// Key words that start a call, a typed constant, or are names after all.
+    #[inline(never)]
     fn keyword_call(&mut self, word: K) -> R<Expr> {
         if let Some(result) = self.common_subexpr(word) {
             return result;
@@ -111,6 +114,7 @@ impl Parser<'_> {
     }
 
     /// The literal after a type's name; INTERVAL also takes its fields after the literal.
+    #[inline(never)]
     fn typed_const(&mut self, mut type_name: TypeName) -> R<Expr> {
         let literal = self.sconst()?;
         let is_interval = type_name.names.last().is_some_and(|n| n.name == "interval");
@@ -126,6 +130,7 @@ impl Parser<'_> {
     }
 
     /// `name 'literal'` with a type name of the generic form.
+    #[inline(never)]
     pub fn generic_const(&mut self, names: NameList, typmods: Vec<Expr>) -> R<Expr> {
         let span = match (names.first(), names.last()) {
             (Some(first), Some(last)) => first.span.to(last.span),
@@ -153,6 +158,7 @@ impl Parser<'_> {
     }
 
     /// A column reference, function call or `type 'literal'` that starts with a name.
+    #[inline(never)]
     fn column_or_call(&mut self) -> R<Expr> {
         let first_tok = self.tok;
         let first = self.col_id()?;
@@ -189,6 +195,7 @@ impl Parser<'_> {
     }
 
     /// Splits `first` and its indirection into a column reference and what selects from it.
+    #[inline(never)]
     fn column_ref(&mut self, first: Ident, steps: Vec<Indirection>, start: u32) -> R<Expr> {
         let count = steps.len();
         if steps[..count.saturating_sub(1)]
@@ -249,6 +256,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn subscript(&mut self) -> R<AIndices> {
         let start = self.take().start;
         let lower = if self.at(':') { None } else { Some(self.a_expr()?) };
@@ -277,6 +285,7 @@ impl Parser<'_> {
     }
 
     /// `opt_indirection` after something that is no plain column.
+    #[inline(never)]
     fn with_indirection(&mut self, arg: Expr) -> R<Expr> {
         if !matches!(self.tok, Tok::Char(b'.' | b'[')) {
             return Ok(arg);
@@ -310,6 +319,7 @@ impl Parser<'_> {
     }
 
     /// `(...)` as a primary: a subquery, a parenthesised expression or an implicit row.
+    #[inline(never)]
     fn paren_expr(&mut self, mode: Mode) -> R<Expr> {
         let start = self.start();
         match self.parens(Content::List)? {
@@ -333,6 +343,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn subquery_expr(&mut self, subselect: Box<SelectStmt>, start: u32) -> R<Expr> {
         let span = self.span_from(start);
         let (kind, oper_name) = (SubLinkType::Expr, Vec::new());
@@ -395,6 +406,7 @@ impl Parser<'_> {
     }
 
     /// The expressions of a pair of parentheses (the first may be there already) and the closing one.
+    #[inline(never)]
     fn rest_of_exprs(&mut self, first: Option<Expr>, content: Content) -> R<Parens> {
         let mut list = vec![match first {
             Some(first) => first,
@@ -408,6 +420,7 @@ impl Parser<'_> {
     }
 
     /// `select_with_parens | '(' a_expr ')'`, for ANY and ALL.
+    #[inline(never)]
     pub fn select_or_expr_in_parens(&mut self) -> R<SelectOrExpr> {
         match self.parens(Content::Single)? {
             Parens::Select(select) => Ok(SelectOrExpr::Select(select)),
@@ -419,6 +432,7 @@ impl Parser<'_> {
     }
 
     /// `select_with_parens | '(' expr_list ')'`, for IN.
+    #[inline(never)]
     pub fn select_or_exprs_in_parens(&mut self) -> R<SelectOrExprs> {
         match self.parens(Content::List)? {
             Parens::Select(select) => Ok(SelectOrExprs::Select(select)),
@@ -461,6 +475,7 @@ impl Parser<'_> {
     }
 
     /// `row OVERLAPS row`, if OVERLAPS follows.
+    #[inline(never)]
     fn maybe_overlaps(&mut self, row: RowExpr, mode: Mode) -> R<Expr> {
         if mode == Mode::B || !self.at(K::Overlaps) {
             return Ok(Expr::RowExpr(Box::new(row)));
@@ -503,6 +518,7 @@ impl Parser<'_> {
         Ok(args)
     }
 
+    #[inline(never)]
     fn explicit_row(&mut self, mode: Mode) -> R<Expr> {
         let start = self.take().start;
         let args = self.row_args()?;
@@ -519,6 +535,7 @@ impl Parser<'_> {
 
     // ---- CASE, ARRAY, EXISTS, GROUPING --------------------------------------------------------------------------
 
+    #[inline(never)]
     fn case_expr(&mut self) -> R<Expr> {
         let start = self.take().start;
         let arg = if self.at(K::When) {
@@ -554,6 +571,7 @@ impl Parser<'_> {
         })))
     }
 
+    #[inline(never)]
     fn array_expr(&mut self) -> R<Expr> {
         let start = self.take().start;
         if self.at('(') {
@@ -575,6 +593,7 @@ impl Parser<'_> {
     }
 
     /// `[a, b]`, `[[a], [b]]` or `[]`; nested brackets must stay brackets.
+    #[inline(never)]
     fn array_brackets(&mut self, start: u32) -> R<Expr> {
         self.check_stack()?;
         self.expect('[')?;
@@ -600,6 +619,7 @@ impl Parser<'_> {
         Ok(Expr::ArrayExpr(Box::new(AArrayExpr { elements, span })))
     }
 
+    #[inline(never)]
     fn exists(&mut self) -> R<Expr> {
         let start = self.take().start;
         let subselect = self.select_with_parens()?;
@@ -614,6 +634,7 @@ impl Parser<'_> {
         })))
     }
 
+    #[inline(never)]
     fn grouping(&mut self) -> R<Expr> {
         let start = self.take().start;
         let args = self.paren_list(|p| p.a_expr())?;

@@ -91,6 +91,7 @@ impl Parser<'_> {
         Ok(select)
     }
 
+    #[inline(never)]
     fn set_operations(&mut self, mut left: Box<SelectStmt>, min: u8) -> R<Box<SelectStmt>> {
         let mut height = 0;
         loop {
@@ -139,6 +140,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn simple_select(&mut self) -> R<Box<SelectStmt>> {
         let start = self.take().start;
         let mut select = Box::<SelectStmt>::default();
@@ -159,6 +161,7 @@ impl Parser<'_> {
         Ok(select)
     }
 
+    #[inline(never)]
     fn select_clauses(&mut self, select: &mut SelectStmt) -> R<()> {
         if self.at(K::Into) {
             select.into = Some(Box::new(self.select_into_clause()?));
@@ -217,6 +220,7 @@ impl Parser<'_> {
         self.comma_list(|p| p.target_el())
     }
 
+    #[inline(never)]
     fn target_el(&mut self) -> R<ResTarget> {
         let span = self.span();
         if self.eat('*') {
@@ -257,6 +261,7 @@ impl Parser<'_> {
         }
     }
 
+    #[inline(never)]
     fn select_into_clause(&mut self) -> R<IntoClause> {
         self.bump();
         let (rel, persistence) = self.opt_temp_table_name()?;
@@ -298,6 +303,7 @@ impl Parser<'_> {
         crate::parser::is_col_id(self.peek(n)) || self.peek(n) == Tok::Kw(K::Table)
     }
 
+    #[inline(never)]
     fn group_by_item(&mut self) -> R<Expr> {
         self.check_stack()?;
         let start = self.start();
@@ -327,6 +333,7 @@ impl Parser<'_> {
     }
 
     /// `VALUES (...), (...)`.
+    #[inline(never)]
     pub fn values_clause(&mut self) -> R<Box<SelectStmt>> {
         let start = self.start();
         self.expect(K::Values)?;
@@ -340,6 +347,7 @@ impl Parser<'_> {
     }
 
     /// `TABLE name` is `SELECT * FROM name`.
+    #[inline(never)]
     fn table_command(&mut self) -> R<Box<SelectStmt>> {
         let start = self.take().start;
         let relation = self.relation_expr()?;
@@ -416,6 +424,7 @@ impl Parser<'_> {
         Ok(SortByNulls::Last)
     }
 
+    #[inline(never)]
     fn select_tail(&mut self) -> R<SelectTail> {
         let mut tail = SelectTail {
             sort: self.opt_sort_clause()?,
@@ -599,6 +608,7 @@ impl Parser<'_> {
     }
 
     /// Attaches the tail to a query; parenthesised queries may have one already.
+    #[inline(never)]
     fn insert_select_options(
         &mut self,
         select: &mut SelectStmt,

@@ -52,6 +52,7 @@ fn plain(names: NameList, typmods: Vec<Expr>, span: Span) -> TypeName {
 
 impl Parser<'_> {
     /// `Typename`.
+    #[inline(never)]
     pub fn typename(&mut self) -> R<TypeName> {
         self.check_stack()?;
         let start = self.start();
@@ -118,6 +119,7 @@ impl Parser<'_> {
     }
 
     /// `SimpleTypename`.
+    #[inline(never)]
     pub fn simple_typename(&mut self) -> R<TypeName> {
         let span = self.span();
         if let Tok::Kw(k) = self.tok
@@ -131,6 +133,7 @@ impl Parser<'_> {
     }
 
     /// `ConstTypename` where a column-name key word could also be just a name: `None` if it is.
+    #[inline(never)]
     pub fn const_typename(&mut self) -> R<Option<TypeName>> {
         let Tok::Kw(word) = self.tok else { return Ok(None) };
         let next = self.peek(1);
@@ -156,6 +159,7 @@ impl Parser<'_> {
     }
 
     /// The standard's types. Constants (`constant`) do not get a default length, and INTERVAL no fields yet.
+    #[inline(never)]
     fn system_type(&mut self, word: K, span: Span, constant: bool) -> R<TypeName> {
         self.bump();
         let name = match word {

@@ -14,6 +14,7 @@ type R<T> = PgResult<T>;
 
 impl Parser<'_> {
     /// `[WITH [RECURSIVE] ...]`.
+    #[inline(never)]
     pub fn opt_with_clause(&mut self) -> R<Option<Box<WithClause>>> {
         if !matches!(self.tok, Tok::Kw(K::With) | Tok::WithLa) {
             return Ok(None);
@@ -33,6 +34,7 @@ impl Parser<'_> {
         })))
     }
 
+    #[inline(never)]
     fn common_table_expr(&mut self) -> R<CommonTableExpr> {
         self.check_stack()?;
         let name = self.name()?;
