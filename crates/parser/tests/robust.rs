@@ -5,7 +5,10 @@ use pglite_parser::{ParseOptions, parse, parse_expression, parse_type_name};
 
 /// Runs on a thread with the stack that Rust gives to threads by default.
 fn on_small_stack(body: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(body).unwrap();
+    let thread = std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(body)
+        .unwrap();
     thread.join().expect("the parser must not overflow the stack");
 }
 
@@ -74,10 +77,15 @@ struct Random(u64);
 
 impl Random {
     fn seeded() -> Random {
-        let seed = std::env::var("PARSER_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-            now.as_nanos() as u64
-        });
+        let seed = std::env::var("PARSER_SEED")
+            .ok()
+            .and_then(|s| s.parse().ok())
+            .unwrap_or_else(|| {
+                let now = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .unwrap();
+                now.as_nanos() as u64
+            });
         println!("PARSER_SEED={seed}");
         Random(seed)
     }
@@ -119,7 +127,10 @@ fn check_result(text: &str, result: common::PgResult<Vec<pglite_parser::ast::Raw
         }
         Err(e) => {
             let at = e.position.unwrap_or(0) as usize;
-            assert!(at <= text.len() && text.is_char_boundary(at), "bad position {at} in {text:?}");
+            assert!(
+                at <= text.len() && text.is_char_boundary(at),
+                "bad position {at} in {text:?}"
+            );
         }
     }
 }
@@ -141,16 +152,66 @@ fn token_soup_never_panics() {
     let mut random = Random::seeded();
     let words: Vec<&str> = pglite_parser::keywords::KEYWORDS.iter().map(|k| k.word).collect();
     let other = [
-        "a", "b", "t", "x", "\"Q\"", "'s'", "1", "2.5", "$1", "(", ")", "(", ")", ",", ",", ".", ";", "*", "+", "-",
-        "=", "<", "::", "[", "]", ":=", "=>", "||", "E'\\n'", "U&'\\0041'", "b'01'", "x'ff'", "$$q$$", "é",
+        "a",
+        "b",
+        "t",
+        "x",
+        "\"Q\"",
+        "'s'",
+        "1",
+        "2.5",
+        "$1",
+        "(",
+        ")",
+        "(",
+        ")",
+        ",",
+        ",",
+        ".",
+        ";",
+        "*",
+        "+",
+        "-",
+        "=",
+        "<",
+        "::",
+        "[",
+        "]",
+        ":=",
+        "=>",
+        "||",
+        "E'\\n'",
+        "U&'\\0041'",
+        "b'01'",
+        "x'ff'",
+        "$$q$$",
+        "é",
     ];
-    let heads = ["select", "create table", "create", "alter table t", "alter", "drop", "insert into t", "with x as (",
-        "grant", "copy t", "create function f(", "merge into t using s on true when", "set", "comment on"];
+    let heads = [
+        "select",
+        "create table",
+        "create",
+        "alter table t",
+        "alter",
+        "drop",
+        "insert into t",
+        "with x as (",
+        "grant",
+        "copy t",
+        "create function f(",
+        "merge into t using s on true when",
+        "set",
+        "comment on",
+    ];
     for _ in 0..20_000 {
         let mut text = String::from(random.pick(&heads));
         for _ in 0..random.below(25) {
             text.push(' ');
-            let word = if random.below(2) == 0 { random.pick(&words) } else { random.pick(&other) };
+            let word = if random.below(2) == 0 {
+                random.pick(&words)
+            } else {
+                random.pick(&other)
+            };
             text.push_str(word);
         }
         try_everything(&text);

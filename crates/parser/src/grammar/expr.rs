@@ -322,7 +322,11 @@ impl Parser<'_> {
             left = self.infix(left, rank, inner(mode))?;
             // AND and OR are flattened: a long chain is one node.
             let flat = matches!(rank, OR | AND);
-            height = if flat { height.max(self.height + 1) } else { height.max(self.height) + 1 };
+            height = if flat {
+                height.max(self.height + 1)
+            } else {
+                height.max(self.height) + 1
+            };
             self.check_height(height)?;
         }
         self.height = height;
