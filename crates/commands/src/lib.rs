@@ -1,5 +1,28 @@
 //! Floor 6: utility statements and the settings of a session.
 //!
-//! Main types: [`guc::GucStore`].
+//! Main types: [`CommandContext`] (what a statement may use), [`CommandOutcome`] (what it hands back), [`guc::GucStore`] (the
+//! settings), [`CopyIn`] and [`CopyOut`] (COPY as streams). Entry point: [`execute`].
+//!
+//! # Invariants
+//! - Unknown or unfinished statements and options end in 0A000, never in silence.
+//! - Statements here read and change catalogs through [`CatalogHandle`] alone.
+//!
+//! # Not here
+//! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
+pub mod classify;
+pub mod context;
+mod copy;
+mod dispatch;
 pub mod guc;
+
+pub use classify::{
+    allowed_in_failed_transaction, check_read_only, check_transaction_block, command_tag, is_command,
+    is_read_only, must_not_be_in_transaction_block, needs_snapshot,
+};
+pub use context::{
+    CatalogHandle, CommandContext, CommandOutcome, NoPrepared, PreparedStatements, ResultColumn, ResultSet,
+    SessionAction, TransactionModes,
+};
+pub use copy::{CopyIn, CopyOut, CopyTarget, copy_target};
+pub use dispatch::{describe, execute};

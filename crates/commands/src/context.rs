@@ -1,0 +1,175 @@
+//! What a utility statement may use, and what it hands back.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use access::Transaction;
+use catalog::CatalogView;
+use common::cancel::CancelToken;
+use common::{Oid, PgError, PgResult};
+use functions::SessionContext;
+use types::Datum;
+use types::settings::{FormatSettings, TypeRef};
+
+use crate::guc::GucStore;
+
+/// The catalogs of a database, for reading and for changing, whoever holds them.
+pub trait CatalogHandle {
+    /// The catalog as it is now, the transaction's own changes included. Keeps no borrow of the transaction.
+    fn view(&self, txn: &mut Transaction) -> PgResult<Arc<dyn CatalogView>>;
+    /// Schema for new objects without one (`None`: no schema has been selected to create in).
+    fn creation_namespace(&self, txn: &mut Transaction) -> PgResult<Option<Oid>>;
+    /// The session's temporary schema, if it has been made.
+    fn temp_namespace(&self) -> Option<Oid>;
+    /// Tells the session about its new temporary schema; search paths change with it.
+    fn set_temp_namespace(&self, namespace: Option<Oid>);
+}
+
+/// Things that only the session can do, asked for by a statement and done by the session right after it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionAction {
+    /// DISCARD ALL, DISCARD PLANS: forget cached plans (of prepared statements too).
+    ForgetPlans,
+    /// DISCARD ALL: close cursors, deallocate prepared statements, UNLISTEN *, release advisory locks.
+    Reset,
+    /// DISCARD SEQUENCES, DISCARD ALL: forget `currval` and cached values.
+    ForgetSequences,
+    /// A sequence was dropped or altered: forget its cached values.
+    ForgetSequence(Oid),
+    /// A temporary table with ON COMMIT DELETE ROWS was made.
+    OnCommitDeleteRows(Oid),
+    /// A temporary table with ON COMMIT DROP was made.
+    OnCommitDrop(Oid),
+    /// SET TRANSACTION and relatives: modes of the running transaction, already checked.
+    TransactionModes(TransactionModes),
+    /// SET SESSION AUTHORIZATION or SET ROLE: the new current role.
+    SetRole(Oid),
+}
+
+/// Modes of a transaction, as far as they were written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionModes {
+    /// ISOLATION LEVEL.
+    pub isolation: Option<access::Isolation>,
+    /// READ ONLY or READ WRITE.
+    pub read_only: Option<bool>,
+    /// DEFERRABLE or not.
+    pub deferrable: Option<bool>,
+}
+
+/// Everything that a utility statement may use.
+pub struct CommandContext<'a> {
+    /// The running transaction.
+    pub txn: &'a mut Transaction,
+    /// The catalogs.
+    pub catalog: &'a dyn CatalogHandle,
+    /// Settings. In a cell because functions called by the statement read and change them, too.
+    pub guc: &'a RefCell<GucStore>,
+    /// Settings that shape values as text.
+    pub settings: FormatSettings,
+    /// The session as functions see it.
+    pub session: &'a dyn SessionContext,
+    /// Checked in every loop.
+    pub cancel: &'a CancelToken,
+    /// NOTICEs and WARNINGs for the client, in order.
+    pub notices: &'a mut Vec<Box<PgError>>,
+    /// What the session must do after the statement.
+    pub actions: &'a mut Vec<SessionAction>,
+    /// The whole statement string that spans point into.
+    pub source: &'a str,
+    /// Values of `$1..$n`.
+    pub params: &'a [Datum],
+    /// Their types.
+    pub param_types: &'a [Oid],
+    /// `current_user`.
+    pub user: Oid,
+    /// `session_user`.
+    pub session_user: Oid,
+    /// OID of the current database.
+    pub database: Oid,
+    /// Its name.
+    pub database_name: Arc<str>,
+    /// Number of the session: names its temporary schema (`pg_temp_N`).
+    pub session_number: u32,
+    /// Inside BEGIN ... COMMIT (explicit or of a multi-statement string) or a function.
+    pub in_transaction_block: bool,
+    /// EXECUTE inside CREATE TABLE AS and EXPLAIN: finds prepared statements.
+    pub prepared: &'a dyn PreparedStatements,
+}
+
+/// Where prepared statements are found by name.
+pub trait PreparedStatements {
+    /// The tree behind a name with its declared parameter types, or 26000.
+    fn find(&self, name: &str) -> PgResult<(Arc<parser::ast::Statement>, Vec<Oid>)>;
+}
+
+/// A session without prepared statements.
+pub struct NoPrepared;
+
+impl PreparedStatements for NoPrepared {
+    fn find(&self, name: &str) -> PgResult<(Arc<parser::ast::Statement>, Vec<Oid>)> {
+        Err(common::pg_err!(
+            INVALID_SQL_STATEMENT_NAME,
+            "prepared statement \"{name}\" does not exist"
+        ))
+    }
+}
+
+/// A column of a statement's result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultColumn {
+    /// Its heading.
+    pub name: String,
+    /// Type and modifier.
+    pub type_ref: TypeRef,
+}
+
+impl ResultColumn {
+    /// A column of a type without modifier.
+    pub fn new(name: impl Into<String>, type_oid: Oid) -> ResultColumn {
+        ResultColumn {
+            name: name.into(),
+            type_ref: TypeRef::plain(type_oid),
+        }
+    }
+}
+
+/// Rows that a statement hands out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResultSet {
+    /// Headings.
+    pub columns: Vec<ResultColumn>,
+    /// One datum per column.
+    pub rows: Vec<Vec<Datum>>,
+}
+
+/// What became of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandOutcome {
+    /// PostgreSQL's command tag.
+    pub tag: String,
+    /// For statements with a result.
+    pub rows: Option<ResultSet>,
+}
+
+impl CommandOutcome {
+    /// A statement without result.
+    pub fn tag(tag: impl Into<String>) -> CommandOutcome {
+        CommandOutcome {
+            tag: tag.into(),
+            rows: None,
+        }
+    }
+}
+
+impl CommandContext<'_> {
+    /// The catalog as it is now.
+    pub fn view(&mut self) -> PgResult<Arc<dyn CatalogView>> {
+        self.catalog.view(self.txn)
+    }
+
+    /// Adds a NOTICE.
+    pub fn notice(&mut self, notice: Box<PgError>) {
+        self.notices.push(notice);
+    }
+}
