@@ -4,8 +4,8 @@
 
 use common::{PgResult, pg_err};
 use parser::ast::{
-    CreateTableAsStmt, DefArg, DefElem, DiscardMode, LockMode, ObjectType, Statement,
-    TransactionStmtKind, VariableSetKind,
+    CreateTableAsStmt, DefArg, DefElem, DiscardMode, LockMode, ObjectType, Statement, TransactionStmtKind,
+    VariableSetKind,
 };
 
 /// The word after CREATE, DROP, COMMENT ON for a kind of object.
@@ -389,7 +389,9 @@ fn option_is_true(option: &DefElem) -> bool {
         None => true,
         Some(DefArg::Boolean(b)) => *b,
         Some(DefArg::Integer(i)) => *i != 0,
-        Some(DefArg::String(s)) => matches!(s.to_ascii_lowercase().as_str(), "true" | "on" | "t" | "yes" | "1"),
+        Some(DefArg::String(s)) => {
+            matches!(s.to_ascii_lowercase().as_str(), "true" | "on" | "t" | "yes" | "1")
+        }
         Some(_) => true,
     }
 }
@@ -429,4 +431,3 @@ pub fn is_command(stmt: &Statement) -> bool {
         _ => true,
     }
 }
-
