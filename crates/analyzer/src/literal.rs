@@ -1,0 +1,308 @@
+//! Literals: text to values of their type, and the types of numbers.
+//!
+//! PG: src/backend/parser/parse_node.c (`make_const`), parse_param.c.
+
+use common::error::{ErrorExt, ResultExt};
+use common::{Oid, PgResult, Span, pg_err};
+use nodes::Expr;
+use nodes::expr::{Const, Param, ParamKind};
+use parser::ast::{self, ConstValue};
+use types::io::{CompositeField, IoContext, NameResolver, RegKind, UserType};
+use types::settings::TypeRef;
+use types::{Datum, oids};
+
+use crate::context::{AnalyzeContext, ParamTypes, is_known_param};
+use crate::state::Analyzer;
+
+impl Analyzer<'_> {
+    /// A constant of the statement text; strings stay `unknown`.
+    pub fn make_const(&self, c: &ast::AConst) -> PgResult<Expr> {
+        let (value, type_oid) = match &c.value {
+            ConstValue::Null => (Datum::Null, oids::UNKNOWN),
+            ConstValue::Integer(i) => (Datum::Int4(*i), oids::INT4),
+            ConstValue::Boolean(b) => (Datum::Bool(*b), oids::BOOL),
+            ConstValue::String(s) => (Datum::text(s.as_str()), oids::UNKNOWN),
+            ConstValue::BitString(s) => (
+                self.literal_value(TypeRef::plain(oids::BIT), s, c.span)?,
+                oids::BIT,
+            ),
+            ConstValue::Float(s) => match parse_int8(s) {
+                // An int4 written with more digits or another radix than the lexer's integer still is one.
+                Some(v) if i32::try_from(v).is_ok() => (Datum::Int4(v as i32), oids::INT4),
+                Some(v) => (Datum::Int8(v), oids::INT8),
+                None => (
+                    self.literal_value(TypeRef::plain(oids::NUMERIC), s, c.span)?,
+                    oids::NUMERIC,
+                ),
+            },
+        };
+        Ok(Expr::Const(Const {
+            value,
+            type_ref: TypeRef::plain(type_oid),
+            collation: Oid::INVALID,
+            span: c.span,
+        }))
+    }
+
+    /// The value of a literal for a base type.
+    pub fn literal_value(&self, type_ref: TypeRef, text: &str, span: Span) -> PgResult<Datum> {
+        let t = self.ty(type_ref.oid)?;
+        match t.kind {
+            b'p' if type_ref.oid != oids::RECORD
+                && type_ref.oid != oids::CSTRING
+                && type_ref.oid != oids::UNKNOWN =>
+            {
+                if type_ref.oid == oids::VOID {
+                    return Ok(Datum::text(""));
+                }
+                Err(pg_err!(
+                    FEATURE_NOT_SUPPORTED,
+                    "cannot accept a value of type {}",
+                    self.format_type(type_ref.oid)
+                )
+                .at(span))
+            }
+            _ => {
+                let names = CatalogNames { cx: self.cx };
+                let mut io = IoContext::new(self.cx.settings);
+                io.resolver = Some(&names);
+                types::io::input(type_ref.oid, type_ref.typmod, text, &io).at(span)
+            }
+        }
+    }
+
+    /// `$n`.
+    pub fn transform_param(&mut self, p: &ast::ParamRef) -> PgResult<Expr> {
+        let missing = || pg_err!(UNDEFINED_PARAMETER, "there is no parameter ${}", p.number).at(p.span);
+        let number = usize::try_from(p.number).map_err(|_| missing())?;
+        let type_oid = match &self.cx.params {
+            ParamTypes::Fixed(types) => match number.checked_sub(1).and_then(|i| types.get(i)) {
+                Some(t) if t.is_valid() => *t,
+                _ => return Err(missing()),
+            },
+            ParamTypes::Variable(types) => {
+                const PARAMS_MAX: usize = 65535;
+                if number == 0 || number > PARAMS_MAX {
+                    return Err(missing());
+                }
+                let mut types = types.borrow_mut();
+                if types.len() < number {
+                    types.resize(number, Oid::INVALID);
+                }
+                let slot = &mut types[number - 1];
+                if !slot.is_valid() {
+                    *slot = oids::UNKNOWN;
+                }
+                // "unknown" declared by the client is the same as undeclared; a client's void means the same as well.
+                *slot
+            }
+        };
+        Ok(self.param_expr(number, type_oid, p.span)?)
+    }
+
+    fn param_expr(&self, number: usize, type_oid: Oid, span: Span) -> PgResult<Expr> {
+        Ok(Expr::Param(Param {
+            kind: ParamKind::External,
+            number,
+            type_ref: TypeRef::plain(type_oid),
+            collation: self.type_collation(type_oid)?,
+            span,
+        }))
+    }
+
+    /// A parameter without type that meets one takes it; `None` when the expression is no such parameter.
+    pub fn coerce_unknown_param(&mut self, expr: &Expr, target: Oid) -> PgResult<Option<Expr>> {
+        let (Expr::Param(p), ParamTypes::Variable(types)) = (expr, &self.cx.params) else {
+            return Ok(None);
+        };
+        if p.kind != ParamKind::External || p.type_ref.oid != oids::UNKNOWN {
+            return Ok(None);
+        }
+        let known = types.borrow().get(p.number - 1).copied().unwrap_or(Oid::INVALID);
+        if !is_known_param(known) {
+            if let Some(slot) = types.borrow_mut().get_mut(p.number - 1) {
+                *slot = target;
+            }
+        } else if known != target {
+            return Err(pg_err!(
+                AMBIGUOUS_PARAMETER,
+                "inconsistent types deduced for parameter ${}",
+                p.number
+            )
+            .detail(format!(
+                "{} versus {}",
+                self.format_type(known),
+                self.format_type(target)
+            ))
+            .at(p.span));
+        }
+        Ok(Some(self.param_expr(p.number, target, p.span)?))
+    }
+}
+
+/// A number literal (sign, radix prefix, underscores) that fits eight bytes.
+pub(crate) fn parse_int8(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let cleaned: String = digits.chars().filter(|c| *c != '_').collect();
+    let lower = cleaned.to_ascii_lowercase();
+    let (radix, digits) = match lower.get(..2) {
+        Some("0x") => (16, &lower[2..]),
+        Some("0o") => (8, &lower[2..]),
+        Some("0b") => (2, &lower[2..]),
+        _ => (10, lower.as_str()),
+    };
+    let magnitude = i128::from_str_radix(digits, radix).ok()?;
+    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+}
+
+/// Catalog names for literal input: `reg*` values, enums and other types made by users.
+struct CatalogNames<'a> {
+    cx: &'a AnalyzeContext<'a>,
+}
+
+impl NameResolver for CatalogNames<'_> {
+    fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
+        let parts = split_name(name)?;
+        let (schema, last) = match parts.as_slice() {
+            [last] => (None, last.as_str()),
+            [.., schema, last] => (Some(schema.as_str()), last.as_str()),
+            [] => return Err(pg_err!(INVALID_NAME, "invalid name syntax")),
+        };
+        let catalog = self.cx.catalog;
+        match kind {
+            RegKind::Class => match catalog.relation_by_name(schema, last)? {
+                Some(r) => Ok(r.oid),
+                None => Err(pg_err!(
+                    UNDEFINED_TABLE,
+                    "relation \"{}\" does not exist",
+                    parts.join(".")
+                )),
+            },
+            RegKind::Type => {
+                let parsed = parser::parse_type_name(name)?;
+                Ok(crate::state::Analyzer::new(self.cx)
+                    .resolve_type(&parsed)
+                    .map_err(|mut e| {
+                        e.position = None;
+                        e
+                    })?
+                    .oid)
+            }
+            RegKind::Proc => {
+                let all = catalog.functions_by_name(schema, last)?;
+                match all.as_slice() {
+                    [] => Err(pg_err!(UNDEFINED_FUNCTION, "function \"{name}\" does not exist")),
+                    [one] => Ok(one.oid),
+                    _ => Err(pg_err!(
+                        AMBIGUOUS_FUNCTION,
+                        "more than one function named \"{name}\""
+                    )),
+                }
+            }
+            RegKind::Namespace => match catalog.namespace_by_name(last)? {
+                Some(oid) => Ok(oid),
+                None => Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{last}\" does not exist")),
+            },
+            RegKind::Collation => match catalog.collation_by_name(schema, last)? {
+                Some(oid) => Ok(oid),
+                None => Err(pg_err!(
+                    UNDEFINED_OBJECT,
+                    "collation \"{name}\" for encoding \"UTF8\" does not exist"
+                )),
+            },
+            _ => Err(common::unsupported!(
+                "names of this kind are not supported in literals yet"
+            )),
+        }
+    }
+
+    fn user_type(&self, type_oid: Oid) -> PgResult<Option<UserType>> {
+        let Some(t) = self.cx.catalog.type_desc(type_oid)? else {
+            return Ok(None);
+        };
+        Ok(Some(match t.kind {
+            b'e' => UserType::Enum,
+            b'd' => UserType::Domain {
+                base: t.base_type,
+                typmod: t.typmod,
+            },
+            b'c' => {
+                let rel = self.cx.catalog.relation(t.relation)?;
+                UserType::Composite {
+                    fields: rel
+                        .iter()
+                        .flat_map(|r| &r.columns)
+                        .filter(|c| !c.dropped)
+                        .map(|c| CompositeField {
+                            name: c.name.to_string(),
+                            type_oid: c.type_ref.oid,
+                            typmod: c.type_ref.typmod,
+                        })
+                        .collect(),
+                }
+            }
+            _ if t.is_array => UserType::Array {
+                element: t.element,
+                delimiter: char::from(t.delimiter),
+            },
+            b'r' | b'm' => match self.cx.catalog.range(type_oid)? {
+                Some(r) if r.range == type_oid => UserType::Range { subtype: r.subtype },
+                Some(r) => UserType::Multirange { range: r.range },
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    fn enum_label_oid(&self, type_oid: Oid, label: &str) -> PgResult<Option<Oid>> {
+        let labels = self.cx.catalog.enum_labels(type_oid)?;
+        Ok(labels.iter().find(|(_, l)| &**l == label).map(|(oid, _)| *oid))
+    }
+
+    fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
+        Ok(Some(crate::state::Analyzer::new(self.cx).format_type(type_oid)))
+    }
+}
+
+/// Splits `schema."Name"` into folded parts.
+fn split_name(text: &str) -> PgResult<Vec<String>> {
+    let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut part = String::new();
+            let mut chars = quoted.char_indices().peekable();
+            let mut end = None;
+            while let Some((i, c)) = chars.next() {
+                if c != '"' {
+                    part.push(c);
+                } else if chars.peek().is_some_and(|(_, n)| *n == '"') {
+                    part.push('"');
+                    chars.next();
+                } else {
+                    end = Some(i + 1);
+                    break;
+                }
+            }
+            rest = quoted.get(end.ok_or_else(invalid)?..).unwrap_or("").trim_start();
+            parts.push(part);
+        } else {
+            let end = rest
+                .find(|c: char| c == '.' || c.is_whitespace())
+                .unwrap_or(rest.len());
+            if end == 0 {
+                return Err(invalid());
+            }
+            parts.push(rest[..end].to_lowercase());
+            rest = rest[end..].trim_start();
+        }
+        if rest.is_empty() {
+            return Ok(parts);
+        }
+        rest = rest.strip_prefix('.').ok_or_else(invalid)?.trim_start();
+    }
+}
