@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::{Oid, PgResult};
 
-use crate::desc::{FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
+use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
 
 /// Catalog lookups under one snapshot and search path. Analyzer, planner and executor take `&dyn CatalogView`.
 /// Lookups by OID answer `None` for objects that do not exist (any more); callers word the error.
@@ -47,6 +47,15 @@ pub trait CatalogView: Send + Sync {
             .iter()
             .find(|r| r.range == type_oid || r.multirange == type_oid)
             .copied())
+    }
+    /// CHECK constraints of a domain type itself (not of its base), by name, over `Expr::CoerceToDomainValue`.
+    fn domain_constraints(&self, type_oid: Oid) -> PgResult<Vec<ConstraintDesc>> {
+        if type_oid < Oid::FIRST_NORMAL {
+            return Ok(Vec::new());
+        }
+        Err(common::unsupported!(
+            "constraints of domains are not supported yet"
+        ))
     }
     /// Facts of an aggregate.
     fn aggregate(&self, func: Oid) -> PgResult<Option<AggregateDesc>>;

@@ -53,6 +53,11 @@ impl ExprProgram {
         self.root.phys
     }
 
+    /// True when evaluation can neither fail nor have an effect, so that it may run for rows nobody asked for yet.
+    pub fn is_harmless(&self) -> bool {
+        self.root.is_harmless()
+    }
+
     /// The column, when the expression is nothing but a column.
     pub fn as_column(&self) -> Option<ColumnPlace> {
         match self.root.kind {
@@ -75,6 +80,30 @@ impl ExprProgram {
 pub(crate) struct Node {
     pub kind: NodeKind,
     pub phys: PhysType,
+}
+
+impl Node {
+    fn is_harmless(&self) -> bool {
+        let all = |nodes: &[Node]| nodes.iter().all(Node::is_harmless);
+        match &self.kind {
+            NodeKind::Const(_) | NodeKind::Column(_) | NodeKind::Param(_) | NodeKind::ExecParam(_) => true,
+            NodeKind::Call(call) | NodeKind::Distinct(call, _) | NodeKind::NullIf(call) => {
+                is_leakproof(call.info.proc) && all(&call.args)
+            }
+            NodeKind::And(args) | NodeKind::Or(args) | NodeKind::Coalesce(args) => all(args),
+            NodeKind::Not(arg) | NodeKind::BooleanTest(arg, _) => arg.is_harmless(),
+            NodeKind::NullTest { arg, .. } => arg.is_harmless(),
+            NodeKind::ScalarArray(s) => {
+                is_leakproof(s.info.proc) && s.scalar.is_harmless() && s.array.is_harmless()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// PostgreSQL's leakproof functions raise no errors that depend on their arguments.
+fn is_leakproof(proc: Oid) -> bool {
+    functions::facts::proc(proc).is_some_and(|p| p.proleakproof && p.provolatile == b'i')
 }
 
 /// A function call site.

@@ -1,0 +1,140 @@
+//! From [`Plan`] to compiled nodes.
+
+mod env;
+mod facts;
+
+pub(crate) use env::{Env, NoColumns, ScanMap, relation_expr};
+pub(crate) use facts::{ParamDeps, column_refs};
+
+use std::sync::Arc;
+
+use catalog::CatalogView;
+use catalog::desc::RelationDesc;
+use common::{AttrNumber, Oid, PgResult, pg_err, unsupported};
+use expr::ExprProgram;
+use nodes::query::TargetEntry;
+use nodes::{Expr, Plan, PlanNode, PlannedStmt};
+use types::PhysType;
+
+use crate::node::{Node, NodeKind, Projection};
+use crate::ops;
+
+/// What compiling a statement carries along.
+pub(crate) struct Compiler<'a> {
+    pub plan: &'a PlannedStmt,
+    pub catalog: &'a dyn CatalogView,
+}
+
+impl<'a> Compiler<'a> {
+    pub fn env<'e>(&self, scan: ScanMap<'e>) -> Env<'e>
+    where
+        'a: 'e,
+    {
+        Env {
+            catalog: self.catalog,
+            scan,
+        }
+    }
+
+    pub fn program(&self, expr: &Expr, scan: ScanMap<'_>) -> PgResult<Arc<ExprProgram>> {
+        Ok(Arc::new(ExprProgram::compile(expr, &self.env(scan))?))
+    }
+
+    pub fn programs(&self, exprs: &[Expr], scan: ScanMap<'_>) -> PgResult<Vec<Arc<ExprProgram>>> {
+        exprs.iter().map(|e| self.program(e, scan)).collect()
+    }
+
+    /// The node's conditions and target list.
+    pub fn projection(&self, plan: &Plan, scan: ScanMap<'_>) -> PgResult<Projection> {
+        self.projection_of(&plan.qual, &plan.target_list, scan)
+    }
+
+    pub fn projection_of(
+        &self,
+        quals: &[Expr],
+        targets: &[TargetEntry],
+        scan: ScanMap<'_>,
+    ) -> PgResult<Projection> {
+        let filters = self.programs(quals, scan)?;
+        let targets = targets
+            .iter()
+            .map(|t| self.program(&t.expr, scan))
+            .collect::<PgResult<_>>()?;
+        Ok(Projection::new(filters, targets))
+    }
+
+    pub fn phys(&self, type_oid: Oid) -> PgResult<PhysType> {
+        env::phys_of(self.catalog, type_oid)
+    }
+
+    /// Storage classes of what a plan hands out.
+    pub fn output_phys(&self, plan: &Plan) -> PgResult<Vec<PhysType>> {
+        plan.target_list
+            .iter()
+            .map(|t| self.phys(t.expr.type_oid()))
+            .collect()
+    }
+
+    pub fn relation(&self, oid: Oid) -> PgResult<Arc<RelationDesc>> {
+        self.catalog
+            .relation(oid)?
+            .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "could not open relation with OID {oid}"))
+    }
+
+    /// The type of an input column (1-based).
+    pub fn column_type(input: &Plan, column: AttrNumber) -> PgResult<Oid> {
+        usize::try_from(column)
+            .ok()
+            .and_then(|c| c.checked_sub(1))
+            .and_then(|i| input.target_list.get(i))
+            .map(|t| t.expr.type_oid())
+            .ok_or_else(|| common::internal!("input has no column {column}"))
+    }
+
+    /// Compiles a plan and everything below it.
+    pub fn node(&self, plan: &Plan) -> PgResult<Node> {
+        let kind: Arc<dyn NodeKind> = match &plan.node {
+            PlanNode::Result { input, one_time } => {
+                ops::result::compile(self, plan, input.as_deref(), one_time)?
+            }
+            PlanNode::SeqScan { rt_index, relation } => {
+                ops::seq_scan::compile(self, plan, *rt_index, *relation)?
+            }
+            PlanNode::ValuesScan { rows, .. } => ops::values_scan::compile(self, plan, rows)?,
+            PlanNode::SubqueryScan { input, .. } => ops::subquery_scan::compile(self, plan, input)?,
+            PlanNode::Limit {
+                input,
+                offset,
+                count,
+                ties,
+            } => ops::limit::compile(
+                self,
+                plan,
+                input,
+                [offset.as_ref(), count.as_ref()],
+                ties.as_deref(),
+            )?,
+            other => {
+                return Err(unsupported!(
+                    "plan node {} is not supported yet",
+                    node_name(other)
+                ));
+            }
+        };
+        Ok(Node {
+            id: plan.id,
+            kind,
+            phys: self.output_phys(plan)?.into(),
+            deps: ParamDeps::of_plan(plan, &self.plan.subplans),
+        })
+    }
+}
+
+/// The name for messages.
+fn node_name(node: &PlanNode) -> String {
+    let text = format!("{node:?}");
+    text.split(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

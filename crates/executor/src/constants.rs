@@ -1,0 +1,70 @@
+//! Evaluating expressions without a plan: constants, defaults.
+
+use common::cancel::CancelToken;
+use common::{PgResult, internal};
+use functions::SessionContext;
+use nodes::Expr;
+use types::{Datum, FormatSettings};
+
+/// The surroundings of a constant expression.
+#[derive(Clone, Copy)]
+pub struct ConstContext<'a> {
+    /// Types made by users.
+    pub catalog: &'a dyn catalog::CatalogView,
+    /// The session as functions see it.
+    pub session: &'a dyn SessionContext,
+    /// Settings that shape text.
+    pub settings: &'a FormatSettings,
+    /// Polled by functions that run long.
+    pub cancel: &'a CancelToken,
+    /// Values of `$1..$n`, if known.
+    pub params: &'a [Datum],
+}
+
+/// Evaluates an expression without columns or subqueries: constant folding, SET, LIMIT, partition bounds, DEFAULT.
+pub fn evaluate_constant(expr: &Expr, cx: ConstContext<'_>) -> PgResult<Datum> {
+    if let Expr::Const(c) = expr {
+        return Ok(c.value.clone());
+    }
+    let env = crate::compile::NoColumns { catalog: cx.catalog };
+    let program = expr::ExprProgram::compile(expr, &env)?;
+    program.eval_const(&mut ConstRuntime(cx))
+}
+
+/// A run time without plan.
+struct ConstRuntime<'a>(ConstContext<'a>);
+
+impl expr::Runtime for ConstRuntime<'_> {
+    fn parts(&self) -> expr::FnParts<'_> {
+        expr::FnParts {
+            settings: self.0.settings,
+            cancel: self.0.cancel,
+            session: self.0.session,
+        }
+    }
+
+    fn param(&self, number: usize) -> PgResult<Datum> {
+        let value = number.checked_sub(1).and_then(|i| self.0.params.get(i));
+        value
+            .cloned()
+            .ok_or_else(|| common::pg_err!(UNDEFINED_PARAMETER, "no value found for parameter {number}"))
+    }
+
+    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
+        Err(internal!("executor parameter {slot} outside of a plan"))
+    }
+
+    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
+
+    fn subplan_rows(
+        &mut self,
+        _plan_id: usize,
+        _max_rows: usize,
+    ) -> PgResult<std::sync::Arc<Vec<Vec<Datum>>>> {
+        Err(internal!("subquery outside of a plan"))
+    }
+
+    fn next_value(&mut self, sequence: common::Oid) -> PgResult<i64> {
+        self.0.session.nextval(sequence)
+    }
+}

@@ -1,0 +1,53 @@
+//! What a session lends to the executor for the time of one call.
+
+use std::cell::RefCell;
+
+use access::{ActiveSnapshot, Transaction};
+use catalog::CatalogView;
+use common::cancel::CancelToken;
+use common::env::Env;
+use common::memory::MemoryBudget;
+use common::{PgResult, internal};
+use functions::SessionContext;
+use types::{Datum, FormatSettings};
+
+use crate::relations::RelationOpener;
+
+/// Everything a call into the executor may use. Portals outlive it: it is passed on every call.
+pub struct ExecContext<'a> {
+    /// The transaction. Borrowed only inside single storage calls: the session may borrow it while a function asks it
+    /// something.
+    pub txn: &'a RefCell<Transaction>,
+    /// What the statement sees. A data-modifying statement writes as the transaction's current command, so the session
+    /// calls `next_command` after it and takes a new snapshot.
+    pub snapshot: &'a ActiveSnapshot,
+    /// Names, types, constraints.
+    pub catalog: &'a dyn CatalogView,
+    /// Opens tables and indexes: usually a [`crate::RelationCache`].
+    pub relations: &'a dyn RelationOpener,
+    /// Values of `$1..$n`.
+    pub params: &'a [Datum],
+    /// The session as functions see it.
+    pub session: &'a dyn SessionContext,
+    /// Settings that shape text.
+    pub settings: &'a FormatSettings,
+    /// Polled once per batch.
+    pub cancel: &'a CancelToken,
+    /// Hard limit of what operators may hold together; beyond it they answer 53200.
+    pub memory: &'a MemoryBudget,
+    /// `work_mem`.
+    pub work_mem_bytes: usize,
+    /// The clock for EXPLAIN ANALYZE.
+    pub env: &'a dyn Env,
+}
+
+impl ExecContext<'_> {
+    /// Runs a storage call that needs the transaction.
+    #[inline]
+    pub(crate) fn with_txn<T>(&self, f: impl FnOnce(&mut Transaction) -> PgResult<T>) -> PgResult<T> {
+        let Ok(mut txn) = self.txn.try_borrow_mut() else {
+            return Err(internal!("transaction is in use"));
+        };
+        f(&mut txn)
+    }
+}

@@ -1,0 +1,273 @@
+//! What operators and expressions of one run share.
+
+use std::sync::Arc;
+
+use common::{PgResult, internal, pg_err};
+use expr::{FnParts, Runtime};
+use types::{BATCH_ROWS, Datum};
+
+use crate::context::ExecContext;
+use crate::instrument::NodeStats;
+use crate::node::{Opening, Operator};
+use crate::prepared::PreparedPlan;
+
+/// Passed down every call: the session's part and the run's own.
+pub(crate) struct Cx<'a> {
+    pub ext: &'a ExecContext<'a>,
+    pub run: &'a mut RunState,
+}
+
+/// The state of a run outside its operator tree.
+pub(crate) struct RunState {
+    pub prepared: Arc<PreparedPlan>,
+    /// Executor parameters.
+    params: Vec<Datum>,
+    /// When each was last changed.
+    changed: Vec<u64>,
+    clock: u64,
+    subplans: Vec<SubplanRun>,
+    /// Work tables of recursive unions, by parameter slot.
+    pub work_tables: Vec<(usize, Arc<Vec<types::Batch>>)>,
+    pub opening: Opening,
+    pub stats: Vec<NodeStats>,
+    /// Rows inserted, updated or deleted by the statement itself.
+    pub processed: u64,
+}
+
+/// A subplan: its operators while it is in use, and what it gave last.
+#[derive(Default)]
+struct SubplanRun {
+    operator: Option<Box<dyn Operator>>,
+    /// Rows of the last run, how many were asked for, and when.
+    rows: Option<(Arc<Vec<Vec<Datum>>>, usize, u64)>,
+    /// A CTE's rows so far.
+    cte: CteRun,
+    running: bool,
+}
+
+#[derive(Default)]
+struct CteRun {
+    batches: Vec<types::Batch>,
+    done: bool,
+    /// When it was started; 0: not yet.
+    started: u64,
+}
+
+impl RunState {
+    pub fn new(prepared: Arc<PreparedPlan>, opening: Opening) -> RunState {
+        let plan = prepared.plan();
+        let slots = plan.exec_params;
+        let mut subplans = Vec::new();
+        subplans.resize_with(plan.subplans.len(), SubplanRun::default);
+        let nodes = if opening.instrument {
+            prepared.node_count()
+        } else {
+            0
+        };
+        RunState {
+            params: vec![Datum::Null; slots],
+            changed: vec![0; slots],
+            clock: 1,
+            subplans,
+            work_tables: Vec::new(),
+            opening,
+            stats: vec![NodeStats::default(); nodes],
+            processed: 0,
+            prepared,
+        }
+    }
+
+    /// Sets an executor parameter.
+    pub fn set_param(&mut self, slot: usize, value: Datum) {
+        let Some(old) = self.params.get_mut(slot) else {
+            return;
+        };
+        if self.changed[slot] != 0 && *old == value {
+            return;
+        }
+        *old = value;
+        self.clock += 1;
+        self.changed[slot] = self.clock;
+    }
+
+    /// Marks a slot (of a work table) as changed.
+    pub fn touch(&mut self, slot: usize) {
+        self.clock += 1;
+        if let Some(changed) = self.changed.get_mut(slot) {
+            *changed = self.clock;
+        }
+    }
+
+    /// Now, for [`RunState::changed_since`].
+    pub fn now(&self) -> u64 {
+        self.clock
+    }
+
+    /// True when one of the parameters was set after `then`.
+    pub fn changed_since(&self, deps: &[usize], then: u64) -> bool {
+        deps.iter()
+            .any(|&slot| self.changed.get(slot).is_some_and(|&at| at > then))
+    }
+}
+
+impl Cx<'_> {
+    /// Polled once per batch.
+    #[inline]
+    pub fn check(&self) -> PgResult<()> {
+        self.ext.cancel.check()
+    }
+
+    /// The `index`-th batch of a CTE, computed on demand.
+    pub fn cte_batch(&mut self, plan_id: usize, index: usize) -> PgResult<Option<types::Batch>> {
+        let prepared = Arc::clone(&self.run.prepared);
+        let node = prepared.subplan(plan_id)?;
+        let started = self.subplan_run(plan_id)?.cte.started;
+        if started == 0 || self.run.changed_since(&node.deps, started) {
+            let now = self.run.now();
+            let sub = self.subplan_run(plan_id)?;
+            let used = started != 0;
+            sub.cte = CteRun {
+                started: now,
+                ..CteRun::default()
+            };
+            if used {
+                self.with_subplan(plan_id, |op, cx| op.rescan(cx))?;
+            }
+        }
+        loop {
+            let cte = &self.subplan_run(plan_id)?.cte;
+            if let Some(batch) = cte.batches.get(index) {
+                return Ok(Some(batch.clone()));
+            }
+            if cte.done {
+                return Ok(None);
+            }
+            let next = self.with_subplan(plan_id, |op, cx| op.next(cx, BATCH_ROWS))?;
+            let cte = &mut self.subplan_run(plan_id)?.cte;
+            match next {
+                Some(batch) => cte.batches.push(batch),
+                None => cte.done = true,
+            }
+        }
+    }
+
+    /// Runs data-modifying WITH queries that nobody has read to the end.
+    pub fn finish_ctes(&mut self) -> PgResult<()> {
+        let plan = Arc::clone(self.run.prepared.plan());
+        if !plan.has_modifying_cte {
+            return Ok(());
+        }
+        for (plan_id, entry) in plan.subplans.iter().enumerate() {
+            if matches!(entry.plan.node, nodes::PlanNode::ModifyTable(_)) {
+                let mut index = 0;
+                while self.cte_batch(plan_id, index)?.is_some() {
+                    index += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn subplan_run(&mut self, plan_id: usize) -> PgResult<&mut SubplanRun> {
+        self.run
+            .subplans
+            .get_mut(plan_id)
+            .ok_or_else(|| internal!("no subplan {plan_id}"))
+    }
+
+    /// Runs `f` on the operators of a subplan, which are out of their place meanwhile.
+    fn with_subplan<T>(
+        &mut self,
+        plan_id: usize,
+        f: impl FnOnce(&mut dyn Operator, &mut Cx<'_>) -> PgResult<T>,
+    ) -> PgResult<T> {
+        let sub = self.subplan_run(plan_id)?;
+        if sub.running {
+            return Err(internal!("subplan {plan_id} runs inside itself"));
+        }
+        sub.running = true;
+        let mut operator = match sub.operator.take() {
+            Some(operator) => operator,
+            None => {
+                let prepared = Arc::clone(&self.run.prepared);
+                self.run.opening.open(prepared.subplan(plan_id)?)
+            }
+        };
+        let result = f(&mut *operator, self);
+        let sub = self.subplan_run(plan_id)?;
+        sub.running = false;
+        sub.operator = Some(operator);
+        result
+    }
+
+    fn run_subplan(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+        let fresh = self.subplan_run(plan_id)?.operator.is_none();
+        let rows = self.with_subplan(plan_id, |op, cx| {
+            if !fresh {
+                op.rescan(cx)?;
+            }
+            let mut rows = Vec::new();
+            while rows.len() < max_rows {
+                let Some(batch) = op.next(cx, (max_rows - rows.len()).min(BATCH_ROWS))? else {
+                    break;
+                };
+                rows.extend((0..batch.len()).map(|k| batch.row(k)));
+            }
+            Ok(rows)
+        })?;
+        Ok(Arc::new(rows))
+    }
+}
+
+impl Runtime for Cx<'_> {
+    fn parts(&self) -> FnParts<'_> {
+        FnParts {
+            settings: self.ext.settings,
+            cancel: self.ext.cancel,
+            session: self.ext.session,
+        }
+    }
+
+    #[inline]
+    fn param(&self, number: usize) -> PgResult<Datum> {
+        match number.checked_sub(1).and_then(|i| self.ext.params.get(i)) {
+            Some(value) => Ok(value.clone()),
+            None => Err(pg_err!(
+                UNDEFINED_PARAMETER,
+                "no value found for parameter {number}"
+            )),
+        }
+    }
+
+    #[inline]
+    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
+        match self.run.params.get(slot) {
+            Some(value) => Ok(value.clone()),
+            None => Err(internal!("no executor parameter {slot}")),
+        }
+    }
+
+    fn set_exec_param(&mut self, slot: usize, value: Datum) {
+        self.run.set_param(slot, value);
+    }
+
+    fn subplan_rows(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+        let prepared = Arc::clone(&self.run.prepared);
+        let deps = &prepared.subplan(plan_id)?.deps;
+        if let Some((rows, asked, at)) = &self.subplan_run(plan_id)?.rows {
+            let (rows, asked, at) = (Arc::clone(rows), *asked, *at);
+            let enough = asked >= max_rows || rows.len() < asked;
+            if enough && !self.run.changed_since(deps, at) {
+                return Ok(rows);
+            }
+        }
+        let at = self.run.now();
+        let rows = self.run_subplan(plan_id, max_rows)?;
+        self.subplan_run(plan_id)?.rows = Some((Arc::clone(&rows), max_rows, at));
+        Ok(rows)
+    }
+
+    fn next_value(&mut self, sequence: common::Oid) -> PgResult<i64> {
+        self.ext.session.nextval(sequence)
+    }
+}

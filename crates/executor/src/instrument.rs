@@ -1,0 +1,70 @@
+//! What EXPLAIN ANALYZE shows of a plan node.
+
+use std::time::Duration;
+
+use common::PgResult;
+use types::Batch;
+
+use crate::cx::Cx;
+use crate::node::Operator;
+
+/// Measurements of one plan node over a run, all loops together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct NodeStats {
+    /// How often it was started (rescans included); 0: never executed.
+    pub loops: u64,
+    /// Rows handed out.
+    pub rows: u64,
+    /// Time until the first row of each loop, summed.
+    pub startup: Duration,
+    /// Time inside the node and those below it.
+    pub total: Duration,
+    /// Rows that the node's own conditions dropped.
+    pub filtered: u64,
+}
+
+/// Measures an operator.
+pub(crate) struct Measured {
+    id: usize,
+    inner: Box<dyn Operator>,
+    started: bool,
+    got_row: bool,
+}
+
+impl Measured {
+    pub fn new(id: u32, inner: Box<dyn Operator>) -> Measured {
+        Measured {
+            id: id as usize,
+            inner,
+            started: false,
+            got_row: false,
+        }
+    }
+}
+
+impl Operator for Measured {
+    fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        let begin = cx.ext.env.monotonic();
+        let next = self.inner.next(cx, max_rows);
+        let spent = cx.ext.env.monotonic().saturating_sub(begin);
+        if let Some(stats) = cx.run.stats.get_mut(self.id) {
+            stats.loops += u64::from(!self.started);
+            stats.total += spent;
+            if !self.got_row {
+                stats.startup += spent;
+            }
+            if let Ok(Some(batch)) = &next {
+                stats.rows += batch.len() as u64;
+                self.got_row = true;
+            }
+        }
+        self.started = true;
+        next
+    }
+
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.started = false;
+        self.got_row = false;
+        self.inner.rescan(cx)
+    }
+}

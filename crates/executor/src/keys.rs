@@ -1,0 +1,419 @@
+//! Equality, hashes and order of key columns, as the operators of a plan define them.
+//!
+//! # How it works
+//! For most built-in types `types::compare` is exactly what the default operator classes say, and works on vectors without
+//! datums. Other types go through the kernels of their equality or comparison function.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use common::{Oid, PgResult, internal};
+use functions::{CallInfo, FnCache, FnContext, Kernels, facts};
+use nodes::Plan;
+use nodes::plan::{GroupKey, SortKey};
+use types::{Datum, PhysType, Selection, Vector, VectorData, compare, oids};
+
+use crate::compile::Compiler;
+use crate::cx::Cx;
+
+/// OID of the B-tree and hash access methods.
+const BTREE: Oid = Oid(403);
+const HASH: Oid = Oid(405);
+/// Collations that compare bytes: `C`, `POSIX`, `ucs_basic`.
+const BYTE_COLLATIONS: [Oid; 3] = [Oid(950), Oid(951), Oid(962)];
+
+/// A function called on datums.
+pub(crate) struct Function {
+    kernels: Kernels,
+    info: CallInfo,
+}
+
+impl Function {
+    pub fn new(proc: Oid, args: &[Oid], result: Oid, collation: Oid) -> PgResult<Function> {
+        let mut info = CallInfo::new(proc, args, result);
+        info.collation = collation;
+        Ok(Function {
+            kernels: functions::require_kernels(proc)?,
+            info,
+        })
+    }
+
+    pub fn call(&self, cx: &Cx<'_>, args: &[Datum]) -> PgResult<Datum> {
+        let mut cache = FnCache::default();
+        let mut ctx = FnContext {
+            call: &self.info,
+            settings: cx.ext.settings,
+            cancel: cx.ext.cancel,
+            session: cx.ext.session,
+            cache: &mut cache,
+        };
+        (self.kernels.scalar)(&mut ctx, args)
+    }
+}
+
+/// The base type behind domains.
+pub(crate) fn base_type(c: &Compiler<'_>, mut type_oid: Oid) -> PgResult<Oid> {
+    while type_oid >= Oid::FIRST_NORMAL {
+        match c.catalog.type_desc(type_oid)? {
+            Some(t) if t.kind == b'd' => type_oid = t.base_type,
+            _ => break,
+        }
+    }
+    Ok(type_oid)
+}
+
+/// True when `types::compare` orders and hashes the type as its default operator classes do.
+pub(crate) fn is_direct(c: &Compiler<'_>, type_oid: Oid) -> PgResult<bool> {
+    if let Some(row) = types::builtin::type_row(type_oid) {
+        if row.is_array() {
+            return is_direct(c, row.typelem);
+        }
+    } else if let Some(desc) = c.catalog.type_desc(type_oid)? {
+        return match desc.kind {
+            _ if desc.is_array => is_direct(c, desc.element),
+            b'd' => is_direct(c, desc.base_type),
+            b'e' | b'c' => Ok(true),
+            _ => Ok(false),
+        };
+    }
+    Ok(match PhysType::of_builtin(type_oid) {
+        PhysType::Bytes => type_oid == oids::BYTEA,
+        PhysType::Nested => type_oid == oids::RECORD,
+        _ => true,
+    })
+}
+
+/// How values of one column are told apart.
+pub(crate) enum Equality {
+    /// By `types::compare` under this type.
+    Direct(Oid),
+    /// Integers of different widths.
+    Integers,
+    /// `float4` with `float8`.
+    Floats,
+    /// By the operator's function, and a hash function if there is one.
+    Function(Function, Option<[Function; 2]>),
+}
+
+impl Equality {
+    pub fn compile(
+        c: &Compiler<'_>,
+        eq_op: Oid,
+        left: Oid,
+        right: Oid,
+        collation: Oid,
+    ) -> PgResult<Equality> {
+        let (left, right) = (base_type(c, left)?, base_type(c, right)?);
+        let (pl, pr) = (c.phys(left)?, c.phys(right)?);
+        let int = |p| matches!(p, PhysType::Int2 | PhysType::Int4 | PhysType::Int8);
+        let float = |p| matches!(p, PhysType::Float4 | PhysType::Float8);
+        if pl == pr && is_direct(c, left)? && is_direct(c, right)? && is_default_equality(eq_op, left) {
+            return Ok(Equality::Direct(left));
+        }
+        let integer_types = [oids::INT2, oids::INT4, oids::INT8];
+        if int(pl) && int(pr) && integer_types.contains(&left) && integer_types.contains(&right) {
+            return Ok(Equality::Integers);
+        }
+        if float(pl) && float(pr) {
+            return Ok(Equality::Floats);
+        }
+        let op = c
+            .catalog
+            .operator(eq_op)?
+            .ok_or_else(|| internal!("cache lookup failed for operator {eq_op}"))?;
+        let equal = Function::new(op.function, &[left, right], oids::BOOL, collation)?;
+        Ok(Equality::Function(
+            equal,
+            hash_functions(c, eq_op, left, right, collation)?,
+        ))
+    }
+
+    /// Equality of two values; NULL equals NULL.
+    #[inline]
+    pub fn equal(&self, cx: &Cx<'_>, a: &Vector, i: usize, b: &Vector, j: usize) -> PgResult<bool> {
+        match self {
+            Equality::Direct(t) => Ok(compare::equal_at(*t, a, i, b, j)),
+            Equality::Function(f, _) => match (a.is_null(i), b.is_null(j)) {
+                (false, false) => Ok(f.call(cx, &[a.datum(i), b.datum(j)])?.as_bool() == Some(true)),
+                (x, y) => Ok(x && y),
+            },
+            Equality::Integers | Equality::Floats => Ok(match (a.is_null(i), b.is_null(j)) {
+                (false, false) => match self {
+                    Equality::Integers => a.datum(i).as_i64() == b.datum(j).as_i64(),
+                    _ => compare::compare_f64(as_f64(&a.datum(i)), as_f64(&b.datum(j))).is_eq(),
+                },
+                (x, y) => x && y,
+            }),
+        }
+    }
+
+    /// Combines the hashes of the selected rows of a column into `out` (one per selected row). `side`: 0 left, 1 right.
+    pub fn hash(
+        &self,
+        cx: &Cx<'_>,
+        v: &Vector,
+        sel: &Selection,
+        side: usize,
+        out: &mut [u64],
+    ) -> PgResult<()> {
+        match self {
+            Equality::Direct(t) => {
+                hash_direct(*t, v, sel, out);
+                Ok(())
+            }
+            Equality::Integers => {
+                hash_direct(oids::INT8, v, sel, out);
+                Ok(())
+            }
+            Equality::Floats => {
+                hash_direct(oids::FLOAT8, v, sel, out);
+                Ok(())
+            }
+            Equality::Function(_, None) => Ok(()),
+            Equality::Function(_, Some(hash)) => {
+                for (slot, i) in out.iter_mut().zip(sel.iter()) {
+                    let h = if v.is_null(i) {
+                        compare::NULL_HASH
+                    } else {
+                        hash[side].call(cx, &[v.datum(i)])?.as_i64().unwrap_or(0) as u64
+                    };
+                    *slot = compare::combine_hash(*slot, compare::hash_u64(h));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn as_f64(d: &Datum) -> f64 {
+    match d {
+        Datum::Float4(v) => f64::from(*v),
+        Datum::Float8(v) => *v,
+        _ => f64::NAN,
+    }
+}
+
+fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
+    if v.validity().is_none() && !v.is_constant() {
+        match v.data() {
+            VectorData::Int4(d) => {
+                for (slot, i) in out.iter_mut().zip(sel.iter()) {
+                    *slot = compare::combine_hash(*slot, compare::hash_u64(i64::from(d[i]) as u64));
+                }
+                return;
+            }
+            VectorData::Int8(d) => {
+                for (slot, i) in out.iter_mut().zip(sel.iter()) {
+                    *slot = compare::combine_hash(*slot, compare::hash_u64(d[i] as u64));
+                }
+                return;
+            }
+            _ => {}
+        }
+    }
+    for (slot, i) in out.iter_mut().zip(sel.iter()) {
+        *slot = compare::combine_hash(*slot, compare::hash_at(type_oid, v, i));
+    }
+}
+
+/// True when the operator is `=` of the type's default class (or a cross-type one over the same representation).
+fn is_default_equality(eq_op: Oid, type_oid: Oid) -> bool {
+    match facts::operator(eq_op) {
+        Some(op) => op.oprname == "=" && (op.oprcanhash || op.oprcanmerge),
+        // Made by a user: only then for a type of the user's.
+        None => !eq_op.is_valid() && type_oid.is_valid(),
+    }
+}
+
+fn hash_functions(
+    c: &Compiler<'_>,
+    eq_op: Oid,
+    left: Oid,
+    right: Oid,
+    collation: Oid,
+) -> PgResult<Option<[Function; 2]>> {
+    for (family, _) in c.catalog.operator_families(HASH, eq_op)? {
+        let (a, b) = (
+            c.catalog.opfamily_proc(family, left, left, 1)?,
+            c.catalog.opfamily_proc(family, right, right, 1)?,
+        );
+        let (Some(a), Some(b)) = (a, b) else { continue };
+        if functions::kernels(a).is_none() || functions::kernels(b).is_none() {
+            continue;
+        }
+        return Ok(Some([
+            Function::new(a, &[left], oids::INT4, collation)?,
+            Function::new(b, &[right], oids::INT4, collation)?,
+        ]));
+    }
+    Ok(None)
+}
+
+/// Key columns of one input, compared with themselves (grouping, DISTINCT).
+pub(crate) struct EqualKeys {
+    pub columns: Vec<(usize, Equality)>,
+}
+
+impl EqualKeys {
+    pub fn compile(c: &Compiler<'_>, input: &Plan, keys: &[GroupKey]) -> PgResult<EqualKeys> {
+        let columns = keys
+            .iter()
+            .map(|k| {
+                let type_oid = Compiler::column_type(input, k.column)?;
+                let equality = Equality::compile(c, k.eq_op, type_oid, type_oid, k.collation)?;
+                Ok((k.column as usize - 1, equality))
+            })
+            .collect::<PgResult<_>>()?;
+        Ok(EqualKeys { columns })
+    }
+
+    /// Equality of the keys of two rows given with all their columns.
+    pub fn equal(
+        &self,
+        cx: &Cx<'_>,
+        a: &[Arc<Vector>],
+        i: usize,
+        b: &[Arc<Vector>],
+        j: usize,
+    ) -> PgResult<bool> {
+        for (column, equality) in &self.columns {
+            if !equality.equal(cx, &a[*column], i, &b[*column], j)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hashes of the selected rows.
+    pub fn hash(&self, cx: &Cx<'_>, columns: &[Arc<Vector>], sel: &Selection) -> PgResult<Vec<u64>> {
+        let mut out = vec![0; sel.len()];
+        for (column, equality) in &self.columns {
+            equality.hash(cx, &columns[*column], sel, 0, &mut out)?;
+        }
+        Ok(out)
+    }
+}
+
+/// The order of one column.
+pub(crate) struct Order {
+    /// Position in the input.
+    pub column: usize,
+    comparison: Comparison,
+    descending: bool,
+    nulls_first: bool,
+}
+
+enum Comparison {
+    Direct(Oid),
+    /// Text under a collation that the session may know.
+    Collated(Oid, Oid),
+    Function(Function),
+}
+
+impl Order {
+    pub fn compile(c: &Compiler<'_>, input: &Plan, key: &SortKey) -> PgResult<Order> {
+        let type_oid = Compiler::column_type(input, key.column)?;
+        Order::of_type(c, key.column as usize - 1, type_oid, key)
+    }
+
+    pub fn of_type(c: &Compiler<'_>, column: usize, type_oid: Oid, key: &SortKey) -> PgResult<Order> {
+        let type_oid = base_type(c, type_oid)?;
+        Ok(Order {
+            column,
+            comparison: comparison(c, type_oid, key.sort_op, key.collation)?,
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+        })
+    }
+
+    /// The order of two values.
+    #[inline]
+    pub fn compare(&self, cx: &Cx<'_>, a: &Vector, i: usize, b: &Vector, j: usize) -> PgResult<Ordering> {
+        match (a.is_null(i), b.is_null(j)) {
+            (false, false) => {}
+            (true, true) => return Ok(Ordering::Equal),
+            (x, _) => {
+                return Ok(if x == self.nulls_first {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                });
+            }
+        }
+        let order = match &self.comparison {
+            Comparison::Direct(t) => compare::compare_at(*t, a, i, b, j),
+            Comparison::Collated(t, collation) => collated(cx, *t, *collation, a, i, b, j)?,
+            Comparison::Function(f) => f
+                .call(cx, &[a.datum(i), b.datum(j)])?
+                .as_i64()
+                .unwrap_or(0)
+                .cmp(&0),
+        };
+        Ok(if self.descending { order.reverse() } else { order })
+    }
+
+    /// For specialised sorts: compares plainly by `types::compare`.
+    pub fn direct(&self) -> Option<(Oid, bool, bool)> {
+        match self.comparison {
+            Comparison::Direct(t) => Some((t, self.descending, self.nulls_first)),
+            _ => None,
+        }
+    }
+}
+
+fn comparison(c: &Compiler<'_>, type_oid: Oid, sort_op: Oid, collation: Oid) -> PgResult<Comparison> {
+    let default_class = facts::operator(sort_op).is_none_or(|op| matches!(op.oprname, "<" | ">"));
+    if default_class && is_direct(c, type_oid)? {
+        let collates = collation.is_valid() && !BYTE_COLLATIONS.contains(&collation);
+        if collates && c.phys(type_oid)? == PhysType::Text {
+            return Ok(Comparison::Collated(type_oid, collation));
+        }
+        return Ok(Comparison::Direct(type_oid));
+    }
+    for (family, _) in c.catalog.operator_families(BTREE, sort_op)? {
+        if let Some(proc) = c.catalog.opfamily_proc(family, type_oid, type_oid, 1)? {
+            let f = Function::new(proc, &[type_oid, type_oid], oids::INT4, collation)?;
+            return Ok(Comparison::Function(f));
+        }
+    }
+    Err(common::unsupported!(
+        "ordering of type {type_oid} is not supported yet"
+    ))
+}
+
+fn collated(
+    cx: &Cx<'_>,
+    type_oid: Oid,
+    collation: Oid,
+    a: &Vector,
+    i: usize,
+    b: &Vector,
+    j: usize,
+) -> PgResult<Ordering> {
+    if let (VectorData::Text(x), VectorData::Text(y)) = (a.data(), b.data()) {
+        let (x, y) = (x.str(a.index(i)), y.str(b.index(j)));
+        // A session that knows no collations compares bytes.
+        if let Ok(Some(order)) = cx.ext.session.collate(collation, x, y) {
+            return Ok(order);
+        }
+    }
+    Ok(compare::compare_at(type_oid, a, i, b, j))
+}
+
+/// Compares rows by several orders.
+pub(crate) fn compare_rows(
+    cx: &Cx<'_>,
+    orders: &[Order],
+    a: &[Arc<Vector>],
+    i: usize,
+    b: &[Arc<Vector>],
+    j: usize,
+) -> PgResult<Ordering> {
+    for o in orders {
+        let order = o.compare(cx, &a[o.column], i, &b[o.column], j)?;
+        if order.is_ne() {
+            return Ok(order);
+        }
+    }
+    Ok(Ordering::Equal)
+}

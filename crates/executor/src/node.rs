@@ -1,0 +1,261 @@
+//! Compiled nodes and the operators they open.
+
+use std::sync::Arc;
+
+use common::PgResult;
+use expr::{ExprProgram, ExprState, Inputs, RowInputs};
+use types::{Batch, Datum, PhysType, Selection, Vector};
+
+use crate::cx::Cx;
+
+/// A compiled plan node.
+#[derive(Clone)]
+pub(crate) struct Node {
+    /// `Plan::id`.
+    pub id: u32,
+    pub kind: Arc<dyn NodeKind>,
+    /// Storage classes of the output.
+    pub phys: Arc<[PhysType]>,
+    /// Executor parameters set further out that it reads.
+    pub deps: Arc<[usize]>,
+}
+
+/// One kind of node: opens operators.
+pub(crate) trait NodeKind: Send + Sync {
+    /// A fresh operator.
+    fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator>;
+}
+
+/// A row that EvalPlanQual puts in the place of a relation.
+pub(crate) struct EpqRow {
+    pub rt_index: usize,
+    pub row: common::RowId,
+    pub values: Arc<[Datum]>,
+}
+
+/// How a tree is opened.
+#[derive(Clone, Default)]
+pub(crate) struct Opening {
+    /// Measure every node.
+    pub instrument: bool,
+    /// EvalPlanQual: scans of that relation see this row only.
+    pub epq: Option<Arc<EpqRow>>,
+}
+
+impl Opening {
+    /// Opens a node.
+    pub fn open(&self, node: &Node) -> Box<dyn Operator> {
+        let operator = Arc::clone(&node.kind).open(self);
+        if self.instrument {
+            return Box::new(crate::instrument::Measured::new(node.id, operator));
+        }
+        operator
+    }
+
+    /// The substitute for a relation, if there is one.
+    pub fn epq_for(&self, rt_index: usize) -> Option<Arc<EpqRow>> {
+        self.epq.as_ref().filter(|e| e.rt_index == rt_index).cloned()
+    }
+}
+
+/// A running node.
+pub(crate) trait Operator: Send {
+    /// 1 to `max_rows` more rows; `None` at the end, and again after the end.
+    fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>>;
+
+    /// Starts again; executor parameters may have changed.
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()>;
+}
+
+/// An expression with its run-time state.
+pub(crate) struct Eval {
+    pub program: Arc<ExprProgram>,
+    state: ExprState,
+}
+
+impl Eval {
+    pub fn new(program: &Arc<ExprProgram>) -> Eval {
+        Eval {
+            program: Arc::clone(program),
+            state: program.new_state(),
+        }
+    }
+
+    pub fn all(programs: &[Arc<ExprProgram>]) -> Vec<Eval> {
+        programs.iter().map(Eval::new).collect()
+    }
+
+    pub fn vector(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Arc<Vector>> {
+        self.program.eval(cx, &mut self.state, inputs, sel)
+    }
+
+    pub fn filter(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Selection> {
+        self.program.filter(cx, &mut self.state, inputs, sel)
+    }
+
+    pub fn row(&mut self, cx: &mut Cx<'_>, row: RowInputs<'_>) -> PgResult<Datum> {
+        self.program.eval_row(cx, &mut self.state, row)
+    }
+
+    /// A value that depends on no column.
+    pub fn value(&mut self, cx: &mut Cx<'_>) -> PgResult<Datum> {
+        self.row(cx, RowInputs::default())
+    }
+}
+
+/// The positions that pass every condition.
+pub(crate) fn filter_all(
+    filters: &mut [Eval],
+    cx: &mut Cx<'_>,
+    inputs: Inputs<'_>,
+    sel: &Selection,
+) -> PgResult<Selection> {
+    let mut sel = sel.clone();
+    for f in filters {
+        if sel.is_empty() {
+            break;
+        }
+        sel = f.filter(cx, inputs, &sel)?;
+    }
+    Ok(sel)
+}
+
+/// What every node does last: its conditions, then its target list.
+pub(crate) struct Projection {
+    pub filters: Vec<Arc<ExprProgram>>,
+    pub targets: Vec<Arc<ExprProgram>>,
+    /// Some target is more than a column or a constant.
+    computes: bool,
+}
+
+impl Projection {
+    pub fn new(filters: Vec<Arc<ExprProgram>>, targets: Vec<Arc<ExprProgram>>) -> Projection {
+        let computes = targets
+            .iter()
+            .any(|t| t.as_column().is_none() && t.as_const().is_none());
+        Projection {
+            filters,
+            targets,
+            computes,
+        }
+    }
+
+    /// True when nothing can raise an error or have an effect: rows may be prepared ahead of demand.
+    pub fn is_harmless(&self) -> bool {
+        !self.computes && self.filters.iter().all(|f| f.is_harmless())
+    }
+
+    pub fn open(&self) -> Projector {
+        Projector {
+            filters: Eval::all(&self.filters),
+            targets: Eval::all(&self.targets),
+            computes: self.computes,
+        }
+    }
+}
+
+/// A projection with its state.
+pub(crate) struct Projector {
+    filters: Vec<Eval>,
+    targets: Vec<Eval>,
+    computes: bool,
+}
+
+/// Below this share of selected rows a batch is squeezed before expressions are computed over it.
+const SPARSE: usize = 4;
+
+impl Projector {
+    /// The rows that pass, in the node's output columns; `None` when none does.
+    pub fn apply(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Option<Batch>> {
+        let kept = filter_all(&mut self.filters, cx, inputs, sel)?;
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        self.project(cx, inputs, kept).map(Some)
+    }
+
+    /// The target list alone.
+    pub fn project(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: Selection) -> PgResult<Batch> {
+        if self.computes && sel.len() * SPARSE < inputs.rows {
+            return self.project_squeezed(cx, inputs, &sel);
+        }
+        self.columns(cx, inputs, sel)
+    }
+
+    fn columns(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: Selection) -> PgResult<Batch> {
+        let columns = self
+            .targets
+            .iter_mut()
+            .map(|t| t.vector(cx, inputs, &sel))
+            .collect::<PgResult<_>>()?;
+        Ok(Batch {
+            columns,
+            rows: inputs.rows,
+            selection: sel,
+        })
+    }
+
+    fn project_squeezed(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Batch> {
+        let squeeze = |columns: &[Arc<Vector>]| -> Vec<Arc<Vector>> {
+            columns.iter().map(|c| Arc::new(c.gather(sel))).collect()
+        };
+        let (scan, outer, inner) = (squeeze(inputs.scan), squeeze(inputs.outer), squeeze(inputs.inner));
+        let squeezed = Inputs {
+            rows: sel.len(),
+            scan: &scan,
+            outer: &outer,
+            inner: &inner,
+        };
+        self.columns(cx, squeezed, Selection::All(sel.len()))
+    }
+}
+
+/// A batch of which a part has been handed out.
+#[derive(Default)]
+pub(crate) struct Rest {
+    batch: Option<(Batch, usize)>,
+}
+
+impl Rest {
+    pub fn put(&mut self, batch: Batch) {
+        self.batch = (!batch.is_empty()).then_some((batch, 0));
+    }
+
+    pub fn clear(&mut self) {
+        self.batch = None;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_none()
+    }
+
+    /// Up to `max_rows` of what is left.
+    pub fn take(&mut self, max_rows: usize) -> Option<Batch> {
+        let (batch, done) = self.batch.take()?;
+        let left = batch.len() - done;
+        if done == 0 && left <= max_rows {
+            return Some(batch);
+        }
+        let take = left.min(max_rows.max(1));
+        let out = slice(&batch, done, take);
+        if take < left {
+            self.batch = Some((batch, done + take));
+        }
+        Some(out)
+    }
+}
+
+/// `count` rows of a batch from the `from`-th on.
+pub(crate) fn slice(batch: &Batch, from: usize, count: usize) -> Batch {
+    if from == 0 && count >= batch.len() {
+        return batch.clone();
+    }
+    let rows = (from..from + count)
+        .map(|k| batch.selection.position(k) as u16)
+        .collect();
+    Batch {
+        columns: batch.columns.clone(),
+        rows: batch.rows,
+        selection: Selection::Rows(rows),
+    }
+}

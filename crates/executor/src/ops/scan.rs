@@ -1,0 +1,197 @@
+//! What scans of stored tables have in common: which columns are read, EvalPlanQual's substitute.
+
+use std::sync::Arc;
+
+use access::Table;
+use catalog::desc::RelationDesc;
+use common::{AttrNumber, Oid, PgResult, RowId, unsupported};
+use expr::{ExprProgram, Inputs};
+use nodes::Plan;
+use nodes::expr::{Expr, VarSource};
+use nodes::query::TargetEntry;
+use types::{Batch, Datum, PhysType, Selection, Vector};
+
+use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
+use crate::cx::Cx;
+use crate::node::{EpqRow, Eval, Operator, Projection, Projector, filter_all};
+
+/// `ctid` and `tableoid` in `pg_attribute.attnum`.
+pub(crate) const CTID: AttrNumber = -1;
+pub(crate) const TABLEOID: AttrNumber = -6;
+
+/// A scanned relation and what is read of it: stored columns, then `ctid`, then `tableoid`, as far as used.
+pub(crate) struct ScanTarget {
+    pub rt_index: usize,
+    pub desc: Arc<RelationDesc>,
+    /// What each column of a batch is.
+    pub attnos: Vec<AttrNumber>,
+    /// The stored columns (0-based), in the same order.
+    pub columns: Vec<u16>,
+    pub phys: Vec<PhysType>,
+    pub ctid: bool,
+    pub tableoid: bool,
+}
+
+/// A scan node's expressions over that target.
+pub(crate) struct ScanParts {
+    pub target: ScanTarget,
+    pub projection: Projection,
+    /// Conditions that the scan method itself answers, for rows that come another way.
+    pub recheck: Vec<Arc<ExprProgram>>,
+}
+
+/// Compiles a scan's conditions and target list. `method` are the conditions that the method answers.
+pub(crate) fn compile(
+    c: &Compiler<'_>,
+    plan: &Plan,
+    rt_index: usize,
+    relation: Oid,
+    method: &[&Expr],
+) -> PgResult<ScanParts> {
+    let desc = c.relation(relation)?;
+    let over = |e: &Expr| relation_expr(e, &desc);
+    let quals: Vec<Expr> = plan.qual.iter().map(over).collect();
+    let recheck: Vec<Expr> = method.iter().map(|e| over(e)).collect();
+    let targets: Vec<TargetEntry> = plan
+        .target_list
+        .iter()
+        .map(|t| TargetEntry {
+            expr: over(&t.expr),
+            ..t.clone()
+        })
+        .collect();
+    let mut used = Vec::new();
+    for e in quals
+        .iter()
+        .chain(&recheck)
+        .chain(targets.iter().map(|t| &t.expr))
+    {
+        column_refs(e, VarSource::Scan, &mut used);
+    }
+    let target = ScanTarget::new(rt_index, desc, &used)?;
+    let map = ScanMap::Attnos(&target.attnos);
+    let projection = c.projection_of(&quals, &targets, map)?;
+    let recheck = c.programs(&recheck, map)?;
+    Ok(ScanParts {
+        target,
+        projection,
+        recheck,
+    })
+}
+
+impl ScanTarget {
+    pub fn new(rt_index: usize, desc: Arc<RelationDesc>, used: &[AttrNumber]) -> PgResult<ScanTarget> {
+        let mut attnos: Vec<AttrNumber> = used.iter().copied().filter(|a| *a > 0).collect();
+        attnos.sort_unstable();
+        let columns: Vec<u16> = attnos.iter().map(|a| *a as u16 - 1).collect();
+        let phys = attnos
+            .iter()
+            .map(|a| desc.column(*a).map_or(PhysType::Int4, |c| c.phys))
+            .collect();
+        let (ctid, tableoid) = (used.contains(&CTID), used.contains(&TABLEOID));
+        if let Some(other) = used.iter().find(|a| **a < 0 && **a != CTID && **a != TABLEOID) {
+            return Err(unsupported!("system column {other} is not supported yet"));
+        }
+        if ctid {
+            attnos.push(CTID);
+        }
+        if tableoid {
+            attnos.push(TABLEOID);
+        }
+        Ok(ScanTarget {
+            rt_index,
+            desc,
+            attnos,
+            columns,
+            phys,
+            ctid,
+            tableoid,
+        })
+    }
+
+    pub fn open(&self, cx: &Cx<'_>) -> PgResult<Table> {
+        cx.ext.relations.table(&self.desc)
+    }
+
+    /// Adds `tableoid` to columns that have the stored columns and `ctid`.
+    pub fn complete(&self, columns: &mut Vec<Arc<Vector>>, rows: usize) {
+        if self.tableoid {
+            let oid = Datum::Oid(self.desc.oid.0);
+            columns.push(Arc::new(Vector::constant(PhysType::Oid, &oid, rows)));
+        }
+    }
+
+    /// One row given whole.
+    fn single(&self, row: RowId, values: &[Datum]) -> Vec<Arc<Vector>> {
+        let mut columns: Vec<Arc<Vector>> = self
+            .columns
+            .iter()
+            .zip(&self.phys)
+            .map(|(&i, phys)| {
+                let value = values.get(usize::from(i)).unwrap_or(&Datum::Null);
+                Arc::new(Vector::from_datums(*phys, std::slice::from_ref(value)))
+            })
+            .collect();
+        if self.ctid {
+            columns.push(Arc::new(Vector::from_datums(
+                PhysType::Int8,
+                &[Datum::Int8(row.0 as i64)],
+            )));
+        }
+        self.complete(&mut columns, 1);
+        columns
+    }
+
+    /// The rows with these ids that the snapshot sees, as columns in the order of `attnos`; how many.
+    pub fn fetch(&self, cx: &Cx<'_>, table: &Table, rows: &[RowId]) -> PgResult<(Vec<Arc<Vector>>, usize)> {
+        let mut out: Vec<Vector> = self.phys.iter().map(|p| Vector::empty(*p)).collect();
+        let mut found = Vec::with_capacity(rows.len());
+        table.fetch_batch(rows, cx.ext.snapshot, &self.columns, &mut out, &mut found)?;
+        let count = found.len();
+        let mut columns: Vec<Arc<Vector>> = out.into_iter().map(Arc::new).collect();
+        if self.ctid {
+            let ids = found.iter().map(|&k| rows[k as usize].0 as i64).collect();
+            columns.push(Arc::new(Vector::new(types::VectorData::Int8(ids), None)));
+        }
+        self.complete(&mut columns, count);
+        Ok((columns, count))
+    }
+}
+
+/// A scan that sees one given row: EvalPlanQual.
+pub(crate) struct EpqScan {
+    columns: Vec<Arc<Vector>>,
+    recheck: Vec<Eval>,
+    projector: Projector,
+    done: bool,
+}
+
+impl EpqScan {
+    pub fn open(parts: &ScanParts, substitute: &EpqRow) -> Box<dyn Operator> {
+        Box::new(EpqScan {
+            columns: parts.target.single(substitute.row, &substitute.values),
+            recheck: Eval::all(&parts.recheck),
+            projector: parts.projection.open(),
+            done: false,
+        })
+    }
+}
+
+impl Operator for EpqScan {
+    fn next(&mut self, cx: &mut Cx<'_>, _max_rows: usize) -> PgResult<Option<Batch>> {
+        if std::mem::replace(&mut self.done, true) {
+            return Ok(None);
+        }
+        let inputs = Inputs::scan(&self.columns, 1);
+        let sel = filter_all(&mut self.recheck, cx, inputs, &Selection::All(1))?;
+        if sel.is_empty() {
+            return Ok(None);
+        }
+        self.projector.apply(cx, inputs, &sel)
+    }
+
+    fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
+        self.done = false;
+        Ok(())
+    }
+}
