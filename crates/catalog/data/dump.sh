@@ -26,7 +26,7 @@ SELECT indexrelid, indrelid, indisunique, indisprimary, indkey, indclass, indcol
 SQL
 copy type_io <<'SQL'
 SELECT oid, typreceive::oid, typsend::oid, typmodin::oid, typmodout::oid, typanalyze::oid, typsubscript::oid, typinput::oid, typoutput::oid, typnotnull, typtypmod, typndims
-FROM pg_type WHERE oid < 16384 AND typcategory <> 'A' AND typrelid = 0 ORDER BY 1
+FROM pg_type WHERE oid < 16384 AND NOT (typinput = 'array_in'::regproc AND typtype = 'b') AND typrelid = 0 ORDER BY 1
 SQL
 for catalog in pg_am pg_auth_members pg_authid pg_collation pg_constraint pg_conversion pg_extension pg_language pg_namespace \
   pg_opfamily pg_tablespace pg_ts_config pg_ts_dict pg_ts_parser pg_ts_template; do

@@ -11,6 +11,7 @@
 //! - Nothing here reads SQL text.
 
 pub mod builtin;
+pub mod columns;
 pub mod desc;
 mod keywords;
 pub mod names;

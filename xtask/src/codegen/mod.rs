@@ -44,6 +44,7 @@ pub fn run(mode: Mode) -> Result<(), String> {
             "crates/catalog/src/builtin/data/relations.rs",
             catalog::relations(&root)?,
         ),
+        ("crates/catalog/src/columns.rs", catalog::columns(&root)?),
         (
             "crates/catalog/src/builtin/data/indexes.rs",
             catalog::indexes(&root)?,

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod families;
 pub mod functions;
 pub mod relations;
+pub mod rows;
 mod slots;
 pub mod tables;
 pub mod text;

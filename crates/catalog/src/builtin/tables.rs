@@ -34,6 +34,11 @@ fn data_file(catalog: Oid) -> Option<&'static str> {
     })
 }
 
+/// How many rows the data file of a catalog has.
+pub fn count(catalog: Oid) -> usize {
+    data_file(catalog).map_or(0, |file| file.lines().count())
+}
+
 /// Rows of a catalog from its data file, `None` when it has none.
 pub fn rows(catalog: &BuiltinRelation) -> PgResult<Option<Vec<Vec<Datum>>>> {
     let Some(file) = data_file(catalog.oid) else {
