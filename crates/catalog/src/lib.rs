@@ -11,11 +11,21 @@
 //! - Nothing here reads SQL text.
 
 pub mod builtin;
+pub mod cache;
 pub mod columns;
+pub mod ddl;
 pub mod desc;
+pub mod format_type;
 mod keywords;
+pub mod load;
 pub mod names;
 pub mod oids;
+pub mod privileges;
+pub mod row;
+pub mod search_path;
+pub mod session_view;
+pub mod statistics;
+pub mod store;
 pub mod view;
 
 pub use builtin::view::BuiltinView;

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use common::Oid;
 use pglite_catalog::builtin::{facts, rows};
 use pglite_catalog::columns::pg_proc;
-use common::Oid;
 use types::{ArrayValue, Datum, oids};
 
 /// Prose, statistics and node trees of PostgreSQL's.
@@ -58,9 +58,20 @@ fn array_text(a: &ArrayValue) -> String {
 fn psql(url: &str, query: &str) -> BTreeSet<String> {
     let program = std::env::var("PGLITE_PSQL").unwrap_or_else(|_| "psql".to_owned());
     let copy = format!("COPY ({query}) TO STDOUT");
-    let output = Command::new(program).args(["-X", "-q", url, "-c", &copy]).output().unwrap();
-    assert!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    let output = Command::new(program)
+        .args(["-X", "-q", url, "-c", &copy])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{query}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Rows that a fresh cluster has.
@@ -95,11 +106,19 @@ fn built_in_rows_are_postgres_own() {
         if catalog.relkind != b'r' || catalog.namespace != Oid(11) || EMPTY_HERE.contains(&catalog.name) {
             continue;
         }
-        let kept = catalog.columns.iter().enumerate().filter(|(_, c)| !LEFT_OUT.contains(&c.name));
+        let kept = catalog
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| !LEFT_OUT.contains(&c.name));
         let kept: Vec<usize> = kept.map(|(at, _)| at).collect();
         let list = kept.iter().map(|at| {
             let column = &catalog.columns[*at];
-            let cast = if column.type_oid == oids::REGPROC { "::oid::int8" } else { "" };
+            let cast = if column.type_oid == oids::REGPROC {
+                "::oid::int8"
+            } else {
+                ""
+            };
             // Texts of SQL functions are PostgreSQL's code, not facts.
             match column.name {
                 "prosrc" => "CASE WHEN prolang = 14 THEN '' ELSE prosrc END".to_owned(),
@@ -107,16 +126,32 @@ fn built_in_rows_are_postgres_own() {
             }
         });
         let list = list.collect::<Vec<_>>().join(", ");
-        let theirs = psql(&url, &format!("SELECT {list} FROM {} WHERE {}", catalog.name, condition(catalog)));
-        let sql_language = |row: &&mut Vec<Datum>| catalog.name == "pg_proc" && row[pg_proc::PROLANG] == Datum::Oid(14);
+        let theirs = psql(
+            &url,
+            &format!("SELECT {list} FROM {} WHERE {}", catalog.name, condition(catalog)),
+        );
+        let sql_language =
+            |row: &&mut Vec<Datum>| catalog.name == "pg_proc" && row[pg_proc::PROLANG] == Datum::Oid(14);
         let mut ours = rows::rows(catalog).unwrap();
-        ours.iter_mut().filter(sql_language).for_each(|row| row[pg_proc::PROSRC] = Datum::text(""));
-        let line = |row: &Vec<Datum>| kept.iter().map(|at| text(&row[*at])).collect::<Vec<_>>().join("\t");
+        ours.iter_mut()
+            .filter(sql_language)
+            .for_each(|row| row[pg_proc::PROSRC] = Datum::text(""));
+        let line = |row: &Vec<Datum>| {
+            kept.iter()
+                .map(|at| text(&row[*at]))
+                .collect::<Vec<_>>()
+                .join("\t")
+        };
         let ours: BTreeSet<String> = ours.iter().map(line).collect();
         let missing: Vec<_> = theirs.difference(&ours).collect();
         let extra: Vec<_> = ours.difference(&theirs).collect();
         if !missing.is_empty() || !extra.is_empty() {
-            let sample = |rows: &[&String]| rows.iter().take(3).map(|r| format!("\n  {r}")).collect::<String>();
+            let sample = |rows: &[&String]| {
+                rows.iter()
+                    .take(3)
+                    .map(|r| format!("\n  {r}"))
+                    .collect::<String>()
+            };
             wrong.push(format!(
                 "{}: {} missing:{}\n {} extra:{}",
                 catalog.name,

@@ -19,3 +19,10 @@ pub mod text;
 pub mod types;
 pub mod view;
 pub mod views;
+
+use common::Oid;
+
+/// OID of the subscripting handler of true arrays.
+pub fn array_subscript_handler() -> Oid {
+    rows::function_oid("array_subscript_handler")
+}

@@ -26,7 +26,11 @@ fn has_system_columns(rel: &BuiltinRelation) -> bool {
 
 pub fn count() -> usize {
     let counts = facts::relations().iter().map(|rel| {
-        let system = if has_system_columns(rel) { SYSTEM_COLUMNS.len() } else { 0 };
+        let system = if has_system_columns(rel) {
+            SYSTEM_COLUMNS.len()
+        } else {
+            0
+        };
         rel.columns.len() + system
     });
     counts.sum()

@@ -10,10 +10,13 @@ mod operators;
 mod relations;
 mod types;
 
+pub use attributes::{SYSTEM_COLUMNS, attribute};
+pub use types::function_oid;
+
 use std::sync::{Arc, OnceLock};
 
-use common::{Oid, PgResult};
 use ::types::{BATCH_ROWS, Datum, PhysType, Vector, builtin as type_facts};
+use common::{Oid, PgResult};
 
 use crate::builtin::facts::{self, BuiltinRelation};
 use crate::builtin::tables;
@@ -103,7 +106,10 @@ impl CatalogRows {
         let columns = self.catalog.columns.iter().enumerate();
         let vectors = columns.map(|(at, column)| {
             let values: Vec<Datum> = rows.iter().map(|r| r[at].clone()).collect();
-            Arc::new(Vector::from_datums(PhysType::of_builtin(column.type_oid), &values))
+            Arc::new(Vector::from_datums(
+                PhysType::of_builtin(column.type_oid),
+                &values,
+            ))
         });
         Ok(vectors.collect())
     }
@@ -128,8 +134,18 @@ mod tests {
                 assert_eq!(row.len(), catalog.columns.len(), "{}", catalog.name);
                 for (value, column) in row.iter().zip(catalog.columns) {
                     let phys = PhysType::of_builtin(column.type_oid);
-                    assert!(value.phys().is_none_or(|p| p == phys), "{}.{}: {value:?}", catalog.name, column.name);
-                    assert!(!column.not_null || !value.is_null(), "{}.{}", catalog.name, column.name);
+                    assert!(
+                        value.phys().is_none_or(|p| p == phys),
+                        "{}.{}: {value:?}",
+                        catalog.name,
+                        column.name
+                    );
+                    assert!(
+                        !column.not_null || !value.is_null(),
+                        "{}.{}",
+                        catalog.name,
+                        column.name
+                    );
                 }
             }
         }

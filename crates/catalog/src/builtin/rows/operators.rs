@@ -6,8 +6,7 @@ use nodes::serial;
 use types::{Datum, oids as t};
 
 use crate::builtin::defaults;
-use crate::builtin::rows::oid;
-use crate::builtin::rows::types::function_oid;
+use crate::builtin::rows::{function_oid, oid};
 use crate::builtin::text;
 use crate::columns::{pg_aggregate, pg_amop, pg_amproc, pg_cast, pg_opclass, pg_operator, pg_proc};
 use crate::oids;
@@ -51,7 +50,13 @@ fn set_extra(row: &mut [Datum], p: &'static ProcRow) -> PgResult<()> {
     let Some(extra) = p.extra else {
         return Ok(());
     };
-    let filled = |value: &'static str| if value.is_empty() { Datum::Null } else { Datum::text(value) };
+    let filled = |value: &'static str| {
+        if value.is_empty() {
+            Datum::Null
+        } else {
+            Datum::text(value)
+        }
+    };
     if extra.prosupport != "-" {
         row[PROSUPPORT] = oid(function_oid(extra.prosupport));
     }

@@ -28,8 +28,16 @@ fn class_row(rel: &'static BuiltinRelation) -> Vec<Datum> {
     row[RELTYPE] = oid(rel.row_type);
     row[RELOWNER] = oid(oids::BOOTSTRAP_SUPERUSER);
     row[RELAM] = oid(access_method(rel));
-    row[RELFILENODE] = oid(if is_mapped(rel) || rel.relkind == b'v' { Oid::INVALID } else { rel.oid });
-    row[RELTABLESPACE] = oid(if rel.shared { oids::GLOBAL_TABLESPACE } else { Oid::INVALID });
+    row[RELFILENODE] = oid(if is_mapped(rel) || rel.relkind == b'v' {
+        Oid::INVALID
+    } else {
+        rel.oid
+    });
+    row[RELTABLESPACE] = oid(if rel.shared {
+        oids::GLOBAL_TABLESPACE
+    } else {
+        Oid::INVALID
+    });
     row[RELPAGES] = Datum::Int4(rel.pages);
     row[RELTUPLES] = Datum::Float4(rel.tuples);
     row[RELALLVISIBLE] = Datum::Int4(all_pages);
@@ -44,7 +52,11 @@ fn class_row(rel: &'static BuiltinRelation) -> Vec<Datum> {
     row[RELHASRULES] = Datum::Bool(rel.relkind == b'v');
     row[RELISPOPULATED] = Datum::Bool(true);
     let information_schema = rel.namespace == oids::INFORMATION_SCHEMA_NAMESPACE;
-    row[RELREPLIDENT] = Datum::Char(if information_schema && rel.relkind == b'r' { b'd' } else { b'n' });
+    row[RELREPLIDENT] = Datum::Char(if information_schema && rel.relkind == b'r' {
+        b'd'
+    } else {
+        b'n'
+    });
     row[RELFROZENXID] = Datum::Oid(if is_heap { FROZEN_XID } else { 0 });
     row[RELMINMXID] = Datum::Oid(u32::from(is_heap));
     for none in [RELOFTYPE, RELREWRITE] {

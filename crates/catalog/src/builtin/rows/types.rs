@@ -48,13 +48,17 @@ struct Shared {
 }
 
 /// OID of the built-in function of a name that has one overload.
-pub(crate) fn function_oid(name: &str) -> Oid {
-    functions::facts::procs_by_name(name).next().map_or(Oid::INVALID, |p| p.oid)
+pub fn function_oid(name: &str) -> Oid {
+    functions::facts::procs_by_name(name)
+        .next()
+        .map_or(Oid::INVALID, |p| p.oid)
 }
 
 pub fn rows() -> PgResult<Vec<Vec<Datum>>> {
     let lines = TYPE_IO.lines().filter_map(|line| line.split_once('\t'));
-    let io: HashMap<Oid, &str> = lines.filter_map(|(oid, rest)| Some((Oid(oid.parse().ok()?), rest))).collect();
+    let io: HashMap<Oid, &str> = lines
+        .filter_map(|(oid, rest)| Some((Oid(oid.parse().ok()?), rest)))
+        .collect();
     let function = |name: &str| oid(function_oid(name));
     let shared = Shared {
         array_in: function("array_in"),

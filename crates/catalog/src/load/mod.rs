@@ -1,0 +1,5 @@
+//! Descriptors from catalog rows.
+
+pub mod functions;
+pub mod relation;
+pub mod types;
