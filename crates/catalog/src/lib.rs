@@ -13,6 +13,7 @@
 pub mod builtin;
 pub mod cache;
 pub mod columns;
+pub mod database;
 pub mod ddl;
 pub mod desc;
 pub mod format_type;

@@ -152,10 +152,7 @@ mod tests {
     fn answers_for_built_in_objects() {
         let view = BuiltinView;
         let class = view.relation_by_name(None, "pg_class").unwrap().unwrap();
-        assert_eq!(
-            (class.oid, class.columns.len(), class.indexes.len()),
-            (Oid(1259), 34, 3)
-        );
+        assert_eq!((class.oid, class.columns.len()), (Oid(1259), 34));
         assert_eq!(class.column_by_name("relname").unwrap().type_ref.oid, t::NAME);
         assert!(
             view.relation_by_name(Some("public"), "pg_class")

@@ -3,7 +3,7 @@
 use common::{Oid, PgResult, RelationId, pg_err};
 use types::Datum;
 
-use crate::columns::{pg_attribute, pg_class, pg_constraint, pg_depend, pg_type};
+use crate::columns::{pg_attribute, pg_class, pg_constraint, pg_depend, pg_index, pg_type};
 use crate::ddl::depend::DependencyType;
 use crate::ddl::relation::file_number;
 use crate::ddl::{Ddl, ObjectAddress, oid};
@@ -72,7 +72,7 @@ impl Ddl<'_> {
                 &[(pg_constraint::CONNAMESPACE, oid(namespace))],
             )?;
         }
-        for dependent in self.dependents_of(relation, &[b'i', b'S'])? {
+        for dependent in self.dependents_of(relation)? {
             self.set_relation_namespace(dependent, namespace)?;
         }
         Ok(())
@@ -105,19 +105,12 @@ impl Ddl<'_> {
         )
     }
 
-    /// Relations of these kinds that go with a table: its indexes, owned and identity sequences.
-    fn dependents_of(&self, relation: Oid, relkinds: &[u8]) -> PgResult<Vec<Oid>> {
-        let mut found = Vec::new();
-        if relkinds.contains(&b'i') {
-            let indexes = self
-                .store
-                .lookup(oids::PG_INDEX_INDRELID_INDEX, &[key_oid(relation)])?;
-            found.extend(
-                indexes
-                    .iter()
-                    .map(|row| row.oid(crate::columns::pg_index::INDEXRELID)),
-            );
-        }
+    /// Relations that go with a table: its indexes, owned and identity sequences.
+    fn dependents_of(&self, relation: Oid) -> PgResult<Vec<Oid>> {
+        let indexes = self
+            .store
+            .lookup(oids::PG_INDEX_INDRELID_INDEX, &[key_oid(relation)])?;
+        let mut found: Vec<Oid> = indexes.iter().map(|row| row.oid(pg_index::INDEXRELID)).collect();
         let key = [key_oid(oids::PG_CLASS), key_oid(relation)];
         for row in self.store.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)? {
             let owned = matches!(row.char(pg_depend::DEPTYPE), b'a' | b'i')
@@ -144,7 +137,7 @@ impl Ddl<'_> {
             next = row.oid(pg_type::TYPARRAY);
             self.set(oids::PG_TYPE, row, &[(pg_type::TYPOWNER, oid(owner))])?;
         }
-        for dependent in self.dependents_of(relation, &[b'i', b'S'])? {
+        for dependent in self.dependents_of(relation)? {
             self.set_relation_owner(dependent, owner)?;
         }
         Ok(())

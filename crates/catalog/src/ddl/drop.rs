@@ -168,7 +168,7 @@ impl Ddl<'_> {
         let same_sub = |row: &&StoredRow| object.sub == 0 || row.int4(OBJSUBID) == object.sub;
         let internal = rows.iter().filter(same_sub).find(|row| row.char(DEPTYPE) == b'i');
         Ok(internal
-            .map(|row| referenced(row))
+            .map(referenced)
             .filter(|o| o.object != object.object || o.class != object.class))
     }
 

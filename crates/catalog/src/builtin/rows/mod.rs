@@ -16,6 +16,7 @@ pub use types::function_oid;
 use std::sync::{Arc, OnceLock};
 
 use ::types::{BATCH_ROWS, Datum, PhysType, Vector, builtin as type_facts};
+use access::BuiltinRows;
 use common::{Oid, PgResult};
 
 use crate::builtin::facts::{self, BuiltinRelation};
@@ -92,14 +93,12 @@ impl CatalogRows {
     }
 }
 
-impl CatalogRows {
-    /// Rows.
-    pub fn row_count(&self) -> usize {
+impl BuiltinRows for CatalogRows {
+    fn row_count(&self) -> usize {
         count(self.catalog.oid)
     }
 
-    /// Block.
-    pub fn block(&self, chunk: usize) -> PgResult<Vec<Arc<Vector>>> {
+    fn block(&self, chunk: usize) -> PgResult<Vec<Arc<Vector>>> {
         let rows = self.all()?;
         let start = (chunk * BATCH_ROWS).min(rows.len());
         let rows = &rows[start..rows.len().min(start + BATCH_ROWS)];
