@@ -109,10 +109,7 @@ impl Db {
 
     fn drop(&self, object: ObjectAddress, behavior: DropBehavior) -> (PgResult<()>, Vec<String>) {
         let (result, notices) = self.run(|ddl| ddl.drop_objects(&[object], behavior));
-        (
-            result.map(|_| ()),
-            notices.iter().map(|n| notice_text(n)).collect(),
-        )
+        (result.map(|_| ()), notices)
     }
 }
 
