@@ -48,19 +48,6 @@ impl Shared {
         self.delta_bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add_delta(&self, bytes: usize) {
-        self.delta_bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn sub_delta(&self, bytes: usize) {
-        // Estimates on both sides: never below zero.
-        let _ = self
-            .delta_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
-                Some(now.saturating_sub(bytes))
-            });
-    }
-
     pub(crate) fn checkpoint_csn(&self) -> Csn {
         Csn(self.checkpoint_csn.load(Ordering::Acquire))
     }
@@ -96,5 +83,37 @@ impl Shared {
     /// True when the stamp says that nothing happened and nobody is about to.
     pub(crate) fn never(stamp: &txn::AtomicStamp) -> bool {
         stamp.load() == Stamp::NEVER
+    }
+}
+
+/// The memory of one relation's versions, counted for the database too; given back when the relation goes.
+pub(crate) struct DeltaBytes {
+    shared: Arc<Shared>,
+    bytes: AtomicUsize,
+}
+
+impl DeltaBytes {
+    pub(crate) fn new(shared: &Arc<Shared>) -> DeltaBytes {
+        DeltaBytes {
+            shared: Arc::clone(shared),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.shared.delta_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sub(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared.delta_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for DeltaBytes {
+    fn drop(&mut self) {
+        let rest = self.bytes.load(Ordering::Relaxed);
+        self.shared.delta_bytes.fetch_sub(rest, Ordering::Relaxed);
     }
 }

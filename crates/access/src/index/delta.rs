@@ -23,7 +23,7 @@ pub(crate) struct EntryVersion {
 }
 
 /// Bytes of an entry in delta beside key and value.
-pub(crate) const ENTRY_OVERHEAD: usize = 160;
+const ENTRY_OVERHEAD: usize = 160;
 
 impl EntryVersion {
     pub(crate) fn new(begin: Stamp, cmin: CommandId, value: Box<[u8]>) -> EntryVersion {
@@ -45,6 +45,22 @@ impl EntryVersion {
         }
         self.cmax.store(command.0, Ordering::Release);
         self.end.try_claim(stamp)
+    }
+
+    /// Bytes of memory with its key, roughly.
+    pub(crate) fn memory_bytes(&self, key: &[u8]) -> usize {
+        ENTRY_OVERHEAD + key.len() + self.value.len()
+    }
+
+    /// Cuts off all older versions; their bytes.
+    pub(crate) fn cut(&self, key: &[u8]) -> usize {
+        let mut bytes = 0;
+        let mut next = self.older.swap(None);
+        while let Some(version) = next {
+            bytes += version.memory_bytes(key);
+            next = version.older.load_full();
+        }
+        bytes
     }
 
     /// Undoes [`EntryVersion::claim`].

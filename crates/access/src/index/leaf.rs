@@ -46,7 +46,8 @@ impl Leaf {
             bytes: Vec::new(),
             ends: Vec::new(),
             retired: AtomicBool::new(false),
-            referenced: AtomicBool::new(false),
+            // Whoever made it is about to use it.
+            referenced: AtomicBool::new(true),
             _charge: None,
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Csn, PgResult};
 use kv::{Keyspace, WriteBatch};
 
-use crate::index::delta::{ENTRY_OVERHEAD, EntryVersion};
+use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::store::{EntryKey, IndexStore, entry_prefix};
 use crate::shared::Shared;
@@ -60,7 +60,7 @@ impl IndexStore {
                     changes.push((entry.key().clone(), alive.then(|| head.value.clone())));
                     settled.push((entry.key().clone(), head));
                 }
-                None => prune(&self.shared, &head, horizon),
+                None => self.prune(entry.key(), &head, horizon),
             }
         }
         if settled.is_empty() {
@@ -103,6 +103,17 @@ impl IndexStore {
         fresh.iter().for_each(|leaf| self.admit(leaf));
     }
 
+    /// Cuts off versions that nobody can see.
+    fn prune(&self, key: &EntryKey, head: &EntryVersion, horizon: Csn) {
+        if self
+            .shared
+            .committed(&head.begin)
+            .is_some_and(|begin| begin <= horizon)
+        {
+            self.delta_bytes.sub(head.cut(key));
+        }
+    }
+
     fn remove(&self, key: &EntryKey, head: &Arc<EntryVersion>, both: Csn) {
         let _latch = self.latch(entry_prefix(key)).lock();
         let Some(entry) = self.delta.get(key) else { return };
@@ -117,8 +128,7 @@ impl IndexStore {
         }
         let alive = Shared::never(&head.end);
         entry.remove();
-        self.shared
-            .sub_delta(ENTRY_OVERHEAD + key.len() + head.value.len());
+        self.delta_bytes.sub(head.memory_bytes(key) + head.cut(key));
         if !alive {
             self.count(-1, key);
         }
@@ -133,15 +143,6 @@ fn fate(shared: &Shared, head: &EntryVersion, csn: Csn) -> Option<bool> {
     }
     let ended = shared.committed(&head.end).is_some_and(|end| end <= csn);
     ended.then_some(false)
-}
-
-fn prune(shared: &Shared, head: &Arc<EntryVersion>, horizon: Csn) {
-    if shared
-        .committed(&head.begin)
-        .is_some_and(|begin| begin <= horizon)
-    {
-        head.older.store(None);
-    }
 }
 
 /// What changed of an entry between two CSNs: a version to put, None to delete.

@@ -9,6 +9,7 @@ mod merge;
 mod scan;
 pub(crate) mod store;
 mod value;
+mod verify;
 
 use std::ops::Bound;
 use std::sync::Arc;

@@ -21,9 +21,9 @@ use txn::Stamp;
 
 use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};
-use crate::index::delta::{ENTRY_OVERHEAD, EntryVersion};
+use crate::index::delta::EntryVersion;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
-use crate::shared::Shared;
+use crate::shared::{DeltaBytes, Shared};
 
 /// Key and row id of an entry; short ones inline.
 pub(crate) type EntryKey = SmallVec<[u8; 24]>;
@@ -37,6 +37,7 @@ pub(crate) struct IndexStore {
     pub(crate) id: RelationId,
     pub(crate) shared: Arc<Shared>,
     pub(crate) def: ArcSwapOption<IndexDef>,
+    pub(crate) delta_bytes: DeltaBytes,
     pub(crate) delta: SkipMap<EntryKey, EntryHead>,
     latches: [Mutex<()>; LATCHES],
     pub(crate) directory: ArcSwap<Directory>,
@@ -98,6 +99,7 @@ impl IndexStore {
             id,
             shared: Arc::clone(shared),
             def: ArcSwapOption::empty(),
+            delta_bytes: DeltaBytes::new(shared),
             delta: SkipMap::new(),
             latches: std::array::from_fn(|_| Mutex::new(())),
             directory: ArcSwap::from_pointee(directory),
@@ -133,8 +135,7 @@ impl IndexStore {
         let entry = self.delta.get_or_insert_with(key.clone(), EntryHead::empty);
         version.older.store(entry.value().load_full());
         entry.value().store(Some(Arc::clone(version)));
-        self.shared
-            .add_delta(ENTRY_OVERHEAD + key.len() + version.value.len());
+        self.delta_bytes.add(version.memory_bytes(key));
         self.count(1, key);
     }
 
@@ -156,8 +157,7 @@ impl IndexStore {
                 entry.remove();
             }
         }
-        self.shared
-            .sub_delta(ENTRY_OVERHEAD + key.len() + version.value.len());
+        self.delta_bytes.sub(version.memory_bytes(key));
         self.count(-1, key);
     }
 
@@ -175,7 +175,9 @@ impl IndexStore {
             };
             let epoch = directory.epoch;
             drop(directory);
-            self.load(gap, Direction::Forward, Some(key), epoch)?;
+            if let Some(leaf) = self.load(gap, Direction::Forward, Some(key), epoch)? {
+                return Ok(leaf);
+            }
         }
     }
 
@@ -192,7 +194,9 @@ impl IndexStore {
             };
             let epoch = directory.epoch;
             drop(directory);
-            self.load(gap, Direction::Backward, key, epoch)?;
+            if let Some(leaf) = self.load(gap, Direction::Backward, key, epoch)? {
+                return Ok(leaf);
+            }
         }
     }
 
@@ -203,7 +207,7 @@ impl IndexStore {
         direction: Direction,
         key: Option<&[u8]>,
         epoch: u64,
-    ) -> PgResult<()> {
+    ) -> PgResult<Option<Arc<Leaf>>> {
         let bound = |key: &EntryKey| key.clone();
         let (low, high) = match (direction, key) {
             (Direction::Forward, Some(key)) => (EntryKey::from_slice(key), gap.high.as_ref().map(bound)),
@@ -244,11 +248,10 @@ impl IndexStore {
         }
         let mut leaf = Leaf::new(low, high);
         found.iter().for_each(|(key, value)| leaf.push(key, value));
-        self.install(leaf, epoch);
-        Ok(())
+        Ok(self.install(leaf, epoch))
     }
 
-    fn install(self: &Arc<Self>, mut leaf: Leaf, epoch: u64) {
+    fn install(self: &Arc<Self>, mut leaf: Leaf, epoch: u64) -> Option<Arc<Leaf>> {
         leaf.set_charge(self.shared.cache.charge(leaf.memory_bytes()));
         let leaf = Arc::new(leaf);
         {
@@ -264,11 +267,12 @@ impl IndexStore {
                 },
             };
             if directory.epoch != epoch || !free {
-                return;
+                return None;
             }
             self.directory.store(Arc::new(directory.with(Arc::clone(&leaf))));
         }
         self.admit(&leaf);
+        Some(leaf)
     }
 
     /// Puts a leaf on the cache's clock. The directory lock is not held.

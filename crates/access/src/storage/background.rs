@@ -14,6 +14,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A committer helps when delta is this many times its limit: the task does not keep up.
 const HELP_FACTOR: usize = 4;
 
+/// Bytes of log after which the horizon is computed anew, for cutting version lists of hot rows short.
+const HORIZON_EVERY: u64 = 16 << 10;
+
 impl Storage {
     /// Starts the task, unless it runs or is not wanted.
     pub(crate) fn start_background(self: &Arc<Self>) -> PgResult<()> {
@@ -57,6 +60,9 @@ impl Storage {
     /// After every commit: counts the log, wakes or starts the task, and helps when it is far behind.
     pub(crate) fn after_commit(self: &Arc<Self>, logged: usize) {
         let before = self.wal_bytes.fetch_add(logged as u64, Ordering::Relaxed);
+        if before / HORIZON_EVERY != (before + logged as u64) / HORIZON_EVERY {
+            self.shared.horizon();
+        }
         let delta = self.shared.delta_bytes();
         let limit = self.options.delta_bytes_max;
         let due = delta > limit || before + logged as u64 > self.options.checkpoint_wal_bytes;

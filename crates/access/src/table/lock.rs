@@ -11,7 +11,7 @@ use txn::{LockDuration, RowLockMode, Snapshot, Stamp};
 
 use crate::table::Table;
 use crate::table::write::{Conflict, Obstacle, serialization_failure};
-use crate::transaction::Transaction;
+use crate::transaction::{ActiveSnapshot, Transaction};
 use crate::version::{EndKind, Version};
 
 /// What to do when a row is locked by somebody else.
@@ -74,6 +74,28 @@ impl Table {
                     }
                     txn.wait_for(xid)?;
                 }
+            }
+        }
+    }
+
+    /// After [`Conflict::Updated`]: follows the row to its newest version and locks it there, so that it can be read and changed
+    /// under the snapshot returned (PostgreSQL's EvalPlanQual). None: deleted by now. The error of `NOWAIT` is the caller's:
+    /// [`LockOutcome::NotAvailable`].
+    pub fn lock_latest(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        mode: RowLockMode,
+        policy: WaitPolicy,
+    ) -> PgResult<Result<Option<(RowId, ActiveSnapshot)>, LockOutcome>> {
+        let mut at = row;
+        loop {
+            let snapshot = txn.latest_snapshot()?;
+            match self.lock_row(txn, &snapshot, at, mode, policy)? {
+                LockOutcome::Locked => return Ok(Ok(Some((at, snapshot)))),
+                LockOutcome::Conflict(Conflict::Updated(to)) => at = to,
+                LockOutcome::Conflict(Conflict::Deleted) => return Ok(Ok(None)),
+                other => return Ok(Err(other)),
             }
         }
     }

@@ -128,6 +128,29 @@ impl TableStore {
         Ok(())
     }
 
+    /// Cuts off versions that nobody can see: all behind one that began at or before the horizon.
+    fn prune(&self, head: &Arc<Version>, horizon: Csn) {
+        let mut version = Arc::clone(head);
+        while !self.cut_behind(&version, horizon) {
+            let Some(older) = version.older.load_full() else {
+                return;
+            };
+            version = older;
+        }
+    }
+
+    /// Cuts off what lies behind a version that began at or before the horizon; false if it did not.
+    pub(crate) fn cut_behind(&self, version: &Version, horizon: Csn) -> bool {
+        let hides = self
+            .shared
+            .committed(&version.begin)
+            .is_some_and(|begin| begin <= horizon);
+        if hides {
+            self.delta_bytes.sub(list_bytes(version.older.swap(None)));
+        }
+        hides
+    }
+
     /// Which rows of a delta go (with what main shall say of them), and a delta of the others.
     fn sort_out(
         &self,
@@ -141,11 +164,11 @@ impl TableStore {
         for (position, head) in delta.heads() {
             match fate(&self.shared, &head, both) {
                 Some(alive) => {
-                    self.shared.sub_delta(list_bytes(&head));
+                    self.delta_bytes.sub(list_bytes(Some(Arc::clone(&head))));
                     settled.push((position, alive.then_some(head)));
                 }
                 None => {
-                    prune(&self.shared, &head, horizon);
+                    self.prune(&head, horizon);
                     kept.get_or_insert_with(|| Arc::new(Delta::default()))
                         .set_head(usize::from(position), Some(head));
                 }
@@ -165,29 +188,10 @@ fn fate(shared: &Shared, head: &Version, csn: Csn) -> Option<bool> {
     ended.then_some(false)
 }
 
-/// Cuts off versions that nobody can see: all behind one that began at or before the horizon.
-fn prune(shared: &Shared, head: &Arc<Version>, horizon: Csn) {
-    let mut version = Arc::clone(head);
-    loop {
-        if shared
-            .committed(&version.begin)
-            .is_some_and(|begin| begin <= horizon)
-        {
-            if let Some(rest) = version.older.swap(None) {
-                shared.sub_delta(list_bytes(&rest));
-            }
-            return;
-        }
-        let Some(older) = version.older.load_full() else {
-            return;
-        };
-        version = older;
-    }
-}
-
-fn list_bytes(head: &Arc<Version>) -> usize {
+/// Bytes of a version and all behind it.
+fn list_bytes(head: Option<Arc<Version>>) -> usize {
     let mut bytes = 0;
-    let mut next = Some(Arc::clone(head));
+    let mut next = head;
     while let Some(version) = next {
         bytes += version.memory_bytes();
         next = version.older.load_full();

@@ -14,7 +14,7 @@ use crate::block::{CHUNK_ROWS, MainBlock, key_row, load_block, row_key};
 use crate::cache::Evictable;
 use crate::chunk::{Chunk, ChunkState, Chunks};
 use crate::defs::{Persistence, TableDef};
-use crate::shared::Shared;
+use crate::shared::{DeltaBytes, Shared};
 use crate::version::{RowData, Version};
 
 /// A relation's rows; one per relation and database, shared by all sessions.
@@ -22,6 +22,7 @@ pub(crate) struct TableStore {
     pub(crate) id: RelationId,
     pub(crate) shared: Arc<Shared>,
     chunks: Chunks,
+    pub(crate) delta_bytes: DeltaBytes,
     /// The widest definition seen; merging needs one.
     pub(crate) def: ArcSwapOption<TableDef>,
     next_row: AtomicU64,
@@ -65,6 +66,7 @@ impl TableStore {
             id,
             shared: Arc::clone(shared),
             chunks: Chunks::new(),
+            delta_bytes: DeltaBytes::new(shared),
             def: ArcSwapOption::empty(),
             next_row: AtomicU64::new(kv_end.max(counters.next_row)),
             kv_end: AtomicU64::new(kv_end),
@@ -171,8 +173,10 @@ impl TableStore {
             let bytes = block.memory_bytes();
             let block = Arc::new(block.with_charge(self.shared.cache.charge(bytes)));
             let weak = Arc::downgrade(&block);
-            if self.install(chunk, state.generation, block) {
+            chunk.touch();
+            if let Some(installed) = self.install(chunk, state.generation, block) {
                 self.admit(number, weak);
+                return Ok(installed);
             }
         }
     }
@@ -186,14 +190,14 @@ impl TableStore {
         }));
     }
 
-    fn install(&self, chunk: &Chunk, generation: u64, block: Arc<MainBlock>) -> bool {
+    fn install(&self, chunk: &Chunk, generation: u64, block: Arc<MainBlock>) -> Option<Arc<ChunkState>> {
         let _guard = chunk.lock.lock();
         let now = chunk.state.load();
         if now.generation != generation {
-            return false;
+            return None;
         }
         chunk.replace_main(Some(block), now.delta.clone());
-        true
+        Some(chunk.state.load_full())
     }
 
     /// What main and KV store say about a row without loading the block, with the state it is consistent with.
@@ -234,7 +238,7 @@ impl TableStore {
         if made {
             self.dirty.lock().insert(row.0 / CHUNK_ROWS);
         }
-        self.shared.add_delta(version.memory_bytes());
+        self.delta_bytes.add(version.memory_bytes());
         delta.set_head((row.0 % CHUNK_ROWS) as usize, Some(Arc::clone(version)));
     }
 }

@@ -36,7 +36,7 @@ pub enum WriteOutcome {
 /// How another transaction changed a row since our snapshot. Only under read committed: else it is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// Updated; its newest version is under this row id. Look at it under [`Transaction::latest_snapshot`].
+    /// Updated; a newer version is under this row id. [`Table::lock_latest`] finds and locks the newest.
     Updated(RowId),
     /// Deleted.
     Deleted,
@@ -180,15 +180,7 @@ impl Table {
         let bytes = self.encode(txn, values);
         let version = Arc::new(Version::new(txn.stamp()?, txn.command(), RowData::Bytes(bytes)));
         // A version begun before the horizon hides everything older than itself.
-        let horizon = self.store.shared.recent_horizon();
-        if self
-            .store
-            .shared
-            .committed(&older.begin)
-            .is_some_and(|begin| begin <= horizon)
-        {
-            older.older.store(None);
-        }
+        self.store.cut_behind(&older, self.store.shared.recent_horizon());
         version.older.store(Some(Arc::clone(&older)));
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
         {

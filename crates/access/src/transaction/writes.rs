@@ -130,5 +130,5 @@ fn unlink(table: &TableStore, row: RowId, version: &Arc<Version>) {
     version.end.set(Stamp::NEVER);
     let (delta, _) = chunk.delta();
     delta.set_head((row.0 % CHUNK_ROWS) as usize, version.older.load_full());
-    table.shared.sub_delta(version.memory_bytes());
+    table.delta_bytes.sub(version.memory_bytes());
 }

@@ -1,0 +1,403 @@
+//! Power cuts and failing disks under a workload, simulated: what was acknowledged is there, what was not is there whole or not at all.
+//!
+//! `ACCESS_CRASH_SECONDS` sets the budget (default 20), `ACCESS_CRASH_SEED` one seed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::common::PgResult;
+use ::common::env::sim::{IoKind, SimEnv, SimRandom};
+use common::*;
+use pglite_access::*;
+use txn::{RowLockMode, SynchronousCommit};
+
+type State = BTreeMap<i32, i32>;
+
+const ACCOUNTS: i32 = 30;
+const TABLE: u64 = 20000;
+const INDEX: u64 = 20001;
+const BY_VALUE: u64 = 20002;
+
+/// What the workload knows: the state after each commit.
+struct Model {
+    states: Vec<State>,
+    /// The state that a reopened database must have reached.
+    acknowledged: usize,
+    /// Values handed out by the sequence in acknowledged transactions.
+    last_number: i64,
+    /// The last value since the database was opened.
+    last_here: i64,
+}
+
+struct Db {
+    session: Session,
+    table: Table,
+    index: Index,
+    by_value: Index,
+    sequence: Sequence,
+}
+
+fn params() -> SequenceParams {
+    SequenceParams {
+        name: "s".into(),
+        increment: 1,
+        minimum: 1,
+        maximum: i64::MAX,
+        cycle: false,
+    }
+}
+
+fn open(env: &SimEnv) -> PgResult<Db> {
+    let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new("/db"));
+    options.background = false;
+    options.wal_segment_size = 32 << 10;
+    options.cache_bytes_max = 64 << 10;
+    let storage = Storage::open(options)?;
+    let table = storage.table(&table_def(TABLE))?;
+    let index = storage.index(&index_def(INDEX))?;
+    let mut by_value = IndexDef::clone(&index_def(BY_VALUE));
+    by_value.unique = false;
+    let by_value = storage.index(&Arc::new(by_value))?;
+    let sequence = storage.sequence(::common::RelationId(20003), Persistence::Permanent)?;
+    let session = Session {
+        proc: storage.register(1)?,
+        storage,
+    };
+    Ok(Db {
+        session,
+        table,
+        index,
+        by_value,
+        sequence,
+    })
+}
+
+impl Db {
+    fn insert(&self, txn: &mut Transaction, id: i32, v: i32) -> PgResult<()> {
+        let at = self.table.insert(txn, &row(id, v))?;
+        assert_eq!(
+            self.index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)?,
+            Ok(())
+        );
+        assert_eq!(
+            self.by_value.insert(txn, &[int(v)], &[], at, UniqueCheck::No)?,
+            Ok(())
+        );
+        Ok(())
+    }
+
+    fn change(&self, txn: &mut Transaction, id: i32, v: Option<i32>) -> PgResult<()> {
+        txn.next_command()?;
+        let snapshot = txn.snapshot()?;
+        let mut key = Vec::new();
+        self.index.encode_prefix(&[int(id)], &mut key);
+        let at = self.index.lookup(&snapshot, &key)?.unwrap();
+        let mut old = Vec::new();
+        assert!(self.table.fetch(at, &snapshot, &mut old)?);
+        match v {
+            Some(v) => {
+                let outcome = self
+                    .table
+                    .update(txn, &snapshot, at, &row(id, v), RowLockMode::NoKeyUpdate)?;
+                let WriteOutcome::Done(to) = outcome else {
+                    panic!("{outcome:?}")
+                };
+                if to != at {
+                    assert!(self.index.delete(txn, &[int(id)], at)?);
+                    self.index
+                        .insert(txn, &[int(id)], &[], to, UniqueCheck::Yes)?
+                        .unwrap();
+                }
+                if to != at || old[1] != int(v) {
+                    assert!(self.by_value.delete(txn, &old[1..2], at)?);
+                    self.by_value
+                        .insert(txn, &[int(v)], &[], to, UniqueCheck::No)?
+                        .unwrap();
+                }
+            }
+            None => {
+                assert_eq!(self.table.delete(txn, &snapshot, at)?, WriteOutcome::Done(at));
+                assert!(self.index.delete(txn, &[int(id)], at)?);
+                assert!(self.by_value.delete(txn, &old[1..2], at)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction of random changes. `Ok(true)`: committed.
+    fn transaction(&self, random: &mut SimRandom, model: &mut Model) -> PgResult<bool> {
+        let mut state = model.states.last().unwrap().clone();
+        let mut txn = self
+            .session
+            .storage
+            .begin(&self.session.proc, TransactionOptions::default())?;
+        let asynchronous = random.below(4) == 0;
+        if asynchronous {
+            txn.options_mut().synchronous_commit = SynchronousCommit::Off;
+        }
+        let mut saved = None;
+        for _ in 0..1 + random.below(6) {
+            match random.below(10) {
+                0 => saved = Some((txn.savepoint()?, state.clone())),
+                1 => {
+                    if let Some((savepoint, old)) = &saved {
+                        txn.rollback_to(savepoint)?;
+                        state = old.clone();
+                    }
+                }
+                2 | 3 => {
+                    let id = state.keys().last().copied().unwrap_or(0) + 1;
+                    self.insert(&mut txn, id, 0)?;
+                    state.insert(id, 0);
+                }
+                4 if state.len() > ACCOUNTS as usize => {
+                    let victim = *state
+                        .keys()
+                        .nth(random.below(state.len() as u64) as usize)
+                        .unwrap();
+                    let v = state.remove(&victim).unwrap();
+                    self.change(&mut txn, victim, None)?;
+                    let heir = *state.keys().next().unwrap();
+                    *state.get_mut(&heir).unwrap() += v;
+                    self.change(&mut txn, heir, Some(state[&heir]))?;
+                }
+                _ => {
+                    let mut pick = || {
+                        *state
+                            .keys()
+                            .nth(random.below(state.len() as u64) as usize)
+                            .unwrap()
+                    };
+                    let (from, to) = (pick(), pick());
+                    let amount = random.below(100) as i32;
+                    *state.get_mut(&from).unwrap() -= amount;
+                    self.change(&mut txn, from, Some(state[&from]))?;
+                    *state.get_mut(&to).unwrap() += amount;
+                    self.change(&mut txn, to, Some(state[&to]))?;
+                }
+            }
+        }
+        let number = if random.below(3) == 0 {
+            Some(self.sequence.nextval(&mut txn, &params())?)
+        } else {
+            None
+        };
+        if let Some(number) = number {
+            let last = model.last_number.max(model.last_here);
+            assert!(
+                number > last,
+                "value {number} of the sequence twice (last {last})"
+            );
+            model.last_here = number;
+        }
+        if random.below(8) == 0 {
+            txn.abort();
+            return Ok(false);
+        }
+        let read_only = txn.is_read_only();
+        model.states.push(state);
+        txn.commit()?;
+        if !asynchronous && !read_only {
+            model.acknowledged = model.states.len() - 1;
+            model.last_number = model.last_here.max(model.last_number);
+        }
+        Ok(true)
+    }
+
+    fn read(&self) -> State {
+        let mut txn = self.session.begin();
+        let snapshot = txn.snapshot().unwrap();
+        let all = rows(&self.table, &snapshot);
+        let state: State = all.iter().map(|r| (r.1, r.2)).collect();
+        assert_eq!(state.len(), all.len(), "a row twice");
+        let by_id: BTreeMap<i32, u64> = entries(&self.index, &snapshot).into_iter().collect();
+        assert_eq!(
+            by_id,
+            all.iter().map(|r| (r.1, r.0)).collect(),
+            "index by id is not the table"
+        );
+        let mut by_value: Vec<(i32, u64)> = all.iter().map(|r| (r.2, r.0)).collect();
+        by_value.sort_unstable();
+        assert_eq!(
+            entries(&self.by_value, &snapshot),
+            by_value,
+            "index by value is not the table"
+        );
+        assert_eq!(
+            self.index.verify(&self.table, &[0], &snapshot).unwrap(),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            self.by_value.verify(&self.table, &[1], &snapshot).unwrap(),
+            Vec::<String>::new()
+        );
+        state
+    }
+
+    /// Runs until something fails.
+    fn work(&self, random: &mut SimRandom, model: &mut Model, transactions: u64) -> PgResult<()> {
+        for _ in 0..transactions {
+            self.transaction(random, model)?;
+            match random.below(12) {
+                0 => self.session.storage.checkpoint()?,
+                1 => self.session.storage.merge()?,
+                2 => self.session.storage.maintain()?,
+                3 if cfg!(debug_assertions) => {
+                    assert_eq!(&self.read(), model.states.last().unwrap());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fill(db: &Db, model: &mut Model) -> PgResult<()> {
+    let mut txn = db
+        .session
+        .storage
+        .begin(&db.session.proc, TransactionOptions::default())?;
+    let mut state = State::new();
+    for id in 0..ACCOUNTS {
+        db.insert(&mut txn, id, 1000)?;
+        state.insert(id, 1000);
+    }
+    db.sequence.set(&mut txn, 1, false)?;
+    model.states.push(state);
+    txn.commit()?;
+    model.acknowledged = 1;
+    Ok(())
+}
+
+fn new_model() -> Model {
+    Model {
+        states: vec![State::new()],
+        acknowledged: 0,
+        last_number: 0,
+        last_here: 0,
+    }
+}
+
+/// The recovered state must be one of those from the last acknowledged on; the model goes on from it.
+fn check_recovered(db: &Db, model: &mut Model, seed: u64) {
+    let found = db.read();
+    let at = (model.acknowledged..model.states.len())
+        .rev()
+        .find(|&k| model.states[k] == found);
+    let Some(at) = at else {
+        let earlier = model.states.iter().position(|s| *s == found);
+        panic!(
+            "seed {seed}: recovered state is none of {}..{} (but {earlier:?}): {found:?}",
+            model.acknowledged,
+            model.states.len()
+        );
+    };
+    model.states.truncate(at + 1);
+    model.acknowledged = at;
+    model.last_here = 0;
+}
+
+fn budget() -> Duration {
+    let seconds = std::env::var("ACCESS_CRASH_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(20))
+}
+
+fn seeds(run: impl Fn(u64), share: u32) {
+    if let Ok(seed) = std::env::var("ACCESS_CRASH_SEED") {
+        return run(seed.parse().unwrap());
+    }
+    let (start, budget) = (Instant::now(), budget() / share);
+    let mut seed = 1;
+    while start.elapsed() < budget {
+        run(seed);
+        seed += 1;
+    }
+    println!("{} seeds", seed - 1);
+}
+
+fn power_cuts(seed: u64) {
+    let mut random = SimRandom::new(seed);
+    let mut env = SimEnv::new(seed);
+    let mut model = new_model();
+    let mut filled = false;
+    for _ in 0..4 {
+        // Somewhere in what the machine will do: opening, filling, working.
+        env.crash_at_operation(1 + random.below(if filled { 120 } else { 60 }));
+        let outcome = open(&env).and_then(|db| {
+            check_recovered(&db, &mut model, seed);
+            if model.states.len() == 1 {
+                fill(&db, &mut model)?;
+            }
+            filled = true;
+            db.work(&mut random, &mut model, 60)
+        });
+        // Without an error the crash comes now, between two operations.
+        drop(outcome);
+        env = env.crash();
+    }
+    let db = open(&env).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    check_recovered(&db, &mut model, seed);
+}
+
+#[test]
+fn what_was_acknowledged_survives_power_cuts() {
+    seeds(power_cuts, 2);
+}
+
+/// Disk faults: a failed commit is not there, now and later, and the database goes on.
+fn faults(seed: u64) {
+    let mut random = SimRandom::new(seed);
+    let env = SimEnv::new(seed);
+    let mut model = new_model();
+    let mut db = open(&env).unwrap();
+    fill(&db, &mut model).unwrap();
+    for _ in 0..25 {
+        let kind = [IoKind::Write, IoKind::Sync, IoKind::Write][random.below(3) as usize];
+        let error = [ErrorKind::StorageFull, ErrorKind::Other][random.below(2) as usize];
+        env.fail(kind, 1 + random.below(12), error);
+        for _ in 0..4 {
+            let committed = model.states.len();
+            if let Err(error) = db.work(&mut random, &mut model, 4) {
+                let class = error.sqlstate.as_str().to_owned();
+                assert!(
+                    ["53100", "58030"].contains(&class.as_str()),
+                    "seed {seed}: {error} ({class})"
+                );
+                if error.message.contains("after a failed fsync") {
+                    // The store does not trust its file any more: the process must open it again.
+                    drop(db);
+                    // The fault planned may hit this too, once.
+                    db = open(&env)
+                        .or_else(|_| open(&env))
+                        .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+                    check_recovered(&db, &mut model, seed);
+                    continue;
+                }
+                // A failed commit pushed its state; a failed checkpoint did not.
+                if model.states.len() > committed && db.read() != *model.states.last().unwrap() {
+                    model.states.pop();
+                }
+            }
+            assert_eq!(&db.read(), model.states.last().unwrap(), "seed {seed}");
+        }
+    }
+    model.acknowledged = model.acknowledged.min(model.states.len() - 1);
+    let db = {
+        drop(db);
+        open(&env.crash()).unwrap_or_else(|e| panic!("seed {seed}: {e}"))
+    };
+    check_recovered(&db, &mut model, seed);
+}
+
+#[test]
+fn failing_disks_lose_nothing_acknowledged() {
+    seeds(faults, 2);
+}
