@@ -59,8 +59,9 @@ pub struct TransactionModes {
 
 /// Everything that a utility statement may use.
 pub struct CommandContext<'a> {
-    /// The running transaction.
-    pub txn: &'a mut Transaction,
+    /// The running transaction. Borrow it only inside single calls into storage or catalog, as `executor::ExecContext` asks:
+    /// functions called by the statement (`nextval`) may borrow it too.
+    pub txn: &'a RefCell<Transaction>,
     /// The catalogs.
     pub catalog: &'a dyn CatalogHandle,
     /// Settings. In a cell because functions called by the statement read and change them, too.
@@ -165,7 +166,7 @@ impl CommandOutcome {
 impl CommandContext<'_> {
     /// The catalog as it is now.
     pub fn view(&mut self) -> PgResult<Arc<dyn CatalogView>> {
-        self.catalog.view(self.txn)
+        self.catalog.view(&mut self.txn.borrow_mut())
     }
 
     /// Adds a NOTICE.
