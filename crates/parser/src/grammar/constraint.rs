@@ -92,14 +92,16 @@ impl Parser<'_> {
         constraints: &mut Vec<Constraint>,
         collation: &mut Option<CollateClause>,
     ) -> R<()> {
+        let mut duplicate = None;
         loop {
             let span = self.span();
             if self.at(K::Collate) {
                 let clause = self.opt_collate_clause()?;
                 if collation.is_some() {
-                    return Err(self.grammar_error("multiple COLLATE clauses not allowed", span));
+                    duplicate = duplicate.or(Some(span));
+                } else {
+                    *collation = clause;
                 }
-                *collation = clause;
             } else if self.eat(K::Constraint) {
                 let name = self.name()?;
                 let Some(mut constraint) = self.col_constraint_elem()? else {
@@ -113,8 +115,12 @@ impl Parser<'_> {
             } else if let Some(constraint) = self.col_constraint_elem()? {
                 constraints.push(constraint);
             } else {
-                return Ok(());
+                break;
             }
+        }
+        match duplicate {
+            Some(span) => Err(self.grammar_error("multiple COLLATE clauses not allowed", span)),
+            None => Ok(()),
         }
     }
 

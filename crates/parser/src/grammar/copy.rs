@@ -30,10 +30,12 @@ impl Parser<'_> {
         if self.eat('(') {
             stmt.query = Some(self.preparable_stmt()?);
             self.expect(')')?;
+            let program_at = self.span();
             self.expect(K::To)?;
             self.copy_file(&mut stmt)?;
             self.opt_with_word();
             stmt.options = self.copy_options()?;
+            self.refuse_program_without_file(&stmt, program_at)?;
         } else {
             self.copy_relation(&mut stmt)?;
         }
@@ -55,8 +57,9 @@ impl Parser<'_> {
             stmt.options
                 .push(option("format", Some(DefArg::String("binary".into())), binary_at));
         }
-        let delimiter_at = self.span();
+        let mut delimiter_at = Span::NONE;
         if self.at(K::Delimiters) || self.at2(K::Using, K::Delimiters) {
+            delimiter_at = self.span();
             self.eat(K::Using);
             self.bump();
             let text = self.sconst()?.name;
@@ -68,6 +71,7 @@ impl Parser<'_> {
         stmt.options.extend(options);
         let where_at = self.span();
         stmt.where_clause = self.where_clause()?;
+        self.refuse_program_without_file(stmt, delimiter_at)?;
         if !stmt.is_from && stmt.where_clause.is_some() {
             return Err(self
                 .grammar_error("WHERE clause not allowed with COPY TO", where_at)
@@ -78,7 +82,6 @@ impl Parser<'_> {
 
     fn copy_file(&mut self, stmt: &mut CopyStmt) -> R<()> {
         stmt.is_program = self.eat(K::Program);
-        let span = self.span();
         if self.at(Tok::SConst) {
             stmt.filename = Some(self.sconst()?.name);
             return Ok(());
@@ -86,7 +89,11 @@ impl Parser<'_> {
         if !self.eat(K::Stdin) {
             self.expect(K::Stdout)?;
         }
-        if stmt.is_program {
+        Ok(())
+    }
+
+    fn refuse_program_without_file(&self, stmt: &CopyStmt, span: Span) -> R<()> {
+        if stmt.is_program && stmt.filename.is_none() {
             return Err(self.grammar_error("STDIN/STDOUT not allowed with PROGRAM", span));
         }
         Ok(())

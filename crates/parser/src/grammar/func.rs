@@ -210,9 +210,12 @@ impl Parser<'_> {
     }
 
     fn frame_extent(&mut self) -> R<(FrameBound, Option<FrameBound>)> {
-        let between = self.eat(K::Between);
-        if between && self.at(K::Between) {
-            return self.fail();
+        let between = self.at(K::Between) && !is_infix_only(self.peek(1));
+        if between {
+            self.bump();
+            if self.at(K::Between) {
+                return self.fail();
+            }
         }
         let first_at = self.span();
         let start = self.frame_bound()?;
@@ -683,6 +686,16 @@ impl Parser<'_> {
         } else {
             Ok(Vec::new())
         }
+    }
+}
+
+/// Tokens that continue an expression but cannot start one: BETWEEN in front of one is a column's name.
+fn is_infix_only(tok: Tok) -> bool {
+    match tok {
+        Tok::Char(b'*' | b'/' | b'%' | b'^' | b'<' | b'>' | b'=' | b'.' | b'[') => true,
+        Tok::Typecast | Tok::LessEquals | Tok::GreaterEquals | Tok::NotEquals => true,
+        Tok::Kw(k) => matches!(k, K::Isnull | K::Notnull | K::In | K::And | K::Or | K::Collate),
+        _ => false,
     }
 }
 

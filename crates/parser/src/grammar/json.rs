@@ -323,7 +323,7 @@ impl Parser<'_> {
                         INVALID_PARAMETER_VALUE,
                         "unrecognized JSON encoding: {text}"
                     )
-                    .at(Span::NONE));
+                    .at(name.span));
                 }
             };
         }
@@ -357,11 +357,11 @@ impl Parser<'_> {
 
     /// `WITH UNIQUE [KEYS] | WITHOUT UNIQUE [KEYS]`.
     pub fn json_key_uniqueness(&mut self) -> R<bool> {
-        if !self.next_is(K::Unique) || !matches!(self.tok, Tok::Kw(K::With | K::Without)) {
+        if !matches!(self.tok, Tok::Kw(K::With | K::Without)) {
             return Ok(false);
         }
         let unique = self.take().tok == Tok::Kw(K::With);
-        self.bump();
+        self.expect(K::Unique)?;
         self.eat(K::Keys);
         Ok(unique)
     }

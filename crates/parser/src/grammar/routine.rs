@@ -451,13 +451,16 @@ impl Parser<'_> {
             parameters = self.comma_list(|p| p.aggr_arg())?;
         }
         let mut direct_args = None;
+        let mut ordered = Vec::new();
         if self.eat(K::Order) {
             self.expect(K::By)?;
             direct_args = Some(parameters.len() as u32);
-            let ordered = self.comma_list(|p| p.aggr_arg())?;
-            self.ordered_set_args(&mut parameters, ordered)?;
+            ordered = self.comma_list(|p| p.aggr_arg())?;
         }
         self.expect(')')?;
+        if direct_args.is_some() {
+            self.ordered_set_args(&mut parameters, ordered)?;
+        }
         Ok(Some(AggregateArgs {
             parameters,
             direct_args,

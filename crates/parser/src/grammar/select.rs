@@ -210,6 +210,8 @@ impl Parser<'_> {
                     | K::With
                     | K::On
                     | K::Returning
+                    | K::Create
+                    | K::Grant
             ),
             _ => false,
         }

@@ -442,7 +442,7 @@ impl Parser<'_> {
         }
         self.expect(K::For)?;
         self.expect(K::Values)?;
-        let values_at = self.start();
+        let values_at = self.span();
         let bound = if self.eat(K::In) {
             PartitionBound::List(self.paren_list(|p| p.a_expr())?)
         } else if self.eat(K::From) {
@@ -462,7 +462,7 @@ impl Parser<'_> {
         })
     }
 
-    fn hash_partition_bound(&mut self, values_at: u32) -> R<PartitionBound> {
+    fn hash_partition_bound(&mut self, values_at: Span) -> R<PartitionBound> {
         let (mut modulus, mut remainder) = (None, None);
         let items = self.paren_list(|p| Ok((p.non_reserved_word()?, p.iconst()?)))?;
         for (word, value) in items {
@@ -486,11 +486,8 @@ impl Parser<'_> {
         }
     }
 
-    fn missing_hash_bound(&self, what: &str, _values_at: u32) -> Box<PgError> {
-        self.grammar_error(
-            &format!("{what} for hash partition must be specified"),
-            Span::NONE,
-        )
+    fn missing_hash_bound(&self, what: &str, values_at: Span) -> Box<PgError> {
+        self.grammar_error(&format!("{what} for hash partition must be specified"), values_at)
     }
 }
 

@@ -115,6 +115,9 @@ impl Parser<'_> {
                 _ => return self.fail(),
             };
             let duplicate = std::mem::replace(slot, true);
+            if duplicate && !self.at(K::Update) {
+                return Err(self.error_here("duplicate trigger events specified"));
+            }
             let update = self.take().tok == Tok::Kw(K::Update);
             if update && self.eat(K::Of) {
                 events.columns = self.comma_list(|p| p.col_id())?;
@@ -176,6 +179,8 @@ impl Parser<'_> {
         if self.eat(')') {
             return Ok(Vec::new());
         }
+        // PostgreSQL's list may be empty in front of its first comma.
+        self.eat(',');
         let args = self.comma_list(|p| {
             let token = p.token();
             let text = match token.tok {

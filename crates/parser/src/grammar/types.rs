@@ -88,8 +88,8 @@ impl Parser<'_> {
             span: Span::NONE,
         };
         if self.at2(K::Drop, K::Value) {
-            self.bump();
             let span = self.take().span();
+            self.bump();
             self.sconst()?;
             return Err(self.not_supported("dropping an enum value is not implemented", span));
         }
