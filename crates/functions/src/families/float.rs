@@ -247,10 +247,10 @@ fn width_bucket_float8(operand: f64, low: f64, high: f64, count: i32) -> PgResul
             "count must be greater than zero"
         ));
     }
-    if low.is_nan() || high.is_nan() {
+    if operand.is_nan() || low.is_nan() || high.is_nan() {
         return Err(pg_err!(
             INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION,
-            "lower and upper bounds cannot be NaN"
+            "operand, lower bound, and upper bound cannot be NaN"
         ));
     }
     if low.is_infinite() || high.is_infinite() {
@@ -265,11 +265,11 @@ fn width_bucket_float8(operand: f64, low: f64, high: f64, count: i32) -> PgResul
             "lower bound cannot equal upper bound"
         ));
     }
-    // NaN counts as above everything, whichever way the buckets run.
+
     let (below, above) = if low < high {
-        (operand < low, operand.is_nan() || operand >= high)
+        (operand < low, operand >= high)
     } else {
-        (operand.is_nan() || operand > low, operand <= high)
+        (operand > low, operand <= high)
     };
     if below {
         return Ok(0);

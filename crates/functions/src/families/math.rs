@@ -183,15 +183,35 @@ fn dcosh(a: f64) -> f64 {
 fn dtanh(a: f64) -> f64 {
     a.tanh()
 }
+/// The C library's ways to stay exact for small arguments and finite for large ones.
 fn dasinh(a: f64) -> f64 {
-    a.asinh()
+    const LARGE: f64 = 268_435_456.0;
+    let x = a.abs();
+    if !a.is_finite() || x < 3.7e-9 {
+        return a;
+    }
+    let square = x * x;
+    let result = if x > LARGE {
+        x.ln() + std::f64::consts::LN_2
+    } else if x > 2.0 {
+        (2.0 * x + 1.0 / ((square + 1.0).sqrt() + x)).ln()
+    } else {
+        (x + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+    };
+    result.copysign(a)
 }
 fn dacosh(a: f64) -> PgResult<f64> {
     if a < 1.0 {
-        Err(input_out_of_range())
-    } else {
-        Ok(a.acosh())
+        return Err(input_out_of_range());
     }
+    Ok(if a > 268_435_456.0 {
+        a.ln() + std::f64::consts::LN_2
+    } else if a > 2.0 {
+        (2.0 * a - 1.0 / (a + (a * a - 1.0).sqrt())).ln()
+    } else {
+        let t = a - 1.0;
+        (t + (2.0 * t + t * t).sqrt()).ln_1p()
+    })
 }
 fn datanh(a: f64) -> PgResult<f64> {
     Ok(unit(a)?.atanh())

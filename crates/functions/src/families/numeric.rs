@@ -141,8 +141,10 @@ fn width_bucket(operand: &Numeric, low: &Numeric, high: &Numeric, count: i32) ->
     if count <= 0 {
         return Err(bucket_error("count must be greater than zero"));
     }
-    if [low, high].iter().any(|b| matches!(b, Numeric::NaN)) {
-        return Err(bucket_error("lower and upper bounds cannot be NaN"));
+    if [operand, low, high].iter().any(|b| matches!(b, Numeric::NaN)) {
+        return Err(bucket_error(
+            "operand, lower bound, and upper bound cannot be NaN",
+        ));
     }
     if !low.is_finite() || !high.is_finite() {
         return Err(bucket_error("lower and upper bounds must be finite"));

@@ -83,31 +83,63 @@ fn client_encoding(ctx: &mut FnContext<'_>) -> PgResult<Option<String>> {
     ctx.session.current_setting("client_encoding", false)
 }
 
-fn encoding_name(code: i32) -> &'static str {
-    match code {
-        0 => "SQL_ASCII",
-        6 => "UTF8",
-        8 => "LATIN1",
-        _ => "",
-    }
+/// PostgreSQL's encodings by number: name and longest character in bytes.
+#[rustfmt::skip]
+static ENCODINGS: &[(&str, i32)] = &[
+    ("SQL_ASCII", 1),
+    ("EUC_JP", 3),
+    ("EUC_CN", 3),
+    ("EUC_KR", 3),
+    ("EUC_TW", 4),
+    ("EUC_JIS_2004", 3), ("UTF8", 4), ("MULE_INTERNAL", 4),
+    ("LATIN1", 1),
+    ("LATIN2", 1),
+    ("LATIN3", 1),
+    ("LATIN4", 1),
+    ("LATIN5", 1),
+    ("LATIN6", 1),
+    ("LATIN7", 1),
+    ("LATIN8", 1),
+    ("LATIN9", 1),
+    ("LATIN10", 1),
+    ("WIN1256", 1),
+    ("WIN1258", 1),
+    ("WIN866", 1),
+    ("WIN874", 1), ("KOI8R", 1),
+    ("WIN1251", 1),
+    ("WIN1252", 1), ("ISO_8859_5", 1), ("ISO_8859_6", 1), ("ISO_8859_7", 1), ("ISO_8859_8", 1),
+    ("WIN1250", 1),
+    ("WIN1253", 1),
+    ("WIN1254", 1),
+    ("WIN1255", 1),
+    ("WIN1257", 1), ("KOI8U", 1), ("SJIS", 2), ("BIG5", 2), ("GBK", 2), ("UHC", 2), ("GB18030", 4), ("JOHAB", 3), ("SHIFT_JIS_2004", 2),
+];
+
+fn encoding(code: i32) -> Option<&'static (&'static str, i32)> {
+    ENCODINGS.get(usize::try_from(code).ok()?)
 }
 
+fn encoding_name(code: i32) -> &'static str {
+    encoding(code).map_or("", |e| e.0)
+}
+
+/// Letters and digits count, case does not.
 fn encoding_code(name: &str) -> i32 {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    match plain.to_ascii_lowercase().as_str() {
-        "sqlascii" => 0,
-        "utf8" | "unicode" => 6,
-        "latin1" | "iso88591" => 8,
-        _ => -1,
-    }
+    let plain = |s: &str| -> String {
+        let letters = s.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let wanted = match plain(name).as_str() {
+        "unicode" => "utf8".to_owned(),
+        "iso88591" => "latin1".to_owned(),
+        other => other.to_owned(),
+    };
+    let found = ENCODINGS.iter().position(|e| plain(e.0) == wanted);
+    found.map_or(-1, |at| at as i32)
 }
 
 fn encoding_max_length(code: i32) -> Option<i32> {
-    match code {
-        0 | 8 => Some(1),
-        6 => Some(4),
-        _ => None,
-    }
+    encoding(code).map(|e| e.1)
 }
 
 fn nextval(ctx: &mut FnContext<'_>, sequence: u32) -> PgResult<i64> {

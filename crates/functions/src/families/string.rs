@@ -229,6 +229,11 @@ fn left(s: &str, n: i32) -> &str {
 }
 /// The last `n` characters, or all but the first `-n`.
 fn right(s: &str, n: i32) -> &str {
+    if n == i32::MIN {
+        // PostgreSQL negates it, which does not change it.
+        return s;
+    }
+
     let skip = if n >= 0 {
         s.chars().count().saturating_sub(n as usize)
     } else {
@@ -266,7 +271,7 @@ fn ascii(s: &str) -> i32 {
 fn chr(code: i32) -> PgResult<String> {
     if code < 0 {
         return Err(pg_err!(
-            PROGRAM_LIMIT_EXCEEDED,
+            INVALID_PARAMETER_VALUE,
             "character number must be positive"
         ));
     }

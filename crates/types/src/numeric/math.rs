@@ -8,7 +8,9 @@ use crate::numeric::Decimal;
 use crate::numeric::arith::{self, DISPLAY_SCALE_MAX, SIGNIFICANT_MIN, division_by_zero};
 use crate::numeric::convert::{Rounding, div_round, from_big, overflow, pow10};
 
-const LOG10_E: f64 = std::f64::consts::LOG10_E;
+/// log10(e) with the digits that PostgreSQL estimates scales by.
+#[allow(clippy::approx_constant)]
+const LOG10_E: f64 = 0.434294481903252;
 /// Digits carried beyond those asked for.
 const GUARD: u32 = 12;
 /// Beyond this many digits PostgreSQL's exponentials give up.
@@ -32,11 +34,7 @@ pub fn sqrt(a: &Numeric) -> PgResult<Numeric> {
     }
     // Weight of the result in decimal digits, from the weight of the argument in groups of four.
     let weight = a.leading().0;
-    let result_weight = if weight >= 0 {
-        (weight + 1) * 4 / 2 - 1
-    } else {
-        1 - (1 - (weight + 1) * 4) / 2 - 1
-    };
+    let result_weight = (weight + 1) * 4 / 2 - 1;
     let scale = clamp_scale((SIGNIFICANT_MIN - result_weight).max(i32::from(a.scale())));
     sqrt_at(a, scale)
 }
@@ -473,7 +471,10 @@ fn power_real(base: &Numeric, exponent: &Numeric) -> PgResult<Numeric> {
         return Ok(Numeric::NaN);
     };
     let weight = ln_weight(base)?;
-    let rough = approx_f64(&ln_fixed(&b, 30), 30) * exponent.to_f64();
+    // Rounded to about eight digits, as PostgreSQL does before it chooses the scale.
+    let unit = 10f64.powi((8 - weight).max(0));
+    let rounded = |v: f64| (v * unit).round() / unit;
+    let rough = rounded(rounded(approx_f64(&ln_fixed(&b, 30), 30)) * exponent.to_f64());
     if rough.abs() > RESULT_SCALE_MAX * 3.01 {
         if rough > 0.0 {
             return Err(overflow());
