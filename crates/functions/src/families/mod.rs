@@ -1,6 +1,7 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
 mod aggregate;
+mod array;
 mod catalog_info;
 mod concat;
 mod count;
@@ -32,6 +33,7 @@ static LISTS: &[&[Builtin]] = &[
     math::BUILTINS,
     session_info::BUILTINS,
     catalog_info::BUILTINS,
+    array::BUILTINS,
     text::BUILTINS,
     like::BUILTINS,
     string::BUILTINS,
@@ -41,7 +43,7 @@ static LISTS: &[&[Builtin]] = &[
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
 
-static SET_LISTS: &[&[SetEntry]] = &[series::SETS, datetime::SETS];
+static SET_LISTS: &[&[SetEntry]] = &[array::SETS, series::SETS, datetime::SETS];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
     LISTS.iter().chain(datetime::LISTS).flat_map(|list| list.iter())

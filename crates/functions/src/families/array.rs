@@ -1,0 +1,534 @@
+//! Arrays: shape, elements, containment, text.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use common::error::ErrorExt;
+use common::{PgError, PgResult, pg_err};
+use types::compare::{compare, compare_arrays};
+use types::{ArrayDim, ArrayValue, Datum, PhysType, Vector, io, oids};
+
+use crate::families::int::sign;
+use crate::framework::context::FnContext;
+use crate::framework::macros::{builtins, set_functions};
+use crate::framework::set::SetRows;
+
+fn dimension(a: &ArrayValue, k: i32) -> Option<&ArrayDim> {
+    a.dims.get(usize::try_from(k).ok()?.checked_sub(1)?)
+}
+
+fn array_ndims(a: &ArrayValue) -> Option<i32> {
+    Some(a.dims.len() as i32).filter(|n| *n > 0)
+}
+fn array_length(a: &ArrayValue, k: i32) -> Option<i32> {
+    dimension(a, k).map(|d| d.len)
+}
+fn array_lower(a: &ArrayValue, k: i32) -> Option<i32> {
+    dimension(a, k).map(|d| d.lower)
+}
+fn array_upper(a: &ArrayValue, k: i32) -> Option<i32> {
+    dimension(a, k).map(|d| d.lower.wrapping_add(d.len).wrapping_sub(1))
+}
+fn array_cardinality(a: &ArrayValue) -> i32 {
+    a.elements.len() as i32
+}
+fn array_dims(a: &ArrayValue) -> Option<String> {
+    if a.dims.is_empty() {
+        return None;
+    }
+    let bound = |d: &ArrayDim| format!("[{}:{}]", d.lower, d.lower.wrapping_add(d.len).wrapping_sub(1));
+    Some(a.dims.iter().map(bound).collect())
+}
+
+// Comparison; element types are the same on both sides (the analyzer saw to it).
+fn array_eq(a: &ArrayValue, b: &ArrayValue) -> bool {
+    compare_arrays(a, b).is_eq()
+}
+fn array_ne(a: &ArrayValue, b: &ArrayValue) -> bool {
+    compare_arrays(a, b).is_ne()
+}
+fn array_lt(a: &ArrayValue, b: &ArrayValue) -> bool {
+    compare_arrays(a, b).is_lt()
+}
+fn array_le(a: &ArrayValue, b: &ArrayValue) -> bool {
+    compare_arrays(a, b).is_le()
+}
+fn array_gt(a: &ArrayValue, b: &ArrayValue) -> bool {
+    compare_arrays(a, b).is_gt()
+}
+fn array_ge(a: &ArrayValue, b: &ArrayValue) -> bool {
+    compare_arrays(a, b).is_ge()
+}
+fn btarraycmp(a: &ArrayValue, b: &ArrayValue) -> i32 {
+    sign(compare_arrays(a, b))
+}
+fn array_larger(a: &Datum, b: &Datum) -> Datum {
+    extreme(a, b, Ordering::Greater)
+}
+fn array_smaller(a: &Datum, b: &Datum) -> Datum {
+    extreme(a, b, Ordering::Less)
+}
+fn extreme(a: &Datum, b: &Datum, wanted: Ordering) -> Datum {
+    if compare(oids::ANYARRAY, a, b) == wanted {
+        a.clone()
+    } else {
+        b.clone()
+    }
+}
+
+/// NULL elements match nothing here.
+fn has(a: &ArrayValue, value: &Datum) -> bool {
+    !value.is_null()
+        && a.elements
+            .iter()
+            .any(|e| !e.is_null() && compare(a.element_type, e, value).is_eq())
+}
+fn arraycontains(a: &ArrayValue, b: &ArrayValue) -> bool {
+    b.elements.iter().all(|e| has(a, e))
+}
+fn arraycontained(a: &ArrayValue, b: &ArrayValue) -> bool {
+    arraycontains(b, a)
+}
+fn arrayoverlap(a: &ArrayValue, b: &ArrayValue) -> bool {
+    b.elements.iter().any(|e| has(a, e))
+}
+
+fn with_elements(a: &ArrayValue, dims: Vec<ArrayDim>, elements: Vec<Datum>) -> Datum {
+    Datum::Array(Arc::new(ArrayValue {
+        element_type: a.element_type,
+        dims,
+        elements,
+    }))
+}
+
+/// The array argument, an empty array of the argument's type when NULL.
+fn array_or_empty(ctx: &FnContext<'_>, value: Option<&Datum>, element: usize) -> Arc<ArrayValue> {
+    match value {
+        Some(Datum::Array(a)) => a.clone(),
+        _ => Arc::new(ArrayValue::from_elements(ctx.call.arg_type(element), Vec::new())),
+    }
+}
+
+#[cold]
+fn not_one_dimensional() -> Box<PgError> {
+    pg_err!(DATA_EXCEPTION, "argument must be empty or one-dimensional array")
+}
+
+#[cold]
+fn out_of_range() -> Box<PgError> {
+    pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range")
+}
+
+fn array_append(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let a = array_or_empty(ctx, args.first(), 1);
+    let value = args.get(1).cloned().unwrap_or_default();
+    let lower = match a.dims.as_slice() {
+        [] => 1,
+        [d] => d.lower,
+        _ => return Err(not_one_dimensional()),
+    };
+    let mut elements = a.elements.clone();
+    elements.push(value);
+    let len = elements.len() as i32;
+    lower.checked_add(len).ok_or_else(out_of_range)?;
+    Ok(with_elements(&a, vec![ArrayDim { len, lower }], elements))
+}
+
+fn array_prepend(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let a = array_or_empty(ctx, args.get(1), 0);
+    // The lower bound stays, as if the others had moved up.
+    let lower = match a.dims.as_slice() {
+        [] => 1,
+        [d] => d.lower,
+        _ => return Err(not_one_dimensional()),
+    };
+    let mut elements = vec![args.first().cloned().unwrap_or_default()];
+    elements.extend(a.elements.iter().cloned());
+    let len = elements.len() as i32;
+    Ok(with_elements(&a, vec![ArrayDim { len, lower }], elements))
+}
+
+#[cold]
+fn incompatible(detail: &str) -> Box<PgError> {
+    pg_err!(ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays").detail(detail)
+}
+
+fn array_cat(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let (a, b) = match args {
+        [Datum::Array(a), Datum::Array(b)] => (a, b),
+        [Datum::Array(a), _] | [_, Datum::Array(a)] => return Ok(Datum::Array(a.clone())),
+        _ => return Ok(Datum::Null),
+    };
+    if a.dims.is_empty() {
+        return Ok(Datum::Array(b.clone()));
+    }
+    if b.dims.is_empty() {
+        return Ok(Datum::Array(a.clone()));
+    }
+    let mut dims = if a.dims.len() >= b.dims.len() {
+        a.dims.clone()
+    } else {
+        b.dims.clone()
+    };
+    let inner_differ = |x: &[ArrayDim], y: &[ArrayDim]| x.iter().map(|d| d.len).ne(y.iter().map(|d| d.len));
+    match a.dims.len() as i64 - b.dims.len() as i64 {
+        0 if inner_differ(&a.dims[1..], &b.dims[1..]) => {
+            return Err(incompatible(
+                "Arrays with differing element dimensions are not compatible for concatenation.",
+            ));
+        }
+        0 => dims[0].len = a.dims[0].len + b.dims[0].len,
+        1 if inner_differ(&a.dims[1..], &b.dims) => {
+            return Err(incompatible(
+                "Arrays with differing dimensions are not compatible for concatenation.",
+            ));
+        }
+        -1 if inner_differ(&b.dims[1..], &a.dims) => {
+            return Err(incompatible(
+                "Arrays with differing dimensions are not compatible for concatenation.",
+            ));
+        }
+        1 | -1 => dims[0].len += 1,
+        _ => {
+            return Err(incompatible(&format!(
+                "Arrays of {} and {} dimensions are not compatible for concatenation.",
+                a.dims.len(),
+                b.dims.len()
+            )));
+        }
+    }
+    types::io_array::element_count(&dims)?;
+    let elements = a.elements.iter().chain(&b.elements).cloned().collect();
+    Ok(with_elements(a, dims, elements))
+}
+
+/// SQL's "not distinct": NULL finds NULL.
+fn same(a: &ArrayValue, x: &Datum, y: &Datum) -> bool {
+    compare(a.element_type, x, y).is_eq()
+}
+
+#[cold]
+fn no_multidimensional(what: &str) -> Box<PgError> {
+    common::unsupported!("{what} multidimensional arrays is not supported")
+}
+
+fn array_remove(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let [Datum::Array(a), value] = args else {
+        return Ok(Datum::Null);
+    };
+    if a.dims.len() > 1 {
+        return Err(no_multidimensional("removing elements from"));
+    }
+    let elements: Vec<Datum> = a
+        .elements
+        .iter()
+        .filter(|e| !same(a, e, value))
+        .cloned()
+        .collect();
+    if elements.len() == a.elements.len() {
+        return Ok(Datum::Array(a.clone()));
+    }
+    let dims = match (elements.len(), a.dims.first()) {
+        (0, _) | (_, None) => Vec::new(),
+        (len, Some(d)) => vec![ArrayDim {
+            len: len as i32,
+            lower: d.lower,
+        }],
+    };
+    Ok(with_elements(a, dims, elements))
+}
+
+fn array_replace(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let [Datum::Array(a), from, to] = args else {
+        return Ok(Datum::Null);
+    };
+    let swap = |e: &Datum| if same(a, e, from) { to.clone() } else { e.clone() };
+    Ok(with_elements(
+        a,
+        a.dims.clone(),
+        a.elements.iter().map(swap).collect(),
+    ))
+}
+
+/// Subscripts of the elements equal to a value, from a given subscript on.
+fn positions<'a>(a: &'a ArrayValue, value: &'a Datum, from: i32) -> impl Iterator<Item = i32> + use<'a> {
+    let lower = a.dims.first().map_or(1, |d| d.lower);
+    a.elements
+        .iter()
+        .enumerate()
+        .map(move |(k, e)| (lower.wrapping_add(k as i32), e))
+        .filter(move |(at, e)| *at >= from && same(a, e, value))
+        .map(|(at, _)| at)
+}
+
+fn searchable(a: &ArrayValue) -> PgResult<()> {
+    if a.dims.len() > 1 {
+        Err(no_multidimensional("searching for elements in"))
+    } else {
+        Ok(())
+    }
+}
+
+fn array_position(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let Some(Datum::Array(a)) = args.first() else {
+        return Ok(Datum::Null);
+    };
+    searchable(a)?;
+    let value = args.get(1).cloned().unwrap_or_default();
+    let from = match args.get(2) {
+        None => i32::MIN,
+        Some(Datum::Int4(n)) => *n,
+        Some(_) => {
+            return Err(pg_err!(
+                NULL_VALUE_NOT_ALLOWED,
+                "initial position must not be null"
+            ));
+        }
+    };
+    Ok(positions(a, &value, from).next().map_or(Datum::Null, Datum::Int4))
+}
+
+fn array_positions(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let [Datum::Array(a), value] = args else {
+        return Ok(Datum::Null);
+    };
+    searchable(a)?;
+    let found = positions(a, value, i32::MIN).map(Datum::Int4).collect();
+    Ok(Datum::Array(Arc::new(ArrayValue::from_elements(
+        oids::INT4,
+        found,
+    ))))
+}
+
+fn trim_array(a: &ArrayValue, n: i32) -> PgResult<Datum> {
+    let len = a.dims.first().map_or(0, |d| d.len);
+    if n < 0 || n > len {
+        return Err(pg_err!(
+            ARRAY_ELEMENT_ERROR,
+            "number of elements to trim must be between 0 and {len}"
+        ));
+    }
+    let keep = len - n;
+    let mut dims = a.dims.clone();
+    let per_row = if len == 0 {
+        0
+    } else {
+        a.elements.len() / len as usize
+    };
+    for d in &mut dims {
+        d.lower = 1;
+    }
+    if let Some(d) = dims.first_mut() {
+        d.len = keep;
+    }
+    if keep == 0 {
+        dims.clear();
+    }
+    Ok(with_elements(
+        a,
+        dims,
+        a.elements[..per_row * keep as usize].to_vec(),
+    ))
+}
+
+fn array_to_text(ctx: &mut FnContext<'_>, a: &ArrayValue, separator: &str) -> PgResult<String> {
+    joined(ctx, a, separator, None)
+}
+
+fn array_to_text_null(
+    ctx: &mut FnContext<'_>,
+    a: Option<&ArrayValue>,
+    separator: Option<&str>,
+    null: Option<&str>,
+) -> PgResult<Option<String>> {
+    match (a, separator) {
+        (Some(a), Some(separator)) => joined(ctx, a, separator, null).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn joined(ctx: &FnContext<'_>, a: &ArrayValue, separator: &str, null: Option<&str>) -> PgResult<String> {
+    let io = ctx.io();
+    let mut out = String::new();
+    let mut started = false;
+    for e in a.elements.iter().filter(|e| !e.is_null() || null.is_some()) {
+        if started {
+            out.push_str(separator);
+        }
+        started = true;
+        match (e, null) {
+            (Datum::Null, Some(null)) => out.push_str(null),
+            (e, _) => io::output(a.element_type, e, &io, &mut out)?,
+        }
+    }
+    Ok(out)
+}
+
+fn split(s: &str, delimiter: Option<&str>, null: Option<&str>) -> Vec<Datum> {
+    let field = |f: &str| {
+        if Some(f) == null {
+            Datum::Null
+        } else {
+            Datum::text(f)
+        }
+    };
+    match delimiter {
+        _ if s.is_empty() => Vec::new(),
+        None => s.chars().map(|c| field(c.encode_utf8(&mut [0; 4]))).collect(),
+        Some("") => vec![field(s)],
+        Some(delimiter) => s.split(delimiter).map(field).collect(),
+    }
+}
+
+fn text_to_array(s: Option<&str>, delimiter: Option<&str>) -> Option<ArrayValue> {
+    Some(ArrayValue::from_elements(oids::TEXT, split(s?, delimiter, None)))
+}
+fn text_to_array_null(s: Option<&str>, delimiter: Option<&str>, null: Option<&str>) -> Option<ArrayValue> {
+    Some(ArrayValue::from_elements(oids::TEXT, split(s?, delimiter, null)))
+}
+
+fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let value = args.first().cloned().unwrap_or_default();
+    let numbers = |k: usize| -> PgResult<Vec<i32>> {
+        match args.get(k) {
+            Some(Datum::Array(a)) if a.elements.iter().any(Datum::is_null) => {
+                Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "dimension values cannot be null"))
+            }
+            Some(Datum::Array(a)) => Ok(a
+                .elements
+                .iter()
+                .filter_map(Datum::as_i64)
+                .map(|n| n as i32)
+                .collect()),
+            _ => Err(pg_err!(
+                NULL_VALUE_NOT_ALLOWED,
+                "dimension array or low bound array cannot be null"
+            )),
+        }
+    };
+    let lens = numbers(1)?;
+    let lowers = if args.len() > 2 {
+        numbers(2)?
+    } else {
+        vec![1; lens.len()]
+    };
+    if lowers.len() != lens.len() {
+        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts")
+            .detail("Low bound array has different size than dimensions array."));
+    }
+    let mut dims: Vec<ArrayDim> = lens
+        .iter()
+        .zip(&lowers)
+        .map(|(&len, &lower)| ArrayDim { len, lower })
+        .collect();
+    if lens.contains(&0) {
+        dims.clear();
+    }
+    if dims.len() > types::io_array::DIMENSIONS_MAX {
+        return Err(types::io_array::too_many_dimensions(dims.len()));
+    }
+    if lens.iter().any(|n| *n < 0) {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "array size exceeds the maximum allowed (134217727)"
+        ));
+    }
+    let count = types::io_array::element_count(&dims)?;
+    Ok(Datum::Array(Arc::new(ArrayValue {
+        element_type: ctx.call.arg_type(0),
+        dims,
+        elements: vec![value; count],
+    })))
+}
+
+#[rustfmt::skip]
+builtins! {
+    array_ndims(a: anyarray) -> int4; array_length(a: anyarray, k: int4) -> int4; array_lower(a: anyarray, k: int4) -> int4;
+    array_upper(a: anyarray, k: int4) -> int4; array_cardinality(a: anyarray) -> int4; array_dims(a: anyarray) -> text;
+    array_eq(a: anyarray, b: anyarray) -> bool; array_ne(a: anyarray, b: anyarray) -> bool; array_lt(a: anyarray, b: anyarray) -> bool;
+    array_le(a: anyarray, b: anyarray) -> bool; array_gt(a: anyarray, b: anyarray) -> bool; array_ge(a: anyarray, b: anyarray) -> bool;
+    btarraycmp(a: anyarray, b: anyarray) -> int4; array_larger(a: anyarray, b: anyarray) -> anyarray; array_smaller(a: anyarray, b: anyarray) -> anyarray;
+    arraycontains(a: anyarray, b: anyarray) -> bool; arraycontained(a: anyarray, b: anyarray) -> bool; arrayoverlap(a: anyarray, b: anyarray) -> bool;
+    array_append[general](anycompatiblearray, anycompatible) -> anycompatiblearray;
+    array_prepend[general](anycompatible, anycompatiblearray) -> anycompatiblearray;
+    array_cat[general](anycompatiblearray, anycompatiblearray) -> anycompatiblearray;
+    array_remove[general](anycompatiblearray, anycompatible) -> anycompatiblearray;
+    array_replace[general](anycompatiblearray, anycompatible, anycompatible) -> anycompatiblearray;
+    array_position[general](anycompatiblearray, anycompatible) -> int4;
+    array_position_start = array_position[general](anycompatiblearray, anycompatible, int4) -> int4;
+    array_positions[general](anycompatiblearray, anycompatible) -> int4_array;
+    trim_array(a: anyarray, n: int4) -> anyarray;
+    array_to_text(ctx, a: anyarray, separator: text) -> text; array_to_text_null(ctx, a: anyarray, separator: text, null: text) -> text;
+    text_to_array(s: text, delimiter: text) -> text_array; text_to_array_null(s: text, delimiter: text, null: text) -> text_array;
+    array_fill[general](anyelement, int4_array) -> anyarray;
+    array_fill_with_lower_bounds = array_fill[general](anyelement, int4_array, int4_array) -> anyarray;
+}
+
+/// Values handed out in batches.
+struct Values {
+    phys: PhysType,
+    values: std::vec::IntoIter<Datum>,
+}
+
+impl SetRows for Values {
+    fn next_rows(&mut self, ctx: &mut FnContext<'_>, max: usize) -> PgResult<Option<Vec<Vector>>> {
+        ctx.cancel.check()?;
+        let rows: Vec<Datum> = self.values.by_ref().take(max).collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(vec![Vector::from_datums(self.phys, &rows)]))
+    }
+}
+
+/// The class of array elements, from the first that is not NULL (user types are not in `builtin`).
+fn element_phys(a: &ArrayValue) -> PhysType {
+    let first = a.elements.iter().find_map(Datum::phys);
+    first.unwrap_or_else(|| PhysType::of_builtin(a.element_type))
+}
+
+fn unnest(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let (phys, values) = match args.first() {
+        Some(Datum::Array(a)) => (element_phys(a), a.elements.clone()),
+        _ => (PhysType::Nested, Vec::new()),
+    };
+    Ok(Box::new(Values {
+        phys,
+        values: values.into_iter(),
+    }))
+}
+
+fn subscripts(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let dim = match args {
+        [Datum::Array(a), Datum::Int4(k), ..] => dimension(a, *k).copied(),
+        _ => None,
+    };
+    let mut values: Vec<Datum> = match dim {
+        Some(d) => (0..d.len).map(|k| Datum::Int4(d.lower.wrapping_add(k))).collect(),
+        None => Vec::new(),
+    };
+    if args.get(2).and_then(Datum::as_bool) == Some(true) {
+        values.reverse();
+    }
+    Ok(Box::new(Values {
+        phys: PhysType::Int4,
+        values: values.into_iter(),
+    }))
+}
+
+fn text_to_table(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let text = |k: usize| args.get(k).and_then(Datum::as_str);
+    let values = text(0).map(|s| split(s, text(1), text(2))).unwrap_or_default();
+    Ok(Box::new(Values {
+        phys: PhysType::Text,
+        values: values.into_iter(),
+    }))
+}
+
+set_functions! {
+    array_unnest(anyarray) -> anyelement = unnest;
+    generate_subscripts(anyarray, int4, bool) -> int4 = subscripts;
+    generate_subscripts_nodir(anyarray, int4) -> int4 = subscripts;
+    text_to_table(text, text) -> text = text_to_table;
+    text_to_table_null(text, text, text) -> text = text_to_table;
+}
