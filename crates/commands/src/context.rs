@@ -6,6 +6,8 @@ use std::sync::Arc;
 use access::Transaction;
 use catalog::CatalogView;
 use common::cancel::CancelToken;
+use common::env::Env;
+use common::memory::MemoryBudget;
 use common::{Oid, PgError, PgResult};
 use functions::SessionContext;
 use types::Datum;
@@ -16,9 +18,9 @@ use crate::guc::GucStore;
 /// The catalogs of a database, for reading and for changing, whoever holds them.
 pub trait CatalogHandle {
     /// The catalog as it is now, the transaction's own changes included. Keeps no borrow of the transaction.
-    fn view(&self, txn: &mut Transaction) -> PgResult<Arc<dyn CatalogView>>;
+    fn view(&self, txn: &RefCell<Transaction>) -> PgResult<Arc<dyn CatalogView>>;
     /// Schema for new objects without one (`None`: no schema has been selected to create in).
-    fn creation_namespace(&self, txn: &mut Transaction) -> PgResult<Option<Oid>>;
+    fn creation_namespace(&self, txn: &RefCell<Transaction>) -> PgResult<Option<Oid>>;
     /// The session's temporary schema, if it has been made.
     fn temp_namespace(&self) -> Option<Oid>;
     /// Tells the session about its new temporary schema; search paths change with it.
@@ -59,8 +61,7 @@ pub struct TransactionModes {
 
 /// Everything that a utility statement may use.
 pub struct CommandContext<'a> {
-    /// The running transaction. Borrow it only inside single calls into storage or catalog, as `executor::ExecContext` asks:
-    /// functions called by the statement (`nextval`) may borrow it too.
+    /// The running transaction. Borrowed only inside single calls below, as functions may borrow it, too.
     pub txn: &'a RefCell<Transaction>,
     /// The catalogs.
     pub catalog: &'a dyn CatalogHandle,
@@ -73,9 +74,13 @@ pub struct CommandContext<'a> {
     /// Checked in every loop.
     pub cancel: &'a CancelToken,
     /// NOTICEs and WARNINGs for the client, in order.
-    pub notices: &'a mut Vec<Box<PgError>>,
+    pub notices: &'a RefCell<Vec<Box<PgError>>>,
     /// What the session must do after the statement.
     pub actions: &'a mut Vec<SessionAction>,
+    /// Hard limit of what a statement may hold.
+    pub memory: &'a MemoryBudget,
+    /// Clock, randomness, files.
+    pub env: &'a dyn Env,
     /// The whole statement string that spans point into.
     pub source: &'a str,
     /// Values of `$1..$n`.
@@ -165,12 +170,12 @@ impl CommandOutcome {
 
 impl CommandContext<'_> {
     /// The catalog as it is now.
-    pub fn view(&mut self) -> PgResult<Arc<dyn CatalogView>> {
-        self.catalog.view(&mut self.txn.borrow_mut())
+    pub fn view(&self) -> PgResult<Arc<dyn CatalogView>> {
+        self.catalog.view(self.txn)
     }
 
     /// Adds a NOTICE.
-    pub fn notice(&mut self, notice: Box<PgError>) {
-        self.notices.push(notice);
+    pub fn notice(&self, notice: Box<PgError>) {
+        self.notices.borrow_mut().push(notice);
     }
 }
