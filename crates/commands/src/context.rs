@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use access::Transaction;
 use catalog::CatalogView;
+use catalog::ddl::Ddl;
+use catalog::privileges::Roles;
 use common::cancel::CancelToken;
 use common::env::Env;
 use common::memory::MemoryBudget;
 use common::{Oid, PgError, PgResult};
+use executor::RelationOpener;
 use functions::SessionContext;
 use types::Datum;
 use types::settings::{FormatSettings, TypeRef};
@@ -18,9 +21,18 @@ use crate::guc::GucStore;
 /// The catalogs of a database, for reading and for changing, whoever holds them.
 pub trait CatalogHandle {
     /// The catalog as it is now, the transaction's own changes included. Keeps no borrow of the transaction.
-    fn view(&self, txn: &RefCell<Transaction>) -> PgResult<Arc<dyn CatalogView>>;
+    fn view(&self, txn: &mut Transaction) -> PgResult<Arc<dyn CatalogView>>;
+    /// Runs a change of the catalogs; what it wrote is visible when this returns.
+    fn change(
+        &self,
+        txn: &mut Transaction,
+        user: Oid,
+        work: &mut dyn FnMut(&mut Ddl<'_>) -> PgResult<()>,
+    ) -> PgResult<()>;
+    /// All roles and memberships.
+    fn roles(&self, txn: &mut Transaction) -> PgResult<Arc<Roles>>;
     /// Schema for new objects without one (`None`: no schema has been selected to create in).
-    fn creation_namespace(&self, txn: &RefCell<Transaction>) -> PgResult<Option<Oid>>;
+    fn creation_namespace(&self, txn: &mut Transaction) -> PgResult<Option<Oid>>;
     /// The session's temporary schema, if it has been made.
     fn temp_namespace(&self) -> Option<Oid>;
     /// Tells the session about its new temporary schema; search paths change with it.
@@ -77,6 +89,8 @@ pub struct CommandContext<'a> {
     pub notices: &'a RefCell<Vec<Box<PgError>>>,
     /// What the session must do after the statement.
     pub actions: &'a mut Vec<SessionAction>,
+    /// Opens tables and indexes.
+    pub relations: &'a dyn RelationOpener,
     /// Hard limit of what a statement may hold.
     pub memory: &'a MemoryBudget,
     /// Clock, randomness, files.
@@ -171,7 +185,31 @@ impl CommandOutcome {
 impl CommandContext<'_> {
     /// The catalog as it is now.
     pub fn view(&self) -> PgResult<Arc<dyn CatalogView>> {
-        self.catalog.view(self.txn)
+        self.catalog.view(&mut self.txn.borrow_mut())
+    }
+
+    /// Runs a change of the catalogs and hands back what it made.
+    pub fn ddl<T>(&self, work: impl FnOnce(&mut Ddl<'_>) -> PgResult<T>) -> PgResult<T> {
+        let mut work = Some(work);
+        let mut made = None;
+        let mut notices = Vec::new();
+        let result = self.catalog.change(&mut self.txn.borrow_mut(), self.user, &mut |ddl| {
+            let Some(work) = work.take() else {
+                return Err(common::internal!("catalog change was run twice"));
+            };
+            let outcome = work(ddl);
+            notices.append(&mut ddl.notices);
+            made = Some(outcome?);
+            Ok(())
+        });
+        self.notices.borrow_mut().append(&mut notices);
+        result?;
+        made.ok_or_else(|| common::internal!("catalog change was not run"))
+    }
+
+    /// Roles and memberships.
+    pub fn roles(&self) -> PgResult<Arc<Roles>> {
+        self.catalog.roles(&mut self.txn.borrow_mut())
     }
 
     /// Adds a NOTICE.

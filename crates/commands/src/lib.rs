@@ -15,6 +15,7 @@ pub mod context;
 mod copy;
 mod dispatch;
 pub mod guc;
+pub mod options;
 
 pub use classify::{
     allowed_in_failed_transaction, check_read_only, check_transaction_block, command_tag, is_command,
