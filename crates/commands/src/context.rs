@@ -193,15 +193,17 @@ impl CommandContext<'_> {
         let mut work = Some(work);
         let mut made = None;
         let mut notices = Vec::new();
-        let result = self.catalog.change(&mut self.txn.borrow_mut(), self.user, &mut |ddl| {
-            let Some(work) = work.take() else {
-                return Err(common::internal!("catalog change was run twice"));
-            };
-            let outcome = work(ddl);
-            notices.append(&mut ddl.notices);
-            made = Some(outcome?);
-            Ok(())
-        });
+        let result = self
+            .catalog
+            .change(&mut self.txn.borrow_mut(), self.user, &mut |ddl| {
+                let Some(work) = work.take() else {
+                    return Err(common::internal!("catalog change was run twice"));
+                };
+                let outcome = work(ddl);
+                notices.append(&mut ddl.notices);
+                made = Some(outcome?);
+                Ok(())
+            });
         self.notices.borrow_mut().append(&mut notices);
         result?;
         made.ok_or_else(|| common::internal!("catalog change was not run"))

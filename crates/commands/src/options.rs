@@ -44,7 +44,11 @@ pub fn arg_text(arg: &DefArg) -> String {
 }
 
 fn type_name_text(name: &TypeName) -> String {
-    name.names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(".")
+    name.names
+        .iter()
+        .map(|n| n.as_str())
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// A boolean option; no value means true (PostgreSQL's `defGetBoolean`).
