@@ -45,6 +45,7 @@ pub fn tokenize(sql: &str, options: &ParseOptions) -> Tokens {
         text: sql,
         bytes: sql.as_bytes(),
         options,
+        decoding: false,
         out: Tokens {
             tokens: Vec::with_capacity(sql.len().min(1 << 20) / 5 + 4),
             values: Vec::new(),
@@ -124,6 +125,8 @@ struct Lexer<'a> {
     bytes: &'a [u8],
     options: &'a ParseOptions,
     out: Tokens,
+    /// The error came up while decoding a U& literal, which PostgreSQL does only when the grammar takes the token.
+    decoding: bool,
 }
 
 impl<'a> Lexer<'a> {
@@ -151,7 +154,8 @@ impl<'a> Lexer<'a> {
     /// Ends the stream. Tokens that PostgreSQL reads together with their successor fail with it.
     fn fail(&mut self, at: usize, error: Box<PgError>) {
         let mut start = at as u32;
-        if let Some(last) = self.out.tokens.last()
+        if !self.decoding
+            && let Some(last) = self.out.tokens.last()
             && matches!(
                 last.tok,
                 Tok::Kw(K::Not | K::Nulls | K::With | K::Without | K::Format)
@@ -541,20 +545,24 @@ impl<'a> Lexer<'a> {
         }
         let mut text = String::new();
         let end = self.string_body(start, start + 3, StringKind::Plain, &mut text)?;
-        let (escape_char, token_end) = self.uescape(start, end)?;
+        self.decoding = true;
+        let (escape_char, token_end) = self.uescape(end)?;
         let decoded = escape::unicode(&text, escape_char, start + 3)?;
+        self.decoding = false;
         Ok(self.push_text(Tok::SConst, start, token_end, Name::from(decoded)))
     }
 
     fn unicode_ident(&mut self, start: usize) -> LexResult<usize> {
         let (text, end) = self.ident_body(start, start + 3)?;
-        let (escape_char, token_end) = self.uescape(start, end)?;
+        self.decoding = true;
+        let (escape_char, token_end) = self.uescape(end)?;
         let decoded = escape::unicode(&text, escape_char, start + 3)?;
+        self.decoding = false;
         Ok(self.push_ident(decoded, start, token_end))
     }
 
     /// Looks for `UESCAPE 'c'` after a U& literal; returns the escape character and the end of the whole.
-    fn uescape(&mut self, start: usize, end: usize) -> LexResult<(char, usize)> {
+    fn uescape(&mut self, end: usize) -> LexResult<(char, usize)> {
         let Ok(at) = self.skip_blank(end) else {
             return self.uescape_blank_error(end);
         };
@@ -587,7 +595,6 @@ impl<'a> Lexer<'a> {
             ));
         };
         let mut chars = text.chars();
-        let _ = start;
         match (chars.next(), chars.next()) {
             (Some(c), None) if c.is_ascii() && escape::is_valid_escape_char(c) => Ok((c, token_end)),
             _ => Err(self.error("invalid Unicode escape character", next, token_end)),

@@ -113,8 +113,16 @@ fn scan_based(
         }
         at = from + 1;
     }
+    if at > start + 2 && !is_ident_cont(byte(bytes, at)) {
+        return Scanned {
+            end: at,
+            int4: parse_int4(&bytes[start + 2..at], radix),
+            error: None,
+        };
+    }
     if at > start + 2 {
-        return finish(bytes, at, parse_int4(&bytes[start + 2..at], radix));
+        // A longer word after the zero wins over the number.
+        return finish(bytes, start + 1, None);
     }
     // No digits: the prefix alone (perhaps with an underscore) is malformed; a longer word is junk.
     let bad_end = at + usize::from(byte(bytes, at) == b'_');

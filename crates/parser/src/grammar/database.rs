@@ -59,7 +59,10 @@ impl Parser<'_> {
             if matches!(stmt, Statement::Grant(_)) {
                 return Ok(stmt);
             }
+            // GRANT of a role is no schema element: PostgreSQL misses the ON.
             self.rewind(mark);
+            self.bump();
+            self.privileges()?;
             return self.fail();
         }
         let start = self.take().start;

@@ -14,9 +14,8 @@
 use common::{PgResult, Span};
 
 use crate::ast::{
-    AConst, AExpr, AExprKind, BoolExpr, BoolExprType, BoolTestType, BooleanTest, CoercionForm, CollateClause,
-    ConstValue, Expr, FuncCall, Ident, JsonFormat, JsonIsPredicate, JsonValueType, Name, NameList, NullTest,
-    SubLink, SubLinkType, TypeCast, XmlExpr, XmlExprOp,
+    AConst, AExpr, AExprKind, BoolExpr, BoolExprType, CoercionForm, CollateClause, ConstValue, Expr,
+    FuncCall, Ident, Name, NameList, NullTest, SubLink, SubLinkType, TypeCast,
 };
 use crate::keywords::Keyword as K;
 use crate::parser::{Parser, is_bare_col_label};
@@ -28,9 +27,9 @@ pub type Rank = u8;
 const OR: Rank = 1;
 const AND: Rank = 2;
 const NOT: Rank = 3;
-const IS: Rank = 4;
+pub const IS: Rank = 4;
 const COMPARE: Rank = 5;
-const LIKE: Rank = 6;
+pub const LIKE: Rank = 6;
 const OP: Rank = 7;
 const ADD: Rank = 8;
 const MUL: Rank = 9;
@@ -120,7 +119,8 @@ pub fn syntax_call(name: &'static str, args: Vec<Expr>, span: Span) -> Expr {
     )))
 }
 
-fn a_expr_node(
+/// An operator-like node.
+pub fn a_expr_node(
     kind: AExprKind,
     name: NameList,
     lexpr: Option<Expr>,
@@ -137,14 +137,16 @@ fn a_expr_node(
     }))
 }
 
-fn op_name(name: &'static str, span: Span) -> NameList {
+/// An operator's name supplied by the grammar.
+pub fn op_name(name: &'static str, span: Span) -> NameList {
     vec![Ident {
         name: Name::new_static(name),
         span,
     }]
 }
 
-fn not(arg: Expr, span: Span) -> Expr {
+/// `NOT arg`.
+pub fn not(arg: Expr, span: Span) -> Expr {
     Expr::BoolExpr(Box::new(BoolExpr {
         op: BoolExprType::Not,
         args: vec![arg],
@@ -389,7 +391,7 @@ impl Parser<'_> {
     }
 
     /// After the right operand of an operator that does not associate.
-    fn refuse_same_rank(&mut self, rank: Rank, mode: Mode) -> R<()> {
+    pub fn refuse_same_rank(&mut self, rank: Rank, mode: Mode) -> R<()> {
         if self.infix_rank(mode) == Some(rank) {
             self.fail()
         } else {
@@ -433,7 +435,7 @@ impl Parser<'_> {
 
     /// `left op ANY (query or array)`.
     #[inline(never)]
-    fn quantified(&mut self, left: Expr, name: NameList, span: Span) -> R<Expr> {
+    pub fn quantified(&mut self, left: Expr, name: NameList, span: Span) -> R<Expr> {
         let all = self.at(K::All);
         self.bump();
         if !self.at('(') {
@@ -464,257 +466,6 @@ impl Parser<'_> {
         self.expect(K::Zone)?;
         let zone = self.expr(AT + 1, Mode::A)?;
         Ok(syntax_call("timezone", vec![zone, left], span))
-    }
-
-    // ---- IS -----------------------------------------------------------------------------------------------------
-
-    #[inline(never)]
-    fn is_test(&mut self, left: Expr, mode: Mode) -> R<Expr> {
-        let token = self.take();
-        let span = token.span();
-        if token.tok != Tok::Kw(K::Is) {
-            let is_not = token.tok == Tok::Kw(K::Notnull);
-            return Ok(Expr::NullTest(Box::new(NullTest {
-                arg: left,
-                is_not,
-                span,
-            })));
-        }
-        let negated = self.eat(K::Not);
-        if self.at(K::Distinct) {
-            return self.is_distinct(left, negated, span, mode);
-        }
-        if self.eat(K::Document) {
-            let test = Expr::XmlExpr(Box::new(XmlExpr {
-                op: XmlExprOp::Document,
-                name: None,
-                named_args: Vec::new(),
-                args: vec![left],
-                xmloption: None,
-                span,
-            }));
-            return Ok(if negated { not(test, span) } else { test });
-        }
-        if mode == Mode::B {
-            return self.fail();
-        }
-        self.is_test_a(left, negated, span)
-    }
-
-    #[inline(never)]
-    fn is_distinct(&mut self, left: Expr, negated: bool, span: Span, mode: Mode) -> R<Expr> {
-        self.bump();
-        self.expect(K::From)?;
-        let right = self.expr(IS + 1, mode)?;
-        self.refuse_same_rank(IS, mode)?;
-        let kind = if negated {
-            AExprKind::NotDistinct
-        } else {
-            AExprKind::Distinct
-        };
-        Ok(a_expr_node(
-            kind,
-            op_name("=", span),
-            Some(left),
-            Some(right),
-            span,
-        ))
-    }
-
-    #[inline(never)]
-    fn is_test_a(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
-        let Tok::Kw(word) = self.tok else {
-            return self.fail();
-        };
-        let test = match (word, negated) {
-            (K::True, false) => BoolTestType::IsTrue,
-            (K::True, true) => BoolTestType::IsNotTrue,
-            (K::False, false) => BoolTestType::IsFalse,
-            (K::False, true) => BoolTestType::IsNotFalse,
-            (K::Unknown, false) => BoolTestType::IsUnknown,
-            (K::Unknown, true) => BoolTestType::IsNotUnknown,
-            (K::Null, is_not) => {
-                self.bump();
-                return Ok(Expr::NullTest(Box::new(NullTest {
-                    arg: left,
-                    is_not,
-                    span,
-                })));
-            }
-            (K::Json, _) => return self.is_json(left, negated, span),
-            (K::Normalized | K::Nfc | K::Nfd | K::Nfkc | K::Nfkd, _) => {
-                let mut args = vec![left];
-                if word != K::Normalized {
-                    args.push(self.unicode_normal_form()?);
-                }
-                self.expect(K::Normalized)?;
-                let test = syntax_call("is_normalized", args, span);
-                return Ok(if negated { not(test, span) } else { test });
-            }
-            _ => return self.fail(),
-        };
-        self.bump();
-        Ok(Expr::BooleanTest(Box::new(BooleanTest {
-            arg: left,
-            test,
-            span,
-        })))
-    }
-
-    /// NFC, NFD, NFKC or NFKD as a string constant.
-    pub fn unicode_normal_form(&mut self) -> R<Expr> {
-        let text = match self.tok {
-            Tok::Kw(K::Nfc) => "NFC",
-            Tok::Kw(K::Nfd) => "NFD",
-            Tok::Kw(K::Nfkc) => "NFKC",
-            Tok::Kw(K::Nfkd) => "NFKD",
-            _ => return self.fail(),
-        };
-        let span = self.take().span();
-        Ok(str_const(Name::new_static(text), span))
-    }
-
-    #[inline(never)]
-    fn is_json(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
-        self.bump();
-        let item_type = match self.tok {
-            Tok::Kw(K::Value) => JsonValueType::Any,
-            Tok::Kw(K::Array) => JsonValueType::Array,
-            Tok::Kw(K::Object) => JsonValueType::Object,
-            Tok::Kw(K::Scalar) => JsonValueType::Scalar,
-            _ => JsonValueType::Any,
-        };
-        if matches!(self.tok, Tok::Kw(K::Value | K::Array | K::Object | K::Scalar)) {
-            self.bump();
-        }
-        let unique_keys = self.json_key_uniqueness()?;
-        let format = JsonFormat {
-            explicit: false,
-            encoding: crate::ast::JsonEncoding::Default,
-            span: Span::NONE,
-        };
-        let test = Expr::JsonIsPredicate(Box::new(JsonIsPredicate {
-            expr: left,
-            format,
-            item_type,
-            unique_keys,
-            span,
-        }));
-        Ok(if negated { not(test, span) } else { test })
-    }
-
-    // ---- BETWEEN, IN, LIKE --------------------------------------------------------------------------------------
-
-    #[inline(never)]
-    fn like_group(&mut self, left: Expr) -> R<Expr> {
-        let span = self.span();
-        let negated = self.eat(Tok::NotLa);
-        match self.tok {
-            Tok::Kw(K::Between) => self.between(left, negated, span),
-            Tok::Kw(K::In) => self.in_expr(left, negated, span),
-            Tok::Kw(K::Like) => self.like(left, AExprKind::Like, if negated { "!~~" } else { "~~" }, span),
-            Tok::Kw(K::Ilike) => {
-                self.like(left, AExprKind::ILike, if negated { "!~~*" } else { "~~*" }, span)
-            }
-            Tok::Kw(K::Similar) => {
-                self.bump();
-                self.expect(K::To)?;
-                let pattern = self.expr(LIKE + 1, Mode::A)?;
-                let mut args = vec![pattern];
-                if self.eat(K::Escape) {
-                    args.push(self.expr(LIKE + 1, Mode::A)?);
-                }
-                self.refuse_same_rank(LIKE, Mode::A)?;
-                let name = system_name("similar_to_escape", span);
-                let call = Expr::FuncCall(Box::new(func_call(name, args, CoercionForm::ExplicitCall, span)));
-                let name = op_name(if negated { "!~" } else { "~" }, span);
-                Ok(a_expr_node(
-                    AExprKind::Similar,
-                    name,
-                    Some(left),
-                    Some(call),
-                    span,
-                ))
-            }
-            _ => self.fail(),
-        }
-    }
-
-    #[inline(never)]
-    fn like(&mut self, left: Expr, kind: AExprKind, operator: &'static str, span: Span) -> R<Expr> {
-        self.bump();
-        let name = op_name(operator, span);
-        if matches!(self.tok, Tok::Kw(K::Any | K::Some | K::All)) {
-            return self.quantified(left, name, span);
-        }
-        let mut right = self.expr(LIKE + 1, Mode::A)?;
-        if self.eat(K::Escape) {
-            let args = vec![right, self.expr(LIKE + 1, Mode::A)?];
-            let name = system_name("like_escape", span);
-            right = Expr::FuncCall(Box::new(func_call(name, args, CoercionForm::ExplicitCall, span)));
-        }
-        self.refuse_same_rank(LIKE, Mode::A)?;
-        Ok(a_expr_node(kind, name, Some(left), Some(right), span))
-    }
-
-    #[inline(never)]
-    fn between(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
-        self.bump();
-        let symmetric = self.eat(K::Symmetric);
-        if !symmetric {
-            self.eat(K::Asymmetric);
-        }
-        let low = self.b_expr()?;
-        self.expect(K::And)?;
-        let high = self.expr(LIKE + 1, Mode::A)?;
-        self.refuse_same_rank(LIKE, Mode::A)?;
-        let (kind, name) = match (symmetric, negated) {
-            (false, false) => (AExprKind::Between, "BETWEEN"),
-            (false, true) => (AExprKind::NotBetween, "NOT BETWEEN"),
-            (true, false) => (AExprKind::BetweenSym, "BETWEEN SYMMETRIC"),
-            (true, true) => (AExprKind::NotBetweenSym, "NOT BETWEEN SYMMETRIC"),
-        };
-        let (name, list) = (op_name(name, span), vec![low, high]);
-        Ok(Expr::AExpr(Box::new(AExpr {
-            kind,
-            name,
-            lexpr: Some(left),
-            rexpr: None,
-            list,
-            span,
-        })))
-    }
-
-    #[inline(never)]
-    fn in_expr(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
-        self.bump();
-        if !self.at('(') {
-            return self.fail();
-        }
-        match self.select_or_exprs_in_parens()? {
-            SelectOrExprs::Select(subselect) => {
-                let link = Expr::SubLink(Box::new(SubLink {
-                    kind: SubLinkType::Any,
-                    test: Some(left),
-                    oper_name: Vec::new(),
-                    subselect,
-                    span,
-                }));
-                Ok(if negated { not(link, span) } else { link })
-            }
-            SelectOrExprs::Exprs(list) => {
-                let name = op_name(if negated { "<>" } else { "=" }, span);
-                let (kind, lexpr) = (AExprKind::In, Some(left));
-                Ok(Expr::AExpr(Box::new(AExpr {
-                    kind,
-                    name,
-                    lexpr,
-                    rexpr: None,
-                    list,
-                    span,
-                })))
-            }
-        }
     }
 
     // ---- operator names -----------------------------------------------------------------------------------------
@@ -830,6 +581,7 @@ fn ends_target(tok: Tok) -> bool {
                 | K::For
                 | K::On
                 | K::Returning
+                | K::With
         ),
         _ => false,
     }

@@ -1,6 +1,7 @@
 //! The productions, one file per area; all are methods of [`crate::parser::Parser`].
 
 mod alter;
+mod alter_object;
 mod alter_table;
 mod constraint;
 mod copy;
@@ -14,6 +15,7 @@ mod index;
 mod json;
 mod object;
 mod options;
+mod predicate;
 mod primary;
 mod replication;
 mod role;
@@ -28,5 +30,6 @@ mod typename;
 mod types;
 mod utility;
 mod view;
+mod window;
 mod with;
 mod xml;

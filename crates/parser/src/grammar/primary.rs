@@ -25,6 +25,8 @@ enum Parens {
 enum Content {
     Single,
     List,
+    /// Two or more expressions and no query.
+    Row,
 }
 
 impl Parser<'_> {
@@ -366,6 +368,9 @@ impl Parser<'_> {
             return self.rest_of_exprs(None, content);
         }
         if !self.at('(') {
+            if content == Content::Row {
+                return self.fail();
+            }
             let select = self.select_no_parens()?;
             self.expect(')')?;
             return Ok(Parens::Select(select));
@@ -412,7 +417,10 @@ impl Parser<'_> {
             Some(first) => first,
             None => self.a_expr()?,
         }];
-        while content == Content::List && self.eat(',') {
+        if content == Content::Row && !self.at(',') {
+            return self.fail();
+        }
+        while content != Content::Single && self.eat(',') {
             list.push(self.a_expr()?);
         }
         self.expect(')')?;
@@ -489,7 +497,7 @@ impl Parser<'_> {
             if !self.at('(') {
                 return self.fail();
             }
-            match self.parens(Content::List)? {
+            match self.parens(Content::Row)? {
                 Parens::Exprs(list) if list.len() > 1 => list,
                 _ => return self.fail(),
             }

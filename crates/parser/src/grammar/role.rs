@@ -238,8 +238,8 @@ impl Parser<'_> {
         let mut grant_option = false;
         let mut role_option = Vec::new();
         if !is_grant {
-            if self.at2(K::Grant, K::Option) {
-                self.expect_all(&[K::Grant, K::Option, K::For])?;
+            if self.eat(K::Grant) {
+                self.expect_all(&[K::Option, K::For])?;
                 grant_option = true;
             } else if is_col_id(self.tok) && self.next_is(K::Option) {
                 let name = self.take_name();
@@ -352,7 +352,7 @@ impl Parser<'_> {
     }
 
     /// The privileges; empty is ALL.
-    fn privileges(&mut self) -> R<Vec<AccessPriv>> {
+    pub fn privileges(&mut self) -> R<Vec<AccessPriv>> {
         let span = self.span();
         if self.eat(K::All) {
             self.eat(K::Privileges);
@@ -538,7 +538,7 @@ impl Parser<'_> {
         if !is_grant {
             self.expect(K::Revoke)?;
         }
-        let grant_option = !is_grant && self.at2(K::Grant, K::Option);
+        let grant_option = !is_grant && self.at(K::Grant);
         if grant_option {
             self.expect_all(&[K::Grant, K::Option, K::For])?;
         }

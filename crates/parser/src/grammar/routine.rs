@@ -120,6 +120,7 @@ impl Parser<'_> {
             options.push(option);
         }
         let sql_body = self.opt_routine_body()?.map(Box::new);
+        self.check_table_function(&parameters)?;
         let span = self.span_from(start);
         let stmt = CreateFunctionStmt {
             is_procedure,
@@ -150,12 +151,6 @@ impl Parser<'_> {
                 span,
             })
         })?;
-        for parameter in parameters.iter() {
-            if !matches!(parameter.mode, Mode::Default | Mode::In | Mode::Variadic) {
-                let message = "OUT and INOUT arguments aren't allowed in TABLE functions";
-                return Err(self.grammar_error(message, parameter.span));
-            }
-        }
         let mut result = match columns.as_slice() {
             [only] => only.arg_type.clone(),
             _ => self.type_from_names(crate::grammar::expr::system_name("record", table_at)),
@@ -164,6 +159,23 @@ impl Parser<'_> {
         result.span = table_at;
         parameters.extend(columns);
         Ok(result)
+    }
+
+    /// RETURNS TABLE and OUT parameters exclude each other.
+    fn check_table_function(&self, parameters: &[FunctionParameter]) -> R<()> {
+        if !parameters.iter().any(|p| p.mode == Mode::Table) {
+            return Ok(());
+        }
+        match parameters
+            .iter()
+            .find(|p| matches!(p.mode, Mode::Out | Mode::InOut))
+        {
+            Some(bad) => {
+                let message = "OUT and INOUT arguments aren't allowed in TABLE functions";
+                Err(self.grammar_error(message, bad.span))
+            }
+            None => Ok(()),
+        }
     }
 
     fn createfunc_opt_item(&mut self) -> R<Option<DefElem>> {

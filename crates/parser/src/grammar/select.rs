@@ -486,7 +486,10 @@ impl Parser<'_> {
         if !self.eat(K::First) {
             self.expect(K::Next)?;
         }
-        if matches!(self.tok, Tok::Kw(K::Row | K::Rows)) {
+        // ROW may also be a column: only what follows tells.
+        let no_count = matches!(self.tok, Tok::Kw(K::Row | K::Rows))
+            && matches!(self.peek(1), Tok::Kw(K::Only | K::With) | Tok::WithLa);
+        if no_count {
             limit.count = Some(int_const(1, Span::NONE));
         } else {
             limit.count = Some(self.fetch_first_value()?);

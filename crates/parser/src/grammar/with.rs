@@ -119,6 +119,12 @@ impl Parser<'_> {
 
     /// `AexprConst`: a literal.
     fn aexpr_const(&mut self) -> R<Expr> {
+        if matches!(
+            self.tok,
+            Tok::Char(b'(') | Tok::Param | Tok::Kw(K::Case | K::Array | K::Exists | K::Row)
+        ) {
+            return self.fail();
+        }
         let mark = self.mark();
         let expr = self.c_expr(Mode::A)?;
         if matches!(expr, Expr::AConst(_) | Expr::TypeCast(_)) {

@@ -190,7 +190,9 @@ impl Parser<'_> {
 
     fn xmlexists_argument(&mut self) -> R<Expr> {
         self.expect(K::Passing)?;
-        self.xml_passing_mech()?;
+        if matches!(self.peek(1), Tok::Kw(K::Ref | K::Value)) {
+            self.xml_passing_mech()?;
+        }
         let document = self.c_expr(Mode::A)?;
         self.xml_passing_mech()?;
         Ok(document)
