@@ -1,0 +1,1 @@
+SELECT current_database()::information_schema.sql_identifier AS catalog_name
