@@ -77,6 +77,13 @@ pub fn analyze(stmt: &Statement, source: &str, cx: &AnalyzeContext<'_>) -> PgRes
     Ok(q)
 }
 
+/// Analyzes without rewriting: the form in which CREATE VIEW stores a query, where views are still views.
+pub fn analyze_for_storage(stmt: &Statement, cx: &AnalyzeContext<'_>) -> PgResult<Query> {
+    let q = Analyzer::new(cx).optimizable(stmt)?;
+    params::check_inferred(&q, cx)?;
+    Ok(q)
+}
+
 impl Analyzer<'_> {
     /// One optimizable statement at the current level, not yet rewritten.
     pub(crate) fn optimizable(&mut self, stmt: &Statement) -> PgResult<Query> {

@@ -361,6 +361,12 @@ impl Analyzer<'_> {
         let cx =
             AnalyzeContext::new(self.cx.catalog, self.cx.settings).with_database(self.cx.database.clone());
         cx.view_depth.set(depth + 1);
+        // Views of users are stored analyzed, the built-in ones as SQL text.
+        if nodes::serial::is_encoded(text) {
+            let mut query = nodes::serial::decode_query(text)?;
+            crate::state::Analyzer::new(&cx).rewrite_query(&mut query).map_err(outside_statement)?;
+            return Ok(query);
+        }
         let parsed = parser::parse(text, &parser::ParseOptions::default()).map_err(outside_statement)?;
         let [raw] = parsed.as_slice() else {
             return Err(internal!("view \"{}\" is not one statement", rel.name));
