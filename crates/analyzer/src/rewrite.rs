@@ -364,7 +364,9 @@ impl Analyzer<'_> {
         // Views of users are stored analyzed, the built-in ones as SQL text.
         if nodes::serial::is_encoded(text) {
             let mut query = nodes::serial::decode_query(text)?;
-            crate::state::Analyzer::new(&cx).rewrite_query(&mut query).map_err(outside_statement)?;
+            crate::state::Analyzer::new(&cx)
+                .rewrite_query(&mut query)
+                .map_err(outside_statement)?;
             return Ok(query);
         }
         let parsed = parser::parse(text, &parser::ParseOptions::default()).map_err(outside_statement)?;

@@ -180,13 +180,21 @@ fn bodies_of_system_views_give_postgres_own_rows() {
             psql(&url, body);
             continue;
         }
-        let schema = if *namespace == Oid(11) { "pg_catalog" } else { "information_schema" };
+        let schema = if *namespace == Oid(11) {
+            "pg_catalog"
+        } else {
+            "information_schema"
+        };
         // NULLs and arrays compare well as text.
         let ours = psql(&url, &format!("SELECT q.* FROM ({body}) q"));
         let theirs = psql(&url, &format!("SELECT q.* FROM {schema}.{name} q"));
         if ours != theirs {
             let sample = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).next().cloned();
-            wrong.push(format!("{name}: missing {:?}, extra {:?}", sample(&theirs, &ours), sample(&ours, &theirs)));
+            wrong.push(format!(
+                "{name}: missing {:?}, extra {:?}",
+                sample(&theirs, &ours),
+                sample(&ours, &theirs)
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
