@@ -68,7 +68,7 @@ pub const CASE_NOT_FOUND: SqlState = SqlState::new(*b"20000");
 pub const CARDINALITY_VIOLATION: SqlState = SqlState::new(*b"21000");
 /// `22000` data_exception.
 pub const DATA_EXCEPTION: SqlState = SqlState::new(*b"22000");
-/// `2202E` array_element_error.
+/// `2202E` .
 pub const ARRAY_ELEMENT_ERROR: SqlState = SqlState::new(*b"2202E");
 /// `2202E` array_subscript_error.
 pub const ARRAY_SUBSCRIPT_ERROR: SqlState = SqlState::new(*b"2202E");
@@ -76,7 +76,7 @@ pub const ARRAY_SUBSCRIPT_ERROR: SqlState = SqlState::new(*b"2202E");
 pub const CHARACTER_NOT_IN_REPERTOIRE: SqlState = SqlState::new(*b"22021");
 /// `22008` datetime_field_overflow.
 pub const DATETIME_FIELD_OVERFLOW: SqlState = SqlState::new(*b"22008");
-/// `22008` datetime_value_out_of_range.
+/// `22008` .
 pub const DATETIME_VALUE_OUT_OF_RANGE: SqlState = SqlState::new(*b"22008");
 /// `22012` division_by_zero.
 pub const DIVISION_BY_ZERO: SqlState = SqlState::new(*b"22012");
@@ -350,15 +350,15 @@ pub const WRONG_OBJECT_TYPE: SqlState = SqlState::new(*b"42809");
 pub const GENERATED_ALWAYS: SqlState = SqlState::new(*b"428C9");
 /// `42703` undefined_column.
 pub const UNDEFINED_COLUMN: SqlState = SqlState::new(*b"42703");
-/// `34000` undefined_cursor.
+/// `34000` .
 pub const UNDEFINED_CURSOR: SqlState = SqlState::new(*b"34000");
-/// `3D000` undefined_database.
+/// `3D000` .
 pub const UNDEFINED_DATABASE: SqlState = SqlState::new(*b"3D000");
 /// `42883` undefined_function.
 pub const UNDEFINED_FUNCTION: SqlState = SqlState::new(*b"42883");
-/// `26000` undefined_pstatement.
+/// `26000` .
 pub const UNDEFINED_PSTATEMENT: SqlState = SqlState::new(*b"26000");
-/// `3F000` undefined_schema.
+/// `3F000` .
 pub const UNDEFINED_SCHEMA: SqlState = SqlState::new(*b"3F000");
 /// `42P01` undefined_table.
 pub const UNDEFINED_TABLE: SqlState = SqlState::new(*b"42P01");
@@ -540,42 +540,25 @@ pub const DATA_CORRUPTED: SqlState = SqlState::new(*b"XX001");
 pub const INDEX_CORRUPTED: SqlState = SqlState::new(*b"XX002");
 
 /// Every condition name PostgreSQL knows, with its SQLSTATE (what PL/pgSQL's `EXCEPTION WHEN` accepts).
+#[rustfmt::skip]
 pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("successful_completion", SUCCESSFUL_COMPLETION),
     ("warning", WARNING),
-    (
-        "dynamic_result_sets_returned",
-        WARNING_DYNAMIC_RESULT_SETS_RETURNED,
-    ),
+    ("dynamic_result_sets_returned", WARNING_DYNAMIC_RESULT_SETS_RETURNED),
     ("implicit_zero_bit_padding", WARNING_IMPLICIT_ZERO_BIT_PADDING),
-    (
-        "null_value_eliminated_in_set_function",
-        WARNING_NULL_VALUE_ELIMINATED_IN_SET_FUNCTION,
-    ),
+    ("null_value_eliminated_in_set_function", WARNING_NULL_VALUE_ELIMINATED_IN_SET_FUNCTION),
     ("privilege_not_granted", WARNING_PRIVILEGE_NOT_GRANTED),
     ("privilege_not_revoked", WARNING_PRIVILEGE_NOT_REVOKED),
-    (
-        "string_data_right_truncation",
-        WARNING_STRING_DATA_RIGHT_TRUNCATION,
-    ),
+    ("string_data_right_truncation", WARNING_STRING_DATA_RIGHT_TRUNCATION),
     ("deprecated_feature", WARNING_DEPRECATED_FEATURE),
     ("no_data", NO_DATA),
-    (
-        "no_additional_dynamic_result_sets_returned",
-        NO_ADDITIONAL_DYNAMIC_RESULT_SETS_RETURNED,
-    ),
+    ("no_additional_dynamic_result_sets_returned", NO_ADDITIONAL_DYNAMIC_RESULT_SETS_RETURNED),
     ("sql_statement_not_yet_complete", SQL_STATEMENT_NOT_YET_COMPLETE),
     ("connection_exception", CONNECTION_EXCEPTION),
     ("connection_does_not_exist", CONNECTION_DOES_NOT_EXIST),
     ("connection_failure", CONNECTION_FAILURE),
-    (
-        "sqlclient_unable_to_establish_sqlconnection",
-        SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
-    ),
-    (
-        "sqlserver_rejected_establishment_of_sqlconnection",
-        SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
-    ),
+    ("sqlclient_unable_to_establish_sqlconnection", SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+    ("sqlserver_rejected_establishment_of_sqlconnection", SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION),
     ("transaction_resolution_unknown", TRANSACTION_RESOLUTION_UNKNOWN),
     ("protocol_violation", PROTOCOL_VIOLATION),
     ("triggered_action_exception", TRIGGERED_ACTION_EXCEPTION),
@@ -587,17 +570,16 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("invalid_grant_operation", INVALID_GRANT_OPERATION),
     ("invalid_role_specification", INVALID_ROLE_SPECIFICATION),
     ("diagnostics_exception", DIAGNOSTICS_EXCEPTION),
-    (
-        "stacked_diagnostics_accessed_without_active_handler",
-        STACKED_DIAGNOSTICS_ACCESSED_WITHOUT_ACTIVE_HANDLER,
-    ),
+    ("stacked_diagnostics_accessed_without_active_handler", STACKED_DIAGNOSTICS_ACCESSED_WITHOUT_ACTIVE_HANDLER),
     ("invalid_argument_for_xquery", INVALID_ARGUMENT_FOR_XQUERY),
     ("case_not_found", CASE_NOT_FOUND),
     ("cardinality_violation", CARDINALITY_VIOLATION),
     ("data_exception", DATA_EXCEPTION),
+    ("", ARRAY_ELEMENT_ERROR),
     ("array_subscript_error", ARRAY_SUBSCRIPT_ERROR),
     ("character_not_in_repertoire", CHARACTER_NOT_IN_REPERTOIRE),
     ("datetime_field_overflow", DATETIME_FIELD_OVERFLOW),
+    ("", DATETIME_VALUE_OUT_OF_RANGE),
     ("division_by_zero", DIVISION_BY_ZERO),
     ("error_in_assignment", ERROR_IN_ASSIGNMENT),
     ("escape_character_conflict", ESCAPE_CHARACTER_CONFLICT),
@@ -605,66 +587,30 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("interval_field_overflow", INTERVAL_FIELD_OVERFLOW),
     ("invalid_argument_for_logarithm", INVALID_ARGUMENT_FOR_LOG),
     ("invalid_argument_for_ntile_function", INVALID_ARGUMENT_FOR_NTILE),
-    (
-        "invalid_argument_for_nth_value_function",
-        INVALID_ARGUMENT_FOR_NTH_VALUE,
-    ),
-    (
-        "invalid_argument_for_power_function",
-        INVALID_ARGUMENT_FOR_POWER_FUNCTION,
-    ),
-    (
-        "invalid_argument_for_width_bucket_function",
-        INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION,
-    ),
-    (
-        "invalid_character_value_for_cast",
-        INVALID_CHARACTER_VALUE_FOR_CAST,
-    ),
+    ("invalid_argument_for_nth_value_function", INVALID_ARGUMENT_FOR_NTH_VALUE),
+    ("invalid_argument_for_power_function", INVALID_ARGUMENT_FOR_POWER_FUNCTION),
+    ("invalid_argument_for_width_bucket_function", INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION),
+    ("invalid_character_value_for_cast", INVALID_CHARACTER_VALUE_FOR_CAST),
     ("invalid_datetime_format", INVALID_DATETIME_FORMAT),
     ("invalid_escape_character", INVALID_ESCAPE_CHARACTER),
     ("invalid_escape_octet", INVALID_ESCAPE_OCTET),
     ("invalid_escape_sequence", INVALID_ESCAPE_SEQUENCE),
-    (
-        "nonstandard_use_of_escape_character",
-        NONSTANDARD_USE_OF_ESCAPE_CHARACTER,
-    ),
-    (
-        "invalid_indicator_parameter_value",
-        INVALID_INDICATOR_PARAMETER_VALUE,
-    ),
+    ("nonstandard_use_of_escape_character", NONSTANDARD_USE_OF_ESCAPE_CHARACTER),
+    ("invalid_indicator_parameter_value", INVALID_INDICATOR_PARAMETER_VALUE),
     ("invalid_parameter_value", INVALID_PARAMETER_VALUE),
-    (
-        "invalid_preceding_or_following_size",
-        INVALID_PRECEDING_OR_FOLLOWING_SIZE,
-    ),
+    ("invalid_preceding_or_following_size", INVALID_PRECEDING_OR_FOLLOWING_SIZE),
     ("invalid_regular_expression", INVALID_REGULAR_EXPRESSION),
-    (
-        "invalid_row_count_in_limit_clause",
-        INVALID_ROW_COUNT_IN_LIMIT_CLAUSE,
-    ),
-    (
-        "invalid_row_count_in_result_offset_clause",
-        INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE,
-    ),
+    ("invalid_row_count_in_limit_clause", INVALID_ROW_COUNT_IN_LIMIT_CLAUSE),
+    ("invalid_row_count_in_result_offset_clause", INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE),
     ("invalid_tablesample_argument", INVALID_TABLESAMPLE_ARGUMENT),
     ("invalid_tablesample_repeat", INVALID_TABLESAMPLE_REPEAT),
-    (
-        "invalid_time_zone_displacement_value",
-        INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
-    ),
+    ("invalid_time_zone_displacement_value", INVALID_TIME_ZONE_DISPLACEMENT_VALUE),
     ("invalid_use_of_escape_character", INVALID_USE_OF_ESCAPE_CHARACTER),
     ("most_specific_type_mismatch", MOST_SPECIFIC_TYPE_MISMATCH),
     ("null_value_not_allowed", NULL_VALUE_NOT_ALLOWED),
-    (
-        "null_value_no_indicator_parameter",
-        NULL_VALUE_NO_INDICATOR_PARAMETER,
-    ),
+    ("null_value_no_indicator_parameter", NULL_VALUE_NO_INDICATOR_PARAMETER),
     ("numeric_value_out_of_range", NUMERIC_VALUE_OUT_OF_RANGE),
-    (
-        "sequence_generator_limit_exceeded",
-        SEQUENCE_GENERATOR_LIMIT_EXCEEDED,
-    ),
+    ("sequence_generator_limit_exceeded", SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
     ("string_data_length_mismatch", STRING_DATA_LENGTH_MISMATCH),
     ("string_data_right_truncation", STRING_DATA_RIGHT_TRUNCATION),
     ("substring_error", SUBSTRING_ERROR),
@@ -680,28 +626,16 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("invalid_xml_document", INVALID_XML_DOCUMENT),
     ("invalid_xml_content", INVALID_XML_CONTENT),
     ("invalid_xml_comment", INVALID_XML_COMMENT),
-    (
-        "invalid_xml_processing_instruction",
-        INVALID_XML_PROCESSING_INSTRUCTION,
-    ),
+    ("invalid_xml_processing_instruction", INVALID_XML_PROCESSING_INSTRUCTION),
     ("duplicate_json_object_key_value", DUPLICATE_JSON_OBJECT_KEY_VALUE),
-    (
-        "invalid_argument_for_sql_json_datetime_function",
-        INVALID_ARGUMENT_FOR_SQL_JSON_DATETIME_FUNCTION,
-    ),
+    ("invalid_argument_for_sql_json_datetime_function", INVALID_ARGUMENT_FOR_SQL_JSON_DATETIME_FUNCTION),
     ("invalid_json_text", INVALID_JSON_TEXT),
     ("invalid_sql_json_subscript", INVALID_SQL_JSON_SUBSCRIPT),
     ("more_than_one_sql_json_item", MORE_THAN_ONE_SQL_JSON_ITEM),
     ("no_sql_json_item", NO_SQL_JSON_ITEM),
     ("non_numeric_sql_json_item", NON_NUMERIC_SQL_JSON_ITEM),
-    (
-        "non_unique_keys_in_a_json_object",
-        NON_UNIQUE_KEYS_IN_A_JSON_OBJECT,
-    ),
-    (
-        "singleton_sql_json_item_required",
-        SINGLETON_SQL_JSON_ITEM_REQUIRED,
-    ),
+    ("non_unique_keys_in_a_json_object", NON_UNIQUE_KEYS_IN_A_JSON_OBJECT),
+    ("singleton_sql_json_item_required", SINGLETON_SQL_JSON_ITEM_REQUIRED),
     ("sql_json_array_not_found", SQL_JSON_ARRAY_NOT_FOUND),
     ("sql_json_member_not_found", SQL_JSON_MEMBER_NOT_FOUND),
     ("sql_json_number_not_found", SQL_JSON_NUMBER_NOT_FOUND),
@@ -709,10 +643,7 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("too_many_json_array_elements", TOO_MANY_JSON_ARRAY_ELEMENTS),
     ("too_many_json_object_members", TOO_MANY_JSON_OBJECT_MEMBERS),
     ("sql_json_scalar_required", SQL_JSON_SCALAR_REQUIRED),
-    (
-        "sql_json_item_cannot_be_cast_to_target_type",
-        SQL_JSON_ITEM_CANNOT_BE_CAST_TO_TARGET_TYPE,
-    ),
+    ("sql_json_item_cannot_be_cast_to_target_type", SQL_JSON_ITEM_CANNOT_BE_CAST_TO_TARGET_TYPE),
     ("integrity_constraint_violation", INTEGRITY_CONSTRAINT_VIOLATION),
     ("restrict_violation", RESTRICT_VIOLATION),
     ("not_null_violation", NOT_NULL_VIOLATION),
@@ -723,111 +654,51 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("invalid_cursor_state", INVALID_CURSOR_STATE),
     ("invalid_transaction_state", INVALID_TRANSACTION_STATE),
     ("active_sql_transaction", ACTIVE_SQL_TRANSACTION),
-    (
-        "branch_transaction_already_active",
-        BRANCH_TRANSACTION_ALREADY_ACTIVE,
-    ),
-    (
-        "held_cursor_requires_same_isolation_level",
-        HELD_CURSOR_REQUIRES_SAME_ISOLATION_LEVEL,
-    ),
-    (
-        "inappropriate_access_mode_for_branch_transaction",
-        INAPPROPRIATE_ACCESS_MODE_FOR_BRANCH_TRANSACTION,
-    ),
-    (
-        "inappropriate_isolation_level_for_branch_transaction",
-        INAPPROPRIATE_ISOLATION_LEVEL_FOR_BRANCH_TRANSACTION,
-    ),
-    (
-        "no_active_sql_transaction_for_branch_transaction",
-        NO_ACTIVE_SQL_TRANSACTION_FOR_BRANCH_TRANSACTION,
-    ),
+    ("branch_transaction_already_active", BRANCH_TRANSACTION_ALREADY_ACTIVE),
+    ("held_cursor_requires_same_isolation_level", HELD_CURSOR_REQUIRES_SAME_ISOLATION_LEVEL),
+    ("inappropriate_access_mode_for_branch_transaction", INAPPROPRIATE_ACCESS_MODE_FOR_BRANCH_TRANSACTION),
+    ("inappropriate_isolation_level_for_branch_transaction", INAPPROPRIATE_ISOLATION_LEVEL_FOR_BRANCH_TRANSACTION),
+    ("no_active_sql_transaction_for_branch_transaction", NO_ACTIVE_SQL_TRANSACTION_FOR_BRANCH_TRANSACTION),
     ("read_only_sql_transaction", READ_ONLY_SQL_TRANSACTION),
-    (
-        "schema_and_data_statement_mixing_not_supported",
-        SCHEMA_AND_DATA_STATEMENT_MIXING_NOT_SUPPORTED,
-    ),
+    ("schema_and_data_statement_mixing_not_supported", SCHEMA_AND_DATA_STATEMENT_MIXING_NOT_SUPPORTED),
     ("no_active_sql_transaction", NO_ACTIVE_SQL_TRANSACTION),
     ("in_failed_sql_transaction", IN_FAILED_SQL_TRANSACTION),
-    (
-        "idle_in_transaction_session_timeout",
-        IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-    ),
+    ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_SESSION_TIMEOUT),
     ("transaction_timeout", TRANSACTION_TIMEOUT),
     ("invalid_sql_statement_name", INVALID_SQL_STATEMENT_NAME),
     ("triggered_data_change_violation", TRIGGERED_DATA_CHANGE_VIOLATION),
-    (
-        "invalid_authorization_specification",
-        INVALID_AUTHORIZATION_SPECIFICATION,
-    ),
+    ("invalid_authorization_specification", INVALID_AUTHORIZATION_SPECIFICATION),
     ("invalid_password", INVALID_PASSWORD),
-    (
-        "dependent_privilege_descriptors_still_exist",
-        DEPENDENT_PRIVILEGE_DESCRIPTORS_STILL_EXIST,
-    ),
+    ("dependent_privilege_descriptors_still_exist", DEPENDENT_PRIVILEGE_DESCRIPTORS_STILL_EXIST),
     ("dependent_objects_still_exist", DEPENDENT_OBJECTS_STILL_EXIST),
     ("invalid_transaction_termination", INVALID_TRANSACTION_TERMINATION),
     ("sql_routine_exception", SQL_ROUTINE_EXCEPTION),
-    (
-        "function_executed_no_return_statement",
-        S_R_E_FUNCTION_EXECUTED_NO_RETURN_STATEMENT,
-    ),
-    (
-        "modifying_sql_data_not_permitted",
-        S_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED,
-    ),
-    (
-        "prohibited_sql_statement_attempted",
-        S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED,
-    ),
-    (
-        "reading_sql_data_not_permitted",
-        S_R_E_READING_SQL_DATA_NOT_PERMITTED,
-    ),
+    ("function_executed_no_return_statement", S_R_E_FUNCTION_EXECUTED_NO_RETURN_STATEMENT),
+    ("modifying_sql_data_not_permitted", S_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED),
+    ("prohibited_sql_statement_attempted", S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+    ("reading_sql_data_not_permitted", S_R_E_READING_SQL_DATA_NOT_PERMITTED),
     ("invalid_cursor_name", INVALID_CURSOR_NAME),
     ("external_routine_exception", EXTERNAL_ROUTINE_EXCEPTION),
     ("containing_sql_not_permitted", E_R_E_CONTAINING_SQL_NOT_PERMITTED),
-    (
-        "modifying_sql_data_not_permitted",
-        E_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED,
-    ),
-    (
-        "prohibited_sql_statement_attempted",
-        E_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED,
-    ),
-    (
-        "reading_sql_data_not_permitted",
-        E_R_E_READING_SQL_DATA_NOT_PERMITTED,
-    ),
-    (
-        "external_routine_invocation_exception",
-        EXTERNAL_ROUTINE_INVOCATION_EXCEPTION,
-    ),
+    ("modifying_sql_data_not_permitted", E_R_E_MODIFYING_SQL_DATA_NOT_PERMITTED),
+    ("prohibited_sql_statement_attempted", E_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+    ("reading_sql_data_not_permitted", E_R_E_READING_SQL_DATA_NOT_PERMITTED),
+    ("external_routine_invocation_exception", EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
     ("invalid_sqlstate_returned", E_R_I_E_INVALID_SQLSTATE_RETURNED),
     ("null_value_not_allowed", E_R_I_E_NULL_VALUE_NOT_ALLOWED),
     ("trigger_protocol_violated", E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
     ("srf_protocol_violated", E_R_I_E_SRF_PROTOCOL_VIOLATED),
-    (
-        "event_trigger_protocol_violated",
-        E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED,
-    ),
+    ("event_trigger_protocol_violated", E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
     ("savepoint_exception", SAVEPOINT_EXCEPTION),
     ("invalid_savepoint_specification", S_E_INVALID_SPECIFICATION),
     ("invalid_catalog_name", INVALID_CATALOG_NAME),
     ("invalid_schema_name", INVALID_SCHEMA_NAME),
     ("transaction_rollback", TRANSACTION_ROLLBACK),
-    (
-        "transaction_integrity_constraint_violation",
-        T_R_INTEGRITY_CONSTRAINT_VIOLATION,
-    ),
+    ("transaction_integrity_constraint_violation", T_R_INTEGRITY_CONSTRAINT_VIOLATION),
     ("serialization_failure", T_R_SERIALIZATION_FAILURE),
     ("statement_completion_unknown", T_R_STATEMENT_COMPLETION_UNKNOWN),
     ("deadlock_detected", T_R_DEADLOCK_DETECTED),
-    (
-        "syntax_error_or_access_rule_violation",
-        SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
-    ),
+    ("syntax_error_or_access_rule_violation", SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION),
     ("syntax_error", SYNTAX_ERROR),
     ("insufficient_privilege", INSUFFICIENT_PRIVILEGE),
     ("cannot_coerce", CANNOT_COERCE),
@@ -845,7 +716,11 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("wrong_object_type", WRONG_OBJECT_TYPE),
     ("generated_always", GENERATED_ALWAYS),
     ("undefined_column", UNDEFINED_COLUMN),
+    ("", UNDEFINED_CURSOR),
+    ("", UNDEFINED_DATABASE),
     ("undefined_function", UNDEFINED_FUNCTION),
+    ("", UNDEFINED_PSTATEMENT),
+    ("", UNDEFINED_SCHEMA),
     ("undefined_table", UNDEFINED_TABLE),
     ("undefined_parameter", UNDEFINED_PARAMETER),
     ("undefined_object", UNDEFINED_OBJECT),
@@ -867,10 +742,7 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("invalid_cursor_definition", INVALID_CURSOR_DEFINITION),
     ("invalid_database_definition", INVALID_DATABASE_DEFINITION),
     ("invalid_function_definition", INVALID_FUNCTION_DEFINITION),
-    (
-        "invalid_prepared_statement_definition",
-        INVALID_PSTATEMENT_DEFINITION,
-    ),
+    ("invalid_prepared_statement_definition", INVALID_PSTATEMENT_DEFINITION),
     ("invalid_schema_definition", INVALID_SCHEMA_DEFINITION),
     ("invalid_table_definition", INVALID_TABLE_DEFINITION),
     ("invalid_object_definition", INVALID_OBJECT_DEFINITION),
@@ -884,10 +756,7 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("statement_too_complex", STATEMENT_TOO_COMPLEX),
     ("too_many_columns", TOO_MANY_COLUMNS),
     ("too_many_arguments", TOO_MANY_ARGUMENTS),
-    (
-        "object_not_in_prerequisite_state",
-        OBJECT_NOT_IN_PREREQUISITE_STATE,
-    ),
+    ("object_not_in_prerequisite_state", OBJECT_NOT_IN_PREREQUISITE_STATE),
     ("object_in_use", OBJECT_IN_USE),
     ("cant_change_runtime_param", CANT_CHANGE_RUNTIME_PARAM),
     ("lock_not_available", LOCK_NOT_AVAILABLE),
@@ -908,34 +777,19 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("lock_file_exists", LOCK_FILE_EXISTS),
     ("fdw_error", FDW_ERROR),
     ("fdw_column_name_not_found", FDW_COLUMN_NAME_NOT_FOUND),
-    (
-        "fdw_dynamic_parameter_value_needed",
-        FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
-    ),
+    ("fdw_dynamic_parameter_value_needed", FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
     ("fdw_function_sequence_error", FDW_FUNCTION_SEQUENCE_ERROR),
-    (
-        "fdw_inconsistent_descriptor_information",
-        FDW_INCONSISTENT_DESCRIPTOR_INFORMATION,
-    ),
+    ("fdw_inconsistent_descriptor_information", FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
     ("fdw_invalid_attribute_value", FDW_INVALID_ATTRIBUTE_VALUE),
     ("fdw_invalid_column_name", FDW_INVALID_COLUMN_NAME),
     ("fdw_invalid_column_number", FDW_INVALID_COLUMN_NUMBER),
     ("fdw_invalid_data_type", FDW_INVALID_DATA_TYPE),
-    (
-        "fdw_invalid_data_type_descriptors",
-        FDW_INVALID_DATA_TYPE_DESCRIPTORS,
-    ),
-    (
-        "fdw_invalid_descriptor_field_identifier",
-        FDW_INVALID_DESCRIPTOR_FIELD_IDENTIFIER,
-    ),
+    ("fdw_invalid_data_type_descriptors", FDW_INVALID_DATA_TYPE_DESCRIPTORS),
+    ("fdw_invalid_descriptor_field_identifier", FDW_INVALID_DESCRIPTOR_FIELD_IDENTIFIER),
     ("fdw_invalid_handle", FDW_INVALID_HANDLE),
     ("fdw_invalid_option_index", FDW_INVALID_OPTION_INDEX),
     ("fdw_invalid_option_name", FDW_INVALID_OPTION_NAME),
-    (
-        "fdw_invalid_string_length_or_buffer_length",
-        FDW_INVALID_STRING_LENGTH_OR_BUFFER_LENGTH,
-    ),
+    ("fdw_invalid_string_length_or_buffer_length", FDW_INVALID_STRING_LENGTH_OR_BUFFER_LENGTH),
     ("fdw_invalid_string_format", FDW_INVALID_STRING_FORMAT),
     ("fdw_invalid_use_of_null_pointer", FDW_INVALID_USE_OF_NULL_POINTER),
     ("fdw_too_many_handles", FDW_TOO_MANY_HANDLES),
@@ -947,10 +801,7 @@ pub const CONDITION_NAMES: &[(&str, SqlState)] = &[
     ("fdw_table_not_found", FDW_TABLE_NOT_FOUND),
     ("fdw_unable_to_create_execution", FDW_UNABLE_TO_CREATE_EXECUTION),
     ("fdw_unable_to_create_reply", FDW_UNABLE_TO_CREATE_REPLY),
-    (
-        "fdw_unable_to_establish_connection",
-        FDW_UNABLE_TO_ESTABLISH_CONNECTION,
-    ),
+    ("fdw_unable_to_establish_connection", FDW_UNABLE_TO_ESTABLISH_CONNECTION),
     ("plpgsql_error", PLPGSQL_ERROR),
     ("raise_exception", RAISE_EXCEPTION),
     ("no_data_found", NO_DATA_FOUND),
