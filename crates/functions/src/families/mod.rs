@@ -13,6 +13,8 @@ mod math;
 mod number_text;
 mod numeric;
 pub mod quote;
+mod regexp;
+mod regexp_syntax;
 mod series;
 mod session_info;
 mod string;
@@ -34,6 +36,7 @@ static LISTS: &[&[Builtin]] = &[
     session_info::BUILTINS,
     catalog_info::BUILTINS,
     array::BUILTINS,
+    regexp::BUILTINS,
     text::BUILTINS,
     like::BUILTINS,
     string::BUILTINS,
@@ -43,7 +46,7 @@ static LISTS: &[&[Builtin]] = &[
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
 
-static SET_LISTS: &[&[SetEntry]] = &[array::SETS, series::SETS, datetime::SETS];
+static SET_LISTS: &[&[SetEntry]] = &[array::SETS, regexp::SETS, series::SETS, datetime::SETS];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
     LISTS.iter().chain(datetime::LISTS).flat_map(|list| list.iter())

@@ -1,0 +1,484 @@
+//! Functions over regular expressions.
+
+use std::sync::Arc;
+
+use common::{PgError, PgResult, pg_err};
+use regex::{Captures, Regex};
+use types::{ArrayValue, Datum, PhysType, oids};
+
+use super::regexp_syntax::{Options, compile};
+use crate::framework::context::FnContext;
+use crate::framework::macros::{builtins, set_functions};
+use crate::framework::set::{ScalarRows, SetRows};
+
+/// The last pattern of a call site, compiled.
+struct Compiled {
+    pattern: String,
+    options: Options,
+    regex: Regex,
+}
+
+fn regex(ctx: &mut FnContext<'_>, pattern: &str, options: Options) -> PgResult<Regex> {
+    let compiled = ctx.cache.get_or_try_insert(
+        |c: &Compiled| c.pattern == pattern && c.options == options,
+        || {
+            Ok(Compiled {
+                pattern: pattern.to_owned(),
+                options,
+                regex: compile(pattern, options)?,
+            })
+        },
+    )?;
+    Ok(compiled.regex.clone())
+}
+
+fn matches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
+    Ok(regex(ctx, pattern, Options::default())?.is_match(s))
+}
+fn not_matches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
+    Ok(!matches(ctx, s, pattern)?)
+}
+fn imatches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
+    let options = Options::parse("i")?;
+    Ok(regex(ctx, pattern, options)?.is_match(s))
+}
+fn not_imatches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
+    Ok(!imatches(ctx, s, pattern)?)
+}
+
+#[cold]
+fn no_global(function: &str) -> Box<PgError> {
+    pg_err!(
+        INVALID_PARAMETER_VALUE,
+        "{function}() does not support the \"global\" option"
+    )
+}
+
+/// Flags of a function for which `g` makes no sense.
+fn local(flags: &str, function: &str) -> PgResult<Options> {
+    let options = Options::parse(flags)?;
+    if options.global {
+        Err(no_global(function))
+    } else {
+        Ok(options)
+    }
+}
+
+fn regexp_like(ctx: &mut FnContext<'_>, s: &str, pattern: &str, flags: &str) -> PgResult<bool> {
+    let options = local(flags, "regexp_like")?;
+    Ok(regex(ctx, pattern, options)?.is_match(s))
+}
+
+/// The groups of a match, or the whole match when there are none.
+fn groups(c: &Captures<'_>) -> ArrayValue {
+    let from = usize::from(c.len() > 1);
+    let group = |k: usize| c.get(k).map_or(Datum::Null, |m| Datum::text(m.as_str()));
+    ArrayValue::from_elements(oids::TEXT, (from..c.len()).map(group).collect())
+}
+
+fn regexp_match(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    flags: &str,
+) -> PgResult<Option<ArrayValue>> {
+    let options = Options::parse(flags)?;
+    if options.global {
+        return Err(common::error::ErrorExt::hint(
+            no_global("regexp_match"),
+            "Use the regexp_matches function instead.",
+        ));
+    }
+    Ok(regex(ctx, pattern, options)?.captures(s).map(|c| groups(&c)))
+}
+fn regexp_match_no_flags(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<ArrayValue>> {
+    regexp_match(ctx, s, pattern, "")
+}
+
+/// `substring(s from pattern)`: the first group if there is one.
+fn substring(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<String>> {
+    let found = regex(ctx, pattern, Options::default())?;
+    let part = found.captures(s).and_then(|c| c.get(usize::from(c.len() > 1)));
+    Ok(part.map(|m| m.as_str().to_owned()))
+}
+
+/// Where a search starts: the byte offset of a character number.
+fn start_offset(s: &str, start: i32) -> PgResult<Option<usize>> {
+    let at = positive(start, "start")? - 1;
+    if at == 0 {
+        return Ok(Some(0));
+    }
+    let offset = s.char_indices().map(|(i, _)| i).chain([s.len()]).nth(at);
+    Ok(offset)
+}
+
+fn positive(value: i32, name: &str) -> PgResult<usize> {
+    if value <= 0 {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "invalid value for parameter \"{name}\": {value}"
+        ));
+    }
+    Ok(value as usize)
+}
+
+/// Appends a replacement: `\&` the match, `\1` groups, `\\` a backslash.
+fn push_replacement(replacement: &str, c: &Captures<'_>, out: &mut String) {
+    let mut chars = replacement.chars();
+    while let Some(ch) = chars.next() {
+        if ch != '\\' {
+            out.push(ch);
+            continue;
+        }
+        match chars.next() {
+            Some('&') => out.push_str(&c[0]),
+            Some(d @ '1'..='9') => {
+                let k = d as usize - '0' as usize;
+                out.push_str(c.get(k).map_or("", |m| m.as_str()));
+            }
+            Some('\\') => out.push('\\'),
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+            None => out.push('\\'),
+        }
+    }
+}
+
+/// Replaces the `nth` match from an offset on, or all from the first on (`nth` 0).
+fn replace(found: &Regex, s: &str, replacement: &str, from: usize, nth: usize) -> String {
+    let mut out = String::with_capacity(s.len());
+    let mut copied = 0;
+    for (k, c) in captures_from(found, s, from).enumerate() {
+        if nth != 0 && k + 1 != nth {
+            continue;
+        }
+        let Some(m) = c.get(0) else { continue };
+        out.push_str(&s[copied..m.start()]);
+        push_replacement(replacement, &c, &mut out);
+        copied = m.end();
+        if nth != 0 {
+            break;
+        }
+    }
+    out.push_str(&s[copied..]);
+    out
+}
+
+fn regexp_replace_plain(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    replacement: &str,
+) -> PgResult<String> {
+    Ok(replace(
+        &regex(ctx, pattern, Options::default())?,
+        s,
+        replacement,
+        0,
+        1,
+    ))
+}
+
+fn regexp_replace(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    replacement: &str,
+    flags: &str,
+) -> PgResult<String> {
+    // A fourth argument that looks like a number is the five-argument form with its arguments mixed up.
+    if flags.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(common::error::ErrorExt::hint(
+            pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "invalid regular expression option: \"{}\"",
+                &flags[..1]
+            ),
+            "If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.",
+        ));
+    }
+    let options = Options::parse(flags)?;
+    let nth = usize::from(!options.global);
+    Ok(replace(&regex(ctx, pattern, options)?, s, replacement, 0, nth))
+}
+
+fn regexp_replace_from(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    replacement: &str,
+    start: i32,
+) -> PgResult<String> {
+    regexp_replace_nth(ctx, s, pattern, replacement, start, 1)
+}
+
+fn regexp_replace_nth(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    replacement: &str,
+    start: i32,
+    nth: i32,
+) -> PgResult<String> {
+    regexp_replace_full(ctx, s, pattern, replacement, start, nth, "")
+}
+
+fn regexp_replace_full(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    replacement: &str,
+    start: i32,
+    nth: i32,
+    flags: &str,
+) -> PgResult<String> {
+    let from = start_offset(s, start)?;
+    if nth < 0 {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "invalid value for parameter \"n\": {nth}"
+        ));
+    }
+    let found = regex(ctx, pattern, Options::parse(flags)?)?;
+    Ok(match from {
+        Some(from) => replace(&found, s, replacement, from, nth as usize),
+        None => s.to_owned(),
+    })
+}
+
+/// All matches from an offset on; the text before it still counts for anchors.
+fn captures_from<'r, 's>(
+    found: &'r Regex,
+    s: &'s str,
+    from: usize,
+) -> impl Iterator<Item = Captures<'s>> + use<'r, 's> {
+    let mut at = Some(from);
+    std::iter::from_fn(move || {
+        let c = found.captures_at(s, at?)?;
+        let m = c.get(0)?;
+        at = if m.end() > m.start() {
+            Some(m.end())
+        } else {
+            s[m.end()..].chars().next().map(|ch| m.end() + ch.len_utf8())
+        };
+        Some(c)
+    })
+}
+
+fn count(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32, flags: &str) -> PgResult<i32> {
+    let from = start_offset(s, start)?;
+    let found = regex(ctx, pattern, local(flags, "regexp_count")?)?;
+    Ok(from.map_or(0, |from| captures_from(&found, s, from).count() as i32))
+}
+fn count_no_flags(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32) -> PgResult<i32> {
+    count(ctx, s, pattern, start, "")
+}
+fn count_no_start(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<i32> {
+    count(ctx, s, pattern, 1, "")
+}
+
+/// `regexp_instr` with all its parameters.
+fn instr(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    start: i32,
+    nth: i32,
+    end_option: i32,
+    flags: &str,
+    group: i32,
+) -> PgResult<i32> {
+    let from = start_offset(s, start)?;
+    let nth = positive(nth, "n")?;
+    if !(0..=1).contains(&end_option) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "invalid value for parameter \"endoption\": {end_option}"
+        ));
+    }
+    let options = local(flags, "regexp_instr")?;
+    let group = subexpression(group)?;
+    let found = regex(ctx, pattern, options)?;
+    let Some(from) = from else { return Ok(0) };
+    let part = captures_from(&found, s, from)
+        .nth(nth - 1)
+        .and_then(|c| c.get(group));
+    let at = part.map(|m| if end_option == 1 { m.end() } else { m.start() });
+    Ok(at.map_or(0, |at| s[..at].chars().count() as i32 + 1))
+}
+fn subexpression(group: i32) -> PgResult<usize> {
+    usize::try_from(group).map_err(|_| {
+        pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "invalid value for parameter \"subexpr\": {group}"
+        )
+    })
+}
+fn instr2(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<i32> {
+    instr(ctx, s, pattern, 1, 1, 0, "", 0)
+}
+fn instr3(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32) -> PgResult<i32> {
+    instr(ctx, s, pattern, start, 1, 0, "", 0)
+}
+fn instr4(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32, nth: i32) -> PgResult<i32> {
+    instr(ctx, s, pattern, start, nth, 0, "", 0)
+}
+fn instr5(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32, nth: i32, end: i32) -> PgResult<i32> {
+    instr(ctx, s, pattern, start, nth, end, "", 0)
+}
+fn instr6(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    start: i32,
+    nth: i32,
+    end: i32,
+    flags: &str,
+) -> PgResult<i32> {
+    instr(ctx, s, pattern, start, nth, end, flags, 0)
+}
+
+/// `regexp_substr` with all its parameters.
+fn substr(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    start: i32,
+    nth: i32,
+    flags: &str,
+    group: i32,
+) -> PgResult<Option<String>> {
+    let from = start_offset(s, start)?;
+    let nth = positive(nth, "n")?;
+    let options = local(flags, "regexp_substr")?;
+    let group = subexpression(group)?;
+    let found = regex(ctx, pattern, options)?;
+    let part = from.and_then(|from| {
+        captures_from(&found, s, from)
+            .nth(nth - 1)
+            .and_then(|c| c.get(group))
+    });
+    Ok(part.map(|m| m.as_str().to_owned()))
+}
+fn substr2(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<String>> {
+    substr(ctx, s, pattern, 1, 1, "", 0)
+}
+fn substr3(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32) -> PgResult<Option<String>> {
+    substr(ctx, s, pattern, start, 1, "", 0)
+}
+fn substr4(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    start: i32,
+    nth: i32,
+) -> PgResult<Option<String>> {
+    substr(ctx, s, pattern, start, nth, "", 0)
+}
+fn substr5(
+    ctx: &mut FnContext<'_>,
+    s: &str,
+    pattern: &str,
+    start: i32,
+    nth: i32,
+    flags: &str,
+) -> PgResult<Option<String>> {
+    substr(ctx, s, pattern, start, nth, flags, 0)
+}
+
+/// The pieces between matches; an empty match at the very start, the end or right after another does not split.
+fn split(found: &Regex, s: &str) -> Vec<Datum> {
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    for c in captures_from(found, s, 0) {
+        let Some(m) = c.get(0) else { continue };
+        if m.end() == 0 || (m.is_empty() && (m.start() >= s.len() || m.start() == from)) {
+            continue;
+        }
+        pieces.push(Datum::text(&s[from..m.start()]));
+        from = m.end();
+    }
+    pieces.push(Datum::text(&s[from..]));
+    pieces
+}
+
+fn split_to_array(ctx: &mut FnContext<'_>, s: &str, pattern: &str, flags: &str) -> PgResult<ArrayValue> {
+    let options = local(flags, "regexp_split_to_array")?;
+    let found = regex(ctx, pattern, options)?;
+    Ok(ArrayValue::from_elements(oids::TEXT, split(&found, s)))
+}
+fn split_to_array_no_flags(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<ArrayValue> {
+    split_to_array(ctx, s, pattern, "")
+}
+
+#[rustfmt::skip]
+builtins! {
+    textregexeq = matches(ctx, s: text, pattern: text) -> bool; textregexne = not_matches(ctx, s: text, pattern: text) -> bool;
+    nameregexeq = matches(ctx, s: name, pattern: text) -> bool; nameregexne = not_matches(ctx, s: name, pattern: text) -> bool;
+    texticregexeq = imatches(ctx, s: text, pattern: text) -> bool; texticregexne = not_imatches(ctx, s: text, pattern: text) -> bool;
+    nameicregexeq = imatches(ctx, s: name, pattern: text) -> bool; nameicregexne = not_imatches(ctx, s: name, pattern: text) -> bool;
+    regexp_like(ctx, s: text, pattern: text, flags: text) -> bool; regexp_like_no_flags = matches(ctx, s: text, pattern: text) -> bool;
+    regexp_match(ctx, s: text, pattern: text, flags: text) -> text_array; regexp_match_no_flags(ctx, s: text, pattern: text) -> text_array;
+    textregexsubstr = substring(ctx, s: text, pattern: text) -> text;
+    textregexreplace_noopt = regexp_replace_plain(ctx, s: text, pattern: text, replacement: text) -> text;
+    textregexreplace = regexp_replace(ctx, s: text, pattern: text, replacement: text, flags: text) -> text;
+    textregexreplace_extended_no_n = regexp_replace_from(ctx, s: text, pattern: text, replacement: text, start: int4) -> text;
+    textregexreplace_extended_no_flags = regexp_replace_nth(ctx, s: text, pattern: text, replacement: text, start: int4, nth: int4) -> text;
+    textregexreplace_extended = regexp_replace_full(ctx, s: text, pattern: text, replacement: text, start: int4, nth: int4, flags: text) -> text;
+    regexp_count = count(ctx, s: text, pattern: text, start: int4, flags: text) -> int4;
+    regexp_count_no_flags = count_no_flags(ctx, s: text, pattern: text, start: int4) -> int4;
+    regexp_count_no_start = count_no_start(ctx, s: text, pattern: text) -> int4;
+    regexp_instr = instr(ctx, s: text, pattern: text, start: int4, nth: int4, end: int4, flags: text, group: int4) -> int4;
+    regexp_instr_no_start = instr2(ctx, s: text, pattern: text) -> int4; regexp_instr_no_n = instr3(ctx, s: text, pattern: text, start: int4) -> int4;
+    regexp_instr_no_endoption = instr4(ctx, s: text, pattern: text, start: int4, nth: int4) -> int4;
+    regexp_instr_no_flags = instr5(ctx, s: text, pattern: text, start: int4, nth: int4, end: int4) -> int4;
+    regexp_instr_no_subexpr = instr6(ctx, s: text, pattern: text, start: int4, nth: int4, end: int4, flags: text) -> int4;
+    regexp_substr = substr(ctx, s: text, pattern: text, start: int4, nth: int4, flags: text, group: int4) -> text;
+    regexp_substr_no_start = substr2(ctx, s: text, pattern: text) -> text; regexp_substr_no_n = substr3(ctx, s: text, pattern: text, start: int4) -> text;
+    regexp_substr_no_flags = substr4(ctx, s: text, pattern: text, start: int4, nth: int4) -> text;
+    regexp_substr_no_subexpr = substr5(ctx, s: text, pattern: text, start: int4, nth: int4, flags: text) -> text;
+    regexp_split_to_array = split_to_array(ctx, s: text, pattern: text, flags: text) -> text_array;
+    regexp_split_to_array_no_flags = split_to_array_no_flags(ctx, s: text, pattern: text) -> text_array;
+}
+
+fn rows(phys: PhysType, values: Vec<Datum>) -> Box<dyn SetRows> {
+    Box::new(ScalarRows {
+        phys,
+        iter: values.into_iter().map(Ok),
+    })
+}
+
+fn text_args(args: &[Datum]) -> Option<(&str, &str, &str)> {
+    let text = |k: usize| args.get(k).and_then(Datum::as_str);
+    Some((text(0)?, text(1)?, if args.len() > 2 { text(2)? } else { "" }))
+}
+
+fn regexp_matches(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let Some((s, pattern, flags)) = text_args(args) else {
+        return Ok(rows(PhysType::Nested, Vec::new()));
+    };
+    let options = Options::parse(flags)?;
+    let found = regex(ctx, pattern, options)?;
+    let limit = if options.global { usize::MAX } else { 1 };
+    let values = captures_from(&found, s, 0).take(limit);
+    let values = values.map(|c| Datum::Array(Arc::new(groups(&c)))).collect();
+    Ok(rows(PhysType::Nested, values))
+}
+
+fn split_to_table(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let Some((s, pattern, flags)) = text_args(args) else {
+        return Ok(rows(PhysType::Text, Vec::new()));
+    };
+    let options = local(flags, "regexp_split_to_table")?;
+    let found = regex(ctx, pattern, options)?;
+    Ok(rows(PhysType::Text, split(&found, s)))
+}
+
+set_functions! {
+    regexp_matches(text, text, text) -> text_array = regexp_matches;
+    regexp_matches_no_flags(text, text) -> text_array = regexp_matches;
+    regexp_split_to_table(text, text, text) -> text = split_to_table;
+    regexp_split_to_table_no_flags(text, text) -> text = split_to_table;
+}
