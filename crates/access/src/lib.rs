@@ -46,4 +46,4 @@ pub use table::{
     Conflict, LockOutcome, ScanDirection, ScanRequest, Table, TableScan, TableSize, WaitPolicy, WriteOutcome,
     heap_tuple_width,
 };
-pub use transaction::{ActiveSnapshot, Isolation, SPILL_BYTES, Savepoint, Transaction, TransactionOptions};
+pub use transaction::{ActiveSnapshot, Isolation, Savepoint, Transaction, TransactionOptions};

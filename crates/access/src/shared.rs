@@ -16,6 +16,8 @@ pub(crate) struct Shared {
     pub(crate) cache: BlockCache,
     /// Bytes of versions in delta, roughly.
     delta_bytes: AtomicUsize,
+    /// Chunks whose rows a scan had to gather from delta, since the last merge.
+    pub(crate) gathered_chunks: AtomicUsize,
     /// Commits up to this CSN are in the KV store.
     checkpoint_csn: AtomicU64,
     /// A horizon computed not long ago; never above the true one.
@@ -34,6 +36,7 @@ impl Shared {
             manager,
             cache: BlockCache::new(cache_limit),
             delta_bytes: AtomicUsize::new(0),
+            gathered_chunks: AtomicUsize::new(0),
             checkpoint_csn: AtomicU64::new(checkpoint.0),
             horizon: AtomicU64::new(0),
         }

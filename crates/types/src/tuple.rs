@@ -220,8 +220,24 @@ impl<'a> TupleReader<'a> {
     /// Appends the next attribute to a column of its class, without a datum in between where that pays.
     pub fn append_to(&mut self, column: &mut Vector) -> PgResult<()> {
         let phys = column.phys();
-        let datum = self.datum(phys)?;
-        column.push(&datum);
+        if !matches!(phys, PhysType::Text | PhysType::Bytes) {
+            let datum = self.datum(phys)?;
+            column.push(&datum);
+            return Ok(());
+        }
+        if self.next_is_null() {
+            column.push(&Datum::Null);
+            return Ok(());
+        }
+        let mut reader = Reader {
+            bytes: &mut self.rest,
+            depth: 0,
+        };
+        let bytes = reader.bytes()?;
+        if phys == PhysType::Text && std::str::from_utf8(bytes).is_err() {
+            return Err(corrupt());
+        }
+        column.push_string(bytes);
         Ok(())
     }
 }

@@ -329,6 +329,22 @@ impl Vector {
         self.set(self.len - 1, value);
     }
 
+    /// Appends the bytes of a string without a datum in between. Only for classes `Text` (then valid UTF-8) and `Bytes`.
+    pub fn push_string(&mut self, bytes: &[u8]) {
+        debug_assert!(!self.constant);
+        match &mut self.data {
+            VectorData::Text(s) | VectorData::Bytes(s) => s.push_bytes(bytes),
+            other => {
+                debug_assert!(false, "a string in a vector of {:?}", other.phys());
+                return;
+            }
+        }
+        if let Some(v) = &mut self.validity {
+            v.push(true);
+        }
+        self.len += 1;
+    }
+
     /// Appends row `i` of a vector of the same class.
     pub fn push_from(&mut self, other: &Vector, i: usize) {
         if other.is_null(i) {

@@ -29,6 +29,10 @@ pub(crate) struct Leaf {
     pub(crate) low: EntryKey,
     /// Exclusive; None for the end.
     pub(crate) high: Option<EntryKey>,
+    /// The first bytes of `low`.
+    low_head: u64,
+    /// The first bytes of each key: most compares need no more.
+    heads: Vec<u64>,
     bytes: Vec<u8>,
     /// Where each key and each value ends: key, value, key, value...
     ends: Vec<u32>,
@@ -41,6 +45,8 @@ impl Leaf {
     /// The entries of a range, to be pushed in order.
     pub(crate) fn new(low: EntryKey, high: Option<EntryKey>) -> Leaf {
         Leaf {
+            low_head: head(&low),
+            heads: Vec::new(),
             low,
             high,
             bytes: Vec::new(),
@@ -53,6 +59,7 @@ impl Leaf {
     }
 
     pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) {
+        self.heads.push(head(key));
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len() as u32);
         self.bytes.extend_from_slice(value);
@@ -84,16 +91,37 @@ impl Leaf {
     /// How many keys are below `key`.
     #[inline]
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.key(middle) < key {
-                low = middle + 1;
-            } else {
-                high = middle;
+        let wanted = head(key);
+        let mut low = self.heads.partition_point(|&h| h < wanted);
+        while self.heads.get(low) == Some(&wanted) && self.key(low) < key {
+            // Ties are few for numbers; for strings with a common beginning they are all.
+            let high = low + self.heads[low..].partition_point(|&h| h == wanted);
+            low += 1;
+            let (mut from, mut to) = (low, high);
+            while from < to {
+                let middle = (from + to) / 2;
+                if self.key(middle) < key {
+                    from = middle + 1;
+                } else {
+                    to = middle;
+                }
             }
+            low = from;
         }
         low
+    }
+
+    /// True when `low` is below the key, or (with `or_equal`) the key.
+    #[inline]
+    fn starts_before(&self, wanted: u64, key: &[u8], or_equal: bool) -> bool {
+        match self.low_head.cmp(&wanted) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Greater => false,
+            std::cmp::Ordering::Equal => match self.low.as_slice().cmp(key) {
+                std::cmp::Ordering::Equal => or_equal,
+                order => order.is_lt(),
+            },
+        }
     }
 
     /// True when keys up to (and without) `key` may lie here and `key` is above `low`.
@@ -102,7 +130,7 @@ impl Leaf {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Leaf>() + self.bytes.len() + self.ends.len() * 4
+        size_of::<Leaf>() + self.bytes.len() + self.ends.len() * 4 + self.heads.len() * 8
     }
 
     pub(crate) fn retire(&self) {
@@ -123,6 +151,19 @@ impl Leaf {
 
     pub(crate) fn take_referenced(&self) -> bool {
         self.referenced.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// The first 8 bytes as a number that compares alike; equal numbers decide nothing.
+#[inline]
+fn head(key: &[u8]) -> u64 {
+    match key.first_chunk::<8>() {
+        Some(bytes) => u64::from_be_bytes(*bytes),
+        None => {
+            let mut bytes = [0; 8];
+            bytes[..key.len()].copy_from_slice(key);
+            u64::from_be_bytes(bytes)
+        }
     }
 }
 
@@ -185,7 +226,8 @@ impl Directory {
     /// The leaf in which a key lies, or the gap.
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Result<&Arc<Leaf>, Gap> {
-        let at = self.last_where(|leaf| leaf.low.as_slice() <= key);
+        let wanted = head(key);
+        let at = self.last_where(|leaf| leaf.starts_before(wanted, key, true));
         match at {
             Some((group, place)) if self.groups[group][place].reaches(key) => Ok(&self.groups[group][place]),
             at => Err(self.gap_after(at)),
@@ -342,6 +384,34 @@ mod tests {
         let d = d.without(&m).unwrap();
         assert_eq!(d.find(b"n").unwrap_err(), gap("f", "p"));
         assert!(d.without(&m).is_none());
+    }
+
+    #[test]
+    fn lower_bounds_agree_with_plain_compares() {
+        let mut keys: Vec<Vec<u8>> = (0..200u32)
+            .map(|i| i.to_be_bytes()[3 - (i % 4) as usize..].to_vec())
+            .collect();
+        keys.extend((0..100u8).map(|i| [b"a common beginning".as_slice(), &[i]].concat()));
+        keys.push(vec![0; 7]);
+        keys.push(vec![0; 9]);
+        keys.sort();
+        keys.dedup();
+        let mut full = Leaf::new(key(""), None);
+        keys.iter().for_each(|k| full.push(k, b""));
+        let odd = [
+            vec![],
+            vec![0; 8],
+            b"a common".to_vec(),
+            b"a common beginning".to_vec(),
+            vec![255; 20],
+        ];
+        for wanted in keys.iter().chain(&odd) {
+            assert_eq!(
+                full.lower_bound(wanted),
+                keys.partition_point(|k| k < wanted),
+                "{wanted:?}"
+            );
+        }
     }
 
     #[test]

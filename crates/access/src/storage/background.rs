@@ -9,6 +9,9 @@ use common::env::TaskStatus;
 
 use crate::storage::Storage;
 
+/// Chunks gathered from delta by scans after which a merge is due.
+const GATHERED_DUE: usize = 256;
+
 /// How often the task looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A committer helps when delta is this many times its limit: the task does not keep up.
@@ -53,8 +56,14 @@ impl Storage {
         let age = now.saturating_sub(self.checkpoint_millis.load(Ordering::Relaxed));
         let wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
         self.shared.delta_bytes() > self.options.delta_bytes_max
+            || self.scans_want_merge()
             || wal_bytes > self.options.checkpoint_wal_bytes
             || (wal_bytes > 0 && age > self.options.checkpoint_interval.as_millis() as u64)
+    }
+
+    /// True when scans have spent more on gathering rows from delta than a merge would cost.
+    fn scans_want_merge(&self) -> bool {
+        self.shared.gathered_chunks.load(Ordering::Relaxed) > GATHERED_DUE
     }
 
     /// After every commit: counts the log, wakes or starts the task, and helps when it is far behind.
@@ -65,7 +74,9 @@ impl Storage {
         }
         let delta = self.shared.delta_bytes();
         let limit = self.options.delta_bytes_max;
-        let due = delta > limit || before + logged as u64 > self.options.checkpoint_wal_bytes;
+        let due = delta > limit
+            || self.scans_want_merge()
+            || before + logged as u64 > self.options.checkpoint_wal_bytes;
         if !due {
             return;
         }

@@ -165,6 +165,7 @@ impl Storage {
     fn merge_locked(&self) -> PgResult<()> {
         let horizon = self.shared.horizon();
         let checkpoint = self.shared.checkpoint_csn();
+        self.shared.gathered_chunks.store(0, Ordering::Relaxed);
         let relations: Vec<Relation> = self.relations.read().values().cloned().collect();
         for relation in relations {
             match relation {

@@ -55,6 +55,8 @@ pub struct StorageOptions {
     pub cache_bytes_max: usize,
     /// Memory of unmerged changes after which they are checkpointed and merged.
     pub delta_bytes_max: usize,
+    /// Bytes of a transaction's log record after which a part goes to the log before the commit.
+    pub spill_bytes: usize,
     /// Bytes of a segment of the log.
     pub wal_segment_size: u64,
     /// Bytes of log after which a checkpoint is due (`max_wal_size`).
@@ -73,7 +75,8 @@ impl StorageOptions {
             dir: None,
             kv: KvKind::Memory,
             cache_bytes_max: 256 << 20,
-            delta_bytes_max: 64 << 20,
+            delta_bytes_max: 32 << 20,
+            spill_bytes: 1 << 20,
             wal_segment_size: 16 << 20,
             checkpoint_wal_bytes: 256 << 20,
             checkpoint_interval: std::time::Duration::from_secs(300),

@@ -12,6 +12,9 @@ use crate::chunk::Delta;
 use crate::table::Table;
 use crate::version::{RowData, Version, visible_version};
 
+/// Rows gathered from delta for one chunk that make a merge worth while.
+const GATHERED_MANY: usize = 128;
+
 /// Which way a scan goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScanDirection {
@@ -174,6 +177,10 @@ impl TableScan {
                 rows: main.rows,
                 selection: main.present.clone(),
             });
+        }
+        if changed.len() >= GATHERED_MANY {
+            let gathered = &self.table.store.shared.gathered_chunks;
+            gathered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
         let changes: Vec<Change<'_>> = changed
             .iter()

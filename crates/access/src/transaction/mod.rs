@@ -3,7 +3,7 @@
 //! # How it works
 //! A change goes into delta at once, under the stamp of the transaction, and as an operation into the redo buffer. Commit
 //! hands the buffer to the log, then settles the stamps. Rollback (whole or to a savepoint) walks the write set backwards.
-//! A buffer that outgrows [`SPILL_BYTES`] goes to the log early, as a chunk that counts only with its commit record; a rollback to
+//! A buffer that outgrows `StorageOptions::spill_bytes` goes to the log early, as a chunk that counts only with its commit record; a rollback to
 //! a savepoint then appends inverse operations.
 
 pub(crate) mod redo;
@@ -18,9 +18,6 @@ use txn::{LockMark, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn, Wait
 use crate::storage::Storage;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::writes::Write;
-
-/// Redo bytes after which a part goes to the log before the commit.
-pub const SPILL_BYTES: usize = 1 << 20;
 
 /// PostgreSQL's isolation levels; read uncommitted is read committed there too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,7 +224,7 @@ impl Transaction {
         self.writes.push(write);
         if let Some(op) = op {
             put_op(op, &mut self.redo);
-            if self.redo.len() > SPILL_BYTES {
+            if self.redo.len() > self.storage.options().spill_bytes {
                 return self.spill();
             }
         }
