@@ -6,6 +6,7 @@ mod catalog_info;
 mod concat;
 mod count;
 mod datetime;
+mod format;
 mod float;
 mod int;
 mod like;
@@ -49,7 +50,8 @@ static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AG
 static SET_LISTS: &[&[SetEntry]] = &[array::SETS, regexp::SETS, series::SETS, datetime::SETS];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
-    LISTS.iter().chain(datetime::LISTS).flat_map(|list| list.iter())
+    LISTS.iter().chain(datetime::LISTS)
+        .chain(format::LISTS).flat_map(|list| list.iter())
 }
 
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {

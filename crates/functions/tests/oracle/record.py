@@ -42,7 +42,7 @@ def main():
                 _, name, value = text.split(" ", 2)
                 script.append(f"set {name} to {value};")
             elif text and not text.startswith("#"):
-                expr = text.split(" ==> ")[0].strip()
+                expr = line.split(" ==> ")[0].strip()
                 exprs.append(expr)
                 script.append("select pg_temp.probe($probe$" + expr + "$probe$);")
         run = subprocess.run(
