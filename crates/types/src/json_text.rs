@@ -10,6 +10,8 @@ use common::{PgError, PgResult, pg_err};
 /// Deeper nesting is refused (54001), as PostgreSQL does when its stack is used up.
 pub const MAX_DEPTH: usize = 6400;
 
+const LOW_SURROGATE: &str = "Unicode low surrogate must follow a high surrogate.";
+
 /// The kinds of token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -70,6 +72,8 @@ pub struct Lexer<'a> {
     pos: usize,
     line: usize,
     line_start: usize,
+    /// Strings must be convertible to text: no `\u0000`, surrogates in pairs.
+    convertible: bool,
 }
 
 fn is_word(b: u8) -> bool {
@@ -84,6 +88,7 @@ impl<'a> Lexer<'a> {
             pos: 0,
             line: 1,
             line_start: 0,
+            convertible: false,
         }
     }
 
@@ -193,19 +198,52 @@ impl<'a> Lexer<'a> {
 
     fn string_end(&self, start: usize) -> PgResult<usize> {
         let mut at = start + 1;
+        let mut high_surrogate = false;
         loop {
             if at >= self.input.len() {
                 return Err(self.invalid_token(start, at));
             }
+            let unicode = self.byte(at) == b'\\' && self.byte(at + 1) == b'u';
+            if high_surrogate && !unicode {
+                return Err(self.error(LOW_SURROGATE.to_owned(), self.char_end(at)));
+            }
             match self.byte(at) {
                 b'"' => return Ok(at + 1),
-                b'\\' => at = self.escape_end(start, at + 1)?,
+                b'\\' => {
+                    let end = self.escape_end(start, at + 1)?;
+                    if unicode && self.convertible {
+                        high_surrogate = self.check_escape(at + 2, end, high_surrogate)?;
+                    }
+                    at = end;
+                }
                 b if b < 0x20 => {
                     let detail = format!("Character with value 0x{b:02x} must be escaped.");
                     return Err(self.error(detail, at));
                 }
                 _ => at += 1,
             }
+        }
+    }
+
+    /// Checks the code of a `\u` escape; true when it is a high surrogate.
+    fn check_escape(&self, digits: usize, end: usize, after_high: bool) -> PgResult<bool> {
+        let code = u32::from_str_radix(&self.input[digits..end], 16).unwrap_or(0);
+        match code {
+            0xd800..=0xdbff if after_high => {
+                let detail = "Unicode high surrogate must not follow a high surrogate.";
+                Err(self.error(detail.to_owned(), end))
+            }
+            0xd800..=0xdbff => Ok(true),
+            0xdc00..=0xdfff if after_high => Ok(false),
+            0xdc00..=0xdfff => Err(self.error(LOW_SURROGATE.to_owned(), end)),
+            _ if after_high => Err(self.error(LOW_SURROGATE.to_owned(), end)),
+            0 => {
+                let mut e = self.error("\\u0000 cannot be converted to text.".to_owned(), end);
+                e.sqlstate = common::sqlstate::UNTRANSLATABLE_CHARACTER;
+                "unsupported Unicode escape sequence".clone_into(&mut e.message);
+                Err(e)
+            }
+            _ => Ok(false),
         }
     }
 
@@ -372,7 +410,20 @@ pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
 
 /// Checks a whole text.
 pub fn validate(s: &str) -> PgResult<()> {
+    validate_with(Lexer::new(s))
+}
+
+/// Checks a whole text and that its strings can become SQL text; valid JSON without `\u` always can.
+pub fn validate_convertible(s: &str) -> PgResult<()> {
+    if !s.contains("\\u") {
+        return Ok(());
+    }
     let mut lexer = Lexer::new(s);
+    lexer.convertible = true;
+    validate_with(lexer)
+}
+
+fn validate_with(mut lexer: Lexer<'_>) -> PgResult<()> {
     let first = lexer.next_token()?;
     skip_value(&mut lexer, first)?;
     let end = lexer.next_token()?;
@@ -390,7 +441,6 @@ fn surrogate_error(which: &str) -> Box<PgError> {
 
 /// The text that a JSON string token (with its quotes) stands for.
 pub fn unescape(token: &str) -> PgResult<String> {
-    const LOW: &str = "Unicode low surrogate must follow a high surrogate.";
     let inner = token
         .strip_prefix('"')
         .and_then(|t| t.strip_suffix('"'))
@@ -401,7 +451,7 @@ pub fn unescape(token: &str) -> PgResult<String> {
     while let Some(c) = chars.next() {
         if c != '\\' {
             if high.is_some() {
-                return Err(surrogate_error(LOW));
+                return Err(surrogate_error(LOW_SURROGATE));
             }
             out.push(c);
             continue;
@@ -409,7 +459,7 @@ pub fn unescape(token: &str) -> PgResult<String> {
         let escape = chars.next().unwrap_or('\\');
         if escape != 'u' {
             if high.is_some() {
-                return Err(surrogate_error(LOW));
+                return Err(surrogate_error(LOW_SURROGATE));
             }
             out.push(match escape {
                 'b' => '\u{8}',
@@ -442,12 +492,12 @@ pub fn unescape(token: &str) -> PgResult<String> {
                 let code = 0x10000 + ((high & 0x3ff) << 10) + (code & 0x3ff);
                 out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
             }
-            (None, 0xdc00..=0xdfff) | (Some(_), _) => return Err(surrogate_error(LOW)),
+            (None, 0xdc00..=0xdfff) | (Some(_), _) => return Err(surrogate_error(LOW_SURROGATE)),
             (None, _) => out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)),
         }
     }
     if high.is_some() {
-        return Err(surrogate_error(LOW));
+        return Err(surrogate_error(LOW_SURROGATE));
     }
     Ok(out)
 }

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod array;
+mod bytea;
 mod catalog_info;
 mod concat;
 mod count;
@@ -9,6 +10,7 @@ mod datetime;
 mod format;
 mod float;
 mod int;
+mod json;
 mod like;
 mod math;
 mod number_text;
@@ -20,6 +22,7 @@ mod series;
 mod session_info;
 mod string;
 mod text;
+mod uuid;
 
 use crate::framework::aggregate::AggregateEntry;
 use crate::framework::registry::Builtin;
@@ -43,11 +46,15 @@ static LISTS: &[&[Builtin]] = &[
     string::BUILTINS,
     quote::BUILTINS,
     concat::BUILTINS,
+    bytea::BUILTINS,
+    json::BUILTINS,
+    uuid::DIRECT,
+    uuid::BUILTINS,
 ];
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
 
-static SET_LISTS: &[&[SetEntry]] = &[array::SETS, regexp::SETS, series::SETS, datetime::SETS];
+static SET_LISTS: &[&[SetEntry]] = &[array::SETS, regexp::SETS, series::SETS, datetime::SETS, json::SETS];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
     LISTS.iter().chain(datetime::LISTS)

@@ -11,7 +11,7 @@ use types::Datum;
 use types::io;
 
 fn escape(s: &str) -> String {
-    s.replace('\\', "\\\\").replace('\n', "\\n")
+    s.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
 }
 
 fn describe(e: &PgError) -> String {
@@ -78,4 +78,4 @@ macro_rules! corpora {
     )*};
 }
 
-corpora!(datetime_input datetime_output interval datetime_functions format_datetime format_number);
+corpora!(datetime_input datetime_output interval datetime_functions format_datetime format_number binary json);

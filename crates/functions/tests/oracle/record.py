@@ -17,7 +17,7 @@ create or replace function pg_temp.probe(e text) returns text language plpgsql a
 declare r text; s text; m text; d text; h text; c text;
 begin
   execute 'select case when x is null then ''NULL'' else format(''%s'', x) end from (select (' || e || ') as x) as q' into r;
-  return replace(replace(r, '\', '\\'), E'\n', '\n');
+  return replace(replace(replace(r, '\', '\\'), E'\n', '\n'), E'\r', '\r');
 exception when others then
   get stacked diagnostics s = returned_sqlstate, m = message_text, d = pg_exception_detail, h = pg_exception_hint,
     c = pg_exception_context;
@@ -25,7 +25,7 @@ exception when others then
   if d <> '' then r := r || ' | DETAIL: ' || d; end if;
   if h <> '' then r := r || ' | HINT: ' || h; end if;
   if c like 'JSON data%' then r := r || ' | CONTEXT: ' || split_part(c, E'\n', 1); end if;
-  return replace(replace(r, '\', '\\'), E'\n', '\n');
+  return replace(replace(replace(r, '\', '\\'), E'\n', '\n'), E'\r', '\r');
 end $f$;
 """
 

@@ -15,6 +15,8 @@ mod series;
 mod time;
 mod trunc;
 
+pub(crate) use arith::add_in_zone;
+
 use crate::framework::aggregate::AggregateEntry;
 use crate::framework::registry::Builtin;
 use crate::framework::set::SetEntry;

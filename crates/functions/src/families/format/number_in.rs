@@ -96,11 +96,8 @@ impl Scanner<'_> {
                 }
             }
             Key::Currency => self.skip_other(1),
-            Key::Ordinal(_) => {
-                if self.sign != b'-' && !self.template.decimal {
-                    self.skip_other(2);
-                }
-            }
+            Key::Ordinal(_) if self.sign == b'-' || self.template.decimal => {}
+            Key::Ordinal(_) => self.skip_other(2),
             Key::Minus | Key::Plus | Key::EitherSign => {
                 let wanted: &[u8] = match key {
                     Key::Minus => b"-",

@@ -95,7 +95,7 @@ impl<'a> Printer<'a> {
         };
         if t.plus || t.minus {
             // PL alone leaves a minus to the digits; MI and SG write it themselves.
-            p.sign_written = !(t.plus && !t.minus);
+            p.sign_written = t.minus;
         } else {
             if !p.negative && t.fill {
                 p.bracket = false;
