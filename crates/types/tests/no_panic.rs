@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use proptest::prelude::*;
 use pglite_types::datetime::wire;
 use pglite_types::io::{self, IoContext};
 use pglite_types::settings::{DateOrder, DateStyle, IntervalStyle};
 use pglite_types::{Datum, FormatSettings, oids};
+use proptest::prelude::*;
 
 const TYPES: [common::Oid; 9] = [
     oids::DATE,

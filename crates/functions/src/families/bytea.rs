@@ -226,7 +226,9 @@ fn decode_base64(s: &str) -> PgResult<Vec<u8>> {
             }
             0
         } else {
-            let found = u8::try_from(c).ok().and_then(|b| BASE64.iter().position(|d| *d == b));
+            let found = u8::try_from(c)
+                .ok()
+                .and_then(|b| BASE64.iter().position(|d| *d == b));
             found.ok_or_else(|| {
                 pg_err!(
                     INVALID_PARAMETER_VALUE,
@@ -248,9 +250,8 @@ fn decode_base64(s: &str) -> PgResult<Vec<u8>> {
         }
     }
     if count != 0 {
-        return Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid base64 end sequence").hint(
-            "Input data is missing padding, is truncated, or is otherwise corrupted.",
-        ));
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid base64 end sequence")
+            .hint("Input data is missing padding, is truncated, or is otherwise corrupted."));
     }
     Ok(out)
 }

@@ -26,7 +26,10 @@ fn walk<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str, &'a str) -> PgResult<b
     };
     loop {
         let mut token = lexer.next_token()?;
-        if matches!(token.kind, TokenKind::ObjectEnd | TokenKind::ArrayEnd | TokenKind::End) {
+        if matches!(
+            token.kind,
+            TokenKind::ObjectEnd | TokenKind::ArrayEnd | TokenKind::End
+        ) {
             return Ok(());
         }
         let mut key = "";
@@ -76,7 +79,11 @@ fn element(json: &str, index: i64) -> PgResult<Option<&str>> {
     if kind(json)? != TokenKind::ArrayStart {
         return Ok(None);
     }
-    let wanted = if index < 0 { array_length(json)? as i64 + index } else { index };
+    let wanted = if index < 0 {
+        array_length(json)? as i64 + index
+    } else {
+        index
+    };
     let (mut at, mut found) = (0, None);
     walk(json, &mut |_, value| {
         if at == wanted {
@@ -122,7 +129,9 @@ fn json_array_element_text(json: &str, index: i32) -> PgResult<Option<String>> {
 fn follow<'a>(json: &'a str, path: &ArrayValue) -> PgResult<Option<&'a str>> {
     let mut at = json;
     for step in &path.elements {
-        let Some(step) = step.as_str() else { return Ok(None) };
+        let Some(step) = step.as_str() else {
+            return Ok(None);
+        };
         let next = match kind(at)? {
             TokenKind::ObjectStart => field(at, step)?,
             TokenKind::ArrayStart => match step.trim_start().parse::<i32>() {
@@ -162,7 +171,10 @@ fn json_array_length(json: &str) -> PgResult<i32> {
             INVALID_PARAMETER_VALUE,
             "cannot get array length of a non-array"
         )),
-        _ => Err(pg_err!(INVALID_PARAMETER_VALUE, "cannot get array length of a scalar")),
+        _ => Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "cannot get array length of a scalar"
+        )),
     }
 }
 
@@ -192,7 +204,10 @@ fn elements(json: &str, name: &str, make: impl Fn(&str) -> PgResult<Datum>) -> P
     match kind(json)? {
         TokenKind::ArrayStart => {}
         TokenKind::ObjectStart => {
-            return Err(pg_err!(INVALID_PARAMETER_VALUE, "cannot call {name} on a non-array"));
+            return Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "cannot call {name} on a non-array"
+            ));
         }
         _ => return Err(pg_err!(INVALID_PARAMETER_VALUE, "cannot call {name} on a scalar")),
     }

@@ -7,8 +7,8 @@ mod catalog_info;
 mod concat;
 mod count;
 mod datetime;
-mod format;
 mod float;
+mod format;
 mod int;
 mod json;
 mod like;
@@ -54,11 +54,20 @@ static LISTS: &[&[Builtin]] = &[
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
 
-static SET_LISTS: &[&[SetEntry]] = &[array::SETS, regexp::SETS, series::SETS, datetime::SETS, json::SETS];
+static SET_LISTS: &[&[SetEntry]] = &[
+    array::SETS,
+    regexp::SETS,
+    series::SETS,
+    datetime::SETS,
+    json::SETS,
+];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
-    LISTS.iter().chain(datetime::LISTS)
-        .chain(format::LISTS).flat_map(|list| list.iter())
+    LISTS
+        .iter()
+        .chain(datetime::LISTS)
+        .chain(format::LISTS)
+        .flat_map(|list| list.iter())
 }
 
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {

@@ -41,10 +41,7 @@ fn check(name: &str) {
     let corpus = std::fs::read_to_string(path).unwrap();
     let mut evaluator = Evaluator::default();
     let (mut count, mut wrong) = (0, Vec::new());
-    for line in corpus
-        .lines()
-        .filter(|l| !l.is_empty() && !l.starts_with('#'))
-    {
+    for line in corpus.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
         if let Some(setting) = line.strip_prefix("set ") {
             let (name, value) = setting.split_once(' ').unwrap();
             evaluator.set(name, value.trim_matches('\''));

@@ -84,7 +84,10 @@ pub(crate) fn plain(n: &Numeric) -> Plain {
                 let index = usize::try_from(b.weight - weight).ok();
                 index.and_then(|i| b.digits.get(i)).copied().unwrap_or(0)
             };
-            let mut whole: String = (0..=b.weight.max(0)).rev().map(|w| format!("{:04}", digit(w))).collect();
+            let mut whole: String = (0..=b.weight.max(0))
+                .rev()
+                .map(|w| format!("{:04}", digit(w)))
+                .collect();
             let kept = whole.trim_start_matches('0').len().max(1);
             whole.drain(..whole.len() - kept);
             let groups = i32::from(b.scale).div_euclid(4) + 1;
@@ -117,7 +120,8 @@ impl Plain {
             return out;
         }
         if self.fraction.len() <= digits {
-            out.fraction.extend(std::iter::repeat_n('0', digits - self.fraction.len()));
+            out.fraction
+                .extend(std::iter::repeat_n('0', digits - self.fraction.len()));
             return out;
         }
         let up = self.fraction.as_bytes()[digits] >= b'5';
@@ -148,7 +152,10 @@ impl Plain {
     pub(crate) fn shifted(&self, power: usize) -> Plain {
         let mut out = self.clone();
         if self.word.is_none() {
-            out.fraction.extend(std::iter::repeat_n('0', power.saturating_sub(self.fraction.len())));
+            out.fraction.extend(std::iter::repeat_n(
+                '0',
+                power.saturating_sub(self.fraction.len()),
+            ));
             let moved = out.fraction.split_off(power);
             out.whole.push_str(&std::mem::replace(&mut out.fraction, moved));
             let kept = out.whole.trim_start_matches('0').len().max(1);

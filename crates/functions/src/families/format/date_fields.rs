@@ -113,9 +113,14 @@ fn set_year(f: &mut Found, c: &mut Civil, given: &mut Given) -> Option<()> {
             c.year = if year != 0 && f.century >= 0 {
                 (f.century - 1).checked_mul(100)?.checked_add(year)?
             } else if year != 0 {
-                (f.century + 1).checked_mul(100)?.checked_sub(year)?.checked_add(1)?
+                (f.century + 1)
+                    .checked_mul(100)?
+                    .checked_sub(year)?
+                    .checked_add(1)?
             } else {
-                f.century.checked_mul(100)?.checked_add(i32::from(f.century < 0))?
+                f.century
+                    .checked_mul(100)?
+                    .checked_add(i32::from(f.century < 0))?
             };
         } else {
             c.year = if bc { f.year.checked_neg()? } else { f.year };
@@ -137,7 +142,11 @@ fn set_days(f: &mut Found, c: &mut Civil, given: &mut Given) -> Option<()> {
     if f.julian != 0 {
         // Julian days before the first are wild; PostgreSQL's unsigned count ends up out of range with them.
         c.set_days(i64::from(f.julian) - types::datetime::POSTGRES_EPOCH_JDATE);
-        *given = Given { month: true, day: true, year: true };
+        *given = Given {
+            month: true,
+            day: true,
+            year: true,
+        };
     }
     if f.week != 0 {
         if f.calendar == Calendar::IsoWeek {
@@ -147,7 +156,11 @@ fn set_days(f: &mut Found, c: &mut Civil, given: &mut Given) -> Option<()> {
                 _ => 6,
             };
             c.set_days(iso_week_monday(c.year, f.week) + i64::from(offset));
-            *given = Given { month: true, day: true, year: true };
+            *given = Given {
+                month: true,
+                day: true,
+                year: true,
+            };
         } else {
             f.day_of_year = f.week.checked_sub(1)?.checked_mul(7)?.checked_add(1)?;
         }
@@ -178,7 +191,11 @@ fn set_day_of_year(f: &Found, c: &mut Civil, given: &mut Given) -> PgResult<()> 
     }
     if f.calendar == Calendar::IsoWeek {
         c.set_days(iso_week_monday(c.year, 1) - 1 + i64::from(f.day_of_year));
-        *given = Given { month: true, day: true, year: true };
+        *given = Given {
+            month: true,
+            day: true,
+            year: true,
+        };
         return Ok(());
     }
     // The month whose end lies on or after the day; beyond December the thirteenth, which is refused later.

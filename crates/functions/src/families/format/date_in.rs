@@ -200,7 +200,9 @@ impl<'a> Reader<'a> {
     /// Matches one of some words, ignoring case; its index.
     fn word(&mut self, field: &Field, words: &[&str]) -> PgResult<i32> {
         let hit = words.iter().position(|w| {
-            self.rest.get(..w.len()).is_some_and(|s| s.eq_ignore_ascii_case(w))
+            self.rest
+                .get(..w.len())
+                .is_some_and(|s| s.eq_ignore_ascii_case(w))
         });
         match hit {
             Some(i) => {
@@ -224,7 +226,11 @@ impl<'a> Reader<'a> {
             }
             _ => {
                 let before = &self.input[..self.input.len() - self.rest.len()];
-                if self.extra_skip > 0 && before.ends_with('-') { -1 } else { 1 }
+                if self.extra_skip > 0 && before.ends_with('-') {
+                    -1
+                } else {
+                    1
+                }
             }
         }
     }
@@ -298,9 +304,8 @@ fn set_calendar(found: &mut Found, field: &Field) -> PgResult<()> {
     }
     if found.calendar != Calendar::None {
         return Err(
-            pg_err!(INVALID_DATETIME_FORMAT, "invalid combination of date conventions").hint(
-                "Do not mix Gregorian and ISO week date conventions in a formatting template.",
-            ),
+            pg_err!(INVALID_DATETIME_FORMAT, "invalid combination of date conventions")
+                .hint("Do not mix Gregorian and ISO week date conventions in a formatting template."),
         );
     }
     found.calendar = calendar;
@@ -478,7 +483,11 @@ fn read_year_with_comma(found: &mut Found, r: &mut Reader<'_>, field: &Field) ->
     }
     let rest = r.rest[taken..].strip_prefix(',').ok_or_else(bad)?;
     let space = rest.len() - rest.trim_start_matches(is_space).len();
-    let digits = rest[space..].bytes().take(3).take_while(u8::is_ascii_digit).count();
+    let digits = rest[space..]
+        .bytes()
+        .take(3)
+        .take_while(u8::is_ascii_digit)
+        .count();
     if digits == 0 {
         return Err(bad());
     }
@@ -513,7 +522,13 @@ fn read_offset(found: &mut Found, r: &mut Reader<'_>, field: &Field, open: bool)
     Ok(())
 }
 
-fn read_zone(found: &mut Found, r: &mut Reader<'_>, field: &Field, open: bool, session: &TimeZone) -> PgResult<()> {
+fn read_zone(
+    found: &mut Found,
+    r: &mut Reader<'_>,
+    field: &Field,
+    open: bool,
+    session: &TimeZone,
+) -> PgResult<()> {
     let letters = r.rest.bytes().take_while(u8::is_ascii_alphabetic).count().min(10);
     for len in (1..=letters).rev() {
         let name = &r.rest[..len];

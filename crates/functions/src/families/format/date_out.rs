@@ -49,16 +49,28 @@ fn cased(s: &str, case: Case) -> String {
 
 impl Moment {
     fn calendar_only(&self) -> PgResult<()> {
-        if self.is_interval { Err(not_for_intervals()) } else { Ok(()) }
+        if self.is_interval {
+            Err(not_for_intervals())
+        } else {
+            Ok(())
+        }
     }
 
     fn shown_year(&self, year: i32) -> i64 {
-        if self.is_interval || year > 0 { i64::from(year) } else { 1 - i64::from(year) }
+        if self.is_interval || year > 0 {
+            i64::from(year)
+        } else {
+            1 - i64::from(year)
+        }
     }
 
     /// One digit is never padded; the sign that counts is the calendar year's, even for ISO years.
     fn year_width(&self, digits: u8) -> usize {
-        if digits == 1 { 1 } else { signed_width(usize::from(digits), self.shown_year(self.year)) }
+        if digits == 1 {
+            1
+        } else {
+            signed_width(usize::from(digits), self.shown_year(self.year))
+        }
     }
 
     fn iso_year(&self) -> i32 {
@@ -77,7 +89,13 @@ impl Moment {
     fn roman_index(&self) -> Option<usize> {
         let index = match (self.month, self.year) {
             (0, 0) => return None,
-            (0, y) => if y >= 0 { 0 } else { 11 },
+            (0, y) => {
+                if y >= 0 {
+                    0
+                } else {
+                    11
+                }
+            }
             (m, _) if m < 0 => -(m + 1),
             (m, _) => 12 - m,
         };
@@ -131,7 +149,9 @@ fn print_field(out: &mut String, field: &Field, m: &Moment) -> PgResult<()> {
     let hour12 = if m.hour % 12 == 0 { 12 } else { m.hour % 12 };
     match field.keyword.pattern {
         Pattern::Meridian(case) => out.push_str(&cased(if m.hour % 24 >= 12 { "PM" } else { "AM" }, case)),
-        Pattern::MeridianDots(case) => out.push_str(&cased(if m.hour % 24 >= 12 { "P.M." } else { "A.M." }, case)),
+        Pattern::MeridianDots(case) => {
+            out.push_str(&cased(if m.hour % 24 >= 12 { "P.M." } else { "A.M." }, case))
+        }
         // The padding of twelve-hour time goes by the sign of the whole hour.
         Pattern::Hour12 => number(out, field, hour12, signed_width(2, m.hour)),
         Pattern::Hour24 => number(out, field, m.hour, signed_width(2, m.hour)),
@@ -241,7 +261,11 @@ fn print_date_number(out: &mut String, field: &Field, m: &Moment) -> PgResult<()
         Pattern::Day => (i64::from(m.day), 2),
         Pattern::DayOfYear => (i64::from(m.day_of_year), 3),
         Pattern::IsoDayOfYear => {
-            let days = types::datetime::civil::days_from_civil(i64::from(m.year), i64::from(m.month), i64::from(m.day));
+            let days = types::datetime::civil::days_from_civil(
+                i64::from(m.year),
+                i64::from(m.month),
+                i64::from(m.day),
+            );
             (days - iso_week_monday(m.iso_year(), 1) + 1, 3)
         }
         Pattern::Week => (i64::from((m.day_of_year - 1) / 7 + 1), 2),
@@ -259,7 +283,10 @@ fn print_date_number(out: &mut String, field: &Field, m: &Moment) -> PgResult<()
             return Ok(());
         }
         Pattern::Year(digits) => (year_digits(m.shown_year(m.year), digits), m.year_width(digits)),
-        Pattern::IsoYear(digits) => (year_digits(m.shown_year(m.iso_year()), digits), m.year_width(digits)),
+        Pattern::IsoYear(digits) => (
+            year_digits(m.shown_year(m.iso_year()), digits),
+            m.year_width(digits),
+        ),
         _ => return Ok(()),
     };
     number(out, field, value, width);
@@ -268,5 +295,9 @@ fn print_date_number(out: &mut String, field: &Field, m: &Moment) -> PgResult<()
 
 /// The last digits of a year; four means all.
 fn year_digits(year: i64, digits: u8) -> i64 {
-    if digits == 4 { year } else { year % 10_i64.pow(u32::from(digits)) }
+    if digits == 4 {
+        year
+    } else {
+        year % 10_i64.pow(u32::from(digits))
+    }
 }

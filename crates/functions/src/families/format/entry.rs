@@ -73,7 +73,11 @@ fn interval_to_char(ctx: &mut FnContext<'_>, v: Interval, format: &str) -> PgRes
         minute: f.minutes,
         second: f.seconds,
         micros: f.micros,
-        day_of_year: year.wrapping_mul(12).wrapping_add(month).wrapping_mul(30).wrapping_add(day),
+        day_of_year: year
+            .wrapping_mul(12)
+            .wrapping_add(month)
+            .wrapping_mul(30)
+            .wrapping_add(day),
         julian: julian(year, month, day),
         is_interval: true,
         ..Moment::default()
@@ -107,7 +111,10 @@ fn to_date(ctx: &mut FnContext<'_>, input: &str, format: &str) -> PgResult<i32> 
     if is_valid_julian(c.year, c.month) && (MIN_DATE..END_DATE).contains(&c.days()) {
         return Ok(c.days() as i32);
     }
-    Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "date out of range: \"{input}\""))
+    Err(pg_err!(
+        DATETIME_VALUE_OUT_OF_RANGE,
+        "date out of range: \"{input}\""
+    ))
 }
 
 builtins! {

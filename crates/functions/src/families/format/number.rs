@@ -101,7 +101,9 @@ static KEYWORDS: &[(&str, Key)] = &[
 
 fn keyword(rest: &str) -> Option<(usize, Key)> {
     for (name, key) in KEYWORDS {
-        let Some(start) = rest.get(..name.len()) else { continue };
+        let Some(start) = rest.get(..name.len()) else {
+            continue;
+        };
         if start == *name {
             return Some((name.len(), *key));
         }
@@ -189,7 +191,9 @@ impl NumberTemplate {
             }
             Key::Bracket => {
                 if self.sign || self.plus || self.minus {
-                    return Err(syntax("cannot use \"PR\" and \"S\"/\"PL\"/\"MI\"/\"SG\" together"));
+                    return Err(syntax(
+                        "cannot use \"PR\" and \"S\"/\"PL\"/\"MI\"/\"SG\" together",
+                    ));
                 }
                 self.bracket = true;
             }
@@ -247,7 +251,9 @@ impl NumberTemplate {
             return Err(syntax("cannot use \"S\" twice"));
         }
         if self.plus || self.minus || self.bracket {
-            return Err(syntax("cannot use \"S\" and \"PL\"/\"MI\"/\"SG\"/\"PR\" together"));
+            return Err(syntax(
+                "cannot use \"S\" and \"PL\"/\"MI\"/\"SG\"/\"PR\" together",
+            ));
         }
         if !self.decimal {
             self.sign_place = SignPlace::Before;

@@ -11,9 +11,10 @@ use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 fn template<'c>(ctx: &'c mut FnContext<'_>, source: &str) -> PgResult<&'c NumberTemplate> {
-    let cached = ctx
-        .cache
-        .get_or_try_insert(|t: &NumberTemplate| t.source == source, || NumberTemplate::parse(source))?;
+    let cached = ctx.cache.get_or_try_insert(
+        |t: &NumberTemplate| t.source == source,
+        || NumberTemplate::parse(source),
+    )?;
     Ok(cached)
 }
 
@@ -42,7 +43,11 @@ fn exponent_of_float(v: f64, post: usize) -> String {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let sign = if v.is_sign_negative() { "" } else { " " };
-    format!("{sign}{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    format!(
+        "{sign}{mantissa}e{}{:02}",
+        if exponent < 0 { '-' } else { '+' },
+        exponent.abs()
+    )
 }
 
 /// The same of decimal digits, rounded half away from zero.
@@ -166,15 +171,27 @@ fn float_to_char(t: &NumberTemplate, value: f64, digits_max: usize) -> String {
         }
         return exponent_of_float(value, t.post);
     }
-    let shifted = if t.shift { value * 10_f64.powi(t.multi as i32) } else { value };
+    let shifted = if t.shift {
+        value * 10_f64.powi(t.multi as i32)
+    } else {
+        value
+    };
     let word = |v: f64| if v.is_nan() { "NaN" } else { "Infinity" };
-    let whole = if shifted.is_finite() { format!("{:.0}", shifted.abs()) } else { word(shifted).to_owned() };
+    let whole = if shifted.is_finite() {
+        format!("{:.0}", shifted.abs())
+    } else {
+        word(shifted).to_owned()
+    };
     let post = match whole.len() {
         n if n >= digits_max => 0,
         n if n + t.post > digits_max => digits_max - n,
         _ => t.post,
     };
-    let text = if shifted.is_finite() { format!("{:.post$}", shifted.abs()) } else { whole };
+    let text = if shifted.is_finite() {
+        format!("{:.post$}", shifted.abs())
+    } else {
+        whole
+    };
     let digits = Digits {
         negative: shifted.is_sign_negative() && !shifted.is_nan(),
         text,
@@ -207,7 +224,8 @@ fn numeric_to_number(ctx: &mut FnContext<'_>, text: &str, format: &str) -> PgRes
         return Err(pg_err!(FEATURE_NOT_SUPPORTED, "\"EEEE\" not supported for input"));
     }
     if t.roman.is_some() && !text.is_empty() {
-        let value = roman(text).ok_or_else(|| pg_err!(INVALID_TEXT_REPRESENTATION, "invalid Roman numeral"))?;
+        let value =
+            roman(text).ok_or_else(|| pg_err!(INVALID_TEXT_REPRESENTATION, "invalid Roman numeral"))?;
         return Ok(Some(Numeric::Small {
             unscaled: i64::from(value),
             scale: 0,
@@ -230,7 +248,11 @@ fn unshift(ctx: &FnContext<'_>, number: &Numeric, multi: usize) -> PgResult<Nume
     let (whole, fraction) = padded.split_at(padded.len() - multi);
     let sign = if digits.negative { "-" } else { "" };
     let zeros = "0".repeat(16);
-    read_numeric(ctx, &format!("{sign}{whole}.{fraction}{}{zeros}", digits.fraction), -1)
+    read_numeric(
+        ctx,
+        &format!("{sign}{whole}.{fraction}{}{zeros}", digits.fraction),
+        -1,
+    )
 }
 
 fn read_numeric(ctx: &FnContext<'_>, text: &str, typmod: i32) -> PgResult<Numeric> {

@@ -148,7 +148,11 @@ impl Scanner<'_> {
                 return;
             }
             self.digits.push(char::from(self.peek()));
-            *(if self.point_read { &mut self.read_post } else { &mut self.read_pre }) += 1;
+            *(if self.point_read {
+                &mut self.read_post
+            } else {
+                &mut self.read_pre
+            }) += 1;
             read = true;
         } else if t.decimal && !self.point_read && self.peek() == b'.' {
             self.digits.push('.');
@@ -196,11 +200,17 @@ pub(crate) fn roman(text: &str) -> Option<i32> {
         .collect();
     let mut total = 0;
     for (i, v) in digits.iter().enumerate() {
-        total += if digits.get(i + 1).is_some_and(|next| next > v) { -v } else { *v };
+        total += if digits.get(i + 1).is_some_and(|next| next > v) {
+            -v
+        } else {
+            *v
+        };
     }
     // Only the canonical spelling counts.
     let canonical = to_roman(total)?;
-    let taken = text.trim_start_matches([' ', '\t', '\n', '\r']).get(..canonical.len())?;
+    let taken = text
+        .trim_start_matches([' ', '\t', '\n', '\r'])
+        .get(..canonical.len())?;
     (digits.len() == canonical.len() && taken.eq_ignore_ascii_case(&canonical)).then_some(total)
 }
 

@@ -45,7 +45,12 @@ struct Printer<'a> {
 /// The last position after the point that is no zero; the point itself when all are.
 fn last_relevant(text: &[u8]) -> Option<usize> {
     let point = text.iter().position(|b| *b == b'.')?;
-    Some((point + 1..text.len()).rev().find(|i| text[*i] != b'0').unwrap_or(point))
+    Some(
+        (point + 1..text.len())
+            .rev()
+            .find(|i| text[*i] != b'0')
+            .unwrap_or(point),
+    )
 }
 
 /// Prints the digits.
@@ -158,7 +163,11 @@ impl<'a> Printer<'a> {
                 let numeric = self.character(0) != Some(b'#') && !self.negative && !self.template.decimal;
                 if numeric {
                     let ending = ordinal_ending(std::str::from_utf8(self.text).unwrap_or_default());
-                    self.out.push_str(&if upper { ending.to_uppercase() } else { ending.to_owned() });
+                    self.out.push_str(&if upper {
+                        ending.to_uppercase()
+                    } else {
+                        ending.to_owned()
+                    });
                 }
             }
             Key::Minus => {
