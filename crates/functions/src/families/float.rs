@@ -167,16 +167,16 @@ fn i8tof(a: i64) -> f32 {
 // Halves round to even, as C's rint does; the comparisons are false for NaN.
 fn to_int2<A: Into<f64>>(a: A) -> Checked<i16, Int2Range> {
     let a: f64 = a.into().round_ties_even();
-    Checked::new((a as i16, !((a >= -32_768.0) & (a < 32_768.0))))
+    Checked::new((a as i16, !(-32_768.0..32_768.0).contains(&a)))
 }
 fn to_int4<A: Into<f64>>(a: A) -> Checked<i32, Int4Range> {
     let a: f64 = a.into().round_ties_even();
-    Checked::new((a as i32, !((a >= -2_147_483_648.0) & (a < 2_147_483_648.0))))
+    Checked::new((a as i32, !(-2_147_483_648.0..2_147_483_648.0).contains(&a)))
 }
 fn to_int8<A: Into<f64>>(a: A) -> Checked<i64, Int8Range> {
     let a: f64 = a.into().round_ties_even();
     let limit = 9_223_372_036_854_775_808.0;
-    Checked::new((a as i64, !((a >= -limit) & (a < limit))))
+    Checked::new((a as i64, !(-limit..limit).contains(&a)))
 }
 
 #[rustfmt::skip]

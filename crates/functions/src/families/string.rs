@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use common::{PgError, PgResult, pg_err};
 use types::io_text::char_offset;
 
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 /// Longest value PostgreSQL makes (a gigabyte less header).
@@ -52,26 +53,43 @@ pub(crate) fn fold_lower(s: &str) -> String {
 fn fold_upper(s: &str) -> String {
     s.chars().map(|c| simple(c.to_uppercase(), c)).collect()
 }
-// Under collation C only ASCII letters have case; the database's default collation is C.
-fn lower(s: &str) -> String {
-    s.to_ascii_lowercase()
+/// Under collation C, the database's default too, only ASCII letters have case.
+fn is_c(ctx: &FnContext<'_>) -> bool {
+    matches!(ctx.call.collation.0, 0 | 100 | 950)
 }
-fn upper(s: &str) -> String {
-    s.to_ascii_uppercase()
+fn lower(ctx: &mut FnContext<'_>, s: &str) -> String {
+    if is_c(ctx) {
+        s.to_ascii_lowercase()
+    } else {
+        fold_lower(s)
+    }
 }
-fn casefold(s: &str) -> String {
-    fold_lower(s)
+fn upper(ctx: &mut FnContext<'_>, s: &str) -> String {
+    if is_c(ctx) {
+        s.to_ascii_uppercase()
+    } else {
+        fold_upper(s)
+    }
 }
-fn initcap(s: &str) -> String {
+fn casefold(ctx: &mut FnContext<'_>, s: &str) -> String {
+    lower(ctx, s)
+}
+fn initcap(ctx: &mut FnContext<'_>, s: &str) -> String {
+    let ascii = is_c(ctx);
     let mut in_word = false;
     s.chars()
         .map(|c| {
-            let mapped = if in_word {
-                c.to_ascii_lowercase()
-            } else {
-                c.to_ascii_uppercase()
+            let mapped = match (ascii, in_word) {
+                (true, true) => c.to_ascii_lowercase(),
+                (true, false) => c.to_ascii_uppercase(),
+                (false, true) => simple(c.to_lowercase(), c),
+                (false, false) => simple(c.to_uppercase(), c),
             };
-            in_word = c.is_ascii_alphanumeric();
+            in_word = if ascii {
+                c.is_ascii_alphanumeric()
+            } else {
+                c.is_alphanumeric()
+            };
             mapped
         })
         .collect()
@@ -359,7 +377,7 @@ fn unistr(s: &str) -> PgResult<String> {
 builtins! {
     textcat(a: text, b: text) -> text; textlen = char_count(s: text) -> int4; bpcharlen(s: bpchar) -> int4;
     textoctetlen = octet_count(s: text) -> int4; bpcharoctetlen = octet_count(s: bpchar) -> int4; bit_length(s: text) -> int4;
-    lower(s: text) -> text; upper(s: text) -> text; initcap(s: text) -> text; casefold(s: text) -> text;
+    lower(ctx, s: text) -> text; upper(ctx, s: text) -> text; initcap(ctx, s: text) -> text; casefold(ctx, s: text) -> text;
     text_substr(s: text, start: int4, length: int4) -> text; text_substr_no_len(s: text, start: int4) -> text;
     textoverlay = overlay(s: text, new: text, start: int4, length: int4) -> text;
     textoverlay_no_len = overlay_no_len(s: text, new: text, start: int4) -> text;

@@ -197,7 +197,8 @@ pub fn binary<PA: Fixed<A>, PB: Fixed<B>, PR: Fixed<T>, A: Copy, B: Copy, T: Cop
     let (a, b) = (Input::open::<PA>(args, 0)?, Input::open::<PB>(args, 1)?);
     let (data, validity) = open_out::<PR, T>(out)?;
     let n = data.len();
-    if *sel == Selection::All(n) && !(a.constant && b.constant) && !a.constant_null() && !b.constant_null() {
+    let scalar = (a.constant && b.constant) || a.constant_null() || b.constant_null();
+    if *sel == Selection::All(n) && !scalar {
         if !loops(data, &a, &b, &f) {
             *validity = None;
             a.narrow(n, validity);
