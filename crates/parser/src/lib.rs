@@ -101,6 +101,16 @@ pub fn parse_expression(sql: &str, options: &ParseOptions) -> PgResult<ast::Expr
     Parser::new(sql, options).whole(Parser::a_expr)
 }
 
+/// Parses what PL/pgSQL calls an expression: a SELECT without the word SELECT.
+pub fn parse_plpgsql_expression(sql: &str, options: &ParseOptions) -> PgResult<Box<ast::SelectStmt>> {
+    Parser::new(sql, options).whole(Parser::plpgsql_expr)
+}
+
+/// Parses a PL/pgSQL assignment, `target := expression`.
+pub fn parse_plpgsql_assignment(sql: &str, options: &ParseOptions) -> PgResult<ast::PlAssignStmt> {
+    Parser::new(sql, options).whole(Parser::plpgsql_assign)
+}
+
 /// Parses a text that is one type name, for example `numeric(10,2)[]`.
 pub fn parse_type_name(text: &str) -> PgResult<ast::TypeName> {
     let options = ParseOptions::default();

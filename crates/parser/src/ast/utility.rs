@@ -291,3 +291,20 @@ pub struct LoadStmt {
     pub filename: Name,
     pub span: Span,
 }
+
+/// What a PL/pgSQL assignment assigns to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlAssignTarget {
+    Name(Ident),
+    /// `$n`.
+    Param(i32),
+}
+
+/// A PL/pgSQL assignment `target[indirection] := query`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlAssignStmt {
+    pub target: PlAssignTarget,
+    pub indirection: Vec<crate::ast::Indirection>,
+    pub val: Box<crate::ast::SelectStmt>,
+    pub span: Span,
+}

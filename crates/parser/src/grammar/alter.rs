@@ -488,7 +488,8 @@ impl Parser<'_> {
         }
         if self.at2(K::Set, K::Tablespace) {
             self.bump();
-            let at = self.take().span();
+            self.bump();
+            let at = self.span();
             let tablespace = DefArg::String(self.name()?.name);
             let options = vec![option("tablespace", Some(tablespace), at)];
             return Ok(AlterDatabaseStmt {

@@ -460,7 +460,8 @@ impl Parser<'_> {
     fn at_time_zone(&mut self, left: Expr) -> R<Expr> {
         let span = self.take().span();
         if self.eat(K::Local) {
-            return Ok(syntax_call("timezone", vec![left], span));
+            // PostgreSQL gives this call no place of its own.
+            return Ok(syntax_call("timezone", vec![left], Span::NONE));
         }
         self.expect(K::Time)?;
         self.expect(K::Zone)?;

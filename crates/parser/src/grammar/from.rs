@@ -149,7 +149,7 @@ impl Parser<'_> {
         }
         let mut relation = self.relation_expr()?;
         relation.alias = self.opt_alias_clause()?;
-        relation.span = self.span_from(start);
+        relation.span = self.span_from(relation.span.start);
         let relation = TableRef::RangeVar(Box::new(relation));
         if self.at(K::Tablesample) {
             self.tablesample(relation)

@@ -15,6 +15,7 @@ mod index;
 mod json;
 mod object;
 mod options;
+mod plpgsql;
 mod predicate;
 mod primary;
 mod replication;

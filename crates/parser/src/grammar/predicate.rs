@@ -127,6 +127,8 @@ impl Parser<'_> {
     #[inline(never)]
     fn is_json(&mut self, left: Expr, negated: bool, span: Span) -> R<Expr> {
         self.bump();
+        // PostgreSQL points at the start of the operand here.
+        let span = Span::new(left.location().start.min(span.start), span.end);
         let item_type = match self.tok {
             Tok::Kw(K::Value) => JsonValueType::Any,
             Tok::Kw(K::Array) => JsonValueType::Array,

@@ -187,6 +187,27 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// The target list (it may be missing) and the clauses after it, INTO excepted.
+    pub fn select_body_after_distinct(&mut self, select: &mut SelectStmt) -> R<()> {
+        if !self.at_end_of_targets() {
+            select.target_list = self.target_list()?;
+        }
+        if self.at(K::Into) {
+            return self.fail();
+        }
+        self.select_clauses(select)
+    }
+
+    /// ORDER BY and so on, but no UNION.
+    pub fn select_continuation_without_set_operations(
+        &mut self,
+        mut select: Box<SelectStmt>,
+    ) -> R<Box<SelectStmt>> {
+        let tail = self.select_tail()?;
+        self.insert_select_options(&mut select, tail, None)?;
+        Ok(select)
+    }
+
     /// True where a target list may be missing.
     fn at_end_of_targets(&self) -> bool {
         match self.tok {

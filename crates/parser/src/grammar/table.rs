@@ -458,7 +458,7 @@ impl Parser<'_> {
         };
         Ok(PartitionBoundSpec {
             bound,
-            span: self.span_from(start),
+            span: self.span_from(values_at.start),
         })
     }
 

@@ -559,7 +559,8 @@ impl Parser<'_> {
         let mut stmt = define_stmt(ObjectType::Collation, names);
         stmt.if_not_exists = if_not_exists;
         if self.at(K::From) {
-            let from_at = self.take().span();
+            self.bump();
+            let from_at = self.span();
             let from = DefArg::Names(self.any_name()?);
             stmt.definition = vec![crate::grammar::transaction::option("from", Some(from), from_at)];
         } else {

@@ -237,7 +237,7 @@ fn make_recursive_view_select(
         name: view.relation.clone(),
         columns: aliases.to_vec(),
         materialized: CteMaterialize::Default,
-        span: query.span,
+        span: Span::NONE,
         query: Statement::Select(query),
         search: None,
         cycle: None,
@@ -258,6 +258,7 @@ fn make_recursive_view_select(
     let from = RangeVar {
         catalog: None,
         schema: None,
+        span: Span::NONE,
         ..view.clone()
     };
     let with = WithClause {

@@ -1,6 +1,6 @@
 //! WITH: common table expressions, SEARCH and CYCLE.
 
-use common::PgResult;
+use common::{PgResult, Span};
 
 use crate::ast::{
     CommonTableExpr, CteCycleClause, CteMaterialize, CteSearchClause, Expr, Statement, WithClause,
@@ -97,8 +97,8 @@ impl Parser<'_> {
         let columns = self.comma_list(|p| p.col_id())?;
         self.expect(K::Set)?;
         let mark_column = self.col_id()?;
-        let span = mark_column.span;
-        let (mut mark_value, mut mark_default) = (bool_const(true, span), bool_const(false, span));
+        let (mut mark_value, mut mark_default) =
+            (bool_const(true, Span::NONE), bool_const(false, Span::NONE));
         if self.eat(K::To) {
             mark_value = self.aexpr_const()?;
             self.expect(K::Default)?;

@@ -129,12 +129,10 @@ impl Parser<'_> {
         let xml = self.a_expr()?;
         self.expect(',')?;
         self.expect(K::Version)?;
-        let version = if self.at2(K::No, K::Value) {
-            let span = self.take().span();
-            self.bump();
+        let version = if self.eat2(K::No, K::Value) {
             Expr::AConst(crate::ast::AConst {
                 value: crate::ast::ConstValue::Null,
-                span,
+                span: Span::NONE,
             })
         } else {
             self.a_expr()?
