@@ -486,7 +486,8 @@ impl Parser<'_> {
             }
             .into());
         }
-        if self.at2(K::Set, K::Tablespace) {
+        let names_variable = matches!(self.peek(2), Tok::Kw(K::To | K::From) | Tok::Char(b'=' | b'.'));
+        if self.at2(K::Set, K::Tablespace) && !names_variable {
             self.bump();
             self.bump();
             let at = self.span();

@@ -130,7 +130,10 @@ impl Parser<'_> {
         if matches!(expr, Expr::AConst(_) | Expr::TypeCast(_)) {
             return Ok(expr);
         }
-        self.rewind(mark);
+        // A name must be followed by the rest of a typed literal: what stands there instead is wrong.
+        if !matches!(expr, Expr::ColumnRef(_) | Expr::FuncCall(_)) {
+            self.rewind(mark);
+        }
         self.fail()
     }
 
