@@ -15,6 +15,7 @@ pub mod cache;
 pub mod columns;
 pub mod database;
 pub mod ddl;
+pub mod deparse;
 pub mod desc;
 pub mod format_type;
 mod keywords;

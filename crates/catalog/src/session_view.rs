@@ -208,8 +208,8 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
                 .into_iter()
                 .chain(here.cloned());
             for function in here {
-                // One that is earlier in the path hides later ones with the same arguments.
-                if !found.iter().any(|f| f.arg_types == function.arg_types) {
+                // One that is earlier in the path hides later ones with the same arguments; built-in ones never meet.
+                if of_users.is_empty() || !found.iter().any(|f| f.arg_types == function.arg_types) {
                     found.push(function);
                 }
             }
@@ -240,7 +240,8 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
                 .into_iter()
                 .chain(here.cloned())
             {
-                if !found.iter().any(|f| (f.left, f.right) == (op.left, op.right)) {
+                let hidden = || found.iter().any(|f| (f.left, f.right) == (op.left, op.right));
+                if of_users.is_empty() || !hidden() {
                     found.push(op);
                 }
             }

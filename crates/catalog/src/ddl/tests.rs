@@ -575,3 +575,91 @@ fn comments_are_kept_per_object_and_go_with_it() {
     db.drop(relation(t), DropBehavior::Restrict).0.unwrap();
     assert_eq!(count(&db), 0);
 }
+
+#[test]
+fn everything_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || {
+        let mut options = StorageOptions::in_dir(Arc::new(OsEnv::new()), dir.path());
+        options.background = false;
+        let storage = Storage::open(options).unwrap();
+        let proc = storage.register(1).unwrap();
+        Db {
+            catalog: Catalog::open(storage),
+            proc,
+        }
+    };
+    let owner = Oid(10);
+    let t = {
+        let db = open();
+        let t = db.table("t");
+        db.ok(|ddl| {
+            ddl.alter_namespace(
+                PUBLIC,
+                &[(crate::columns::pg_namespace::NSPOWNER, Datum::Oid(owner.0))],
+            )
+        });
+        db.ok(|ddl| ddl.rename_column(t, "a", "id"));
+        t
+    };
+    for _ in 0..2 {
+        let db = open();
+        let desc = db.read(|v| v.relation_by_name(None, "t")).unwrap();
+        assert_eq!((desc.oid, &*desc.columns[0].name), (t, "id"));
+        db.ok(|ddl| {
+            let schemas = ddl.store.scan(oids::PG_NAMESPACE)?;
+            let public = schemas.iter().find(|row| row.oid(0) == PUBLIC).unwrap();
+            assert_eq!(
+                (schemas.len(), public.oid(crate::columns::pg_namespace::NSPOWNER)),
+                (4, owner)
+            );
+            Ok(())
+        });
+        db.catalog.storage().close().unwrap();
+    }
+    let db = open();
+    assert!(db.table("u") > t);
+}
+
+/// `cargo test -p pglite-catalog --release -- --ignored --nocapture timing`: prints what first touches and cached lookups cost.
+#[test]
+#[ignore = "a measurement"]
+fn timing() {
+    let start = std::time::Instant::now();
+    let mut lap = start;
+    let mut report = |what: &str, times: u32| {
+        println!("{what}: {:?}", lap.elapsed() / times);
+        lap = std::time::Instant::now();
+    };
+    let db = db();
+    report("storage and catalog open", 1);
+    db.read(|v| v.relation_by_name(None, "nothing"));
+    report("first lookup of a name", 1);
+    for catalog in [
+        oids::PG_NAMESPACE,
+        oids::PG_CLASS,
+        oids::PG_ATTRIBUTE,
+        oids::PG_PROC,
+    ] {
+        db.ok(|ddl| ddl.store.scan(catalog).map(|_| ()));
+        report(&format!("first scan of catalog {catalog}"), 1);
+    }
+    for i in 0..100 {
+        db.table(&format!("t{i}"));
+    }
+    report("CREATE TABLE with two columns", 100);
+    db.read(|view| {
+        view.relation_by_name(None, "t5")?;
+        let begin = std::time::Instant::now();
+        for _ in 0..100_000 {
+            std::hint::black_box(view.relation_by_name(None, "t5")?);
+        }
+        println!("cached relation by name: {:?}", begin.elapsed() / 100_000);
+        let begin = std::time::Instant::now();
+        for _ in 0..100_000 {
+            std::hint::black_box(view.operators_by_name(None, "+")?);
+        }
+        println!("operators of a name: {:?}", begin.elapsed() / 100_000);
+        Ok(())
+    });
+}
