@@ -68,3 +68,41 @@ impl expr::Runtime for ConstRuntime<'_> {
         self.0.session.nextval(sequence)
     }
 }
+
+/// Expressions over single rows outside of a plan.
+pub(crate) struct RowRuntime<'c, 'a>(pub &'c crate::context::ExecContext<'a>);
+
+impl expr::Runtime for RowRuntime<'_, '_> {
+    fn parts(&self) -> expr::FnParts<'_> {
+        expr::FnParts {
+            settings: self.0.settings,
+            cancel: self.0.cancel,
+            session: self.0.session,
+        }
+    }
+
+    fn param(&self, number: usize) -> PgResult<Datum> {
+        let value = number.checked_sub(1).and_then(|i| self.0.params.get(i));
+        value
+            .cloned()
+            .ok_or_else(|| common::pg_err!(UNDEFINED_PARAMETER, "no value found for parameter {number}"))
+    }
+
+    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
+        Err(internal!("executor parameter {slot} outside of a plan"))
+    }
+
+    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
+
+    fn subplan_rows(
+        &mut self,
+        _plan_id: usize,
+        _max_rows: usize,
+    ) -> PgResult<std::sync::Arc<Vec<Vec<Datum>>>> {
+        Err(internal!("subquery outside of a plan"))
+    }
+
+    fn next_value(&mut self, sequence: common::Oid) -> PgResult<i64> {
+        self.0.session.nextval(sequence)
+    }
+}

@@ -118,7 +118,12 @@ impl Cx<'_> {
     }
 
     /// The `index`-th batch of a CTE, computed on demand.
-    pub fn cte_batch(&mut self, plan_id: usize, index: usize) -> PgResult<Option<types::Batch>> {
+    pub fn cte_batch(
+        &mut self,
+        plan_id: usize,
+        index: usize,
+        demand: usize,
+    ) -> PgResult<Option<types::Batch>> {
         let prepared = Arc::clone(&self.run.prepared);
         let node = prepared.subplan(plan_id)?;
         let started = self.subplan_run(plan_id)?.cte.started;
@@ -142,7 +147,7 @@ impl Cx<'_> {
             if cte.done {
                 return Ok(None);
             }
-            let next = self.with_subplan(plan_id, |op, cx| op.next(cx, BATCH_ROWS))?;
+            let next = self.with_subplan(plan_id, |op, cx| op.next(cx, demand))?;
             let cte = &mut self.subplan_run(plan_id)?.cte;
             match next {
                 Some(batch) => cte.batches.push(batch),
@@ -160,7 +165,7 @@ impl Cx<'_> {
         for (plan_id, entry) in plan.subplans.iter().enumerate() {
             if matches!(entry.plan.node, nodes::PlanNode::ModifyTable(_)) {
                 let mut index = 0;
-                while self.cte_batch(plan_id, index)?.is_some() {
+                while self.cte_batch(plan_id, index, BATCH_ROWS)?.is_some() {
                     index += 1;
                 }
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{Oid, PgResult, internal};
 use functions::{CallInfo, FnCache, FnContext, Kernels, facts};
 use nodes::Plan;
-use nodes::plan::{GroupKey, SortKey};
+use nodes::plan::{GroupKey, MergeClause, SortKey};
 use types::{Datum, PhysType, Selection, Vector, VectorData, compare, oids};
 
 use crate::compile::Compiler;
@@ -324,6 +324,45 @@ impl Order {
             descending: key.descending,
             nulls_first: key.nulls_first,
         })
+    }
+
+    /// The order of a merge join's key, which may be between two types.
+    pub fn of_merge(c: &Compiler<'_>, clause: &MergeClause) -> PgResult<Order> {
+        let (left, right) = (
+            base_type(c, clause.outer.type_oid())?,
+            base_type(c, clause.inner.type_oid())?,
+        );
+        let comparison = if left == right && is_direct(c, left)? {
+            let collates = clause.collation.is_valid() && !BYTE_COLLATIONS.contains(&clause.collation);
+            if collates && c.phys(left)? == PhysType::Text {
+                Comparison::Collated(left, clause.collation)
+            } else {
+                Comparison::Direct(left)
+            }
+        } else {
+            Comparison::Function(Function::new(
+                clause.cmp_func,
+                &[left, right],
+                oids::INT4,
+                clause.collation,
+            )?)
+        };
+        Ok(Order {
+            column: 0,
+            comparison,
+            descending: clause.descending,
+            nulls_first: clause.nulls_first,
+        })
+    }
+
+    /// Ascending numbers, for columns made by operators.
+    pub fn ascending_int8(column: usize) -> Order {
+        Order {
+            column,
+            comparison: Comparison::Direct(oids::INT8),
+            descending: false,
+            nulls_first: false,
+        }
     }
 
     /// The order of two values.

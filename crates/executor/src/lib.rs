@@ -26,6 +26,7 @@ mod compile;
 mod constants;
 mod context;
 mod cx;
+mod groups;
 mod instrument;
 mod keys;
 mod modify;
@@ -34,6 +35,7 @@ mod ops;
 mod prepared;
 mod relations;
 mod run;
+mod store;
 
 pub use constants::{ConstContext, evaluate_constant};
 pub use context::ExecContext;

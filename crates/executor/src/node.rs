@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::PgResult;
-use expr::{ExprProgram, ExprState, Inputs, RowInputs};
+use expr::{ExprProgram, ExprState, Inputs, RowInputs, Runtime};
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
@@ -93,13 +93,13 @@ impl Eval {
         self.program.filter(cx, &mut self.state, inputs, sel)
     }
 
-    pub fn row(&mut self, cx: &mut Cx<'_>, row: RowInputs<'_>) -> PgResult<Datum> {
-        self.program.eval_row(cx, &mut self.state, row)
+    pub fn row(&mut self, rt: &mut dyn Runtime, row: RowInputs<'_>) -> PgResult<Datum> {
+        self.program.eval_row(rt, &mut self.state, row)
     }
 
     /// A value that depends on no column.
-    pub fn value(&mut self, cx: &mut Cx<'_>) -> PgResult<Datum> {
-        self.row(cx, RowInputs::default())
+    pub fn value(&mut self, rt: &mut dyn Runtime) -> PgResult<Datum> {
+        self.row(rt, RowInputs::default())
     }
 }
 

@@ -366,6 +366,52 @@ impl Vector {
         self.len += 1;
     }
 
+    /// Appends rows of a vector of the same class.
+    pub fn extend_from(&mut self, other: &Vector, positions: impl Iterator<Item = usize> + Clone) {
+        debug_assert!(!self.constant);
+        macro_rules! same {
+            ($($variant:ident)*) => {
+                match (&mut self.data, &other.data) {
+                    $((VectorData::$variant(a), VectorData::$variant(b)) => {
+                        a.extend(positions.clone().map(|i| b[other.index(i)].clone()));
+                    })*
+                    (VectorData::Text(a), VectorData::Text(b)) | (VectorData::Bytes(a), VectorData::Bytes(b)) => {
+                        positions.clone().for_each(|i| a.push_from(b, other.index(i)));
+                    }
+                    _ => return positions.for_each(|i| self.push(&other.datum(i))),
+                }
+            };
+        }
+        same!(Bool Char Int2 Int4 Int8 Oid Float4 Float8 Interval Uuid Numeric Nested);
+        let before = std::mem::replace(&mut self.len, self.data.len());
+        match (&mut self.validity, &other.validity) {
+            (None, None) => {}
+            (Some(mine), None) => (before..self.len).for_each(|_| mine.push(true)),
+            (mine, Some(bits)) => {
+                let mine = mine.get_or_insert_with(|| Bitmap::filled(before, true));
+                positions.for_each(|i| mine.push(bits.get(other.index(i))));
+            }
+        }
+    }
+
+    /// The rows at these positions, in that order; `u32::MAX` gives NULL.
+    pub fn take_or_null(&self, positions: &[u32]) -> Vector {
+        let absent = |p: u32| p == u32::MAX;
+        if !positions.iter().any(|&p| absent(p)) {
+            return self.take(positions.iter().map(|&p| p as usize));
+        }
+        if self.is_empty() || positions.iter().all(|&p| absent(p)) {
+            return Vector::constant(self.phys(), &Datum::Null, positions.len());
+        }
+        let mut out = self.take(positions.iter().map(|&p| if absent(p) { 0 } else { p as usize }));
+        for (k, &p) in positions.iter().enumerate() {
+            if absent(p) {
+                out.set_null(k);
+            }
+        }
+        out
+    }
+
     /// Row `i` as a datum.
     pub fn datum(&self, i: usize) -> Datum {
         if self.is_null(i) {

@@ -12,6 +12,7 @@ use catalog::CatalogView;
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, Oid, PgResult, pg_err, unsupported};
 use expr::ExprProgram;
+use nodes::plan::{AggSplit, AggStrategy};
 use nodes::query::TargetEntry;
 use nodes::{Expr, Plan, PlanNode, PlannedStmt};
 use types::PhysType;
@@ -92,6 +93,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Compiles a plan and everything below it.
+    #[expect(clippy::too_many_lines, reason = "one arm per node kind")]
     pub fn node(&self, plan: &Plan) -> PgResult<Node> {
         let kind: Arc<dyn NodeKind> = match &plan.node {
             PlanNode::Result { input, one_time } => {
@@ -114,6 +116,91 @@ impl<'a> Compiler<'a> {
                 [offset.as_ref(), count.as_ref()],
                 ties.as_deref(),
             )?,
+            PlanNode::Sort { input, keys } => ops::sort::compile(self, input, keys, 0)?,
+            PlanNode::IncrementalSort {
+                input,
+                keys,
+                presorted,
+            } => ops::sort::compile(self, input, keys, *presorted)?,
+            PlanNode::Material { input } | PlanNode::Memoize { input, .. } => {
+                ops::material::compile(self, input)?
+            }
+            PlanNode::Hash { input } => return self.node(input),
+            PlanNode::Append { inputs, .. } => ops::append::compile(self, plan, inputs)?,
+            PlanNode::MergeAppend { inputs, keys, .. } => ops::merge_append::compile(self, inputs, keys)?,
+            PlanNode::Unique { input, keys } => ops::unique::compile(self, input, keys)?,
+            PlanNode::SetOp {
+                op,
+                all,
+                keys,
+                left,
+                right,
+                ..
+            } => ops::set_op::compile(self, (*op, *all), keys, [left, right])?,
+            PlanNode::Group { input, keys } => {
+                ops::agg::compile(self, plan, input, AggStrategy::Sorted, AggSplit::Simple, keys)?
+            }
+            PlanNode::Agg {
+                input,
+                strategy,
+                split,
+                keys,
+                passes,
+                ..
+            } if passes.is_empty() => ops::agg::compile(self, plan, input, *strategy, *split, keys)?,
+            PlanNode::CteScan { plan_id, .. } => ops::cte_scan::compile(self, plan, *plan_id)?,
+            PlanNode::WorkTableScan { worktable_param, .. } => {
+                ops::recursive_union::compile_scan(self, plan, *worktable_param)?
+            }
+            PlanNode::RecursiveUnion {
+                initial,
+                recursive,
+                worktable_param,
+                distinct,
+            } => ops::recursive_union::compile(self, [initial, recursive], *worktable_param, distinct)?,
+            PlanNode::NestLoop {
+                join_type,
+                join_qual,
+                params,
+                inner_unique,
+                outer,
+                inner,
+            } => ops::join::nest_loop::compile(
+                self,
+                plan,
+                (*join_type, *inner_unique, join_qual),
+                params,
+                [outer, inner],
+            )?,
+            PlanNode::HashJoin {
+                join_type,
+                clauses,
+                join_qual,
+                inner_unique,
+                outer,
+                inner,
+            } => ops::join::hash::compile(
+                self,
+                plan,
+                (*join_type, *inner_unique, join_qual),
+                clauses,
+                [outer, inner],
+            )?,
+            PlanNode::MergeJoin {
+                join_type,
+                clauses,
+                join_qual,
+                inner_unique,
+                outer,
+                inner,
+            } => ops::join::merge::compile(
+                self,
+                plan,
+                (*join_type, *inner_unique, join_qual),
+                clauses,
+                [outer, inner],
+            )?,
+            PlanNode::ModifyTable(m) => ops::modify_table::compile(self, plan, m)?,
             other => {
                 return Err(unsupported!(
                     "plan node {} is not supported yet",

@@ -1,8 +1,19 @@
 //! The operators, one file each, named as EXPLAIN prints them.
 
+pub(crate) mod agg;
+pub(crate) mod append;
+pub(crate) mod cte_scan;
+pub(crate) mod join;
 pub(crate) mod limit;
+pub(crate) mod material;
+pub(crate) mod merge_append;
+pub(crate) mod modify_table;
+pub(crate) mod recursive_union;
 pub(crate) mod result;
 pub(crate) mod scan;
 pub(crate) mod seq_scan;
+pub(crate) mod set_op;
+pub(crate) mod sort;
 pub(crate) mod subquery_scan;
+pub(crate) mod unique;
 pub(crate) mod values_scan;

@@ -1,0 +1,166 @@
+//! The indexes of a table that is written to.
+
+use std::sync::Arc;
+
+use access::{Index, UniqueCheck};
+use catalog::desc::RelationDesc;
+use common::{Oid, PgResult, RowId, internal, unsupported};
+use expr::{ExprProgram, RowInputs, Runtime};
+use types::Datum;
+
+use crate::compile::{Compiler, ScanMap};
+use crate::context::ExecContext;
+use crate::modify::errors;
+use crate::node::Eval;
+
+/// An index, compiled.
+pub(crate) struct IndexPart {
+    pub desc: Arc<RelationDesc>,
+    keys: Vec<KeySource>,
+    include: Vec<KeySource>,
+    predicate: Option<Arc<ExprProgram>>,
+    pub unique: bool,
+    /// Checked at once, not at the end of the statement.
+    pub immediate: bool,
+}
+
+enum KeySource {
+    Column(usize),
+    Expr(Arc<ExprProgram>),
+}
+
+impl IndexPart {
+    pub fn compile(c: &Compiler<'_>, oid: Oid) -> PgResult<IndexPart> {
+        let desc = c.relation(oid)?;
+        let Some(info) = &desc.index else {
+            return Err(internal!("relation \"{}\" is not an index", desc.name));
+        };
+        if info.exclusion {
+            return Err(unsupported!("exclusion constraints are not supported yet"));
+        }
+        let mut sources = Vec::new();
+        for column in &info.columns {
+            sources.push(match (&column.expr, usize::try_from(column.attno)) {
+                (None, Ok(attno)) if attno > 0 => KeySource::Column(attno - 1),
+                (Some(e), _) => KeySource::Expr(c.program(e, ScanMap::Positions)?),
+                _ => return Err(unsupported!("index over a system column is not supported yet")),
+            });
+        }
+        let include = sources.split_off(info.key_count.min(sources.len()));
+        let predicate = info
+            .predicate
+            .as_ref()
+            .map(|p| c.program(p, ScanMap::Positions))
+            .transpose()?;
+        Ok(IndexPart {
+            keys: sources,
+            include,
+            predicate,
+            unique: info.unique,
+            immediate: info.immediate,
+            desc,
+        })
+    }
+}
+
+/// An index opened for writing.
+pub(crate) struct OpenIndex {
+    pub part: Arc<IndexPart>,
+    pub index: Index,
+    exprs: Vec<Option<Eval>>,
+    predicate: Option<Eval>,
+}
+
+/// Key and included values of a row.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub key: Vec<Datum>,
+    include: Vec<Datum>,
+}
+
+impl OpenIndex {
+    pub fn open(ext: &ExecContext<'_>, part: &Arc<IndexPart>, table: &RelationDesc) -> PgResult<OpenIndex> {
+        let eval = |s: &KeySource| match s {
+            KeySource::Column(_) => None,
+            KeySource::Expr(e) => Some(Eval::new(e)),
+        };
+        Ok(OpenIndex {
+            index: ext.relations.index(&part.desc, table)?,
+            exprs: part.keys.iter().chain(&part.include).map(eval).collect(),
+            predicate: part.predicate.as_ref().map(Eval::new),
+            part: Arc::clone(part),
+        })
+    }
+
+    /// The row's entry; `None` when a partial index leaves it out.
+    pub fn entry(&mut self, rt: &mut dyn Runtime, values: &[Datum]) -> PgResult<Option<Entry>> {
+        let row = RowInputs {
+            scan: values,
+            ..RowInputs::default()
+        };
+        if let Some(p) = &mut self.predicate {
+            if p.row(rt, row)?.as_bool() != Some(true) {
+                return Ok(None);
+            }
+        }
+        let part = Arc::clone(&self.part);
+        let mut all = Vec::with_capacity(part.keys.len() + part.include.len());
+        for (source, eval) in part.keys.iter().chain(&part.include).zip(&mut self.exprs) {
+            all.push(match (source, eval) {
+                (KeySource::Column(i), _) => values.get(*i).cloned().unwrap_or(Datum::Null),
+                (KeySource::Expr(_), Some(e)) => e.row(rt, row)?,
+                (KeySource::Expr(_), None) => return Err(internal!("index expression lost its state")),
+            });
+        }
+        let include = all.split_off(part.keys.len());
+        Ok(Some(Entry { key: all, include }))
+    }
+
+    /// Adds an entry; the row that has the key already, if one does.
+    pub fn insert(&self, ext: &ExecContext<'_>, entry: &Entry, row: RowId) -> PgResult<Result<(), RowId>> {
+        let check = if self.part.unique && self.part.immediate {
+            UniqueCheck::Yes
+        } else {
+            UniqueCheck::No
+        };
+        ext.with_txn(|txn| self.index.insert(txn, &entry.key, &entry.include, row, check))
+    }
+
+    /// Adds an entry or says that the key exists.
+    pub fn insert_or_fail(
+        &self,
+        ext: &ExecContext<'_>,
+        table: &RelationDesc,
+        entry: &Entry,
+        row: RowId,
+    ) -> PgResult<()> {
+        match self.insert(ext, entry, row)? {
+            Ok(()) => Ok(()),
+            Err(_) => Err(errors::unique(ext, table, &self.part.desc, &entry.key)),
+        }
+    }
+
+    /// The check of a deferrable constraint at the end of the statement.
+    pub fn check_late(
+        &self,
+        ext: &ExecContext<'_>,
+        table: &RelationDesc,
+        entry: &Entry,
+        row: RowId,
+    ) -> PgResult<()> {
+        let found = ext.with_txn(|txn| {
+            self.index
+                .insert(txn, &entry.key, &entry.include, row, UniqueCheck::Existing)
+        })?;
+        match found {
+            Ok(()) => Ok(()),
+            Err(_) => Err(errors::unique(ext, table, &self.part.desc, &entry.key)),
+        }
+    }
+
+    /// Removes the entry of a row.
+    pub fn delete(&self, ext: &ExecContext<'_>, entry: &Entry, row: RowId) -> PgResult<()> {
+        ext.with_txn(|txn| self.index.delete(txn, &entry.key, row))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! A table that is written to: everything that happens to one row.
+
+use std::sync::Arc;
+
+use access::{Table, WriteOutcome};
+use catalog::desc::RelationDesc;
+use common::{Oid, PgResult, RowId, internal, unsupported};
+use expr::{ExprProgram, RowInputs, Runtime};
+use txn::{RowLockMode, Snapshot};
+use types::Datum;
+
+use crate::compile::{Compiler, ScanMap, relation_expr};
+use crate::context::ExecContext;
+use crate::modify::errors;
+use crate::modify::indexes::{Entry, IndexPart, OpenIndex};
+use crate::node::Eval;
+
+/// A table's rules, compiled.
+pub(crate) struct TargetDef {
+    pub desc: Arc<RelationDesc>,
+    not_null: Vec<usize>,
+    checks: Vec<(Arc<str>, Arc<ExprProgram>)>,
+    generated: Vec<(usize, Arc<ExprProgram>)>,
+    indexes: Vec<Arc<IndexPart>>,
+}
+
+impl TargetDef {
+    pub fn compile(c: &Compiler<'_>, relation: Oid) -> PgResult<TargetDef> {
+        let desc = c.relation(relation)?;
+        if desc.relkind != b'r' {
+            return Err(unsupported!(
+                "writing to relation \"{}\" of this kind is not supported yet",
+                desc.name
+            ));
+        }
+        if desc.has_triggers {
+            return Err(unsupported!("triggers are not supported yet"));
+        }
+        if desc.constraints.iter().any(|k| k.kind == b'f' && k.enforced) {
+            return Err(unsupported!("foreign keys are not supported yet"));
+        }
+        let program = |e: &nodes::Expr| c.program(&relation_expr(e, &desc), ScanMap::Positions);
+        let mut generated = Vec::new();
+        for (i, column) in desc.columns.iter().enumerate() {
+            if let (b's', false, Some(e)) = (column.generated, column.dropped, &column.default) {
+                generated.push((i, program(e)?));
+            }
+        }
+        let mut checks = Vec::new();
+        for k in desc.constraints.iter().filter(|k| k.kind == b'c' && k.enforced) {
+            if let Some(e) = &k.check {
+                checks.push((k.name.clone(), program(e)?));
+            }
+        }
+        let not_null = (0..desc.columns.len())
+            .filter(|&i| desc.columns[i].not_null && !desc.columns[i].dropped)
+            .collect();
+        let indexes = desc
+            .indexes
+            .iter()
+            .map(|oid| Ok(Arc::new(IndexPart::compile(c, *oid)?)))
+            .collect::<PgResult<_>>()?;
+        Ok(TargetDef {
+            not_null,
+            checks,
+            generated,
+            indexes,
+            desc,
+        })
+    }
+}
+
+/// What became of an update or deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Done; the row is here.
+    Done(RowId),
+    /// See [`WriteOutcome`].
+    Not(WriteOutcome),
+}
+
+/// The table opened, with the state of its expressions.
+pub(crate) struct OpenTarget {
+    pub def: Arc<TargetDef>,
+    pub table: Table,
+    checks: Vec<Eval>,
+    generated: Vec<Eval>,
+    pub indexes: Vec<OpenIndex>,
+    /// Entries whose uniqueness is checked at the end of the statement: index, entry, row.
+    late: Vec<(usize, Entry, RowId)>,
+}
+
+impl OpenTarget {
+    pub fn open(ext: &ExecContext<'_>, def: &Arc<TargetDef>) -> PgResult<OpenTarget> {
+        Ok(OpenTarget {
+            table: ext.relations.table(&def.desc)?,
+            checks: def.checks.iter().map(|(_, p)| Eval::new(p)).collect(),
+            generated: def.generated.iter().map(|(_, p)| Eval::new(p)).collect(),
+            indexes: def
+                .indexes
+                .iter()
+                .map(|part| OpenIndex::open(ext, part, &def.desc))
+                .collect::<PgResult<_>>()?,
+            late: Vec::new(),
+            def: Arc::clone(def),
+        })
+    }
+
+    /// Stored generated columns.
+    pub fn generate(&mut self, rt: &mut dyn Runtime, values: &mut [Datum]) -> PgResult<()> {
+        for ((column, _), eval) in self.def.generated.iter().zip(&mut self.generated) {
+            let row = RowInputs {
+                scan: &*values,
+                ..RowInputs::default()
+            };
+            let value = eval.row(rt, row)?;
+            values[*column] = value;
+        }
+        Ok(())
+    }
+
+    /// NOT NULL and CHECK.
+    pub fn check(&mut self, ext: &ExecContext<'_>, rt: &mut dyn Runtime, values: &[Datum]) -> PgResult<()> {
+        for &column in &self.def.not_null {
+            if values.get(column).is_none_or(Datum::is_null) {
+                return Err(errors::not_null(ext, &self.def.desc, column, values));
+            }
+        }
+        let row = RowInputs {
+            scan: values,
+            ..RowInputs::default()
+        };
+        for ((name, _), eval) in self.def.checks.iter().zip(&mut self.checks) {
+            // NULL passes.
+            if eval.row(rt, row)?.as_bool() == Some(false) {
+                return Err(errors::check(ext, &self.def.desc, name, values));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores a row that has passed the checks, and its index entries.
+    pub fn insert(
+        &mut self,
+        ext: &ExecContext<'_>,
+        rt: &mut dyn Runtime,
+        values: &[Datum],
+    ) -> PgResult<RowId> {
+        let row = ext.with_txn(|txn| self.table.insert(txn, values))?;
+        for k in 0..self.indexes.len() {
+            let Some(entry) = self.indexes[k].entry(rt, values)? else {
+                continue;
+            };
+            self.add_entry(ext, k, entry, row)?;
+        }
+        Ok(row)
+    }
+
+    fn add_entry(&mut self, ext: &ExecContext<'_>, k: usize, entry: Entry, row: RowId) -> PgResult<()> {
+        let index = &self.indexes[k];
+        index.insert_or_fail(ext, &self.def.desc, &entry, row)?;
+        if index.part.unique && !index.part.immediate {
+            self.late.push((k, entry, row));
+        }
+        Ok(())
+    }
+
+    /// Replaces a row and adjusts its index entries.
+    pub fn update(
+        &mut self,
+        ext: &ExecContext<'_>,
+        rt: &mut dyn Runtime,
+        snapshot: &Snapshot,
+        row: RowId,
+        (old, new): (&[Datum], &[Datum]),
+    ) -> PgResult<Written> {
+        let mut entries = Vec::with_capacity(self.indexes.len());
+        let mut mode = RowLockMode::NoKeyUpdate;
+        for index in &mut self.indexes {
+            let (a, b) = (index.entry(rt, old)?, index.entry(rt, new)?);
+            let changed = a != b;
+            if changed && index.part.unique {
+                mode = RowLockMode::Update;
+            }
+            entries.push((a, b, changed));
+        }
+        let outcome = ext.with_txn(|txn| self.table.update(txn, snapshot, row, new, mode))?;
+        let WriteOutcome::Done(to) = outcome else {
+            return Ok(Written::Not(outcome));
+        };
+        for (k, (before, after, changed)) in entries.into_iter().enumerate() {
+            if !changed && to == row {
+                continue;
+            }
+            if let Some(entry) = before {
+                self.indexes[k].delete(ext, &entry, row)?;
+            }
+            if let Some(entry) = after {
+                self.add_entry(ext, k, entry, to)?;
+            }
+        }
+        Ok(Written::Done(to))
+    }
+
+    /// Deletes a row and its index entries.
+    pub fn delete(
+        &mut self,
+        ext: &ExecContext<'_>,
+        rt: &mut dyn Runtime,
+        snapshot: &Snapshot,
+        row: RowId,
+        old: &[Datum],
+    ) -> PgResult<Written> {
+        let outcome = ext.with_txn(|txn| self.table.delete(txn, snapshot, row))?;
+        let WriteOutcome::Done(at) = outcome else {
+            return Ok(Written::Not(outcome));
+        };
+        for index in &mut self.indexes {
+            if let Some(entry) = index.entry(rt, old)? {
+                index.delete(ext, &entry, row)?;
+            }
+        }
+        Ok(Written::Done(at))
+    }
+
+    /// The end of the statement: deferrable constraints.
+    pub fn finish(&mut self, ext: &ExecContext<'_>) -> PgResult<()> {
+        for (k, entry, row) in std::mem::take(&mut self.late) {
+            self.indexes[k].check_late(ext, &self.def.desc, &entry, row)?;
+        }
+        Ok(())
+    }
+
+    /// The whole row as a snapshot sees it.
+    pub fn fetch(&self, snapshot: &Snapshot, row: RowId) -> PgResult<Option<Vec<Datum>>> {
+        let mut values = Vec::with_capacity(self.def.desc.columns.len());
+        Ok(self.table.fetch(row, snapshot, &mut values)?.then_some(values))
+    }
+
+    /// The position of an index in `indexes`.
+    pub fn index_position(&self, oid: Oid) -> PgResult<usize> {
+        self.indexes
+            .iter()
+            .position(|i| i.part.desc.oid == oid)
+            .ok_or_else(|| internal!("index {oid} does not belong to the target"))
+    }
+}

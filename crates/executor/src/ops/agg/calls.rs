@@ -1,0 +1,347 @@
+//! Aggregate calls: arguments, FILTER, DISTINCT and ORDER BY, accumulators.
+
+use std::sync::Arc;
+
+use common::{PgResult, internal, unsupported};
+use expr::{ExprProgram, Inputs};
+use functions::framework::aggregate::MakeAccumulator;
+use functions::{Accumulator, CallInfo, FnCache, FnContext};
+use nodes::Expr;
+use nodes::expr::Aggref;
+use nodes::plan::SortKey;
+use nodes::query::SortGroupClause;
+use types::{BATCH_ROWS, Batch, PhysType, Selection, Vector, VectorData};
+
+use crate::compile::{Compiler, ScanMap};
+use crate::cx::Cx;
+use crate::keys::{Equality, Order};
+use crate::node::Eval;
+use crate::ops::sort::sorted;
+use crate::store::RowStore;
+
+/// One aggregate call, compiled.
+pub(crate) struct AggCall {
+    make: MakeAccumulator,
+    info: CallInfo,
+    /// Aggregated arguments, then those that only ORDER BY needs.
+    args: Vec<Arc<ExprProgram>>,
+    aggregated: usize,
+    filter: Option<Arc<ExprProgram>>,
+    ordered: Option<Ordered>,
+    result: PhysType,
+}
+
+/// DISTINCT or ORDER BY inside a call: rows are kept and sorted. Column 0 of the kept rows is the group.
+struct Ordered {
+    phys: Vec<PhysType>,
+    orders: Vec<Order>,
+    distinct: Vec<(usize, Equality)>,
+}
+
+impl AggCall {
+    pub fn compile(c: &Compiler<'_>, e: &Expr) -> PgResult<AggCall> {
+        let Expr::Aggref(a) = e else {
+            return Err(internal!("aggregate call expected"));
+        };
+        if a.kind != b'n' {
+            return Err(unsupported!("ordered-set aggregates are not supported yet"));
+        }
+        let Some(make) = functions::aggregate(a.func) else {
+            return Err(match c.catalog.function(a.func)? {
+                Some(f) => unsupported!("aggregate {} is not implemented yet", f.name),
+                None => internal!("cache lookup failed for function {}", a.func),
+            });
+        };
+        let (used, junk): (Vec<_>, Vec<_>) = a.args.iter().partition(|t| !t.resjunk);
+        let info = CallInfo {
+            proc: a.func,
+            args: used.iter().map(|t| t.expr.type_ref()).collect(),
+            result: a.result,
+            collation: a.input_collation,
+            variadic: a.variadic,
+        };
+        let all: Vec<&nodes::query::TargetEntry> = used.iter().chain(&junk).copied().collect();
+        Ok(AggCall {
+            make,
+            info,
+            args: all
+                .iter()
+                .map(|t| c.program(&t.expr, ScanMap::None))
+                .collect::<PgResult<_>>()?,
+            aggregated: used.len(),
+            filter: a
+                .filter
+                .as_ref()
+                .map(|f| c.program(f, ScanMap::None))
+                .transpose()?,
+            ordered: ordered(c, a, &all)?,
+            result: c.phys(a.result.oid)?,
+        })
+    }
+}
+
+fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> PgResult<Option<Ordered>> {
+    if a.order_by.is_empty() && a.distinct.is_empty() {
+        return Ok(None);
+    }
+    let find = |clause: &SortGroupClause| {
+        all.iter()
+            .position(|t| t.sort_group_ref == clause.target_ref)
+            .ok_or_else(|| internal!("sort column of an aggregate is not an argument"))
+    };
+    let mut orders = vec![Order::ascending_int8(0)];
+    let mut taken = Vec::new();
+    for clause in a.order_by.iter().chain(&a.distinct) {
+        if taken.contains(&clause.target_ref) || !clause.sort_op.is_valid() {
+            continue;
+        }
+        taken.push(clause.target_ref);
+        let at = find(clause)?;
+        let e = &all[at].expr;
+        let key = SortKey {
+            column: at as i16 + 2,
+            sort_op: clause.sort_op,
+            descending: clause.reverse,
+            nulls_first: clause.nulls_first,
+            collation: e.collation(),
+        };
+        orders.push(Order::of_type(c, at + 1, e.type_oid(), &key)?);
+    }
+    let mut distinct = Vec::new();
+    for clause in &a.distinct {
+        let at = find(clause)?;
+        let e = &all[at].expr;
+        let t = e.type_oid();
+        if !clause.sort_op.is_valid() {
+            return Err(unsupported!(
+                "DISTINCT over a type without order is not supported yet"
+            ));
+        }
+        distinct.push((at + 1, Equality::compile(c, clause.eq_op, t, t, e.collation())?));
+    }
+    let mut phys = vec![PhysType::Int8];
+    for t in all {
+        phys.push(c.phys(t.expr.type_oid())?);
+    }
+    Ok(Some(Ordered {
+        phys,
+        orders,
+        distinct,
+    }))
+}
+
+/// The states of all calls of a node.
+pub(crate) struct AggStates {
+    calls: Vec<CallState>,
+}
+
+struct CallState {
+    call: Arc<AggCall>,
+    args: Vec<Eval>,
+    filter: Option<Eval>,
+    accumulator: Option<Box<dyn Accumulator>>,
+    cache: FnCache,
+    kept: Option<RowStore>,
+    memory: crate::store::MemoryUse,
+}
+
+impl AggStates {
+    pub fn new(calls: &[Arc<AggCall>]) -> AggStates {
+        let calls = calls
+            .iter()
+            .map(|call| CallState {
+                args: Eval::all(&call.args),
+                filter: call.filter.as_ref().map(Eval::new),
+                accumulator: None,
+                cache: FnCache::default(),
+                kept: call.ordered.as_ref().map(|o| RowStore::new(&o.phys)),
+                memory: crate::store::MemoryUse::default(),
+                call: Arc::clone(call),
+            })
+            .collect();
+        AggStates { calls }
+    }
+
+    /// Adds a batch; `numbers[k]` is the group of its `k`-th row. `single`: all are in group 0.
+    pub fn update(
+        &mut self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        numbers: &[u32],
+        groups: usize,
+        single: bool,
+    ) -> PgResult<()> {
+        for call in &mut self.calls {
+            call.update(cx, batch, numbers, groups, single)?;
+        }
+        Ok(())
+    }
+
+    /// Sorts and adds the rows kept for DISTINCT and ORDER BY. All groups are known now.
+    pub fn finish_ordered(&mut self, cx: &mut Cx<'_>, groups: usize) -> PgResult<()> {
+        for call in &mut self.calls {
+            call.accumulator(groups)?;
+            call.finish_ordered(cx)?;
+        }
+        Ok(())
+    }
+
+    /// Results of groups `from..from + count`, one vector per call.
+    pub fn finalize(&mut self, cx: &Cx<'_>, from: usize, count: usize) -> PgResult<Vec<Arc<Vector>>> {
+        self.calls
+            .iter_mut()
+            .map(|c| Ok(Arc::new(c.finalize(cx, from, count)?)))
+            .collect()
+    }
+}
+
+impl CallState {
+    fn accumulator(&mut self, groups: usize) -> PgResult<()> {
+        let accumulator = match &mut self.accumulator {
+            Some(a) => a,
+            None => self.accumulator.insert((self.call.make)(&self.call.info)?),
+        };
+        accumulator.resize(groups);
+        Ok(())
+    }
+
+    fn update(
+        &mut self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        numbers: &[u32],
+        groups: usize,
+        single: bool,
+    ) -> PgResult<()> {
+        let inputs = Inputs::outer(&batch.columns, batch.rows);
+        let (sel, filtered);
+        let mut numbers = numbers;
+        if let Some(f) = &mut self.filter {
+            sel = f.filter(cx, inputs, &batch.selection)?;
+            filtered = narrow(&batch.selection, numbers, &sel);
+            numbers = &filtered;
+        } else {
+            sel = batch.selection.clone();
+        }
+        self.accumulator(groups)?;
+        if sel.is_empty() {
+            return Ok(());
+        }
+        let args = self
+            .args
+            .iter_mut()
+            .map(|a| a.vector(cx, inputs, &sel))
+            .collect::<PgResult<Vec<_>>>()?;
+        if let Some(kept) = &mut self.kept {
+            let mut column = vec![0_i64; batch.rows];
+            for (i, n) in sel.iter().zip(numbers) {
+                column[i] = i64::from(*n);
+            }
+            let mut columns = vec![Arc::new(Vector::new(VectorData::Int8(column), None))];
+            columns.extend(args);
+            return kept.append(cx, &columns, &sel);
+        }
+        self.add(cx, numbers, &args, &sel, single)
+    }
+
+    fn add(
+        &mut self,
+        cx: &Cx<'_>,
+        numbers: &[u32],
+        args: &[Arc<Vector>],
+        sel: &Selection,
+        single: bool,
+    ) -> PgResult<()> {
+        let refs: smallvec::SmallVec<[&Vector; 4]> =
+            args.iter().take(self.call.aggregated).map(|v| &**v).collect();
+        let Some(accumulator) = &mut self.accumulator else {
+            return Err(internal!("aggregate without state"));
+        };
+        let mut ctx = context(cx, &self.call.info, &mut self.cache);
+        if single {
+            accumulator.update_single(&mut ctx, 0, &refs, sel)?;
+        } else {
+            accumulator.update(&mut ctx, numbers, &refs, sel)?;
+        }
+        self.memory.cover(cx, accumulator.memory_bytes())
+    }
+
+    fn finish_ordered(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        let call = Arc::clone(&self.call);
+        let (Some(mut kept), Some(ordered)) = (self.kept.take(), &call.ordered) else {
+            return Ok(());
+        };
+        let (columns, rows) = kept.into_columns();
+        let mut order = sorted(cx, &ordered.orders, &columns, rows)?;
+        if !ordered.distinct.is_empty() {
+            order = distinct(cx, ordered, &columns, &order)?;
+        }
+        for chunk in order.chunks(BATCH_ROWS) {
+            cx.check()?;
+            let taken: Vec<Arc<Vector>> = columns
+                .iter()
+                .map(|c| Arc::new(c.take(chunk.iter().map(|&r| r as usize))))
+                .collect();
+            let numbers: Vec<u32> = match taken[0].data() {
+                VectorData::Int8(d) => d.iter().map(|&n| n as u32).collect(),
+                _ => return Err(internal!("group numbers lost their class")),
+            };
+            self.add(cx, &numbers, &taken[1..], &Selection::All(chunk.len()), false)?;
+        }
+        Ok(())
+    }
+
+    fn finalize(&mut self, cx: &Cx<'_>, from: usize, count: usize) -> PgResult<Vector> {
+        let mut out = Vector::empty(self.call.result);
+        let Some(accumulator) = &mut self.accumulator else {
+            return Err(internal!("aggregate without state"));
+        };
+        let mut ctx = context(cx, &self.call.info, &mut self.cache);
+        for group in from..from + count {
+            out.push(&accumulator.finalize(&mut ctx, group as u32)?);
+        }
+        Ok(out)
+    }
+}
+
+fn context<'a>(cx: &Cx<'a>, info: &'a CallInfo, cache: &'a mut FnCache) -> FnContext<'a> {
+    FnContext {
+        call: info,
+        settings: cx.ext.settings,
+        cancel: cx.ext.cancel,
+        session: cx.ext.session,
+        cache,
+    }
+}
+
+/// The numbers of the rows of `all` that are in `kept`.
+fn narrow(all: &Selection, numbers: &[u32], kept: &Selection) -> Vec<u32> {
+    let mut wanted = kept.iter().peekable();
+    let mut out = Vec::with_capacity(kept.len());
+    for (i, n) in all.iter().zip(numbers) {
+        if wanted.peek() == Some(&i) {
+            wanted.next();
+            out.push(*n);
+        }
+    }
+    out
+}
+
+/// Sorted rows without those equal to the one before in the same group.
+fn distinct(cx: &Cx<'_>, ordered: &Ordered, columns: &[Arc<Vector>], order: &[u32]) -> PgResult<Vec<u32>> {
+    let mut out: Vec<u32> = Vec::new();
+    for &row in order {
+        if let Some(&last) = out.last() {
+            let (a, b) = (last as usize, row as usize);
+            let mut same = columns[0].datum(a) == columns[0].datum(b);
+            for (at, equality) in &ordered.distinct {
+                same = same && equality.equal(cx, &columns[*at], a, &columns[*at], b)?;
+            }
+            if same {
+                continue;
+            }
+        }
+        out.push(row);
+    }
+    Ok(out)
+}

@@ -1,0 +1,333 @@
+//! Agg and Group: plain, sorted and hashed aggregation.
+//!
+//! # How it works
+//! Every row gets a group number; accumulators hold the states of all groups by number. Hashed: numbers come from a hash table, and
+//! results appear when the input has ended. Sorted: a number per run of equal keys; when enough groups are complete, they are given out
+//! and numbering starts again with fresh accumulators (a *generation*), always at the start of a group.
+
+mod calls;
+
+use std::sync::Arc;
+
+use common::{PgResult, unsupported};
+use expr::Inputs;
+use nodes::expr::VarSource;
+use nodes::plan::{AggSplit, AggStrategy, GroupKey};
+use nodes::query::TargetEntry;
+use nodes::{Expr, Plan};
+use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
+
+use crate::compile::{Compiler, ScanMap, column_refs};
+use crate::cx::Cx;
+use crate::groups::GroupTable;
+use crate::keys::EqualKeys;
+use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector, Rest};
+use crate::ops::agg::calls::{AggCall, AggStates};
+use crate::store::RowStore;
+
+struct AggNode {
+    input: Node,
+    strategy: AggStrategy,
+    keys: EqualKeys,
+    calls: Vec<Arc<AggCall>>,
+    /// Input columns kept of each group's first row: keys and columns used beside aggregates.
+    kept: Vec<usize>,
+    projection: Projection,
+}
+
+/// An Agg node.
+pub(crate) fn compile(
+    c: &Compiler<'_>,
+    plan: &Plan,
+    input: &Plan,
+    strategy: AggStrategy,
+    split: AggSplit,
+    keys: &[GroupKey],
+) -> PgResult<Arc<dyn NodeKind>> {
+    if split != AggSplit::Simple {
+        return Err(unsupported!("partial aggregation is not supported yet"));
+    }
+    let mut found: Vec<Expr> = Vec::new();
+    let quals: Vec<Expr> = plan.qual.iter().map(|e| extract(e, &mut found)).collect();
+    let targets: Vec<TargetEntry> = plan
+        .target_list
+        .iter()
+        .map(|t| TargetEntry {
+            expr: extract(&t.expr, &mut found),
+            ..t.clone()
+        })
+        .collect();
+    let keys = EqualKeys::compile(c, input, keys)?;
+    let mut refs = Vec::new();
+    for e in quals.iter().chain(targets.iter().map(|t| &t.expr)) {
+        column_refs(e, VarSource::Outer, &mut refs);
+    }
+    let mut kept: Vec<usize> = keys.columns.iter().map(|(c, _)| *c).collect();
+    kept.extend(refs.iter().filter_map(|a| usize::try_from(*a - 1).ok()));
+    kept.sort_unstable();
+    kept.dedup();
+    let calls = found
+        .iter()
+        .map(|e| Ok(Arc::new(AggCall::compile(c, e)?)))
+        .collect::<PgResult<_>>()?;
+    Ok(Arc::new(AggNode {
+        input: c.node(input)?,
+        strategy,
+        keys,
+        calls,
+        kept,
+        projection: c.projection_of(&quals, &targets, ScanMap::None)?,
+    }))
+}
+
+/// Aggregates become columns of the inner side; `found` collects the different ones.
+fn extract(e: &Expr, found: &mut Vec<Expr>) -> Expr {
+    if let Expr::Aggref(a) = e {
+        let at = found.iter().position(|x| x == e).unwrap_or_else(|| {
+            found.push(e.clone());
+            found.len() - 1
+        });
+        return Expr::Var(nodes::Var {
+            source: VarSource::Inner,
+            attno: at as i16 + 1,
+            type_ref: a.result,
+            collation: a.collation,
+            nulling_rels: nodes::RelIds::empty(),
+            returning: Default::default(),
+            span: a.span,
+        });
+    }
+    let mut e = e.clone();
+    nodes::walk::for_each_child_mut(&mut e, &mut |child| *child = extract(child, found));
+    e
+}
+
+impl NodeKind for AggNode {
+    fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        Box::new(AggOp {
+            input: opening.open(&self.input),
+            projector: self.projection.open(),
+            states: AggStates::new(&self.calls),
+            groups: Groups::new(&self),
+            carry: Rest::default(),
+            stage: Stage::Reading,
+            node: self,
+            filled_at: 0,
+        })
+    }
+}
+
+enum Groups {
+    Hashed(GroupTable),
+    /// First rows of the groups of this generation, and the last row read.
+    Sorted(RowStore, Option<(Vec<Arc<Vector>>, usize)>),
+}
+
+impl Groups {
+    fn new(node: &AggNode) -> Groups {
+        if node.strategy == AggStrategy::Hashed {
+            return Groups::Hashed(GroupTable::new(&node.keys, &node.kept, &node.input.phys));
+        }
+        let phys: Vec<PhysType> = node.kept.iter().map(|&i| node.input.phys[i]).collect();
+        Groups::Sorted(RowStore::new(&phys), None)
+    }
+
+    fn first_rows(&self) -> &RowStore {
+        match self {
+            Groups::Hashed(t) => &t.first_rows,
+            Groups::Sorted(s, _) => s,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Reading,
+    /// Groups `next..count` wait to be given out; more input may follow.
+    Giving {
+        next: usize,
+        count: usize,
+        more: bool,
+    },
+    Done,
+}
+
+struct AggOp {
+    node: Arc<AggNode>,
+    input: Box<dyn Operator>,
+    projector: Projector,
+    states: AggStates,
+    groups: Groups,
+    /// Input that belongs to the next generation.
+    carry: Rest,
+    stage: Stage,
+    filled_at: u64,
+}
+
+impl AggOp {
+    /// Reads until groups can be given out.
+    fn read(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<Stage> {
+        self.filled_at = cx.run.now();
+        let node = Arc::clone(&self.node);
+        let sorted = node.strategy == AggStrategy::Sorted;
+        let mut numbers = Vec::new();
+        loop {
+            let batch = match self.carry.take(BATCH_ROWS) {
+                Some(batch) => batch,
+                None => match self.input.next(cx, BATCH_ROWS)? {
+                    Some(batch) => batch,
+                    None => {
+                        let count = self.count();
+                        return Ok(self.complete(cx, count, false)?);
+                    }
+                },
+            };
+            cx.check()?;
+            let used = self.number(cx, &batch, demand, &mut numbers)?;
+            let part = crate::node::slice(&batch, 0, used);
+            if used > 0 {
+                self.states.update(
+                    cx,
+                    &part,
+                    &numbers,
+                    self.count(),
+                    !sorted && node.keys.columns.is_empty(),
+                )?;
+            }
+            if used < batch.len() {
+                self.carry
+                    .put(crate::node::slice(&batch, used, batch.len() - used));
+                let count = self.count();
+                return self.complete(cx, count, true);
+            }
+        }
+    }
+
+    fn complete(&mut self, cx: &mut Cx<'_>, count: usize, more: bool) -> PgResult<Stage> {
+        self.states.finish_ordered(cx, count)?;
+        Ok(Stage::Giving { next: 0, count, more })
+    }
+
+    /// Groups so far; a plain aggregate always has one.
+    fn count(&self) -> usize {
+        match (&self.groups, self.node.strategy) {
+            (_, AggStrategy::Plain) => 1,
+            (Groups::Hashed(t), _) => t.len(),
+            (Groups::Sorted(s, _), _) => s.rows,
+        }
+    }
+
+    /// Numbers the rows of a batch; how many of them belong to this generation.
+    fn number(&mut self, cx: &Cx<'_>, batch: &Batch, demand: usize, out: &mut Vec<u32>) -> PgResult<usize> {
+        let node = Arc::clone(&self.node);
+        match &mut self.groups {
+            Groups::Hashed(table) => {
+                table.assign(cx, &node.keys, &batch.columns, &batch.selection, out)?;
+                Ok(batch.len())
+            }
+            Groups::Sorted(first, _) if node.strategy == AggStrategy::Plain => {
+                if first.rows == 0 {
+                    push_kept(first, &node.kept, &batch.columns, batch.selection.position(0));
+                }
+                out.clear();
+                out.resize(batch.len(), 0);
+                Ok(batch.len())
+            }
+            Groups::Sorted(first, last) => {
+                out.clear();
+                for i in batch.selection.iter() {
+                    let same = match last {
+                        Some((columns, at)) => node.keys.equal(cx, columns, *at, &batch.columns, i)?,
+                        None => false,
+                    };
+                    if !same {
+                        if first.rows >= demand {
+                            break;
+                        }
+                        push_kept(first, &node.kept, &batch.columns, i);
+                        *last = Some((batch.columns.clone(), i));
+                    }
+                    out.push(first.rows as u32 - 1);
+                }
+                Ok(out.len())
+            }
+        }
+    }
+
+    fn give(&mut self, cx: &mut Cx<'_>, next: usize, count: usize) -> PgResult<Option<Batch>> {
+        let first = self.groups.first_rows();
+        let results = self.states.finalize(cx, next, count)?;
+        // Positions of the input; what is not kept is not read.
+        let filler = Arc::new(Vector::constant(PhysType::Bool, &Datum::Null, count));
+        let mut outer = vec![filler; self.node.input.phys.len()];
+        if first.rows >= next + count {
+            for (column, &at) in first.columns.iter().zip(&self.node.kept) {
+                outer[at] = Arc::new(column.take(next..next + count));
+            }
+        } else {
+            // A plain aggregate over no rows.
+            for &at in &self.node.kept {
+                outer[at] = Arc::new(Vector::constant(self.node.input.phys[at], &Datum::Null, count));
+            }
+        }
+        let inputs = Inputs {
+            rows: count,
+            scan: &[],
+            outer: &outer,
+            inner: &results,
+        };
+        self.projector.apply(cx, inputs, &Selection::All(count))
+    }
+
+    fn reset(&mut self) {
+        let last = match &mut self.groups {
+            Groups::Sorted(_, last) => last.take(),
+            Groups::Hashed(_) => None,
+        };
+        self.groups = Groups::new(&self.node);
+        // The next generation begins with a new group whatever came before.
+        drop(last);
+        self.states = AggStates::new(&self.node.calls);
+    }
+}
+
+fn push_kept(first: &mut RowStore, kept: &[usize], columns: &[Arc<Vector>], i: usize) {
+    for (mine, &from) in first.columns.iter_mut().zip(kept) {
+        mine.push_from(&columns[from], i);
+    }
+    first.rows += 1;
+}
+
+impl Operator for AggOp {
+    fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        loop {
+            match self.stage {
+                Stage::Reading => self.stage = self.read(cx, max_rows)?,
+                Stage::Giving { next, count, more } if next < count => {
+                    let step = max_rows.min(count - next);
+                    self.stage = Stage::Giving {
+                        next: next + step,
+                        count,
+                        more,
+                    };
+                    if let Some(batch) = self.give(cx, next, step)? {
+                        return Ok(Some(batch));
+                    }
+                }
+                Stage::Giving { more: true, .. } => {
+                    self.reset();
+                    self.stage = Stage::Reading;
+                }
+                Stage::Giving { more: false, .. } => self.stage = Stage::Done,
+                Stage::Done => return Ok(None),
+            }
+        }
+    }
+
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.reset();
+        self.carry.clear();
+        self.stage = Stage::Reading;
+        self.input.rescan(cx)
+    }
+}

@@ -1,0 +1,202 @@
+//! NestLoop: for each outer row, the inner side anew, with values of the outer row as parameters.
+
+use std::sync::Arc;
+
+use common::PgResult;
+use expr::{ExprProgram, RowInputs};
+use nodes::plan::NestLoopParam;
+use nodes::query::JoinType;
+use nodes::{Expr, Plan};
+use types::{BATCH_ROWS, Batch, Datum, Selection};
+
+use crate::compile::{Compiler, ScanMap};
+use crate::cx::Cx;
+use crate::node::{Eval, Node, NodeKind, Opening, Operator};
+use crate::ops::join::{JoinShape, PairJoin, Pairs};
+use crate::store::RowStore;
+
+struct NestLoopNode {
+    shape: Arc<JoinShape>,
+    outer: Node,
+    inner: Node,
+    params: Vec<(usize, Arc<ExprProgram>)>,
+}
+
+pub(crate) fn compile(
+    c: &Compiler<'_>,
+    plan: &Plan,
+    shape: (JoinType, bool, &[Expr]),
+    params: &[NestLoopParam],
+    [outer, inner]: [&Plan; 2],
+) -> PgResult<Arc<dyn NodeKind>> {
+    let (join_type, inner_unique, join_qual) = shape;
+    if !matches!(
+        join_type,
+        JoinType::Inner | JoinType::Left | JoinType::Semi | JoinType::Anti
+    ) {
+        return Err(common::internal!("nested loop cannot do a {join_type:?} join"));
+    }
+    Ok(Arc::new(NestLoopNode {
+        shape: Arc::new(JoinShape::compile(
+            c,
+            plan,
+            join_type,
+            inner_unique,
+            join_qual,
+            [outer, inner],
+        )?),
+        outer: c.node(outer)?,
+        inner: c.node(inner)?,
+        params: params
+            .iter()
+            .map(|p| Ok((p.param, c.program(&p.value, ScanMap::None)?)))
+            .collect::<PgResult<_>>()?,
+    }))
+}
+
+impl NodeKind for NestLoopNode {
+    fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        Box::new(NestLoopOp {
+            outer: opening.open(&self.outer),
+            inner: opening.open(&self.inner),
+            join: PairJoin::new(&self.shape),
+            params: self.params.iter().map(|(s, p)| (*s, Eval::new(p))).collect(),
+            selection: Selection::All(0),
+            row: 0,
+            inner_open: false,
+            inner_used: false,
+            buffer: RowStore::new(&self.inner.phys),
+            pairs: Pairs::default(),
+            node: self,
+        })
+    }
+}
+
+struct NestLoopOp {
+    node: Arc<NestLoopNode>,
+    outer: Box<dyn Operator>,
+    inner: Box<dyn Operator>,
+    join: PairJoin,
+    params: Vec<(usize, Eval)>,
+    selection: Selection,
+    /// Which row of the outer batch is under way.
+    row: usize,
+    /// The inner side runs for that row.
+    inner_open: bool,
+    /// The inner side has been read before.
+    inner_used: bool,
+    /// Inner rows of the pairs of this round.
+    buffer: RowStore,
+    pairs: Pairs,
+}
+
+impl NestLoopOp {
+    fn start_inner(&mut self, cx: &mut Cx<'_>, position: usize) -> PgResult<()> {
+        if !self.params.is_empty() {
+            let outer: Vec<Datum> = self.join.outer.iter().map(|c| c.datum(position)).collect();
+            let row = RowInputs {
+                outer: &outer,
+                ..RowInputs::default()
+            };
+            for (slot, value) in &mut self.params {
+                let value = value.row(cx, row)?;
+                cx.run.set_param(*slot, value);
+            }
+        }
+        if std::mem::replace(&mut self.inner_used, true) {
+            self.inner.rescan(cx)?;
+        }
+        self.inner_open = true;
+        Ok(())
+    }
+
+    /// Collects a round of pairs; false when the outer side has ended and there are none.
+    fn collect(&mut self, cx: &mut Cx<'_>, limit: usize) -> PgResult<bool> {
+        let first_only = self.node.shape.first_match_only();
+        let eager = first_only && self.node.shape.has_join_qual();
+        self.pairs.clear();
+        self.buffer.clear();
+        loop {
+            if self.row >= self.selection.len() {
+                // Pairs refer to the outer batch: it must not change under them.
+                if self.pairs.weight() > 0 {
+                    return Ok(true);
+                }
+                let Some(batch) = self.outer.next(cx, limit.min(BATCH_ROWS))? else {
+                    return Ok(false);
+                };
+                self.join.set_outer(&batch);
+                self.selection = batch.selection;
+                self.row = 0;
+            }
+            let position = self.selection.position(self.row);
+            if !self.inner_open {
+                cx.check()?;
+                self.start_inner(cx, position)?;
+            }
+            let decided = first_only && self.join.outer_matched[position];
+            let room = if first_only && !eager {
+                1
+            } else {
+                limit.saturating_sub(self.pairs.weight()).max(1)
+            };
+            let batch = if decided { None } else { self.inner.next(cx, room)? };
+            let Some(batch) = batch else {
+                self.end_row(position);
+                if self.pairs.weight() >= limit {
+                    return Ok(true);
+                }
+                continue;
+            };
+            self.add(cx, position, &batch)?;
+            if first_only && !eager {
+                self.end_row(position);
+            } else if eager || self.pairs.weight() >= limit {
+                self.pairs.rows.push((position as u32, false));
+                return Ok(true);
+            }
+            if self.pairs.weight() >= limit {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn add(&mut self, cx: &Cx<'_>, position: usize, batch: &Batch) -> PgResult<()> {
+        let first = self.buffer.rows;
+        self.buffer.append_batch(cx, batch)?;
+        for row in first..self.buffer.rows {
+            self.pairs.push(position as u32, row as u32);
+        }
+        Ok(())
+    }
+
+    fn end_row(&mut self, position: usize) {
+        self.pairs.finish_row(position as u32);
+        self.inner_open = false;
+        self.row += 1;
+    }
+}
+
+impl Operator for NestLoopOp {
+    fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        loop {
+            if !self.collect(cx, max_rows)? {
+                return Ok(None);
+            }
+            let (inner, _) = self.buffer.into_columns();
+            let pairs = std::mem::take(&mut self.pairs);
+            let out = self.join.round(cx, &inner, &pairs)?;
+            self.pairs = pairs;
+            if out.is_some() {
+                return Ok(out);
+            }
+        }
+    }
+
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.selection = Selection::All(0);
+        self.row = 0;
+        self.inner_open = false;
+        self.outer.rescan(cx)
+    }
+}
