@@ -14,7 +14,7 @@ use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
     Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime,
-    io_number, io_text, oids,
+    io_number, io_record, io_text, oids,
 };
 
 /// Which kind of object a `reg*` value names.
@@ -272,7 +272,7 @@ pub fn input(type_oid: Oid, typmod: i32, text: &str, ctx: &IoContext<'_>) -> PgR
         UserType::Enum => io_text::enum_in(type_oid, text, ctx),
         UserType::Domain { base, typmod } => input(base, typmod, text, ctx),
         UserType::Array { element, delimiter } => io_array::array_in(element, typmod, delimiter, text, ctx),
-        UserType::Composite { fields } => io_array::record_in(type_oid, &fields, text, ctx),
+        UserType::Composite { fields } => io_record::record_in(type_oid, &fields, text, ctx),
         UserType::Range { .. } | UserType::Multirange { .. } => {
             Err(unsupported!("input of range types is not implemented yet"))
         }
@@ -289,7 +289,7 @@ pub fn output(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Strin
             let delimiter = array_delimiter(a.element_type);
             io_array::array_out(a, delimiter, ctx, out)
         }
-        Datum::Record(r) => io_array::record_out(r, ctx, out),
+        Datum::Record(r) => io_record::record_out(r, ctx, out),
         Datum::Oid(v) => match reg_kind(type_oid) {
             Some(kind) => io_number::reg_out(kind, Oid(*v), ctx, out),
             None => io_text::enum_out(Oid(*v), ctx, out),
@@ -338,7 +338,7 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) ->
         }
         UserType::Domain { base, typmod } => receive(base, typmod, bytes, ctx),
         UserType::Array { element, .. } => io_array::array_recv(element, typmod, bytes, ctx),
-        UserType::Composite { fields } => io_array::record_recv(type_oid, &fields, bytes, ctx),
+        UserType::Composite { fields } => io_record::record_recv(type_oid, &fields, bytes, ctx),
         UserType::Range { .. } | UserType::Multirange { .. } => {
             Err(unsupported!("input of range types is not implemented yet"))
         }
@@ -352,7 +352,7 @@ pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>
     }
     match value {
         Datum::Array(a) => io_array::array_send(a, ctx, out),
-        Datum::Record(r) => io_array::record_send(r, ctx, out),
+        Datum::Record(r) => io_record::record_send(r, ctx, out),
         Datum::Oid(v) if reg_kind(type_oid).is_some() => {
             out.extend_from_slice(&v.to_be_bytes());
             Ok(())

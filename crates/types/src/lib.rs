@@ -24,6 +24,7 @@ pub mod io_array;
 pub mod io_binary;
 pub mod io_datetime;
 pub mod io_number;
+pub mod io_record;
 pub mod io_text;
 pub mod json_text;
 pub mod key;
