@@ -31,6 +31,7 @@ mod cache;
 mod chunk;
 mod defs;
 mod index;
+mod link;
 mod sequence;
 mod shared;
 mod storage;

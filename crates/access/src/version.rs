@@ -12,13 +12,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
 use common::{CommandId, PgResult, RowId};
 use txn::{AtomicStamp, Snapshot, Stamp, TxnTable};
 use types::{Datum, PhysType, tuple};
 
 use crate::block::MainBlock;
 use crate::defs::TableDef;
+use crate::link::Link;
 
 /// Where the attributes of a version are.
 #[derive(Debug)]
@@ -53,11 +53,18 @@ pub(crate) struct Version {
     ended_by: AtomicU8,
     /// Row id of the next version, when an update moved the row.
     forward: AtomicU64,
-    pub(crate) older: ArcSwapOption<Version>,
+    pub(crate) older: Link<Version>,
     pub(crate) data: RowData,
 }
 
 impl Version {
+    /// The next version of a row whose newest one so far is `older`.
+    pub(crate) fn succeeding(begin: Stamp, cmin: CommandId, data: RowData, older: Arc<Version>) -> Version {
+        let mut version = Version::new(begin, cmin, data);
+        version.older = Link::new(Some(older));
+        version
+    }
+
     pub(crate) fn new(begin: Stamp, cmin: CommandId, data: RowData) -> Version {
         Version {
             begin: AtomicStamp::new(begin),
@@ -66,7 +73,7 @@ impl Version {
             cmax: AtomicU32::new(0),
             ended_by: AtomicU8::new(EndKind::Delete as u8),
             forward: AtomicU64::new(NO_FORWARD),
-            older: ArcSwapOption::empty(),
+            older: Link::new(None),
             data,
         }
     }
@@ -259,9 +266,9 @@ fn phys(def: &TableDef, column: usize) -> PhysType {
 /// A long list must not be dropped by recursion.
 impl Drop for Version {
     fn drop(&mut self) {
-        let mut next = self.older.swap(None);
+        let mut next = self.older.take();
         while let Some(version) = next {
-            next = Arc::into_inner(version).and_then(|v| v.older.swap(None));
+            next = Arc::into_inner(version).and_then(|mut v| v.older.take());
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use arc_swap::ArcSwapOption;
+use crate::link::Link;
 use common::CommandId;
 use txn::{AtomicStamp, Snapshot, Stamp, TxnTable};
 
@@ -17,7 +17,7 @@ pub(crate) struct EntryVersion {
     pub(crate) end: AtomicStamp,
     pub(crate) cmin: CommandId,
     cmax: AtomicU32,
-    pub(crate) older: ArcSwapOption<EntryVersion>,
+    pub(crate) older: Link<EntryVersion>,
     /// What the key does not tell exactly, and INCLUDE columns.
     pub(crate) value: Box<[u8]>,
 }
@@ -32,7 +32,7 @@ impl EntryVersion {
             end: AtomicStamp::new(Stamp::NEVER),
             cmin,
             cmax: AtomicU32::new(0),
-            older: ArcSwapOption::empty(),
+            older: Link::new(None),
             value,
         }
     }
@@ -108,9 +108,9 @@ pub(crate) fn visible_entry(
 /// A long list must not be dropped by recursion.
 impl Drop for EntryVersion {
     fn drop(&mut self) {
-        let mut next = self.older.swap(None);
+        let mut next = self.older.take();
         while let Some(version) = next {
-            next = Arc::into_inner(version).and_then(|v| v.older.swap(None));
+            next = Arc::into_inner(version).and_then(|mut v| v.older.take());
         }
     }
 }

@@ -61,22 +61,31 @@ impl Storage {
             || (wal_bytes > 0 && age > self.options.checkpoint_interval.as_millis() as u64)
     }
 
+    /// Counts what a commit logged (in memory, what it would have at least); the horizon is computed anew from time to time.
+    fn count_log(&self, logged: u64) -> u64 {
+        let logged = logged.max(256);
+        let before = self.wal_bytes.fetch_add(logged, Ordering::Relaxed);
+        if before / HORIZON_EVERY != (before + logged) / HORIZON_EVERY {
+            self.shared.horizon();
+        }
+        before + logged
+    }
+
     /// True when scans have spent more on gathering rows from delta than a merge would cost.
     fn scans_want_merge(&self) -> bool {
         self.shared.gathered_chunks.load(Ordering::Relaxed) > GATHERED_DUE
     }
 
     /// After every commit: counts the log, wakes or starts the task, and helps when it is far behind.
-    pub(crate) fn after_commit(self: &Arc<Self>, logged: usize) {
-        let before = self.wal_bytes.fetch_add(logged as u64, Ordering::Relaxed);
-        if before / HORIZON_EVERY != (before + logged as u64) / HORIZON_EVERY {
-            self.shared.horizon();
-        }
+    pub(crate) fn after_commit(self: &Arc<Self>, wrote: Option<usize>) {
+        let wal_bytes = match wrote {
+            Some(logged) => self.count_log(logged as u64),
+            // Readers leave the shared counter's cache line alone.
+            None => self.wal_bytes.load(Ordering::Relaxed),
+        };
         let delta = self.shared.delta_bytes();
         let limit = self.options.delta_bytes_max;
-        let due = delta > limit
-            || self.scans_want_merge()
-            || before + logged as u64 > self.options.checkpoint_wal_bytes;
+        let due = delta > limit || self.scans_want_merge() || wal_bytes > self.options.checkpoint_wal_bytes;
         if !due {
             return;
         }

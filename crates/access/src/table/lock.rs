@@ -146,7 +146,6 @@ fn keeps_key(head: &Version, xid: Xid) -> bool {
     }
     // It has put its version in front: the one behind tells how it ended.
     head.older
-        .load()
-        .as_ref()
+        .load_full()
         .is_some_and(|older| older.ended_by() == EndKind::NoKeyUpdate)
 }

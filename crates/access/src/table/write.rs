@@ -99,6 +99,7 @@ impl Table {
     /// Through the transaction's scratch buffer: one allocation of exactly the right size.
     fn encode(&self, txn: &mut Transaction, values: &[Datum]) -> Box<[u8]> {
         txn.buffer.clear();
+        txn.buffer.reserve(128);
         tuple::encode(values, &mut txn.buffer);
         txn.buffer.as_slice().into()
     }
@@ -178,10 +179,15 @@ impl Table {
         values: &[Datum],
     ) -> PgResult<()> {
         let bytes = self.encode(txn, values);
-        let version = Arc::new(Version::new(txn.stamp()?, txn.command(), RowData::Bytes(bytes)));
+        let data = RowData::Bytes(bytes);
+        let version = Arc::new(Version::succeeding(
+            txn.stamp()?,
+            txn.command(),
+            data,
+            Arc::clone(&older),
+        ));
         // A version begun before the horizon hides everything older than itself.
         self.store.cut_behind(&older, self.store.shared.recent_horizon());
-        version.older.store(Some(Arc::clone(&older)));
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
         {
             let _guard = chunk.lock.lock();

@@ -92,6 +92,8 @@ pub struct Transaction {
     writes: Vec<Write>,
     redo: Vec<u8>,
     spills: u32,
+    /// False in memory, where there is no log.
+    logs: bool,
     /// Something outside the write set must be on disk with the commit (a sequence).
     needs_record: bool,
     hooks: Hooks,
@@ -102,6 +104,7 @@ pub struct Transaction {
 impl Transaction {
     pub(crate) fn new(storage: Arc<Storage>, txn: Txn, options: TransactionOptions) -> Transaction {
         Transaction {
+            logs: !storage.manager().wal().is_none(),
             storage,
             txn: Some(txn),
             options,
@@ -222,7 +225,7 @@ impl Transaction {
     /// Takes note of a change; `op` is what replay needs (None for unlogged relations).
     pub(crate) fn record(&mut self, write: Write, op: Option<RedoOp<'_>>) -> PgResult<()> {
         self.writes.push(write);
-        if let Some(op) = op {
+        if let Some(op) = op.filter(|_| self.logs) {
             put_op(op, &mut self.redo);
             if self.redo.len() > self.storage.options().spill_bytes {
                 return self.spill();
@@ -315,6 +318,7 @@ impl Transaction {
     pub fn commit(mut self) -> PgResult<Csn> {
         let payload = std::mem::take(&mut self.redo);
         let logged = !payload.is_empty() || self.spills > 0 || self.needs_record;
+        let wrote = logged || !self.writes.is_empty();
         let level = self.options.synchronous_commit;
         self.snapshot = None;
         let txn = self.txn_mut()?;
@@ -332,7 +336,7 @@ impl Transaction {
         if let Some(txn) = self.txn.take() {
             txn.finish();
         }
-        self.storage.after_commit(payload.len());
+        self.storage.after_commit(wrote.then_some(payload.len()));
         for hook in std::mem::take(&mut self.hooks.commit) {
             hook();
         }

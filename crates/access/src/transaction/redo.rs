@@ -37,6 +37,8 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         RedoOp::Created(r) => (6, r),
         RedoOp::Dropped(r) => (7, r),
     };
+    // One growth for most transactions instead of several.
+    out.reserve(256);
     out.push(kind);
     put_varint(relation.0, out);
     match op {
