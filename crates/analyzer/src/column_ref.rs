@@ -266,7 +266,7 @@ impl Analyzer<'_> {
         );
         let is_target = self.level(up).target_index == item.index() && self.level(up).target.is_some();
         Err(if is_target {
-            e.detail(format!(
+            e.hint(format!(
                 "There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."
             ))
         } else {
@@ -506,7 +506,7 @@ fn ambiguous_column(name: &str, span: Span) -> Box<PgError> {
 }
 
 /// The number of a system column that the entry has.
-fn system_column(rte: &RangeTblEntry, name: &str) -> Option<AttrNumber> {
+pub(crate) fn system_column(rte: &RangeTblEntry, name: &str) -> Option<AttrNumber> {
     match rte.kind {
         RteKind::Relation { relkind, .. } if relkind != b'v' => {
             SYSTEM_COLUMNS.iter().find(|c| c.0 == name).map(|c| c.1)

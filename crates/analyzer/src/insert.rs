@@ -327,7 +327,7 @@ impl Analyzer<'_> {
         }
         let Some(infer) = &c.infer else { return Ok(()) };
         for e in &infer.index_elems {
-            made.arbiter_elements.push(self.inference_element(e)?);
+            made.arbiter_elements.push(self.inference_element(e, infer.span)?);
         }
         if let Some(w) = &infer.where_clause {
             made.arbiter_where = Some(self.transform_expr(w, ExprKind::IndexPredicate)?);
@@ -352,7 +352,7 @@ impl Analyzer<'_> {
         Ok(())
     }
 
-    fn inference_element(&mut self, e: &ast::IndexElem) -> PgResult<InferenceElem> {
+    fn inference_element(&mut self, e: &ast::IndexElem, place: Span) -> PgResult<InferenceElem> {
         if e.ordering != ast::SortByDir::Default {
             return Err(pg_err!(
                 INVALID_COLUMN_REFERENCE,
@@ -371,7 +371,7 @@ impl Analyzer<'_> {
             (Some(name), _) => ast::Expr::ColumnRef(ast::ColumnRef {
                 fields: vec![name.clone()],
                 star: false,
-                span: e.span,
+                span: place,
             }),
             (None, Some(expr)) => expr.clone(),
             _ => return Err(internal!("inference element without expression")),

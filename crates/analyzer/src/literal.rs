@@ -97,7 +97,7 @@ impl Analyzer<'_> {
                 *slot
             }
         };
-        Ok(self.param_expr(number, type_oid, p.span)?)
+        self.param_expr(number, type_oid, p.span)
     }
 
     fn param_expr(&self, number: usize, type_oid: Oid, span: Span) -> PgResult<Expr> {

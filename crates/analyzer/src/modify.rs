@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use catalog::ColumnDesc;
 use common::error::ErrorExt;
-use common::{AttrNumber, PgResult, Span, internal, pg_err};
+use common::{AttrNumber, Oid, PgResult, Span, internal, pg_err};
 use nodes::Expr;
 use nodes::expr::ReturningKind;
 use nodes::query::{CommandType, Query, TargetEntry};
@@ -152,6 +152,10 @@ impl Analyzer<'_> {
         let Ok(target) = self.target() else {
             return internal!("statement without target relation");
         };
+        let entry = self.rte(self.cur().target_index, 0);
+        if entry.is_ok_and(|rte| crate::column_ref::system_column(rte, name).is_some()) {
+            return pg_err!(FEATURE_NOT_SUPPORTED, "cannot assign to system column \"{name}\"").at(res.span);
+        }
         let e = pg_err!(
             UNDEFINED_COLUMN,
             "column \"{name}\" of relation \"{}\" does not exist",
@@ -395,6 +399,7 @@ impl Analyzer<'_> {
             columns,
             index,
             returning: kind,
+            relation: Oid::INVALID,
             partial: false,
         }));
         self.add_to_query(item, false, true, false);

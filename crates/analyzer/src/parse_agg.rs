@@ -41,8 +41,9 @@ impl Analyzer<'_> {
         &self,
         site: &CallSite<'_>,
         found: &Candidate,
-        arg_count: usize,
+        types: &[Oid],
     ) -> PgResult<()> {
+        let arg_count = types.len();
         let Some(call) = site.call else { return Ok(()) };
         let name = name_list_to_string(site.names);
         let agg = self.aggregate(found.func.oid)?;
@@ -102,7 +103,7 @@ impl Analyzer<'_> {
             Some(hint) => Err(pg_err!(
                 UNDEFINED_FUNCTION,
                 "function {} does not exist",
-                self.function_signature(site.names, &[], &found.args[..arg_count.min(found.args.len())])
+                self.function_signature(site.names, &[], types)
             )
             .hint(hint)
             .at(site.span)),

@@ -25,7 +25,7 @@ impl Analyzer<'_> {
     /// The FROM list. Later items see earlier ones only laterally until all are done.
     pub fn transform_from(&mut self, from: &[TableRef]) -> PgResult<()> {
         for item in from {
-            let (node, _, mut new) = self.from_item(item)?;
+            let (node, _, mut new) = self.table_ref(item)?;
             check_conflicts(&self.cur().namespace, &new)?;
             set_lateral(&mut new, true, true);
             let ps = self.ps();
@@ -37,7 +37,7 @@ impl Analyzer<'_> {
     }
 
     /// One item of FROM or side of a join.
-    pub fn from_item(&mut self, item: &TableRef) -> PgResult<FromItem> {
+    pub fn table_ref(&mut self, item: &TableRef) -> PgResult<FromItem> {
         match item {
             TableRef::RangeVar(rv) => {
                 let ns = self.range_var(rv)?;
@@ -313,7 +313,7 @@ impl Analyzer<'_> {
             )
             .at(s.relation.span())
         };
-        let (_, item, _) = self.from_item(&s.relation)?;
+        let (_, item, _) = self.table_ref(&s.relation)?;
         match &self.rte(item.index(), 0)?.kind {
             RteKind::Relation {
                 relkind: b'r' | b'm' | b'p',
@@ -465,7 +465,8 @@ fn check_column_lists(r: &ast::RangeFunction, count: usize) -> PgResult<()> {
 pub(crate) fn check_conflicts(left: &[NsItem], right: &[NsItem]) -> PgResult<()> {
     for l in left.iter().filter(|l| l.rel_visible) {
         for r in right.iter().filter(|r| r.rel_visible) {
-            if l.names.name == r.names.name {
+            let both_plain = l.names.relation.is_valid() && r.names.relation.is_valid();
+            if l.names.name == r.names.name && !(both_plain && l.names.relation != r.names.relation) {
                 return Err(pg_err!(
                     DUPLICATE_ALIAS,
                     "table name \"{}\" specified more than once",

@@ -8,6 +8,7 @@
 
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, pg_err};
+use nodes::query::TargetEntry;
 use nodes::walk::for_each_child_mut;
 use nodes::{Expr, Query};
 
@@ -74,6 +75,10 @@ impl Analyzer<'_> {
 
     /// Decides all collations in a query (subqueries did theirs already).
     pub fn assign_query_collations(&mut self, q: &mut Query) -> PgResult<()> {
+        for t in &mut q.target_list {
+            let state = self.collate(&mut t.expr)?;
+            self.check_sort_column(t, state)?;
+        }
         let mut result = Ok(());
         for_each_expr_mut(q, &mut |e| {
             if result.is_ok() {
@@ -81,6 +86,25 @@ impl Analyzer<'_> {
             }
         });
         result
+    }
+
+    /// A column to sort or group by must have one collation.
+    fn check_sort_column(&self, t: &TargetEntry, state: State) -> PgResult<()> {
+        if t.sort_group_ref == 0 || state.strength != Strength::Conflict {
+            return Ok(());
+        }
+        Err(self.implicit_conflict(state))
+    }
+
+    fn implicit_conflict(&self, state: State) -> Box<common::PgError> {
+        pg_err!(
+            COLLATION_MISMATCH,
+            "collation mismatch between implicit collations \"{}\" and \"{}\"",
+            self.collation_shown(state.collation),
+            self.collation_shown(state.other.0)
+        )
+        .hint("You can choose the collation by applying the COLLATE clause to one or both expressions.")
+        .at(state.other.1)
     }
 
     /// The collation that expressions of one column share.
@@ -96,14 +120,7 @@ impl Analyzer<'_> {
         if none_ok {
             return Ok(Oid::INVALID);
         }
-        Err(pg_err!(
-            COLLATION_MISMATCH,
-            "collation mismatch between implicit collations \"{}\" and \"{}\"",
-            self.collation_shown(state.collation),
-            self.collation_shown(state.other.0)
-        )
-        .hint("You can choose the collation by applying the COLLATE clause to one or both expressions.")
-        .at(state.other.1))
+        Err(self.implicit_conflict(state))
     }
 
     /// A collation's name for messages.
@@ -246,6 +263,7 @@ impl Analyzer<'_> {
                 }
                 for t in &mut a.args {
                     let s = self.collate(&mut t.expr)?;
+                    self.check_sort_column(t, s)?;
                     // Only the arguments proper count; of ordered-set aggregates a single sort column.
                     if !t.resjunk && (!ordered || single) {
                         self.merge(&mut input, s)?;

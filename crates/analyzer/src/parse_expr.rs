@@ -32,7 +32,6 @@ impl Analyzer<'_> {
     }
 
     /// Analyzes a sub-expression of the clause at hand.
-    #[expect(clippy::too_many_lines, reason = "a flat match over node kinds")]
     pub fn expr(&mut self, e: &ast::Expr) -> PgResult<Expr> {
         match e {
             ast::Expr::ColumnRef(c) => self.column_ref(c),

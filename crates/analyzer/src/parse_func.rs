@@ -326,7 +326,8 @@ impl Analyzer<'_> {
     ) -> PgResult<Expr> {
         let func = found.func.clone();
         if func.kind == b'a' {
-            self.check_ordered_set_call(&site, &found, args.len())?;
+            let types: Vec<Oid> = args.iter().map(Expr::type_oid).collect();
+            self.check_ordered_set_call(&site, &found, &types)?;
         }
         let resolved = self.resolve_arguments(&site, found, args, named)?;
         if func.returns_set && func.kind != b'a' && func.kind != b'w' {

@@ -32,14 +32,14 @@ struct Sides {
 impl Analyzer<'_> {
     /// A join.
     pub fn join(&mut self, j: &ast::JoinExpr) -> PgResult<FromItem> {
-        let (left_node, left, mut left_ns) = self.from_item(&j.larg)?;
+        let (left_node, left, mut left_ns) = self.table_ref(&j.larg)?;
         let lateral_ok = matches!(j.jointype, ast::JoinType::Inner | ast::JoinType::Left);
         let mut visible = left_ns.clone();
         set_lateral(&mut visible, true, lateral_ok);
         let before = self.cur().namespace.len();
         // The left side is visible to LATERAL items of the right side, and is gone again afterwards.
         self.ps().namespace.extend(visible);
-        let right_result = self.from_item(&j.rarg);
+        let right_result = self.table_ref(&j.rarg);
         self.ps().namespace.truncate(before);
         let (right_node, right, right_ns) = right_result?;
         check_conflicts(&left_ns, &right_ns)?;
@@ -284,6 +284,7 @@ impl Analyzer<'_> {
             columns: item.names.columns[..count].to_vec(),
             index: item.index(),
             returning: ReturningKind::Default,
+            relation: Oid::INVALID,
             partial: true,
         }));
         using.cols_visible = false;

@@ -84,6 +84,10 @@ impl Analyzer<'_> {
     /// A namespace item over all columns of an entry just made.
     fn ns_item(&self, index: usize) -> PgResult<NsItem> {
         let rte = self.rte(index, 0)?;
+        let relation = match (&rte.kind, &rte.alias) {
+            (RteKind::Relation { relation, .. }, None) => *relation,
+            _ => Oid::INVALID,
+        };
         let columns = rte
             .columns
             .iter()
@@ -107,6 +111,7 @@ impl Analyzer<'_> {
             columns,
             index,
             returning: ReturningKind::Default,
+            relation,
             partial: false,
         })))
     }
@@ -277,6 +282,7 @@ impl Analyzer<'_> {
             columns: ns_columns,
             index,
             returning: ReturningKind::Default,
+            relation: Oid::INVALID,
             partial: false,
         })))
     }
@@ -353,6 +359,7 @@ impl Analyzer<'_> {
             columns,
             index: item.index(),
             returning: ReturningKind::Default,
+            relation: Oid::INVALID,
             partial: false,
         })))
     }

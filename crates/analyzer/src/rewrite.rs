@@ -474,11 +474,11 @@ fn merge_assignments(prior: TargetEntry, mut next: TargetEntry) -> PgResult<Targ
                 b.arg = a.arg.clone();
                 return Ok(next);
             }
-            b.arg = Box::new(prior.expr);
+            *b.arg = prior.expr;
             Ok(next)
         }
         (Expr::FieldStore(_) | Expr::Subscripting(_), Expr::Subscripting(b)) if b.assign.is_some() => {
-            b.container = Box::new(prior.expr);
+            *b.container = prior.expr;
             Ok(next)
         }
         _ => Err(twice(&next.name)),

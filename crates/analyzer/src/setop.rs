@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use common::error::{ErrorExt, ResultExt};
-use common::{AttrNumber, PgResult, Span, internal, pg_err};
+use common::{AttrNumber, Oid, PgResult, Span, internal, pg_err};
 use nodes::Expr;
 use nodes::expr::{ReturningKind, TypedSlot};
 use nodes::query::{CommandType, Query, RteColumn, RteKind, SetOp, SetOperation, SortGroupClause};
@@ -25,6 +25,8 @@ struct Column {
     expr: Expr,
     name: Arc<str>,
     span: Span,
+    /// Where the column stands in the leftmost query.
+    left_span: Span,
     /// Range table entry and target position, for leaves.
     leaf: Option<(usize, usize)>,
 }
@@ -62,7 +64,7 @@ impl Analyzer<'_> {
                 returning: ReturningKind::Default,
                 dont_expand: false,
             };
-            let var = self.column_var(&ns, 0, c.span);
+            let var = self.column_var(&ns, 0, c.left_span);
             let resno = self.next_resno();
             list.push(crate::parse_target::target_entry(
                 var,
@@ -80,6 +82,7 @@ impl Analyzer<'_> {
                 columns: ns_columns,
                 index: leftmost_index,
                 returning: ReturningKind::Default,
+                relation: Oid::INVALID,
                 partial: true,
             }))
         };
@@ -171,6 +174,7 @@ impl Analyzer<'_> {
             .enumerate()
             .map(|(i, (expr, name))| Column {
                 span: expr.span(),
+                left_span: expr.span(),
                 expr,
                 name,
                 leaf: Some((index, i)),
@@ -211,7 +215,7 @@ impl Analyzer<'_> {
         let mut group_clauses = Vec::new();
         let mut out = Vec::new();
         for (lc, rc) in left_columns.into_iter().zip(right_columns) {
-            let name = lc.name.clone();
+            let (name, left_span) = (lc.name.clone(), lc.left_span);
             let (column, best) = self.merge_columns(lc, rc, context, op == SetOp::Union && s.all)?;
             if !(op == SetOp::Union && s.all) {
                 let ops = self.require_equality(column.type_ref.oid).at(best)?;
@@ -232,6 +236,7 @@ impl Analyzer<'_> {
                 }),
                 name,
                 span: best,
+                left_span,
                 leaf: None,
             });
             columns.push(column);

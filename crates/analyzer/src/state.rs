@@ -42,6 +42,8 @@ pub(crate) struct NsNames {
     pub columns: Vec<NsColumn>,
     pub index: usize,
     pub returning: ReturningKind,
+    /// The relation, when it is shown under its own name; two of them may share a name.
+    pub relation: Oid,
     /// The names differ from those of the range table entry (alias of JOIN USING).
     pub partial: bool,
 }

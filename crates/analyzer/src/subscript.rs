@@ -48,12 +48,12 @@ impl Analyzer<'_> {
                         call: None,
                         proc_call: false,
                         last_srf,
-                        span: i.span,
+                        span: result.span(),
                     };
                     let copy = result.clone();
                     result = match self.parse_func_or_column(site, vec![result], None)? {
                         Some(e) => e,
-                        None => return Err(self.unknown_attribute(&copy, name.as_str(), i.span)),
+                        None => return Err(self.unknown_attribute(&copy, name.as_str(), copy.span())),
                     };
                 }
             }
