@@ -29,8 +29,13 @@ pub fn is_valid_escape_char(c: char) -> bool {
     !(c.is_ascii_hexdigit() || matches!(c, '+' | '\'' | '"' | ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}'))
 }
 
-/// Decodes the escape at the backslash `at`; appends to `out` and returns where to go on.
-pub fn backslash(text: &str, at: usize, out: &mut Vec<u8>, options: &ParseOptions) -> LexResult<usize> {
+/// Decodes the escape at the backslash `at` of the literal at `start`; appends to `out` and returns where to go on.
+pub fn backslash(
+    text: &str,
+    (start, at): (usize, usize),
+    out: &mut Vec<u8>,
+    options: &ParseOptions,
+) -> LexResult<usize> {
     let bytes = text.as_bytes();
     let Some(&c) = bytes.get(at + 1) else {
         return Ok(at + 1);
@@ -53,7 +58,7 @@ pub fn backslash(text: &str, at: usize, out: &mut Vec<u8>, options: &ParseOption
                 "unsafe use of \\' in a string literal"
             )
             .hint("Use '' to write quotes in strings. \\' is insecure in client-only encodings.")
-            .at(span(at, at + 2)));
+            .at(span(start, at + 2)));
         }
         other => other,
     };

@@ -253,7 +253,7 @@ impl<'a> Lexer<'a> {
             b'.' if next.is_ascii_digit() => self.number(at),
             b'.' if next == b'.' => Ok(self.push(Tok::DotDot, at, at + 2)),
             b'\'' if self.options.standard_conforming_strings => self.string(at, at + 1, StringKind::Plain),
-            b'\'' => self.string(at, at + 1, StringKind::Escape),
+            b'\'' => self.string(at, at + 1, StringKind::Legacy),
             b'"' => self.quoted_ident(at),
             b'$' => self.dollar(at, next),
             b':' if next == b':' => Ok(self.push(Tok::Typecast, at, at + 2)),
@@ -489,9 +489,10 @@ impl<'a> Lexer<'a> {
     ) -> LexResult<usize> {
         let mut at = body;
         let mut bytes = Vec::new();
+        let mut warned = false;
         loop {
             let rest = self.bytes.get(at..).unwrap_or(&[]);
-            let found = if kind == StringKind::Escape {
+            let found = if matches!(kind, StringKind::Escape | StringKind::Legacy) {
                 memchr::memchr2(b'\'', b'\\', rest)
             } else {
                 memchr::memchr(b'\'', rest)
@@ -502,11 +503,17 @@ impl<'a> Lexer<'a> {
             bytes.extend_from_slice(&rest[..n]);
             at += n;
             if self.byte(at) == b'\\' {
-                at = escape::backslash(self.text, at, &mut bytes, self.options)?;
+                if kind == StringKind::Legacy && !warned {
+                    warned = true;
+                    self.warn_escape(start, self.byte(at + 1));
+                }
+                at = escape::backslash(self.text, (start, at), &mut bytes, self.options)?;
                 continue;
             }
             at += 1;
-            if self.byte(at) == b'\'' && matches!(kind, StringKind::Plain | StringKind::Escape) {
+            if self.byte(at) == b'\''
+                && matches!(kind, StringKind::Plain | StringKind::Escape | StringKind::Legacy)
+            {
                 bytes.push(b'\'');
                 at += 1;
                 continue;
@@ -518,6 +525,34 @@ impl<'a> Lexer<'a> {
         }
         text.push_str(&escape::verify_utf8(bytes)?);
         Ok(at)
+    }
+
+    /// `escape_string_warning`: once for each literal.
+    #[cold]
+    fn warn_escape(&mut self, start: usize, escaped: u8) {
+        if !self.options.escape_string_warning {
+            return;
+        }
+        let (what, hint) = match escaped {
+            b'\'' => (
+                "\\'",
+                "Use '' to write quotes in strings, or use the escape string syntax (E'...').",
+            ),
+            b'\\' => (
+                "\\\\",
+                "Use the escape string syntax for backslashes, e.g., E'\\\\'.",
+            ),
+            _ => (
+                "escape",
+                "Use the escape string syntax for escapes, e.g., E'\\r\\n'.",
+            ),
+        };
+        let text = format!("nonstandard use of {what} in a string literal");
+        let code = common::sqlstate::NONSTANDARD_USE_OF_ESCAPE_CHARACTER;
+        let warning = PgError::notice(common::error::Severity::Warning, code, text)
+            .hint(hint)
+            .at(Span::new(start as u32, start as u32));
+        self.out.notices.push(*warning);
     }
 
     /// After a closing quote: a newline and another quote continue the string.
@@ -625,6 +660,8 @@ impl<'a> Lexer<'a> {
 enum StringKind {
     Plain,
     Escape,
+    /// Plain in form, with escapes because `standard_conforming_strings` is off.
+    Legacy,
     Bit,
     Hex,
 }
@@ -632,7 +669,7 @@ enum StringKind {
 impl StringKind {
     fn unterminated(self) -> &'static str {
         match self {
-            StringKind::Plain | StringKind::Escape => "unterminated quoted string",
+            StringKind::Plain | StringKind::Escape | StringKind::Legacy => "unterminated quoted string",
             StringKind::Bit => "unterminated bit string literal",
             StringKind::Hex => "unterminated hexadecimal string literal",
         }

@@ -48,6 +48,8 @@ pub enum BackslashQuote {
 pub struct ParseOptions {
     /// Off: backslashes in ordinary strings are escapes.
     pub standard_conforming_strings: bool,
+    /// Warn about backslashes in ordinary strings while `standard_conforming_strings` is off.
+    pub escape_string_warning: bool,
     /// Whether `\'` may stand for a quote in escape strings.
     pub backslash_quote: BackslashQuote,
     /// Off: `x = NULL` is kept; on: it becomes `x IS NULL`.
@@ -60,6 +62,7 @@ impl Default for ParseOptions {
     fn default() -> ParseOptions {
         ParseOptions {
             standard_conforming_strings: true,
+            escape_string_warning: true,
             backslash_quote: BackslashQuote::SafeEncoding,
             transform_null_equals: false,
             stack_bytes_max: 1 << 20,
@@ -72,7 +75,7 @@ impl Default for ParseOptions {
 pub struct Parsed {
     /// One per statement; empty statements are skipped.
     pub statements: Vec<ast::RawStatement>,
-    /// Truncated identifiers, in the order of the text.
+    /// Truncated identifiers, escapes in ordinary strings and the like: NOTICEs and WARNINGs for the client.
     pub notices: Vec<PgError>,
 }
 

@@ -175,3 +175,39 @@ fn plpgsql_forms() {
     assert_eq!(assign.indirection.len(), 2);
     assert!(parse_plpgsql_assignment("x + 1", &options).is_err());
 }
+
+#[test]
+fn old_string_rules_warn() {
+    let options = ParseOptions {
+        standard_conforming_strings: false,
+        ..ParseOptions::default()
+    };
+    let parsed = pglite_parser::parse_with_notices(r"SELECT 'a\\b', 'c\td', E'\n'", &options).unwrap();
+    let seen: Vec<(&str, Option<u32>)> = parsed
+        .notices
+        .iter()
+        .map(|n| (n.message.as_str(), n.position))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (r"nonstandard use of \\ in a string literal", Some(7)),
+            ("nonstandard use of escape in a string literal", Some(15)),
+        ]
+    );
+    let strict = ParseOptions {
+        backslash_quote: pglite_parser::BackslashQuote::Off,
+        ..options.clone()
+    };
+    let error = parse(r"SELECT 'a\'b'", &strict).unwrap_err();
+    assert_eq!((error.sqlstate.as_str(), error.position), ("22P06", Some(7)));
+    let error = parse("SELECT U&'a'", &options).unwrap_err();
+    assert_eq!((error.sqlstate.as_str(), error.position), ("0A000", Some(7)));
+}
+
+/// Prepared statements keep trees across threads.
+#[test]
+fn trees_are_static_and_send() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Statement>();
+}
