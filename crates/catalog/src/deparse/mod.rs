@@ -65,7 +65,6 @@ impl Writer<'_> {
         self.text.push_str(text);
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm per kind of node")]
     fn expr(&mut self, expr: &Expr, implicit: Implicit) -> PgResult<()> {
         match expr {
             Expr::Const(c) => self.constant(c, constant::Label::WhereNeeded),
