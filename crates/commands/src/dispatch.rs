@@ -1,5 +1,6 @@
 //! From a statement's kind to the function that runs it.
 
+use common::error::ErrorExt;
 use common::{PgResult, unsupported};
 use parser::ast::Statement;
 use types::oids;
@@ -7,12 +8,26 @@ use types::oids;
 use crate::classify::{check_transaction_block, command_tag};
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
+use crate::{create_index, create_table, drop, namespace, sequence, settings, truncate};
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
 /// instead.
 pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     check_transaction_block(stmt, cx.in_transaction_block)?;
-    Err(unsupported!("{} is not supported yet", command_tag(stmt)).at_statement(stmt))
+    match stmt {
+        Statement::VariableSet(s) => settings::variable_set(s, cx),
+        Statement::VariableShow(s) => settings::variable_show(s, cx),
+        Statement::Discard(s) => settings::discard(s, cx),
+        Statement::ConstraintsSet(s) => settings::constraints_set(s, cx),
+        Statement::Create(s) => create_table::create_table(s, cx),
+        Statement::Index(s) => create_index::create_index(s, cx),
+        Statement::CreateSeq(s) => sequence::create_sequence(s, cx),
+        Statement::AlterSeq(s) => sequence::alter_sequence(s, cx),
+        Statement::CreateSchema(s) => namespace::create_schema(s, cx),
+        Statement::Drop(s) => drop::drop_statement(s, cx),
+        Statement::Truncate(s) => truncate::truncate(s, cx),
+        other => Err(unsupported!("{} is not supported yet", command_tag(other)).at(other.span())),
+    }
 }
 
 /// Result columns of a utility statement, without running it; `None`: no result.
@@ -29,16 +44,5 @@ pub fn describe(stmt: &Statement) -> Option<Vec<ResultColumn>> {
             oids::TEXT,
         )]),
         _ => None,
-    }
-}
-
-trait AtStatement {
-    fn at_statement(self, stmt: &Statement) -> Self;
-}
-
-impl AtStatement for Box<common::PgError> {
-    /// Unsupported statements point at their first word.
-    fn at_statement(self, stmt: &Statement) -> Self {
-        common::error::ErrorExt::at(self, stmt.span())
     }
 }

@@ -11,11 +11,26 @@
 //! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
 pub mod classify;
+mod columns;
+mod constraints;
 pub mod context;
 mod copy;
+mod create_index;
+mod create_like;
+mod create_table;
+pub mod deparse;
 mod dispatch;
+mod drop;
+mod eval;
 pub mod guc;
+mod index_build;
+mod lookup;
+mod namespace;
 pub mod options;
+mod sequence;
+pub mod settings;
+mod storage_params;
+mod truncate;
 
 pub use classify::{
     allowed_in_failed_transaction, check_read_only, check_transaction_block, command_tag, is_command,

@@ -1,0 +1,510 @@
+//! Column definitions of CREATE TABLE and ALTER TABLE ADD COLUMN: types, serial, defaults, NOT NULL, identity, generation.
+//!
+//! PG: src/backend/parser/parse_utilcmd.c (`transformColumnDefinition`).
+
+use std::sync::Arc;
+
+use catalog::CatalogView;
+use catalog::ddl::relation::NewColumn;
+use catalog::ddl::sequence::SequenceParameters;
+use catalog::desc::{ColumnDesc, RelationDesc};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, Span, pg_err, unsupported};
+use nodes::Expr;
+use nodes::expr::{CoercionForm, Const, FuncExpr};
+use parser::ast::{self, ColumnDef, ConstrType, Constraint, GeneratedWhen};
+use types::settings::TypeRef;
+use types::{Datum, oids as t};
+
+use crate::context::CommandContext;
+
+/// `nextval(regclass)`.
+const NEXTVAL: Oid = Oid(1574);
+
+/// A column with everything that was said about it.
+pub(crate) struct ColumnSpec {
+    pub new: NewColumn,
+    /// A sequence to make for it.
+    pub sequence: Option<SequenceSpecOf>,
+    /// NOT NULL as a constraint of its own: its name, if given, and NO INHERIT.
+    pub not_null: Option<NotNullSpec>,
+    pub raw_default: Option<ast::Expr>,
+    pub raw_generated: Option<ast::Expr>,
+    /// CHECK, PRIMARY KEY, UNIQUE, REFERENCES of the column.
+    pub constraints: Vec<Constraint>,
+}
+
+/// A NOT NULL constraint to make.
+#[derive(Clone, Debug)]
+pub(crate) struct NotNullSpec {
+    pub name: Option<String>,
+    pub no_inherit: bool,
+}
+
+/// The sequence of a serial or identity column.
+pub(crate) struct SequenceSpecOf {
+    pub params: SequenceParameters,
+    pub identity: bool,
+    pub name: Option<Vec<ast::Ident>>,
+}
+
+/// The type behind serial words.
+fn serial_type(name: &ast::TypeName) -> PgResult<Option<Oid>> {
+    let [word] = name.names.as_slice() else {
+        return Ok(None);
+    };
+    if name.pct_type {
+        return Ok(None);
+    }
+    let found = match word.as_str() {
+        "smallserial" | "serial2" => t::INT2,
+        "serial" | "serial4" => t::INT4,
+        "bigserial" | "serial8" => t::INT8,
+        _ => return Ok(None),
+    };
+    if !name.array_bounds.is_empty() {
+        return Err(pg_err!(FEATURE_NOT_SUPPORTED, "array of serial is not implemented").at(name.span));
+    }
+    Ok(Some(found))
+}
+
+/// Reads a column definition.
+pub(crate) fn column_spec(def: &ColumnDef, table: &str, cx: &CommandContext<'_>) -> PgResult<ColumnSpec> {
+    let Some(type_name) = &def.type_name else {
+        return Err(unsupported!("typed tables are not supported yet").at(def.span));
+    };
+    let view = cx.view()?;
+    let serial = serial_type(type_name)?;
+    let (type_ref, collation) = match serial {
+        Some(type_oid) => (TypeRef::plain(type_oid), Oid::INVALID),
+        None => {
+            let analysis = cx.analysis(&*view);
+            let found =
+                analyzer::utility::resolve_column_type(type_name, def.collation.as_ref(), &analysis)?;
+            cx.take_notices(analysis);
+            found
+        }
+    };
+    if type_name.setof {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "column \"{}\" cannot be declared SETOF",
+            def.name.as_str()
+        )
+        .at(type_name.span));
+    }
+    let mut new = NewColumn::new(def.name.as_str(), type_ref);
+    new.collation = collation;
+    new.dims = i16::try_from(type_name.array_bounds.len()).unwrap_or(i16::MAX);
+    new.storage = storage_letter(def, &*view, type_ref)?;
+    new.compression = compression_letter(def.compression.as_ref())?;
+    if !def.fdwoptions.is_empty() {
+        return Err(unsupported!("column options of foreign tables are not supported yet").at(def.span));
+    }
+    let mut spec = ColumnSpec {
+        new,
+        sequence: None,
+        not_null: None,
+        raw_default: None,
+        raw_generated: None,
+        constraints: Vec::new(),
+    };
+    if let Some(type_oid) = serial {
+        let params = crate::sequence::read_options(&[], type_oid, None, false, cx)?.params;
+        spec.sequence = Some(SequenceSpecOf {
+            params,
+            identity: false,
+            name: None,
+        });
+        spec.not_null = Some(NotNullSpec {
+            name: None,
+            no_inherit: false,
+        });
+    }
+    column_constraints(def, table, cx, &mut spec)?;
+    spec.new.not_null = spec.not_null.is_some();
+    Ok(spec)
+}
+
+fn storage_letter(def: &ColumnDef, view: &dyn CatalogView, type_ref: TypeRef) -> PgResult<Option<u8>> {
+    match &def.storage {
+        None => Ok(None),
+        Some(word) => storage_word(word.as_str(), view, type_ref),
+    }
+}
+
+/// The letter of a STORAGE word.
+pub(crate) fn storage_word(word: &str, view: &dyn CatalogView, type_ref: TypeRef) -> PgResult<Option<u8>> {
+    let letter = match word.to_ascii_lowercase().as_str() {
+        "plain" => b'p',
+        "external" => b'e',
+        "extended" => b'x',
+        "main" => b'm',
+        "default" => return Ok(None),
+        _ => return Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid storage type \"{word}\"")),
+    };
+    let toastable = view.type_desc(type_ref.oid)?.is_some_and(|d| d.len == -1);
+    if letter != b'p' && !toastable {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "column data type {} can only have storage PLAIN",
+            catalog::format_type::format_type(view, type_ref.oid, -1)?
+        ));
+    }
+    Ok(Some(letter))
+}
+
+fn compression_letter(name: Option<&ast::Ident>) -> PgResult<u8> {
+    match name.map(ast::Ident::as_str) {
+        None | Some("default") => Ok(0),
+        Some("pglz") => Ok(b'p'),
+        Some(other) => Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "invalid compression method \"{other}\""
+        )),
+    }
+}
+
+/// Which contradictions were met so far.
+#[derive(Default)]
+struct Seen {
+    nullable: bool,
+    not_null: bool,
+    default: bool,
+    identity: bool,
+    generated: bool,
+}
+
+fn column_constraints(
+    def: &ColumnDef,
+    table: &str,
+    cx: &CommandContext<'_>,
+    spec: &mut ColumnSpec,
+) -> PgResult<()> {
+    let column = def.name.as_str();
+    let mut seen = Seen {
+        default: spec.sequence.is_some(),
+        ..Seen::default()
+    };
+    let mut last: Option<usize> = None;
+    for constraint in &def.constraints {
+        let conflict = || {
+            pg_err!(
+                SYNTAX_ERROR,
+                "conflicting NULL/NOT NULL declarations for column \"{column}\" of table \"{table}\""
+            )
+            .at(constraint.span)
+        };
+        match constraint.contype {
+            ConstrType::Null => {
+                if seen.not_null || spec.not_null.is_some() {
+                    return Err(conflict());
+                }
+                seen.nullable = true;
+            }
+            ConstrType::NotNull => {
+                if seen.nullable {
+                    return Err(conflict());
+                }
+                seen.not_null = true;
+                let name = constraint.conname.as_ref().map(|n| n.as_str().to_owned());
+                merge_not_null(spec, name, constraint.is_no_inherit, column)?;
+            }
+            ConstrType::Default => column_default(constraint, column, table, &mut seen, spec)?,
+            ConstrType::Identity => identity(constraint, column, table, &mut seen, spec, cx)?,
+            ConstrType::Generated => generated(constraint, column, table, &mut seen, spec)?,
+            ConstrType::Check | ConstrType::Primary | ConstrType::Unique | ConstrType::Foreign => {
+                if constraint.contype == ConstrType::Foreign {
+                    return Err(unsupported!("foreign key constraints are not supported yet").at(constraint.span));
+                }
+                spec.constraints.push(constraint.clone());
+                last = Some(spec.constraints.len() - 1);
+                continue;
+            }
+            ConstrType::Exclusion => return Err(common::internal!("column exclusion constraints do not exist")),
+            attribute => {
+                attributes(attribute, constraint.span, last, &mut spec.constraints)?;
+                continue;
+            }
+        }
+        last = None;
+        check_combination(&seen, column, table, constraint.span)?;
+    }
+    Ok(())
+}
+
+fn merge_not_null(
+    spec: &mut ColumnSpec,
+    name: Option<String>,
+    no_inherit: bool,
+    column: &str,
+) -> PgResult<()> {
+    match &mut spec.not_null {
+        None => spec.not_null = Some(NotNullSpec { name, no_inherit }),
+        Some(before) => {
+            if let (Some(a), Some(b)) = (&before.name, &name)
+                && a != b
+            {
+                return Err(pg_err!(
+                    INVALID_TABLE_DEFINITION,
+                    "conflicting not-null constraint names \"{a}\" and \"{b}\""
+                ));
+            }
+            if before.no_inherit != no_inherit {
+                return Err(pg_err!(
+                    INVALID_TABLE_DEFINITION,
+                    "conflicting NO INHERIT declarations for not-null constraints on column \"{column}\""
+                ));
+            }
+            if before.name.is_none() {
+                before.name = name;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn column_default(
+    constraint: &Constraint,
+    column: &str,
+    table: &str,
+    seen: &mut Seen,
+    spec: &mut ColumnSpec,
+) -> PgResult<()> {
+    if seen.default {
+        let e = pg_err!(
+            SYNTAX_ERROR,
+            "multiple default values specified for column \"{column}\" of table \"{table}\""
+        );
+        return Err(e.at(constraint.span));
+    }
+    seen.default = true;
+    spec.raw_default.clone_from(&constraint.raw_expr);
+    Ok(())
+}
+
+fn identity(
+    constraint: &Constraint,
+    column: &str,
+    table: &str,
+    seen: &mut Seen,
+    spec: &mut ColumnSpec,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    if seen.identity {
+        let e = pg_err!(
+            SYNTAX_ERROR,
+            "multiple identity specifications for column \"{column}\" of table \"{table}\""
+        );
+        return Err(e.at(constraint.span));
+    }
+    seen.identity = true;
+    let type_oid = spec.new.type_ref.oid;
+    if !matches!(type_oid, t::INT2 | t::INT4 | t::INT8) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "identity column type must be smallint, integer, or bigint"
+        ));
+    }
+    let read = crate::sequence::read_options(&constraint.options, type_oid, None, true, cx)?;
+    if !seen.default {
+        let named = constraint.options.iter().find(|o| o.name == "sequence_name");
+        let name = match named.and_then(|o| o.arg.as_ref()) {
+            Some(ast::DefArg::Names(names)) => Some(names.clone()),
+            _ => None,
+        };
+        spec.sequence = Some(SequenceSpecOf {
+            params: read.params,
+            identity: true,
+            name,
+        });
+    }
+    spec.new.identity = match constraint.generated_when {
+        GeneratedWhen::Always => b'a',
+        GeneratedWhen::ByDefault => b'd',
+    };
+    if seen.nullable {
+        return Err(pg_err!(
+            SYNTAX_ERROR,
+            "conflicting NULL/NOT NULL declarations for column \"{column}\" of table \"{table}\""
+        )
+        .at(constraint.span));
+    }
+    if spec.not_null.is_none() {
+        spec.not_null = Some(NotNullSpec {
+            name: None,
+            no_inherit: false,
+        });
+    }
+    Ok(())
+}
+
+fn generated(
+    constraint: &Constraint,
+    column: &str,
+    table: &str,
+    seen: &mut Seen,
+    spec: &mut ColumnSpec,
+) -> PgResult<()> {
+    if seen.generated {
+        let e = pg_err!(
+            SYNTAX_ERROR,
+            "multiple generation clauses specified for column \"{column}\" of table \"{table}\""
+        );
+        return Err(e.at(constraint.span));
+    }
+    seen.generated = true;
+    if constraint.generated_virtual {
+        return Err(unsupported!("virtual generated columns are not supported yet").at(constraint.span));
+    }
+    spec.new.generated = b's';
+    spec.raw_generated.clone_from(&constraint.raw_expr);
+    Ok(())
+}
+
+fn check_combination(seen: &Seen, column: &str, table: &str, span: Span) -> PgResult<()> {
+    let pair = match (seen.default, seen.identity, seen.generated) {
+        (true, true, _) => "default and identity",
+        (true, _, true) => "default and generation expression",
+        (_, true, true) => "identity and generation expression",
+        _ => return Ok(()),
+    };
+    Err(pg_err!(
+        SYNTAX_ERROR,
+        "both {pair} specified for column \"{column}\" of table \"{table}\""
+    )
+    .at(span))
+}
+
+/// DEFERRABLE and relatives change the constraint before them.
+fn attributes(
+    attribute: ConstrType,
+    span: Span,
+    last: Option<usize>,
+    constraints: &mut [Constraint],
+) -> PgResult<()> {
+    let word = match attribute {
+        ConstrType::AttrDeferrable => "DEFERRABLE",
+        ConstrType::AttrNotDeferrable => "NOT DEFERRABLE",
+        ConstrType::AttrDeferred => "INITIALLY DEFERRED",
+        ConstrType::AttrImmediate => "INITIALLY IMMEDIATE",
+        ConstrType::AttrEnforced => "ENFORCED",
+        _ => "NOT ENFORCED",
+    };
+    let target = last.and_then(|at| constraints.get_mut(at));
+    let deferral = !matches!(attribute, ConstrType::AttrEnforced | ConstrType::AttrNotEnforced);
+    let Some(target) = target.filter(|c| deferral == (c.contype != ConstrType::Check)) else {
+        return Err(pg_err!(SYNTAX_ERROR, "misplaced {word} clause").at(span));
+    };
+    match attribute {
+        ConstrType::AttrDeferrable => target.deferrable = true,
+        ConstrType::AttrNotDeferrable => {
+            target.deferrable = false;
+            if target.initdeferred {
+                return Err(not_deferrable(span));
+            }
+        }
+        ConstrType::AttrDeferred => {
+            target.initdeferred = true;
+            target.deferrable = true;
+        }
+        ConstrType::AttrImmediate => target.initdeferred = false,
+        ConstrType::AttrEnforced => target.is_enforced = true,
+        _ => target.is_enforced = false,
+    }
+    Ok(())
+}
+
+fn not_deferrable(span: Span) -> Box<common::PgError> {
+    pg_err!(
+        SYNTAX_ERROR,
+        "constraint declared INITIALLY DEFERRED must be DEFERRABLE"
+    )
+    .at(span)
+}
+
+/// `nextval('sequence'::regclass)`, cast to the column's type as PostgreSQL does.
+pub(crate) fn nextval_expr(sequence: Oid) -> Expr {
+    let name = Expr::Const(Const {
+        value: Datum::Oid(sequence.0),
+        type_ref: TypeRef::plain(t::REGCLASS),
+        collation: Oid::INVALID,
+        span: Span::NONE,
+    });
+    Expr::Func(FuncExpr {
+        func: NEXTVAL,
+        op: Oid::INVALID,
+        args: vec![name],
+        result: TypeRef::plain(t::INT8),
+        returns_set: false,
+        variadic: false,
+        form: CoercionForm::ExplicitCall,
+        input_collation: Oid::INVALID,
+        collation: Oid::INVALID,
+        span: Span::NONE,
+    })
+}
+
+/// A descriptor of a table that is still being made, for analyzing its own expressions.
+pub(crate) fn provisional(
+    name: &str,
+    namespace: Oid,
+    namespace_name: Arc<str>,
+    columns: &[NewColumn],
+    view: &dyn CatalogView,
+) -> PgResult<RelationDesc> {
+    let mut described = Vec::new();
+    for (column, attno) in columns.iter().zip(1i16..) {
+        described.push(column_desc(column, attno, view)?);
+    }
+    Ok(RelationDesc {
+        oid: Oid::INVALID,
+        name: name.into(),
+        namespace,
+        namespace_name,
+        owner: Oid::INVALID,
+        relkind: b'r',
+        persistence: b'p',
+        row_type: Oid::INVALID,
+        storage: common::RelationId::default(),
+        columns: described,
+        indexes: Vec::new(),
+        constraints: Vec::new(),
+        has_rules: false,
+        has_triggers: false,
+        row_security: false,
+        force_row_security: false,
+        is_partition: false,
+        has_subclass: false,
+        reltuples: -1.0,
+        relpages: 0,
+        acl: None,
+        options: Vec::new(),
+        index: None,
+        view_definition: None,
+    })
+}
+
+/// A column as descriptors have it.
+pub(crate) fn column_desc(column: &NewColumn, attno: i16, view: &dyn CatalogView) -> PgResult<ColumnDesc> {
+    Ok(ColumnDesc {
+        attno,
+        name: column.name.as_str().into(),
+        type_ref: column.type_ref,
+        phys: crate::eval::phys_of(view, column.type_ref.oid)?,
+        collation: column.collation,
+        not_null: column.not_null,
+        dropped: false,
+        default: None,
+        identity: column.identity,
+        generated: column.generated,
+        identity_sequence: Oid::INVALID,
+        missing: None,
+        storage: column.storage.unwrap_or(b'p'),
+        compression: column.compression,
+        stats_target: -1,
+        is_local: true,
+        inherited_count: 0,
+        acl: None,
+    })
+}

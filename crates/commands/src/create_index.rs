@@ -1,0 +1,575 @@
+//! CREATE INDEX, and the indexes behind PRIMARY KEY and UNIQUE constraints.
+//!
+//! PG: src/backend/commands/indexcmds.c.
+
+use std::sync::Arc;
+
+use analyzer::ExprKind;
+use catalog::CatalogView;
+use catalog::ddl::constraint::{NameParts, NewConstraint};
+use catalog::ddl::index::{NewIndex, index_columns};
+use catalog::ddl::relation::NewRelation;
+use catalog::desc::{IndexColumnDesc, IndexDesc, RelationDesc};
+use catalog::oids;
+use common::error::{ErrorExt, Severity};
+use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
+use nodes::Expr;
+use parser::ast::{DefElem, Ident, IndexElem, IndexStmt, SortByDir, SortByNulls};
+use txn::LockMode;
+use types::settings::TypeRef;
+
+use crate::context::{CommandContext, CommandOutcome};
+use crate::index_build;
+use crate::storage_params::{self, ParamSet};
+
+/// An index to define, from CREATE INDEX or from a constraint.
+pub(crate) struct IndexRequest<'a> {
+    pub name: Option<&'a str>,
+    pub access_method: Option<&'a str>,
+    pub params: Vec<IndexElem>,
+    pub including: Vec<IndexElem>,
+    pub options: &'a [DefElem],
+    pub where_clause: Option<&'a parser::ast::Expr>,
+    pub unique: bool,
+    pub nulls_not_distinct: bool,
+    pub constraint: Option<KeyConstraint>,
+    pub if_not_exists: bool,
+}
+
+/// What makes an index the index of a constraint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyConstraint {
+    pub primary: bool,
+    pub deferrable: bool,
+    pub deferred: bool,
+}
+
+/// An index column of a plain column.
+pub(crate) fn plain_element(name: &Ident) -> IndexElem {
+    IndexElem {
+        name: Some(name.clone()),
+        expr: None,
+        collation: Vec::new(),
+        opclass: Vec::new(),
+        opclass_opts: Vec::new(),
+        ordering: SortByDir::Default,
+        nulls_ordering: SortByNulls::Default,
+        span: name.span,
+    }
+}
+
+/// CREATE INDEX.
+pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    // Nobody else sees the new index before it is complete, so CONCURRENTLY only means a weaker lock; the stronger one is correct.
+    let table = cx.open_relation(&stmt.relation, LockMode::Share)?;
+    if !matches!(table.relkind, b'r' | b'm') {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "cannot create index on relation \"{}\"",
+            table.name
+        )
+        .detail(crate::lookup::relkind_detail(table.relkind)));
+    }
+    cx.check_owner(&table)?;
+    check_tablespace(stmt.tablespace.as_ref())?;
+    let request = IndexRequest {
+        name: stmt.idxname.as_ref().map(Ident::as_str),
+        access_method: stmt.access_method.as_ref().map(Ident::as_str),
+        params: stmt.params.clone(),
+        including: stmt.including_params.clone(),
+        options: &stmt.options,
+        where_clause: stmt.where_clause.as_ref(),
+        unique: stmt.unique,
+        nulls_not_distinct: stmt.nulls_not_distinct,
+        constraint: None,
+        if_not_exists: stmt.if_not_exists,
+    };
+    define_index(cx, &table, request)?;
+    Ok(CommandOutcome::tag("CREATE INDEX"))
+}
+
+/// Only the two built-in tablespaces exist, and they are where everything is.
+pub(crate) fn check_tablespace(name: Option<&Ident>) -> PgResult<()> {
+    match name {
+        None => Ok(()),
+        Some(name) if name.as_str() == "pg_default" => Ok(()),
+        Some(name) if name.as_str() == "pg_global" => Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "only shared relations can be placed in pg_global tablespace"
+        )),
+        Some(name) => Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "tablespace \"{}\" does not exist",
+            name.as_str()
+        )),
+    }
+}
+
+fn check_access_method(name: Option<&str>) -> PgResult<()> {
+    match name {
+        None | Some("btree") => Ok(()),
+        Some("hash" | "gist" | "gin" | "spgist" | "brin") => Err(unsupported!(
+            "index access method \"{}\" is not supported yet",
+            name.unwrap_or_default()
+        )),
+        Some(other) => Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "access method \"{other}\" does not exist"
+        )),
+    }
+}
+
+/// A column of the index being defined.
+struct Column {
+    desc: IndexColumnDesc,
+    /// For generated names and `pg_attribute`.
+    name: String,
+    type_ref: TypeRef,
+}
+
+/// Defines and fills an index; its OID, or `None` when IF NOT EXISTS found one.
+pub(crate) fn define_index(
+    cx: &CommandContext<'_>,
+    table: &Arc<RelationDesc>,
+    request: IndexRequest<'_>,
+) -> PgResult<Option<Oid>> {
+    check_access_method(request.access_method)?;
+    if request.params.len() + request.including.len() > 32 {
+        return Err(pg_err!(TOO_MANY_COLUMNS, "cannot use more than 32 columns in an index"));
+    }
+    let view = cx.view()?;
+    let key_count = request.params.len();
+    let columns = analyze_columns(cx, &*view, table, &request)?;
+    let predicate = analyze_predicate(cx, &*view, table, request.where_clause)?;
+    let name = match request.name {
+        Some(name) => name.to_owned(),
+        None => choose_name(cx, table, &columns, request.constraint)?,
+    };
+    if request.if_not_exists && crate::sequence::name_exists(cx, table.namespace, &name)? {
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::DUPLICATE_TABLE,
+            format!("relation \"{name}\" already exists, skipping"),
+        ));
+        return Ok(None);
+    }
+    let options = storage_params::merge(ParamSet::Btree, &[], request.options)?;
+    let desc = IndexDesc {
+        table: table.oid,
+        access_method: oids::BTREE_AM,
+        unique: request.unique,
+        primary: request.constraint.is_some_and(|c| c.primary),
+        exclusion: false,
+        nulls_not_distinct: request.nulls_not_distinct,
+        immediate: request.constraint.is_none_or(|c| !c.deferrable),
+        valid: true,
+        ready: true,
+        clustered: false,
+        columns: columns.iter().map(|c| c.desc.clone()).collect(),
+        key_count,
+        predicate: predicate.map(Arc::new),
+    };
+    let oid = store(cx, table, &name, &columns, desc, options, request.constraint)?;
+    let table = cx.relation(table.oid)?;
+    let index = cx.relation(oid)?;
+    index_build::build(cx, &table, &index)?;
+    Ok(Some(oid))
+}
+
+/// Writes the catalog rows of the index and of its constraint.
+fn store(
+    cx: &CommandContext<'_>,
+    table: &RelationDesc,
+    name: &str,
+    columns: &[Column],
+    desc: IndexDesc,
+    options: Vec<String>,
+    constraint: Option<KeyConstraint>,
+) -> PgResult<Oid> {
+    let names = attribute_names(columns);
+    let types: Vec<(TypeRef, Oid)> = columns.iter().map(|c| (c.type_ref, c.desc.collation)).collect();
+    let mut relation =
+        NewRelation::new(name, table.namespace, b'i').with_columns(index_columns(&names, &types));
+    relation.persistence = table.persistence;
+    relation.options = options;
+    let key_count = desc.key_count;
+    let attnos: Vec<i16> = desc.columns.iter().take(key_count).map(|c| c.attno).collect();
+    let new = NewIndex {
+        relation,
+        index: desc,
+        for_constraint: constraint.is_some(),
+    };
+    let (namespace, table_oid, owner) = (table.namespace, table.oid, table.owner);
+    cx.ddl(|ddl| {
+        let asked = std::mem::replace(&mut ddl.user, owner);
+        let made = ddl.create_index(&new)?;
+        if let Some(key) = constraint {
+            let kind = if key.primary { b'p' } else { b'u' };
+            let mut row = NewConstraint::new(kind, name, namespace, table_oid, attnos);
+            row.index = made.oid;
+            row.deferrable = key.deferrable;
+            row.deferred = key.deferred;
+            let constraint = ddl.add_constraint(&row)?;
+            ddl.attach_index_to_constraint(made.oid, constraint)?;
+        }
+        ddl.user = asked;
+        Ok(made.oid)
+    })
+}
+
+/// Names of the index's own columns: those of the table, made distinct.
+fn attribute_names(columns: &[Column]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for column in columns {
+        let mut name = column.name.clone();
+        let mut number = 0;
+        while names.contains(&name) {
+            number += 1;
+            let suffix = number.to_string();
+            let mut room = 63usize.saturating_sub(suffix.len()).min(column.name.len());
+            while !column.name.is_char_boundary(room) {
+                room -= 1;
+            }
+            name = format!("{}{suffix}", &column.name[..room]);
+        }
+        names.push(name);
+    }
+    names
+}
+
+fn choose_name(
+    cx: &CommandContext<'_>,
+    table: &RelationDesc,
+    columns: &[Column],
+    constraint: Option<KeyConstraint>,
+) -> PgResult<String> {
+    let joined = joined_names(&attribute_names(columns));
+    let parts = match constraint {
+        Some(KeyConstraint { primary: true, .. }) => NameParts {
+            first: &table.name,
+            second: None,
+            label: "pkey",
+            is_relation: true,
+        },
+        Some(_) => NameParts {
+            first: &table.name,
+            second: Some(&joined),
+            label: "key",
+            is_relation: true,
+        },
+        None => NameParts {
+            first: &table.name,
+            second: Some(&joined),
+            label: "idx",
+            is_relation: true,
+        },
+    };
+    let (relation, namespace) = (table.oid, table.namespace);
+    cx.ddl(|ddl| ddl.choose_constraint_name(parts, relation, namespace))
+}
+
+/// Column names joined by underscores, until there are 63 bytes of them.
+pub(crate) fn joined_names(names: &[String]) -> String {
+    let mut joined = String::new();
+    for name in names {
+        if !joined.is_empty() {
+            joined.push('_');
+        }
+        joined.push_str(name);
+        if joined.len() >= 63 {
+            break;
+        }
+    }
+    joined
+}
+
+fn analyze_columns(
+    cx: &CommandContext<'_>,
+    view: &dyn CatalogView,
+    table: &RelationDesc,
+    request: &IndexRequest<'_>,
+) -> PgResult<Vec<Column>> {
+    let mut columns = Vec::new();
+    for element in &request.params {
+        columns.push(key_column(cx, view, table, element, request.constraint.is_some())?);
+    }
+    for element in &request.including {
+        columns.push(included_column(table, element)?);
+    }
+    Ok(columns)
+}
+
+fn missing_column(name: &Ident, in_constraint: bool) -> Box<PgError> {
+    if in_constraint {
+        return pg_err!(
+            UNDEFINED_COLUMN,
+            "column \"{}\" named in key does not exist",
+            name.as_str()
+        );
+    }
+    pg_err!(UNDEFINED_COLUMN, "column \"{}\" does not exist", name.as_str())
+}
+
+fn included_column(table: &RelationDesc, element: &IndexElem) -> PgResult<Column> {
+    let Some(name) = &element.name else {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "expressions are not supported in included columns"
+        ));
+    };
+    if !element.collation.is_empty() {
+        return Err(pg_err!(
+            INVALID_OBJECT_DEFINITION,
+            "including column does not support a collation"
+        ));
+    }
+    if !element.opclass.is_empty() {
+        return Err(pg_err!(
+            INVALID_OBJECT_DEFINITION,
+            "including column does not support an operator class"
+        ));
+    }
+    if element.ordering != SortByDir::Default {
+        return Err(pg_err!(
+            INVALID_OBJECT_DEFINITION,
+            "including column does not support ASC/DESC options"
+        ));
+    }
+    if element.nulls_ordering != SortByNulls::Default {
+        return Err(pg_err!(
+            INVALID_OBJECT_DEFINITION,
+            "including column does not support NULLS FIRST/LAST options"
+        ));
+    }
+    let Some(column) = table.column_by_name(name.as_str()) else {
+        return Err(missing_column(name, false));
+    };
+    Ok(Column {
+        desc: IndexColumnDesc {
+            attno: column.attno,
+            expr: None,
+            opclass: Oid::INVALID,
+            opfamily: Oid::INVALID,
+            opcintype: Oid::INVALID,
+            collation: Oid::INVALID,
+            descending: false,
+            nulls_first: false,
+        },
+        name: name.as_str().to_owned(),
+        type_ref: column.type_ref,
+    })
+}
+
+fn key_column(
+    cx: &CommandContext<'_>,
+    view: &dyn CatalogView,
+    table: &RelationDesc,
+    element: &IndexElem,
+    in_constraint: bool,
+) -> PgResult<Column> {
+    let (attno, expr, name, type_ref, own_collation) = match (&element.name, &element.expr) {
+        (Some(name), _) => {
+            let Some(column) = table.column_by_name(name.as_str()) else {
+                return Err(missing_column(name, in_constraint));
+            };
+            if column.generated == b'v' {
+                let what = if in_constraint { "unique constraints" } else { "indexes" };
+                return Err(unsupported!("{what} on virtual generated columns are not supported"));
+            }
+            (column.attno, None, name.as_str().to_owned(), column.type_ref, column.collation)
+        }
+        (None, Some(raw)) => {
+            let analysis = cx.analysis(view);
+            let expr =
+                analyzer::utility::analyze_expression(raw, ExprKind::IndexExpression, Some(table), &analysis)?;
+            cx.take_notices(analysis);
+            if !crate::eval::is_immutable(&expr, view)? {
+                return Err(pg_err!(
+                    INVALID_OBJECT_DEFINITION,
+                    "functions in index expression must be marked IMMUTABLE"
+                )
+                .at(element.span));
+            }
+            let name = analyzer::utility::index_column_name(raw).to_string();
+            let type_ref = expr.type_ref();
+            let collation = expr.collation();
+            // A parenthesised plain column is that column.
+            match plain_var(&expr) {
+                Some(attno) => (attno, None, name, type_ref, collation),
+                None => (0, Some(expr), name, type_ref, collation),
+            }
+        }
+        (None, None) => return Err(common::internal!("index column without name and expression")),
+    };
+    let collation = key_collation(cx, view, element, type_ref, own_collation)?;
+    let class = operator_class(view, element, type_ref, cx)?;
+    if !element.opclass_opts.is_empty() {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "operator class {} has no options",
+            element.opclass.last().map_or("", |n| n.as_str())
+        ));
+    }
+    let descending = element.ordering == SortByDir::Desc;
+    let nulls_first = match element.nulls_ordering {
+        SortByNulls::Default => descending,
+        order => order == SortByNulls::First,
+    };
+    Ok(Column {
+        desc: IndexColumnDesc {
+            attno,
+            expr: expr.map(Arc::new),
+            opclass: class.oid,
+            opfamily: class.family,
+            opcintype: class.input_type,
+            collation,
+            descending,
+            nulls_first,
+        },
+        name,
+        type_ref,
+    })
+}
+
+fn plain_var(expr: &Expr) -> Option<i16> {
+    match expr {
+        Expr::Var(v) if v.attno > 0 => Some(v.attno),
+        _ => None,
+    }
+}
+
+fn key_collation(
+    cx: &CommandContext<'_>,
+    view: &dyn CatalogView,
+    element: &IndexElem,
+    type_ref: TypeRef,
+    own: Oid,
+) -> PgResult<Oid> {
+    let collatable = view.type_desc(type_ref.oid)?.is_some_and(|d| d.collation.is_valid());
+    if element.collation.is_empty() {
+        if collatable && !own.is_valid() {
+            return Err(pg_err!(
+                INDETERMINATE_COLLATION,
+                "could not determine which collation to use for index expression"
+            )
+            .hint("Use the COLLATE clause to set the collation explicitly."));
+        }
+        return Ok(own);
+    }
+    if !collatable {
+        return Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "collations are not supported by type {}",
+            catalog::format_type::format_type(view, type_ref.oid, -1)?
+        ));
+    }
+    analyzer::utility::resolve_collation(&element.collation, element.span, &cx.analysis(view))
+}
+
+fn operator_class(
+    view: &dyn CatalogView,
+    element: &IndexElem,
+    type_ref: TypeRef,
+    cx: &CommandContext<'_>,
+) -> PgResult<catalog::view::OpclassDesc> {
+    let _ = cx;
+    let type_name = || catalog::format_type::format_type(view, type_ref.oid, -1);
+    let base = base_type(view, type_ref.oid)?;
+    if element.opclass.is_empty() {
+        return match default_class(view, base)? {
+            Some(class) => Ok(class),
+            None => Err(pg_err!(
+                UNDEFINED_OBJECT,
+                "data type {} has no default operator class for access method \"btree\"",
+                type_name()?
+            )
+            .hint("You must specify an operator class for the index or define a default operator class for the data type.")),
+        };
+    }
+    let (schema, name) = match element.opclass.as_slice() {
+        [name] => (None, name),
+        [schema, name, ..] => (Some(schema.as_str()), name),
+        [] => return Err(common::internal!("operator class without a name")),
+    };
+    let Some(class) = view.opclass_by_name(oids::BTREE_AM, schema, name.as_str())? else {
+        return Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "operator class \"{}\" does not exist for access method \"btree\"",
+            name.as_str()
+        ));
+    };
+    let accepts = class.input_type == base
+        || default_class(view, base)?.is_some_and(|d| d.input_type == class.input_type)
+        || is_binary_coercible(view, base, class.input_type)?;
+    if !accepts {
+        return Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "operator class \"{}\" does not accept data type {}",
+            name.as_str(),
+            type_name()?
+        ));
+    }
+    Ok(class)
+}
+
+fn is_binary_coercible(view: &dyn CatalogView, from: Oid, to: Oid) -> PgResult<bool> {
+    Ok(from == to || view.cast(from, to)?.is_some_and(|c| c.method == b'b' && c.context == b'i'))
+}
+
+/// The default btree class: of the type itself, or of one that it is binary compatible with (varchar: text).
+pub(crate) fn default_class(
+    view: &dyn CatalogView,
+    base: Oid,
+) -> PgResult<Option<catalog::view::OpclassDesc>> {
+    if let Some(class) = view.default_opclass(oids::BTREE_AM, base)? {
+        return Ok(Some(class));
+    }
+    use types::oids as t;
+    let stand_in = match base {
+        t::VARCHAR => Some(t::TEXT),
+        _ => view.type_desc(base)?.and_then(|d| match d.kind {
+            b'e' => Some(t::ANYENUM),
+            b'r' => Some(t::ANYRANGE),
+            b'm' => Some(t::ANYMULTIRANGE),
+            b'c' => Some(t::RECORD),
+            _ if d.is_array => Some(t::ANYARRAY),
+            _ => None,
+        }),
+    };
+    match stand_in {
+        Some(other) => view.default_opclass(oids::BTREE_AM, other),
+        None => Ok(None),
+    }
+}
+
+/// The type below domains.
+pub(crate) fn base_type(view: &dyn CatalogView, type_oid: Oid) -> PgResult<Oid> {
+    let mut at = type_oid;
+    while let Some(desc) = view.type_desc(at)?
+        && desc.kind == b'd'
+    {
+        at = desc.base_type;
+    }
+    Ok(at)
+}
+
+fn analyze_predicate(
+    cx: &CommandContext<'_>,
+    view: &dyn CatalogView,
+    table: &RelationDesc,
+    raw: Option<&parser::ast::Expr>,
+) -> PgResult<Option<Expr>> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    let analysis = cx.analysis(view);
+    let expr = analyzer::utility::analyze_condition(raw, ExprKind::IndexPredicate, Some(table), &analysis)?;
+    cx.take_notices(analysis);
+    if !crate::eval::is_immutable(&expr, view)? {
+        return Err(pg_err!(
+            INVALID_OBJECT_DEFINITION,
+            "functions in index predicate must be marked IMMUTABLE"
+        ));
+    }
+    Ok(Some(expr))
+}

@@ -1,0 +1,156 @@
+//! LIKE in CREATE TABLE: columns (and more, on demand) of another relation.
+//!
+//! PG: src/backend/parser/parse_utilcmd.c (`transformTableLikeClause`, `expandTableLikeClause`).
+
+use catalog::ddl::relation::NewColumn;
+use catalog::desc::RelationDesc;
+use catalog::privileges::Privilege;
+use common::error::ErrorExt;
+use common::{PgResult, Span, pg_err, unsupported};
+use nodes::Expr;
+use parser::ast::{self, ConstrType, Constraint, Ident, TableLikeClause};
+use txn::LockMode;
+
+use crate::columns::{ColumnSpec, NotNullSpec, SequenceSpecOf};
+use crate::constraints::CheckSpec;
+use crate::context::CommandContext;
+use crate::create_table::TableSpec;
+
+/// Adds the columns of the other relation.
+pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandContext<'_>) -> PgResult<()> {
+    let source = cx.open_relation(&like.relation, LockMode::AccessShare).map_err(|e| e.at(like.relation.span))?;
+    if !matches!(source.relkind, b'r' | b'v' | b'm' | b'c' | b'f' | b'p') {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "relation \"{}\" is invalid in LIKE clause",
+            source.name
+        )
+        .detail(crate::lookup::relkind_detail(source.relkind))
+        .at(like.relation.span));
+    }
+    cx.check_relation_privilege(&source, Privilege::Select)?;
+    // Old attno to new attno.
+    let mut map = vec![0i16; source.columns.len() + 1];
+    for column in source.columns.iter().filter(|c| !c.dropped) {
+        spec.columns.push(column_of(&source, column.attno, like.options, cx)?);
+        map[column.attno as usize] = spec.columns.len() as i16;
+    }
+    let first = spec.columns.len() - source.columns.iter().filter(|c| !c.dropped).count();
+    remap_expressions(&mut spec.columns[first..], &map);
+    if like.options & TableLikeClause::CONSTRAINTS != 0 {
+        add_checks(&source, &map, spec);
+    }
+    if like.options & TableLikeClause::INDEXES != 0 {
+        add_keys(&source, spec, cx)?;
+    }
+    Ok(())
+}
+
+fn column_of(source: &RelationDesc, attno: i16, options: u32, cx: &CommandContext<'_>) -> PgResult<ColumnSpec> {
+    let Some(column) = source.column(attno) else {
+        return Err(common::internal!("column {attno} vanished"));
+    };
+    let mut new = NewColumn::new(&*column.name, column.type_ref);
+    new.collation = column.collation;
+    new.not_null = column.not_null;
+    let is_generated = column.generated != 0 && column.generated != b' ';
+    let wants_default = options & TableLikeClause::DEFAULTS != 0 && !is_generated;
+    let wants_generated = options & TableLikeClause::GENERATED != 0 && is_generated;
+    if wants_default || wants_generated {
+        new.default = column.default.as_deref().cloned();
+        new.generated = if wants_generated { column.generated } else { 0 };
+    }
+    if options & TableLikeClause::STORAGE != 0 {
+        new.storage = Some(column.storage);
+    }
+    let has_identity = matches!(column.identity, b'a' | b'd');
+    let mut sequence = None;
+    if has_identity && options & TableLikeClause::IDENTITY != 0 {
+        new.identity = column.identity;
+        sequence = Some(SequenceSpecOf {
+            params: crate::sequence::params_of(cx, column.identity_sequence)?,
+            identity: true,
+            name: None,
+        });
+    }
+    let not_null = column.not_null.then(|| {
+        let named = source.constraints.iter().find(|c| c.kind == b'n' && c.columns == [attno]);
+        NotNullSpec {
+            name: named.map(|c| c.name.to_string()),
+            no_inherit: false,
+        }
+    });
+    Ok(ColumnSpec {
+        new,
+        sequence,
+        not_null,
+        raw_default: None,
+        raw_generated: None,
+        constraints: Vec::new(),
+    })
+}
+
+/// The expression over the new table's columns.
+fn remapped(expr: &Expr, map: &[i16]) -> Expr {
+    let mut expr = expr.clone();
+    nodes::walk::rewrite(&mut expr, &mut |e| {
+        if let Expr::Var(v) = e
+            && let Ok(at) = usize::try_from(v.attno)
+        {
+            v.attno = map.get(at).copied().unwrap_or(v.attno);
+        }
+    });
+    expr
+}
+
+fn remap_expressions(columns: &mut [ColumnSpec], map: &[i16]) {
+    for column in columns {
+        if let Some(default) = &column.new.default {
+            column.new.default = Some(remapped(default, map));
+        }
+    }
+}
+
+fn add_checks(source: &RelationDesc, map: &[i16], spec: &mut TableSpec) {
+    for constraint in source.constraints.iter().filter(|c| c.kind == b'c') {
+        let Some(check) = &constraint.check else { continue };
+        spec.checks.push(CheckSpec {
+            name: Some(constraint.name.to_string()),
+            raw: ast::Expr::SetToDefault(Span::NONE),
+            no_inherit: constraint.no_inherit,
+            enforced: constraint.enforced,
+            validated: constraint.enforced,
+            cooked: Some(remapped(check, map)),
+        });
+    }
+}
+
+/// PRIMARY KEY and UNIQUE constraints under generated names. Other indexes: not yet.
+fn add_keys(source: &RelationDesc, spec: &mut TableSpec, cx: &CommandContext<'_>) -> PgResult<()> {
+    for index in &source.indexes {
+        let index = cx.relation(*index)?;
+        let constraint = source.constraints.iter().find(|c| c.index == index.oid);
+        let (Some(info), Some(constraint)) = (&index.index, constraint) else {
+            return Err(unsupported!(
+                "LIKE INCLUDING INDEXES with indexes that are not constraints is not supported yet"
+            ));
+        };
+        let contype = match constraint.kind {
+            b'p' => ConstrType::Primary,
+            b'u' => ConstrType::Unique,
+            _ => return Err(unsupported!("LIKE INCLUDING INDEXES with exclusion constraints is not supported yet")),
+        };
+        let mut key = Constraint::new(contype, Span::NONE);
+        let names: Vec<Ident> = info
+            .columns
+            .iter()
+            .filter_map(|c| source.column(c.attno))
+            .map(|c| Ident::new(&*c.name, Span::NONE))
+            .collect();
+        key.keys = names.iter().take(info.key_count).cloned().collect();
+        key.including = names.iter().skip(info.key_count).cloned().collect();
+        key.nulls_not_distinct = info.nulls_not_distinct;
+        spec.keys.push(key);
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! DROP TABLE, INDEX, SEQUENCE, VIEW, SCHEMA and types.
+//!
+//! PG: src/backend/commands/tablecmds.c (`RemoveRelations`), dropcmds.c.
+
+use catalog::ddl::ObjectAddress;
+use catalog::ddl::drop::DropBehavior;
+use catalog::desc::RelationDesc;
+use catalog::oids;
+use catalog::privileges::{ObjectKind, must_be_owner};
+use common::error::{ErrorExt, Severity};
+use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use parser::ast::{self, DropStmt, Ident, ObjectName, ObjectType, RangeVar};
+use txn::LockMode;
+
+use crate::classify::{command_tag, object_type_word};
+use crate::context::{CommandContext, CommandOutcome, SessionAction};
+use crate::lookup::{display, range_var};
+
+/// The catalog crate's word for the behaviour.
+pub(crate) fn behavior(behavior: ast::DropBehavior) -> DropBehavior {
+    match behavior {
+        ast::DropBehavior::Restrict => DropBehavior::Restrict,
+        ast::DropBehavior::Cascade => DropBehavior::Cascade,
+    }
+}
+
+/// DROP.
+pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let objects = match stmt.remove_type {
+        ObjectType::Table | ObjectType::Index | ObjectType::Sequence | ObjectType::View | ObjectType::MatView => {
+            relations(stmt, cx)?
+        }
+        ObjectType::Schema => schemas(stmt, cx)?,
+        ObjectType::Type | ObjectType::Domain => types(stmt, cx)?,
+        _ => other_objects(stmt, cx)?,
+    };
+    if !objects.is_empty() {
+        let how = behavior(stmt.behavior);
+        let dropped = cx.ddl(|ddl| ddl.drop_objects(&objects, how))?;
+        for object in dropped {
+            if object.class == oids::PG_CLASS && object.sub == 0 {
+                cx.actions.push(SessionAction::ForgetSequence(object.object));
+            }
+        }
+    }
+    let tag = command_tag(&ast::Statement::Drop(Box::new(stmt.clone())));
+    Ok(CommandOutcome::tag(tag))
+}
+
+fn relations(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    if stmt.concurrent {
+        if stmt.objects.len() != 1 {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "DROP INDEX CONCURRENTLY does not support dropping multiple objects"
+            ));
+        }
+        if stmt.behavior == ast::DropBehavior::Cascade {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "DROP INDEX CONCURRENTLY does not support CASCADE"
+            ));
+        }
+    }
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::Name(names) = object else {
+            return Err(common::internal!("DROP of a relation without a name"));
+        };
+        let rel = range_var(names)?;
+        if let Some(found) = relation(&rel, stmt, cx)? {
+            objects.push(found);
+        }
+    }
+    Ok(objects)
+}
+
+fn relation(rel: &RangeVar, stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Option<ObjectAddress>> {
+    if let Some(found) = cx.find_relation(rel)?
+        && found.relkind == b'i'
+        && let Some(index) = &found.index
+    {
+        // The table first, as everybody else does.
+        cx.lock_relation(index.table, LockMode::AccessExclusive)?;
+    }
+    let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
+        return missing_relation(rel, stmt, cx).map(|()| None);
+    };
+    check_kind(&desc, stmt.remove_type)?;
+    let schema_owner = crate::namespace::owner_of(cx, desc.namespace)?;
+    let roles = cx.roles()?;
+    if !roles.owns(cx.user, desc.owner) && !roles.owns(cx.user, schema_owner) {
+        return Err(must_be_owner(ObjectKind::of_relkind(desc.relkind), &desc.name));
+    }
+    cx.check_not_system(&desc)?;
+    Ok(Some(ObjectAddress::new(oids::PG_CLASS, desc.oid)))
+}
+
+fn missing_relation(rel: &RangeVar, stmt: &DropStmt, cx: &CommandContext<'_>) -> PgResult<()> {
+    let word = object_type_word(stmt.remove_type).to_ascii_lowercase();
+    if let Some(schema) = &rel.schema
+        && cx.view()?.namespace_by_name(schema.as_str())?.is_none()
+    {
+        let message = format!("schema \"{}\" does not exist", schema.as_str());
+        return absent(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message, cx);
+    }
+    let code = match stmt.remove_type {
+        ObjectType::Index => sqlstate::UNDEFINED_OBJECT,
+        _ => sqlstate::UNDEFINED_TABLE,
+    };
+    // Messages of DROP name the relation without its schema.
+    let name = if stmt.missing_ok { rel.relation.as_str().to_owned() } else { rel.relation.as_str().to_owned() };
+    let _ = display(rel);
+    absent(stmt.missing_ok, code, format!("{word} \"{name}\" does not exist"), cx)
+}
+
+/// A NOTICE with IF EXISTS, else the error.
+fn absent(
+    missing_ok: bool,
+    code: common::SqlState,
+    message: String,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    if !missing_ok {
+        return Err(PgError::new(code, message));
+    }
+    cx.notice(PgError::notice(
+        Severity::Notice,
+        sqlstate::SUCCESSFUL_COMPLETION,
+        format!("{message}, skipping"),
+    ));
+    Ok(())
+}
+
+fn check_kind(desc: &RelationDesc, wanted: ObjectType) -> PgResult<()> {
+    let matches = match wanted {
+        ObjectType::Table => matches!(desc.relkind, b'r' | b'p'),
+        ObjectType::Index => matches!(desc.relkind, b'i' | b'I'),
+        ObjectType::Sequence => desc.relkind == b'S',
+        ObjectType::View => desc.relkind == b'v',
+        _ => desc.relkind == b'm',
+    };
+    if matches {
+        return Ok(());
+    }
+    let hint = match desc.relkind {
+        b'r' | b'p' => "Use DROP TABLE to remove a table.",
+        b'i' | b'I' => "Use DROP INDEX to remove an index.",
+        b'S' => "Use DROP SEQUENCE to remove a sequence.",
+        b'v' => "Use DROP VIEW to remove a view.",
+        b'm' => "Use DROP MATERIALIZED VIEW to remove a materialized view.",
+        b'c' => "Use DROP TYPE to remove a type.",
+        b'f' => "Use DROP FOREIGN TABLE to remove a foreign table.",
+        _ => return Err(crate::lookup::wrong_kind(desc, wanted)),
+    };
+    Err(crate::lookup::wrong_kind(desc, wanted).hint(hint))
+}
+
+fn schemas(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::Name(names) = object else {
+            return Err(common::internal!("DROP SCHEMA without a name"));
+        };
+        let Some(name) = names.last() else { continue };
+        let found = cx.view()?.namespace_by_name(name.as_str())?;
+        let Some(oid) = found else {
+            let message = format!("schema \"{}\" does not exist", name.as_str());
+            absent(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message, cx)?;
+            continue;
+        };
+        let owner = crate::namespace::owner_of(cx, oid)?;
+        if !cx.roles()?.owns(cx.user, owner) {
+            return Err(must_be_owner(ObjectKind::Schema, name.as_str()));
+        }
+        objects.push(ObjectAddress::new(oids::PG_NAMESPACE, oid));
+    }
+    Ok(objects)
+}
+
+fn types(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::Type(name) = object else {
+            return Err(common::internal!("DROP TYPE without a type name"));
+        };
+        let names: Vec<&Ident> = name.names.iter().collect();
+        let (schema, last) = match names.as_slice() {
+            [last] => (None, last.as_str()),
+            [schema, last] => (Some(schema.as_str()), last.as_str()),
+            _ => return Err(unsupported!("this type name is not supported in DROP").at(name.span)),
+        };
+        let view = cx.view()?;
+        if let Some(schema) = schema
+            && view.namespace_by_name(schema)?.is_none()
+        {
+            let message = format!("schema \"{schema}\" does not exist");
+            absent(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message, cx)?;
+            continue;
+        }
+        let Some(desc) = view.type_by_name(schema, last)? else {
+            let shown: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+            let message = format!("type \"{}\" does not exist", shown.join("."));
+            absent(stmt.missing_ok, sqlstate::UNDEFINED_OBJECT, message, cx)?;
+            continue;
+        };
+        if stmt.remove_type == ObjectType::Domain && desc.kind != b'd' {
+            return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{last}\" is not a domain"));
+        }
+        if !cx.roles()?.owns(cx.user, desc.owner) {
+            return Err(must_be_owner(ObjectKind::Type, last));
+        }
+        objects.push(ObjectAddress::new(oids::PG_TYPE, desc.oid));
+    }
+    Ok(objects)
+}
+
+/// Kinds that cannot be made yet: nothing of them exists, and that is what is said.
+fn other_objects(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    let word = object_type_word(stmt.remove_type).to_ascii_lowercase();
+    let known = matches!(
+        stmt.remove_type,
+        ObjectType::Extension
+            | ObjectType::Publication
+            | ObjectType::EventTrigger
+            | ObjectType::Fdw
+            | ObjectType::ForeignServer
+            | ObjectType::ForeignTable
+            | ObjectType::StatisticExt
+    );
+    for object in &stmt.objects {
+        match object {
+            ObjectName::Name(names) if known && stmt.missing_ok => {
+                let shown: Vec<&str> = names.iter().map(Ident::as_str).collect();
+                let word = match stmt.remove_type {
+                    ObjectType::StatisticExt => "statistics object",
+                    _ => word.as_str(),
+                };
+                let message = format!("{word} \"{}\" does not exist", shown.join("."));
+                absent(true, sqlstate::UNDEFINED_OBJECT, message, cx)?;
+            }
+            _ => {
+                return Err(unsupported!("DROP {} is not supported yet", object_type_word(stmt.remove_type)).at(stmt.span));
+            }
+        }
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,210 @@
+//! Evaluating stored expressions (defaults, checks, index expressions, predicates) over rows of one relation.
+
+use std::sync::Arc;
+
+use catalog::CatalogView;
+use common::{Oid, PgResult, internal, pg_err, unsupported};
+use expr::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, ExprProgram, ExprState, FnParts, RowInputs, Runtime, Side};
+use nodes::Expr;
+use nodes::expr::{Var, VarSource};
+use types::{Datum, PhysType};
+
+use crate::context::CommandContext;
+
+/// Columns of a relation by attno, as `Rel { index: 1 }` or `Scan`.
+struct RelationEnv<'a> {
+    catalog: &'a dyn CatalogView,
+}
+
+impl CompileEnv for RelationEnv<'_> {
+    fn column(&self, var: &Var) -> PgResult<ColumnPlace> {
+        let own = matches!(
+            var.source,
+            VarSource::Scan | VarSource::Rel { index: 1, levels_up: 0 }
+        );
+        let index = usize::try_from(var.attno).ok().and_then(|a| a.checked_sub(1));
+        match index.filter(|_| own) {
+            Some(index) => Ok(ColumnPlace { side: Side::Scan, index }),
+            None => Err(unsupported!(
+                "references to whole rows and system columns are not supported here yet"
+            )),
+        }
+    }
+
+    fn phys(&self, type_oid: Oid) -> PgResult<PhysType> {
+        phys_of(self.catalog, type_oid)
+    }
+
+    fn domain(&self, type_oid: Oid) -> PgResult<DomainInfo> {
+        domain_of(self.catalog, type_oid)
+    }
+
+    fn element_type(&self, type_oid: Oid) -> PgResult<Option<Oid>> {
+        if let Some(row) = types::builtin::type_row(type_oid) {
+            return Ok(row.is_array().then_some(row.typelem));
+        }
+        let desc = self.catalog.type_desc(type_oid)?;
+        Ok(desc.filter(|d| d.is_array).map(|d| d.element))
+    }
+
+    fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
+        match self.catalog.function(proc) {
+            Ok(Some(f)) => unsupported!("function {} is not implemented yet", f.name),
+            _ => functions::framework::registry::not_implemented(proc),
+        }
+    }
+}
+
+/// Storage class of any type.
+pub(crate) fn phys_of(catalog: &dyn CatalogView, type_oid: Oid) -> PgResult<PhysType> {
+    if type_oid >= Oid::FIRST_NORMAL
+        && let Some(desc) = catalog.type_desc(type_oid)?
+    {
+        return Ok(desc.phys);
+    }
+    Ok(PhysType::of_builtin(type_oid))
+}
+
+fn domain_of(catalog: &dyn CatalogView, type_oid: Oid) -> PgResult<DomainInfo> {
+    let Some(desc) = catalog.type_desc(type_oid)? else {
+        return Err(internal!("cache lookup failed for type {type_oid}"));
+    };
+    let mut info = DomainInfo {
+        name: desc.name.clone(),
+        not_null: desc.not_null,
+        checks: Vec::new(),
+    };
+    if let Some(base) = catalog.type_desc(desc.base_type)?
+        && base.kind == b'd'
+    {
+        let below = domain_of(catalog, base.oid)?;
+        info.not_null |= below.not_null;
+        info.checks = below.checks;
+    }
+    for constraint in catalog.domain_constraints(type_oid)? {
+        if let Some(expr) = constraint.check {
+            let name = constraint.name;
+            info.checks.push(DomainCheck { name, expr });
+        }
+    }
+    Ok(info)
+}
+
+/// A compiled expression over the columns of one relation.
+pub(crate) struct RowExpr {
+    program: ExprProgram,
+    state: ExprState,
+}
+
+impl RowExpr {
+    /// Compiles an expression.
+    pub fn compile(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<RowExpr> {
+        let program = ExprProgram::compile(expr, &RelationEnv { catalog })?;
+        let state = program.new_state();
+        Ok(RowExpr { program, state })
+    }
+
+    /// Its value for a row: one datum per column in attno order.
+    pub fn eval(&mut self, cx: &CommandContext<'_>, row: &[Datum]) -> PgResult<Datum> {
+        let inputs = RowInputs {
+            scan: row,
+            ..RowInputs::default()
+        };
+        self.program
+            .eval_row(&mut CommandRuntime(cx), &mut self.state, inputs)
+    }
+
+    /// A condition's value: NULL is neither.
+    pub fn test(&mut self, cx: &CommandContext<'_>, row: &[Datum]) -> PgResult<Option<bool>> {
+        Ok(self.eval(cx, row)?.as_bool())
+    }
+}
+
+/// Evaluates an expression without columns.
+pub(crate) fn constant(expr: &Expr, catalog: &dyn CatalogView, cx: &CommandContext<'_>) -> PgResult<Datum> {
+    if let Expr::Const(c) = expr {
+        return Ok(c.value.clone());
+    }
+    RowExpr::compile(expr, catalog)?.eval(cx, &[])
+}
+
+/// The surroundings of an evaluation outside of plans.
+struct CommandRuntime<'a, 'c>(&'a CommandContext<'c>);
+
+impl Runtime for CommandRuntime<'_, '_> {
+    fn parts(&self) -> FnParts<'_> {
+        FnParts {
+            settings: &self.0.settings,
+            cancel: self.0.cancel,
+            session: self.0.session,
+        }
+    }
+
+    fn param(&self, number: usize) -> PgResult<Datum> {
+        let value = number.checked_sub(1).and_then(|i| self.0.params.get(i));
+        value
+            .cloned()
+            .ok_or_else(|| pg_err!(UNDEFINED_PARAMETER, "there is no parameter ${number}"))
+    }
+
+    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
+        Err(internal!("executor parameter {slot} outside of a plan"))
+    }
+
+    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
+
+    fn subplan_rows(&mut self, _plan_id: usize, _max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+        Err(internal!("subquery outside of a plan"))
+    }
+
+    fn next_value(&mut self, sequence: Oid) -> PgResult<i64> {
+        self.0.session.nextval(sequence)
+    }
+}
+
+/// True when an expression calls a volatile function or advances a sequence.
+pub(crate) fn is_volatile(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<bool> {
+    worst_volatility(expr, catalog).map(|v| v == b'v')
+}
+
+/// True when an expression's value depends on its inputs alone.
+pub(crate) fn is_immutable(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<bool> {
+    worst_volatility(expr, catalog).map(|v| v == b'i')
+}
+
+fn worst_volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
+    let mut worst = b'i';
+    let mut funcs: Vec<Oid> = Vec::new();
+    nodes::walk::walk(expr, &mut |e| {
+        match e {
+            Expr::Func(f) | Expr::NullIf(f) => funcs.push(f.func),
+            Expr::Distinct(d) => funcs.push(d.equality.func),
+            Expr::ScalarArrayOp(s) => funcs.push(s.func),
+            Expr::SqlValueFunction(_) => worst = worst.max(b's'),
+            Expr::NextValue { .. } => worst = b'v',
+            Expr::CoerceViaIo(c) => {
+                let stable = |t: Oid| is_stable_io(t);
+                if stable(c.result.oid) || stable(c.arg.type_oid()) {
+                    worst = worst.max(b's');
+                }
+            }
+            _ => {}
+        }
+        true
+    });
+    for func in funcs {
+        if let Some(desc) = catalog.function(func)? {
+            worst = worst.max(desc.volatility);
+        }
+    }
+    Ok(worst)
+}
+
+/// Types whose text depends on settings.
+fn is_stable_io(type_oid: Oid) -> bool {
+    use types::oids as t;
+    matches!(
+        type_oid,
+        t::DATE | t::TIME | t::TIMETZ | t::TIMESTAMP | t::TIMESTAMPTZ | t::INTERVAL | t::REGCLASS | t::REGTYPE | t::REGPROC
+    )
+}
