@@ -107,9 +107,7 @@ impl Analyzer<'_> {
 
     fn column_ref(&mut self, c: &ast::ColumnRef) -> PgResult<Expr> {
         if let Some(place) = self.cur().expr_kind.column_error_place() {
-            return Err(
-                pg_err!(FEATURE_NOT_SUPPORTED, "cannot use column reference in {place}").at(c.span),
-            );
+            return Err(pg_err!(FEATURE_NOT_SUPPORTED, "cannot use column reference in {place}").at(c.span));
         }
         let fields: Vec<&str> = c.fields.iter().map(ast::Ident::as_str).collect();
         if let ([name], false) = (fields.as_slice(), c.star) {

@@ -79,8 +79,7 @@ pub(crate) fn column_spec(def: &ColumnDef, table: &str, cx: &CommandContext<'_>)
         Some(type_oid) => (TypeRef::plain(type_oid), Oid::INVALID),
         None => {
             let analysis = cx.analysis(&*view);
-            let found =
-                analyzer::utility::resolve_column_type(type_name, def.collation.as_ref(), &analysis)?;
+            let found = analyzer::utility::resolve_column_type(type_name, def.collation.as_ref(), &analysis)?;
             cx.take_notices(analysis);
             found
         }
@@ -141,7 +140,12 @@ pub(crate) fn storage_word(word: &str, view: &dyn CatalogView, type_ref: TypeRef
         "extended" => b'x',
         "main" => b'm',
         "default" => return Ok(None),
-        _ => return Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid storage type \"{word}\"")),
+        _ => {
+            return Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "invalid storage type \"{word}\""
+            ));
+        }
     };
     let toastable = view.type_desc(type_ref.oid)?.is_some_and(|d| d.len == -1);
     if letter != b'p' && !toastable {
@@ -215,13 +219,17 @@ fn column_constraints(
             ConstrType::Generated => generated(constraint, column, table, &mut seen, spec)?,
             ConstrType::Check | ConstrType::Primary | ConstrType::Unique | ConstrType::Foreign => {
                 if constraint.contype == ConstrType::Foreign {
-                    return Err(unsupported!("foreign key constraints are not supported yet").at(constraint.span));
+                    return Err(
+                        unsupported!("foreign key constraints are not supported yet").at(constraint.span)
+                    );
                 }
                 spec.constraints.push(constraint.clone());
                 last = Some(spec.constraints.len() - 1);
                 continue;
             }
-            ConstrType::Exclusion => return Err(common::internal!("column exclusion constraints do not exist")),
+            ConstrType::Exclusion => {
+                return Err(common::internal!("column exclusion constraints do not exist"));
+            }
             attribute => {
                 attributes(attribute, constraint.span, last, &mut spec.constraints)?;
                 continue;

@@ -73,7 +73,8 @@ pub(crate) fn generation_expr(
     cx: &CommandContext<'_>,
 ) -> PgResult<Expr> {
     let analysis = cx.analysis(view);
-    let expr = analyzer::utility::analyze_default(raw, &column.name, column.type_ref, Some(table), &analysis)?;
+    let expr =
+        analyzer::utility::analyze_default(raw, &column.name, column.type_ref, Some(table), &analysis)?;
     cx.take_notices(analysis);
     if !crate::eval::is_immutable(&expr, view)? {
         return Err(pg_err!(
@@ -95,7 +96,8 @@ pub(crate) fn check_expr(
         return Ok(cooked.clone());
     }
     let analysis = cx.analysis(view);
-    let expr = analyzer::utility::analyze_condition(&check.raw, ExprKind::CheckConstraint, Some(table), &analysis)?;
+    let expr =
+        analyzer::utility::analyze_condition(&check.raw, ExprKind::CheckConstraint, Some(table), &analysis)?;
     cx.take_notices(analysis);
     Ok(expr)
 }
@@ -214,7 +216,11 @@ pub(crate) fn check_key_columns(key: &Constraint, columns: &[&str]) -> PgResult<
 }
 
 /// Makes the index and the constraint of PRIMARY KEY or UNIQUE.
-pub(crate) fn store_key(cx: &CommandContext<'_>, table: &Arc<RelationDesc>, key: &Constraint) -> PgResult<()> {
+pub(crate) fn store_key(
+    cx: &CommandContext<'_>,
+    table: &Arc<RelationDesc>,
+    key: &Constraint,
+) -> PgResult<()> {
     if key.without_overlaps {
         return Err(unsupported!("WITHOUT OVERLAPS is not supported yet").at(key.span));
     }

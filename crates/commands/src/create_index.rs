@@ -135,7 +135,10 @@ pub(crate) fn define_index(
 ) -> PgResult<Option<Oid>> {
     check_access_method(request.access_method)?;
     if request.params.len() + request.including.len() > 32 {
-        return Err(pg_err!(TOO_MANY_COLUMNS, "cannot use more than 32 columns in an index"));
+        return Err(pg_err!(
+            TOO_MANY_COLUMNS,
+            "cannot use more than 32 columns in an index"
+        ));
     }
     let view = cx.view()?;
     let key_count = request.params.len();
@@ -291,7 +294,13 @@ fn analyze_columns(
 ) -> PgResult<Vec<Column>> {
     let mut columns = Vec::new();
     for element in &request.params {
-        columns.push(key_column(cx, view, table, element, request.constraint.is_some())?);
+        columns.push(key_column(
+            cx,
+            view,
+            table,
+            element,
+            request.constraint.is_some(),
+        )?);
     }
     for element in &request.including {
         columns.push(included_column(table, element)?);
@@ -373,15 +382,31 @@ fn key_column(
                 return Err(missing_column(name, in_constraint));
             };
             if column.generated == b'v' {
-                let what = if in_constraint { "unique constraints" } else { "indexes" };
-                return Err(unsupported!("{what} on virtual generated columns are not supported"));
+                let what = if in_constraint {
+                    "unique constraints"
+                } else {
+                    "indexes"
+                };
+                return Err(unsupported!(
+                    "{what} on virtual generated columns are not supported"
+                ));
             }
-            (column.attno, None, name.as_str().to_owned(), column.type_ref, column.collation)
+            (
+                column.attno,
+                None,
+                name.as_str().to_owned(),
+                column.type_ref,
+                column.collation,
+            )
         }
         (None, Some(raw)) => {
             let analysis = cx.analysis(view);
-            let expr =
-                analyzer::utility::analyze_expression(raw, ExprKind::IndexExpression, Some(table), &analysis)?;
+            let expr = analyzer::utility::analyze_expression(
+                raw,
+                ExprKind::IndexExpression,
+                Some(table),
+                &analysis,
+            )?;
             cx.take_notices(analysis);
             if !crate::eval::is_immutable(&expr, view)? {
                 return Err(pg_err!(
@@ -445,7 +470,9 @@ fn key_collation(
     type_ref: TypeRef,
     own: Oid,
 ) -> PgResult<Oid> {
-    let collatable = view.type_desc(type_ref.oid)?.is_some_and(|d| d.collation.is_valid());
+    let collatable = view
+        .type_desc(type_ref.oid)?
+        .is_some_and(|d| d.collation.is_valid());
     if element.collation.is_empty() {
         if collatable && !own.is_valid() {
             return Err(pg_err!(
@@ -513,7 +540,10 @@ fn operator_class(
 }
 
 fn is_binary_coercible(view: &dyn CatalogView, from: Oid, to: Oid) -> PgResult<bool> {
-    Ok(from == to || view.cast(from, to)?.is_some_and(|c| c.method == b'b' && c.context == b'i'))
+    Ok(from == to
+        || view
+            .cast(from, to)?
+            .is_some_and(|c| c.method == b'b' && c.context == b'i'))
 }
 
 /// The default btree class: of the type itself, or of one that it is binary compatible with (varchar: text).

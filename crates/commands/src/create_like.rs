@@ -18,7 +18,9 @@ use crate::create_table::TableSpec;
 
 /// Adds the columns of the other relation.
 pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandContext<'_>) -> PgResult<()> {
-    let source = cx.open_relation(&like.relation, LockMode::AccessShare).map_err(|e| e.at(like.relation.span))?;
+    let source = cx
+        .open_relation(&like.relation, LockMode::AccessShare)
+        .map_err(|e| e.at(like.relation.span))?;
     if !matches!(source.relkind, b'r' | b'v' | b'm' | b'c' | b'f' | b'p') {
         return Err(pg_err!(
             WRONG_OBJECT_TYPE,
@@ -32,7 +34,8 @@ pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandCont
     // Old attno to new attno.
     let mut map = vec![0i16; source.columns.len() + 1];
     for column in source.columns.iter().filter(|c| !c.dropped) {
-        spec.columns.push(column_of(&source, column.attno, like.options, cx)?);
+        spec.columns
+            .push(column_of(&source, column.attno, like.options, cx)?);
         map[column.attno as usize] = spec.columns.len() as i16;
     }
     let first = spec.columns.len() - source.columns.iter().filter(|c| !c.dropped).count();
@@ -46,7 +49,12 @@ pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandCont
     Ok(())
 }
 
-fn column_of(source: &RelationDesc, attno: i16, options: u32, cx: &CommandContext<'_>) -> PgResult<ColumnSpec> {
+fn column_of(
+    source: &RelationDesc,
+    attno: i16,
+    options: u32,
+    cx: &CommandContext<'_>,
+) -> PgResult<ColumnSpec> {
     let Some(column) = source.column(attno) else {
         return Err(common::internal!("column {attno} vanished"));
     };
@@ -74,7 +82,10 @@ fn column_of(source: &RelationDesc, attno: i16, options: u32, cx: &CommandContex
         });
     }
     let not_null = column.not_null.then(|| {
-        let named = source.constraints.iter().find(|c| c.kind == b'n' && c.columns == [attno]);
+        let named = source
+            .constraints
+            .iter()
+            .find(|c| c.kind == b'n' && c.columns == [attno]);
         NotNullSpec {
             name: named.map(|c| c.name.to_string()),
             no_inherit: false,
@@ -138,7 +149,11 @@ fn add_keys(source: &RelationDesc, spec: &mut TableSpec, cx: &CommandContext<'_>
         let contype = match constraint.kind {
             b'p' => ConstrType::Primary,
             b'u' => ConstrType::Unique,
-            _ => return Err(unsupported!("LIKE INCLUDING INDEXES with exclusion constraints is not supported yet")),
+            _ => {
+                return Err(unsupported!(
+                    "LIKE INCLUDING INDEXES with exclusion constraints is not supported yet"
+                ));
+            }
         };
         let mut key = Constraint::new(contype, Span::NONE);
         let names: Vec<Ident> = info

@@ -17,9 +17,7 @@ use catalog::oids;
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
-use parser::ast::{
-    ConstrType, Constraint, CreateStmt, Ident, OnCommitAction, Persistence, TableElement,
-};
+use parser::ast::{ConstrType, Constraint, CreateStmt, Ident, OnCommitAction, Persistence, TableElement};
 
 use crate::columns::{ColumnSpec, NotNullSpec, column_spec, nextval_expr, provisional};
 use crate::constraints::{self, CheckSpec};

@@ -27,9 +27,11 @@ pub(crate) fn behavior(behavior: ast::DropBehavior) -> DropBehavior {
 /// DROP.
 pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     let objects = match stmt.remove_type {
-        ObjectType::Table | ObjectType::Index | ObjectType::Sequence | ObjectType::View | ObjectType::MatView => {
-            relations(stmt, cx)?
-        }
+        ObjectType::Table
+        | ObjectType::Index
+        | ObjectType::Sequence
+        | ObjectType::View
+        | ObjectType::MatView => relations(stmt, cx)?,
         ObjectType::Schema => schemas(stmt, cx)?,
         ObjectType::Type | ObjectType::Domain => types(stmt, cx)?,
         _ => other_objects(stmt, cx)?,
@@ -109,9 +111,18 @@ fn missing_relation(rel: &RangeVar, stmt: &DropStmt, cx: &CommandContext<'_>) ->
         _ => sqlstate::UNDEFINED_TABLE,
     };
     // Messages of DROP name the relation without its schema.
-    let name = if stmt.missing_ok { rel.relation.as_str().to_owned() } else { rel.relation.as_str().to_owned() };
+    let name = if stmt.missing_ok {
+        rel.relation.as_str().to_owned()
+    } else {
+        rel.relation.as_str().to_owned()
+    };
     let _ = display(rel);
-    absent(stmt.missing_ok, code, format!("{word} \"{name}\" does not exist"), cx)
+    absent(
+        stmt.missing_ok,
+        code,
+        format!("{word} \"{name}\" does not exist"),
+        cx,
+    )
 }
 
 /// A NOTICE with IF EXISTS, else the error.
@@ -240,7 +251,10 @@ fn other_objects(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<O
                 absent(true, sqlstate::UNDEFINED_OBJECT, message, cx)?;
             }
             _ => {
-                return Err(unsupported!("DROP {} is not supported yet", object_type_word(stmt.remove_type)).at(stmt.span));
+                return Err(
+                    unsupported!("DROP {} is not supported yet", object_type_word(stmt.remove_type))
+                        .at(stmt.span),
+                );
             }
         }
     }

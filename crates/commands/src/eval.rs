@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use catalog::CatalogView;
 use common::{Oid, PgResult, internal, pg_err, unsupported};
-use expr::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, ExprProgram, ExprState, FnParts, RowInputs, Runtime, Side};
+use expr::{
+    ColumnPlace, CompileEnv, DomainCheck, DomainInfo, ExprProgram, ExprState, FnParts, RowInputs, Runtime,
+    Side,
+};
 use nodes::Expr;
 use nodes::expr::{Var, VarSource};
 use types::{Datum, PhysType};
@@ -20,11 +23,18 @@ impl CompileEnv for RelationEnv<'_> {
     fn column(&self, var: &Var) -> PgResult<ColumnPlace> {
         let own = matches!(
             var.source,
-            VarSource::Scan | VarSource::Rel { index: 1, levels_up: 0 }
+            VarSource::Scan
+                | VarSource::Rel {
+                    index: 1,
+                    levels_up: 0
+                }
         );
         let index = usize::try_from(var.attno).ok().and_then(|a| a.checked_sub(1));
         match index.filter(|_| own) {
-            Some(index) => Ok(ColumnPlace { side: Side::Scan, index }),
+            Some(index) => Ok(ColumnPlace {
+                side: Side::Scan,
+                index,
+            }),
             None => Err(unsupported!(
                 "references to whole rows and system columns are not supported here yet"
             )),
@@ -205,6 +215,14 @@ fn is_stable_io(type_oid: Oid) -> bool {
     use types::oids as t;
     matches!(
         type_oid,
-        t::DATE | t::TIME | t::TIMETZ | t::TIMESTAMP | t::TIMESTAMPTZ | t::INTERVAL | t::REGCLASS | t::REGTYPE | t::REGPROC
+        t::DATE
+            | t::TIME
+            | t::TIMETZ
+            | t::TIMESTAMP
+            | t::TIMESTAMPTZ
+            | t::INTERVAL
+            | t::REGCLASS
+            | t::REGTYPE
+            | t::REGPROC
     )
 }

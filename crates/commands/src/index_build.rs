@@ -90,7 +90,11 @@ pub(crate) fn for_each_row(
 }
 
 /// Fills a new index. 23505 with the key when it is unique and the rows are not.
-pub(crate) fn build(cx: &CommandContext<'_>, table: &Arc<RelationDesc>, index: &Arc<RelationDesc>) -> PgResult<u64> {
+pub(crate) fn build(
+    cx: &CommandContext<'_>,
+    table: &Arc<RelationDesc>,
+    index: &Arc<RelationDesc>,
+) -> PgResult<u64> {
     let Some(info) = &index.index else {
         return Err(common::internal!("relation \"{}\" is not an index", index.name));
     };
@@ -145,7 +149,11 @@ fn duplicate(
 }
 
 /// The key columns as `pg_get_indexdef` prints them.
-pub(crate) fn key_names(table: &RelationDesc, index: &IndexDesc, cx: &CommandContext<'_>) -> PgResult<String> {
+pub(crate) fn key_names(
+    table: &RelationDesc,
+    index: &IndexDesc,
+    cx: &CommandContext<'_>,
+) -> PgResult<String> {
     let view = cx.view()?;
     let mut names = Vec::new();
     for column in index.columns.iter().take(index.key_count) {
@@ -175,7 +183,9 @@ fn key_text(
     for (column, value) in index.columns.iter().zip(key) {
         let type_oid = match &column.expr {
             Some(expr) => expr.type_oid(),
-            None => table.column(column.attno).map_or(column.opcintype, |c| c.type_ref.oid),
+            None => table
+                .column(column.attno)
+                .map_or(column.opcintype, |c| c.type_ref.oid),
         };
         parts.push(match value {
             Datum::Null => "null".to_owned(),

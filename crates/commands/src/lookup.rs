@@ -181,7 +181,12 @@ impl CommandContext<'_> {
             return Ok(());
         }
         let (name, owner, acl) = self.ddl(|ddl| {
-            let entry = ddl.view().namespaces()?.iter().find(|n| n.oid == namespace).cloned();
+            let entry = ddl
+                .view()
+                .namespaces()?
+                .iter()
+                .find(|n| n.oid == namespace)
+                .cloned();
             entry
                 .map(|n| (n.name.clone(), n.owner, n.acl.clone()))
                 .ok_or_else(|| common::internal!("cache lookup failed for namespace {namespace}"))
@@ -255,12 +260,9 @@ impl CommandContext<'_> {
     pub(crate) fn namespace(&self, schema: &Ident) -> PgResult<Oid> {
         match self.view()?.namespace_by_name(schema.as_str())? {
             Some(oid) => Ok(oid),
-            None => Err(pg_err!(
-                UNDEFINED_SCHEMA,
-                "schema \"{}\" does not exist",
-                schema.as_str()
-            )
-            .at(schema.span)),
+            None => Err(
+                pg_err!(UNDEFINED_SCHEMA, "schema \"{}\" does not exist", schema.as_str()).at(schema.span),
+            ),
         }
     }
 

@@ -3,9 +3,9 @@
 //! PG: src/backend/commands/sequence.c.
 
 use catalog::columns::pg_depend;
+use catalog::ddl::Ddl;
 use catalog::ddl::constraint::NameParts;
 use catalog::ddl::sequence::{SequenceOwner, SequenceParameters, parameters};
-use catalog::ddl::Ddl;
 use catalog::oids;
 use catalog::store::key_oid;
 use common::error::{ErrorExt, Severity};
@@ -71,7 +71,11 @@ pub(crate) fn read_options(
         match name {
             "as" => {
                 if for_identity {
-                    return Err(pg_err!(SYNTAX_ERROR, "identity column type must be smallint, integer, or bigint").at(option.span));
+                    return Err(pg_err!(
+                        SYNTAX_ERROR,
+                        "identity column type must be smallint, integer, or bigint"
+                    )
+                    .at(option.span));
                 }
                 find.as_type = Some(option);
             }
@@ -156,21 +160,31 @@ impl Options<'_> {
         };
         let word = type_word(type_oid);
         if max < low || max > high {
-            return Err(invalid(format!("MAXVALUE ({max}) is out of range for sequence data type {word}")));
+            return Err(invalid(format!(
+                "MAXVALUE ({max}) is out of range for sequence data type {word}"
+            )));
         }
         if min < low || min > high {
-            return Err(invalid(format!("MINVALUE ({min}) is out of range for sequence data type {word}")));
+            return Err(invalid(format!(
+                "MINVALUE ({min}) is out of range for sequence data type {word}"
+            )));
         }
         if min >= max {
-            return Err(invalid(format!("MINVALUE ({min}) must be less than MAXVALUE ({max})")));
+            return Err(invalid(format!(
+                "MINVALUE ({min}) must be less than MAXVALUE ({max})"
+            )));
         }
         let default_start = if increment > 0 { min } else { max };
         let start = self.start.or(before.map(|p| p.start)).unwrap_or(default_start);
         if start < min {
-            return Err(invalid(format!("START value ({start}) cannot be less than MINVALUE ({min})")));
+            return Err(invalid(format!(
+                "START value ({start}) cannot be less than MINVALUE ({min})"
+            )));
         }
         if start > max {
-            return Err(invalid(format!("START value ({start}) cannot be greater than MAXVALUE ({max})")));
+            return Err(invalid(format!(
+                "START value ({start}) cannot be greater than MAXVALUE ({max})"
+            )));
         }
         let value = self.value(start, min, max, old)?;
         let cache = self.cache.or(before.map(|p| p.cache)).unwrap_or(1);
@@ -209,7 +223,9 @@ impl Options<'_> {
         let view = cx.view()?;
         let type_oid = analyzer::utility::resolve_type_name(name, &cx.analysis(&*view))?.oid;
         if !matches!(type_oid, t::INT2 | t::INT4 | t::INT8) {
-            return Err(invalid("sequence type must be smallint, integer, or bigint".into()));
+            return Err(invalid(
+                "sequence type must be smallint, integer, or bigint".into(),
+            ));
         }
         let Some((p, _)) = old else {
             return Ok((type_oid, false, false));
@@ -235,10 +251,14 @@ impl Options<'_> {
             (None, Some((_, (last, _)))) => (last, None),
         };
         if last < min {
-            return Err(invalid(format!("RESTART value ({last}) cannot be less than MINVALUE ({min})")));
+            return Err(invalid(format!(
+                "RESTART value ({last}) cannot be less than MINVALUE ({min})"
+            )));
         }
         if last > max {
-            return Err(invalid(format!("RESTART value ({last}) cannot be greater than MAXVALUE ({max})")));
+            return Err(invalid(format!(
+                "RESTART value ({last}) cannot be greater than MAXVALUE ({max})"
+            )));
         }
         Ok(change)
     }
@@ -288,7 +308,12 @@ pub(crate) fn make(
 }
 
 /// A free name for the sequence of a column: `t_a_seq`.
-pub(crate) fn choose_name(cx: &CommandContext<'_>, table: &str, column: &str, namespace: Oid) -> PgResult<String> {
+pub(crate) fn choose_name(
+    cx: &CommandContext<'_>,
+    table: &str,
+    column: &str,
+    namespace: Oid,
+) -> PgResult<String> {
     let parts = NameParts {
         first: table,
         second: Some(column),

@@ -49,7 +49,11 @@ const QUOTED_LISTS: &[&str] = &[
 
 /// SET and RESET in all their forms.
 pub(crate) fn variable_set(stmt: &VariableSetStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
-    let scope = if stmt.is_local { Scope::Local } else { Scope::Session };
+    let scope = if stmt.is_local {
+        Scope::Local
+    } else {
+        Scope::Session
+    };
     let name = stmt.name.as_deref().unwrap_or("");
     if stmt.is_local && !cx.in_transaction_block {
         warn_outside_block(cx, "SET LOCAL");
@@ -94,7 +98,13 @@ fn set_value(name: &str, text: &str, scope: Scope, cx: &mut CommandContext<'_>) 
                 .hint("Available values: serializable, repeatable read, read committed, read uncommitted.")
             })?;
             let isolation = Some(level);
-            push_modes(cx, TransactionModes { isolation, ..TransactionModes::default() });
+            push_modes(
+                cx,
+                TransactionModes {
+                    isolation,
+                    ..TransactionModes::default()
+                },
+            );
             Ok(())
         }
         "transaction_read_only" | "transaction_deferrable" => {
@@ -250,7 +260,9 @@ pub fn transaction_modes(options: &[&DefElem]) -> PgResult<TransactionModes> {
     for option in options {
         let on = !matches!(option.arg, Some(DefArg::Integer(0)));
         match (option.name.as_str(), &option.arg) {
-            ("transaction_isolation", Some(DefArg::String(level))) => modes.isolation = isolation_level(level),
+            ("transaction_isolation", Some(DefArg::String(level))) => {
+                modes.isolation = isolation_level(level)
+            }
             ("transaction_read_only", _) => modes.read_only = Some(on),
             ("transaction_deferrable", _) => modes.deferrable = Some(on),
             (other, _) => return Err(common::internal!("unexpected transaction mode \"{other}\"")),
@@ -276,10 +288,7 @@ fn set_role(text: &str, scope: Scope, cx: &mut CommandContext<'_>) -> PgResult<(
     }
     let roles = cx.roles()?;
     let Some(role) = roles.by_name(text) else {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "role \"{text}\" does not exist"
-        ));
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "role \"{text}\" does not exist"));
     };
     if !roles.is_superuser(cx.session_user) && !roles.is_member_of(cx.session_user, role.oid) {
         return Err(pg_err!(
@@ -294,10 +303,7 @@ fn set_role(text: &str, scope: Scope, cx: &mut CommandContext<'_>) -> PgResult<(
 fn set_session_authorization(text: &str, scope: Scope, cx: &mut CommandContext<'_>) -> PgResult<()> {
     let roles = cx.roles()?;
     let Some(role) = roles.by_name(text) else {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "role \"{text}\" does not exist"
-        ));
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "role \"{text}\" does not exist"));
     };
     if role.oid != cx.session_user && !roles.is_superuser(cx.session_user) {
         return Err(pg_err!(
@@ -310,7 +316,10 @@ fn set_session_authorization(text: &str, scope: Scope, cx: &mut CommandContext<'
 }
 
 /// SHOW.
-pub(crate) fn variable_show(stmt: &VariableShowStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+pub(crate) fn variable_show(
+    stmt: &VariableShowStmt,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<CommandOutcome> {
     let guc = cx.guc.borrow();
     let rows = if stmt.name == "all" {
         let columns = ["name", "setting", "description"].map(|n| ResultColumn::new(n, oids::TEXT));

@@ -30,13 +30,25 @@ const NUMERIC: &[(&str, Range)] = &[
     ("autovacuum_freeze_max_age", Range::Int(100_000, 2_000_000_000)),
     ("autovacuum_freeze_min_age", Range::Int(0, 1_000_000_000)),
     ("autovacuum_freeze_table_age", Range::Int(0, 2_000_000_000)),
-    ("autovacuum_multixact_freeze_max_age", Range::Int(10_000, 2_000_000_000)),
-    ("autovacuum_multixact_freeze_min_age", Range::Int(0, 1_000_000_000)),
-    ("autovacuum_multixact_freeze_table_age", Range::Int(0, 2_000_000_000)),
+    (
+        "autovacuum_multixact_freeze_max_age",
+        Range::Int(10_000, 2_000_000_000),
+    ),
+    (
+        "autovacuum_multixact_freeze_min_age",
+        Range::Int(0, 1_000_000_000),
+    ),
+    (
+        "autovacuum_multixact_freeze_table_age",
+        Range::Int(0, 2_000_000_000),
+    ),
     ("autovacuum_vacuum_cost_delay", Range::Real(0.0, 100.0)),
     ("autovacuum_vacuum_cost_limit", Range::Int(1, 10_000)),
     ("autovacuum_vacuum_insert_scale_factor", Range::Real(0.0, 100.0)),
-    ("autovacuum_vacuum_insert_threshold", Range::Int(-1, i32::MAX as i64)),
+    (
+        "autovacuum_vacuum_insert_threshold",
+        Range::Int(-1, i32::MAX as i64),
+    ),
     ("autovacuum_vacuum_max_threshold", Range::Int(-1, i32::MAX as i64)),
     ("autovacuum_vacuum_scale_factor", Range::Real(0.0, 100.0)),
     ("autovacuum_vacuum_threshold", Range::Int(0, i32::MAX as i64)),
@@ -47,18 +59,27 @@ const NUMERIC: &[(&str, Range)] = &[
     ("user_catalog_table", Range::Bool),
     (
         "vacuum_index_cleanup",
-        Range::Enum(&["auto", "on", "off", "true", "false", "yes", "no", "1", "0"], "Valid values are \"on\", \"off\", and \"auto\"."),
+        Range::Enum(
+            &["auto", "on", "off", "true", "false", "yes", "no", "1", "0"],
+            "Valid values are \"on\", \"off\", and \"auto\".",
+        ),
     ),
     ("vacuum_max_eager_freeze_failure_rate", Range::Real(0.0, 1.0)),
     ("vacuum_truncate", Range::Bool),
 ];
 
-const BTREE: &[(&str, Range)] = &[("deduplicate_items", Range::Bool), ("fillfactor", Range::Int(10, 100))];
+const BTREE: &[(&str, Range)] = &[
+    ("deduplicate_items", Range::Bool),
+    ("fillfactor", Range::Int(10, 100)),
+];
 
 const VIEW: &[(&str, Range)] = &[
     (
         "check_option",
-        Range::Enum(&["local", "cascaded"], "Valid values are \"local\" and \"cascaded\"."),
+        Range::Enum(
+            &["local", "cascaded"],
+            "Valid values are \"local\" and \"cascaded\".",
+        ),
     ),
     ("security_barrier", Range::Bool),
     ("security_invoker", Range::Bool),
@@ -121,7 +142,10 @@ fn check(set: ParamSet, name: &str, value: &str) -> PgResult<()> {
         ParamSet::View => VIEW,
     };
     let Some((_, range)) = table.iter().find(|(n, _)| *n == name) else {
-        return Err(pg_err!(INVALID_PARAMETER_VALUE, "unrecognized parameter \"{name}\""));
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "unrecognized parameter \"{name}\""
+        ));
     };
     match range {
         Range::Bool => match parse_bool(value) {
@@ -148,7 +172,13 @@ fn check(set: ParamSet, name: &str, value: &str) -> PgResult<()> {
                 ));
             };
             let bounds = (format!("{low:.6}"), format!("{high:.6}"));
-            in_bounds(number >= *low && number <= *high, name, value, &bounds.0, &bounds.1)
+            in_bounds(
+                number >= *low && number <= *high,
+                name,
+                value,
+                &bounds.0,
+                &bounds.1,
+            )
         }
         Range::Enum(words, detail) => {
             if words.contains(&value.to_ascii_lowercase().as_str()) {

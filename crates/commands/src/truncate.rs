@@ -98,7 +98,9 @@ fn referencing_tables(table: Oid, cx: &CommandContext<'_>) -> PgResult<Vec<Oid>>
                 continue;
             }
             let object = row.oid(catalog::columns::pg_depend::OBJID);
-            let constraint = ddl.store.lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(object)])?;
+            let constraint = ddl
+                .store
+                .lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(object)])?;
             for row in constraint {
                 if row.char(c::CONTYPE) == b'f' && row.oid(c::CONFRELID) == table {
                     found.push(row.oid(c::CONRELID));

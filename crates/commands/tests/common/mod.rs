@@ -39,7 +39,12 @@ impl Handle {
             temp_namespace: self.temp.get(),
         };
         let path = Arc::new(SearchPath::resolve(&reader, &elements, owner)?);
-        Ok(Arc::new(SessionView::new(reader, cache, path, Arc::new(RecordedSizes))))
+        Ok(Arc::new(SessionView::new(
+            reader,
+            cache,
+            path,
+            Arc::new(RecordedSizes),
+        )))
     }
 }
 
@@ -122,7 +127,10 @@ impl Db {
 
     fn ensure(&mut self) {
         if self.txn.is_none() {
-            let txn = self.storage.begin(&self.proc, TransactionOptions::default()).unwrap();
+            let txn = self
+                .storage
+                .begin(&self.proc, TransactionOptions::default())
+                .unwrap();
             self.txn = Some(RefCell::new(txn));
         }
     }
@@ -150,7 +158,11 @@ impl Db {
         self.explicit = false;
     }
 
-    pub fn with<T>(&mut self, sql: &str, f: impl FnOnce(&mut CommandContext<'_>) -> PgResult<T>) -> PgResult<T> {
+    pub fn with<T>(
+        &mut self,
+        sql: &str,
+        f: impl FnOnce(&mut CommandContext<'_>) -> PgResult<T>,
+    ) -> PgResult<T> {
         self.ensure();
         let env = self.storage.env().clone();
         let mut actions = Vec::new();
@@ -267,7 +279,13 @@ pub fn show(d: &Datum) -> String {
 fn report(e: &PgError, _sql: &str) -> String {
     let mut s = format!("{}: {}: {}\n", e.severity.as_str(), e.sqlstate, e.message);
     if let Some(p) = e.position {
-        s = format!("{}: {}: {} @{}\n", e.severity.as_str(), e.sqlstate, e.message, p + 1);
+        s = format!(
+            "{}: {}: {} @{}\n",
+            e.severity.as_str(),
+            e.sqlstate,
+            e.message,
+            p + 1
+        );
     }
     if let Some(d) = &e.detail {
         s += &format!("DETAIL: {d}\n");
