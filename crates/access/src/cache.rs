@@ -73,6 +73,10 @@ impl BlockCache {
 
     /// Puts a loaded thing on the clock, and makes room if it is too much. The caller holds no lock of a chunk or index.
     pub(crate) fn admit(&self, what: Box<dyn Evictable>) {
+        // Others first: what was just loaded is about to be used.
+        if self.used() > self.limit {
+            self.sweep();
+        }
         let mut clock = self.clock.lock();
         clock.push_back(what);
         // Merging replaces blocks without taking the old ones off the clock.
@@ -80,10 +84,6 @@ impl BlockCache {
             clock.retain(|place| !place.is_gone());
             self.prune_at
                 .store(PRUNE_MIN.max(clock.len() * 2), Ordering::Relaxed);
-        }
-        drop(clock);
-        if self.used() > self.limit {
-            self.sweep();
         }
     }
 

@@ -245,3 +245,48 @@ fn opening_is_fast() {
     assert_eq!(storage.identity().system_id >> 63, 0);
     let _ = RelationId(0);
 }
+
+#[test]
+fn a_cache_too_small_for_anything_stops_nobody() {
+    let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
+    options.cache_bytes_max = 0;
+    options.background = false;
+    let storage = Storage::open(options).unwrap();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let index = storage.index(&index_def(20001)).unwrap();
+    let session = Session::new(&storage, 1);
+    for round in 0..3 {
+        session.run(|txn| {
+            for id in round * 1000..round * 1000 + 1000 {
+                let at = table.insert(txn, &row(id, 0)).unwrap();
+                index
+                    .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)
+                    .unwrap()
+                    .unwrap();
+            }
+        });
+        storage.maintain().unwrap();
+        session.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            assert_eq!(rows(&table, &snapshot).len(), 1000 * (round as usize + 1));
+            assert_eq!(
+                index.verify(&table, &[0], &snapshot).unwrap(),
+                Vec::<String>::new()
+            );
+        });
+    }
+}
+
+#[test]
+fn sessions_may_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Transaction>();
+    is_send::<TableScan>();
+    is_send::<IndexScan>();
+    is_send::<ActiveSnapshot>();
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Storage>();
+    is_shared::<Table>();
+    is_shared::<Index>();
+    is_shared::<Sequence>();
+}

@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! - Leaves of a directory do not overlap. A leaf out of its directory is marked `retired` before anything that it lacks leaves
-//!   delta: a reader looks at delta, then at the mark, and starts over when it is set.
+//!   delta: a reader looks at delta, then at the mark, and starts over when it is set and a merge came between.
 //! - `epoch` counts merges. A range read from the KV store goes in only if no merge came between.
 
 use std::sync::Arc;

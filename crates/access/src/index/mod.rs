@@ -365,7 +365,7 @@ impl Index {
         loop {
             let leaf = self.store.leaf_at(prefix)?;
             let seen = self.lookup_in_delta(snapshot, prefix)?;
-            if leaf.is_retired() {
+            if !self.store.is_current(&leaf) {
                 continue;
             }
             if let Some(row) = seen {
@@ -382,7 +382,7 @@ impl Index {
                 .high
                 .as_ref()
                 .is_some_and(|high| at == leaf.len() && high.starts_with(prefix));
-            if leaf.is_retired() {
+            if !self.store.is_current(&leaf) {
                 continue;
             }
             return if spills_over {

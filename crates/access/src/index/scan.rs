@@ -200,8 +200,8 @@ impl IndexScan {
                 high,
             };
             let piece = self.delta_piece(range);
-            if !leaf.is_retired() {
-                return Ok((leaf, piece));
+            if store.is_current(&leaf) {
+                return Ok((leaf.leaf, piece));
             }
         }
     }

@@ -74,7 +74,28 @@ pub(crate) fn entry_key(prefix: &[u8], row: RowId) -> EntryKey {
     key
 }
 
+/// A leaf as it was found, with the epoch of its directory.
+pub(crate) struct FoundLeaf {
+    pub(crate) leaf: Arc<Leaf>,
+    epoch: u64,
+}
+
+impl std::ops::Deref for FoundLeaf {
+    type Target = Leaf;
+
+    fn deref(&self) -> &Leaf {
+        &self.leaf
+    }
+}
+
 impl IndexStore {
+    /// True when nothing that the leaf lacks can have left delta since it was found. Asked after looking at delta. A leaf that was
+    /// only evicted is as good as before until the next merge: else a cache too small for one leaf would stop all readers.
+    #[inline]
+    pub(crate) fn is_current(&self, found: &FoundLeaf) -> bool {
+        !found.leaf.is_retired() || self.directory.load().epoch == found.epoch
+    }
+
     /// Opens an index: one read to see whether the KV store has any of it.
     pub(crate) fn open(
         shared: &Arc<Shared>,
@@ -163,39 +184,45 @@ impl IndexStore {
 
     /// The loaded leaf of a key, read if need be.
     #[inline]
-    pub(crate) fn leaf_at(self: &Arc<Self>, key: &[u8]) -> PgResult<Arc<Leaf>> {
+    pub(crate) fn leaf_at(self: &Arc<Self>, key: &[u8]) -> PgResult<FoundLeaf> {
         loop {
             let directory = self.directory.load();
             let gap = match directory.find(key) {
                 Ok(leaf) => {
                     leaf.touch();
-                    return Ok(Arc::clone(leaf));
+                    return Ok(FoundLeaf {
+                        leaf: Arc::clone(leaf),
+                        epoch: directory.epoch,
+                    });
                 }
                 Err(gap) => gap,
             };
             let epoch = directory.epoch;
             drop(directory);
             if let Some(leaf) = self.load(gap, Direction::Forward, Some(key), epoch)? {
-                return Ok(leaf);
+                return Ok(FoundLeaf { leaf, epoch });
             }
         }
     }
 
     /// The loaded leaf of the keys just below `key` (None: the last ones).
-    pub(crate) fn leaf_below(self: &Arc<Self>, key: Option<&[u8]>) -> PgResult<Arc<Leaf>> {
+    pub(crate) fn leaf_below(self: &Arc<Self>, key: Option<&[u8]>) -> PgResult<FoundLeaf> {
         loop {
             let directory = self.directory.load();
             let gap = match directory.find_below(key) {
                 Ok(leaf) => {
                     leaf.touch();
-                    return Ok(Arc::clone(leaf));
+                    return Ok(FoundLeaf {
+                        leaf: Arc::clone(leaf),
+                        epoch: directory.epoch,
+                    });
                 }
                 Err(gap) => gap,
             };
             let epoch = directory.epoch;
             drop(directory);
             if let Some(leaf) = self.load(gap, Direction::Backward, key, epoch)? {
-                return Ok(leaf);
+                return Ok(FoundLeaf { leaf, epoch });
             }
         }
     }
