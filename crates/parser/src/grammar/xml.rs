@@ -1,6 +1,6 @@
 //! SQL/XML: constructors, XMLEXISTS and XMLTABLE.
 
-use common::{PgResult, Span};
+use common::{PgError, PgResult, Span};
 
 use crate::ast::{
     Expr, Ident, RangeTableFunc, RangeTableFuncCol, ResTarget, XmlExpr, XmlExprOp, XmlOptionType,
@@ -268,28 +268,39 @@ impl Parser<'_> {
         } else {
             column.type_name = Some(self.typename()?);
             let mut nullability_seen = false;
-            while self.xmltable_option(&mut column, &mut nullability_seen)? {}
+            // PostgreSQL looks at the options only when it has read them all.
+            let mut problem = None;
+            while self.xmltable_option(&mut column, &mut nullability_seen, &mut problem)? {}
+            if let Some(problem) = problem {
+                return Err(problem);
+            }
         }
         column.span = self.span_from(start);
         Ok(column)
     }
 
     /// One option of a column; false when there is none.
-    fn xmltable_option(&mut self, column: &mut RangeTableFuncCol, nullability_seen: &mut bool) -> R<bool> {
+    fn xmltable_option(
+        &mut self,
+        column: &mut RangeTableFuncCol,
+        nullability_seen: &mut bool,
+        problem: &mut Option<Box<PgError>>,
+    ) -> R<bool> {
         let span = self.span();
         match self.tok {
             Tok::Kw(K::Default) => {
                 self.bump();
                 let value = self.b_expr()?;
                 if column.coldefexpr.replace(value).is_some() {
-                    return Err(self.grammar_error("only one DEFAULT value is allowed", span));
+                    problem.get_or_insert(self.grammar_error("only one DEFAULT value is allowed", span));
                 }
             }
             Tok::Kw(K::Path) => {
                 self.bump();
                 let value = self.b_expr()?;
                 if column.colexpr.replace(value).is_some() {
-                    return Err(self.grammar_error("only one PATH value per column is allowed", span));
+                    problem
+                        .get_or_insert(self.grammar_error("only one PATH value per column is allowed", span));
                 }
             }
             Tok::Kw(K::Not | K::Null) => {
@@ -300,21 +311,21 @@ impl Parser<'_> {
                     let message = format!(
                         "conflicting or redundant NULL / NOT NULL declarations for column \"{name}\""
                     );
-                    return Err(self.grammar_error(&message, span));
+                    problem.get_or_insert(self.grammar_error(&message, span));
                 }
                 column.is_not_null = not;
             }
             Tok::Ident => {
                 let option: Ident = self.take_name();
                 self.b_expr()?;
-                let message = match option.as_str() {
-                    // PostgreSQL uses this name inside its grammar.
-                    name @ "__pg__is_not_null" => {
-                        format!("option name \"{name}\" cannot be used in XMLTABLE")
-                    }
-                    name => format!("unrecognized column option \"{name}\""),
-                };
-                return Err(self.grammar_error(&message, span));
+                let name = option.as_str();
+                // PostgreSQL uses this name inside its grammar, and refuses it at once.
+                if name == "__pg__is_not_null" {
+                    let message = format!("option name \"{name}\" cannot be used in XMLTABLE");
+                    return Err(self.grammar_error(&message, span));
+                }
+                let message = format!("unrecognized column option \"{name}\"");
+                problem.get_or_insert(self.grammar_error(&message, span));
             }
             _ => return Ok(false),
         }
