@@ -7,9 +7,11 @@ use std::io::{Read, Write};
 fn main() {
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input).unwrap();
-    let mut options = pglite_parser::ParseOptions::default();
     // With an argument: as under `standard_conforming_strings = off`.
-    options.standard_conforming_strings = std::env::args().len() < 2;
+    let options = pglite_parser::ParseOptions {
+        standard_conforming_strings: std::env::args().len() < 2,
+        ..Default::default()
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout());
     for sql in input.split('\0') {
         match pglite_parser::parse(sql, &options) {

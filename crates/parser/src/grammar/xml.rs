@@ -272,7 +272,11 @@ impl Parser<'_> {
             let mut problem = None;
             while self.xmltable_option(&mut column, &mut nullability_seen, &mut problem)? {}
             if let Some(problem) = problem {
-                return Err(problem);
+                return if self.at(Tok::Error) {
+                    self.fail()
+                } else {
+                    Err(problem)
+                };
             }
         }
         column.span = self.span_from(start);
