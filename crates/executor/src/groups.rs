@@ -75,18 +75,6 @@ impl GroupTable {
         self.memory.cover(cx, bytes)
     }
 
-    /// The group of one row, if it has one.
-    pub fn lookup(
-        &self,
-        cx: &Cx<'_>,
-        keys: &EqualKeys,
-        columns: &[Arc<Vector>],
-        i: usize,
-        hash: u64,
-    ) -> PgResult<Option<u32>> {
-        Ok(self.find(cx, keys, columns, i, hash)?.ok())
-    }
-
     /// The group, or the free slot where it would go.
     fn find(
         &self,

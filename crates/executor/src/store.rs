@@ -123,7 +123,7 @@ impl RowStore {
     }
 
     /// All columns, shared; the store is empty afterwards.
-    pub fn into_columns(&mut self) -> (Vec<Arc<Vector>>, usize) {
+    pub fn drain_columns(&mut self) -> (Vec<Arc<Vector>>, usize) {
         let rows = std::mem::take(&mut self.rows);
         let columns = self
             .columns

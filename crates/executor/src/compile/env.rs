@@ -1,14 +1,11 @@
 //! Where columns lie and what types are, for compiling expressions.
 
-use std::sync::Arc;
-
 use catalog::CatalogView;
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, Oid, PgResult, internal, unsupported};
 use expr::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, Side};
 use nodes::expr::{Expr, ReturningKind, RowExpr, Var, VarSource};
 use types::PhysType;
-use types::settings::TypeRef;
 
 /// What `Scan` columns mean in a node.
 #[derive(Clone, Copy)]
@@ -213,19 +210,3 @@ fn whole_row(var: &Var, desc: &RelationDesc) -> Expr {
         span: var.span,
     })
 }
-
-/// A reference to a scan column, for expressions made here.
-pub(crate) fn scan_var(attno: AttrNumber, type_ref: TypeRef, collation: Oid) -> Expr {
-    Expr::Var(Var {
-        source: VarSource::Scan,
-        attno,
-        type_ref,
-        collation,
-        nulling_rels: nodes::RelIds::empty(),
-        returning: ReturningKind::Default,
-        span: common::Span::NONE,
-    })
-}
-
-/// Keeps the import of `Arc` honest for descriptors shared by nodes.
-pub(crate) type DescRef = Arc<RelationDesc>;

@@ -113,7 +113,7 @@ impl ParamDeps<'_> {
                     self.all(r.returning.iter().map(|t| &t.expr));
                     self.all(r.with_check_options.iter().map(|w| &w.qual));
                 }
-                for oc in &m.on_conflict {
+                if let Some(oc) = &m.on_conflict {
                     self.all(oc.set.iter().map(|t| &t.expr).chain(&oc.where_clause));
                 }
             }

@@ -68,6 +68,14 @@ impl<'a> Compiler<'a> {
         env::phys_of(self.catalog, type_oid)
     }
 
+    /// Element type of an array type.
+    pub fn element_type(&self, type_oid: Oid) -> PgResult<Oid> {
+        use expr::CompileEnv;
+        self.env(ScanMap::None)
+            .element_type(type_oid)?
+            .ok_or_else(|| common::internal!("type {type_oid} is not an array"))
+    }
+
     /// Storage classes of what a plan hands out.
     pub fn output_phys(&self, plan: &Plan) -> PgResult<Vec<PhysType>> {
         plan.target_list
@@ -201,6 +209,28 @@ impl<'a> Compiler<'a> {
                 [outer, inner],
             )?,
             PlanNode::ModifyTable(m) => ops::modify_table::compile(self, plan, m)?,
+            PlanNode::IndexScan(s) => ops::index::compile(self, plan, s, false)?,
+            PlanNode::IndexOnlyScan(s) => ops::index::compile(self, plan, s, true)?,
+            PlanNode::BitmapHeapScan {
+                rt_index,
+                relation,
+                recheck,
+                input,
+            } => ops::index::compile_bitmap_heap(self, plan, (*rt_index, *relation), recheck, input)?,
+            PlanNode::TidScan {
+                rt_index,
+                relation,
+                tids,
+            } => ops::tid_scan::compile(self, plan, (*rt_index, *relation), tids)?,
+            PlanNode::FunctionScan {
+                rt_index,
+                functions,
+                ordinality,
+            } => ops::function_scan::compile(self, plan, *rt_index, functions, *ordinality)?,
+            PlanNode::ProjectSet { input } => ops::project_set::compile(self, plan, input)?,
+            PlanNode::LockRows { input, row_marks, .. } => {
+                ops::lock_rows::compile(self, plan, input, row_marks)?
+            }
             other => {
                 return Err(unsupported!(
                     "plan node {} is not supported yet",

@@ -114,7 +114,7 @@ impl Operator for MergeAppendOp {
                 source.row += 1;
             }
         }
-        let (columns, rows) = out.into_columns();
+        let (columns, rows) = out.drain_columns();
         Ok((rows > 0).then(|| Batch::new(columns, rows)))
     }
 

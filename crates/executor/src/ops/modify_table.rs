@@ -552,7 +552,7 @@ impl Operator for ModifyOp {
             for k in 0..batch.len() {
                 self.row(cx, batch.row(k))?;
             }
-            let (columns, rows) = self.out.into_columns();
+            let (columns, rows) = self.out.drain_columns();
             self.rest.put(Batch::new(columns, rows));
         }
     }

@@ -75,8 +75,8 @@ impl SetOpOp {
             }
         }
         let mut rows = Vec::new();
-        for group in 0..table.len() {
-            let (l, r) = (counts[0][group], counts[1][group]);
+        let [left, right] = &counts;
+        for (group, (&l, &r)) in left.iter().zip(right).enumerate() {
             let times = match (node.op, node.all) {
                 (SetOp::Intersect, true) => l.min(r),
                 (SetOp::Intersect, false) => u64::from(l > 0 && r > 0),

@@ -149,7 +149,7 @@ impl SortOp {
         if self.store.rows == 0 {
             return Ok(false);
         }
-        let (columns, rows) = self.store.into_columns();
+        let (columns, rows) = self.store.drain_columns();
         let order = sorted(cx, &self.node.orders, &columns, rows)?;
         self.sorted = Some(Sorted {
             columns,

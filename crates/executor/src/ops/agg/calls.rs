@@ -271,7 +271,7 @@ impl CallState {
         let (Some(mut kept), Some(ordered)) = (self.kept.take(), &call.ordered) else {
             return Ok(());
         };
-        let (columns, rows) = kept.into_columns();
+        let (columns, rows) = kept.drain_columns();
         let mut order = sorted(cx, &ordered.orders, &columns, rows)?;
         if !ordered.distinct.is_empty() {
             order = distinct(cx, ordered, &columns, &order)?;

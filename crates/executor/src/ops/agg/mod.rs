@@ -178,7 +178,7 @@ impl AggOp {
                     Some(batch) => batch,
                     None => {
                         let count = self.count();
-                        return Ok(self.complete(cx, count, false)?);
+                        return self.complete(cx, count, false);
                     }
                 },
             };

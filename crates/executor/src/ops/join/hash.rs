@@ -179,8 +179,8 @@ impl HashJoinOp {
         }
         let mut memory = MemoryUse::default();
         memory.cover(cx, hashes.len() * 20)?;
-        let (columns, rows) = store.into_columns();
-        let (keys, _) = key_store.into_columns();
+        let (columns, rows) = store.drain_columns();
+        let (keys, _) = key_store.drain_columns();
         let size = (rows * 2).next_power_of_two().max(16);
         let mut heads = vec![0_u32; size];
         let mut next = vec![0_u32; rows];

@@ -141,8 +141,8 @@ impl MergeJoinOp {
             store.append_batch(cx, &batch)?;
             key_store.append(cx, &keys, &batch.selection)?;
         }
-        let (columns, rows) = store.into_columns();
-        let (keys, _) = key_store.into_columns();
+        let (columns, rows) = store.drain_columns();
+        let (keys, _) = key_store.drain_columns();
         if self.node.shape.tracks_inner() {
             self.join.inner_matched = vec![false; rows];
         }

@@ -183,7 +183,7 @@ impl Operator for NestLoopOp {
             if !self.collect(cx, max_rows)? {
                 return Ok(None);
             }
-            let (inner, _) = self.buffer.into_columns();
+            let (inner, _) = self.buffer.drain_columns();
             let pairs = std::mem::take(&mut self.pairs);
             let out = self.join.round(cx, &inner, &pairs)?;
             self.pairs = pairs;

@@ -1,0 +1,177 @@
+//! LockRows: SELECT ... FOR UPDATE and relatives.
+
+use std::sync::Arc;
+
+use access::{Conflict, LockOutcome, WaitPolicy};
+use catalog::desc::RelationDesc;
+use common::{PgResult, RowId, pg_err};
+use nodes::Plan;
+use nodes::plan::PlanRowMark;
+use nodes::query::{LockStrength, LockWait};
+use txn::RowLockMode;
+use types::{Batch, Datum, PhysType};
+
+use crate::compile::Compiler;
+use crate::cx::Cx;
+use crate::node::{EpqRow, Node, NodeKind, Opening, Operator};
+use crate::store::RowStore;
+
+struct LockRowsNode {
+    input: Node,
+    marks: Vec<Mark>,
+    phys: Vec<PhysType>,
+}
+
+struct Mark {
+    rt_index: usize,
+    desc: Arc<RelationDesc>,
+    mode: RowLockMode,
+    wait: LockWait,
+    /// Input column with the row id.
+    column: usize,
+}
+
+pub(crate) fn compile(
+    c: &Compiler<'_>,
+    plan: &Plan,
+    input: &Plan,
+    marks: &[PlanRowMark],
+) -> PgResult<Arc<dyn NodeKind>> {
+    let mut compiled = Vec::new();
+    for m in marks {
+        let Some(strength) = m.strength else { continue };
+        let mode = match strength {
+            LockStrength::ForKeyShare => RowLockMode::KeyShare,
+            LockStrength::ForShare => RowLockMode::Share,
+            LockStrength::ForNoKeyUpdate => RowLockMode::NoKeyUpdate,
+            LockStrength::ForUpdate => RowLockMode::Update,
+        };
+        compiled.push(Mark {
+            rt_index: m.rt_index,
+            desc: c.relation(m.relation)?,
+            mode,
+            wait: m.wait,
+            column: m.row_id_column as usize - 1,
+        });
+    }
+    Ok(Arc::new(LockRowsNode {
+        input: c.node(input)?,
+        marks: compiled,
+        phys: c.output_phys(plan)?,
+    }))
+}
+
+impl NodeKind for LockRowsNode {
+    fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        Box::new(LockRowsOp {
+            input: opening.open(&self.input),
+            node: self,
+        })
+    }
+}
+
+struct LockRowsOp {
+    node: Arc<LockRowsNode>,
+    input: Box<dyn Operator>,
+}
+
+/// What became of a row under one mark.
+enum Locked {
+    Yes,
+    Skip,
+    /// A newer version stands for the relation; the row was computed again.
+    Again(Vec<Datum>),
+}
+
+impl LockRowsOp {
+    /// Locks what a row consists of; the row to hand on, if any.
+    fn lock(&self, cx: &mut Cx<'_>, mut row: Vec<Datum>) -> PgResult<Option<Vec<Datum>>> {
+        let node = Arc::clone(&self.node);
+        for mark in &node.marks {
+            match self.lock_one(cx, mark, &row)? {
+                Locked::Yes => {}
+                Locked::Skip => return Ok(None),
+                Locked::Again(new) => row = new,
+            }
+        }
+        Ok(Some(row))
+    }
+
+    fn lock_one(&self, cx: &mut Cx<'_>, mark: &Mark, row: &[Datum]) -> PgResult<Locked> {
+        // The nullable side of an outer join may have no row.
+        let Some(id) = row.get(mark.column).and_then(Datum::as_i64) else {
+            return Ok(Locked::Yes);
+        };
+        let table = cx.ext.relations.table(&mark.desc)?;
+        let policy = match mark.wait {
+            LockWait::Block => WaitPolicy::Block,
+            LockWait::SkipLocked | LockWait::NoWait => WaitPolicy::DoNotWait,
+        };
+        let mut id = RowId(id as u64);
+        let mut snapshot = cx.ext.snapshot.clone();
+        let mut moved = false;
+        loop {
+            let outcome = cx
+                .ext
+                .with_txn(|txn| table.lock_row(txn, &snapshot, id, mark.mode, policy))?;
+            match outcome {
+                LockOutcome::Locked if !moved => return Ok(Locked::Yes),
+                LockOutcome::Locked => break,
+                LockOutcome::NotAvailable if mark.wait == LockWait::NoWait => {
+                    return Err(pg_err!(
+                        LOCK_NOT_AVAILABLE,
+                        "could not obtain lock on row in relation \"{}\"",
+                        mark.desc.name
+                    ));
+                }
+                LockOutcome::SelfModified
+                | LockOutcome::NotAvailable
+                | LockOutcome::Conflict(Conflict::Deleted) => return Ok(Locked::Skip),
+                LockOutcome::Conflict(Conflict::Updated(to)) => {
+                    id = to;
+                    moved = true;
+                    snapshot = cx.ext.with_txn(|txn| txn.latest_snapshot())?;
+                }
+            }
+        }
+        let mut values = Vec::new();
+        if !table.fetch(id, &snapshot, &mut values)? {
+            return Ok(Locked::Skip);
+        }
+        let opening = Opening {
+            instrument: false,
+            epq: Some(Arc::new(EpqRow {
+                rt_index: mark.rt_index,
+                row: id,
+                values: values.into(),
+            })),
+        };
+        Ok(match opening.open(&self.node.input).next(cx, 1)? {
+            Some(batch) => Locked::Again(batch.row(0)),
+            None => Locked::Skip,
+        })
+    }
+}
+
+impl Operator for LockRowsOp {
+    fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        while let Some(batch) = self.input.next(cx, max_rows)? {
+            cx.check()?;
+            let mut out = RowStore::new(&self.node.phys);
+            for k in 0..batch.len() {
+                if let Some(row) = self.lock(cx, batch.row(k))? {
+                    out.push_datums(&row);
+                }
+            }
+            let (columns, rows) = out.drain_columns();
+            if rows > 0 {
+                return Ok(Some(Batch::new(columns, rows)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.input.rescan(cx)
+    }
+}

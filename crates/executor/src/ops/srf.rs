@@ -1,0 +1,146 @@
+//! Running set-returning functions.
+
+use std::sync::Arc;
+
+use common::{Oid, PgResult};
+use expr::ExprProgram;
+use functions::framework::set::SetKernel;
+use functions::{CallInfo, FnCache, FnContext, SetRows, facts};
+use nodes::expr::{Expr, FuncExpr};
+use types::{Datum, PhysType, Selection, Vector};
+
+use crate::compile::{Compiler, ScanMap};
+use crate::cx::Cx;
+use crate::store::RowStore;
+
+/// A call of a set-returning function, compiled.
+pub(crate) struct SrfCall {
+    kernel: SetKernel,
+    info: CallInfo,
+    strict: bool,
+    pub args: Vec<Arc<ExprProgram>>,
+    /// Storage classes of its columns.
+    pub phys: Vec<PhysType>,
+}
+
+impl SrfCall {
+    pub fn compile(c: &Compiler<'_>, f: &FuncExpr, phys: Vec<PhysType>) -> PgResult<SrfCall> {
+        let kernel = functions::set_function(f.func).ok_or_else(|| missing(c, f.func))?;
+        Ok(SrfCall {
+            kernel,
+            info: CallInfo {
+                proc: f.func,
+                args: f.args.iter().map(Expr::type_ref).collect(),
+                result: f.result,
+                collation: f.input_collation,
+                variadic: f.variadic,
+            },
+            strict: facts::proc(f.func).is_some_and(|p| p.proisstrict),
+            args: c.programs(&f.args, ScanMap::None)?,
+            phys,
+        })
+    }
+}
+
+fn missing(c: &Compiler<'_>, func: Oid) -> Box<common::PgError> {
+    match c.catalog.function(func) {
+        Ok(Some(f)) => common::unsupported!("function {} is not implemented yet", f.name),
+        _ => functions::framework::registry::not_implemented(func),
+    }
+}
+
+/// A call under way, and its rows not used yet.
+pub(crate) struct SrfRun {
+    call: Arc<SrfCall>,
+    rows: Option<Box<dyn SetRows>>,
+    cache: FnCache,
+    buffer: RowStore,
+}
+
+fn context<'a>(cx: &Cx<'a>, info: &'a CallInfo, cache: &'a mut FnCache) -> FnContext<'a> {
+    FnContext {
+        call: info,
+        settings: cx.ext.settings,
+        cancel: cx.ext.cancel,
+        session: cx.ext.session,
+        cache,
+    }
+}
+
+impl SrfRun {
+    pub fn new(call: &Arc<SrfCall>) -> SrfRun {
+        SrfRun {
+            buffer: RowStore::new(&call.phys),
+            rows: None,
+            cache: FnCache::default(),
+            call: Arc::clone(call),
+        }
+    }
+
+    /// Begins the call for these arguments.
+    pub fn start(&mut self, cx: &Cx<'_>, args: &[Datum]) -> PgResult<()> {
+        self.buffer.clear();
+        self.rows = None;
+        if self.call.strict && args.iter().any(Datum::is_null) {
+            return Ok(());
+        }
+        let mut ctx = context(cx, &self.call.info, &mut self.cache);
+        self.rows = Some((self.call.kernel)(&mut ctx, args)?);
+        Ok(())
+    }
+
+    /// Makes sure that `max` rows are there, or all that are left; how many.
+    pub fn fill(&mut self, cx: &Cx<'_>, max: usize) -> PgResult<usize> {
+        while self.buffer.rows < max {
+            let Some(rows) = &mut self.rows else { break };
+            cx.check()?;
+            let mut ctx = context(cx, &self.call.info, &mut self.cache);
+            match rows.next_rows(&mut ctx, max - self.buffer.rows)? {
+                Some(columns) => self.add(cx, columns)?,
+                None => self.rows = None,
+            }
+        }
+        Ok(self.buffer.rows)
+    }
+
+    fn add(&mut self, cx: &Cx<'_>, columns: Vec<Vector>) -> PgResult<()> {
+        let count = columns.first().map_or(0, Vector::len);
+        if columns.len() == self.call.phys.len() {
+            let columns: Vec<Arc<Vector>> = columns.into_iter().map(Arc::new).collect();
+            return self.buffer.append(cx, &columns, &Selection::All(count));
+        }
+        // A column of records, asked for as its fields.
+        for i in 0..count {
+            match columns.first().map(|c| c.datum(i)) {
+                Some(Datum::Record(r)) => self.buffer.push_datums(&r.fields),
+                _ => self.buffer.push_datums(&vec![Datum::Null; self.call.phys.len()]),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the first `count` rows, with NULLs for those that are missing.
+    pub fn take(&mut self, count: usize) -> Vec<Arc<Vector>> {
+        let rows = self.buffer.rows;
+        let positions: Vec<u32> = (0..count)
+            .map(|k| if k < rows { k as u32 } else { u32::MAX })
+            .collect();
+        let out = self
+            .buffer
+            .columns
+            .iter()
+            .map(|c| Arc::new(c.take_or_null(&positions)))
+            .collect();
+        if rows > count {
+            let rest = self.buffer.range(count, rows - count);
+            self.buffer.clear();
+            for (mine, column) in self.buffer.columns.iter_mut().zip(&rest.columns) {
+                mine.extend_from(column, 0..rest.rows);
+            }
+            self.buffer.rows = rest.rows;
+        } else {
+            self.buffer.clear();
+        }
+        out
+    }
+}
