@@ -60,7 +60,7 @@ fn assign_element(
             indices.push(&**i);
         }
     }
-    let (container, element) = a.container_types(place.type_ref, place.span)?;
+    let (container, element) = a.container_types(place.type_ref, Span::NONE)?;
     let is_slice = indices.iter().any(|i| i.is_slice);
     let inner = TypeRef {
         oid: if is_slice { container.oid } else { element },
@@ -156,7 +156,7 @@ fn assign_field(
 }
 
 fn coerce_value(a: &mut Analyzer<'_>, place: &Place<'_>, value: Expr) -> PgResult<Expr> {
-    let (input, span) = (value.type_oid(), value.span());
+    let input = value.type_oid();
     let to = CoerceTo {
         target: place.type_ref,
         context: CoercionContext::Assignment,
@@ -181,5 +181,5 @@ fn coerce_value(a: &mut Analyzer<'_>, place: &Place<'_>, value: Expr) -> PgResul
     };
     Err(e
         .hint("You will need to rewrite or cast the expression.")
-        .at(if span.is_known() { span } else { place.span }))
+        .at(place.span))
 }

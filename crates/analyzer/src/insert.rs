@@ -227,17 +227,18 @@ impl Analyzer<'_> {
         let mut out = Vec::with_capacity(exprs.len());
         for (expr, c) in exprs.into_iter().zip(columns) {
             let indirection = c.raw.map_or(&[][..], |r| &r.indirection[..]);
-            if strip && !indirection.is_empty() {
-                out.push(expr);
-                continue;
-            }
             let to = AssignTo {
                 kind: ExprKind::InsertTarget,
                 column: &c.column,
                 indirection,
                 span: c.raw.map_or(Span::NONE, |r| r.span),
             };
-            out.push(self.assigned_expr(expr, &to)?);
+            let made = self.assigned_expr(expr, &to)?;
+            out.push(if strip && !indirection.is_empty() {
+                strip_assignment(made)
+            } else {
+                made
+            });
         }
         Ok(out)
     }
@@ -413,4 +414,18 @@ fn is_general_select(s: &ast::SelectStmt) -> bool {
         || s.limit_count.is_some()
         || !s.locking.is_empty()
         || s.with.is_some()
+}
+
+/// The value that an element or field assignment stores, converted but not yet put in place.
+fn strip_assignment(mut expr: Expr) -> Expr {
+    loop {
+        expr = match expr {
+            Expr::FieldStore(mut f) if f.new_values.len() == 1 => f.new_values.remove(0).1,
+            Expr::Subscripting(nodes::expr::SubscriptingRef { assign: Some(v), .. }) => *v,
+            Expr::CoerceToDomain(c) if matches!(&*c.arg, Expr::FieldStore(_) | Expr::Subscripting(_)) => {
+                *c.arg
+            }
+            other => return other,
+        };
+    }
 }

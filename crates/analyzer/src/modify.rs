@@ -186,14 +186,12 @@ impl Analyzer<'_> {
             |span: Span| pg_err!(SYNTAX_ERROR, "number of columns does not match number of values").at(span);
         match &*m.source {
             ast::Expr::RowExpr(r) => {
-                if r.args.len() != m.ncolumns as usize {
+                let mut row = self.transform_expression_list(&r.args, ExprKind::UpdateSource, true)?;
+                let at = (m.colno as usize).wrapping_sub(1);
+                if row.len() != m.ncolumns as usize || at >= row.len() {
                     return Err(mismatch(m.source.location()));
                 }
-                match r.args.get((m.colno as usize).wrapping_sub(1)) {
-                    Some(ast::Expr::SetToDefault(span)) => Ok(default_marker(*span)),
-                    Some(e) => self.transform_expr(e, ExprKind::UpdateSource),
-                    None => Err(mismatch(m.source.location())),
-                }
+                Ok(row.swap_remove(at))
             }
             ast::Expr::SubLink(s) if s.kind == ast::SubLinkType::Expr => {
                 self.with_kind(ExprKind::UpdateSource, |a| a.column_of_subquery(s, m))

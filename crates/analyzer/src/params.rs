@@ -44,5 +44,14 @@ pub(crate) fn check_inferred(q: &Query, cx: &AnalyzeContext<'_>) -> PgResult<()>
         }
         result.is_ok()
     });
-    result
+    result?;
+    // A number that the statement skipped has no use to infer from.
+    match types.iter().position(|t| !is_known_param(*t)) {
+        Some(i) => Err(pg_err!(
+            INDETERMINATE_DATATYPE,
+            "could not determine data type of parameter ${}",
+            i + 1
+        )),
+        None => Ok(()),
+    }
 }

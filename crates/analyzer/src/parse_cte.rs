@@ -281,8 +281,8 @@ fn check_well_formed(cte: &ast::CommonTableExpr) -> PgResult<()> {
     if let Some(e) = &s.limit_count {
         return Err(not_implemented("LIMIT", e.location()));
     }
-    if let Some(l) = s.locking.first() {
-        return Err(not_implemented("FOR UPDATE/SHARE", l.span));
+    if !s.locking.is_empty() {
+        return Err(not_implemented("FOR UPDATE/SHARE", Span::NONE));
     }
     if let Some(r) = find_references(&ast::Statement::Select(left.clone()), &[name]).first() {
         return Err(misplaced(name, "within its non-recursive term", r.span));

@@ -505,7 +505,8 @@ impl Analyzer<'_> {
                 }
                 e => self.expr(e)?,
             };
-            multidims |= self.element_type(self.base_type(made.type_oid())?)?.is_valid();
+            let is_vector = matches!(made.type_oid(), oids::INT2VECTOR | oids::OIDVECTOR);
+            multidims |= !is_vector && self.element_type(self.base_type(made.type_oid())?)?.is_valid();
             elements.push(made);
         }
         let (array_type, element_type, goal) = match target {

@@ -76,8 +76,8 @@ impl Analyzer<'_> {
                 items.clear();
             } else {
                 items.iter_mut().for_each(|i| i.cols_visible = false);
+                items.push(using);
             }
-            items.push(using);
         } else if j.alias.is_some() {
             items.clear();
         } else {

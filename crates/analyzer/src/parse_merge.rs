@@ -80,7 +80,7 @@ impl Analyzer<'_> {
             _ => "this kind of relation",
         };
         Err(pg_err!(
-            WRONG_OBJECT_TYPE,
+            FEATURE_NOT_SUPPORTED,
             "cannot execute MERGE on relation \"{}\"",
             rel.name
         )

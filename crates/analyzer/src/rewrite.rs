@@ -455,7 +455,18 @@ fn values_source(q: &Query) -> Option<usize> {
 }
 
 /// Two assignments to parts of one column become one; to the whole column twice is an error.
-fn merge_assignments(prior: TargetEntry, mut next: TargetEntry) -> PgResult<TargetEntry> {
+fn merge_assignments(mut prior: TargetEntry, mut next: TargetEntry) -> PgResult<TargetEntry> {
+    // A domain over the container is checked once, on top of all assignments.
+    if let (Expr::CoerceToDomain(a), Expr::CoerceToDomain(b)) = (&prior.expr, &next.expr) {
+        let mut domain = b.clone();
+        let inner = (*b.arg).clone();
+        prior.expr = (*a.arg).clone();
+        next.expr = inner;
+        let mut merged = merge_assignments(prior, next)?;
+        *domain.arg = merged.expr;
+        merged.expr = Expr::CoerceToDomain(domain);
+        return Ok(merged);
+    }
     let twice = |name: &Option<Arc<str>>| {
         pg_err!(
             SYNTAX_ERROR,
