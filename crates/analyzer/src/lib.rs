@@ -21,6 +21,7 @@ mod assign;
 mod coerce_poly;
 mod column_ref;
 mod context;
+mod expr_construct;
 mod expr_op;
 mod format_type;
 mod func_candidates;

@@ -165,6 +165,9 @@ struct CatalogNames<'a> {
 
 impl NameResolver for CatalogNames<'_> {
     fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
+        if matches!(kind, RegKind::Procedure | RegKind::Oper | RegKind::Operator) {
+            return self.resolve_signature(kind, name);
+        }
         let parts = split_name(name)?;
         let (schema, last) = match parts.as_slice() {
             [last] => (None, last.as_str()),
@@ -265,6 +268,97 @@ impl NameResolver for CatalogNames<'_> {
     fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
         Ok(Some(crate::state::Analyzer::new(self.cx).format_type(type_oid)))
     }
+}
+
+impl CatalogNames<'_> {
+    /// `f(integer)`, `+(integer,integer)`, or an operator's bare name.
+    fn resolve_signature(&self, kind: RegKind, text: &str) -> PgResult<Oid> {
+        let (name, types) = match kind {
+            RegKind::Oper => (text.trim(), Vec::new()),
+            _ => self.split_signature(text)?,
+        };
+        if kind == RegKind::Procedure {
+            let parts = split_name(name)?;
+            let (schema, last) = match parts.as_slice() {
+                [.., schema, last] => (Some(schema.as_str()), last.as_str()),
+                [last] => (None, last.as_str()),
+                [] => return Err(pg_err!(INVALID_NAME, "invalid name syntax")),
+            };
+            let all = self.cx.catalog.functions_by_name(schema, last)?;
+            return match all.iter().find(|f| f.arg_types == types) {
+                Some(f) => Ok(f.oid),
+                None => Err(pg_err!(UNDEFINED_FUNCTION, "function \"{text}\" does not exist")),
+            };
+        }
+        let (schema, last) = match name.rsplit_once('.') {
+            Some((schema, op)) => (Some(schema), op),
+            None => (None, name),
+        };
+        let all = self.cx.catalog.operators_by_name(schema, last)?;
+        let missing = || pg_err!(UNDEFINED_FUNCTION, "operator does not exist: {text}");
+        if kind == RegKind::Oper {
+            return match all.as_slice() {
+                [] => Err(missing()),
+                [one] => Ok(one.oid),
+                _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one operator named {text}")),
+            };
+        }
+        let [left, right] = types.as_slice() else {
+            return Err(pg_err!(UNDEFINED_PARAMETER, "missing argument")
+                .hint("Use NONE to denote the missing argument of a unary operator."));
+        };
+        match all.iter().find(|o| o.left == *left && o.right == *right) {
+            Some(o) => Ok(o.oid),
+            None => Err(missing()),
+        }
+    }
+
+    fn split_signature<'t>(&self, text: &'t str) -> PgResult<(&'t str, Vec<Oid>)> {
+        let Some((name, rest)) = text.split_once('(') else {
+            return Err(pg_err!(
+                INVALID_TEXT_REPRESENTATION,
+                "expected a left parenthesis"
+            ));
+        };
+        let Some(inner) = rest.trim_end().strip_suffix(')') else {
+            return Err(pg_err!(
+                INVALID_TEXT_REPRESENTATION,
+                "expected a right parenthesis"
+            ));
+        };
+        let (mut depth, mut start, mut pieces) = (0, 0, Vec::new());
+        for (i, c) in inner.char_indices() {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                ',' if depth == 0 => {
+                    pieces.push(&inner[start..i]);
+                    start = i + 1;
+                }
+                _ => {}
+            }
+        }
+        if !inner.trim().is_empty() {
+            pieces.push(&inner[start..]);
+        }
+        let mut types = Vec::with_capacity(pieces.len());
+        for p in pieces {
+            if p.trim().eq_ignore_ascii_case("none") {
+                types.push(Oid::INVALID);
+                continue;
+            }
+            let parsed = parser::parse_type_name(p.trim())?;
+            let resolved = crate::state::Analyzer::new(self.cx).resolve_type(&parsed);
+            types.push(resolved.map_err(without_place)?.oid);
+        }
+        Ok((name.trim(), types))
+    }
+}
+
+/// Errors about names inside a literal have no place of their own in the statement.
+fn without_place(mut e: Box<common::PgError>) -> Box<common::PgError> {
+    e.position = None;
+    e
 }
 
 /// Splits `schema."Name"` into folded parts.

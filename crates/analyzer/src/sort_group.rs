@@ -346,7 +346,7 @@ impl Analyzer<'_> {
     /// SELECT DISTINCT, or DISTINCT inside an aggregate.
     pub fn transform_distinct(
         &mut self,
-        list: &mut Vec<TargetEntry>,
+        list: &mut [TargetEntry],
         sort: &[SortGroupClause],
         is_agg: bool,
     ) -> PgResult<Vec<SortGroupClause>> {

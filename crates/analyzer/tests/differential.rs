@@ -69,7 +69,7 @@ fn same_as_postgresql() {
     }
     println!("{total} statements, {different} different, {unsupported} not supported yet");
     if other.is_none() {
-        assert!(different <= DIFFERENCES_MAX, "{different} differences");
+        assert_eq!(different, DIFFERENCES_MAX, "differences");
         assert!(unsupported <= UNSUPPORTED_MAX, "{unsupported} not supported");
     }
 }
