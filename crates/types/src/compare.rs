@@ -144,7 +144,7 @@ pub fn equal_at(type_oid: Oid, a: &Vector, i: usize, b: &Vector, j: usize) -> bo
 /// across the integer types.
 #[inline]
 pub fn hash_u64(v: u64) -> u64 {
-    let product = u128::from(v ^ 0x9e37_79b9_7f4a_7c15) * 0xbf58_476d_1ce4_e5b9_94d0_49bb_1331_11eb_u128;
+    let product = u128::from(v ^ 0x9e37_79b9_7f4a_7c15) * 0x94d0_49bb_1331_11eb_u128;
     (product as u64) ^ ((product >> 64) as u64)
 }
 
