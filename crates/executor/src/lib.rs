@@ -32,6 +32,7 @@ mod keys;
 mod modify;
 mod node;
 mod ops;
+mod point;
 mod prepared;
 mod relations;
 mod run;

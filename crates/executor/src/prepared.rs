@@ -9,6 +9,7 @@ use types::{Datum, PhysType};
 use crate::compile::Compiler;
 use crate::context::ExecContext;
 use crate::node::Node;
+use crate::point::PointPlan;
 
 /// A compiled plan, shared by every session that runs it. Good as long as the plan itself.
 pub struct PreparedPlan {
@@ -18,6 +19,7 @@ pub struct PreparedPlan {
     /// Output columns that are not junk.
     visible: Vec<usize>,
     node_count: usize,
+    point: Option<PointPlan>,
 }
 
 /// What a statement on the short path did.
@@ -39,6 +41,7 @@ impl PreparedPlan {
             .iter()
             .map(|s| compiler.node(&s.plan))
             .collect::<PgResult<_>>()?;
+        let point = PointPlan::compile(&compiler, &plan);
         let targets = &plan.plan.target_list;
         let visible = (0..targets.len()).filter(|&i| !targets[i].resjunk).collect();
         let node_count = count(&plan);
@@ -47,6 +50,7 @@ impl PreparedPlan {
             subplans,
             visible,
             node_count,
+            point,
             plan,
         })
     }
@@ -63,14 +67,16 @@ impl PreparedPlan {
 
     /// True when [`PreparedPlan::run_point`] will run it.
     pub fn is_point(&self) -> bool {
-        false
+        self.point.is_some()
     }
 
     /// The short path: runs the whole statement when it is a point statement, and appends the result row, if any, to `row`.
     /// `None`, and nothing done: use a [`crate::QueryRun`].
     pub fn run_point(&self, cx: &ExecContext<'_>, row: &mut Vec<Datum>) -> PgResult<Option<PointOutcome>> {
-        let _ = (cx, row);
-        Ok(None)
+        match &self.point {
+            Some(point) => point.run(cx, row),
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn root(&self) -> &Node {

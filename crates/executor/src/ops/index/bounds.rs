@@ -136,6 +136,31 @@ impl IndexMethod {
         (0..self.quals.len()).filter(|&k| !self.consumed[k]).collect()
     }
 
+    /// The values of a unique index's full key, when the conditions are exactly equalities with it.
+    pub fn unique_key(&self) -> Option<Vec<Arc<ExprProgram>>> {
+        let info = self.desc.index.as_ref()?;
+        if !info.unique || self.quals.len() != self.columns.len() {
+            return None;
+        }
+        (0..self.columns.len())
+            .map(|column| {
+                let qual = &self.quals[self.equality_on(column)?];
+                match &qual.value {
+                    Value::Expr(e) => Some(Arc::clone(e)),
+                    _ => None,
+                }
+            })
+            .collect()
+    }
+
+    /// A value as a key column has it; `None` when nothing can be equal to it.
+    pub fn key_value(&self, column: usize, value: Datum) -> Option<Datum> {
+        match convert(&self.columns[column], value) {
+            Converted::Value(v) if !v.is_null() => Some(v),
+            _ => None,
+        }
+    }
+
     /// The ranges to read, in index order, without overlaps.
     pub fn ranges(&self, cx: &mut Cx<'_>, index: &Index) -> PgResult<Vec<IndexBounds>> {
         let mut prefixes: Vec<Vec<Datum>> = vec![Vec::new()];

@@ -4,6 +4,7 @@ mod bitmap;
 mod bounds;
 
 pub(crate) use bitmap::compile as compile_bitmap_heap;
+pub(crate) use bounds::IndexMethod;
 
 use std::sync::Arc;
 
@@ -17,7 +18,6 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{Eval, NodeKind, Opening, Operator, Projector, Rest, filter_all};
-use crate::ops::index::bounds::IndexMethod;
 use crate::ops::scan::{self, CTID, EpqScan, ScanParts, TABLEOID};
 
 struct IndexScanNode {
