@@ -593,3 +593,84 @@ fn memory_ends_in_an_error() {
     assert_eq!(db.run(p).unwrap_err().sqlstate, sqlstate::OUT_OF_MEMORY);
     assert_eq!(db.memory.used(), 0);
 }
+
+fn by_key(t: Oid, index: Oid, value: Expr, out: Vec<Expr>) -> Plan {
+    plan(
+        PlanNode::IndexScan(IndexScan {
+            rt_index: 1,
+            relation: t,
+            index,
+            quals: vec![IndexQual {
+                index_column: 0,
+                strategy: 3,
+                value: IndexQualValue::Expr(value.clone()),
+                original: op("=", scan_col(1), value),
+            }],
+            order_by: Vec::new(),
+            direction: ScanDirection::Forward,
+        }),
+        out,
+    )
+}
+
+fn without_returning(mut p: Plan) -> Plan {
+    p.target_list.clear();
+    if let PlanNode::ModifyTable(m) = &mut p.node {
+        m.relations[0].returning.clear();
+    }
+    p
+}
+
+#[test]
+fn point_statements_take_the_short_path() {
+    use pglite_executor::{PointOutcome, PreparedPlan};
+    let mut db = Db::new();
+    let t = db.table("t", &[("a", oids::INT4), ("b", oids::INT4)], true);
+    let index = db.index_of(t);
+    let run = |p: Plan, params: &[Datum]| {
+        let prepared = PreparedPlan::compile(std::sync::Arc::new(stmt(p)), &db.catalog).unwrap();
+        assert!(prepared.is_point());
+        let mut out = Vec::new();
+        let done = db.with(params, |cx| prepared.run_point(cx, &mut out));
+        db.txn.borrow_mut().next_command().unwrap();
+        done.map(|d| (d.unwrap(), out))
+    };
+    let written = PointOutcome { rows: 0, processed: 1 };
+    let p = |n| param(n, ParamKind::External);
+    let source = || {
+        plan(
+            PlanNode::Result {
+                input: None,
+                one_time: Vec::new(),
+            },
+            vec![p(1), op("+", p(2), int4(1))],
+        )
+    };
+    let insert = without_returning(modify(CommandType::Insert, t, vec![1, 2], 0, source()));
+    for i in 0..300 {
+        assert_eq!(run(insert.clone(), &row(i, i)).unwrap(), (written, vec![]));
+    }
+    let select = by_key(t, index, p(1), vec![scan_col(2), scan_col(1)]);
+    let (done, out) = run(select.clone(), &[int(7)]).unwrap();
+    assert_eq!((done.rows, out), (1, row(8, 7)));
+    assert_eq!(run(select.clone(), &[int(1000)]).unwrap().0.rows, 0);
+    assert_eq!(run(select.clone(), &[Datum::Null]).unwrap().0.rows, 0);
+    let computed = by_key(t, index, p(1), vec![op("*", scan_col(2), scan_col(1))]);
+    assert_eq!(run(computed, &[int(7)]).unwrap().1, vec![int(56)]);
+    let input = by_key(
+        t,
+        index,
+        p(1),
+        vec![op("+", scan_col(2), p(2)), var(VarSource::Scan, -1, oids::TID)],
+    );
+    let update = without_returning(modify(CommandType::Update, t, vec![2], 2, input));
+    assert_eq!(run(update.clone(), &row(7, 100)).unwrap().0, written);
+    assert_eq!(run(update, &row(7777, 100)).unwrap().0.processed, 0);
+    assert_eq!(run(select.clone(), &[int(7)]).unwrap().1, row(108, 7));
+    let input = by_key(t, index, p(1), vec![var(VarSource::Scan, -1, oids::TID)]);
+    let delete = without_returning(modify(CommandType::Delete, t, vec![], 1, input));
+    assert_eq!(run(delete, &[int(7)]).unwrap().0, written);
+    assert_eq!(run(select, &[int(7)]).unwrap().0.rows, 0);
+    let e = run(insert, &row(8, 1)).unwrap_err();
+    assert_eq!(e.sqlstate, sqlstate::UNIQUE_VIOLATION);
+}
