@@ -635,7 +635,10 @@ fn point_statements_take_the_short_path() {
         db.txn.borrow_mut().next_command().unwrap();
         done.map(|d| (d.unwrap(), out))
     };
-    let written = PointOutcome { rows: 0, processed: 1 };
+    let written = PointOutcome {
+        rows: 0,
+        processed: 1,
+    };
     let p = |n| param(n, ParamKind::External);
     let source = || {
         plan(

@@ -105,7 +105,14 @@ impl Cx<'_, '_> {
     pub(crate) fn eval(&mut self, node: &Node, sel: &Selection) -> PgResult<Arc<Vector>> {
         match &node.kind {
             NodeKind::Const(value) => Ok(self.constant(node.phys, value)),
-            NodeKind::Column(place) => self.inputs.column(*place).cloned(),
+            NodeKind::Column(place) => {
+                let v = self.inputs.column(*place)?;
+                if v.phys() != node.phys && v.is_constant() && v.is_null(0) {
+                    // One row given as datums: NULL has no class of its own.
+                    return Ok(self.constant(node.phys, &Datum::Null));
+                }
+                Ok(Arc::clone(v))
+            }
             NodeKind::Param(n) => {
                 let value = self.rt.param(*n)?;
                 Ok(self.constant(node.phys, &value))

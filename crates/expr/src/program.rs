@@ -24,7 +24,8 @@ pub struct ExprState {
     pub(crate) caches: Vec<FnCache>,
     pub(crate) case_values: Vec<Arc<Vector>>,
     pub(crate) domain_values: Vec<Arc<Vector>>,
-    pub(crate) hashed: Vec<(usize, Arc<crate::subplan::HashedSet>)>,
+    /// Hash tables of subplans: plan, the rows they were made of, the table.
+    pub(crate) hashed: Vec<(usize, crate::subplan::Rows, Arc<crate::subplan::HashedSet>)>,
 }
 
 impl ExprProgram {

@@ -10,6 +10,9 @@ use types::{ArrayValue, Datum, PhysType, Selection, Vector, compare};
 use crate::eval::{Cx, truth};
 use crate::program::{Node, SubPlanNode};
 
+/// Rows as the run time gives them.
+pub(crate) type Rows = Arc<Vec<Vec<Datum>>>;
+
 /// The rows of an uncorrelated `IN (SELECT ...)`, by hash.
 pub(crate) struct HashedSet {
     buckets: HashMap<u64, Vec<Vec<Datum>>>,
@@ -132,12 +135,18 @@ impl Cx<'_, '_> {
             .map(|(n, _)| self.eval(n, sel))
             .collect::<PgResult<Vec<_>>>()?;
         let types: Vec<Oid> = sides.iter().map(|(_, t)| *t).collect();
-        let set = match self.state.hashed.iter().find(|(id, _)| *id == s.plan_id) {
-            Some((_, set)) => set.clone(),
-            None => {
-                let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
+        if sel.is_empty() {
+            return Ok(Arc::new(self.output(PhysType::Bool)));
+        }
+        // The run time remembers rows while nothing they depend on changes: the same rows need no new table.
+        let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
+        let known = self.state.hashed.iter().find(|(id, ..)| *id == s.plan_id);
+        let set = match known {
+            Some((_, from, set)) if Arc::ptr_eq(from, &rows) => set.clone(),
+            _ => {
                 let set = Arc::new(HashedSet::build(&rows, &types));
-                self.state.hashed.push((s.plan_id, set.clone()));
+                self.state.hashed.retain(|(id, ..)| *id != s.plan_id);
+                self.state.hashed.push((s.plan_id, rows, set.clone()));
                 set
             }
         };
