@@ -1,0 +1,259 @@
+//! Running statements from Rust: `execute`, `query`, `query_map`, `prepare`, streaming rows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use types::{Batch, FormatSettings};
+
+use crate::api::params::Params;
+use crate::api::row::{Column, Row, type_of};
+use crate::api::transaction::Transaction;
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::session::portal::{Portal, Step};
+use crate::session::prepared::Prepared;
+use crate::session::script::ScriptStep;
+
+/// A prepared statement. It may be used in any session of the database.
+#[derive(Clone, Debug)]
+pub struct Statement(pub(crate) Arc<Prepared>);
+
+impl Statement {
+    /// Result columns; empty when there is no result.
+    pub fn columns(&self) -> &[Column] {
+        self.0.columns().map_or(&[], |c| c)
+    }
+
+    /// Types of `$1..$n`.
+    pub fn params(&self) -> Vec<postgres_types::Type> {
+        self.0.param_types.iter().map(|t| type_of(*t)).collect()
+    }
+}
+
+/// A statement as text or prepared.
+pub trait ToStatement {
+    /// The prepared form; text goes through the session's cache.
+    fn to_statement(&self, session: &mut Session) -> Result<Arc<Prepared>>;
+}
+
+impl ToStatement for Statement {
+    fn to_statement(&self, _session: &mut Session) -> Result<Arc<Prepared>> {
+        Ok(self.0.clone())
+    }
+}
+
+impl ToStatement for str {
+    fn to_statement(&self, session: &mut Session) -> Result<Arc<Prepared>> {
+        session.cached(self)
+    }
+}
+
+impl ToStatement for String {
+    fn to_statement(&self, session: &mut Session) -> Result<Arc<Prepared>> {
+        session.cached(self)
+    }
+}
+
+impl<T: ToStatement + ?Sized> ToStatement for &T {
+    fn to_statement(&self, session: &mut Session) -> Result<Arc<Prepared>> {
+        (**self).to_statement(session)
+    }
+}
+
+/// Rows that are read while the statement runs.
+pub struct Rows<'s> {
+    session: &'s mut Session,
+    portal: Portal,
+    columns: Arc<[Column]>,
+    settings: Arc<FormatSettings>,
+    batch: Option<(Batch, usize)>,
+    finished: bool,
+}
+
+impl Rows<'_> {
+    /// Result columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn advance(&mut self) -> Result<Option<Row>> {
+        loop {
+            if let Some((batch, at)) = &mut self.batch {
+                if *at < batch.len() {
+                    let values = batch.row(*at);
+                    *at += 1;
+                    return Ok(Some(Row { columns: self.columns.clone(), values, settings: self.settings.clone() }));
+                }
+                self.batch = None;
+            }
+            if self.finished {
+                return Ok(None);
+            }
+            match self.session.step(&mut self.portal, 0) {
+                Ok(Step::Rows(batch)) => self.batch = Some((batch, 0)),
+                Ok(Step::Suspended) => {}
+                Ok(_) => {
+                    self.finished = true;
+                    self.session.sync()?;
+                }
+                Err(e) => {
+                    self.finished = true;
+                    return Err(e);
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Result<Row>> {
+        self.advance().transpose()
+    }
+}
+
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            // The rest is not wanted; what ran so far was complete in itself.
+            let _ = self.session.sync();
+        }
+    }
+}
+
+impl Session {
+    fn cached(&mut self, sql: &str) -> Result<Arc<Prepared>> {
+        if let Some(found) = self.cache.get(sql) {
+            return Ok(found);
+        }
+        let prepared = self.parse(sql, &[])?;
+        if prepared.query().is_some() {
+            self.cache.put(sql.into(), prepared.clone());
+        }
+        Ok(prepared)
+    }
+
+    /// Prepares a statement for repeated use.
+    pub fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        let prepared = self.cached(sql)?;
+        self.sync()?;
+        Ok(Statement(prepared))
+    }
+
+    fn bind_params<P: Params>(&mut self, prepared: &Arc<Prepared>, params: P) -> Result<Portal> {
+        let types: Vec<postgres_types::Type> = prepared.param_types.iter().map(|t| type_of(*t)).collect();
+        let settings = self.format_settings();
+        let values = if types.is_empty() {
+            params.to_datums(&types, &types::io::IoContext::new(&settings))
+        } else {
+            let plain = prepared.param_types.iter().all(|t| *t < common::Oid::FIRST_NORMAL);
+            if plain {
+                params.to_datums(&types, &types::io::IoContext::new(&settings))
+            } else {
+                let mut out = Err(Error::from(common::internal!("parameters were not converted")));
+                self.with_io(&settings, |cx| {
+                    out = params.to_datums(&types, cx);
+                    Ok(())
+                })?;
+                out
+            }
+        };
+        match values {
+            Ok(values) => self.bind(prepared, values),
+            Err(e) => {
+                self.statement_failed();
+                Err(e)
+            }
+        }
+    }
+
+    /// Runs a statement and returns the number of rows it inserted, updated, deleted or returned.
+    pub fn execute(&mut self, statement: impl ToStatement, params: impl Params) -> Result<u64> {
+        self.statement_begins();
+        let prepared = statement.to_statement(self)?;
+        let _deadline = self.deadline();
+        let mut portal = self.bind_params(&prepared, params)?;
+        loop {
+            match self.step(&mut portal, 0)? {
+                Step::Complete(tag) => {
+                    self.sync()?;
+                    return Ok(tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0));
+                }
+                Step::Empty => {
+                    self.sync()?;
+                    return Ok(0);
+                }
+                Step::CopyIn(_) | Step::CopyOut(_) => return Err(self.not_here()),
+                Step::Rows(_) | Step::Suspended | Step::CopyData(_) => {}
+            }
+        }
+    }
+
+    fn not_here(&mut self) -> Error {
+        self.protocol_error("0A000", "COPY needs Session::copy_in or Session::copy_out")
+    }
+
+    /// Runs a query and returns all rows.
+    pub fn query(&mut self, statement: impl ToStatement, params: impl Params) -> Result<Vec<Row>> {
+        self.query_rows(statement, params)?.collect()
+    }
+
+    /// Runs a query whose rows are read one by one.
+    pub fn query_rows(&mut self, statement: impl ToStatement, params: impl Params) -> Result<Rows<'_>> {
+        self.statement_begins();
+        let prepared = statement.to_statement(self)?;
+        let portal = self.bind_params(&prepared, params)?;
+        let columns = portal.columns().cloned().unwrap_or_else(|| Arc::from([]));
+        let settings = self.format_settings();
+        Ok(Rows { session: self, portal, columns, settings, batch: None, finished: false })
+    }
+
+    /// Runs a query that returns exactly one row.
+    pub fn query_one(&mut self, statement: impl ToStatement, params: impl Params) -> Result<Row> {
+        match self.query_opt(statement, params)? {
+            Some(row) => Ok(row),
+            None => Err(common::pg_err!(NO_DATA_FOUND, "query returned no rows").into()),
+        }
+    }
+
+    /// Runs a query that returns at most one row.
+    pub fn query_opt(&mut self, statement: impl ToStatement, params: impl Params) -> Result<Option<Row>> {
+        let mut rows: VecDeque<Row> = self.query(statement, params)?.into();
+        if rows.len() > 1 {
+            return Err(common::pg_err!(TOO_MANY_ROWS, "query returned more than one row").into());
+        }
+        Ok(rows.pop_front())
+    }
+
+    /// Runs a query and converts each row.
+    pub fn query_map<T>(
+        &mut self,
+        statement: impl ToStatement,
+        params: impl Params,
+        mut f: impl FnMut(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut out = Vec::new();
+        for row in self.query_rows(statement, params)? {
+            out.push(f(&row?)?);
+        }
+        Ok(out)
+    }
+
+    /// Runs any number of statements without parameters; rows are dropped. Several are one transaction.
+    pub fn batch_execute(&mut self, sql: &str) -> Result<()> {
+        let mut script = self.start_script(sql)?;
+        loop {
+            match self.step_script(&mut script)? {
+                ScriptStep::End => return Ok(()),
+                ScriptStep::Step(Step::CopyIn(_)) => return Err(self.not_here()),
+                ScriptStep::Step(_) => {}
+            }
+        }
+    }
+
+    /// Begins a transaction; it rolls back unless committed.
+    pub fn transaction(&mut self) -> Result<Transaction<'_>> {
+        Transaction::begin(self)
+    }
+}

@@ -1,0 +1,254 @@
+//! A database: what all its sessions share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use access::{Storage, StorageOptions};
+use catalog::database::Catalog;
+use common::Oid;
+use common::cancel::{CancelReason, CancelToken};
+use common::env::Env;
+use common::env::os::OsEnv;
+use common::memory::MemoryBudget;
+use executor::RelationCache;
+use kv::KvKind;
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
+use txn::Proc;
+
+use crate::error::Result;
+use crate::session::Session;
+use crate::session::notify::NotifyHub;
+use crate::session::timeout::Timeouts;
+
+/// OID of database `postgres` in `pg_database`.
+const POSTGRES_DATABASE: Oid = Oid(5);
+
+/// A handle to an open database; clones are the same database. It closes when the last handle and session are gone.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// A session as others see it.
+pub(crate) struct SessionEntry {
+    pub secret: u64,
+    pub cancel: CancelToken,
+    pub proc: Arc<Proc>,
+}
+
+pub(crate) struct Inner {
+    pub env: Arc<dyn Env>,
+    pub storage: Arc<Storage>,
+    pub catalog: Arc<Catalog>,
+    pub relations: RelationCache,
+    pub notify: NotifyHub,
+    pub timeouts: Timeouts,
+    pub sessions: RwLock<FxHashMap<i32, SessionEntry>>,
+    pub memory: MemoryBudget,
+    pub database_oid: Oid,
+    pub database_name: Arc<str>,
+    pub start_time: i64,
+    next_pid: AtomicI32,
+    next_number: AtomicU32,
+}
+
+/// How a database is opened.
+#[derive(Clone)]
+pub struct Builder {
+    dir: Option<PathBuf>,
+    env: Option<Arc<dyn Env>>,
+    kv: KvKind,
+    cache_bytes_max: Option<usize>,
+    memory_bytes_max: usize,
+    background: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder {
+            dir: None,
+            env: None,
+            kv: KvKind::default(),
+            cache_bytes_max: None,
+            memory_bytes_max: 4 << 30,
+            background: true,
+        }
+    }
+}
+
+impl Builder {
+    /// Keeps the database in a directory, created if need be. Without it the database lives in memory.
+    pub fn directory(mut self, dir: impl Into<PathBuf>) -> Builder {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Clock, randomness, files and threads other than the operating system's.
+    pub fn env(mut self, env: Arc<dyn Env>) -> Builder {
+        self.env = Some(env);
+        self
+    }
+
+    /// The key-value store of a new directory.
+    pub fn kv(mut self, kind: KvKind) -> Builder {
+        self.kv = kind;
+        self
+    }
+
+    /// Memory for cached rows, in bytes.
+    pub fn cache_size(mut self, bytes: usize) -> Builder {
+        self.cache_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Memory that all running statements together may hold, in bytes; beyond it they fail with 53200.
+    pub fn memory_limit(mut self, bytes: usize) -> Builder {
+        self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// Whether checkpoints and merges run by themselves (default) or only when asked for.
+    pub fn background(mut self, on: bool) -> Builder {
+        self.background = on;
+        self
+    }
+
+    /// Opens it; a crash before needs no repair step.
+    pub fn open(self) -> Result<Database> {
+        let env = match self.env {
+            Some(env) => env,
+            None => Arc::new(OsEnv::new()),
+        };
+        let mut options = match self.dir {
+            Some(dir) => StorageOptions { kv: self.kv, ..StorageOptions::in_dir(env.clone(), dir) },
+            None => StorageOptions::in_memory(env.clone()),
+        };
+        if let Some(bytes) = self.cache_bytes_max {
+            options.cache_bytes_max = bytes;
+        }
+        options.background = self.background;
+        let storage = Storage::open(options)?;
+        let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
+        let catalog = Catalog::open(storage.clone());
+        let inner = Inner {
+            relations: open_relations(&storage, &catalog),
+            catalog,
+            timeouts: Timeouts::new(env.clone()),
+            env,
+            storage,
+            notify: NotifyHub::default(),
+            sessions: RwLock::default(),
+            memory: MemoryBudget::new(self.memory_bytes_max),
+            database_oid: POSTGRES_DATABASE,
+            database_name: "postgres".into(),
+            start_time,
+            next_pid: AtomicI32::new(0),
+            next_number: AtomicU32::new(1),
+        };
+        Ok(Database { inner: Arc::new(inner) })
+    }
+}
+
+/// Opened tables by descriptor; those of system catalogs bring their built-in rows.
+fn open_relations(storage: &Arc<Storage>, catalog: &Arc<Catalog>) -> RelationCache {
+    let catalog = Arc::clone(catalog);
+    let builtin = move |oid| catalog.table(oid).ok().and_then(|table| table.def().builtin.clone());
+    RelationCache::new(storage.clone(), Arc::new(builtin))
+}
+
+impl Database {
+    /// How to open one: `Database::builder().directory("app.db").open()`.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Opens (or creates) the database in a directory.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().directory(dir.as_ref()).open()
+    }
+
+    /// A new database in memory.
+    pub fn memory() -> Result<Database> {
+        Database::builder().open()
+    }
+
+    /// A new session as superuser `postgres`. Sessions are independent: one per thread or task.
+    pub fn session(&self) -> Result<Session> {
+        Session::new(self.inner.clone(), "postgres")
+    }
+
+    /// A new session as another role.
+    pub fn session_as(&self, role: &str) -> Result<Session> {
+        Session::new(self.inner.clone(), role)
+    }
+
+    /// Writes everything committed to the key-value store, so that the log can be dropped.
+    pub fn checkpoint(&self) -> Result<()> {
+        Ok(self.inner.storage.checkpoint()?)
+    }
+
+    /// Asks the statement of the session with this process id to stop; false when the secret does not match.
+    pub fn cancel(&self, process_id: i32, secret: u64) -> bool {
+        self.inner.signal(process_id, Some(secret), CancelReason::User)
+    }
+
+    /// The password verifier of a role that may log in (SCRAM secret), for servers; `None`: no such role.
+    pub fn login_role(&self, name: &str) -> Result<Option<LoginRole>> {
+        let mut session = self.session()?;
+        session.login_role(name)
+    }
+
+    /// Number of open sessions.
+    pub fn session_count(&self) -> usize {
+        self.inner.sessions.read().len()
+    }
+
+    /// Checks indexes against tables and the log against the store.
+    pub fn verify(&self) -> Result<()> {
+        Ok(self.inner.storage.verify()?)
+    }
+}
+
+/// What a server needs to know to let a role in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRole {
+    /// `rolcanlogin`.
+    pub can_login: bool,
+    /// SCRAM-SHA-256 verifier, if a password is set.
+    pub verifier: Option<String>,
+}
+
+impl Inner {
+    /// A process id that no other session has: the process's own for the first, numbers above it for the others.
+    pub fn new_pid(&self) -> i32 {
+        let n = self.next_pid.fetch_add(1, Ordering::Relaxed);
+        (self.env.process_id() as i32).wrapping_add(n) & i32::MAX
+    }
+
+    /// Number of a session, for its temporary schema: the lowest that is free would do, any unused one does.
+    pub fn new_session_number(&self) -> u32 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Interrupts a session.
+    pub fn signal(&self, pid: i32, secret: Option<u64>, reason: CancelReason) -> bool {
+        let sessions = self.sessions.read();
+        let Some(entry) = sessions.get(&pid) else { return false };
+        if secret.is_some_and(|s| s != entry.secret) {
+            return false;
+        }
+        entry.cancel.cancel(reason);
+        entry.proc.interrupt();
+        true
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.timeouts.stop();
+        // A failing checkpoint costs nothing but replay at the next open.
+        let _ = self.storage.close();
+    }
+}

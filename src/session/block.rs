@@ -1,0 +1,336 @@
+//! Transaction blocks: BEGIN to COMMIT, savepoints, the failed state.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use access::{Isolation, Savepoint, Transaction, TransactionOptions};
+use common::{PgResult, pg_err};
+use txn::{SynchronousCommit, WaitOptions};
+
+use crate::session::Session;
+use crate::session::notify::Notification;
+
+/// Where a session stands; the letters are the protocol's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// `I`: no block.
+    Idle,
+    /// `T`: in a block.
+    InTransaction,
+    /// `E`: in a block that failed.
+    Failed,
+}
+
+impl TransactionStatus {
+    /// The letter of ReadyForQuery.
+    pub fn letter(self) -> u8 {
+        match self {
+            TransactionStatus::Idle => b'I',
+            TransactionStatus::InTransaction => b'T',
+            TransactionStatus::Failed => b'E',
+        }
+    }
+}
+
+/// A savepoint with what the session must put back.
+pub(crate) struct NamedSavepoint {
+    name: String,
+    point: Savepoint,
+    guc_mark: usize,
+    notify_mark: usize,
+}
+
+/// The transaction of a session, if one runs.
+#[derive(Default)]
+pub(crate) struct Block {
+    pub txn: Option<Box<RefCell<Transaction>>>,
+    /// Begun by BEGIN (or inside a multi-statement string).
+    pub explicit: bool,
+    pub failed: bool,
+    /// A query has run: the isolation level is fixed.
+    pub used: bool,
+    pub read_only: bool,
+    savepoints: Vec<NamedSavepoint>,
+}
+
+/// The words of `transaction_isolation`.
+fn isolation(word: &str) -> Isolation {
+    match word {
+        "serializable" => Isolation::Serializable,
+        "repeatable read" => Isolation::RepeatableRead,
+        _ => Isolation::ReadCommitted,
+    }
+}
+
+fn isolation_word(level: Isolation) -> &'static str {
+    match level {
+        Isolation::Serializable => "serializable",
+        Isolation::RepeatableRead => "repeatable read",
+        Isolation::ReadCommitted => "read committed",
+    }
+}
+
+impl Session {
+    /// Where the session stands.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match (self.block.explicit, self.block.failed) {
+            (_, true) => TransactionStatus::Failed,
+            (true, false) => TransactionStatus::InTransaction,
+            (false, false) => TransactionStatus::Idle,
+        }
+    }
+
+    pub(crate) fn transaction_options(&self) -> PgResult<TransactionOptions> {
+        let guc = self.core.guc.borrow();
+        let millis = |name: &str| Duration::from_millis(guc.get_number(name) as u64);
+        let lock_timeout = Some(millis("lock_timeout")).filter(|d| !d.is_zero());
+        let level = isolation(guc.get("default_transaction_isolation"));
+        if level == Isolation::Serializable {
+            return Err(common::unsupported!("transaction isolation level SERIALIZABLE is not supported yet"));
+        }
+        Ok(TransactionOptions {
+            isolation: level,
+            synchronous_commit: match guc.get("synchronous_commit") {
+                "off" => SynchronousCommit::Off,
+                _ => SynchronousCommit::On,
+            },
+            wait: WaitOptions {
+                lock_timeout,
+                deadlock_timeout: millis("deadlock_timeout"),
+                cancel: self.core.cancel.clone(),
+            },
+            database: self.core.db.database_oid,
+        })
+    }
+
+    /// The running transaction, begun if there is none.
+    pub(crate) fn ensure_transaction(&mut self) -> PgResult<()> {
+        if self.block.txn.is_some() {
+            return Ok(());
+        }
+        let options = self.transaction_options()?;
+        let level = options.isolation;
+        let txn = self.core.db.storage.begin(&self.core.proc, options)?;
+        self.block.txn = Some(Box::new(RefCell::new(txn)));
+        self.block.read_only = self.core.guc.borrow().get_bool("default_transaction_read_only");
+        self.core.transaction_start.set(self.core.statement_start.get());
+        let mut guc = self.core.guc.borrow_mut();
+        if guc.get("transaction_isolation") != isolation_word(level) {
+            guc.set_internal("transaction_isolation", isolation_word(level));
+        }
+        if guc.get_bool("transaction_read_only") != self.block.read_only {
+            guc.set_internal("transaction_read_only", if self.block.read_only { "on" } else { "off" });
+        }
+        Ok(())
+    }
+
+    /// BEGIN. Modes as written.
+    pub(crate) fn begin_block(&mut self, modes: commands::TransactionModes) -> PgResult<()> {
+        if self.block.explicit {
+            self.core.notice(common::PgError::notice(
+                common::error::Severity::Warning,
+                common::sqlstate::ACTIVE_SQL_TRANSACTION,
+                "there is already a transaction in progress",
+            ));
+        } else {
+            self.ensure_transaction()?;
+            self.block.explicit = true;
+        }
+        self.apply_modes(modes)
+    }
+
+    /// SET TRANSACTION and the modes of BEGIN.
+    pub(crate) fn apply_modes(&mut self, modes: commands::TransactionModes) -> PgResult<()> {
+        self.ensure_transaction()?;
+        if let (Some(level), Some(txn)) = (modes.isolation, &self.block.txn) {
+            if level == Isolation::Serializable {
+                return Err(common::unsupported!(
+                    "transaction isolation level SERIALIZABLE is not supported yet"
+                ));
+            }
+            let mut txn = txn.borrow_mut();
+            if self.block.used && txn.isolation() != level {
+                return Err(pg_err!(
+                    ACTIVE_SQL_TRANSACTION,
+                    "SET TRANSACTION ISOLATION LEVEL must be called before any query"
+                ));
+            }
+            txn.options_mut().isolation = level;
+            self.core.guc.borrow_mut().set_internal("transaction_isolation", isolation_word(level));
+        }
+        if let Some(read_only) = modes.read_only {
+            if !read_only && self.block.read_only && self.block.used {
+                return Err(pg_err!(
+                    ACTIVE_SQL_TRANSACTION,
+                    "transaction read-write mode must be set before any query"
+                ));
+            }
+            self.block.read_only = read_only;
+            self.core.guc.borrow_mut().set_internal("transaction_read_only", if read_only { "on" } else { "off" });
+        }
+        Ok(())
+    }
+
+    /// COMMIT; true when it was a rollback because the block had failed.
+    pub(crate) fn commit_block(&mut self) -> PgResult<bool> {
+        if self.block.failed {
+            self.rollback_block();
+            return Ok(true);
+        }
+        if !self.block.explicit && self.block.txn.is_none() {
+            self.warn_no_transaction();
+            return Ok(false);
+        }
+        if !self.block.explicit {
+            self.warn_no_transaction();
+        }
+        self.commit_transaction()?;
+        Ok(false)
+    }
+
+    pub(crate) fn warn_no_transaction(&self) {
+        self.core.notice(common::PgError::notice(
+            common::error::Severity::Warning,
+            common::sqlstate::NO_ACTIVE_SQL_TRANSACTION,
+            "there is no transaction in progress",
+        ));
+    }
+
+    /// Commits whatever runs. After an error nothing of it has happened.
+    pub(crate) fn commit_transaction(&mut self) -> PgResult<()> {
+        if let Err(e) = self.before_commit() {
+            self.rollback_block();
+            return Err(e);
+        }
+        let Some(txn) = self.block.txn.take() else {
+            self.end_block();
+            return Ok(());
+        };
+        let mut txn = txn.into_inner();
+        if self.core.sequence_logged.take() {
+            txn.require_record()?;
+        }
+        match txn.commit() {
+            Ok(_) => {
+                self.core.guc.borrow_mut().commit();
+                self.deliver_notifications();
+                self.end_block();
+                Ok(())
+            }
+            Err(e) => {
+                self.core.guc.borrow_mut().rollback_to(0);
+                self.core.pending_notify.borrow_mut().clear();
+                self.end_block();
+                Err(e)
+            }
+        }
+    }
+
+    fn before_commit(&mut self) -> PgResult<()> {
+        self.run_on_commit_actions()?;
+        self.portals_at_commit()
+    }
+
+    fn deliver_notifications(&self) {
+        let pending = std::mem::take(&mut *self.core.pending_notify.borrow_mut());
+        if pending.is_empty() {
+            return;
+        }
+        let process_id = self.core.pid;
+        let all = pending.into_iter().map(|(channel, payload)| Notification { process_id, channel, payload });
+        self.core.db.notify.deliver(all.collect());
+    }
+
+    /// Rolls back whatever runs.
+    pub(crate) fn rollback_block(&mut self) {
+        self.portals_at_abort();
+        if let Some(txn) = self.block.txn.take() {
+            txn.into_inner().abort();
+        }
+        self.core.sequence_logged.set(false);
+        self.core.guc.borrow_mut().rollback_to(0);
+        self.core.pending_notify.borrow_mut().clear();
+        self.end_block();
+    }
+
+    fn end_block(&mut self) {
+        self.block = Block::default();
+        self.catalog_state.borrow_mut().transaction_ended();
+        let mut guc = self.core.guc.borrow_mut();
+        let level = guc.get("default_transaction_isolation").to_owned();
+        if guc.get("transaction_isolation") != level {
+            guc.set_internal("transaction_isolation", &level);
+        }
+    }
+
+    /// After an error: an explicit block is failed until ROLLBACK, anything else is rolled back.
+    pub(crate) fn statement_failed(&mut self) {
+        if !self.block.explicit {
+            self.rollback_block();
+            return;
+        }
+        self.block.failed = true;
+        self.portals_at_abort();
+        if self.block.savepoints.is_empty() {
+            // Nothing to go back to: locks need not be kept until the client says ROLLBACK.
+            if let Some(txn) = self.block.txn.take() {
+                txn.into_inner().abort();
+            }
+            self.core.guc.borrow_mut().rollback_to(0);
+        }
+    }
+
+    /// SAVEPOINT.
+    pub(crate) fn savepoint(&mut self, name: &str) -> PgResult<()> {
+        self.require_block("SAVEPOINT")?;
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("block without a transaction")) };
+        let point = txn.borrow().savepoint()?;
+        self.block.savepoints.push(NamedSavepoint {
+            name: name.to_owned(),
+            point,
+            guc_mark: self.core.guc.borrow().mark(),
+            notify_mark: self.core.pending_notify.borrow().len(),
+        });
+        Ok(())
+    }
+
+    fn require_block(&self, what: &str) -> PgResult<()> {
+        if self.block.explicit {
+            return Ok(());
+        }
+        Err(pg_err!(NO_ACTIVE_SQL_TRANSACTION, "{what} can only be used in transaction blocks"))
+    }
+
+    fn find_savepoint(&self, name: &str) -> PgResult<usize> {
+        self.block
+            .savepoints
+            .iter()
+            .rposition(|s| s.name == name)
+            .ok_or_else(|| pg_err!(S_E_INVALID_SPECIFICATION, "savepoint \"{name}\" does not exist"))
+    }
+
+    /// RELEASE SAVEPOINT.
+    pub(crate) fn release_savepoint(&mut self, name: &str) -> PgResult<()> {
+        self.require_block("RELEASE SAVEPOINT")?;
+        let at = self.find_savepoint(name)?;
+        self.block.savepoints.truncate(at);
+        Ok(())
+    }
+
+    /// ROLLBACK TO SAVEPOINT; the savepoint stays.
+    pub(crate) fn rollback_to_savepoint(&mut self, name: &str) -> PgResult<()> {
+        self.require_block("ROLLBACK TO SAVEPOINT")?;
+        let at = self.find_savepoint(name)?;
+        self.block.savepoints.truncate(at + 1);
+        let Some(sp) = self.block.savepoints.last() else { return Err(common::internal!("savepoint vanished")) };
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("block without a transaction")) };
+        txn.borrow_mut().rollback_to(&sp.point)?;
+        // What comes next must not count as the command that was undone.
+        txn.borrow_mut().next_command()?;
+        self.core.guc.borrow_mut().rollback_to(sp.guc_mark);
+        self.core.pending_notify.borrow_mut().truncate(sp.notify_mark);
+        self.block.failed = false;
+        self.catalog_state.borrow_mut().rolled_back_to_savepoint(&self.core.db.catalog);
+        Ok(())
+    }
+}

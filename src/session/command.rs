@@ -1,0 +1,289 @@
+//! Utility statements: what `commands` runs, with the session's surroundings.
+
+use std::sync::Arc;
+
+use catalog::CatalogView;
+use catalog::privileges::{Guarded, ObjectKind, Privilege};
+use commands::{CommandContext, CopyIn, CopyOut, CopyTarget, PreparedStatements, SessionAction};
+use common::{Oid, PgResult};
+use nodes::query::{RangeTblEntry, RteKind};
+use parser::ast::Statement;
+use types::PhysType;
+
+use crate::api::row::Column;
+use crate::session::Session;
+use crate::session::catalog::View;
+use crate::session::env::StatementEnv;
+use crate::session::plan::utility_column;
+use crate::session::portal::{CopyFormat, Portal, PortalState, Step};
+use crate::session::prepared::{Prepared, no_such_statement};
+use crate::session::run::{RunningCopyIn, batches_of};
+
+/// Prepared statements by name, for EXPLAIN EXECUTE and CREATE TABLE AS EXECUTE.
+struct ByName<'a>(&'a std::collections::HashMap<String, Arc<Prepared>>);
+
+impl PreparedStatements for ByName<'_> {
+    fn find(&self, name: &str) -> PgResult<(Arc<Statement>, Vec<Oid>)> {
+        let found = self.0.get(name).ok_or_else(|| no_such_statement(name))?;
+        match &found.stmt {
+            Some(stmt) => Ok((stmt.clone(), found.param_types.clone())),
+            None => Err(no_such_statement(name)),
+        }
+    }
+}
+
+impl Session {
+    /// Runs something with a [`CommandContext`] over the running transaction.
+    pub(crate) fn with_command<T>(
+        &mut self,
+        prepared: &Prepared,
+        params: &[types::Datum],
+        f: impl FnOnce(&mut CommandContext<'_>) -> PgResult<T>,
+    ) -> PgResult<T> {
+        self.ensure_transaction()?;
+        let settings = self.format_settings();
+        let view = self.current_view()?;
+        let (mut notices, mut actions) = (Vec::new(), Vec::new());
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction")) };
+        let env = StatementEnv::new(&self.core, txn, view, prepared.text());
+        let catalog = self.session_catalog();
+        let by_name = ByName(&self.prepared);
+        let mut cx = CommandContext {
+            txn,
+            catalog: &catalog,
+            relations: &self.core.db.relations,
+            memory: &self.core.db.memory,
+            env: &*self.core.db.env,
+            guc: &self.core.guc,
+            settings: (*settings).clone(),
+            session: &env,
+            cancel: &self.core.cancel,
+            notices: &mut notices,
+            actions: &mut actions,
+            source: &prepared.source,
+            params,
+            param_types: &prepared.param_types,
+            user: self.core.user.get(),
+            session_user: self.core.session_user,
+            database: self.core.db.database_oid,
+            database_name: self.core.db.database_name.clone(),
+            session_number: self.number,
+            in_transaction_block: self.block.explicit,
+            prepared: &by_name,
+        };
+        let result = f(&mut cx);
+        self.core.notices.borrow_mut().append(&mut notices);
+        let value = result?;
+        for action in actions {
+            self.act(action)?;
+        }
+        Ok(value)
+    }
+
+    fn act(&mut self, action: SessionAction) -> PgResult<()> {
+        match action {
+            SessionAction::ForgetPlans => self.cache.clear(),
+            SessionAction::Reset => {
+                self.portals.clear();
+                self.cursors.clear();
+                self.prepared.clear();
+                self.core.db.notify.unlisten(None, &self.core.mailbox);
+            }
+            SessionAction::ForgetSequences => {
+                self.core.sequences.borrow_mut().clear();
+                self.core.last_sequence.set(None);
+            }
+            SessionAction::ForgetSequence(oid) => {
+                self.core.sequences.borrow_mut().remove(&oid);
+            }
+            SessionAction::OnCommitDeleteRows(oid) => self.on_commit.push((oid, false)),
+            SessionAction::OnCommitDrop(oid) => self.on_commit.push((oid, true)),
+            SessionAction::TransactionModes(modes) => self.apply_modes(modes)?,
+            SessionAction::SetRole(oid) => {
+                self.core.user.set(oid);
+                let view = self.current_view()?;
+                if let Some(name) = view.role_name(oid)? {
+                    *self.core.user_name.borrow_mut() = name;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Result columns of a statement without a plan.
+    pub(crate) fn utility_columns(&mut self, stmt: &Statement) -> PgResult<Option<Arc<[Column]>>> {
+        match stmt {
+            Statement::Execute(e) => {
+                let found = self.prepared.get(&*e.name).ok_or_else(|| no_such_statement(&e.name))?;
+                Ok(found.columns.clone())
+            }
+            Statement::Fetch(f) if !f.ismove => Ok(self.cursors.get(&*f.portalname).and_then(|c| c.columns())),
+            other => Ok(commands::describe(other).map(|columns| {
+                columns.iter().map(|c| utility_column(&c.name, c.type_ref.oid)).collect::<Vec<_>>().into()
+            })),
+        }
+    }
+
+    /// Starts (and mostly finishes) a statement without a plan.
+    pub(crate) fn start_utility(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
+        let Some(stmt) = portal.prepared.stmt.clone() else { return Err(common::internal!("statement without a tree")) };
+        self.refuse_if_failed(&stmt)?;
+        if !commands::is_command(&stmt) {
+            return self.control(&stmt, portal);
+        }
+        commands::check_read_only(&stmt, self.block.read_only)?;
+        commands::check_transaction_block(&stmt, self.block.explicit)?;
+        if let Statement::Copy(copy) = &*stmt {
+            match commands::copy_target(copy) {
+                CopyTarget::Stdin => return self.begin_copy_in(portal, &stmt),
+                CopyTarget::Stdout => return self.begin_copy_out(portal, &stmt),
+                CopyTarget::File => {}
+            }
+        }
+        let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
+        let outcome = self.with_command(&prepared, &params, |cx| commands::execute(&stmt, cx))?;
+        if let Some(txn) = &self.block.txn {
+            txn.borrow_mut().next_command()?;
+        }
+        let Some(set) = outcome.rows else {
+            portal.state = PortalState::Done(outcome.tag.clone());
+            return Ok(Some(Step::Complete(outcome.tag)));
+        };
+        let phys: Vec<PhysType> = set.columns.iter().map(|c| PhysType::of_builtin(c.type_ref.oid)).collect();
+        portal.state = PortalState::Rows { batches: batches_of(&set.rows, &phys), tag: outcome.tag };
+        Ok(None)
+    }
+
+    fn begin_copy_in(&mut self, portal: &mut Portal, stmt: &Statement) -> PgResult<Option<Step>> {
+        let Statement::Copy(stmt) = stmt else { return Err(common::internal!("COPY expected")) };
+        let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
+        let copy = self.with_command(&prepared, &params, |cx| CopyIn::begin(stmt, cx))?;
+        let format = CopyFormat { binary: copy.is_binary(), columns: copy.column_count() };
+        self.copy_in = Some(Box::new(RunningCopyIn { copy, prepared }));
+        portal.state = PortalState::Done(String::new());
+        Ok(Some(Step::CopyIn(format)))
+    }
+
+    /// Data for the COPY that waits for it. False: the end marker was in it, the rest is not wanted.
+    pub(crate) fn feed_copy(&mut self, data: &[u8]) -> PgResult<bool> {
+        let Some(mut running) = self.copy_in.take() else {
+            return Err(common::pg_err!(PROTOCOL_VIOLATION, "no COPY FROM STDIN is in progress"));
+        };
+        let prepared = running.prepared.clone();
+        let more = self.with_command(&prepared, &[], |cx| running.copy.feed(cx, data))?;
+        self.copy_in = Some(running);
+        Ok(more)
+    }
+
+    /// The end of the data; the command tag.
+    pub(crate) fn end_copy(&mut self) -> PgResult<String> {
+        let Some(running) = self.copy_in.take() else {
+            return Err(common::pg_err!(PROTOCOL_VIOLATION, "no COPY FROM STDIN is in progress"));
+        };
+        let prepared = running.prepared.clone();
+        let rows = self.with_command(&prepared, &[], |cx| running.copy.finish(cx))?;
+        if let Some(txn) = &self.block.txn {
+            txn.borrow_mut().next_command()?;
+        }
+        Ok(format!("COPY {rows}"))
+    }
+
+    fn begin_copy_out(&mut self, portal: &mut Portal, stmt: &Statement) -> PgResult<Option<Step>> {
+        let Statement::Copy(stmt) = stmt else { return Err(common::internal!("COPY expected")) };
+        let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
+        let copy = self.with_command(&prepared, &params, |cx| CopyOut::begin(stmt, cx))?;
+        let format = CopyFormat { binary: copy.is_binary(), columns: copy.column_count() };
+        portal.state = PortalState::CopyOut(Box::new(copy));
+        Ok(Some(Step::CopyOut(format)))
+    }
+
+    pub(crate) fn copy_out_step(&mut self, portal: &mut Portal) -> PgResult<Step> {
+        let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
+        let PortalState::CopyOut(copy) = &mut portal.state else {
+            return Err(common::internal!("COPY is not running"));
+        };
+        let mut chunk = Vec::new();
+        let more = self.with_command(&prepared, &params, |cx| copy.next_chunk(cx, &mut chunk))?;
+        if more || !chunk.is_empty() {
+            return Ok(Step::CopyData(chunk));
+        }
+        let tag = format!("COPY {}", copy.rows());
+        portal.state = PortalState::Done(tag.clone());
+        Ok(Step::Complete(tag))
+    }
+
+    /// Temporary tables with ON COMMIT DELETE ROWS or DROP.
+    pub(crate) fn run_on_commit_actions(&mut self) -> PgResult<()> {
+        if self.on_commit.is_empty() || self.block.txn.is_none() {
+            return Ok(());
+        }
+        let actions = self.on_commit.clone();
+        for (oid, drop) in actions {
+            let view = self.current_view()?;
+            let Some(desc) = view.relation(oid)? else {
+                self.on_commit.retain(|(o, _)| *o != oid);
+                continue;
+            };
+            let name = catalog::names::quote_qualified(Some(&desc.namespace_name), &desc.name);
+            let sql = if drop { format!("DROP TABLE {name} CASCADE") } else { format!("TRUNCATE {name}") };
+            if drop {
+                self.on_commit.retain(|(o, _)| *o != oid);
+            }
+            self.run_internal(&sql)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement of the session's own inside the running transaction.
+    fn run_internal(&mut self, sql: &str) -> PgResult<()> {
+        let source: Arc<str> = sql.into();
+        for raw in parser::parse(sql, &self.parse_options())? {
+            let prepared = self.prepare_statement(&source, Some(&raw), &[])?;
+            let mut portal = Portal::new(prepared, Vec::new());
+            while !matches!(self.portal_step(&mut portal, 0)?, Step::Complete(_) | Step::Empty) {}
+        }
+        Ok(())
+    }
+
+    /// The session ends: its temporary schema goes with everything in it.
+    pub(crate) fn drop_temporary_objects(&mut self) {
+        let Some(namespace) = self.core.temp_namespace.get() else { return };
+        self.statement_begins();
+        let done = self.guarded(|s| {
+            s.ensure_transaction()?;
+            let name = s.current_view()?.namespace_name(namespace)?;
+            if let Some(name) = name {
+                s.core.notices.borrow_mut().clear();
+                s.run_internal(&format!("DROP SCHEMA {} CASCADE", catalog::names::quote_identifier(&name)))?;
+            }
+            s.commit_transaction()
+        });
+        if done.is_err() {
+            // The rows of a lost temporary schema are unreachable; the next session of that number replaces it.
+            self.rollback_block();
+        }
+    }
+}
+
+/// Privileges of a role on what a plan touches.
+pub(crate) fn check_permissions(range_table: &[RangeTblEntry], view: &Arc<View>, user: Oid) -> PgResult<()> {
+    let roles = view.roles()?;
+    for rte in range_table {
+        let RteKind::Relation { relation, .. } = rte.kind else { continue };
+        let p = &rte.permissions;
+        let user = if p.check_as.is_valid() { p.check_as } else { user };
+        let Some(desc) = view.relation(relation)? else { continue };
+        let guarded =
+            Guarded { kind: ObjectKind::of_relkind(desc.relkind), owner: desc.owner, acl: desc.acl.as_deref() };
+        let wanted = [
+            (p.select, Privilege::Select),
+            (p.insert, Privilege::Insert),
+            (p.update, Privilege::Update),
+            (p.delete, Privilege::Delete),
+        ];
+        for (_, privilege) in wanted.into_iter().filter(|(w, _)| *w) {
+            roles.check(user, guarded, privilege, &desc.name)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Statements that the session runs itself: transactions, prepared statements, cursors, LISTEN and NOTIFY.
+
+use std::sync::Arc;
+
+use access::Isolation;
+use commands::TransactionModes;
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, unsupported};
+use parser::ast::{self, DefElem, Statement, TransactionStmtKind};
+use types::Datum;
+
+use crate::session::Session;
+use crate::session::env::queue_notification;
+use crate::session::portal::{Portal, PortalState, Step};
+use crate::session::prepared::no_such_statement;
+
+/// Modes of BEGIN and START TRANSACTION.
+fn modes_of(options: &[DefElem]) -> PgResult<TransactionModes> {
+    let mut modes = TransactionModes::default();
+    for option in options {
+        let text = commands::option_text(option);
+        let on = matches!(text.as_deref(), Some("1" | "true" | "on"));
+        match &*option.name {
+            "transaction_isolation" => {
+                modes.isolation = Some(match text.as_deref() {
+                    Some("serializable") => Isolation::Serializable,
+                    Some("repeatable read") => Isolation::RepeatableRead,
+                    _ => Isolation::ReadCommitted,
+                });
+            }
+            "transaction_read_only" => modes.read_only = Some(on),
+            "transaction_deferrable" => modes.deferrable = Some(on),
+            other => return Err(unsupported!("transaction option \"{other}\" is not supported yet")),
+        }
+    }
+    Ok(modes)
+}
+
+impl Session {
+    /// Runs a statement of this module.
+    pub(crate) fn control(&mut self, stmt: &Statement, portal: &mut Portal) -> PgResult<Option<Step>> {
+        let tag = match stmt {
+            Statement::Transaction(t) => self.transaction_statement(t)?,
+            Statement::Prepare(p) => self.prepare_command(p, portal)?,
+            Statement::Execute(e) => return self.execute_command(e, portal),
+            Statement::Deallocate(d) => self.deallocate(d)?,
+            Statement::DeclareCursor(d) => self.declare_cursor(d, portal)?,
+            Statement::Fetch(f) => return self.fetch(f, portal),
+            Statement::ClosePortal(c) => self.close_cursor(c)?,
+            Statement::Listen(l) => {
+                self.core.db.notify.listen(&l.conditionname, &self.core.mailbox);
+                "LISTEN".into()
+            }
+            Statement::Unlisten(u) => {
+                self.core.db.notify.unlisten(u.conditionname.as_deref(), &self.core.mailbox);
+                "UNLISTEN".into()
+            }
+            Statement::Notify(n) => {
+                self.ensure_transaction()?;
+                queue_notification(&self.core, &n.conditionname, n.payload.as_deref().unwrap_or(""))?;
+                "NOTIFY".into()
+            }
+            other => return Err(unsupported!("{} is not supported yet", commands::command_tag(other)).at(other.span())),
+        };
+        portal.state = PortalState::Done(tag.clone());
+        Ok(Some(Step::Complete(tag)))
+    }
+
+    fn transaction_statement(&mut self, t: &ast::TransactionStmt) -> PgResult<String> {
+        let name = t.savepoint_name.as_deref().unwrap_or("");
+        let tag = match t.kind {
+            TransactionStmtKind::Begin | TransactionStmtKind::Start => {
+                self.begin_block(modes_of(&t.options)?)?;
+                if t.kind == TransactionStmtKind::Begin { "BEGIN" } else { "START TRANSACTION" }
+            }
+            TransactionStmtKind::Commit => {
+                let chain = self.chain_modes(t.chain, "COMMIT AND CHAIN")?;
+                let rolled_back = self.commit_block()?;
+                self.begin_chained(chain)?;
+                if rolled_back { "ROLLBACK" } else { "COMMIT" }
+            }
+            TransactionStmtKind::Rollback => {
+                let chain = self.chain_modes(t.chain, "ROLLBACK AND CHAIN")?;
+                if !self.block.explicit {
+                    self.warn_no_transaction();
+                }
+                self.rollback_block();
+                self.begin_chained(chain)?;
+                "ROLLBACK"
+            }
+            TransactionStmtKind::Savepoint => {
+                self.savepoint(name)?;
+                "SAVEPOINT"
+            }
+            TransactionStmtKind::Release => {
+                self.release_savepoint(name)?;
+                "RELEASE"
+            }
+            TransactionStmtKind::RollbackTo => {
+                self.rollback_to_savepoint(name)?;
+                "ROLLBACK"
+            }
+            TransactionStmtKind::Prepare
+            | TransactionStmtKind::CommitPrepared
+            | TransactionStmtKind::RollbackPrepared => {
+                return Err(unsupported!("two-phase commit is not supported yet"));
+            }
+        };
+        Ok(tag.to_owned())
+    }
+
+    fn chain_modes(&self, chain: bool, what: &str) -> PgResult<Option<TransactionModes>> {
+        if !chain {
+            return Ok(None);
+        }
+        if !self.block.explicit {
+            return Err(pg_err!(NO_ACTIVE_SQL_TRANSACTION, "{what} can only be used in transaction blocks"));
+        }
+        Ok(Some(TransactionModes {
+            isolation: self.block.txn.as_ref().map(|t| t.borrow().isolation()),
+            read_only: Some(self.block.read_only),
+            deferrable: None,
+        }))
+    }
+
+    fn begin_chained(&mut self, modes: Option<TransactionModes>) -> PgResult<()> {
+        match modes {
+            Some(modes) => self.begin_block(modes),
+            None => Ok(()),
+        }
+    }
+
+    fn prepare_command(&mut self, p: &ast::PrepareStmt, portal: &Portal) -> PgResult<String> {
+        if self.prepared.contains_key(&*p.name) {
+            return Err(pg_err!(
+                DUPLICATE_PSTATEMENT,
+                "prepared statement \"{}\" already exists",
+                p.name
+            ));
+        }
+        if !crate::session::plan::is_optimizable(&p.query) {
+            return Err(unsupported!("PREPARE of this statement is not supported yet"));
+        }
+        self.ensure_transaction()?;
+        let settings = self.format_settings();
+        let view = self.current_view()?;
+        let mut types = Vec::new();
+        for t in &p.argtypes {
+            let cx = analyzer::AnalyzeContext::new(&*view, &settings);
+            types.push(analyzer::resolve_type_name(t, &cx)?.oid);
+        }
+        let source = portal.prepared.source.clone();
+        let prepared = self.prepare_tree(&source, Arc::new(p.query.clone()), portal.prepared.span, &types)?;
+        self.prepared.insert(p.name.to_string(), prepared);
+        Ok("PREPARE".into())
+    }
+
+    fn execute_command(&mut self, e: &ast::ExecuteStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
+        let target = self.prepared.get(&*e.name).cloned().ok_or_else(|| no_such_statement(&e.name))?;
+        if e.params.len() != target.param_types.len() {
+            return Err(pg_err!(
+                SYNTAX_ERROR,
+                "wrong number of parameters for prepared statement \"{}\"",
+                e.name
+            )
+            .detail(format!("Expected {} parameters but got {}.", target.param_types.len(), e.params.len())));
+        }
+        let source = portal.prepared.source.clone();
+        let params = e
+            .params
+            .iter()
+            .zip(&target.param_types)
+            .map(|(expr, type_oid)| self.constant_argument(expr, *type_oid, &source))
+            .collect::<PgResult<Vec<_>>>()?;
+        let mut inner = Portal::new(target, params);
+        let step = self.portal_step(&mut inner, 1)?;
+        // From here on the portal runs the prepared statement's execution.
+        portal.prepared = inner.prepared;
+        portal.params = inner.params;
+        portal.snapshot = inner.snapshot;
+        portal.delivered = inner.delivered;
+        portal.state = inner.state;
+        Ok(Some(step))
+    }
+
+    /// An argument of EXECUTE: any expression without columns.
+    fn constant_argument(&mut self, expr: &ast::Expr, type_oid: Oid, source: &str) -> PgResult<Datum> {
+        self.ensure_transaction()?;
+        let settings = self.format_settings();
+        let view = self.current_view()?;
+        let cx = analyzer::AnalyzeContext::new(&*view, &settings);
+        let analyzed = analyzer::analyze_argument(expr, type_oid, source, &cx)?;
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction")) };
+        let env = crate::session::env::StatementEnv::new(&self.core, txn, view.clone(), source);
+        executor::evaluate_constant(
+            &analyzed,
+            executor::ConstContext {
+                catalog: &*view,
+                session: &env,
+                settings: &settings,
+                cancel: &self.core.cancel,
+                params: &[],
+            },
+        )
+    }
+
+    fn deallocate(&mut self, d: &ast::DeallocateStmt) -> PgResult<String> {
+        match &d.name {
+            None => {
+                self.prepared.retain(|name, _| name.is_empty());
+                Ok("DEALLOCATE ALL".into())
+            }
+            Some(name) => {
+                self.prepared.remove(&**name).ok_or_else(|| no_such_statement(name))?;
+                Ok("DEALLOCATE".into())
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The part of a session that functions called by its statements may look at and change.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use commands::guc::GucStore;
+use common::cancel::CancelToken;
+use common::{Oid, PgError};
+use txn::Proc;
+
+use crate::database::Inner;
+use crate::session::notify::Mailbox;
+
+/// What lives as long as the session.
+pub(crate) struct SessionCore {
+    pub db: Arc<Inner>,
+    pub proc: Arc<Proc>,
+    pub pid: i32,
+    pub guc: RefCell<GucStore>,
+    pub cancel: CancelToken,
+    pub notices: RefCell<Vec<Box<PgError>>>,
+    /// Last value per sequence (`currval`), and the last sequence used (`lastval`).
+    pub sequences: RefCell<HashMap<Oid, i64>>,
+    pub last_sequence: Cell<Option<Oid>>,
+    /// A sequence was logged: the transaction's commit must reach the disk.
+    pub sequence_logged: Cell<bool>,
+    /// State of `random()`.
+    pub random: RefCell<Random>,
+    pub user: Cell<Oid>,
+    pub session_user: Oid,
+    pub user_name: RefCell<Arc<str>>,
+    pub session_user_name: Arc<str>,
+    pub temp_namespace: Cell<Option<Oid>>,
+    pub mailbox: Arc<Mailbox>,
+    /// NOTIFY of the running transaction.
+    pub pending_notify: RefCell<Vec<(String, String)>>,
+    /// Microseconds since 2000-01-01: start of transaction and statement.
+    pub transaction_start: Cell<i64>,
+    pub statement_start: Cell<i64>,
+}
+
+/// `random()`'s generator (xoroshiro128**, as PostgreSQL's), seeded from the environment or by `setseed`.
+pub(crate) struct Random {
+    s0: u64,
+    s1: u64,
+}
+
+impl Random {
+    /// Seeds from 128 random bits.
+    pub fn new(seed: [u64; 2]) -> Random {
+        let mut r = Random { s0: seed[0], s1: seed[1] };
+        r.repair();
+        r
+    }
+
+    fn repair(&mut self) {
+        if self.s0 == 0 && self.s1 == 0 {
+            (self.s0, self.s1) = (0x5851_F42D_4C95_7F2D, 0x1405_7B7E_F767_814F);
+        }
+    }
+
+    /// Seeds as `setseed(double)` does: the seed's bits through splitmix64.
+    pub fn seed_from(&mut self, seed: f64) {
+        const MANTISSA: f64 = 4_503_599_627_370_495.0;
+        let mut state = ((MANTISSA * seed) as i64) as u64;
+        let mut split = || {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut v = state;
+            v = (v ^ (v >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            v = (v ^ (v >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            v ^ (v >> 31)
+        };
+        self.s0 = split();
+        self.s1 = split();
+        self.repair();
+    }
+
+    /// 64 random bits.
+    pub fn next(&mut self) -> u64 {
+        let (s0, sx) = (self.s0, self.s1 ^ self.s0);
+        let value = s0.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
+        self.s0 = s0.rotate_left(24) ^ sx ^ (sx << 16);
+        self.s1 = sx.rotate_left(37);
+        value
+    }
+
+    /// Uniform in [0, 1).
+    pub fn next_double(&mut self) -> f64 {
+        (self.next() >> 12) as f64 / (1_u64 << 52) as f64
+    }
+}
+
+/// 2000-01-01 in microseconds since 1970-01-01.
+pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+impl SessionCore {
+    /// Now, in PostgreSQL's epoch.
+    pub fn now(&self) -> i64 {
+        self.db.env.now_unix_micros() - EPOCH_MICROS
+    }
+
+    /// Queues a notice for the client.
+    pub fn notice(&self, notice: Box<PgError>) {
+        self.notices.borrow_mut().push(notice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn setseed_repeats_the_sequence() {
+        let mut a = Random::new([1, 2]);
+        a.seed_from(0.5);
+        let first: Vec<u64> = (0..4).map(|_| a.next()).collect();
+        a.seed_from(0.5);
+        assert_eq!(first, (0..4).map(|_| a.next()).collect::<Vec<_>>());
+        let d = a.next_double();
+        assert!((0.0..1.0).contains(&d));
+    }
+}

@@ -1,0 +1,232 @@
+//! SQL cursors: DECLARE, FETCH, MOVE, CLOSE.
+//!
+//! # How it works
+//! A cursor runs its plan forward and keeps the rows it has seen, so that scrolling back needs no plan that can run backwards. WITH HOLD
+//! runs to the end at commit.
+
+use std::sync::Arc;
+
+use common::error::ErrorExt;
+use common::{PgResult, pg_err, unsupported};
+use parser::ast::{self, FetchDirection, Statement, cursor_options};
+use types::{Datum, PhysType};
+
+use crate::api::row::Column;
+use crate::session::Session;
+use crate::session::portal::{Portal, PortalState, Step};
+use crate::session::run::batches_of;
+
+/// An open cursor.
+pub(crate) struct Cursor {
+    portal: Portal,
+    rows: Vec<Vec<Datum>>,
+    phys: Vec<PhysType>,
+    finished: bool,
+    /// 0: before the first row; n: on row n; rows+1: after the last.
+    position: usize,
+    scroll: bool,
+    hold: bool,
+    /// Made by a transaction that has committed.
+    held: bool,
+}
+
+impl Cursor {
+    /// Result columns.
+    pub fn columns(&self) -> Option<Arc<[Column]>> {
+        self.portal.columns().cloned()
+    }
+}
+
+fn no_such_cursor(name: &str) -> Box<common::PgError> {
+    pg_err!(INVALID_CURSOR_NAME, "cursor \"{name}\" does not exist")
+}
+
+impl Session {
+    pub(crate) fn declare_cursor(&mut self, d: &ast::DeclareCursorStmt, portal: &Portal) -> PgResult<String> {
+        let has = |bit: u32| d.options & bit != 0;
+        let hold = has(cursor_options::HOLD);
+        if !hold && !self.block.explicit {
+            return Err(pg_err!(
+                NO_ACTIVE_SQL_TRANSACTION,
+                "DECLARE CURSOR can only be used in transaction blocks"
+            ));
+        }
+        if has(cursor_options::BINARY) {
+            return Err(unsupported!("binary cursors are not supported yet"));
+        }
+        if self.cursors.contains_key(&*d.portalname) || self.portals.contains_key(&*d.portalname) {
+            return Err(pg_err!(DUPLICATE_CURSOR, "cursor \"{}\" already exists", d.portalname));
+        }
+        let source = portal.prepared.source.clone();
+        let tree = Arc::new(Statement::Select(d.query.clone()));
+        let prepared = self.prepare_tree(&source, tree, portal.prepared.span, &portal.prepared.param_types)?;
+        let phys = match &prepared.columns {
+            Some(columns) => columns.iter().map(|c| PhysType::of_builtin(c.type_oid)).collect(),
+            None => Vec::new(),
+        };
+        let mut inner = Portal::new(prepared, portal.params.clone());
+        // The snapshot is that of DECLARE: start now, fetch later.
+        let first = self.portal_step(&mut inner, 1)?;
+        let mut cursor = Cursor {
+            portal: inner,
+            rows: Vec::new(),
+            phys,
+            finished: false,
+            position: 0,
+            scroll: !has(cursor_options::NO_SCROLL),
+            hold,
+            held: false,
+        };
+        keep(&mut cursor, first);
+        self.cursors.insert(d.portalname.to_string(), cursor);
+        Ok("DECLARE CURSOR".into())
+    }
+
+    /// Runs the cursor's plan until it has `n` rows or is finished.
+    fn fill(&mut self, cursor: &mut Cursor, n: usize) -> PgResult<()> {
+        while !cursor.finished && cursor.rows.len() < n {
+            let want = (n - cursor.rows.len()).min(types::BATCH_ROWS);
+            let step = self.portal_step(&mut cursor.portal, want)?;
+            keep(cursor, step);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fetch(&mut self, f: &ast::FetchStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
+        let name = f.portalname.to_string();
+        let mut cursor = self.cursors.remove(&name).ok_or_else(|| no_such_cursor(&name))?;
+        let result = self.fetch_from(&mut cursor, f);
+        let rows = match result {
+            Ok(rows) => rows,
+            Err(e) => {
+                self.cursors.insert(name, cursor);
+                return Err(e);
+            }
+        };
+        let word = if f.ismove { "MOVE" } else { "FETCH" };
+        let tag = format!("{word} {}", rows.len());
+        let batches = if f.ismove { Default::default() } else { batches_of(&rows, &cursor.phys) };
+        self.cursors.insert(name, cursor);
+        if f.ismove {
+            portal.state = PortalState::Done(tag.clone());
+            return Ok(Some(Step::Complete(tag)));
+        }
+        portal.state = PortalState::Rows { batches, tag };
+        Ok(None)
+    }
+
+    fn fetch_from(&mut self, c: &mut Cursor, f: &ast::FetchStmt) -> PgResult<Vec<Vec<Datum>>> {
+        let all = f.how_many == i64::MAX;
+        match f.direction {
+            FetchDirection::Forward if f.how_many >= 0 => self.forward(c, if all { usize::MAX } else { f.how_many as usize }),
+            FetchDirection::Forward => self.backward(c, f.how_many.unsigned_abs() as usize),
+            FetchDirection::Backward if f.how_many >= 0 => {
+                self.backward(c, if all { usize::MAX } else { f.how_many as usize })
+            }
+            FetchDirection::Backward => self.forward(c, f.how_many.unsigned_abs() as usize),
+            FetchDirection::Absolute => {
+                let target = if f.how_many >= 0 {
+                    f.how_many
+                } else {
+                    self.fill(c, usize::MAX)?;
+                    (c.rows.len() as i64 + 1 + f.how_many).max(0)
+                };
+                self.go_to(c, target)
+            }
+            FetchDirection::Relative => self.go_to(c, c.position as i64 + f.how_many),
+        }
+    }
+
+    fn require_scroll(c: &Cursor) -> PgResult<()> {
+        if c.scroll {
+            return Ok(());
+        }
+        Err(pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+            .hint("Declare it with SCROLL option to enable backward scan."))
+    }
+
+    fn forward(&mut self, c: &mut Cursor, n: usize) -> PgResult<Vec<Vec<Datum>>> {
+        if n == 0 {
+            return Ok(current(c));
+        }
+        self.fill(c, c.position.saturating_add(n))?;
+        let end = c.position.saturating_add(n).min(c.rows.len());
+        let rows = c.rows.get(c.position..end).map_or_else(Vec::new, <[_]>::to_vec);
+        c.position = if rows.len() < n { c.rows.len() + 1 } else { end };
+        Ok(rows)
+    }
+
+    fn backward(&mut self, c: &mut Cursor, n: usize) -> PgResult<Vec<Vec<Datum>>> {
+        if n == 0 {
+            return Ok(current(c));
+        }
+        Self::require_scroll(c)?;
+        let mut rows = Vec::new();
+        while rows.len() < n && c.position > 1 {
+            c.position -= 1;
+            rows.extend(c.rows.get(c.position - 1).cloned());
+        }
+        if rows.len() < n {
+            c.position = 0;
+        }
+        Ok(rows)
+    }
+
+    fn go_to(&mut self, c: &mut Cursor, target: i64) -> PgResult<Vec<Vec<Datum>>> {
+        let target = target.max(0) as usize;
+        if target < c.position {
+            Self::require_scroll(c)?;
+        }
+        self.fill(c, target)?;
+        c.position = target.min(c.rows.len() + 1);
+        Ok(if target == 0 { Vec::new() } else { current(c) })
+    }
+
+    pub(crate) fn close_cursor(&mut self, stmt: &ast::ClosePortalStmt) -> PgResult<String> {
+        match &stmt.portalname {
+            None => {
+                self.cursors.clear();
+                Ok("CLOSE CURSOR ALL".into())
+            }
+            Some(name) => {
+                self.cursors.remove(&**name).ok_or_else(|| no_such_cursor(name))?;
+                Ok("CLOSE CURSOR".into())
+            }
+        }
+    }
+
+    /// Before commit: cursors WITH HOLD get all their rows, the others close.
+    pub(crate) fn portals_at_commit(&mut self) -> PgResult<()> {
+        let mut cursors = std::mem::take(&mut self.cursors);
+        cursors.retain(|_, c| c.hold);
+        for c in cursors.values_mut() {
+            self.fill(c, usize::MAX)?;
+            c.portal.snapshot = None;
+            c.held = true;
+        }
+        self.cursors = cursors;
+        self.portals.clear();
+        Ok(())
+    }
+
+    /// After a failure: everything of this transaction closes.
+    pub(crate) fn portals_at_abort(&mut self) {
+        self.portals.clear();
+        self.cursors.retain(|_, c| c.held);
+        self.copy_in = None;
+    }
+}
+
+fn current(c: &Cursor) -> Vec<Vec<Datum>> {
+    let row = c.position.checked_sub(1).and_then(|i| c.rows.get(i));
+    row.cloned().into_iter().collect()
+}
+
+/// Takes what a step brought.
+fn keep(cursor: &mut Cursor, step: Step) {
+    match step {
+        Step::Rows(batch) => cursor.rows.extend((0..batch.len()).map(|k| batch.row(k))),
+        Step::Complete(_) | Step::Empty => cursor.finished = true,
+        _ => {}
+    }
+}

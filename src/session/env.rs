@@ -1,0 +1,367 @@
+//! The session as functions called by a statement see it.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use access::{Persistence, SequenceParams, Transaction};
+use catalog::CatalogView;
+use common::{Oid, PgError, PgResult, pg_err};
+use commands::guc::{GucStore, Scope};
+use functions::SessionContext;
+use functions::framework::session::{DefKind, PrivilegeQuestion, SizeKind, VisibleKind};
+use types::io::NameResolver;
+
+use crate::session::catalog::View;
+use crate::session::core::SessionCore;
+use crate::session::names::Names;
+
+/// One statement's surroundings.
+pub(crate) struct StatementEnv<'s> {
+    pub core: &'s SessionCore,
+    pub txn: &'s RefCell<Transaction>,
+    pub view: Arc<View>,
+    pub names: Names,
+    pub query: &'s str,
+}
+
+impl<'s> StatementEnv<'s> {
+    pub fn new(core: &'s SessionCore, txn: &'s RefCell<Transaction>, view: Arc<View>, query: &'s str) -> StatementEnv<'s> {
+        StatementEnv { core, txn, names: Names { view: view.clone() }, view, query }
+    }
+
+    fn sequence(&self, oid: Oid) -> PgResult<(access::Sequence, SequenceParams, Arc<str>)> {
+        let desc = self
+            .view
+            .relation(oid)?
+            .filter(|d| d.relkind == b'S')
+            .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation with OID {oid} does not exist"))?;
+        let params = catalog::load::relation::sequence_params(self.view.rows(), oid)?;
+        let persistence = match desc.persistence {
+            b'u' => Persistence::Unlogged,
+            b't' => Persistence::Temporary,
+            _ => Persistence::Permanent,
+        };
+        Ok((self.core.db.storage.sequence(desc.storage, persistence)?, params, desc.name.clone()))
+    }
+
+    fn refuse_read_only(&self, what: &str) -> PgResult<()> {
+        if self.core.guc.borrow().get_bool("transaction_read_only") {
+            return Err(pg_err!(
+                READ_ONLY_SQL_TRANSACTION,
+                "cannot execute {what} in a read-only transaction"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn text(s: &str) -> String {
+    s.to_owned()
+}
+
+impl SessionContext for StatementEnv<'_> {
+    fn resolver(&self) -> &dyn NameResolver {
+        &self.names
+    }
+
+    fn transaction_timestamp(&self) -> PgResult<i64> {
+        Ok(self.core.transaction_start.get())
+    }
+
+    fn statement_timestamp(&self) -> PgResult<i64> {
+        Ok(self.core.statement_start.get())
+    }
+
+    fn clock_timestamp(&self) -> PgResult<i64> {
+        Ok(self.core.now())
+    }
+
+    fn postmaster_start_time(&self) -> PgResult<i64> {
+        Ok(self.core.db.start_time)
+    }
+
+    fn random(&self) -> PgResult<f64> {
+        Ok(self.core.random.borrow_mut().next_double())
+    }
+
+    fn random_u64(&self) -> PgResult<u64> {
+        Ok(self.core.random.borrow_mut().next())
+    }
+
+    fn set_seed(&self, seed: f64) -> PgResult<()> {
+        self.core.random.borrow_mut().seed_from(seed);
+        Ok(())
+    }
+
+    fn strong_random(&self, bytes: &mut [u8]) -> PgResult<()> {
+        self.core.db.env.fill_random(bytes);
+        Ok(())
+    }
+
+    fn current_setting(&self, name: &str, missing_ok: bool) -> PgResult<Option<String>> {
+        match self.core.guc.borrow().show(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if missing_ok => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn set_config(&self, name: &str, value: Option<&str>, is_local: bool) -> PgResult<String> {
+        let scope = if is_local { Scope::Local } else { Scope::Session };
+        let mut guc = self.core.guc.borrow_mut();
+        match value {
+            Some(v) => guc.set(name, v, scope)?,
+            None => guc.reset(name, scope)?,
+        }
+        guc.show(name)
+    }
+
+    fn current_user(&self) -> PgResult<String> {
+        Ok(text(&self.core.user_name.borrow()))
+    }
+
+    fn session_user(&self) -> PgResult<String> {
+        Ok(text(&self.core.session_user_name))
+    }
+
+    fn current_database(&self) -> PgResult<String> {
+        Ok(text(&self.core.db.database_name))
+    }
+
+    fn current_schema(&self) -> PgResult<Option<String>> {
+        match self.view.path().creation_namespace() {
+            Some(oid) => Ok(self.view.namespace_name(oid)?.map(|n| text(&n))),
+            None => Ok(None),
+        }
+    }
+
+    fn current_schemas(&self, include_implicit: bool) -> PgResult<Vec<String>> {
+        let mut out = Vec::new();
+        for oid in self.view.path().schemas(include_implicit) {
+            out.extend(self.view.namespace_name(oid)?.map(|n| text(&n)));
+        }
+        Ok(out)
+    }
+
+    fn backend_pid(&self) -> PgResult<i32> {
+        Ok(self.core.pid)
+    }
+
+    fn current_query(&self) -> PgResult<Option<String>> {
+        Ok(Some(text(self.query)))
+    }
+
+    fn nextval(&self, sequence: Oid) -> PgResult<i64> {
+        let (sequence_store, params, name) = self.sequence(sequence)?;
+        self.refuse_read_only("nextval()")?;
+        let wal = Arc::clone(self.core.db.storage.manager().wal());
+        let (value, logged) = sequence_store.advance(&wal, &params).map_err(|e| name_limit(e, &name))?;
+        if logged {
+            self.core.sequence_logged.set(true);
+        }
+        self.core.sequences.borrow_mut().insert(sequence, value);
+        self.core.last_sequence.set(Some(sequence));
+        Ok(value)
+    }
+
+    fn currval(&self, sequence: Oid) -> PgResult<i64> {
+        let (_, _, name) = self.sequence(sequence)?;
+        self.core.sequences.borrow().get(&sequence).copied().ok_or_else(|| {
+            pg_err!(
+                OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "currval of sequence \"{name}\" is not yet defined in this session"
+            )
+        })
+    }
+
+    fn setval(&self, sequence: Oid, value: i64, is_called: bool) -> PgResult<i64> {
+        let (store, params, name) = self.sequence(sequence)?;
+        self.refuse_read_only("setval()")?;
+        if value < params.min_value || value > params.max_value {
+            return Err(pg_err!(
+                NUMERIC_VALUE_OUT_OF_RANGE,
+                "setval: value {value} is out of bounds for sequence \"{name}\" ({}..{})",
+                params.min_value,
+                params.max_value
+            ));
+        }
+        let wal = Arc::clone(self.core.db.storage.manager().wal());
+        store.assign(&wal, value, is_called)?;
+        self.core.sequence_logged.set(true);
+        if is_called {
+            self.core.sequences.borrow_mut().insert(sequence, value);
+        }
+        Ok(value)
+    }
+
+    fn lastval(&self) -> PgResult<i64> {
+        let last = self.core.last_sequence.get();
+        last.and_then(|s| self.core.sequences.borrow().get(&s).copied()).ok_or_else(|| {
+            pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "lastval is not yet defined in this session")
+        })
+    }
+
+    fn role_name(&self, role: Oid) -> PgResult<Option<String>> {
+        Ok(self.view.role_name(role)?.map(|n| text(&n)))
+    }
+
+    fn is_visible(&self, kind: VisibleKind, oid: Oid) -> PgResult<Option<bool>> {
+        self.names.is_visible(kind, oid)
+    }
+
+    fn format_type(&self, type_oid: Oid, typmod: Option<i32>) -> PgResult<String> {
+        catalog::format_type::format_type(&*self.view, type_oid, typmod)
+    }
+
+    fn get_expr(&self, tree: &str, relation: Oid, pretty: bool) -> PgResult<Option<String>> {
+        let _ = pretty;
+        catalog::deparse::stored_expression(&*self.view, tree, relation)
+    }
+
+    fn get_def(&self, kind: DefKind, oid: Oid, column: i32, pretty: bool) -> PgResult<Option<String>> {
+        match kind {
+            DefKind::Index => catalog::deparse::index_definition(&*self.view, oid, column),
+            DefKind::Constraint => catalog::deparse::constraint_definition(&*self.view, oid),
+            DefKind::View => catalog::deparse::view_definition(&*self.view, oid, pretty),
+            DefKind::PartitionConstraint | DefKind::PartitionKey => Ok(None),
+            _ => Err(common::unsupported!("this kind of definition cannot be printed yet")),
+        }
+    }
+
+    fn serial_sequence(&self, table: &str, column: &str) -> PgResult<Option<String>> {
+        self.names.serial_sequence(table, column)
+    }
+
+    fn description(&self, object: Oid, catalog: Option<&str>, column: i32) -> PgResult<Option<String>> {
+        self.names.description(object, catalog, column)
+    }
+
+    fn shared_description(&self, object: Oid, catalog: &str) -> PgResult<Option<String>> {
+        let _ = (object, catalog);
+        Ok(None)
+    }
+
+    fn has_privilege(&self, question: PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
+        self.names.has_privilege(self.core.user.get(), &question)
+    }
+
+    fn size(&self, kind: SizeKind<'_>) -> PgResult<Option<i64>> {
+        self.names.size(&self.core.db, kind)
+    }
+
+    fn transaction_id(&self, assign: bool) -> PgResult<Option<u64>> {
+        let Ok(mut txn) = self.txn.try_borrow_mut() else {
+            return Err(common::internal!("transaction is in use"));
+        };
+        if assign { Ok(Some(txn.assign_xid()?.0)) } else { Ok(txn.xid().map(|x| x.0)) }
+    }
+
+    fn is_in_recovery(&self) -> PgResult<bool> {
+        Ok(false)
+    }
+
+    fn signal_backend(&self, pid: i32, cancel: bool) -> PgResult<bool> {
+        use common::cancel::CancelReason;
+        let reason = if cancel { CancelReason::User } else { CancelReason::Shutdown };
+        let found = self.core.db.signal(pid, None, reason);
+        if !found {
+            self.core.notice(PgError::notice(
+                common::error::Severity::Warning,
+                common::sqlstate::WARNING,
+                format!("PID {pid} is not a PostgreSQL backend process"),
+            ));
+        }
+        Ok(found)
+    }
+
+    fn sleep(&self, seconds: f64) -> PgResult<()> {
+        let end = self.core.db.env.monotonic().as_secs_f64() + seconds.max(0.0);
+        loop {
+            self.core.cancel.check()?;
+            let left = end - self.core.db.env.monotonic().as_secs_f64();
+            if left <= 0.0 {
+                return Ok(());
+            }
+            self.core.db.env.sleep(std::time::Duration::from_secs_f64(left.min(0.02)));
+        }
+    }
+
+    fn notify(&self, channel: &str, payload: &str) -> PgResult<()> {
+        queue_notification(self.core, channel, payload)
+    }
+
+    fn connection_address(&self, server_side: bool) -> PgResult<Option<(String, i32)>> {
+        let _ = server_side;
+        Ok(None)
+    }
+
+    fn notice(&self, notice: Box<PgError>) -> PgResult<()> {
+        self.core.notice(notice);
+        Ok(())
+    }
+
+    fn collate(&self, collation: Oid, a: &str, b: &str) -> PgResult<Option<Ordering>> {
+        let _ = (collation, a, b);
+        Ok(None)
+    }
+}
+
+/// NOTIFY: kept until commit; equal ones of a transaction are sent once.
+pub(crate) fn queue_notification(core: &SessionCore, channel: &str, payload: &str) -> PgResult<()> {
+    if channel.is_empty() {
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "channel name cannot be empty"));
+    }
+    if channel.len() >= 64 {
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "channel name too long"));
+    }
+    if payload.len() >= 8000 {
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "payload string too long"));
+    }
+    let entry = (channel.to_owned(), payload.to_owned());
+    let mut pending = core.pending_notify.borrow_mut();
+    if !pending.contains(&entry) {
+        pending.push(entry);
+    }
+    Ok(())
+}
+
+/// A sequence that ran out is named in the message.
+fn name_limit(e: Box<PgError>, name: &str) -> Box<PgError> {
+    if e.sqlstate != common::sqlstate::SEQUENCE_GENERATOR_LIMIT_EXCEEDED {
+        return e;
+    }
+    let mut e = e;
+    e.message = e.message.replace("of sequence", &format!("of sequence \"{name}\""));
+    e
+}
+
+/// The settings of a store that shape planning.
+pub(crate) fn cost_settings(guc: &GucStore) -> planner::CostSettings {
+    let number = |n: &str| guc.get_number(n);
+    let on = |n: &str| guc.get_bool(n);
+    planner::CostSettings {
+        seq_page_cost: number("seq_page_cost"),
+        random_page_cost: number("random_page_cost"),
+        cpu_tuple_cost: number("cpu_tuple_cost"),
+        cpu_index_tuple_cost: number("cpu_index_tuple_cost"),
+        cpu_operator_cost: number("cpu_operator_cost"),
+        effective_cache_size_pages: number("effective_cache_size"),
+        work_mem_bytes: (number("work_mem") as usize) << 10,
+        hash_mem_multiplier: number("hash_mem_multiplier"),
+        cursor_tuple_fraction: number("cursor_tuple_fraction"),
+        enable_seqscan: on("enable_seqscan"),
+        enable_indexscan: on("enable_indexscan"),
+        enable_indexonlyscan: on("enable_indexonlyscan"),
+        enable_bitmapscan: on("enable_bitmapscan"),
+        enable_tidscan: on("enable_tidscan"),
+        enable_sort: on("enable_sort"),
+        enable_incremental_sort: on("enable_incremental_sort"),
+        enable_hashagg: on("enable_hashagg"),
+        enable_nestloop: on("enable_nestloop"),
+        enable_mergejoin: on("enable_mergejoin"),
+        enable_hashjoin: on("enable_hashjoin"),
+        enable_material: on("enable_material"),
+        enable_memoize: on("enable_memoize"),
+    }
+}

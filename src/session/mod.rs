@@ -1,0 +1,282 @@
+//! A session: one client's settings, transaction, prepared statements and portals.
+//!
+//! # How it works
+//! Statements go through `prepare` (parse, analyze; cached by text), `bind` (a [`Portal`] with parameter values) and
+//! [`Session::step`], which runs until there is something to hand out. The embedding API, the simple and the extended protocol are
+//! three thin layers over these.
+//!
+//! # Invariants
+//! - Every entry point that runs engine code catches panics: the statement fails with XX000, the transaction rolls back, the session
+//!   goes on, and no other session notices.
+//! - Outside of a transaction block each statement (or each string of several) is a transaction of its own.
+
+pub(crate) mod block;
+pub(crate) mod catalog;
+pub(crate) mod command;
+pub(crate) mod control;
+pub(crate) mod core;
+pub(crate) mod cursor;
+pub(crate) mod env;
+pub(crate) mod names;
+pub(crate) mod notify;
+pub(crate) mod plan;
+pub(crate) mod portal;
+pub(crate) mod prepared;
+pub(crate) mod run;
+pub(crate) mod script;
+pub(crate) mod timeout;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ::catalog::database::CatalogSession;
+use commands::guc::GucStore;
+use common::cancel::{CancelReason, CancelToken};
+use common::{Oid, PgError, PgResult, pg_err};
+use types::FormatSettings;
+
+use crate::database::{Inner, LoginRole, SessionEntry};
+use crate::error::{Error, Result};
+use crate::session::block::Block;
+use crate::session::catalog::{PathCache, SessionCatalog};
+use crate::session::core::{Random, SessionCore};
+use crate::session::cursor::Cursor;
+use crate::session::notify::{Mailbox, Notification};
+use crate::session::portal::Portal;
+use crate::session::prepared::{Prepared, StatementCache};
+
+/// Statements kept per session by text.
+const STATEMENT_CACHE: usize = 256;
+
+/// A session. `Send`: it may move between threads, but does one thing at a time.
+pub struct Session {
+    pub(crate) core: Box<SessionCore>,
+    pub(crate) block: Block,
+    pub(crate) catalog_state: RefCell<CatalogSession>,
+    pub(crate) path_cache: RefCell<Option<PathCache>>,
+    pub(crate) prepared: HashMap<String, Arc<Prepared>>,
+    pub(crate) portals: HashMap<String, Portal>,
+    pub(crate) cursors: HashMap<String, Cursor>,
+    pub(crate) cache: StatementCache,
+    pub(crate) format: Option<(u64, Arc<FormatSettings>)>,
+    pub(crate) costs: Option<(u64, Arc<planner::CostSettings>, u64)>,
+    /// Temporary tables to empty (false) or drop (true) at commit.
+    pub(crate) on_commit: Vec<(Oid, bool)>,
+    pub(crate) copy_in: Option<Box<run::RunningCopyIn>>,
+    pub(crate) number: u32,
+    secret: u64,
+}
+
+/// Asks a running statement to stop, from any thread.
+#[derive(Clone)]
+pub struct InterruptHandle {
+    db: std::sync::Weak<Inner>,
+    pid: i32,
+}
+
+impl InterruptHandle {
+    /// The statement now running ends with 57014.
+    pub fn interrupt(&self) {
+        if let Some(db) = self.db.upgrade() {
+            db.signal(self.pid, None, CancelReason::User);
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(db: Arc<Inner>, role: &str) -> Result<Session> {
+        let pid = db.new_pid();
+        let proc = db.storage.register(pid)?;
+        let mut seed = [0_u8; 24];
+        db.env.fill_random(&mut seed);
+        let word = |i: usize| {
+            seed[i * 8..(i + 1) * 8].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b))
+        };
+        let cancel = CancelToken::new();
+        let number = db.new_session_number();
+        let mut guc = GucStore::default();
+        guc.set_internal("session_authorization", role);
+        let core = SessionCore {
+            pid,
+            guc: RefCell::new(guc),
+            cancel: cancel.clone(),
+            notices: RefCell::default(),
+            sequences: RefCell::default(),
+            last_sequence: Cell::new(None),
+            sequence_logged: Cell::new(false),
+            random: RefCell::new(Random::new([word(0), word(1)])),
+            user: Cell::new(Oid(10)),
+            session_user: Oid(10),
+            user_name: RefCell::new(role.into()),
+            session_user_name: role.into(),
+            temp_namespace: Cell::new(None),
+            mailbox: Arc::new(Mailbox::default()),
+            pending_notify: RefCell::default(),
+            transaction_start: Cell::new(0),
+            statement_start: Cell::new(0),
+            proc: proc.clone(),
+            db: db.clone(),
+        };
+        let secret = word(2);
+        db.sessions.write().insert(pid, SessionEntry { secret, cancel, proc });
+        let mut session = Session {
+            core: Box::new(core),
+            block: Block::default(),
+            catalog_state: RefCell::default(),
+            path_cache: RefCell::new(None),
+            prepared: HashMap::new(),
+            portals: HashMap::new(),
+            cursors: HashMap::new(),
+            cache: StatementCache::new(STATEMENT_CACHE),
+            format: None,
+            costs: None,
+            on_commit: Vec::new(),
+            copy_in: None,
+            number,
+            secret,
+        };
+        if role != "postgres" {
+            session.become_role(role)?;
+        }
+        Ok(session)
+    }
+
+    /// Looks the role up and makes it the session's.
+    fn become_role(&mut self, role: &str) -> Result<()> {
+        let found = self.with_roles(|roles| Ok(roles.by_name(role).map(|r| (r.oid, r.superuser))))?;
+        let Some((oid, superuser)) = found else {
+            return Err(pg_err!(INVALID_AUTHORIZATION_SPECIFICATION, "role \"{role}\" does not exist").into());
+        };
+        self.core.user.set(oid);
+        self.core.session_user = oid;
+        self.core.guc.borrow_mut().set_internal("is_superuser", if superuser { "on" } else { "off" });
+        Ok(())
+    }
+
+    fn with_roles<T>(&mut self, f: impl FnOnce(&::catalog::privileges::Roles) -> PgResult<T>) -> Result<T> {
+        self.core.statement_start.set(self.core.now());
+        let was_idle = self.block.txn.is_none();
+        self.ensure_transaction()?;
+        let result = self.current_view().and_then(|view| f(&*view.roles()?));
+        if was_idle {
+            self.rollback_block();
+        }
+        Ok(result?)
+    }
+
+    pub(crate) fn login_role(&mut self, name: &str) -> Result<Option<LoginRole>> {
+        self.with_roles(|roles| {
+            Ok(roles.by_name(name).map(|r| LoginRole {
+                can_login: r.can_login,
+                verifier: r.password.as_ref().map(|p| p.to_string()),
+            }))
+        })
+    }
+
+    /// Process id as `pg_backend_pid()` and BackendKeyData say it.
+    pub fn process_id(&self) -> i32 {
+        self.core.pid
+    }
+
+    /// The secret that a cancel request must know.
+    pub fn secret_key(&self) -> u64 {
+        self.secret
+    }
+
+    /// A handle with which other threads can stop the running statement.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle { db: Arc::downgrade(&self.core.db), pid: self.core.pid }
+    }
+
+    /// Notices and warnings since the last call, oldest first.
+    pub fn take_notices(&mut self) -> Vec<Error> {
+        std::mem::take(&mut *self.core.notices.borrow_mut()).into_iter().map(Error::from).collect()
+    }
+
+    /// Notifications that arrived on channels listened to.
+    pub fn take_notifications(&mut self) -> Vec<Notification> {
+        self.core.mailbox.drain()
+    }
+
+    /// Calls `waker` whenever a notification arrives (from the notifying thread).
+    pub fn on_notification(&mut self, waker: Option<Box<dyn Fn() + Send + Sync>>) {
+        self.core.mailbox.set_waker(waker);
+    }
+
+    /// A setting as SHOW prints it.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        Ok(self.core.guc.borrow().show(name)?)
+    }
+
+    /// A default of this connection, as start-up parameters give it: RESET goes back to it.
+    pub fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
+        Ok(self.core.guc.borrow_mut().set_default(name, value)?)
+    }
+
+    /// Settings that shape values, current.
+    pub fn format_settings(&mut self) -> Arc<FormatSettings> {
+        let guc = self.core.guc.borrow();
+        let generation = guc.generation();
+        let start = self.core.transaction_start.get();
+        if let Some((g, f)) = &self.format {
+            if *g == generation && f.transaction_timestamp == start {
+                return f.clone();
+            }
+        }
+        let settings = match &self.format {
+            // Only the time moved: everything else is still right.
+            Some((g, f)) if *g == generation => FormatSettings { transaction_timestamp: start, ..(**f).clone() },
+            _ => FormatSettings {
+                transaction_timestamp: start,
+                ..commands::guc::special::format_settings(|name| guc.get(name))
+            },
+        };
+        let settings = Arc::new(settings);
+        self.format = Some((generation, settings.clone()));
+        settings
+    }
+
+    pub(crate) fn session_catalog(&self) -> SessionCatalog<'_> {
+        SessionCatalog { core: &self.core, path_cache: &self.path_cache, session: &self.catalog_state }
+    }
+
+    /// The catalog as the next statement sees it. A transaction must run.
+    pub(crate) fn current_view(&self) -> PgResult<Arc<catalog::View>> {
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction to look under")) };
+        self.session_catalog().statement_view(&txn.borrow())
+    }
+
+    /// Runs engine code; a panic in it becomes an error of this statement alone.
+    pub(crate) fn guarded<T>(&mut self, f: impl FnOnce(&mut Session) -> PgResult<T>) -> PgResult<T> {
+        let run = std::panic::AssertUnwindSafe(|| f(self));
+        match std::panic::catch_unwind(run) {
+            Ok(result) => result,
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("unknown panic");
+                Err(common::internal!("internal error: {text}"))
+            }
+        }
+    }
+
+    /// Adds the statement text to an error and puts the session in order after it.
+    pub(crate) fn fail(&mut self, e: Box<PgError>, sql: &str) -> Error {
+        self.statement_failed();
+        Error::from_engine(e, sql)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.portals.clear();
+        self.cursors.clear();
+        self.rollback_block();
+        self.core.db.notify.unlisten(None, &self.core.mailbox);
+        self.drop_temporary_objects();
+        self.core.db.sessions.write().remove(&self.core.pid);
+    }
+}

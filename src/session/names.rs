@@ -1,0 +1,386 @@
+//! Names behind `reg*` values, visibility, privileges, sizes: questions that functions ask about catalog objects.
+
+use std::sync::Arc;
+
+use catalog::CatalogView;
+use catalog::names::{quote_identifier, quote_qualified};
+use catalog::oids;
+use common::{Oid, PgResult, pg_err};
+use functions::framework::session::{ColumnRef, ObjectClass, ObjectRef, PrivilegeQuestion, SizeKind, VisibleKind};
+use types::io::{CompositeField, NameResolver, RegKind, UserType};
+
+use crate::database::Inner;
+use crate::session::catalog::View;
+
+/// A statement's view, asked by functions.
+pub(crate) struct Names {
+    pub view: Arc<View>,
+}
+
+/// Splits `a.b` into its parts: quoted parts keep their case, others fold.
+fn split_name(name: &str) -> PgResult<Vec<String>> {
+    let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
+    let mut parts = Vec::new();
+    let mut rest = name.trim();
+    loop {
+        let (part, after) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let mut part = String::new();
+                let mut chars = quoted.char_indices().peekable();
+                let end = loop {
+                    match chars.next() {
+                        Some((_, '"')) if chars.peek().is_some_and(|(_, c)| *c == '"') => {
+                            chars.next();
+                            part.push('"');
+                        }
+                        Some((i, '"')) => break i,
+                        Some((_, c)) => part.push(c),
+                        None => return Err(invalid()),
+                    }
+                };
+                (part, &quoted[end + 1..])
+            }
+            None => {
+                let end = rest.find('.').unwrap_or(rest.len());
+                let part = rest[..end].trim();
+                if part.is_empty() || part.contains([' ', '"']) {
+                    return Err(invalid());
+                }
+                (part.to_lowercase(), &rest[end..])
+            }
+        };
+        parts.push(part);
+        match after.trim_start().strip_prefix('.') {
+            Some(next) => rest = next.trim_start(),
+            None if after.trim().is_empty() => return Ok(parts),
+            None => return Err(invalid()),
+        }
+    }
+}
+
+/// Schema and name of a one- or two-part name.
+fn qualified(parts: &[String]) -> PgResult<(Option<&str>, &str)> {
+    match parts {
+        [name] => Ok((None, name)),
+        [schema, name] => Ok((Some(schema), name)),
+        _ => Err(pg_err!(
+            SYNTAX_ERROR,
+            "improper relation name (too many dotted names): {}",
+            parts.join(".")
+        )),
+    }
+}
+
+impl Names {
+    fn relation(&self, name: &str) -> PgResult<Option<Oid>> {
+        let parts = split_name(name)?;
+        let (schema, rel) = qualified(&parts)?;
+        if let Some(s) = schema {
+            if self.view.namespace_by_name(s)?.is_none() {
+                return Err(pg_err!(UNDEFINED_TABLE, "relation \"{}\" does not exist", parts.join(".")));
+            }
+        }
+        Ok(self.view.relation_by_name(schema, rel)?.map(|d| d.oid))
+    }
+
+    fn function(&self, name: &str) -> PgResult<Oid> {
+        let parts = split_name(name)?;
+        let (schema, func) = qualified(&parts)?;
+        let found = self.view.functions_by_name(schema, func)?;
+        match &found[..] {
+            [] => Err(pg_err!(UNDEFINED_FUNCTION, "function \"{}\" does not exist", parts.join("."))),
+            [one] => Ok(one.oid),
+            _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one function named \"{}\"", parts.join("."))),
+        }
+    }
+
+    /// `name(type, type)`.
+    fn procedure(&self, text: &str) -> PgResult<Oid> {
+        let Some((name, args)) = text.trim_end().strip_suffix(')').and_then(|t| t.split_once('(')) else {
+            return Err(pg_err!(INVALID_TEXT_REPRESENTATION, "expected a left parenthesis"));
+        };
+        let mut types = Vec::new();
+        for arg in args.split(',').map(str::trim).filter(|a| !a.is_empty()) {
+            types.push(self.type_oid(arg)?);
+        }
+        let parts = split_name(name)?;
+        let (schema, func) = qualified(&parts)?;
+        let found = self.view.functions_by_name(schema, func)?;
+        found
+            .iter()
+            .find(|f| f.arg_types == types)
+            .map(|f| f.oid)
+            .ok_or_else(|| pg_err!(UNDEFINED_FUNCTION, "function \"{text}\" does not exist"))
+    }
+
+    fn type_oid(&self, text: &str) -> PgResult<Oid> {
+        let parsed = parser::parse_type_name(text)?;
+        let settings = types::FormatSettings::default();
+        let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
+        Ok(analyzer::resolve_type_name(&parsed, &cx)?.oid)
+    }
+
+    /// The name as one would have to write it: qualified unless it is found without.
+    fn relation_name(&self, oid: Oid) -> PgResult<Option<String>> {
+        let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+        let visible = self.view.relation_by_name(None, &desc.name)?.is_some_and(|d| d.oid == oid);
+        let schema = if visible { None } else { Some(&*desc.namespace_name) };
+        Ok(Some(quote_qualified(schema, &desc.name)))
+    }
+
+    fn function_name(&self, oid: Oid) -> PgResult<Option<String>> {
+        let Some(desc) = self.view.function(oid)? else { return Ok(None) };
+        let all = self.view.functions_by_name(None, &desc.name)?;
+        let unique = all.len() == 1 && all[0].oid == oid;
+        let schema = if unique { None } else { self.view.namespace_name(desc.namespace)? };
+        Ok(Some(quote_qualified(schema.as_deref(), &desc.name)))
+    }
+
+    /// `pg_*_is_visible`.
+    pub fn is_visible(&self, kind: VisibleKind, oid: Oid) -> PgResult<Option<bool>> {
+        let path = self.view.path().effective();
+        Ok(match kind {
+            VisibleKind::Table => match self.view.relation(oid)? {
+                Some(d) => Some(self.view.relation_by_name(None, &d.name)?.is_some_and(|f| f.oid == oid)),
+                None => None,
+            },
+            VisibleKind::Type => match self.view.type_desc(oid)? {
+                Some(d) => Some(self.view.type_by_name(None, &d.name)?.is_some_and(|f| f.oid == oid)),
+                None => None,
+            },
+            VisibleKind::Function => match self.view.function(oid)? {
+                Some(d) => Some(self.view.functions_by_name(None, &d.name)?.iter().any(|f| f.oid == oid)),
+                None => None,
+            },
+            VisibleKind::Operator => match self.view.operator(oid)? {
+                Some(d) => Some(self.view.operators_by_name(None, &d.name)?.iter().any(|f| f.oid == oid)),
+                None => None,
+            },
+            // Users cannot make these yet: all of them are in pg_catalog.
+            _ => Some(path.contains(&oids::PG_CATALOG_NAMESPACE)),
+        })
+    }
+
+    /// `pg_get_serial_sequence`.
+    pub fn serial_sequence(&self, table: &str, column: &str) -> PgResult<Option<String>> {
+        let oid = self
+            .relation(table)?
+            .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{table}\" does not exist"))?;
+        let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+        let Some(col) = desc.column_by_name(column) else {
+            return Err(pg_err!(
+                UNDEFINED_COLUMN,
+                "column \"{column}\" of relation \"{}\" does not exist",
+                desc.name
+            ));
+        };
+        let owned = catalog::ddl::sequence::owned_sequence(self.view.rows(), oid, col.attno)?;
+        let Some(sequence) = owned else { return Ok(None) };
+        Ok(self
+            .view
+            .relation(sequence)?
+            .map(|s| quote_qualified(Some(&s.namespace_name), &s.name)))
+    }
+
+    /// `obj_description`, `col_description`.
+    pub fn description(&self, object: Oid, class: Option<&str>, column: i32) -> PgResult<Option<String>> {
+        let class = match class {
+            Some(name) => match self.view.relation_by_name(Some("pg_catalog"), name)? {
+                Some(desc) => desc.oid,
+                None => return Ok(None),
+            },
+            None => oids::PG_CLASS,
+        };
+        let address = catalog::ddl::ObjectAddress { class, object, sub: column };
+        Ok(catalog::ddl::comments::comment(self.view.rows(), address)?.map(|c| c.to_string()))
+    }
+
+    /// `has_*_privilege` for relations; other classes answer by superuser or their defaults.
+    pub fn has_privilege(&self, current: Oid, q: &PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
+        let roles = self.view.roles()?;
+        let user = match q.user {
+            None => current,
+            Some(ObjectRef::Oid(oid)) => oid,
+            Some(ObjectRef::Name("public")) => Oid::INVALID,
+            Some(ObjectRef::Name(name)) => roles
+                .by_name(name)
+                .map(|r| r.oid)
+                .ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "role \"{name}\" does not exist"))?,
+        };
+        if matches!(q.class, ObjectClass::Table | ObjectClass::Column | ObjectClass::Sequence) {
+            let oid = match q.object {
+                ObjectRef::Oid(oid) => oid,
+                ObjectRef::Name(name) => self
+                    .relation(name)?
+                    .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))?,
+            };
+            let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+            if let Some(ColumnRef::Name(name)) = q.column {
+                if desc.column_by_name(name).is_none() {
+                    return Err(pg_err!(
+                        UNDEFINED_COLUMN,
+                        "column \"{name}\" of relation \"{}\" does not exist",
+                        desc.name
+                    ));
+                }
+            }
+            return Ok(Some(roles.is_superuser(user) || roles.has_privileges_of(user, desc.owner)));
+        }
+        Ok(Some(roles.is_superuser(user) || !matches!(q.class, ObjectClass::Parameter | ObjectClass::Tablespace)))
+    }
+
+    /// Sizes in bytes.
+    pub fn size(&self, db: &Inner, kind: SizeKind<'_>) -> PgResult<Option<i64>> {
+        const PAGE: i64 = 8192;
+        let relation = |oid: Oid| -> PgResult<Option<i64>> {
+            let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+            Ok(Some(self.view.relation_size(&desc)?.0 as i64 * PAGE))
+        };
+        let indexes = |oid: Oid| -> PgResult<i64> {
+            let Some(desc) = self.view.relation(oid)? else { return Ok(0) };
+            desc.indexes.iter().try_fold(0, |sum, i| Ok(sum + relation(*i)?.unwrap_or(0)))
+        };
+        match kind {
+            SizeKind::Relation { oid, fork: "main" } => relation(oid),
+            SizeKind::Relation { oid, .. } => Ok(relation(oid)?.map(|_| 0)),
+            SizeKind::Table(oid) => relation(oid),
+            SizeKind::Indexes(oid) => Ok(Some(indexes(oid)?)),
+            SizeKind::TotalRelation(oid) => match relation(oid)? {
+                Some(size) => Ok(Some(size + indexes(oid)?)),
+                None => Ok(None),
+            },
+            SizeKind::Database(_) | SizeKind::Tablespace(_) => {
+                let (delta, cached) = db.storage.memory_bytes();
+                let disk = db.storage.size_on_disk()? as i64;
+                Ok(Some(if disk > 0 { disk } else { (delta + cached) as i64 }))
+            }
+        }
+    }
+}
+
+impl NameResolver for Names {
+    fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
+        match kind {
+            RegKind::Class => {
+                let oid = self.relation(name)?;
+                oid.ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))
+            }
+            RegKind::Type => self.type_oid(name),
+            RegKind::Proc => self.function(name),
+            RegKind::Procedure => self.procedure(name),
+            RegKind::Role => {
+                let parts = split_name(name)?;
+                let [role] = &parts[..] else {
+                    return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
+                };
+                let found = self.view.roles()?.by_name(role).map(|r| r.oid);
+                found.ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "role \"{role}\" does not exist"))
+            }
+            RegKind::Namespace => {
+                let parts = split_name(name)?;
+                let [schema] = &parts[..] else {
+                    return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
+                };
+                self.view
+                    .namespace_by_name(schema)?
+                    .ok_or_else(|| pg_err!(UNDEFINED_SCHEMA, "schema \"{schema}\" does not exist"))
+            }
+            RegKind::Collation => {
+                let parts = split_name(name)?;
+                let (schema, collation) = qualified(&parts)?;
+                self.view.collation_by_name(schema, collation)?.ok_or_else(|| {
+                    pg_err!(UNDEFINED_OBJECT, "collation \"{name}\" for encoding \"UTF8\" does not exist")
+                })
+            }
+            RegKind::Oper => {
+                let found = self.view.operators_by_name(None, name)?;
+                match &found[..] {
+                    [] => Err(pg_err!(UNDEFINED_FUNCTION, "operator does not exist: {name}")),
+                    [one] => Ok(one.oid),
+                    _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one operator named {name}")),
+                }
+            }
+            RegKind::Operator | RegKind::Config | RegKind::Dictionary => {
+                Err(common::unsupported!("input of this kind of object name is not supported yet"))
+            }
+        }
+    }
+
+    fn name_of(&self, kind: RegKind, oid: Oid) -> PgResult<Option<String>> {
+        match kind {
+            RegKind::Class => self.relation_name(oid),
+            RegKind::Type => match self.view.type_desc(oid)? {
+                Some(_) => Ok(Some(catalog::format_type::format_type(&*self.view, oid, -1)?)),
+                None => Ok(None),
+            },
+            RegKind::Proc => self.function_name(oid),
+            RegKind::Procedure => {
+                let Some(desc) = self.view.function(oid)? else { return Ok(None) };
+                let types: PgResult<Vec<String>> = desc
+                    .arg_types
+                    .iter()
+                    .map(|t| catalog::format_type::format_type(&*self.view, *t, -1))
+                    .collect();
+                let visible = self.view.functions_by_name(None, &desc.name)?.iter().any(|f| f.oid == oid);
+                let schema = if visible { None } else { self.view.namespace_name(desc.namespace)? };
+                Ok(Some(format!("{}({})", quote_qualified(schema.as_deref(), &desc.name), types?.join(","))))
+            }
+            RegKind::Role => Ok(self.view.role_name(oid)?.map(|n| quote_identifier(&n).into_owned())),
+            RegKind::Namespace => Ok(self.view.namespace_name(oid)?.map(|n| quote_identifier(&n).into_owned())),
+            RegKind::Collation => {
+                Ok(self.view.collation_name(oid)?.map(|n| quote_identifier(&n).into_owned()))
+            }
+            RegKind::Oper => Ok(self.view.operator(oid)?.map(|o| o.name.to_string())),
+            RegKind::Operator => {
+                let Some(o) = self.view.operator(oid)? else { return Ok(None) };
+                let side = |t: Oid| -> PgResult<String> {
+                    if t.is_valid() { catalog::format_type::format_type(&*self.view, t, -1) } else { Ok("NONE".into()) }
+                };
+                Ok(Some(format!("{}({},{})", o.name, side(o.left)?, side(o.right)?)))
+            }
+            RegKind::Config | RegKind::Dictionary => Ok(None),
+        }
+    }
+
+    fn user_type(&self, type_oid: Oid) -> PgResult<Option<UserType>> {
+        let Some(desc) = self.view.type_desc(type_oid)? else { return Ok(None) };
+        Ok(match desc.kind {
+            b'e' => Some(UserType::Enum),
+            b'd' => Some(UserType::Domain { base: desc.base_type, typmod: desc.typmod }),
+            b'c' => {
+                let Some(rel) = self.view.relation(desc.relation)? else { return Ok(None) };
+                let live = rel.columns.iter().filter(|c| !c.dropped);
+                let fields = live
+                    .map(|c| CompositeField {
+                        name: c.name.to_string(),
+                        type_oid: c.type_ref.oid,
+                        typmod: c.type_ref.typmod,
+                    })
+                    .collect();
+                Some(UserType::Composite { fields })
+            }
+            _ if desc.is_array => {
+                let delimiter = self.view.type_desc(desc.element)?.map_or(',', |e| char::from(e.delimiter));
+                Some(UserType::Array { element: desc.element, delimiter })
+            }
+            b'r' => self.view.range(type_oid)?.map(|r| UserType::Range { subtype: r.subtype }),
+            b'm' => self.view.range(type_oid)?.map(|r| UserType::Multirange { range: r.range }),
+            _ => None,
+        })
+    }
+
+    fn enum_label_oid(&self, type_oid: Oid, label: &str) -> PgResult<Option<Oid>> {
+        Ok(self.view.enum_labels(type_oid)?.iter().find(|(_, l)| &**l == label).map(|(o, _)| *o))
+    }
+
+    fn enum_label(&self, label_oid: Oid) -> PgResult<Option<String>> {
+        use catalog::columns::pg_enum;
+        use catalog::store::{CatalogRead, key_oid};
+        let rows = self.view.rows().lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label_oid)])?;
+        Ok(rows.first().map(|r| r.text(pg_enum::ENUMLABEL).to_string()))
+    }
+
+    fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
+        Ok(Some(catalog::format_type::format_type(&*self.view, type_oid, -1)?))
+    }
+}

@@ -1,0 +1,284 @@
+//! From text to a prepared statement, and from there to a plan.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use access::Transaction;
+use analyzer::{AnalyzeContext, ParamTypes};
+use catalog::CatalogView;
+use common::{Oid, PgResult, Span, pg_err};
+use executor::{ConstContext, PreparedPlan, evaluate_constant};
+use nodes::Expr;
+use nodes::query::Query;
+use parking_lot::Mutex;
+use parser::ast::{self, Statement};
+use planner::{ConstEvaluator, PlannerContext};
+use types::Datum;
+
+use crate::api::row::Column;
+use crate::session::Session;
+use crate::session::catalog::View;
+use crate::session::env::{StatementEnv, cost_settings};
+use crate::session::prepared::{Kind, Prepared, environment_hash};
+
+/// Constant folding with the session's settings.
+struct Evaluator<'a> {
+    cx: ConstContext<'a>,
+}
+
+impl ConstEvaluator for Evaluator<'_> {
+    fn evaluate(&self, expr: &Expr) -> PgResult<Datum> {
+        evaluate_constant(expr, self.cx)
+    }
+
+    fn compare(&self, type_oid: Oid, a: &Datum, b: &Datum) -> Option<std::cmp::Ordering> {
+        Some(types::compare::compare(type_oid, a, b))
+    }
+}
+
+/// True for statements that have a plan.
+pub(crate) fn is_optimizable(stmt: &Statement) -> bool {
+    match stmt {
+        Statement::Select(s) => s.into_clause.is_none(),
+        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => true,
+        _ => false,
+    }
+}
+
+impl Session {
+    pub(crate) fn parse_options(&self) -> parser::ParseOptions {
+        let guc = self.core.guc.borrow();
+        parser::ParseOptions {
+            standard_conforming_strings: guc.get_bool("standard_conforming_strings"),
+            backslash_quote: match guc.get("backslash_quote") {
+                "on" => parser::BackslashQuote::On,
+                "off" => parser::BackslashQuote::Off,
+                _ => parser::BackslashQuote::SafeEncoding,
+            },
+            transform_null_equals: guc.get_bool("transform_null_equals"),
+            ..parser::ParseOptions::default()
+        }
+    }
+
+    /// What analysis depends on besides catalog and text.
+    fn environment(&self) -> u64 {
+        let guc = self.core.guc.borrow();
+        let user = self.core.user.get().0.to_string();
+        let temp = self.core.temp_namespace.get().map_or(0, |o| o.0).to_string();
+        environment_hash(&[
+            guc.get("search_path"),
+            guc.get("datestyle"),
+            guc.get("timezone"),
+            guc.get("intervalstyle"),
+            guc.get("standard_conforming_strings"),
+            guc.get("transform_null_equals"),
+            &user,
+            &temp,
+        ])
+    }
+
+    /// Settings of the planner and a number that changes with them.
+    pub(crate) fn cost_settings(&mut self) -> (Arc<planner::CostSettings>, u64) {
+        let generation = self.core.guc.borrow().generation();
+        if let Some((g, costs, number)) = &self.costs {
+            if *g == generation {
+                return (costs.clone(), *number);
+            }
+        }
+        let fresh = cost_settings(&self.core.guc.borrow());
+        let (costs, number) = match self.costs.take() {
+            Some((_, costs, number)) if *costs == fresh => (costs, number),
+            Some((_, _, number)) => (Arc::new(fresh), number + 1),
+            None => (Arc::new(fresh), 0),
+        };
+        self.costs = Some((generation, costs.clone(), number));
+        (costs, number)
+    }
+
+    /// Prepares one statement of a string. `types`: what the client said of `$1..$n` (0: infer).
+    pub(crate) fn prepare_statement(
+        &mut self,
+        source: &Arc<str>,
+        raw: Option<&ast::RawStatement>,
+        types: &[Oid],
+    ) -> PgResult<Arc<Prepared>> {
+        let Some(raw) = raw else {
+            return Ok(Arc::new(Prepared {
+                source: source.clone(),
+                span: Span::NONE,
+                stmt: None,
+                kind: Kind::Empty,
+                param_types: Vec::new(),
+                columns: None,
+                version: 0,
+                environment: 0,
+                plan: Mutex::new(None),
+            }));
+        };
+        self.refuse_if_failed(&raw.stmt)?;
+        let stmt = Arc::new(raw.stmt.clone());
+        self.prepare_tree(source, stmt, raw.span, types)
+    }
+
+    pub(crate) fn prepare_tree(
+        &mut self,
+        source: &Arc<str>,
+        stmt: Arc<Statement>,
+        span: Span,
+        types: &[Oid],
+    ) -> PgResult<Arc<Prepared>> {
+        let environment = self.environment();
+        if !is_optimizable(&stmt) {
+            let columns = self.utility_columns(&stmt)?;
+            return Ok(Arc::new(Prepared {
+                source: source.clone(),
+                span,
+                stmt: Some(stmt),
+                kind: Kind::Utility,
+                param_types: types.to_vec(),
+                columns,
+                version: 0,
+                environment,
+                plan: Mutex::new(None),
+            }));
+        }
+        self.ensure_transaction()?;
+        let view = self.current_view()?;
+        let (query, param_types) = self.analyze(&stmt, source, &view, types)?;
+        let columns = result_columns(&query, &view)?;
+        Ok(Arc::new(Prepared {
+            source: source.clone(),
+            span,
+            stmt: Some(stmt),
+            kind: Kind::Query(Arc::new(query)),
+            param_types,
+            columns,
+            version: view.version(),
+            environment,
+            plan: Mutex::new(None),
+        }))
+    }
+
+    fn analyze(
+        &mut self,
+        stmt: &Statement,
+        source: &str,
+        view: &View,
+        types: &[Oid],
+    ) -> PgResult<(Query, Vec<Oid>)> {
+        let settings = self.format_settings();
+        let cx = AnalyzeContext::new(view, &settings)
+            .with_params(ParamTypes::variable(types.to_vec()))
+            .with_database(self.core.db.database_name.clone());
+        let query = analyzer::analyze(stmt, source, &cx)?;
+        for notice in cx.notices.take() {
+            self.core.notice(notice);
+        }
+        let param_types = cx.params.types();
+        if let Some(n) = param_types.iter().position(|t| !t.is_valid() || *t == types::oids::UNKNOWN) {
+            return Err(pg_err!(INDETERMINATE_DATATYPE, "could not determine data type of parameter ${}", n + 1));
+        }
+        Ok((query, param_types))
+    }
+
+    /// The statement as it is to be run now: analyzed again if names or settings have changed since.
+    pub(crate) fn revalidate(&mut self, prepared: &Arc<Prepared>, view: &View) -> PgResult<Arc<Prepared>> {
+        if prepared.query().is_none()
+            || (prepared.version == view.version() && prepared.environment == self.environment())
+        {
+            return Ok(prepared.clone());
+        }
+        let Some(stmt) = &prepared.stmt else { return Ok(prepared.clone()) };
+        let fresh = self.prepare_tree(&prepared.source, stmt.clone(), prepared.span, &prepared.param_types)?;
+        let types = |p: &Prepared| -> Option<Vec<Oid>> {
+            p.columns.as_ref().map(|c| c.iter().map(|c| c.type_oid).collect())
+        };
+        if types(&fresh) != types(prepared) {
+            return Err(pg_err!(FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
+        }
+        Ok(fresh)
+    }
+
+    /// The plan of a query: kept with the statement as long as catalog and planner settings stay.
+    pub(crate) fn plan_for(&mut self, prepared: &Prepared, view: &Arc<View>) -> PgResult<Arc<PreparedPlan>> {
+        let (costs, number) = self.cost_settings();
+        let version = view.version();
+        if let Some(plan) = prepared.cached_plan(version, number) {
+            return Ok(plan);
+        }
+        let Some(query) = prepared.query() else { return Err(common::internal!("utility statement has no plan")) };
+        let settings = self.format_settings();
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("planning outside of a transaction")) };
+        let env = StatementEnv::new(&self.core, txn, view.clone(), prepared.text());
+        let evaluator = Evaluator {
+            cx: ConstContext {
+                catalog: &**view,
+                session: &env,
+                settings: &settings,
+                cancel: &self.core.cancel,
+                params: &[],
+            },
+        };
+        let planned = planner::plan(
+            query,
+            &PlannerContext {
+                catalog: &**view,
+                settings: &costs,
+                evaluator: &evaluator,
+                bound_params: None,
+                param_types: &prepared.param_types,
+                cursor: false,
+            },
+        )?;
+        let plan = Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?);
+        prepared.keep_plan(version, number, &plan);
+        Ok(plan)
+    }
+
+    /// Only statements that end a failed block may run in it.
+    pub(crate) fn refuse_if_failed(&self, stmt: &Statement) -> PgResult<()> {
+        if self.block.failed && !commands::allowed_in_failed_transaction(stmt) {
+            return Err(pg_err!(
+                IN_FAILED_SQL_TRANSACTION,
+                "current transaction is aborted, commands ignored until end of transaction block"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Columns that the client sees.
+pub(crate) fn result_columns(query: &Query, view: &dyn CatalogView) -> PgResult<Option<Arc<[Column]>>> {
+    use nodes::query::CommandType;
+    if query.command != CommandType::Select && query.returning.is_empty() {
+        return Ok(None);
+    }
+    let mut columns = Vec::new();
+    for t in query.output_columns() {
+        let type_ref = t.expr.type_ref();
+        columns.push(Column {
+            name: t.name.clone().unwrap_or_else(|| "?column?".into()),
+            type_oid: type_ref.oid,
+            typmod: type_ref.typmod,
+            type_len: view.type_desc(type_ref.oid)?.map_or(-1, |d| d.len),
+            table: t.origin_table,
+            attno: t.origin_column,
+        });
+    }
+    Ok(Some(columns.into()))
+}
+
+/// A column of a utility statement's result.
+pub(crate) fn utility_column(name: &str, type_oid: Oid) -> Column {
+    Column {
+        name: name.into(),
+        type_oid,
+        typmod: -1,
+        type_len: types::builtin::type_row(type_oid).map_or(-1, |t| t.typlen),
+        table: Oid::INVALID,
+        attno: 0,
+    }
+}
+
+/// A transaction in its cell, as the executor takes it.
+pub(crate) type TxnCell = RefCell<Transaction>;

@@ -1,0 +1,79 @@
+//! A statement while it runs: what a protocol portal, a cursor or an embedded query holds.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use access::ActiveSnapshot;
+use executor::QueryRun;
+use types::{Batch, Datum};
+
+use crate::api::row::Column;
+use crate::session::prepared::Prepared;
+
+/// What a step of execution brought.
+#[derive(Debug)]
+pub enum Step {
+    /// Rows. Columns are those of [`Portal::columns`].
+    Rows(Batch),
+    /// `max_rows` were delivered; there may be more.
+    Suspended,
+    /// Finished, with the command tag.
+    Complete(String),
+    /// The string was empty.
+    Empty,
+    /// COPY ... FROM STDIN waits for data: feed it with `Session::copy_data`, then `copy_done` or `copy_fail`.
+    CopyIn(CopyFormat),
+    /// COPY ... TO STDOUT begins.
+    CopyOut(CopyFormat),
+    /// A piece of COPY data for the client.
+    CopyData(Vec<u8>),
+}
+
+/// What the protocol says about a COPY stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyFormat {
+    /// Binary rather than text or CSV.
+    pub binary: bool,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+/// How far a portal is.
+pub(crate) enum PortalState {
+    /// Bound, not started.
+    Ready,
+    /// A plan runs.
+    Running(Box<QueryRun>),
+    /// Rows that are there already (utility statements, short path, held cursors), in batches.
+    Rows { batches: VecDeque<Batch>, tag: String },
+    /// COPY TO STDOUT runs.
+    CopyOut(Box<commands::copy::CopyOut>),
+    /// Finished; executing it again says so with this tag.
+    Done(String),
+}
+
+/// A bound statement.
+pub struct Portal {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) params: Vec<Datum>,
+    pub(crate) state: PortalState,
+    pub(crate) snapshot: Option<ActiveSnapshot>,
+    /// Rows delivered so far.
+    pub(crate) delivered: u64,
+}
+
+impl Portal {
+    pub(crate) fn new(prepared: Arc<Prepared>, params: Vec<Datum>) -> Portal {
+        Portal { prepared, params, state: PortalState::Ready, snapshot: None, delivered: 0 }
+    }
+
+    /// Result columns; `None`: no result.
+    pub fn columns(&self) -> Option<&Arc<[Column]>> {
+        self.prepared.columns.as_ref()
+    }
+
+    /// The statement.
+    pub fn statement(&self) -> &Arc<Prepared> {
+        &self.prepared
+    }
+}

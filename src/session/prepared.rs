@@ -1,0 +1,160 @@
+//! Statements between parsing and execution, and the plans kept with them.
+
+use std::sync::Arc;
+
+use common::{Oid, Span};
+use executor::PreparedPlan;
+use nodes::Query;
+use nodes::query::CommandType;
+use parking_lot::Mutex;
+use parser::ast;
+
+use crate::api::row::Column;
+
+/// What kind of statement it is.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Has a plan.
+    Query(Arc<Query>),
+    /// Run by `commands` or the session itself.
+    Utility,
+    /// Nothing but white space and comments.
+    Empty,
+}
+
+/// A statement ready to run, any number of times, in any session of the database that has the same settings.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The string it came from; spans point into it.
+    pub(crate) source: Arc<str>,
+    pub(crate) span: Span,
+    pub(crate) stmt: Option<Arc<ast::Statement>>,
+    pub(crate) kind: Kind,
+    pub(crate) param_types: Vec<Oid>,
+    /// Result columns; `None`: no result.
+    pub(crate) columns: Option<Arc<[Column]>>,
+    /// Catalog version that names and types were resolved under.
+    pub(crate) version: u64,
+    /// What else analysis depended on (search path, DateStyle...).
+    pub(crate) environment: u64,
+    pub(crate) plan: Mutex<Option<CachedPlan>>,
+}
+
+/// A plan and the catalog version it was made under.
+#[derive(Clone, Debug)]
+pub(crate) struct CachedPlan {
+    pub version: u64,
+    pub settings: u64,
+    pub plan: Arc<PreparedPlan>,
+}
+
+impl Prepared {
+    /// The statement's own text.
+    pub fn text(&self) -> &str {
+        if self.span.is_known() {
+            self.source.get(self.span.start as usize..self.span.end as usize).unwrap_or(&self.source)
+        } else {
+            &self.source
+        }
+    }
+
+    /// Types of `$1..$n`.
+    pub fn param_types(&self) -> impl Iterator<Item = u32> + '_ {
+        self.param_types.iter().map(|t| t.0)
+    }
+
+    /// Result columns; `None`: no result.
+    pub fn columns(&self) -> Option<&Arc<[Column]>> {
+        self.columns.as_ref()
+    }
+
+    /// True for an empty string.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.kind, Kind::Empty)
+    }
+
+    /// True when it returns rows to the client.
+    pub fn returns_rows(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    pub(crate) fn query(&self) -> Option<&Arc<Query>> {
+        match &self.kind {
+            Kind::Query(q) => Some(q),
+            _ => None,
+        }
+    }
+
+    /// The command tag for a number of processed rows.
+    pub(crate) fn tag(&self, processed: u64) -> String {
+        match self.query().map(|q| q.command) {
+            Some(CommandType::Select) => format!("SELECT {processed}"),
+            Some(CommandType::Insert) => format!("INSERT 0 {processed}"),
+            Some(CommandType::Update) => format!("UPDATE {processed}"),
+            Some(CommandType::Delete) => format!("DELETE {processed}"),
+            Some(CommandType::Merge) => format!("MERGE {processed}"),
+            None => String::new(),
+        }
+    }
+
+    pub(crate) fn cached_plan(&self, version: u64, settings: u64) -> Option<Arc<PreparedPlan>> {
+        let cached = self.plan.lock();
+        cached.as_ref().filter(|c| c.version == version && c.settings == settings).map(|c| c.plan.clone())
+    }
+
+    pub(crate) fn keep_plan(&self, version: u64, settings: u64, plan: &Arc<PreparedPlan>) {
+        *self.plan.lock() = Some(CachedPlan { version, settings, plan: plan.clone() });
+    }
+}
+
+/// A small least-recently-used map from statement text to prepared statement, per session.
+pub(crate) struct StatementCache {
+    entries: rustc_hash::FxHashMap<Arc<str>, (u64, Arc<Prepared>)>,
+    clock: u64,
+    capacity: usize,
+}
+
+impl StatementCache {
+    pub fn new(capacity: usize) -> StatementCache {
+        StatementCache { entries: Default::default(), clock: 0, capacity }
+    }
+
+    pub fn get(&mut self, text: &str) -> Option<Arc<Prepared>> {
+        self.clock += 1;
+        let clock = self.clock;
+        self.entries.get_mut(text).map(|(used, p)| {
+            *used = clock;
+            p.clone()
+        })
+    }
+
+    pub fn put(&mut self, text: Arc<str>, prepared: Arc<Prepared>) {
+        if self.entries.len() >= self.capacity {
+            // Drop the older half at once: cheaper than finding the oldest at every insertion.
+            let mut ages: Vec<u64> = self.entries.values().map(|(used, _)| *used).collect();
+            let middle = ages.len() / 2;
+            let (_, limit, _) = ages.select_nth_unstable(middle);
+            let limit = *limit;
+            self.entries.retain(|_, (used, _)| *used > limit);
+        }
+        self.clock += 1;
+        self.entries.insert(text, (self.clock, prepared));
+    }
+
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+}
+
+/// A stable number for what analysis depends on besides the catalog.
+pub(crate) fn environment_hash(parts: &[&str]) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut h = rustc_hash::FxHasher::default();
+    parts.hash(&mut h);
+    h.finish()
+}
+
+/// Errors about prepared statements' names.
+pub(crate) fn no_such_statement(name: &str) -> Box<common::PgError> {
+    common::pg_err!(INVALID_SQL_STATEMENT_NAME, "prepared statement \"{name}\" does not exist")
+}

@@ -1,0 +1,306 @@
+//! Running portals step by step.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::cancel::CancelReason;
+use common::{PgResult, pg_err};
+use executor::{ExecContext, PreparedPlan, QueryRun, RunOptions};
+use nodes::query::CommandType;
+use types::{BATCH_ROWS, Batch, Datum, PhysType, Vector};
+
+use crate::session::Session;
+use crate::session::catalog::View;
+use crate::session::env::StatementEnv;
+use crate::session::portal::{Portal, PortalState, Step};
+use crate::session::prepared::{Kind, Prepared};
+use crate::session::timeout::Guard;
+
+/// COPY FROM STDIN while the client sends.
+pub(crate) struct RunningCopyIn {
+    pub copy: commands::CopyIn,
+    pub prepared: Arc<Prepared>,
+}
+
+/// What one call into the executor borrows of the session.
+macro_rules! exec_context {
+    ($self:ident, $view:expr, $snapshot:expr, $params:expr, $settings:expr, $text:expr, $cx:ident => $body:expr) => {{
+        let Some(txn) = &$self.block.txn else {
+            return Err(common::internal!("statement runs outside of a transaction"));
+        };
+        let env = StatementEnv::new(&$self.core, txn, $view.clone(), $text);
+        let $cx = ExecContext {
+            txn,
+            snapshot: $snapshot,
+            catalog: &**$view,
+            relations: &$self.core.db.relations,
+            params: $params,
+            session: &env,
+            settings: $settings,
+            cancel: &$self.core.cancel,
+            memory: &$self.core.db.memory,
+            work_mem_bytes: ($self.core.guc.borrow().get_number("work_mem") as usize) << 10,
+            env: &*$self.core.db.env,
+        };
+        $body
+    }};
+}
+
+impl Session {
+    /// A new statement arrives: its clock starts, old cancel requests are forgotten.
+    pub(crate) fn statement_begins(&mut self) {
+        self.core.statement_start.set(self.core.now());
+        self.core.cancel.reset();
+    }
+
+    /// The statement's deadline, if `statement_timeout` sets one.
+    pub(crate) fn deadline(&self) -> Option<Guard> {
+        let millis = self.core.guc.borrow().get_number("statement_timeout") as u64;
+        if millis == 0 {
+            return None;
+        }
+        let after = Duration::from_millis(millis);
+        let timeouts = &self.core.db.timeouts;
+        Some(timeouts.start(after, &self.core.cancel, &self.core.proc, CancelReason::StatementTimeout))
+    }
+
+    /// Runs a portal until it has something to hand out; `max_rows` limits the rows of this call (0: no limit).
+    pub(crate) fn portal_step(&mut self, portal: &mut Portal, max_rows: usize) -> PgResult<Step> {
+        if matches!(portal.state, PortalState::Ready) {
+            if let Some(step) = self.start_portal(portal)? {
+                return Ok(step);
+            }
+        }
+        let want = if max_rows == 0 { BATCH_ROWS } else { max_rows.min(BATCH_ROWS) };
+        match &mut portal.state {
+            PortalState::Ready => Err(common::internal!("portal did not start")),
+            PortalState::Done(tag) => Ok(Step::Complete(tag.clone())),
+            PortalState::Rows { batches, tag } => match batches.pop_front() {
+                Some(batch) => {
+                    let (now, later) = split(batch, want);
+                    if let Some(later) = later {
+                        batches.push_front(later);
+                    }
+                    portal.delivered += now.len() as u64;
+                    Ok(Step::Rows(now))
+                }
+                None => {
+                    let tag = std::mem::take(tag);
+                    portal.state = PortalState::Done(tag.clone());
+                    Ok(Step::Complete(tag))
+                }
+            },
+            PortalState::Running(_) => self.run_batch(portal, want),
+            PortalState::CopyOut(_) => self.copy_out_step(portal),
+        }
+    }
+
+    /// First call: plans and starts. Some statements are finished by that.
+    fn start_portal(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
+        self.core.cancel.check()?;
+        match &portal.prepared.kind {
+            Kind::Empty => {
+                portal.state = PortalState::Done(String::new());
+                Ok(Some(Step::Empty))
+            }
+            Kind::Utility => self.start_utility(portal),
+            Kind::Query(_) => self.start_query(portal),
+        }
+    }
+
+    fn start_query(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
+        let Some(stmt) = portal.prepared.stmt.clone() else { return Err(common::internal!("query without a tree")) };
+        self.refuse_if_failed(&stmt)?;
+        self.ensure_transaction()?;
+        self.block.used = true;
+        let view = self.current_view()?;
+        portal.prepared = self.revalidate(&portal.prepared.clone(), &view)?;
+        let prepared = portal.prepared.clone();
+        let plan = self.plan_for(&prepared, &view)?;
+        self.check_access(&plan, &view)?;
+        self.lock_relations(&plan)?;
+        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction")) };
+        let snapshot = txn.borrow_mut().snapshot()?;
+        if plan.is_point() {
+            let settings = self.format_settings();
+            let mut row = Vec::new();
+            let outcome = exec_context!(self, &view, &snapshot, &portal.params, &settings, prepared.text(), cx => {
+                plan.run_point(&cx, &mut row)?
+            });
+            if let Some(outcome) = outcome {
+                self.after_write(&plan)?;
+                return Ok(Some(self.point_result(portal, &plan, outcome, row)));
+            }
+        }
+        portal.snapshot = Some(snapshot);
+        portal.state = PortalState::Running(Box::new(QueryRun::start(plan, RunOptions::default())));
+        Ok(None)
+    }
+
+    /// The result of the short path: at most one row.
+    fn point_result(
+        &self,
+        portal: &mut Portal,
+        plan: &PreparedPlan,
+        outcome: executor::PointOutcome,
+        row: Vec<Datum>,
+    ) -> Step {
+        let tag = portal.prepared.tag(outcome.processed);
+        if outcome.rows == 0 {
+            portal.state = PortalState::Done(tag.clone());
+            return Step::Complete(tag);
+        }
+        let columns = plan
+            .output_phys()
+            .into_iter()
+            .zip(&row)
+            .map(|(phys, value)| Arc::new(Vector::constant(phys, value, 1)))
+            .collect();
+        portal.delivered = 1;
+        portal.state = PortalState::Rows { batches: VecDeque::new(), tag };
+        Step::Rows(Batch::new(columns, 1))
+    }
+
+    fn run_batch(&mut self, portal: &mut Portal, want: usize) -> PgResult<Step> {
+        let view = self.current_view()?;
+        let settings = self.format_settings();
+        let prepared = portal.prepared.clone();
+        let Some(snapshot) = portal.snapshot.clone() else { return Err(common::internal!("portal without snapshot")) };
+        let PortalState::Running(run) = &mut portal.state else {
+            return Err(common::internal!("portal is not running"));
+        };
+        let batch = exec_context!(self, &view, &snapshot, &portal.params, &settings, prepared.text(), cx => {
+            run.next_batch(&cx, want)?
+        });
+        match batch {
+            Some(batch) => {
+                portal.delivered += batch.len() as u64;
+                Ok(Step::Rows(batch))
+            }
+            None => {
+                let plan = run.prepared().clone();
+                let tag = prepared.tag(run.processed());
+                self.after_write(&plan)?;
+                portal.state = PortalState::Done(tag.clone());
+                portal.snapshot = None;
+                Ok(Step::Complete(tag))
+            }
+        }
+    }
+
+    /// Later commands of the transaction see what this one wrote.
+    fn after_write(&mut self, plan: &PreparedPlan) -> PgResult<()> {
+        let p = plan.plan();
+        if p.command == CommandType::Select && !p.has_modifying_cte {
+            return Ok(());
+        }
+        match &self.block.txn {
+            Some(txn) => txn.borrow_mut().next_command(),
+            None => Ok(()),
+        }
+    }
+
+    /// Privileges on everything the plan reads or writes, and READ ONLY.
+    fn check_access(&self, plan: &PreparedPlan, view: &Arc<View>) -> PgResult<()> {
+        let p = plan.plan();
+        if self.block.read_only {
+            let what = match p.command {
+                CommandType::Insert => "INSERT",
+                CommandType::Update => "UPDATE",
+                CommandType::Delete => "DELETE",
+                CommandType::Merge => "MERGE",
+                CommandType::Select if p.has_modifying_cte => "INSERT",
+                CommandType::Select => "",
+            };
+            if !what.is_empty() && !self.writes_only_temporary(plan, view)? {
+                return Err(pg_err!(
+                    READ_ONLY_SQL_TRANSACTION,
+                    "cannot execute {what} in a read-only transaction"
+                ));
+            }
+        }
+        let user = self.core.user.get();
+        if user == common::Oid(10) {
+            return Ok(());
+        }
+        crate::session::command::check_permissions(&p.range_table, view, user)
+    }
+
+    fn writes_only_temporary(&self, plan: &PreparedPlan, view: &Arc<View>) -> PgResult<bool> {
+        use catalog::CatalogView;
+        use nodes::query::RteKind;
+        for rte in &plan.plan().range_table {
+            let writes = rte.permissions.insert || rte.permissions.update || rte.permissions.delete;
+            if let (RteKind::Relation { relation, .. }, true) = (&rte.kind, writes) {
+                if view.relation(*relation)?.is_none_or(|d| d.persistence != b't') {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// AccessShare for what is read, RowShare for what is locked, RowExclusive for what is written.
+    fn lock_relations(&mut self, plan: &PreparedPlan) -> PgResult<()> {
+        use nodes::query::RteKind;
+        use txn::{LockDuration, LockMode, LockTag};
+        let Some(txn) = &self.block.txn else { return Ok(()) };
+        let database = self.core.db.database_oid;
+        for rte in &plan.plan().range_table {
+            let RteKind::Relation { relation, .. } = rte.kind else { continue };
+            // System catalogs change under snapshots alone; nobody takes strong locks on them.
+            if relation < common::Oid::FIRST_NORMAL {
+                continue;
+            }
+            let p = &rte.permissions;
+            let mode = if p.insert || p.delete || (p.update && !p.select_for_lock()) {
+                LockMode::RowExclusive
+            } else if p.update {
+                LockMode::RowShare
+            } else {
+                LockMode::AccessShare
+            };
+            let txn = txn.borrow();
+            let wait = txn.options().wait.clone();
+            let below = txn.txn()?;
+            let tag = LockTag::Relation { database, relation };
+            below.manager().locks().acquire(below.proc(), tag, mode, LockDuration::Transaction, &wait)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first `n` rows of a batch and the rest.
+fn split(batch: Batch, n: usize) -> (Batch, Option<Batch>) {
+    if batch.len() <= n {
+        return (batch, None);
+    }
+    let positions: Vec<u16> = batch.selection.iter().map(|i| i as u16).collect();
+    let part = |range: &[u16]| Batch {
+        columns: batch.columns.clone(),
+        rows: batch.rows,
+        selection: types::Selection::Rows(range.into()),
+    };
+    (part(&positions[..n]), Some(part(&positions[n..])))
+}
+
+/// Rows of datums as batches.
+pub(crate) fn batches_of(rows: &[Vec<Datum>], phys: &[PhysType]) -> VecDeque<Batch> {
+    rows.chunks(BATCH_ROWS)
+        .map(|chunk| {
+            let columns = phys
+                .iter()
+                .enumerate()
+                .map(|(c, phys)| {
+                    let mut v = Vector::empty(*phys);
+                    for row in chunk {
+                        v.push(row.get(c).unwrap_or(&Datum::Null));
+                    }
+                    Arc::new(v)
+                })
+                .collect();
+            Batch::new(columns, chunk.len())
+        })
+        .collect()
+}

@@ -1,0 +1,366 @@
+//! Entry points: strings of statements (simple protocol, `batch_execute`), and single prepared statements (extended protocol,
+//! `query`).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use common::{Oid, PgResult, pg_err};
+use parser::ast::{RawStatement, Statement};
+use types::Datum;
+
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::session::portal::{Portal, Step};
+use crate::session::prepared::Prepared;
+use crate::session::timeout::Guard;
+
+/// A string of statements that runs step by step.
+pub struct Script {
+    source: Arc<str>,
+    statements: VecDeque<RawStatement>,
+    portal: Option<Portal>,
+    deadline: Option<Guard>,
+    /// More than one statement: they are one transaction unless they say otherwise.
+    several: bool,
+    /// We began a block for them.
+    implicit_block: bool,
+    in_copy: bool,
+    finished: bool,
+}
+
+/// What a string of statements brought.
+#[derive(Debug)]
+pub enum ScriptStep {
+    /// A statement's step; its columns are [`Script::columns`].
+    Step(Step),
+    /// All statements are done.
+    End,
+}
+
+impl Script {
+    /// Result columns of the current statement.
+    pub fn columns(&self) -> Option<Arc<[crate::Column]>> {
+        self.portal.as_ref().and_then(|p| p.columns().cloned())
+    }
+}
+
+impl Session {
+    /// Starts a string of statements (the simple protocol's Query).
+    pub fn start_script(&mut self, sql: &str) -> Result<Script> {
+        self.statement_begins();
+        let source: Arc<str> = sql.into();
+        let options = self.parse_options();
+        let parsed = self.guarded(|s| {
+            if s.cache.get(sql).is_some() {
+                return Ok(None);
+            }
+            let parsed = parser::parse_with_notices(sql, &options)?;
+            for notice in parsed.notices {
+                s.core.notice(notice);
+            }
+            Ok(Some(parsed.statements))
+        });
+        match parsed {
+            Ok(Some(statements)) => Ok(Script {
+                several: statements.len() > 1,
+                source,
+                statements: statements.into(),
+                portal: None,
+                deadline: self.deadline(),
+                implicit_block: false,
+                in_copy: false,
+                finished: false,
+            }),
+            Ok(None) => {
+                let prepared = self.cache.get(sql);
+                Ok(Script {
+                    several: false,
+                    source,
+                    statements: VecDeque::new(),
+                    portal: prepared.map(|p| Portal::new(p, Vec::new())),
+                    deadline: self.deadline(),
+                    implicit_block: false,
+                    in_copy: false,
+                    finished: false,
+                })
+            }
+            Err(e) => Err(self.fail(e, sql)),
+        }
+    }
+
+    /// Runs it until there is something to hand out. After an error the rest of the string is not run.
+    pub fn step_script(&mut self, script: &mut Script) -> Result<ScriptStep> {
+        let result = self.guarded(|s| s.script_step(script));
+        match result {
+            Ok(step) => Ok(step),
+            Err(e) => {
+                script.finished = true;
+                script.statements.clear();
+                script.portal = None;
+                if script.implicit_block {
+                    self.block.explicit = false;
+                }
+                let source = script.source.clone();
+                Err(self.fail(e, &source))
+            }
+        }
+    }
+
+    fn script_step(&mut self, script: &mut Script) -> PgResult<ScriptStep> {
+        if script.finished {
+            return Ok(ScriptStep::End);
+        }
+        if script.in_copy {
+            return Err(pg_err!(PROTOCOL_VIOLATION, "COPY data is expected"));
+        }
+        loop {
+            if let Some(portal) = &mut script.portal {
+                let step = self.portal_step(portal, 0)?;
+                match step {
+                    Step::Complete(_) | Step::Empty => {
+                        script.portal = None;
+                        self.statement_done(script)?;
+                    }
+                    Step::CopyIn(_) => script.in_copy = true,
+                    _ => {}
+                }
+                return Ok(ScriptStep::Step(step));
+            }
+            let Some(raw) = script.statements.pop_front() else {
+                script.finished = true;
+                script.deadline = None;
+                self.end_implicit_block(script)?;
+                return Ok(ScriptStep::End);
+            };
+            self.begin_script_statement(script, &raw)?;
+            let prepared = self.prepare_statement(&script.source, Some(&raw), &[])?;
+            if !script.several && prepared.query().is_some() && prepared.param_types.is_empty() {
+                self.cache.put(script.source.clone(), prepared.clone());
+            }
+            if !prepared.param_types.is_empty() {
+                return Err(pg_err!(UNDEFINED_PARAMETER, "there is no parameter $1"));
+            }
+            script.portal = Some(Portal::new(prepared, Vec::new()));
+        }
+    }
+
+    /// Several statements are one transaction: a block begins before the first that is no transaction statement.
+    fn begin_script_statement(&mut self, script: &mut Script, raw: &RawStatement) -> PgResult<()> {
+        if script.several && !self.block.explicit && !matches!(raw.stmt, Statement::Transaction(_)) {
+            self.ensure_transaction()?;
+            self.block.explicit = true;
+            script.implicit_block = true;
+        }
+        if script.implicit_block && matches!(raw.stmt, Statement::Transaction(_)) {
+            // BEGIN turns the implicit block into a real one; COMMIT and ROLLBACK end it.
+            self.block.explicit = false;
+            script.implicit_block = false;
+        }
+        Ok(())
+    }
+
+    fn statement_done(&mut self, script: &Script) -> PgResult<()> {
+        if self.block.explicit || script.implicit_block {
+            return Ok(());
+        }
+        if self.block.txn.is_some() { self.commit_transaction() } else { Ok(()) }
+    }
+
+    fn end_implicit_block(&mut self, script: &mut Script) -> PgResult<()> {
+        if script.implicit_block {
+            script.implicit_block = false;
+            self.block.explicit = false;
+        }
+        if !self.block.explicit && self.block.txn.is_some() {
+            return self.commit_transaction();
+        }
+        Ok(())
+    }
+
+    /// Data for the COPY FROM STDIN that a step asked for. False: the end marker has been read.
+    pub fn copy_data(&mut self, data: &[u8]) -> Result<bool> {
+        self.guarded(|s| s.feed_copy(data)).map_err(|e| {
+            self.copy_in = None;
+            self.fail(e, "")
+        })
+    }
+
+    /// The data of COPY FROM STDIN has ended: the command tag. The script (if one runs) goes on after it.
+    pub fn copy_done(&mut self, script: Option<&mut Script>) -> Result<String> {
+        let tag = self.guarded(Session::end_copy).map_err(|e| self.fail(e, ""))?;
+        match script {
+            Some(script) => {
+                script.in_copy = false;
+                script.portal = None;
+                self.guarded(|s| s.statement_done(script)).map_err(|e| self.fail(e, ""))?;
+            }
+            None => {}
+        }
+        Ok(tag)
+    }
+
+    /// The client gives the COPY up.
+    pub fn copy_fail(&mut self, message: &str) -> Error {
+        self.copy_in = None;
+        self.fail(pg_err!(QUERY_CANCELED, "COPY from stdin failed: {message}"), "")
+    }
+
+    /// Parses one statement for the extended protocol. `types`: OIDs of parameter types, 0 to infer.
+    pub fn parse(&mut self, sql: &str, types: &[u32]) -> Result<Arc<Prepared>> {
+        self.statement_begins();
+        let types: Vec<Oid> = types.iter().map(|t| Oid(*t)).collect();
+        let result = self.guarded(|s| s.parse_one(sql, &types));
+        result.map_err(|e| self.fail(e, sql))
+    }
+
+    fn parse_one(&mut self, sql: &str, types: &[Oid]) -> PgResult<Arc<Prepared>> {
+        let parsed = parser::parse_with_notices(sql, &self.parse_options())?;
+        for notice in parsed.notices {
+            self.core.notice(notice);
+        }
+        if parsed.statements.len() > 1 {
+            return Err(pg_err!(SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement"));
+        }
+        let source: Arc<str> = sql.into();
+        self.prepare_statement(&source, parsed.statements.first(), types)
+    }
+
+    /// Binds parameter values (of the statement's types).
+    pub fn bind(&mut self, prepared: &Arc<Prepared>, params: Vec<Datum>) -> Result<Portal> {
+        if let Some(stmt) = &prepared.stmt {
+            if let Err(e) = self.refuse_if_failed(stmt) {
+                return Err(self.fail(e, &prepared.source));
+            }
+        }
+        Ok(Portal::new(prepared.clone(), params))
+    }
+
+    /// Runs a portal until there is something to hand out; at most `max_rows` rows (0: no limit) are in it.
+    pub fn step(&mut self, portal: &mut Portal, max_rows: usize) -> Result<Step> {
+        let result = self.guarded(|s| s.portal_step(portal, max_rows));
+        result.map_err(|e| {
+            let source = portal.prepared.source.clone();
+            self.fail(e, &source)
+        })
+    }
+
+    /// The end of an implicit transaction: the extended protocol's Sync, and every embedded call outside of a block.
+    pub fn sync(&mut self) -> Result<()> {
+        if self.block.explicit || self.block.txn.is_none() {
+            return Ok(());
+        }
+        self.guarded(Session::commit_transaction).map_err(|e| self.fail(e, ""))
+    }
+
+    /// Reports an error that the protocol layer met (bad parameter bytes and the like), as a failed statement.
+    pub fn protocol_error(&mut self, sqlstate: &str, message: &str) -> Error {
+        let mut code = *b"08P01";
+        if let Ok(bytes) = <[u8; 5]>::try_from(sqlstate.as_bytes()) {
+            code = bytes;
+        }
+        let e = common::PgError::new(common::SqlState::new(code), message);
+        self.fail(e, "")
+    }
+
+    /// A parameter value from its wire form: text or binary.
+    pub fn decode_parameter(&mut self, type_oid: u32, bytes: Option<&[u8]>, binary: bool) -> Result<Datum> {
+        let Some(bytes) = bytes else { return Ok(Datum::Null) };
+        let settings = self.format_settings();
+        let result = self.guarded(|s| s.decode(Oid(type_oid), bytes, binary, &settings));
+        result.map_err(|e| self.fail(e, ""))
+    }
+
+    fn decode(&mut self, type_oid: Oid, bytes: &[u8], binary: bool, settings: &types::FormatSettings) -> PgResult<Datum> {
+        self.with_io(settings, |cx| {
+            if binary {
+                return types::io::receive(type_oid, -1, bytes, cx);
+            }
+            let text = std::str::from_utf8(bytes).map_err(|_| {
+                pg_err!(CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"")
+            })?;
+            if text.contains('\0') {
+                return Err(pg_err!(
+                    CHARACTER_NOT_IN_REPERTOIRE,
+                    "invalid byte sequence for encoding \"UTF8\": 0x00"
+                ));
+            }
+            types::io::input(type_oid, -1, text, cx)
+        })
+    }
+
+    /// Runs value input or output with the catalog's names at hand where a transaction runs.
+    pub(crate) fn with_io<T>(
+        &mut self,
+        settings: &types::FormatSettings,
+        f: impl FnOnce(&types::io::IoContext<'_>) -> PgResult<T>,
+    ) -> PgResult<T> {
+        if self.block.failed {
+            return f(&types::io::IoContext::new(settings));
+        }
+        self.ensure_transaction()?;
+        let names = crate::session::names::Names { view: self.current_view()? };
+        f(&types::io::IoContext { settings, resolver: Some(&names) })
+    }
+
+    /// Appends the value at a position of a result column in text (`binary` false) or binary form; false for NULL.
+    pub fn encode_values(
+        &mut self,
+        batch: &types::Batch,
+        columns: &[crate::Column],
+        formats: &[bool],
+        out: &mut dyn RowSink,
+    ) -> Result<()> {
+        let settings = self.format_settings();
+        let plain = columns.iter().all(|c| c.type_oid < Oid::FIRST_NORMAL && !types::io::needs_names(c.type_oid));
+        let run = |cx: &types::io::IoContext<'_>| encode_rows(batch, columns, formats, cx, out);
+        let result = if plain {
+            run(&types::io::IoContext::new(&settings))
+        } else {
+            self.guarded(|s| s.with_io(&settings, run))
+        };
+        result.map_err(|e| self.fail(e, ""))
+    }
+}
+
+/// Takes encoded rows, for the wire.
+pub trait RowSink {
+    /// A new row of so many values.
+    fn begin_row(&mut self, values: usize);
+    /// A NULL.
+    fn null(&mut self);
+    /// Where a value's bytes go; the sink measures what was appended.
+    fn value(&mut self, write: &mut dyn FnMut(&mut Vec<u8>) -> PgResult<()>) -> PgResult<()>;
+    /// The row is complete.
+    fn end_row(&mut self);
+}
+
+fn encode_rows(
+    batch: &types::Batch,
+    columns: &[crate::Column],
+    formats: &[bool],
+    cx: &types::io::IoContext<'_>,
+    out: &mut dyn RowSink,
+) -> PgResult<()> {
+    let mut text = String::new();
+    for position in batch.selection.iter() {
+        out.begin_row(columns.len());
+        for ((column, vector), binary) in columns.iter().zip(&batch.columns).zip(formats) {
+            if vector.is_null(position) {
+                out.null();
+                continue;
+            }
+            let type_oid = column.type_oid;
+            out.value(&mut |bytes| {
+                if *binary {
+                    return types::io::send_at(type_oid, vector, position, cx, bytes);
+                }
+                text.clear();
+                types::io::output_at(type_oid, vector, position, cx, &mut text)?;
+                bytes.extend_from_slice(text.as_bytes());
+                Ok(())
+            })?;
+        }
+        out.end_row();
+    }
+    Ok(())
+}
