@@ -122,7 +122,10 @@ impl Builder {
             None => Arc::new(OsEnv::new()),
         };
         let mut options = match self.dir {
-            Some(dir) => StorageOptions { kv: self.kv, ..StorageOptions::in_dir(env.clone(), dir) },
+            Some(dir) => StorageOptions {
+                kv: self.kv,
+                ..StorageOptions::in_dir(env.clone(), dir)
+            },
             None => StorageOptions::in_memory(env.clone()),
         };
         if let Some(bytes) = self.cache_bytes_max {
@@ -147,14 +150,21 @@ impl Builder {
             next_pid: AtomicI32::new(0),
             next_number: AtomicU32::new(1),
         };
-        Ok(Database { inner: Arc::new(inner) })
+        Ok(Database {
+            inner: Arc::new(inner),
+        })
     }
 }
 
 /// Opened tables by descriptor; those of system catalogs bring their built-in rows.
 fn open_relations(storage: &Arc<Storage>, catalog: &Arc<Catalog>) -> RelationCache {
     let catalog = Arc::clone(catalog);
-    let builtin = move |oid| catalog.table(oid).ok().and_then(|table| table.def().builtin.clone());
+    let builtin = move |oid| {
+        catalog
+            .table(oid)
+            .ok()
+            .and_then(|table| table.def().builtin.clone())
+    };
     RelationCache::new(storage.clone(), Arc::new(builtin))
 }
 
@@ -204,11 +214,6 @@ impl Database {
     pub fn session_count(&self) -> usize {
         self.inner.sessions.read().len()
     }
-
-    /// Checks indexes against tables and the log against the store.
-    pub fn verify(&self) -> Result<()> {
-        Ok(self.inner.storage.verify()?)
-    }
 }
 
 /// What a server needs to know to let a role in.
@@ -235,7 +240,9 @@ impl Inner {
     /// Interrupts a session.
     pub fn signal(&self, pid: i32, secret: Option<u64>, reason: CancelReason) -> bool {
         let sessions = self.sessions.read();
-        let Some(entry) = sessions.get(&pid) else { return false };
+        let Some(entry) = sessions.get(&pid) else {
+            return false;
+        };
         if secret.is_some_and(|s| s != entry.secret) {
             return false;
         }

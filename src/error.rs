@@ -17,7 +17,10 @@ impl Error {
     pub(crate) fn from_engine(mut e: Box<PgError>, sql: &str) -> Error {
         if let Some(at) = e.position {
             let at = (at as usize).min(sql.len());
-            let chars = sql.as_bytes()[..at].iter().filter(|b| (**b & 0xC0) != 0x80).count();
+            let chars = sql.as_bytes()[..at]
+                .iter()
+                .filter(|b| (**b & 0xC0) != 0x80)
+                .count();
             e.position = Some(chars as u32 + 1);
         }
         Error(e)

@@ -45,7 +45,7 @@ pub use session::{InterruptHandle, Session};
 
 /// Conversions between Rust and SQL values, by crate `postgres-types`.
 pub mod types {
-    pub use postgres_types::{FromSql, FromSqlOwned, IsNull, Json, ToSql, Type};
+    pub use postgres_types::{FromSql, FromSqlOwned, IsNull, ToSql, Type};
 }
 
 /// The environment behind a database: files, clock, randomness; the simulated one for tests.

@@ -42,7 +42,11 @@ impl Session {
     pub fn copy_in(&mut self, sql: &str) -> Result<CopyIn<'_>> {
         let mut script = self.start_script(sql)?;
         match self.step_script(&mut script)? {
-            ScriptStep::Step(Step::CopyIn(_)) => Ok(CopyIn { session: self, script, done: false }),
+            ScriptStep::Step(Step::CopyIn(_)) => Ok(CopyIn {
+                session: self,
+                script,
+                done: false,
+            }),
             _ => Err(self.protocol_error("42601", "statement is not COPY ... FROM STDIN")),
         }
     }

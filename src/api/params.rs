@@ -53,7 +53,9 @@ fn convert(values: &[&(dyn ToSql + Sync)], types: &[Type], cx: &IoContext<'_>) -
     let mut out = Vec::with_capacity(values.len());
     for (n, (value, ty)) in values.iter().zip(types).enumerate() {
         buffer.clear();
-        let null = value.to_sql_checked(ty, &mut buffer).map_err(|e| bad_parameter(n + 1, ty, &*e))?;
+        let null = value
+            .to_sql_checked(ty, &mut buffer)
+            .map_err(|e| bad_parameter(n + 1, ty, &*e))?;
         out.push(match null {
             IsNull::Yes => Datum::Null,
             IsNull::No => io::receive(common::Oid(ty.oid()), -1, &buffer, cx)?,
@@ -63,5 +65,9 @@ fn convert(values: &[&(dyn ToSql + Sync)], types: &[Type], cx: &IoContext<'_>) -
 }
 
 fn bad_parameter(number: usize, ty: &Type, error: &dyn std::error::Error) -> Error {
-    pg_err!(DATATYPE_MISMATCH, "cannot use the value of parameter ${number} as type {ty}: {error}").into()
+    pg_err!(
+        DATATYPE_MISMATCH,
+        "cannot use the value of parameter ${number} as type {ty}: {error}"
+    )
+    .into()
 }

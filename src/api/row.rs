@@ -124,7 +124,12 @@ impl Row {
             return T::from_sql_null(&ty).map_err(|e| conversion(column, &*e));
         }
         let mut bytes = Vec::with_capacity(16);
-        io::send(column.type_oid, &self.values[at], &IoContext::new(&self.settings), &mut bytes)?;
+        io::send(
+            column.type_oid,
+            &self.values[at],
+            &IoContext::new(&self.settings),
+            &mut bytes,
+        )?;
         T::from_sql(&ty, &bytes).map_err(|e| conversion(column, &*e))
     }
 
@@ -136,10 +141,19 @@ impl Row {
         if self.values[at].is_null() {
             return Ok(None);
         }
-        Ok(Some(io::to_text(self.columns[at].type_oid, &self.values[at], &IoContext::new(&self.settings))?))
+        Ok(Some(io::to_text(
+            self.columns[at].type_oid,
+            &self.values[at],
+            &IoContext::new(&self.settings),
+        )?))
     }
 }
 
 fn conversion(column: &Column, error: &dyn std::error::Error) -> Error {
-    pg_err!(DATATYPE_MISMATCH, "cannot convert column \"{}\": {error}", column.name).into()
+    pg_err!(
+        DATATYPE_MISMATCH,
+        "cannot convert column \"{}\": {error}",
+        column.name
+    )
+    .into()
 }

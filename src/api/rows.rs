@@ -82,7 +82,11 @@ impl Rows<'_> {
                 if *at < batch.len() {
                     let values = batch.row(*at);
                     *at += 1;
-                    return Ok(Some(Row { columns: self.columns.clone(), values, settings: self.settings.clone() }));
+                    return Ok(Some(Row {
+                        columns: self.columns.clone(),
+                        values,
+                        settings: self.settings.clone(),
+                    }));
                 }
                 self.batch = None;
             }
@@ -147,7 +151,10 @@ impl Session {
         let values = if types.is_empty() {
             params.to_datums(&types, &types::io::IoContext::new(&settings))
         } else {
-            let plain = prepared.param_types.iter().all(|t| *t < common::Oid::FIRST_NORMAL);
+            let plain = prepared
+                .param_types
+                .iter()
+                .all(|t| *t < common::Oid::FIRST_NORMAL);
             if plain {
                 params.to_datums(&types, &types::io::IoContext::new(&settings))
             } else {
@@ -206,7 +213,14 @@ impl Session {
         let portal = self.bind_params(&prepared, params)?;
         let columns = portal.columns().cloned().unwrap_or_else(|| Arc::from([]));
         let settings = self.format_settings();
-        Ok(Rows { session: self, portal, columns, settings, batch: None, finished: false })
+        Ok(Rows {
+            session: self,
+            portal,
+            columns,
+            settings,
+            batch: None,
+            finished: false,
+        })
     }
 
     /// Runs a query that returns exactly one row.

@@ -16,14 +16,22 @@ pub struct Transaction<'s> {
 impl<'s> Transaction<'s> {
     pub(crate) fn begin(session: &'s mut Session) -> Result<Transaction<'s>> {
         session.batch_execute("BEGIN")?;
-        Ok(Transaction { session, depth: 0, done: false })
+        Ok(Transaction {
+            session,
+            depth: 0,
+            done: false,
+        })
     }
 
     /// A savepoint inside this transaction.
     pub fn savepoint(&mut self) -> Result<Transaction<'_>> {
         let depth = self.depth + 1;
         self.session.batch_execute(&format!("SAVEPOINT pglite_{depth}"))?;
-        Ok(Transaction { session: self.session, depth, done: false })
+        Ok(Transaction {
+            session: self.session,
+            depth,
+            done: false,
+        })
     }
 
     /// Keeps what was done.
@@ -31,7 +39,9 @@ impl<'s> Transaction<'s> {
         self.done = true;
         match self.depth {
             0 => self.session.batch_execute("COMMIT"),
-            depth => self.session.batch_execute(&format!("RELEASE SAVEPOINT pglite_{depth}")),
+            depth => self
+                .session
+                .batch_execute(&format!("RELEASE SAVEPOINT pglite_{depth}")),
         }
     }
 

@@ -86,7 +86,9 @@ impl Session {
         let lock_timeout = Some(millis("lock_timeout")).filter(|d| !d.is_zero());
         let level = isolation(guc.get("default_transaction_isolation"));
         if level == Isolation::Serializable {
-            return Err(common::unsupported!("transaction isolation level SERIALIZABLE is not supported yet"));
+            return Err(common::unsupported!(
+                "transaction isolation level SERIALIZABLE is not supported yet"
+            ));
         }
         Ok(TransactionOptions {
             isolation: level,
@@ -119,7 +121,10 @@ impl Session {
             guc.set_internal("transaction_isolation", isolation_word(level));
         }
         if guc.get_bool("transaction_read_only") != self.block.read_only {
-            guc.set_internal("transaction_read_only", if self.block.read_only { "on" } else { "off" });
+            guc.set_internal(
+                "transaction_read_only",
+                if self.block.read_only { "on" } else { "off" },
+            );
         }
         Ok(())
     }
@@ -156,7 +161,10 @@ impl Session {
                 ));
             }
             txn.options_mut().isolation = level;
-            self.core.guc.borrow_mut().set_internal("transaction_isolation", isolation_word(level));
+            self.core
+                .guc
+                .borrow_mut()
+                .set_internal("transaction_isolation", isolation_word(level));
         }
         if let Some(read_only) = modes.read_only {
             if !read_only && self.block.read_only && self.block.used {
@@ -166,7 +174,10 @@ impl Session {
                 ));
             }
             self.block.read_only = read_only;
-            self.core.guc.borrow_mut().set_internal("transaction_read_only", if read_only { "on" } else { "off" });
+            self.core
+                .guc
+                .borrow_mut()
+                .set_internal("transaction_read_only", if read_only { "on" } else { "off" });
         }
         Ok(())
     }
@@ -237,7 +248,11 @@ impl Session {
             return;
         }
         let process_id = self.core.pid;
-        let all = pending.into_iter().map(|(channel, payload)| Notification { process_id, channel, payload });
+        let all = pending.into_iter().map(|(channel, payload)| Notification {
+            process_id,
+            channel,
+            payload,
+        });
         self.core.db.notify.deliver(all.collect());
     }
 
@@ -283,7 +298,9 @@ impl Session {
     /// SAVEPOINT.
     pub(crate) fn savepoint(&mut self, name: &str) -> PgResult<()> {
         self.require_block("SAVEPOINT")?;
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("block without a transaction")) };
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("block without a transaction"));
+        };
         let point = txn.borrow().savepoint()?;
         self.block.savepoints.push(NamedSavepoint {
             name: name.to_owned(),
@@ -298,7 +315,10 @@ impl Session {
         if self.block.explicit {
             return Ok(());
         }
-        Err(pg_err!(NO_ACTIVE_SQL_TRANSACTION, "{what} can only be used in transaction blocks"))
+        Err(pg_err!(
+            NO_ACTIVE_SQL_TRANSACTION,
+            "{what} can only be used in transaction blocks"
+        ))
     }
 
     fn find_savepoint(&self, name: &str) -> PgResult<usize> {
@@ -322,15 +342,21 @@ impl Session {
         self.require_block("ROLLBACK TO SAVEPOINT")?;
         let at = self.find_savepoint(name)?;
         self.block.savepoints.truncate(at + 1);
-        let Some(sp) = self.block.savepoints.last() else { return Err(common::internal!("savepoint vanished")) };
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("block without a transaction")) };
+        let Some(sp) = self.block.savepoints.last() else {
+            return Err(common::internal!("savepoint vanished"));
+        };
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("block without a transaction"));
+        };
         txn.borrow_mut().rollback_to(&sp.point)?;
         // What comes next must not count as the command that was undone.
         txn.borrow_mut().next_command()?;
         self.core.guc.borrow_mut().rollback_to(sp.guc_mark);
         self.core.pending_notify.borrow_mut().truncate(sp.notify_mark);
         self.block.failed = false;
-        self.catalog_state.borrow_mut().rolled_back_to_savepoint(&self.core.db.catalog);
+        self.catalog_state
+            .borrow_mut()
+            .rolled_back_to_savepoint(&self.core.db.catalog);
         Ok(())
     }
 }

@@ -35,9 +35,6 @@ pub(crate) struct StorageSizes {
     core: Arc<crate::database::Inner>,
 }
 
-/// Bytes of a page.
-const PAGE: u64 = 8192;
-
 impl RelationSizes for StorageSizes {
     fn size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)> {
         let relations = &self.core.relations;
@@ -51,14 +48,12 @@ impl RelationSizes for StorageSizes {
                 (relation.relpages.max(1)) as u64,
                 f64::from(relation.reltuples.max(0.0)),
             )),
-            _ => Ok((relation.relpages.max(0) as u64, f64::from(relation.reltuples.max(0.0)))),
+            _ => Ok((
+                relation.relpages.max(0) as u64,
+                f64::from(relation.reltuples.max(0.0)),
+            )),
         }
     }
-}
-
-/// A page count for a number of bytes.
-pub(crate) fn pages(bytes: u64) -> u64 {
-    bytes.div_ceil(PAGE)
 }
 
 /// Builds views and runs catalog changes for one session.
@@ -78,7 +73,9 @@ impl SessionCatalog<'_> {
         let cache = self.session.borrow().cache(self.catalog());
         let reader = self.catalog().reader(txn.latest_snapshot()?);
         let path = self.path(&reader, cache.version())?;
-        let sizes = Arc::new(StorageSizes { core: self.core.db.clone() });
+        let sizes = Arc::new(StorageSizes {
+            core: self.core.db.clone(),
+        });
         Ok(Arc::new(SessionView::new(reader, cache, path, sizes)))
     }
 
@@ -94,10 +91,18 @@ impl SessionCatalog<'_> {
         let elements = split_identifiers(guc.get("search_path")).unwrap_or_default();
         drop(guc);
         let user_name = self.core.user_name.borrow().clone();
-        let owner = PathOwner { user_name: &user_name, temp_namespace: temp };
+        let owner = PathOwner {
+            user_name: &user_name,
+            temp_namespace: temp,
+        };
         let path = Arc::new(SearchPath::resolve(reader, &elements, owner)?);
-        *self.path_cache.borrow_mut() =
-            Some(PathCache { version, generation, temp, user, path: path.clone() });
+        *self.path_cache.borrow_mut() = Some(PathCache {
+            version,
+            generation,
+            temp,
+            user,
+            path: path.clone(),
+        });
         Ok(path)
     }
 }
@@ -115,7 +120,7 @@ impl CatalogHandle for SessionCatalog<'_> {
     ) -> PgResult<()> {
         let path = self.statement_view(txn)?.path().clone();
         let mut session = self.session.borrow_mut();
-        let mut writer = self.catalog().writer(txn, &mut session);
+        let mut writer = self.catalog().writer(txn, &mut session)?;
         work(&mut Ddl::new(&mut writer, user, path))
     }
 

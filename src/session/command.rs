@@ -43,8 +43,10 @@ impl Session {
         self.ensure_transaction()?;
         let settings = self.format_settings();
         let view = self.current_view()?;
-        let (mut notices, mut actions) = (Vec::new(), Vec::new());
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction")) };
+        let mut actions = Vec::new();
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("no transaction"));
+        };
         let env = StatementEnv::new(&self.core, txn, view, prepared.text());
         let catalog = self.session_catalog();
         let by_name = ByName(&self.prepared);
@@ -58,7 +60,7 @@ impl Session {
             settings: (*settings).clone(),
             session: &env,
             cancel: &self.core.cancel,
-            notices: &mut notices,
+            notices: &self.core.notices,
             actions: &mut actions,
             source: &prepared.source,
             params,
@@ -72,7 +74,6 @@ impl Session {
             prepared: &by_name,
         };
         let result = f(&mut cx);
-        self.core.notices.borrow_mut().append(&mut notices);
         let value = result?;
         for action in actions {
             self.act(action)?;
@@ -114,19 +115,30 @@ impl Session {
     pub(crate) fn utility_columns(&mut self, stmt: &Statement) -> PgResult<Option<Arc<[Column]>>> {
         match stmt {
             Statement::Execute(e) => {
-                let found = self.prepared.get(&*e.name).ok_or_else(|| no_such_statement(&e.name))?;
+                let found = self
+                    .prepared
+                    .get(e.name.as_str())
+                    .ok_or_else(|| no_such_statement(e.name.as_str()))?;
                 Ok(found.columns.clone())
             }
-            Statement::Fetch(f) if !f.ismove => Ok(self.cursors.get(&*f.portalname).and_then(|c| c.columns())),
+            Statement::Fetch(f) if !f.ismove => {
+                Ok(self.cursors.get(f.portalname.as_str()).and_then(|c| c.columns()))
+            }
             other => Ok(commands::describe(other).map(|columns| {
-                columns.iter().map(|c| utility_column(&c.name, c.type_ref.oid)).collect::<Vec<_>>().into()
+                columns
+                    .iter()
+                    .map(|c| utility_column(&c.name, c.type_ref.oid))
+                    .collect::<Vec<_>>()
+                    .into()
             })),
         }
     }
 
     /// Starts (and mostly finishes) a statement without a plan.
     pub(crate) fn start_utility(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
-        let Some(stmt) = portal.prepared.stmt.clone() else { return Err(common::internal!("statement without a tree")) };
+        let Some(stmt) = portal.prepared.stmt.clone() else {
+            return Err(common::internal!("statement without a tree"));
+        };
         self.refuse_if_failed(&stmt)?;
         if !commands::is_command(&stmt) {
             return self.control(&stmt, portal);
@@ -149,16 +161,28 @@ impl Session {
             portal.state = PortalState::Done(outcome.tag.clone());
             return Ok(Some(Step::Complete(outcome.tag)));
         };
-        let phys: Vec<PhysType> = set.columns.iter().map(|c| PhysType::of_builtin(c.type_ref.oid)).collect();
-        portal.state = PortalState::Rows { batches: batches_of(&set.rows, &phys), tag: outcome.tag };
+        let phys: Vec<PhysType> = set
+            .columns
+            .iter()
+            .map(|c| PhysType::of_builtin(c.type_ref.oid))
+            .collect();
+        portal.state = PortalState::Rows {
+            batches: batches_of(&set.rows, &phys),
+            tag: outcome.tag,
+        };
         Ok(None)
     }
 
     fn begin_copy_in(&mut self, portal: &mut Portal, stmt: &Statement) -> PgResult<Option<Step>> {
-        let Statement::Copy(stmt) = stmt else { return Err(common::internal!("COPY expected")) };
+        let Statement::Copy(stmt) = stmt else {
+            return Err(common::internal!("COPY expected"));
+        };
         let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
         let copy = self.with_command(&prepared, &params, |cx| CopyIn::begin(stmt, cx))?;
-        let format = CopyFormat { binary: copy.is_binary(), columns: copy.column_count() };
+        let format = CopyFormat {
+            binary: copy.is_binary(),
+            columns: copy.column_count(),
+        };
         self.copy_in = Some(Box::new(RunningCopyIn { copy, prepared }));
         portal.state = PortalState::Done(String::new());
         Ok(Some(Step::CopyIn(format)))
@@ -167,7 +191,10 @@ impl Session {
     /// Data for the COPY that waits for it. False: the end marker was in it, the rest is not wanted.
     pub(crate) fn feed_copy(&mut self, data: &[u8]) -> PgResult<bool> {
         let Some(mut running) = self.copy_in.take() else {
-            return Err(common::pg_err!(PROTOCOL_VIOLATION, "no COPY FROM STDIN is in progress"));
+            return Err(common::pg_err!(
+                PROTOCOL_VIOLATION,
+                "no COPY FROM STDIN is in progress"
+            ));
         };
         let prepared = running.prepared.clone();
         let more = self.with_command(&prepared, &[], |cx| running.copy.feed(cx, data))?;
@@ -178,7 +205,10 @@ impl Session {
     /// The end of the data; the command tag.
     pub(crate) fn end_copy(&mut self) -> PgResult<String> {
         let Some(running) = self.copy_in.take() else {
-            return Err(common::pg_err!(PROTOCOL_VIOLATION, "no COPY FROM STDIN is in progress"));
+            return Err(common::pg_err!(
+                PROTOCOL_VIOLATION,
+                "no COPY FROM STDIN is in progress"
+            ));
         };
         let prepared = running.prepared.clone();
         let rows = self.with_command(&prepared, &[], |cx| running.copy.finish(cx))?;
@@ -189,10 +219,15 @@ impl Session {
     }
 
     fn begin_copy_out(&mut self, portal: &mut Portal, stmt: &Statement) -> PgResult<Option<Step>> {
-        let Statement::Copy(stmt) = stmt else { return Err(common::internal!("COPY expected")) };
+        let Statement::Copy(stmt) = stmt else {
+            return Err(common::internal!("COPY expected"));
+        };
         let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
         let copy = self.with_command(&prepared, &params, |cx| CopyOut::begin(stmt, cx))?;
-        let format = CopyFormat { binary: copy.is_binary(), columns: copy.column_count() };
+        let format = CopyFormat {
+            binary: copy.is_binary(),
+            columns: copy.column_count(),
+        };
         portal.state = PortalState::CopyOut(Box::new(copy));
         Ok(Some(Step::CopyOut(format)))
     }
@@ -225,7 +260,11 @@ impl Session {
                 continue;
             };
             let name = catalog::names::quote_qualified(Some(&desc.namespace_name), &desc.name);
-            let sql = if drop { format!("DROP TABLE {name} CASCADE") } else { format!("TRUNCATE {name}") };
+            let sql = if drop {
+                format!("DROP TABLE {name} CASCADE")
+            } else {
+                format!("TRUNCATE {name}")
+            };
             if drop {
                 self.on_commit.retain(|(o, _)| *o != oid);
             }
@@ -247,14 +286,19 @@ impl Session {
 
     /// The session ends: its temporary schema goes with everything in it.
     pub(crate) fn drop_temporary_objects(&mut self) {
-        let Some(namespace) = self.core.temp_namespace.get() else { return };
+        let Some(namespace) = self.core.temp_namespace.get() else {
+            return;
+        };
         self.statement_begins();
         let done = self.guarded(|s| {
             s.ensure_transaction()?;
             let name = s.current_view()?.namespace_name(namespace)?;
             if let Some(name) = name {
                 s.core.notices.borrow_mut().clear();
-                s.run_internal(&format!("DROP SCHEMA {} CASCADE", catalog::names::quote_identifier(&name)))?;
+                s.run_internal(&format!(
+                    "DROP SCHEMA {} CASCADE",
+                    catalog::names::quote_identifier(&name)
+                ))?;
             }
             s.commit_transaction()
         });
@@ -269,12 +313,19 @@ impl Session {
 pub(crate) fn check_permissions(range_table: &[RangeTblEntry], view: &Arc<View>, user: Oid) -> PgResult<()> {
     let roles = view.roles()?;
     for rte in range_table {
-        let RteKind::Relation { relation, .. } = rte.kind else { continue };
+        let RteKind::Relation { relation, .. } = rte.kind else {
+            continue;
+        };
         let p = &rte.permissions;
         let user = if p.check_as.is_valid() { p.check_as } else { user };
-        let Some(desc) = view.relation(relation)? else { continue };
-        let guarded =
-            Guarded { kind: ObjectKind::of_relkind(desc.relkind), owner: desc.owner, acl: desc.acl.as_deref() };
+        let Some(desc) = view.relation(relation)? else {
+            continue;
+        };
+        let guarded = Guarded {
+            kind: ObjectKind::of_relkind(desc.relkind),
+            owner: desc.owner,
+            acl: desc.acl.as_deref(),
+        };
         let wanted = [
             (p.select, Privilege::Select),
             (p.insert, Privilege::Insert),

@@ -6,21 +6,41 @@ use access::Isolation;
 use commands::TransactionModes;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err, unsupported};
-use parser::ast::{self, DefElem, Statement, TransactionStmtKind};
+use parser::ast::{self, DefArg, DefElem, Statement, TransactionStmtKind};
 use types::Datum;
+use types::settings::TypeRef;
 
 use crate::session::Session;
 use crate::session::env::queue_notification;
 use crate::session::portal::{Portal, PortalState, Step};
 use crate::session::prepared::no_such_statement;
 
+/// An option's value as text.
+fn option_text(option: &DefElem) -> Option<String> {
+    match option.arg.as_ref()? {
+        DefArg::Integer(i) => Some(i.to_string()),
+        DefArg::Boolean(b) => Some(b.to_string()),
+        DefArg::String(s) | DefArg::Float(s) => Some(s.to_string()),
+        DefArg::Expr(e) => match &**e {
+            ast::Expr::AConst(c) => match &c.value {
+                ast::ConstValue::Integer(i) => Some(i.to_string()),
+                ast::ConstValue::Boolean(b) => Some(b.to_string()),
+                ast::ConstValue::String(s) => Some(s.to_string()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Modes of BEGIN and START TRANSACTION.
 fn modes_of(options: &[DefElem]) -> PgResult<TransactionModes> {
     let mut modes = TransactionModes::default();
     for option in options {
-        let text = commands::option_text(option);
+        let text = option_text(option);
         let on = matches!(text.as_deref(), Some("1" | "true" | "on"));
-        match &*option.name {
+        match option.name.as_str() {
             "transaction_isolation" => {
                 modes.isolation = Some(match text.as_deref() {
                     Some("serializable") => Isolation::Serializable,
@@ -30,7 +50,11 @@ fn modes_of(options: &[DefElem]) -> PgResult<TransactionModes> {
             }
             "transaction_read_only" => modes.read_only = Some(on),
             "transaction_deferrable" => modes.deferrable = Some(on),
-            other => return Err(unsupported!("transaction option \"{other}\" is not supported yet")),
+            other => {
+                return Err(unsupported!(
+                    "transaction option \"{other}\" is not supported yet"
+                ));
+            }
         }
     }
     Ok(modes)
@@ -48,30 +72,48 @@ impl Session {
             Statement::Fetch(f) => return self.fetch(f, portal),
             Statement::ClosePortal(c) => self.close_cursor(c)?,
             Statement::Listen(l) => {
-                self.core.db.notify.listen(&l.conditionname, &self.core.mailbox);
+                self.core
+                    .db
+                    .notify
+                    .listen(l.conditionname.as_str(), &self.core.mailbox);
                 "LISTEN".into()
             }
             Statement::Unlisten(u) => {
-                self.core.db.notify.unlisten(u.conditionname.as_deref(), &self.core.mailbox);
+                self.core
+                    .db
+                    .notify
+                    .unlisten(u.conditionname.as_ref().map(|n| n.as_str()), &self.core.mailbox);
                 "UNLISTEN".into()
             }
             Statement::Notify(n) => {
                 self.ensure_transaction()?;
-                queue_notification(&self.core, &n.conditionname, n.payload.as_deref().unwrap_or(""))?;
+                queue_notification(
+                    &self.core,
+                    n.conditionname.as_str(),
+                    n.payload.as_deref().unwrap_or(""),
+                )?;
                 "NOTIFY".into()
             }
-            other => return Err(unsupported!("{} is not supported yet", commands::command_tag(other)).at(other.span())),
+            other => {
+                return Err(
+                    unsupported!("{} is not supported yet", commands::command_tag(other)).at(other.span()),
+                );
+            }
         };
         portal.state = PortalState::Done(tag.clone());
         Ok(Some(Step::Complete(tag)))
     }
 
     fn transaction_statement(&mut self, t: &ast::TransactionStmt) -> PgResult<String> {
-        let name = t.savepoint_name.as_deref().unwrap_or("");
+        let name = t.savepoint_name.as_ref().map_or("", |n| n.as_str());
         let tag = match t.kind {
             TransactionStmtKind::Begin | TransactionStmtKind::Start => {
                 self.begin_block(modes_of(&t.options)?)?;
-                if t.kind == TransactionStmtKind::Begin { "BEGIN" } else { "START TRANSACTION" }
+                if t.kind == TransactionStmtKind::Begin {
+                    "BEGIN"
+                } else {
+                    "START TRANSACTION"
+                }
             }
             TransactionStmtKind::Commit => {
                 let chain = self.chain_modes(t.chain, "COMMIT AND CHAIN")?;
@@ -114,7 +156,10 @@ impl Session {
             return Ok(None);
         }
         if !self.block.explicit {
-            return Err(pg_err!(NO_ACTIVE_SQL_TRANSACTION, "{what} can only be used in transaction blocks"));
+            return Err(pg_err!(
+                NO_ACTIVE_SQL_TRANSACTION,
+                "{what} can only be used in transaction blocks"
+            ));
         }
         Ok(Some(TransactionModes {
             isolation: self.block.txn.as_ref().map(|t| t.borrow().isolation()),
@@ -131,11 +176,11 @@ impl Session {
     }
 
     fn prepare_command(&mut self, p: &ast::PrepareStmt, portal: &Portal) -> PgResult<String> {
-        if self.prepared.contains_key(&*p.name) {
+        if self.prepared.contains_key(p.name.as_str()) {
             return Err(pg_err!(
                 DUPLICATE_PSTATEMENT,
                 "prepared statement \"{}\" already exists",
-                p.name
+                p.name.as_str()
             ));
         }
         if !crate::session::plan::is_optimizable(&p.query) {
@@ -147,23 +192,31 @@ impl Session {
         let mut types = Vec::new();
         for t in &p.argtypes {
             let cx = analyzer::AnalyzeContext::new(&*view, &settings);
-            types.push(analyzer::resolve_type_name(t, &cx)?.oid);
+            types.push(analyzer::utility::resolve_type_name(t, &cx)?.oid);
         }
         let source = portal.prepared.source.clone();
         let prepared = self.prepare_tree(&source, Arc::new(p.query.clone()), portal.prepared.span, &types)?;
-        self.prepared.insert(p.name.to_string(), prepared);
+        self.prepared.insert(p.name.as_str().to_owned(), prepared);
         Ok("PREPARE".into())
     }
 
     fn execute_command(&mut self, e: &ast::ExecuteStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
-        let target = self.prepared.get(&*e.name).cloned().ok_or_else(|| no_such_statement(&e.name))?;
+        let target = self
+            .prepared
+            .get(e.name.as_str())
+            .cloned()
+            .ok_or_else(|| no_such_statement(e.name.as_str()))?;
         if e.params.len() != target.param_types.len() {
             return Err(pg_err!(
                 SYNTAX_ERROR,
                 "wrong number of parameters for prepared statement \"{}\"",
-                e.name
+                e.name.as_str()
             )
-            .detail(format!("Expected {} parameters but got {}.", target.param_types.len(), e.params.len())));
+            .detail(format!(
+                "Expected {} parameters but got {}.",
+                target.param_types.len(),
+                e.params.len()
+            )));
         }
         let source = portal.prepared.source.clone();
         let params = e
@@ -189,8 +242,22 @@ impl Session {
         let settings = self.format_settings();
         let view = self.current_view()?;
         let cx = analyzer::AnalyzeContext::new(&*view, &settings);
-        let analyzed = analyzer::analyze_argument(expr, type_oid, source, &cx)?;
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction")) };
+        let raw =
+            analyzer::utility::analyze_expression(expr, analyzer::ExprKind::ExecuteParameter, None, &cx)?;
+        let given = raw.type_oid();
+        let target = TypeRef::plain(type_oid);
+        let Some(analyzed) = analyzer::utility::coerce_for_assignment(raw, target, &cx)? else {
+            return Err(pg_err!(
+                DATATYPE_MISMATCH,
+                "parameter of type {} cannot be coerced to the expected type {}",
+                analyzer::utility::format_type(TypeRef::plain(given), &cx),
+                analyzer::utility::format_type(target, &cx)
+            )
+            .hint("You will need to rewrite or cast the expression."));
+        };
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("no transaction"));
+        };
         let env = crate::session::env::StatementEnv::new(&self.core, txn, view.clone(), source);
         executor::evaluate_constant(
             &analyzed,
@@ -211,7 +278,9 @@ impl Session {
                 Ok("DEALLOCATE ALL".into())
             }
             Some(name) => {
-                self.prepared.remove(&**name).ok_or_else(|| no_such_statement(name))?;
+                self.prepared
+                    .remove(name.as_str())
+                    .ok_or_else(|| no_such_statement(name.as_str()))?;
                 Ok("DEALLOCATE".into())
             }
         }

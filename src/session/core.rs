@@ -49,7 +49,10 @@ pub(crate) struct Random {
 impl Random {
     /// Seeds from 128 random bits.
     pub fn new(seed: [u64; 2]) -> Random {
-        let mut r = Random { s0: seed[0], s1: seed[1] };
+        let mut r = Random {
+            s0: seed[0],
+            s1: seed[1],
+        };
         r.repair();
         r
     }

@@ -54,12 +54,19 @@ impl Session {
         if has(cursor_options::BINARY) {
             return Err(unsupported!("binary cursors are not supported yet"));
         }
-        if self.cursors.contains_key(&*d.portalname) || self.portals.contains_key(&*d.portalname) {
-            return Err(pg_err!(DUPLICATE_CURSOR, "cursor \"{}\" already exists", d.portalname));
+        if self.cursors.contains_key(d.portalname.as_str())
+            || self.portals.contains_key(d.portalname.as_str())
+        {
+            return Err(pg_err!(
+                DUPLICATE_CURSOR,
+                "cursor \"{}\" already exists",
+                d.portalname.as_str()
+            ));
         }
         let source = portal.prepared.source.clone();
         let tree = Arc::new(Statement::Select(d.query.clone()));
-        let prepared = self.prepare_tree(&source, tree, portal.prepared.span, &portal.prepared.param_types)?;
+        let prepared =
+            self.prepare_tree(&source, tree, portal.prepared.span, &portal.prepared.param_types)?;
         let phys = match &prepared.columns {
             Some(columns) => columns.iter().map(|c| PhysType::of_builtin(c.type_oid)).collect(),
             None => Vec::new(),
@@ -78,7 +85,7 @@ impl Session {
             held: false,
         };
         keep(&mut cursor, first);
-        self.cursors.insert(d.portalname.to_string(), cursor);
+        self.cursors.insert(d.portalname.as_str().to_owned(), cursor);
         Ok("DECLARE CURSOR".into())
     }
 
@@ -93,7 +100,7 @@ impl Session {
     }
 
     pub(crate) fn fetch(&mut self, f: &ast::FetchStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
-        let name = f.portalname.to_string();
+        let name = f.portalname.as_str().to_owned();
         let mut cursor = self.cursors.remove(&name).ok_or_else(|| no_such_cursor(&name))?;
         let result = self.fetch_from(&mut cursor, f);
         let rows = match result {
@@ -105,7 +112,11 @@ impl Session {
         };
         let word = if f.ismove { "MOVE" } else { "FETCH" };
         let tag = format!("{word} {}", rows.len());
-        let batches = if f.ismove { Default::default() } else { batches_of(&rows, &cursor.phys) };
+        let batches = if f.ismove {
+            Default::default()
+        } else {
+            batches_of(&rows, &cursor.phys)
+        };
         self.cursors.insert(name, cursor);
         if f.ismove {
             portal.state = PortalState::Done(tag.clone());
@@ -118,7 +129,9 @@ impl Session {
     fn fetch_from(&mut self, c: &mut Cursor, f: &ast::FetchStmt) -> PgResult<Vec<Vec<Datum>>> {
         let all = f.how_many == i64::MAX;
         match f.direction {
-            FetchDirection::Forward if f.how_many >= 0 => self.forward(c, if all { usize::MAX } else { f.how_many as usize }),
+            FetchDirection::Forward if f.how_many >= 0 => {
+                self.forward(c, if all { usize::MAX } else { f.how_many as usize })
+            }
             FetchDirection::Forward => self.backward(c, f.how_many.unsigned_abs() as usize),
             FetchDirection::Backward if f.how_many >= 0 => {
                 self.backward(c, if all { usize::MAX } else { f.how_many as usize })
@@ -141,8 +154,10 @@ impl Session {
         if c.scroll {
             return Ok(());
         }
-        Err(pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
-            .hint("Declare it with SCROLL option to enable backward scan."))
+        Err(
+            pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+                .hint("Declare it with SCROLL option to enable backward scan."),
+        )
     }
 
     fn forward(&mut self, c: &mut Cursor, n: usize) -> PgResult<Vec<Vec<Datum>>> {
@@ -189,7 +204,9 @@ impl Session {
                 Ok("CLOSE CURSOR ALL".into())
             }
             Some(name) => {
-                self.cursors.remove(&**name).ok_or_else(|| no_such_cursor(name))?;
+                self.cursors
+                    .remove(name.as_str())
+                    .ok_or_else(|| no_such_cursor(name.as_str()))?;
                 Ok("CLOSE CURSOR".into())
             }
         }

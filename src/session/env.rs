@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use access::{Persistence, SequenceParams, Transaction};
 use catalog::CatalogView;
-use common::{Oid, PgError, PgResult, pg_err};
 use commands::guc::{GucStore, Scope};
+use common::{Oid, PgError, PgResult, pg_err};
 use functions::SessionContext;
 use functions::framework::session::{DefKind, PrivilegeQuestion, SizeKind, VisibleKind};
 use types::io::NameResolver;
@@ -26,23 +26,42 @@ pub(crate) struct StatementEnv<'s> {
 }
 
 impl<'s> StatementEnv<'s> {
-    pub fn new(core: &'s SessionCore, txn: &'s RefCell<Transaction>, view: Arc<View>, query: &'s str) -> StatementEnv<'s> {
-        StatementEnv { core, txn, names: Names { view: view.clone() }, view, query }
+    pub fn new(
+        core: &'s SessionCore,
+        txn: &'s RefCell<Transaction>,
+        view: Arc<View>,
+        query: &'s str,
+    ) -> StatementEnv<'s> {
+        StatementEnv {
+            core,
+            txn,
+            names: Names { view: view.clone() },
+            view,
+            query,
+        }
     }
 
-    fn sequence(&self, oid: Oid) -> PgResult<(access::Sequence, SequenceParams, Arc<str>)> {
+    fn sequence(&self, oid: Oid) -> PgResult<(access::Sequence, SequenceParams)> {
         let desc = self
             .view
             .relation(oid)?
             .filter(|d| d.relkind == b'S')
             .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation with OID {oid} does not exist"))?;
-        let params = catalog::load::relation::sequence_params(self.view.rows(), oid)?;
+        let stored = catalog::ddl::sequence::parameters(self.view.rows(), oid)?
+            .ok_or_else(|| common::internal!("sequence {oid} has no parameters"))?;
+        let params = SequenceParams {
+            name: desc.name.clone(),
+            increment: stored.increment,
+            minimum: stored.min,
+            maximum: stored.max,
+            cycle: stored.cycle,
+        };
         let persistence = match desc.persistence {
             b'u' => Persistence::Unlogged,
             b't' => Persistence::Temporary,
             _ => Persistence::Permanent,
         };
-        Ok((self.core.db.storage.sequence(desc.storage, persistence)?, params, desc.name.clone()))
+        Ok((self.core.db.storage.sequence(desc.storage, persistence)?, params))
     }
 
     fn refuse_read_only(&self, what: &str) -> PgResult<()> {
@@ -153,10 +172,10 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn nextval(&self, sequence: Oid) -> PgResult<i64> {
-        let (sequence_store, params, name) = self.sequence(sequence)?;
+        let (sequence_store, params) = self.sequence(sequence)?;
         self.refuse_read_only("nextval()")?;
         let wal = Arc::clone(self.core.db.storage.manager().wal());
-        let (value, logged) = sequence_store.advance(&wal, &params).map_err(|e| name_limit(e, &name))?;
+        let (value, logged) = sequence_store.advance(&wal, &params)?;
         if logged {
             self.core.sequence_logged.set(true);
         }
@@ -166,24 +185,30 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn currval(&self, sequence: Oid) -> PgResult<i64> {
-        let (_, _, name) = self.sequence(sequence)?;
-        self.core.sequences.borrow().get(&sequence).copied().ok_or_else(|| {
-            pg_err!(
-                OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "currval of sequence \"{name}\" is not yet defined in this session"
-            )
-        })
+        let name = self.sequence(sequence)?.1.name;
+        self.core
+            .sequences
+            .borrow()
+            .get(&sequence)
+            .copied()
+            .ok_or_else(|| {
+                pg_err!(
+                    OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "currval of sequence \"{name}\" is not yet defined in this session"
+                )
+            })
     }
 
     fn setval(&self, sequence: Oid, value: i64, is_called: bool) -> PgResult<i64> {
-        let (store, params, name) = self.sequence(sequence)?;
+        let (store, params) = self.sequence(sequence)?;
         self.refuse_read_only("setval()")?;
-        if value < params.min_value || value > params.max_value {
+        if value < params.minimum || value > params.maximum {
             return Err(pg_err!(
                 NUMERIC_VALUE_OUT_OF_RANGE,
-                "setval: value {value} is out of bounds for sequence \"{name}\" ({}..{})",
-                params.min_value,
-                params.max_value
+                "setval: value {value} is out of bounds for sequence \"{}\" ({}..{})",
+                params.name,
+                params.minimum,
+                params.maximum
             ));
         }
         let wal = Arc::clone(self.core.db.storage.manager().wal());
@@ -197,9 +222,13 @@ impl SessionContext for StatementEnv<'_> {
 
     fn lastval(&self) -> PgResult<i64> {
         let last = self.core.last_sequence.get();
-        last.and_then(|s| self.core.sequences.borrow().get(&s).copied()).ok_or_else(|| {
-            pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "lastval is not yet defined in this session")
-        })
+        last.and_then(|s| self.core.sequences.borrow().get(&s).copied())
+            .ok_or_else(|| {
+                pg_err!(
+                    OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "lastval is not yet defined in this session"
+                )
+            })
     }
 
     fn role_name(&self, role: Oid) -> PgResult<Option<String>> {
@@ -211,21 +240,21 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn format_type(&self, type_oid: Oid, typmod: Option<i32>) -> PgResult<String> {
-        catalog::format_type::format_type(&*self.view, type_oid, typmod)
+        catalog::format_type::format_type(&*self.view, type_oid, typmod.unwrap_or(-1))
     }
 
     fn get_expr(&self, tree: &str, relation: Oid, pretty: bool) -> PgResult<Option<String>> {
-        let _ = pretty;
-        catalog::deparse::stored_expression(&*self.view, tree, relation)
+        let _ = (tree, relation, pretty);
+        Err(common::unsupported!("stored expressions cannot be printed yet"))
     }
 
     fn get_def(&self, kind: DefKind, oid: Oid, column: i32, pretty: bool) -> PgResult<Option<String>> {
+        let _ = (oid, column, pretty);
         match kind {
-            DefKind::Index => catalog::deparse::index_definition(&*self.view, oid, column),
-            DefKind::Constraint => catalog::deparse::constraint_definition(&*self.view, oid),
-            DefKind::View => catalog::deparse::view_definition(&*self.view, oid, pretty),
             DefKind::PartitionConstraint | DefKind::PartitionKey => Ok(None),
-            _ => Err(common::unsupported!("this kind of definition cannot be printed yet")),
+            _ => Err(common::unsupported!(
+                "this kind of definition cannot be printed yet"
+            )),
         }
     }
 
@@ -254,7 +283,11 @@ impl SessionContext for StatementEnv<'_> {
         let Ok(mut txn) = self.txn.try_borrow_mut() else {
             return Err(common::internal!("transaction is in use"));
         };
-        if assign { Ok(Some(txn.assign_xid()?.0)) } else { Ok(txn.xid().map(|x| x.0)) }
+        if assign {
+            Ok(Some(txn.assign_xid()?.0))
+        } else {
+            Ok(txn.xid().map(|x| x.0))
+        }
     }
 
     fn is_in_recovery(&self) -> PgResult<bool> {
@@ -263,7 +296,11 @@ impl SessionContext for StatementEnv<'_> {
 
     fn signal_backend(&self, pid: i32, cancel: bool) -> PgResult<bool> {
         use common::cancel::CancelReason;
-        let reason = if cancel { CancelReason::User } else { CancelReason::Shutdown };
+        let reason = if cancel {
+            CancelReason::User
+        } else {
+            CancelReason::Shutdown
+        };
         let found = self.core.db.signal(pid, None, reason);
         if !found {
             self.core.notice(PgError::notice(
@@ -283,7 +320,10 @@ impl SessionContext for StatementEnv<'_> {
             if left <= 0.0 {
                 return Ok(());
             }
-            self.core.db.env.sleep(std::time::Duration::from_secs_f64(left.min(0.02)));
+            self.core
+                .db
+                .env
+                .sleep(std::time::Duration::from_secs_f64(left.min(0.02)));
         }
     }
 
@@ -324,16 +364,6 @@ pub(crate) fn queue_notification(core: &SessionCore, channel: &str, payload: &st
         pending.push(entry);
     }
     Ok(())
-}
-
-/// A sequence that ran out is named in the message.
-fn name_limit(e: Box<PgError>, name: &str) -> Box<PgError> {
-    if e.sqlstate != common::sqlstate::SEQUENCE_GENERATOR_LIMIT_EXCEEDED {
-        return e;
-    }
-    let mut e = e;
-    e.message = e.message.replace("of sequence", &format!("of sequence \"{name}\""));
-    e
 }
 
 /// The settings of a store that shape planning.

@@ -91,7 +91,9 @@ impl Session {
         let mut seed = [0_u8; 24];
         db.env.fill_random(&mut seed);
         let word = |i: usize| {
-            seed[i * 8..(i + 1) * 8].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b))
+            seed[i * 8..(i + 1) * 8]
+                .iter()
+                .fold(0_u64, |v, b| v << 8 | u64::from(*b))
         };
         let cancel = CancelToken::new();
         let number = db.new_session_number();
@@ -119,7 +121,9 @@ impl Session {
             db: db.clone(),
         };
         let secret = word(2);
-        db.sessions.write().insert(pid, SessionEntry { secret, cancel, proc });
+        db.sessions
+            .write()
+            .insert(pid, SessionEntry { secret, cancel, proc });
         let mut session = Session {
             core: Box::new(core),
             block: Block::default(),
@@ -146,11 +150,18 @@ impl Session {
     fn become_role(&mut self, role: &str) -> Result<()> {
         let found = self.with_roles(|roles| Ok(roles.by_name(role).map(|r| (r.oid, r.superuser))))?;
         let Some((oid, superuser)) = found else {
-            return Err(pg_err!(INVALID_AUTHORIZATION_SPECIFICATION, "role \"{role}\" does not exist").into());
+            return Err(pg_err!(
+                INVALID_AUTHORIZATION_SPECIFICATION,
+                "role \"{role}\" does not exist"
+            )
+            .into());
         };
         self.core.user.set(oid);
         self.core.session_user = oid;
-        self.core.guc.borrow_mut().set_internal("is_superuser", if superuser { "on" } else { "off" });
+        self.core
+            .guc
+            .borrow_mut()
+            .set_internal("is_superuser", if superuser { "on" } else { "off" });
         Ok(())
     }
 
@@ -186,12 +197,18 @@ impl Session {
 
     /// A handle with which other threads can stop the running statement.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle { db: Arc::downgrade(&self.core.db), pid: self.core.pid }
+        InterruptHandle {
+            db: Arc::downgrade(&self.core.db),
+            pid: self.core.pid,
+        }
     }
 
     /// Notices and warnings since the last call, oldest first.
     pub fn take_notices(&mut self) -> Vec<Error> {
-        std::mem::take(&mut *self.core.notices.borrow_mut()).into_iter().map(Error::from).collect()
+        std::mem::take(&mut *self.core.notices.borrow_mut())
+            .into_iter()
+            .map(Error::from)
+            .collect()
     }
 
     /// Notifications that arrived on channels listened to.
@@ -226,7 +243,10 @@ impl Session {
         }
         let settings = match &self.format {
             // Only the time moved: everything else is still right.
-            Some((g, f)) if *g == generation => FormatSettings { transaction_timestamp: start, ..(**f).clone() },
+            Some((g, f)) if *g == generation => FormatSettings {
+                transaction_timestamp: start,
+                ..(**f).clone()
+            },
             _ => FormatSettings {
                 transaction_timestamp: start,
                 ..commands::guc::special::format_settings(|name| guc.get(name))
@@ -238,12 +258,18 @@ impl Session {
     }
 
     pub(crate) fn session_catalog(&self) -> SessionCatalog<'_> {
-        SessionCatalog { core: &self.core, path_cache: &self.path_cache, session: &self.catalog_state }
+        SessionCatalog {
+            core: &self.core,
+            path_cache: &self.path_cache,
+            session: &self.catalog_state,
+        }
     }
 
     /// The catalog as the next statement sees it. A transaction must run.
     pub(crate) fn current_view(&self) -> PgResult<Arc<catalog::View>> {
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction to look under")) };
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("no transaction to look under"));
+        };
         self.session_catalog().statement_view(&txn.borrow())
     }
 

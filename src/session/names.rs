@@ -6,7 +6,9 @@ use catalog::CatalogView;
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::oids;
 use common::{Oid, PgResult, pg_err};
-use functions::framework::session::{ColumnRef, ObjectClass, ObjectRef, PrivilegeQuestion, SizeKind, VisibleKind};
+use functions::framework::session::{
+    ColumnRef, ObjectClass, ObjectRef, PrivilegeQuestion, SizeKind, VisibleKind,
+};
 use types::io::{CompositeField, NameResolver, RegKind, UserType};
 
 use crate::database::Inner;
@@ -77,7 +79,11 @@ impl Names {
         let (schema, rel) = qualified(&parts)?;
         if let Some(s) = schema {
             if self.view.namespace_by_name(s)?.is_none() {
-                return Err(pg_err!(UNDEFINED_TABLE, "relation \"{}\" does not exist", parts.join(".")));
+                return Err(pg_err!(
+                    UNDEFINED_TABLE,
+                    "relation \"{}\" does not exist",
+                    parts.join(".")
+                ));
             }
         }
         Ok(self.view.relation_by_name(schema, rel)?.map(|d| d.oid))
@@ -88,16 +94,27 @@ impl Names {
         let (schema, func) = qualified(&parts)?;
         let found = self.view.functions_by_name(schema, func)?;
         match &found[..] {
-            [] => Err(pg_err!(UNDEFINED_FUNCTION, "function \"{}\" does not exist", parts.join("."))),
+            [] => Err(pg_err!(
+                UNDEFINED_FUNCTION,
+                "function \"{}\" does not exist",
+                parts.join(".")
+            )),
             [one] => Ok(one.oid),
-            _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one function named \"{}\"", parts.join("."))),
+            _ => Err(pg_err!(
+                AMBIGUOUS_FUNCTION,
+                "more than one function named \"{}\"",
+                parts.join(".")
+            )),
         }
     }
 
     /// `name(type, type)`.
     fn procedure(&self, text: &str) -> PgResult<Oid> {
         let Some((name, args)) = text.trim_end().strip_suffix(')').and_then(|t| t.split_once('(')) else {
-            return Err(pg_err!(INVALID_TEXT_REPRESENTATION, "expected a left parenthesis"));
+            return Err(pg_err!(
+                INVALID_TEXT_REPRESENTATION,
+                "expected a left parenthesis"
+            ));
         };
         let mut types = Vec::new();
         for arg in args.split(',').map(str::trim).filter(|a| !a.is_empty()) {
@@ -117,22 +134,37 @@ impl Names {
         let parsed = parser::parse_type_name(text)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
-        Ok(analyzer::resolve_type_name(&parsed, &cx)?.oid)
+        Ok(analyzer::utility::resolve_type_name(&parsed, &cx)?.oid)
     }
 
     /// The name as one would have to write it: qualified unless it is found without.
     fn relation_name(&self, oid: Oid) -> PgResult<Option<String>> {
-        let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
-        let visible = self.view.relation_by_name(None, &desc.name)?.is_some_and(|d| d.oid == oid);
-        let schema = if visible { None } else { Some(&*desc.namespace_name) };
+        let Some(desc) = self.view.relation(oid)? else {
+            return Ok(None);
+        };
+        let visible = self
+            .view
+            .relation_by_name(None, &desc.name)?
+            .is_some_and(|d| d.oid == oid);
+        let schema = if visible {
+            None
+        } else {
+            Some(&*desc.namespace_name)
+        };
         Ok(Some(quote_qualified(schema, &desc.name)))
     }
 
     fn function_name(&self, oid: Oid) -> PgResult<Option<String>> {
-        let Some(desc) = self.view.function(oid)? else { return Ok(None) };
+        let Some(desc) = self.view.function(oid)? else {
+            return Ok(None);
+        };
         let all = self.view.functions_by_name(None, &desc.name)?;
         let unique = all.len() == 1 && all[0].oid == oid;
-        let schema = if unique { None } else { self.view.namespace_name(desc.namespace)? };
+        let schema = if unique {
+            None
+        } else {
+            self.view.namespace_name(desc.namespace)?
+        };
         Ok(Some(quote_qualified(schema.as_deref(), &desc.name)))
     }
 
@@ -141,19 +173,37 @@ impl Names {
         let path = self.view.path().effective();
         Ok(match kind {
             VisibleKind::Table => match self.view.relation(oid)? {
-                Some(d) => Some(self.view.relation_by_name(None, &d.name)?.is_some_and(|f| f.oid == oid)),
+                Some(d) => Some(
+                    self.view
+                        .relation_by_name(None, &d.name)?
+                        .is_some_and(|f| f.oid == oid),
+                ),
                 None => None,
             },
             VisibleKind::Type => match self.view.type_desc(oid)? {
-                Some(d) => Some(self.view.type_by_name(None, &d.name)?.is_some_and(|f| f.oid == oid)),
+                Some(d) => Some(
+                    self.view
+                        .type_by_name(None, &d.name)?
+                        .is_some_and(|f| f.oid == oid),
+                ),
                 None => None,
             },
             VisibleKind::Function => match self.view.function(oid)? {
-                Some(d) => Some(self.view.functions_by_name(None, &d.name)?.iter().any(|f| f.oid == oid)),
+                Some(d) => Some(
+                    self.view
+                        .functions_by_name(None, &d.name)?
+                        .iter()
+                        .any(|f| f.oid == oid),
+                ),
                 None => None,
             },
             VisibleKind::Operator => match self.view.operator(oid)? {
-                Some(d) => Some(self.view.operators_by_name(None, &d.name)?.iter().any(|f| f.oid == oid)),
+                Some(d) => Some(
+                    self.view
+                        .operators_by_name(None, &d.name)?
+                        .iter()
+                        .any(|f| f.oid == oid),
+                ),
                 None => None,
             },
             // Users cannot make these yet: all of them are in pg_catalog.
@@ -166,7 +216,9 @@ impl Names {
         let oid = self
             .relation(table)?
             .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{table}\" does not exist"))?;
-        let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+        let Some(desc) = self.view.relation(oid)? else {
+            return Ok(None);
+        };
         let Some(col) = desc.column_by_name(column) else {
             return Err(pg_err!(
                 UNDEFINED_COLUMN,
@@ -191,7 +243,11 @@ impl Names {
             },
             None => oids::PG_CLASS,
         };
-        let address = catalog::ddl::ObjectAddress { class, object, sub: column };
+        let address = catalog::ddl::ObjectAddress {
+            class,
+            object,
+            sub: column,
+        };
         Ok(catalog::ddl::comments::comment(self.view.rows(), address)?.map(|c| c.to_string()))
     }
 
@@ -207,14 +263,19 @@ impl Names {
                 .map(|r| r.oid)
                 .ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "role \"{name}\" does not exist"))?,
         };
-        if matches!(q.class, ObjectClass::Table | ObjectClass::Column | ObjectClass::Sequence) {
+        if matches!(
+            q.class,
+            ObjectClass::Table | ObjectClass::Column | ObjectClass::Sequence
+        ) {
             let oid = match q.object {
                 ObjectRef::Oid(oid) => oid,
                 ObjectRef::Name(name) => self
                     .relation(name)?
                     .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))?,
             };
-            let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+            let Some(desc) = self.view.relation(oid)? else {
+                return Ok(None);
+            };
             if let Some(ColumnRef::Name(name)) = q.column {
                 if desc.column_by_name(name).is_none() {
                     return Err(pg_err!(
@@ -224,21 +285,31 @@ impl Names {
                     ));
                 }
             }
-            return Ok(Some(roles.is_superuser(user) || roles.has_privileges_of(user, desc.owner)));
+            return Ok(Some(
+                roles.is_superuser(user) || roles.has_privileges_of(user, desc.owner),
+            ));
         }
-        Ok(Some(roles.is_superuser(user) || !matches!(q.class, ObjectClass::Parameter | ObjectClass::Tablespace)))
+        Ok(Some(
+            roles.is_superuser(user) || !matches!(q.class, ObjectClass::Parameter | ObjectClass::Tablespace),
+        ))
     }
 
     /// Sizes in bytes.
     pub fn size(&self, db: &Inner, kind: SizeKind<'_>) -> PgResult<Option<i64>> {
         const PAGE: i64 = 8192;
         let relation = |oid: Oid| -> PgResult<Option<i64>> {
-            let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+            let Some(desc) = self.view.relation(oid)? else {
+                return Ok(None);
+            };
             Ok(Some(self.view.relation_size(&desc)?.0 as i64 * PAGE))
         };
         let indexes = |oid: Oid| -> PgResult<i64> {
-            let Some(desc) = self.view.relation(oid)? else { return Ok(0) };
-            desc.indexes.iter().try_fold(0, |sum, i| Ok(sum + relation(*i)?.unwrap_or(0)))
+            let Some(desc) = self.view.relation(oid)? else {
+                return Ok(0);
+            };
+            desc.indexes
+                .iter()
+                .try_fold(0, |sum, i| Ok(sum + relation(*i)?.unwrap_or(0)))
         };
         match kind {
             SizeKind::Relation { oid, fork: "main" } => relation(oid),
@@ -289,7 +360,10 @@ impl NameResolver for Names {
                 let parts = split_name(name)?;
                 let (schema, collation) = qualified(&parts)?;
                 self.view.collation_by_name(schema, collation)?.ok_or_else(|| {
-                    pg_err!(UNDEFINED_OBJECT, "collation \"{name}\" for encoding \"UTF8\" does not exist")
+                    pg_err!(
+                        UNDEFINED_OBJECT,
+                        "collation \"{name}\" for encoding \"UTF8\" does not exist"
+                    )
                 })
             }
             RegKind::Oper => {
@@ -300,9 +374,9 @@ impl NameResolver for Names {
                     _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one operator named {name}")),
                 }
             }
-            RegKind::Operator | RegKind::Config | RegKind::Dictionary => {
-                Err(common::unsupported!("input of this kind of object name is not supported yet"))
-            }
+            RegKind::Operator | RegKind::Config | RegKind::Dictionary => Err(common::unsupported!(
+                "input of this kind of object name is not supported yet"
+            )),
         }
     }
 
@@ -315,26 +389,53 @@ impl NameResolver for Names {
             },
             RegKind::Proc => self.function_name(oid),
             RegKind::Procedure => {
-                let Some(desc) = self.view.function(oid)? else { return Ok(None) };
+                let Some(desc) = self.view.function(oid)? else {
+                    return Ok(None);
+                };
                 let types: PgResult<Vec<String>> = desc
                     .arg_types
                     .iter()
                     .map(|t| catalog::format_type::format_type(&*self.view, *t, -1))
                     .collect();
-                let visible = self.view.functions_by_name(None, &desc.name)?.iter().any(|f| f.oid == oid);
-                let schema = if visible { None } else { self.view.namespace_name(desc.namespace)? };
-                Ok(Some(format!("{}({})", quote_qualified(schema.as_deref(), &desc.name), types?.join(","))))
+                let visible = self
+                    .view
+                    .functions_by_name(None, &desc.name)?
+                    .iter()
+                    .any(|f| f.oid == oid);
+                let schema = if visible {
+                    None
+                } else {
+                    self.view.namespace_name(desc.namespace)?
+                };
+                Ok(Some(format!(
+                    "{}({})",
+                    quote_qualified(schema.as_deref(), &desc.name),
+                    types?.join(",")
+                )))
             }
-            RegKind::Role => Ok(self.view.role_name(oid)?.map(|n| quote_identifier(&n).into_owned())),
-            RegKind::Namespace => Ok(self.view.namespace_name(oid)?.map(|n| quote_identifier(&n).into_owned())),
-            RegKind::Collation => {
-                Ok(self.view.collation_name(oid)?.map(|n| quote_identifier(&n).into_owned()))
-            }
+            RegKind::Role => Ok(self
+                .view
+                .role_name(oid)?
+                .map(|n| quote_identifier(&n).into_owned())),
+            RegKind::Namespace => Ok(self
+                .view
+                .namespace_name(oid)?
+                .map(|n| quote_identifier(&n).into_owned())),
+            RegKind::Collation => Ok(self
+                .view
+                .collation_name(oid)?
+                .map(|n| quote_identifier(&n).into_owned())),
             RegKind::Oper => Ok(self.view.operator(oid)?.map(|o| o.name.to_string())),
             RegKind::Operator => {
-                let Some(o) = self.view.operator(oid)? else { return Ok(None) };
+                let Some(o) = self.view.operator(oid)? else {
+                    return Ok(None);
+                };
                 let side = |t: Oid| -> PgResult<String> {
-                    if t.is_valid() { catalog::format_type::format_type(&*self.view, t, -1) } else { Ok("NONE".into()) }
+                    if t.is_valid() {
+                        catalog::format_type::format_type(&*self.view, t, -1)
+                    } else {
+                        Ok("NONE".into())
+                    }
                 };
                 Ok(Some(format!("{}({},{})", o.name, side(o.left)?, side(o.right)?)))
             }
@@ -343,12 +444,19 @@ impl NameResolver for Names {
     }
 
     fn user_type(&self, type_oid: Oid) -> PgResult<Option<UserType>> {
-        let Some(desc) = self.view.type_desc(type_oid)? else { return Ok(None) };
+        let Some(desc) = self.view.type_desc(type_oid)? else {
+            return Ok(None);
+        };
         Ok(match desc.kind {
             b'e' => Some(UserType::Enum),
-            b'd' => Some(UserType::Domain { base: desc.base_type, typmod: desc.typmod }),
+            b'd' => Some(UserType::Domain {
+                base: desc.base_type,
+                typmod: desc.typmod,
+            }),
             b'c' => {
-                let Some(rel) = self.view.relation(desc.relation)? else { return Ok(None) };
+                let Some(rel) = self.view.relation(desc.relation)? else {
+                    return Ok(None);
+                };
                 let live = rel.columns.iter().filter(|c| !c.dropped);
                 let fields = live
                     .map(|c| CompositeField {
@@ -360,27 +468,51 @@ impl NameResolver for Names {
                 Some(UserType::Composite { fields })
             }
             _ if desc.is_array => {
-                let delimiter = self.view.type_desc(desc.element)?.map_or(',', |e| char::from(e.delimiter));
-                Some(UserType::Array { element: desc.element, delimiter })
+                let delimiter = self
+                    .view
+                    .type_desc(desc.element)?
+                    .map_or(',', |e| char::from(e.delimiter));
+                Some(UserType::Array {
+                    element: desc.element,
+                    delimiter,
+                })
             }
-            b'r' => self.view.range(type_oid)?.map(|r| UserType::Range { subtype: r.subtype }),
-            b'm' => self.view.range(type_oid)?.map(|r| UserType::Multirange { range: r.range }),
+            b'r' => self
+                .view
+                .range(type_oid)?
+                .map(|r| UserType::Range { subtype: r.subtype }),
+            b'm' => self
+                .view
+                .range(type_oid)?
+                .map(|r| UserType::Multirange { range: r.range }),
             _ => None,
         })
     }
 
     fn enum_label_oid(&self, type_oid: Oid, label: &str) -> PgResult<Option<Oid>> {
-        Ok(self.view.enum_labels(type_oid)?.iter().find(|(_, l)| &**l == label).map(|(o, _)| *o))
+        Ok(self
+            .view
+            .enum_labels(type_oid)?
+            .iter()
+            .find(|(_, l)| &**l == label)
+            .map(|(o, _)| *o))
     }
 
     fn enum_label(&self, label_oid: Oid) -> PgResult<Option<String>> {
         use catalog::columns::pg_enum;
         use catalog::store::{CatalogRead, key_oid};
-        let rows = self.view.rows().lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label_oid)])?;
+        let rows = self
+            .view
+            .rows()
+            .lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label_oid)])?;
         Ok(rows.first().map(|r| r.text(pg_enum::ENUMLABEL).to_string()))
     }
 
     fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
-        Ok(Some(catalog::format_type::format_type(&*self.view, type_oid, -1)?))
+        Ok(Some(catalog::format_type::format_type(
+            &*self.view,
+            type_oid,
+            -1,
+        )?))
     }
 }

@@ -36,13 +36,6 @@ impl Mailbox {
     pub fn set_waker(&self, waker: Option<Waker>) {
         *self.waker.lock() = waker;
     }
-
-    /// Channels listened to.
-    pub fn channels(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.channels.lock().iter().cloned().collect();
-        all.sort();
-        all
-    }
 }
 
 /// All listeners of a database.
@@ -55,7 +48,11 @@ impl NotifyHub {
     /// LISTEN.
     pub fn listen(&self, channel: &str, mailbox: &Arc<Mailbox>) {
         if mailbox.channels.lock().insert(channel.to_owned()) {
-            self.listeners.lock().entry(channel.to_owned()).or_default().push(Arc::downgrade(mailbox));
+            self.listeners
+                .lock()
+                .entry(channel.to_owned())
+                .or_default()
+                .push(Arc::downgrade(mailbox));
         }
     }
 

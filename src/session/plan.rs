@@ -1,9 +1,7 @@
 //! From text to a prepared statement, and from there to a plan.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
-use access::Transaction;
 use analyzer::{AnalyzeContext, ParamTypes};
 use catalog::CatalogView;
 use common::{Oid, PgResult, Span, pg_err};
@@ -39,7 +37,7 @@ impl ConstEvaluator for Evaluator<'_> {
 /// True for statements that have a plan.
 pub(crate) fn is_optimizable(stmt: &Statement) -> bool {
     match stmt {
-        Statement::Select(s) => s.into_clause.is_none(),
+        Statement::Select(s) => s.into.is_none(),
         Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => true,
         _ => false,
     }
@@ -145,7 +143,7 @@ impl Session {
         self.ensure_transaction()?;
         let view = self.current_view()?;
         let (query, param_types) = self.analyze(&stmt, source, &view, types)?;
-        let columns = result_columns(&query, &view)?;
+        let columns = result_columns(&query, &*view)?;
         Ok(Arc::new(Prepared {
             source: source.clone(),
             span,
@@ -175,8 +173,15 @@ impl Session {
             self.core.notice(notice);
         }
         let param_types = cx.params.types();
-        if let Some(n) = param_types.iter().position(|t| !t.is_valid() || *t == types::oids::UNKNOWN) {
-            return Err(pg_err!(INDETERMINATE_DATATYPE, "could not determine data type of parameter ${}", n + 1));
+        if let Some(n) = param_types
+            .iter()
+            .position(|t| !t.is_valid() || *t == types::oids::UNKNOWN)
+        {
+            return Err(pg_err!(
+                INDETERMINATE_DATATYPE,
+                "could not determine data type of parameter ${}",
+                n + 1
+            ));
         }
         Ok((query, param_types))
     }
@@ -188,13 +193,23 @@ impl Session {
         {
             return Ok(prepared.clone());
         }
-        let Some(stmt) = &prepared.stmt else { return Ok(prepared.clone()) };
-        let fresh = self.prepare_tree(&prepared.source, stmt.clone(), prepared.span, &prepared.param_types)?;
+        let Some(stmt) = &prepared.stmt else {
+            return Ok(prepared.clone());
+        };
+        let fresh = self.prepare_tree(
+            &prepared.source,
+            stmt.clone(),
+            prepared.span,
+            &prepared.param_types,
+        )?;
         let types = |p: &Prepared| -> Option<Vec<Oid>> {
             p.columns.as_ref().map(|c| c.iter().map(|c| c.type_oid).collect())
         };
         if types(&fresh) != types(prepared) {
-            return Err(pg_err!(FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cached plan must not change result type"
+            ));
         }
         Ok(fresh)
     }
@@ -206,9 +221,13 @@ impl Session {
         if let Some(plan) = prepared.cached_plan(version, number) {
             return Ok(plan);
         }
-        let Some(query) = prepared.query() else { return Err(common::internal!("utility statement has no plan")) };
+        let Some(query) = prepared.query() else {
+            return Err(common::internal!("utility statement has no plan"));
+        };
         let settings = self.format_settings();
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("planning outside of a transaction")) };
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("planning outside of a transaction"));
+        };
         let env = StatementEnv::new(&self.core, txn, view.clone(), prepared.text());
         let evaluator = Evaluator {
             cx: ConstContext {
@@ -279,6 +298,3 @@ pub(crate) fn utility_column(name: &str, type_oid: Oid) -> Column {
         attno: 0,
     }
 }
-
-/// A transaction in its cell, as the executor takes it.
-pub(crate) type TxnCell = RefCell<Transaction>;

@@ -47,7 +47,7 @@ pub(crate) enum PortalState {
     /// Rows that are there already (utility statements, short path, held cursors), in batches.
     Rows { batches: VecDeque<Batch>, tag: String },
     /// COPY TO STDOUT runs.
-    CopyOut(Box<commands::copy::CopyOut>),
+    CopyOut(Box<commands::CopyOut>),
     /// Finished; executing it again says so with this tag.
     Done(String),
 }
@@ -64,7 +64,13 @@ pub struct Portal {
 
 impl Portal {
     pub(crate) fn new(prepared: Arc<Prepared>, params: Vec<Datum>) -> Portal {
-        Portal { prepared, params, state: PortalState::Ready, snapshot: None, delivered: 0 }
+        Portal {
+            prepared,
+            params,
+            state: PortalState::Ready,
+            snapshot: None,
+            delivered: 0,
+        }
     }
 
     /// Result columns; `None`: no result.

@@ -23,7 +23,6 @@ pub(crate) enum Kind {
 }
 
 /// A statement ready to run, any number of times, in any session of the database that has the same settings.
-#[derive(Debug)]
 pub struct Prepared {
     /// The string it came from; spans point into it.
     pub(crate) source: Arc<str>,
@@ -41,18 +40,26 @@ pub struct Prepared {
 }
 
 /// A plan and the catalog version it was made under.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct CachedPlan {
     pub version: u64,
     pub settings: u64,
     pub plan: Arc<PreparedPlan>,
 }
 
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Prepared").field(&self.text()).finish()
+    }
+}
+
 impl Prepared {
     /// The statement's own text.
     pub fn text(&self) -> &str {
         if self.span.is_known() {
-            self.source.get(self.span.start as usize..self.span.end as usize).unwrap_or(&self.source)
+            self.source
+                .get(self.span.start as usize..self.span.end as usize)
+                .unwrap_or(&self.source)
         } else {
             &self.source
         }
@@ -99,11 +106,18 @@ impl Prepared {
 
     pub(crate) fn cached_plan(&self, version: u64, settings: u64) -> Option<Arc<PreparedPlan>> {
         let cached = self.plan.lock();
-        cached.as_ref().filter(|c| c.version == version && c.settings == settings).map(|c| c.plan.clone())
+        cached
+            .as_ref()
+            .filter(|c| c.version == version && c.settings == settings)
+            .map(|c| c.plan.clone())
     }
 
     pub(crate) fn keep_plan(&self, version: u64, settings: u64, plan: &Arc<PreparedPlan>) {
-        *self.plan.lock() = Some(CachedPlan { version, settings, plan: plan.clone() });
+        *self.plan.lock() = Some(CachedPlan {
+            version,
+            settings,
+            plan: plan.clone(),
+        });
     }
 }
 
@@ -116,7 +130,11 @@ pub(crate) struct StatementCache {
 
 impl StatementCache {
     pub fn new(capacity: usize) -> StatementCache {
-        StatementCache { entries: Default::default(), clock: 0, capacity }
+        StatementCache {
+            entries: Default::default(),
+            clock: 0,
+            capacity,
+        }
     }
 
     pub fn get(&mut self, text: &str) -> Option<Arc<Prepared>> {
@@ -156,5 +174,8 @@ pub(crate) fn environment_hash(parts: &[&str]) -> u64 {
 
 /// Errors about prepared statements' names.
 pub(crate) fn no_such_statement(name: &str) -> Box<common::PgError> {
-    common::pg_err!(INVALID_SQL_STATEMENT_NAME, "prepared statement \"{name}\" does not exist")
+    common::pg_err!(
+        INVALID_SQL_STATEMENT_NAME,
+        "prepared statement \"{name}\" does not exist"
+    )
 }

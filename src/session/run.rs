@@ -62,7 +62,12 @@ impl Session {
         }
         let after = Duration::from_millis(millis);
         let timeouts = &self.core.db.timeouts;
-        Some(timeouts.start(after, &self.core.cancel, &self.core.proc, CancelReason::StatementTimeout))
+        Some(timeouts.start(
+            after,
+            &self.core.cancel,
+            &self.core.proc,
+            CancelReason::StatementTimeout,
+        ))
     }
 
     /// Runs a portal until it has something to hand out; `max_rows` limits the rows of this call (0: no limit).
@@ -72,7 +77,11 @@ impl Session {
                 return Ok(step);
             }
         }
-        let want = if max_rows == 0 { BATCH_ROWS } else { max_rows.min(BATCH_ROWS) };
+        let want = if max_rows == 0 {
+            BATCH_ROWS
+        } else {
+            max_rows.min(BATCH_ROWS)
+        };
         match &mut portal.state {
             PortalState::Ready => Err(common::internal!("portal did not start")),
             PortalState::Done(tag) => Ok(Step::Complete(tag.clone())),
@@ -110,7 +119,9 @@ impl Session {
     }
 
     fn start_query(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
-        let Some(stmt) = portal.prepared.stmt.clone() else { return Err(common::internal!("query without a tree")) };
+        let Some(stmt) = portal.prepared.stmt.clone() else {
+            return Err(common::internal!("query without a tree"));
+        };
         self.refuse_if_failed(&stmt)?;
         self.ensure_transaction()?;
         self.block.used = true;
@@ -120,7 +131,9 @@ impl Session {
         let plan = self.plan_for(&prepared, &view)?;
         self.check_access(&plan, &view)?;
         self.lock_relations(&plan)?;
-        let Some(txn) = &self.block.txn else { return Err(common::internal!("no transaction")) };
+        let Some(txn) = &self.block.txn else {
+            return Err(common::internal!("no transaction"));
+        };
         let snapshot = txn.borrow_mut().snapshot()?;
         if plan.is_point() {
             let settings = self.format_settings();
@@ -158,7 +171,10 @@ impl Session {
             .map(|(phys, value)| Arc::new(Vector::constant(phys, value, 1)))
             .collect();
         portal.delivered = 1;
-        portal.state = PortalState::Rows { batches: VecDeque::new(), tag };
+        portal.state = PortalState::Rows {
+            batches: VecDeque::new(),
+            tag,
+        };
         Step::Rows(Batch::new(columns, 1))
     }
 
@@ -166,7 +182,9 @@ impl Session {
         let view = self.current_view()?;
         let settings = self.format_settings();
         let prepared = portal.prepared.clone();
-        let Some(snapshot) = portal.snapshot.clone() else { return Err(common::internal!("portal without snapshot")) };
+        let Some(snapshot) = portal.snapshot.clone() else {
+            return Err(common::internal!("portal without snapshot"));
+        };
         let PortalState::Running(run) = &mut portal.state else {
             return Err(common::internal!("portal is not running"));
         };
@@ -248,13 +266,16 @@ impl Session {
         let Some(txn) = &self.block.txn else { return Ok(()) };
         let database = self.core.db.database_oid;
         for rte in &plan.plan().range_table {
-            let RteKind::Relation { relation, .. } = rte.kind else { continue };
+            let RteKind::Relation { relation, .. } = rte.kind else {
+                continue;
+            };
             // System catalogs change under snapshots alone; nobody takes strong locks on them.
             if relation < common::Oid::FIRST_NORMAL {
                 continue;
             }
             let p = &rte.permissions;
-            let mode = if p.insert || p.delete || (p.update && !p.select_for_lock()) {
+            let writes = plan.plan().command != CommandType::Select || plan.plan().has_modifying_cte;
+            let mode = if writes && (p.insert || p.delete || p.update) {
                 LockMode::RowExclusive
             } else if p.update {
                 LockMode::RowShare
@@ -265,7 +286,10 @@ impl Session {
             let wait = txn.options().wait.clone();
             let below = txn.txn()?;
             let tag = LockTag::Relation { database, relation };
-            below.manager().locks().acquire(below.proc(), tag, mode, LockDuration::Transaction, &wait)?;
+            below
+                .manager()
+                .locks()
+                .lock(below.proc(), tag, mode, LockDuration::Transaction, &wait)?;
         }
         Ok(())
     }

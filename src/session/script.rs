@@ -56,7 +56,7 @@ impl Session {
             }
             let parsed = parser::parse_with_notices(sql, &options)?;
             for notice in parsed.notices {
-                s.core.notice(notice);
+                s.core.notice(Box::new(notice));
             }
             Ok(Some(parsed.statements))
         });
@@ -163,7 +163,11 @@ impl Session {
         if self.block.explicit || script.implicit_block {
             return Ok(());
         }
-        if self.block.txn.is_some() { self.commit_transaction() } else { Ok(()) }
+        if self.block.txn.is_some() {
+            self.commit_transaction()
+        } else {
+            Ok(())
+        }
     }
 
     fn end_implicit_block(&mut self, script: &mut Script) -> PgResult<()> {
@@ -192,7 +196,8 @@ impl Session {
             Some(script) => {
                 script.in_copy = false;
                 script.portal = None;
-                self.guarded(|s| s.statement_done(script)).map_err(|e| self.fail(e, ""))?;
+                self.guarded(|s| s.statement_done(script))
+                    .map_err(|e| self.fail(e, ""))?;
             }
             None => {}
         }
@@ -216,10 +221,13 @@ impl Session {
     fn parse_one(&mut self, sql: &str, types: &[Oid]) -> PgResult<Arc<Prepared>> {
         let parsed = parser::parse_with_notices(sql, &self.parse_options())?;
         for notice in parsed.notices {
-            self.core.notice(notice);
+            self.core.notice(Box::new(notice));
         }
         if parsed.statements.len() > 1 {
-            return Err(pg_err!(SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement"));
+            return Err(pg_err!(
+                SYNTAX_ERROR,
+                "cannot insert multiple commands into a prepared statement"
+            ));
         }
         let source: Arc<str> = sql.into();
         self.prepare_statement(&source, parsed.statements.first(), types)
@@ -249,7 +257,8 @@ impl Session {
         if self.block.explicit || self.block.txn.is_none() {
             return Ok(());
         }
-        self.guarded(Session::commit_transaction).map_err(|e| self.fail(e, ""))
+        self.guarded(Session::commit_transaction)
+            .map_err(|e| self.fail(e, ""))
     }
 
     /// Reports an error that the protocol layer met (bad parameter bytes and the like), as a failed statement.
@@ -264,19 +273,30 @@ impl Session {
 
     /// A parameter value from its wire form: text or binary.
     pub fn decode_parameter(&mut self, type_oid: u32, bytes: Option<&[u8]>, binary: bool) -> Result<Datum> {
-        let Some(bytes) = bytes else { return Ok(Datum::Null) };
+        let Some(bytes) = bytes else {
+            return Ok(Datum::Null);
+        };
         let settings = self.format_settings();
         let result = self.guarded(|s| s.decode(Oid(type_oid), bytes, binary, &settings));
         result.map_err(|e| self.fail(e, ""))
     }
 
-    fn decode(&mut self, type_oid: Oid, bytes: &[u8], binary: bool, settings: &types::FormatSettings) -> PgResult<Datum> {
+    fn decode(
+        &mut self,
+        type_oid: Oid,
+        bytes: &[u8],
+        binary: bool,
+        settings: &types::FormatSettings,
+    ) -> PgResult<Datum> {
         self.with_io(settings, |cx| {
             if binary {
                 return types::io::receive(type_oid, -1, bytes, cx);
             }
             let text = std::str::from_utf8(bytes).map_err(|_| {
-                pg_err!(CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"")
+                pg_err!(
+                    CHARACTER_NOT_IN_REPERTOIRE,
+                    "invalid byte sequence for encoding \"UTF8\""
+                )
             })?;
             if text.contains('\0') {
                 return Err(pg_err!(
@@ -298,8 +318,13 @@ impl Session {
             return f(&types::io::IoContext::new(settings));
         }
         self.ensure_transaction()?;
-        let names = crate::session::names::Names { view: self.current_view()? };
-        f(&types::io::IoContext { settings, resolver: Some(&names) })
+        let names = crate::session::names::Names {
+            view: self.current_view()?,
+        };
+        f(&types::io::IoContext {
+            settings,
+            resolver: Some(&names),
+        })
     }
 
     /// Appends the value at a position of a result column in text (`binary` false) or binary form; false for NULL.
@@ -311,8 +336,10 @@ impl Session {
         out: &mut dyn RowSink,
     ) -> Result<()> {
         let settings = self.format_settings();
-        let plain = columns.iter().all(|c| c.type_oid < Oid::FIRST_NORMAL && !types::io::needs_names(c.type_oid));
-        let run = |cx: &types::io::IoContext<'_>| encode_rows(batch, columns, formats, cx, out);
+        let plain = columns
+            .iter()
+            .all(|c| c.type_oid < Oid::FIRST_NORMAL && !needs_names(c.type_oid));
+        let mut run = |cx: &types::io::IoContext<'_>| encode_rows(batch, columns, formats, cx, out);
         let result = if plain {
             run(&types::io::IoContext::new(&settings))
         } else {
@@ -320,6 +347,26 @@ impl Session {
         };
         result.map_err(|e| self.fail(e, ""))
     }
+}
+
+/// Types whose text depends on the catalog: `reg*` and containers that may hold them or user types.
+fn needs_names(type_oid: Oid) -> bool {
+    use types::oids::*;
+    matches!(
+        type_oid,
+        REGPROC
+            | REGPROCEDURE
+            | REGOPER
+            | REGOPERATOR
+            | REGCLASS
+            | REGTYPE
+            | REGROLE
+            | REGNAMESPACE
+            | REGCONFIG
+            | REGDICTIONARY
+            | REGCOLLATION
+            | RECORD
+    ) || types::PhysType::of_builtin(type_oid) == types::PhysType::Nested
 }
 
 /// Takes encoded rows, for the wire.

@@ -47,16 +47,32 @@ impl Drop for Guard {
 
 impl Timeouts {
     pub fn new(env: Arc<dyn Env>) -> Timeouts {
-        Timeouts { env, state: Arc::default() }
+        Timeouts {
+            env,
+            state: Arc::default(),
+        }
     }
 
     /// Cancels through the token after `after`, unless the guard is dropped before.
-    pub fn start(&self, after: Duration, cancel: &CancelToken, proc: &Arc<Proc>, reason: CancelReason) -> Guard {
+    pub fn start(
+        &self,
+        after: Duration,
+        cancel: &CancelToken,
+        proc: &Arc<Proc>,
+        reason: CancelReason,
+    ) -> Guard {
         let mut state = self.state.lock();
         let key = (self.env.monotonic() + after, state.next);
         state.next += 1;
         let nearest = state.due.keys().next().is_none_or(|k| key < *k);
-        state.due.insert(key, Deadline { cancel: cancel.clone(), proc: Arc::clone(proc), reason });
+        state.due.insert(
+            key,
+            Deadline {
+                cancel: cancel.clone(),
+                proc: Arc::clone(proc),
+                reason,
+            },
+        );
         let task = state.task.clone();
         drop(state);
         match task {
@@ -64,7 +80,10 @@ impl Timeouts {
             Some(_) => {}
             None => self.spawn(),
         }
-        Guard { state: Arc::clone(&self.state), key }
+        Guard {
+            state: Arc::clone(&self.state),
+            key,
+        }
     }
 
     fn spawn(&self) {
