@@ -677,3 +677,119 @@ fn point_statements_take_the_short_path() {
     let e = run(insert, &row(8, 1)).unwrap_err();
     assert_eq!(e.sqlstate, sqlstate::UNIQUE_VIOLATION);
 }
+
+#[test]
+fn a_concurrent_update_is_followed() {
+    use txn::RowLockMode;
+    // Few rows move when updated, many stay in place.
+    for count in [20, 2000] {
+        let mut db = Db::new();
+        let t = db.table("t", &[("a", oids::INT4), ("b", oids::INT4)], false);
+        db.insert(t, &(0..count).map(|i| row(i, i)).collect::<Vec<_>>())
+            .unwrap();
+        db.commit();
+        let change = |condition: Expr| {
+            let mut scan = seq_scan(t, 1, 2);
+            scan.qual = vec![condition];
+            scan.target_list = targets(vec![
+                op("+", scan_col(2), int4(1)),
+                var(VarSource::Scan, -1, oids::TID),
+            ]);
+            stmt(modify(CommandType::Update, t, vec![2], 2, scan))
+        };
+        let desc = catalog::CatalogView::relation(&db.catalog, t).unwrap().unwrap();
+        let table = pglite_executor::RelationOpener::table(&db.relations, &desc).unwrap();
+        let before = db.snapshot();
+        let proc = db.storage.register(9).unwrap();
+        let mut other = db.storage.begin(&proc, Default::default()).unwrap();
+        for id in [5, 6, 7] {
+            let snapshot = other.snapshot().unwrap();
+            table
+                .update(
+                    &mut other,
+                    &snapshot,
+                    common::RowId(id),
+                    &row(id as i32, 1000),
+                    RowLockMode::NoKeyUpdate,
+                )
+                .unwrap();
+        }
+        let snapshot = other.snapshot().unwrap();
+        table.delete(&mut other, &snapshot, common::RowId(8)).unwrap();
+        other.commit().unwrap();
+        let got = db
+            .run_at(&before, change(op("=", scan_col(1), int4(5))), 1024)
+            .unwrap();
+        assert_eq!(got, vec![row(5, 1001)]);
+        // The newest version no longer qualifies.
+        let got = db
+            .run_at(&before, change(op("=", scan_col(2), int4(6))), 1024)
+            .unwrap();
+        assert_eq!(got, Vec::<Vec<Datum>>::new());
+        let got = db
+            .run_at(&before, change(op("=", scan_col(1), int4(8))), 1024)
+            .unwrap();
+        assert_eq!(got, Vec::<Vec<Datum>>::new());
+        let lock = |key: i32| {
+            let mut scan = seq_scan(t, 1, 2);
+            scan.qual = vec![op("=", scan_col(1), int4(key))];
+            scan.target_list = targets(vec![scan_col(2), var(VarSource::Scan, -1, oids::TID)]);
+            let marks = vec![PlanRowMark {
+                rt_index: 1,
+                relation: t,
+                strength: Some(LockStrength::ForUpdate),
+                wait: LockWait::Block,
+                row_id_column: 2,
+            }];
+            plan(
+                PlanNode::LockRows {
+                    input: Box::new(scan),
+                    row_marks: marks,
+                    epq_param: 0,
+                },
+                vec![outer(1), var(VarSource::Outer, 2, oids::TID)],
+            )
+        };
+        let got = db.run_at(&before, stmt(lock(7)), 1024).unwrap();
+        assert_eq!(got[0][0], int(1000));
+        assert!(db.run_at(&before, stmt(lock(8)), 1024).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn on_conflict_updates_or_does_nothing() {
+    let mut db = Db::new();
+    let t = db.table("t", &[("a", oids::INT4), ("b", oids::INT4)], true);
+    db.insert(t, &(0..50).map(|i| row(i, i)).collect::<Vec<_>>())
+        .unwrap();
+    let upsert = |update: bool, rows: Vec<Vec<Expr>>| {
+        let mut p = modify(CommandType::Insert, t, vec![1, 2], 0, values(rows));
+        if let PlanNode::ModifyTable(m) = &mut p.node {
+            let mut set = targets(vec![op("+", scan_col(2), inner(2))]);
+            set[0].resno = 2;
+            m.on_conflict = Some(OnConflictPlan {
+                update,
+                arbiter_indexes: vec![db.index_of(t)],
+                set: if update { set } else { Vec::new() },
+                where_clause: update.then(|| op("<>", scan_col(1), int4(9))),
+            });
+        }
+        p
+    };
+    let rows = |list: &[(i32, i32)]| {
+        list.iter()
+            .map(|(a, b)| vec![int4(*a), int4(*b)])
+            .collect::<Vec<_>>()
+    };
+    let got = db
+        .run(upsert(false, rows(&[(1, 5), (100, 5), (100, 6)])))
+        .unwrap();
+    assert_eq!(got, vec![row(100, 5)]);
+    let got = db.run(upsert(true, rows(&[(1, 5), (9, 5), (200, 6)]))).unwrap();
+    assert_eq!(got, vec![row(1, 6), row(200, 6)]);
+    let e = db.run(upsert(true, rows(&[(300, 5), (300, 6)]))).unwrap_err();
+    assert_eq!(
+        e.message,
+        "ON CONFLICT DO UPDATE command cannot affect row a second time"
+    );
+}

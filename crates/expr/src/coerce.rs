@@ -29,6 +29,15 @@ pub(crate) fn int_of_class(phys: PhysType, value: i64) -> PgResult<Datum> {
     }
 }
 
+/// A binary-compatible cast between classes: `int4` and the OID types share their 32 bits.
+pub(crate) fn reclass(phys: PhysType, value: Datum) -> Datum {
+    match (phys, value) {
+        (PhysType::Oid, Datum::Int4(v)) => Datum::Oid(v as u32),
+        (PhysType::Int4, Datum::Oid(v)) => Datum::Int4(v as i32),
+        (_, value) => value,
+    }
+}
+
 fn io_context(parts: FnParts<'_>) -> IoContext<'_> {
     IoContext {
         settings: parts.settings,

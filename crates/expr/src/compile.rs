@@ -52,7 +52,10 @@ impl Compiler<'_> {
     #[expect(clippy::too_many_lines, reason = "one arm per expression kind")]
     fn kind(&mut self, expr: &Expr) -> PgResult<NodeKind> {
         Ok(match expr {
-            Expr::Const(c) => NodeKind::Const(c.value.clone()),
+            Expr::Const(c) => {
+                let phys = self.env.phys(c.type_ref.oid)?;
+                NodeKind::Const(crate::coerce::reclass(phys, c.value.clone()))
+            }
             Expr::Var(v) => NodeKind::Column(self.env.column(v)?),
             Expr::Param(p) => match p.kind {
                 ParamKind::External => NodeKind::Param(p.number),
@@ -108,7 +111,15 @@ impl Compiler<'_> {
             },
             Expr::BooleanTest(b) => NodeKind::BooleanTest(self.boxed(&b.arg)?, b.kind),
             Expr::SqlValueFunction(f) => NodeKind::SqlValue(f.kind, f.result.typmod),
-            Expr::Relabel(r) => self.kind(&r.arg)?,
+            Expr::Relabel(r) => {
+                let arg = self.node(&r.arg)?;
+                let phys = self.env.phys(r.result.oid)?;
+                match arg.kind {
+                    kind if arg.phys == phys => kind,
+                    NodeKind::Const(value) => NodeKind::Const(crate::coerce::reclass(phys, value)),
+                    kind => NodeKind::Reclass(Box::new(Node { kind, phys: arg.phys })),
+                }
+            }
             Expr::Collate(c) => self.kind(&c.arg)?,
             Expr::CoerceViaIo(c) => NodeKind::CoerceViaIo {
                 arg: self.boxed(&c.arg)?,

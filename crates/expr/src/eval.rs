@@ -113,6 +113,12 @@ impl Cx<'_, '_> {
                 }
                 Ok(Arc::clone(v))
             }
+            NodeKind::Reclass(arg) => {
+                let v = self.eval(arg, sel)?;
+                let mut out = self.output(node.phys);
+                sel.for_each(|i| out.set(i, &crate::coerce::reclass(node.phys, v.datum(i))));
+                Ok(Arc::new(out))
+            }
             NodeKind::Param(n) => {
                 let value = self.rt.param(*n)?;
                 Ok(self.constant(node.phys, &value))

@@ -92,7 +92,7 @@ impl Node {
                 is_leakproof(call.info.proc) && all(&call.args)
             }
             NodeKind::And(args) | NodeKind::Or(args) | NodeKind::Coalesce(args) => all(args),
-            NodeKind::Not(arg) | NodeKind::BooleanTest(arg, _) => arg.is_harmless(),
+            NodeKind::Not(arg) | NodeKind::Reclass(arg) | NodeKind::BooleanTest(arg, _) => arg.is_harmless(),
             NodeKind::NullTest { arg, .. } => arg.is_harmless(),
             NodeKind::ScalarArray(s) => {
                 is_leakproof(s.info.proc) && s.scalar.is_harmless() && s.array.is_harmless()
@@ -142,6 +142,8 @@ pub(crate) enum NodeKind {
         default: Box<Node>,
     },
     CaseTest,
+    /// The same bits in another storage class (`int4` as `oid`).
+    Reclass(Box<Node>),
     Coalesce(Vec<Node>),
     /// Greatest?; the comparison takes two values of the type.
     MinMax {

@@ -38,6 +38,7 @@ impl RowCx<'_, '_> {
             NodeKind::Const(value) => Ok(value.clone()),
             NodeKind::Column(place) => self.row.datum(*place).cloned(),
             NodeKind::Param(n) => self.rt.param(*n),
+            NodeKind::Reclass(arg) => Ok(crate::coerce::reclass(node.phys, self.eval(arg)?)),
             NodeKind::ExecParam(slot) => self.rt.exec_param(*slot),
             NodeKind::Call(call) => self.call(call),
             NodeKind::And(args) => self.connective(args, false),

@@ -268,7 +268,18 @@ impl ModifyOp {
 
     /// EvalPlanQual: the newest version of a row, if it still qualifies.
     fn recheck(&mut self, cx: &mut Cx<'_>, row: RowId) -> PgResult<Option<Existing>> {
-        let snapshot = cx.ext.with_txn(|txn| txn.latest_snapshot())?;
+        let mode = match self.node.operation {
+            CommandType::Update => RowLockMode::NoKeyUpdate,
+            _ => RowLockMode::Update,
+        };
+        let table = self.target()?.table.clone();
+        let locked = cx
+            .ext
+            .with_txn(|txn| table.lock_latest(txn, row, mode, WaitPolicy::Block))?;
+        // Gone, or changed by this very command meanwhile.
+        let Ok(Some((row, snapshot))) = locked else {
+            return Ok(None);
+        };
         let Some(values) = self.target()?.fetch(&snapshot, row)? else {
             return Ok(None);
         };

@@ -261,11 +261,27 @@ impl Db {
         self.txn.borrow_mut().snapshot().unwrap()
     }
 
+    /// Commits; another transaction begins.
+    pub fn commit(&self) {
+        let proc = self.storage.register(2).unwrap();
+        let next = self.storage.begin(&proc, TransactionOptions::default()).unwrap();
+        self.txn.replace(next).commit().unwrap();
+    }
+
     pub fn with<T>(&self, params: &[Datum], f: impl FnOnce(&ExecContext<'_>) -> T) -> T {
         let snapshot = self.snapshot();
+        self.with_at(&snapshot, params, f)
+    }
+
+    pub fn with_at<T>(
+        &self,
+        snapshot: &ActiveSnapshot,
+        params: &[Datum],
+        f: impl FnOnce(&ExecContext<'_>) -> T,
+    ) -> T {
         f(&ExecContext {
             txn: &self.txn,
-            snapshot: &snapshot,
+            snapshot,
             catalog: &self.catalog,
             relations: &self.relations,
             params,
@@ -280,8 +296,19 @@ impl Db {
 
     /// Runs a plan in steps of `step` rows.
     pub fn run_step(&self, stmt: PlannedStmt, step: usize) -> PgResult<Vec<Vec<Datum>>> {
+        let snapshot = self.snapshot();
+        self.run_at(&snapshot, stmt, step)
+    }
+
+    /// The same under a given snapshot.
+    pub fn run_at(
+        &self,
+        snapshot: &ActiveSnapshot,
+        stmt: PlannedStmt,
+        step: usize,
+    ) -> PgResult<Vec<Vec<Datum>>> {
         let prepared = Arc::new(PreparedPlan::compile(Arc::new(stmt), &self.catalog)?);
-        let rows = self.with(&[], |cx| {
+        let rows = self.with_at(snapshot, &[], |cx| {
             let mut run = QueryRun::start(prepared, RunOptions::default());
             let mut rows = Vec::new();
             while let Some(batch) = run.next_batch(cx, step)? {
