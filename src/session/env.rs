@@ -244,17 +244,18 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn get_expr(&self, tree: &str, relation: Oid, pretty: bool) -> PgResult<Option<String>> {
-        let _ = (tree, relation, pretty);
-        Err(common::unsupported!("stored expressions cannot be printed yet"))
+        // Pretty printing only changes parentheses and line breaks of longer texts.
+        let _ = pretty;
+        self.names.stored_expression(tree, relation)
     }
 
     fn get_def(&self, kind: DefKind, oid: Oid, column: i32, pretty: bool) -> PgResult<Option<String>> {
-        let _ = (oid, column, pretty);
+        let _ = pretty;
         match kind {
+            DefKind::Index => self.names.index_definition(oid, column),
+            DefKind::Constraint => self.names.constraint_definition(oid),
             DefKind::PartitionConstraint | DefKind::PartitionKey => Ok(None),
-            _ => Err(common::unsupported!(
-                "this kind of definition cannot be printed yet"
-            )),
+            _ => Err(common::unsupported!("this kind of definition cannot be printed yet")),
         }
     }
 

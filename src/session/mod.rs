@@ -16,6 +16,7 @@ pub(crate) mod command;
 pub(crate) mod control;
 pub(crate) mod core;
 pub(crate) mod cursor;
+mod definitions;
 pub(crate) mod env;
 pub(crate) mod names;
 pub(crate) mod notify;

@@ -1,0 +1,159 @@
+//! `pg_get_expr`, `pg_get_indexdef`, `pg_get_constraintdef`: stored definitions as SQL text.
+
+use std::fmt::Write as _;
+
+use catalog::CatalogView;
+use catalog::columns::pg_constraint;
+use catalog::deparse::{self, Deparse};
+use catalog::desc::{ConstraintDesc, IndexDesc, RelationDesc};
+use catalog::names::{quote_identifier, quote_qualified};
+use catalog::oids;
+use catalog::store::{CatalogRead, key_oid};
+use common::{Oid, PgResult, unsupported};
+use nodes::Expr;
+use types::FormatSettings;
+use types::io::IoContext;
+
+use crate::session::names::Names;
+
+impl Names {
+    fn print(&self, expr: &Expr, relation: Option<&RelationDesc>) -> PgResult<String> {
+        let settings = FormatSettings::default();
+        let io = IoContext { settings: &settings, resolver: Some(self) };
+        deparse::expression(&Deparse { view: &*self.view, relation, io }, expr)
+    }
+
+    /// Text of a stored tree; `None` when the relation is gone.
+    pub fn stored_expression(&self, tree: &str, relation: Oid) -> PgResult<Option<String>> {
+        let desc = if relation.is_valid() { self.view.relation(relation)? } else { None };
+        if relation.is_valid() && desc.is_none() {
+            return Ok(None);
+        }
+        let expr = nodes::serial::decode_expr(tree)?;
+        Ok(Some(self.print(&expr, desc.as_deref())?))
+    }
+
+    /// `column` 0: the whole CREATE INDEX; else one column's definition.
+    pub fn index_definition(&self, oid: Oid, column: i32) -> PgResult<Option<String>> {
+        let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+        let Some(index) = &desc.index else { return Ok(None) };
+        let Some(table) = self.view.relation(index.table)? else { return Ok(None) };
+        if column > 0 {
+            let at = column as usize - 1;
+            return match index.columns.get(at) {
+                Some(_) => Ok(Some(self.index_column(index, &table, at, false)?)),
+                None => Ok(Some(String::new())),
+            };
+        }
+        let method = if index.access_method == Oid(405) { "hash" } else { "btree" };
+        let unique = if index.unique { "UNIQUE " } else { "" };
+        let mut out = format!(
+            "CREATE {unique}INDEX {} ON {} USING {method} (",
+            quote_identifier(&desc.name),
+            quote_qualified(Some(&table.namespace_name), &table.name)
+        );
+        for at in 0..index.key_count {
+            if at > 0 {
+                out.push_str(", ");
+            }
+            out.push_str(&self.index_column(index, &table, at, true)?);
+        }
+        out.push(')');
+        if index.key_count < index.columns.len() {
+            let included: PgResult<Vec<String>> =
+                (index.key_count..index.columns.len()).map(|at| self.index_column(index, &table, at, false)).collect();
+            let _ = write!(out, " INCLUDE ({})", included?.join(", "));
+        }
+        if index.nulls_not_distinct {
+            out.push_str(" NULLS NOT DISTINCT");
+        }
+        if let Some(predicate) = &index.predicate {
+            let _ = write!(out, " WHERE {}", self.print(predicate, Some(&table))?);
+        }
+        Ok(Some(out))
+    }
+
+    fn index_column(&self, index: &IndexDesc, table: &RelationDesc, at: usize, options: bool) -> PgResult<String> {
+        let column = &index.columns[at];
+        let mut out = match &column.expr {
+            Some(expr) => {
+                let text = self.print(expr, Some(table))?;
+                if matches!(**expr, Expr::Func(ref f) if !f.op.is_valid()) || text.starts_with('(') {
+                    text
+                } else {
+                    format!("({text})")
+                }
+            }
+            None => table.column(column.attno).map_or_else(String::new, |c| quote_identifier(&c.name).into_owned()),
+        };
+        if !options {
+            return Ok(out);
+        }
+        let default = self.view.default_opclass(index.access_method, column.opcintype)?;
+        if default.is_some_and(|d| d.oid != column.opclass) && column.opclass.is_valid() {
+            let rows = self.view.rows().lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(column.opclass)])?;
+            if let Some(name) = rows.first().and_then(|r| r.values.get(2)).and_then(|v| v.as_str()) {
+                let _ = write!(out, " {}", quote_identifier(name));
+            }
+        }
+        match (column.descending, column.nulls_first) {
+            (true, true) => out.push_str(" DESC"),
+            (true, false) => out.push_str(" DESC NULLS LAST"),
+            (false, true) => out.push_str(" NULLS FIRST"),
+            (false, false) => {}
+        }
+        Ok(out)
+    }
+
+    /// A constraint as it would be written in CREATE TABLE.
+    pub fn constraint_definition(&self, oid: Oid) -> PgResult<Option<String>> {
+        let rows = self.view.rows().lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(oid)])?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(table) = self.view.relation(row.oid(pg_constraint::CONRELID))? else {
+            return Err(unsupported!("constraints of domains cannot be printed yet"));
+        };
+        let Some(c) = table.constraints.iter().find(|c| c.oid == oid) else { return Ok(None) };
+        let mut out = self.constraint_body(c, &table)?;
+        if c.deferrable {
+            out.push_str(" DEFERRABLE");
+        }
+        if c.deferred {
+            out.push_str(" INITIALLY DEFERRED");
+        }
+        if !c.enforced {
+            out.push_str(" NOT ENFORCED");
+        } else if !c.validated {
+            out.push_str(" NOT VALID");
+        }
+        Ok(Some(out))
+    }
+
+    fn constraint_body(&self, c: &ConstraintDesc, table: &RelationDesc) -> PgResult<String> {
+        let columns = || {
+            let names: Vec<_> = c
+                .columns
+                .iter()
+                .filter_map(|a| table.column(*a))
+                .map(|col| quote_identifier(&col.name).into_owned())
+                .collect();
+            names.join(", ")
+        };
+        let no_inherit = if c.no_inherit { " NO INHERIT" } else { "" };
+        Ok(match c.kind {
+            b'p' => format!("PRIMARY KEY ({})", columns()),
+            b'u' => {
+                let index = self.view.relation(c.index)?;
+                let not_distinct = index.as_ref().and_then(|i| i.index.as_ref()).is_some_and(|i| i.nulls_not_distinct);
+                format!("UNIQUE{} ({})", if not_distinct { " NULLS NOT DISTINCT" } else { "" }, columns())
+            }
+            b'n' => format!("NOT NULL {}{no_inherit}", columns()),
+            b'c' => {
+                let Some(check) = &c.check else { return Ok(String::new()) };
+                let text = self.print(check, Some(table))?;
+                let text = if text.starts_with('(') { text } else { format!("({text})") };
+                format!("CHECK ({text}){no_inherit}")
+            }
+            _ => return Err(unsupported!("this kind of constraint cannot be printed yet")),
+        })
+    }
+}
