@@ -25,3 +25,167 @@ fn catalogs_answer() {
         .unwrap();
     assert_eq!(row.get_text(0).unwrap().unwrap(), "pg_class");
 }
+
+fn texts(s: &mut pglite::Session, sql: &str) -> Vec<Vec<Option<String>>> {
+    let rows = s.query(sql, params![]).unwrap();
+    rows.iter()
+        .map(|r| (0..r.len()).map(|i| r.get_text(i).unwrap()).collect())
+        .collect()
+}
+
+#[test]
+fn tables_keep_rows_over_a_reopen() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let db = Database::open(dir.path()).unwrap();
+        let mut s = db.session().unwrap();
+        s.batch_execute(
+            "create table accounts (id serial primary key, owner text not null, balance numeric(12,2) not null default 0 check (balance >= 0));
+             create index on accounts (owner)",
+        )
+        .unwrap();
+        assert_eq!(
+            s.execute(
+                "insert into accounts (owner, balance) values ('a', 10), ('b', 20.5)",
+                params![]
+            )
+            .unwrap(),
+            2
+        );
+        let mut tx = s.transaction().unwrap();
+        tx.execute(
+            "update accounts set balance = balance - $1 where owner = $2",
+            params![rust_decimal(), "b"],
+        )
+        .unwrap();
+        tx.commit().unwrap();
+        let e = s
+            .execute("update accounts set balance = -1 where id = 1", params![])
+            .unwrap_err();
+        assert_eq!(e.code(), "23514");
+        let e = s
+            .execute("insert into accounts (id, owner) values (1, 'dup')", params![])
+            .unwrap_err();
+        assert_eq!(e.code(), "23505");
+        let mut tx = s.transaction().unwrap();
+        tx.execute("delete from accounts", params![]).unwrap();
+        tx.rollback().unwrap();
+    }
+    let db = Database::open(dir.path()).unwrap();
+    let mut s = db.session().unwrap();
+    let rows = texts(&mut s, "select id, owner, balance from accounts order by id");
+    let want = [["1", "a", "10.00"], ["2", "b", "15.25"]];
+    assert_eq!(
+        rows,
+        want.map(|r| r.map(|v| Some(v.to_owned())).to_vec()).to_vec()
+    );
+    s.execute("insert into accounts (owner) values ('c')", params![])
+        .unwrap();
+    let rows = texts(
+        &mut s,
+        "select owner, sum(balance) from accounts group by owner having count(*) > 0 order by 1 desc limit 2",
+    );
+    assert_eq!(rows[0][0].as_deref(), Some("c"));
+}
+
+fn rust_decimal() -> Numeric {
+    Numeric
+}
+
+/// 5.25 in numeric's wire form.
+#[derive(Debug)]
+struct Numeric;
+
+impl pglite::types::ToSql for Numeric {
+    fn to_sql(
+        &self,
+        _: &pglite::types::Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<pglite::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        for word in [2_u16, 0, 0, 2, 5, 2500] {
+            out.extend_from_slice(&word.to_be_bytes());
+        }
+        Ok(pglite::types::IsNull::No)
+    }
+    fn accepts(ty: &pglite::types::Type) -> bool {
+        *ty == pglite::types::Type::NUMERIC
+    }
+    postgres_types::to_sql_checked!();
+}
+
+#[test]
+fn joins_subqueries_and_ctes() {
+    let db = Database::memory().unwrap();
+    let mut s = db.session().unwrap();
+    s.batch_execute(
+        "create table a (i int primary key, t text); create table b (i int, v int);
+         insert into a select g, 'n' || g from generate_series(1, 100) g;
+         insert into b select g % 10 + 1, g from generate_series(1, 1000) g",
+    )
+    .unwrap();
+    let rows = texts(
+        &mut s,
+        "select a.t, count(*), sum(b.v) from a join b on a.i = b.i where a.i <= 2 group by a.t order by a.t",
+    );
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0][1].as_deref(), Some("100"));
+    let rows = texts(
+        &mut s,
+        "select count(*) from a where exists (select 1 from b where b.i = a.i)",
+    );
+    assert_eq!(rows[0][0].as_deref(), Some("10"));
+    let rows = texts(&mut s, "select count(*) from a where i not in (select i from b)");
+    assert_eq!(rows[0][0].as_deref(), Some("90"));
+    let rows = texts(
+        &mut s,
+        "select a.i, (select max(v) from b where b.i = a.i) m from a left join b on false where a.i < 3 order by 1",
+    );
+    assert_eq!(rows[1][1].as_deref(), Some("991"));
+    let rows = texts(
+        &mut s,
+        "with recursive r(n) as (select 1 union all select n + 1 from r where n < 10) select sum(n) from r",
+    );
+    assert_eq!(rows[0][0].as_deref(), Some("55"));
+    let rows = texts(&mut s, "select distinct v % 3 from b order by 1");
+    assert_eq!(rows.len(), 3);
+    let rows = texts(
+        &mut s,
+        "select 1 union select 2 union all select 2 except select 1 order by 1",
+    );
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn savepoints_and_failed_blocks() {
+    let db = Database::memory().unwrap();
+    let mut s = db.session().unwrap();
+    s.batch_execute("create table t (i int)").unwrap();
+    s.batch_execute("begin; insert into t values (1); savepoint a; insert into t values (2)")
+        .unwrap();
+    assert_eq!(s.execute("select 1/0", params![]).unwrap_err().code(), "22012");
+    assert_eq!(s.execute("select 1", params![]).unwrap_err().code(), "25P02");
+    s.batch_execute("rollback to a; insert into t values (3); commit")
+        .unwrap();
+    assert_eq!(texts(&mut s, "select i from t order by i").len(), 2);
+    let e = s.query("select nosuch from t", params![]).unwrap_err();
+    assert_eq!((e.code(), e.position()), ("42703", Some(8)));
+}
+
+#[test]
+fn sessions_see_committed_rows_only_and_wait_for_each_other() {
+    let db = Database::memory().unwrap();
+    let (mut a, mut b) = (db.session().unwrap(), db.session().unwrap());
+    a.batch_execute("create table t (i int primary key, v int); insert into t values (1, 1)")
+        .unwrap();
+    a.batch_execute("begin; update t set v = 2 where i = 1").unwrap();
+    assert_eq!(texts(&mut b, "select v from t")[0][0].as_deref(), Some("1"));
+    let writer = std::thread::spawn(move || {
+        b.execute("update t set v = v + 10 where i = 1", params![])
+            .unwrap();
+        b
+    });
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    a.batch_execute("commit").unwrap();
+    let mut b = writer.join().unwrap();
+    assert_eq!(texts(&mut b, "select v from t")[0][0].as_deref(), Some("12"));
+}

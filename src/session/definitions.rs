@@ -19,13 +19,27 @@ use crate::session::names::Names;
 impl Names {
     fn print(&self, expr: &Expr, relation: Option<&RelationDesc>) -> PgResult<String> {
         let settings = FormatSettings::default();
-        let io = IoContext { settings: &settings, resolver: Some(self) };
-        deparse::expression(&Deparse { view: &*self.view, relation, io }, expr)
+        let io = IoContext {
+            settings: &settings,
+            resolver: Some(self),
+        };
+        deparse::expression(
+            &Deparse {
+                view: &*self.view,
+                relation,
+                io,
+            },
+            expr,
+        )
     }
 
     /// Text of a stored tree; `None` when the relation is gone.
     pub fn stored_expression(&self, tree: &str, relation: Oid) -> PgResult<Option<String>> {
-        let desc = if relation.is_valid() { self.view.relation(relation)? } else { None };
+        let desc = if relation.is_valid() {
+            self.view.relation(relation)?
+        } else {
+            None
+        };
         if relation.is_valid() && desc.is_none() {
             return Ok(None);
         }
@@ -35,9 +49,13 @@ impl Names {
 
     /// `column` 0: the whole CREATE INDEX; else one column's definition.
     pub fn index_definition(&self, oid: Oid, column: i32) -> PgResult<Option<String>> {
-        let Some(desc) = self.view.relation(oid)? else { return Ok(None) };
+        let Some(desc) = self.view.relation(oid)? else {
+            return Ok(None);
+        };
         let Some(index) = &desc.index else { return Ok(None) };
-        let Some(table) = self.view.relation(index.table)? else { return Ok(None) };
+        let Some(table) = self.view.relation(index.table)? else {
+            return Ok(None);
+        };
         if column > 0 {
             let at = column as usize - 1;
             return match index.columns.get(at) {
@@ -45,7 +63,11 @@ impl Names {
                 None => Ok(Some(String::new())),
             };
         }
-        let method = if index.access_method == Oid(405) { "hash" } else { "btree" };
+        let method = if index.access_method == Oid(405) {
+            "hash"
+        } else {
+            "btree"
+        };
         let unique = if index.unique { "UNIQUE " } else { "" };
         let mut out = format!(
             "CREATE {unique}INDEX {} ON {} USING {method} (",
@@ -60,8 +82,9 @@ impl Names {
         }
         out.push(')');
         if index.key_count < index.columns.len() {
-            let included: PgResult<Vec<String>> =
-                (index.key_count..index.columns.len()).map(|at| self.index_column(index, &table, at, false)).collect();
+            let included: PgResult<Vec<String>> = (index.key_count..index.columns.len())
+                .map(|at| self.index_column(index, &table, at, false))
+                .collect();
             let _ = write!(out, " INCLUDE ({})", included?.join(", "));
         }
         if index.nulls_not_distinct {
@@ -73,7 +96,13 @@ impl Names {
         Ok(Some(out))
     }
 
-    fn index_column(&self, index: &IndexDesc, table: &RelationDesc, at: usize, options: bool) -> PgResult<String> {
+    fn index_column(
+        &self,
+        index: &IndexDesc,
+        table: &RelationDesc,
+        at: usize,
+        options: bool,
+    ) -> PgResult<String> {
         let column = &index.columns[at];
         let mut out = match &column.expr {
             Some(expr) => {
@@ -84,15 +113,24 @@ impl Names {
                     format!("({text})")
                 }
             }
-            None => table.column(column.attno).map_or_else(String::new, |c| quote_identifier(&c.name).into_owned()),
+            None => table
+                .column(column.attno)
+                .map_or_else(String::new, |c| quote_identifier(&c.name).into_owned()),
         };
         if !options {
             return Ok(out);
         }
         let default = self.view.default_opclass(index.access_method, column.opcintype)?;
         if default.is_some_and(|d| d.oid != column.opclass) && column.opclass.is_valid() {
-            let rows = self.view.rows().lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(column.opclass)])?;
-            if let Some(name) = rows.first().and_then(|r| r.values.get(2)).and_then(|v| v.as_str()) {
+            let rows = self
+                .view
+                .rows()
+                .lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(column.opclass)])?;
+            if let Some(name) = rows
+                .first()
+                .and_then(|r| r.values.get(2))
+                .and_then(|v| v.as_str())
+            {
                 let _ = write!(out, " {}", quote_identifier(name));
             }
         }
@@ -107,12 +145,17 @@ impl Names {
 
     /// A constraint as it would be written in CREATE TABLE.
     pub fn constraint_definition(&self, oid: Oid) -> PgResult<Option<String>> {
-        let rows = self.view.rows().lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(oid)])?;
+        let rows = self
+            .view
+            .rows()
+            .lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(oid)])?;
         let Some(row) = rows.first() else { return Ok(None) };
         let Some(table) = self.view.relation(row.oid(pg_constraint::CONRELID))? else {
             return Err(unsupported!("constraints of domains cannot be printed yet"));
         };
-        let Some(c) = table.constraints.iter().find(|c| c.oid == oid) else { return Ok(None) };
+        let Some(c) = table.constraints.iter().find(|c| c.oid == oid) else {
+            return Ok(None);
+        };
         let mut out = self.constraint_body(c, &table)?;
         if c.deferrable {
             out.push_str(" DEFERRABLE");
@@ -143,14 +186,27 @@ impl Names {
             b'p' => format!("PRIMARY KEY ({})", columns()),
             b'u' => {
                 let index = self.view.relation(c.index)?;
-                let not_distinct = index.as_ref().and_then(|i| i.index.as_ref()).is_some_and(|i| i.nulls_not_distinct);
-                format!("UNIQUE{} ({})", if not_distinct { " NULLS NOT DISTINCT" } else { "" }, columns())
+                let not_distinct = index
+                    .as_ref()
+                    .and_then(|i| i.index.as_ref())
+                    .is_some_and(|i| i.nulls_not_distinct);
+                format!(
+                    "UNIQUE{} ({})",
+                    if not_distinct { " NULLS NOT DISTINCT" } else { "" },
+                    columns()
+                )
             }
             b'n' => format!("NOT NULL {}{no_inherit}", columns()),
             b'c' => {
-                let Some(check) = &c.check else { return Ok(String::new()) };
+                let Some(check) = &c.check else {
+                    return Ok(String::new());
+                };
                 let text = self.print(check, Some(table))?;
-                let text = if text.starts_with('(') { text } else { format!("({text})") };
+                let text = if text.starts_with('(') {
+                    text
+                } else {
+                    format!("({text})")
+                };
                 format!("CHECK ({text}){no_inherit}")
             }
             _ => return Err(unsupported!("this kind of constraint cannot be printed yet")),

@@ -255,7 +255,9 @@ impl SessionContext for StatementEnv<'_> {
             DefKind::Index => self.names.index_definition(oid, column),
             DefKind::Constraint => self.names.constraint_definition(oid),
             DefKind::PartitionConstraint | DefKind::PartitionKey => Ok(None),
-            _ => Err(common::unsupported!("this kind of definition cannot be printed yet")),
+            _ => Err(common::unsupported!(
+                "this kind of definition cannot be printed yet"
+            )),
         }
     }
 
