@@ -74,7 +74,36 @@ fn pg_num_nonnulls(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     Ok(count_nulls(ctx, args, false))
 }
 
+/// `value::text`: the output of the type but for those whose cast to text says more or less than that.
+fn cast_to_text(ctx: &FnContext<'_>, k: usize, value: &Datum, out: &mut String) -> PgResult<()> {
+    match (value, ctx.call.arg_type(k)) {
+        (Datum::Bool(b), _) => out.push_str(if *b { "true" } else { "false" }),
+        (Datum::Text(t), types::oids::BPCHAR) => out.push_str(t.trim_end_matches(' ')),
+        (value, type_oid) => io::output(type_oid, value, &ctx.io(), out)?,
+    }
+    Ok(())
+}
+
+/// `text || anything` and `anything || text`.
+fn any_cat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let mut out = String::new();
+    for (k, value) in args.iter().enumerate() {
+        cast_to_text(ctx, k, value, &mut out)?;
+    }
+    Ok(Datum::text(out))
+}
+
+fn textanycat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    any_cat(ctx, args)
+}
+
+fn anytextcat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    any_cat(ctx, args)
+}
+
 builtins! {
+    textanycat[general strict](text, anynonarray) -> text;
+    anytextcat[general strict](anynonarray, text) -> text;
     text_concat[general](any) -> text;
     text_concat_ws[general](text, any) -> text;
     pg_num_nulls[general](any) -> int4;
