@@ -8,7 +8,10 @@ use types::oids;
 use crate::classify::{check_transaction_block, command_tag};
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
-use crate::{create_index, create_table, drop, namespace, sequence, settings, truncate};
+use crate::{
+    alter_table, comment, copy, create_index, create_table, create_table_as, create_view, drop, maintenance, namespace,
+    rename, sequence, settings, truncate, vacuum,
+};
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
 /// instead.
@@ -26,6 +29,19 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::CreateSchema(s) => namespace::create_schema(s, cx),
         Statement::Drop(s) => drop::drop_statement(s, cx),
         Statement::Truncate(s) => truncate::truncate(s, cx),
+        Statement::Copy(s) => copy::copy_file(s, cx),
+        Statement::AlterTable(s) => alter_table::alter_table(s, cx),
+        Statement::Rename(s) => rename::rename(s, cx),
+        Statement::AlterObjectSchema(s) => rename::set_schema(s, cx),
+        Statement::AlterOwner(s) => rename::set_owner(s, cx),
+        Statement::Select(s) if s.into.is_some() => create_table_as::select_into(s, cx),
+        Statement::CreateTableAs(s) => create_table_as::create_table_as(s, cx),
+        Statement::View(s) => create_view::create_view(s, cx),
+        Statement::Comment(s) => comment::comment(s, cx),
+        Statement::Vacuum(s) => vacuum::vacuum(s, cx),
+        Statement::Lock(s) => maintenance::lock(s, cx),
+        Statement::Reindex(s) => maintenance::reindex(s, cx),
+        Statement::CheckPoint(_) => maintenance::checkpoint(cx),
         other => Err(unsupported!("{} is not supported yet", command_tag(other)).at(other.span())),
     }
 }

@@ -10,27 +10,39 @@
 //! # Not here
 //! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
+mod alter_column;
+mod alter_table;
+mod analyze;
 pub mod classify;
 mod columns;
+mod comment;
 mod constraints;
 pub mod context;
 mod copy;
 mod create_index;
 mod create_like;
 mod create_table;
-pub mod deparse;
+mod create_table_as;
+mod create_view;
+mod deparse;
 mod dispatch;
 mod drop;
 mod eval;
 pub mod guc;
 mod index_build;
 mod lookup;
+mod maintenance;
 mod namespace;
 pub mod options;
+pub mod query;
+mod rename;
+mod rewrite;
+mod roles;
 mod sequence;
 pub mod settings;
 mod storage_params;
 mod truncate;
+mod vacuum;
 
 pub use classify::{
     allowed_in_failed_transaction, check_read_only, check_transaction_block, command_tag, is_command,

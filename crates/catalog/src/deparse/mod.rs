@@ -40,6 +40,25 @@ const INDENT: usize = 4;
 pub fn expression(ctx: &Deparse<'_>, expr: &Expr) -> PgResult<String> {
     let mut out = Writer {
         ctx,
+        names: None,
+        text: String::new(),
+        level: 0,
+    };
+    out.expr(expr, Implicit::Hidden)?;
+    Ok(out.text)
+}
+
+/// Texts of nodes that only their surroundings can name: columns of plan nodes, subplans, aggregates (EXPLAIN).
+pub trait Names {
+    /// The text of this node; `None`: print it as usual.
+    fn name(&self, expr: &Expr) -> PgResult<Option<String>>;
+}
+
+/// The SQL text of an expression, with names from its surroundings.
+pub fn expression_with(ctx: &Deparse<'_>, expr: &Expr, names: &dyn Names) -> PgResult<String> {
+    let mut out = Writer {
+        ctx,
+        names: Some(names),
         text: String::new(),
         level: 0,
     };
@@ -56,6 +75,7 @@ enum Implicit {
 
 struct Writer<'a> {
     ctx: &'a Deparse<'a>,
+    names: Option<&'a dyn Names>,
     text: String,
     level: usize,
 }
@@ -66,6 +86,12 @@ impl Writer<'_> {
     }
 
     fn expr(&mut self, expr: &Expr, implicit: Implicit) -> PgResult<()> {
+        if let Some(names) = self.names
+            && let Some(text) = names.name(expr)?
+        {
+            self.push(&text);
+            return Ok(());
+        }
         match expr {
             Expr::Const(c) => self.constant(c, constant::Label::WhereNeeded),
             Expr::Var(v) => self.column(v.source, v.attno),

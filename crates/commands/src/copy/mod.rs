@@ -1,9 +1,25 @@
-//! COPY: options, text and CSV formats, streams in both directions.
+//! COPY: options, text and CSV formats, streams in both directions, files of the server.
+//!
+//! PG: src/backend/commands/copy.c.
 
-use common::{PgResult, unsupported};
-use parser::ast::CopyStmt;
+mod from;
+mod lines;
+mod options;
+mod to;
 
-use crate::context::CommandContext;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use catalog::desc::RelationDesc;
+use common::env::OpenMode;
+use common::error::ErrorExt;
+use common::{PgError, PgResult, pg_err, unsupported};
+use parser::ast::{CopyStmt, Ident};
+
+pub use from::CopyIn;
+pub use to::CopyOut;
+
+use crate::context::{CommandContext, CommandOutcome};
 
 /// Where the data of a COPY is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,71 +41,137 @@ pub fn copy_target(stmt: &CopyStmt) -> CopyTarget {
     }
 }
 
-/// COPY FROM STDIN in progress.
-pub struct CopyIn {
-    columns: usize,
-    binary: bool,
+/// Positions of the columns to copy, in the order named; all but generated ones when none is.
+fn select_columns(desc: &RelationDesc, names: &[Ident]) -> PgResult<Vec<usize>> {
+    let is_generated = |c: &catalog::desc::ColumnDesc| !matches!(c.generated, 0 | b' ');
+    if names.is_empty() {
+        let live = desc.columns.iter().enumerate();
+        let live = live.filter(|(_, c)| !c.dropped && !is_generated(c));
+        return Ok(live.map(|(at, _)| at).collect());
+    }
+    let mut columns = Vec::new();
+    for name in names {
+        let Some(column) = desc.column_by_name(name.as_str()) else {
+            return Err(pg_err!(
+                UNDEFINED_COLUMN,
+                "column \"{}\" of relation \"{}\" does not exist",
+                name.as_str(),
+                desc.name
+            ));
+        };
+        if is_generated(column) {
+            return Err(pg_err!(
+                INVALID_COLUMN_REFERENCE,
+                "column \"{}\" is a generated column",
+                name.as_str()
+            )
+            .detail("Generated columns cannot be used in COPY."));
+        }
+        let at = usize::try_from(column.attno - 1).unwrap_or_default();
+        if columns.contains(&at) {
+            return Err(pg_err!(
+                DUPLICATE_COLUMN,
+                "column \"{}\" specified more than once",
+                name.as_str()
+            ));
+        }
+        columns.push(at);
+    }
+    Ok(columns)
 }
 
-impl CopyIn {
-    /// Checks options, table, columns and privileges.
-    pub fn begin(stmt: &CopyStmt, _cx: &mut CommandContext<'_>) -> PgResult<CopyIn> {
-        let _ = stmt;
-        Err(unsupported!("COPY FROM is not supported yet"))
+/// COPY from or to a file of the server.
+pub(crate) fn copy_file(stmt: &CopyStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    if stmt.is_program {
+        return Err(unsupported!("COPY with PROGRAM is not supported").at(stmt.span));
     }
-
-    /// Columns of the data, for CopyInResponse.
-    pub fn column_count(&self) -> usize {
-        self.columns
+    let Some(name) = &stmt.filename else {
+        return Err(common::internal!("COPY with the client in the place of COPY with a file"));
+    };
+    if !cx.roles()?.is_superuser(cx.user) {
+        let (word, role) = match stmt.is_from {
+            true => ("from", "pg_read_server_files"),
+            false => ("to", "pg_write_server_files"),
+        };
+        return Err(pg_err!(INSUFFICIENT_PRIVILEGE, "permission denied to COPY {word} a file")
+            .detail(format!(
+                "Only roles with privileges of the \"{role}\" role may COPY {word} a file."
+            ))
+            .hint(
+                "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
+            ));
     }
+    let rows = if stmt.is_from {
+        read_file(stmt, name, cx)?
+    } else {
+        write_file(stmt, name, cx)?
+    };
+    Ok(CommandOutcome::tag(format!("COPY {rows}")))
+}
 
-    /// FORMAT binary.
-    pub fn is_binary(&self) -> bool {
-        self.binary
-    }
-
-    /// Takes more of the data; any cut is fine. False: the end-of-data marker was read, the rest may be thrown away.
-    pub fn feed(&mut self, _cx: &mut CommandContext<'_>, _data: &[u8]) -> PgResult<bool> {
-        Ok(true)
-    }
-
-    /// The data has ended: how many rows were copied.
-    pub fn finish(self, _cx: &mut CommandContext<'_>) -> PgResult<u64> {
-        Ok(0)
+/// PostgreSQL's words for what went wrong with a file.
+fn file_error(error: &std::io::Error, action: &str, name: &str, for_copy: &str) -> Box<PgError> {
+    let (code, reason) = match error.kind() {
+        ErrorKind::NotFound => (common::sqlstate::UNDEFINED_FILE, "No such file or directory".to_owned()),
+        ErrorKind::PermissionDenied => (common::sqlstate::INSUFFICIENT_PRIVILEGE, "Permission denied".to_owned()),
+        _ => (common::sqlstate::IO_ERROR, error.to_string()),
+    };
+    let e = PgError::new(code, format!("could not open file \"{name}\" for {action}: {reason}"));
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => e.hint(format!(
+            "{for_copy} instructs the PostgreSQL server process to {} a file. You may want a client-side facility such as psql's \\copy.",
+            if action == "reading" { "read" } else { "write" }
+        )),
+        _ => e,
     }
 }
 
-/// COPY TO STDOUT in progress.
-pub struct CopyOut {
-    columns: usize,
-    binary: bool,
-    rows: u64,
+fn read_file(stmt: &CopyStmt, name: &str, cx: &mut CommandContext<'_>) -> PgResult<u64> {
+    let mut copy = CopyIn::begin(stmt, cx)?;
+    let file = cx
+        .env
+        .fs()
+        .open(Path::new(name), OpenMode::Read)
+        .map_err(|e| file_error(&e, "reading", name, "COPY FROM"))?;
+    let io = |e: std::io::Error| PgError::new(common::sqlstate::IO_ERROR, format!("could not read from COPY file: {e}"));
+    let length = file.len().map_err(io)?;
+    let mut at = 0;
+    let mut buffer = vec![0; 64 << 10];
+    while at < length {
+        let take = usize::try_from(length - at).unwrap_or(usize::MAX).min(buffer.len());
+        file.read_exact_at(&mut buffer[..take], at).map_err(io)?;
+        at += take as u64;
+        if !copy.feed(cx, &buffer[..take])? {
+            break;
+        }
+    }
+    copy.finish(cx)
 }
 
-impl CopyOut {
-    /// Checks options, table, columns and privileges; plans the query.
-    pub fn begin(stmt: &CopyStmt, _cx: &mut CommandContext<'_>) -> PgResult<CopyOut> {
-        let _ = stmt;
-        Err(unsupported!("COPY TO is not supported yet"))
+fn write_file(stmt: &CopyStmt, name: &str, cx: &mut CommandContext<'_>) -> PgResult<u64> {
+    if !Path::new(name).is_absolute() {
+        return Err(pg_err!(
+            INVALID_NAME,
+            "relative path not allowed for COPY to file"
+        ));
     }
-
-    /// Columns of the data, for CopyOutResponse.
-    pub fn column_count(&self) -> usize {
-        self.columns
-    }
-
-    /// FORMAT binary.
-    pub fn is_binary(&self) -> bool {
-        self.binary
-    }
-
-    /// Appends whole lines to `out`, about 64 kB at most each time; false at the end.
-    pub fn next_chunk(&mut self, _cx: &mut CommandContext<'_>, _out: &mut Vec<u8>) -> PgResult<bool> {
-        Ok(false)
-    }
-
-    /// Rows handed out so far: for the tag `COPY n`.
-    pub fn rows(&self) -> u64 {
-        self.rows
+    let mut copy = CopyOut::begin(stmt, cx)?;
+    let file = cx
+        .env
+        .fs()
+        .open(Path::new(name), OpenMode::OpenOrCreate)
+        .map_err(|e| file_error(&e, "writing", name, "COPY TO"))?;
+    let io = |e: std::io::Error| PgError::new(common::sqlstate::IO_ERROR, format!("could not write to COPY file: {e}"));
+    file.set_len(0).map_err(io)?;
+    let mut at = 0;
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        let more = copy.next_chunk(cx, &mut buffer)?;
+        file.write_all_at(&buffer, at).map_err(io)?;
+        at += buffer.len() as u64;
+        if !more {
+            return Ok(copy.rows());
+        }
     }
 }

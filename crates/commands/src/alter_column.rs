@@ -1,0 +1,507 @@
+//! ALTER TABLE on columns: ADD, SET DATA TYPE, SET DEFAULT, identity, generation.
+//!
+//! PG: src/backend/commands/tablecmds.c (`ATExecAddColumn`, `ATExecAlterColumnType`).
+
+use std::sync::Arc;
+
+use analyzer::ExprKind;
+use catalog::CatalogView;
+use catalog::columns::pg_attribute;
+use catalog::ddl::sequence::SequenceOwner;
+use catalog::desc::RelationDesc;
+use common::error::{ErrorExt, Severity};
+use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
+use nodes::Expr;
+use nodes::expr::{ReturningKind, Var, VarSource};
+use parser::ast::{self, CollateClause, ColumnDef, ConstrType, Constraint, DefElem, GeneratedWhen, Ident, TypeName};
+use types::Datum;
+use types::settings::TypeRef;
+
+use crate::alter_table::column;
+use crate::columns::{column_desc, column_spec, nextval_expr};
+use crate::constraints::{self, CheckSpec};
+use crate::context::CommandContext;
+use crate::eval::RowExpr;
+use crate::rewrite::{Rebuild, rewrite};
+
+/// ADD COLUMN.
+pub(crate) fn add(
+    desc: &Arc<RelationDesc>,
+    def: &ColumnDef,
+    missing_ok: bool,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
+    if missing_ok && desc.column_by_name(def.name.as_str()).is_some() {
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::DUPLICATE_COLUMN,
+            format!(
+                "column \"{}\" of relation \"{}\" already exists, skipping",
+                def.name.as_str(),
+                desc.name
+            ),
+        ));
+        return Ok(());
+    }
+    let mut spec = column_spec(def, &desc.name, cx)?;
+    let view = cx.view()?;
+    let attno = i16::try_from(desc.columns.len() + 1).unwrap_or(i16::MAX);
+    let mut wide = (**desc).clone();
+    wide.columns.push(column_desc(&spec.new, attno, &*view)?);
+    if let Some(raw) = &spec.raw_default {
+        spec.new.default = constraints::default_expr(raw, &spec.new, &*view, cx)?;
+    }
+    if let Some(raw) = &spec.raw_generated {
+        spec.new.default = Some(constraints::generation_expr(raw, &spec.new, &wide, &*view, cx)?);
+    }
+    let mut sequence = None;
+    if let Some(of) = spec.sequence.take() {
+        let name = crate::sequence::choose_name(cx, &desc.name, &spec.new.name, desc.namespace)?;
+        let oid = crate::sequence::make(cx, &name, desc.namespace, desc.persistence, &of.params)?;
+        let next = analyzer::utility::coerce_for_assignment(
+            nextval_expr(oid),
+            spec.new.type_ref,
+            &cx.analysis(&*view),
+        )?;
+        if !of.identity {
+            spec.new.default = next.clone();
+        }
+        sequence = Some((oid, of.identity, next));
+    }
+    let filler = match &sequence {
+        Some((_, _, next)) => next.clone(),
+        None => spec.new.default.clone(),
+    };
+    let missing = missing_value(&spec.new.default, filler.as_ref(), spec.new.generated != 0, &*view, cx)?;
+    drop(view);
+    check_not_null(&spec, filler.as_ref(), missing.as_ref(), desc, cx)?;
+    cx.ddl(|ddl| ddl.add_column(desc.oid, &spec.new, missing.clone().filter(|m| !m.is_null())))?;
+    if let Some((oid, identity, _)) = sequence {
+        let owner = if identity {
+            SequenceOwner::Identity(desc.oid, attno)
+        } else {
+            SequenceOwner::Column(desc.oid, attno)
+        };
+        cx.ddl(|ddl| ddl.set_sequence_owner(oid, Some(owner)))?;
+    }
+    if missing.is_none()
+        && let Some(filler) = &filler
+    {
+        fill_new_column(desc, attno, filler, cx)?;
+    }
+    finish_add(desc.oid, attno, spec, cx)
+}
+
+/// Constraints of an added column.
+fn finish_add(
+    table: Oid,
+    attno: i16,
+    spec: crate::columns::ColumnSpec,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
+    if let Some(not_null) = &spec.not_null {
+        constraints::store_not_null(cx, table, attno, not_null)?;
+    }
+    for constraint in spec.constraints {
+        let current = cx.relation(table)?;
+        if constraint.contype == ConstrType::Check {
+            let check = CheckSpec::of(&constraint)?;
+            let view = cx.view()?;
+            let expr = constraints::check_expr(&check, &current, &*view, cx)?;
+            crate::alter_table::validate_check(&current, check.name.as_deref(), &expr, cx)?;
+            constraints::store_check(cx, table, &check, expr)?;
+            continue;
+        }
+        let mut key = constraint.clone();
+        key.keys = vec![Ident::new(spec.new.name.as_str(), constraint.span)];
+        let primary = key.contype == ConstrType::Primary;
+        if primary && current.constraints.iter().any(|c| c.kind == b'p') {
+            return Err(pg_err!(
+                INVALID_TABLE_DEFINITION,
+                "multiple primary keys for table \"{}\" are not allowed",
+                current.name
+            ));
+        }
+        if primary {
+            let name = Ident::new(spec.new.name.as_str(), constraint.span);
+            crate::alter_table::set_not_null(&current, &name, None, cx)?;
+        }
+        let current = cx.relation(table)?;
+        constraints::store_key(cx, &current, &key)?;
+    }
+    Ok(())
+}
+
+/// What existing rows have in the new column when that is one value; `None`: each row needs its own.
+fn missing_value(
+    default: &Option<Expr>,
+    filler: Option<&Expr>,
+    generated: bool,
+    view: &dyn CatalogView,
+    cx: &CommandContext<'_>,
+) -> PgResult<Option<Datum>> {
+    let Some(filler) = filler else {
+        return Ok(Some(Datum::Null));
+    };
+    if generated || default.is_none() || crate::eval::is_volatile(filler, view)? {
+        return Ok(None);
+    }
+    crate::eval::constant(filler, view, cx).map(Some)
+}
+
+/// A new NOT NULL column without a value cannot be added to rows that are there.
+fn check_not_null(
+    spec: &crate::columns::ColumnSpec,
+    filler: Option<&Expr>,
+    missing: Option<&Datum>,
+    desc: &Arc<RelationDesc>,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    if spec.not_null.is_none() || filler.is_some() && !missing.is_some_and(Datum::is_null) {
+        return Ok(());
+    }
+    let opened = cx.relations.table(desc)?;
+    crate::index_build::for_each_row(&opened, desc.columns.len(), cx, &mut |_, _| {
+        Err(pg_err!(
+            NOT_NULL_VIOLATION,
+            "column \"{}\" of relation \"{}\" contains null values",
+            spec.new.name,
+            desc.name
+        )
+        .table(&*desc.namespace_name, &*desc.name)
+        .column(spec.new.name.as_str()))
+    })
+}
+
+fn fill_new_column(old: &Arc<RelationDesc>, attno: i16, filler: &Expr, cx: &CommandContext<'_>) -> PgResult<()> {
+    let view = cx.view()?;
+    let mut program = RowExpr::compile(filler, &*view)?;
+    let at = usize::try_from(attno - 1).unwrap_or_default();
+    rewrite(old, Rebuild::Storage, cx, &mut |cx, row| {
+        row.resize(at + 1, Datum::Null);
+        row[at] = program.eval(cx, row)?;
+        Ok(())
+    })
+}
+
+/// SET DEFAULT, DROP DEFAULT.
+pub(crate) fn set_default(
+    desc: &RelationDesc,
+    name: &Ident,
+    default: Option<&ast::Expr>,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, name)?;
+    if matches!(found.identity, b'a' | b'd') {
+        let e = pg_err!(
+            SYNTAX_ERROR,
+            "column \"{}\" of relation \"{}\" is an identity column",
+            found.name,
+            desc.name
+        );
+        return Err(if default.is_some() {
+            e
+        } else {
+            e.hint("Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead.")
+        });
+    }
+    if matches!(found.generated, b's' | b'v') {
+        let e = pg_err!(
+            SYNTAX_ERROR,
+            "column \"{}\" of relation \"{}\" is a generated column",
+            found.name,
+            desc.name
+        );
+        return Err(if default.is_some() {
+            e.hint("Use ALTER TABLE ... ALTER COLUMN ... SET EXPRESSION instead.")
+        } else {
+            e.hint("Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead.")
+        });
+    }
+    let expr = match default {
+        None => None,
+        Some(raw) => {
+            let view = cx.view()?;
+            let analysis = cx.analysis(&*view);
+            let expr = analyzer::utility::analyze_default(raw, &found.name, found.type_ref, None, &analysis)?;
+            cx.take_notices(analysis);
+            Some(expr).filter(|e| !matches!(e, Expr::Const(c) if c.value.is_null()))
+        }
+    };
+    cx.ddl(|ddl| ddl.set_default(desc.oid, found.attno, expr.as_ref()))
+}
+
+/// ADD GENERATED ... AS IDENTITY.
+pub(crate) fn add_identity(
+    desc: &RelationDesc,
+    name: &Ident,
+    constraint: &Constraint,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, name)?;
+    let (col, rel) = (&found.name, &desc.name);
+    if !found.not_null {
+        return Err(pg_err!(
+            OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "column \"{col}\" of relation \"{rel}\" must be declared NOT NULL before identity can be added"
+        ));
+    }
+    if matches!(found.identity, b'a' | b'd') {
+        return Err(pg_err!(
+            OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "column \"{col}\" of relation \"{rel}\" is already an identity column"
+        ));
+    }
+    if found.default.is_some() {
+        return Err(pg_err!(
+            OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "column \"{col}\" of relation \"{rel}\" already has a default value"
+        ));
+    }
+    use types::oids as t;
+    if !matches!(found.type_ref.oid, t::INT2 | t::INT4 | t::INT8) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "identity column type must be smallint, integer, or bigint"
+        ));
+    }
+    let read = crate::sequence::read_options(&constraint.options, found.type_ref.oid, None, true, cx)?;
+    let sequence_name = crate::sequence::choose_name(cx, rel, col, desc.namespace)?;
+    let oid = crate::sequence::make(cx, &sequence_name, desc.namespace, desc.persistence, &read.params)?;
+    let letter = match constraint.generated_when {
+        GeneratedWhen::Always => b'a',
+        GeneratedWhen::ByDefault => b'd',
+    };
+    cx.ddl(|ddl| {
+        ddl.set_sequence_owner(oid, Some(SequenceOwner::Identity(desc.oid, found.attno)))?;
+        ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTIDENTITY, Datum::Char(letter))])
+    })
+}
+
+fn not_identity(desc: &RelationDesc, name: &str) -> Box<PgError> {
+    pg_err!(
+        OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "column \"{name}\" of relation \"{}\" is not an identity column",
+        desc.name
+    )
+}
+
+/// SET GENERATED, SET sequence options, RESTART.
+pub(crate) fn set_identity(
+    desc: &RelationDesc,
+    name: &Ident,
+    options: &[DefElem],
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, name)?;
+    if !matches!(found.identity, b'a' | b'd') {
+        return Err(not_identity(desc, &found.name));
+    }
+    let (kinds, others): (Vec<DefElem>, Vec<DefElem>) =
+        options.iter().cloned().partition(|o| o.name == "generated");
+    if let Some(kind) = kinds.first() {
+        let always = match &kind.arg {
+            Some(ast::DefArg::Integer(letter)) => *letter == i32::from(b'a'),
+            Some(arg) => crate::options::arg_text(arg).starts_with(['a', 'A']),
+            None => true,
+        };
+        let letter = Datum::Char(if always { b'a' } else { b'd' });
+        cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTIDENTITY, letter)]))?;
+    }
+    if others.is_empty() {
+        return Ok(());
+    }
+    crate::sequence::alter(cx, found.identity_sequence, &others, true)
+}
+
+/// DROP IDENTITY.
+pub(crate) fn drop_identity(
+    desc: &RelationDesc,
+    name: &Ident,
+    missing_ok: bool,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, name)?;
+    if !matches!(found.identity, b'a' | b'd') {
+        let error = not_identity(desc, &found.name);
+        if !missing_ok {
+            return Err(error);
+        }
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::SUCCESSFUL_COMPLETION,
+            format!("{}, skipping", error.message),
+        ));
+        return Ok(());
+    }
+    let sequence = found.identity_sequence;
+    cx.ddl(|ddl| {
+        ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTIDENTITY, Datum::Char(0))])?;
+        ddl.set_sequence_owner(sequence, None)?;
+        let object = catalog::ddl::ObjectAddress::new(catalog::oids::PG_CLASS, sequence);
+        ddl.drop_objects(&[object], catalog::ddl::drop::DropBehavior::Restrict)?;
+        Ok(())
+    })
+}
+
+/// DROP EXPRESSION: the values stay.
+pub(crate) fn drop_expression(
+    desc: &RelationDesc,
+    name: &Ident,
+    missing_ok: bool,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, name)?;
+    if found.generated != b's' {
+        let message = format!(
+            "column \"{}\" of relation \"{}\" is not a generated column",
+            found.name, desc.name
+        );
+        if !missing_ok {
+            return Err(PgError::new(sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::SUCCESSFUL_COMPLETION,
+            format!("{message}, skipping"),
+        ));
+        return Ok(());
+    }
+    cx.ddl(|ddl| {
+        ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTGENERATED, Datum::Char(0))])?;
+        ddl.set_default(desc.oid, found.attno, None)
+    })
+}
+
+/// SET DATA TYPE as written.
+pub(crate) struct TypeChange<'a> {
+    pub name: &'a Ident,
+    pub type_name: &'a TypeName,
+    pub collation: Option<&'a CollateClause>,
+    pub using: Option<&'a ast::Expr>,
+}
+
+/// SET DATA TYPE: the table is rewritten; what depends on the column is made anew.
+pub(crate) fn set_type(
+    desc: &Arc<RelationDesc>,
+    change: &TypeChange<'_>,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, change.name)?;
+    let view = cx.view()?;
+    let analysis = cx.analysis(&*view);
+    let (target, collation) =
+        analyzer::utility::resolve_column_type(change.type_name, change.collation, &analysis)?;
+    let transform = transform_expr(desc, found.attno, change, target, &*view, cx)?;
+    crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
+    let default = new_default(desc, found.attno, target, &*view, cx)?;
+    let dependents = crate::rewrite::Dependents::take(desc, found.attno, &*view, cx)?;
+    drop(analysis);
+    drop(view);
+    dependents.drop_all(cx)?;
+    let attno = found.attno;
+    cx.ddl(|ddl| {
+        ddl.set_column_type(desc.oid, attno, target, collation)?;
+        if let Some(default) = &default {
+            ddl.set_default(desc.oid, attno, Some(default))?;
+        }
+        Ok(())
+    })?;
+    let view = cx.view()?;
+    let mut program = RowExpr::compile(&transform, &*view)?;
+    drop(view);
+    let at = usize::try_from(attno - 1).unwrap_or_default();
+    rewrite(desc, Rebuild::Storage, cx, &mut |cx, row| {
+        let value = program.eval(cx, row)?;
+        if let Some(place) = row.get_mut(at) {
+            *place = value;
+        }
+        Ok(())
+    })?;
+    dependents.make_again(desc.oid, cx)
+}
+
+/// Old row to new value.
+fn transform_expr(
+    desc: &RelationDesc,
+    attno: i16,
+    change: &TypeChange<'_>,
+    target: TypeRef,
+    view: &dyn CatalogView,
+    cx: &CommandContext<'_>,
+) -> PgResult<Expr> {
+    let Some(found) = desc.column(attno) else {
+        return Err(common::internal!("column {attno} vanished"));
+    };
+    let analysis = cx.analysis(view);
+    let source = match change.using {
+        Some(raw) => {
+            analyzer::utility::analyze_expression(raw, ExprKind::AlterColTransform, Some(desc), &analysis)?
+        }
+        None => Expr::Var(Var {
+            source: VarSource::Rel {
+                index: 1,
+                levels_up: 0,
+            },
+            attno,
+            type_ref: found.type_ref,
+            collation: found.collation,
+            nulling_rels: nodes::RelIds::default(),
+            returning: ReturningKind::Default,
+            span: common::Span::NONE,
+        }),
+    };
+    let coerced = analyzer::utility::coerce_for_assignment(source, target, &analysis)?;
+    cx.take_notices(analysis);
+    if let Some(expr) = coerced {
+        return Ok(expr);
+    }
+    let word = catalog::format_type::format_type(view, target.oid, -1)?;
+    let full = catalog::format_type::format_type(view, target.oid, target.typmod)?;
+    if change.using.is_some() {
+        return Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "result of USING clause for column \"{}\" cannot be cast automatically to type {word}",
+            found.name
+        )
+        .hint("You might need to add an explicit cast."));
+    }
+    Err(pg_err!(
+        DATATYPE_MISMATCH,
+        "column \"{}\" cannot be cast automatically to type {word}",
+        found.name
+    )
+    .hint(format!(
+        "You might need to specify \"USING {}::{full}\".",
+        parser::quote_identifier(&found.name)
+    )))
+}
+
+/// The default over the new type.
+fn new_default(
+    desc: &RelationDesc,
+    attno: i16,
+    target: TypeRef,
+    view: &dyn CatalogView,
+    cx: &CommandContext<'_>,
+) -> PgResult<Option<Expr>> {
+    let Some(found) = desc.column(attno) else {
+        return Ok(None);
+    };
+    let Some(default) = &found.default else {
+        return Ok(None);
+    };
+    if matches!(found.generated, b's' | b'v') {
+        return Err(unsupported!("changing the type of a generated column is not supported yet"));
+    }
+    let analysis = cx.analysis(view);
+    match analyzer::utility::coerce_for_assignment((**default).clone(), target, &analysis)? {
+        Some(expr) => Ok(Some(expr)),
+        None => Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "default for column \"{}\" cannot be cast automatically to type {}",
+            found.name,
+            catalog::format_type::format_type(view, target.oid, -1)?
+        )),
+    }
+}

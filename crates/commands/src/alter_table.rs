@@ -1,0 +1,608 @@
+//! ALTER TABLE, INDEX, SEQUENCE, VIEW: subcommands one after another.
+//!
+//! PG: src/backend/commands/tablecmds.c (`ATController`). PostgreSQL runs subcommands in passes; here they run as written, but
+//! types change first and keys come last.
+
+use std::sync::Arc;
+
+use catalog::columns::{pg_attribute, pg_class};
+use catalog::ddl::ObjectAddress;
+use catalog::ddl::columns::NotNull;
+use catalog::desc::{ColumnDesc, RelationDesc};
+use catalog::oids;
+use common::error::{ErrorExt, Severity};
+use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use parser::ast::{
+    AlterTableAction, AlterTableCmd, AlterTableStmt, ConstrType, Constraint, DropBehavior, Ident, ObjectType,
+};
+use txn::LockMode;
+use types::Datum;
+
+use crate::alter_column;
+use crate::classify::command_tag;
+use crate::columns::NotNullSpec;
+use crate::constraints::{self, CheckSpec};
+use crate::context::{CommandContext, CommandOutcome};
+use crate::drop::behavior;
+use crate::index_build::for_each_row;
+use crate::lookup::{display, wrong_kind};
+use crate::storage_params::{self, ParamSet};
+
+/// ALTER TABLE and relatives.
+pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let tag = command_tag(&parser::ast::Statement::AlterTable(Box::new(stmt.clone())));
+    let Some(desc) = cx.open_relation_if_exists(&stmt.relation, lock_mode(&stmt.cmds))? else {
+        return missing(stmt, tag, cx);
+    };
+    check_kind(&desc, stmt)?;
+    cx.check_owner(&desc)?;
+    for pass in 0..3 {
+        for cmd in stmt.cmds.iter().filter(|c| pass_of(&c.action) == pass) {
+            let current = cx.relation(desc.oid)?;
+            action(&current, cmd, cx)?;
+        }
+    }
+    Ok(CommandOutcome::tag(tag))
+}
+
+fn missing(stmt: &AlterTableStmt, tag: &str, cx: &CommandContext<'_>) -> PgResult<CommandOutcome> {
+    if !stmt.missing_ok {
+        return Err(crate::lookup::undefined_relation(&stmt.relation));
+    }
+    cx.notice(PgError::notice(
+        Severity::Notice,
+        sqlstate::SUCCESSFUL_COMPLETION,
+        format!("relation \"{}\" does not exist, skipping", display(&stmt.relation)),
+    ));
+    Ok(CommandOutcome::tag(tag))
+}
+
+fn lock_mode(cmds: &[AlterTableCmd]) -> LockMode {
+    let weak = |c: &AlterTableCmd| {
+        matches!(
+            c.action,
+            AlterTableAction::SetStatistics { .. }
+                | AlterTableAction::SetRelOptions(_)
+                | AlterTableAction::ResetRelOptions(_)
+                | AlterTableAction::ValidateConstraint(_)
+                | AlterTableAction::ClusterOn(_)
+        )
+    };
+    if cmds.iter().all(weak) {
+        LockMode::ShareUpdateExclusive
+    } else {
+        LockMode::AccessExclusive
+    }
+}
+
+fn pass_of(action: &AlterTableAction) -> u8 {
+    match action {
+        AlterTableAction::DropColumn { .. } | AlterTableAction::DropConstraint { .. } => 0,
+        AlterTableAction::AddConstraint(_) => 2,
+        _ => 1,
+    }
+}
+
+fn check_kind(desc: &RelationDesc, stmt: &AlterTableStmt) -> PgResult<()> {
+    let fits = match stmt.objtype {
+        ObjectType::Index => matches!(desc.relkind, b'i' | b'I'),
+        ObjectType::Sequence => desc.relkind == b'S',
+        ObjectType::View => desc.relkind == b'v',
+        ObjectType::MatView => desc.relkind == b'm',
+        ObjectType::Type => desc.relkind == b'c',
+        ObjectType::ForeignTable => desc.relkind == b'f',
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(wrong_kind(desc, stmt.objtype)) }
+}
+
+fn require_table(desc: &RelationDesc, what: &str) -> PgResult<()> {
+    if matches!(desc.relkind, b'r' | b'p') {
+        return Ok(());
+    }
+    Err(pg_err!(
+        WRONG_OBJECT_TYPE,
+        "ALTER action {what} cannot be performed on relation \"{}\"",
+        desc.name
+    )
+    .detail(crate::lookup::relkind_detail(desc.relkind)))
+}
+
+/// A live column or 42703; system columns cannot be altered.
+pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d ColumnDesc> {
+    if let Some(column) = desc.column_by_name(name.as_str()) {
+        return Ok(column);
+    }
+    if matches!(name.as_str(), "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax") {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "cannot alter system column \"{}\"",
+            name.as_str()
+        ));
+    }
+    Err(pg_err!(
+        UNDEFINED_COLUMN,
+        "column \"{}\" of relation \"{}\" does not exist",
+        name.as_str(),
+        desc.name
+    ))
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm per subcommand")]
+fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext<'_>) -> PgResult<()> {
+    match &cmd.action {
+        AlterTableAction::AddColumn { def, missing_ok } => {
+            require_table(desc, "ADD COLUMN")?;
+            alter_column::add(desc, def, *missing_ok, cx)
+        }
+        AlterTableAction::DropColumn {
+            name,
+            missing_ok,
+            behavior,
+        } => {
+            require_table(desc, "DROP COLUMN")?;
+            drop_column(desc, name, *missing_ok, *behavior, cx)
+        }
+        AlterTableAction::AlterColumnType {
+            name,
+            type_name,
+            collation,
+            using,
+        } => {
+            require_table(desc, "ALTER COLUMN ... SET DATA TYPE")?;
+            let change = alter_column::TypeChange {
+                name,
+                type_name,
+                collation: collation.as_ref(),
+                using: using.as_ref(),
+            };
+            alter_column::set_type(desc, &change, cx)
+        }
+        AlterTableAction::ColumnDefault { name, default } => {
+            alter_column::set_default(desc, name, default.as_ref(), cx)
+        }
+        AlterTableAction::SetNotNull(name) => {
+            require_table(desc, "ALTER COLUMN ... SET NOT NULL")?;
+            set_not_null(desc, name, None, cx)
+        }
+        AlterTableAction::DropNotNull(name) => {
+            require_table(desc, "ALTER COLUMN ... DROP NOT NULL")?;
+            drop_not_null(desc, name, cx)
+        }
+        AlterTableAction::SetStatistics { name, num, value } => {
+            set_statistics(desc, name.as_ref(), *num, *value, cx)
+        }
+        AlterTableAction::SetStorage { name, storage } => {
+            let found = column(desc, name)?;
+            let view = cx.view()?;
+            let letter = crate::columns::storage_word(storage.as_str(), &*view, found.type_ref)?;
+            let default = types::builtin::type_row(found.type_ref.oid).map_or(b'x', |r| r.typstorage);
+            let value = Datum::Char(letter.unwrap_or(default));
+            cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTSTORAGE, value)]))
+        }
+        AlterTableAction::AddIdentity { name, constraint } => {
+            alter_column::add_identity(desc, name, constraint, cx)
+        }
+        AlterTableAction::SetIdentity { name, options } => alter_column::set_identity(desc, name, options, cx),
+        AlterTableAction::DropIdentity { name, missing_ok } => {
+            alter_column::drop_identity(desc, name, *missing_ok, cx)
+        }
+        AlterTableAction::DropExpression { name, missing_ok } => {
+            alter_column::drop_expression(desc, name, *missing_ok, cx)
+        }
+        AlterTableAction::AddConstraint(constraint) => {
+            require_table(desc, "ADD CONSTRAINT")?;
+            add_constraint(desc, constraint, cx)
+        }
+        AlterTableAction::DropConstraint {
+            name,
+            missing_ok,
+            behavior,
+        } => drop_constraint(desc, name, *missing_ok, *behavior, cx),
+        AlterTableAction::ValidateConstraint(name) => validate_constraint(desc, name, cx),
+        AlterTableAction::SetRelOptions(options) => {
+            let merged = storage_params::merge(param_set(desc), &storage_params::of_relation(desc), options)?;
+            set_options(desc, &merged, cx)
+        }
+        AlterTableAction::ResetRelOptions(options) => {
+            let merged = storage_params::reset(&storage_params::of_relation(desc), options)?;
+            set_options(desc, &merged, cx)
+        }
+        AlterTableAction::ChangeOwner(role) => change_owner(desc, role, cx),
+        AlterTableAction::SetTablespace(name) => crate::create_index::check_tablespace(Some(name)),
+        AlterTableAction::SetAccessMethod(name) => crate::create_table::check_table_access_method(name.as_ref()),
+        AlterTableAction::DropOids | AlterTableAction::DropCluster => Ok(()),
+        other => {
+            let text = format!("{other:?}");
+            let word = text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned();
+            Err(unsupported!("ALTER TABLE with {word} is not supported yet").at(cmd.span))
+        }
+    }
+}
+
+fn param_set(desc: &RelationDesc) -> ParamSet {
+    match desc.relkind {
+        b'i' => ParamSet::Btree,
+        b'v' => ParamSet::View,
+        _ => ParamSet::Heap,
+    }
+}
+
+fn set_options(desc: &RelationDesc, options: &[String], cx: &CommandContext<'_>) -> PgResult<()> {
+    let value = storage_params::datum(options);
+    cx.ddl(|ddl| ddl.alter_relation(desc.oid, &[(pg_class::RELOPTIONS, value)]))
+}
+
+fn drop_column(
+    desc: &RelationDesc,
+    name: &Ident,
+    missing_ok: bool,
+    how: DropBehavior,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    if missing_ok && desc.column_by_name(name.as_str()).is_none() {
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::SUCCESSFUL_COMPLETION,
+            format!(
+                "column \"{}\" of relation \"{}\" does not exist, skipping",
+                name.as_str(),
+                desc.name
+            ),
+        ));
+        return Ok(());
+    }
+    let found = column(desc, name).map_err(|e| {
+        if e.sqlstate == sqlstate::FEATURE_NOT_SUPPORTED {
+            pg_err!(FEATURE_NOT_SUPPORTED, "cannot drop system column \"{}\"", name.as_str())
+        } else {
+            e
+        }
+    })?;
+    let object = ObjectAddress::column(desc.oid, found.attno);
+    cx.ddl(|ddl| ddl.drop_objects(&[object], behavior(how)))?;
+    Ok(())
+}
+
+/// SET NOT NULL: no row may have NULL; the constraint is made unless there is one.
+pub(crate) fn set_not_null(
+    desc: &Arc<RelationDesc>,
+    name: &Ident,
+    spec: Option<&NotNullSpec>,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let found = column(desc, name)?;
+    let attno = found.attno;
+    let existing = desc.constraints.iter().any(|c| c.kind == b'n' && c.columns == [attno]);
+    if existing {
+        return Ok(());
+    }
+    let at = usize::try_from(attno - 1).unwrap_or_default();
+    let opened = cx.relations.table(desc)?;
+    for_each_row(&opened, desc.columns.len(), cx, &mut |row, _| {
+        if !row.get(at).is_none_or(Datum::is_null) {
+            return Ok(());
+        }
+        Err(pg_err!(
+            NOT_NULL_VIOLATION,
+            "column \"{}\" of relation \"{}\" contains null values",
+            found.name,
+            desc.name
+        )
+        .table(&*desc.namespace_name, &*desc.name)
+        .column(&*found.name))
+    })?;
+    cx.ddl(|ddl| ddl.set_not_null(desc.oid, attno, NotNull::Required))?;
+    let default = NotNullSpec {
+        name: None,
+        no_inherit: false,
+    };
+    constraints::store_not_null(cx, desc.oid, attno, spec.unwrap_or(&default))?;
+    Ok(())
+}
+
+fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
+    let found = column(desc, name)?;
+    if !found.not_null {
+        return Ok(());
+    }
+    if matches!(found.identity, b'a' | b'd') {
+        return Err(pg_err!(
+            OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "column \"{}\" of relation \"{}\" is an identity column",
+            found.name,
+            desc.name
+        ));
+    }
+    let in_key = desc.constraints.iter().any(|c| c.kind == b'p' && c.columns.contains(&found.attno));
+    if in_key {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "column \"{}\" is in a primary key",
+            found.name
+        ));
+    }
+    remove_not_null(desc, found.attno, cx)
+}
+
+fn remove_not_null(desc: &RelationDesc, attno: i16, cx: &CommandContext<'_>) -> PgResult<()> {
+    let constraint = desc.constraints.iter().find(|c| c.kind == b'n' && c.columns == [attno]);
+    cx.ddl(|ddl| {
+        if let Some(constraint) = constraint {
+            let object = ObjectAddress::new(oids::PG_CONSTRAINT, constraint.oid);
+            ddl.drop_objects(&[object], catalog::ddl::drop::DropBehavior::Restrict)?;
+        }
+        ddl.set_not_null(desc.oid, attno, NotNull::Allowed)
+    })
+}
+
+fn set_statistics(
+    desc: &RelationDesc,
+    name: Option<&Ident>,
+    num: i32,
+    value: Option<i32>,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let attno = match name {
+        Some(name) => column(desc, name)?.attno,
+        None => i16::try_from(num).unwrap_or_default(),
+    };
+    let target = match value {
+        None | Some(-1) => Datum::Null,
+        Some(v) if v < -1 => {
+            return Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "statistics target {v} is too low"
+            ));
+        }
+        Some(v) if v > 10_000 => {
+            cx.notice(PgError::notice(
+                Severity::Warning,
+                sqlstate::INVALID_PARAMETER_VALUE,
+                "lowering statistics target to 10000",
+            ));
+            Datum::Int2(10_000)
+        }
+        Some(v) => Datum::Int2(v as i16),
+    };
+    cx.ddl(|ddl| ddl.alter_column(desc.oid, attno, &[(pg_attribute::ATTSTATTARGET, target)]))
+}
+
+fn add_constraint(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {
+    match constraint.contype {
+        ConstrType::Check => {
+            let check = CheckSpec::of(constraint)?;
+            let view = cx.view()?;
+            let expr = constraints::check_expr(&check, desc, &*view, cx)?;
+            if check.validated {
+                validate_check(desc, check.name.as_deref(), &expr, cx)?;
+            }
+            constraints::store_check(cx, desc.oid, &check, expr).map(|_| ())
+        }
+        ConstrType::NotNull => {
+            let Some(key) = constraint.keys.first() else {
+                return Err(common::internal!("NOT NULL constraint without a column"));
+            };
+            let spec = NotNullSpec {
+                name: constraint.conname.as_ref().map(|n| n.as_str().to_owned()),
+                no_inherit: constraint.is_no_inherit,
+            };
+            set_not_null(desc, key, Some(&spec), cx)
+        }
+        ConstrType::Primary | ConstrType::Unique if constraint.indexname.is_some() => {
+            key_using_index(desc, constraint, cx)
+        }
+        ConstrType::Primary | ConstrType::Unique => add_key(desc, constraint, cx),
+        ConstrType::Foreign => {
+            Err(unsupported!("foreign key constraints are not supported yet").at(constraint.span))
+        }
+        _ => Err(unsupported!("this kind of constraint is not supported yet").at(constraint.span)),
+    }
+}
+
+fn add_key(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {
+    let names: Vec<&str> = desc
+        .columns
+        .iter()
+        .filter(|c| !c.dropped)
+        .map(|c| &*c.name)
+        .collect();
+    constraints::check_key_columns(constraint, &names)?;
+    let primary = constraint.contype == ConstrType::Primary;
+    if primary && desc.constraints.iter().any(|c| c.kind == b'p') {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "multiple primary keys for table \"{}\" are not allowed",
+            desc.name
+        ));
+    }
+    if primary {
+        for key in &constraint.keys {
+            let current = cx.relation(desc.oid)?;
+            set_not_null(&current, key, None, cx)?;
+        }
+    }
+    let current = cx.relation(desc.oid)?;
+    constraints::store_key(cx, &current, constraint)
+}
+
+/// ADD PRIMARY KEY USING INDEX: an existing unique index becomes a constraint's.
+fn key_using_index(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {
+    let Some(name) = &constraint.indexname else {
+        return Err(common::internal!("USING INDEX without a name"));
+    };
+    let view = cx.view()?;
+    let found = view.relation_by_name(Some(&desc.namespace_name), name.as_str())?;
+    let index = found.filter(|i| i.index.as_ref().is_some_and(|x| x.table == desc.oid));
+    let Some(index) = index else {
+        return Err(pg_err!(UNDEFINED_OBJECT, "index \"{}\" does not exist", name.as_str()).at(constraint.span));
+    };
+    let Some(info) = &index.index else {
+        return Err(common::internal!("index without index part"));
+    };
+    let refuse = |what: &str| {
+        Err(pg_err!(WRONG_OBJECT_TYPE, "{what}")
+            .detail("Cannot create a primary key or unique constraint using such an index.")
+            .at(constraint.span))
+    };
+    if !info.unique {
+        return refuse(&format!("\"{}\" is not a unique index", index.name));
+    }
+    if info.columns.iter().any(|c| c.expr.is_some()) {
+        return refuse(&format!("index \"{}\" contains expressions", index.name));
+    }
+    if info.predicate.is_some() {
+        return refuse(&format!("\"{}\" is a partial index", index.name));
+    }
+    let primary = constraint.contype == ConstrType::Primary;
+    if primary {
+        for column in info.columns.iter().take(info.key_count) {
+            if let Some(c) = desc.column(column.attno) {
+                let current = cx.relation(desc.oid)?;
+                set_not_null(&current, &Ident::new(&*c.name, constraint.span), None, cx)?;
+            }
+        }
+    }
+    let wanted = constraint.conname.as_ref().map_or(&*index.name, |n| n.as_str());
+    if wanted != &*index.name {
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::SUCCESSFUL_COMPLETION,
+            format!(
+                "ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"{}\" to \"{wanted}\"",
+                index.name
+            ),
+        ));
+    }
+    let attnos = info.columns.iter().take(info.key_count).map(|c| c.attno).collect();
+    cx.ddl(|ddl| {
+        if wanted != &*index.name {
+            ddl.rename_relation(index.oid, wanted)?;
+        }
+        let kind = if primary { b'p' } else { b'u' };
+        let mut new = catalog::ddl::constraint::NewConstraint::new(kind, wanted, desc.namespace, desc.oid, attnos);
+        new.index = index.oid;
+        let made = ddl.add_constraint(&new)?;
+        ddl.delete_dependencies(ObjectAddress::new(oids::PG_CLASS, index.oid), Some(oids::PG_CLASS))?;
+        ddl.attach_index_to_constraint(index.oid, made)?;
+        ddl.alter_index(index.oid, &[(catalog::columns::pg_index::INDISPRIMARY, Datum::Bool(primary))])
+    })
+}
+
+/// Every row must satisfy the condition.
+pub(crate) fn validate_check(
+    desc: &Arc<RelationDesc>,
+    name: Option<&str>,
+    expr: &nodes::Expr,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let view = cx.view()?;
+    let mut program = crate::eval::RowExpr::compile(expr, &*view)?;
+    let opened = cx.relations.table(desc)?;
+    let shown = match name {
+        Some(name) => name.to_owned(),
+        None => generated_check_name(desc, expr, cx)?,
+    };
+    for_each_row(&opened, desc.columns.len(), cx, &mut |row, _| {
+        if program.test(cx, row)? != Some(false) {
+            return Ok(());
+        }
+        Err(pg_err!(
+            CHECK_VIOLATION,
+            "check constraint \"{shown}\" of relation \"{}\" is violated by some row",
+            desc.name
+        )
+        .table(&*desc.namespace_name, &*desc.name)
+        .constraint(shown.as_str()))
+    })
+}
+
+fn generated_check_name(desc: &RelationDesc, expr: &nodes::Expr, cx: &CommandContext<'_>) -> PgResult<String> {
+    let columns: Vec<i16> = constraints::columns_of(expr).into_iter().collect();
+    let single = match columns.as_slice() {
+        [one] => desc.column(*one).map(|c| c.name.clone()),
+        _ => None,
+    };
+    let parts = catalog::ddl::constraint::NameParts {
+        first: &desc.name,
+        second: single.as_deref(),
+        label: "check",
+        is_relation: false,
+    };
+    cx.ddl(|ddl| ddl.choose_constraint_name(parts, desc.oid, desc.namespace))
+}
+
+fn drop_constraint(
+    desc: &Arc<RelationDesc>,
+    name: &Ident,
+    missing_ok: bool,
+    how: DropBehavior,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
+        let message = format!(
+            "constraint \"{}\" of relation \"{}\" does not exist",
+            name.as_str(),
+            desc.name
+        );
+        if !missing_ok {
+            return Err(PgError::new(sqlstate::UNDEFINED_OBJECT, message));
+        }
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::SUCCESSFUL_COMPLETION,
+            format!("{message}, skipping"),
+        ));
+        return Ok(());
+    };
+    if constraint.kind == b'n' {
+        let attno = constraint.columns.first().copied().unwrap_or_default();
+        let Some(column) = desc.column(attno) else {
+            return Err(common::internal!("NOT NULL constraint of no column"));
+        };
+        return drop_not_null(desc, &Ident::new(&*column.name, name.span), cx);
+    }
+    let object = ObjectAddress::new(oids::PG_CONSTRAINT, constraint.oid);
+    cx.ddl(|ddl| ddl.drop_objects(&[object], behavior(how)))?;
+    Ok(())
+}
+
+fn validate_constraint(desc: &Arc<RelationDesc>, name: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
+    let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
+        return Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "constraint \"{}\" of relation \"{}\" does not exist",
+            name.as_str(),
+            desc.name
+        ));
+    };
+    if constraint.validated {
+        return Ok(());
+    }
+    if let Some(check) = &constraint.check {
+        validate_check(desc, Some(&constraint.name), check, cx)?;
+    }
+    let changes = [(catalog::columns::pg_constraint::CONVALIDATED, Datum::Bool(true))];
+    cx.ddl(|ddl| ddl.alter_constraint(constraint.oid, &changes))
+}
+
+/// OWNER TO.
+pub(crate) fn change_owner(
+    desc: &RelationDesc,
+    role: &parser::ast::RoleSpec,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let owner = cx.role(role)?;
+    if owner == desc.owner {
+        return Ok(());
+    }
+    let roles = cx.roles()?;
+    if !roles.is_superuser(cx.user) && !roles.is_member_of(cx.user, owner) {
+        return Err(pg_err!(
+            INSUFFICIENT_PRIVILEGE,
+            "must be able to SET ROLE \"{}\"",
+            cx.role_name(owner)?
+        ));
+    }
+    cx.ddl(|ddl| ddl.set_relation_owner(desc.oid, owner))
+}

@@ -1,0 +1,388 @@
+//! ANALYZE: a sample of rows becomes `pg_statistic` rows.
+//!
+//! PG: src/backend/commands/analyze.c (`compute_scalar_stats`).
+//!
+//! # How it works
+//! 1. One pass over the table keeps 300 times the statistics target of its rows, each with equal probability.
+//! 2. Per column: NULL fraction, width; sorted values give the number of distinct values (Haas and Stokes' estimate), the most
+//!    common ones, a histogram of the others, and how far the order of the values follows that of the rows.
+
+use std::sync::Arc;
+
+use access::heap_tuple_width;
+use catalog::CatalogView;
+use catalog::columns::pg_statistic as s;
+use catalog::ddl::comments::RelationStatistics;
+use catalog::desc::{ColumnDesc, RelationDesc};
+use common::{Oid, PgResult, pg_err};
+use parser::ast::Ident;
+use types::{ArrayValue, Datum, oids as t};
+
+use crate::context::CommandContext;
+use crate::index_build::for_each_row;
+
+/// Values wider than this are not kept.
+const WIDTH_MAX: usize = 1024;
+
+/// Analyzes a table, or some columns of it.
+pub(crate) fn analyze(table: &Arc<RelationDesc>, columns: &[Ident], cx: &CommandContext<'_>) -> PgResult<()> {
+    let wanted = wanted_columns(table, columns)?;
+    if table.oid < Oid::FIRST_NORMAL {
+        return Ok(());
+    }
+    let default_target = cx.guc.borrow().get_number("default_statistics_target") as usize;
+    let target_of = |c: &ColumnDesc| match usize::try_from(c.stats_target) {
+        Ok(target) => target,
+        Err(_) => default_target,
+    };
+    let largest = wanted.iter().map(|c| target_of(c)).max().unwrap_or(0).max(100);
+    let (sample, total) = sample(table, 300 * largest, cx)?;
+    let view = cx.view()?;
+    for column in wanted {
+        cx.cancel.check()?;
+        let target = target_of(column);
+        if target == 0 {
+            continue;
+        }
+        let at = usize::try_from(column.attno - 1).unwrap_or_default();
+        let values: Vec<&Datum> = sample.iter().filter_map(|row| row.get(at)).collect();
+        if values.is_empty() {
+            continue;
+        }
+        let row = column_row(table.oid, column, &values, total, target, &*view)?;
+        cx.ddl(|ddl| ddl.set_column_statistics(row))?;
+    }
+    let size = cx.relations.table(table)?.size();
+    let pages = i32::try_from(size.pages).unwrap_or(i32::MAX);
+    record_sizes(table, pages, total, cx)
+}
+
+/// `relpages` and `reltuples` of a table and its indexes.
+pub(crate) fn record_sizes(
+    table: &Arc<RelationDesc>,
+    pages: i32,
+    tuples: f64,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let mut all = vec![(
+        table.oid,
+        RelationStatistics {
+            pages,
+            tuples: tuples as f32,
+            all_visible: pages,
+        },
+    )];
+    for index in &table.indexes {
+        let desc = cx.relation(*index)?;
+        let size = cx.relations.index(&desc, table)?.size();
+        let statistics = RelationStatistics {
+            pages: i32::try_from(size.pages).unwrap_or(i32::MAX),
+            tuples: size.tuples as f32,
+            all_visible: 0,
+        };
+        all.push((*index, statistics));
+    }
+    cx.ddl(|ddl| {
+        for (relation, statistics) in &all {
+            ddl.set_relation_statistics(*relation, *statistics)?;
+        }
+        Ok(())
+    })
+}
+
+fn wanted_columns<'d>(table: &'d RelationDesc, columns: &[Ident]) -> PgResult<Vec<&'d ColumnDesc>> {
+    if columns.is_empty() {
+        return Ok(table.columns.iter().filter(|c| !c.dropped).collect());
+    }
+    let mut wanted: Vec<&ColumnDesc> = Vec::new();
+    for name in columns {
+        let Some(column) = table.column_by_name(name.as_str()) else {
+            return Err(pg_err!(
+                UNDEFINED_COLUMN,
+                "column \"{}\" of relation \"{}\" does not exist",
+                name.as_str(),
+                table.name
+            ));
+        };
+        if wanted.iter().any(|c| c.attno == column.attno) {
+            return Err(pg_err!(
+                DUPLICATE_COLUMN,
+                "column \"{}\" of relation \"{}\" appears more than once",
+                name.as_str(),
+                table.name
+            ));
+        }
+        wanted.push(column);
+    }
+    Ok(wanted)
+}
+
+/// Up to `size` rows in table order, and how many rows there are.
+fn sample(table: &Arc<RelationDesc>, size: usize, cx: &CommandContext<'_>) -> PgResult<(Vec<Vec<Datum>>, f64)> {
+    let opened = cx.relations.table(table)?;
+    let mut seed = [0u8; 8];
+    cx.env.fill_random(&mut seed);
+    let mut state = u64::from_le_bytes(seed) | 1;
+    let mut kept: Vec<(u64, Vec<Datum>)> = Vec::new();
+    let mut seen: u64 = 0;
+    for_each_row(&opened, table.columns.len(), cx, &mut |row, _| {
+        if kept.len() < size {
+            kept.push((seen, row.to_vec()));
+        } else {
+            state = xorshift(state);
+            let at = (state % (seen + 1)) as usize;
+            if let Some(place) = kept.get_mut(at) {
+                *place = (seen, row.to_vec());
+            }
+        }
+        seen += 1;
+        Ok(())
+    })?;
+    kept.sort_unstable_by_key(|(position, _)| *position);
+    Ok((kept.into_iter().map(|(_, row)| row).collect(), seen as f64))
+}
+
+fn xorshift(mut x: u64) -> u64 {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^ (x << 17)
+}
+
+/// Bytes of a value as PostgreSQL stores it, without alignment.
+fn width(value: &Datum) -> usize {
+    match value {
+        Datum::Text(text) => varlena(text.len()),
+        Datum::Bytes(bytes) => varlena(bytes.len()),
+        // A row of nothing but this value is a 24-byte header and the value, aligned to 8.
+        other => heap_tuple_width(std::slice::from_ref(other)).saturating_sub(24),
+    }
+}
+
+fn varlena(length: usize) -> usize {
+    if length < 127 { length + 1 } else { length + 4 }
+}
+
+/// What is known of a column's values.
+#[derive(Default)]
+struct Findings {
+    null_fraction: f64,
+    width: i32,
+    distinct: f64,
+    common: Vec<(Datum, f64)>,
+    histogram: Vec<Datum>,
+    correlation: Option<f64>,
+}
+
+fn column_row(
+    table: Oid,
+    column: &ColumnDesc,
+    values: &[&Datum],
+    total: f64,
+    target: usize,
+    view: &dyn CatalogView,
+) -> PgResult<Vec<Datum>> {
+    let type_oid = crate::create_index::base_type(view, column.type_ref.oid)?;
+    let class = crate::create_index::default_class(view, type_oid)?;
+    let fixed = view.type_desc(type_oid)?.map_or(-1, |d| d.len);
+    let findings = findings(values, total, target, type_oid, fixed, class.is_some());
+    let mut row = vec![Datum::Null; s::COUNT];
+    row[s::STARELID] = Datum::Oid(table.0);
+    row[s::STAATTNUM] = Datum::Int2(column.attno);
+    row[s::STAINHERIT] = Datum::Bool(false);
+    row[s::STANULLFRAC] = Datum::Float4(findings.null_fraction as f32);
+    row[s::STAWIDTH] = Datum::Int4(findings.width);
+    row[s::STADISTINCT] = Datum::Float4(findings.distinct as f32);
+    for slot in 0..5 {
+        row[s::STAKIND1 + slot] = Datum::Int2(0);
+        row[s::STAOP1 + slot] = Datum::Oid(0);
+        row[s::STACOLL1 + slot] = Datum::Oid(0);
+    }
+    let Some(class) = class else {
+        return Ok(row);
+    };
+    let member = |strategy| view.opfamily_member(class.family, class.input_type, class.input_type, strategy);
+    let (less, equal) = (member(1)?.unwrap_or_default(), member(3)?.unwrap_or_default());
+    let floats = |numbers: Vec<f64>| {
+        let elements = numbers.into_iter().map(|n| Datum::Float4(n as f32)).collect();
+        Datum::Array(Arc::new(ArrayValue::from_elements(t::FLOAT4, elements)))
+    };
+    let array = |values: Vec<Datum>| Datum::Array(Arc::new(ArrayValue::from_elements(type_oid, values)));
+    let mut slots: Vec<(i16, Oid, Option<Datum>, Option<Datum>)> = Vec::new();
+    if !findings.common.is_empty() {
+        let (values, numbers) = findings.common.into_iter().unzip();
+        slots.push((1, equal, Some(floats(numbers)), Some(array(values))));
+    }
+    if !findings.histogram.is_empty() {
+        slots.push((2, less, None, Some(array(findings.histogram))));
+    }
+    if let Some(correlation) = findings.correlation {
+        slots.push((3, less, Some(floats(vec![correlation])), None));
+    }
+    for (slot, (kind, op, numbers, values)) in slots.into_iter().enumerate() {
+        row[s::STAKIND1 + slot] = Datum::Int2(kind);
+        row[s::STAOP1 + slot] = Datum::Oid(op.0);
+        row[s::STACOLL1 + slot] = Datum::Oid(column.collation.0);
+        row[s::STANUMBERS1 + slot] = numbers.unwrap_or_default();
+        row[s::STAVALUES1 + slot] = values.unwrap_or_default();
+    }
+    Ok(row)
+}
+
+/// A run of equal values in the sorted sample.
+struct Run {
+    start: usize,
+    count: usize,
+}
+
+fn findings(
+    values: &[&Datum],
+    total: f64,
+    target: usize,
+    type_oid: Oid,
+    fixed_width: i16,
+    sortable: bool,
+) -> Findings {
+    let sample_rows = values.len() as f64;
+    let present: Vec<(usize, &Datum)> = values
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| !v.is_null())
+        .map(|(at, v)| (at, *v))
+        .collect();
+    let nulls = sample_rows - present.len() as f64;
+    let mut found = Findings {
+        null_fraction: nulls / sample_rows,
+        ..Findings::default()
+    };
+    if present.is_empty() {
+        found.width = i32::from(fixed_width.max(0));
+        return found;
+    }
+    let total_width: usize = present.iter().map(|(_, v)| width(v)).sum();
+    found.width = match fixed_width {
+        w if w > 0 => i32::from(w),
+        _ => (total_width as f64 / present.len() as f64) as i32,
+    };
+    if !sortable {
+        return found;
+    }
+    let mut kept: Vec<(usize, &Datum)> = present.iter().filter(|(_, v)| width(v) <= WIDTH_MAX).copied().collect();
+    let too_wide = (present.len() - kept.len()) as f64;
+    // Positions count the values that were kept, in table order.
+    kept.iter_mut().enumerate().for_each(|(at, entry)| entry.0 = at);
+    kept.sort_by(|a, b| types::compare::compare(type_oid, a.1, b.1).then(a.0.cmp(&b.0)));
+    if kept.is_empty() {
+        found.distinct = -1.0 * (1.0 - found.null_fraction);
+        return found;
+    }
+    let runs = runs(&kept, type_oid);
+    let multiple = runs.iter().filter(|r| r.count > 1).count() as f64;
+    let distinct = runs.len() as f64;
+    found.distinct = distinct_estimate(distinct, multiple, too_wide, sample_rows - nulls, total, found.null_fraction);
+    let chosen = common_values(&runs, target, &found, too_wide, sample_rows, total);
+    found.common = chosen
+        .iter()
+        .map(|&r| (kept[runs[r].start].1.clone(), runs[r].count as f64 / sample_rows))
+        .collect();
+    found.histogram = histogram(&kept, &runs, &chosen, target);
+    found.correlation = correlation(&kept);
+    found
+}
+
+fn runs(sorted: &[(usize, &Datum)], type_oid: Oid) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (at, (_, value)) in sorted.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if types::compare::compare(type_oid, sorted[run.start].1, value).is_eq() => run.count += 1,
+            _ => runs.push(Run { start: at, count: 1 }),
+        }
+    }
+    runs
+}
+
+fn distinct_estimate(distinct: f64, multiple: f64, too_wide: f64, n: f64, total: f64, null_fraction: f64) -> f64 {
+    let estimate = if multiple == 0.0 {
+        return -1.0 * (1.0 - null_fraction);
+    } else if too_wide == 0.0 && multiple == distinct {
+        distinct
+    } else {
+        let all = total * (1.0 - null_fraction);
+        let d = distinct + too_wide;
+        let once = distinct - multiple + too_wide;
+        let denominator = (n - once) + if all > 0.0 { once * n / all } else { 0.0 };
+        let estimate = if denominator > 0.0 { n * d / denominator } else { 0.0 };
+        (estimate.max(d).min(all) + 0.5).floor()
+    };
+    if estimate > 0.1 * total { -(estimate / total) } else { estimate }
+}
+
+/// Runs that are the most common values, most common first.
+fn common_values(
+    runs: &[Run],
+    target: usize,
+    found: &Findings,
+    too_wide: f64,
+    sample_rows: f64,
+    total: f64,
+) -> Vec<usize> {
+    let mut tracked: Vec<usize> = (0..runs.len()).filter(|&r| runs[r].count > 1).collect();
+    tracked.sort_by(|&a, &b| runs[b].count.cmp(&runs[a].count).then(a.cmp(&b)));
+    tracked.truncate(target);
+    let complete = tracked.len() == runs.len() && too_wide == 0.0 && found.distinct > 0.0;
+    if complete || sample_rows == total || total <= 1.0 {
+        return tracked;
+    }
+    let distinct_in_table = if found.distinct < 0.0 {
+        -found.distinct * total
+    } else {
+        found.distinct
+    };
+    let mut sum: f64 = tracked.iter().rev().skip(1).map(|&r| runs[r].count as f64).sum();
+    while let Some(&last) = tracked.last() {
+        let count = runs[last].count as f64;
+        let mut selectivity = (1.0 - sum / sample_rows - found.null_fraction).clamp(0.0, 1.0);
+        let others = distinct_in_table - (tracked.len() as f64 - 1.0);
+        if others > 1.0 {
+            selectivity /= others;
+        }
+        let k = total * count / sample_rows;
+        let variance = sample_rows * k * (total - k) * (total - sample_rows) / (total * total * (total - 1.0));
+        if count > selectivity * sample_rows + 2.0 * variance.sqrt() + 0.5 {
+            break;
+        }
+        tracked.pop();
+        if let Some(&next) = tracked.last() {
+            sum -= runs[next].count as f64;
+        }
+    }
+    tracked
+}
+
+fn histogram(sorted: &[(usize, &Datum)], runs: &[Run], common: &[usize], target: usize) -> Vec<Datum> {
+    let entries = (runs.len() - common.len()).min(target + 1);
+    if entries < 2 {
+        return Vec::new();
+    }
+    let mut rest: Vec<&Datum> = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        if !common.contains(&at) {
+            rest.extend(sorted[run.start..run.start + run.count].iter().map(|(_, v)| *v));
+        }
+    }
+    (0..entries)
+        .filter_map(|i| rest.get(i * (rest.len() - 1) / (entries - 1)))
+        .map(|v| (*v).clone())
+        .collect()
+}
+
+/// How far the order of the values follows the order of the rows.
+fn correlation(sorted: &[(usize, &Datum)]) -> Option<f64> {
+    let n = sorted.len() as f64;
+    if sorted.len() < 2 {
+        return None;
+    }
+    let products: f64 = sorted.iter().enumerate().map(|(i, (at, _))| i as f64 * *at as f64).sum();
+    let sum = (n - 1.0) * n / 2.0;
+    let squares = (n - 1.0) * n * (2.0 * n - 1.0) / 6.0;
+    Some((n * products - sum * sum) / (n * squares - sum * sum))
+}

@@ -1,0 +1,275 @@
+//! COPY TO: rows of a table or query to text.
+//!
+//! PG: src/backend/commands/copyto.c.
+
+use std::sync::Arc;
+
+use access::{ActiveSnapshot, ScanRequest, TableScan};
+use catalog::desc::RelationDesc;
+use catalog::privileges::Privilege;
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, unsupported};
+use executor::QueryRun;
+use nodes::query::CommandType;
+use parser::ast::{CopyStmt, Statement};
+use txn::LockMode;
+use types::{BATCH_ROWS, Batch};
+
+use crate::context::CommandContext;
+use crate::copy::options::{self, Columns, CopyOptions, Format, Header};
+use crate::copy::select_columns;
+use crate::query::Planned;
+
+/// Bytes after which a chunk is handed out.
+const CHUNK_BYTES: usize = 64 << 10;
+
+enum Rows {
+    Table(TableScan),
+    Query(Box<QueryRun>, Planned),
+}
+
+/// COPY TO in progress.
+pub struct CopyOut {
+    options: CopyOptions,
+    names: Vec<Arc<str>>,
+    types: Vec<Oid>,
+    force_quote: Vec<bool>,
+    rows: Rows,
+    snapshot: ActiveSnapshot,
+    header_pending: bool,
+    copied: u64,
+    scratch: String,
+}
+
+impl CopyOut {
+    /// Checks options, table, columns and privileges; plans the query.
+    pub fn begin(stmt: &CopyStmt, cx: &mut CommandContext<'_>) -> PgResult<CopyOut> {
+        let options = options::read(&stmt.options, false)?;
+        if options.format == Format::Binary {
+            return Err(unsupported!("COPY in binary format is not supported yet"));
+        }
+        match (&stmt.relation, &stmt.query) {
+            (Some(_), _) => from_table(stmt, options, cx),
+            (None, Some(query)) => from_query(query, options, cx),
+            (None, None) => Err(common::internal!("COPY without table and query")),
+        }
+    }
+
+    /// Columns of the data, for CopyOutResponse.
+    pub fn column_count(&self) -> usize {
+        self.types.len()
+    }
+
+    /// FORMAT binary.
+    pub fn is_binary(&self) -> bool {
+        self.options.format == Format::Binary
+    }
+
+    /// Rows handed out so far: for the tag `COPY n`.
+    pub fn rows(&self) -> u64 {
+        self.copied
+    }
+
+    /// Appends whole lines to `out`, about 64 kB at most each time; false at the end.
+    pub fn next_chunk(&mut self, cx: &mut CommandContext<'_>, out: &mut Vec<u8>) -> PgResult<bool> {
+        if self.header_pending {
+            self.header_pending = false;
+            self.header(out);
+        }
+        let before = out.len();
+        while out.len() - before < CHUNK_BYTES {
+            cx.cancel.check()?;
+            let next = match &mut self.rows {
+                Rows::Table(scan) => scan.next_batch(BATCH_ROWS)?,
+                Rows::Query(run, planned) => {
+                    let exec = cx.exec_context(&*planned.view, &self.snapshot);
+                    run.next_batch(&exec, BATCH_ROWS)?
+                }
+            };
+            let Some(batch) = next else {
+                return Ok(out.len() > before);
+            };
+            self.batch(&batch, cx, out)?;
+        }
+        Ok(true)
+    }
+
+    fn header(&self, out: &mut Vec<u8>) {
+        for (at, name) in self.names.iter().enumerate() {
+            if at > 0 {
+                out.push(self.options.delimiter);
+            }
+            self.value(name, false, out);
+        }
+        out.push(b'\n');
+    }
+
+    fn batch(&mut self, batch: &Batch, cx: &CommandContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+        let io = types::io::IoContext {
+            settings: &cx.settings,
+            resolver: Some(cx.session.resolver()),
+        };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        for k in 0..batch.len() {
+            for (column, type_oid) in self.types.iter().enumerate() {
+                if column > 0 {
+                    out.push(self.options.delimiter);
+                }
+                let datum = batch.datum(column, k);
+                if datum.is_null() {
+                    out.extend_from_slice(self.options.null.as_bytes());
+                    continue;
+                }
+                scratch.clear();
+                types::io::output(*type_oid, &datum, &io, &mut scratch)?;
+                self.value(&scratch, self.force_quote.get(column).copied().unwrap_or(false), out);
+            }
+            out.push(b'\n');
+            self.copied += 1;
+        }
+        self.scratch = scratch;
+        Ok(())
+    }
+
+    fn value(&self, text: &str, force: bool, out: &mut Vec<u8>) {
+        if self.options.format == Format::Csv {
+            self.csv_value(text, force, out);
+        } else {
+            text_value(text.as_bytes(), self.options.delimiter, out);
+        }
+    }
+
+    fn csv_value(&self, text: &str, force: bool, out: &mut Vec<u8>) {
+        let o = &self.options;
+        let special = |c: &u8| *c == o.delimiter || *c == o.quote || *c == b'\n' || *c == b'\r';
+        let alone = self.types.len() == 1 && text == "\\.";
+        let quoted = force || alone || text == o.null || text.as_bytes().iter().any(special);
+        if !quoted {
+            out.extend_from_slice(text.as_bytes());
+            return;
+        }
+        out.push(o.quote);
+        for &c in text.as_bytes() {
+            if c == o.quote || c == o.escape {
+                out.push(o.escape);
+            }
+            out.push(c);
+        }
+        out.push(o.quote);
+    }
+}
+
+/// Text format: control characters, backslashes and delimiters are escaped.
+fn text_value(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+    for &c in text {
+        let letter = match c {
+            8 => b'b',
+            12 => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' if delimiter != b'\t' || c == b'\t' => b't',
+            11 => b'v',
+            b'\\' => b'\\',
+            c if c == delimiter => c,
+            c => {
+                out.push(c);
+                continue;
+            }
+        };
+        out.push(b'\\');
+        out.push(letter);
+    }
+}
+
+fn check_source(desc: &RelationDesc) -> PgResult<()> {
+    let name = &desc.name;
+    let what = match desc.relkind {
+        b'r' | b'm' | b't' => return Ok(()),
+        b'v' => "view",
+        b'f' => "foreign table",
+        b'S' => return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy from sequence \"{name}\"")),
+        b'p' => "partitioned table",
+        _ => return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy from non-table relation \"{name}\"")),
+    };
+    Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy from {what} \"{name}\"")
+        .hint("Try the COPY (SELECT ...) TO variant."))
+}
+
+fn forced(options: &CopyOptions, names: &[Arc<str>]) -> PgResult<Vec<bool>> {
+    if let Columns::Listed(listed) = &options.force_quote
+        && let Some(unknown) = listed.iter().find(|l| !names.iter().any(|n| **n == ***l))
+    {
+        return Err(pg_err!(
+            INVALID_COLUMN_REFERENCE,
+            "FORCE_QUOTE column \"{unknown}\" not referenced by COPY"
+        ));
+    }
+    Ok(names
+        .iter()
+        .map(|name| match &options.force_quote {
+            Columns::None => false,
+            Columns::All => true,
+            Columns::Listed(listed) => listed.iter().any(|l| **l == **name),
+        })
+        .collect())
+}
+
+fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>) -> PgResult<CopyOut> {
+    let Some(rel) = &stmt.relation else {
+        return Err(common::internal!("COPY without a table"));
+    };
+    let desc = cx.open_relation(rel, LockMode::AccessShare).map_err(|e| e.at(rel.span))?;
+    cx.check_relation_privilege(&desc, Privilege::Select)?;
+    check_source(&desc)?;
+    let columns = select_columns(&desc, &stmt.attlist)?;
+    let names: Vec<Arc<str>> = columns.iter().map(|&c| desc.columns[c].name.clone()).collect();
+    super::from::check_listed(&options.force_quote, "FORCE_QUOTE", &desc, &columns)?;
+    let force_quote = forced(&options, &names)?;
+    let snapshot = cx.txn.borrow_mut().snapshot()?;
+    let wanted: Vec<u16> = columns.iter().map(|&c| c as u16).collect();
+    let scan = cx.relations.table(&desc)?.scan(&snapshot, ScanRequest::columns(wanted));
+    Ok(CopyOut {
+        header_pending: options.header != Header::No,
+        names,
+        types: columns.iter().map(|&c| desc.columns[c].type_ref.oid).collect(),
+        force_quote,
+        options,
+        rows: Rows::Table(scan),
+        snapshot,
+        copied: 0,
+        scratch: String::new(),
+    })
+}
+
+fn from_query(stmt: &Statement, options: CopyOptions, cx: &mut CommandContext<'_>) -> PgResult<CopyOut> {
+    if let Statement::Select(s) = stmt
+        && s.into.is_some()
+    {
+        return Err(pg_err!(FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported"));
+    }
+    let view = cx.view()?;
+    let query = cx.analyze_query(stmt, &*view)?;
+    if query.command != CommandType::Select && query.returning.is_empty() {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "COPY query must have a RETURNING clause"
+        ));
+    }
+    let output = crate::query::output_columns(&query);
+    let names: Vec<Arc<str>> = output.iter().map(|c| c.name.as_str().into()).collect();
+    let force_quote = forced(&options, &names)?;
+    let planned = cx.plan_query(&query, view)?;
+    let run = cx.start(&planned, false)?;
+    let snapshot = cx.txn.borrow_mut().snapshot()?;
+    Ok(CopyOut {
+        header_pending: options.header != Header::No,
+        names,
+        types: output.iter().map(|c| c.type_ref.oid).collect(),
+        force_quote,
+        options,
+        rows: Rows::Query(Box::new(run), planned),
+        snapshot,
+        copied: 0,
+        scratch: String::new(),
+    })
+}

@@ -1,0 +1,106 @@
+//! CREATE TABLE AS, SELECT INTO.
+//!
+//! PG: src/backend/commands/createas.c.
+
+use catalog::ddl::relation::{NewColumn, NewRelation};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, unsupported};
+use nodes::query::CommandType;
+use parser::ast::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt, Statement};
+use types::{BATCH_ROWS, Datum};
+
+use crate::context::{CommandContext, CommandOutcome, ResultColumn};
+use crate::create_table::{check_on_commit, check_table_access_method, exists_already, remember_on_commit};
+use crate::query::output_columns;
+use crate::storage_params::{self, ParamSet};
+
+/// CREATE TABLE AS.
+pub(crate) fn create_table_as(stmt: &CreateTableAsStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    if stmt.objtype == ObjectType::MatView {
+        return Err(unsupported!("materialized views are not supported yet").at(stmt.span));
+    }
+    let (namespace, _) = cx.creation_namespace(&target(&stmt.into))?;
+    if exists_already(cx, namespace, stmt.into.rel.relation.as_str(), stmt.if_not_exists)? {
+        return Ok(CommandOutcome::tag("CREATE TABLE AS"));
+    }
+    let query = cx.resolve_execute(&stmt.query)?;
+    run(&query, &stmt.into, cx)
+}
+
+/// SELECT INTO.
+pub(crate) fn select_into(stmt: &SelectStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let mut query = stmt.clone();
+    let Some(into) = query.into.take() else {
+        return Err(common::internal!("SELECT INTO without INTO"));
+    };
+    run(&Statement::Select(Box::new(query)), &into, cx)
+}
+
+/// The relation with the persistence of the INTO clause.
+fn target(into: &IntoClause) -> parser::ast::RangeVar {
+    let mut rel = into.rel.clone();
+    if into.persistence != parser::ast::Persistence::Permanent {
+        rel.persistence = into.persistence;
+    }
+    rel
+}
+
+fn run(stmt: &Statement, into: &IntoClause, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let view = cx.view()?;
+    let query = cx.analyze_query(stmt, &*view)?;
+    if query.command != CommandType::Select && query.returning.is_empty() {
+        return Err(pg_err!(SYNTAX_ERROR, "CREATE TABLE AS query must return rows"));
+    }
+    let columns = output_columns(&query);
+    let planned = cx.plan_query(&query, view)?;
+    let table = make_table(into, &columns, cx)?;
+    if into.skip_data {
+        return Ok(CommandOutcome::tag("CREATE TABLE AS"));
+    }
+    let snapshot = cx.txn.borrow_mut().snapshot()?;
+    let mut run = cx.start(&planned, false)?;
+    let desc = cx.relation(table)?;
+    let opened = cx.relations.table(&desc)?;
+    let mut rows: u64 = 0;
+    loop {
+        let exec = cx.exec_context(&*planned.view, &snapshot);
+        let Some(batch) = run.next_batch(&exec, BATCH_ROWS)? else {
+            break;
+        };
+        cx.cancel.check()?;
+        let values: Vec<Vec<Datum>> = (0..batch.len()).map(|k| batch.row(k)).collect();
+        let mut txn = cx.txn.borrow_mut();
+        for row in &values {
+            opened.insert(&mut txn, row)?;
+        }
+        rows += values.len() as u64;
+    }
+    Ok(CommandOutcome::tag(format!("SELECT {rows}")))
+}
+
+fn make_table(into: &IntoClause, columns: &[ResultColumn], cx: &mut CommandContext<'_>) -> PgResult<Oid> {
+    let (namespace, persistence) = cx.creation_namespace(&target(into))?;
+    check_on_commit(into.on_commit, persistence)?;
+    crate::create_index::check_tablespace(into.tablespace.as_ref())?;
+    check_table_access_method(into.access_method.as_ref())?;
+    if into.col_names.len() > columns.len() {
+        return Err(pg_err!(SYNTAX_ERROR, "too many column names were specified"));
+    }
+    let mut new_columns = Vec::new();
+    let view = cx.view()?;
+    for (at, column) in columns.iter().enumerate() {
+        let name = into.col_names.get(at).map_or(column.name.as_str(), |n| n.as_str());
+        let mut new = NewColumn::new(name, column.type_ref);
+        if let Some(desc) = view.type_desc(column.type_ref.oid)? {
+            new.collation = desc.collation;
+        }
+        new_columns.push(new);
+    }
+    let mut new =
+        NewRelation::new(into.rel.relation.as_str(), namespace, b'r').with_columns(new_columns);
+    new.persistence = persistence;
+    new.options = storage_params::merge(ParamSet::Heap, &[], &into.options)?;
+    let made = cx.ddl(|ddl| ddl.create_relation(&new))?;
+    remember_on_commit(into.on_commit, made.oid, cx);
+    Ok(made.oid)
+}

@@ -1,0 +1,161 @@
+//! ALTER ... RENAME, SET SCHEMA, OWNER TO.
+//!
+//! PG: src/backend/commands/alter.c.
+
+use catalog::columns::pg_namespace;
+use catalog::privileges::{ObjectKind, must_be_owner};
+use common::error::{ErrorExt, Severity};
+use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use parser::ast::{
+    AlterObjectSchemaStmt, AlterOwnerStmt, Ident, ObjectName, ObjectType, RangeVar, RenameStmt, Statement,
+};
+use txn::LockMode;
+use types::Datum;
+
+use crate::classify::{command_tag, object_type_word};
+use crate::context::{CommandContext, CommandOutcome};
+use crate::lookup::{display, wrong_kind};
+
+fn missing_relation(rel: &RangeVar, missing_ok: bool, cx: &CommandContext<'_>) -> PgResult<()> {
+    if !missing_ok {
+        return Err(crate::lookup::undefined_relation(rel));
+    }
+    cx.notice(PgError::notice(
+        Severity::Notice,
+        sqlstate::SUCCESSFUL_COMPLETION,
+        format!("relation \"{}\" does not exist, skipping", display(rel)),
+    ));
+    Ok(())
+}
+
+/// ALTER ... RENAME.
+pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let tag = command_tag(&Statement::Rename(Box::new(stmt.clone())));
+    let new = stmt.newname.as_str();
+    match (stmt.rename_type, &stmt.relation) {
+        (
+            ObjectType::Table | ObjectType::Index | ObjectType::Sequence | ObjectType::View | ObjectType::MatView,
+            Some(rel),
+        ) => {
+            let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
+                missing_relation(rel, stmt.missing_ok, cx)?;
+                return Ok(CommandOutcome::tag(tag));
+            };
+            let fits = match stmt.rename_type {
+                ObjectType::Index => matches!(desc.relkind, b'i' | b'I'),
+                ObjectType::Sequence => desc.relkind == b'S',
+                ObjectType::View => desc.relkind == b'v',
+                ObjectType::MatView => desc.relkind == b'm',
+                _ => true,
+            };
+            if !fits {
+                return Err(wrong_kind(&desc, stmt.rename_type));
+            }
+            cx.check_owner(&desc)?;
+            cx.ddl(|ddl| ddl.rename_relation(desc.oid, new))?;
+        }
+        (ObjectType::Column, Some(rel)) => {
+            let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
+                missing_relation(rel, stmt.missing_ok, cx)?;
+                return Ok(CommandOutcome::tag(tag));
+            };
+            cx.check_owner(&desc)?;
+            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            cx.ddl(|ddl| {
+                if ddl.column_by_name(desc.oid, old).is_err() {
+                    return Err(pg_err!(UNDEFINED_COLUMN, "column \"{old}\" does not exist"));
+                }
+                ddl.rename_column(desc.oid, old, new)
+            })?;
+        }
+        (ObjectType::TabConstraint, Some(rel)) => {
+            let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
+                missing_relation(rel, stmt.missing_ok, cx)?;
+                return Ok(CommandOutcome::tag(tag));
+            };
+            cx.check_owner(&desc)?;
+            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            cx.ddl(|ddl| ddl.rename_constraint(desc.oid, old, new))?;
+        }
+        (ObjectType::Schema, _) => {
+            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            if let Some(namespace) = cx.view()?.namespace_by_name(old)? {
+                let owner = crate::namespace::owner_of(cx, namespace)?;
+                if !cx.roles()?.owns(cx.user, owner) {
+                    return Err(must_be_owner(ObjectKind::Schema, old));
+                }
+            }
+            cx.ddl(|ddl| ddl.rename_namespace(old, new))?;
+        }
+        (ObjectType::Role, _) => {
+            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            crate::roles::rename(old, new, cx)?;
+        }
+        (kind, _) => {
+            return Err(unsupported!("ALTER {} RENAME is not supported yet", object_type_word(kind)).at(stmt.span));
+        }
+    }
+    Ok(CommandOutcome::tag(tag))
+}
+
+/// ALTER ... SET SCHEMA.
+pub(crate) fn set_schema(stmt: &AlterObjectSchemaStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let tag = command_tag(&Statement::AlterObjectSchema(Box::new(stmt.clone())));
+    let Some(rel) = &stmt.relation else {
+        return Err(unsupported!(
+            "ALTER {} SET SCHEMA is not supported yet",
+            object_type_word(stmt.object_type)
+        )
+        .at(stmt.span));
+    };
+    let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
+        missing_relation(rel, stmt.missing_ok, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    };
+    cx.check_owner(&desc)?;
+    if desc.relkind == b'S'
+        && let Some((table, _, _)) = cx.ddl(|ddl| crate::sequence::owner_of(ddl, desc.oid))?
+    {
+        let table = cx.relation(table)?;
+        return Err(
+            pg_err!(FEATURE_NOT_SUPPORTED, "cannot move an owned sequence into another schema").detail(format!(
+                "Sequence \"{}\" is linked to table \"{}\".",
+                desc.name, table.name
+            )),
+        );
+    }
+    let namespace = cx.namespace(&stmt.newschema)?;
+    let temp = cx.catalog.temp_namespace();
+    if Some(namespace) == temp || Some(desc.namespace) == temp {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "cannot move objects into or out of temporary schemas"
+        ));
+    }
+    cx.check_create_in(namespace)?;
+    cx.ddl(|ddl| ddl.set_relation_namespace(desc.oid, namespace))?;
+    Ok(CommandOutcome::tag(tag))
+}
+
+/// ALTER ... OWNER TO of what is no relation.
+pub(crate) fn set_owner(stmt: &AlterOwnerStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    let tag = command_tag(&Statement::AlterOwner(Box::new(stmt.clone())));
+    let (ObjectType::Schema, ObjectName::Name(names)) = (stmt.object_type, &stmt.object) else {
+        return Err(unsupported!(
+            "ALTER {} OWNER TO is not supported yet",
+            object_type_word(stmt.object_type)
+        )
+        .at(stmt.span));
+    };
+    let Some(name) = names.last() else {
+        return Err(common::internal!("ALTER SCHEMA without a name"));
+    };
+    let namespace = cx.namespace(name)?;
+    let owner = cx.role(&stmt.newowner)?;
+    let old = crate::namespace::owner_of(cx, namespace)?;
+    if !cx.roles()?.owns(cx.user, old) {
+        return Err(must_be_owner(ObjectKind::Schema, name.as_str()));
+    }
+    cx.ddl(|ddl| ddl.alter_namespace(namespace, &[(pg_namespace::NSPOWNER, Datum::Oid(owner.0))]))?;
+    Ok(CommandOutcome::tag(tag))
+}
