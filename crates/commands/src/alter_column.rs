@@ -13,7 +13,9 @@ use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
 use nodes::expr::{ReturningKind, Var, VarSource};
-use parser::ast::{self, CollateClause, ColumnDef, ConstrType, Constraint, DefElem, GeneratedWhen, Ident, TypeName};
+use parser::ast::{
+    self, CollateClause, ColumnDef, ConstrType, Constraint, DefElem, GeneratedWhen, Ident, TypeName,
+};
 use types::Datum;
 use types::settings::TypeRef;
 
@@ -72,7 +74,13 @@ pub(crate) fn add(
         Some((_, _, next)) => next.clone(),
         None => spec.new.default.clone(),
     };
-    let missing = missing_value(&spec.new.default, filler.as_ref(), spec.new.generated != 0, &*view, cx)?;
+    let missing = missing_value(
+        &spec.new.default,
+        filler.as_ref(),
+        spec.new.generated != 0,
+        &*view,
+        cx,
+    )?;
     drop(view);
     check_not_null(&spec, filler.as_ref(), missing.as_ref(), desc, cx)?;
     cx.ddl(|ddl| ddl.add_column(desc.oid, &spec.new, missing.clone().filter(|m| !m.is_null())))?;
@@ -173,7 +181,12 @@ fn check_not_null(
     })
 }
 
-fn fill_new_column(old: &Arc<RelationDesc>, attno: i16, filler: &Expr, cx: &CommandContext<'_>) -> PgResult<()> {
+fn fill_new_column(
+    old: &Arc<RelationDesc>,
+    attno: i16,
+    filler: &Expr,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     let view = cx.view()?;
     let mut program = RowExpr::compile(filler, &*view)?;
     let at = usize::try_from(attno - 1).unwrap_or_default();
@@ -274,7 +287,11 @@ pub(crate) fn add_identity(
     };
     cx.ddl(|ddl| {
         ddl.set_sequence_owner(oid, Some(SequenceOwner::Identity(desc.oid, found.attno)))?;
-        ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTIDENTITY, Datum::Char(letter))])
+        ddl.alter_column(
+            desc.oid,
+            found.attno,
+            &[(pg_attribute::ATTIDENTITY, Datum::Char(letter))],
+        )
     })
 }
 
@@ -336,7 +353,11 @@ pub(crate) fn drop_identity(
     }
     let sequence = found.identity_sequence;
     cx.ddl(|ddl| {
-        ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTIDENTITY, Datum::Char(0))])?;
+        ddl.alter_column(
+            desc.oid,
+            found.attno,
+            &[(pg_attribute::ATTIDENTITY, Datum::Char(0))],
+        )?;
         ddl.set_sequence_owner(sequence, None)?;
         let object = catalog::ddl::ObjectAddress::new(catalog::oids::PG_CLASS, sequence);
         ddl.drop_objects(&[object], catalog::ddl::drop::DropBehavior::Restrict)?;
@@ -368,7 +389,11 @@ pub(crate) fn drop_expression(
         return Ok(());
     }
     cx.ddl(|ddl| {
-        ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTGENERATED, Datum::Char(0))])?;
+        ddl.alter_column(
+            desc.oid,
+            found.attno,
+            &[(pg_attribute::ATTGENERATED, Datum::Char(0))],
+        )?;
         ddl.set_default(desc.oid, found.attno, None)
     })
 }
@@ -492,7 +517,9 @@ fn new_default(
         return Ok(None);
     };
     if matches!(found.generated, b's' | b'v') {
-        return Err(unsupported!("changing the type of a generated column is not supported yet"));
+        return Err(unsupported!(
+            "changing the type of a generated column is not supported yet"
+        ));
     }
     let analysis = cx.analysis(view);
     match analyzer::utility::coerce_for_assignment((**default).clone(), target, &analysis)? {

@@ -52,7 +52,10 @@ fn missing(stmt: &AlterTableStmt, tag: &str, cx: &CommandContext<'_>) -> PgResul
     cx.notice(PgError::notice(
         Severity::Notice,
         sqlstate::SUCCESSFUL_COMPLETION,
-        format!("relation \"{}\" does not exist, skipping", display(&stmt.relation)),
+        format!(
+            "relation \"{}\" does not exist, skipping",
+            display(&stmt.relation)
+        ),
     ));
     Ok(CommandOutcome::tag(tag))
 }
@@ -93,7 +96,11 @@ fn check_kind(desc: &RelationDesc, stmt: &AlterTableStmt) -> PgResult<()> {
         ObjectType::ForeignTable => desc.relkind == b'f',
         _ => true,
     };
-    if fits { Ok(()) } else { Err(wrong_kind(desc, stmt.objtype)) }
+    if fits {
+        Ok(())
+    } else {
+        Err(wrong_kind(desc, stmt.objtype))
+    }
 }
 
 fn require_table(desc: &RelationDesc, what: &str) -> PgResult<()> {
@@ -113,7 +120,10 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
     if let Some(column) = desc.column_by_name(name.as_str()) {
         return Ok(column);
     }
-    if matches!(name.as_str(), "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax") {
+    if matches!(
+        name.as_str(),
+        "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax"
+    ) {
         return Err(pg_err!(
             FEATURE_NOT_SUPPORTED,
             "cannot alter system column \"{}\"",
@@ -183,7 +193,9 @@ fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext
         AlterTableAction::AddIdentity { name, constraint } => {
             alter_column::add_identity(desc, name, constraint, cx)
         }
-        AlterTableAction::SetIdentity { name, options } => alter_column::set_identity(desc, name, options, cx),
+        AlterTableAction::SetIdentity { name, options } => {
+            alter_column::set_identity(desc, name, options, cx)
+        }
         AlterTableAction::DropIdentity { name, missing_ok } => {
             alter_column::drop_identity(desc, name, *missing_ok, cx)
         }
@@ -210,7 +222,9 @@ fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext
         }
         AlterTableAction::ChangeOwner(role) => change_owner(desc, role, cx),
         AlterTableAction::SetTablespace(name) => crate::create_index::check_tablespace(Some(name)),
-        AlterTableAction::SetAccessMethod(name) => crate::create_table::check_table_access_method(name.as_ref()),
+        AlterTableAction::SetAccessMethod(name) => {
+            crate::create_table::check_table_access_method(name.as_ref())
+        }
         AlterTableAction::DropOids | AlterTableAction::DropCluster => Ok(()),
         other => {
             let text = format!("{other:?}");
@@ -254,7 +268,11 @@ fn drop_column(
     }
     let found = column(desc, name).map_err(|e| {
         if e.sqlstate == sqlstate::FEATURE_NOT_SUPPORTED {
-            pg_err!(FEATURE_NOT_SUPPORTED, "cannot drop system column \"{}\"", name.as_str())
+            pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cannot drop system column \"{}\"",
+                name.as_str()
+            )
         } else {
             e
         }
@@ -273,7 +291,10 @@ pub(crate) fn set_not_null(
 ) -> PgResult<()> {
     let found = column(desc, name)?;
     let attno = found.attno;
-    let existing = desc.constraints.iter().any(|c| c.kind == b'n' && c.columns == [attno]);
+    let existing = desc
+        .constraints
+        .iter()
+        .any(|c| c.kind == b'n' && c.columns == [attno]);
     if existing {
         return Ok(());
     }
@@ -314,7 +335,10 @@ fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> 
             desc.name
         ));
     }
-    let in_key = desc.constraints.iter().any(|c| c.kind == b'p' && c.columns.contains(&found.attno));
+    let in_key = desc
+        .constraints
+        .iter()
+        .any(|c| c.kind == b'p' && c.columns.contains(&found.attno));
     if in_key {
         return Err(pg_err!(
             INVALID_TABLE_DEFINITION,
@@ -326,7 +350,10 @@ fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> 
 }
 
 fn remove_not_null(desc: &RelationDesc, attno: i16, cx: &CommandContext<'_>) -> PgResult<()> {
-    let constraint = desc.constraints.iter().find(|c| c.kind == b'n' && c.columns == [attno]);
+    let constraint = desc
+        .constraints
+        .iter()
+        .find(|c| c.kind == b'n' && c.columns == [attno]);
     cx.ddl(|ddl| {
         if let Some(constraint) = constraint {
             let object = ObjectAddress::new(oids::PG_CONSTRAINT, constraint.oid);
@@ -368,7 +395,11 @@ fn set_statistics(
     cx.ddl(|ddl| ddl.alter_column(desc.oid, attno, &[(pg_attribute::ATTSTATTARGET, target)]))
 }
 
-fn add_constraint(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {
+fn add_constraint(
+    desc: &Arc<RelationDesc>,
+    constraint: &Constraint,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     match constraint.contype {
         ConstrType::Check => {
             let check = CheckSpec::of(constraint)?;
@@ -427,7 +458,11 @@ fn add_key(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContex
 }
 
 /// ADD PRIMARY KEY USING INDEX: an existing unique index becomes a constraint's.
-fn key_using_index(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {
+fn key_using_index(
+    desc: &Arc<RelationDesc>,
+    constraint: &Constraint,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     let Some(name) = &constraint.indexname else {
         return Err(common::internal!("USING INDEX without a name"));
     };
@@ -435,7 +470,9 @@ fn key_using_index(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &Comma
     let found = view.relation_by_name(Some(&desc.namespace_name), name.as_str())?;
     let index = found.filter(|i| i.index.as_ref().is_some_and(|x| x.table == desc.oid));
     let Some(index) = index else {
-        return Err(pg_err!(UNDEFINED_OBJECT, "index \"{}\" does not exist", name.as_str()).at(constraint.span));
+        return Err(
+            pg_err!(UNDEFINED_OBJECT, "index \"{}\" does not exist", name.as_str()).at(constraint.span),
+        );
     };
     let Some(info) = &index.index else {
         return Err(common::internal!("index without index part"));
@@ -474,18 +511,30 @@ fn key_using_index(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &Comma
             ),
         ));
     }
-    let attnos = info.columns.iter().take(info.key_count).map(|c| c.attno).collect();
+    let attnos = info
+        .columns
+        .iter()
+        .take(info.key_count)
+        .map(|c| c.attno)
+        .collect();
     cx.ddl(|ddl| {
         if wanted != &*index.name {
             ddl.rename_relation(index.oid, wanted)?;
         }
         let kind = if primary { b'p' } else { b'u' };
-        let mut new = catalog::ddl::constraint::NewConstraint::new(kind, wanted, desc.namespace, desc.oid, attnos);
+        let mut new =
+            catalog::ddl::constraint::NewConstraint::new(kind, wanted, desc.namespace, desc.oid, attnos);
         new.index = index.oid;
         let made = ddl.add_constraint(&new)?;
-        ddl.delete_dependencies(ObjectAddress::new(oids::PG_CLASS, index.oid), Some(oids::PG_CLASS))?;
+        ddl.delete_dependencies(
+            ObjectAddress::new(oids::PG_CLASS, index.oid),
+            Some(oids::PG_CLASS),
+        )?;
         ddl.attach_index_to_constraint(index.oid, made)?;
-        ddl.alter_index(index.oid, &[(catalog::columns::pg_index::INDISPRIMARY, Datum::Bool(primary))])
+        ddl.alter_index(
+            index.oid,
+            &[(catalog::columns::pg_index::INDISPRIMARY, Datum::Bool(primary))],
+        )
     })
 }
 
@@ -517,7 +566,11 @@ pub(crate) fn validate_check(
     })
 }
 
-fn generated_check_name(desc: &RelationDesc, expr: &nodes::Expr, cx: &CommandContext<'_>) -> PgResult<String> {
+fn generated_check_name(
+    desc: &RelationDesc,
+    expr: &nodes::Expr,
+    cx: &CommandContext<'_>,
+) -> PgResult<String> {
     let columns: Vec<i16> = constraints::columns_of(expr).into_iter().collect();
     let single = match columns.as_slice() {
         [one] => desc.column(*one).map(|c| c.name.clone()),

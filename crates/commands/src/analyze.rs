@@ -118,7 +118,11 @@ fn wanted_columns<'d>(table: &'d RelationDesc, columns: &[Ident]) -> PgResult<Ve
 }
 
 /// Up to `size` rows in table order, and how many rows there are.
-fn sample(table: &Arc<RelationDesc>, size: usize, cx: &CommandContext<'_>) -> PgResult<(Vec<Vec<Datum>>, f64)> {
+fn sample(
+    table: &Arc<RelationDesc>,
+    size: usize,
+    cx: &CommandContext<'_>,
+) -> PgResult<(Vec<Vec<Datum>>, f64)> {
     let opened = cx.relations.table(table)?;
     let mut seed = [0u8; 8];
     cx.env.fill_random(&mut seed);
@@ -266,7 +270,11 @@ fn findings(
     if !sortable {
         return found;
     }
-    let mut kept: Vec<(usize, &Datum)> = present.iter().filter(|(_, v)| width(v) <= WIDTH_MAX).copied().collect();
+    let mut kept: Vec<(usize, &Datum)> = present
+        .iter()
+        .filter(|(_, v)| width(v) <= WIDTH_MAX)
+        .copied()
+        .collect();
     let too_wide = (present.len() - kept.len()) as f64;
     // Positions count the values that were kept, in table order.
     kept.iter_mut().enumerate().for_each(|(at, entry)| entry.0 = at);
@@ -278,7 +286,14 @@ fn findings(
     let runs = runs(&kept, type_oid);
     let multiple = runs.iter().filter(|r| r.count > 1).count() as f64;
     let distinct = runs.len() as f64;
-    found.distinct = distinct_estimate(distinct, multiple, too_wide, sample_rows - nulls, total, found.null_fraction);
+    found.distinct = distinct_estimate(
+        distinct,
+        multiple,
+        too_wide,
+        sample_rows - nulls,
+        total,
+        found.null_fraction,
+    );
     let chosen = common_values(&runs, target, &found, too_wide, sample_rows, total);
     found.common = chosen
         .iter()
@@ -293,14 +308,23 @@ fn runs(sorted: &[(usize, &Datum)], type_oid: Oid) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (at, (_, value)) in sorted.iter().enumerate() {
         match runs.last_mut() {
-            Some(run) if types::compare::compare(type_oid, sorted[run.start].1, value).is_eq() => run.count += 1,
+            Some(run) if types::compare::compare(type_oid, sorted[run.start].1, value).is_eq() => {
+                run.count += 1
+            }
             _ => runs.push(Run { start: at, count: 1 }),
         }
     }
     runs
 }
 
-fn distinct_estimate(distinct: f64, multiple: f64, too_wide: f64, n: f64, total: f64, null_fraction: f64) -> f64 {
+fn distinct_estimate(
+    distinct: f64,
+    multiple: f64,
+    too_wide: f64,
+    n: f64,
+    total: f64,
+    null_fraction: f64,
+) -> f64 {
     let estimate = if multiple == 0.0 {
         return -1.0 * (1.0 - null_fraction);
     } else if too_wide == 0.0 && multiple == distinct {
@@ -310,10 +334,18 @@ fn distinct_estimate(distinct: f64, multiple: f64, too_wide: f64, n: f64, total:
         let d = distinct + too_wide;
         let once = distinct - multiple + too_wide;
         let denominator = (n - once) + if all > 0.0 { once * n / all } else { 0.0 };
-        let estimate = if denominator > 0.0 { n * d / denominator } else { 0.0 };
+        let estimate = if denominator > 0.0 {
+            n * d / denominator
+        } else {
+            0.0
+        };
         (estimate.max(d).min(all) + 0.5).floor()
     };
-    if estimate > 0.1 * total { -(estimate / total) } else { estimate }
+    if estimate > 0.1 * total {
+        -(estimate / total)
+    } else {
+        estimate
+    }
 }
 
 /// Runs that are the most common values, most common first.
@@ -346,7 +378,8 @@ fn common_values(
             selectivity /= others;
         }
         let k = total * count / sample_rows;
-        let variance = sample_rows * k * (total - k) * (total - sample_rows) / (total * total * (total - 1.0));
+        let variance =
+            sample_rows * k * (total - k) * (total - sample_rows) / (total * total * (total - 1.0));
         if count > selectivity * sample_rows + 2.0 * variance.sqrt() + 0.5 {
             break;
         }
@@ -381,7 +414,11 @@ fn correlation(sorted: &[(usize, &Datum)]) -> Option<f64> {
     if sorted.len() < 2 {
         return None;
     }
-    let products: f64 = sorted.iter().enumerate().map(|(i, (at, _))| i as f64 * *at as f64).sum();
+    let products: f64 = sorted
+        .iter()
+        .enumerate()
+        .map(|(i, (at, _))| i as f64 * *at as f64)
+        .sum();
     let sum = (n - 1.0) * n / 2.0;
     let squares = (n - 1.0) * n * (2.0 * n - 1.0) / 6.0;
     Some((n * products - sum * sum) / (n * squares - sum * sum))

@@ -26,7 +26,11 @@ fn find(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectAddress> 
     match (&stmt.object, stmt.objtype) {
         (
             ObjectName::Name(names),
-            ObjectType::Table | ObjectType::View | ObjectType::Index | ObjectType::Sequence | ObjectType::MatView,
+            ObjectType::Table
+            | ObjectType::View
+            | ObjectType::Index
+            | ObjectType::Sequence
+            | ObjectType::MatView,
         ) => {
             let desc = cx.open_relation(&range_var(names)?, LockMode::ShareUpdateExclusive)?;
             let fits = match stmt.objtype {

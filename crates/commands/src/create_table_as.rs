@@ -15,7 +15,10 @@ use crate::query::output_columns;
 use crate::storage_params::{self, ParamSet};
 
 /// CREATE TABLE AS.
-pub(crate) fn create_table_as(stmt: &CreateTableAsStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+pub(crate) fn create_table_as(
+    stmt: &CreateTableAsStmt,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<CommandOutcome> {
     if stmt.objtype == ObjectType::MatView {
         return Err(unsupported!("materialized views are not supported yet").at(stmt.span));
     }
@@ -89,15 +92,17 @@ fn make_table(into: &IntoClause, columns: &[ResultColumn], cx: &mut CommandConte
     let mut new_columns = Vec::new();
     let view = cx.view()?;
     for (at, column) in columns.iter().enumerate() {
-        let name = into.col_names.get(at).map_or(column.name.as_str(), |n| n.as_str());
+        let name = into
+            .col_names
+            .get(at)
+            .map_or(column.name.as_str(), |n| n.as_str());
         let mut new = NewColumn::new(name, column.type_ref);
         if let Some(desc) = view.type_desc(column.type_ref.oid)? {
             new.collation = desc.collation;
         }
         new_columns.push(new);
     }
-    let mut new =
-        NewRelation::new(into.rel.relation.as_str(), namespace, b'r').with_columns(new_columns);
+    let mut new = NewRelation::new(into.rel.relation.as_str(), namespace, b'r').with_columns(new_columns);
     new.persistence = persistence;
     new.options = storage_params::merge(ParamSet::Heap, &[], &into.options)?;
     let made = cx.ddl(|ddl| ddl.create_relation(&new))?;

@@ -17,7 +17,10 @@ use crate::storage_params::{self, ParamSet};
 /// CREATE [OR REPLACE] VIEW.
 pub(crate) fn create_view(stmt: &ViewStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     if stmt.query.into.is_some() {
-        return Err(pg_err!(FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO"));
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "views must not contain SELECT INTO"
+        ));
     }
     if stmt.view.persistence == Persistence::Unlogged {
         return Err(pg_err!(
@@ -142,7 +145,8 @@ fn replace(
             .hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."));
         }
         if before.type_ref != after.type_ref {
-            let word = |t: types::settings::TypeRef| catalog::format_type::format_type(&*view, t.oid, t.typmod);
+            let word =
+                |t: types::settings::TypeRef| catalog::format_type::format_type(&*view, t.oid, t.typmod);
             return Err(pg_err!(
                 INVALID_TABLE_DEFINITION,
                 "cannot change data type of view column \"{}\" from {} to {}",

@@ -9,8 +9,8 @@ use crate::classify::{check_transaction_block, command_tag};
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
 use crate::{
-    alter_table, comment, copy, create_index, create_table, create_table_as, create_view, drop, maintenance, namespace,
-    rename, sequence, settings, truncate, vacuum,
+    alter_table, comment, copy, create_index, create_table, create_table_as, create_view, drop, maintenance,
+    namespace, rename, sequence, settings, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)

@@ -40,12 +40,10 @@ pub(crate) fn lock(stmt: &LockStmt, cx: &mut CommandContext<'_>) -> PgResult<Com
             return Err(crate::lookup::undefined_relation(rel));
         };
         if !matches!(desc.relkind, b'r' | b'p' | b'v') {
-            return Err(pg_err!(
-                WRONG_OBJECT_TYPE,
-                "cannot lock relation \"{}\"",
-                desc.name
-            )
-            .detail(crate::lookup::relkind_detail(desc.relkind)));
+            return Err(
+                pg_err!(WRONG_OBJECT_TYPE, "cannot lock relation \"{}\"", desc.name)
+                    .detail(crate::lookup::relkind_detail(desc.relkind)),
+            );
         }
         check_privilege(&desc, mode, cx)?;
         if stmt.nowait {
@@ -113,7 +111,9 @@ pub(crate) fn reindex(stmt: &ReindexStmt, cx: &mut CommandContext<'_>) -> PgResu
             "verbose" | "concurrently" => {
                 boolean(option)?;
             }
-            "tablespace" => return Err(unsupported!("REINDEX with TABLESPACE is not supported yet").at(option.span)),
+            "tablespace" => {
+                return Err(unsupported!("REINDEX with TABLESPACE is not supported yet").at(option.span));
+            }
             other => {
                 return Err(pg_err!(SYNTAX_ERROR, "unrecognized REINDEX option \"{other}\"").at(option.span));
             }

@@ -34,7 +34,11 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
     let new = stmt.newname.as_str();
     match (stmt.rename_type, &stmt.relation) {
         (
-            ObjectType::Table | ObjectType::Index | ObjectType::Sequence | ObjectType::View | ObjectType::MatView,
+            ObjectType::Table
+            | ObjectType::Index
+            | ObjectType::Sequence
+            | ObjectType::View
+            | ObjectType::MatView,
             Some(rel),
         ) => {
             let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
@@ -92,14 +96,19 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             crate::roles::rename(old, new, cx)?;
         }
         (kind, _) => {
-            return Err(unsupported!("ALTER {} RENAME is not supported yet", object_type_word(kind)).at(stmt.span));
+            return Err(
+                unsupported!("ALTER {} RENAME is not supported yet", object_type_word(kind)).at(stmt.span),
+            );
         }
     }
     Ok(CommandOutcome::tag(tag))
 }
 
 /// ALTER ... SET SCHEMA.
-pub(crate) fn set_schema(stmt: &AlterObjectSchemaStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+pub(crate) fn set_schema(
+    stmt: &AlterObjectSchemaStmt,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<CommandOutcome> {
     let tag = command_tag(&Statement::AlterObjectSchema(Box::new(stmt.clone())));
     let Some(rel) = &stmt.relation else {
         return Err(unsupported!(
@@ -117,12 +126,14 @@ pub(crate) fn set_schema(stmt: &AlterObjectSchemaStmt, cx: &mut CommandContext<'
         && let Some((table, _, _)) = cx.ddl(|ddl| crate::sequence::owner_of(ddl, desc.oid))?
     {
         let table = cx.relation(table)?;
-        return Err(
-            pg_err!(FEATURE_NOT_SUPPORTED, "cannot move an owned sequence into another schema").detail(format!(
-                "Sequence \"{}\" is linked to table \"{}\".",
-                desc.name, table.name
-            )),
-        );
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "cannot move an owned sequence into another schema"
+        )
+        .detail(format!(
+            "Sequence \"{}\" is linked to table \"{}\".",
+            desc.name, table.name
+        )));
     }
     let namespace = cx.namespace(&stmt.newschema)?;
     let temp = cx.catalog.temp_namespace();

@@ -91,7 +91,10 @@ pub(crate) fn refuse_views_and_generated(
                 FEATURE_NOT_SUPPORTED,
                 "cannot alter type of a column used by a generated column"
             )
-            .detail(format!("Column \"{name}\" is used by generated column \"{}\".", other.name)));
+            .detail(format!(
+                "Column \"{name}\" is used by generated column \"{}\".",
+                other.name
+            )));
         }
     }
     let rule = cx.ddl(|ddl| {
@@ -101,7 +104,9 @@ pub(crate) fn refuse_views_and_generated(
             Datum::Int4(i32::from(attno)),
         ];
         let rows = ddl.store.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)?;
-        let rule = rows.iter().find(|r| r.oid(pg_depend::CLASSID) == oids::PG_REWRITE);
+        let rule = rows
+            .iter()
+            .find(|r| r.oid(pg_depend::CLASSID) == oids::PG_REWRITE);
         match rule {
             Some(row) => {
                 let object = ObjectAddress::new(oids::PG_REWRITE, row.oid(pg_depend::OBJID));
@@ -153,7 +158,11 @@ impl Dependents {
         };
         let mut checks = Vec::new();
         for constraint in &desc.constraints {
-            let Some(check) = constraint.check.as_ref().filter(|c| constraints::columns_of(c).contains(&attno)) else {
+            let Some(check) = constraint
+                .check
+                .as_ref()
+                .filter(|c| constraints::columns_of(c).contains(&attno))
+            else {
                 continue;
             };
             let spec = CheckSpec {
@@ -274,7 +283,10 @@ fn index_again(
             e
         })
         .collect();
-    let constraint = table.constraints.iter().find(|c| c.index == index.oid && matches!(c.kind, b'p' | b'u'));
+    let constraint = table
+        .constraints
+        .iter()
+        .find(|c| c.index == index.oid && matches!(c.kind, b'p' | b'u'));
     let predicate = match &info.predicate {
         Some(p) => Some(raw(p)?),
         None => None,

@@ -73,9 +73,7 @@ fn read_options(stmt: &VacuumStmt) -> PgResult<Options> {
             "skip_locked" => o.skip_locked = boolean(option)?,
             "buffer_usage_limit" => buffer_usage_limit(option)?,
             _ if !stmt.is_vacuumcmd => {
-                return Err(
-                    pg_err!(SYNTAX_ERROR, "unrecognized ANALYZE option \"{name}\"").at(option.span)
-                );
+                return Err(pg_err!(SYNTAX_ERROR, "unrecognized ANALYZE option \"{name}\"").at(option.span));
             }
             "analyze" => o.analyze = boolean(option)?,
             "full" => o.full = boolean(option)?,
@@ -90,9 +88,7 @@ fn read_options(stmt: &VacuumStmt) -> PgResult<Options> {
                 o.parallel = true;
             }
             _ => {
-                return Err(
-                    pg_err!(SYNTAX_ERROR, "unrecognized VACUUM option \"{name}\"").at(option.span)
-                );
+                return Err(pg_err!(SYNTAX_ERROR, "unrecognized VACUUM option \"{name}\"").at(option.span));
             }
         }
     }
@@ -188,12 +184,7 @@ fn all_tables(cx: &CommandContext<'_>) -> PgResult<Vec<common::Oid>> {
 }
 
 /// Warns of relations that are not for VACUUM or ANALYZE.
-fn is_wanted(
-    desc: &RelationDesc,
-    stmt: &VacuumStmt,
-    cx: &CommandContext<'_>,
-    named: bool,
-) -> PgResult<bool> {
+fn is_wanted(desc: &RelationDesc, stmt: &VacuumStmt, cx: &CommandContext<'_>, named: bool) -> PgResult<bool> {
     let verb = if stmt.is_vacuumcmd { "vacuum" } else { "analyze" };
     let warn = |message: String| {
         if named {
@@ -203,13 +194,22 @@ fn is_wanted(
     };
     if !matches!(desc.relkind, b'r' | b'm' | b'p') {
         return warn(if stmt.is_vacuumcmd {
-            format!("skipping \"{}\" --- cannot vacuum non-tables or special system tables", desc.name)
+            format!(
+                "skipping \"{}\" --- cannot vacuum non-tables or special system tables",
+                desc.name
+            )
         } else {
-            format!("skipping \"{}\" --- cannot analyze non-tables or special system tables", desc.name)
+            format!(
+                "skipping \"{}\" --- cannot analyze non-tables or special system tables",
+                desc.name
+            )
         });
     }
     if !cx.roles()?.owns(cx.user, desc.owner) {
-        return warn(format!("permission denied to {verb} \"{}\", skipping it", desc.name));
+        return warn(format!(
+            "permission denied to {verb} \"{}\", skipping it",
+            desc.name
+        ));
     }
     Ok(true)
 }

@@ -12,7 +12,11 @@ fn check(db: &mut Db, sql: &str, expected: &str) {
 }
 
 fn statement(sql: &str) -> parser::ast::CopyStmt {
-    match parser::parse(sql, &parser::ParseOptions::default()).unwrap().remove(0).stmt {
+    match parser::parse(sql, &parser::ParseOptions::default())
+        .unwrap()
+        .remove(0)
+        .stmt
+    {
         parser::ast::Statement::Copy(c) => *c,
         other => panic!("{other:?}"),
     }
@@ -67,12 +71,29 @@ fn copy_out(db: &mut Db, sql: &str) -> String {
 #[test]
 fn copy_text() {
     let mut db = Db::new();
-    check(&mut db, "create table t(a int primary key, b text)", "CREATE TABLE");
-    assert_eq!(copy_in(&mut db, "copy t from stdin", "1\tone\n2\t\\N\n3\ttab\\there\\\\\n\\.\nrest"), "COPY 3");
-    assert_eq!(db.rows("t"), ["1|one", "2|NULL", "3|tab\there\\"]);
-    assert_eq!(copy_out(&mut db, "copy t to stdout"), "1\tone\n2\t\\N\n3\ttab\\there\\\\\nCOPY 3");
+    check(
+        &mut db,
+        "create table t(a int primary key, b text)",
+        "CREATE TABLE",
+    );
     assert_eq!(
-        copy_out(&mut db, "copy t(b,a) to stdout (format csv, header, force_quote (b))"),
+        copy_in(
+            &mut db,
+            "copy t from stdin",
+            "1\tone\n2\t\\N\n3\ttab\\there\\\\\n\\.\nrest"
+        ),
+        "COPY 3"
+    );
+    assert_eq!(db.rows("t"), ["1|one", "2|NULL", "3|tab\there\\"]);
+    assert_eq!(
+        copy_out(&mut db, "copy t to stdout"),
+        "1\tone\n2\t\\N\n3\ttab\\there\\\\\nCOPY 3"
+    );
+    assert_eq!(
+        copy_out(
+            &mut db,
+            "copy t(b,a) to stdout (format csv, header, force_quote (b))"
+        ),
         "b,a\n\"one\",1\n,2\n\"tab\there\\\",3\nCOPY 3"
     );
     assert_eq!(
@@ -95,20 +116,37 @@ fn copy_text() {
         copy_in(&mut db, "copy t from stdin (on_error ignore)", "x\ty\n7\tseven\n"),
         "NOTICE: 1 row was skipped due to data type incompatibility\nCOPY 1"
     );
-    assert_eq!(copy_in(&mut db, "copy t(a) from stdin where a > 10", "9\n11\n"), "COPY 1");
+    assert_eq!(
+        copy_in(&mut db, "copy t(a) from stdin where a > 10", "9\n11\n"),
+        "COPY 1"
+    );
     assert_eq!(
         copy_in(&mut db, "copy t from stdin", "20\ta\r\n21\tb\n"),
         "ERROR: 22P04: literal newline found in data\nHINT: Use \"\\n\" to represent newline.\nCONTEXT: COPY t, line 2: \"21\tb\""
     );
-    assert_eq!(copy_in(&mut db, "copy t from stdin (format foo)", ""), "ERROR: 22023: COPY format \"foo\" not recognized");
+    assert_eq!(
+        copy_in(&mut db, "copy t from stdin (format foo)", ""),
+        "ERROR: 22023: COPY format \"foo\" not recognized"
+    );
 }
 
 #[test]
 fn copy_csv() {
     let mut db = Db::new();
-    check(&mut db, "create table c(a int, b text default 'dflt', c text)", "CREATE TABLE");
+    check(
+        &mut db,
+        "create table c(a int, b text default 'dflt', c text)",
+        "CREATE TABLE",
+    );
     let data = "a,b,c\n1,\"x \"\"y\"\",\nz\",\n2,,\"\"\n3,\\D,q\n";
-    assert_eq!(copy_in(&mut db, "copy c from stdin (format csv, header match, default '\\D')", data), "COPY 3");
+    assert_eq!(
+        copy_in(
+            &mut db,
+            "copy c from stdin (format csv, header match, default '\\D')",
+            data
+        ),
+        "COPY 3"
+    );
     assert_eq!(db.rows("c"), ["1|x \"y\",\nz|NULL", "2|NULL|", "3|dflt|q"]);
     assert_eq!(
         copy_out(&mut db, "copy c to stdout csv"),
@@ -127,15 +165,34 @@ fn copy_csv() {
 #[test]
 fn pgbench_tables() {
     let mut db = Db::new();
-    check(&mut db, "drop table if exists pgbench_accounts", "NOTICE: 00000: table \"pgbench_accounts\" does not exist, skipping\nDROP TABLE");
-    check(&mut db, "create table pgbench_accounts(aid int not null,bid int,abalance int,filler char(84)) with (fillfactor=100)", "CREATE TABLE");
+    check(
+        &mut db,
+        "drop table if exists pgbench_accounts",
+        "NOTICE: 00000: table \"pgbench_accounts\" does not exist, skipping\nDROP TABLE",
+    );
+    check(
+        &mut db,
+        "create table pgbench_accounts(aid int not null,bid int,abalance int,filler char(84)) with (fillfactor=100)",
+        "CREATE TABLE",
+    );
     db.begin();
     check(&mut db, "truncate table pgbench_accounts", "TRUNCATE TABLE");
     let data: String = (1..=20_000).map(|i| format!("{i}\t{}\t0\t\n", i % 10)).collect();
-    assert_eq!(copy_in(&mut db, "copy pgbench_accounts from stdin with (freeze on)", &data), "COPY 20000");
+    assert_eq!(
+        copy_in(
+            &mut db,
+            "copy pgbench_accounts from stdin with (freeze on)",
+            &data
+        ),
+        "COPY 20000"
+    );
     db.commit();
     check(&mut db, "vacuum analyze pgbench_accounts", "VACUUM");
-    check(&mut db, "alter table pgbench_accounts add primary key (aid)", "ALTER TABLE");
+    check(
+        &mut db,
+        "alter table pgbench_accounts add primary key (aid)",
+        "ALTER TABLE",
+    );
     db.with("", |cx| {
         let view = cx.view()?;
         let desc = view.relation_by_name(None, "pgbench_accounts")?.unwrap();
@@ -150,46 +207,125 @@ fn pgbench_tables() {
         Ok(())
     })
     .unwrap();
-    check(&mut db, "alter table pgbench_accounts add primary key (aid)", "ERROR: 42P16: multiple primary keys for table \"pgbench_accounts\" are not allowed");
-    check(&mut db, "create unique index on pgbench_accounts(bid)", "ERROR: 23505: could not create unique index \"pgbench_accounts_bid_idx\"\nDETAIL: Key (bid)=(0) is duplicated.");
+    check(
+        &mut db,
+        "alter table pgbench_accounts add primary key (aid)",
+        "ERROR: 42P16: multiple primary keys for table \"pgbench_accounts\" are not allowed",
+    );
+    check(
+        &mut db,
+        "create unique index on pgbench_accounts(bid)",
+        "ERROR: 23505: could not create unique index \"pgbench_accounts_bid_idx\"\nDETAIL: Key (bid)=(0) is duplicated.",
+    );
 }
 
 #[test]
 fn alter_table() {
     let mut db = Db::new();
     check(&mut db, "create table t(a int, b text)", "CREATE TABLE");
-    assert_eq!(copy_in(&mut db, "copy t from stdin", "1\tone\n2\t\\N\n"), "COPY 2");
+    assert_eq!(
+        copy_in(&mut db, "copy t from stdin", "1\tone\n2\t\\N\n"),
+        "COPY 2"
+    );
     check(&mut db, "alter table t add c int default 7", "ALTER TABLE");
     assert_eq!(db.rows("t"), ["1|one|7", "2|NULL|7"]);
     check(&mut db, "alter table t alter a type text", "ALTER TABLE");
-    check(&mut db, "alter table t alter b type int", "ERROR: 42804: column \"b\" cannot be cast automatically to type integer\nHINT: You might need to specify \"USING b::integer\".");
-    check(&mut db, "alter table t alter a type bigint using a::bigint + 1", "ALTER TABLE");
+    check(
+        &mut db,
+        "alter table t alter b type int",
+        "ERROR: 42804: column \"b\" cannot be cast automatically to type integer\nHINT: You might need to specify \"USING b::integer\".",
+    );
+    check(
+        &mut db,
+        "alter table t alter a type bigint using a::bigint + 1",
+        "ALTER TABLE",
+    );
     assert_eq!(db.rows("t"), ["2|one|7", "3|NULL|7"]);
-    check(&mut db, "alter table t alter b set not null", "ERROR: 23502: column \"b\" of relation \"t\" contains null values");
-    check(&mut db, "alter table t add check (a > 2)", "ERROR: 23514: check constraint \"t_a_check\" of relation \"t\" is violated by some row");
-    check(&mut db, "alter table t add constraint k check (a > 0); alter table t alter a type int", "ALTER TABLE\nALTER TABLE");
-    check(&mut db, "alter table t drop column b; alter table t drop nosuch", "ALTER TABLE\nERROR: 42703: column \"nosuch\" of relation \"t\" does not exist");
+    check(
+        &mut db,
+        "alter table t alter b set not null",
+        "ERROR: 23502: column \"b\" of relation \"t\" contains null values",
+    );
+    check(
+        &mut db,
+        "alter table t add check (a > 2)",
+        "ERROR: 23514: check constraint \"t_a_check\" of relation \"t\" is violated by some row",
+    );
+    check(
+        &mut db,
+        "alter table t add constraint k check (a > 0); alter table t alter a type int",
+        "ALTER TABLE\nALTER TABLE",
+    );
+    check(
+        &mut db,
+        "alter table t drop column b; alter table t drop nosuch",
+        "ALTER TABLE\nERROR: 42703: column \"nosuch\" of relation \"t\" does not exist",
+    );
     assert_eq!(db.rows("t"), ["2|7", "3|7"]);
-    check(&mut db, "alter table t rename a to x; alter table t rename to u; alter table u rename constraint k to kk", "ALTER TABLE\nALTER TABLE\nALTER TABLE");
-    check(&mut db, "alter table u drop constraint k", "ERROR: 42704: constraint \"k\" of relation \"u\" does not exist");
-    check(&mut db, "alter table u drop constraint kk; alter table if exists nosuch add a int", "ALTER TABLE\nNOTICE: 00000: relation \"nosuch\" does not exist, skipping\nALTER TABLE");
-    check(&mut db, "alter table u set (fillfactor=50); alter table u reset (fillfactor); comment on column u.x is 'hello'", "ALTER TABLE\nALTER TABLE\nCOMMENT");
-    check(&mut db, "reindex table u; lock table u", "REINDEX\nERROR: 25P01: LOCK TABLE can only be used in transaction blocks");
+    check(
+        &mut db,
+        "alter table t rename a to x; alter table t rename to u; alter table u rename constraint k to kk",
+        "ALTER TABLE\nALTER TABLE\nALTER TABLE",
+    );
+    check(
+        &mut db,
+        "alter table u drop constraint k",
+        "ERROR: 42704: constraint \"k\" of relation \"u\" does not exist",
+    );
+    check(
+        &mut db,
+        "alter table u drop constraint kk; alter table if exists nosuch add a int",
+        "ALTER TABLE\nNOTICE: 00000: relation \"nosuch\" does not exist, skipping\nALTER TABLE",
+    );
+    check(
+        &mut db,
+        "alter table u set (fillfactor=50); alter table u reset (fillfactor); comment on column u.x is 'hello'",
+        "ALTER TABLE\nALTER TABLE\nCOMMENT",
+    );
+    check(
+        &mut db,
+        "reindex table u; lock table u",
+        "REINDEX\nERROR: 25P01: LOCK TABLE can only be used in transaction blocks",
+    );
 }
 
 #[test]
 fn views_and_create_table_as() {
     let mut db = Db::new();
     check(&mut db, "create table t(a int, b text)", "CREATE TABLE");
-    assert_eq!(copy_in(&mut db, "copy t from stdin", "1\tone\n2\ttwo\n"), "COPY 2");
-    check(&mut db, "create view v as select a as x, b from t where a > 1", "CREATE VIEW");
-    check(&mut db, "create or replace view v as select a as y, b from t",
-        "ERROR: 42P16: cannot change name of view column \"x\" to \"y\"\nHINT: Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.");
-    check(&mut db, "create table u as select * from v; select a + 1 as n into w from t", "SELECT 1\nSELECT 2");
+    assert_eq!(
+        copy_in(&mut db, "copy t from stdin", "1\tone\n2\ttwo\n"),
+        "COPY 2"
+    );
+    check(
+        &mut db,
+        "create view v as select a as x, b from t where a > 1",
+        "CREATE VIEW",
+    );
+    check(
+        &mut db,
+        "create or replace view v as select a as y, b from t",
+        "ERROR: 42P16: cannot change name of view column \"x\" to \"y\"\nHINT: Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.",
+    );
+    check(
+        &mut db,
+        "create table u as select * from v; select a + 1 as n into w from t",
+        "SELECT 1\nSELECT 2",
+    );
     assert_eq!(db.rows("u"), ["2|two"]);
     assert_eq!(db.rows("w"), ["2", "3"]);
-    assert_eq!(copy_out(&mut db, "copy (select b, a from t order by a desc) to stdout"), "two\t2\none\t1\nCOPY 2");
-    check(&mut db, "alter table t alter a type text",
-        "ERROR: 0A000: cannot alter type of a column used by a view or rule\nDETAIL: rule _RETURN on view v depends on column \"a\"");
-    check(&mut db, "drop table t", "ERROR: 2BP01: cannot drop table t because other objects depend on it\nDETAIL: view v depends on table t\nHINT: Use DROP ... CASCADE to drop the dependent objects too.");
+    assert_eq!(
+        copy_out(&mut db, "copy (select b, a from t order by a desc) to stdout"),
+        "two\t2\none\t1\nCOPY 2"
+    );
+    check(
+        &mut db,
+        "alter table t alter a type text",
+        "ERROR: 0A000: cannot alter type of a column used by a view or rule\nDETAIL: rule _RETURN on view v depends on column \"a\"",
+    );
+    check(
+        &mut db,
+        "drop table t",
+        "ERROR: 2BP01: cannot drop table t because other objects depend on it\nDETAIL: view v depends on table t\nHINT: Use DROP ... CASCADE to drop the dependent objects too.",
+    );
 }

@@ -80,7 +80,9 @@ impl CopyIn {
         let Some(rel) = &stmt.relation else {
             return Err(common::internal!("COPY FROM without a table"));
         };
-        let desc = cx.open_relation(rel, LockMode::RowExclusive).map_err(|e| e.at(rel.span))?;
+        let desc = cx
+            .open_relation(rel, LockMode::RowExclusive)
+            .map_err(|e| e.at(rel.span))?;
         check_target(&desc)?;
         cx.check_relation_privilege(&desc, Privilege::Insert)?;
         if options.format == Format::Binary {
@@ -162,7 +164,11 @@ impl CopyIn {
                 1 => "1 row was skipped due to data type incompatibility".to_owned(),
                 n => format!("{n} rows were skipped due to data type incompatibility"),
             };
-            cx.notice(PgError::notice(Severity::Notice, sqlstate::SUCCESSFUL_COMPLETION, message));
+            cx.notice(PgError::notice(
+                Severity::Notice,
+                sqlstate::SUCCESSFUL_COMPLETION,
+                message,
+            ));
         }
         Ok(self.rows)
     }
@@ -241,7 +247,12 @@ impl CopyIn {
         Ok(())
     }
 
-    fn row(&mut self, line: &[u8], cx: &CommandContext<'_>, exec: &executor::ExecContext<'_>) -> PgResult<()> {
+    fn row(
+        &mut self,
+        line: &[u8],
+        cx: &CommandContext<'_>,
+        exec: &executor::ExecContext<'_>,
+    ) -> PgResult<()> {
         let mut values = match self.values(line, cx) {
             Ok(values) => values,
             Err(RowError::Line(error)) => return Err(self.line_context(error, line)),
@@ -283,8 +294,14 @@ impl CopyIn {
         let soft = matches!(error.sqlstate.class(), [b'2', b'2'] | [b'2', b'3']);
         if !self.options.ignore_errors || !soft {
             let context = match &shown {
-                Some(text) => format!("COPY {}, line {}, column {name}: \"{text}\"", self.desc.name, self.line),
-                None => format!("COPY {}, line {}, column {name}: null input", self.desc.name, self.line),
+                Some(text) => format!(
+                    "COPY {}, line {}, column {name}: \"{text}\"",
+                    self.desc.name, self.line
+                ),
+                None => format!(
+                    "COPY {}, line {}, column {name}: null input",
+                    self.desc.name, self.line
+                ),
             };
             return Err(error.context(context));
         }
@@ -298,7 +315,10 @@ impl CopyIn {
                 PgError::notice(
                     Severity::Notice,
                     sqlstate::SUCCESSFUL_COMPLETION,
-                    format!("skipping row due to data type incompatibility at line {} for {what}", self.line),
+                    format!(
+                        "skipping row due to data type incompatibility at line {} for {what}",
+                        self.line
+                    ),
                 )
                 .context(format!("COPY {}", self.desc.name)),
             );
@@ -339,7 +359,9 @@ impl CopyIn {
         for (at, (source, field)) in self.sources.iter_mut().zip(found).enumerate() {
             row[source.at] = match source.text_of(field, &null) {
                 SourceText::Default => source.default_value(cx)?,
-                SourceText::Null => source.checked(Datum::Null, cx).map_err(|e| RowError::Value(e, at, None))?,
+                SourceText::Null => source
+                    .checked(Datum::Null, cx)
+                    .map_err(|e| RowError::Value(e, at, None))?,
                 SourceText::Text(bytes) => {
                     let text = utf8(&bytes)?;
                     let value = types::io::input(source.base.oid, source.base.typmod, text, &io)
@@ -384,8 +406,10 @@ impl Source {
 
     fn default_value(&mut self, cx: &CommandContext<'_>) -> PgResult<Datum> {
         if !self.has_default {
-            return Err(pg_err!(BAD_COPY_FILE_FORMAT, "unexpected default marker in COPY data")
-                .detail(format!("Column \"{}\" has no default value.", self.name)));
+            return Err(
+                pg_err!(BAD_COPY_FILE_FORMAT, "unexpected default marker in COPY data")
+                    .detail(format!("Column \"{}\" has no default value.", self.name)),
+            );
         }
         match &mut self.default {
             Some(default) => default.eval(cx, &[]),
@@ -420,9 +444,15 @@ fn check_target(desc: &RelationDesc) -> PgResult<()> {
         b'r' | b'p' => Ok(()),
         b'v' => Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy to view \"{name}\"")
             .hint("To enable copying to a view, provide an INSTEAD OF INSERT trigger.")),
-        b'm' => Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy to materialized view \"{name}\"")),
+        b'm' => Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "cannot copy to materialized view \"{name}\""
+        )),
         b'S' => Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy to sequence \"{name}\"")),
-        _ => Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy to non-table relation \"{name}\"")),
+        _ => Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "cannot copy to non-table relation \"{name}\""
+        )),
     }
 }
 
@@ -435,7 +465,12 @@ fn is_selected(list: &Columns, name: &str) -> bool {
 }
 
 /// FORCE_... lists name columns of the table that are copied.
-pub(crate) fn check_listed(list: &Columns, word: &str, desc: &RelationDesc, columns: &[usize]) -> PgResult<()> {
+pub(crate) fn check_listed(
+    list: &Columns,
+    word: &str,
+    desc: &RelationDesc,
+    columns: &[usize],
+) -> PgResult<()> {
     let Columns::Listed(names) = list else {
         return Ok(());
     };

@@ -336,7 +336,11 @@ fn csv_fields(line: &[u8], options: &CopyOptions) -> PgResult<Vec<Field>> {
         }
         let raw = &line[start..if ended { at } else { at - 1 }];
         let special = if saw_quote { None } else { marker(raw, options) };
-        fields.push(special.unwrap_or(if saw_quote { Field::Quoted(out) } else { Field::Text(out) }));
+        fields.push(special.unwrap_or(if saw_quote {
+            Field::Quoted(out)
+        } else {
+            Field::Text(out)
+        }));
         if ended {
             return Ok(fields);
         }
@@ -347,7 +351,12 @@ fn csv_fields(line: &[u8], options: &CopyOptions) -> PgResult<Vec<Field>> {
 pub(crate) fn utf8(bytes: &[u8]) -> PgResult<&str> {
     let error = match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => return Ok(text),
-        Ok(_) => return Err(pg_err!(CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00")),
+        Ok(_) => {
+            return Err(pg_err!(
+                CHARACTER_NOT_IN_REPERTOIRE,
+                "invalid byte sequence for encoding \"UTF8\": 0x00"
+            ));
+        }
         Err(error) => error,
     };
     let from = &bytes[error.valid_up_to()..];

@@ -86,20 +86,24 @@ pub(crate) fn copy_file(stmt: &CopyStmt, cx: &mut CommandContext<'_>) -> PgResul
         return Err(unsupported!("COPY with PROGRAM is not supported").at(stmt.span));
     }
     let Some(name) = &stmt.filename else {
-        return Err(common::internal!("COPY with the client in the place of COPY with a file"));
+        return Err(common::internal!(
+            "COPY with the client in the place of COPY with a file"
+        ));
     };
     if !cx.roles()?.is_superuser(cx.user) {
         let (word, role) = match stmt.is_from {
             true => ("from", "pg_read_server_files"),
             false => ("to", "pg_write_server_files"),
         };
-        return Err(pg_err!(INSUFFICIENT_PRIVILEGE, "permission denied to COPY {word} a file")
-            .detail(format!(
-                "Only roles with privileges of the \"{role}\" role may COPY {word} a file."
-            ))
-            .hint(
-                "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
-            ));
+        return Err(
+            pg_err!(INSUFFICIENT_PRIVILEGE, "permission denied to COPY {word} a file")
+                .detail(format!(
+                    "Only roles with privileges of the \"{role}\" role may COPY {word} a file."
+                ))
+                .hint(
+                    "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
+                ),
+        );
     }
     let rows = if stmt.is_from {
         read_file(stmt, name, cx)?
@@ -112,11 +116,20 @@ pub(crate) fn copy_file(stmt: &CopyStmt, cx: &mut CommandContext<'_>) -> PgResul
 /// PostgreSQL's words for what went wrong with a file.
 fn file_error(error: &std::io::Error, action: &str, name: &str, for_copy: &str) -> Box<PgError> {
     let (code, reason) = match error.kind() {
-        ErrorKind::NotFound => (common::sqlstate::UNDEFINED_FILE, "No such file or directory".to_owned()),
-        ErrorKind::PermissionDenied => (common::sqlstate::INSUFFICIENT_PRIVILEGE, "Permission denied".to_owned()),
+        ErrorKind::NotFound => (
+            common::sqlstate::UNDEFINED_FILE,
+            "No such file or directory".to_owned(),
+        ),
+        ErrorKind::PermissionDenied => (
+            common::sqlstate::INSUFFICIENT_PRIVILEGE,
+            "Permission denied".to_owned(),
+        ),
         _ => (common::sqlstate::IO_ERROR, error.to_string()),
     };
-    let e = PgError::new(code, format!("could not open file \"{name}\" for {action}: {reason}"));
+    let e = PgError::new(
+        code,
+        format!("could not open file \"{name}\" for {action}: {reason}"),
+    );
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::PermissionDenied => e.hint(format!(
             "{for_copy} instructs the PostgreSQL server process to {} a file. You may want a client-side facility such as psql's \\copy.",
@@ -133,12 +146,19 @@ fn read_file(stmt: &CopyStmt, name: &str, cx: &mut CommandContext<'_>) -> PgResu
         .fs()
         .open(Path::new(name), OpenMode::Read)
         .map_err(|e| file_error(&e, "reading", name, "COPY FROM"))?;
-    let io = |e: std::io::Error| PgError::new(common::sqlstate::IO_ERROR, format!("could not read from COPY file: {e}"));
+    let io = |e: std::io::Error| {
+        PgError::new(
+            common::sqlstate::IO_ERROR,
+            format!("could not read from COPY file: {e}"),
+        )
+    };
     let length = file.len().map_err(io)?;
     let mut at = 0;
     let mut buffer = vec![0; 64 << 10];
     while at < length {
-        let take = usize::try_from(length - at).unwrap_or(usize::MAX).min(buffer.len());
+        let take = usize::try_from(length - at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         file.read_exact_at(&mut buffer[..take], at).map_err(io)?;
         at += take as u64;
         if !copy.feed(cx, &buffer[..take])? {
@@ -161,7 +181,12 @@ fn write_file(stmt: &CopyStmt, name: &str, cx: &mut CommandContext<'_>) -> PgRes
         .fs()
         .open(Path::new(name), OpenMode::OpenOrCreate)
         .map_err(|e| file_error(&e, "writing", name, "COPY TO"))?;
-    let io = |e: std::io::Error| PgError::new(common::sqlstate::IO_ERROR, format!("could not write to COPY file: {e}"));
+    let io = |e: std::io::Error| {
+        PgError::new(
+            common::sqlstate::IO_ERROR,
+            format!("could not write to COPY file: {e}"),
+        )
+    };
     file.set_len(0).map_err(io)?;
     let mut at = 0;
     let mut buffer = Vec::new();

@@ -172,7 +172,8 @@ fn read_one(option: &DefElem, is_from: bool, o: &mut CopyOptions, given: &mut Gi
                 "binary" => Format::Binary,
                 _ => {
                     return Err(
-                        pg_err!(INVALID_PARAMETER_VALUE, "COPY format \"{word}\" not recognized").at(option.span)
+                        pg_err!(INVALID_PARAMETER_VALUE, "COPY format \"{word}\" not recognized")
+                            .at(option.span),
                     );
                 }
             };
@@ -240,11 +241,9 @@ fn on_error(option: &DefElem, is_from: bool) -> PgResult<bool> {
         Some(arg) => match arg_text(arg).as_str() {
             "stop" => Ok(false),
             "ignore" => Ok(true),
-            word => Err(pg_err!(
-                INVALID_PARAMETER_VALUE,
-                "COPY ON_ERROR \"{word}\" not recognized"
-            )
-            .at(option.span)),
+            word => Err(
+                pg_err!(INVALID_PARAMETER_VALUE, "COPY ON_ERROR \"{word}\" not recognized").at(option.span),
+            ),
         },
     }
 }
@@ -286,7 +285,10 @@ fn fill_in(o: &mut CopyOptions, given: &Given) -> PgResult<()> {
     let csv = o.format == Format::Csv;
     let delimiter = given.delimiter.as_deref().unwrap_or(if csv { "," } else { "\t" });
     o.delimiter = single(delimiter, "delimiter")?;
-    o.null = given.null.clone().unwrap_or_else(|| if csv { "" } else { "\\N" }.to_owned());
+    o.null = given
+        .null
+        .clone()
+        .unwrap_or_else(|| if csv { "" } else { "\\N" }.to_owned());
     o.default.clone_from(&given.default);
     if csv {
         o.quote = single(given.quote.as_deref().unwrap_or("\""), "quote")?;

@@ -122,7 +122,11 @@ impl CopyOut {
                 }
                 scratch.clear();
                 types::io::output(*type_oid, &datum, &io, &mut scratch)?;
-                self.value(&scratch, self.force_quote.get(column).copied().unwrap_or(false), out);
+                self.value(
+                    &scratch,
+                    self.force_quote.get(column).copied().unwrap_or(false),
+                    out,
+                );
             }
             out.push(b'\n');
             self.copied += 1;
@@ -189,7 +193,12 @@ fn check_source(desc: &RelationDesc) -> PgResult<()> {
         b'f' => "foreign table",
         b'S' => return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy from sequence \"{name}\"")),
         b'p' => "partitioned table",
-        _ => return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy from non-table relation \"{name}\"")),
+        _ => {
+            return Err(pg_err!(
+                WRONG_OBJECT_TYPE,
+                "cannot copy from non-table relation \"{name}\""
+            ));
+        }
     };
     Err(pg_err!(WRONG_OBJECT_TYPE, "cannot copy from {what} \"{name}\"")
         .hint("Try the COPY (SELECT ...) TO variant."))
@@ -218,7 +227,9 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
     let Some(rel) = &stmt.relation else {
         return Err(common::internal!("COPY without a table"));
     };
-    let desc = cx.open_relation(rel, LockMode::AccessShare).map_err(|e| e.at(rel.span))?;
+    let desc = cx
+        .open_relation(rel, LockMode::AccessShare)
+        .map_err(|e| e.at(rel.span))?;
     cx.check_relation_privilege(&desc, Privilege::Select)?;
     check_source(&desc)?;
     let columns = select_columns(&desc, &stmt.attlist)?;
@@ -227,7 +238,10 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
     let force_quote = forced(&options, &names)?;
     let snapshot = cx.txn.borrow_mut().snapshot()?;
     let wanted: Vec<u16> = columns.iter().map(|&c| c as u16).collect();
-    let scan = cx.relations.table(&desc)?.scan(&snapshot, ScanRequest::columns(wanted));
+    let scan = cx
+        .relations
+        .table(&desc)?
+        .scan(&snapshot, ScanRequest::columns(wanted));
     Ok(CopyOut {
         header_pending: options.header != Header::No,
         names,
@@ -245,7 +259,10 @@ fn from_query(stmt: &Statement, options: CopyOptions, cx: &mut CommandContext<'_
     if let Statement::Select(s) = stmt
         && s.into.is_some()
     {
-        return Err(pg_err!(FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported"));
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "COPY (SELECT INTO) is not supported"
+        ));
     }
     let view = cx.view()?;
     let query = cx.analyze_query(stmt, &*view)?;
