@@ -231,6 +231,7 @@ impl<'a> Compiler<'a> {
             PlanNode::LockRows { input, row_marks, .. } => {
                 ops::lock_rows::compile(self, plan, input, row_marks)?
             }
+            PlanNode::WindowAgg { .. } => ops::window::compile(self, plan)?,
             other => {
                 return Err(unsupported!(
                     "plan node {} is not supported yet",

@@ -23,3 +23,4 @@ pub(crate) mod subquery_scan;
 pub(crate) mod tid_scan;
 pub(crate) mod unique;
 pub(crate) mod values_scan;
+pub(crate) mod window;

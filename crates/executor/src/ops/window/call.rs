@@ -1,0 +1,318 @@
+//! Calls of window functions.
+
+use std::sync::Arc;
+
+use common::{PgResult, internal, pg_err, unsupported};
+use expr::{ExprProgram, Inputs};
+use functions::framework::aggregate::MakeAccumulator;
+use functions::{CallInfo, FnCache, FnContext, facts};
+use nodes::expr::{Expr, WindowFunc};
+use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
+
+use crate::compile::{Compiler, ScanMap};
+use crate::cx::Cx;
+use crate::node::Eval;
+use crate::ops::window::frame::{Frame, Partition};
+use crate::store::RowStore;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    RowNumber,
+    Rank,
+    DenseRank,
+    PercentRank,
+    CumeDist,
+    Ntile,
+    /// Rows forward: `lead` 1, `lag` -1.
+    Offset(i64),
+    FirstValue,
+    LastValue,
+    NthValue,
+    Aggregate(MakeAccumulator),
+}
+
+/// A call, compiled.
+pub(crate) struct WindowCall {
+    kind: Kind,
+    info: CallInfo,
+    args: Vec<Arc<ExprProgram>>,
+    filter: Option<Arc<ExprProgram>>,
+    result: PhysType,
+}
+
+impl WindowCall {
+    pub fn compile(c: &Compiler<'_>, e: &Expr) -> PgResult<WindowCall> {
+        let Expr::WindowFunc(w) = e else {
+            return Err(internal!("window function expected"));
+        };
+        Ok(WindowCall {
+            kind: kind(c, w)?,
+            info: CallInfo {
+                proc: w.func,
+                args: w.args.iter().map(Expr::type_ref).collect(),
+                result: w.result,
+                collation: w.input_collation,
+                variadic: false,
+            },
+            args: c.programs(&w.args, ScanMap::None)?,
+            filter: w
+                .filter
+                .as_ref()
+                .map(|f| c.program(f, ScanMap::None))
+                .transpose()?,
+            result: c.phys(w.result.oid)?,
+        })
+    }
+}
+
+fn kind(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<Kind> {
+    if let Some(make) = functions::aggregate(w.func) {
+        return Ok(Kind::Aggregate(make));
+    }
+    let source = facts::proc(w.func).map_or("", |p| p.prosrc);
+    Ok(match source {
+        "window_row_number" => Kind::RowNumber,
+        "window_rank" => Kind::Rank,
+        "window_dense_rank" => Kind::DenseRank,
+        "window_percent_rank" => Kind::PercentRank,
+        "window_cume_dist" => Kind::CumeDist,
+        "window_ntile" => Kind::Ntile,
+        s if s.starts_with("window_lag") => Kind::Offset(-1),
+        s if s.starts_with("window_lead") => Kind::Offset(1),
+        "window_first_value" => Kind::FirstValue,
+        "window_last_value" => Kind::LastValue,
+        "window_nth_value" => Kind::NthValue,
+        _ => {
+            return Err(match c.catalog.function(w.func)? {
+                Some(f) => unsupported!("window function {} is not implemented yet", f.name),
+                None => internal!("cache lookup failed for function {}", w.func),
+            });
+        }
+    })
+}
+
+/// A call with its arguments for all rows, and its results so far.
+pub(crate) struct WindowState {
+    call: Arc<WindowCall>,
+    evals: Vec<Eval>,
+    filter: Option<Eval>,
+    args: RowStore,
+    /// Arguments by blocks of [`BATCH_ROWS`] rows, for aggregates; made on first use.
+    blocks: Vec<Vec<Arc<Vector>>>,
+    /// Rows that FILTER keeps.
+    kept: Vec<bool>,
+    cache: FnCache,
+    out: Vector,
+    rows: usize,
+}
+
+impl WindowState {
+    pub fn new(call: &Arc<WindowCall>) -> WindowState {
+        let phys: Vec<PhysType> = call.args.iter().map(|a| a.phys()).collect();
+        WindowState {
+            evals: Eval::all(&call.args),
+            filter: call.filter.as_ref().map(Eval::new),
+            args: RowStore::new(&phys),
+            blocks: Vec::new(),
+            kept: Vec::new(),
+            cache: FnCache::default(),
+            out: Vector::empty(call.result),
+            rows: 0,
+            call: Arc::clone(call),
+        }
+    }
+
+    /// Computes the arguments of a (compact) batch.
+    pub fn read(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<()> {
+        let inputs = Inputs::outer(&batch.columns, batch.rows);
+        if let Some(f) = &mut self.filter {
+            let sel = f.filter(cx, inputs, &batch.selection)?;
+            let from = self.kept.len();
+            self.kept.resize(from + batch.rows, false);
+            sel.for_each(|i| self.kept[from + i] = true);
+        }
+        let values = self
+            .evals
+            .iter_mut()
+            .map(|e| e.vector(cx, inputs, &batch.selection))
+            .collect::<PgResult<Vec<_>>>()?;
+        self.rows += batch.rows;
+        self.args.append(cx, &values, &batch.selection)
+    }
+
+    pub fn into_result(self) -> Vector {
+        self.out
+    }
+
+    fn arg(&self, k: usize, row: usize) -> Datum {
+        self.args.columns.get(k).map_or(Datum::Null, |c| c.datum(row))
+    }
+
+    /// Results for all rows of the next partition.
+    pub fn compute(&mut self, cx: &Cx<'_>, p: &Partition, frame: &Frame) -> PgResult<()> {
+        match self.call.kind {
+            Kind::Aggregate(make) => return self.aggregate(cx, make, p, frame),
+            Kind::Ntile => return self.ntile(p),
+            _ => {}
+        }
+        for row in p.start..p.end {
+            let value = self.value(p, frame, row)?;
+            self.out.push(&value);
+        }
+        Ok(())
+    }
+
+    fn value(&self, p: &Partition, frame: &Frame, row: usize) -> PgResult<Datum> {
+        let number = |n: usize| Ok(Datum::Int8(n as i64));
+        let (peers, after) = p.peers(row);
+        let rank = peers - p.start + 1;
+        match self.call.kind {
+            Kind::RowNumber => number(row - p.start + 1),
+            Kind::Rank => number(rank),
+            Kind::DenseRank => number(p.group_of(row) + 1),
+            Kind::PercentRank => Ok(Datum::Float8(if p.len() > 1 {
+                (rank - 1) as f64 / (p.len() - 1) as f64
+            } else {
+                0.0
+            })),
+            Kind::CumeDist => Ok(Datum::Float8((after - p.start) as f64 / p.len() as f64)),
+            Kind::Offset(direction) => Ok(self.offset(p, row, direction)),
+            Kind::FirstValue | Kind::LastValue | Kind::NthValue => {
+                let (from, to) = frame.of(p, row);
+                self.frame_value(from, to, row)
+            }
+            Kind::Ntile | Kind::Aggregate(_) => Err(internal!("computed per partition")),
+        }
+    }
+
+    /// `lag` and `lead`.
+    fn offset(&self, p: &Partition, row: usize, direction: i64) -> Datum {
+        let by = if self.call.args.len() > 1 {
+            match self.arg(1, row).as_i64() {
+                Some(n) => n,
+                None => return Datum::Null,
+            }
+        } else {
+            1
+        };
+        let at = (row as i64).saturating_add(by.saturating_mul(direction));
+        match usize::try_from(at) {
+            Ok(at) if (p.start..p.end).contains(&at) => self.arg(0, at),
+            _ => self.arg(2, row),
+        }
+    }
+
+    fn frame_value(&self, from: usize, to: usize, row: usize) -> PgResult<Datum> {
+        let at = match self.call.kind {
+            Kind::FirstValue => Some(from),
+            Kind::LastValue => to.checked_sub(1),
+            _ => match self.arg(1, row).as_i64() {
+                None => return Ok(Datum::Null),
+                Some(n) if n <= 0 => {
+                    return Err(pg_err!(
+                        INVALID_ARGUMENT_FOR_NTH_VALUE,
+                        "argument of nth_value must be greater than zero"
+                    ));
+                }
+                Some(n) => usize::try_from(n - 1).ok().and_then(|n| from.checked_add(n)),
+            },
+        };
+        Ok(match at {
+            Some(at) if (from..to).contains(&at) => self.arg(0, at),
+            _ => Datum::Null,
+        })
+    }
+
+    fn ntile(&mut self, p: &Partition) -> PgResult<()> {
+        let Some(buckets) = self.arg(0, p.start).as_i64() else {
+            (p.start..p.end).for_each(|_| self.out.push(&Datum::Null));
+            return Ok(());
+        };
+        let Some(buckets) = usize::try_from(buckets).ok().filter(|b| *b > 0) else {
+            return Err(pg_err!(
+                INVALID_ARGUMENT_FOR_NTILE,
+                "argument of ntile must be greater than zero"
+            ));
+        };
+        // The first `larger` buckets have one row more.
+        let (size, larger) = (p.len() / buckets, p.len() % buckets);
+        for k in 0..p.len() {
+            let boundary = larger * (size + 1);
+            let bucket = if k < boundary {
+                k / (size + 1)
+            } else {
+                larger + (k - boundary) / size.max(1)
+            };
+            self.out.push(&Datum::Int4(bucket as i32 + 1));
+        }
+        Ok(())
+    }
+
+    fn aggregate(
+        &mut self,
+        cx: &Cx<'_>,
+        make: MakeAccumulator,
+        p: &Partition,
+        frame: &Frame,
+    ) -> PgResult<()> {
+        let mut last: Option<((usize, usize), Datum)> = None;
+        for row in p.start..p.end {
+            let range = frame.of(p, row);
+            let value = match &last {
+                Some((known, value)) if *known == range => value.clone(),
+                _ => self.over(cx, make, range)?,
+            };
+            self.out.push(&value);
+            last = Some((range, value));
+        }
+        Ok(())
+    }
+
+    /// The aggregate of a range of rows.
+    fn over(&mut self, cx: &Cx<'_>, make: MakeAccumulator, (from, to): (usize, usize)) -> PgResult<Datum> {
+        cx.check()?;
+        self.make_blocks();
+        let call = Arc::clone(&self.call);
+        let mut accumulator = make(&call.info)?;
+        accumulator.resize(1);
+        let mut ctx = FnContext {
+            call: &call.info,
+            settings: cx.ext.settings,
+            cancel: cx.ext.cancel,
+            session: cx.ext.session,
+            cache: &mut self.cache,
+        };
+        let mut at = from;
+        while at < to {
+            let block = at / BATCH_ROWS;
+            let first = block * BATCH_ROWS;
+            let end = to.min(first + BATCH_ROWS);
+            let whole = at == first && end - first == (self.rows - first).min(BATCH_ROWS);
+            let sel = if whole && self.filter.is_none() {
+                Selection::All(end - first)
+            } else {
+                let kept = |row: &usize| self.kept.get(*row).copied().unwrap_or(true);
+                Selection::Rows((at..end).filter(kept).map(|row| (row - first) as u16).collect())
+            };
+            let args: Vec<&Vector> = self.blocks[block].iter().map(|v| &**v).collect();
+            if !sel.is_empty() {
+                accumulator.update_single(&mut ctx, 0, &args, &sel)?;
+            }
+            at = end;
+        }
+        accumulator.finalize(&mut ctx, 0)
+    }
+
+    fn make_blocks(&mut self) {
+        if !self.blocks.is_empty() {
+            return;
+        }
+        let mut from = 0;
+        while from < self.rows {
+            let count = BATCH_ROWS.min(self.rows - from);
+            let column = |c: &Vector| Arc::new(c.take(from..from + count));
+            self.blocks.push(self.args.columns.iter().map(column).collect());
+            from += count;
+        }
+    }
+}

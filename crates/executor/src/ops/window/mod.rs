@@ -1,0 +1,213 @@
+//! WindowAgg: window functions over input sorted by partition and order columns.
+//!
+//! # How it works
+//! The whole input is kept in columns; partitions and peer groups are runs of equal keys. Each call is computed for all rows of a
+//! partition; rows with the same frame share an aggregate's result.
+//!
+//! # Not here
+//! RANGE with offsets and EXCLUDE (0A000). Aggregates over moving frames are computed anew for each frame.
+
+mod call;
+mod frame;
+
+use std::sync::Arc;
+
+use common::{PgResult, internal};
+use expr::Inputs;
+use nodes::expr::{Expr, VarSource};
+use nodes::query::TargetEntry;
+use nodes::{Plan, PlanNode};
+use types::{BATCH_ROWS, Batch, Selection, Vector};
+
+use crate::compile::{Compiler, ScanMap};
+use crate::cx::Cx;
+use crate::keys::EqualKeys;
+use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector};
+use crate::ops::window::call::{WindowCall, WindowState};
+use crate::ops::window::frame::{FrameDef, Partition};
+use crate::store::RowStore;
+
+struct WindowNode {
+    input: Node,
+    partition: EqualKeys,
+    order: EqualKeys,
+    frame: FrameDef,
+    calls: Vec<Arc<WindowCall>>,
+    projection: Projection,
+}
+
+pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKind>> {
+    let PlanNode::WindowAgg {
+        input,
+        window_ref,
+        partition,
+        order,
+        units,
+        start,
+        end,
+        exclusion,
+        run_condition,
+        ..
+    } = &plan.node
+    else {
+        return Err(internal!("WindowAgg expected"));
+    };
+    if !run_condition.is_empty() {
+        return Err(common::unsupported!(
+            "run conditions of windows are not supported yet"
+        ));
+    }
+    let mut found = Vec::new();
+    let targets: Vec<TargetEntry> = plan
+        .target_list
+        .iter()
+        .map(|t| TargetEntry {
+            expr: extract(&t.expr, *window_ref, &mut found),
+            ..t.clone()
+        })
+        .collect();
+    let calls = found
+        .iter()
+        .map(|e| Ok(Arc::new(WindowCall::compile(c, e)?)))
+        .collect::<PgResult<_>>()?;
+    Ok(Arc::new(WindowNode {
+        partition: EqualKeys::compile(c, input, partition)?,
+        order: EqualKeys::compile(c, input, order)?,
+        frame: FrameDef::compile(c, *units, [start, end], *exclusion)?,
+        projection: c.projection_of(&plan.qual, &targets, ScanMap::None)?,
+        input: c.node(input)?,
+        calls,
+    }))
+}
+
+/// Calls of this window become columns of the inner side.
+fn extract(e: &Expr, window_ref: u32, found: &mut Vec<Expr>) -> Expr {
+    if let Expr::WindowFunc(w) = e {
+        if w.window_ref == window_ref {
+            let at = found.iter().position(|x| x == e).unwrap_or_else(|| {
+                found.push(e.clone());
+                found.len() - 1
+            });
+            return Expr::Var(nodes::Var {
+                source: VarSource::Inner,
+                attno: at as i16 + 1,
+                type_ref: w.result,
+                collation: w.collation,
+                nulling_rels: nodes::RelIds::empty(),
+                returning: Default::default(),
+                span: w.span,
+            });
+        }
+    }
+    let mut e = e.clone();
+    nodes::walk::for_each_child_mut(&mut e, &mut |child| *child = extract(child, window_ref, found));
+    e
+}
+
+impl NodeKind for WindowNode {
+    fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        Box::new(WindowOp {
+            input: opening.open(&self.input),
+            projector: self.projection.open(),
+            done: None,
+            node: self,
+        })
+    }
+}
+
+/// Everything computed.
+struct Computed {
+    outer: RowStore,
+    results: Vec<Vector>,
+    next: usize,
+}
+
+struct WindowOp {
+    node: Arc<WindowNode>,
+    input: Box<dyn Operator>,
+    projector: Projector,
+    done: Option<Computed>,
+}
+
+impl WindowOp {
+    fn compute(&mut self, cx: &mut Cx<'_>) -> PgResult<Computed> {
+        let node = Arc::clone(&self.node);
+        let mut store = RowStore::new(&node.input.phys);
+        let mut states: Vec<WindowState> = node.calls.iter().map(WindowState::new).collect();
+        while let Some(batch) = self.input.next(cx, BATCH_ROWS)? {
+            cx.check()?;
+            let batch = batch.compact();
+            states.iter_mut().try_for_each(|s| s.read(cx, &batch))?;
+            store.append_batch(cx, &batch)?;
+        }
+        let frame = node.frame.open(cx)?;
+        let mut from = 0;
+        while from < store.rows {
+            cx.check()?;
+            let partition = self.partition(cx, &store, from)?;
+            for state in &mut states {
+                state.compute(cx, &partition, &frame)?;
+            }
+            from = partition.end;
+        }
+        Ok(Computed {
+            outer: store,
+            results: states.into_iter().map(WindowState::into_result).collect(),
+            next: 0,
+        })
+    }
+
+    /// The partition that begins at a row, with its peer groups.
+    fn partition(&self, cx: &Cx<'_>, store: &RowStore, from: usize) -> PgResult<Partition> {
+        let same = |keys: &EqualKeys, a: usize, b: usize| -> PgResult<bool> {
+            for (column, equality) in &keys.columns {
+                let v = &store.columns[*column];
+                if !equality.equal(cx, v, a, v, b)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let mut partition = Partition::new(from);
+        let mut row = from + 1;
+        while row < store.rows && same(&self.node.partition, row - 1, row)? {
+            partition.push(same(&self.node.order, row - 1, row)?);
+            row += 1;
+        }
+        partition.finish();
+        Ok(partition)
+    }
+}
+
+impl Operator for WindowOp {
+    fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        if self.done.is_none() {
+            self.done = Some(self.compute(cx)?);
+        }
+        let Some(done) = &mut self.done else {
+            return Ok(None);
+        };
+        while done.next < done.outer.rows {
+            let count = max_rows.min(done.outer.rows - done.next);
+            let outer = done.outer.range(done.next, count);
+            let slice = |v: &Vector| Arc::new(v.take(done.next..done.next + count));
+            let inner: Vec<Arc<Vector>> = done.results.iter().map(slice).collect();
+            done.next += count;
+            let inputs = Inputs {
+                rows: count,
+                scan: &[],
+                outer: &outer.columns,
+                inner: &inner,
+            };
+            if let Some(batch) = self.projector.apply(cx, inputs, &Selection::All(count))? {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.done = None;
+        self.input.rescan(cx)
+    }
+}
