@@ -1,3 +1,4 @@
+//! Catalog changes end to end: what DDL writes, what descriptors say afterwards.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;

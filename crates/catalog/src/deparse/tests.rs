@@ -1,3 +1,4 @@
+//! What the deparser prints, against PostgreSQL's spelling.
 #![allow(clippy::unwrap_used)]
 
 use common::{Oid, Span};

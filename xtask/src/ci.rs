@@ -1,0 +1,150 @@
+//! `cargo xtask ci`: everything a change must pass, with the time of each step and the counts of the tests.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::tidy::Mode;
+use crate::{codegen, deps, tidy};
+
+/// Tests that ran, by their outcome.
+#[derive(Default)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    binaries: usize,
+}
+
+/// A step that ended.
+struct Done {
+    name: &'static str,
+    time: Duration,
+    outcome: Result<(), String>,
+}
+
+/// Runs all steps, also after one failed, and reports at the end.
+pub fn run(root: &Path) -> Result<(), String> {
+    let mut counts = Counts::default();
+    let mut done = Vec::new();
+    let mut step = |name: &'static str, work: &mut dyn FnMut() -> Result<(), String>| {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let outcome = work();
+        if let Err(error) = &outcome {
+            println!("{error}");
+        }
+        done.push(Done {
+            name,
+            time: start.elapsed(),
+            outcome,
+        });
+    };
+    step("fmt", &mut || cargo(root, &["fmt", "--all", "--", "--check"]));
+    step("tidy", &mut || tidy::run(Mode::Check));
+    step("codegen", &mut || codegen::run(codegen::Mode::Check));
+    step("dependencies", &mut || deps::run(root));
+    step("clippy", &mut || {
+        cargo(
+            root,
+            &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        )
+    });
+    step("tests", &mut || test(root, &mut counts));
+    report(&done, &counts)
+}
+
+fn report(done: &[Done], counts: &Counts) -> Result<(), String> {
+    println!();
+    for step in done {
+        let word = if step.outcome.is_ok() { "ok" } else { "FAILED" };
+        println!("{:<14}{:>6.0} s  {word}", step.name, step.time.as_secs_f64());
+    }
+    println!(
+        "tests: {} passed, {} failed, {} ignored in {} binaries",
+        counts.passed, counts.failed, counts.ignored, counts.binaries
+    );
+    let failed: Vec<&str> = done
+        .iter()
+        .filter(|step| step.outcome.is_err())
+        .map(|step| step.name)
+        .collect();
+    if failed.is_empty() {
+        println!("ci: all green");
+        return Ok(());
+    }
+    Err(format!("ci: failed: {}", failed.join(", ")))
+}
+
+fn cargo(root: &Path, args: &[&str]) -> Result<(), String> {
+    let status = Command::new("cargo")
+        .current_dir(root)
+        .args(args)
+        .status()
+        .map_err(|e| format!("cargo: {e}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("cargo {} failed", args.join(" ")))
+}
+
+/// The test command of the README; its output passes through and is counted.
+fn test(root: &Path, counts: &mut Counts) -> Result<(), String> {
+    let mut child = Command::new("cargo")
+        .current_dir(root)
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cargo test: {e}"))?;
+    let output = child.stdout.take().ok_or("cargo test has no output")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.map_err(|e| format!("cargo test: {e}"))?;
+        let line = String::from_utf8_lossy(&line);
+        counts.add(&line);
+        println!("{line}");
+    }
+    let _ = std::io::stdout().flush();
+    let status = child.wait().map_err(|e| format!("cargo test: {e}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err("cargo test --workspace failed".to_owned())
+}
+
+impl Counts {
+    /// Adds a line like `test result: ok. 3 passed; 0 failed; 1 ignored; ...`; others say nothing.
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        self.binaries += 1;
+        for part in result.split(['.', ';']) {
+            let mut words = part.split_whitespace();
+            let number = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+            match words.next() {
+                Some("passed") => self.passed += number,
+                Some("failed") => self.failed += number,
+                Some("ignored") => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ci::Counts;
+
+    #[test]
+    fn counts_add_up() {
+        let mut counts = Counts::default();
+        counts.add(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s",
+        );
+        counts.add("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out");
+        counts.add("test x ... ok");
+        let sums = (counts.passed, counts.failed, counts.ignored, counts.binaries);
+        assert_eq!(sums, (5, 5, 1, 2));
+    }
+}
