@@ -62,6 +62,10 @@ impl Operator for Measured {
         next
     }
 
+    fn set_bound(&mut self, rows: Option<usize>) {
+        self.inner.set_bound(rows);
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.started = false;
         self.got_row = false;

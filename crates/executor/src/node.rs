@@ -63,6 +63,11 @@ pub(crate) trait Operator: Send {
     /// 1 to `max_rows` more rows; `None` at the end, and again after the end.
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>>;
 
+    /// Only the first `rows` rows will ever be asked for (until told otherwise): sorts need not keep more.
+    fn set_bound(&mut self, rows: Option<usize>) {
+        let _ = rows;
+    }
+
     /// Starts again; executor parameters may have changed.
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()>;
 }

@@ -793,3 +793,31 @@ fn on_conflict_updates_or_does_nothing() {
         "ON CONFLICT DO UPDATE command cannot affect row a second time"
     );
 }
+
+#[test]
+fn a_sort_under_a_limit_keeps_little() {
+    let mut db = Db::new();
+    let t = db.table("t", &[("a", oids::INT4)], false);
+    let n = 60_000;
+    let rows: Vec<_> = (0..n).map(|i| vec![int((i * 7919) % n)]).collect();
+    db.insert(t, &rows).unwrap();
+    db.memory = common::memory::MemoryBudget::new(200_000);
+    let sort = plan(
+        PlanNode::Sort {
+            input: Box::new(seq_scan(t, 1, 1)),
+            keys: vec![sort_key(1, true, false)],
+        },
+        pass(1),
+    );
+    let p = plan(
+        PlanNode::Limit {
+            input: Box::new(sort),
+            offset: Some(constant(Datum::Int8(1), oids::INT8)),
+            count: Some(constant(Datum::Int8(3), oids::INT8)),
+            ties: None,
+        },
+        pass(1),
+    );
+    let expected: Vec<_> = (2..5).map(|k| vec![int(n - k)]).collect();
+    assert_eq!(db.run(p).unwrap(), expected);
+}

@@ -163,6 +163,10 @@ impl Operator for LimitOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
         if let State::Start = self.state {
             self.state = self.bounds(cx)?;
+            if let (State::Running { skip, left }, None) = (self.state, &self.node.ties) {
+                let rows = left.and_then(|n| usize::try_from(n.saturating_add(skip)).ok());
+                self.input.set_bound(rows);
+            }
         }
         match self.state {
             State::Running { skip, left } => self.running(cx, max_rows, skip, left),

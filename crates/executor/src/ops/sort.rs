@@ -112,6 +112,7 @@ impl NodeKind for SortNode {
             sorted: None,
             input_done: false,
             filled_at: 0,
+            bound: None,
         })
     }
 }
@@ -131,9 +132,27 @@ struct SortOp {
     sorted: Option<Sorted>,
     input_done: bool,
     filled_at: u64,
+    /// How many rows are wanted at most.
+    bound: Option<usize>,
 }
 
 impl SortOp {
+    /// Forgets rows that cannot be among those wanted, once there are many of them.
+    fn prune(&mut self, cx: &Cx<'_>) -> PgResult<()> {
+        let Some(bound) = self.bound else { return Ok(()) };
+        if self.store.rows <= bound.saturating_mul(2).saturating_add(4 * BATCH_ROWS) {
+            return Ok(());
+        }
+        let (columns, rows) = self.store.drain_columns();
+        let mut order = sorted(cx, &self.node.orders, &columns, rows)?;
+        order.truncate(bound);
+        for (mine, column) in self.store.columns.iter_mut().zip(&columns) {
+            mine.extend_from(column, order.iter().map(|&r| r as usize));
+        }
+        self.store.rows = order.len();
+        Ok(())
+    }
+
     /// Collects the whole input, or the next groups of presorted rows, and sorts them.
     fn fill(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<bool> {
         self.filled_at = cx.run.now();
@@ -141,6 +160,7 @@ impl SortOp {
             while let Some(batch) = self.input.next(cx, BATCH_ROWS)? {
                 cx.check()?;
                 self.store.append_batch(cx, &batch)?;
+                self.prune(cx)?;
             }
             self.input_done = true;
         } else {
@@ -234,8 +254,13 @@ impl Operator for SortOp {
         }
     }
 
+    fn set_bound(&mut self, rows: Option<usize>) {
+        // Given before the first row; a sort with a bound keeps nothing across rescans.
+        self.bound = rows;
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
-        let stale = cx.run.changed_since(&self.node.input.deps, self.filled_at);
+        let stale = cx.run.changed_since(&self.node.input.deps, self.filled_at) || self.bound.is_some();
         if self.node.presorted == 0 && self.input_done && !stale {
             if let Some(s) = &mut self.sorted {
                 s.given = 0;
