@@ -19,7 +19,7 @@ use txn::Proc;
 
 use crate::error::Result;
 use crate::session::Session;
-use crate::session::notify::NotifyHub;
+use crate::session::notify::{Mailbox, NotifyHub};
 use crate::session::timeout::Timeouts;
 
 /// OID of database `postgres` in `pg_database`.
@@ -36,6 +36,7 @@ pub(crate) struct SessionEntry {
     pub secret: u64,
     pub cancel: CancelToken,
     pub proc: Arc<Proc>,
+    pub mailbox: Arc<Mailbox>,
 }
 
 pub(crate) struct Inner {
@@ -248,6 +249,9 @@ impl Inner {
         }
         entry.cancel.cancel(reason);
         entry.proc.interrupt();
+        if reason == CancelReason::Shutdown {
+            entry.mailbox.wake();
+        }
         true
     }
 }

@@ -25,6 +25,7 @@ pub(crate) mod portal;
 pub(crate) mod prepared;
 pub(crate) mod run;
 pub(crate) mod script;
+pub(crate) mod server;
 pub(crate) mod timeout;
 
 use std::cell::{Cell, RefCell};
@@ -65,6 +66,8 @@ pub struct Session {
     /// Temporary tables to empty (false) or drop (true) at commit.
     pub(crate) on_commit: Vec<(Oid, bool)>,
     pub(crate) copy_in: Option<Box<run::RunningCopyIn>>,
+    /// `statement_timeout` of the running extended-protocol messages.
+    pub(crate) message_deadline: Option<timeout::Guard>,
     pub(crate) number: u32,
     secret: u64,
 }
@@ -122,9 +125,13 @@ impl Session {
             db: db.clone(),
         };
         let secret = word(2);
-        db.sessions
-            .write()
-            .insert(pid, SessionEntry { secret, cancel, proc });
+        let entry = SessionEntry {
+            secret,
+            cancel,
+            proc,
+            mailbox: core.mailbox.clone(),
+        };
+        db.sessions.write().insert(pid, entry);
         let mut session = Session {
             core: Box::new(core),
             block: Block::default(),
@@ -138,6 +145,7 @@ impl Session {
             costs: None,
             on_commit: Vec::new(),
             copy_in: None,
+            message_deadline: None,
             number,
             secret,
         };

@@ -32,6 +32,13 @@ impl Mailbox {
         self.queue.lock().drain(..).collect()
     }
 
+    /// Calls the waker, if one is set.
+    pub fn wake(&self) {
+        if let Some(wake) = &*self.waker.lock() {
+            wake();
+        }
+    }
+
     /// Called whenever something arrives (a server's connection task).
     pub fn set_waker(&self, waker: Option<Waker>) {
         *self.waker.lock() = waker;
@@ -80,9 +87,7 @@ impl NotifyHub {
             };
             for mailbox in targets {
                 mailbox.queue.lock().push_back(n.clone());
-                if let Some(wake) = &*mailbox.waker.lock() {
-                    wake();
-                }
+                mailbox.wake();
             }
         }
     }

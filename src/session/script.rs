@@ -26,6 +26,8 @@ pub struct Script {
     implicit_block: bool,
     in_copy: bool,
     finished: bool,
+    /// Result columns of the statement that the last step belonged to.
+    columns: Option<Arc<[crate::Column]>>,
 }
 
 /// What a string of statements brought.
@@ -40,7 +42,11 @@ pub enum ScriptStep {
 impl Script {
     /// Result columns of the current statement.
     pub fn columns(&self) -> Option<Arc<[crate::Column]>> {
-        self.portal.as_ref().and_then(|p| p.columns().cloned())
+        self.columns.clone()
+    }
+
+    pub(crate) fn is_implicit_block(&self) -> bool {
+        self.implicit_block
     }
 }
 
@@ -70,6 +76,7 @@ impl Session {
                 implicit_block: false,
                 in_copy: false,
                 finished: false,
+                columns: None,
             }),
             Ok(None) => {
                 let prepared = self.cache.get(sql);
@@ -82,6 +89,7 @@ impl Session {
                     implicit_block: false,
                     in_copy: false,
                     finished: false,
+                    columns: None,
                 })
             }
             Err(e) => Err(self.fail(e, sql)),
@@ -116,6 +124,7 @@ impl Session {
         loop {
             if let Some(portal) = &mut script.portal {
                 let step = self.portal_step(portal, 0)?;
+                script.columns = portal.columns().cloned();
                 match step {
                     Step::Complete(_) | Step::Empty => {
                         script.portal = None;
@@ -254,7 +263,12 @@ impl Session {
 
     /// The end of an implicit transaction: the extended protocol's Sync, and every embedded call outside of a block.
     pub fn sync(&mut self) -> Result<()> {
-        if self.block.explicit || self.block.txn.is_none() {
+        self.message_deadline = None;
+        if self.block.explicit {
+            return Ok(());
+        }
+        if self.block.txn.is_none() {
+            self.portals.clear();
             return Ok(());
         }
         self.guarded(Session::commit_transaction)

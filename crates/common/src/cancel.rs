@@ -42,6 +42,17 @@ impl CancelToken {
         }
     }
 
+    /// Why to stop, if somebody asked.
+    pub fn reason(&self) -> Option<CancelReason> {
+        Some(match self.0.load(Ordering::Acquire) {
+            0 => return None,
+            2 => CancelReason::StatementTimeout,
+            3 => CancelReason::TransactionTimeout,
+            4 => CancelReason::Shutdown,
+            _ => CancelReason::User,
+        })
+    }
+
     /// True when somebody asked.
     #[inline]
     pub fn is_cancelled(&self) -> bool {

@@ -1,0 +1,90 @@
+//! pglited: a pglite database as a PostgreSQL server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use pglite::Database;
+use pglite_server::{Auth, Options, serve_with};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// A pglite database as a PostgreSQL server.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Directory of the database, created if need be
+    #[arg(long, value_name = "DIR", required_unless_present = "in_memory")]
+    data: Option<PathBuf>,
+    /// Keep the database in memory; it is gone at the end
+    #[arg(long, conflicts_with = "data")]
+    in_memory: bool,
+    /// TCP address to listen on
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5432")]
+    listen: String,
+    /// Directory for the socket file .s.PGSQL.PORT
+    #[arg(long, value_name = "DIR")]
+    socket_dir: Option<PathBuf>,
+    /// How clients prove who they are
+    #[arg(long, value_enum, default_value = "trust")]
+    auth: Method,
+    /// File with the password of role postgres (else: environment variable PGLITED_PASSWORD)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Connections at a time
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    max_connections: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Method {
+    Trust,
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("pglited: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let superuser_password = match &arguments.password_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            Some(text.lines().next().unwrap_or_default().to_owned())
+        }
+        None => std::env::var("PGLITED_PASSWORD").ok(),
+    };
+    // Before anything is open, so that no signal finds the process without its handler.
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let db = match &arguments.data {
+        Some(dir) => Database::open(dir)?,
+        None => Database::memory()?,
+    };
+    let options = Options {
+        auth: match arguments.auth {
+            Method::Trust => Auth::Trust,
+            Method::ScramSha256 => Auth::ScramSha256,
+        },
+        superuser_password,
+        socket_dir: arguments.socket_dir,
+        connections_max: arguments.max_connections,
+    };
+    let server = serve_with(&db, &arguments.listen, options)
+        .map_err(|e| format!("cannot listen on {}: {e}", arguments.listen))?;
+    print!("ready {}", server.local_addr());
+    if let Some(file) = server.socket_file() {
+        print!(" {}", file.display());
+    }
+    println!();
+    signals.forever().next();
+    server.shutdown();
+    db.checkpoint()?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! What protocol servers need of a session beyond running statements: statements and portals by name, deadlines, changed settings.
+
+use std::sync::Arc;
+
+use common::cancel::CancelReason;
+use common::pg_err;
+
+use crate::database::Database;
+use crate::error::Result;
+use crate::session::Session;
+use crate::session::portal::Portal;
+use crate::session::prepared::{Prepared, no_such_statement};
+use crate::session::script::Script;
+
+impl Session {
+    /// Changes whenever a setting may have changed.
+    pub fn settings_generation(&self) -> u64 {
+        self.core.guc.borrow().generation()
+    }
+
+    /// A numeric setting in its base unit.
+    pub fn setting_number(&self, name: &str) -> f64 {
+        self.core.guc.borrow().get_number(name)
+    }
+
+    /// The first message of an extended-protocol sequence: the clock and `statement_timeout` start. [`Session::sync`] ends it.
+    pub fn begin_messages(&mut self) {
+        self.statement_begins();
+        self.message_deadline = self.deadline();
+    }
+
+    /// A prepared statement by name; the unnamed one's name is empty.
+    pub fn statement(&mut self, name: &str) -> Result<Arc<Prepared>> {
+        match self.prepared.get(name) {
+            Some(found) => Ok(found.clone()),
+            None if name.is_empty() => {
+                let e = pg_err!(
+                    INVALID_SQL_STATEMENT_NAME,
+                    "unnamed prepared statement does not exist"
+                );
+                Err(self.fail(e, ""))
+            }
+            None => Err(self.fail(no_such_statement(name), "")),
+        }
+    }
+
+    /// Fails if a named statement exists already.
+    pub fn check_statement_name(&mut self, name: &str) -> Result<()> {
+        if name.is_empty() || !self.prepared.contains_key(name) {
+            return Ok(());
+        }
+        let e = pg_err!(
+            DUPLICATE_PSTATEMENT,
+            "prepared statement \"{name}\" already exists"
+        );
+        Err(self.fail(e, ""))
+    }
+
+    /// Keeps a statement under a name.
+    pub fn keep_statement(&mut self, name: &str, prepared: Arc<Prepared>) {
+        match self.prepared.get_mut(name) {
+            Some(slot) => *slot = prepared,
+            None => {
+                self.prepared.insert(name.to_owned(), prepared);
+            }
+        }
+    }
+
+    /// Forgets a statement; no error if there is none.
+    pub fn close_statement(&mut self, name: &str) {
+        self.prepared.remove(name);
+    }
+
+    /// Fails if a named portal or cursor exists already.
+    pub fn check_portal_name(&mut self, name: &str) -> Result<()> {
+        if name.is_empty() || !(self.portals.contains_key(name) || self.cursors.contains_key(name)) {
+            return Ok(());
+        }
+        let e = pg_err!(DUPLICATE_CURSOR, "cursor \"{name}\" already exists");
+        Err(self.fail(e, ""))
+    }
+
+    /// Keeps a portal under a name until its transaction ends.
+    pub fn keep_portal(&mut self, name: &str, portal: Portal) {
+        self.portals.insert(name.to_owned(), portal);
+    }
+
+    /// Takes a portal out, to run it.
+    pub fn take_portal(&mut self, name: &str) -> Result<Portal> {
+        match self.portals.remove(name) {
+            Some(portal) => Ok(portal),
+            None => {
+                let e = pg_err!(INVALID_CURSOR_NAME, "portal \"{name}\" does not exist");
+                Err(self.fail(e, ""))
+            }
+        }
+    }
+
+    /// True while a transaction runs, of a block or of single statements.
+    pub fn in_transaction(&self) -> bool {
+        self.block.txn.is_some()
+    }
+
+    /// Forgets a portal; no error if there is none.
+    pub fn close_portal(&mut self, name: &str) {
+        self.portals.remove(name);
+    }
+
+    /// Gives a string of statements up after an error outside of [`Session::step_script`] (COPY data).
+    pub fn abandon_script(&mut self, script: Script) {
+        if script.is_implicit_block() {
+            self.rollback_block();
+        }
+    }
+
+    /// Somebody asked this session to end (`pg_terminate_backend`, shutdown).
+    pub fn is_terminated(&self) -> bool {
+        self.core.cancel.reason() == Some(CancelReason::Shutdown)
+    }
+}
+
+impl Database {
+    /// Asks all sessions to end: their statements fail with 57P01.
+    pub fn terminate_sessions(&self) {
+        let pids: Vec<i32> = self.inner.sessions.read().keys().copied().collect();
+        for pid in pids {
+            self.inner.signal(pid, None, CancelReason::Shutdown);
+        }
+    }
+}
