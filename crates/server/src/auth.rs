@@ -75,10 +75,14 @@ fn scram(
     let mut message = Cursor::new(&first);
     let mechanism = message.cstr().map_err(malformed)?;
     if mechanism != MECHANISM {
-        return Err(Fatal::protocol("client selected an invalid SASL authentication mechanism"));
+        return Err(Fatal::protocol(
+            "client selected an invalid SASL authentication mechanism",
+        ));
     }
     let len = message.i32().map_err(malformed)?;
-    let data = message.take(usize::try_from(len).unwrap_or(0)).map_err(malformed)?;
+    let data = message
+        .take(usize::try_from(len).unwrap_or(0))
+        .map_err(malformed)?;
     let mut nonce = [0; 18];
     getrandom::fill(&mut nonce).map_err(|e| Fatal::new("XX000", e.to_string()))?;
     let exchange = Exchange::begin(verifier, data, &nonce).map_err(Fatal::protocol)?;
@@ -108,7 +112,9 @@ fn password_message(stream: &mut Stream, out: &mut Out, deadline: Instant) -> Re
             }
             Ok(Event::Invalid(why)) => return Err(Fatal::protocol(why)),
             Ok(Event::Woken) => {}
-            Ok(Event::TimedOut) => return Err(Fatal::new("57014", "canceling authentication due to timeout")),
+            Ok(Event::TimedOut) => {
+                return Err(Fatal::new("57014", "canceling authentication due to timeout"));
+            }
             Ok(Event::Closed) | Err(_) => return Err(gone()),
         }
     }

@@ -157,7 +157,10 @@ impl<'a> Connection<'a> {
     }
 
     fn handle(&mut self, kind: u8) -> Handled {
-        if self.skipping && kind != b'S' && matches!(kind, b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'F') {
+        if self.skipping
+            && kind != b'S'
+            && matches!(kind, b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'F')
+        {
             return Ok(Ok(()));
         }
         if matches!(kind, b'P' | b'B' | b'D' | b'E' | b'C') && !self.in_sequence {
@@ -239,7 +242,10 @@ impl<'a> Connection<'a> {
             TransactionStatus::Idle => {
                 Fatal::new("57P05", "terminating connection due to idle-session timeout")
             }
-            _ => Fatal::new("25P03", "terminating connection due to idle-in-transaction timeout"),
+            _ => Fatal::new(
+                "25P03",
+                "terminating connection due to idle-in-transaction timeout",
+            ),
         }
     }
 
@@ -392,11 +398,8 @@ impl<'a> Connection<'a> {
             text = vec![false; columns.len()];
             &text
         };
-        let encoded = self
-            .session
-            .encode_values(batch, columns, formats, &mut self.out);
+        let encoded = self.session.encode_values(batch, columns, formats, &mut self.out);
         self.flush_if_full()?;
         Ok(encoded)
     }
-
 }

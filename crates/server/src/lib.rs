@@ -94,7 +94,11 @@ impl Shared {
 /// The key that a cancel request must bring: four bytes before protocol 3.2, eight since.
 fn cancel_key(session: &Session, minor: i32) -> Vec<u8> {
     let key = session.secret_key().to_be_bytes();
-    if minor >= 2 { key.to_vec() } else { key[4..].to_vec() }
+    if minor >= 2 {
+        key.to_vec()
+    } else {
+        key[4..].to_vec()
+    }
 }
 
 /// Serves a database on a TCP address to everybody who can reach it (authentication: trust).

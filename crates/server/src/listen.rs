@@ -174,7 +174,9 @@ fn accept(listener: &Listener, shared: &Arc<Shared>, connections: &Arc<Connectio
             continue;
         };
         let (shared, connections) = (shared.clone(), connections.clone());
-        let thread = Builder::new().name("pglite-client".into()).stack_size(STACK_BYTES);
+        let thread = Builder::new()
+            .name("pglite-client".into())
+            .stack_size(STACK_BYTES);
         // Without a thread the socket is dropped: the client sees a closed connection.
         let _ = thread.spawn(move || {
             // An error here is the socket's: there is nobody to tell.

@@ -170,7 +170,14 @@ impl Exchange {
         }
         let proof = BASE64.decode(proof).ok().and_then(|p| Key::try_from(p).ok());
         let proof = proof.ok_or("malformed SCRAM message")?;
-        let message = [&self.client_first_bare, ",", &self.server_first, ",", without_proof].map(str::as_bytes);
+        let message = [
+            &self.client_first_bare,
+            ",",
+            &self.server_first,
+            ",",
+            without_proof,
+        ]
+        .map(str::as_bytes);
         let client_key = xor(&proof, &hmac(&self.verifier.stored_key, &message));
         if !same(&Sha256::digest(client_key).into(), &self.verifier.stored_key) {
             return Ok(None);

@@ -202,7 +202,10 @@ mod tests {
     fn options_are_split_like_a_command_line() {
         let found = command_line_options(r"-c a=b --search-path=x\ y -cz=1").unwrap();
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(found, [pair("a", "b"), pair("search_path", "x y"), pair("z", "1")]);
+        assert_eq!(
+            found,
+            [pair("a", "b"), pair("search_path", "x y"), pair("z", "1")]
+        );
         assert!(command_line_options("-x").is_err());
     }
 

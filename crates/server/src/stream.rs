@@ -195,7 +195,11 @@ impl Stream {
             }
             if self.buffer.len() < wanted {
                 let len = wanted.min(self.end + READ_CHUNK).max(self.buffer.len());
-                let len = if self.end == self.buffer.len() { len.max(self.end + READ_CHUNK) } else { len };
+                let len = if self.end == self.buffer.len() {
+                    len.max(self.end + READ_CHUNK)
+                } else {
+                    len
+                };
                 self.buffer.resize(len, 0);
             }
             if let Some(event) = self.wait(deadline)? {

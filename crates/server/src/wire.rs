@@ -4,8 +4,8 @@
 //! - A message is begun, filled and ended in the buffer itself; its length is patched in at the end. Nothing is allocated per value.
 //! - Reading never indexes past the message: a short message is [`Malformed`].
 
-use pglite::protocol::{PgResult, RowSink};
 use pglite::Column;
+use pglite::protocol::{PgResult, RowSink};
 
 /// The write buffer of a connection.
 #[derive(Default)]
