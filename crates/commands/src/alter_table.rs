@@ -138,7 +138,6 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
     ))
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm per subcommand")]
 fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext<'_>) -> PgResult<()> {
     match &cmd.action {
         AlterTableAction::AddColumn { def, missing_ok } => {

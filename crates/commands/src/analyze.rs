@@ -280,7 +280,7 @@ fn findings(
     kept.iter_mut().enumerate().for_each(|(at, entry)| entry.0 = at);
     kept.sort_by(|a, b| types::compare::compare(type_oid, a.1, b.1).then(a.0.cmp(&b.0)));
     if kept.is_empty() {
-        found.distinct = -1.0 * (1.0 - found.null_fraction);
+        found.distinct = -(1.0 - found.null_fraction);
         return found;
     }
     let runs = runs(&kept, type_oid);
@@ -326,7 +326,7 @@ fn distinct_estimate(
     null_fraction: f64,
 ) -> f64 {
     let estimate = if multiple == 0.0 {
-        return -1.0 * (1.0 - null_fraction);
+        return -(1.0 - null_fraction);
     } else if too_wide == 0.0 && multiple == distinct {
         distinct
     } else {

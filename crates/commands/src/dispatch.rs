@@ -9,8 +9,8 @@ use crate::classify::{check_transaction_block, command_tag};
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
 use crate::{
-    alter_table, comment, copy, create_index, create_table, create_table_as, create_view, drop, maintenance,
-    namespace, rename, sequence, settings, truncate, vacuum,
+    alter_table, comment, copy, create_index, create_table, create_table_as, create_view, drop, explain,
+    grant, maintenance, namespace, rename, roles, sequence, settings, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -37,6 +37,12 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Select(s) if s.into.is_some() => create_table_as::select_into(s, cx),
         Statement::CreateTableAs(s) => create_table_as::create_table_as(s, cx),
         Statement::View(s) => create_view::create_view(s, cx),
+        Statement::Explain(s) => explain::explain(s, cx),
+        Statement::CreateRole(s) => roles::create_role(s, cx),
+        Statement::AlterRole(s) => roles::alter_role(s, cx),
+        Statement::DropRole(s) => roles::drop_role(s, cx),
+        Statement::Grant(s) => grant::grant(s, cx),
+        Statement::GrantRole(s) => roles::grant_role(s, cx),
         Statement::Comment(s) => comment::comment(s, cx),
         Statement::Vacuum(s) => vacuum::vacuum(s, cx),
         Statement::Lock(s) => maintenance::lock(s, cx),
@@ -49,7 +55,7 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
 /// Result columns of a utility statement, without running it; `None`: no result.
 pub fn describe(stmt: &Statement) -> Option<Vec<ResultColumn>> {
     match stmt {
-        Statement::Explain(_) => Some(vec![ResultColumn::new("QUERY PLAN", oids::TEXT)]),
+        Statement::Explain(s) => Some(explain::describe(s)),
         Statement::VariableShow(s) if s.name == "all" => Some(
             ["name", "setting", "description"]
                 .map(|name| ResultColumn::new(name, oids::TEXT))

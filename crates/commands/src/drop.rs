@@ -14,7 +14,7 @@ use txn::LockMode;
 
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome, SessionAction};
-use crate::lookup::{display, range_var};
+use crate::lookup::range_var;
 
 /// The catalog crate's word for the behaviour.
 pub(crate) fn behavior(behavior: ast::DropBehavior) -> DropBehavior {
@@ -111,12 +111,7 @@ fn missing_relation(rel: &RangeVar, stmt: &DropStmt, cx: &CommandContext<'_>) ->
         _ => sqlstate::UNDEFINED_TABLE,
     };
     // Messages of DROP name the relation without its schema.
-    let name = if stmt.missing_ok {
-        rel.relation.as_str().to_owned()
-    } else {
-        rel.relation.as_str().to_owned()
-    };
-    let _ = display(rel);
+    let name = rel.relation.as_str();
     absent(
         stmt.missing_ok,
         code,

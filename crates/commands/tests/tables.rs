@@ -1,4 +1,5 @@
 //! CREATE TABLE, CREATE INDEX, DROP, TRUNCATE against PostgreSQL's answers.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 mod common;
 
 use common::Db;
@@ -273,4 +274,99 @@ fn sequences() {
     for (sql, expected) in cases {
         check(&mut db, sql, expected);
     }
+}
+
+#[test]
+fn roles_and_privileges() {
+    let mut db = Db::new();
+    let cases = [
+        ("create role cr1", "CREATE ROLE"),
+        ("create role cr1", "ERROR: 42710: role \"cr1\" already exists"),
+        (
+            "create user cu1 with password 'x' createdb connection limit 5",
+            "CREATE ROLE",
+        ),
+        (
+            "create role pg_foo",
+            "ERROR: 42939: role name \"pg_foo\" is reserved\nDETAIL: Role names starting with \"pg_\" are reserved.",
+        ),
+        (
+            "create role x superuser nosuperuser",
+            "ERROR: 42601: conflicting or redundant options @25",
+        ),
+        (
+            "alter role nosuch login",
+            "ERROR: 42704: role \"nosuch\" does not exist",
+        ),
+        (
+            "alter role cr1 connection limit -2",
+            "ERROR: 22023: invalid connection limit: -2",
+        ),
+        (
+            "drop role postgres",
+            "ERROR: 55006: current user cannot be dropped",
+        ),
+        (
+            "create table gt(a int, b int); create sequence gs",
+            "CREATE TABLE\nCREATE SEQUENCE",
+        ),
+        (
+            "grant select on gt to cr1; grant select, insert (a) on gt to cr1; grant all on gt to cr1 with grant option",
+            "GRANT\nGRANT\nGRANT",
+        ),
+        (
+            "grant foo on gt to cr1",
+            "ERROR: 42601: unrecognized privilege type \"foo\"",
+        ),
+        (
+            "grant usage on gt to cr1",
+            "ERROR: 0LP01: invalid privilege type USAGE for table",
+        ),
+        (
+            "grant usage, select on sequence gs to public; grant usage on schema public to cr1",
+            "GRANT\nGRANT",
+        ),
+        (
+            "revoke insert on gt from cr1; revoke grant option for select on gt from cr1",
+            "REVOKE\nREVOKE",
+        ),
+        (
+            "grant cr1 to cu1; grant cr1 to cu1",
+            "GRANT ROLE\nNOTICE: 00000: role \"cu1\" has already been granted membership in role \"cr1\" by role \"postgres\"\nGRANT ROLE",
+        ),
+        (
+            "grant cu1 to cr1",
+            "ERROR: 0LP01: role \"cu1\" is a member of role \"cr1\"",
+        ),
+        (
+            "drop role cr1",
+            "ERROR: 2BP01: role \"cr1\" cannot be dropped because some objects depend on it\nDETAIL: privileges for schema public\nprivileges for table gt",
+        ),
+    ];
+    for (sql, expected) in cases {
+        check(&mut db, sql, expected);
+    }
+    let acl = |db: &mut Db, name: &str| {
+        db.with("", |cx| {
+            let desc = cx.view()?.relation_by_name(None, name)?.unwrap();
+            Ok(desc
+                .acl
+                .iter()
+                .flatten()
+                .map(common::show)
+                .collect::<Vec<_>>()
+                .join(","))
+        })
+        .unwrap()
+    };
+    assert_eq!(
+        acl(&mut db, "gt"),
+        "postgres=arwdDxtm/postgres,cr1=rw*d*D*x*t*m*/postgres"
+    );
+    assert_eq!(acl(&mut db, "gs"), "postgres=rwU/postgres,=rU/postgres");
+    check(
+        &mut db,
+        "drop table gt; drop sequence gs; revoke usage on schema public from cr1; drop role cr1, cu1",
+        "DROP TABLE\nDROP SEQUENCE\nREVOKE\nDROP ROLE",
+    );
 }

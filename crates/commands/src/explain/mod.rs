@@ -8,6 +8,7 @@
 mod names;
 mod nodes;
 mod render;
+mod words;
 
 use std::time::Duration;
 
@@ -66,8 +67,11 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
             }
             "settings" | "memory" => {
                 if boolean(option)? {
-                    return Err(unsupported!("EXPLAIN option {} is not supported yet", option.name.to_uppercase())
-                        .at(option.span));
+                    return Err(unsupported!(
+                        "EXPLAIN option {} is not supported yet",
+                        option.name.to_uppercase()
+                    )
+                    .at(option.span));
                 }
             }
             "serialize" => serialize(option, &mut needs_analyze)?,
@@ -95,10 +99,7 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
 }
 
 fn requires_analyze(word: &str) -> Box<common::PgError> {
-    pg_err!(
-        INVALID_PARAMETER_VALUE,
-        "EXPLAIN option {word} requires ANALYZE"
-    )
+    pg_err!(INVALID_PARAMETER_VALUE, "EXPLAIN option {word} requires ANALYZE")
 }
 
 fn serialize(option: &parser::ast::DefElem, needs_analyze: &mut Vec<&str>) -> PgResult<()> {
@@ -134,7 +135,10 @@ fn format(option: &parser::ast::DefElem) -> PgResult<Format> {
 /// The result column of EXPLAIN.
 pub(crate) fn describe(stmt: &ExplainStmt) -> Vec<ResultColumn> {
     let json = read_options(stmt).is_ok_and(|o| o.format == Format::Json);
-    vec![ResultColumn::new("QUERY PLAN", if json { oids::JSON } else { oids::TEXT })]
+    vec![ResultColumn::new(
+        "QUERY PLAN",
+        if json { oids::JSON } else { oids::TEXT },
+    )]
 }
 
 /// What was measured.
@@ -217,7 +221,11 @@ fn outcome(options: Options, text: String) -> CommandOutcome {
         Format::Json => vec![vec![Datum::text(text)]],
         Format::Text => text.lines().map(|line| vec![Datum::text(line)]).collect(),
     };
-    let type_oid = if options.format == Format::Json { oids::JSON } else { oids::TEXT };
+    let type_oid = if options.format == Format::Json {
+        oids::JSON
+    } else {
+        oids::TEXT
+    };
     CommandOutcome {
         tag: "EXPLAIN".to_owned(),
         rows: Some(ResultSet {

@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use catalog::CatalogView;
 use catalog::deparse::{Deparse, Names, expression_with};
 use common::{Oid, PgResult};
+use nodes::Expr;
 use nodes::expr::{Aggref, FuncExpr, Param, ParamKind, SubLinkKind, SubPlan, Var, VarSource, WindowFunc};
 use nodes::plan::{Plan, PlanNode, PlannedStmt, SubPlanUsage};
-use nodes::Expr;
 use parser::quote_identifier;
 use types::io::IoContext;
 use types::settings::TypeRef;
@@ -75,7 +75,7 @@ impl<'a> Printer<'a> {
 }
 
 /// Which input `Outer` and `Inner` mean.
-fn input<'p>(plan: &'p Plan, source: VarSource) -> Option<&'p Plan> {
+fn input(plan: &Plan, source: VarSource) -> Option<&Plan> {
     let children = plan.children();
     match source {
         VarSource::Inner => children.get(1).copied(),
@@ -96,7 +96,9 @@ pub(crate) fn scan_index(plan: &Plan) -> Option<usize> {
         | PlanNode::ValuesScan { rt_index, .. }
         | PlanNode::CteScan { rt_index, .. }
         | PlanNode::WorkTableScan { rt_index, .. } => Some(*rt_index),
-        PlanNode::IndexScan(s) | PlanNode::IndexOnlyScan(s) | PlanNode::BitmapIndexScan(s) => Some(s.rt_index),
+        PlanNode::IndexScan(s) | PlanNode::IndexOnlyScan(s) | PlanNode::BitmapIndexScan(s) => {
+            Some(s.rt_index)
+        }
         PlanNode::ModifyTable(m) => m.relations.first().map(|r| r.rt_index),
         _ => None,
     }
@@ -141,7 +143,9 @@ impl<'a> Context<'_, 'a> {
     }
 
     fn column(&self, rt_index: usize, attno: i16) -> String {
-        let rte = rt_index.checked_sub(1).and_then(|i| self.printer.plan.range_table.get(i));
+        let rte = rt_index
+            .checked_sub(1)
+            .and_then(|i| self.printer.plan.range_table.get(i));
         let name = match (rte, usize::try_from(attno)) {
             (_, Err(_)) => system_column(attno).to_owned(),
             (Some(rte), Ok(at)) if at > 0 => {
@@ -245,6 +249,10 @@ impl<'a> Context<'_, 'a> {
     }
 
     fn sub_plan(&self, sub: &SubPlan) -> PgResult<String> {
+        let usage = self.printer.plan.subplans.get(sub.plan_id).map(|e| &e.usage);
+        if matches!(usage, Some(SubPlanUsage::InitPlan(_))) {
+            return Ok(format!("({}).col1", sub.name));
+        }
         let open = match sub.kind {
             SubLinkKind::Exists => "EXISTS(",
             SubLinkKind::All => "(ALL ",
@@ -329,7 +337,11 @@ impl<'a> Context<'_, 'a> {
                 key.push_str(" DESC");
             }
             if clause.nulls_first != clause.reverse {
-                key.push_str(if clause.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
+                key.push_str(if clause.nulls_first {
+                    " NULLS FIRST"
+                } else {
+                    " NULLS LAST"
+                });
             }
             keys.push(key);
         }
@@ -352,10 +364,15 @@ impl<'a> Context<'_, 'a> {
             out.push_str(&format!(" FILTER (WHERE {})", self.text(filter)?));
         }
         let name = self.path.iter().rev().find_map(|p| match &p.node {
-            PlanNode::WindowAgg { window_ref, name, .. } if *window_ref == func.window_ref => Some(name.to_string()),
+            PlanNode::WindowAgg { window_ref, name, .. } if *window_ref == func.window_ref => {
+                Some(name.to_string())
+            }
             _ => None,
         });
-        out.push_str(&format!(" OVER {}", name.map_or_else(|| "(?)".to_owned(), |n| quote_identifier(&n).to_string())));
+        out.push_str(&format!(
+            " OVER {}",
+            name.map_or_else(|| "(?)".to_owned(), |n| quote_identifier(&n).to_string())
+        ));
         Ok(out)
     }
 }
@@ -383,8 +400,16 @@ impl Names for Context<'_, '_> {
                     Ok(parts?.join(", "))
                 };
                 let op = r.ops.first().copied().unwrap_or_default();
-                let name = self.printer.view.operator(op)?.map_or_else(|| "?".into(), |o| o.name.clone());
-                Ok(Some(format!("(ROW({}) {name} ROW({}))", list(&r.left)?, list(&r.right)?)))
+                let name = self
+                    .printer
+                    .view
+                    .operator(op)?
+                    .map_or_else(|| "?".into(), |o| o.name.clone());
+                Ok(Some(format!(
+                    "(ROW({}) {name} ROW({}))",
+                    list(&r.left)?,
+                    list(&r.right)?
+                )))
             }
             _ => Ok(None),
         }
@@ -407,7 +432,9 @@ pub(crate) fn for_each_expr(plan: &Plan, visit: &mut dyn FnMut(&Expr)) {
         PlanNode::ValuesScan { rows, .. } => rows.iter().flatten().for_each(visit),
         PlanNode::NestLoop { join_qual, .. } => join_qual.iter().for_each(visit),
         PlanNode::MergeJoin { join_qual, .. } => join_qual.iter().for_each(visit),
-        PlanNode::HashJoin { clauses, join_qual, .. } => {
+        PlanNode::HashJoin {
+            clauses, join_qual, ..
+        } => {
             clauses.iter().for_each(|c| {
                 visit(&c.outer);
                 visit(&c.inner);
@@ -425,5 +452,43 @@ pub(crate) fn for_each_expr(plan: &Plan, visit: &mut dyn FnMut(&Expr)) {
             }
         }
         _ => {}
+    }
+}
+
+/// Names of the range table, each used once: `t`, `t_1`... Entries of the plan itself are named before those of its subplans.
+pub(crate) fn aliases(plan: &PlannedStmt) -> Vec<String> {
+    let mut order: Vec<usize> = Vec::new();
+    let mut visit = |at: usize| {
+        if !order.contains(&at) {
+            order.push(at);
+        }
+    };
+    scanned(&plan.plan, &mut visit);
+    plan.subplans.iter().for_each(|s| scanned(&s.plan, &mut visit));
+    (1..=plan.range_table.len()).for_each(visit);
+    let mut names: Vec<String> = vec![String::new(); plan.range_table.len()];
+    for at in order.into_iter().filter_map(|at| at.checked_sub(1)) {
+        let Some(rte) = plan.range_table.get(at) else {
+            continue;
+        };
+        let base = rte.eref.name.to_string();
+        let mut name = base.clone();
+        let mut number = 0;
+        while !base.is_empty() && names.contains(&name) {
+            number += 1;
+            name = format!("{base}_{number}");
+        }
+        names[at] = name;
+    }
+    names
+}
+
+/// Range table entries that the nodes of a plan read, in the order of the nodes.
+fn scanned(plan: &Plan, visit: &mut dyn FnMut(usize)) {
+    if let Some(at) = scan_index(plan) {
+        visit(at);
+    }
+    for child in plan.children() {
+        scanned(child, visit);
     }
 }

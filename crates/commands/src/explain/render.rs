@@ -52,6 +52,33 @@ pub(crate) struct Child {
     pub node: Node,
 }
 
+/// Properties being collected.
+#[derive(Default)]
+pub(crate) struct Properties(pub Vec<Property>);
+
+impl Properties {
+    pub fn add(&mut self, label: &str, value: Value, shown: Shown) {
+        self.0.push(Property {
+            label: label.to_owned(),
+            value,
+            shown,
+        });
+    }
+
+    pub fn text(&mut self, label: &str, text: impl Into<String>) {
+        self.add(label, Value::Text(text.into()), Shown::Both);
+    }
+
+    pub fn json(&mut self, label: &str, value: Value) {
+        self.add(label, value, Shown::Json);
+    }
+}
+
+/// A number as a value.
+pub(crate) fn number(value: impl std::fmt::Display) -> Value {
+    Value::Number(value.to_string())
+}
+
 /// How long things took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {

@@ -1,5 +1,12 @@
 //! A database in memory with one session, for tests of commands.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::vec_box,
+    clippy::arc_with_non_send_sync,
+    missing_docs
+)]
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -204,7 +211,7 @@ impl Db {
         let parsed = parser::parse(sql, &parser::ParseOptions::default())?;
         let mut last = CommandOutcome::tag("");
         for raw in parsed {
-            let _ = self.with(sql, |cx| {
+            self.with(sql, |cx| {
                 last = execute(&raw.stmt, cx)?;
                 cx.txn.borrow_mut().next_command()
             })?;

@@ -1,0 +1,718 @@
+//! From a plan to a tree of labelled values, in PostgreSQL's words.
+
+use std::sync::Arc;
+
+use catalog::desc::RelationDesc;
+use common::{Oid, PgResult};
+use nodes::plan::{
+    AggStrategy, GroupKey, IndexScan, ModifyTable, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage,
+};
+use nodes::query::RteKind;
+use nodes::{Expr, PlannedStmt};
+use types::io::IoContext;
+
+use crate::context::CommandContext;
+use crate::explain::names::{Path, Printer, aliases, for_each_expr, scan_index};
+use crate::explain::render::{Child, Node, Properties, Shown, Value, millis, number};
+use crate::explain::words::{children_disabled, frame, join_word, kind, operation_word, set_op_word};
+use crate::explain::{Measured, Options};
+use crate::query::Planned;
+
+/// Everything that explaining one plan needs.
+pub(super) struct Explainer<'a> {
+    printer: Printer<'a>,
+    options: Options,
+    measured: Option<&'a Measured>,
+    /// Prefix columns with their table: several tables, or VERBOSE.
+    several: bool,
+}
+
+/// The tree of a plan.
+pub(crate) fn tree(
+    planned: &Planned,
+    options: Options,
+    measured: Option<&Measured>,
+    cx: &CommandContext<'_>,
+) -> PgResult<Node> {
+    let plan: &PlannedStmt = &planned.plan;
+    let real = plan
+        .range_table
+        .iter()
+        .filter(|r| !matches!(r.kind, RteKind::Group { .. }));
+    let explainer = Explainer {
+        printer: Printer {
+            plan,
+            view: &*planned.view,
+            io: IoContext {
+                settings: &cx.settings,
+                resolver: Some(cx.session.resolver()),
+            },
+            aliases: aliases(plan),
+        },
+        options,
+        measured,
+        several: real.count() > 1,
+    };
+    explainer.node(&plan.plan, &Vec::new())
+}
+
+impl<'a> Explainer<'a> {
+    fn node(&self, plan: &'a Plan, above: &Path<'a>) -> PgResult<Node> {
+        let mut path = above.clone();
+        path.push(plan);
+        let (kind, label) = kind(plan);
+        let mut node = Node {
+            line: label,
+            ..Node::default()
+        };
+        let mut head = Properties::default();
+        head.json("Node Type", Value::Text(kind.to_owned()));
+        self.head(plan, &mut head)?;
+        self.target(plan, &mut node.line, &mut head)?;
+        self.costs(plan, &mut node.line, &mut head);
+        self.measurements(plan, &mut node.line, &mut head);
+        head.json(
+            "Disabled",
+            Value::Bool(plan.disabled_nodes > children_disabled(plan)),
+        );
+        node.head = head.0;
+        let mut properties = Properties::default();
+        if plan.disabled_nodes > children_disabled(plan) {
+            properties.add("Disabled", Value::Bool(true), Shown::Text);
+        }
+        if self.options.verbose && !plan.target_list.is_empty() {
+            let list = self.target_list(plan, &path)?;
+            properties.add("Output", Value::List(list), Shown::Both);
+        }
+        self.properties(plan, &path, &mut properties)?;
+        node.properties = properties.0;
+        node.children = self.children(plan, &path)?;
+        Ok(node)
+    }
+
+    fn target_list(&self, plan: &'a Plan, path: &Path<'a>) -> PgResult<Vec<String>> {
+        let mut list = Vec::new();
+        for target in &plan.target_list {
+            list.push(self.printer.print(&target.expr, path, self.several)?);
+        }
+        Ok(list)
+    }
+
+    /// What JSON says between the type and the target.
+    fn head(&self, plan: &Plan, head: &mut Properties) -> PgResult<()> {
+        let text = |word: &str| Value::Text(word.to_owned());
+        match &plan.node {
+            PlanNode::Agg { strategy, split, .. } => {
+                head.json(
+                    "Strategy",
+                    text(match strategy {
+                        AggStrategy::Plain => "Plain",
+                        AggStrategy::Sorted => "Sorted",
+                        AggStrategy::Hashed => "Hashed",
+                        AggStrategy::Mixed => "Mixed",
+                    }),
+                );
+                head.json(
+                    "Partial Mode",
+                    text(match split {
+                        nodes::expr::AggSplit::Simple => "Simple",
+                        nodes::expr::AggSplit::Initial => "Partial",
+                        nodes::expr::AggSplit::Final => "Finalize",
+                    }),
+                );
+            }
+            PlanNode::SetOp { hashed, .. } => {
+                head.json("Strategy", text(if *hashed { "Hashed" } else { "Sorted" }));
+            }
+            PlanNode::ModifyTable(m) => head.json("Operation", text(operation_word(m.operation))),
+            _ => {}
+        }
+        head.json("Parallel Aware", Value::Bool(plan.parallel_aware));
+        head.json("Async Capable", Value::Bool(false));
+        match &plan.node {
+            PlanNode::IndexScan(scan) | PlanNode::IndexOnlyScan(scan) => {
+                let backward = scan.direction == ScanDirection::Backward;
+                head.json(
+                    "Scan Direction",
+                    text(if backward { "Backward" } else { "Forward" }),
+                );
+                head.json("Index Name", Value::Text(self.relation_name(scan.index)?));
+            }
+            PlanNode::BitmapIndexScan(scan) => {
+                head.json("Index Name", Value::Text(self.relation_name(scan.index)?));
+            }
+            PlanNode::NestLoop { join_type, .. }
+            | PlanNode::MergeJoin { join_type, .. }
+            | PlanNode::HashJoin { join_type, .. } => head.json("Join Type", text(join_word(*join_type))),
+            PlanNode::SetOp { op, all, .. } => head.json("Command", Value::Text(set_op_word(*op, *all))),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn relation(&self, oid: Oid) -> PgResult<Option<Arc<RelationDesc>>> {
+        self.printer.view.relation(oid)
+    }
+
+    fn relation_name(&self, oid: Oid) -> PgResult<String> {
+        Ok(self.relation(oid)?.map_or_else(
+            || oid.to_string(),
+            |d| parser::quote_identifier(&d.name).to_string(),
+        ))
+    }
+
+    /// What is scanned or modified.
+    fn target(&self, plan: &Plan, line: &mut String, head: &mut Properties) -> PgResult<()> {
+        match &plan.node {
+            PlanNode::IndexScan(scan) | PlanNode::IndexOnlyScan(scan) => {
+                if scan.direction == ScanDirection::Backward {
+                    line.push_str(" Backward");
+                }
+                line.push_str(&format!(" using {}", self.relation_name(scan.index)?));
+            }
+            PlanNode::BitmapIndexScan(scan) => {
+                line.push_str(&format!(" on {}", self.relation_name(scan.index)?));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let Some(rt_index) = scan_index(plan) else {
+            return Ok(());
+        };
+        let at = rt_index.wrapping_sub(1);
+        let Some(rte) = self.printer.plan.range_table.get(at) else {
+            return Ok(());
+        };
+        let alias = self.printer.aliases.get(at).cloned().unwrap_or_default();
+        let (label, name, schema) = match &rte.kind {
+            RteKind::Relation { relation, .. } => {
+                let desc = self.relation(*relation)?;
+                let name = desc.as_ref().map(|d| d.name.to_string());
+                let schema = desc.map(|d| d.namespace_name.to_string());
+                ("Relation Name", name, schema)
+            }
+            RteKind::Function { functions, .. } => match functions.as_slice() {
+                [one] => match &one.expr {
+                    Expr::Func(f) => {
+                        let desc = self.printer.view.function(f.func)?;
+                        let schema = desc
+                            .as_ref()
+                            .and_then(|d| self.printer.view.namespace_name(d.namespace).ok().flatten())
+                            .map(|s| s.to_string());
+                        ("Function Name", desc.map(|d| d.name.to_string()), schema)
+                    }
+                    _ => ("Function Name", None, None),
+                },
+                _ => ("Function Name", None, None),
+            },
+            RteKind::Cte { name, .. } => ("CTE Name", Some(name.to_string()), None),
+            _ => ("", None, None),
+        };
+        line.push_str(" on");
+        let quote = |name: &str| parser::quote_identifier(name).to_string();
+        if let Some(name) = &name {
+            match schema.as_deref().filter(|_| self.options.verbose) {
+                Some(schema) => line.push_str(&format!(" {}.{}", quote(schema), quote(name))),
+                None => line.push_str(&format!(" {}", quote(name))),
+            }
+            head.json(label, Value::Text(name.clone()));
+            if let Some(schema) = schema.filter(|_| self.options.verbose) {
+                head.json("Schema", Value::Text(schema));
+            }
+        }
+        if name.as_deref() != Some(alias.as_str()) && !alias.is_empty() {
+            line.push_str(&format!(" {}", quote(&alias)));
+        }
+        head.json("Alias", Value::Text(alias));
+        Ok(())
+    }
+
+    fn costs(&self, plan: &Plan, line: &mut String, head: &mut Properties) {
+        if !self.options.costs {
+            return;
+        }
+        let c = &plan.cost;
+        line.push_str(&format!(
+            "  (cost={:.2}..{:.2} rows={:.0} width={})",
+            c.startup, c.total, c.rows, c.width
+        ));
+        head.json("Startup Cost", number(format!("{:.2}", c.startup)));
+        head.json("Total Cost", number(format!("{:.2}", c.total)));
+        head.json("Plan Rows", number(format!("{:.0}", c.rows)));
+        head.json("Plan Width", number(c.width));
+    }
+
+    fn measurements(&self, plan: &Plan, line: &mut String, head: &mut Properties) {
+        let Some(measured) = self.measured else {
+            return;
+        };
+        let stats = measured.nodes.get(plan.id as usize).copied().unwrap_or_default();
+        if stats.loops == 0 {
+            line.push_str(" (never executed)");
+            if self.options.timing {
+                head.json("Actual Startup Time", number("0.000"));
+                head.json("Actual Total Time", number("0.000"));
+            }
+            head.json("Actual Rows", number("0.00"));
+            head.json("Actual Loops", number(0));
+            return;
+        }
+        let loops = stats.loops as f64;
+        let rows = stats.rows as f64 / loops;
+        let (startup, total) = (millis(stats.startup) / loops, millis(stats.total) / loops);
+        if self.options.timing {
+            line.push_str(&format!(
+                " (actual time={startup:.3}..{total:.3} rows={rows:.2} loops={})",
+                stats.loops
+            ));
+            head.json("Actual Startup Time", number(format!("{startup:.3}")));
+            head.json("Actual Total Time", number(format!("{total:.3}")));
+        } else {
+            line.push_str(&format!(" (actual rows={rows:.2} loops={})", stats.loops));
+        }
+        head.json("Actual Rows", number(format!("{rows:.2}")));
+        head.json("Actual Loops", number(stats.loops));
+    }
+
+    /// Conditions joined by AND.
+    fn condition(
+        &self,
+        label: &str,
+        conditions: &[Expr],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let text = match conditions {
+            [] => return Ok(()),
+            [one] => self.printer.print(one, path, prefix)?,
+            many => {
+                let mut parts = Vec::new();
+                for condition in many {
+                    parts.push(self.printer.print(condition, path, prefix)?);
+                }
+                format!("({})", parts.join(" AND "))
+            }
+        };
+        out.text(label, text);
+        Ok(())
+    }
+
+    /// The node's own filter and how many rows it dropped.
+    fn filter(&self, plan: &'a Plan, path: &Path<'a>, prefix: bool, out: &mut Properties) -> PgResult<()> {
+        self.condition("Filter", &plan.qual, path, prefix, out)?;
+        if !plan.qual.is_empty() {
+            self.removed("Rows Removed by Filter", plan, out);
+        }
+        Ok(())
+    }
+
+    fn removed(&self, label: &str, plan: &Plan, out: &mut Properties) {
+        let Some(measured) = self.measured else {
+            return;
+        };
+        let stats = measured.nodes.get(plan.id as usize).copied().unwrap_or_default();
+        if stats.filtered == 0 && self.options.format == crate::explain::Format::Text {
+            return;
+        }
+        let per_loop = if stats.loops > 0 {
+            stats.filtered as f64 / stats.loops as f64
+        } else {
+            0.0
+        };
+        out.add(label, number(format!("{per_loop:.0}")), Shown::Both);
+    }
+
+    fn searches(&self, plan: &Plan, out: &mut Properties) {
+        if let Some(measured) = self.measured {
+            let stats = measured.nodes.get(plan.id as usize).copied().unwrap_or_default();
+            out.add("Index Searches", number(stats.loops), Shown::Both);
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm per kind of node")]
+    fn properties(&self, plan: &'a Plan, path: &Path<'a>, out: &mut Properties) -> PgResult<()> {
+        let own = self.options.verbose;
+        let upper = self.several || own;
+        match &plan.node {
+            PlanNode::IndexScan(scan) => {
+                self.index_condition(scan, path, own, out)?;
+                self.filter(plan, path, own, out)?;
+                self.searches(plan, out);
+            }
+            PlanNode::IndexOnlyScan(scan) => {
+                self.index_condition(scan, path, own, out)?;
+                self.filter(plan, path, own, out)?;
+                if self.measured.is_some() {
+                    out.add("Heap Fetches", number(0), Shown::Both);
+                }
+                self.searches(plan, out);
+            }
+            PlanNode::BitmapIndexScan(scan) => {
+                self.index_condition(scan, path, own, out)?;
+                self.searches(plan, out);
+            }
+            PlanNode::BitmapHeapScan { recheck, .. } => {
+                self.condition("Recheck Cond", recheck, path, own, out)?;
+                self.filter(plan, path, own, out)?;
+            }
+            PlanNode::SeqScan { .. }
+            | PlanNode::SampleScan { .. }
+            | PlanNode::ValuesScan { .. }
+            | PlanNode::CteScan { .. }
+            | PlanNode::WorkTableScan { .. } => self.filter(plan, path, own, out)?,
+            PlanNode::SubqueryScan { .. } => self.filter(plan, path, true, out)?,
+            PlanNode::FunctionScan { functions, .. } => {
+                if self.options.verbose {
+                    let mut calls = Vec::new();
+                    for function in functions {
+                        calls.push(self.printer.print(&function.expr, path, own)?);
+                    }
+                    out.text("Function Call", calls.join(", "));
+                }
+                self.filter(plan, path, own, out)?;
+            }
+            PlanNode::TidScan { tids, .. } => {
+                self.condition("TID Cond", tids, path, own, out)?;
+                self.filter(plan, path, own, out)?;
+            }
+            PlanNode::TidRangeScan { quals, .. } => {
+                self.condition("TID Cond", quals, path, own, out)?;
+                self.filter(plan, path, own, out)?;
+            }
+            PlanNode::NestLoop {
+                join_qual,
+                inner_unique,
+                ..
+            } => {
+                self.inner_unique(*inner_unique, out);
+                self.join_filters(plan, join_qual, path, upper, out)?;
+            }
+            PlanNode::MergeJoin {
+                clauses,
+                join_qual,
+                inner_unique,
+                ..
+            } => {
+                self.inner_unique(*inner_unique, out);
+                let mut conditions = Vec::new();
+                for c in clauses {
+                    let args = vec![c.outer.clone(), c.inner.clone()];
+                    conditions.push(self.printer.operator_call(c.eq_op, args)?);
+                }
+                self.condition("Merge Cond", &conditions, path, upper, out)?;
+                self.join_filters(plan, join_qual, path, upper, out)?;
+            }
+            PlanNode::HashJoin {
+                clauses,
+                join_qual,
+                inner_unique,
+                ..
+            } => {
+                self.inner_unique(*inner_unique, out);
+                let mut conditions = Vec::new();
+                for c in clauses {
+                    let args = vec![c.outer.clone(), c.inner.clone()];
+                    conditions.push(self.printer.operator_call(c.eq_op, args)?);
+                }
+                self.condition("Hash Cond", &conditions, path, upper, out)?;
+                self.join_filters(plan, join_qual, path, upper, out)?;
+            }
+            PlanNode::Agg { keys, passes, .. } => {
+                if passes.is_empty() {
+                    self.group_keys("Group Key", keys, path, upper, out)?;
+                } else {
+                    self.grouping_sets(passes, path, upper, out)?;
+                }
+                self.filter(plan, path, upper, out)?;
+            }
+            PlanNode::Group { keys, .. } => {
+                self.group_keys("Group Key", keys, path, upper, out)?;
+                self.filter(plan, path, upper, out)?;
+            }
+            PlanNode::WindowAgg { .. } => self.window(plan, path, upper, out)?,
+            PlanNode::Sort { keys, .. } => {
+                self.sort_keys("Sort Key", keys, path, upper, out)?;
+            }
+            PlanNode::IncrementalSort { keys, presorted, .. } => {
+                self.sort_keys("Sort Key", keys, path, upper, out)?;
+                let first = keys.get(..*presorted).unwrap_or_default();
+                self.sort_keys("Presorted Key", first, path, upper, out)?;
+            }
+            PlanNode::MergeAppend { keys, .. } => self.sort_keys("Sort Key", keys, path, upper, out)?,
+            PlanNode::Result { one_time, .. } => {
+                self.condition("One-Time Filter", one_time, path, upper, out)?;
+                self.filter(plan, path, upper, out)?;
+            }
+            PlanNode::Memoize {
+                keys, binary_mode, ..
+            } => {
+                let mut parts = Vec::new();
+                for key in keys {
+                    parts.push(self.printer.print(key, path, upper)?);
+                }
+                out.text("Cache Key", parts.join(", "));
+                out.text("Cache Mode", if *binary_mode { "binary" } else { "logical" });
+            }
+            PlanNode::ModifyTable(m) => self.conflict(m, path, out)?,
+            PlanNode::Gather { workers, keys, .. } => {
+                if keys.is_empty() {
+                    self.filter(plan, path, upper, out)?;
+                }
+                out.add("Workers Planned", number(workers), Shown::Both);
+            }
+            _ => self.filter(plan, path, upper, out)?,
+        }
+        Ok(())
+    }
+
+    fn inner_unique(&self, unique: bool, out: &mut Properties) {
+        let shown = if self.options.verbose {
+            Shown::Both
+        } else {
+            Shown::Json
+        };
+        if shown == Shown::Json || unique {
+            out.add("Inner Unique", Value::Bool(unique), shown);
+        }
+    }
+
+    fn join_filters(
+        &self,
+        plan: &'a Plan,
+        join_qual: &[Expr],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        self.condition("Join Filter", join_qual, path, prefix, out)?;
+        if !join_qual.is_empty() && plan.qual.is_empty() {
+            self.removed("Rows Removed by Join Filter", plan, out);
+        }
+        self.filter(plan, path, prefix, out)
+    }
+
+    fn index_condition(
+        &self,
+        scan: &IndexScan,
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let conditions: Vec<Expr> = scan.quals.iter().map(|q| q.original.clone()).collect();
+        self.condition("Index Cond", &conditions, path, prefix, out)?;
+        self.condition("Order By", &scan.order_by, path, prefix, out)
+    }
+
+    /// The text of a column of the node's input.
+    fn input_column(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<String> {
+        let Some(child) = path.last().and_then(|p| p.children().first().copied()) else {
+            return Ok(format!("col{column}"));
+        };
+        let at = usize::try_from(column).ok().and_then(|c| c.checked_sub(1));
+        let Some(target) = at.and_then(|at| child.target_list.get(at)) else {
+            return Ok(format!("col{column}"));
+        };
+        let mut below = path.clone();
+        below.push(child);
+        let text = self.printer.print(&target.expr, &below, prefix)?;
+        Ok(match &target.expr {
+            Expr::Var(_) => text,
+            _ => format!("({text})"),
+        })
+    }
+
+    fn group_keys(
+        &self,
+        label: &str,
+        keys: &[GroupKey],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        for key in keys {
+            parts.push(self.input_column(key.column, path, prefix)?);
+        }
+        out.add(label, Value::List(parts), Shown::Both);
+        Ok(())
+    }
+
+    fn grouping_sets(
+        &self,
+        passes: &[nodes::plan::GroupingPass],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        for pass in passes {
+            let hashed = pass.strategy == AggStrategy::Hashed;
+            for set in &pass.sets {
+                let label = if hashed { "Hash Key" } else { "Group Key" };
+                if set.is_empty() {
+                    out.text(label, "()");
+                    continue;
+                }
+                let keys: Vec<GroupKey> = set.iter().filter_map(|i| pass.keys.get(*i).cloned()).collect();
+                self.group_keys(label, &keys, path, prefix, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sort_keys(
+        &self,
+        label: &str,
+        keys: &[SortKey],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let mut parts = Vec::new();
+        for key in keys {
+            let mut text = self.input_column(key.column, path, prefix)?;
+            if key.descending {
+                text.push_str(" DESC");
+            }
+            if key.nulls_first != key.descending {
+                text.push_str(if key.nulls_first {
+                    " NULLS FIRST"
+                } else {
+                    " NULLS LAST"
+                });
+            }
+            parts.push(text);
+        }
+        if !parts.is_empty() {
+            out.add(label, Value::List(parts), Shown::Both);
+        }
+        Ok(())
+    }
+
+    fn window(&self, plan: &'a Plan, path: &Path<'a>, prefix: bool, out: &mut Properties) -> PgResult<()> {
+        let PlanNode::WindowAgg {
+            name,
+            partition,
+            order,
+            units,
+            start,
+            end,
+            run_condition,
+            ..
+        } = &plan.node
+        else {
+            return Ok(());
+        };
+        let list = |keys: &[GroupKey]| -> PgResult<String> {
+            let mut parts = Vec::new();
+            for key in keys {
+                parts.push(self.input_column(key.column, path, prefix)?);
+            }
+            Ok(parts.join(", "))
+        };
+        let mut parts = Vec::new();
+        if !partition.is_empty() {
+            parts.push(format!("PARTITION BY {}", list(partition)?));
+        }
+        if !order.is_empty() {
+            parts.push(format!("ORDER BY {}", list(order)?));
+        }
+        let offset = |e: &Expr| self.printer.print(e, path, prefix);
+        if let Some(frame) = frame(*units, start, end, &offset)? {
+            parts.push(frame);
+        }
+        out.text(
+            "Window",
+            format!("{} AS ({})", parser::quote_identifier(name), parts.join(" ")),
+        );
+        self.filter(plan, path, prefix, out)?;
+        self.condition("Run Condition", run_condition, path, prefix, out)
+    }
+
+    fn conflict(&self, m: &ModifyTable, path: &Path<'a>, out: &mut Properties) -> PgResult<()> {
+        let Some(conflict) = &m.on_conflict else {
+            return Ok(());
+        };
+        out.text(
+            "Conflict Resolution",
+            if conflict.update { "UPDATE" } else { "NOTHING" },
+        );
+        if !conflict.arbiter_indexes.is_empty() {
+            let mut names = Vec::new();
+            for index in &conflict.arbiter_indexes {
+                names.push(self.relation_name(*index)?);
+            }
+            out.add("Conflict Arbiter Indexes", Value::List(names), Shown::Both);
+        }
+        let conditions: Vec<Expr> = conflict.where_clause.iter().cloned().collect();
+        self.condition("Conflict Filter", &conditions, path, true, out)
+    }
+
+    /// Initplans, inputs, subplans.
+    fn children(&self, plan: &'a Plan, path: &Path<'a>) -> PgResult<Vec<Child>> {
+        let mut children = Vec::new();
+        for id in &plan.init_plans {
+            let Some(entry) = self.printer.plan.subplans.get(*id) else {
+                continue;
+            };
+            let is_cte = matches!(entry.usage, SubPlanUsage::Cte);
+            let name = if is_cte && !entry.name.starts_with("CTE ") {
+                format!("CTE {}", entry.name)
+            } else {
+                entry.name.to_string()
+            };
+            children.push(Child {
+                relationship: "InitPlan",
+                name: Some(name),
+                node: self.node(&entry.plan, path)?,
+            });
+        }
+        let member = matches!(
+            plan.node,
+            PlanNode::Append { .. }
+                | PlanNode::MergeAppend { .. }
+                | PlanNode::BitmapAnd { .. }
+                | PlanNode::BitmapOr { .. }
+        );
+        for (at, child) in plan.children().into_iter().enumerate() {
+            let relationship = match (&plan.node, at) {
+                (PlanNode::SubqueryScan { .. }, _) => "Subquery",
+                _ if member => "Member",
+                (_, 0) => "Outer",
+                _ => "Inner",
+            };
+            children.push(Child {
+                relationship,
+                name: None,
+                node: self.node(child, path)?,
+            });
+        }
+        let mut seen: Vec<usize> = plan.init_plans.clone();
+        let mut subplans: Vec<usize> = Vec::new();
+        for_each_expr(plan, &mut |expr| {
+            nodes::walk::walk(expr, &mut |e| {
+                if let Expr::SubPlan(s) = e
+                    && !seen.contains(&s.plan_id)
+                {
+                    seen.push(s.plan_id);
+                    subplans.push(s.plan_id);
+                }
+                true
+            });
+        });
+        for id in subplans {
+            let Some(entry) = self.printer.plan.subplans.get(id) else {
+                continue;
+            };
+            children.push(Child {
+                relationship: "SubPlan",
+                name: Some(entry.name.to_string()),
+                node: self.node(&entry.plan, path)?,
+            });
+        }
+        Ok(children)
+    }
+}
