@@ -1,0 +1,20 @@
+-- joins, aggregates, subqueries, set operations
+CREATE TABLE a (x integer, v text);
+CREATE TABLE b (x integer, w numeric);
+INSERT INTO a VALUES (1, 'one'), (2, 'two'), (3, 'three'), (NULL, 'none');
+INSERT INTO b VALUES (1, 1.5), (1, 2.5), (3, 3.0), (4, 4.25);
+SELECT a.x, v, w FROM a JOIN b ON a.x = b.x ORDER BY a.x, w;
+SELECT a.x, v, w FROM a LEFT JOIN b USING (x) ORDER BY v, w;
+SELECT a.v, b.w FROM a FULL JOIN b ON a.x = b.x ORDER BY a.v NULLS LAST, b.w;
+SELECT x, count(*), sum(w), avg(w), min(w), max(w) FROM b GROUP BY x ORDER BY x;
+SELECT x FROM b GROUP BY x HAVING count(*) > 1;
+SELECT v FROM a WHERE x IN (SELECT x FROM b) ORDER BY v;
+SELECT v FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.x = a.x) ORDER BY v;
+SELECT v, (SELECT sum(w) FROM b WHERE b.x = a.x) AS total FROM a ORDER BY v;
+SELECT x FROM a UNION SELECT x FROM b ORDER BY 1;
+SELECT x FROM a INTERSECT SELECT x FROM b ORDER BY 1;
+SELECT x FROM b EXCEPT SELECT x FROM a ORDER BY 1;
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT sum(i), array_agg(i) FROM n;
+SELECT v, row_number() OVER (ORDER BY v), lag(v) OVER (ORDER BY v) FROM a ORDER BY v;
+SELECT v, count(*) FROM a;
+SELECT * FROM a JOIN b ON a.x = b.y;

@@ -1,0 +1,46 @@
+//! Our own regression files: the output must be the recorded one of PostgreSQL, byte for byte.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+
+use pglite_regress::corpus::{lines, workspace};
+use pglite_regress::run::run_script;
+
+/// `known-differences.tsv`: lines `file<TAB>reason`. Such a file may differ.
+fn known_differences(file: &str) -> Option<String> {
+    let text = fs::read_to_string(workspace().join("regress/known-differences.tsv")).unwrap_or_default();
+    let line = text.lines().find(|l| l.split('\t').next() == Some(file))?;
+    Some(line.split('\t').next_back().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn own_files_answer_as_postgresql() {
+    let folder = workspace().join("regress/sql");
+    let mut failures = Vec::new();
+    for entry in fs::read_dir(folder).expect("regress/sql") {
+        let path = entry.expect("entry").path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let sql = fs::read_to_string(&path).expect("script");
+        let expected = workspace().join(format!("regress/expected/{name}.out"));
+        let expected = fs::read_to_string(expected).expect("expected");
+        let db = pglite::Database::memory().expect("database");
+        let mut out = Vec::new();
+        run_script(&db, &sql, &mut out).expect("run");
+        let got = String::from_utf8_lossy(&out).into_owned();
+        let same = got == expected;
+        match (same, known_differences(&name)) {
+            (true, None) => {}
+            (true, Some(_)) => println!("{name}: a known difference is gone: take it from the list"),
+            (false, Some(reason)) => println!("{name}: differs as known: {reason}"),
+            (false, None) => failures.push(format!("{name}: {}", first_difference(&expected, &got))),
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn first_difference(expected: &str, got: &str) -> String {
+    let (e, g) = (lines(expected), lines(got));
+    let at = e.iter().zip(&g).position(|(a, b)| a != b).unwrap_or(e.len().min(g.len()));
+    format!("line {}: expected {:?}, got {:?}", at + 1, e.get(at), g.get(at))
+}
