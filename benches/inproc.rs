@@ -33,7 +33,8 @@ fn main() {
     {
         let db = Database::open(dir.path()).unwrap();
         let mut s = db.session().unwrap();
-        s.batch_execute("create table t (id int primary key, v int, filler char(84))").unwrap();
+        s.batch_execute("create table t (id int primary key, v int, filler char(84))")
+            .unwrap();
         let start = Instant::now();
         let mut tx = s.transaction().unwrap();
         let insert = tx.prepare("insert into t values ($1, $2, 'x')").unwrap();
@@ -41,7 +42,10 @@ fn main() {
             tx.execute(&insert, params![i, 0]).unwrap();
         }
         tx.commit().unwrap();
-        println!("prepared insert in one transaction: {:?} a row", start.elapsed() / ROWS as u32);
+        println!(
+            "prepared insert in one transaction: {:?} a row",
+            start.elapsed() / ROWS as u32
+        );
         let select = s.prepare("select v from t where id = $1").unwrap();
         let t = repeat(50_000, |i| {
             let row = s.query_one(&select, params![(i as i32 * 7919) % ROWS]).unwrap();
@@ -59,13 +63,17 @@ fn main() {
         });
         println!("prepared point update, asynchronous: {t:?}");
         let t = repeat(11, |_| {
-            s.query_one("select sum(v), count(*) from t where id % 3 = 0", params![]).unwrap();
+            s.query_one("select sum(v), count(*) from t where id % 3 = 0", params![])
+                .unwrap();
         });
         println!("filtered aggregate over {ROWS} rows: {t:?}");
     }
     let reopen = repeat(5, |_| {
         let db = Database::open(dir.path()).unwrap();
-        db.session().unwrap().query_one("select v from t where id = 77", params![]).unwrap();
+        db.session()
+            .unwrap()
+            .query_one("select v from t where id = 77", params![])
+            .unwrap();
     });
     println!("reopen and first row: {reopen:?}");
 }

@@ -57,16 +57,23 @@ pub fn align<'a>(lines: &'a [&'a str], echoes: &[Vec<String>]) -> Vec<Option<&'a
 }
 
 fn places(lines: &[&str], places_of: &HashMap<&str, Vec<usize>>, echo: &[String]) -> Vec<usize> {
-    let Some(first) = echo.first() else { return Vec::new() };
+    let Some(first) = echo.first() else {
+        return Vec::new();
+    };
     let continues = |at: usize| {
         let rest = lines.get(at + 1..at + echo.len());
         rest.is_some_and(|rest| rest.iter().zip(&echo[1..]).all(|(a, b)| a == b))
     };
-    let whole = places_of.get(first.as_str()).map(Vec::as_slice).unwrap_or_default();
+    let whole = places_of
+        .get(first.as_str())
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let found: Vec<usize> = whole.iter().copied().filter(|p| continues(*p)).collect();
     if !found.is_empty() || first.chars().count() <= 7 {
         return found;
     }
     // An echo may be glued to output that had no line end.
-    (0..lines.len()).filter(|p| lines[*p].ends_with(first.as_str()) && continues(*p)).collect()
+    (0..lines.len())
+        .filter(|p| lines[*p].ends_with(first.as_str()) && continues(*p))
+        .collect()
 }

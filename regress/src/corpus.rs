@@ -66,7 +66,10 @@ pub fn lines(text: &str) -> Vec<&str> {
 
 /// The corpus holds bytes as latin-1 characters.
 fn from_latin1(text: &str) -> String {
-    let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
+    let bytes: Vec<u8> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+        .collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -83,10 +86,17 @@ impl Corpus {
         if let Ok(path) = std::env::var("PGLITE_REGRESS_CORPUS") {
             places.push(PathBuf::from(path));
         }
-        places.extend(workspace().ancestors().skip(1).map(|p| p.join("shared/pg18/regress")));
+        places.extend(
+            workspace()
+                .ancestors()
+                .skip(1)
+                .map(|p| p.join("shared/pg18/regress")),
+        );
         match places.iter().find(|p| p.join("files.jsonl").exists()) {
             Some(found) => Ok(found.clone()),
-            None => Err(format!("no regression corpus in {places:?}; set PGLITE_REGRESS_CORPUS")),
+            None => Err(format!(
+                "no regression corpus in {places:?}; set PGLITE_REGRESS_CORPUS"
+            )),
         }
     }
 
@@ -101,7 +111,10 @@ impl Corpus {
             let text = |key: &str| record[key].as_str().map(from_latin1);
             let file = File {
                 sql: text("sql").unwrap_or_default(),
-                expected: ["expected", "expected_alt"].iter().filter_map(|k| text(k)).collect(),
+                expected: ["expected", "expected_alt"]
+                    .iter()
+                    .filter_map(|k| text(k))
+                    .collect(),
                 statements: Vec::new(),
             };
             files.insert(record["name"].as_str().unwrap_or_default().to_owned(), file);
@@ -116,7 +129,9 @@ impl Corpus {
             }
         }
         let schedule = read("schedule")?;
-        let words = schedule.lines().flat_map(|l| l.split('#').next().unwrap_or("").split_whitespace());
+        let words = schedule
+            .lines()
+            .flat_map(|l| l.split('#').next().unwrap_or("").split_whitespace());
         let prelude = serde_json::from_str(&read("prelude.json")?).map_err(|e| e.to_string())?;
         Ok(Corpus {
             root: root.to_owned(),
@@ -131,9 +146,15 @@ fn statement(record: &Value, source: &[&str], unstable: bool) -> Statement {
     let number = |v: &Value| v.as_u64().unwrap_or(1) as usize;
     let strings = |v: &Value| -> Vec<String> {
         let items = v.as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().filter_map(|t| t.as_str().map(str::to_owned)).collect()
+        items
+            .iter()
+            .filter_map(|t| t.as_str().map(str::to_owned))
+            .collect()
     };
-    let blank: Vec<usize> = record["blank"].as_array().map(|b| b.iter().map(number).collect()).unwrap_or_default();
+    let blank: Vec<usize> = record["blank"]
+        .as_array()
+        .map(|b| b.iter().map(number).collect())
+        .unwrap_or_default();
     let (first, last) = (number(&record["lines"][0]), number(&record["lines"][1]));
     let echo = (first..=last).filter_map(|i| {
         let line = source.get(i - 1)?;

@@ -12,7 +12,10 @@ macro_rules! pattern {
     };
 }
 
-pattern!(MESSAGE, r"^(ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|LOG|DEBUG):  (.*)$");
+pattern!(
+    MESSAGE,
+    r"^(ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|LOG|DEBUG):  (.*)$"
+);
 pattern!(
     EXTRA,
     r"^(DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION|SCHEMA NAME|TABLE NAME|COLUMN NAME|DATATYPE NAME|CONSTRAINT NAME):  "
@@ -85,7 +88,11 @@ fn canonical(block: &[&str]) -> Vec<Item> {
                 i += 1;
             }
         } else if LINE.is_match(line) {
-            i += if block.get(i + 1).is_some_and(|l| l.trim() == "^") { 2 } else { 1 };
+            i += if block.get(i + 1).is_some_and(|l| l.trim() == "^") {
+                2
+            } else {
+                1
+            };
         } else if separator_at(i + 1) {
             let header = squeeze(line);
             let mut rows = Vec::new();

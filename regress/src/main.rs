@@ -20,7 +20,9 @@ const USAGE: &str = "usage: pglite-regress run [--all | NAME...] [--out DIR] [--
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let out = option(&mut words, "--out").map_or_else(default_out, PathBuf::from);
-    let seconds = option(&mut words, "--timeout").and_then(|t| t.parse().ok()).unwrap_or(60);
+    let seconds = option(&mut words, "--timeout")
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(60);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["run", rest @ ..] => run(rest, out, Duration::from_secs(seconds)),
@@ -58,10 +60,16 @@ fn engine() -> Result<String, String> {
     let mut session = db.session().map_err(|e| e.to_string())?;
     let rows = session.query_map("SELECT version()", (), |row| row.get_text(0));
     let version = rows.map_or_else(|e| e.to_string(), |v| v.into_iter().flatten().collect());
-    let program = std::env::current_exe().and_then(std::fs::read).map_err(|e| e.to_string())?;
+    let program = std::env::current_exe()
+        .and_then(std::fs::read)
+        .map_err(|e| e.to_string())?;
     let mut hasher = DefaultHasher::new();
     program.hash(&mut hasher);
-    Ok(format!("Engine: `{version}`; program: {} bytes, hash {:016x}.", program.len(), hasher.finish()))
+    Ok(format!(
+        "Engine: `{version}`; program: {} bytes, hash {:016x}.",
+        program.len(),
+        hasher.finish()
+    ))
 }
 
 fn run(words: &[&str], out: PathBuf, timeout: Duration) -> Result<(), String> {
@@ -76,7 +84,15 @@ fn run(words: &[&str], out: PathBuf, timeout: Duration) -> Result<(), String> {
     let engine = engine()?;
     println!("{engine}");
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let scores = run_all(&corpus, &names, &Options { program, out, timeout });
+    let scores = run_all(
+        &corpus,
+        &names,
+        &Options {
+            program,
+            out,
+            timeout,
+        },
+    );
     print!("{}", report::terminal(&scores));
     for (cause, count, examples) in gaps(&scores).into_iter().take(25) {
         println!("{count:6}  {cause}   e.g. {}", examples.join(" "));
@@ -87,10 +103,14 @@ fn run(words: &[&str], out: PathBuf, timeout: Duration) -> Result<(), String> {
     }
     if update {
         ratchet.extend(scores.iter().map(|s| (s.name.clone(), report::Mark::from(s))));
-        let write = |path: PathBuf, text: String| std::fs::write(&path, text).map_err(|e| format!("{path:?}: {e}"));
+        let write =
+            |path: PathBuf, text: String| std::fs::write(&path, text).map_err(|e| format!("{path:?}: {e}"));
         write(report::ratchet_path(), report::ratchet_text(&ratchet))?;
         if all {
-            write(workspace().join("docs/REGRESSION.md"), report::markdown(&scores, &engine))?;
+            write(
+                workspace().join("docs/REGRESSION.md"),
+                report::markdown(&scores, &engine),
+            )?;
         }
     }
     Ok(())
@@ -106,7 +126,11 @@ fn show(id: &str, out: &Path) -> Result<(), String> {
     let corpus = corpus()?;
     let name = id.split(':').next().unwrap_or_default();
     let file = corpus.files.get(name).ok_or("no such file")?;
-    let i = file.statements.iter().position(|s| s.id == id).ok_or("no such statement")?;
+    let i = file
+        .statements
+        .iter()
+        .position(|s| s.id == id)
+        .ok_or("no such statement")?;
     let echoes: Vec<Vec<String>> = file.statements.iter().map(|s| s.echo.clone()).collect();
     let produced = std::fs::read(out.join(format!("{name}.out"))).unwrap_or_default();
     let produced = String::from_utf8_lossy(&produced).into_owned();
@@ -115,7 +139,10 @@ fn show(id: &str, out: &Path) -> Result<(), String> {
     for (title, text) in [("expected", &expected), ("produced", &produced)] {
         let all = lines(text);
         let block = align(&all, &echoes)[i];
-        println!("---- {title}\n{}", block.map_or("(not reached)".into(), |b| b.join("\n")));
+        println!(
+            "---- {title}\n{}",
+            block.map_or("(not reached)".into(), |b| b.join("\n"))
+        );
     }
     Ok(())
 }

@@ -74,10 +74,16 @@ pub fn ratchet_text(ratchet: &Ratchet) -> String {
 pub fn regressions(ratchet: &Ratchet, scores: &[FileScore]) -> Vec<String> {
     let mut out = Vec::new();
     for s in scores {
-        let Some(old) = ratchet.get(&s.name).copied() else { continue };
+        let Some(old) = ratchet.get(&s.name).copied() else {
+            continue;
+        };
         let new = Mark::from(s);
         let counts = [
-            ("exact statements with output", old.exact_with_output, new.exact_with_output),
+            (
+                "exact statements with output",
+                old.exact_with_output,
+                new.exact_with_output,
+            ),
             ("exact statements", old.exact_all, new.exact_all),
             ("lenient statements", old.lenient, new.lenient),
         ];
@@ -94,7 +100,11 @@ pub fn regressions(ratchet: &Ratchet, scores: &[FileScore]) -> Vec<String> {
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 100.0 } else { 100.0 * part as f64 / whole as f64 }
+    if whole == 0 {
+        100.0
+    } else {
+        100.0 * part as f64 / whole as f64
+    }
 }
 
 fn cell(c: Count) -> String {
@@ -197,7 +207,9 @@ pub fn markdown(scores: &[FileScore], engine: &str) -> String {
          on any server that says yes, so they are counted apart; so are EXPLAINs, which expect PostgreSQL's plans.\n\n",
     );
     let _ = writeln!(out, "{engine}\n\n```text\n{}```\n", summary(scores));
-    out.push_str("| file | with output, exact | lenient | EXPLAIN, exact | all, exact | psql not run | end | s |\n");
+    out.push_str(
+        "| file | with output, exact | lenient | EXPLAIN, exact | all, exact | psql not run | end | s |\n",
+    );
     out.push_str("|---|---|---|---|---|---|---|---|\n");
     for s in scores {
         let _ = writeln!(
@@ -206,7 +218,11 @@ pub fn markdown(scores: &[FileScore], engine: &str) -> String {
             s.name,
             cell(s.output),
             s.output.lenient,
-            if s.explain.all == 0 { "-".into() } else { cell(s.explain) },
+            if s.explain.all == 0 {
+                "-".into()
+            } else {
+                cell(s.explain)
+            },
             cell(s.all),
             s.not_run,
             s.ending.word(),
@@ -215,7 +231,12 @@ pub fn markdown(scores: &[FileScore], engine: &str) -> String {
     }
     out.push_str("\n## Most frequent causes\n\n| statements | cause | for example |\n|---|---|---|\n");
     for (cause, count, examples) in gaps(scores).into_iter().take(60) {
-        let _ = writeln!(out, "| {count} | {} | {} |", cause.replace('|', "\\|"), examples.join(" "));
+        let _ = writeln!(
+            out,
+            "| {count} | {} | {} |",
+            cause.replace('|', "\\|"),
+            examples.join(" ")
+        );
     }
     out
 }

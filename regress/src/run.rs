@@ -98,7 +98,9 @@ fn child(corpus: &Corpus, name: &str, out: &Path, options: &Options) -> Ending {
         .stdout(Stdio::null())
         .stderr(log.map_or_else(|_| Stdio::null(), Stdio::from))
         .spawn();
-    let Ok(mut child) = spawned else { return Ending::Crash };
+    let Ok(mut child) = spawned else {
+        return Ending::Crash;
+    };
     let deadline = Instant::now() + options.timeout;
     loop {
         match child.try_wait() {
@@ -142,7 +144,10 @@ pub fn run_file(corpus: &Corpus, name: &str, out: &Path) -> Result<(), String> {
 
 /// Runs a script as `psql -X -a -q` with the regression suite's settings.
 pub fn run_script(db: &pglite::Database, sql: &str, out: &mut dyn std::io::Write) -> Result<(), String> {
-    let settings = SETTINGS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let settings = SETTINGS
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
     let vars = [("HIDE_TABLEAM", "on"), ("HIDE_TOAST_COMPRESSION", "on")];
     let mut psql = Psql::new(db, settings, &vars, out).map_err(|e| e.to_string())?;
     psql.run(sql);

@@ -142,16 +142,23 @@ pub fn gaps(scores: &[FileScore]) -> Vec<(String, usize, Vec<String>)> {
     let mut groups: HashMap<String, Vec<String>> = HashMap::new();
     for (id, v) in scores.iter().flat_map(|s| &s.failures) {
         let cause = match (v.differs, &v.got_error) {
-            (Some(Difference::Missing), _) => "(not reached: crash, hang, or lines eaten as COPY data)".into(),
+            (Some(Difference::Missing), _) => {
+                "(not reached: crash, hang, or lines eaten as COPY data)".into()
+            }
             (Some(Difference::Rows), _) => "(different rows)".into(),
-            (Some(Difference::Layout), _) => "(same meaning, other text: order, layout or message details)".into(),
+            (Some(Difference::Layout), _) => {
+                "(same meaning, other text: order, layout or message details)".into()
+            }
             (Some(Difference::Messages), _) => "(NOTICE or WARNING missing, added or different)".into(),
             (_, Some(error)) => folded(error),
             (_, None) => "(no error, but one was expected)".into(),
         };
         groups.entry(cause).or_default().push(id.clone());
     }
-    let mut found: Vec<_> = groups.into_iter().map(|(cause, ids)| (cause, ids.len(), ids)).collect();
+    let mut found: Vec<_> = groups
+        .into_iter()
+        .map(|(cause, ids)| (cause, ids.len(), ids))
+        .collect();
     found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     for (_, _, ids) in &mut found {
         ids.truncate(4);

@@ -41,6 +41,10 @@ fn own_files_answer_as_postgresql() {
 
 fn first_difference(expected: &str, got: &str) -> String {
     let (e, g) = (lines(expected), lines(got));
-    let at = e.iter().zip(&g).position(|(a, b)| a != b).unwrap_or(e.len().min(g.len()));
+    let at = e
+        .iter()
+        .zip(&g)
+        .position(|(a, b)| a != b)
+        .unwrap_or(e.len().min(g.len()));
     format!("line {}: expected {:?}, got {:?}", at + 1, e.get(at), g.get(at))
 }

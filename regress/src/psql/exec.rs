@@ -29,7 +29,8 @@ impl RowSink for TextRows {
     fn value(&mut self, write: &mut dyn FnMut(&mut Vec<u8>) -> PgResult<()>) -> PgResult<()> {
         self.bytes.clear();
         write(&mut self.bytes)?;
-        self.row.push(Some(String::from_utf8_lossy(&self.bytes).into_owned()));
+        self.row
+            .push(Some(String::from_utf8_lossy(&self.bytes).into_owned()));
         Ok(())
     }
 
@@ -40,7 +41,10 @@ impl RowSink for TextRows {
 
 /// Types whose values psql aligns to the right: numbers, `oid`, `xid`, `xid8`, `cid`, `money`.
 fn aligns_right(type_oid: u32) -> bool {
-    matches!(type_oid, 20 | 21 | 23 | 26 | 28 | 29 | 700 | 701 | 790 | 1700 | 5069)
+    matches!(
+        type_oid,
+        20 | 21 | 23 | 26 | 28 | 29 | 700 | 701 | 790 | 1700 | 5069
+    )
 }
 
 fn table_of(columns: &[Column], rows: Vec<Vec<Option<String>>>) -> Table {
@@ -64,7 +68,11 @@ impl Psql<'_> {
 
     /// Without AUTOCOMMIT a block begins before the first statement that is not about transactions.
     fn begin_for(&mut self, query: &str) {
-        let word: String = query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+        let word: String = query
+            .trim_start()
+            .chars()
+            .take_while(char::is_ascii_alphabetic)
+            .collect();
         let own = ["begin", "start", "commit", "rollback", "abort", "end", "vacuum"];
         let idle = self.session.transaction_status() == pglite::TransactionStatus::Idle;
         if idle && !own.contains(&word.to_ascii_lowercase().as_str()) {
@@ -125,9 +133,12 @@ impl Psql<'_> {
             match step? {
                 ScriptStep::End => return Ok(count),
                 ScriptStep::Step(Step::Rows(batch)) => {
-                    let Some(columns) = columns.clone().or_else(|| script.columns()) else { continue };
+                    let Some(columns) = columns.clone().or_else(|| script.columns()) else {
+                        continue;
+                    };
                     let formats = vec![false; columns.len()];
-                    self.session.encode_values(&batch, &columns, &formats, &mut rows)?;
+                    self.session
+                        .encode_values(&batch, &columns, &formats, &mut rows)?;
                 }
                 ScriptStep::Step(Step::Complete(tag)) => {
                     count = tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
@@ -190,7 +201,11 @@ impl Psql<'_> {
 
     fn gset(&mut self, table: &Table, prefix: &str) {
         let [row] = table.rows.as_slice() else {
-            let what = if table.rows.is_empty() { "no rows" } else { "more than one row" };
+            let what = if table.rows.is_empty() {
+                "no rows"
+            } else {
+                "more than one row"
+            };
             self.print(&format!("{what} returned for \\gset\n"));
             return;
         };
@@ -228,10 +243,17 @@ impl Psql<'_> {
             .iter()
             .map(|c| {
                 let name = c.name().replace('\'', "''");
-                format!("('{name}'::text, pg_catalog.format_type({}, {}))", c.type_oid(), c.type_modifier())
+                format!(
+                    "('{name}'::text, pg_catalog.format_type({}, {}))",
+                    c.type_oid(),
+                    c.type_modifier()
+                )
             })
             .collect();
-        let sql = format!("SELECT * FROM (VALUES {}) AS t(\"Column\", \"Type\")", values.join(", "));
+        let sql = format!(
+            "SELECT * FROM (VALUES {}) AS t(\"Column\", \"Type\")",
+            values.join(", ")
+        );
         self.execute(&sql, &Use::Print);
     }
 
@@ -252,7 +274,13 @@ impl Psql<'_> {
     }
 
     /// A query of the extended protocol with parameters.
-    pub(super) fn run_bound(&mut self, query: &str, name: Option<String>, params: Vec<String>, purpose: &Use) {
+    pub(super) fn run_bound(
+        &mut self,
+        query: &str,
+        name: Option<String>,
+        params: Vec<String>,
+        purpose: &Use,
+    ) {
         let result = self.run_bound_steps(query, name, &params, purpose);
         let result = result.and_then(|rows| self.session.sync().map(|()| rows));
         self.finish(query, result);
@@ -287,7 +315,10 @@ impl Psql<'_> {
         }
         let mut values = Vec::new();
         for (oid, value) in types.iter().zip(params) {
-            values.push(self.session.decode_parameter(*oid, Some(value.as_bytes()), false)?);
+            values.push(
+                self.session
+                    .decode_parameter(*oid, Some(value.as_bytes()), false)?,
+            );
         }
         let mut portal = self.session.bind(&prepared, values)?;
         let columns = portal.columns().cloned();

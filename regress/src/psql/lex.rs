@@ -160,7 +160,13 @@ impl Lexer {
     }
 
     /// One token outside of quotes.
-    fn plain(&mut self, line: &mut String, at: &mut usize, query: &mut String, vars: &Variables) -> Option<Stop> {
+    fn plain(
+        &mut self,
+        line: &mut String,
+        at: &mut usize,
+        query: &mut String,
+        vars: &Variables,
+    ) -> Option<Stop> {
         let rest = &line[*at..];
         let c = rest.chars().next()?;
         let take = |n: usize, at: &mut usize, query: &mut String| {
@@ -169,7 +175,11 @@ impl Lexer {
         };
         // White space and `--` comments before a statement are not sent.
         if c.is_ascii_whitespace() || rest.starts_with("--") {
-            let n = if c == '-' { rest.len() } else { prefix(rest, |c| c.is_ascii_whitespace()) };
+            let n = if c == '-' {
+                rest.len()
+            } else {
+                prefix(rest, |c| c.is_ascii_whitespace())
+            };
             if query.is_empty() {
                 *at += n;
             } else {
@@ -263,7 +273,10 @@ impl Lexer {
             return;
         }
         if self.words.len() < 4 {
-            let known = matches!(word.as_str(), "create" | "function" | "procedure" | "or" | "replace");
+            let known = matches!(
+                word.as_str(),
+                "create" | "function" | "procedure" | "or" | "replace"
+            );
             self.words.push(if known { word.as_bytes()[0] } else { 0 });
         }
         let at_word = |i: usize| self.words.get(i).copied().unwrap_or(0);

@@ -98,8 +98,14 @@ fn position(out: &mut String, query: &str, at: usize) {
     }
     let number = 1 + chars[..at].iter().filter(|c| **c == '\n').count();
     let start = chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |p| p + 1);
-    let end = chars[at..].iter().position(|c| *c == '\n' || *c == '\r').map_or(chars.len(), |p| at + p);
-    let line: Vec<char> = chars[start..end].iter().map(|c| if *c == '\t' { ' ' } else { *c }).collect();
+    let end = chars[at..]
+        .iter()
+        .position(|c| *c == '\n' || *c == '\r')
+        .map_or(chars.len(), |p| at + p);
+    let line: Vec<char> = chars[start..end]
+        .iter()
+        .map(|c| if *c == '\t' { ' ' } else { *c })
+        .collect();
     let at = at - start;
     let mut column = vec![0_usize];
     for c in &line {

@@ -193,7 +193,9 @@ impl Psql<'_> {
         match boolean(&text) {
             Some(value) => value,
             None => {
-                self.print(&format!("unrecognized value \"{text}\" for \"{what}\": Boolean expected\n"));
+                self.print(&format!(
+                    "unrecognized value \"{text}\" for \"{what}\": Boolean expected\n"
+                ));
                 false
             }
         }
@@ -265,7 +267,10 @@ impl Psql<'_> {
             },
             "x" => {
                 let value = args.next(&self.vars);
-                self.options.expanded = value.as_deref().and_then(boolean).unwrap_or(!self.options.expanded);
+                self.options.expanded = value
+                    .as_deref()
+                    .and_then(boolean)
+                    .unwrap_or(!self.options.expanded);
             }
             "t" => {
                 let value = args.next(&self.vars);
@@ -298,14 +303,21 @@ impl Psql<'_> {
                 self.lexer.reset();
             }
             "p" | "print" => {
-                let text = if self.query.is_empty() { &self.previous } else { &self.query };
+                let text = if self.query.is_empty() {
+                    &self.previous
+                } else {
+                    &self.query
+                };
                 let text = format!("{text}\n");
                 self.print(&text);
             }
             "q" | "quit" => self.quit = true,
             "c" | "connect" => {
                 let words = args.all(&self.vars);
-                let user = words.get(1).filter(|u| *u != "-").map(|u| u.trim_matches('"').to_owned());
+                let user = words
+                    .get(1)
+                    .filter(|u| *u != "-")
+                    .map(|u| u.trim_matches('"').to_owned());
                 self.reconnect(user.as_deref());
             }
             "o" | "out" => self.redirect(args),
@@ -317,9 +329,31 @@ impl Psql<'_> {
     /// Commands that psql has and we have not, and those that nobody has.
     fn unknown(&mut self, name: &str, args: &mut Arguments<'_>) {
         const OTHERS: [&str; 25] = [
-            "copy", "copyright", "crosstabview", "watch", "sf", "sv", "sendpipeline", "startpipeline", "endpipeline",
-            "syncpipeline", "flush", "flushrequest", "getresults", "h", "help", "?", "!", "i", "ir", "include", "l",
-            "z", "errverbose", "password", "restrict",
+            "copy",
+            "copyright",
+            "crosstabview",
+            "watch",
+            "sf",
+            "sv",
+            "sendpipeline",
+            "startpipeline",
+            "endpipeline",
+            "syncpipeline",
+            "flush",
+            "flushrequest",
+            "getresults",
+            "h",
+            "help",
+            "?",
+            "!",
+            "i",
+            "ir",
+            "include",
+            "l",
+            "z",
+            "errverbose",
+            "password",
+            "restrict",
         ];
         args.rest();
         if name.starts_with('d') || OTHERS.contains(&name) {
@@ -386,17 +420,24 @@ impl Psql<'_> {
             return;
         };
         let mut value = values.concat();
-        if matches!(name.as_str(), "AUTOCOMMIT" | "ON_ERROR_STOP" | "QUIET" | "SINGLELINE" | "SHOW_ALL_RESULTS") {
+        if matches!(
+            name.as_str(),
+            "AUTOCOMMIT" | "ON_ERROR_STOP" | "QUIET" | "SINGLELINE" | "SHOW_ALL_RESULTS"
+        ) {
             match boolean(if value.is_empty() { "on" } else { &value }) {
                 Some(on) => value = if on { "on" } else { "off" }.into(),
                 None => {
-                    self.print(&format!("unrecognized value \"{value}\" for \"{name}\": Boolean expected\n"));
+                    self.print(&format!(
+                        "unrecognized value \"{value}\" for \"{name}\": Boolean expected\n"
+                    ));
                     return;
                 }
             }
         }
         if name == "FETCH_COUNT" && value.parse::<i32>().is_err() {
-            self.print(&format!("invalid value \"{value}\" for \"{name}\": integer expected\n"));
+            self.print(&format!(
+                "invalid value \"{value}\" for \"{name}\": integer expected\n"
+            ));
             return;
         }
         if name == "ON_ERROR_ROLLBACK" && value != "interactive" {

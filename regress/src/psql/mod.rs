@@ -273,7 +273,11 @@ impl<'o> Psql<'o> {
 }
 
 fn open_session(db: &Database, user: &str, defaults: &SessionDefaults) -> pglite::Result<Session> {
-    let mut session = if user == "postgres" { db.session()? } else { db.session_as(user)? };
+    let mut session = if user == "postgres" {
+        db.session()?
+    } else {
+        db.session_as(user)?
+    };
     for (name, value) in defaults {
         // A setting that the engine does not know shows in the results of the statements that ask for it.
         if let Err(e) = session.set_default(name, value) {

@@ -252,7 +252,14 @@ fn aligned_header_line(out: &mut String, cells: &[Cell], widths: &[usize], line:
     out.push('\n');
 }
 
-fn aligned_row_line(out: &mut String, cells: &[Cell], widths: &[usize], right: &[bool], line: usize, border: u8) {
+fn aligned_row_line(
+    out: &mut String,
+    cells: &[Cell],
+    widths: &[usize],
+    right: &[bool],
+    line: usize,
+    border: u8,
+) {
     let last = cells.len().saturating_sub(1);
     match border {
         2 => out.push_str("| "),
@@ -310,7 +317,14 @@ fn expanded(out: &mut String, t: &Table, o: &Options) {
             out.push('\n');
         }
         for (name, value) in names.iter().zip(row) {
-            expanded_field(out, name, &Cell::new(text(value, o)), name_width, data_width, o.border);
+            expanded_field(
+                out,
+                name,
+                &Cell::new(text(value, o)),
+                name_width,
+                data_width,
+                o.border,
+            );
         }
     }
     if o.border == 2 {
@@ -348,7 +362,14 @@ fn record_line(out: &mut String, number: usize, name_width: usize, data_width: u
     out.push_str(if border == 2 { "-+\n" } else { "\n" });
 }
 
-fn expanded_field(out: &mut String, name: &Cell, value: &Cell, name_width: usize, data_width: usize, border: u8) {
+fn expanded_field(
+    out: &mut String,
+    name: &Cell,
+    value: &Cell,
+    name_width: usize,
+    data_width: usize,
+    border: u8,
+) {
     let height = name.lines.len().max(value.lines.len());
     for line in 0..height {
         if border == 2 {
@@ -410,7 +431,11 @@ fn unaligned_expanded(out: &mut String, t: &Table, o: &Options) {
 fn csv(out: &mut String, t: &Table, o: &Options, expanded: bool) {
     let quote = |s: &str| {
         let special = s.contains(&o.csv_field_sep) || s.contains(['\n', '\r', '"']) || s == "\\.";
-        if special { format!("\"{}\"", s.replace('"', "\"\"")) } else { s.to_owned() }
+        if special {
+            format!("\"{}\"", s.replace('"', "\"\""))
+        } else {
+            s.to_owned()
+        }
     };
     let line = |values: &mut dyn Iterator<Item = &str>| {
         let values: Vec<String> = values.map(quote).collect();

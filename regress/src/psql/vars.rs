@@ -16,7 +16,10 @@ impl Variables {
 
     /// Sets a variable; false when the name is not allowed.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> bool {
-        let valid = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii());
+        let valid = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii());
         if valid {
             self.values.insert(name.to_owned(), value.into());
         }
@@ -55,7 +58,11 @@ impl Variables {
                     return None;
                 }
                 let value = self.get(&quoted[..n])?;
-                let value = if quote == '\'' { literal(value) } else { identifier(value) };
+                let value = if quote == '\'' {
+                    literal(value)
+                } else {
+                    identifier(value)
+                };
                 return Some((n + 3, value));
             }
         }
