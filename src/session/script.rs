@@ -201,14 +201,11 @@ impl Session {
     /// The data of COPY FROM STDIN has ended: the command tag. The script (if one runs) goes on after it.
     pub fn copy_done(&mut self, script: Option<&mut Script>) -> Result<String> {
         let tag = self.guarded(Session::end_copy).map_err(|e| self.fail(e, ""))?;
-        match script {
-            Some(script) => {
-                script.in_copy = false;
-                script.portal = None;
-                self.guarded(|s| s.statement_done(script))
-                    .map_err(|e| self.fail(e, ""))?;
-            }
-            None => {}
+        if let Some(script) = script {
+            script.in_copy = false;
+            script.portal = None;
+            self.guarded(|s| s.statement_done(script))
+                .map_err(|e| self.fail(e, ""))?;
         }
         Ok(tag)
     }
