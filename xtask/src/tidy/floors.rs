@@ -43,7 +43,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("tokio", &["server"]),
     ("pgwire", &["server"]),
     ("syn", &["xtask"]),
-    ("getrandom", &["common"]),
+    ("getrandom", &["common", "server"]),
 ];
 
 /// Compares the manifests with the tables above.
