@@ -66,11 +66,11 @@ fn transfer(session: &mut Session, from: &str, to: &str, amount: &str) -> Result
     let mut transaction = session.transaction()?;
     for (owner, sign) in [(from, -1), (to, 1)] {
         let row = transaction.query_one(
-            "UPDATE accounts SET balance = balance + $1::text::numeric * $2 WHERE owner = $3 RETURNING id",
+            "UPDATE accounts SET balance = balance + $1::text::numeric * $2::int WHERE owner = $3 RETURNING id",
             params![amount, sign, owner],
         )?;
         transaction.execute(
-            "INSERT INTO entries (account, amount, note) VALUES ($1, $2::text::numeric * $3, $4)",
+            "INSERT INTO entries (account, amount, note) VALUES ($1, $2::text::numeric * $3::int, $4)",
             params![row.get::<i32>("id")?, amount, sign, format!("{from} to {to}")],
         )?;
     }
