@@ -148,6 +148,8 @@ impl Compiler<'_> {
                 fields: self.list(&r.args)?,
                 row_type: r.row_type,
                 field_types: r.args.iter().map(Expr::type_oid).collect(),
+                names: (r.names.len() == r.args.len() && r.row_type == oids::RECORD)
+                    .then(|| r.names.clone().into()),
             },
             Expr::RowCompare(r) => {
                 let mut pairs = Vec::new();
@@ -224,6 +226,7 @@ impl Compiler<'_> {
             result: f.result,
             collation: f.input_collation,
             variadic: f.variadic,
+            columns: Vec::new(),
         };
         Ok(Call {
             kernels: found,

@@ -169,7 +169,8 @@ impl Cx<'_, '_> {
                 fields,
                 row_type,
                 field_types,
-            } => self.row(fields, *row_type, field_types, sel),
+                names,
+            } => self.row(fields, *row_type, (field_types, names.as_ref()), sel),
             NodeKind::RowCompare {
                 kind,
                 pairs,

@@ -185,6 +185,7 @@ pub(crate) enum NodeKind {
         fields: Vec<Node>,
         row_type: Oid,
         field_types: Vec<Oid>,
+        names: Option<types::FieldNames>,
     },
     RowCompare {
         kind: RowCompareKind,

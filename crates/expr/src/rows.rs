@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{Oid, PgResult, internal};
 use functions::{CallInfo, Kernels};
 use nodes::expr::RowCompareKind;
-use types::{Datum, PhysType, RecordValue, Selection, Vector};
+use types::{Datum, FieldNames, PhysType, RecordValue, Selection, Vector};
 
 use crate::eval::{Cx, fn_context};
 use crate::program::Node;
@@ -15,7 +15,7 @@ impl Cx<'_, '_> {
         &mut self,
         fields: &[Node],
         row_type: Oid,
-        field_types: &[Oid],
+        (field_types, names): (&[Oid], Option<&FieldNames>),
         sel: &Selection,
     ) -> PgResult<Arc<Vector>> {
         let values = self.args(fields, sel)?;
@@ -25,6 +25,7 @@ impl Cx<'_, '_> {
                 type_oid: row_type,
                 field_types: field_types.to_vec(),
                 fields: values.iter().map(|v| v.datum(i)).collect(),
+                names: names.cloned(),
             };
             out.set(i, &Datum::Record(Arc::new(record)));
         });
@@ -72,6 +73,7 @@ impl Cx<'_, '_> {
                     type_oid: row_type,
                     field_types: field_types.to_vec(),
                     fields: vec![Datum::Null; field_types.len()],
+                    names: None,
                 },
             };
             for (field, value) in &new {

@@ -44,7 +44,7 @@ impl ArrayValue {
 }
 
 /// A composite value. Ranges are records of their own shape too (see `types::range`, when it exists).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RecordValue {
     /// The composite type, or `record` for an anonymous one.
     pub type_oid: Oid,
@@ -52,4 +52,19 @@ pub struct RecordValue {
     pub field_types: Vec<Oid>,
     /// The fields.
     pub fields: Vec<Datum>,
+    /// Names of the fields of an anonymous record, where the expression that made it knows them; a named type's stand in
+    /// the catalog.
+    pub names: Option<FieldNames>,
+}
+
+/// Names of record fields, shared by the rows of an expression.
+pub type FieldNames = std::sync::Arc<[Box<str>]>;
+
+/// Names do not make a difference.
+impl PartialEq for RecordValue {
+    fn eq(&self, other: &RecordValue) -> bool {
+        self.type_oid == other.type_oid
+            && self.field_types == other.field_types
+            && self.fields == other.fields
+    }
 }

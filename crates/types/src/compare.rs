@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use common::Oid;
 
+use crate::jsonb::{self, JsonbRef};
 use crate::{ArrayValue, Datum, Interval, RecordValue, Vector, VectorData, oids};
 
 /// PostgreSQL's order of floats: NaN equals NaN and is the greatest, -0 equals 0.
@@ -56,13 +57,32 @@ pub fn compare(type_oid: Oid, a: &Datum, b: &Datum) -> Ordering {
             without_padding(x).cmp(without_padding(y))
         }
         (Datum::Text(x), Datum::Text(y)) => x.cmp(y),
-        (Datum::Bytes(x), Datum::Bytes(y)) => x.cmp(y),
+        (Datum::Bytes(x), Datum::Bytes(y)) => compare_bytes(type_oid, x, y),
         (Datum::Array(x), Datum::Array(y)) => compare_arrays(x, y),
         (Datum::Record(x), Datum::Record(y)) => compare_records(x, y),
         _ => {
             debug_assert!(false, "compared {a:?} with {b:?}");
             Ordering::Equal
         }
+    }
+}
+
+/// True for types of class `Bytes` that do not sort by their bytes.
+pub fn has_own_order(type_oid: Oid) -> bool {
+    type_oid == oids::JSONB
+}
+
+fn compare_bytes(type_oid: Oid, x: &[u8], y: &[u8]) -> Ordering {
+    match type_oid {
+        oids::JSONB => jsonb::compare(JsonbRef::root(x), JsonbRef::root(y)),
+        _ => x.cmp(y),
+    }
+}
+
+fn hash_encoded(type_oid: Oid, bytes: &[u8]) -> u64 {
+    match type_oid {
+        oids::JSONB => jsonb::hash(JsonbRef::root(bytes)),
+        _ => hash_bytes(bytes),
     }
 }
 
@@ -121,6 +141,9 @@ pub fn compare_at(type_oid: Oid, a: &Vector, i: usize, b: &Vector, j: usize) -> 
         (VectorData::Text(v), VectorData::Text(w)) if type_oid == oids::BPCHAR => {
             without_padding(v.str(x)).cmp(without_padding(w.str(y)))
         }
+        (VectorData::Bytes(v), VectorData::Bytes(w)) if has_own_order(type_oid) => {
+            compare_bytes(type_oid, v.bytes(x), w.bytes(y))
+        }
         (VectorData::Text(v), VectorData::Text(w)) | (VectorData::Bytes(v), VectorData::Bytes(w)) => {
             v.bytes(x).cmp(w.bytes(y))
         }
@@ -132,7 +155,7 @@ pub fn compare_at(type_oid: Oid, a: &Vector, i: usize, b: &Vector, j: usize) -> 
 pub fn equal_at(type_oid: Oid, a: &Vector, i: usize, b: &Vector, j: usize) -> bool {
     match (a.data(), b.data()) {
         (VectorData::Text(v), VectorData::Text(w)) | (VectorData::Bytes(v), VectorData::Bytes(w))
-            if type_oid != oids::BPCHAR && !a.is_null(i) && !b.is_null(j) =>
+            if type_oid != oids::BPCHAR && !has_own_order(type_oid) && !a.is_null(i) && !b.is_null(j) =>
         {
             v.equal(a.index(i), w, b.index(j))
         }
@@ -225,7 +248,7 @@ pub fn hash(type_oid: Oid, value: &Datum) -> u64 {
         }
         Datum::Text(s) if type_oid == oids::BPCHAR => hash_bytes(without_padding(s).as_bytes()),
         Datum::Text(s) => hash_bytes(s.as_bytes()),
-        Datum::Bytes(b) => hash_bytes(b),
+        Datum::Bytes(b) => hash_encoded(type_oid, b),
         Datum::Array(a) => a.elements.iter().fold(hash_u64(a.elements.len() as u64), |h, e| {
             combine_hash(h, hash(a.element_type, e))
         }),
@@ -249,7 +272,8 @@ pub fn hash_at(type_oid: Oid, v: &Vector, i: usize) -> u64 {
         VectorData::Int8(d) => hash_u64(d[k] as u64),
         VectorData::Oid(d) => hash_u64(u64::from(d[k])),
         VectorData::Text(s) if type_oid == oids::BPCHAR => hash_bytes(without_padding(s.str(k)).as_bytes()),
-        VectorData::Text(s) | VectorData::Bytes(s) => hash_bytes(s.bytes(k)),
+        VectorData::Text(s) => hash_bytes(s.bytes(k)),
+        VectorData::Bytes(s) => hash_encoded(type_oid, s.bytes(k)),
         _ => hash(type_oid, &v.datum(i)),
     }
 }

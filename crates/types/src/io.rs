@@ -13,7 +13,7 @@ use std::sync::Arc;
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime, io_json,
     io_number, io_record, io_text, oids,
 };
 
@@ -47,7 +47,7 @@ pub enum UserType {
 }
 
 /// One attribute of a composite type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub struct CompositeField {
     pub name: String,
@@ -196,6 +196,8 @@ static TABLE: &[(Oid, TypeIo)] = &[
             send: io_text::text_send,
         },
     ),
+    entry!(JSONB, io_json::jsonb_in, jsonb_out, jsonb_recv, jsonb_send),
+    entry!(JSONPATH, io_json::jsonpath_in, jsonpath_out, jsonpath_recv, jsonpath_send),
 ];
 
 const fn reg_kind(type_oid: Oid) -> Option<RegKind> {

@@ -85,6 +85,7 @@ fn record(type_oid: Oid, columns: &[CompositeField], fields: Vec<Datum>) -> Datu
         type_oid,
         field_types: columns.iter().map(|c| c.type_oid).collect(),
         fields,
+        names: None,
     }))
 }
 

@@ -92,6 +92,19 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// A lexer that also wants every string to become SQL text: no `\u0000`, surrogates in pairs.
+    pub fn convertible(input: &'a str) -> Lexer<'a> {
+        Lexer {
+            convertible: true,
+            ..Lexer::new(input)
+        }
+    }
+
+    /// The text of a token.
+    pub fn text(&self, token: Token) -> &'a str {
+        &self.input[token.start..token.end]
+    }
+
     fn byte(&self, pos: usize) -> u8 {
         self.input.as_bytes().get(pos).copied().unwrap_or(0)
     }
@@ -325,6 +338,40 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// What a walk over JSON text reports, in the order of the text. Tokens of strings and keys have their quotes.
+pub trait Visitor {
+    /// `{` (true) or `[`.
+    fn begin(&mut self, object: bool, token: Token) -> PgResult<()>;
+    /// A key of the innermost object.
+    fn key(&mut self, token: &str) -> PgResult<()>;
+    /// A scalar.
+    fn scalar(&mut self, kind: TokenKind, token: &str) -> PgResult<()>;
+    /// `}` (true) or `]`.
+    fn end(&mut self, object: bool, token: Token) -> PgResult<()>;
+}
+
+/// Looks at nothing.
+struct Skip;
+
+impl Visitor for Skip {
+    #[inline]
+    fn begin(&mut self, _: bool, _: Token) -> PgResult<()> {
+        Ok(())
+    }
+    #[inline]
+    fn key(&mut self, _: &str) -> PgResult<()> {
+        Ok(())
+    }
+    #[inline]
+    fn scalar(&mut self, _: TokenKind, _: &str) -> PgResult<()> {
+        Ok(())
+    }
+    #[inline]
+    fn end(&mut self, _: bool, _: Token) -> PgResult<()> {
+        Ok(())
+    }
+}
+
 /// Where the parser stands inside a container.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
@@ -341,47 +388,65 @@ fn too_deep() -> Box<PgError> {
 }
 
 /// Reads a key and its colon; the token is the first of the field.
-fn key(lexer: &mut Lexer<'_>, token: Token, expected: Expected) -> PgResult<()> {
+fn key<V: Visitor>(lexer: &mut Lexer<'_>, token: Token, expected: Expected, visitor: &mut V) -> PgResult<()> {
     if token.kind != TokenKind::String {
         return Err(lexer.unexpected(token, expected));
     }
     let colon = lexer.next_token()?;
     if colon.kind == TokenKind::Colon {
-        Ok(())
+        visitor.key(lexer.text(token))
     } else {
         Err(lexer.unexpected(colon, Expected::Colon))
     }
 }
 
-/// Skips one value, whose first token is given.
-pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
+/// Opens a container: the token that follows, and whether that closed it.
+fn open<V: Visitor>(
+    lexer: &mut Lexer<'_>,
+    start: Token,
+    stack: &mut Vec<Inside>,
+    visitor: &mut V,
+) -> PgResult<(Token, bool)> {
+    if stack.len() >= MAX_DEPTH {
+        return Err(too_deep());
+    }
+    let object = start.kind == TokenKind::ObjectStart;
+    visitor.begin(object, start)?;
+    let mut token = lexer.next_token()?;
+    let (inside, close) = if object {
+        (Inside::Object, TokenKind::ObjectEnd)
+    } else {
+        (Inside::Array, TokenKind::ArrayEnd)
+    };
+    if token.kind == close {
+        visitor.end(object, token)?;
+        return Ok((token, true));
+    }
+    stack.push(inside);
+    if object {
+        key(lexer, token, Expected::StringOrObjectEnd, visitor)?;
+        token = lexer.next_token()?;
+    }
+    Ok((token, false))
+}
+
+/// Walks one value, whose first token is given; returns where it ends.
+pub fn visit_value<V: Visitor>(lexer: &mut Lexer<'_>, first: Token, visitor: &mut V) -> PgResult<usize> {
     let mut stack: Vec<Inside> = Vec::new();
     let mut token = first;
     loop {
         // A value starts at `token`.
         match token.kind {
             TokenKind::ObjectStart | TokenKind::ArrayStart => {
-                if stack.len() >= MAX_DEPTH {
-                    return Err(too_deep());
-                }
-                let object = token.kind == TokenKind::ObjectStart;
-                token = lexer.next_token()?;
-                let closed = token.kind
-                    == if object {
-                        TokenKind::ObjectEnd
-                    } else {
-                        TokenKind::ArrayEnd
-                    };
+                let (next, closed) = open(lexer, token, &mut stack, visitor)?;
+                token = next;
                 if !closed {
-                    stack.push(if object { Inside::Object } else { Inside::Array });
-                    if object {
-                        key(lexer, token, Expected::StringOrObjectEnd)?;
-                        token = lexer.next_token()?;
-                    }
                     continue;
                 }
             }
-            TokenKind::String | TokenKind::Number | TokenKind::True | TokenKind::False | TokenKind::Null => {}
+            TokenKind::String | TokenKind::Number | TokenKind::True | TokenKind::False | TokenKind::Null => {
+                visitor.scalar(token.kind, lexer.text(token))?;
+            }
             _ => return Err(lexer.unexpected(token, Expected::Value)),
         }
         // A value has ended; close what ends with it.
@@ -393,10 +458,11 @@ pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
             match (inside, token.kind) {
                 (Inside::Object, TokenKind::ObjectEnd) | (Inside::Array, TokenKind::ArrayEnd) => {
                     stack.pop();
+                    visitor.end(inside == Inside::Object, token)?;
                 }
                 (Inside::Object, TokenKind::Comma) => {
                     token = lexer.next_token()?;
-                    key(lexer, token, Expected::String)?;
+                    key(lexer, token, Expected::String, visitor)?;
                     break;
                 }
                 (Inside::Array, TokenKind::Comma) => break,
@@ -405,6 +471,23 @@ pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
             }
         }
         token = lexer.next_token()?;
+    }
+}
+
+/// Skips one value, whose first token is given.
+pub fn skip_value(lexer: &mut Lexer<'_>, first: Token) -> PgResult<usize> {
+    visit_value(lexer, first, &mut Skip)
+}
+
+/// Walks a whole text.
+pub fn visit<V: Visitor>(lexer: &mut Lexer<'_>, visitor: &mut V) -> PgResult<()> {
+    let first = lexer.next_token()?;
+    visit_value(lexer, first, visitor)?;
+    let end = lexer.next_token()?;
+    if end.kind == TokenKind::End {
+        Ok(())
+    } else {
+        Err(lexer.unexpected(end, Expected::End))
     }
 }
 
@@ -424,14 +507,7 @@ pub fn validate_convertible(s: &str) -> PgResult<()> {
 }
 
 fn validate_with(mut lexer: Lexer<'_>) -> PgResult<()> {
-    let first = lexer.next_token()?;
-    skip_value(&mut lexer, first)?;
-    let end = lexer.next_token()?;
-    if end.kind == TokenKind::End {
-        Ok(())
-    } else {
-        Err(lexer.unexpected(end, Expected::End))
-    }
+    visit(&mut lexer, &mut Skip)
 }
 
 #[cold]
@@ -441,11 +517,21 @@ fn surrogate_error(which: &str) -> Box<PgError> {
 
 /// The text that a JSON string token (with its quotes) stands for.
 pub fn unescape(token: &str) -> PgResult<String> {
+    let mut out = String::with_capacity(token.len());
+    unescape_into(token, &mut out)?;
+    Ok(out)
+}
+
+/// Appends that text.
+pub fn unescape_into(token: &str, out: &mut String) -> PgResult<()> {
     let inner = token
         .strip_prefix('"')
         .and_then(|t| t.strip_suffix('"'))
         .unwrap_or(token);
-    let mut out = String::with_capacity(inner.len());
+    if !inner.contains('\\') {
+        out.push_str(inner);
+        return Ok(());
+    }
     let mut chars = inner.chars();
     let mut high: Option<u32> = None;
     while let Some(c) = chars.next() {
@@ -499,7 +585,7 @@ pub fn unescape(token: &str) -> PgResult<String> {
     if high.is_some() {
         return Err(surrogate_error(LOW_SURROGATE));
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Appends text as a JSON string with its quotes.

@@ -126,6 +126,13 @@ fn put_value(type_oid: Oid, value: &Datum, out: &mut Vec<u8>) -> bool {
             return trimmed.len() == v.len();
         }
         Datum::Text(v) => put_bytes(v.as_bytes(), out),
+        Datum::Bytes(v) if type_oid == oids::JSONB => {
+            let mut scalar = |v: &Datum, out: &mut Vec<u8>| {
+                put_value(oids::TEXT, v, out);
+            };
+            crate::jsonb::put_key(crate::jsonb::JsonbRef::root(v), &mut scalar, out);
+            return false;
+        }
         Datum::Bytes(v) => put_bytes(v, out),
         Datum::Array(v) => {
             put_array(v, out);
@@ -395,6 +402,7 @@ impl Reader<'_, '_> {
                 let bytes = self.bytes()?;
                 Datum::Text(std::str::from_utf8(&bytes).map_err(|_| corrupt())?.into())
             }
+            PhysType::Bytes if column.type_oid == oids::JSONB => return Ok(None),
             PhysType::Bytes => Datum::Bytes(self.bytes()?.into()),
             PhysType::Interval | PhysType::Nested => return Ok(None),
         }))

@@ -412,6 +412,7 @@ impl<'a> Reader<'_, 'a> {
             type_oid,
             field_types,
             fields,
+            names: None,
         })))
     }
 }

@@ -77,6 +77,7 @@ impl RowLayout {
             type_oid: self.desc.row_type,
             field_types,
             fields: live().map(|(_, v)| v.clone()).collect(),
+            names: None,
         }))
     }
 }

@@ -7,6 +7,7 @@ use expr::{ExprProgram, Inputs};
 use nodes::Plan;
 use nodes::expr::Expr;
 use nodes::query::RangeTblFunction;
+use types::io::CompositeField;
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector, VectorData};
 
 use crate::compile::{Compiler, ScanMap};
@@ -47,7 +48,18 @@ pub(crate) fn compile(
             .map(|col| c.phys(col.type_ref.oid))
             .collect::<PgResult<Vec<_>>>()?;
         compiled.push(match &f.expr {
-            Expr::Func(call) if call.returns_set => Function::Set(Arc::new(SrfCall::compile(c, call, phys)?)),
+            // A function of one `record` learns its columns only here, so it runs as a set of one.
+            Expr::Func(call)
+                if call.returns_set
+                    || (!f.column_defs.is_empty() && functions::set_function(call.func).is_some()) =>
+            {
+                let columns = f.column_defs.iter().map(|(name, type_ref, _)| CompositeField {
+                    name: name.to_string(),
+                    type_oid: type_ref.oid,
+                    typmod: type_ref.typmod,
+                });
+                Function::Set(Arc::new(SrfCall::compile(c, call, phys, columns.collect())?))
+            }
             e => Function::Scalar(c.program(e, ScanMap::None)?, phys),
         });
     }

@@ -7,7 +7,8 @@ use expr::ExprProgram;
 use functions::framework::set::SetKernel;
 use functions::{CallInfo, FnCache, FnContext, SetRows, facts};
 use nodes::expr::{Expr, FuncExpr};
-use types::{Datum, PhysType, Selection, Vector};
+use types::io::CompositeField;
+use types::{Datum, FieldNames, PhysType, RecordValue, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
@@ -24,7 +25,13 @@ pub(crate) struct SrfCall {
 }
 
 impl SrfCall {
-    pub fn compile(c: &Compiler<'_>, f: &FuncExpr, phys: Vec<PhysType>) -> PgResult<SrfCall> {
+    /// `columns` is the column definition list of a function that returns `record`.
+    pub fn compile(
+        c: &Compiler<'_>,
+        f: &FuncExpr,
+        phys: Vec<PhysType>,
+        columns: Vec<CompositeField>,
+    ) -> PgResult<SrfCall> {
         let kernel = functions::set_function(f.func).ok_or_else(|| missing(c, f.func))?;
         Ok(SrfCall {
             kernel,
@@ -34,6 +41,7 @@ impl SrfCall {
                 result: f.result,
                 collation: f.input_collation,
                 variadic: f.variadic,
+                columns,
             },
             strict: facts::proc(f.func).is_some_and(|p| p.proisstrict),
             args: c.programs(&f.args, ScanMap::None)?,
@@ -109,12 +117,44 @@ impl SrfRun {
             let columns: Vec<Arc<Vector>> = columns.into_iter().map(Arc::new).collect();
             return self.buffer.append(cx, &columns, &Selection::All(count));
         }
+        if columns.len() > 1 && self.call.phys.len() == 1 {
+            return self.add_records(&columns, count);
+        }
         // A column of records, asked for as its fields.
         for i in 0..count {
             match columns.first().map(|c| c.datum(i)) {
                 Some(Datum::Record(r)) => self.buffer.push_datums(&r.fields),
                 _ => self.buffer.push_datums(&vec![Datum::Null; self.call.phys.len()]),
             }
+        }
+        Ok(())
+    }
+
+    /// Several columns, asked for as one of records.
+    fn add_records(&mut self, columns: &[Vector], count: usize) -> PgResult<()> {
+        let extra = facts::proc(self.call.info.proc).and_then(|p| p.extra);
+        let (mut field_types, mut names) = (Vec::new(), Vec::new());
+        for (k, mode) in extra.map_or(&[][..], |e| e.proargmodes).iter().enumerate() {
+            if matches!(mode, b'o' | b't' | b'b') {
+                let name = extra.and_then(|e| e.proargnames.get(k)).copied().unwrap_or("");
+                names.push(Box::from(name));
+                field_types.push(
+                    extra
+                        .and_then(|e| e.proallargtypes.get(k))
+                        .copied()
+                        .unwrap_or(Oid::INVALID),
+                );
+            }
+        }
+        let names: FieldNames = names.into();
+        for i in 0..count {
+            let record = RecordValue {
+                type_oid: self.call.info.result.oid,
+                field_types: field_types.clone(),
+                fields: columns.iter().map(|c| c.datum(i)).collect(),
+                names: Some(Arc::clone(&names)),
+            };
+            self.buffer.push_datums(&[Datum::Record(Arc::new(record))]);
         }
         Ok(())
     }

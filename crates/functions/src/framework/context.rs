@@ -5,7 +5,7 @@ use std::any::Any;
 use common::cancel::CancelToken;
 use common::{Oid, PgResult};
 use types::FormatSettings;
-use types::io::IoContext;
+use types::io::{CompositeField, IoContext};
 use types::settings::TypeRef;
 
 use crate::framework::session::SessionContext;
@@ -23,6 +23,8 @@ pub struct CallInfo {
     pub collation: Oid,
     /// The call was written with `VARIADIC array`: the last argument is the array itself.
     pub variadic: bool,
+    /// The column definition list of a function that returns `record`; empty without one.
+    pub columns: Vec<CompositeField>,
 }
 
 impl CallInfo {
@@ -34,6 +36,7 @@ impl CallInfo {
             result: TypeRef::plain(result),
             collation: Oid::INVALID,
             variadic: false,
+            columns: Vec::new(),
         }
     }
 

@@ -59,6 +59,7 @@ impl AggCall {
             result: a.result,
             collation: a.input_collation,
             variadic: a.variadic,
+            columns: Vec::new(),
         };
         let all: Vec<&nodes::query::TargetEntry> = used.iter().chain(&junk).copied().collect();
         Ok(AggCall {

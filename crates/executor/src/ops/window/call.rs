@@ -53,6 +53,7 @@ impl WindowCall {
                 result: w.result,
                 collation: w.input_collation,
                 variadic: false,
+                columns: Vec::new(),
             },
             args: c.programs(&w.args, ScanMap::None)?,
             filter: w

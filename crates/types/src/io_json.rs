@@ -1,0 +1,82 @@
+//! Input and output of `jsonb` and `jsonpath`.
+
+use std::sync::Arc;
+
+use common::{PgResult, pg_err};
+
+use crate::Datum;
+use crate::io::{IoContext, bad_binary, wrong_datum};
+use crate::io_text::utf8;
+use crate::jsonb::{self, JsonbRef};
+use crate::jsonpath;
+
+/// The version byte before the text on the wire, for both types.
+const WIRE_VERSION: u8 = 1;
+
+/// `jsonb` from text.
+pub fn jsonb_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    jsonb::input(s)
+}
+
+/// `jsonb` to text.
+pub fn jsonb_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match v {
+        Datum::Bytes(bytes) => jsonb::push_text(JsonbRef::root(bytes), out),
+        _ => return Err(wrong_datum("jsonb", v)),
+    }
+    Ok(())
+}
+
+fn versioned<'a>(bytes: &'a [u8], type_name: &str) -> PgResult<&'a str> {
+    match bytes.split_first() {
+        Some((&WIRE_VERSION, text)) => utf8(text),
+        Some((other, _)) => Err(pg_err!(
+            INTERNAL_ERROR,
+            "unsupported {type_name} version number {other}"
+        )),
+        None => Err(bad_binary()),
+    }
+}
+
+/// `jsonb` from the wire: a version and the text.
+pub fn jsonb_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    jsonb::input(versioned(bytes, "jsonb")?)
+}
+
+/// `jsonb` to the wire.
+pub fn jsonb_send(v: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    let mut text = String::new();
+    jsonb_out(v, ctx, &mut text)?;
+    out.push(WIRE_VERSION);
+    out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+/// `jsonpath` from text: kept in its canonical spelling.
+pub fn jsonpath_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let path = jsonpath::parse(s)?;
+    Ok(Datum::Text(Arc::from(path.to_string())))
+}
+
+/// `jsonpath` to text.
+pub fn jsonpath_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match v {
+        Datum::Text(s) => out.push_str(s),
+        _ => return Err(wrong_datum("jsonpath", v)),
+    }
+    Ok(())
+}
+
+/// `jsonpath` from the wire.
+pub fn jsonpath_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    jsonpath_in(versioned(bytes, "jsonpath")?, typmod, ctx)
+}
+
+/// `jsonpath` to the wire.
+pub fn jsonpath_send(v: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    let mut text = String::new();
+    jsonpath_out(v, ctx, &mut text)?;
+    out.push(WIRE_VERSION);
+    out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
