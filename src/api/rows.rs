@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::session::portal::{Portal, Step};
 use crate::session::prepared::Prepared;
 use crate::session::script::ScriptStep;
+use crate::session::timeout::Guard;
 
 /// A prepared statement. It may be used in any session of the database.
 #[derive(Clone, Debug)]
@@ -44,13 +45,13 @@ impl ToStatement for Statement {
 
 impl ToStatement for str {
     fn to_statement(&self, session: &mut Session) -> Result<Arc<Prepared>> {
-        session.cached(self)
+        session.parse(self, &[])
     }
 }
 
 impl ToStatement for String {
     fn to_statement(&self, session: &mut Session) -> Result<Arc<Prepared>> {
-        session.cached(self)
+        session.parse(self, &[])
     }
 }
 
@@ -68,6 +69,8 @@ pub struct Rows<'s> {
     settings: Arc<FormatSettings>,
     batch: Option<(Batch, usize)>,
     finished: bool,
+    /// `statement_timeout`, for as long as rows come.
+    _deadline: Option<Guard>,
 }
 
 impl Rows<'_> {
@@ -127,20 +130,10 @@ impl Drop for Rows<'_> {
 }
 
 impl Session {
-    fn cached(&mut self, sql: &str) -> Result<Arc<Prepared>> {
-        if let Some(found) = self.cache.get(sql) {
-            return Ok(found);
-        }
-        let prepared = self.parse(sql, &[])?;
-        if prepared.query().is_some() {
-            self.cache.put(sql.into(), prepared.clone());
-        }
-        Ok(prepared)
-    }
-
     /// Prepares a statement for repeated use.
     pub fn prepare(&mut self, sql: &str) -> Result<Statement> {
-        let prepared = self.cached(sql)?;
+        self.statement_begins();
+        let prepared = self.parse(sql, &[])?;
         self.sync()?;
         Ok(Statement(prepared))
     }
@@ -178,8 +171,8 @@ impl Session {
     /// Runs a statement and returns the number of rows it inserted, updated, deleted or returned.
     pub fn execute(&mut self, statement: impl ToStatement, params: impl Params) -> Result<u64> {
         self.statement_begins();
-        let prepared = statement.to_statement(self)?;
         let _deadline = self.deadline();
+        let prepared = statement.to_statement(self)?;
         let mut portal = self.bind_params(&prepared, params)?;
         loop {
             match self.step(&mut portal, 0)? {
@@ -209,6 +202,7 @@ impl Session {
     /// Runs a query whose rows are read one by one.
     pub fn query_rows(&mut self, statement: impl ToStatement, params: impl Params) -> Result<Rows<'_>> {
         self.statement_begins();
+        let deadline = self.deadline();
         let prepared = statement.to_statement(self)?;
         let portal = self.bind_params(&prepared, params)?;
         let columns = portal.columns().cloned().unwrap_or_else(|| Arc::from([]));
@@ -220,6 +214,7 @@ impl Session {
             settings,
             batch: None,
             finished: false,
+            _deadline: deadline,
         })
     }
 

@@ -1,14 +1,13 @@
 //! Transaction blocks: BEGIN to COMMIT, savepoints, the failed state.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
-use access::{Isolation, Savepoint, Transaction, TransactionOptions};
+use access::{Isolation, Savepoint, Transaction};
 use common::{PgResult, pg_err};
-use txn::{SynchronousCommit, WaitOptions};
 
 use crate::session::Session;
 use crate::session::notify::Notification;
+use crate::session::settings::{Settings, isolation_word};
 
 /// Where a session stands; the letters are the protocol's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,23 +52,6 @@ pub(crate) struct Block {
     savepoints: Vec<NamedSavepoint>,
 }
 
-/// The words of `transaction_isolation`.
-fn isolation(word: &str) -> Isolation {
-    match word {
-        "serializable" => Isolation::Serializable,
-        "repeatable read" => Isolation::RepeatableRead,
-        _ => Isolation::ReadCommitted,
-    }
-}
-
-fn isolation_word(level: Isolation) -> &'static str {
-    match level {
-        Isolation::Serializable => "serializable",
-        Isolation::RepeatableRead => "repeatable read",
-        Isolation::ReadCommitted => "read committed",
-    }
-}
-
 impl Session {
     /// Where the session stands.
     pub fn transaction_status(&self) -> TransactionStatus {
@@ -80,53 +62,37 @@ impl Session {
         }
     }
 
-    pub(crate) fn transaction_options(&self) -> PgResult<TransactionOptions> {
-        let guc = self.core.guc.borrow();
-        let millis = |name: &str| Duration::from_millis(guc.get_number(name) as u64);
-        let lock_timeout = Some(millis("lock_timeout")).filter(|d| !d.is_zero());
-        let level = isolation(guc.get("default_transaction_isolation"));
-        if level == Isolation::Serializable {
-            return Err(common::unsupported!(
-                "transaction isolation level SERIALIZABLE is not supported yet"
-            ));
-        }
-        Ok(TransactionOptions {
-            isolation: level,
-            synchronous_commit: match guc.get("synchronous_commit") {
-                "off" => SynchronousCommit::Off,
-                _ => SynchronousCommit::On,
-            },
-            wait: WaitOptions {
-                lock_timeout,
-                deadlock_timeout: millis("deadlock_timeout"),
-                cancel: self.core.cancel.clone(),
-            },
-            database: self.core.db.database_oid,
-        })
-    }
-
     /// The running transaction, begun if there is none.
     pub(crate) fn ensure_transaction(&mut self) -> PgResult<()> {
         if self.block.txn.is_some() {
             return Ok(());
         }
-        let options = self.transaction_options()?;
-        let level = options.isolation;
+        let settings = self.settings();
+        if settings.isolation == Isolation::Serializable {
+            return Err(common::unsupported!(
+                "transaction isolation level SERIALIZABLE is not supported yet"
+            ));
+        }
+        let options = settings.transaction_options(&self.core);
         let txn = self.core.db.storage.begin(&self.core.proc, options)?;
         self.block.txn = Some(Box::new(RefCell::new(txn)));
-        self.block.read_only = self.core.guc.borrow().get_bool("default_transaction_read_only");
+        self.block.read_only = settings.read_only;
         self.core.transaction_start.set(self.core.statement_start.get());
-        let mut guc = self.core.guc.borrow_mut();
-        if guc.get("transaction_isolation") != isolation_word(level) {
-            guc.set_internal("transaction_isolation", isolation_word(level));
-        }
-        if guc.get_bool("transaction_read_only") != self.block.read_only {
-            guc.set_internal(
-                "transaction_read_only",
-                if self.block.read_only { "on" } else { "off" },
-            );
-        }
+        self.show_default_modes(&settings);
         Ok(())
+    }
+
+    /// `transaction_isolation` and `transaction_read_only` say what the defaults say.
+    fn show_default_modes(&self, settings: &Settings) {
+        if settings.shows_defaults {
+            return;
+        }
+        let mut guc = self.core.guc.borrow_mut();
+        guc.set_internal("transaction_isolation", isolation_word(settings.isolation));
+        guc.set_internal(
+            "transaction_read_only",
+            if settings.read_only { "on" } else { "off" },
+        );
     }
 
     /// BEGIN. Modes as written.
@@ -271,11 +237,8 @@ impl Session {
     fn end_block(&mut self) {
         self.block = Block::default();
         self.catalog_state.borrow_mut().transaction_ended();
-        let mut guc = self.core.guc.borrow_mut();
-        let level = guc.get("default_transaction_isolation").to_owned();
-        if guc.get("transaction_isolation") != level {
-            guc.set_internal("transaction_isolation", &level);
-        }
+        let settings = self.settings();
+        self.show_default_modes(&settings);
     }
 
     /// After an error: an explicit block is failed until ROLLBACK, anything else is rolled back.

@@ -36,18 +36,12 @@ pub(crate) struct StorageSizes {
 }
 
 impl RelationSizes for StorageSizes {
-    fn size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)> {
-        let relations = &self.core.relations;
-        let desc = Arc::new(relation.clone());
+    fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         match relation.relkind {
             b'r' | b'm' | b't' => {
-                let size = relations.table(&desc)?.size();
+                let size = self.core.relations.table(relation)?.size();
                 Ok((size.pages, size.rows as f64))
             }
-            b'i' => Ok((
-                (relation.relpages.max(1)) as u64,
-                f64::from(relation.reltuples.max(0.0)),
-            )),
             _ => Ok((
                 relation.relpages.max(0) as u64,
                 f64::from(relation.reltuples.max(0.0)),
@@ -66,6 +60,11 @@ pub(crate) struct SessionCatalog<'s> {
 impl SessionCatalog<'_> {
     fn catalog(&self) -> &Arc<Catalog> {
         &self.core.db.catalog
+    }
+
+    /// The catalog version that a new statement would run under.
+    pub fn version(&self) -> u64 {
+        self.session.borrow().cache(self.catalog()).version()
     }
 
     /// The view of a new statement: the newest committed catalog plus the transaction's own changes.

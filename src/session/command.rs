@@ -276,7 +276,7 @@ impl Session {
     /// Runs a statement of the session's own inside the running transaction.
     fn run_internal(&mut self, sql: &str) -> PgResult<()> {
         let source: Arc<str> = sql.into();
-        for raw in parser::parse(sql, &self.parse_options())? {
+        for raw in parser::parse(sql, &self.settings().parse)? {
             let prepared = self.prepare_statement(&source, Some(&raw), &[])?;
             let mut portal = Portal::new(prepared, Vec::new());
             while !matches!(self.portal_step(&mut portal, 0)?, Step::Complete(_) | Step::Empty) {}

@@ -231,6 +231,7 @@ impl Session {
         portal.prepared = inner.prepared;
         portal.params = inner.params;
         portal.snapshot = inner.snapshot;
+        portal.view = inner.view;
         portal.delivered = inner.delivered;
         portal.state = inner.state;
         Ok(Some(step))

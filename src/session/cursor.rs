@@ -219,6 +219,7 @@ impl Session {
         for c in cursors.values_mut() {
             self.fill(c, usize::MAX)?;
             c.portal.snapshot = None;
+            c.portal.view = None;
             c.held = true;
         }
         self.cursors = cursors;

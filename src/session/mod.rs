@@ -26,6 +26,7 @@ pub(crate) mod prepared;
 pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod settings;
 pub(crate) mod timeout;
 
 use std::cell::{Cell, RefCell};
@@ -61,6 +62,7 @@ pub struct Session {
     pub(crate) portals: HashMap<String, Portal>,
     pub(crate) cursors: HashMap<String, Cursor>,
     pub(crate) cache: StatementCache,
+    pub(crate) settings: Option<Arc<settings::Settings>>,
     pub(crate) format: Option<(u64, Arc<FormatSettings>)>,
     pub(crate) costs: Option<(u64, Arc<planner::CostSettings>, u64)>,
     /// Temporary tables to empty (false) or drop (true) at commit.
@@ -141,6 +143,7 @@ impl Session {
             portals: HashMap::new(),
             cursors: HashMap::new(),
             cache: StatementCache::new(STATEMENT_CACHE),
+            settings: None,
             format: None,
             costs: None,
             on_commit: Vec::new(),

@@ -17,7 +17,7 @@ use crate::api::row::Column;
 use crate::session::Session;
 use crate::session::catalog::View;
 use crate::session::env::{StatementEnv, cost_settings};
-use crate::session::prepared::{Kind, Prepared, environment_hash};
+use crate::session::prepared::{Kind, Prepared};
 
 /// Constant folding with the session's settings.
 struct Evaluator<'a> {
@@ -44,37 +44,6 @@ pub(crate) fn is_optimizable(stmt: &Statement) -> bool {
 }
 
 impl Session {
-    pub(crate) fn parse_options(&self) -> parser::ParseOptions {
-        let guc = self.core.guc.borrow();
-        parser::ParseOptions {
-            standard_conforming_strings: guc.get_bool("standard_conforming_strings"),
-            backslash_quote: match guc.get("backslash_quote") {
-                "on" => parser::BackslashQuote::On,
-                "off" => parser::BackslashQuote::Off,
-                _ => parser::BackslashQuote::SafeEncoding,
-            },
-            transform_null_equals: guc.get_bool("transform_null_equals"),
-            ..parser::ParseOptions::default()
-        }
-    }
-
-    /// What analysis depends on besides catalog and text.
-    fn environment(&self) -> u64 {
-        let guc = self.core.guc.borrow();
-        let user = self.core.user.get().0.to_string();
-        let temp = self.core.temp_namespace.get().map_or(0, |o| o.0).to_string();
-        environment_hash(&[
-            guc.get("search_path"),
-            guc.get("datestyle"),
-            guc.get("timezone"),
-            guc.get("intervalstyle"),
-            guc.get("standard_conforming_strings"),
-            guc.get("transform_null_equals"),
-            &user,
-            &temp,
-        ])
-    }
-
     /// Settings of the planner and a number that changes with them.
     pub(crate) fn cost_settings(&mut self) -> (Arc<planner::CostSettings>, u64) {
         let generation = self.core.guc.borrow().generation();
@@ -125,7 +94,7 @@ impl Session {
         span: Span,
         types: &[Oid],
     ) -> PgResult<Arc<Prepared>> {
-        let environment = self.environment();
+        let environment = self.settings().environment;
         if !is_optimizable(&stmt) {
             let columns = self.utility_columns(&stmt)?;
             return Ok(Arc::new(Prepared {
@@ -186,11 +155,14 @@ impl Session {
         Ok((query, param_types))
     }
 
+    /// True while names, types and settings that the analysis rests on are unchanged.
+    pub(crate) fn is_current(&mut self, prepared: &Prepared, version: u64) -> bool {
+        prepared.version == version && prepared.environment == self.settings().environment
+    }
+
     /// The statement as it is to be run now: analyzed again if names or settings have changed since.
     pub(crate) fn revalidate(&mut self, prepared: &Arc<Prepared>, view: &View) -> PgResult<Arc<Prepared>> {
-        if prepared.query().is_none()
-            || (prepared.version == view.version() && prepared.environment == self.environment())
-        {
+        if prepared.query().is_none() || self.is_current(prepared, view.version()) {
             return Ok(prepared.clone());
         }
         let Some(stmt) = &prepared.stmt else {

@@ -8,6 +8,7 @@ use executor::QueryRun;
 use types::{Batch, Datum};
 
 use crate::api::row::Column;
+use crate::session::catalog::View;
 use crate::session::prepared::Prepared;
 
 /// What a step of execution brought.
@@ -58,6 +59,8 @@ pub struct Portal {
     pub(crate) params: Vec<Datum>,
     pub(crate) state: PortalState,
     pub(crate) snapshot: Option<ActiveSnapshot>,
+    /// The catalog that the running plan was made for.
+    pub(crate) view: Option<Arc<View>>,
     /// Rows delivered so far.
     pub(crate) delivered: u64,
 }
@@ -69,6 +72,7 @@ impl Portal {
             params,
             state: PortalState::Ready,
             snapshot: None,
+            view: None,
             delivered: 0,
         }
     }

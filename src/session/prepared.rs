@@ -121,42 +121,68 @@ impl Prepared {
     }
 }
 
-/// A small least-recently-used map from statement text to prepared statement, per session.
+struct CachedStatement {
+    used: u64,
+    /// What the client said of the parameters' types.
+    declared: Box<[Oid]>,
+    prepared: Arc<Prepared>,
+}
+
+/// A small least-recently-used map from statement text and declared parameter types to prepared statement, per session.
 pub(crate) struct StatementCache {
-    entries: rustc_hash::FxHashMap<Arc<str>, (u64, Arc<Prepared>)>,
+    entries: rustc_hash::FxHashMap<Arc<str>, CachedStatement>,
+    /// Hashes of texts seen lately: only a text that comes again is kept, so that a stream of different ones costs nothing.
+    seen: Box<[u64; SEEN]>,
     clock: u64,
     capacity: usize,
 }
+
+/// Places for hashes of texts.
+const SEEN: usize = 256;
 
 impl StatementCache {
     pub fn new(capacity: usize) -> StatementCache {
         StatementCache {
             entries: Default::default(),
+            seen: Box::new([0; SEEN]),
             clock: 0,
             capacity,
         }
     }
 
-    pub fn get(&mut self, text: &str) -> Option<Arc<Prepared>> {
+    /// The statement prepared from this text with these declared types.
+    pub fn get(&mut self, text: &str, declared: &[Oid]) -> Option<Arc<Prepared>> {
         self.clock += 1;
-        let clock = self.clock;
-        self.entries.get_mut(text).map(|(used, p)| {
-            *used = clock;
-            p.clone()
-        })
+        let entry = self.entries.get_mut(text).filter(|e| *e.declared == *declared)?;
+        entry.used = self.clock;
+        Some(entry.prepared.clone())
     }
 
-    pub fn put(&mut self, text: Arc<str>, prepared: Arc<Prepared>) {
+    /// Keeps a statement whose text was seen before. Only queries are worth it; the rest is cheap to parse.
+    pub fn put(&mut self, text: Arc<str>, declared: &[Oid], prepared: &Arc<Prepared>) {
+        if prepared.query().is_none() {
+            return;
+        }
+        let hash = environment_hash(&[&text]);
+        let place = &mut self.seen[hash as usize % SEEN];
+        if std::mem::replace(place, hash) != hash {
+            return;
+        }
         if self.entries.len() >= self.capacity {
             // Drop the older half at once: cheaper than finding the oldest at every insertion.
-            let mut ages: Vec<u64> = self.entries.values().map(|(used, _)| *used).collect();
+            let mut ages: Vec<u64> = self.entries.values().map(|e| e.used).collect();
             let middle = ages.len() / 2;
             let (_, limit, _) = ages.select_nth_unstable(middle);
             let limit = *limit;
-            self.entries.retain(|_, (used, _)| *used > limit);
+            self.entries.retain(|_, e| e.used > limit);
         }
         self.clock += 1;
-        self.entries.insert(text, (self.clock, prepared));
+        let entry = CachedStatement {
+            used: self.clock,
+            declared: declared.into(),
+            prepared: prepared.clone(),
+        };
+        self.entries.insert(text, entry);
     }
 
     pub fn clear(&mut self) {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::cancel::CancelReason;
 use common::{PgResult, pg_err};
@@ -25,7 +24,9 @@ pub(crate) struct RunningCopyIn {
 
 /// What one call into the executor borrows of the session.
 macro_rules! exec_context {
-    ($self:ident, $view:expr, $snapshot:expr, $params:expr, $settings:expr, $text:expr, $cx:ident => $body:expr) => {{
+    ($self:ident, $view:expr, $snapshot:expr, $params:expr, $text:expr, $cx:ident => $body:expr) => {{
+        let work_mem = $self.settings().work_mem_bytes;
+        let format = $self.format_settings();
         let Some(txn) = &$self.block.txn else {
             return Err(common::internal!("statement runs outside of a transaction"));
         };
@@ -37,10 +38,10 @@ macro_rules! exec_context {
             relations: &$self.core.db.relations,
             params: $params,
             session: &env,
-            settings: $settings,
+            settings: &format,
             cancel: &$self.core.cancel,
             memory: &$self.core.db.memory,
-            work_mem_bytes: ($self.core.guc.borrow().get_number("work_mem") as usize) << 10,
+            work_mem_bytes: work_mem,
             env: &*$self.core.db.env,
         };
         $body
@@ -55,12 +56,8 @@ impl Session {
     }
 
     /// The statement's deadline, if `statement_timeout` sets one.
-    pub(crate) fn deadline(&self) -> Option<Guard> {
-        let millis = self.core.guc.borrow().get_number("statement_timeout") as u64;
-        if millis == 0 {
-            return None;
-        }
-        let after = Duration::from_millis(millis);
+    pub(crate) fn deadline(&mut self) -> Option<Guard> {
+        let after = self.settings().statement_timeout?;
         let timeouts = &self.core.db.timeouts;
         Some(timeouts.start(
             after,
@@ -136,9 +133,8 @@ impl Session {
         };
         let snapshot = txn.borrow_mut().snapshot()?;
         if plan.is_point() {
-            let settings = self.format_settings();
             let mut row = Vec::new();
-            let outcome = exec_context!(self, &view, &snapshot, &portal.params, &settings, prepared.text(), cx => {
+            let outcome = exec_context!(self, &view, &snapshot, &portal.params, prepared.text(), cx => {
                 plan.run_point(&cx, &mut row)?
             });
             if let Some(outcome) = outcome {
@@ -147,6 +143,7 @@ impl Session {
             }
         }
         portal.snapshot = Some(snapshot);
+        portal.view = Some(view);
         portal.state = PortalState::Running(Box::new(QueryRun::start(plan, RunOptions::default())));
         Ok(None)
     }
@@ -179,16 +176,14 @@ impl Session {
     }
 
     fn run_batch(&mut self, portal: &mut Portal, want: usize) -> PgResult<Step> {
-        let view = self.current_view()?;
-        let settings = self.format_settings();
         let prepared = portal.prepared.clone();
-        let Some(snapshot) = portal.snapshot.clone() else {
-            return Err(common::internal!("portal without snapshot"));
+        let (Some(snapshot), Some(view)) = (portal.snapshot.clone(), portal.view.clone()) else {
+            return Err(common::internal!("running portal without snapshot or catalog"));
         };
         let PortalState::Running(run) = &mut portal.state else {
             return Err(common::internal!("portal is not running"));
         };
-        let batch = exec_context!(self, &view, &snapshot, &portal.params, &settings, prepared.text(), cx => {
+        let batch = exec_context!(self, &view, &snapshot, &portal.params, prepared.text(), cx => {
             run.next_batch(&cx, want)?
         });
         match batch {
@@ -202,6 +197,7 @@ impl Session {
                 self.after_write(&plan)?;
                 portal.state = PortalState::Done(tag.clone());
                 portal.snapshot = None;
+                portal.view = None;
                 Ok(Step::Complete(tag))
             }
         }

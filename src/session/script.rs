@@ -55,42 +55,35 @@ impl Session {
     pub fn start_script(&mut self, sql: &str) -> Result<Script> {
         self.statement_begins();
         let source: Arc<str> = sql.into();
-        let options = self.parse_options();
+        let settings = self.settings();
+        let known = self.cache.get(sql, &[]).filter(|p| p.param_types.is_empty());
+        let mut script = Script {
+            several: false,
+            source,
+            statements: VecDeque::new(),
+            portal: None,
+            deadline: self.deadline(),
+            implicit_block: false,
+            in_copy: false,
+            finished: false,
+            columns: None,
+        };
+        if let Some(prepared) = known {
+            script.portal = Some(Portal::new(prepared, Vec::new()));
+            return Ok(script);
+        }
         let parsed = self.guarded(|s| {
-            if s.cache.get(sql).is_some() {
-                return Ok(None);
-            }
-            let parsed = parser::parse_with_notices(sql, &options)?;
+            let parsed = parser::parse_with_notices(sql, &settings.parse)?;
             for notice in parsed.notices {
                 s.core.notice(Box::new(notice));
             }
-            Ok(Some(parsed.statements))
+            Ok(parsed.statements)
         });
         match parsed {
-            Ok(Some(statements)) => Ok(Script {
-                several: statements.len() > 1,
-                source,
-                statements: statements.into(),
-                portal: None,
-                deadline: self.deadline(),
-                implicit_block: false,
-                in_copy: false,
-                finished: false,
-                columns: None,
-            }),
-            Ok(None) => {
-                let prepared = self.cache.get(sql);
-                Ok(Script {
-                    several: false,
-                    source,
-                    statements: VecDeque::new(),
-                    portal: prepared.map(|p| Portal::new(p, Vec::new())),
-                    deadline: self.deadline(),
-                    implicit_block: false,
-                    in_copy: false,
-                    finished: false,
-                    columns: None,
-                })
+            Ok(statements) => {
+                script.several = statements.len() > 1;
+                script.statements = statements.into();
+                Ok(script)
             }
             Err(e) => Err(self.fail(e, sql)),
         }
@@ -143,11 +136,11 @@ impl Session {
             };
             self.begin_script_statement(script, &raw)?;
             let prepared = self.prepare_statement(&script.source, Some(&raw), &[])?;
-            if !script.several && prepared.query().is_some() && prepared.param_types.is_empty() {
-                self.cache.put(script.source.clone(), prepared.clone());
-            }
             if !prepared.param_types.is_empty() {
                 return Err(pg_err!(UNDEFINED_PARAMETER, "there is no parameter $1"));
+            }
+            if !script.several {
+                self.cache.put(script.source.clone(), &[], &prepared);
             }
             script.portal = Some(Portal::new(prepared, Vec::new()));
         }
@@ -218,14 +211,22 @@ impl Session {
 
     /// Parses one statement for the extended protocol. `types`: OIDs of parameter types, 0 to infer.
     pub fn parse(&mut self, sql: &str, types: &[u32]) -> Result<Arc<Prepared>> {
-        self.statement_begins();
         let types: Vec<Oid> = types.iter().map(|t| Oid(*t)).collect();
         let result = self.guarded(|s| s.parse_one(sql, &types));
         result.map_err(|e| self.fail(e, sql))
     }
 
     fn parse_one(&mut self, sql: &str, types: &[Oid]) -> PgResult<Arc<Prepared>> {
-        let parsed = parser::parse_with_notices(sql, &self.parse_options())?;
+        if let Some(known) = self.cache.get(sql, types) {
+            if let Some(stmt) = &known.stmt {
+                self.refuse_if_failed(stmt)?;
+            }
+            let version = self.session_catalog().version();
+            if self.is_current(&known, version) {
+                return Ok(known);
+            }
+        }
+        let parsed = parser::parse_with_notices(sql, &self.settings().parse)?;
         for notice in parsed.notices {
             self.core.notice(Box::new(notice));
         }
@@ -236,7 +237,9 @@ impl Session {
             ));
         }
         let source: Arc<str> = sql.into();
-        self.prepare_statement(&source, parsed.statements.first(), types)
+        let prepared = self.prepare_statement(&source, parsed.statements.first(), types)?;
+        self.cache.put(source, types, &prepared);
+        Ok(prepared)
     }
 
     /// Binds parameter values (of the statement's types).
@@ -287,36 +290,16 @@ impl Session {
         let Some(bytes) = bytes else {
             return Ok(Datum::Null);
         };
+        let type_oid = Oid(type_oid);
         let settings = self.format_settings();
-        let result = self.guarded(|s| s.decode(Oid(type_oid), bytes, binary, &settings));
+        let result = self.guarded(|s| {
+            if needs_names(type_oid) {
+                s.with_io(&settings, |cx| decode(type_oid, bytes, binary, cx))
+            } else {
+                decode(type_oid, bytes, binary, &types::io::IoContext::new(&settings))
+            }
+        });
         result.map_err(|e| self.fail(e, ""))
-    }
-
-    fn decode(
-        &mut self,
-        type_oid: Oid,
-        bytes: &[u8],
-        binary: bool,
-        settings: &types::FormatSettings,
-    ) -> PgResult<Datum> {
-        self.with_io(settings, |cx| {
-            if binary {
-                return types::io::receive(type_oid, -1, bytes, cx);
-            }
-            let text = std::str::from_utf8(bytes).map_err(|_| {
-                pg_err!(
-                    CHARACTER_NOT_IN_REPERTOIRE,
-                    "invalid byte sequence for encoding \"UTF8\""
-                )
-            })?;
-            if text.contains('\0') {
-                return Err(pg_err!(
-                    CHARACTER_NOT_IN_REPERTOIRE,
-                    "invalid byte sequence for encoding \"UTF8\": 0x00"
-                ));
-            }
-            types::io::input(type_oid, -1, text, cx)
-        })
     }
 
     /// Runs value input or output with the catalog's names at hand where a transaction runs.
@@ -347,9 +330,7 @@ impl Session {
         out: &mut dyn RowSink,
     ) -> Result<()> {
         let settings = self.format_settings();
-        let plain = columns
-            .iter()
-            .all(|c| c.type_oid < Oid::FIRST_NORMAL && !needs_names(c.type_oid));
+        let plain = !columns.iter().any(|c| needs_names(c.type_oid));
         let mut run = |cx: &types::io::IoContext<'_>| encode_rows(batch, columns, formats, cx, out);
         let result = if plain {
             run(&types::io::IoContext::new(&settings))
@@ -360,10 +341,33 @@ impl Session {
     }
 }
 
-/// Types whose text depends on the catalog: `reg*` and containers that may hold them or user types.
+/// A value from its text or binary form.
+fn decode(
+    type_oid: Oid,
+    bytes: &[u8],
+    binary: bool,
+    cx: &types::io::IoContext<'_>,
+) -> PgResult<Datum> {
+    let invalid = |what: &str| {
+        pg_err!(
+            CHARACTER_NOT_IN_REPERTOIRE,
+            "invalid byte sequence for encoding \"UTF8\"{what}"
+        )
+    };
+    if binary {
+        return types::io::receive(type_oid, -1, bytes, cx);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid(""))?;
+    if text.contains('\0') {
+        return Err(invalid(": 0x00"));
+    }
+    types::io::input(type_oid, -1, text, cx)
+}
+
+/// Types whose text depends on the catalog: user types, `reg*`, and containers that may hold either.
 fn needs_names(type_oid: Oid) -> bool {
     use types::oids::*;
-    matches!(
+    type_oid >= Oid::FIRST_NORMAL || matches!(
         type_oid,
         REGPROC
             | REGPROCEDURE

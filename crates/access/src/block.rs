@@ -151,22 +151,14 @@ impl MainBlock {
 /// Columns being changed.
 pub(crate) struct Overlay {
     columns: Vec<Vector>,
-    phys: Vec<PhysType>,
     bitmap: Bitmap,
 }
 
 impl Overlay {
     fn start(block: &MainBlock, def: &TableDef, columns: &[u16]) -> Overlay {
         let flat = |&c: &u16| block.column(def, usize::from(c)).flatten();
-        let phys = |&c: &u16| {
-            def.columns
-                .get(usize::from(c))
-                .copied()
-                .unwrap_or(PhysType::Nested)
-        };
         Overlay {
             columns: columns.iter().map(flat).collect(),
-            phys: columns.iter().map(phys).collect(),
             bitmap: block.bitmap.clone(),
         }
     }
@@ -174,9 +166,7 @@ impl Overlay {
     fn put(&mut self, position: usize, row: &[Datum]) {
         while self.bitmap.len() < position {
             self.bitmap.push(false);
-            for (column, phys) in self.columns.iter_mut().zip(&self.phys) {
-                column.push(&filler(*phys));
-            }
+            self.columns.iter_mut().for_each(Vector::push_filler);
         }
         if position == self.bitmap.len() {
             self.bitmap.push(true);
@@ -215,14 +205,6 @@ impl Overlay {
     }
 }
 
-/// A value for positions without a row: not NULL, so that kernels need no validity for them.
-fn filler(phys: PhysType) -> Datum {
-    match phys {
-        PhysType::Nested => Datum::Null,
-        phys => Vector::defaults(phys, 1).datum(0),
-    }
-}
-
 fn selection_of(bitmap: &Bitmap) -> Selection {
     let set = bitmap.count_ones();
     if set == bitmap.len() {
@@ -257,10 +239,7 @@ impl<'a> BlockBuilder<'a> {
     fn skip_to(&mut self, position: usize) {
         while self.bitmap.len() < position {
             self.bitmap.push(false);
-            for column in &mut self.columns {
-                let phys = column.phys();
-                column.push(&filler(phys));
-            }
+            self.columns.iter_mut().for_each(Vector::push_filler);
         }
         self.bitmap.push(true);
     }

@@ -46,12 +46,17 @@ impl Analyzer<'_> {
             .ok_or_else(|| internal!("cache lookup failed for operator {oid}"))
     }
 
-    fn operators_named(&self, name: &[Ident], kind: u8, span: Span) -> PgResult<Vec<Arc<OperatorDesc>>> {
+    /// Schema (which exists) and name of an operator.
+    fn operator_name<'n>(&self, name: &'n [Ident], span: Span) -> PgResult<(Option<&'n str>, &'n str)> {
         let (schema, last) = self.deconstruct_name(name, span)?;
         if let Some(schema) = schema {
             self.require_namespace(schema, span)?;
         }
-        let mut all = self.cx.catalog.operators_by_name(schema, last)?;
+        Ok((schema, last))
+    }
+
+    fn operators_named(&self, schema: Option<&str>, name: &str, kind: u8) -> PgResult<Vec<Arc<OperatorDesc>>> {
+        let mut all = self.cx.catalog.operators_by_name(schema, name)?;
         all.retain(|o| o.kind == kind);
         Ok(all)
     }
@@ -65,10 +70,11 @@ impl Analyzer<'_> {
         span: Span,
     ) -> PgResult<Result<Arc<OperatorDesc>, LookupFailure>> {
         let prefix = !left.is_valid();
-        let all = self.operators_named(name, if prefix { b'l' } else { b'b' }, span)?;
-        if let Some(exact) = self.exact_operator(&all, left, right)? {
+        let (schema, name) = self.operator_name(name, span)?;
+        if let Some(exact) = self.exact_operator(schema, name, left, right)? {
             return Ok(Ok(exact));
         }
+        let all = self.operators_named(schema, name, if prefix { b'l' } else { b'b' })?;
         let inputs: &[Oid] = if prefix { &[right] } else { &[left, right] };
         let mut matching: Vec<(usize, Vec<Oid>)> = Vec::new();
         for (i, op) in all.iter().enumerate() {
@@ -98,26 +104,27 @@ impl Analyzer<'_> {
 
     fn exact_operator(
         &self,
-        all: &[Arc<OperatorDesc>],
+        schema: Option<&str>,
+        name: &str,
         left: Oid,
         right: Oid,
     ) -> PgResult<Option<Arc<OperatorDesc>>> {
-        let find = |l: Oid, r: Oid| all.iter().find(|o| o.left == l && o.right == r).cloned();
+        let find = |l: Oid, r: Oid| self.cx.catalog.operator_exact(schema, name, l, r);
         if !left.is_valid() {
-            return Ok(find(left, right));
+            return find(left, right);
         }
         let (l, r, was_unknown) = match (left == oids::UNKNOWN, right == oids::UNKNOWN) {
             (true, false) => (right, right, true),
             (false, true) => (left, left, true),
             _ => (left, right, false),
         };
-        if let Some(op) = find(l, r) {
+        if let Some(op) = find(l, r)? {
             return Ok(Some(op));
         }
         if was_unknown {
             let base = self.base_type(l)?;
             if base != l {
-                return Ok(find(base, base));
+                return find(base, base);
             }
         }
         Ok(None)

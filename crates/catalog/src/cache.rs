@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use crate::desc::{FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
-use crate::view::CastDesc;
+use crate::view::{CastDesc, ColumnStatistics};
 
 type Map<K, V> = RwLock<FxHashMap<K, V>>;
 type ByName<V> = Map<Oid, FxHashMap<Box<str>, V>>;
@@ -48,6 +48,7 @@ pub struct Cache {
     pub(crate) operators: Map<Oid, Option<Arc<OperatorDesc>>>,
     pub(crate) operator_names: Map<Box<str>, Arc<[Arc<OperatorDesc>]>>,
     pub(crate) casts: Map<(Oid, Oid), Option<CastDesc>>,
+    pub(crate) statistics: Map<(Oid, i16), Option<Arc<ColumnStatistics>>>,
     pub(crate) namespaces: RwLock<Option<Arc<[NamespaceEntry]>>>,
     pub(crate) roles: RwLock<Option<Arc<crate::privileges::Roles>>>,
 }

@@ -21,15 +21,36 @@ use crate::view::{
 
 /// How big a relation is now: the storage knows.
 pub trait RelationSizes: Send + Sync {
-    /// (pages as PostgreSQL would need them, rows).
-    fn size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)>;
+    /// (pages as PostgreSQL would need them, rows) of a relation other than an index.
+    fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)>;
+}
+
+/// Pages that PostgreSQL's btree would need for an index over so many rows, just built (fillfactor 90).
+fn index_pages(index: &RelationDesc, rows: f64) -> u64 {
+    /// Usable bytes of a page, the fill factor applied.
+    const LEAF_BYTES: f64 = (8192.0 - 40.0) * 0.9;
+    /// Tuple header and line pointer.
+    const ENTRY_OVERHEAD: usize = 12;
+    /// What a value of variable width is taken for.
+    const VARIABLE_WIDTH: usize = 32;
+    let width: usize = index
+        .columns
+        .iter()
+        .map(|c| crate::builtin::types::type_desc(c.type_ref.oid).map_or(-1, |t| t.len))
+        .map(|len| usize::try_from(len).unwrap_or(VARIABLE_WIDTH))
+        .sum();
+    let per_leaf = (LEAF_BYTES / (width.next_multiple_of(8) + ENTRY_OVERHEAD) as f64).max(1.0);
+    let leaves = (rows / per_leaf).ceil().max(0.0);
+    let inner = if leaves > 1.0 { (leaves / per_leaf).ceil() } else { 0.0 };
+    // And the meta page.
+    (1.0 + leaves + inner) as u64
 }
 
 /// Sizes as ANALYZE left them in `pg_class`.
 pub struct RecordedSizes;
 
 impl RelationSizes for RecordedSizes {
-    fn size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)> {
+    fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         Ok((
             relation.relpages.max(0) as u64,
             f64::from(relation.reltuples.max(0.0)),
@@ -103,6 +124,14 @@ impl<R: CatalogRead> SessionView<R> {
         }
         get_or_load_name(&self.cache.relation_names, namespace, name, || {
             load::relation::relation_oid(&self.read, namespace, name)
+        })
+    }
+
+    /// Operators of a name in `pg_operator` beside the built-in ones.
+    fn user_operators(&self, name: &str) -> PgResult<Arc<[Arc<OperatorDesc>]>> {
+        get_or_load_str(&self.cache.operator_names, name, || {
+            let all = load::functions::operators_by_name(&self.read, name)?;
+            Ok(all.into_iter().filter(|o| !is_builtin(o.oid)).map(Arc::new).collect())
         })
     }
 
@@ -227,15 +256,12 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
     }
 
     fn operators_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Vec<Arc<OperatorDesc>>> {
-        let of_users = get_or_load_str(&self.cache.operator_names, name, || {
-            let all = load::functions::operators_by_name(&self.read, name)?;
-            Ok(all.into_iter().map(Arc::new).collect())
-        })?;
+        let of_users = self.user_operators(name)?;
         let mut found: Vec<Arc<OperatorDesc>> = Vec::new();
         for namespace in self.schemas(schema)? {
             let here = of_users
                 .iter()
-                .filter(|o| o.namespace == namespace && !is_builtin(o.oid));
+                .filter(|o| o.namespace == namespace);
             for op in builtin::functions::operators_by_name(namespace, name)
                 .into_iter()
                 .chain(here.cloned())
@@ -247,6 +273,21 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
             }
         }
         Ok(found)
+    }
+
+    fn operator_exact(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+        left: Oid,
+        right: Oid,
+    ) -> PgResult<Option<Arc<OperatorDesc>>> {
+        if schema.is_none() && self.user_operators(name)?.is_empty() {
+            let exact = builtin::functions::operator_exact(name, left, right);
+            return Ok(exact);
+        }
+        let all = self.operators_by_name(schema, name)?;
+        Ok(all.into_iter().find(|o| o.left == left && o.right == right))
     }
 
     fn cast(&self, source: Oid, target: Oid) -> PgResult<Option<CastDesc>> {
@@ -385,11 +426,23 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
     }
 
     fn statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
-        statistics::column(&self.read, relation, attno)
+        get_or_load(&self.cache.statistics, (relation, attno), || {
+            statistics::column(&self.read, relation, attno)
+        })
     }
 
-    fn relation_size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)> {
-        self.sizes.size(relation)
+    fn relation_size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
+        let Some(index) = &relation.index else {
+            return self.sizes.size(relation);
+        };
+        let Some(table) = self.relation(index.table)? else {
+            return Ok((1, 0.0));
+        };
+        let (_, mut rows) = self.sizes.size(&table)?;
+        if index.predicate.is_some() && relation.reltuples >= 0.0 {
+            rows = rows.min(f64::from(relation.reltuples));
+        }
+        Ok((index_pages(relation, rows), rows))
     }
 
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>> {

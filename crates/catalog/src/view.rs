@@ -27,6 +27,17 @@ pub trait CatalogView: Send + Sync {
     fn operator(&self, oid: Oid) -> PgResult<Option<Arc<OperatorDesc>>>;
     /// All operators of a name that are visible (or in `schema`), in search path order.
     fn operators_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Vec<Arc<OperatorDesc>>>;
+    /// The operator among [`CatalogView::operators_by_name`] with exactly these operand types (`left` invalid: prefix operator).
+    fn operator_exact(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+        left: Oid,
+        right: Oid,
+    ) -> PgResult<Option<Arc<OperatorDesc>>> {
+        let all = self.operators_by_name(schema, name)?;
+        Ok(all.into_iter().find(|o| o.left == left && o.right == right))
+    }
     /// How to cast: `pg_cast` row of a pair of types.
     fn cast(&self, source: Oid, target: Oid) -> PgResult<Option<CastDesc>>;
     /// Schema OID by name (`pg_temp` resolved).
@@ -77,7 +88,7 @@ pub trait CatalogView: Send + Sync {
     /// Column statistics of `pg_statistic`, if ANALYZE made any.
     fn statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>>;
     /// Current size of a relation as PostgreSQL's heap or btree would have it: (pages, tuples estimate).
-    fn relation_size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)>;
+    fn relation_size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)>;
     /// A role's name.
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
 }

@@ -4,13 +4,15 @@
 //! Recognised once per plan. A lookup encodes the key, asks the index for the row id and reads the columns. A conflict with another
 //! transaction changes nothing: the statement then runs the long way, which knows EvalPlanQual.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 
 use access::{Index, Storage, Table, WriteOutcome};
-use common::{PgResult, RowId};
+use catalog::desc::IndexColumnDesc;
+use common::{Oid, PgResult, RowId};
 use expr::{ExprProgram, ExprState, RowInputs, Runtime};
 use nodes::expr::Expr;
-use nodes::plan::{IndexScan, ModifyTable, PlannedStmt};
+use nodes::plan::{IndexQual, IndexQualValue, IndexScan, ModifyTable, PlannedStmt, ScanDirection};
 use nodes::query::{CommandType, TargetEntry};
 use nodes::{Plan, PlanNode};
 use parking_lot::Mutex;
@@ -100,9 +102,8 @@ impl PointPlan {
             return None;
         }
         match &stmt.plan.node {
-            PlanNode::IndexScan(s) | PlanNode::IndexOnlyScan(s) => select(c, &stmt.plan, s),
             PlanNode::ModifyTable(m) => modify(c, m),
-            _ => None,
+            _ => select(c, &stmt.plan),
         }
     }
 
@@ -116,16 +117,90 @@ impl PointPlan {
     }
 }
 
-fn lookup(c: &Compiler<'_>, plan: &Plan, s: &IndexScan) -> Option<KeyLookup> {
+/// The scan below a point statement as an index scan, and the conditions beside it.
+fn key_scan<'p>(c: &Compiler<'_>, plan: &'p Plan) -> Option<(Cow<'p, IndexScan>, Vec<&'p Expr>)> {
+    match &plan.node {
+        PlanNode::IndexScan(s) | PlanNode::IndexOnlyScan(s) => {
+            Some((Cow::Borrowed(s), plan.qual.iter().collect()))
+        }
+        PlanNode::SeqScan { rt_index, relation } => {
+            let (scan, rest) = scan_by_key(c, &plan.qual, *rt_index, *relation)?;
+            Some((Cow::Owned(scan), rest))
+        }
+        _ => None,
+    }
+}
+
+/// A sequential scan whose conditions name one row by a unique key. It is planned so for tables of a page or two, where PostgreSQL
+/// would spend more on walking the index; here the lookup is always cheaper.
+fn scan_by_key<'p>(
+    c: &Compiler<'_>,
+    quals: &'p [Expr],
+    rt_index: usize,
+    relation: Oid,
+) -> Option<(IndexScan, Vec<&'p Expr>)> {
+    const BTREE: Oid = Oid(403);
+    let table = c.relation(relation).ok()?;
+    for oid in &table.indexes {
+        let index = c.relation(*oid).ok()?;
+        let Some(info) = &index.index else { continue };
+        if !info.unique || !info.valid || info.predicate.is_some() || info.access_method != BTREE {
+            continue;
+        }
+        let keys = info.columns.get(..info.key_count)?;
+        let found: Option<Vec<usize>> = keys.iter().map(|key| equality(c, quals, key)).collect();
+        let Some(found) = found else { continue };
+        let used = found.iter().enumerate().filter_map(|(column, &q)| {
+            let Expr::Func(op) = &quals[q] else { return None };
+            Some(IndexQual {
+                index_column: column,
+                strategy: 3,
+                value: IndexQualValue::Expr(op.args.get(1)?.clone()),
+                original: quals[q].clone(),
+            })
+        });
+        let scan = IndexScan {
+            rt_index,
+            relation,
+            index: *oid,
+            quals: used.collect(),
+            order_by: Vec::new(),
+            direction: ScanDirection::Forward,
+        };
+        let rest = (0..quals.len()).filter(|q| !found.contains(q));
+        return Some((scan, rest.map(|q| &quals[q]).collect()));
+    }
+    None
+}
+
+/// Position of a condition `column = constant or parameter` by the index column's own equality.
+fn equality(c: &Compiler<'_>, quals: &[Expr], key: &IndexColumnDesc) -> Option<usize> {
+    quals.iter().position(|q| {
+        let Expr::Func(op) = q else { return false };
+        let [Expr::Var(column), value @ (Expr::Const(_) | Expr::Param(_))] = &op.args[..] else {
+            return false;
+        };
+        let right = c.catalog.operator(op.op).ok().flatten().map(|o| (o.left, o.right));
+        column.attno == key.attno
+            && key.attno > 0
+            && op.input_collation == key.collation
+            && right.is_some_and(|(left, right)| {
+                left == value.type_oid() && left == right
+                    && c.catalog.opfamily_member(key.opfamily, left, right, 3).ok().flatten() == Some(op.op)
+            })
+    })
+}
+
+fn lookup(c: &Compiler<'_>, plan: &Plan) -> Option<KeyLookup> {
+    let (s, quals) = key_scan(c, plan)?;
     let table = c.relation(s.relation).ok()?;
     if !s.order_by.is_empty() || !matches!(table.relkind, b'r' | b'm') {
         return None;
     }
-    let method = IndexMethod::compile(c, s, &table).ok()?;
+    let method = IndexMethod::compile(c, &s, &table).ok()?;
     let keys = method.unique_key()?;
-    let filters = plan
-        .qual
-        .iter()
+    let filters = quals
+        .into_iter()
         .map(|q| c.program(&relation_expr(q, &table), ScanMap::Positions).ok())
         .collect::<Option<_>>()?;
     Some(KeyLookup {
@@ -137,8 +212,8 @@ fn lookup(c: &Compiler<'_>, plan: &Plan, s: &IndexScan) -> Option<KeyLookup> {
     })
 }
 
-fn select(c: &Compiler<'_>, plan: &Plan, s: &IndexScan) -> Option<PointPlan> {
-    let lookup = lookup(c, plan, s)?;
+fn select(c: &Compiler<'_>, plan: &Plan) -> Option<PointPlan> {
+    let lookup = lookup(c, plan)?;
     let visible: Vec<&TargetEntry> = plan.target_list.iter().filter(|t| !t.resjunk).collect();
     let column = |t: &&TargetEntry| match &t.expr {
         Expr::Var(v) if v.attno > 0 => Some(v.attno as u16 - 1),
@@ -193,10 +268,8 @@ fn modify(c: &Compiler<'_>, m: &ModifyTable) -> Option<PointPlan> {
                 target: pool()?,
             }))
         }
-        (CommandType::Update | CommandType::Delete, PlanNode::IndexScan(s))
-            if s.relation == relation.relation =>
-        {
-            let lookup = lookup(c, &m.input, s)?;
+        (CommandType::Update | CommandType::Delete, PlanNode::IndexScan(_) | PlanNode::SeqScan { .. }) => {
+            let lookup = lookup(c, &m.input).filter(|l| l.table.oid == relation.relation)?;
             let updates = m.operation == CommandType::Update;
             let only_ctid = |t: &&TargetEntry| !matches!(&t.expr, Expr::Var(v) if v.attno == CTID);
             let targets: Vec<&TargetEntry> = m.input.target_list.iter().filter(only_ctid).collect();

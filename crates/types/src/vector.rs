@@ -318,9 +318,26 @@ impl Vector {
         }
     }
 
+    /// Appends a value for a position without a row: not NULL where the class has a default, so that kernels need no validity for it.
+    pub fn push_filler(&mut self) {
+        if let VectorData::Nested(_) = self.data {
+            return self.push(&Datum::Null);
+        }
+        self.data.push_default();
+        if let Some(v) = &mut self.validity {
+            v.push(true);
+        }
+        self.len += 1;
+    }
+
     /// Appends a datum or NULL.
     pub fn push(&mut self, value: &Datum) {
         debug_assert!(!self.constant);
+        match (&self.data, value) {
+            (VectorData::Text(_), Datum::Text(s)) => return self.push_string(s.as_bytes()),
+            (VectorData::Bytes(_), Datum::Bytes(b)) => return self.push_string(b),
+            _ => {}
+        }
         self.data.push_default();
         if let Some(v) = &mut self.validity {
             v.push(true);

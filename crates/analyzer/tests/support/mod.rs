@@ -447,7 +447,7 @@ impl CatalogView for TestCatalog {
     fn statistics(&self, _: Oid, _: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
         Ok(None)
     }
-    fn relation_size(&self, _: &RelationDesc) -> PgResult<(u64, f64)> {
+    fn relation_size(&self, _: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         Ok((0, 0.0))
     }
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>> {

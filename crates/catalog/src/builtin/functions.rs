@@ -95,6 +95,11 @@ pub fn operators_by_name(namespace: Oid, name: &str) -> Vec<Arc<OperatorDesc>> {
         .collect()
 }
 
+/// The built-in operator of a name with exactly these operand types (`left` invalid: prefix operator).
+pub fn operator_exact(name: &str, left: Oid, right: Oid) -> Option<Arc<OperatorDesc>> {
+    operator(facts::operator_exact(name, left, right)?.oid)
+}
+
 fn describe_operator(o: &OperatorRow) -> OperatorDesc {
     let estimator = |oid: Oid| {
         tables()

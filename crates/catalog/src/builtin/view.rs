@@ -128,7 +128,7 @@ impl CatalogView for BuiltinView {
         Ok(None)
     }
 
-    fn relation_size(&self, relation: &RelationDesc) -> PgResult<(u64, f64)> {
+    fn relation_size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         Ok((
             relation.relpages.max(0) as u64,
             f64::from(relation.reltuples.max(0.0)),

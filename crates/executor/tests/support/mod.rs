@@ -96,7 +96,7 @@ impl CatalogView for TestCatalog {
     fn statistics(&self, r: Oid, a: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
         self.builtin.statistics(r, a)
     }
-    fn relation_size(&self, r: &RelationDesc) -> PgResult<(u64, f64)> {
+    fn relation_size(&self, r: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         self.builtin.relation_size(r)
     }
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>> {

@@ -71,7 +71,7 @@ fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
             let (pages, tuples) = catalog.relation_size(&desc)?;
             base.pages = pages as f64;
             base.tuples = tuples.max(0.0);
-            base.indexes = load_indexes(root, rt_index, &desc)?;
+            base.indexes = load_indexes(root, rt_index, &desc, base.tuples)?;
             base.kind = BaseKind::Table(desc);
         }
         RteKind::Subquery { query, .. } => {
@@ -151,6 +151,7 @@ fn load_indexes(
     root: &Root<'_, '_>,
     rt_index: usize,
     table: &Arc<RelationDesc>,
+    rows: f64,
 ) -> PgResult<Vec<Rc<IndexInfo>>> {
     let catalog = root.context().catalog;
     let mut out = Vec::new();
@@ -166,6 +167,8 @@ fn load_indexes(
             continue;
         }
         let (pages, tuples) = catalog.relation_size(&relation)?;
+        // Only a partial index has fewer entries than the table has rows.
+        let tuples = if desc.predicate.is_some() { tuples.min(rows) } else { rows };
         let column_exprs = desc
             .columns
             .iter()
