@@ -68,12 +68,47 @@ fn main() {
         });
         println!("filtered aggregate over {ROWS} rows: {t:?}");
     }
-    let reopen = repeat(5, |_| {
-        let db = Database::open(dir.path()).unwrap();
-        db.session()
-            .unwrap()
-            .query_one("select v from t where id = 77", params![])
-            .unwrap();
-    });
-    println!("reopen and first row: {reopen:?}");
+    reopen(dir.path(), "select v from t where id = 77");
+    let dir = tempfile::tempdir().unwrap();
+    Database::open(dir.path())
+        .unwrap()
+        .session()
+        .unwrap()
+        .batch_execute(
+            "create table big as select i as id, repeat(md5(i::text), 3) as body from generate_series(1, 900000) i;
+             alter table big add primary key (id)",
+        )
+        .unwrap();
+    reopen(dir.path(), "select body from big where id = 77777");
+}
+
+/// Opens a directory and asks for one row.
+fn reopen(dir: &std::path::Path, query: &str) {
+    let size = directory_bytes(dir);
+    let (mut opened, mut answered) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        let start = Instant::now();
+        let db = Database::open(dir).unwrap();
+        opened.push(start.elapsed());
+        db.session().unwrap().query_one(query, params![]).unwrap();
+        answered.push(start.elapsed());
+    }
+    println!(
+        "reopen {} MB: opened after {:?}, first row after {:?}",
+        size >> 20,
+        median(opened),
+        median(answered)
+    );
+}
+
+fn directory_bytes(dir: &std::path::Path) -> u64 {
+    std::fs::read_dir(dir)
+        .unwrap()
+        .filter_map(Result::ok)
+        .map(|entry| match entry.metadata() {
+            Ok(m) if m.is_dir() => directory_bytes(&entry.path()),
+            Ok(m) => m.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }

@@ -342,12 +342,7 @@ impl Session {
 }
 
 /// A value from its text or binary form.
-fn decode(
-    type_oid: Oid,
-    bytes: &[u8],
-    binary: bool,
-    cx: &types::io::IoContext<'_>,
-) -> PgResult<Datum> {
+fn decode(type_oid: Oid, bytes: &[u8], binary: bool, cx: &types::io::IoContext<'_>) -> PgResult<Datum> {
     let invalid = |what: &str| {
         pg_err!(
             CHARACTER_NOT_IN_REPERTOIRE,
@@ -367,21 +362,23 @@ fn decode(
 /// Types whose text depends on the catalog: user types, `reg*`, and containers that may hold either.
 fn needs_names(type_oid: Oid) -> bool {
     use types::oids::*;
-    type_oid >= Oid::FIRST_NORMAL || matches!(
-        type_oid,
-        REGPROC
-            | REGPROCEDURE
-            | REGOPER
-            | REGOPERATOR
-            | REGCLASS
-            | REGTYPE
-            | REGROLE
-            | REGNAMESPACE
-            | REGCONFIG
-            | REGDICTIONARY
-            | REGCOLLATION
-            | RECORD
-    ) || types::PhysType::of_builtin(type_oid) == types::PhysType::Nested
+    type_oid >= Oid::FIRST_NORMAL
+        || matches!(
+            type_oid,
+            REGPROC
+                | REGPROCEDURE
+                | REGOPER
+                | REGOPERATOR
+                | REGCLASS
+                | REGTYPE
+                | REGROLE
+                | REGNAMESPACE
+                | REGCONFIG
+                | REGDICTIONARY
+                | REGCOLLATION
+                | RECORD
+        )
+        || types::PhysType::of_builtin(type_oid) == types::PhysType::Nested
 }
 
 /// Takes encoded rows, for the wire.

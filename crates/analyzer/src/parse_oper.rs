@@ -55,7 +55,12 @@ impl Analyzer<'_> {
         Ok((schema, last))
     }
 
-    fn operators_named(&self, schema: Option<&str>, name: &str, kind: u8) -> PgResult<Vec<Arc<OperatorDesc>>> {
+    fn operators_named(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+        kind: u8,
+    ) -> PgResult<Vec<Arc<OperatorDesc>>> {
         let mut all = self.cx.catalog.operators_by_name(schema, name)?;
         all.retain(|o| o.kind == kind);
         Ok(all)

@@ -41,7 +41,11 @@ fn index_pages(index: &RelationDesc, rows: f64) -> u64 {
         .sum();
     let per_leaf = (LEAF_BYTES / (width.next_multiple_of(8) + ENTRY_OVERHEAD) as f64).max(1.0);
     let leaves = (rows / per_leaf).ceil().max(0.0);
-    let inner = if leaves > 1.0 { (leaves / per_leaf).ceil() } else { 0.0 };
+    let inner = if leaves > 1.0 {
+        (leaves / per_leaf).ceil()
+    } else {
+        0.0
+    };
     // And the meta page.
     (1.0 + leaves + inner) as u64
 }
@@ -131,7 +135,11 @@ impl<R: CatalogRead> SessionView<R> {
     fn user_operators(&self, name: &str) -> PgResult<Arc<[Arc<OperatorDesc>]>> {
         get_or_load_str(&self.cache.operator_names, name, || {
             let all = load::functions::operators_by_name(&self.read, name)?;
-            Ok(all.into_iter().filter(|o| !is_builtin(o.oid)).map(Arc::new).collect())
+            Ok(all
+                .into_iter()
+                .filter(|o| !is_builtin(o.oid))
+                .map(Arc::new)
+                .collect())
         })
     }
 
@@ -259,9 +267,7 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
         let of_users = self.user_operators(name)?;
         let mut found: Vec<Arc<OperatorDesc>> = Vec::new();
         for namespace in self.schemas(schema)? {
-            let here = of_users
-                .iter()
-                .filter(|o| o.namespace == namespace);
+            let here = of_users.iter().filter(|o| o.namespace == namespace);
             for op in builtin::functions::operators_by_name(namespace, name)
                 .into_iter()
                 .chain(here.cloned())

@@ -180,13 +180,23 @@ fn equality(c: &Compiler<'_>, quals: &[Expr], key: &IndexColumnDesc) -> Option<u
         let [Expr::Var(column), value @ (Expr::Const(_) | Expr::Param(_))] = &op.args[..] else {
             return false;
         };
-        let right = c.catalog.operator(op.op).ok().flatten().map(|o| (o.left, o.right));
+        let right = c
+            .catalog
+            .operator(op.op)
+            .ok()
+            .flatten()
+            .map(|o| (o.left, o.right));
         column.attno == key.attno
             && key.attno > 0
             && op.input_collation == key.collation
             && right.is_some_and(|(left, right)| {
-                left == value.type_oid() && left == right
-                    && c.catalog.opfamily_member(key.opfamily, left, right, 3).ok().flatten() == Some(op.op)
+                left == value.type_oid()
+                    && left == right
+                    && c.catalog
+                        .opfamily_member(key.opfamily, left, right, 3)
+                        .ok()
+                        .flatten()
+                        == Some(op.op)
             })
     })
 }

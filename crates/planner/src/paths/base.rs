@@ -168,7 +168,11 @@ fn load_indexes(
         }
         let (pages, tuples) = catalog.relation_size(&relation)?;
         // Only a partial index has fewer entries than the table has rows.
-        let tuples = if desc.predicate.is_some() { tuples.min(rows) } else { rows };
+        let tuples = if desc.predicate.is_some() {
+            tuples.min(rows)
+        } else {
+            rows
+        };
         let column_exprs = desc
             .columns
             .iter()
