@@ -35,7 +35,7 @@ impl<'s> StatementEnv<'s> {
         StatementEnv {
             core,
             txn,
-            names: Names { view: view.clone() },
+            names: Names::new(view.clone()),
             view,
             query,
         }

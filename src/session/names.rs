@@ -1,15 +1,22 @@
 //! Names behind `reg*` values, visibility, privileges, sizes: questions that functions ask about catalog objects.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use catalog::CatalogView;
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::oids;
+use common::cancel::CancelToken;
 use common::{Oid, PgResult, pg_err};
+use executor::{ConstContext, DomainProgram};
+use functions::SessionContext;
 use functions::framework::session::{
     ColumnRef, ObjectClass, ObjectRef, PrivilegeQuestion, SizeKind, VisibleKind,
 };
+use rustc_hash::FxHashMap;
 use types::io::{CompositeField, NameResolver, RegKind, UserType};
+use types::{Datum, FormatSettings};
 
 use crate::database::Inner;
 use crate::session::catalog::View;
@@ -17,6 +24,17 @@ use crate::session::catalog::View;
 /// A statement's view, asked by functions.
 pub(crate) struct Names {
     pub view: Arc<View>,
+    /// Constraints of domains, compiled when the first value is read.
+    domains: RefCell<FxHashMap<Oid, Rc<DomainProgram>>>,
+}
+
+/// A session that only knows names: what CHECK constraints of domains see when an input function runs them.
+struct NamesOnly<'a>(&'a Names);
+
+impl SessionContext for NamesOnly<'_> {
+    fn resolver(&self) -> &dyn NameResolver {
+        self.0
+    }
 }
 
 /// Splits `a.b` into its parts: quoted parts keep their case, others fold.
@@ -74,6 +92,22 @@ fn qualified(parts: &[String]) -> PgResult<(Option<&str>, &str)> {
 }
 
 impl Names {
+    pub fn new(view: Arc<View>) -> Names {
+        Names {
+            view,
+            domains: RefCell::default(),
+        }
+    }
+
+    fn domain_program(&self, domain: Oid) -> PgResult<Rc<DomainProgram>> {
+        if let Some(found) = self.domains.borrow().get(&domain) {
+            return Ok(found.clone());
+        }
+        let program = Rc::new(DomainProgram::compile(domain, &*self.view)?);
+        self.domains.borrow_mut().insert(domain, program.clone());
+        Ok(program)
+    }
+
     fn relation(&self, name: &str) -> PgResult<Option<Oid>> {
         let parts = split_name(name)?;
         let (schema, rel) = qualified(&parts)?;
@@ -499,13 +533,29 @@ impl NameResolver for Names {
     }
 
     fn enum_label(&self, label_oid: Oid) -> PgResult<Option<String>> {
-        use catalog::columns::pg_enum;
-        use catalog::store::{CatalogRead, key_oid};
-        let rows = self
+        Ok(self.view.enum_label(label_oid)?.map(|l| l.to_string()))
+    }
+
+    fn enum_label_oids(&self, type_oid: Oid) -> PgResult<Vec<Oid>> {
+        Ok(self
             .view
-            .rows()
-            .lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label_oid)])?;
-        Ok(rows.first().map(|r| r.text(pg_enum::ENUMLABEL).to_string()))
+            .enum_labels(type_oid)?
+            .iter()
+            .map(|(oid, _)| *oid)
+            .collect())
+    }
+
+    fn check_domain(&self, domain: Oid, value: &Datum) -> PgResult<()> {
+        let program = self.domain_program(domain)?;
+        let settings = FormatSettings::default();
+        let cancel = CancelToken::default();
+        program.check(ConstContext {
+            catalog: &*self.view,
+            session: &NamesOnly(self),
+            settings: &settings,
+            cancel: &cancel,
+            params: std::slice::from_ref(value),
+        })
     }
 
     fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {

@@ -312,9 +312,7 @@ impl Session {
             return f(&types::io::IoContext::new(settings));
         }
         self.ensure_transaction()?;
-        let names = crate::session::names::Names {
-            view: self.current_view()?,
-        };
+        let names = crate::session::names::Names::new(self.current_view()?);
         f(&types::io::IoContext {
             settings,
             resolver: Some(&names),

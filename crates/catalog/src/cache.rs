@@ -47,6 +47,8 @@ pub struct Cache {
     pub(crate) function_names: Map<Box<str>, Arc<[Arc<FunctionDesc>]>>,
     pub(crate) operators: Map<Oid, Option<Arc<OperatorDesc>>>,
     pub(crate) operator_names: Map<Box<str>, Arc<[Arc<OperatorDesc>]>>,
+    pub(crate) enum_labels: Map<Oid, crate::view::EnumLabels>,
+    pub(crate) enum_names: Map<Oid, Option<Arc<str>>>,
     pub(crate) casts: Map<(Oid, Oid), Option<CastDesc>>,
     pub(crate) statistics: Map<(Oid, i16), Option<Arc<ColumnStatistics>>>,
     pub(crate) namespaces: RwLock<Option<Arc<[NamespaceEntry]>>>,

@@ -8,7 +8,7 @@ use types::Datum;
 use crate::builtin;
 use crate::cache::{Cache, NamespaceEntry, get_or_load, get_or_load_name, get_or_load_str};
 use crate::columns::{pg_collation, pg_enum, pg_namespace, pg_range};
-use crate::desc::{FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
+use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
 use crate::load;
 use crate::oids;
 use crate::privileges::Roles;
@@ -16,7 +16,8 @@ use crate::search_path::SearchPath;
 use crate::statistics;
 use crate::store::{CatalogRead, key_oid};
 use crate::view::{
-    AggregateDesc, BUILTIN_RANGES, CastDesc, CatalogView, ColumnStatistics, OpclassDesc, RangeDesc,
+    AggregateDesc, BUILTIN_RANGES, CastDesc, CatalogView, ColumnStatistics, EnumLabels, OpclassDesc,
+    RangeDesc,
 };
 
 /// How big a relation is now: the storage knows.
@@ -345,16 +346,32 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
         Ok(rows.first().map(|row| row.text(pg_collation::COLLNAME)))
     }
 
-    fn enum_labels(&self, type_oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>> {
+    fn enum_labels(&self, type_oid: Oid) -> PgResult<EnumLabels> {
         use pg_enum::*;
-        let mut rows = self
-            .read
-            .lookup(oids::PG_ENUM_TYPID_SORTORDER_INDEX, &[key_oid(type_oid)])?;
-        rows.sort_by(|a, b| a.float4(ENUMSORTORDER).total_cmp(&b.float4(ENUMSORTORDER)));
-        Ok(rows
-            .iter()
-            .map(|row| (row.oid(OID), row.text(ENUMLABEL)))
-            .collect())
+        get_or_load(&self.cache.enum_labels, type_oid, || {
+            let mut rows = self
+                .read
+                .lookup(oids::PG_ENUM_TYPID_SORTORDER_INDEX, &[key_oid(type_oid)])?;
+            rows.sort_by(|a, b| a.float4(ENUMSORTORDER).total_cmp(&b.float4(ENUMSORTORDER)));
+            Ok(rows
+                .iter()
+                .map(|row| (row.oid(OID), row.text(ENUMLABEL)))
+                .collect())
+        })
+    }
+
+    fn enum_label(&self, label: Oid) -> PgResult<Option<Arc<str>>> {
+        get_or_load(&self.cache.enum_names, label, || {
+            let rows = self.read.lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label)])?;
+            Ok(rows.first().map(|row| row.text(pg_enum::ENUMLABEL)))
+        })
+    }
+
+    fn domain_constraints(&self, type_oid: Oid) -> PgResult<Vec<ConstraintDesc>> {
+        if is_builtin(type_oid) {
+            return Ok(Vec::new());
+        }
+        load::relation::domain_constraints(&self.read, type_oid)
     }
 
     fn aggregate(&self, func: Oid) -> PgResult<Option<AggregateDesc>> {
@@ -469,6 +486,8 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
             multirange: row.oid(RNGMULTITYPID),
             collation: row.oid(RNGCOLLATION),
             opclass: row.oid(RNGSUBOPC),
+            canonical: row.oid(RNGCANONICAL),
+            subtype_diff: row.oid(RNGSUBDIFF),
         };
         let rows = self
             .read

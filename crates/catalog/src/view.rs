@@ -51,7 +51,12 @@ pub trait CatalogView: Send + Sync {
     /// Collation's name, for messages.
     fn collation_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
     /// Labels of an enum type in sort order: (label OID, text).
-    fn enum_labels(&self, type_oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>>;
+    fn enum_labels(&self, type_oid: Oid) -> PgResult<EnumLabels>;
+    /// Text of an enum label by its OID.
+    fn enum_label(&self, label: Oid) -> PgResult<Option<Arc<str>>> {
+        let _ = label;
+        Ok(None)
+    }
     /// Facts of a range type, found by its own OID or by that of its multirange.
     fn range(&self, type_oid: Oid) -> PgResult<Option<RangeDesc>> {
         Ok(BUILTIN_RANGES
@@ -93,6 +98,9 @@ pub trait CatalogView: Send + Sync {
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
 }
 
+/// Labels of an enum type in sort order: (label OID, text).
+pub type EnumLabels = Arc<[(Oid, Arc<str>)]>;
+
 /// A row of `pg_cast`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -116,25 +124,34 @@ pub struct RangeDesc {
     pub multirange: Oid,
     pub collation: Oid,
     pub opclass: Oid,
+    /// Function that makes discrete ranges canonical; invalid for continuous ones.
+    pub canonical: Oid,
+    /// Function that measures distances; may be invalid.
+    pub subtype_diff: Oid,
 }
 
 /// The range types that every database has.
 pub static BUILTIN_RANGES: [RangeDesc; 6] = [
-    builtin_range(3904, 23, 4451, 1978),
-    builtin_range(3906, 1700, 4532, 3125),
-    builtin_range(3908, 1114, 4533, 3128),
-    builtin_range(3910, 1184, 4534, 3127),
-    builtin_range(3912, 1082, 4535, 3122),
-    builtin_range(3926, 20, 4536, 3124),
+    builtin_range([3904, 23, 4451, 1978], [3914, 3922]),
+    builtin_range([3906, 1700, 4532, 3125], [0, 3924]),
+    builtin_range([3908, 1114, 4533, 3128], [0, 3929]),
+    builtin_range([3910, 1184, 4534, 3127], [0, 3930]),
+    builtin_range([3912, 1082, 4535, 3122], [3915, 3925]),
+    builtin_range([3926, 20, 4536, 3124], [3928, 3923]),
 ];
 
-const fn builtin_range(range: u32, subtype: u32, multirange: u32, opclass: u32) -> RangeDesc {
+const fn builtin_range(
+    [range, subtype, multirange, opclass]: [u32; 4],
+    [canonical, subtype_diff]: [u32; 2],
+) -> RangeDesc {
     RangeDesc {
         range: Oid(range),
         subtype: Oid(subtype),
         multirange: Oid(multirange),
         collation: Oid::INVALID,
         opclass: Oid(opclass),
+        canonical: Oid(canonical),
+        subtype_diff: Oid(subtype_diff),
     }
 }
 

@@ -140,6 +140,11 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
 
 fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext<'_>) -> PgResult<()> {
     match &cmd.action {
+        AlterTableAction::AddAttribute { .. }
+        | AlterTableAction::DropAttribute { .. }
+        | AlterTableAction::AlterAttributeType { .. } => {
+            crate::alter_type::attribute_action(desc, &cmd.action, cx)
+        }
         AlterTableAction::AddColumn { def, missing_ok } => {
             require_table(desc, "ADD COLUMN")?;
             alter_column::add(desc, def, *missing_ok, cx)

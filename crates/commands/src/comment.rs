@@ -64,8 +64,21 @@ fn find(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectAddress> 
         }
         (ObjectName::Type(name), ObjectType::Type | ObjectType::Domain) => {
             let view = cx.view()?;
-            let found = analyzer::utility::resolve_type_name(name, &cx.analysis(&*view))?;
+            let found = analyzer::utility::resolve_type_name(name, &cx.analysis(&*view))
+                .map_err(crate::alter_type::without_position)?;
+            let Some(desc) = view.type_desc(found.oid)? else {
+                return Err(common::internal!("cache lookup failed for type {}", found.oid));
+            };
+            crate::alter_type::check_type_owner(&desc, &*view, cx)?;
+            if stmt.objtype == ObjectType::Domain && desc.kind != b'd' {
+                return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is not a domain", desc.name));
+            }
             Ok(ObjectAddress::new(oids::PG_TYPE, found.oid))
+        }
+        (ObjectName::TypeAndName(domain, name), ObjectType::DomConstraint) => {
+            let desc = crate::alter_type::owned_type(&domain.names, crate::alter_type::Wanted::Type, cx)?;
+            let found = crate::domain::named_constraint(&desc, name.as_str(), cx)?;
+            Ok(ObjectAddress::new(oids::PG_CONSTRAINT, found))
         }
         (_, kind) => {
             Err(unsupported!("COMMENT ON {} is not supported yet", object_type_word(kind)).at(stmt.span))

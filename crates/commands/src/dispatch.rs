@@ -9,8 +9,9 @@ use crate::classify::{check_transaction_block, command_tag};
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
 use crate::{
-    alter_table, comment, copy, create_index, create_table, create_table_as, create_view, drop, explain,
-    grant, maintenance, namespace, rename, roles, sequence, settings, truncate, vacuum,
+    alter_table, alter_type, comment, copy, create_index, create_table, create_table_as, create_type,
+    create_view, domain, drop, explain, grant, maintenance, namespace, rename, roles, sequence, settings,
+    truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -37,6 +38,13 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Select(s) if s.into.is_some() => create_table_as::select_into(s, cx),
         Statement::CreateTableAs(s) => create_table_as::create_table_as(s, cx),
         Statement::View(s) => create_view::create_view(s, cx),
+        Statement::Define(s) => create_type::define(s, cx),
+        Statement::CompositeType(s) => create_type::create_composite(s, cx),
+        Statement::CreateEnum(s) => create_type::create_enum(s, cx),
+        Statement::CreateRange(s) => create_type::create_range(s, cx),
+        Statement::AlterEnum(s) => alter_type::alter_enum(s, cx),
+        Statement::CreateDomain(s) => domain::create_domain(s, cx),
+        Statement::AlterDomain(s) => domain::alter_domain(s, cx),
         Statement::Explain(s) => explain::explain(s, cx),
         Statement::CreateRole(s) => roles::create_role(s, cx),
         Statement::AlterRole(s) => roles::alter_role(s, cx),

@@ -57,6 +57,16 @@ impl CompileEnv for RelationEnv<'_> {
         Ok(desc.filter(|d| d.is_array).map(|d| d.element))
     }
 
+    fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
+        const INTERNAL_LANGUAGE: Oid = Oid(12);
+        let desc = self
+            .catalog
+            .function(func)?
+            .filter(|f| f.language == INTERNAL_LANGUAGE);
+        let code = desc.and_then(|f| functions::framework::registry::internal_function(&f.source));
+        Ok(code.unwrap_or(func))
+    }
+
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         match self.catalog.function(proc) {
             Ok(Some(f)) => unsupported!("function {} is not implemented yet", f.name),

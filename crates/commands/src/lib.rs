@@ -12,6 +12,7 @@
 
 mod alter_column;
 mod alter_table;
+mod alter_type;
 mod analyze;
 pub mod classify;
 mod columns;
@@ -23,9 +24,11 @@ mod create_index;
 mod create_like;
 mod create_table;
 mod create_table_as;
+mod create_type;
 mod create_view;
 mod deparse;
 mod dispatch;
+mod domain;
 mod drop;
 mod eval;
 mod explain;

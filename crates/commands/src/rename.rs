@@ -12,6 +12,7 @@ use parser::ast::{
 use txn::LockMode;
 use types::Datum;
 
+use crate::alter_type::{self, Wanted};
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome};
 use crate::lookup::{display, wrong_kind};
@@ -26,6 +27,19 @@ fn missing_relation(rel: &RangeVar, missing_ok: bool, cx: &CommandContext<'_>) -
         format!("relation \"{}\" does not exist, skipping", display(rel)),
     ));
     Ok(())
+}
+
+/// The name behind ALTER TYPE or ALTER DOMAIN.
+fn type_names(kind: ObjectType, object: Option<&ObjectName>) -> PgResult<(&[Ident], Wanted)> {
+    let wanted = match kind {
+        ObjectType::Domain => Wanted::Domain,
+        _ => Wanted::Type,
+    };
+    match object {
+        Some(ObjectName::Name(names)) => Ok((names, wanted)),
+        Some(ObjectName::Type(name)) => Ok((&name.names, wanted)),
+        _ => Err(common::internal!("type without a name")),
+    }
 }
 
 /// ALTER ... RENAME.
@@ -91,6 +105,29 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             }
             cx.ddl(|ddl| ddl.rename_namespace(old, new))?;
         }
+        (ObjectType::Type | ObjectType::Domain, _) => {
+            let (names, wanted) = type_names(stmt.rename_type, stmt.object.as_ref())?;
+            alter_type::rename_type(names, wanted, new, cx)?;
+        }
+        (ObjectType::DomConstraint, _) => {
+            let (names, _) = type_names(ObjectType::Domain, stmt.object.as_ref())?;
+            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            crate::domain::rename_constraint(names, old, new, cx)?;
+        }
+        (ObjectType::Attribute, Some(rel)) => {
+            let desc = cx.open_relation(rel, LockMode::AccessExclusive)?;
+            if desc.relkind != b'c' {
+                return Err(wrong_kind(&desc, ObjectType::Type));
+            }
+            cx.check_owner(&desc)?;
+            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            cx.ddl(|ddl| {
+                if ddl.column_by_name(desc.oid, old).is_err() {
+                    return Err(pg_err!(UNDEFINED_COLUMN, "column \"{old}\" does not exist"));
+                }
+                ddl.rename_column(desc.oid, old, new)
+            })?;
+        }
         (ObjectType::Role, _) => {
             let old = stmt.subname.as_ref().map_or("", Ident::as_str);
             crate::roles::rename(old, new, cx)?;
@@ -110,6 +147,11 @@ pub(crate) fn set_schema(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<CommandOutcome> {
     let tag = command_tag(&Statement::AlterObjectSchema(Box::new(stmt.clone())));
+    if matches!(stmt.object_type, ObjectType::Type | ObjectType::Domain) {
+        let (names, wanted) = type_names(stmt.object_type, stmt.object.as_ref())?;
+        alter_type::set_schema(names, wanted, &stmt.newschema, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
     let Some(rel) = &stmt.relation else {
         return Err(unsupported!(
             "ALTER {} SET SCHEMA is not supported yet",
@@ -151,6 +193,12 @@ pub(crate) fn set_schema(
 /// ALTER ... OWNER TO of what is no relation.
 pub(crate) fn set_owner(stmt: &AlterOwnerStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     let tag = command_tag(&Statement::AlterOwner(Box::new(stmt.clone())));
+    if matches!(stmt.object_type, ObjectType::Type | ObjectType::Domain) {
+        let (names, wanted) = type_names(stmt.object_type, Some(&stmt.object))?;
+        let owner = cx.role(&stmt.newowner)?;
+        alter_type::set_owner(names, wanted, owner, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
     let (ObjectType::Schema, ObjectName::Name(names)) = (stmt.object_type, &stmt.object) else {
         return Err(unsupported!(
             "ALTER {} OWNER TO is not supported yet",

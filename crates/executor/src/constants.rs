@@ -1,9 +1,11 @@
 //! Evaluating expressions without a plan: constants, defaults.
 
 use common::cancel::CancelToken;
-use common::{PgResult, internal};
+use common::{Oid, PgResult, Span, internal};
 use functions::SessionContext;
 use nodes::Expr;
+use nodes::expr::{CoerceExpr, CoercionForm, Param, ParamKind};
+use types::settings::TypeRef;
 use types::{Datum, FormatSettings};
 
 /// The surroundings of a constant expression.
@@ -29,6 +31,43 @@ pub fn evaluate_constant(expr: &Expr, cx: ConstContext<'_>) -> PgResult<Datum> {
     let env = crate::compile::NoColumns { catalog: cx.catalog };
     let program = expr::ExprProgram::compile(expr, &env)?;
     program.eval_const(&mut ConstRuntime(cx))
+}
+
+/// The constraints of a domain, compiled: for input functions, which check what they read.
+pub struct DomainProgram(expr::ExprProgram);
+
+impl DomainProgram {
+    /// Compiles the constraints of a domain and of the domains below it.
+    pub fn compile(domain: Oid, catalog: &dyn catalog::CatalogView) -> PgResult<DomainProgram> {
+        let Some(desc) = catalog.type_desc(domain)? else {
+            return Err(internal!("cache lookup failed for type {domain}"));
+        };
+        let base = TypeRef {
+            oid: desc.base_type,
+            typmod: desc.typmod,
+        };
+        let value = Expr::Param(Param {
+            kind: ParamKind::External,
+            number: 1,
+            type_ref: base,
+            collation: desc.collation,
+            span: Span::NONE,
+        });
+        let cast = Expr::CoerceToDomain(CoerceExpr {
+            arg: Box::new(value),
+            result: TypeRef::plain(domain),
+            collation: desc.collation,
+            form: CoercionForm::ImplicitCast,
+            span: Span::NONE,
+        });
+        let env = crate::compile::NoColumns { catalog };
+        Ok(DomainProgram(expr::ExprProgram::compile(&cast, &env)?))
+    }
+
+    /// Checks the value in `cx.params`.
+    pub fn check(&self, cx: ConstContext<'_>) -> PgResult<()> {
+        self.0.eval_const(&mut ConstRuntime(cx)).map(drop)
+    }
 }
 
 /// A run time without plan.

@@ -38,7 +38,7 @@ mod relations;
 mod run;
 mod store;
 
-pub use constants::{ConstContext, evaluate_constant};
+pub use constants::{ConstContext, DomainProgram, evaluate_constant};
 pub use context::ExecContext;
 pub use instrument::NodeStats;
 pub use modify::InsertTarget;

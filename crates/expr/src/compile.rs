@@ -205,6 +205,16 @@ impl Compiler<'_> {
         })
     }
 
+    fn kernels(&self, func: Oid) -> PgResult<Kernels> {
+        let made_by_user = func >= Oid::FIRST_NORMAL;
+        let code = if made_by_user {
+            self.env.kernel_function(func)?
+        } else {
+            func
+        };
+        kernels(code).ok_or_else(|| self.env.missing_function(func))
+    }
+
     fn function(
         &self,
         func: Oid,
@@ -212,14 +222,14 @@ impl Compiler<'_> {
         result: Oid,
         collation: Oid,
     ) -> PgResult<(Kernels, CallInfo)> {
-        let found = kernels(func).ok_or_else(|| self.env.missing_function(func))?;
+        let found = self.kernels(func)?;
         let mut info = CallInfo::new(func, args, result);
         info.collation = collation;
         Ok((found, info))
     }
 
     fn call(&mut self, f: &FuncExpr) -> PgResult<Call> {
-        let found = kernels(f.func).ok_or_else(|| self.env.missing_function(f.func))?;
+        let found = self.kernels(f.func)?;
         let info = CallInfo {
             proc: f.func,
             args: f.args.iter().map(Expr::type_ref).collect(),

@@ -59,6 +59,10 @@ pub trait CompileEnv {
             .filter(|t| t.is_array())
             .map(|t| t.typelem))
     }
+    /// The built-in function that a function is another name of (`LANGUAGE internal`); itself otherwise.
+    fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
+        Ok(func)
+    }
     /// The error for a function without kernels (user-defined functions included).
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         functions::framework::registry::not_implemented(proc)

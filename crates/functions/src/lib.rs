@@ -12,6 +12,7 @@ pub mod facts;
 mod families;
 pub mod framework;
 
+pub use families::hash::hash_extended;
 pub use families::quote::{quote_identifier, quote_literal_text};
 pub use framework::aggregate::Accumulator;
 pub use framework::context::{CallInfo, FnCache, FnContext};

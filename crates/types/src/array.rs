@@ -43,7 +43,7 @@ impl ArrayValue {
     }
 }
 
-/// A composite value. Ranges are records of their own shape too (see `types::range`, when it exists).
+/// A composite value.
 #[derive(Clone, Debug)]
 pub struct RecordValue {
     /// The composite type, or `record` for an anonymous one.

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use common::Oid;
 
 use crate::jsonb::{self, JsonbRef};
-use crate::{ArrayValue, Datum, Interval, RecordValue, Vector, VectorData, oids};
+use crate::{ArrayValue, Datum, Interval, RecordValue, Vector, VectorData, oids, range};
 
 /// PostgreSQL's order of floats: NaN equals NaN and is the greatest, -0 equals 0.
 pub fn compare_f64(a: f64, b: f64) -> Ordering {
@@ -60,6 +60,10 @@ pub fn compare(type_oid: Oid, a: &Datum, b: &Datum) -> Ordering {
         (Datum::Bytes(x), Datum::Bytes(y)) => compare_bytes(type_oid, x, y),
         (Datum::Array(x), Datum::Array(y)) => compare_arrays(x, y),
         (Datum::Record(x), Datum::Record(y)) => compare_records(x, y),
+        (Datum::Range(x), Datum::Range(y)) => {
+            range::compare_ranges(x.subtype, x.range.as_ref(), y.range.as_ref())
+        }
+        (Datum::Multirange(x), Datum::Multirange(y)) => range::compare_multiranges(x, y),
         _ => {
             debug_assert!(false, "compared {a:?} with {b:?}");
             Ordering::Equal
@@ -257,7 +261,18 @@ pub fn hash(type_oid: Oid, value: &Datum) -> u64 {
             .iter()
             .zip(&r.field_types)
             .fold(1, |h, (f, t)| combine_hash(h, hash(*t, f))),
+        Datum::Range(r) => r.range.as_ref().map_or(3, |range| hash_range(r.subtype, range)),
+        Datum::Multirange(m) => m
+            .ranges
+            .iter()
+            .fold(4, |h, range| combine_hash(h, hash_range(m.subtype, range))),
     }
+}
+
+fn hash_range(subtype: Oid, range: &range::Range) -> u64 {
+    [&range.lower, &range.upper].into_iter().fold(2, |h, bound| {
+        combine_hash(h, hash(subtype, &bound.value) ^ u64::from(bound.inclusive))
+    })
 }
 
 /// Hash of row `i` of a vector.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ArrayValue, Interval, Numeric, PhysType, RecordValue};
+use crate::{ArrayValue, Interval, MultirangeValue, Numeric, PhysType, RangeValue, RecordValue};
 
 /// A value or NULL. Which SQL type it belongs to is said by the expression, not by the datum.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,10 @@ pub enum Datum {
     Array(Arc<ArrayValue>),
     /// A composite value (class [`PhysType::Nested`]).
     Record(Arc<RecordValue>),
+    /// A range (class [`PhysType::Nested`]).
+    Range(Arc<RangeValue>),
+    /// A multirange (class [`PhysType::Nested`]).
+    Multirange(Arc<MultirangeValue>),
 }
 
 impl Datum {
@@ -71,7 +75,7 @@ impl Datum {
             Datum::Numeric(_) => PhysType::Numeric,
             Datum::Text(_) => PhysType::Text,
             Datum::Bytes(_) => PhysType::Bytes,
-            Datum::Array(_) | Datum::Record(_) => PhysType::Nested,
+            Datum::Array(_) | Datum::Record(_) | Datum::Range(_) | Datum::Multirange(_) => PhysType::Nested,
         })
     }
 
@@ -141,6 +145,8 @@ impl PartialEq for Datum {
             (Datum::Bytes(a), Datum::Bytes(b)) => a == b,
             (Datum::Array(a), Datum::Array(b)) => a == b,
             (Datum::Record(a), Datum::Record(b)) => a == b,
+            (Datum::Range(a), Datum::Range(b)) => a == b,
+            (Datum::Multirange(a), Datum::Multirange(b)) => a == b,
             _ => false,
         }
     }

@@ -14,7 +14,7 @@ use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
     Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime, io_json,
-    io_number, io_record, io_text, oids,
+    io_number, io_range, io_record, io_text, oids,
 };
 
 /// Which kind of object a `reg*` value names.
@@ -77,10 +77,25 @@ pub trait NameResolver {
         let _ = (type_oid, label);
         Ok(None)
     }
+    /// OIDs of the labels of an enum type, in order.
+    fn enum_label_oids(&self, type_oid: Oid) -> PgResult<Vec<Oid>> {
+        let _ = type_oid;
+        Ok(Vec::new())
+    }
+    /// 55P04 for a label that the running transaction added to a type that it did not make.
+    fn check_enum_label(&self, label_oid: Oid) -> PgResult<()> {
+        let _ = label_oid;
+        Ok(())
+    }
     /// Label of an enum value.
     fn enum_label(&self, label_oid: Oid) -> PgResult<Option<String>> {
         let _ = label_oid;
         Ok(None)
+    }
+    /// Checks a value (or NULL) against the constraints of a domain and of the domains below it.
+    fn check_domain(&self, domain: Oid, value: &Datum) -> PgResult<()> {
+        let _ = (domain, value);
+        Ok(())
     }
     /// What `format_type(oid, -1)` prints, for messages.
     fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
@@ -232,6 +247,9 @@ pub(crate) fn other_type(type_oid: Oid, ctx: &IoContext<'_>) -> PgResult<UserTyp
             });
         }
     }
+    if let Some(found) = io_range::builtin_type(type_oid) {
+        return Ok(found);
+    }
     if let Some(found) = ctx.names().user_type(type_oid)? {
         return Ok(found);
     }
@@ -272,13 +290,26 @@ pub fn input(type_oid: Oid, typmod: i32, text: &str, ctx: &IoContext<'_>) -> PgR
     }
     match other_type(type_oid, ctx)? {
         UserType::Enum => io_text::enum_in(type_oid, text, ctx),
-        UserType::Domain { base, typmod } => input(base, typmod, text, ctx),
+        UserType::Domain { base, typmod } => {
+            let value = input(base, typmod, text, ctx)?;
+            ctx.names().check_domain(type_oid, &value)?;
+            Ok(value)
+        }
         UserType::Array { element, delimiter } => io_array::array_in(element, typmod, delimiter, text, ctx),
         UserType::Composite { fields } => io_record::record_in(type_oid, &fields, text, ctx),
-        UserType::Range { .. } | UserType::Multirange { .. } => {
-            Err(unsupported!("input of range types is not implemented yet"))
-        }
+        UserType::Range { subtype } => io_range::range_in(type_oid, subtype, typmod, text, ctx),
+        UserType::Multirange { range } => io_range::multirange_in(type_oid, range, typmod, text, ctx),
     }
+}
+
+/// NULL as a value of a type: only a domain may refuse it.
+pub fn input_null(type_oid: Oid, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    if type_oid >= Oid::FIRST_NORMAL
+        && let Some(UserType::Domain { .. }) = ctx.names().user_type(type_oid)?
+    {
+        ctx.names().check_domain(type_oid, &Datum::Null)?;
+    }
+    Ok(Datum::Null)
 }
 
 /// Value to text, appended to `out`. The datum must not be NULL.
@@ -292,6 +323,8 @@ pub fn output(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Strin
             io_array::array_out(a, delimiter, ctx, out)
         }
         Datum::Record(r) => io_record::record_out(r, ctx, out),
+        Datum::Range(r) => io_range::range_out(r, ctx, out),
+        Datum::Multirange(m) => io_range::multirange_out(m, ctx, out),
         Datum::Oid(v) => match reg_kind(type_oid) {
             Some(kind) => io_number::reg_out(kind, Oid(*v), ctx, out),
             None => io_text::enum_out(Oid(*v), ctx, out),
@@ -338,12 +371,15 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) ->
             let label = io_text::utf8(bytes)?;
             io_text::enum_in(type_oid, label, ctx)
         }
-        UserType::Domain { base, typmod } => receive(base, typmod, bytes, ctx),
+        UserType::Domain { base, typmod } => {
+            let value = receive(base, typmod, bytes, ctx)?;
+            ctx.names().check_domain(type_oid, &value)?;
+            Ok(value)
+        }
         UserType::Array { element, .. } => io_array::array_recv(element, typmod, bytes, ctx),
         UserType::Composite { fields } => io_record::record_recv(type_oid, &fields, bytes, ctx),
-        UserType::Range { .. } | UserType::Multirange { .. } => {
-            Err(unsupported!("input of range types is not implemented yet"))
-        }
+        UserType::Range { subtype } => io_range::range_recv(type_oid, subtype, typmod, bytes, ctx),
+        UserType::Multirange { range } => io_range::multirange_recv(type_oid, range, typmod, bytes, ctx),
     }
 }
 
@@ -355,6 +391,8 @@ pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>
     match value {
         Datum::Array(a) => io_array::array_send(a, ctx, out),
         Datum::Record(r) => io_record::record_send(r, ctx, out),
+        Datum::Range(r) => io_range::range_send(r, ctx, out),
+        Datum::Multirange(m) => io_range::multirange_send(m, ctx, out),
         Datum::Oid(v) if reg_kind(type_oid).is_some() => {
             out.extend_from_slice(&v.to_be_bytes());
             Ok(())

@@ -241,7 +241,7 @@ impl Reader<'_, '_> {
         }
         token.truncate(kept);
         if token.eq_ignore_ascii_case("null") && !escaped {
-            self.elements.push(Datum::Null);
+            self.elements.push(io::input_null(self.element, self.ctx)?);
             return Ok(());
         }
         self.push_element(&token)
@@ -408,6 +408,11 @@ impl<'a> Wire<'a> {
         let (head, rest) = self.0.split_at_checked(n).ok_or_else(bad_binary)?;
         self.0 = rest;
         Ok(head)
+    }
+
+    pub(crate) fn byte(&mut self) -> PgResult<u8> {
+        let [byte] = self.take(1)?.try_into().map_err(|_| bad_binary())?;
+        Ok(byte)
     }
 
     pub(crate) fn int(&mut self) -> PgResult<i32> {

@@ -67,7 +67,7 @@ pub(crate) fn record_in(
         let (field, after) = record_field(text, rest)?;
         rest = after;
         fields.push(match field {
-            None => Datum::Null,
+            None => io::input_null(column.type_oid, ctx)?,
             Some(f) => io::input(column.type_oid, column.typmod, &f, ctx)?,
         });
     }

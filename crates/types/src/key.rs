@@ -14,6 +14,8 @@
 //! | `Interval` | microseconds of 30-day months and 24-hour days, 16 bytes |
 //! | arrays | elements (marker and value each, NULL greatest), `00`, then dimensions |
 //! | records | fields (marker and value each, NULL greatest), `00` |
+//! | ranges | `00` when empty, else `01`, lower bound (`00`, or `01`, value, excluded), upper bound (`01`, or `00`, value, included) |
+//! | multiranges | ranges, `00` |
 //!
 //! # Invariants
 //! - Equal values by PostgreSQL's `=` have equal bytes. So some bytes do not tell the value exactly (`1.0` and `1.00`): [`encode`]
@@ -27,7 +29,7 @@
 use common::{Oid, PgResult, pg_err};
 
 use crate::numeric::BigNumeric;
-use crate::{ArrayValue, Datum, Interval, Numeric, PhysType, RecordValue, oids};
+use crate::{ArrayValue, Datum, Interval, Numeric, PhysType, Range, RecordValue, oids};
 
 /// How one column of a key sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,6 +144,17 @@ fn put_value(type_oid: Oid, value: &Datum, out: &mut Vec<u8>) -> bool {
             put_record(v, out);
             return false;
         }
+        Datum::Range(v) => {
+            put_range(v.subtype, v.range.as_ref(), out);
+            return false;
+        }
+        Datum::Multirange(v) => {
+            for range in &v.ranges {
+                put_range(v.subtype, Some(range), out);
+            }
+            out.push(0);
+            return false;
+        }
     }
     true
 }
@@ -209,6 +222,30 @@ fn put_record(v: &RecordValue, out: &mut Vec<u8>) {
         put_element(*type_oid, field, out);
     }
     out.push(0);
+}
+
+fn put_range(subtype: Oid, range: Option<&Range>, out: &mut Vec<u8>) {
+    let Some(range) = range else {
+        out.push(0);
+        return;
+    };
+    out.push(1);
+    // No limit is below every lower bound and above every upper bound; an excluded lower bound is above an included one, an
+    // excluded upper bound below.
+    if range.lower.is_infinite() {
+        out.push(0);
+    } else {
+        out.push(1);
+        put_value(subtype, &range.lower.value, out);
+        out.push(u8::from(!range.lower.inclusive));
+    }
+    if range.upper.is_infinite() {
+        out.push(1);
+    } else {
+        out.push(0);
+        put_value(subtype, &range.upper.value, out);
+        out.push(u8::from(range.upper.inclusive));
+    }
 }
 
 const NUMERIC_NEG_INF: u8 = 0x08;

@@ -15,7 +15,10 @@ use std::sync::Arc;
 use common::{Oid, PgResult, pg_err};
 
 use crate::numeric::BigNumeric;
-use crate::{ArrayDim, ArrayValue, Datum, Interval, Numeric, PhysType, RecordValue, Vector};
+use crate::{
+    ArrayDim, ArrayValue, Datum, Interval, MultirangeValue, Numeric, PhysType, Range, RangeBound, RangeValue,
+    RecordValue, Vector,
+};
 
 /// Encodes a row into `out` (appended).
 pub fn encode(values: &[Datum], out: &mut Vec<u8>) {
@@ -48,7 +51,7 @@ fn put_plain(value: &Datum, out: &mut Vec<u8>) {
         Datum::Numeric(v) => put_numeric(v, out),
         Datum::Text(v) => put_bytes(v.as_bytes(), out),
         Datum::Bytes(v) => put_bytes(v, out),
-        Datum::Array(_) | Datum::Record(_) => put_datum(value, out),
+        Datum::Array(_) | Datum::Record(_) | Datum::Range(_) | Datum::Multirange(_) => put_datum(value, out),
     }
 }
 
@@ -95,7 +98,7 @@ fn put_numeric(v: &Numeric, out: &mut Vec<u8>) {
     }
 }
 
-/// The class of each tag byte in a self-describing value; arrays and records follow, NULL is 255.
+/// The class of each tag byte in a self-describing value; arrays, records, ranges and multiranges follow, NULL is 255.
 const TAGGED: [PhysType; 13] = [
     PhysType::Bool,
     PhysType::Char,
@@ -113,6 +116,8 @@ const TAGGED: [PhysType; 13] = [
 ];
 const TAG_ARRAY: u8 = 13;
 const TAG_RECORD: u8 = 14;
+const TAG_RANGE: u8 = 15;
+const TAG_MULTIRANGE: u8 = 16;
 const TAG_NULL: u8 = 255;
 
 /// Writes a self-describing value: a tag byte, then the plain form; arrays and records recurse.
@@ -139,12 +144,37 @@ pub fn put_datum(value: &Datum, out: &mut Vec<u8>) {
                 put_datum(f, out);
             }
         }
+        Datum::Range(r) => {
+            out.push(TAG_RANGE);
+            out.extend_from_slice(&r.type_oid.0.to_le_bytes());
+            out.extend_from_slice(&r.subtype.0.to_le_bytes());
+            put_range(r.range.as_ref(), out);
+        }
+        Datum::Multirange(m) => {
+            out.push(TAG_MULTIRANGE);
+            for oid in [m.type_oid, m.range_type, m.subtype] {
+                out.extend_from_slice(&oid.0.to_le_bytes());
+            }
+            put_varint(m.ranges.len() as u64, out);
+            m.ranges.iter().for_each(|r| put_range(Some(r), out));
+        }
         scalar => {
             let tag = TAGGED.iter().position(|p| Some(*p) == scalar.phys()).unwrap_or(0);
             out.push(tag as u8);
             put_plain(scalar, out);
         }
     }
+}
+
+/// Flags (1 empty, 2 lower included, 4 upper included), then both bounds, NULL for infinity.
+fn put_range(range: Option<&Range>, out: &mut Vec<u8>) {
+    let Some(range) = range else {
+        out.push(1);
+        return;
+    };
+    out.push(u8::from(range.lower.inclusive) << 1 | u8::from(range.upper.inclusive) << 2);
+    put_datum(&range.lower.value, out);
+    put_datum(&range.upper.value, out);
 }
 
 /// Reads a self-describing value written by [`put_datum`] from the front of `bytes`, which advances.
@@ -371,6 +401,8 @@ impl<'a> Reader<'_, 'a> {
             TAG_NULL => Datum::Null,
             TAG_ARRAY => self.array_value()?,
             TAG_RECORD => self.record_value()?,
+            TAG_RANGE => self.range_value()?,
+            TAG_MULTIRANGE => self.multirange_value()?,
             tag => self.plain(*TAGGED.get(usize::from(tag)).ok_or_else(corrupt)?)?,
         };
         self.depth -= 1;
@@ -398,6 +430,54 @@ impl<'a> Reader<'_, 'a> {
             dims,
             elements,
         })))
+    }
+
+    fn oid(&mut self) -> PgResult<Oid> {
+        Ok(Oid(u32::from_le_bytes(self.array()?)))
+    }
+
+    fn range(&mut self) -> PgResult<Option<Range>> {
+        let [flags] = self.array::<1>()?;
+        if flags & 1 != 0 {
+            return Ok(None);
+        }
+        let mut bound = |flag: u8| -> PgResult<RangeBound> {
+            Ok(RangeBound {
+                value: self.tagged()?,
+                inclusive: flags & flag != 0,
+            })
+        };
+        Ok(Some(Range {
+            lower: bound(2)?,
+            upper: bound(4)?,
+        }))
+    }
+
+    fn range_value(&mut self) -> PgResult<Datum> {
+        let (type_oid, subtype) = (self.oid()?, self.oid()?);
+        let range = self.range()?;
+        Ok(RangeValue {
+            type_oid,
+            subtype,
+            range,
+        }
+        .into_datum())
+    }
+
+    fn multirange_value(&mut self) -> PgResult<Datum> {
+        let (type_oid, range_type, subtype) = (self.oid()?, self.oid()?, self.oid()?);
+        let n = self.count(3)?;
+        let mut ranges = Vec::with_capacity(n);
+        for _ in 0..n {
+            ranges.push(self.range()?.ok_or_else(corrupt)?);
+        }
+        Ok(MultirangeValue {
+            type_oid,
+            range_type,
+            subtype,
+            ranges,
+        }
+        .into_datum())
     }
 
     fn record_value(&mut self) -> PgResult<Datum> {

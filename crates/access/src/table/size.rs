@@ -92,6 +92,12 @@ fn stored(len: usize) -> usize {
     if len > 2000 { 14 } else { len }
 }
 
+fn bounds(range: &types::Range) -> usize {
+    [&range.lower.value, &range.upper.value]
+        .into_iter()
+        .fold(0, place)
+}
+
 /// Bytes of a variable-length value without its length word.
 fn varlena_len(value: &Datum) -> usize {
     match value {
@@ -108,6 +114,8 @@ fn varlena_len(value: &Datum) -> usize {
         Datum::Numeric(_) => 2,
         Datum::Array(a) => 12 + 8 * a.dims.len() + a.elements.iter().fold(0, place),
         Datum::Record(r) => 24 + r.fields.iter().fold(0, place),
+        Datum::Range(r) => r.range.as_ref().map_or(9, |range| 9 + bounds(range)),
+        Datum::Multirange(m) => 8 + m.ranges.iter().map(|range| 8 + bounds(range)).sum::<usize>(),
         _ => 0,
     }
 }

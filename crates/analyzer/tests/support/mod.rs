@@ -410,8 +410,8 @@ impl CatalogView for TestCatalog {
             None => BuiltinView.collation_name(oid),
         }
     }
-    fn enum_labels(&self, type_oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>> {
-        Ok(self.enums.get(&type_oid).cloned().unwrap_or_default())
+    fn enum_labels(&self, type_oid: Oid) -> PgResult<catalog::view::EnumLabels> {
+        Ok(self.enums.get(&type_oid).cloned().unwrap_or_default().into())
     }
     fn range(&self, type_oid: Oid) -> PgResult<Option<RangeDesc>> {
         match self

@@ -90,8 +90,8 @@ impl CatalogView for BuiltinView {
         Ok(collations::name(oid).map(Arc::from))
     }
 
-    fn enum_labels(&self, _type_oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>> {
-        Ok(Vec::new())
+    fn enum_labels(&self, _type_oid: Oid) -> PgResult<crate::view::EnumLabels> {
+        Ok(Arc::new([]))
     }
 
     fn aggregate(&self, func: Oid) -> PgResult<Option<AggregateDesc>> {

@@ -89,7 +89,12 @@ impl Ddl<'_> {
         Ok(())
     }
 
-    fn change_namespace_dependency(&mut self, object: ObjectAddress, old: Oid, new: Oid) -> PgResult<()> {
+    pub(crate) fn change_namespace_dependency(
+        &mut self,
+        object: ObjectAddress,
+        old: Oid,
+        new: Oid,
+    ) -> PgResult<()> {
         let key = [key_oid(object.class), key_oid(object.object)];
         for row in self.store.lookup(oids::PG_DEPEND_DEPENDER_INDEX, &key)? {
             let is_schema =

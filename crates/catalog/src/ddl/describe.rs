@@ -110,7 +110,13 @@ impl Ddl<'_> {
         };
         let name = row.text(pg_constraint::CONNAME);
         match row.oid(pg_constraint::CONRELID) {
-            Oid::INVALID => Ok(format!("constraint {name}")),
+            Oid::INVALID => {
+                let domain = row.oid(pg_constraint::CONTYPID);
+                Ok(format!(
+                    "constraint {name} on domain {}",
+                    format_type(&self.view(), domain, -1)?
+                ))
+            }
             relation => Ok(format!(
                 "constraint {name} on {}",
                 self.describe_relation(relation)?

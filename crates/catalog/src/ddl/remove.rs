@@ -144,6 +144,13 @@ impl Ddl<'_> {
         let kind = row.char(pg_constraint::CONTYPE);
         let columns = row.int2s(pg_constraint::CONKEY);
         self.store.delete(oids::PG_CONSTRAINT, row.row)?;
+        let domain = row.oid(pg_constraint::CONTYPID);
+        if kind == b'n' && domain.is_valid() && self.find(oids::PG_TYPE_OID_INDEX, domain)?.is_some() {
+            self.alter_type(
+                domain,
+                &[(crate::columns::pg_type::TYPNOTNULL, Datum::Bool(false))],
+            )?;
+        }
         if !relation.is_valid() || self.find(oids::PG_CLASS_OID_INDEX, relation)?.is_none() {
             return Ok(());
         }

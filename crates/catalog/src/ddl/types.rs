@@ -1,11 +1,13 @@
-//! Making types: row types with their array types, enums, domains.
+//! Making and changing types: row types with their array types, domains; names, owners and schemas of all kinds.
+//!
+//! Enums and ranges have files of their own.
 
 use common::{Oid, PgResult, pg_err};
 use types::Datum;
 use types::settings::TypeRef;
 
 use crate::builtin::rows::function_oid;
-use crate::columns::{pg_enum, pg_type};
+use crate::columns::pg_type;
 use crate::ddl::depend::DependencyType;
 use crate::ddl::relation::NewRelation;
 use crate::ddl::{Ddl, ObjectAddress, oid};
@@ -14,15 +16,15 @@ use crate::oids;
 use crate::view::CatalogView;
 
 /// What makes kinds of types different in `pg_type`.
-struct TypeShape {
-    len: i16,
-    by_val: bool,
-    kind: u8,
-    category: u8,
-    align: u8,
-    storage: u8,
+pub(crate) struct TypeShape {
+    pub len: i16,
+    pub by_val: bool,
+    pub kind: u8,
+    pub category: u8,
+    pub align: u8,
+    pub storage: u8,
     /// in, out, receive, send, analyze, subscript.
-    functions: [Oid; 6],
+    pub functions: [Oid; 6],
 }
 
 impl TypeShape {
@@ -58,21 +60,9 @@ impl TypeShape {
             functions: functions(names),
         }
     }
-
-    fn enumeration() -> TypeShape {
-        TypeShape {
-            len: 4,
-            by_val: true,
-            kind: b'e',
-            category: b'E',
-            align: b'i',
-            storage: b'p',
-            functions: functions(["enum_in", "enum_out", "enum_recv", "enum_send", "-", "-"]),
-        }
-    }
 }
 
-fn functions(names: [&str; 6]) -> [Oid; 6] {
+pub(crate) fn functions(names: [&str; 6]) -> [Oid; 6] {
     names.map(|name| {
         if name == "-" {
             Oid::INVALID
@@ -127,7 +117,12 @@ impl Ddl<'_> {
     }
 
     /// `_name`, with more underscores while taken.
-    fn array_type_name(&self, namespace: Oid, element: &str, avoid: Option<&str>) -> PgResult<String> {
+    pub(crate) fn array_type_name(
+        &self,
+        namespace: Oid,
+        element: &str,
+        avoid: Option<&str>,
+    ) -> PgResult<String> {
         let mut underscores = 1;
         loop {
             let mut name = "_".repeat(underscores);
@@ -170,7 +165,7 @@ impl Ddl<'_> {
     }
 
     /// An array type, part of its element type.
-    fn create_array_type(
+    pub(crate) fn create_array_type(
         &mut self,
         namespace: Oid,
         element_name: &str,
@@ -191,7 +186,13 @@ impl Ddl<'_> {
         Ok(array)
     }
 
-    fn type_row(&self, type_oid: Oid, namespace: Oid, name: &str, shape: &TypeShape) -> Vec<Datum> {
+    pub(crate) fn type_row(
+        &self,
+        type_oid: Oid,
+        namespace: Oid,
+        name: &str,
+        shape: &TypeShape,
+    ) -> Vec<Datum> {
         use pg_type::*;
         let mut row = vec![Datum::Null; COUNT];
         row[OID] = oid(type_oid);
@@ -229,58 +230,11 @@ impl Ddl<'_> {
     }
 
     /// `type "x" already exists`.
-    fn check_type_name_free(&mut self, namespace: Oid, name: &str) -> PgResult<()> {
+    pub fn check_type_name_free(&mut self, namespace: Oid, name: &str) -> PgResult<()> {
         match self.make_way_for_type(namespace, name)? {
             true => Ok(()),
             false => Err(pg_err!(DUPLICATE_OBJECT, "type \"{name}\" already exists")),
         }
-    }
-
-    /// CREATE TYPE ... AS ENUM.
-    pub fn create_enum(&mut self, namespace: Oid, name: &str, labels: &[String]) -> PgResult<Oid> {
-        self.check_type_name_free(namespace, name)?;
-        for (at, label) in labels.iter().enumerate() {
-            if label.len() > 63 {
-                return Err(common::error::ErrorExt::detail(
-                    pg_err!(INVALID_NAME, "invalid enum label \"{label}\""),
-                    "Labels must be 63 bytes or less.",
-                ));
-            }
-            if labels[..at].contains(label) {
-                return Err(pg_err!(
-                    DUPLICATE_OBJECT,
-                    "enum label \"{label}\" used more than once"
-                ));
-            }
-        }
-        let type_oid = self.store.new_oid()?;
-        let array = self.create_array_type(namespace, name, type_oid, b'i')?;
-        let mut row = self.type_row(type_oid, namespace, name, &TypeShape::enumeration());
-        row[pg_type::TYPARRAY] = oid(array);
-        self.store.insert(oids::PG_TYPE, row)?;
-        let schema = ObjectAddress::new(oids::PG_NAMESPACE, namespace);
-        self.record_dependency(
-            ObjectAddress::new(oids::PG_TYPE, type_oid),
-            schema,
-            DependencyType::Normal,
-        )?;
-        for (label, at) in labels.iter().zip(1u16..) {
-            self.insert_enum_label(type_oid, label, f32::from(at))?;
-        }
-        Ok(type_oid)
-    }
-
-    /// One label with its place in the order.
-    pub fn insert_enum_label(&mut self, type_oid: Oid, label: &str, order: f32) -> PgResult<Oid> {
-        use pg_enum::*;
-        let label_oid = self.store.new_oid()?;
-        let mut row = vec![Datum::Null; COUNT];
-        row[OID] = oid(label_oid);
-        row[ENUMTYPID] = oid(type_oid);
-        row[ENUMSORTORDER] = Datum::Float4(order);
-        row[ENUMLABEL] = Datum::text(label);
-        self.store.insert(oids::PG_ENUM, row)?;
-        Ok(label_oid)
     }
 
     /// CREATE DOMAIN; its constraints follow as `pg_constraint` rows.
@@ -315,14 +269,157 @@ impl Ddl<'_> {
             row[TYPDEFAULT] = Datum::text(sql.as_str());
         }
         self.store.insert(oids::PG_TYPE, row)?;
-        let domain = ObjectAddress::new(oids::PG_TYPE, type_oid);
-        let schema = ObjectAddress::new(oids::PG_NAMESPACE, new.namespace);
-        self.record_dependency(domain, schema, DependencyType::Normal)?;
+        let domain = self.record_type_schema(type_oid, new.namespace)?;
         let base = ObjectAddress::new(oids::PG_TYPE, new.base.oid);
         self.record_dependency(domain, base, DependencyType::Normal)?;
         if let Some((expr, _)) = &new.default {
             self.record_expr_dependencies(domain, expr, Oid::INVALID, DependencyType::Normal)?;
         }
         Ok(type_oid)
+    }
+
+    /// CREATE TYPE without anything: a name for functions to refer to.
+    pub fn create_shell_type(&mut self, namespace: Oid, name: &str) -> PgResult<Oid> {
+        self.check_type_name_free(namespace, name)?;
+        let shape = TypeShape {
+            len: 4,
+            by_val: true,
+            kind: b'p',
+            category: b'P',
+            align: b'i',
+            storage: b'p',
+            functions: functions(["shell_in", "shell_out", "-", "-", "-", "-"]),
+        };
+        let type_oid = self.store.new_oid()?;
+        let mut row = self.type_row(type_oid, namespace, name, &shape);
+        row[pg_type::TYPISDEFINED] = Datum::Bool(false);
+        self.store.insert(oids::PG_TYPE, row)?;
+        self.record_type_schema(type_oid, namespace)?;
+        Ok(type_oid)
+    }
+
+    /// A type of its own needs its schema.
+    pub(crate) fn record_type_schema(&mut self, type_oid: Oid, namespace: Oid) -> PgResult<ObjectAddress> {
+        let object = ObjectAddress::new(oids::PG_TYPE, type_oid);
+        let schema = ObjectAddress::new(oids::PG_NAMESPACE, namespace);
+        self.record_dependency(object, schema, DependencyType::Normal)?;
+        Ok(object)
+    }
+
+    /// ALTER DOMAIN ... SET DEFAULT: stored expression and its SQL text; `None` drops it.
+    pub fn set_domain_default(&mut self, domain: Oid, default: Option<(&nodes::Expr, &str)>) -> PgResult<()> {
+        use pg_type::{TYPDEFAULT, TYPDEFAULTBIN};
+        let row = self.get(oids::PG_TYPE_OID_INDEX, domain)?;
+        let (stored, text) = match default {
+            Some((expr, sql)) => (Datum::text(nodes::serial::encode_expr(expr)?), Datum::text(sql)),
+            None => (Datum::Null, Datum::Null),
+        };
+        self.set(oids::PG_TYPE, row, &[(TYPDEFAULTBIN, stored), (TYPDEFAULT, text)])?;
+        match default {
+            Some((expr, _)) => {
+                let object = ObjectAddress::new(oids::PG_TYPE, domain);
+                self.record_expr_dependencies(object, expr, Oid::INVALID, DependencyType::Normal)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Any columns of `pg_type`.
+    pub fn alter_type(&mut self, type_oid: Oid, changes: &[(usize, Datum)]) -> PgResult<()> {
+        let row = self.get(oids::PG_TYPE_OID_INDEX, type_oid)?;
+        self.set(oids::PG_TYPE, row, changes)
+    }
+
+    /// ALTER TYPE ... RENAME TO: the array type follows.
+    pub fn rename_type(&mut self, type_oid: Oid, new: &str) -> PgResult<()> {
+        let row = self.get(oids::PG_TYPE_OID_INDEX, type_oid)?;
+        let (namespace, array) = (row.oid(pg_type::TYPNAMESPACE), row.oid(pg_type::TYPARRAY));
+        self.check_type_name_free(namespace, new)?;
+        self.set(oids::PG_TYPE, row, &[(pg_type::TYPNAME, Datum::text(new))])?;
+        if array.is_valid() {
+            let name = self.array_type_name(namespace, new, None)?;
+            self.alter_type(array, &[(pg_type::TYPNAME, Datum::text(name))])?;
+        }
+        Ok(())
+    }
+
+    /// ALTER TYPE ... OWNER TO, with the array type and the multirange type.
+    pub fn set_type_owner(&mut self, type_oid: Oid, owner: Oid) -> PgResult<()> {
+        for member in self.type_family(type_oid)? {
+            self.alter_type(member, &[(pg_type::TYPOWNER, oid(owner))])?;
+        }
+        Ok(())
+    }
+
+    /// ALTER TYPE ... SET SCHEMA, with the array type, the multirange type and a domain's constraints.
+    pub fn set_type_namespace(&mut self, type_oid: Oid, namespace: Oid) -> PgResult<()> {
+        let row = self.get(oids::PG_TYPE_OID_INDEX, type_oid)?;
+        let (old, name) = (row.oid(pg_type::TYPNAMESPACE), row.text(pg_type::TYPNAME));
+        if old == namespace {
+            return Ok(());
+        }
+        if !self.make_way_for_type(namespace, &name)? {
+            let schema = CatalogView::namespace_name(&self.view(), namespace)?;
+            return Err(pg_err!(
+                DUPLICATE_OBJECT,
+                "type \"{name}\" already exists in schema \"{}\"",
+                schema.as_deref().unwrap_or("???")
+            ));
+        }
+        for member in self.type_family(type_oid)? {
+            self.alter_type(member, &[(pg_type::TYPNAMESPACE, oid(namespace))])?;
+        }
+        for constraint in self.domain_constraint_rows(type_oid)? {
+            let moved = (crate::columns::pg_constraint::CONNAMESPACE, oid(namespace));
+            self.set(oids::PG_CONSTRAINT, constraint, &[moved])?;
+        }
+        self.change_namespace_dependency(ObjectAddress::new(oids::PG_TYPE, type_oid), old, namespace)
+    }
+
+    /// A type and the types that were made with it.
+    fn type_family(&self, type_oid: Oid) -> PgResult<Vec<Oid>> {
+        use crate::columns::pg_range;
+        let mut family = vec![type_oid];
+        let ranges = self
+            .store
+            .lookup(oids::PG_RANGE_RNGTYPID_INDEX, &[crate::store::key_oid(type_oid)])?;
+        family.extend(ranges.iter().map(|row| row.oid(pg_range::RNGMULTITYPID)));
+        for at in 0..family.len() {
+            let row = self.get(oids::PG_TYPE_OID_INDEX, family[at])?;
+            family.push(row.oid(pg_type::TYPARRAY));
+        }
+        family.retain(|member| member.is_valid());
+        Ok(family)
+    }
+
+    /// Constraints of a domain itself.
+    pub(crate) fn domain_constraint_rows(&self, domain: Oid) -> PgResult<Vec<crate::row::StoredRow>> {
+        self.store.lookup(
+            oids::PG_CONSTRAINT_CONTYPID_INDEX,
+            &[crate::store::key_oid(domain)],
+        )
+    }
+
+    /// `constraint "c" for domain "d" already exists`.
+    pub fn check_domain_constraint_name_free(&self, domain: Oid, name: &str) -> PgResult<()> {
+        use crate::columns::pg_constraint::CONNAME;
+        let rows = self.domain_constraint_rows(domain)?;
+        if rows.iter().any(|row| &*row.text(CONNAME) == name) {
+            let shown = crate::format_type::format_type(&self.view(), domain, -1)?;
+            return Err(pg_err!(
+                DUPLICATE_OBJECT,
+                "constraint \"{name}\" for domain {shown} already exists"
+            ));
+        }
+        Ok(())
+    }
+
+    /// ALTER DOMAIN ... RENAME CONSTRAINT.
+    pub fn rename_domain_constraint(&mut self, domain: Oid, constraint: Oid, new: &str) -> PgResult<()> {
+        self.check_domain_constraint_name_free(domain, new)?;
+        self.alter_constraint(
+            constraint,
+            &[(crate::columns::pg_constraint::CONNAME, Datum::text(new))],
+        )
     }
 }

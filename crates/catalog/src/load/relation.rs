@@ -240,6 +240,14 @@ fn constraints(read: &dyn CatalogRead, relation: Oid) -> PgResult<Vec<Constraint
     Ok(constraints)
 }
 
+/// Constraints of a domain itself, by name.
+pub(crate) fn domain_constraints(read: &dyn CatalogRead, domain: Oid) -> PgResult<Vec<ConstraintDesc>> {
+    let rows = read.lookup(oids::PG_CONSTRAINT_CONTYPID_INDEX, &[key_oid(domain)])?;
+    let mut constraints: Vec<ConstraintDesc> = rows.iter().map(constraint).collect::<PgResult<_>>()?;
+    constraints.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(constraints)
+}
+
 fn constraint(row: &StoredRow) -> PgResult<ConstraintDesc> {
     use pg_constraint::*;
     let kind = row.char(CONTYPE);

@@ -67,6 +67,10 @@ impl CompileEnv for Env<'_> {
         element_of(self.catalog, type_oid)
     }
 
+    fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
+        kernel_function(self.catalog, func)
+    }
+
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         missing(self.catalog, proc)
     }
@@ -106,6 +110,10 @@ impl CompileEnv for NoColumns<'_> {
         element_of(self.catalog, type_oid)
     }
 
+    fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
+        kernel_function(self.catalog, func)
+    }
+
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         missing(self.catalog, proc)
     }
@@ -133,6 +141,16 @@ fn element_of(catalog: &dyn CatalogView, type_oid: Oid) -> PgResult<Option<Oid>>
         b'd' => element_of(catalog, desc.base_type),
         _ => Ok(desc.is_array.then_some(desc.element)),
     }
+}
+
+/// Functions in the language `internal` are built-in ones under another name.
+fn kernel_function(catalog: &dyn CatalogView, func: Oid) -> PgResult<Oid> {
+    const INTERNAL_LANGUAGE: Oid = Oid(12);
+    let desc = catalog
+        .function(func)?
+        .filter(|f| f.language == INTERNAL_LANGUAGE);
+    let code = desc.and_then(|f| functions::framework::registry::internal_function(&f.source));
+    Ok(code.unwrap_or(func))
 }
 
 fn missing(catalog: &dyn CatalogView, proc: Oid) -> Box<common::PgError> {

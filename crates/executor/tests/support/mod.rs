@@ -72,7 +72,7 @@ impl CatalogView for TestCatalog {
     fn collation_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>> {
         self.builtin.collation_name(oid)
     }
-    fn enum_labels(&self, oid: Oid) -> PgResult<Vec<(Oid, Arc<str>)>> {
+    fn enum_labels(&self, oid: Oid) -> PgResult<catalog::view::EnumLabels> {
         self.builtin.enum_labels(oid)
     }
     fn aggregate(&self, f: Oid) -> PgResult<Option<AggregateDesc>> {

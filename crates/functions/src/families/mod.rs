@@ -7,8 +7,10 @@ mod catalog_info;
 mod concat;
 mod count;
 mod datetime;
+mod enumeration;
 mod float;
 mod format;
+pub mod hash;
 mod int;
 mod json;
 mod like;
@@ -16,6 +18,7 @@ mod math;
 mod number_text;
 mod numeric;
 pub mod quote;
+mod range;
 mod regexp;
 mod regexp_syntax;
 mod series;
@@ -40,6 +43,9 @@ static LISTS: &[&[Builtin]] = &[
     session_info::BUILTINS,
     catalog_info::BUILTINS,
     array::BUILTINS,
+    enumeration::DIRECT,
+    enumeration::BUILTINS,
+    hash::BUILTINS,
     regexp::BUILTINS,
     text::BUILTINS,
     like::BUILTINS,
@@ -52,10 +58,11 @@ static LISTS: &[&[Builtin]] = &[
     uuid::BUILTINS,
 ];
 
-static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES];
+static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES, range::AGGREGATES];
 
 static SET_LISTS: &[&[SetEntry]] = &[
     array::SETS,
+    range::SETS,
     regexp::SETS,
     series::SETS,
     datetime::SETS,
@@ -66,6 +73,7 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
     LISTS
         .iter()
         .chain(datetime::LISTS)
+        .chain(range::LISTS)
         .chain(format::LISTS)
         .flat_map(|list| list.iter())
 }

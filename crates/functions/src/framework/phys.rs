@@ -10,7 +10,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use common::{PgError, PgResult, internal};
-use types::{ArrayValue, Bitmap, Datum, RecordValue, StringColumn, Vector, VectorData};
+use types::{
+    ArrayValue, Bitmap, Datum, MultirangeValue, RangeValue, RecordValue, StringColumn, Vector, VectorData,
+};
 
 /// A storage class as a Rust type.
 pub trait Phys {
@@ -306,6 +308,26 @@ impl<'a> FromArg<'a, Nested> for &'a RecordValue {
     }
 }
 
+impl<'a> FromArg<'a, Nested> for &'a RangeValue {
+    #[inline]
+    fn from_arg(value: Option<&'a Datum>) -> Option<&'a RangeValue> {
+        match value {
+            Some(Datum::Range(r)) => Some(r),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> FromArg<'a, Nested> for &'a MultirangeValue {
+    #[inline]
+    fn from_arg(value: Option<&'a Datum>) -> Option<&'a MultirangeValue> {
+        match value {
+            Some(Datum::Multirange(m)) => Some(m),
+            _ => None,
+        }
+    }
+}
+
 macro_rules! puts {
     ($($phys:ident: $value:ty, $s:ident => ($data:ident, $i:ident) $put:expr, $datum:expr);* $(;)?) => {$(
         impl<'a> Put<$phys> for $value {
@@ -337,6 +359,8 @@ puts! {
     Nested: Datum, v => (d, i) d[i] = v, v;
     Nested: ArrayValue, v => (d, i) d[i] = Datum::Array(Arc::new(v)), Datum::Array(Arc::new(v));
     Nested: Arc<ArrayValue>, v => (d, i) d[i] = Datum::Array(v), Datum::Array(v);
+    Nested: RangeValue, v => (d, i) d[i] = v.into_datum(), v.into_datum();
+    Nested: MultirangeValue, v => (d, i) d[i] = v.into_datum(), v.into_datum();
     Nested: RecordValue, v => (d, i) d[i] = Datum::Record(Arc::new(v)), Datum::Record(Arc::new(v));
 }
 

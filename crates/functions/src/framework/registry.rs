@@ -83,6 +83,15 @@ pub fn kernels(proc: Oid) -> Option<Kernels> {
     KERNELS.get(&proc).copied()
 }
 
+/// The built-in function behind the name in `AS 'name' LANGUAGE internal`.
+pub fn internal_function(source: &str) -> Option<Oid> {
+    static BY_SOURCE: LazyLock<HashMap<&'static str, Oid>> = LazyLock::new(|| {
+        let procs = facts::procs().iter().filter(|p| p.prolang != LANGUAGE_SQL);
+        procs.map(|p| (p.prosrc, p.oid)).collect()
+    });
+    BY_SOURCE.get(source).copied()
+}
+
 /// The same with PostgreSQL's way of saying "not here" (0A000).
 pub fn require_kernels(proc: Oid) -> PgResult<Kernels> {
     kernels(proc).ok_or_else(|| not_implemented(proc))

@@ -45,5 +45,7 @@ sql_types!(
     anyelement ANYELEMENT Nested, anyarray ANYARRAY Nested, anynonarray ANYNONARRAY Nested, anyenum ANYENUM Oid,
     anyrange ANYRANGE Nested, anymultirange ANYMULTIRANGE Nested, anycompatible ANYCOMPATIBLE Nested,
     anycompatiblearray ANYCOMPATIBLEARRAY Nested, anycompatiblenonarray ANYCOMPATIBLENONARRAY Nested,
-    anycompatiblerange ANYCOMPATIBLERANGE Nested, internal INTERNAL Nested
+    anycompatiblerange ANYCOMPATIBLERANGE Nested, int4range INT4RANGE Nested, int8range INT8RANGE Nested,
+    daterange DATERANGE Nested, int4multirange INT4MULTIRANGE Nested, int4range_array INT4RANGE_ARRAY Nested,
+    internal INTERNAL Nested
 );

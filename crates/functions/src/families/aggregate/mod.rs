@@ -57,7 +57,7 @@ impl<S: State> Groups<S> {
     }
 }
 
-fn argument<'a>(args: &[&'a Vector]) -> PgResult<&'a Vector> {
+pub(in crate::families) fn argument<'a>(args: &[&'a Vector]) -> PgResult<&'a Vector> {
     args.first()
         .copied()
         .ok_or_else(|| common::internal!("aggregate called without its argument"))
