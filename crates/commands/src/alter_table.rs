@@ -39,7 +39,11 @@ pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) ->
     for pass in 0..3 {
         for cmd in stmt.cmds.iter().filter(|c| pass_of(&c.action) == pass) {
             let current = cx.relation(desc.oid)?;
-            action(&current, cmd, cx)?;
+            if stmt.objtype == ObjectType::Type {
+                crate::alter_type::attribute_action(&current, &cmd.action, cx)?;
+            } else {
+                action(&current, cmd, cx)?;
+            }
         }
     }
     Ok(CommandOutcome::tag(tag))
@@ -140,11 +144,6 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
 
 fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext<'_>) -> PgResult<()> {
     match &cmd.action {
-        AlterTableAction::AddAttribute { .. }
-        | AlterTableAction::DropAttribute { .. }
-        | AlterTableAction::AlterAttributeType { .. } => {
-            crate::alter_type::attribute_action(desc, &cmd.action, cx)
-        }
         AlterTableAction::AddColumn { def, missing_ok } => {
             require_table(desc, "ADD COLUMN")?;
             alter_column::add(desc, def, *missing_ok, cx)

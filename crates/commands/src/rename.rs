@@ -105,28 +105,8 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             }
             cx.ddl(|ddl| ddl.rename_namespace(old, new))?;
         }
-        (ObjectType::Type | ObjectType::Domain, _) => {
-            let (names, wanted) = type_names(stmt.rename_type, stmt.object.as_ref())?;
-            alter_type::rename_type(names, wanted, new, cx)?;
-        }
-        (ObjectType::DomConstraint, _) => {
-            let (names, _) = type_names(ObjectType::Domain, stmt.object.as_ref())?;
-            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
-            crate::domain::rename_constraint(names, old, new, cx)?;
-        }
-        (ObjectType::Attribute, Some(rel)) => {
-            let desc = cx.open_relation(rel, LockMode::AccessExclusive)?;
-            if desc.relkind != b'c' {
-                return Err(wrong_kind(&desc, ObjectType::Type));
-            }
-            cx.check_owner(&desc)?;
-            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
-            cx.ddl(|ddl| {
-                if ddl.column_by_name(desc.oid, old).is_err() {
-                    return Err(pg_err!(UNDEFINED_COLUMN, "column \"{old}\" does not exist"));
-                }
-                ddl.rename_column(desc.oid, old, new)
-            })?;
+        (ObjectType::Type | ObjectType::Domain | ObjectType::DomConstraint | ObjectType::Attribute, _) => {
+            rename_of_type(stmt, cx)?
         }
         (ObjectType::Role, _) => {
             let old = stmt.subname.as_ref().map_or("", Ident::as_str);
@@ -139,6 +119,35 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
         }
     }
     Ok(CommandOutcome::tag(tag))
+}
+
+/// ALTER TYPE and ALTER DOMAIN: the type, an attribute, a constraint.
+fn rename_of_type(stmt: &RenameStmt, cx: &CommandContext<'_>) -> PgResult<()> {
+    let new = stmt.newname.as_str();
+    let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+    match (stmt.rename_type, &stmt.relation) {
+        (ObjectType::DomConstraint, _) => {
+            let (names, _) = type_names(ObjectType::Domain, stmt.object.as_ref())?;
+            crate::domain::rename_constraint(names, old, new, cx)
+        }
+        (ObjectType::Attribute, Some(rel)) => {
+            let desc = cx.open_relation(rel, LockMode::AccessExclusive)?;
+            if desc.relkind != b'c' {
+                return Err(wrong_kind(&desc, ObjectType::Type));
+            }
+            cx.check_owner(&desc)?;
+            cx.ddl(|ddl| {
+                if ddl.column_by_name(desc.oid, old).is_err() {
+                    return Err(pg_err!(UNDEFINED_COLUMN, "column \"{old}\" does not exist"));
+                }
+                ddl.rename_column(desc.oid, old, new)
+            })
+        }
+        (kind, _) => {
+            let (names, wanted) = type_names(kind, stmt.object.as_ref())?;
+            alter_type::rename_type(names, wanted, new, cx)
+        }
+    }
 }
 
 /// ALTER ... SET SCHEMA.

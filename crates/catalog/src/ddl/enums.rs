@@ -241,7 +241,9 @@ impl Ddl<'_> {
                 if middle > l && middle < r {
                     middle
                 } else {
-                    for (row, place) in labels.into_iter().zip(1u16..) {
+                    // From the last down, so that no two meet on the way up.
+                    let numbered: Vec<_> = labels.into_iter().zip(1u16..).collect();
+                    for (row, place) in numbered.into_iter().rev() {
                         self.set(
                             oids::PG_ENUM,
                             row,
