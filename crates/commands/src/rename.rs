@@ -42,6 +42,17 @@ fn type_names(kind: ObjectType, object: Option<&ObjectName>) -> PgResult<(&[Iden
     }
 }
 
+/// ALTER INDEX is for indexes; ALTER TABLE for whatever has a name.
+fn is_of_kind(relkind: u8, wanted: ObjectType) -> bool {
+    match wanted {
+        ObjectType::Index => matches!(relkind, b'i' | b'I'),
+        ObjectType::Sequence => relkind == b'S',
+        ObjectType::View => relkind == b'v',
+        ObjectType::MatView => relkind == b'm',
+        _ => true,
+    }
+}
+
 /// ALTER ... RENAME.
 pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     let tag = command_tag(&Statement::Rename(Box::new(stmt.clone())));
@@ -59,14 +70,7 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
                 missing_relation(rel, stmt.missing_ok, cx)?;
                 return Ok(CommandOutcome::tag(tag));
             };
-            let fits = match stmt.rename_type {
-                ObjectType::Index => matches!(desc.relkind, b'i' | b'I'),
-                ObjectType::Sequence => desc.relkind == b'S',
-                ObjectType::View => desc.relkind == b'v',
-                ObjectType::MatView => desc.relkind == b'm',
-                _ => true,
-            };
-            if !fits {
+            if !is_of_kind(desc.relkind, stmt.rename_type) {
                 return Err(wrong_kind(&desc, stmt.rename_type));
             }
             cx.check_owner(&desc)?;
