@@ -116,6 +116,8 @@ impl TestCatalog {
                 multirange: oid(&r, "rngmultitypid"),
                 collation: oid(&r, "rngcollation"),
                 opclass: oid(&r, "rngsubopc"),
+                canonical: Oid::INVALID,
+                subtype_diff: Oid::INVALID,
             });
         }
         for k in rows("casts") {
