@@ -8,7 +8,7 @@ use types::{Datum, oids};
 
 use crate::env::CompileEnv;
 use crate::program::{
-    Call, CaseArm, Domain, ExprProgram, Node, NodeKind, ScalarArray, SubPlanNode, Subscript,
+    Call, CaseArm, Domain, ExprProgram, JsonbSubscript, Node, NodeKind, ScalarArray, SubPlanNode, Subscript,
 };
 
 struct Compiler<'e> {
@@ -187,6 +187,9 @@ impl Compiler<'_> {
                 row_type: f.result.oid,
                 field_types: Vec::new(),
             },
+            Expr::Subscripting(s) if s.container_type == oids::JSONB => {
+                NodeKind::JsonbSubscript(Box::new(self.jsonb_subscript(s)?))
+            }
             Expr::Subscripting(s) => NodeKind::Subscript(Box::new(self.subscript(s)?)),
             Expr::NextValue { sequence, .. } => NodeKind::NextValue(*sequence),
             Expr::SubPlan(s) => NodeKind::SubPlan(Box::new(self.sub_plan(s)?)),
@@ -301,6 +304,16 @@ impl Compiler<'_> {
             lower,
             is_slice: s.is_slice,
             element_type: s.element_type,
+            assign: s.assign.as_ref().map(|e| self.node(e)).transpose()?,
+        })
+    }
+
+    fn jsonb_subscript(&mut self, s: &nodes::expr::SubscriptingRef) -> PgResult<JsonbSubscript> {
+        let given = s.upper.iter().flatten();
+        Ok(JsonbSubscript {
+            container: self.node(&s.container)?,
+            first_is_number: given.clone().next().is_some_and(|e| e.type_oid() == oids::INT4),
+            subscripts: given.map(|e| self.node(e)).collect::<PgResult<_>>()?,
             assign: s.assign.as_ref().map(|e| self.node(e)).transpose()?,
         })
     }

@@ -16,6 +16,7 @@ mod coerce;
 mod compile;
 mod env;
 mod eval;
+mod json;
 mod logic;
 mod program;
 mod rows;

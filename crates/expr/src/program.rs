@@ -201,6 +201,7 @@ pub(crate) enum NodeKind {
         field_types: Vec<Oid>,
     },
     Subscript(Box<Subscript>),
+    JsonbSubscript(Box<JsonbSubscript>),
     NextValue(Oid),
     SubPlan(Box<SubPlanNode>),
 }
@@ -222,6 +223,16 @@ pub(crate) struct Domain {
     pub name: Arc<str>,
     pub not_null: bool,
     pub checks: Vec<(Arc<str>, Node)>,
+}
+
+/// `jsonb['key'][0]`, read or assigned.
+#[derive(Debug)]
+pub(crate) struct JsonbSubscript {
+    pub container: Node,
+    /// Texts and numbers.
+    pub subscripts: Vec<Node>,
+    pub first_is_number: bool,
+    pub assign: Option<Node>,
 }
 
 #[derive(Debug)]

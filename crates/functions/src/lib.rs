@@ -13,6 +13,9 @@ mod families;
 pub mod framework;
 
 pub use families::hash::hash_extended;
+pub use families::json::construct as json_construct;
+pub use families::json::edit as jsonb_edit;
+pub use families::jsonpath;
 pub use families::quote::{quote_identifier, quote_literal_text};
 pub use framework::aggregate::Accumulator;
 pub use framework::context::{CallInfo, FnCache, FnContext};

@@ -113,7 +113,8 @@ impl SrfRun {
 
     fn add(&mut self, cx: &Cx<'_>, columns: Vec<Vector>) -> PgResult<()> {
         let count = columns.first().map_or(0, Vector::len);
-        if columns.len() == self.call.phys.len() {
+        let records = !self.call.info.columns.is_empty() && columns.len() == 1;
+        if columns.len() == self.call.phys.len() && !records {
             let columns: Vec<Arc<Vector>> = columns.into_iter().map(Arc::new).collect();
             return self.buffer.append(cx, &columns, &Selection::All(count));
         }

@@ -223,7 +223,7 @@ fn float8_numeric(a: f64) -> PgResult<Numeric> {
     Numeric::from_f64(a, 15)
 }
 
-fn numeric_float4(a: &Numeric) -> PgResult<f32> {
+pub(crate) fn numeric_float4(a: &Numeric) -> PgResult<f32> {
     match a {
         Numeric::NaN => Ok(f32::NAN),
         Numeric::PosInf => Ok(f32::INFINITY),
@@ -232,7 +232,7 @@ fn numeric_float4(a: &Numeric) -> PgResult<f32> {
     }
 }
 
-fn numeric_float8(a: &Numeric) -> PgResult<f64> {
+pub(crate) fn numeric_float8(a: &Numeric) -> PgResult<f64> {
     match a {
         Numeric::Small { unscaled, scale: 0 } => Ok(*unscaled as f64),
         finite if finite.is_finite() => types::float::parse_f64(&finite.to_string(), "double precision"),
@@ -318,17 +318,17 @@ fn out_of_range(type_name: &str) -> Box<PgError> {
     pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "{type_name} out of range")
 }
 
-fn numeric_int2(a: &Numeric) -> PgResult<i16> {
+pub(crate) fn numeric_int2(a: &Numeric) -> PgResult<i16> {
     let v = numeric_int(a, "smallint")?.and_then(|v| i16::try_from(v).ok());
     v.ok_or_else(|| out_of_range("smallint"))
 }
 
-fn numeric_int4(a: &Numeric) -> PgResult<i32> {
+pub(crate) fn numeric_int4(a: &Numeric) -> PgResult<i32> {
     let v = numeric_int(a, "integer")?.and_then(|v| i32::try_from(v).ok());
     v.ok_or_else(|| out_of_range("integer"))
 }
 
-fn numeric_int8(a: &Numeric) -> PgResult<i64> {
+pub(crate) fn numeric_int8(a: &Numeric) -> PgResult<i64> {
     numeric_int(a, "bigint")?.ok_or_else(|| out_of_range("bigint"))
 }
 

@@ -12,7 +12,8 @@ mod float;
 mod format;
 pub mod hash;
 mod int;
-mod json;
+pub mod json;
+pub mod jsonpath;
 mod like;
 mod math;
 mod number_text;
@@ -53,7 +54,6 @@ static LISTS: &[&[Builtin]] = &[
     quote::BUILTINS,
     concat::BUILTINS,
     bytea::BUILTINS,
-    json::BUILTINS,
     uuid::DIRECT,
     uuid::BUILTINS,
 ];
@@ -66,7 +66,6 @@ static SET_LISTS: &[&[SetEntry]] = &[
     regexp::SETS,
     series::SETS,
     datetime::SETS,
-    json::SETS,
 ];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
@@ -75,6 +74,8 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
         .chain(datetime::LISTS)
         .chain(range::LISTS)
         .chain(format::LISTS)
+        .chain(json::LISTS)
+        .chain(std::iter::once(&jsonpath::entry::BUILTINS))
         .flat_map(|list| list.iter())
 }
 
@@ -82,11 +83,16 @@ pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {
     AGGREGATE_LISTS
         .iter()
         .chain(aggregate::LISTS)
+        .chain(std::iter::once(&json::aggregate::AGGREGATES))
         .flat_map(|list| list.iter())
 }
 
 pub(crate) fn sets() -> impl Iterator<Item = &'static SetEntry> {
-    SET_LISTS.iter().flat_map(|list| list.iter())
+    SET_LISTS
+        .iter()
+        .chain(json::SET_LISTS)
+        .chain(std::iter::once(&jsonpath::entry::SETS))
+        .flat_map(|list| list.iter())
 }
 
 #[cfg(test)]

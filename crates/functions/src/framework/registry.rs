@@ -119,7 +119,7 @@ pub fn aggregate(proc: Oid) -> Option<MakeAccumulator> {
 
 /// The code of a built-in set-returning function.
 pub fn set_function(proc: Oid) -> Option<SetKernel> {
-    let row = facts::proc(proc).filter(|p| p.proretset || p.prorettype == types::oids::RECORD)?;
+    let row = facts::proc(proc)?;
     let name = source_name(row);
     families::sets()
         .find(|e| e.name == name && e.args == row.proargtypes)

@@ -147,6 +147,12 @@ impl JsonbBuilder {
         }
     }
 
+    /// Bytes held, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        let frame = |f: &Frame| f.keys.capacity() + f.data.capacity() + f.ends.capacity() * 16;
+        self.stack.iter().map(frame).sum::<usize>() + self.document.capacity()
+    }
+
     /// How many containers are open.
     pub fn depth(&self) -> usize {
         self.stack.len()

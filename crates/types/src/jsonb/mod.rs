@@ -167,6 +167,18 @@ impl<'a> JsonbRef<'a> {
         }
     }
 
+    /// True when both are the same bytes at the same place.
+    pub fn is_same(&self, other: &JsonbRef<'_>) -> bool {
+        let ((kind, a), (other_kind, b)) = (self.raw(), other.raw());
+        kind == other_kind && a.as_ptr() == b.as_ptr() && a.len() == b.len()
+    }
+
+    /// True when the bytes of the other lie inside the bytes of this.
+    pub fn encloses(&self, other: &JsonbRef<'_>) -> bool {
+        let (outer, inner) = (self.raw().1.as_ptr_range(), other.raw().1.as_ptr_range());
+        outer.start <= inner.start && inner.end <= outer.end
+    }
+
     /// The value as a document of its own.
     pub fn to_document(&self) -> Vec<u8> {
         let (kind, bytes) = self.raw();

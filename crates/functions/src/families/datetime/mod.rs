@@ -1,10 +1,10 @@
 //! Functions of `date`, `time`, `timetz`, `timestamp`, `timestamptz` and `interval`.
 
 mod aggregate;
-mod arith;
-mod cast;
+pub(crate) mod arith;
+pub(crate) mod cast;
 mod clock;
-mod compare;
+pub(crate) mod compare;
 pub(crate) mod decimal;
 mod error;
 mod extract;

@@ -83,6 +83,8 @@ struct Reader<'a> {
     /// Characters skipped beyond what the template asked for.
     extra_skip: i32,
     exact: bool,
+    /// SQL/JSON: what is no field must match.
+    strict: bool,
 }
 
 #[cold]
@@ -250,51 +252,103 @@ fn open_ended(nodes: &[Node], i: usize) -> bool {
 
 /// Reads `input` by `template`.
 pub(crate) fn read(template: &Template, input: &str, session: &TimeZone) -> PgResult<Found> {
-    let mut found = Found::default();
     let mut r = Reader {
         rest: input,
         input,
         extra_skip: 0,
         exact: false,
+        strict: false,
     };
-    for (i, node) in template.nodes.iter().enumerate() {
-        if r.rest.is_empty() {
-            break;
-        }
-        let is_field = matches!(node, Node::Field(_));
-        let is_exact = matches!(node, Node::Field(f) if f.keyword.pattern == Pattern::Exact);
-        if !r.exact && !is_exact && (is_field || i == 0) {
-            r.extra_skip += r.skip_spaces();
-        }
-        match node {
-            Node::Space(_) | Node::Separator(_) => {
-                if r.exact {
+    r.read(template, session).map(|(found, _)| found)
+}
+
+/// The same as SQL/JSON wants it: separators and texts must match, and nothing may be left over on either side.
+pub(crate) fn read_strictly(template: &Template, input: &str, session: &TimeZone) -> PgResult<Found> {
+    let mut r = Reader {
+        rest: input,
+        input,
+        extra_skip: 0,
+        exact: true,
+        strict: true,
+    };
+    let (found, complete) = r.read(template, session)?;
+    if !complete {
+        return Err(pg_err!(
+            INVALID_DATETIME_FORMAT,
+            "input string is too short for datetime format"
+        ));
+    }
+    if !r.rest.trim_start_matches(is_space).is_empty() {
+        return Err(pg_err!(
+            INVALID_DATETIME_FORMAT,
+            "trailing characters remain in input string after datetime format"
+        ));
+    }
+    Ok(found)
+}
+
+impl Reader<'_> {
+    /// True beside the fields when the whole template was used.
+    fn read(&mut self, template: &Template, session: &TimeZone) -> PgResult<(Found, bool)> {
+        let r = self;
+        let mut found = Found::default();
+        for (i, node) in template.nodes.iter().enumerate() {
+            if r.rest.is_empty() {
+                return Ok((found, false));
+            }
+            let is_field = matches!(node, Node::Field(_));
+            let is_exact = matches!(node, Node::Field(f) if f.keyword.pattern == Pattern::Exact);
+            if !r.exact && !is_exact && (is_field || i == 0) {
+                r.extra_skip += r.skip_spaces();
+            }
+            match node {
+                Node::Space(c) | Node::Separator(c) if r.strict => {
+                    if !r.rest.starts_with(*c) {
+                        return Err(pg_err!(
+                            INVALID_DATETIME_FORMAT,
+                            "unmatched format separator \"{c}\""
+                        ));
+                    }
                     r.skip_char();
-                } else {
-                    r.extra_skip -= 1;
-                    if r.rest.starts_with(|c| is_space(c) || is_separator(c)) {
+                }
+                Node::Space(_) | Node::Separator(_) => {
+                    if r.exact {
                         r.skip_char();
-                        r.extra_skip += 1;
+                    } else {
+                        r.extra_skip -= 1;
+                        if r.rest.starts_with(|c| is_space(c) || is_separator(c)) {
+                            r.skip_char();
+                            r.extra_skip += 1;
+                        }
+                    }
+                }
+                Node::Char(c) if r.strict => {
+                    if !r.rest.starts_with(*c) {
+                        return Err(pg_err!(
+                            INVALID_DATETIME_FORMAT,
+                            "unmatched format character \"{c}\""
+                        ));
+                    }
+                    r.skip_char();
+                }
+                Node::Char(_) => {
+                    if !r.exact && r.extra_skip > 0 {
+                        r.extra_skip -= 1;
+                    } else {
+                        r.skip_char();
+                    }
+                }
+                Node::Field(field) => {
+                    set_calendar(&mut found, field)?;
+                    read_field(&mut found, r, field, open_ended(&template.nodes, i), session)?;
+                    if !r.exact {
+                        r.extra_skip = r.skip_spaces();
                     }
                 }
             }
-            Node::Char(_) => {
-                if !r.exact && r.extra_skip > 0 {
-                    r.extra_skip -= 1;
-                } else {
-                    r.skip_char();
-                }
-            }
-            Node::Field(field) => {
-                set_calendar(&mut found, field)?;
-                read_field(&mut found, &mut r, field, open_ended(&template.nodes, i), session)?;
-                if !r.exact {
-                    r.extra_skip = r.skip_spaces();
-                }
-            }
         }
+        Ok((found, true))
     }
-    Ok(found)
 }
 
 fn set_calendar(found: &mut Found, field: &Field) -> PgResult<()> {

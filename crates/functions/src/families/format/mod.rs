@@ -5,15 +5,15 @@
 //! fields that [`date_fields`] makes a moment of. Number templates ([`number`]) are parsed into a description and a list of
 //! nodes; [`number_out`] walks digits and nodes in step, [`number_in`] the same way back.
 
-mod date_fields;
-mod date_in;
+pub(crate) mod date_fields;
+pub(crate) mod date_in;
 mod date_out;
 mod entry;
 mod number;
 mod number_entry;
 mod number_in;
 mod number_out;
-mod template;
+pub(crate) mod template;
 
 use crate::framework::registry::Builtin;
 

@@ -17,7 +17,10 @@ fn first(json: &str) -> PgResult<(Lexer<'_>, Token)> {
 
 /// Calls `visit` with each key (still quoted) and value of an object, or each value of an array with an empty key. False
 /// stops the walk.
-fn walk<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str, &'a str) -> PgResult<bool>) -> PgResult<()> {
+pub(crate) fn walk<'a>(
+    json: &'a str,
+    visit: &mut dyn FnMut(&'a str, &'a str) -> PgResult<bool>,
+) -> PgResult<()> {
     let (mut lexer, open) = first(json)?;
     let object = match open.kind {
         TokenKind::ObjectStart => true,
@@ -48,7 +51,7 @@ fn walk<'a>(json: &'a str, visit: &mut dyn FnMut(&'a str, &'a str) -> PgResult<b
     }
 }
 
-fn kind(json: &str) -> PgResult<TokenKind> {
+pub(crate) fn kind(json: &str) -> PgResult<TokenKind> {
     Ok(first(json)?.1.kind)
 }
 
@@ -96,7 +99,7 @@ fn element(json: &str, index: i64) -> PgResult<Option<&str>> {
 }
 
 /// A value as text: strings without quotes, null as SQL NULL.
-fn as_text(json: &str) -> PgResult<Option<String>> {
+pub(crate) fn as_text(json: &str) -> PgResult<Option<String>> {
     let (_, token) = first(json)?;
     match token.kind {
         TokenKind::Null => Ok(None),
