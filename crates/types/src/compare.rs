@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use common::Oid;
 
 use crate::jsonb::{self, JsonbRef};
-use crate::{ArrayValue, Datum, Interval, RecordValue, Vector, VectorData, oids, range};
+use crate::{ArrayValue, Datum, Interval, RecordValue, Vector, VectorData, oids, order, range};
 
 /// PostgreSQL's order of floats: NaN equals NaN and is the greatest, -0 equals 0.
 pub fn compare_f64(a: f64, b: f64) -> Ordering {
@@ -73,19 +73,20 @@ pub fn compare(type_oid: Oid, a: &Datum, b: &Datum) -> Ordering {
 
 /// True for types of class `Bytes` that do not sort by their bytes.
 pub fn has_own_order(type_oid: Oid) -> bool {
-    type_oid == oids::JSONB
+    type_oid == oids::JSONB || order::has_sort_form(type_oid)
 }
 
 fn compare_bytes(type_oid: Oid, x: &[u8], y: &[u8]) -> Ordering {
     match type_oid {
         oids::JSONB => jsonb::compare(JsonbRef::root(x), JsonbRef::root(y)),
-        _ => x.cmp(y),
+        _ => order::compare_bytes(type_oid, x, y),
     }
 }
 
 fn hash_encoded(type_oid: Oid, bytes: &[u8]) -> u64 {
     match type_oid {
         oids::JSONB => jsonb::hash(JsonbRef::root(bytes)),
+        _ if order::has_sort_form(type_oid) => hash_bytes(&order::sort_form(type_oid, bytes)),
         _ => hash_bytes(bytes),
     }
 }

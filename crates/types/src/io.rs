@@ -13,8 +13,7 @@ use std::sync::Arc;
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_datetime, io_json,
-    io_number, io_range, io_record, io_text, oids,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime, io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, oids,
 };
 
 /// Which kind of object a `reg*` value names.
@@ -202,6 +201,24 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(TIMESTAMP, io_datetime::timestamp_in, timestamp_out, timestamp_recv, micros_send),
     entry!(TIMESTAMPTZ, io_datetime::timestamptz_in, timestamptz_out, timestamp_recv, micros_send),
     entry!(INTERVAL, io_datetime::interval_in, interval_out, interval_recv, interval_send),
+    (oids::MONEY, TypeIo { input: io_money::money_in, output: io_money::money_out, receive: io_money::money_recv, send: io_number::int_send }),
+    (oids::BIT, TypeIo { input: io_bit::bit_in, output: io_bit::bit_out, receive: io_bit::bit_recv, send: io_binary::bytea_send }),
+    (oids::VARBIT, TypeIo { input: io_bit::varbit_in, output: io_bit::bit_out, receive: io_bit::varbit_recv, send: io_binary::bytea_send }),
+    entry!(INET, io_net::inet_in, inet_out, inet_recv, inet_send),
+    entry!(CIDR, io_net::cidr_in, cidr_out, cidr_recv, cidr_send),
+    (oids::MACADDR, TypeIo { input: io_net::macaddr_in, output: io_net::macaddr_out, receive: io_net::macaddr_recv, send: io_binary::bytea_send }),
+    (oids::MACADDR8, TypeIo { input: io_net::macaddr8_in, output: io_net::macaddr_out, receive: io_net::macaddr8_recv, send: io_binary::bytea_send }),
+    entry!(TID, io_system::tid_in, tid_out, tid_recv, tid_send),
+    (oids::PG_LSN, TypeIo { input: io_system::pg_lsn_in, output: io_system::pg_lsn_out, receive: io_number::int8_recv, send: io_number::int_send }),
+    (oids::PG_SNAPSHOT, TypeIo { input: io_system::snapshot_in, output: io_system::snapshot_out, receive: io_system::snapshot_recv, send: io_binary::bytea_send }),
+    (oids::TXID_SNAPSHOT, TypeIo { input: io_system::snapshot_in, output: io_system::snapshot_out, receive: io_system::snapshot_recv, send: io_binary::bytea_send }),
+    (oids::POINT, TypeIo { input: io_geo::point_in, output: io_geo::point_out, receive: io_geo::point_recv, send: io_binary::bytea_send }),
+    (oids::LSEG, TypeIo { input: io_geo::lseg_in, output: io_geo::lseg_out, receive: io_geo::lseg_recv, send: io_binary::bytea_send }),
+    (oids::LINE, TypeIo { input: io_geo::line_in, output: io_geo::line_out, receive: io_geo::line_recv, send: io_binary::bytea_send }),
+    (oids::BOX, TypeIo { input: io_geo::box_in, output: io_geo::box_out, receive: io_geo::box_recv, send: io_binary::bytea_send }),
+    (oids::PATH, TypeIo { input: io_geo::path_in, output: io_geo::path_out, receive: io_geo::path_recv, send: io_binary::bytea_send }),
+    (oids::POLYGON, TypeIo { input: io_geo::polygon_in, output: io_geo::polygon_out, receive: io_geo::polygon_recv, send: io_binary::bytea_send }),
+    (oids::CIRCLE, TypeIo { input: io_geo::circle_in, output: io_geo::circle_out, receive: io_geo::circle_recv, send: io_binary::bytea_send }),
     (
         oids::JSON,
         TypeIo {

@@ -29,7 +29,7 @@
 use common::{Oid, PgResult, pg_err};
 
 use crate::numeric::BigNumeric;
-use crate::{ArrayValue, Datum, Interval, Numeric, PhysType, Range, RecordValue, oids};
+use crate::{ArrayValue, Datum, Interval, Numeric, PhysType, Range, RecordValue, oids, order};
 
 /// How one column of a key sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,6 +133,10 @@ fn put_value(type_oid: Oid, value: &Datum, out: &mut Vec<u8>) -> bool {
                 put_value(oids::TEXT, v, out);
             };
             crate::jsonb::put_key(crate::jsonb::JsonbRef::root(v), &mut scalar, out);
+            return false;
+        }
+        Datum::Bytes(v) if order::has_sort_form(type_oid) => {
+            put_bytes(&order::sort_form(type_oid, v), out);
             return false;
         }
         Datum::Bytes(v) => put_bytes(v, out),

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod array;
+mod bit;
 mod bytea;
 mod catalog_info;
 mod concat;
@@ -15,7 +16,11 @@ mod int;
 pub mod json;
 pub mod jsonpath;
 mod like;
+mod lsn;
+mod macaddr;
 mod math;
+mod money;
+mod network;
 mod number_text;
 mod numeric;
 pub mod quote;
@@ -56,9 +61,16 @@ static LISTS: &[&[Builtin]] = &[
     bytea::BUILTINS,
     uuid::DIRECT,
     uuid::BUILTINS,
+    bit::BUILTINS,
+    money::DIRECT,
+    money::BUILTINS,
+    network::BUILTINS,
+    macaddr::BUILTINS,
+    lsn::DIRECT,
+    lsn::BUILTINS,
 ];
 
-static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES, range::AGGREGATES];
+static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES, range::AGGREGATES, bit::AGGREGATES];
 
 static SET_LISTS: &[&[SetEntry]] = &[
     array::SETS,
@@ -66,6 +78,7 @@ static SET_LISTS: &[&[SetEntry]] = &[
     regexp::SETS,
     series::SETS,
     datetime::SETS,
+    lsn::SETS,
 ];
 
 pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {

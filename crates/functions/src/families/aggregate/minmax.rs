@@ -184,6 +184,7 @@ aggregates! {
     min(bpchar) -> bpchar = Extreme::min; max(bpchar) -> bpchar = Extreme::max;
     min(bytea) -> bytea = Extreme::min; max(bytea) -> bytea = Extreme::max;
     min(pg_lsn) -> pg_lsn = Extreme::min; max(pg_lsn) -> pg_lsn = Extreme::max;
+    min(inet) -> inet = Extreme::min; max(inet) -> inet = Extreme::max;
     min(xid8) -> xid8 = Extreme::min; max(xid8) -> xid8 = Extreme::max;
     min(anyarray) -> anyarray = Extreme::min; max(anyarray) -> anyarray = Extreme::max;
     min(record) -> record = Extreme::min; max(record) -> record = Extreme::max;

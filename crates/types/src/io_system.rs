@@ -1,0 +1,193 @@
+//! Input and output of `tid`, `pg_lsn` and snapshots (`pg_snapshot`, `txid_snapshot`).
+//!
+//! # Format
+//! A `tid` is block and offset in one number, `block << 16 | offset`. A snapshot lies as on the wire: number of running
+//! transactions (4 bytes), xmin, xmax, then the running ones (8 bytes each), big-endian.
+
+use common::{PgResult, pg_err};
+
+use crate::Datum;
+use crate::io::{IoContext, bad_binary, invalid_input, wrong_datum};
+
+fn int8(value: &Datum, name: &str) -> PgResult<i64> {
+    match value {
+        Datum::Int8(v) => Ok(*v),
+        other => Err(wrong_datum(name, other)),
+    }
+}
+
+/// Digits with an optional sign, as `strtoul` takes them.
+fn number(s: &str) -> Option<i64> {
+    let s = s.trim_ascii_start();
+    let digits = s.strip_prefix(['-', '+']).unwrap_or(s);
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let value: i64 = digits.parse().ok().filter(|_| plain)?;
+    Some(if s.starts_with('-') { -value } else { value })
+}
+
+fn parse_tid(text: &str) -> Option<i64> {
+    let (_, inner) = text.split_once('(')?;
+    let (block, rest) = inner.split_once(',')?;
+    let (offset, _) = rest.split_once(')')?;
+    let block = match number(block)? {
+        v if u32::try_from(v).is_ok() => v as u32,
+        v => i32::try_from(v).ok()? as u32,
+    };
+    let offset = u16::try_from(number(offset)?).ok()?;
+    Some(i64::from(block) << 16 | i64::from(offset))
+}
+
+/// `tid` from text.
+pub fn tid_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let value = parse_tid(text).ok_or_else(|| invalid_input("tid", text))?;
+    Ok(Datum::Int8(value))
+}
+
+/// `tid` to text.
+pub fn tid_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    let v = int8(value, "tid")?;
+    out.push_str(&format!("({},{})", v >> 16, v & 0xffff));
+    Ok(())
+}
+
+/// `tid` from the wire.
+pub fn tid_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    match *bytes {
+        [a, b, c, d, e, f] => Ok(Datum::Int8(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))),
+        _ => Err(bad_binary()),
+    }
+}
+
+/// `tid` to the wire.
+pub fn tid_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    out.extend_from_slice(&int8(value, "tid")?.to_be_bytes()[2..]);
+    Ok(())
+}
+
+fn parse_lsn(text: &str) -> Option<u64> {
+    let (high, low) = text.split_once('/')?;
+    let half = |s: &str| {
+        let plain = (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_hexdigit());
+        u64::from_str_radix(s, 16).ok().filter(|_| plain)
+    };
+    Some(half(high)? << 32 | half(low)?)
+}
+
+/// `pg_lsn` from text.
+pub fn pg_lsn_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let value = parse_lsn(text).ok_or_else(|| invalid_input("pg_lsn", text))?;
+    Ok(Datum::Int8(value as i64))
+}
+
+/// `pg_lsn` to text.
+pub fn pg_lsn_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    let v = int8(value, "pg_lsn")? as u64;
+    out.push_str(&format!("{:X}/{:X}", v >> 32, v & 0xffff_ffff));
+    Ok(())
+}
+
+/// A snapshot taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// Everything before has ended.
+    pub xmin: u64,
+    /// Nothing from here on has ended.
+    pub xmax: u64,
+    /// Those between that still ran.
+    pub running: Vec<u64>,
+}
+
+impl Snapshot {
+    /// The parts of a value in memory.
+    pub fn new(value: &[u8]) -> Snapshot {
+        let mut words = value
+            .get(4..)
+            .unwrap_or(&[])
+            .chunks_exact(8)
+            .map(|c| c.iter().fold(0u64, |v, b| v << 8 | u64::from(*b)));
+        Snapshot {
+            xmin: words.next().unwrap_or(0),
+            xmax: words.next().unwrap_or(0),
+            running: words.collect(),
+        }
+    }
+
+    /// The form in memory.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = (self.running.len() as u32).to_be_bytes().to_vec();
+        for v in [&self.xmin, &self.xmax].into_iter().chain(&self.running) {
+            out.extend_from_slice(&v.to_be_bytes());
+        }
+        out
+    }
+
+    fn parse(text: &str) -> Option<Snapshot> {
+        let mut parts = text.splitn(3, ':');
+        let (xmin, xmax) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let list = parts.next()?;
+        if xmin == 0 || xmax < xmin {
+            return None;
+        }
+        let mut running: Vec<u64> = Vec::new();
+        for item in list.split(',').filter(|_| !list.is_empty()) {
+            let value: u64 = item.parse().ok()?;
+            let last = running.last().copied().unwrap_or(0);
+            if value < xmin || value >= xmax || value < last {
+                return None;
+            }
+            if value != last {
+                running.push(value);
+            }
+        }
+        Some(Snapshot { xmin, xmax, running })
+    }
+
+    /// The text form.
+    pub fn push_text(&self, out: &mut String) {
+        out.push_str(&format!("{}:{}:", self.xmin, self.xmax));
+        for (i, xid) in self.running.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            out.push_str(&xid.to_string());
+        }
+    }
+
+    /// True when the transaction had ended.
+    pub fn sees(&self, xid: u64) -> bool {
+        xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
+    }
+}
+
+/// A snapshot from text.
+pub fn snapshot_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let value = Snapshot::parse(text).ok_or_else(|| invalid_input("pg_snapshot", text))?;
+    Ok(Datum::Bytes(value.to_bytes().into()))
+}
+
+/// A snapshot to text.
+pub fn snapshot_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    match value {
+        Datum::Bytes(b) => Snapshot::new(b).push_text(out),
+        other => return Err(wrong_datum("pg_snapshot", other)),
+    }
+    Ok(())
+}
+
+/// A snapshot from the wire.
+pub fn snapshot_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let bad = || pg_err!(INVALID_BINARY_REPRESENTATION, "invalid external pg_snapshot data");
+    let Some((count, rest)) = bytes.split_first_chunk::<4>() else {
+        return Err(bad_binary());
+    };
+    let count = u32::from_be_bytes(*count) as usize;
+    if rest.len() < 16 || rest.len() / 8 - 2 != count || rest.len() % 8 != 0 {
+        return Err(bad());
+    }
+    let v = Snapshot::new(bytes);
+    let ordered = v.running.is_sorted() && v.running.iter().all(|x| (v.xmin..v.xmax).contains(x));
+    if v.xmin == 0 || v.xmax < v.xmin || !ordered {
+        return Err(bad());
+    }
+    Ok(Datum::Bytes(bytes.into()))
+}
