@@ -249,7 +249,7 @@ fn bittoint8(v: &[u8]) -> PgResult<i64> {
 /// Cast to `bit(n)`: only explicit ones cut or fill.
 fn to_bit(v: &[u8], typmod: i32, explicit: bool) -> PgResult<Vec<u8>> {
     let bits = BitStr::new(v);
-    if typmod <= 0 || bits.len == typmod as usize {
+    if typmod <= 0 || typmod as usize > BITS_MAX || bits.len == typmod as usize {
         return Ok(v.to_vec());
     }
     if !explicit {

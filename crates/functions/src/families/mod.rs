@@ -12,6 +12,7 @@ mod enumeration;
 mod float;
 mod format;
 pub mod hash;
+mod geometry;
 mod int;
 pub mod json;
 pub mod jsonpath;
@@ -89,6 +90,7 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
         .chain(format::LISTS)
         .chain(json::LISTS)
         .chain(std::iter::once(&jsonpath::entry::BUILTINS))
+        .chain(geometry::LISTS)
         .flat_map(|list| list.iter())
 }
 

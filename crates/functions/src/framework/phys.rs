@@ -364,6 +364,31 @@ puts! {
     Nested: RecordValue, v => (d, i) d[i] = Datum::Record(Arc::new(v)), Datum::Record(Arc::new(v));
 }
 
+/// Geometric values: structs made of the bytes in memory.
+macro_rules! shapes {
+    ($($shape:ident)*) => {$(
+        impl<'a> FromArg<'a, Bytes> for types::geo::$shape {
+            #[inline]
+            fn from_arg(value: Option<&'a [u8]>) -> Option<Self> {
+                value.map(types::geo::Shape::read)
+            }
+        }
+        impl Put<Bytes> for types::geo::$shape {
+            #[inline]
+            fn put(self, data: &mut StringColumn, i: usize) {
+                data.set_bytes(i, &types::geo::Shape::bytes(&self));
+            }
+            #[inline]
+            fn into_datum(self) -> Datum {
+                Datum::Bytes(types::geo::Shape::bytes(&self).into())
+            }
+        }
+        outputs!(Bytes, types::geo::$shape);
+    )*};
+}
+
+shapes!(Point Lseg Line Rect Path Polygon Circle);
+
 /// `void`: functions called for what they do. PostgreSQL prints the result as an empty string.
 impl Put<Text> for () {
     fn put(self, data: &mut StringColumn, i: usize) {
