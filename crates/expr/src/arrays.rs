@@ -8,6 +8,7 @@ use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector};
 
 use crate::eval::{Cx, fn_context};
 use crate::program::{Node, NodeKind, ScalarArray, Subscript};
+use crate::raw;
 
 /// PostgreSQL's limit on dimensions.
 const MAX_DIMS: usize = 6;
@@ -125,6 +126,8 @@ impl Cx<'_, '_> {
                 return Ok(());
             };
             let value = match &assigned {
+                Some(new) if s.raw.is_some() => raw::assign(s, container.datum(i), &up, &new.datum(i))?,
+                None if s.raw.is_some() => raw::read(s, &container.datum(i), &up)?,
                 Some(new) => assign(s, &container.datum(i), &up, &low, new.datum(i))?,
                 None => read(s, &container.datum(i), &up, &low)?,
             };

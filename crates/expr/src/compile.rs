@@ -287,7 +287,12 @@ impl Compiler<'_> {
     }
 
     fn subscript(&mut self, s: &nodes::expr::SubscriptingRef) -> PgResult<Subscript> {
-        if self.env.element_type(s.container_type)?.is_none()
+        let raw = matches!(
+            s.container_type,
+            oids::POINT | oids::LSEG | oids::BOX | oids::LINE | oids::NAME
+        );
+        if !raw
+            && self.env.element_type(s.container_type)?.is_none()
             && !matches!(s.container_type, oids::INT2VECTOR | oids::OIDVECTOR)
         {
             return Err(unsupported!("subscripting of this type is not supported yet"));
@@ -304,6 +309,7 @@ impl Compiler<'_> {
             lower,
             is_slice: s.is_slice,
             element_type: s.element_type,
+            raw: raw.then_some(s.container_type),
             assign: s.assign.as_ref().map(|e| self.node(e)).transpose()?,
         })
     }

@@ -19,6 +19,7 @@ mod eval;
 mod json;
 mod logic;
 mod program;
+mod raw;
 mod rows;
 mod scalar;
 mod subplan;

@@ -242,6 +242,8 @@ pub(crate) struct Subscript {
     pub lower: Vec<Option<Node>>,
     pub is_slice: bool,
     pub element_type: Oid,
+    /// The container's type when it is one of those of fixed length that can be subscripted (`point`, `box`, `name`...).
+    pub raw: Option<Oid>,
     pub assign: Option<Node>,
 }
 

@@ -64,7 +64,7 @@ fn numeric_pg_lsn(v: &Numeric) -> PgResult<i64> {
         Numeric::PosInf | Numeric::NegInf => return Err(no_nan("convert infinity to pg_lsn")),
         _ => {}
     }
-    let out_of_range = || pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "pg_lsn out of range");
+    let out_of_range = || pg_err!(INVALID_PARAMETER_VALUE, "pg_lsn out of range");
     let whole = v.round_to(0, Rounding::HalfAway)?;
     whole
         .to_string()

@@ -298,6 +298,31 @@ fn input_is_valid(ctx: &mut FnContext<'_>, text: &str, type_name: &str) -> PgRes
     Ok(io::input(type_oid, -1, text, &io).is_ok())
 }
 
+/// Message, detail, hint and SQLSTATE of the error that reading a text ends in; all NULL when it reads well.
+fn input_error_info(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let [Datum::Text(text), Datum::Text(type_name)] = args else {
+        return Ok(Datum::Null);
+    };
+    let io = ctx.io();
+    let type_oid = io.names().resolve(io::RegKind::Type, type_name)?;
+    let part = |s: Option<&str>| s.map_or(Datum::Null, Datum::text);
+    let fields = match io::input(type_oid, -1, text, &io) {
+        Ok(_) => vec![Datum::Null; 4],
+        Err(e) => vec![
+            part(Some(&e.message)),
+            part(e.detail.as_deref()),
+            part(e.hint.as_deref()),
+            part(Some(&e.sqlstate.to_string())),
+        ],
+    };
+    Ok(Datum::Record(std::sync::Arc::new(types::RecordValue {
+        type_oid: oids::RECORD,
+        field_types: vec![oids::TEXT; 4],
+        fields,
+        names: None,
+    })))
+}
+
 #[rustfmt::skip]
 builtins! {
     pg_typeof[general](any) -> regtype; pgsql_version = version() -> text;
@@ -333,4 +358,5 @@ builtins! {
     pg_total_relation_size = total_relation_size(ctx, oid: regclass) -> int8;
     pg_database_size_oid = database_size(ctx, oid: oid) -> int8; pg_database_size_name = database_size_name(ctx, name: name) -> int8;
     pg_size_pretty = size_pretty(size: int8) -> text; pg_input_is_valid = input_is_valid(ctx, text: text, type_name: text) -> bool;
+    pg_input_error_info = input_error_info[general strict](text, text) -> record;
 }

@@ -64,7 +64,9 @@ fn circle_eq(a: Circle, b: Circle) -> PgResult<bool> {
 }
 
 fn circle_ne(a: Circle, b: Circle) -> PgResult<bool> {
-    circle_eq(a, b).map(|equal| !equal)
+    // Not the opposite of "equal" where a radius is NaN.
+    let (x, y) = (circle_area(a)?, circle_area(b)?);
+    Ok(x != y && (x - y).abs() > types::geo::EPSILON)
 }
 
 fn circle_lt(a: Circle, b: Circle) -> PgResult<bool> {
@@ -162,7 +164,7 @@ fn circle_poly(count: i32, c: Circle) -> PgResult<Polygon> {
         return Err(pg_err!(INVALID_PARAMETER_VALUE, "must request at least 2 points"));
     }
     if count as usize >= i32::MAX as usize / 16 {
-        return Err(pg_err!(INVALID_PARAMETER_VALUE, "too many points requested"));
+        return Err(pg_err!(PROGRAM_LIMIT_EXCEEDED, "too many points requested"));
     }
     let step = div(2.0 * std::f64::consts::PI, f64::from(count))?;
     let corner = |i: i32| -> PgResult<Point> {
