@@ -13,7 +13,8 @@ use std::sync::Arc;
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime, io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, oids,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime,
+    io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, oids,
 };
 
 /// Which kind of object a `reg*` value names.

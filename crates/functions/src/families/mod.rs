@@ -11,8 +11,8 @@ mod datetime;
 mod enumeration;
 mod float;
 mod format;
-pub mod hash;
 mod geometry;
+pub mod hash;
 mod int;
 pub mod json;
 pub mod jsonpath;
@@ -71,7 +71,12 @@ static LISTS: &[&[Builtin]] = &[
     lsn::BUILTINS,
 ];
 
-static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[count::AGGREGATES, datetime::AGGREGATES, range::AGGREGATES, bit::AGGREGATES];
+static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[
+    count::AGGREGATES,
+    datetime::AGGREGATES,
+    range::AGGREGATES,
+    bit::AGGREGATES,
+];
 
 static SET_LISTS: &[&[SetEntry]] = &[
     array::SETS,
