@@ -62,6 +62,10 @@ static LISTS: &[&[Builtin]] = &[
     bytea::BUILTINS,
     uuid::DIRECT,
     uuid::BUILTINS,
+];
+
+/// Base types outside the everyday ones.
+static BASE_TYPES: &[&[Builtin]] = &[
     bit::BUILTINS,
     money::DIRECT,
     money::BUILTINS,
@@ -96,6 +100,7 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
         .chain(json::LISTS)
         .chain(std::iter::once(&jsonpath::entry::BUILTINS))
         .chain(geometry::LISTS)
+        .chain(BASE_TYPES)
         .flat_map(|list| list.iter())
 }
 
