@@ -20,7 +20,7 @@ use crate::session::prepared::{Prepared, no_such_statement};
 use crate::session::run::{RunningCopyIn, batches_of};
 
 /// Prepared statements by name, for EXPLAIN EXECUTE and CREATE TABLE AS EXECUTE.
-struct ByName<'a>(&'a std::collections::HashMap<String, Arc<Prepared>>);
+struct ByName<'a>(&'a rustc_hash::FxHashMap<String, Arc<Prepared>>);
 
 impl PreparedStatements for ByName<'_> {
     fn find(&self, name: &str) -> PgResult<(Arc<Statement>, Vec<Oid>)> {

@@ -37,6 +37,7 @@ use ::catalog::database::CatalogSession;
 use commands::guc::GucStore;
 use common::cancel::{CancelReason, CancelToken};
 use common::{Oid, PgError, PgResult, pg_err};
+use rustc_hash::FxHashMap;
 use types::FormatSettings;
 
 use crate::database::{Inner, LoginRole, SessionEntry};
@@ -58,8 +59,8 @@ pub struct Session {
     pub(crate) block: Block,
     pub(crate) catalog_state: RefCell<CatalogSession>,
     pub(crate) path_cache: RefCell<Option<PathCache>>,
-    pub(crate) prepared: HashMap<String, Arc<Prepared>>,
-    pub(crate) portals: HashMap<String, Portal>,
+    pub(crate) prepared: FxHashMap<String, Arc<Prepared>>,
+    pub(crate) portals: FxHashMap<String, Portal>,
     pub(crate) cursors: HashMap<String, Cursor>,
     pub(crate) cache: StatementCache,
     pub(crate) settings: Option<Arc<settings::Settings>>,
@@ -79,6 +80,7 @@ pub struct Session {
 pub struct InterruptHandle {
     db: std::sync::Weak<Inner>,
     pid: i32,
+    cancel: CancelToken,
 }
 
 impl InterruptHandle {
@@ -87,6 +89,11 @@ impl InterruptHandle {
         if let Some(db) = self.db.upgrade() {
             db.signal(self.pid, None, CancelReason::User);
         }
+    }
+
+    /// True when the session was asked to end (`pg_terminate_backend`, shutdown).
+    pub fn is_terminated(&self) -> bool {
+        self.cancel.reason() == Some(CancelReason::Shutdown)
     }
 }
 
@@ -139,8 +146,8 @@ impl Session {
             block: Block::default(),
             catalog_state: RefCell::default(),
             path_cache: RefCell::new(None),
-            prepared: HashMap::new(),
-            portals: HashMap::new(),
+            prepared: FxHashMap::default(),
+            portals: FxHashMap::default(),
             cursors: HashMap::new(),
             cache: StatementCache::new(STATEMENT_CACHE),
             settings: None,
@@ -212,7 +219,13 @@ impl Session {
         InterruptHandle {
             db: Arc::downgrade(&self.core.db),
             pid: self.core.pid,
+            cancel: self.core.cancel.clone(),
         }
+    }
+
+    /// True while it listens on a channel.
+    pub fn is_listening(&self) -> bool {
+        self.core.mailbox.is_listening()
     }
 
     /// Notices and warnings since the last call, oldest first.

@@ -32,6 +32,11 @@ impl Mailbox {
         self.queue.lock().drain(..).collect()
     }
 
+    /// True while any channel is listened to.
+    pub fn is_listening(&self) -> bool {
+        !self.channels.lock().is_empty()
+    }
+
     /// Calls the waker, if one is set.
     pub fn wake(&self) {
         if let Some(wake) = &*self.waker.lock() {

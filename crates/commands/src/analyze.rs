@@ -19,7 +19,7 @@ use parser::ast::Ident;
 use types::{ArrayValue, Datum, oids as t};
 
 use crate::context::CommandContext;
-use crate::index_build::for_each_row;
+use crate::index_build::for_each_batch;
 
 /// Values wider than this are not kept.
 const WIDTH_MAX: usize = 1024;
@@ -129,17 +129,23 @@ fn sample(
     let mut state = u64::from_le_bytes(seed) | 1;
     let mut kept: Vec<(u64, Vec<Datum>)> = Vec::new();
     let mut seen: u64 = 0;
-    for_each_row(&opened, table.columns.len(), cx, &mut |row, _| {
-        if kept.len() < size {
-            kept.push((seen, row.to_vec()));
-        } else {
-            state = xorshift(state);
-            let at = (state % (seen + 1)) as usize;
-            if let Some(place) = kept.get_mut(at) {
-                *place = (seen, row.to_vec());
+    let all: Vec<u16> = (0..table.columns.len()).map(|c| c as u16).collect();
+    for_each_batch(&opened, &all, cx, &mut |batch| {
+        let row = |position: usize| {
+            let columns = batch.columns.iter().take(all.len());
+            columns.map(|column| column.datum(position)).collect()
+        };
+        for position in batch.selection.iter() {
+            if kept.len() < size {
+                kept.push((seen, row(position)));
+            } else {
+                state = xorshift(state);
+                if let Some(place) = kept.get_mut((state % (seen + 1)) as usize) {
+                    *place = (seen, row(position));
+                }
             }
+            seen += 1;
         }
-        seen += 1;
         Ok(())
     })?;
     kept.sort_unstable_by_key(|(position, _)| *position);

@@ -6,7 +6,7 @@ use access::{BuildOutcome, ScanRequest, Table};
 use catalog::desc::{IndexDesc, RelationDesc};
 use common::error::ErrorExt;
 use common::{PgResult, RowId, pg_err};
-use types::{BATCH_ROWS, Datum};
+use types::{BATCH_ROWS, Batch, Datum};
 
 use crate::context::CommandContext;
 use crate::eval::RowExpr;
@@ -45,6 +45,18 @@ impl IndexKeys {
         })
     }
 
+    /// The table's columns that it looks at.
+    fn reads(&self, columns: usize) -> Vec<u16> {
+        let plain = self.columns.iter().map(|c| match c {
+            KeySource::Column(at) => Some(*at as u16),
+            KeySource::Expr(_) => None,
+        });
+        match (plain.collect(), &self.predicate) {
+            (Some(plain), None) => plain,
+            _ => (0..columns).map(|c| c as u16).collect(),
+        }
+    }
+
     /// Key and INCLUDE datums of a row; `None`: the row does not belong into the index.
     pub fn of_row(
         &mut self,
@@ -75,16 +87,45 @@ pub(crate) fn for_each_row(
     cx: &CommandContext<'_>,
     visit: &mut dyn FnMut(&[Datum], RowId) -> PgResult<()>,
 ) -> PgResult<()> {
+    let all: Vec<u16> = (0..columns).map(|c| c as u16).collect();
+    for_each_row_of(table, columns, &all, cx, visit)
+}
+
+/// The same with the wanted columns filled in, the others NULL.
+fn for_each_row_of(
+    table: &Table,
+    columns: usize,
+    wanted: &[u16],
+    cx: &CommandContext<'_>,
+    visit: &mut dyn FnMut(&[Datum], RowId) -> PgResult<()>,
+) -> PgResult<()> {
+    let mut row = vec![Datum::Null; columns];
+    for_each_batch(table, wanted, cx, &mut |batch| {
+        for position in batch.selection.iter() {
+            for (&column, vector) in wanted.iter().zip(&batch.columns) {
+                if let Some(place) = row.get_mut(usize::from(column)) {
+                    *place = vector.datum(position);
+                }
+            }
+            let id = batch.columns.last().and_then(|ids| ids.datum(position).as_i64());
+            visit(&row, RowId(id.unwrap_or_default() as u64))?;
+        }
+        Ok(())
+    })
+}
+
+/// Calls `visit` with every batch of rows that the transaction sees now: the wanted columns, then row ids.
+pub(crate) fn for_each_batch(
+    table: &Table,
+    wanted: &[u16],
+    cx: &CommandContext<'_>,
+    visit: &mut dyn FnMut(&Batch) -> PgResult<()>,
+) -> PgResult<()> {
     let snapshot = cx.txn.borrow().latest_snapshot()?;
-    let wanted: Vec<u16> = (0..columns).map(|c| c as u16).collect();
     let mut scan = table.scan(&snapshot, ScanRequest::columns(wanted).with_row_ids());
     while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
         cx.cancel.check()?;
-        for k in 0..batch.len() {
-            let mut row = batch.row(k);
-            let id = row.pop().and_then(|v| v.as_i64()).unwrap_or_default();
-            visit(&row, RowId(id as u64))?;
-        }
+        visit(&batch)?;
     }
     Ok(())
 }
@@ -101,7 +142,8 @@ pub(crate) fn build(
     let mut keys = IndexKeys::compile(info, cx)?;
     let opened = cx.relations.table(table)?;
     let mut entries: Vec<PgResult<(Vec<Datum>, Vec<Datum>, RowId)>> = Vec::new();
-    for_each_row(&opened, table.columns.len(), cx, &mut |row, id| {
+    let columns = table.columns.len();
+    for_each_row_of(&opened, columns, &keys.reads(columns), cx, &mut |row, id| {
         if let Some((key, include)) = keys.of_row(cx, row)? {
             entries.push(Ok((key, include, id)));
         }

@@ -5,12 +5,12 @@
 //! - ReadyForQuery goes out exactly once per Query, Sync and FunctionCall.
 //! - A malformed message ends this connection only.
 
-use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
 use pglite::protocol::{Batch, ScriptStep, Step};
 use pglite::{Column, Error, Session, Severity, TransactionStatus};
+use rustc_hash::FxHashMap;
 
 use crate::Shared;
 use crate::report::{self, Fatal};
@@ -83,7 +83,7 @@ pub struct Connection<'a> {
     pub(crate) out: Out,
     pub(crate) session: Session,
     /// Result formats of bound portals, true for binary.
-    pub(crate) formats: HashMap<String, Vec<bool>>,
+    pub(crate) formats: FxHashMap<String, Vec<bool>>,
     /// CopyOutResponse was sent, CopyDone not yet.
     pub(crate) copying_out: bool,
     /// Skipping to Sync after an error.
@@ -105,7 +105,7 @@ impl<'a> Connection<'a> {
             stream,
             out,
             session,
-            formats: HashMap::new(),
+            formats: FxHashMap::default(),
             copying_out: false,
             skipping: false,
             in_sequence: false,
@@ -211,6 +211,8 @@ impl<'a> Connection<'a> {
                 _ => self.idle_in_transaction_time,
             };
             let limit = limit.filter(|_| !self.in_sequence);
+            // Termination ends reading; only notifications need the waker.
+            self.stream.heed_waker(self.session.is_listening());
             match self.stream.next(limit)? {
                 Event::Message(kind) => return Ok(kind),
                 Event::Closed => return Err(self.ended()),

@@ -200,6 +200,7 @@ fn converse(socket: Socket, shared: &Shared, connections: &Connections) -> io::R
         all.len()
     };
     let _leave = Leave(connections, number);
+    let waking = socket.try_clone()?;
     let mut stream = Stream::new(socket, sleeper)?;
     let mut out = Out::default();
     if count > shared.connections_max {
@@ -209,7 +210,13 @@ fn converse(socket: Socket, shared: &Shared, connections: &Connections) -> io::R
     match startup::start(&mut stream, &mut out, shared) {
         Ok(Start::Done) => {}
         Ok(Start::Session(mut session, request)) => {
-            session.on_notification(Some(Box::new(move || wake(&waker))));
+            let interrupt = session.interrupt_handle();
+            session.on_notification(Some(Box::new(move || {
+                wake(&waker);
+                if interrupt.is_terminated() {
+                    waking.shutdown_read();
+                }
+            })));
             let pid = session.process_id();
             let client = Client {
                 key: cancel_key(&session, request.minor),

@@ -41,6 +41,15 @@ impl Socket {
         };
     }
 
+    /// Ends reading: who waits for data sees the end of it, and can still write.
+    pub fn shutdown_read(&self) {
+        // A socket that is closed already needs none.
+        let _ = match self {
+            Socket::Tcp(s) => s.shutdown(std::net::Shutdown::Read),
+            Socket::Unix(s) => s.shutdown(std::net::Shutdown::Read),
+        };
+    }
+
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => s.read(buf),
@@ -88,6 +97,8 @@ pub struct Stream {
     end: usize,
     /// Length of the current message's contents, which begin at `start`.
     body: usize,
+    /// Whether a call of the waker ends waiting. Without it (and without a time limit) waiting is one blocking read.
+    heeds_waker: bool,
 }
 
 impl Stream {
@@ -104,7 +115,13 @@ impl Stream {
             start: 0,
             end: 0,
             body: 0,
+            heeds_waker: true,
         })
+    }
+
+    /// Whether a call of the waker shall end waiting from now on; the end of reading does in any case.
+    pub fn heed_waker(&mut self, heed: bool) {
+        self.heeds_waker = heed;
     }
 
     /// Sends everything.
@@ -221,6 +238,7 @@ impl Stream {
     /// Sleeps until the socket has something, or the waker, or the clock.
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Option<Event>> {
         let left = match deadline {
+            None if !self.heeds_waker => return Ok(None),
             None => None,
             Some(d) => match d.checked_duration_since(Instant::now()) {
                 None => return Ok(Some(Event::TimedOut)),

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Oid, PgResult, RelationId, RowId, Xid, invariant};
+use smallvec::SmallVec;
 use txn::{Snapshot, Stamp, StampState};
 use types::{Datum, key};
 
@@ -238,14 +239,14 @@ impl Index {
 
     /// Looks at all entries with a key. The caller holds its latch, so nothing moves but stamps.
     fn holder(&self, prefix: &[u8], own_row: RowId, own: Stamp) -> PgResult<Holder> {
-        for entry in self
+        // Newest row id first: after updates that moved the row, the older entries are dead.
+        let mut last: SmallVec<[u8; 48]> = SmallVec::from_slice(prefix);
+        last.extend_from_slice(&[0xFF; 8]);
+        let entries = self
             .store
             .delta
-            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
-        {
-            if !is_entry_of(entry.key(), prefix) {
-                break;
-            }
+            .range::<[u8], _>((Bound::Included(prefix), Bound::Included(&last[..])));
+        for entry in entries.rev() {
             let row = entry_row(entry.key())?;
             if row != own_row {
                 match self.state_of(entry.value(), own) {
@@ -373,7 +374,7 @@ impl Index {
             }
             let mut at = leaf.lower_bound(prefix);
             while at < leaf.len() && is_entry_of(leaf.key(at), prefix) {
-                if !self.is_overridden(leaf.key(at)) {
+                if self.sees_leaf_entry(snapshot, leaf.key(at)) {
                     return entry_row(leaf.key(at)).map(Some);
                 }
                 at += 1;
@@ -393,14 +394,15 @@ impl Index {
         }
     }
 
+    /// Whether the snapshot sees an entry that the leaf has: delta knows better where it has the entry, too. It may have got it since
+    /// delta was searched.
     #[inline]
-    fn is_overridden(&self, key: &[u8]) -> bool {
-        !self.store.delta.is_empty()
-            && self
-                .store
-                .delta
-                .get(key)
-                .is_some_and(|e| e.value().load().is_some())
+    fn sees_leaf_entry(&self, snapshot: &Snapshot, key: &[u8]) -> bool {
+        if self.store.delta.is_empty() {
+            return true;
+        }
+        let head = self.store.delta.get(key).and_then(|e| e.value().load_full());
+        head.is_none_or(|head| visible_entry(&head, snapshot, self.store.shared.table()).is_some())
     }
 
     fn lookup_in_delta(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {

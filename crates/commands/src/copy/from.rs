@@ -176,6 +176,8 @@ impl CopyIn {
     fn drain(&mut self, cx: &mut CommandContext<'_>) -> PgResult<()> {
         let view = cx.view()?;
         let snapshot = cx.txn.borrow().latest_snapshot()?;
+        let cx = &*cx;
+        let exec = cx.exec_context(&*view, &snapshot);
         loop {
             if self.line % 1024 == 0 {
                 cx.cancel.check()?;
@@ -200,7 +202,6 @@ impl CopyIn {
                 self.check_header(&line)?;
                 continue;
             }
-            let exec = cx.exec_context(&*view, &snapshot);
             self.row(&line, cx, &exec)?;
         }
     }
