@@ -173,6 +173,8 @@ fn rows_of_the_program_can_be_changed_and_deleted() {
         assert_eq!(table.insert(txn, &row(7000, 1)).unwrap(), RowId(1500));
     });
     check(&storage);
+    // From the log alone: closing writes a checkpoint.
+    check(&open(&env.crash()));
     drop(table);
     drop(storage);
     let env = env.crash();

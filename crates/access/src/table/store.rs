@@ -129,8 +129,13 @@ impl TableStore {
     pub(crate) fn is_builtin_row(&self, row: RowId) -> bool {
         match self.def.load().as_ref() {
             Some(def) => def.builtin.as_ref().is_some_and(|b| row.0 < b.row_count() as u64),
-            None => self.id.0 < u64::from(common::Oid::FIRST_NORMAL.0),
+            None => self.is_catalog(),
         }
+    }
+
+    /// A relation that may have rows of the program.
+    fn is_catalog(&self) -> bool {
+        self.id.0 < u64::from(common::Oid::FIRST_NORMAL.0)
     }
 
     pub(crate) fn is_logged(&self) -> bool {
@@ -152,7 +157,9 @@ impl TableStore {
             return Ok(chunk);
         }
         let make = || {
-            let fresh = number * CHUNK_ROWS >= self.kv_end.load(Ordering::Acquire);
+            // Recovery comes here before it is known where the rows of the program end.
+            let end_known = self.def.load().is_some() || !self.is_catalog();
+            let fresh = end_known && number * CHUNK_ROWS >= self.kv_end.load(Ordering::Acquire);
             Chunk::new(fresh.then(|| Arc::clone(&self.empty)))
         };
         self.chunks
