@@ -27,7 +27,7 @@ impl Health {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// True if a sync failed: what the file holds on disk is unknown, and reading it back proves nothing, because
+    /// True if a sync failed: what of the unsynced writes is on disk is unknown, and reading them back proves nothing, because
     /// the reads come from the page cache.
     pub fn sync_has_failed(&self) -> bool {
         self.sync_failed.load(Ordering::Acquire)

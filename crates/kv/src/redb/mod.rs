@@ -11,7 +11,7 @@
 //!   pages pile up in the write buffer (half of the cache at most) and then spill to unused parts of the file.
 //! - redb refuses everything after its first I/O error. [`RedbKv`] then opens a second instance on the same file handle
 //!   and cuts the first off from it, so the store works again as soon as there is space again. What was `Eventual` is lost by
-//!   that. After a failed *sync* there is no second instance: see [`Health`].
+//!   that. After a failed *sync* the header is made durable first: see [`RedbKv::renew_header`].
 //! - redb checks page checksums on recovery only and panics on much of what damage can look like. Every call into it
 //!   is guarded ([`guarded`]); a panic is `KvError::Corrupt`, and the instance is replaced.
 //! - Readers share one read transaction per commit (`snapshot.rs`).
@@ -57,6 +57,9 @@ const META_FORMAT: &str = "format";
 
 /// What this code writes. A reader refuses any other.
 const FORMAT: u64 = 1;
+
+/// What redb keeps at the beginning of its file; no page lies there.
+const HEADER_BYTES: usize = 320;
 
 /// How often and how long `compact` waits for a moment without readers.
 const COMPACT_ATTEMPTS: usize = 100;
@@ -126,17 +129,29 @@ impl RedbKv {
         }
         drop(current);
         let mut current = self.current.write();
-        if current.health.sync_has_failed() {
-            let path = self.path.display();
-            return Err(KvError::Poisoned(format!(
-                "content of file \"{path}\" is unknown after a failed fsync"
-            )));
-        }
         if current.health.has_failed() {
             current.health.cut_off();
+            if current.health.sync_has_failed() {
+                self.renew_header()?;
+            }
             *current = Arc::new(Instance::open(&self.file, &self.path, self.cache_bytes_max)?);
         }
         Ok(Arc::clone(&current))
+    }
+
+    /// Makes the header on disk the one that reads see, which a failed sync leaves open.
+    ///
+    /// A commit is: pages and the new, not yet valid commit slot; a sync; the bit in the header that makes it valid; a sync. After
+    /// a failed first sync no valid header leads to the pages that may be lost, and after a failed second one they had
+    /// been synced. So only the header is in doubt: in the page cache (from which redb would read it) it may be newer than on disk, and
+    /// redb would give the pages of the older commit away, which a crash then brings back. Writing it again makes it dirty again,
+    /// so the next sync cannot pass it over.
+    fn renew_header(&self) -> KvResult<()> {
+        let mut header = vec![0; HEADER_BYTES];
+        let io = |what: &str, done: std::io::Result<()>| done.map_err(|e| file_error(what, &self.path, e));
+        io("read", self.file.read_exact_at(&mut header, 0))?;
+        io("write to", self.file.write_all_at(&header, 0))?;
+        io("fsync", self.file.sync_data())
     }
 
     /// Does a piece of work that may be repeated, on a second instance if the first one turns out to be stale.
