@@ -362,23 +362,20 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
     };
     let needs_sort_always = needs_grouping(root) && root.query.group_clause.is_empty();
     let score = |p: &PathRef| {
-        let (startup, total) = if wanted.is_empty() || keys_contained(wanted, &p.keys) || needs_sort_always {
-            (p.startup, p.total)
-        } else {
-            let limit = if root.tuple_fraction >= 1.0 && !needs_grouping(root) {
-                root.tuple_fraction
-            } else {
-                0.0
-            };
+        // Grouping may hash instead of sorting: an order is then worth little.
+        let sorted = wanted.is_empty() || keys_contained(wanted, &p.keys) || needs_sort_always;
+        let sorts = !sorted && !needs_grouping(root);
+        let (startup, total) = if sorts {
+            let limit = Some(root.tuple_fraction).filter(|f| *f >= 1.0).unwrap_or(0.0);
             let c = cost::sort(s, p.total, p.rows, p.width, limit);
-            // Grouping may hash instead of sorting: an order is then worth little.
-            if needs_grouping(root) {
-                (p.startup, p.total)
-            } else {
-                (c.startup, c.total)
-            }
+            (c.startup, c.total)
+        } else {
+            (p.startup, p.total)
         };
-        (p.disabled, startup + (total - startup) * fraction_of(p.rows))
+        // An incremental sort has a switch of its own.
+        let finishes = s.enable_incremental_sort && wanted.first() == p.keys.first();
+        let disabled = p.disabled + u32::from(sorts && !s.enable_sort && !finishes);
+        (disabled, startup + (total - startup) * fraction_of(p.rows))
     };
     candidates
         .iter()
@@ -437,11 +434,11 @@ pub fn sort_stage(
         ..input
     };
     let targets = pass_through_targets(&stage.plan.target_list);
-    let disabled = stage.plan.disabled_nodes + u32::from(!s.enable_sort);
     let incremental = presorted > 0
         && presorted < sort_keys.len()
         && s.enable_incremental_sort
         && sort_keys.len() == keys.len();
+    let disabled = stage.plan.disabled_nodes + u32::from(!s.enable_sort && !incremental);
     let child = Box::new(stage.plan);
     let sort = if incremental {
         PlanNode::IncrementalSort {
