@@ -34,7 +34,7 @@ mod tests;
 use std::sync::Arc;
 
 use ::types::Datum;
-use common::{Oid, PgError, PgResult, internal};
+use common::{Oid, PgError, PgResult, internal, unsupported};
 
 use crate::cache::Cache;
 use crate::row::StoredRow;
@@ -81,6 +81,10 @@ impl<'a> Ddl<'a> {
     pub(crate) fn get(&self, oid_index: Oid, oid: Oid) -> PgResult<StoredRow> {
         match self.find(oid_index, oid)? {
             Some(row) => Ok(row),
+            // Rows of the program have no index entries: they are found by scans only.
+            None if oid < Oid::FIRST_NORMAL => {
+                Err(unsupported!("changing a built-in object is not supported yet"))
+            }
             None => Err(internal!(
                 "cache lookup failed for object {oid} in index {oid_index}"
             )),
