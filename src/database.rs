@@ -64,6 +64,7 @@ pub struct Builder {
     cache_bytes_max: Option<usize>,
     memory_bytes_max: usize,
     background: bool,
+    storage: Option<fn(&mut StorageOptions)>,
 }
 
 impl Default for Builder {
@@ -75,6 +76,7 @@ impl Default for Builder {
             cache_bytes_max: None,
             memory_bytes_max: 4 << 30,
             background: true,
+            storage: None,
         }
     }
 }
@@ -116,6 +118,13 @@ impl Builder {
         self
     }
 
+    /// Sizes of the storage below that are not for users: tests make them small to reach rare paths soon.
+    #[doc(hidden)]
+    pub fn storage_options(mut self, change: fn(&mut StorageOptions)) -> Builder {
+        self.storage = Some(change);
+        self
+    }
+
     /// Opens it; a crash before needs no repair step.
     pub fn open(self) -> Result<Database> {
         let env = match self.env {
@@ -133,6 +142,9 @@ impl Builder {
             options.cache_bytes_max = bytes;
         }
         options.background = self.background;
+        if let Some(change) = self.storage {
+            change(&mut options);
+        }
         let storage = Storage::open(options)?;
         let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
         let catalog = Catalog::open(storage.clone());
@@ -209,6 +221,11 @@ impl Database {
     pub fn login_role(&self, name: &str) -> Result<Option<LoginRole>> {
         let mut session = self.session()?;
         session.login_role(name)
+    }
+
+    /// Writes into the lock file where this database is served, for the error that a second opener of the directory gets.
+    pub fn announce(&self, address: &str) -> Result<()> {
+        Ok(self.inner.storage.announce(address)?)
     }
 
     /// Number of open sessions.

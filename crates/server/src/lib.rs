@@ -124,7 +124,13 @@ pub fn serve_with(db: &Database, addr: impl ToSocketAddrs, options: Options) -> 
         stopping: AtomicBool::new(false),
         clients: Mutex::default(),
     });
-    ServerHandle::start(shared, listener, options.socket_dir)
+    let server = ServerHandle::start(shared, listener, options.socket_dir)?;
+    let mut address = server.local_addr().to_string();
+    if let Some(file) = server.socket_file() {
+        address.push_str(&format!(" and {}", file.display()));
+    }
+    db.announce(&address).map_err(io::Error::other)?;
+    Ok(server)
 }
 
 /// The name of a socket file for a port.

@@ -123,6 +123,8 @@ impl ServerHandle {
             // A panic of the thread has been printed already.
             let _ = thread.join();
         }
+        // What a second opener of the directory is told is worth no error now.
+        let _ = self.shared.db.announce("");
         self.shared.db.terminate_sessions();
         for live in self.connections.live.lock().values() {
             wake(&live.wake);

@@ -48,6 +48,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("pglited: {e}");
+            if let Some(e) = e.downcast_ref::<pglite::Error>() {
+                for (name, text) in [("DETAIL", e.detail()), ("HINT", e.hint())] {
+                    if let Some(text) = text {
+                        eprintln!("{name}:  {text}");
+                    }
+                }
+            }
             ExitCode::FAILURE
         }
     }

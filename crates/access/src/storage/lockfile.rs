@@ -22,7 +22,7 @@ impl LockFile {
             |e: std::io::Error| io_error(&format!("could not open lock file \"{}\"", path.display()), &e);
         let file = env.fs().open(&path, OpenMode::OpenOrCreate).map_err(failed)?;
         if !file.try_lock_exclusive().map_err(failed)? {
-            return Err(in_use(dir, &*file));
+            return Err(in_use(dir, &*file, env.process_id()));
         }
         let lock = LockFile { file };
         lock.write(env.process_id(), "")?;
@@ -38,7 +38,8 @@ impl LockFile {
     }
 }
 
-fn in_use(dir: &Path, file: &dyn File) -> Box<PgError> {
+/// 55006, as DESIGN section 4 has it. PostgreSQL ends with F0001 here, but there no session is ever told: it is a postmaster's last word.
+fn in_use(dir: &Path, file: &dyn File, own_pid: u32) -> Box<PgError> {
     let mut bytes = vec![0; file.len().unwrap_or(0).min(4096) as usize];
     let text = match file.read_exact_at(&mut bytes, 0) {
         Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -47,16 +48,27 @@ fn in_use(dir: &Path, file: &dyn File) -> Box<PgError> {
     let mut lines = text.lines();
     let pid = lines.next().unwrap_or("");
     let note = lines.next().unwrap_or("");
-    let mut detail = format!("Its owner is the process with PID {pid}.");
-    if !note.is_empty() {
-        detail.push_str(&format!(" It can be reached at {note}."));
+    let path = dir.display();
+    if pid == own_pid.to_string() {
+        return pg_err!(
+            OBJECT_IN_USE,
+            "database directory \"{path}\" is already open in this process"
+        )
+        .detail("The first handle, its clones or a session of it are still alive.")
+        .hint("Clone the first handle: all clones and their sessions are the same database.");
     }
+    // Its owner may be between taking the lock and writing its name.
+    let detail = match (pid, note) {
+        ("", _) => "Its owner is starting.".to_owned(),
+        (_, "") => format!("Its owner is the process with PID {pid}."),
+        _ => format!("Its owner is the process with PID {pid}, which can be reached at {note}."),
+    };
     pg_err!(
         OBJECT_IN_USE,
-        "database directory \"{}\" is in use by another process",
-        dir.display()
+        "database directory \"{path}\" is in use by another process"
     )
     .detail(detail)
+    .hint("Connect to that process, or stop it first.")
 }
 
 pub(crate) fn io_error(context: &str, error: &std::io::Error) -> Box<PgError> {

@@ -139,6 +139,14 @@ pub struct Storage {
 }
 
 impl Storage {
+    /// Tells those who find the directory locked where its owner can be reached.
+    pub fn announce(&self, address: &str) -> PgResult<()> {
+        match &self.lock {
+            Some(lock) => lock.write(self.options.env.process_id(), address),
+            None => Ok(()),
+        }
+    }
+
     /// Transactions, locks, log.
     pub fn manager(&self) -> &Arc<TxnManager> {
         &self.shared.manager
