@@ -57,7 +57,7 @@ pub mod env {
 
 /// Running statements step by step, as protocol servers do.
 pub mod protocol {
-    pub use crate::session::portal::{CopyFormat, Portal, Step};
+    pub use crate::session::portal::{CopyFormat, CopyRows, Portal, Step};
     pub use crate::session::prepared::Prepared;
     pub use crate::session::script::{RowSink, Script, ScriptStep};
     pub use ::types::{Batch, Datum};

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::session::catalog::View;
 use crate::session::env::StatementEnv;
 use crate::session::plan::utility_column;
-use crate::session::portal::{CopyFormat, Portal, PortalState, Step};
+use crate::session::portal::{CopyFormat, CopyRows, Portal, PortalState, Step};
 use crate::session::prepared::{Prepared, no_such_statement};
 use crate::session::run::{RunningCopyIn, batches_of};
 
@@ -237,8 +237,9 @@ impl Session {
         let PortalState::CopyOut(copy) = &mut portal.state else {
             return Err(common::internal!("COPY is not running"));
         };
-        let mut chunk = Vec::new();
-        let more = self.with_command(&prepared, &params, |cx| copy.next_chunk(cx, &mut chunk))?;
+        let mut chunk = CopyRows::default();
+        let more = self.with_command(&prepared, &params, |cx| copy.next_chunk(cx, &mut chunk.bytes))?;
+        chunk.ends.extend_from_slice(copy.row_ends());
         if more || !chunk.is_empty() {
             return Ok(Step::CopyData(chunk));
         }

@@ -27,7 +27,32 @@ pub enum Step {
     /// COPY ... TO STDOUT begins.
     CopyOut(CopyFormat),
     /// A piece of COPY data for the client.
-    CopyData(Vec<u8>),
+    CopyData(CopyRows),
+}
+
+/// Whole rows of COPY data.
+#[derive(Debug, Default)]
+pub struct CopyRows {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Vec<usize>,
+}
+
+impl CopyRows {
+    /// The rows one by one: to a client each is a message.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts
+            .zip(&self.ends)
+            .map(|(start, end)| self.bytes.get(*start..*end).unwrap_or(&[]))
+    }
+}
+
+impl std::ops::Deref for CopyRows {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// What the protocol says about a COPY stream.

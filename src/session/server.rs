@@ -96,14 +96,20 @@ impl Session {
         }
     }
 
+    /// Result columns of a cursor that DECLARE made: to the protocol it is a portal too.
+    pub fn cursor_columns(&self, name: &str) -> Option<Arc<[crate::Column]>> {
+        self.cursors.get(name).and_then(|cursor| cursor.columns())
+    }
+
     /// True while a transaction runs, of a block or of single statements.
     pub fn in_transaction(&self) -> bool {
         self.block.txn.is_some()
     }
 
-    /// Forgets a portal; no error if there is none.
+    /// Forgets a portal or cursor; no error if there is none.
     pub fn close_portal(&mut self, name: &str) {
         self.portals.remove(name);
+        self.cursors.remove(name);
     }
 
     /// Gives a string of statements up after an error outside of [`Session::step_script`] (COPY data).

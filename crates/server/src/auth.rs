@@ -50,7 +50,7 @@ fn request(out: &mut Out, code: i32, data: &[u8]) {
 }
 
 fn malformed(e: Malformed) -> Fatal {
-    Fatal::protocol(e.0)
+    Fatal::new(e.code, e.text)
 }
 
 /// The exchange of RFC 5802. Without a verifier it runs to its end and fails, so that nobody learns which roles exist.

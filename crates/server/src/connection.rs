@@ -48,6 +48,8 @@ pub enum End {
     Fatal(Fatal),
     /// The error has been written already.
     Told,
+    /// What a message holds is wrong; where it ends is known, so the client gets an error and goes on.
+    Malformed(Malformed),
 }
 
 impl From<io::Error> for End {
@@ -58,7 +60,7 @@ impl From<io::Error> for End {
 
 impl From<Malformed> for End {
     fn from(e: Malformed) -> End {
-        End::Fatal(Fatal::protocol(e.0))
+        End::Malformed(e)
     }
 }
 
@@ -90,6 +92,8 @@ pub struct Connection<'a> {
     skipping: bool,
     /// Between the first extended message and Sync.
     in_sequence: bool,
+    /// A ReadyForQuery has not been sent, for the sake of the messages that were waiting.
+    owes_ready: bool,
     /// Generation of the settings that the client knows.
     generation: u64,
     reported: Vec<String>,
@@ -109,6 +113,7 @@ impl<'a> Connection<'a> {
             copying_out: false,
             skipping: false,
             in_sequence: false,
+            owes_ready: false,
             generation: 0,
             reported: vec![String::new(); REPORTED.len()],
             idle_time: None,
@@ -140,7 +145,10 @@ impl<'a> Connection<'a> {
             if kind == b'X' {
                 return Ok(());
             }
-            let handled = self.handle(kind)?;
+            let handled = match self.handle(kind) {
+                Err(End::Malformed(e)) => Err(self.session.protocol_error(e.code, &e.text)),
+                other => other?,
+            };
             if let Err(error) = handled {
                 self.tell(&error)?;
                 match kind {
@@ -169,7 +177,9 @@ impl<'a> Connection<'a> {
         }
         match kind {
             b'Q' => {
-                let sql = Cursor::new(self.stream.body()).cstr()?.to_owned();
+                let mut message = Cursor::new(self.stream.body());
+                let sql = message.cstr()?.to_owned();
+                message.end()?;
                 let done = self.simple_query(&sql)?;
                 if done.is_ok() {
                     self.ready()?;
@@ -188,6 +198,7 @@ impl<'a> Connection<'a> {
             b'S' => {
                 self.skipping = false;
                 self.in_sequence = false;
+                Cursor::new(self.stream.body()).end()?;
                 Ok(self.session.sync())
             }
             // Left over from a COPY that failed.
@@ -205,6 +216,10 @@ impl<'a> Connection<'a> {
 
     /// Waits for a message, dealing with notifications, termination and idle limits.
     pub(crate) fn next_message(&mut self) -> Result<u8, End> {
+        // What was waiting may have been data of a COPY that has failed, which nobody answers.
+        if self.owes_ready && !self.stream.has_message() {
+            self.flush()?;
+        }
         loop {
             let limit = match self.session.transaction_status() {
                 TransactionStatus::Idle => self.idle_time,
@@ -288,6 +303,7 @@ impl<'a> Connection<'a> {
         self.out.byte(self.session.transaction_status().letter());
         self.out.end();
         // A pipeline's answers go out together.
+        self.owes_ready = true;
         if !self.stream.has_buffered() || self.out.len() > FLUSH_BYTES {
             self.flush()?;
         }
@@ -295,6 +311,7 @@ impl<'a> Connection<'a> {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), End> {
+        self.owes_ready = false;
         if self.out.len() > 0 {
             self.stream.send(self.out.bytes())?;
             self.out.clear();

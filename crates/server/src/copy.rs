@@ -1,6 +1,6 @@
 //! COPY's streams.
 
-use pglite::protocol::{CopyFormat, Script};
+use pglite::protocol::{CopyFormat, CopyRows, Script};
 
 use crate::connection::{Connection, End, Handled, attempt};
 use crate::report::Fatal;
@@ -23,11 +23,13 @@ impl Connection<'_> {
         self.copying_out = true;
     }
 
-    /// CopyData to the client.
-    pub(crate) fn copy_data(&mut self, data: &[u8]) -> Result<(), End> {
-        self.out.begin(b'd');
-        self.out.raw(data);
-        self.out.end();
+    /// CopyData to the client: by the protocol a message is a row.
+    pub(crate) fn copy_data(&mut self, data: &CopyRows) -> Result<(), End> {
+        for row in data.iter() {
+            self.out.begin(b'd');
+            self.out.raw(row);
+            self.out.end();
+        }
         self.flush_if_full()
     }
 
@@ -58,7 +60,10 @@ impl Connection<'_> {
                     return Ok(Ok(()));
                 }
                 b'f' => {
-                    let reason = Cursor::new(self.stream.body()).cstr()?.to_owned();
+                    let reason = match Cursor::new(self.stream.body()).cstr() {
+                        Ok(reason) => reason.to_owned(),
+                        Err(e) => e.text.into_owned(),
+                    };
                     return Ok(Err(self.session.copy_fail(&reason)));
                 }
                 b'H' | b'S' => {}

@@ -110,6 +110,10 @@ impl Connection<'_> {
                 }
             }
             b'P' => {
+                if let Some(columns) = self.session.cursor_columns(name) {
+                    self.out.row_description(&columns, &[]);
+                    return Ok(Ok(()));
+                }
                 let portal = attempt!(self.session.take_portal(name));
                 let formats = self.formats.get(name).map_or(&[][..], Vec::as_slice);
                 match portal.columns() {

@@ -11,6 +11,8 @@ pub struct Fatal {
     pub code: String,
     /// Primary message.
     pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
     /// HINT.
     pub hint: Option<String>,
 }
@@ -21,8 +23,15 @@ impl Fatal {
         Fatal {
             code: code.to_owned(),
             message: message.into(),
+            detail: None,
             hint: None,
         }
+    }
+
+    /// With a DETAIL.
+    pub fn detail(mut self, text: &str) -> Fatal {
+        self.detail = Some(text.to_owned());
+        self
     }
 
     /// 08P01.
@@ -37,6 +46,9 @@ impl Fatal {
         field(out, b'V', "FATAL");
         field(out, b'C', &self.code);
         field(out, b'M', &self.message);
+        if let Some(detail) = &self.detail {
+            field(out, b'D', detail);
+        }
         if let Some(hint) = &self.hint {
             field(out, b'H', hint);
         }
@@ -50,6 +62,7 @@ impl From<pglite::Error> for Fatal {
         Fatal {
             code: e.code().to_owned(),
             message: e.message().to_owned(),
+            detail: e.detail().map(str::to_owned),
             hint: e.hint().map(str::to_owned),
         }
     }

@@ -68,6 +68,8 @@ pub fn start(stream: &mut Stream, out: &mut Out, shared: &Shared) -> Result<Star
 
 /// Reads packets up to a start-up request; `None` after a cancel request.
 fn read_request(stream: &mut Stream, shared: &Shared) -> Result<Option<Request>, Fatal> {
+    // Each kind of encryption may be asked for once.
+    let mut asked = Vec::new();
     loop {
         match stream.next_startup(Some(LOGIN_TIME_MAX)) {
             Ok(Event::Message(_)) => {}
@@ -78,10 +80,19 @@ fn read_request(stream: &mut Stream, shared: &Shared) -> Result<Option<Request>,
         let mut message = Cursor::new(stream.body());
         let code = message.i32().map_err(malformed)?;
         match code {
-            SSL_REQUEST | GSSENC_REQUEST => {
+            SSL_REQUEST | GSSENC_REQUEST if !asked.contains(&code) => {
+                asked.push(code);
                 // Anything behind the request came before the answer: it could have been put there by somebody in the middle.
                 if stream.has_buffered() {
-                    return Err(Fatal::protocol("received unencrypted data after SSL request"));
+                    let kind = if code == SSL_REQUEST {
+                        "SSL"
+                    } else {
+                        "GSSAPI encryption"
+                    };
+                    let text = format!("received unencrypted data after {kind} request");
+                    return Err(Fatal::protocol(text).detail(
+                        "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+                    ));
                 }
                 if stream.send(b"N").is_err() {
                     return Ok(None);
@@ -109,7 +120,7 @@ fn read_request(stream: &mut Stream, shared: &Shared) -> Result<Option<Request>,
 }
 
 fn malformed(e: Malformed) -> Fatal {
-    Fatal::protocol(e.0)
+    Fatal::new(e.code, e.text)
 }
 
 fn parse_request(minor: i32, mut message: Cursor<'_>) -> Result<Request, Fatal> {

@@ -10,8 +10,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Messages longer than this end the connection (PostgreSQL's limit).
 const MESSAGE_BYTES_MAX: usize = 0x3fff_fff0;
-/// A start-up packet is shorter than this.
-const STARTUP_BYTES_MAX: usize = 10_000;
+/// A start-up packet is not longer than this, its length included.
+const STARTUP_BYTES_MAX: usize = 10_004;
+/// Messages that hold next to nothing are not longer than this.
+const SMALL_BYTES_MAX: usize = 10_000;
 /// Grown by at most this much ahead of data that has really come.
 const READ_CHUNK: usize = 64 << 10;
 
@@ -134,6 +136,13 @@ impl Stream {
         self.end > self.start + self.body
     }
 
+    /// Whether the next message is there already, so that it needs no waiting.
+    pub fn has_message(&self) -> bool {
+        let start = self.start + self.body;
+        let there = self.end - start;
+        there >= 5 && there > self.length_at(start + 1)
+    }
+
     /// The contents of the message that [`Stream::next`] announced.
     pub fn body(&self) -> &[u8] {
         self.buffer.get(self.start..self.start + self.body).unwrap_or(&[])
@@ -152,6 +161,10 @@ impl Stream {
         }
         let kind = self.buffer.get(self.start).copied().unwrap_or(0);
         let len = self.length_at(self.start + 1);
+        let bytes_max = match kind {
+            b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' => bytes_max.min(SMALL_BYTES_MAX),
+            _ => bytes_max,
+        };
         if !(4..=bytes_max).contains(&len) {
             return Ok(Event::Invalid("invalid message length"));
         }

@@ -4,6 +4,8 @@
 //! - A message is begun, filled and ended in the buffer itself; its length is patched in at the end. Nothing is allocated per value.
 //! - Reading never indexes past the message: a short message is [`Malformed`].
 
+use std::borrow::Cow;
+
 use pglite::Column;
 use pglite::protocol::{PgResult, RowSink};
 
@@ -147,11 +149,42 @@ impl RowSink for Out {
 
 /// The contents of a message do not have the form that its type says.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub struct Malformed {
+    /// SQLSTATE.
+    pub code: &'static str,
+    /// PostgreSQL's words.
+    pub text: Cow<'static, str>,
+}
+
+impl Malformed {
+    const fn new(text: &'static str) -> Malformed {
+        Malformed {
+            code: "08P01",
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    /// Text that is not UTF-8; names the bytes that the first wrong character would have.
+    fn encoding(text: &[u8], wrong_at: usize) -> Malformed {
+        let wrong = text.get(wrong_at..).unwrap_or(&[]);
+        let len = match wrong.first() {
+            Some(0xc0..=0xdf) => 2,
+            Some(0xe0..=0xef) => 3,
+            Some(0xf0..=0xf7) => 4,
+            _ => 1,
+        };
+        let bytes: Vec<String> = wrong.iter().take(len).map(|b| format!("0x{b:02x}")).collect();
+        let text = format!("invalid byte sequence for encoding \"UTF8\": {}", bytes.join(" "));
+        Malformed {
+            code: "22021",
+            text: Cow::Owned(text),
+        }
+    }
+}
 
 type Read<T> = Result<T, Malformed>;
 
-const SHORT: Malformed = Malformed("insufficient data left in message");
+const SHORT: Malformed = Malformed::new("insufficient data left in message");
 
 /// Reads a message's contents.
 pub struct Cursor<'a> {
@@ -199,10 +232,10 @@ impl<'a> Cursor<'a> {
             .rest
             .iter()
             .position(|b| *b == 0)
-            .ok_or(Malformed("invalid string in message"))?;
+            .ok_or(Malformed::new("invalid string in message"))?;
         let s = self.take(end)?;
         self.take(1)?;
-        std::str::from_utf8(s).map_err(|_| Malformed("invalid byte sequence for encoding \"UTF8\""))
+        std::str::from_utf8(s).map_err(|e| Malformed::encoding(s, e.valid_up_to()))
     }
 
     /// Nothing may be left.
@@ -210,7 +243,7 @@ impl<'a> Cursor<'a> {
         if self.rest.is_empty() {
             Ok(())
         } else {
-            Err(Malformed("invalid message format"))
+            Err(Malformed::new("invalid message format"))
         }
     }
 
@@ -222,6 +255,7 @@ impl<'a> Cursor<'a> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -231,6 +265,15 @@ mod tests {
         assert_eq!(c.i32(), Err(SHORT));
         assert!(c.cstr().is_err());
         assert!(c.end().is_err());
+    }
+
+    #[test]
+    fn wrong_utf8_is_shown_as_postgresql_does() {
+        let wrong = |bytes: &[u8]| Cursor::new(bytes).cstr().unwrap_err().text.into_owned();
+        let text = "invalid byte sequence for encoding \"UTF8\": ";
+        assert_eq!(wrong(b"a\xff\0"), format!("{text}0xff"));
+        assert_eq!(wrong(b"\xe4fg\0"), format!("{text}0xe4 0x66 0x67"));
+        assert_eq!(wrong(b"\xf0\x9f\0"), format!("{text}0xf0 0x9f"));
     }
 
     #[test]

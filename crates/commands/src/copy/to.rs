@@ -38,6 +38,8 @@ pub struct CopyOut {
     snapshot: ActiveSnapshot,
     header_pending: bool,
     copied: u64,
+    /// Where the rows of the last chunk end in its buffer.
+    row_ends: Vec<usize>,
     scratch: String,
 }
 
@@ -70,11 +72,18 @@ impl CopyOut {
         self.copied
     }
 
+    /// Where each row (and the header) of the last chunk ends in the buffer that it was appended to.
+    pub fn row_ends(&self) -> &[usize] {
+        &self.row_ends
+    }
+
     /// Appends whole lines to `out`, about 64 kB at most each time; false at the end.
     pub fn next_chunk(&mut self, cx: &mut CommandContext<'_>, out: &mut Vec<u8>) -> PgResult<bool> {
+        self.row_ends.clear();
         if self.header_pending {
             self.header_pending = false;
             self.header(out);
+            self.row_ends.push(out.len());
         }
         let before = out.len();
         while out.len() - before < CHUNK_BYTES {
@@ -129,6 +138,7 @@ impl CopyOut {
                 );
             }
             out.push(b'\n');
+            self.row_ends.push(out.len());
             self.copied += 1;
         }
         self.scratch = scratch;
@@ -251,6 +261,7 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
         rows: Rows::Table(scan),
         snapshot,
         copied: 0,
+        row_ends: Vec::new(),
         scratch: String::new(),
     })
 }
@@ -287,6 +298,7 @@ fn from_query(stmt: &Statement, options: CopyOptions, cx: &mut CommandContext<'_
         rows: Rows::Query(Box::new(run), planned),
         snapshot,
         copied: 0,
+        row_ends: Vec::new(),
         scratch: String::new(),
     })
 }
