@@ -1,0 +1,58 @@
+//! Crashes, full and failing disks, second openers: what the SQL of a whole database promises, on the simulated machine.
+//!
+//! `PGLITE_CRASH_SECONDS` is the time that each seeded test takes (default 8), `PGLITE_CRASH_SEED` runs one seed,
+//! `PGLITE_CRASH_FIRST` is the seed to begin with.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod check;
+mod crash;
+mod disk;
+mod lock;
+mod model;
+mod workload;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pglite::env::sim::SimEnv;
+use pglite::{Database, Result};
+
+/// Opens the machine's database the way all these tests do: nothing runs by itself, small log segments and caches, so that
+/// little work reaches every path.
+fn open(env: &SimEnv) -> Result<Database> {
+    Database::builder()
+        .directory(Path::new("/db"))
+        .env(Arc::new(env.clone()))
+        .background(false)
+        .cache_size(256 << 10)
+        .storage_options(|options| {
+            options.wal_segment_size = 32 << 10;
+            options.spill_bytes = 2000;
+        })
+        .open()
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs seeds until the time is over.
+fn seeds(what: &str, run: impl Fn(u64) -> u64) {
+    if let Some(seed) = number("PGLITE_CRASH_SEED") {
+        run(seed);
+        return;
+    }
+    let first = number("PGLITE_CRASH_FIRST").unwrap_or(1);
+    let budget = Duration::from_secs(number("PGLITE_CRASH_SECONDS").unwrap_or(8));
+    let (start, mut seed, mut events) = (Instant::now(), first, 0);
+    while start.elapsed() < budget {
+        events += run(seed);
+        seed += 1;
+    }
+    println!(
+        "{what}: {} seeds from {first}, {events} events in {:?}",
+        seed - first,
+        start.elapsed()
+    );
+}

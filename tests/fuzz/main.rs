@@ -1,0 +1,25 @@
+//! Fuzz targets: statement text, values of every type, whole statements. Nothing may panic, hang, or say XX000.
+//!
+//! In `cargo test` each target runs on random inputs for `PGLITE_FUZZ_SECONDS` (default 3); a failure prints the input and
+//! `BOLERO_RANDOM_SEED`, which repeats it. `cargo bolero test -p pglite --engine libfuzzer TARGET` lets coverage lead the way
+//! (needs `cargo install cargo-bolero`). Inputs that found something lie in `__fuzz__/TARGET/crashes`; they run every time.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod corpus;
+mod parse;
+mod statements;
+mod values;
+mod watch;
+
+use std::time::Duration;
+
+/// The time for one target.
+fn budget() -> Duration {
+    let seconds = std::env::var("PGLITE_FUZZ_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok());
+    Duration::from_secs_f64(seconds.unwrap_or(3.0))
+}
+
+/// Bounds the inputs by time, not by number.
+const INPUTS_MAX: usize = 1 << 40;
