@@ -189,3 +189,26 @@ fn sessions_see_committed_rows_only_and_wait_for_each_other() {
     let mut b = writer.join().unwrap();
     assert_eq!(texts(&mut b, "select v from t")[0][0].as_deref(), Some("12"));
 }
+
+/// Text means what it means when it runs, however often it ran before; what was prepared keeps its columns or fails.
+#[test]
+fn text_is_analyzed_again_after_ddl() {
+    let db = Database::memory().unwrap();
+    let mut s = db.session().unwrap();
+    s.batch_execute("create table t (a int); insert into t values (1)")
+        .unwrap();
+    let prepared = s.prepare("select * from t").unwrap();
+    for _ in 0..3 {
+        assert_eq!(texts(&mut s, "select * from t")[0].len(), 1);
+        s.batch_execute("select * from t").unwrap();
+    }
+    s.batch_execute("alter table t add column b int default 2")
+        .unwrap();
+    assert_eq!(texts(&mut s, "select * from t")[0].len(), 2);
+    s.batch_execute("select * from t").unwrap();
+    let e = s.query(&prepared, params![]).unwrap_err();
+    assert_eq!(
+        (e.code(), e.message()),
+        ("0A000", "cached plan must not change result type")
+    );
+}
