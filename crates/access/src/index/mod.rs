@@ -239,14 +239,9 @@ impl Index {
 
     /// Looks at all entries with a key. The caller holds its latch, so nothing moves but stamps.
     fn holder(&self, prefix: &[u8], own_row: RowId, own: Stamp) -> PgResult<Holder> {
-        // Newest row id first: after updates that moved the row, the older entries are dead.
-        let mut last: SmallVec<[u8; 48]> = SmallVec::from_slice(prefix);
-        last.extend_from_slice(&[0xFF; 8]);
-        let entries = self
-            .store
-            .delta
-            .range::<[u8], _>((Bound::Included(prefix), Bound::Included(&last[..])));
-        for entry in entries.rev() {
+        let last = last_entry(prefix);
+        let entries = (Bound::Included(prefix), Bound::Included(&last[..]));
+        for entry in self.store.delta.range::<[u8], _>(entries).rev() {
             let row = entry_row(entry.key())?;
             if row != own_row {
                 match self.state_of(entry.value(), own) {
@@ -409,14 +404,10 @@ impl Index {
         if self.store.delta.is_empty() {
             return Ok(None);
         }
-        for entry in self
-            .store
-            .delta
-            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
-        {
-            if !is_entry_of(entry.key(), prefix) {
-                break;
-            }
+        let last = last_entry(prefix);
+        let entries = (Bound::Included(prefix), Bound::Included(&last[..]));
+        // Newest row id first: after updates that moved the row, the older entries are dead.
+        for entry in self.store.delta.range::<[u8], _>(entries).rev() {
             let head = entry.value().load_full();
             if head.is_some_and(|head| visible_entry(&head, snapshot, self.store.shared.table()).is_some()) {
                 return entry_row(entry.key()).map(Some);
@@ -438,6 +429,13 @@ enum EntryState {
     Live,
     Dead,
     Pending(Xid),
+}
+
+/// The greatest entry that a key can have.
+fn last_entry(prefix: &[u8]) -> SmallVec<[u8; 48]> {
+    let mut last = SmallVec::from_slice(prefix);
+    last.extend_from_slice(&[0xFF; 8]);
+    last
 }
 
 /// True when the entry has exactly this key (an entry key is the key and 8 bytes).
