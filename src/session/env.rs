@@ -254,7 +254,8 @@ impl SessionContext for StatementEnv<'_> {
         match kind {
             DefKind::Index => self.names.index_definition(oid, column),
             DefKind::Constraint => self.names.constraint_definition(oid),
-            DefKind::PartitionConstraint | DefKind::PartitionKey => Ok(None),
+            DefKind::PartitionKey => self.names.partition_key(oid, column),
+            DefKind::PartitionConstraint => self.names.partition_constraint(oid),
             _ => Err(common::unsupported!(
                 "this kind of definition cannot be printed yet"
             )),

@@ -126,6 +126,7 @@ impl Session {
             user_name: RefCell::new(role.into()),
             session_user_name: role.into(),
             temp_namespace: Cell::new(None),
+            after: executor::AfterQueue::default(),
             mailbox: Arc::new(Mailbox::default()),
             pending_notify: RefCell::default(),
             transaction_start: Cell::new(0),

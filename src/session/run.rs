@@ -42,6 +42,7 @@ macro_rules! exec_context {
             cancel: &$self.core.cancel,
             memory: &$self.core.db.memory,
             work_mem_bytes: work_mem,
+            after: &$self.core.after,
             env: &*$self.core.db.env,
         };
         $body
@@ -253,6 +254,19 @@ impl Session {
             }
         }
         Ok(true)
+    }
+
+    /// The checks of deferred constraints, at commit.
+    pub(crate) fn run_deferred(&mut self) -> PgResult<()> {
+        if !self.core.after.has_deferred() || self.block.txn.is_none() {
+            return Ok(());
+        }
+        let view = self.current_view()?;
+        let Some(txn) = &self.block.txn else { return Ok(()) };
+        let snapshot = txn.borrow().latest_snapshot()?;
+        exec_context!(self, &view, &snapshot, &[], "", cx => {
+            executor::fire_deferred(&cx, None)
+        })
     }
 
     /// AccessShare for what is read, RowShare for what is locked, RowExclusive for what is written.

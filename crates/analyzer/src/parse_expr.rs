@@ -71,18 +71,31 @@ impl Analyzer<'_> {
                 cursor: c.cursor_name.as_str().into(),
             }),
             ast::Expr::MergeSupportFunc(span) => {
-                if self
+                let level = self
                     .states
                     .iter()
-                    .all(|s| s.expr_kind != ExprKind::MergeReturning)
-                {
+                    .rev()
+                    .position(|s| s.expr_kind == ExprKind::MergeReturning);
+                let Some(levels_up) = level else {
                     return Err(pg_err!(
                         SYNTAX_ERROR,
                         "MERGE_ACTION() can only be used in the RETURNING list of a MERGE command"
                     )
                     .at(*span));
-                }
-                self.not_yet("MERGE_ACTION()", *span)
+                };
+                let target = self.states[self.states.len() - 1 - levels_up].target_index;
+                Ok(Expr::Var(nodes::expr::Var {
+                    source: nodes::expr::VarSource::Rel {
+                        index: target,
+                        levels_up,
+                    },
+                    attno: nodes::expr::MERGE_ACTION_ATTNO,
+                    type_ref: types::settings::TypeRef::plain(types::oids::TEXT),
+                    collation: common::Oid(100),
+                    nulling_rels: nodes::RelIds::empty(),
+                    returning: Default::default(),
+                    span: *span,
+                }))
             }
             ast::Expr::GroupingSet(g) => self.not_yet("a grouping set here", g.span),
             ast::Expr::XmlExpr(x) => self.not_yet("XML", x.span),

@@ -43,6 +43,10 @@ pub struct RelationDesc {
     pub options: Vec<(Arc<str>, Arc<str>)>,
     /// For relkind i and I.
     pub index: Option<IndexDesc>,
+    /// Foreign keys that refer to it: (referencing table, constraint).
+    pub referenced_by: Vec<(Oid, Oid)>,
+    /// Parents, children, partition key and bound.
+    pub inheritance: Inheritance,
     /// For views and materialized views: the stored query's text form (`pg_rewrite`), analyzed on use.
     pub view_definition: Option<Arc<str>>,
 }
@@ -64,6 +68,19 @@ impl RelationDesc {
     pub fn phys_columns(&self) -> Vec<PhysType> {
         self.columns.iter().map(|c| c.phys).collect()
     }
+}
+
+/// Where a relation stands in inheritance trees and partition hierarchies.
+#[derive(Clone, Debug, Default)]
+pub struct Inheritance {
+    /// Direct parents, in order of `inhseqno`.
+    pub parents: Vec<Oid>,
+    /// Direct children, by OID.
+    pub children: Vec<Oid>,
+    /// For partitioned tables.
+    pub key: Option<Arc<crate::partition::PartitionKey>>,
+    /// For partitions.
+    pub bound: Option<Arc<nodes::partition::PartitionBound>>,
 }
 
 /// A column. `RelationDesc::columns[attno - 1]`.
@@ -154,6 +171,8 @@ pub struct ConstraintDesc {
     pub no_inherit: bool,
     pub is_local: bool,
     pub inherited_count: i16,
+    /// The constraint of the partitioned parent that it belongs to; invalid for none.
+    pub parent: Oid,
     /// Foreign keys: referenced table and columns, equality operators (pk = fk), actions and match type.
     pub foreign: Option<ForeignKeyDesc>,
 }

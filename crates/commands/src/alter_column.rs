@@ -120,6 +120,12 @@ fn finish_add(
             constraints::store_check(cx, table, &check, expr)?;
             continue;
         }
+        if constraint.contype == ConstrType::Foreign {
+            let mut key = constraint.clone();
+            key.fk_attrs = vec![Ident::new(spec.new.name.as_str(), constraint.span)];
+            crate::foreign_key::add(cx, &current, &key, crate::foreign_key::Existing::Check)?;
+            continue;
+        }
         let mut key = constraint.clone();
         key.keys = vec![Ident::new(spec.new.name.as_str(), constraint.span)];
         let primary = key.contype == ConstrType::Primary;
@@ -166,6 +172,9 @@ fn check_not_null(
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     if spec.not_null.is_none() || filler.is_some() && !missing.is_some_and(Datum::is_null) {
+        return Ok(());
+    }
+    if desc.relkind == b'p' {
         return Ok(());
     }
     let opened = cx.relations.table(desc)?;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use catalog::columns::{pg_attribute, pg_class};
 use catalog::ddl::ObjectAddress;
 use catalog::ddl::columns::NotNull;
-use catalog::desc::{ColumnDesc, RelationDesc};
+use catalog::desc::{ColumnDesc, ConstraintDesc, RelationDesc};
 use catalog::oids;
+use catalog::partition::descendants;
 use common::error::{ErrorExt, Severity};
 use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{
@@ -19,6 +20,7 @@ use txn::LockMode;
 use types::Datum;
 
 use crate::alter_column;
+use crate::alter_inherit::{self, Reach};
 use crate::classify::command_tag;
 use crate::columns::NotNullSpec;
 use crate::constraints::{self, CheckSpec};
@@ -36,13 +38,21 @@ pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) ->
     };
     check_kind(&desc, stmt)?;
     cx.check_owner(&desc)?;
+    if cx.after.is_pending(desc.oid) {
+        return Err(pg_err!(
+            OBJECT_IN_USE,
+            "cannot ALTER TABLE \"{}\" because it has pending trigger events",
+            desc.name
+        ));
+    }
     for pass in 0..3 {
         for cmd in stmt.cmds.iter().filter(|c| pass_of(&c.action) == pass) {
             let current = cx.relation(desc.oid)?;
             if stmt.objtype == ObjectType::Type {
                 crate::alter_type::attribute_action(&current, &cmd.action, cx)?;
             } else {
-                action(&current, cmd, cx)?;
+                let reach = if stmt.relation.inh { Reach::Tree } else { Reach::Only };
+                action(&current, cmd, reach, cx)?;
             }
         }
     }
@@ -142,11 +152,58 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
     ))
 }
 
-fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext<'_>) -> PgResult<()> {
+/// The same on every member of the tree.
+fn everywhere(
+    desc: &Arc<RelationDesc>,
+    reach: Reach,
+    cx: &mut CommandContext<'_>,
+    work: &mut dyn FnMut(&Arc<RelationDesc>, &mut CommandContext<'_>) -> PgResult<()>,
+) -> PgResult<()> {
+    work(desc, cx)?;
+    if reach == Reach::Only {
+        return Ok(());
+    }
+    let below = descendants(&*cx.view()?, desc)?;
+    for member in below.iter().filter(|d| matches!(d.relkind, b'r' | b'p' | b'f')) {
+        cx.lock_relation(member.oid, LockMode::AccessExclusive)?;
+        let current = cx.relation(member.oid)?;
+        work(&current, cx)?;
+    }
+    Ok(())
+}
+
+fn not_inherited(found: &ColumnDesc, verb: &str) -> PgResult<()> {
+    if found.inherited_count > 0 {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "cannot {verb} inherited column \"{}\"",
+            found.name
+        ));
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm per subcommand")]
+fn action(
+    desc: &Arc<RelationDesc>,
+    cmd: &AlterTableCmd,
+    reach: Reach,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
     match &cmd.action {
         AlterTableAction::AddColumn { def, missing_ok } => {
             require_table(desc, "ADD COLUMN")?;
-            alter_column::add(desc, def, *missing_ok, cx)
+            if desc.is_partition {
+                return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot add column to a partition"));
+            }
+            let exists = *missing_ok && desc.column_by_name(def.name.as_str()).is_some();
+            alter_column::add(desc, def, *missing_ok, cx)?;
+            if exists {
+                return Ok(());
+            }
+            alter_inherit::require_tree(desc, reach, || "column must be added to child tables too".into())?;
+            let current = cx.relation(desc.oid)?;
+            alter_inherit::add_column(&current, current.columns.len() as i16, cx)
         }
         AlterTableAction::DropColumn {
             name,
@@ -154,7 +211,7 @@ fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext
             behavior,
         } => {
             require_table(desc, "DROP COLUMN")?;
-            drop_column(desc, name, *missing_ok, *behavior, cx)
+            drop_column(desc, name, *missing_ok, *behavior, reach, cx)
         }
         AlterTableAction::AlterColumnType {
             name,
@@ -163,24 +220,54 @@ fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext
             using,
         } => {
             require_table(desc, "ALTER COLUMN ... SET DATA TYPE")?;
+            let found = column(desc, name)?;
+            not_inherited(found, "alter")?;
+            alter_inherit::check_not_key(desc, found, "alter")?;
+            alter_inherit::require_tree(desc, reach, || {
+                format!(
+                    "type of inherited column \"{}\" must be changed in child tables too",
+                    name.as_str()
+                )
+            })?;
             let change = alter_column::TypeChange {
                 name,
                 type_name,
                 collation: collation.as_ref(),
                 using: using.as_ref(),
             };
-            alter_column::set_type(desc, &change, cx)
+            everywhere(desc, reach, cx, &mut |d, cx| alter_column::set_type(d, &change, cx))
         }
         AlterTableAction::ColumnDefault { name, default } => {
-            alter_column::set_default(desc, name, default.as_ref(), cx)
+            everywhere(desc, reach, cx, &mut |d, cx| {
+                alter_column::set_default(d, name, default.as_ref(), cx)
+            })
         }
         AlterTableAction::SetNotNull(name) => {
             require_table(desc, "ALTER COLUMN ... SET NOT NULL")?;
-            set_not_null(desc, name, None, cx)
+            set_not_null(desc, name, None, cx)?;
+            let current = cx.relation(desc.oid)?;
+            let attno = column(&current, name)?.attno;
+            if reach == Reach::Tree {
+                alter_inherit::set_not_null(&current, attno, cx)?;
+            }
+            Ok(())
         }
         AlterTableAction::DropNotNull(name) => {
             require_table(desc, "ALTER COLUMN ... DROP NOT NULL")?;
-            drop_not_null(desc, name, cx)
+            let found = column(desc, name)?;
+            let constraint = desc
+                .constraints
+                .iter()
+                .find(|c| c.kind == b'n' && c.columns == [found.attno])
+                .cloned();
+            if let Some(c) = &constraint {
+                check_not_inherited(desc, c)?;
+            }
+            drop_not_null(desc, name, cx)?;
+            match constraint {
+                Some(c) => alter_inherit::drop_constraint(desc, &c, reach, cx),
+                None => Ok(()),
+            }
         }
         AlterTableAction::SetStatistics { name, num, value } => {
             set_statistics(desc, name.as_ref(), *num, *value, cx)
@@ -207,14 +294,29 @@ fn action(desc: &Arc<RelationDesc>, cmd: &AlterTableCmd, cx: &mut CommandContext
         }
         AlterTableAction::AddConstraint(constraint) => {
             require_table(desc, "ADD CONSTRAINT")?;
-            add_constraint(desc, constraint, cx)
+            add_constraint(desc, constraint, reach, cx)
         }
         AlterTableAction::DropConstraint {
             name,
             missing_ok,
             behavior,
-        } => drop_constraint(desc, name, *missing_ok, *behavior, cx),
-        AlterTableAction::ValidateConstraint(name) => validate_constraint(desc, name, cx),
+        } => drop_constraint(desc, name, *missing_ok, *behavior, reach, cx),
+        AlterTableAction::ValidateConstraint(name) => validate_constraint(desc, name, reach, cx),
+        AlterTableAction::AlterConstraint {
+            name,
+            enforced,
+            deferrability,
+            no_inherit,
+        } => alter_constraint(desc, name, (*enforced, *deferrability, *no_inherit), cx),
+        AlterTableAction::AddInherit(parent) => crate::inherit::add_inherit(desc, parent, cx),
+        AlterTableAction::DropInherit(parent) => crate::inherit::drop_inherit(desc, parent, cx),
+        AlterTableAction::AttachPartition { name, bound } => match bound {
+            Some(bound) => crate::partition::attach(desc, name, bound, cx),
+            None => crate::partition_index::attach(cx, desc, name),
+        },
+        AlterTableAction::DetachPartition { name, concurrent } => {
+            crate::partition::detach(desc, name, *concurrent, cx)
+        }
         AlterTableAction::SetRelOptions(options) => {
             let merged = storage_params::merge(param_set(desc), &storage_params::of_relation(desc), options)?;
             set_options(desc, &merged, cx)
@@ -255,7 +357,8 @@ fn drop_column(
     name: &Ident,
     missing_ok: bool,
     how: DropBehavior,
-    cx: &CommandContext<'_>,
+    reach: Reach,
+    cx: &mut CommandContext<'_>,
 ) -> PgResult<()> {
     if missing_ok && desc.column_by_name(name.as_str()).is_none() {
         cx.notice(PgError::notice(
@@ -280,6 +383,16 @@ fn drop_column(
             e
         }
     })?;
+    not_inherited(found, "drop")?;
+    alter_inherit::check_not_key(desc, found, "drop")?;
+    if desc.relkind == b'p' && reach == Reach::Only && !desc.inheritance.children.is_empty() {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "cannot drop column from only the partitioned table when partitions exist"
+        )
+        .hint("Do not specify the ONLY keyword."));
+    }
+    alter_inherit::drop_column(desc, name, reach, how, cx)?;
     let object = ObjectAddress::column(desc.oid, found.attno);
     cx.ddl(|ddl| ddl.drop_objects(&[object], behavior(how)))?;
     Ok(())
@@ -302,8 +415,7 @@ pub(crate) fn set_not_null(
         return Ok(());
     }
     let at = usize::try_from(attno - 1).unwrap_or_default();
-    let opened = cx.relations.table(desc)?;
-    for_each_row(&opened, desc.columns.len(), cx, &mut |row, _| {
+    each_row(desc, desc.columns.len(), cx, &mut |row, _| {
         if !row.get(at).is_none_or(Datum::is_null) {
             return Ok(());
         }
@@ -317,10 +429,7 @@ pub(crate) fn set_not_null(
         .column(&*found.name))
     })?;
     cx.ddl(|ddl| ddl.set_not_null(desc.oid, attno, NotNull::Required))?;
-    let default = NotNullSpec {
-        name: None,
-        no_inherit: false,
-    };
+    let default = NotNullSpec::own(None, false);
     constraints::store_not_null(cx, desc.oid, attno, spec.unwrap_or(&default))?;
     Ok(())
 }
@@ -352,7 +461,7 @@ fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> 
     remove_not_null(desc, found.attno, cx)
 }
 
-fn remove_not_null(desc: &RelationDesc, attno: i16, cx: &CommandContext<'_>) -> PgResult<()> {
+pub(crate) fn remove_not_null(desc: &RelationDesc, attno: i16, cx: &CommandContext<'_>) -> PgResult<()> {
     let constraint = desc
         .constraints
         .iter()
@@ -401,6 +510,7 @@ fn set_statistics(
 fn add_constraint(
     desc: &Arc<RelationDesc>,
     constraint: &Constraint,
+    reach: Reach,
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     match constraint.contype {
@@ -411,24 +521,50 @@ fn add_constraint(
             if check.validated {
                 validate_check(desc, check.name.as_deref(), &expr, cx)?;
             }
-            constraints::store_check(cx, desc.oid, &check, expr).map(|_| ())
+            drop(view);
+            if check.no_inherit && desc.relkind == b'p' {
+                return Err(pg_err!(
+                    INVALID_TABLE_DEFINITION,
+                    "cannot add NO INHERIT constraint to partitioned table \"{}\"",
+                    desc.name
+                ));
+            }
+            let made = constraints::store_check(cx, desc.oid, &check, expr)?;
+            if check.no_inherit {
+                return Ok(());
+            }
+            alter_inherit::require_tree(desc, reach, || "constraint must be added to child tables too".into())?;
+            let current = cx.relation(desc.oid)?;
+            match current.constraints.iter().find(|c| c.oid == made) {
+                Some(made) => alter_inherit::add_check(&current, made, cx),
+                None => Ok(()),
+            }
         }
         ConstrType::NotNull => {
             let Some(key) = constraint.keys.first() else {
                 return Err(common::internal!("NOT NULL constraint without a column"));
             };
-            let spec = NotNullSpec {
-                name: constraint.conname.as_ref().map(|n| n.as_str().to_owned()),
-                no_inherit: constraint.is_no_inherit,
-            };
-            set_not_null(desc, key, Some(&spec), cx)
+            let name = constraint.conname.as_ref().map(|n| n.as_str().to_owned());
+            let spec = NotNullSpec::own(name, constraint.is_no_inherit);
+            set_not_null(desc, key, Some(&spec), cx)?;
+            let current = cx.relation(desc.oid)?;
+            let attno = column(&current, key)?.attno;
+            alter_inherit::set_not_null(&current, attno, cx)
         }
         ConstrType::Primary | ConstrType::Unique if constraint.indexname.is_some() => {
             key_using_index(desc, constraint, cx)
         }
         ConstrType::Primary | ConstrType::Unique => add_key(desc, constraint, cx),
         ConstrType::Foreign => {
-            Err(unsupported!("foreign key constraints are not supported yet").at(constraint.span))
+            if desc.relkind == b'p' && reach == Reach::Only {
+                let other = constraint.pktable.as_ref().map_or_else(String::new, display);
+                return Err(pg_err!(
+                    WRONG_OBJECT_TYPE,
+                    "cannot use ONLY for foreign key on partitioned table \"{}\" referencing relation \"{other}\"",
+                    desc.name
+                ));
+            }
+            crate::foreign_key::add(cx, desc, constraint, crate::foreign_key::Existing::Check).map(|_| ())
         }
         _ => Err(unsupported!("this kind of constraint is not supported yet").at(constraint.span)),
     }
@@ -550,12 +686,11 @@ pub(crate) fn validate_check(
 ) -> PgResult<()> {
     let view = cx.view()?;
     let mut program = crate::eval::RowExpr::compile(expr, &*view)?;
-    let opened = cx.relations.table(desc)?;
     let shown = match name {
         Some(name) => name.to_owned(),
         None => generated_check_name(desc, expr, cx)?,
     };
-    for_each_row(&opened, desc.columns.len(), cx, &mut |row, _| {
+    each_row(desc, desc.columns.len(), cx, &mut |row, _| {
         if program.test(cx, row)? != Some(false) {
             return Ok(());
         }
@@ -593,6 +728,7 @@ fn drop_constraint(
     name: &Ident,
     missing_ok: bool,
     how: DropBehavior,
+    reach: Reach,
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
@@ -611,6 +747,8 @@ fn drop_constraint(
         ));
         return Ok(());
     };
+    check_not_inherited(desc, constraint)?;
+    alter_inherit::drop_constraint(desc, constraint, reach, cx)?;
     if constraint.kind == b'n' {
         let attno = constraint.columns.first().copied().unwrap_or_default();
         let Some(column) = desc.column(attno) else {
@@ -623,7 +761,111 @@ fn drop_constraint(
     Ok(())
 }
 
-fn validate_constraint(desc: &Arc<RelationDesc>, name: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
+fn check_not_inherited(desc: &RelationDesc, constraint: &ConstraintDesc) -> PgResult<()> {
+    if constraint.inherited_count > 0 {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "cannot drop inherited constraint \"{}\" of relation \"{}\"",
+            constraint.name,
+            desc.name
+        ));
+    }
+    Ok(())
+}
+
+/// Rows of a table; partitioned tables have none.
+fn each_row(
+    desc: &Arc<RelationDesc>,
+    columns: usize,
+    cx: &CommandContext<'_>,
+    visit: &mut dyn FnMut(&[Datum], common::RowId) -> PgResult<()>,
+) -> PgResult<()> {
+    if desc.relkind == b'p' {
+        return Ok(());
+    }
+    let opened = cx.relations.table(desc)?;
+    for_each_row(&opened, columns, cx, visit)
+}
+
+/// ALTER CONSTRAINT: whether and when a foreign key is checked.
+fn alter_constraint(
+    desc: &Arc<RelationDesc>,
+    name: &Ident,
+    (enforced, deferrability, no_inherit): (Option<bool>, Option<(bool, bool)>, Option<bool>),
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    use catalog::columns::pg_constraint as c;
+    let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
+        return Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "constraint \"{}\" of relation \"{}\" does not exist",
+            name.as_str(),
+            desc.name
+        ));
+    };
+    if deferrability.is_some() && constraint.kind != b'f' {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "constraint \"{}\" of relation \"{}\" is not a foreign key constraint",
+            constraint.name,
+            desc.name
+        ));
+    }
+    if enforced.is_some() && constraint.kind != b'f' {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "cannot alter enforceability of constraint \"{}\" of relation \"{}\"",
+            constraint.name,
+            desc.name
+        ));
+    }
+    if no_inherit.is_some() && constraint.kind != b'n' {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "constraint \"{}\" of relation \"{}\" is not a not-null constraint",
+            constraint.name,
+            desc.name
+        ));
+    }
+    let mut changes = Vec::new();
+    if let Some((deferrable, deferred)) = deferrability {
+        changes.push((c::CONDEFERRABLE, Datum::Bool(deferrable)));
+        changes.push((c::CONDEFERRED, Datum::Bool(deferred)));
+    }
+    if let Some(value) = no_inherit {
+        changes.push((c::CONNOINHERIT, Datum::Bool(value)));
+    }
+    if let Some(value) = enforced
+        && value != constraint.enforced
+    {
+        if value {
+            let mut now = constraint.clone();
+            now.enforced = true;
+            crate::foreign_key::validate(cx, desc, &now)?;
+        }
+        changes.push((c::CONENFORCED, Datum::Bool(value)));
+        changes.push((c::CONVALIDATED, Datum::Bool(value)));
+    }
+    let oid = constraint.oid;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    cx.ddl(|ddl| ddl.alter_constraint(oid, &changes))?;
+    for child in alter_inherit::children(desc, cx)? {
+        if let Some(below) = child.constraints.iter().find(|c| c.parent == oid) {
+            let below = Ident::new(&*below.name, name.span);
+            alter_constraint(&child, &below, (enforced, deferrability, no_inherit), cx)?;
+        }
+    }
+    Ok(())
+}
+
+fn validate_constraint(
+    desc: &Arc<RelationDesc>,
+    name: &Ident,
+    reach: Reach,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
         return Err(pg_err!(
             UNDEFINED_OBJECT,
@@ -634,6 +876,28 @@ fn validate_constraint(desc: &Arc<RelationDesc>, name: &Ident, cx: &CommandConte
     };
     if constraint.validated {
         return Ok(());
+    }
+    if !constraint.enforced {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "cannot validate NOT ENFORCED constraint"
+        ));
+    }
+    if constraint.kind == b'f' {
+        crate::foreign_key::validate(cx, desc, constraint)?;
+    }
+    for child in alter_inherit::children(desc, cx)? {
+        let same = match constraint.kind {
+            b'f' => child.constraints.iter().find(|c| c.parent == constraint.oid),
+            kind if !constraint.no_inherit => {
+                child.constraints.iter().find(|c| c.kind == kind && c.name == constraint.name)
+            }
+            _ => None,
+        };
+        if let Some(same) = same {
+            let same = Ident::new(&*same.name, name.span);
+            validate_constraint(&child, &same, reach, cx)?;
+        }
     }
     if let Some(check) = &constraint.check {
         validate_check(desc, Some(&constraint.name), check, cx)?;

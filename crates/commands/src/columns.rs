@@ -39,6 +39,22 @@ pub(crate) struct ColumnSpec {
 pub(crate) struct NotNullSpec {
     pub name: Option<String>,
     pub no_inherit: bool,
+    /// Written for this table, not only inherited.
+    pub is_local: bool,
+    /// From how many parents it comes.
+    pub inherited_count: i16,
+}
+
+impl NotNullSpec {
+    /// A constraint of the table itself.
+    pub fn own(name: Option<String>, no_inherit: bool) -> NotNullSpec {
+        NotNullSpec {
+            name,
+            no_inherit,
+            is_local: true,
+            inherited_count: 0,
+        }
+    }
 }
 
 /// The sequence of a serial or identity column.
@@ -73,6 +89,14 @@ pub(crate) fn column_spec(def: &ColumnDef, table: &str, cx: &CommandContext<'_>)
     let Some(type_name) = &def.type_name else {
         return Err(unsupported!("typed tables are not supported yet").at(def.span));
     };
+    if type_name.setof {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "column \"{}\" cannot be declared SETOF",
+            def.name.as_str()
+        )
+        .at(type_name.span));
+    }
     let view = cx.view()?;
     let serial = serial_type(type_name)?;
     let (type_ref, collation) = match serial {
@@ -84,17 +108,22 @@ pub(crate) fn column_spec(def: &ColumnDef, table: &str, cx: &CommandContext<'_>)
             found
         }
     };
-    if type_name.setof {
-        return Err(pg_err!(
-            INVALID_TABLE_DEFINITION,
-            "column \"{}\" cannot be declared SETOF",
-            def.name.as_str()
-        )
-        .at(type_name.span));
-    }
+    let dims = i16::try_from(type_name.array_bounds.len()).unwrap_or(i16::MAX);
+    typed_column(def, table, (type_ref, collation, dims), serial, cx)
+}
+
+/// A column definition whose type is known: by its name, or from the parent of a partition.
+pub(crate) fn typed_column(
+    def: &ColumnDef,
+    table: &str,
+    (type_ref, collation, dims): (TypeRef, Oid, i16),
+    serial: Option<Oid>,
+    cx: &CommandContext<'_>,
+) -> PgResult<ColumnSpec> {
+    let view = cx.view()?;
     let mut new = NewColumn::new(def.name.as_str(), type_ref);
     new.collation = collation;
-    new.dims = i16::try_from(type_name.array_bounds.len()).unwrap_or(i16::MAX);
+    new.dims = dims;
     new.storage = storage_letter(def, &*view, type_ref)?;
     new.compression = compression_letter(def.compression.as_ref())?;
     if !def.fdwoptions.is_empty() {
@@ -115,10 +144,7 @@ pub(crate) fn column_spec(def: &ColumnDef, table: &str, cx: &CommandContext<'_>)
             identity: false,
             name: None,
         });
-        spec.not_null = Some(NotNullSpec {
-            name: None,
-            no_inherit: false,
-        });
+        spec.not_null = Some(NotNullSpec::own(None, false));
     }
     column_constraints(def, table, cx, &mut spec)?;
     spec.new.not_null = spec.not_null.is_some();
@@ -218,11 +244,6 @@ fn column_constraints(
             ConstrType::Identity => identity(constraint, column, table, &mut seen, spec, cx)?,
             ConstrType::Generated => generated(constraint, column, table, &mut seen, spec)?,
             ConstrType::Check | ConstrType::Primary | ConstrType::Unique | ConstrType::Foreign => {
-                if constraint.contype == ConstrType::Foreign {
-                    return Err(
-                        unsupported!("foreign key constraints are not supported yet").at(constraint.span)
-                    );
-                }
                 spec.constraints.push(constraint.clone());
                 last = Some(spec.constraints.len() - 1);
                 continue;
@@ -248,7 +269,7 @@ fn merge_not_null(
     column: &str,
 ) -> PgResult<()> {
     match &mut spec.not_null {
-        None => spec.not_null = Some(NotNullSpec { name, no_inherit }),
+        None => spec.not_null = Some(NotNullSpec::own(name, no_inherit)),
         Some(before) => {
             if let (Some(a), Some(b)) = (&before.name, &name)
                 && a != b
@@ -339,10 +360,7 @@ fn identity(
         .at(constraint.span));
     }
     if spec.not_null.is_none() {
-        spec.not_null = Some(NotNullSpec {
-            name: None,
-            no_inherit: false,
-        });
+        spec.not_null = Some(NotNullSpec::own(None, false));
     }
     Ok(())
 }
@@ -489,6 +507,8 @@ pub(crate) fn provisional(
         acl: None,
         options: Vec::new(),
         index: None,
+        referenced_by: Vec::new(),
+        inheritance: catalog::desc::Inheritance::default(),
         view_definition: None,
     })
 }

@@ -29,6 +29,10 @@ pub(crate) struct CheckSpec {
     pub validated: bool,
     /// Analyzed already (LIKE).
     pub cooked: Option<Expr>,
+    /// Written for this table, not only inherited.
+    pub is_local: bool,
+    /// From how many parents it comes.
+    pub inherited_count: i16,
 }
 
 impl CheckSpec {
@@ -44,6 +48,8 @@ impl CheckSpec {
             enforced: constraint.is_enforced,
             validated: constraint.is_enforced && constraint.initially_valid,
             cooked: None,
+            is_local: true,
+            inherited_count: 0,
         })
     }
 }
@@ -145,6 +151,8 @@ pub(crate) fn store_check(
         new.no_inherit = check.no_inherit;
         new.enforced = check.enforced;
         new.validated = check.validated;
+        new.is_local = check.is_local;
+        new.inherited_count = check.inherited_count;
         ddl.add_constraint(&new)
     })
 }
@@ -173,6 +181,8 @@ pub(crate) fn store_not_null(
         };
         let mut new = NewConstraint::new(b'n', name, desc.namespace, table, vec![attno]);
         new.no_inherit = spec.no_inherit;
+        new.is_local = spec.is_local;
+        new.inherited_count = spec.inherited_count;
         ddl.add_constraint(&new)
     })
 }
@@ -224,9 +234,6 @@ pub(crate) fn store_key(
     if key.without_overlaps {
         return Err(unsupported!("WITHOUT OVERLAPS is not supported yet").at(key.span));
     }
-    if key.deferrable {
-        return Err(unsupported!("deferrable unique constraints are not supported yet").at(key.span));
-    }
     crate::create_index::check_tablespace(key.indexspace.as_ref())?;
     let request = IndexRequest {
         name: key.conname.as_ref().map(|n| n.as_str()),
@@ -239,6 +246,7 @@ pub(crate) fn store_key(
         nulls_not_distinct: key.nulls_not_distinct,
         constraint: Some(crate::create_table::key_constraint(key)),
         if_not_exists: false,
+        only: false,
     };
     define_index(cx, table, request).map(|_| ())
 }

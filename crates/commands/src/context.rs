@@ -93,6 +93,8 @@ pub struct CommandContext<'a> {
     pub relations: &'a dyn RelationOpener,
     /// Hard limit of what a statement may hold.
     pub memory: &'a MemoryBudget,
+    /// Constraint checks that wait for the end of the transaction.
+    pub after: &'a executor::AfterQueue,
     /// Clock, randomness, files.
     pub env: &'a dyn Env,
     /// The whole statement string that spans point into.

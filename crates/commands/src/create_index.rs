@@ -34,6 +34,8 @@ pub(crate) struct IndexRequest<'a> {
     pub nulls_not_distinct: bool,
     pub constraint: Option<KeyConstraint>,
     pub if_not_exists: bool,
+    /// ON ONLY: partitions get none.
+    pub only: bool,
 }
 
 /// What makes an index the index of a constraint.
@@ -62,7 +64,7 @@ pub(crate) fn plain_element(name: &Ident) -> IndexElem {
 pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     // Nobody else sees the new index before it is complete, so CONCURRENTLY only means a weaker lock; the stronger one is correct.
     let table = cx.open_relation(&stmt.relation, LockMode::Share)?;
-    if !matches!(table.relkind, b'r' | b'm') {
+    if !matches!(table.relkind, b'r' | b'm' | b'p') {
         return Err(pg_err!(
             WRONG_OBJECT_TYPE,
             "cannot create index on relation \"{}\"",
@@ -83,6 +85,7 @@ pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgR
         nulls_not_distinct: stmt.nulls_not_distinct,
         constraint: None,
         if_not_exists: stmt.if_not_exists,
+        only: !stmt.relation.inh,
     };
     define_index(cx, &table, request)?;
     Ok(CommandOutcome::tag("CREATE INDEX"))
@@ -120,11 +123,11 @@ fn check_access_method(name: Option<&str>) -> PgResult<()> {
 }
 
 /// A column of the index being defined.
-struct Column {
-    desc: IndexColumnDesc,
+pub(crate) struct Column {
+    pub desc: IndexColumnDesc,
     /// For generated names and `pg_attribute`.
-    name: String,
-    type_ref: TypeRef,
+    pub name: String,
+    pub type_ref: TypeRef,
 }
 
 /// Defines and fills an index; its OID, or `None` when IF NOT EXISTS found one.
@@ -144,11 +147,8 @@ pub(crate) fn define_index(
     let key_count = request.params.len();
     let columns = analyze_columns(cx, &*view, table, &request)?;
     let predicate = analyze_predicate(cx, &*view, table, request.where_clause)?;
-    let name = match request.name {
-        Some(name) => name.to_owned(),
-        None => choose_name(cx, table, &columns, request.constraint)?,
-    };
-    if request.if_not_exists && crate::sequence::name_exists(cx, table.namespace, &name)? {
+    let name = request.name.unwrap_or_default();
+    if request.if_not_exists && crate::sequence::name_exists(cx, table.namespace, name)? {
         cx.notice(PgError::notice(
             Severity::Notice,
             sqlstate::DUPLICATE_TABLE,
@@ -165,18 +165,58 @@ pub(crate) fn define_index(
         exclusion: false,
         nulls_not_distinct: request.nulls_not_distinct,
         immediate: request.constraint.is_none_or(|c| !c.deferrable),
-        valid: true,
+        valid: !(request.only && !table.inheritance.children.is_empty() && table.relkind == b'p'),
         ready: true,
         clustered: false,
         columns: columns.iter().map(|c| c.desc.clone()).collect(),
         key_count,
         predicate: predicate.map(Arc::new),
     };
-    let oid = store(cx, table, &name, &columns, desc, options, request.constraint)?;
+    let only = request.only;
+    let oid = make_index(cx, table, request.name, &columns, desc, options, request.constraint)?;
+    if table.relkind == b'p' && !only && table.inheritance.parents.is_empty() {
+        let (index, table) = (cx.relation(oid)?, cx.relation(table.oid)?);
+        for child in &table.inheritance.children {
+            cx.lock_relation(*child, LockMode::Share)?;
+            let child = cx.relation(*child)?;
+            crate::partition_index::ensure(cx, &index, &table, &child)?;
+        }
+    }
+    Ok(Some(oid))
+}
+
+/// Makes an index from its finished definition, fills it, and (for partitioned tables) makes those of the partitions, unless it is
+/// invalid.
+pub(crate) fn make_index(
+    cx: &CommandContext<'_>,
+    table: &Arc<RelationDesc>,
+    name: Option<&str>,
+    columns: &[Column],
+    desc: IndexDesc,
+    options: Vec<String>,
+    constraint: Option<KeyConstraint>,
+) -> PgResult<Oid> {
+    crate::partition_index::check_unique_key(table, &desc, constraint)?;
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None => choose_name(cx, table, columns, constraint)?,
+    };
+    let partitioned = table.relkind == b'p';
+    let oid = store(cx, table, &name, columns, desc, options, constraint)?;
     let table = cx.relation(table.oid)?;
     let index = cx.relation(oid)?;
-    index_build::build(cx, &table, &index)?;
-    Ok(Some(oid))
+    if !partitioned {
+        index_build::build(cx, &table, &index)?;
+        return Ok(oid);
+    }
+    // Called for a partition that is partitioned itself: the levels below follow.
+    if !table.inheritance.parents.is_empty() {
+        for child in &table.inheritance.children {
+            let child = cx.relation(*child)?;
+            crate::partition_index::ensure(cx, &index, &table, &child)?;
+        }
+    }
+    Ok(oid)
 }
 
 /// Writes the catalog rows of the index and of its constraint.
@@ -191,8 +231,9 @@ fn store(
 ) -> PgResult<Oid> {
     let names = attribute_names(columns);
     let types: Vec<(TypeRef, Oid)> = columns.iter().map(|c| (c.type_ref, c.desc.collation)).collect();
+    let relkind = if table.relkind == b'p' { b'I' } else { b'i' };
     let mut relation =
-        NewRelation::new(name, table.namespace, b'i').with_columns(index_columns(&names, &types));
+        NewRelation::new(name, table.namespace, relkind).with_columns(index_columns(&names, &types));
     relation.persistence = table.persistence;
     relation.options = options;
     let key_count = desc.key_count;

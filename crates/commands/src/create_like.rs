@@ -86,10 +86,7 @@ fn column_of(
             .constraints
             .iter()
             .find(|c| c.kind == b'n' && c.columns == [attno]);
-        NotNullSpec {
-            name: named.map(|c| c.name.to_string()),
-            no_inherit: false,
-        }
+        NotNullSpec::own(named.map(|c| c.name.to_string()), false)
     });
     Ok(ColumnSpec {
         new,
@@ -102,7 +99,7 @@ fn column_of(
 }
 
 /// The expression over the new table's columns.
-fn remapped(expr: &Expr, map: &[i16]) -> Expr {
+pub(crate) fn remapped(expr: &Expr, map: &[i16]) -> Expr {
     let mut expr = expr.clone();
     nodes::walk::rewrite(&mut expr, &mut |e| {
         if let Expr::Var(v) = e
@@ -132,6 +129,8 @@ fn add_checks(source: &RelationDesc, map: &[i16], spec: &mut TableSpec) {
             enforced: constraint.enforced,
             validated: constraint.enforced,
             cooked: Some(remapped(check, map)),
+            is_local: true,
+            inherited_count: 0,
         });
     }
 }

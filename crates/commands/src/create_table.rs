@@ -17,7 +17,10 @@ use catalog::oids;
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
-use parser::ast::{ConstrType, Constraint, CreateStmt, Ident, OnCommitAction, Persistence, TableElement};
+use parser::ast::{
+    ColumnDef, ConstrType, Constraint, CreateStmt, Ident, OnCommitAction, PartitionBoundSpec, PartitionSpec,
+    Persistence, TableElement,
+};
 
 use crate::columns::{ColumnSpec, NotNullSpec, column_spec, nextval_expr, provisional};
 use crate::constraints::{self, CheckSpec};
@@ -31,6 +34,7 @@ pub(crate) struct TableSpec {
     pub columns: Vec<ColumnSpec>,
     pub checks: Vec<CheckSpec>,
     pub keys: Vec<Constraint>,
+    pub foreign: Vec<Constraint>,
 }
 
 /// NOTICE and true when IF NOT EXISTS finds the name taken.
@@ -70,25 +74,42 @@ pub(crate) fn create_table(stmt: &CreateStmt, cx: &mut CommandContext<'_>) -> Pg
     }
     check_tablespace(stmt.tablespace.as_ref())?;
     check_table_access_method(stmt.access_method.as_ref())?;
-    let spec = read_elements(stmt, name, cx)?;
+    let partition = stmt.partbound.is_some();
+    if stmt.partspec.is_some() && !stmt.inh_relations.is_empty() && !partition {
+        return Err(pg_err!(
+            INVALID_OBJECT_DEFINITION,
+            "cannot create partitioned table as inheritance child"
+        ));
+    }
+    let parents =
+        crate::inherit::open_parents(&stmt.inh_relations, partition, persistence == b't', cx)?;
+    let spec = read_elements(stmt, name, &parents, cx)?;
+    if stmt.partspec.is_some() && !stmt.options.is_empty() {
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "cannot specify storage parameters for a partitioned table"
+        )
+        .hint("Specify storage parameters for its leaf partitions instead."));
+    }
     let options = storage_params::merge(ParamSet::Heap, &[], &stmt.options)?;
+    let tree = Tree {
+        parents: &parents,
+        bound: stmt.partbound.as_deref(),
+        key: stmt.partspec.as_deref(),
+    };
     let place = Place {
         name,
         namespace,
         persistence,
         options,
     };
-    let oid = build(place, spec, cx)?;
+    let oid = build(place, spec, tree, cx)?;
     remember_on_commit(stmt.on_commit, oid, cx);
     Ok(CommandOutcome::tag("CREATE TABLE"))
 }
 
 fn refuse_unsupported(stmt: &CreateStmt) -> PgResult<()> {
-    let what = if stmt.partbound.is_some() || stmt.partspec.is_some() {
-        "partitioned tables are"
-    } else if !stmt.inh_relations.is_empty() {
-        "table inheritance is"
-    } else if stmt.of_typename.is_some() {
+    let what = if stmt.of_typename.is_some() {
         "typed tables are"
     } else if stmt.foreign.is_some() {
         "foreign tables are"
@@ -129,6 +150,14 @@ pub(crate) fn check_table_access_method(name: Option<&Ident>) -> PgResult<()> {
     }
 }
 
+/// Its place in an inheritance tree or partition hierarchy.
+#[derive(Default)]
+pub(crate) struct Tree<'a> {
+    pub parents: &'a [Arc<RelationDesc>],
+    pub bound: Option<&'a PartitionBoundSpec>,
+    pub key: Option<&'a PartitionSpec>,
+}
+
 /// Where a table goes and what it is called.
 pub(crate) struct Place<'a> {
     pub name: &'a str,
@@ -137,12 +166,20 @@ pub(crate) struct Place<'a> {
     pub options: Vec<String>,
 }
 
-fn read_elements(stmt: &CreateStmt, table: &str, cx: &CommandContext<'_>) -> PgResult<TableSpec> {
+fn read_elements(
+    stmt: &CreateStmt,
+    table: &str,
+    parents: &[Arc<RelationDesc>],
+    cx: &CommandContext<'_>,
+) -> PgResult<TableSpec> {
     let mut spec = TableSpec::default();
     for element in &stmt.table_elts {
         match element {
             TableElement::Column(def) => {
-                let mut column = column_spec(def, table, cx)?;
+                let mut column = match (&def.type_name, stmt.partbound.is_some(), parents.first()) {
+                    (None, true, Some(parent)) => partition_column(def, table, parent, cx)?,
+                    _ => column_spec(def, table, cx)?,
+                };
                 let constraints = std::mem::take(&mut column.constraints);
                 spec.columns.push(column);
                 for constraint in constraints {
@@ -154,6 +191,9 @@ fn read_elements(stmt: &CreateStmt, table: &str, cx: &CommandContext<'_>) -> PgR
         }
     }
     check_duplicate_columns(&spec)?;
+    if !parents.is_empty() {
+        crate::inherit::merge(&mut spec, parents, stmt.partbound.is_some(), cx)?;
+    }
     for element in &stmt.table_elts {
         if let TableElement::Constraint(constraint) = element {
             add_table_constraint(constraint, &mut spec)?;
@@ -162,6 +202,23 @@ fn read_elements(stmt: &CreateStmt, table: &str, cx: &CommandContext<'_>) -> PgR
     require_one_primary_key(&spec, table)?;
     primary_key_columns_not_null(&mut spec)?;
     Ok(spec)
+}
+
+/// WITH OPTIONS of a partition's column: its type is the parent's.
+fn partition_column(
+    def: &ColumnDef,
+    table: &str,
+    parent: &RelationDesc,
+    cx: &CommandContext<'_>,
+) -> PgResult<ColumnSpec> {
+    let Some(column) = parent.column_by_name(def.name.as_str()) else {
+        return Err(pg_err!(
+            UNDEFINED_COLUMN,
+            "column \"{}\" does not exist",
+            def.name.as_str()
+        ));
+    };
+    crate::columns::typed_column(def, table, (column.type_ref, column.collation, 0), None, cx)
 }
 
 fn check_duplicate_columns(spec: &TableSpec) -> PgResult<()> {
@@ -180,6 +237,9 @@ fn check_duplicate_columns(spec: &TableSpec) -> PgResult<()> {
 fn add_column_constraint(mut constraint: Constraint, column: &Ident, spec: &mut TableSpec) -> PgResult<()> {
     if constraint.contype == ConstrType::Check {
         spec.checks.push(CheckSpec::of(&constraint)?);
+    } else if constraint.contype == ConstrType::Foreign {
+        constraint.fk_attrs = vec![Ident::new(column.as_str(), constraint.span)];
+        spec.foreign.push(constraint);
     } else {
         constraint.keys = vec![Ident::new(column.as_str(), constraint.span)];
         spec.keys.push(constraint);
@@ -208,11 +268,11 @@ fn add_table_constraint(constraint: &Constraint, spec: &mut TableSpec) -> PgResu
             match &mut column.not_null {
                 Some(before) if before.name.is_none() => before.name = name,
                 Some(_) => {}
-                none => *none = Some(NotNullSpec { name, no_inherit }),
+                none => *none = Some(NotNullSpec::own(name, no_inherit)),
             }
         }
         ConstrType::Foreign => {
-            return Err(unsupported!("foreign key constraints are not supported yet").at(constraint.span));
+            spec.foreign.push(constraint.clone());
         }
         ConstrType::Exclusion => {
             return Err(unsupported!("exclusion constraints are not supported yet").at(constraint.span));
@@ -248,25 +308,40 @@ fn primary_key_columns_not_null(spec: &mut TableSpec) -> PgResult<()> {
     for key in primary {
         if let Some(column) = spec.columns.iter_mut().find(|c| c.new.name == key.as_str()) {
             column.new.not_null = true;
-            column.not_null.get_or_insert(NotNullSpec {
-                name: None,
-                no_inherit: false,
-            });
+            column.not_null.get_or_insert(NotNullSpec::own(None, false));
         }
     }
     Ok(())
 }
 
 /// Makes the table of a definition with all that belongs to it.
-pub(crate) fn build(place: Place<'_>, mut spec: TableSpec, cx: &mut CommandContext<'_>) -> PgResult<Oid> {
+pub(crate) fn build(
+    place: Place<'_>,
+    mut spec: TableSpec,
+    tree: Tree<'_>,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<Oid> {
     let view = cx.view()?;
     let schema = crate::namespace::name_of(cx, place.namespace)?;
     let columns: Vec<_> = spec.columns.iter().map(|c| c.new.clone()).collect();
     let desc = provisional(place.name, place.namespace, schema, &columns, &*view)?;
     let checks = analyze_expressions(&desc, &mut spec, &*view, cx)?;
+    let key = match tree.key {
+        Some(key) => Some(crate::partition::analyze_key(key, &desc, &*view, cx)?),
+        None => None,
+    };
+    let bound = match (tree.bound, tree.parents.first()) {
+        (Some(spec), Some(parent)) => {
+            let bound = crate::partition::analyze_bound(spec, parent, &*view, cx)?;
+            crate::partition::check_new_bound(place.name, parent, &bound, spec, &*view, cx)?;
+            Some(bound)
+        }
+        _ => None,
+    };
     drop(view);
     let sequences = make_sequences(&place, &mut spec, cx)?;
-    let mut new = NewRelation::new(place.name, place.namespace, b'r')
+    let relkind = if key.is_some() { b'p' } else { b'r' };
+    let mut new = NewRelation::new(place.name, place.namespace, relkind)
         .with_columns(spec.columns.iter().map(|c| c.new.clone()).collect());
     new.persistence = place.persistence;
     new.options = place.options;
@@ -287,7 +362,20 @@ pub(crate) fn build(place: Place<'_>, mut spec: TableSpec, cx: &mut CommandConte
             constraints::store_not_null(cx, made.oid, attno, not_null)?;
         }
     }
+    if let Some(key) = &key {
+        cx.ddl(|ddl| ddl.set_partition_key(made.oid, key))?;
+    }
+    crate::inherit::store_parents(made.oid, tree.parents, bound.is_some(), cx)?;
+    if let (Some(bound), Some(parent)) = (&bound, tree.parents.first()) {
+        crate::partition::check_default_partition(parent, bound, made.oid, cx)?;
+        let child = cx.relation(made.oid)?;
+        crate::partition::enter(&child, parent, bound, cx)?;
+    }
     make_keys(made.oid, &spec.keys, cx)?;
+    for foreign in &spec.foreign {
+        let desc = cx.relation(made.oid)?;
+        crate::foreign_key::add(cx, &desc, foreign, crate::foreign_key::Existing::None)?;
+    }
     Ok(made.oid)
 }
 

@@ -11,6 +11,7 @@
 //! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
 mod alter_column;
+mod alter_inherit;
 mod alter_table;
 mod alter_type;
 mod analyze;
@@ -32,7 +33,9 @@ mod domain;
 mod drop;
 mod eval;
 mod explain;
+mod foreign_key;
 mod grant;
+mod inherit;
 pub mod guc;
 mod index_build;
 mod lookup;
@@ -40,6 +43,8 @@ mod maintenance;
 mod namespace;
 pub mod options;
 pub mod query;
+mod partition;
+mod partition_index;
 mod rename;
 mod rewrite;
 mod roles;

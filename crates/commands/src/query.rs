@@ -124,6 +124,7 @@ impl CommandContext<'_> {
             cancel: self.cancel,
             memory: self.memory,
             work_mem_bytes: (self.guc.borrow().get_number("work_mem") as usize) << 10,
+            after: self.after,
             env: self.env,
         }
     }

@@ -12,6 +12,7 @@ use parser::ast::{
 use txn::LockMode;
 use types::Datum;
 
+use crate::alter_inherit::Reach;
 use crate::alter_type::{self, Wanted};
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome};
@@ -87,8 +88,19 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
                 if ddl.column_by_name(desc.oid, old).is_err() {
                     return Err(pg_err!(UNDEFINED_COLUMN, "column \"{old}\" does not exist"));
                 }
-                ddl.rename_column(desc.oid, old, new)
+                Ok(())
             })?;
+            let reach = if rel.inh { Reach::Tree } else { Reach::Only };
+            if let Some(c) = desc.column_by_name(old)
+                && c.inherited_count > 0
+            {
+                return Err(pg_err!(
+                    INVALID_TABLE_DEFINITION,
+                    "cannot rename inherited column \"{old}\""
+                ));
+            }
+            crate::alter_inherit::rename_column(&desc, old, new, reach, cx)?;
+            cx.ddl(|ddl| ddl.rename_column(desc.oid, old, new))?;
         }
         (ObjectType::TabConstraint, Some(rel)) => {
             let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
@@ -97,6 +109,16 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             };
             cx.check_owner(&desc)?;
             let old = stmt.subname.as_ref().map_or("", Ident::as_str);
+            let reach = if rel.inh { Reach::Tree } else { Reach::Only };
+            if let Some(c) = desc.constraints.iter().find(|c| &*c.name == old)
+                && c.inherited_count > 0
+            {
+                return Err(pg_err!(
+                    INVALID_TABLE_DEFINITION,
+                    "cannot rename inherited constraint \"{old}\""
+                ));
+            }
+            crate::alter_inherit::rename_constraint(&desc, old, new, reach, cx)?;
             cx.ddl(|ddl| ddl.rename_constraint(desc.oid, old, new))?;
         }
         (ObjectType::Schema, _) => {

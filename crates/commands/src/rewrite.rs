@@ -40,6 +40,9 @@ pub(crate) fn rewrite(
     cx: &CommandContext<'_>,
     change: RowChange<'_>,
 ) -> PgResult<()> {
+    if old.relkind == b'p' {
+        return Ok(());
+    }
     if what == Rebuild::Storage {
         let source = cx.relations.table(old)?;
         cx.ddl(|ddl| {
@@ -172,6 +175,8 @@ impl Dependents {
                 enforced: constraint.enforced,
                 validated: constraint.validated,
                 cooked: None,
+                is_local: constraint.is_local,
+                inherited_count: constraint.inherited_count,
             };
             checks.push((spec, constraint.oid));
         }
@@ -232,6 +237,7 @@ impl Dependents {
                     deferred: c.deferred,
                 }),
                 if_not_exists: false,
+                only: false,
             };
             define_index(cx, &desc, request)?;
         }

@@ -378,8 +378,65 @@ pub(crate) fn constraints_set(
     if !cx.in_transaction_block {
         warn_outside_block(cx, "SET CONSTRAINTS");
     }
-    if let Some(first) = stmt.constraints.first() {
-        return Err(unsupported!("SET CONSTRAINTS with names is not supported yet").at(first.span));
+    let chosen = if stmt.constraints.is_empty() {
+        None
+    } else {
+        let mut chosen = Vec::new();
+        for name in &stmt.constraints {
+            named_constraints(name, cx, &mut chosen)?;
+        }
+        Some(chosen)
+    };
+    cx.after.set_mode(chosen.as_deref(), stmt.deferred);
+    if !stmt.deferred {
+        let view = cx.view()?;
+        let snapshot = cx.txn.borrow().latest_snapshot()?;
+        let exec = cx.exec_context(&*view, &snapshot);
+        executor::fire_deferred(&exec, chosen.as_deref())?;
     }
     Ok(CommandOutcome::tag("SET CONSTRAINTS"))
+}
+
+/// The constraints of a name, in the schema given or the first of the search path that has some; partitions' follow their parents'.
+fn named_constraints(
+    name: &parser::ast::RangeVar,
+    cx: &CommandContext<'_>,
+    out: &mut Vec<common::Oid>,
+) -> PgResult<()> {
+    use catalog::columns::pg_constraint as c;
+    let view = cx.view()?;
+    let wanted = name.relation.as_str();
+    let schemas = match &name.schema {
+        Some(schema) => vec![cx.namespace(schema)?],
+        None => view.search_path()?,
+    };
+    let rows = cx.ddl(|ddl| ddl.store.scan(catalog::oids::PG_CONSTRAINT))?;
+    for schema in schemas {
+        let found: Vec<_> = rows
+            .iter()
+            .filter(|r| &*r.text(c::CONNAME) == wanted && r.oid(c::CONNAMESPACE) == schema)
+            .collect();
+        if found.is_empty() {
+            continue;
+        }
+        for row in found {
+            if !row.bool(c::CONDEFERRABLE) {
+                return Err(pg_err!(
+                    WRONG_OBJECT_TYPE,
+                    "constraint \"{wanted}\" is not deferrable"
+                ));
+            }
+            let mut queue = vec![row.oid(c::OID)];
+            while let Some(at) = queue.pop() {
+                out.push(at);
+                let below = rows.iter().filter(|r| r.oid(c::CONPARENTID) == at);
+                queue.extend(below.map(|r| r.oid(c::OID)));
+            }
+        }
+        return Ok(());
+    }
+    Err(pg_err!(
+        UNDEFINED_OBJECT,
+        "constraint \"{wanted}\" does not exist"
+    ))
 }

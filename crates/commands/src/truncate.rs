@@ -29,7 +29,26 @@ pub(crate) fn truncate(stmt: &TruncateStmt, cx: &mut CommandContext<'_>) -> PgRe
             continue;
         }
         check(&desc, cx)?;
+        if !rel.inh && desc.relkind == b'p' {
+            return Err(pg_err!(
+                WRONG_OBJECT_TYPE,
+                "cannot truncate only a partitioned table"
+            )
+            .hint("Do not specify the ONLY keyword, or use TRUNCATE ONLY on the partitions directly."));
+        }
+        let below = if rel.inh {
+            catalog::partition::descendants(&*cx.view()?, &desc)?
+        } else {
+            Vec::new()
+        };
         tables.push(desc);
+        for member in below {
+            if tables.iter().any(|t| t.oid == member.oid) || !matches!(member.relkind, b'r' | b'p') {
+                continue;
+            }
+            cx.lock_relation(member.oid, LockMode::AccessExclusive)?;
+            tables.push(member);
+        }
     }
     check_references(&mut tables, stmt.behavior, cx)?;
     for table in &tables {
@@ -115,6 +134,9 @@ fn referencing_tables(table: Oid, cx: &CommandContext<'_>) -> PgResult<Vec<Oid>>
 
 /// Gives a table and its indexes new, empty storage.
 pub(crate) fn truncate_one(table: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
+    if table.relkind == b'p' {
+        return Ok(());
+    }
     let (oid, indexes) = (table.oid, table.indexes.clone());
     cx.ddl(|ddl| {
         ddl.replace_storage(oid)?;

@@ -11,6 +11,7 @@ use common::{PgResult, internal};
 use functions::SessionContext;
 use types::{Datum, FormatSettings};
 
+use crate::modify::after::AfterQueue;
 use crate::relations::RelationOpener;
 
 /// Everything a call into the executor may use. Portals outlive it: it is passed on every call.
@@ -37,6 +38,8 @@ pub struct ExecContext<'a> {
     pub memory: &'a MemoryBudget,
     /// `work_mem`.
     pub work_mem_bytes: usize,
+    /// What waits for the end of the statement or of the transaction.
+    pub after: &'a AfterQueue,
     /// The clock for EXPLAIN ANALYZE.
     pub env: &'a dyn Env,
 }

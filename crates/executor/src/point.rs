@@ -246,7 +246,11 @@ fn select(c: &Compiler<'_>, plan: &Plan) -> Option<PointPlan> {
 fn modify(c: &Compiler<'_>, m: &ModifyTable) -> Option<PointPlan> {
     let [relation] = &m.relations[..] else { return None };
     let plain = relation.returning.is_empty() && relation.with_check_options.is_empty();
-    if !plain || m.on_conflict.is_some() {
+    if !plain || m.on_conflict.is_some() || relation.relation != m.root_relation {
+        return None;
+    }
+    let target = c.relation(relation.relation).ok()?;
+    if target.relkind != b'r' || target.is_partition {
         return None;
     }
     let pool = || {
@@ -414,8 +418,8 @@ impl PointInsert {
         target.generate(&mut rt, &mut values)?;
         target.check(cx, &mut rt, &values)?;
         target.insert(cx, &mut rt, &values)?;
-        target.finish(cx)?;
         self.target.give(cx, target);
+        crate::modify::after::fire(cx)?;
         Ok(PointOutcome {
             rows: 0,
             processed: 1,
@@ -460,15 +464,13 @@ impl PointChange {
             None => target.delete(cx, rt, cx.snapshot, row, old)?,
         };
         let changed = match written {
-            Written::Done(_) => {
-                target.finish(cx)?;
-                Some(1)
-            }
+            Written::Done(_) => Some(1),
             Written::Not(
                 WriteOutcome::SelfModified { .. } | WriteOutcome::Conflict(_) | WriteOutcome::Done(_),
             ) => None,
         };
         self.target.give(cx, target);
+        crate::modify::after::fire(cx)?;
         Ok(changed)
     }
 }

@@ -58,6 +58,7 @@ impl QueryRun {
         let Some(batch) = next else {
             self.finished = true;
             inner.finish_ctes()?;
+            crate::modify::after::fire(cx)?;
             return Ok(None);
         };
         self.returned += batch.len() as u64;

@@ -555,6 +555,7 @@ fn constraints_speak_like_postgresql() {
             no_inherit: false,
             is_local: true,
             inherited_count: 0,
+            parent: common::Oid::INVALID,
             foreign: None,
         });
     });

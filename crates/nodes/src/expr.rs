@@ -146,6 +146,9 @@ pub enum ReturningKind {
     New,
 }
 
+/// Attribute number under which RETURNING reads MERGE_ACTION() of the target.
+pub const MERGE_ACTION_ATTNO: AttrNumber = -100;
+
 /// A reference to a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]

@@ -11,6 +11,7 @@
 //! - Spans point into the statement's text, for error positions; they never change meaning.
 
 pub mod expr;
+pub mod partition;
 pub mod plan;
 pub mod query;
 pub mod relids;

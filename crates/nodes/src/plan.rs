@@ -249,6 +249,13 @@ pub struct OnConflictPlan {
 pub struct ModifyTable {
     pub operation: CommandType,
     pub can_set_tag: bool,
+    /// The table named in the statement: expressions and column numbers below are over its columns, whichever partition or child a row
+    /// is in.
+    pub root_relation: Oid,
+    /// Input column (1-based) with the row's `tableoid`, when there are several relations; 0: there is one.
+    pub table_oid_column: AttrNumber,
+    /// MERGE with NOT MATCHED BY SOURCE: tells which rows have a source.
+    pub merge_join_condition: Option<Expr>,
     /// The relation named in the statement (partitioned tables have several in `relations`).
     pub nominal_rt_index: usize,
     pub relations: Vec<ResultRelation>,
@@ -271,6 +278,8 @@ pub struct PlanRowMark {
     pub wait: LockWait,
     /// Input column (1-based) with the row's ctid.
     pub row_id_column: AttrNumber,
+    /// Input column with the row's table, when it may be in several; 0: it is in `relation`.
+    pub table_oid_column: AttrNumber,
 }
 
 /// The node kinds, named as EXPLAIN prints them.

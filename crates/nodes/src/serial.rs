@@ -60,7 +60,7 @@ pub fn is_encoded(text: &str) -> bool {
     text.starts_with(VERSION)
 }
 
-fn encode<T: Serialize + ?Sized>(tree: &T) -> PgResult<String> {
+pub(crate) fn encode<T: Serialize + ?Sized>(tree: &T) -> PgResult<String> {
     let mut out = VERSION.as_bytes().to_vec();
     serde_json::to_writer(&mut out, tree).map_err(|e| common::internal!("cannot store a tree: {e}"))?;
     check_depth(&out)?;
@@ -87,7 +87,7 @@ fn check_depth(json: &[u8]) -> PgResult<()> {
     Ok(())
 }
 
-fn decode<T: DeserializeOwned>(text: &str) -> PgResult<T> {
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> PgResult<T> {
     let bad = |why: &str| pg_err!(DATA_CORRUPTED, "unreadable stored expression: {why}");
     let Some(json) = text.strip_prefix(VERSION) else {
         return Err(bad("unknown version"));

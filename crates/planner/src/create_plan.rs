@@ -17,7 +17,7 @@ use nodes::relids::RelIds;
 use nodes::walk;
 
 use crate::exprs::facts;
-use crate::path::{BitmapTree, IndexPath, JoinMethod, JoinPath, Path, PathKey, PathKind};
+use crate::path::{BitmapTree, IndexPath, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef};
 use crate::paths::{inner_tested, join_clauses_for};
 use crate::prep::and_of;
 use crate::rel::{BaseKind, BaseRel};
@@ -44,6 +44,8 @@ fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResul
             scan(root, path, pending)?
         }
         PathKind::Join(join) => build_join(root, path, join, pending)?,
+        PathKind::Append(inputs) => append(root, path, inputs, pending, false)?,
+        PathKind::MergeAppend(inputs) => append(root, path, inputs, pending, true)?,
         PathKind::Material(input) => {
             let s = build(root, input, pending)?;
             let list = pass_through_targets(&s.plan.target_list);
@@ -64,6 +66,121 @@ fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResul
     stage.plan.disabled_nodes = path.disabled;
     stage.keys = path.keys.clone();
     Ok(stage)
+}
+
+/// The members of an inheritance tree, handing out the root's columns.
+fn append(
+    root: &mut Root<'_, '_>,
+    path: &Path,
+    inputs: &[PathRef],
+    pending: &mut Pending,
+    merge: bool,
+) -> PgResult<Stage> {
+    let parent = path
+        .relids
+        .singleton()
+        .ok_or_else(|| internal!("append of several relations"))?;
+    let output = output_vars(root, &path.relids);
+    let mut plans = Vec::new();
+    for input in inputs {
+        let stage = build(root, input, pending)?;
+        let child = input.relids.singleton();
+        let member = root
+            .append_children
+            .iter()
+            .find(|c| Some(c.child) == child)
+            .cloned()
+            .ok_or_else(|| internal!("append of a relation that is no member"))?;
+        let wanted: Vec<Expr> = output.iter().map(|e| member.translate(e)).collect();
+        let stage = if stage.output == wanted {
+            stage
+        } else {
+            let list = wanted
+                .iter()
+                .enumerate()
+                .map(|(i, e)| target(e.clone(), i + 1, None))
+                .collect();
+            upper::project(root, stage, list)?
+        };
+        plans.push(stage.plan);
+    }
+    let keys = if merge {
+        merge_keys(root, path, &output)?
+    } else {
+        Vec::new()
+    };
+    if plans.len() == 1 {
+        if let Some(plan) = plans.pop() {
+            return Ok(Stage {
+                plan,
+                output,
+                keys: Vec::new(),
+            });
+        }
+    }
+    if plans.is_empty() {
+        let list = output
+            .iter()
+            .enumerate()
+            .map(|(i, e)| target(Expr::null_const(e.type_ref(), e.collation()), i + 1, None))
+            .collect();
+        let never = PlanNode::Result {
+            input: None,
+            one_time: vec![Expr::bool_const(false)],
+        };
+        return Ok(Stage {
+            plan: node(cost_of(path), list, never),
+            output,
+            keys: Vec::new(),
+        });
+    }
+    let list = pass_through_targets(&plans[0].target_list);
+    let rt_index = root.global_index(parent);
+    let plan_node = if merge {
+        PlanNode::MergeAppend {
+            inputs: plans,
+            keys,
+            rt_index,
+        }
+    } else {
+        PlanNode::Append {
+            inputs: plans,
+            rt_index,
+        }
+    };
+    Ok(Stage {
+        plan: node(cost_of(path), list, plan_node),
+        output,
+        keys: Vec::new(),
+    })
+}
+
+fn merge_keys(root: &Root<'_, '_>, path: &Path, output: &[Expr]) -> PgResult<Vec<SortKey>> {
+    let mut keys = Vec::new();
+    for key in &path.keys {
+        let expr = key_expr(root, key, &path.relids, output)?;
+        let column = output
+            .iter()
+            .position(|e| *e == expr)
+            .ok_or_else(|| internal!("order column is not handed up"))?;
+        keys.push(SortKey {
+            column: column as AttrNumber + 1,
+            sort_op: sort_operator(root, key, &expr)?,
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+            collation: expr.collation(),
+        });
+    }
+    Ok(keys)
+}
+
+fn sort_operator(root: &Root<'_, '_>, key: &PathKey, expr: &Expr) -> PgResult<Oid> {
+    let strategy = if key.descending { 5 } else { 1 };
+    let type_oid = expr.type_oid();
+    let catalog = root.context().catalog;
+    catalog
+        .opfamily_member(key.family, type_oid, type_oid, strategy)?
+        .ok_or_else(|| internal!("no sort operator for type {type_oid} in family {}", key.family))
 }
 
 fn cost_of(path: &Path) -> PlanCost {
@@ -541,6 +658,16 @@ fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
 /// The member of a sort column's class that the relations can compute, preferably one that is there already.
 fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]) -> PgResult<Expr> {
     let members = &root.classes[key.class].members;
+    if let Some(member) = relids
+        .singleton()
+        .and_then(|i| root.append_children.iter().find(|c| c.child == i))
+    {
+        let parent = RelIds::single(member.parent);
+        let found = members.iter().find(|m| m.relids.is_subset(&parent));
+        return found
+            .map(|m| member.translate(&m.expr))
+            .ok_or_else(|| internal!("no column to sort by"));
+    }
     members
         .iter()
         .find(|m| output.contains(&m.expr))

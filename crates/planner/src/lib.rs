@@ -24,6 +24,7 @@ mod joininfo;
 mod path;
 mod paths;
 mod prep;
+mod prune;
 mod rel;
 mod root;
 mod search;

@@ -56,6 +56,10 @@ pub enum PathKind {
     Material(PathRef),
     /// Sorted by `Path::keys`.
     Sort(PathRef),
+    /// Members of an inheritance tree one after another; none: no rows.
+    Append(Vec<PathRef>),
+    /// Members merged in the order of `Path::keys`.
+    MergeAppend(Vec<PathRef>),
 }
 
 /// An index scan.

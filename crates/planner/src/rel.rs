@@ -115,6 +115,14 @@ pub struct BaseRel {
     pub restrictions: Vec<Rc<RestrictInfo>>,
     /// LATERAL: relations it refers to.
     pub lateral: RelIds,
+    /// The root of an inheritance tree: it has no rows of its own here.
+    pub is_append: bool,
+    /// Its members that may have rows.
+    pub members: Vec<usize>,
+    /// For a member: the root.
+    pub append_parent: Option<usize>,
+    /// For a member: the root's join conditions in its own terms.
+    pub member_clauses: Option<Vec<Rc<RestrictInfo>>>,
 }
 
 impl BaseRel {

@@ -13,6 +13,7 @@ use nodes::relids::RelIds;
 use crate::context::PlannerContext;
 use crate::equivalence::EquivalenceClass;
 use crate::exprs::query_walk;
+use crate::prep::AppendChild;
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::upper::{self, Planned};
 
@@ -95,6 +96,9 @@ pub struct Root<'g, 'a> {
     /// Fraction (0..1) or number (>= 1) of rows wanted; 0: all.
     pub tuple_fraction: f64,
     pub all_rels: RelIds,
+    /// Entries whose rows come from the members of an inheritance tree, and those members.
+    pub append_parents: Vec<usize>,
+    pub append_children: Vec<AppendChild>,
 }
 
 /// A value of a sibling that a LATERAL entry uses.
@@ -171,6 +175,8 @@ fn plan_pushed_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64)
         init_plans: Vec::new(),
         tuple_fraction,
         all_rels: RelIds::empty(),
+        append_parents: Vec::new(),
+        append_children: Vec::new(),
     };
     crate::prep::preprocess(&mut root)?;
     root.publish_range_table();

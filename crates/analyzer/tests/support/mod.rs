@@ -242,6 +242,8 @@ impl TestCatalog {
                 acl: None,
                 options: Vec::new(),
                 index: None,
+                referenced_by: Vec::new(),
+                inheritance: catalog::desc::Inheritance::default(),
                 view_definition: r["viewdef"].as_str().map(Into::into),
             };
             for col in columns.iter().filter(|c| oid(c, "attrelid") == id) {
@@ -292,7 +294,8 @@ impl TestCatalog {
                     no_inherit: false,
                     is_local: true,
                     inherited_count: 0,
-                    foreign: None,
+                    parent: common::Oid::INVALID,
+            foreign: None,
                 });
             }
             self.relations.insert(id, Arc::new(desc));

@@ -158,7 +158,9 @@ impl Ddl<'_> {
         }
         if new.parent.is_valid() {
             let parent = ObjectAddress::new(oids::PG_CONSTRAINT, new.parent);
-            self.record_dependency(object, parent, DependencyType::Auto)?;
+            self.record_dependency(object, parent, DependencyType::PartitionPrimary)?;
+            let table = ObjectAddress::new(oids::PG_CLASS, new.relation);
+            self.record_dependency(object, table, DependencyType::PartitionSecondary)?;
         }
         match &new.check {
             // The columns are recorded above already.

@@ -24,6 +24,10 @@ pub enum DependencyType {
     Internal,
     /// Member of the extension.
     Extension,
+    /// Part of the partitioned parent's object.
+    PartitionPrimary,
+    /// Goes with the partition.
+    PartitionSecondary,
 }
 
 impl DependencyType {
@@ -34,6 +38,8 @@ impl DependencyType {
             DependencyType::Auto => b'a',
             DependencyType::Internal => b'i',
             DependencyType::Extension => b'e',
+            DependencyType::PartitionPrimary => b'P',
+            DependencyType::PartitionSecondary => b'S',
         }
     }
 }

@@ -122,11 +122,15 @@ impl Ddl<'_> {
         if present_on_stack(object, flags, stack) || present_in_targets(object, flags, targets) {
             return Ok(());
         }
-        if let Some(owner) = self.internal_owner(object)? {
-            let owner_is_coming = stack.iter().any(|(o, _)| covers(*o, owner))
-                || present_in_targets(owner, Flags::default(), targets);
+        let owners = self.internal_owners(object)?;
+        if let Some(owner) = owners.first().copied() {
+            let coming = |owner: ObjectAddress, targets: &mut Vec<Target>| {
+                stack.iter().any(|(o, _)| covers(*o, owner))
+                    || present_in_targets(owner, Flags::default(), targets)
+            };
+            let owner_is_coming = owners.iter().any(|o| coming(*o, targets));
             if !owner_is_coming && stack.is_empty() {
-                if !originals.iter().any(|o| covers(*o, owner)) {
+                if !originals.iter().any(|o| owners.iter().any(|w| covers(*o, *w))) {
                     return Err(self.required_by(object, owner)?);
                 }
                 // Its owner is named too: that one takes it along.
@@ -161,15 +165,20 @@ impl Ddl<'_> {
         Ok(())
     }
 
-    /// The object that this one is a part of.
-    fn internal_owner(&self, object: ObjectAddress) -> PgResult<Option<ObjectAddress>> {
+    /// The objects that this one is a part of; with one of them it goes.
+    fn internal_owners(&self, object: ObjectAddress) -> PgResult<Vec<ObjectAddress>> {
         let key = [key_oid(object.class), key_oid(object.object)];
         let rows = self.store.lookup(oids::PG_DEPEND_DEPENDER_INDEX, &key)?;
         let same_sub = |row: &&StoredRow| object.sub == 0 || row.int4(OBJSUBID) == object.sub;
-        let internal = rows.iter().filter(same_sub).find(|row| row.char(DEPTYPE) == b'i');
-        Ok(internal
-            .map(referenced)
-            .filter(|o| o.object != object.object || o.class != object.class))
+        let mut owners: Vec<(bool, ObjectAddress)> = rows
+            .iter()
+            .filter(same_sub)
+            .filter(|row| matches!(row.char(DEPTYPE), b'i' | b'P' | b'S'))
+            .map(|row| (row.char(DEPTYPE) == b'S', referenced(row)))
+            .filter(|(_, o)| o.object != object.object || o.class != object.class)
+            .collect();
+        owners.sort_by_key(|(secondary, _)| *secondary);
+        Ok(owners.into_iter().map(|(_, o)| o).collect())
     }
 
     /// Objects that need this one, the newest first, with how.

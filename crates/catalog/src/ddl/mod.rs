@@ -19,6 +19,7 @@ pub mod describe;
 pub mod drop;
 pub mod enums;
 pub mod index;
+pub mod inherit;
 pub mod namespace;
 pub mod ranges;
 pub mod relation;

@@ -9,12 +9,16 @@ use crate::oids;
 use crate::store::key_oid;
 
 /// Rows that go with an object: (catalog, index that starts with the object's OID).
-const PARTS_OF_RELATION: [(Oid, Oid); 5] = [
+const PARTS_OF_RELATION: [(Oid, Oid); 6] = [
     (oids::PG_ATTRIBUTE, oids::PG_ATTRIBUTE_RELID_ATTNUM_INDEX),
     (oids::PG_INDEX, oids::PG_INDEX_INDEXRELID_INDEX),
     (oids::PG_SEQUENCE, oids::PG_SEQUENCE_SEQRELID_INDEX),
     (oids::PG_INHERITS, oids::PG_INHERITS_RELID_SEQNO_INDEX),
     (oids::PG_STATISTIC, oids::PG_STATISTIC_RELID_ATT_INH_INDEX),
+    (
+        oids::PG_PARTITIONED_TABLE,
+        oids::PG_PARTITIONED_TABLE_PARTRELID_INDEX,
+    ),
 ];
 
 /// Catalogs whose objects are a row found by OID and nothing else.

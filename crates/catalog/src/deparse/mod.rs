@@ -11,6 +11,7 @@ mod tests;
 
 use common::{AttrNumber, Oid, PgResult, unsupported};
 use nodes::Expr;
+use nodes::partition::{PartitionBound, RangeDatum};
 use nodes::expr::{
     BoolOp, BoolTestKind, BooleanTest, CaseExpr, CoercionForm, FuncExpr, NullTest, ScalarArrayOpExpr,
     SqlValueFunction, SqlValueKind, SubscriptingRef, VarSource,
@@ -46,6 +47,48 @@ pub fn expression(ctx: &Deparse<'_>, expr: &Expr) -> PgResult<String> {
     };
     out.expr(expr, Implicit::Hidden)?;
     Ok(out.text)
+}
+
+/// One side of a range bound: `(1, MINVALUE)`.
+pub fn range_side(ctx: &Deparse<'_>, side: &[RangeDatum]) -> PgResult<String> {
+    let mut out = Writer {
+        ctx,
+        names: None,
+        text: String::new(),
+        level: 0,
+    };
+    out.push("(");
+    for (i, datum) in side.iter().enumerate() {
+        if i > 0 {
+            out.push(", ");
+        }
+        match datum {
+            RangeDatum::MinValue => out.push("MINVALUE"),
+            RangeDatum::MaxValue => out.push("MAXVALUE"),
+            RangeDatum::Value(c) => out.constant(c, constant::Label::Never)?,
+        }
+    }
+    out.push(")");
+    Ok(out.text)
+}
+
+/// FOR VALUES ... as `pg_get_expr(relpartbound)` prints it.
+pub fn partition_bound(ctx: &Deparse<'_>, bound: &PartitionBound) -> PgResult<String> {
+    Ok(match bound {
+        PartitionBound::Default => "DEFAULT".to_owned(),
+        PartitionBound::Hash { modulus, remainder } => {
+            format!("FOR VALUES WITH (modulus {modulus}, remainder {remainder})")
+        }
+        PartitionBound::Range { lower, upper } => format!(
+            "FOR VALUES FROM {} TO {}",
+            range_side(ctx, lower)?,
+            range_side(ctx, upper)?
+        ),
+        PartitionBound::List(values) => {
+            let values: Vec<RangeDatum> = values.iter().cloned().map(RangeDatum::Value).collect();
+            format!("FOR VALUES IN {}", range_side(ctx, &values)?)
+        }
+    })
 }
 
 /// Texts of nodes that only their surroundings can name: columns of plan nodes, subplans, aggregates (EXPLAIN).

@@ -4,14 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::{AttrNumber, Oid, PgResult, RelationId, internal};
+use nodes::partition::{PartitionBound, PartitionStrategy};
 use nodes::{Expr, serial};
 use types::settings::TypeRef;
 use types::{Datum, PhysType};
 
-use crate::columns::{pg_attrdef, pg_attribute, pg_class, pg_constraint, pg_depend, pg_index, pg_rewrite};
-use crate::desc::{ColumnDesc, ConstraintDesc, ForeignKeyDesc, IndexColumnDesc, IndexDesc, RelationDesc};
+use crate::columns::{
+    pg_attrdef, pg_attribute, pg_class, pg_constraint, pg_depend, pg_index, pg_inherits,
+    pg_partitioned_table, pg_rewrite,
+};
+use crate::desc::{
+    ColumnDesc, ConstraintDesc, ForeignKeyDesc, IndexColumnDesc, IndexDesc, Inheritance, RelationDesc,
+};
 use crate::load::{functions, types as load_types};
 use crate::oids;
+use crate::partition::{PartitionKey, PartitionKeyColumn};
 use crate::row::StoredRow;
 use crate::store::{CatalogRead, key_name, key_oid};
 
@@ -77,12 +84,104 @@ fn describe(
         acl: row.list_opt(RELACL).map(<[Datum]>::to_vec),
         options: options(&row.texts(RELOPTIONS)),
         index: if is_index { index_desc(read, oid)? } else { None },
+        referenced_by: if has_constraints && row.bool(RELHASINDEX) {
+            referenced_by(read, oid)?
+        } else {
+            Vec::new()
+        },
+        inheritance: inheritance(read, row)?,
         view_definition: if is_view {
             view_definition(read, oid)?
         } else {
             None
         },
     })
+}
+
+/// Foreign keys that refer to a table: they depend on its columns.
+fn referenced_by(read: &dyn CatalogRead, table: Oid) -> PgResult<Vec<(Oid, Oid)>> {
+    let key = [key_oid(oids::PG_CLASS), key_oid(table)];
+    let rows = read.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)?;
+    let mut found: Vec<(Oid, Oid)> = Vec::new();
+    for row in rows {
+        let constraint = row.oid(pg_depend::OBJID);
+        if row.oid(pg_depend::CLASSID) != oids::PG_CONSTRAINT
+            || row.char(pg_depend::DEPTYPE) != b'n'
+            || found.iter().any(|(_, c)| *c == constraint)
+        {
+            continue;
+        }
+        for c in read.lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(constraint)])? {
+            if c.char(pg_constraint::CONTYPE) == b'f' && c.oid(pg_constraint::CONFRELID) == table {
+                found.push((c.oid(pg_constraint::CONRELID), constraint));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Parents and children, partition key and bound.
+fn inheritance(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<Inheritance> {
+    use pg_class::*;
+    let oid = row.oid(OID);
+    let mut found = Inheritance::default();
+    if !matches!(row.char(RELKIND), b'r' | b'p' | b'f' | b'i' | b'I') {
+        return Ok(found);
+    }
+    let mut parents = read.lookup(oids::PG_INHERITS_RELID_SEQNO_INDEX, &[key_oid(oid)])?;
+    parents.sort_by_key(|r| r.int4(pg_inherits::INHSEQNO));
+    found.parents = parents.iter().map(|r| r.oid(pg_inherits::INHPARENT)).collect();
+    if row.bool(RELHASSUBCLASS) || matches!(row.char(RELKIND), b'p' | b'I') {
+        let children = read.lookup(oids::PG_INHERITS_PARENT_INDEX, &[key_oid(oid)])?;
+        found.children = children.iter().map(|r| r.oid(pg_inherits::INHRELID)).collect();
+        found.children.sort_unstable();
+    }
+    if row.char(RELKIND) == b'p' {
+        found.key = partition_key(read, oid)?.map(Arc::new);
+    }
+    if let Some(text) = row.text_opt(RELPARTBOUND) {
+        found.bound = Some(Arc::new(PartitionBound::decode(&text)?));
+    }
+    Ok(found)
+}
+
+fn partition_key(read: &dyn CatalogRead, relation: Oid) -> PgResult<Option<PartitionKey>> {
+    use pg_partitioned_table::*;
+    let rows = read.lookup(oids::PG_PARTITIONED_TABLE_PARTRELID_INDEX, &[key_oid(relation)])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let exprs = match row.text_opt(PARTEXPRS) {
+        Some(text) => serial::decode_exprs(&text)?,
+        None => Vec::new(),
+    };
+    let mut exprs = exprs.into_iter();
+    let (classes, collations) = (row.oids(PARTCLASS), row.oids(PARTCOLLATION));
+    let attributes = columns(read, relation)?;
+    let mut key = PartitionKey {
+        strategy: PartitionStrategy::of_letter(row.char(PARTSTRAT)),
+        columns: Vec::new(),
+    };
+    for (at, attno) in row.int2s(PARTATTRS).into_iter().enumerate() {
+        let expr = if attno == 0 { exprs.next() } else { None };
+        let type_ref = match &expr {
+            Some(e) => e.type_ref(),
+            None => attributes
+                .iter()
+                .find(|c| c.attno == attno)
+                .map_or(TypeRef::plain(Oid::INVALID), |c| c.type_ref),
+        };
+        let opclass = classes.get(at).copied().unwrap_or_default();
+        let class = functions::opclass(read, opclass)?;
+        key.columns.push(PartitionKeyColumn {
+            attno,
+            expr: expr.map(Arc::new),
+            opclass,
+            opfamily: class.as_ref().map_or(Oid::INVALID, |c| c.family),
+            collation: collations.get(at).copied().unwrap_or_default(),
+            type_ref,
+            phys: load_types::phys(read, type_ref.oid)?,
+        });
+    }
+    Ok(Some(key))
 }
 
 fn options(texts: &[Arc<str>]) -> Vec<(Arc<str>, Arc<str>)> {
@@ -270,6 +369,7 @@ fn constraint(row: &StoredRow) -> PgResult<ConstraintDesc> {
         no_inherit: row.bool(CONNOINHERIT),
         is_local: row.bool(CONISLOCAL),
         inherited_count: row.int2(CONINHCOUNT),
+        parent: row.oid(CONPARENTID),
         foreign: (kind == b'f').then(|| ForeignKeyDesc {
             table: row.oid(CONFRELID),
             columns: row.int2s(CONFKEY),

@@ -99,7 +99,7 @@ pub(crate) fn scan_index(plan: &Plan) -> Option<usize> {
         PlanNode::IndexScan(s) | PlanNode::IndexOnlyScan(s) | PlanNode::BitmapIndexScan(s) => {
             Some(s.rt_index)
         }
-        PlanNode::ModifyTable(m) => m.relations.first().map(|r| r.rt_index),
+        PlanNode::ModifyTable(m) => Some(m.nominal_rt_index),
         _ => None,
     }
 }
@@ -111,6 +111,7 @@ fn system_column(attno: i16) -> &'static str {
         -3 => "cmin",
         -4 => "xmax",
         -5 => "cmax",
+        nodes::expr::MERGE_ACTION_ATTNO => "MERGE_ACTION()",
         _ => "tableoid",
     }
 }
@@ -465,6 +466,12 @@ pub(crate) fn aliases(plan: &PlannedStmt) -> Vec<String> {
     };
     scanned(&plan.plan, &mut visit);
     plan.subplans.iter().for_each(|s| scanned(&s.plan, &mut visit));
+    order.sort_unstable();
+    let visit = |at: usize| {
+        if !order.contains(&at) {
+            order.push(at);
+        }
+    };
     (1..=plan.range_table.len()).for_each(visit);
     let mut names: Vec<String> = vec![String::new(); plan.range_table.len()];
     for at in order.into_iter().filter_map(|at| at.checked_sub(1)) {
@@ -487,6 +494,14 @@ pub(crate) fn aliases(plan: &PlannedStmt) -> Vec<String> {
 fn scanned(plan: &Plan, visit: &mut dyn FnMut(usize)) {
     if let Some(at) = scan_index(plan) {
         visit(at);
+    }
+    match &plan.node {
+        // The root of an inheritance tree has its name, although only members are read.
+        PlanNode::Append { rt_index, .. } | PlanNode::MergeAppend { rt_index, .. } if *rt_index > 0 => {
+            visit(*rt_index);
+        }
+        PlanNode::ModifyTable(m) => m.relations.iter().for_each(|r| visit(r.rt_index)),
+        _ => {}
     }
     for child in plan.children() {
         scanned(child, visit);

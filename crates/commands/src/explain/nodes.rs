@@ -454,7 +454,10 @@ impl<'a> Explainer<'a> {
                 out.text("Cache Key", parts.join(", "));
                 out.text("Cache Mode", if *binary_mode { "binary" } else { "logical" });
             }
-            PlanNode::ModifyTable(m) => self.conflict(m, path, out)?,
+            PlanNode::ModifyTable(m) => {
+                self.result_relations(m, out)?;
+                self.conflict(m, path, out)?;
+            }
             PlanNode::Gather { workers, keys, .. } => {
                 if keys.is_empty() {
                     self.filter(plan, path, upper, out)?;
@@ -630,6 +633,37 @@ impl<'a> Explainer<'a> {
         );
         self.filter(plan, path, prefix, out)?;
         self.condition("Run Condition", run_condition, path, prefix, out)
+    }
+
+    /// The tables of a tree that are written to.
+    fn result_relations(&self, m: &ModifyTable, out: &mut Properties) -> PgResult<()> {
+        let plain = match &m.relations[..] {
+            [one] => one.rt_index == m.nominal_rt_index,
+            _ => false,
+        };
+        if plain {
+            return Ok(());
+        }
+        for relation in &m.relations {
+            let alias = self.printer.aliases.get(relation.rt_index.wrapping_sub(1));
+            let desc = self.relation(relation.relation)?;
+            let quote = |name: &str| parser::quote_identifier(name).to_string();
+            let name = desc.as_ref().map_or_else(String::new, |d| {
+                if self.options.verbose {
+                    format!("{}.{}", quote(&d.namespace_name), quote(&d.name))
+                } else {
+                    quote(&d.name)
+                }
+            });
+            let mut line = format!("{} on {name}", operation_word(m.operation));
+            if let Some(alias) = alias
+                && desc.as_ref().is_none_or(|d| *d.name != **alias)
+            {
+                line.push_str(&format!(" {}", quote(alias)));
+            }
+            out.add("", Value::Text(line), Shown::Text);
+        }
+        Ok(())
     }
 
     fn conflict(&self, m: &ModifyTable, path: &Path<'a>, out: &mut Properties) -> PgResult<()> {

@@ -136,7 +136,11 @@ fn text_node(node: &Node, name: Option<&str>, level: usize, out: &mut String) {
             Value::Bool(b) => b.to_string(),
             Value::List(items) => items.join(", "),
         };
-        let _ = writeln!(out, "{}: {text}", property.label);
+        if property.label.is_empty() {
+            let _ = writeln!(out, "{text}");
+        } else {
+            let _ = writeln!(out, "{}: {text}", property.label);
+        }
     }
     for child in &node.children {
         text_node(&child.node, child.name.as_deref(), level, out);

@@ -131,6 +131,54 @@ pub(crate) fn unique(
     }
 }
 
+/// `(a, b)=(1, 2)`.
+pub(crate) fn key_and_values(ext: &ExecContext<'_>, columns: &[(&str, common::Oid)], key: &[Datum]) -> String {
+    let names: Vec<&str> = columns.iter().map(|c| c.0).collect();
+    let values: Vec<String> = columns
+        .iter()
+        .zip(key)
+        .map(|((_, type_oid), v)| shown(ext, *type_oid, v))
+        .collect();
+    format!("({})=({})", names.join(", "), values.join(", "))
+}
+
+/// `no partition of relation "t" found for row`.
+pub(crate) fn no_partition(
+    ext: &ExecContext<'_>,
+    desc: &RelationDesc,
+    columns: &[(String, common::Oid)],
+    key: &[Datum],
+) -> Box<PgError> {
+    let names: Vec<&str> = columns.iter().map(|c| &*c.0).collect();
+    let values: Vec<String> = columns
+        .iter()
+        .zip(key)
+        .map(|((_, type_oid), v)| shown(ext, *type_oid, v))
+        .collect();
+    pg_err!(
+        CHECK_VIOLATION,
+        "no partition of relation \"{}\" found for row",
+        desc.name
+    )
+    .detail(format!(
+        "Partition key of the failing row contains ({}) = ({}).",
+        names.join(", "),
+        values.join(", ")
+    ))
+    .table(&*desc.namespace_name, &*desc.name)
+}
+
+/// `new row for relation "t" violates partition constraint`.
+pub(crate) fn partition(ext: &ExecContext<'_>, desc: &RelationDesc, values: &[Datum]) -> Box<PgError> {
+    pg_err!(
+        CHECK_VIOLATION,
+        "new row for relation \"{}\" violates partition constraint",
+        desc.name
+    )
+    .detail(failing_row(ext, desc, values))
+    .table(&*desc.namespace_name, &*desc.name)
+}
+
 fn key_text(
     ext: &ExecContext<'_>,
     table: &RelationDesc,

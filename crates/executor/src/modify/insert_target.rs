@@ -1,9 +1,10 @@
 //! COPY's way into a table.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
-use common::{PgResult, RowId};
+use common::{Oid, PgResult, RowId};
 use nodes::plan::{Plan, PlanCost, PlanNode, PlannedStmt};
 use nodes::query::CommandType;
 use types::Datum;
@@ -11,42 +12,76 @@ use types::Datum;
 use crate::compile::Compiler;
 use crate::constants::RowRuntime;
 use crate::context::ExecContext;
-use crate::modify::{OpenTarget, TargetDef};
+use crate::modify::{OpenTarget, Router, TargetDef, partition_error};
 
 /// A table opened for inserting.
 pub struct InsertTarget {
-    target: OpenTarget,
+    root: Arc<RelationDesc>,
+    router: Router,
+    /// The table itself, or the partitions met so far.
+    targets: HashMap<Oid, OpenTarget>,
 }
 
 impl InsertTarget {
     /// Opens a table and its indexes and compiles its constraints.
     pub fn open(cx: &ExecContext<'_>, desc: &Arc<RelationDesc>) -> PgResult<InsertTarget> {
-        let plan = no_plan();
-        let compiler = Compiler {
-            plan: &plan,
-            catalog: cx.catalog,
+        let mut opened = InsertTarget {
+            root: Arc::clone(desc),
+            router: Router::default(),
+            targets: HashMap::new(),
         };
-        let def = Arc::new(TargetDef::compile(&compiler, desc.oid)?);
-        Ok(InsertTarget {
-            target: OpenTarget::open(cx, &def)?,
-        })
+        if desc.relkind != b'p' {
+            opened.target(cx, desc.oid)?;
+        }
+        Ok(opened)
+    }
+
+    fn target(&mut self, cx: &ExecContext<'_>, oid: Oid) -> PgResult<&mut OpenTarget> {
+        use std::collections::hash_map::Entry;
+        match self.targets.entry(oid) {
+            Entry::Occupied(found) => Ok(found.into_mut()),
+            Entry::Vacant(free) => {
+                crate::modify::lock_for_writing(cx, oid)?;
+                let plan = no_plan();
+                let compiler = Compiler {
+                    plan: &plan,
+                    catalog: cx.catalog,
+                };
+                let def = Arc::new(TargetDef::compile(&compiler, oid)?);
+                Ok(free.insert(OpenTarget::open(cx, &def)?))
+            }
+        }
     }
 
     /// Inserts one row: a datum per column (dropped ones NULL), defaults applied by the caller. Generated columns are computed
     /// and written into `values`.
     pub fn insert(&mut self, cx: &ExecContext<'_>, values: &mut [Datum]) -> PgResult<RowId> {
         let mut rt = RowRuntime(cx);
-        self.target.generate(&mut rt, values)?;
-        self.target.check(cx, &mut rt, values)?;
-        self.target.insert(cx, &mut rt, values)
+        let root = Arc::clone(&self.root);
+        if root.relkind != b'p' {
+            let target = self.target(cx, root.oid)?;
+            target.generate(&mut rt, values)?;
+            target.check(cx, &mut rt, values)?;
+            if root.is_partition && !self.router.fits(cx, &mut rt, &root, values, None)? {
+                return Err(partition_error(cx, &root, values));
+            }
+            return self.target(cx, root.oid)?.insert(cx, &mut rt, values);
+        }
+        if root.is_partition && !self.router.fits(cx, &mut rt, &root, values, None)? {
+            return Err(partition_error(cx, &root, values));
+        }
+        let (leaf, mut row) = self.router.route(cx, &mut rt, &root, values)?;
+        let target = self.target(cx, leaf.oid)?;
+        target.generate(&mut rt, &mut row)?;
+        target.check(cx, &mut rt, &row)?;
+        target.insert(cx, &mut rt, &row)
     }
 
-    /// After the last row: checks of deferrable constraints.
+    /// After the last row: foreign keys and deferrable constraints.
     pub fn finish(&mut self, cx: &ExecContext<'_>) -> PgResult<()> {
-        self.target.finish(cx)
+        crate::modify::after::fire(cx)
     }
 }
-
 /// A statement without a plan, for compiling single expressions.
 pub(crate) fn no_plan() -> PlannedStmt {
     PlannedStmt {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, Oid, PgResult, RowId, unsupported};
-use nodes::expr::ReturningKind;
+use nodes::expr::{MERGE_ACTION_ATTNO, ReturningKind};
 use types::{Datum, RecordValue};
 
 use crate::ops::scan::{CTID, TABLEOID};
@@ -17,6 +17,8 @@ pub(crate) struct RowLayout {
 /// A row as RETURNING may see it; absent: OLD of an INSERT, NEW of a DELETE.
 #[derive(Clone, Copy)]
 pub(crate) struct RowParts<'a> {
+    /// The table it is in.
+    pub table: Oid,
     pub row: RowId,
     pub values: &'a [Datum],
 }
@@ -37,12 +39,16 @@ impl RowLayout {
     pub fn position(&self, attno: AttrNumber, kind: ReturningKind) -> PgResult<usize> {
         let columns = self.desc.columns.len();
         let within = match attno {
+            MERGE_ACTION_ATTNO => 0,
             CTID => columns,
             TABLEOID => columns + 1,
             0 => columns + 2,
             a if a > 0 && (a as usize) <= columns => a as usize - 1,
             other => return Err(unsupported!("system column {other} is not supported yet")),
         };
+        if attno == MERGE_ACTION_ATTNO {
+            return Ok(3 * self.stride());
+        }
         let copy = match kind {
             ReturningKind::Default => 0,
             ReturningKind::Old => 1,
@@ -66,7 +72,7 @@ impl RowLayout {
         };
         out.extend(row.values.iter().cloned());
         out.push(Datum::Int8(row.row.0 as i64));
-        out.push(Datum::Oid(self.desc.oid.0));
+        out.push(Datum::Oid(row.table.0));
         out.push(self.whole(row.values));
     }
 

@@ -11,7 +11,9 @@ use types::Datum;
 
 use crate::compile::{Compiler, ScanMap, relation_expr};
 use crate::context::ExecContext;
+use crate::modify::after::Event;
 use crate::modify::errors;
+use crate::modify::foreign_key::{self, FkCheck, FkReferenced};
 use crate::modify::indexes::{Entry, IndexPart, OpenIndex};
 use crate::node::Eval;
 
@@ -22,6 +24,10 @@ pub(crate) struct TargetDef {
     checks: Vec<(Arc<str>, Arc<ExprProgram>)>,
     generated: Vec<(usize, Arc<ExprProgram>)>,
     indexes: Vec<Arc<IndexPart>>,
+    /// Its own foreign keys.
+    pub foreign_keys: Vec<Arc<FkCheck>>,
+    /// Foreign keys that refer to it.
+    pub referenced: Vec<Arc<FkReferenced>>,
 }
 
 impl TargetDef {
@@ -35,9 +41,6 @@ impl TargetDef {
         }
         if desc.has_triggers {
             return Err(unsupported!("triggers are not supported yet"));
-        }
-        if desc.constraints.iter().any(|k| k.kind == b'f' && k.enforced) {
-            return Err(unsupported!("foreign keys are not supported yet"));
         }
         let program = |e: &nodes::Expr| c.program(&relation_expr(e, &desc), ScanMap::Positions);
         let mut generated = Vec::new();
@@ -60,7 +63,26 @@ impl TargetDef {
             .iter()
             .map(|oid| Ok(Arc::new(IndexPart::compile(c, *oid)?)))
             .collect::<PgResult<_>>()?;
+        let mut foreign: Vec<_> = desc
+            .constraints
+            .iter()
+            .filter(|k| k.kind == b'f' && k.enforced)
+            .collect();
+        foreign.sort_by_key(|k| k.oid);
+        let foreign_keys = foreign
+            .into_iter()
+            .map(|k| {
+                foreign_key::check_types(c.catalog, &desc, k)?;
+                Ok(Arc::new(FkCheck::compile(c.catalog, k)?))
+            })
+            .collect::<PgResult<_>>()?;
+        let referenced = FkReferenced::of_table(c.catalog, &desc)?
+            .into_iter()
+            .map(Arc::new)
+            .collect();
         Ok(TargetDef {
+            foreign_keys,
+            referenced,
             not_null,
             checks,
             generated,
@@ -86,8 +108,6 @@ pub(crate) struct OpenTarget {
     checks: Vec<Eval>,
     generated: Vec<Eval>,
     pub indexes: Vec<OpenIndex>,
-    /// Entries whose uniqueness is checked at the end of the statement: index, entry, row.
-    late: Vec<(usize, Entry, RowId)>,
 }
 
 impl OpenTarget {
@@ -101,7 +121,6 @@ impl OpenTarget {
                 .iter()
                 .map(|part| OpenIndex::open(ext, part, &def.desc))
                 .collect::<PgResult<_>>()?,
-            late: Vec::new(),
             def: Arc::clone(def),
         })
     }
@@ -153,16 +172,50 @@ impl OpenTarget {
             };
             self.add_entry(ext, k, entry, row)?;
         }
+        self.after_insert(ext, row, values);
         Ok(row)
+    }
+
+    /// Queues what an inserted row has to be checked for.
+    pub fn after_insert(&self, ext: &ExecContext<'_>, row: RowId, values: &[Datum]) {
+        if !self.def.foreign_keys.is_empty() {
+            foreign_key::queue_checks(ext, self, row, None, values);
+        }
     }
 
     fn add_entry(&mut self, ext: &ExecContext<'_>, k: usize, entry: Entry, row: RowId) -> PgResult<()> {
         let index = &self.indexes[k];
         index.insert_or_fail(ext, &self.def.desc, &entry, row)?;
         if index.part.unique && !index.part.immediate {
-            self.late.push((k, entry, row));
+            let (oid, desc) = (index.part.desc.oid, &self.def.desc);
+            let constraint = desc.constraints.iter().find(|c| c.index == oid);
+            let initially = constraint.is_some_and(|c| c.deferred);
+            let event = Event::Unique {
+                table: Arc::clone(&self.def),
+                index: oid,
+                entry,
+                row,
+            };
+            ext.after.push(event, true, initially);
         }
         Ok(())
+    }
+
+    /// The late check of a deferrable unique constraint.
+    pub fn check_unique(
+        &self,
+        ext: &ExecContext<'_>,
+        index: Oid,
+        entry: &Entry,
+        row: RowId,
+    ) -> PgResult<()> {
+        // The row may have gone again, or moved.
+        let latest = ext.with_txn(|txn| txn.latest_snapshot())?;
+        if !self.table.is_visible(row, &latest)? {
+            return Ok(());
+        }
+        let at = self.index_position(index)?;
+        self.indexes[at].check_late(ext, &self.def.desc, entry, row)
     }
 
     /// Replaces a row and adjusts its index entries.
@@ -199,11 +252,17 @@ impl OpenTarget {
                 self.add_entry(ext, k, entry, to)?;
             }
         }
+        for foreign in &self.def.referenced {
+            foreign.queue(ext, old, Some(new));
+        }
+        if !self.def.foreign_keys.is_empty() {
+            foreign_key::queue_checks(ext, self, to, Some(old), new);
+        }
         Ok(Written::Done(to))
     }
 
-    /// Deletes a row and its index entries.
-    pub fn delete(
+    /// Deletes a row that goes into another partition: nothing that refers to it is told.
+    pub fn delete_moving(
         &mut self,
         ext: &ExecContext<'_>,
         rt: &mut dyn Runtime,
@@ -223,12 +282,23 @@ impl OpenTarget {
         Ok(Written::Done(at))
     }
 
-    /// The end of the statement: deferrable constraints.
-    pub fn finish(&mut self, ext: &ExecContext<'_>) -> PgResult<()> {
-        for (k, entry, row) in std::mem::take(&mut self.late) {
-            self.indexes[k].check_late(ext, &self.def.desc, &entry, row)?;
+    /// Deletes a row and its index entries.
+    pub fn delete(
+        &mut self,
+        ext: &ExecContext<'_>,
+        rt: &mut dyn Runtime,
+        snapshot: &Snapshot,
+        row: RowId,
+        old: &[Datum],
+    ) -> PgResult<Written> {
+        let written = self.delete_moving(ext, rt, snapshot, row, old)?;
+        if matches!(written, Written::Not(_)) {
+            return Ok(written);
         }
-        Ok(())
+        for foreign in &self.def.referenced {
+            foreign.queue(ext, old, None);
+        }
+        Ok(written)
     }
 
     /// The whole row as a snapshot sees it.

@@ -29,6 +29,8 @@ struct Mark {
     wait: LockWait,
     /// Input column with the row id.
     column: usize,
+    /// Input column with the row's table, when there are several.
+    table_column: Option<usize>,
 }
 
 pub(crate) fn compile(
@@ -52,6 +54,9 @@ pub(crate) fn compile(
             mode,
             wait: m.wait,
             column: m.row_id_column as usize - 1,
+            table_column: usize::try_from(m.table_oid_column)
+                .ok()
+                .and_then(|c| c.checked_sub(1)),
         });
     }
     Ok(Arc::new(LockRowsNode {
@@ -102,7 +107,15 @@ impl LockRowsOp {
         let Some(id) = row.get(mark.column).and_then(Datum::as_i64) else {
             return Ok(Locked::Yes);
         };
-        let table = cx.ext.relations.table(&mark.desc)?;
+        let mut desc = Arc::clone(&mark.desc);
+        let mut rt_index = mark.rt_index;
+        if let Some(oid) = mark.table_column.and_then(|c| row.get(c)).and_then(Datum::as_oid) {
+            if let Some(member) = cx.ext.catalog.relation(oid)? {
+                desc = member;
+            }
+            rt_index = entry_of(cx.run.prepared.plan(), oid, rt_index);
+        }
+        let table = cx.ext.relations.table(&desc)?;
         let policy = match mark.wait {
             LockWait::Block => WaitPolicy::Block,
             LockWait::SkipLocked | LockWait::NoWait => WaitPolicy::DoNotWait,
@@ -121,7 +134,7 @@ impl LockRowsOp {
                     return Err(pg_err!(
                         LOCK_NOT_AVAILABLE,
                         "could not obtain lock on row in relation \"{}\"",
-                        mark.desc.name
+                        desc.name
                     ));
                 }
                 LockOutcome::SelfModified
@@ -141,7 +154,7 @@ impl LockRowsOp {
         let opening = Opening {
             instrument: false,
             epq: Some(Arc::new(EpqRow {
-                rt_index: mark.rt_index,
+                rt_index,
                 row: id,
                 values: values.into(),
             })),
@@ -151,6 +164,15 @@ impl LockRowsOp {
             None => Locked::Skip,
         })
     }
+}
+
+/// The entry under which a member of the tree of `root` is read.
+fn entry_of(plan: &nodes::PlannedStmt, oid: common::Oid, root: usize) -> usize {
+    let is_member = |rte: &nodes::query::RangeTblEntry| {
+        matches!(rte.kind, nodes::query::RteKind::Relation { relation, inherit: false, .. } if relation == oid)
+    };
+    let found = plan.range_table.iter().skip(root).position(is_member);
+    found.map_or(root, |i| i + root + 1)
 }
 
 impl Operator for LockRowsOp {

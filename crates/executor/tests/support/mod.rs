@@ -141,6 +141,8 @@ fn empty_desc(oid: Oid, name: &str, kind: u8, storage: RelationId) -> RelationDe
         acl: None,
         options: Vec::new(),
         index: None,
+        referenced_by: Vec::new(),
+        inheritance: catalog::desc::Inheritance::default(),
         view_definition: None,
     }
 }
@@ -290,6 +292,7 @@ impl Db {
             cancel: &self.cancel,
             memory: &self.memory,
             work_mem_bytes: 4 << 20,
+            after: &executor::AfterQueue::default(),
             env: &self.env,
         })
     }

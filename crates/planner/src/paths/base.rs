@@ -12,7 +12,7 @@ use nodes::relids::RelIds;
 use crate::cost;
 use crate::exprs::facts;
 use crate::path::{Path, PathKind, add_path};
-use crate::paths::index;
+use crate::paths::{append, index};
 use crate::rel::{BaseKind, BaseRel, IndexInfo, RelOptInfo};
 use crate::root::{LateralParam, Root, plan_level};
 use crate::selectivity;
@@ -45,7 +45,7 @@ fn build_node(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<()> {
     }
 }
 
-fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
+pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
     let rte = root.query.rte(rt_index).clone();
     let mut base = BaseRel {
         rt_index,
@@ -55,6 +55,10 @@ fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
         indexes: Vec::new(),
         restrictions: Vec::new(),
         lateral: RelIds::empty(),
+        is_append: false,
+        members: Vec::new(),
+        append_parent: None,
+        member_clauses: None,
     };
     match rte.kind {
         RteKind::Relation { relation, sample, .. } => {
@@ -65,13 +69,13 @@ fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
             if sample.is_some() {
                 return Err(unsupported!("TABLESAMPLE is not supported yet"));
             }
-            if desc.relkind == b'p' || desc.has_subclass && desc.relkind != b'r' {
-                return Err(unsupported!("partitioned tables are not supported yet"));
+            base.is_append = root.append_parents.contains(&rt_index);
+            if !base.is_append && desc.relkind != b'p' {
+                let (pages, tuples) = catalog.relation_size(&desc)?;
+                base.pages = pages as f64;
+                base.tuples = tuples.max(0.0);
+                base.indexes = load_indexes(root, rt_index, &desc, base.tuples)?;
             }
-            let (pages, tuples) = catalog.relation_size(&desc)?;
-            base.pages = pages as f64;
-            base.tuples = tuples.max(0.0);
-            base.indexes = load_indexes(root, rt_index, &desc, base.tuples)?;
             base.kind = BaseKind::Table(desc);
         }
         RteKind::Subquery { query, .. } => {
@@ -229,21 +233,35 @@ pub fn column_expr(table: &RelationDesc, rt_index: usize, attno: common::AttrNum
 
 /// After restrictions are assigned: sizes and scan paths of every base relation.
 pub fn set_base_paths(root: &mut Root<'_, '_>) -> PgResult<()> {
-    for i in 1..root.rels.len() {
-        if root.rels[i].is_some() {
+    // Members of inheritance trees are done with their roots.
+    let count = root.rels.len();
+    let kind = |root: &Root<'_, '_>, i: usize| {
+        let base = root.rels[i].as_ref().and_then(|r| r.base.as_ref())?;
+        base.append_parent.is_none().then_some(base.is_append)
+    };
+    for i in 1..count {
+        if kind(root, i) == Some(true) {
+            append::build_members(root, i)?;
+            let width = width_of(root, i);
+            if let Some(rel) = &mut root.rels[i] {
+                rel.width = width;
+            }
+        } else if root.rels[i].is_some() && kind(root, i).is_some() {
             set_size(root, i);
         }
     }
     crate::joininfo::estimate_join_clauses(root);
-    for i in 1..root.rels.len() {
-        if root.rels[i].is_some() {
-            set_paths(root, i)?;
+    for i in 1..count {
+        match kind(root, i) {
+            Some(true) => append::set_append_paths(root, i)?,
+            Some(false) => set_paths(root, i)?,
+            None => {}
         }
     }
     Ok(())
 }
 
-fn set_size(root: &mut Root<'_, '_>, i: usize) {
+pub(super) fn set_size(root: &mut Root<'_, '_>, i: usize) {
     let Some(rel) = &root.rels[i] else { return };
     let Some(base) = &rel.base else { return };
     let clauses: Vec<&Expr> = base.restrictions.iter().map(|r| &r.clause).collect();
@@ -302,7 +320,7 @@ pub fn expr_width(root: &Root<'_, '_>, e: &Expr) -> i32 {
     }
 }
 
-fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
+pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     let Some(rel) = root.rels[i].clone() else {
         return Ok(());
     };

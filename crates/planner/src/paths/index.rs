@@ -64,7 +64,7 @@ fn predicate_implied(index: &IndexInfo, base: &BaseRel) -> bool {
 /// The sets of outer relations for which a parameterised scan of the index may pay.
 fn outer_sets(root: &Root<'_, '_>, index: &IndexInfo, rel: &RelOptInfo) -> Vec<RelIds> {
     let mut sets = vec![RelIds::empty()];
-    for info in &root.join_clauses {
+    for info in clauses_of(root, rel) {
         let Some(eq) = &info.equality else { continue };
         let uses = |e: &Expr| index.column_exprs.iter().any(|c| c == facts::strip_relabel(e));
         let other = if eq.left_relids == rel.relids && uses(&eq.left) {
@@ -97,9 +97,15 @@ fn join_clause_movable(root: &Root<'_, '_>, info: &RestrictInfo, rel: &RelOptInf
     }
     root.special_joins.iter().all(|special| {
         use nodes::query::JoinType;
-        let on_left = rel.relids.is_subset(&special.syn_left);
+        // A member stands where its root stands.
+        let relids = rel
+            .base
+            .as_ref()
+            .and_then(|b| b.append_parent)
+            .map_or_else(|| rel.relids.clone(), RelIds::single);
+        let on_left = relids.is_subset(&special.syn_left);
         match special.join_type {
-            JoinType::Full => !rel.relids.overlaps(&special.syn_left.union(&special.syn_right)),
+            JoinType::Full => !relids.overlaps(&special.syn_left.union(&special.syn_right)),
             // An ON condition may not filter the preserved side.
             JoinType::Left | JoinType::Anti => {
                 !(on_left && !info.pushed_down && info.required.overlaps(&special.syn_right))
@@ -109,11 +115,17 @@ fn join_clause_movable(root: &Root<'_, '_>, info: &RestrictInfo, rel: &RelOptInf
     })
 }
 
+/// The join conditions in terms of a relation: members of inheritance trees have their own.
+fn clauses_of<'r>(root: &'r Root<'_, '_>, rel: &'r RelOptInfo) -> &'r [Rc<RestrictInfo>] {
+    let own = rel.base.as_ref().and_then(|b| b.member_clauses.as_deref());
+    own.unwrap_or(&root.join_clauses)
+}
+
 /// Join conditions that become usable when `outer` is given.
 pub fn join_clauses_for(root: &Root<'_, '_>, rel: &RelOptInfo, outer: &RelIds) -> Vec<Rc<RestrictInfo>> {
     let all = rel.relids.union(outer);
     let mut out: Vec<Rc<RestrictInfo>> = Vec::new();
-    for info in &root.join_clauses {
+    for info in clauses_of(root, rel) {
         let fits = info.clause_relids.is_subset(&all)
             && info.clause_relids.overlaps(&rel.relids)
             && info.clause_relids.overlaps(outer)
@@ -390,6 +402,18 @@ fn covers(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> bool {
     needed_all && filters_all && joins_all && !lossy
 }
 
+/// Orders of a member of an inheritance tree are those of its root.
+fn over_parent(root: &Root<'_, '_>, expr: &Expr) -> Option<Expr> {
+    let relids = facts::relids(expr);
+    let Some(rel) = relids.singleton() else {
+        return Some(expr.clone());
+    };
+    match root.append_children.iter().find(|c| c.child == rel) {
+        Some(member) => member.to_parent(expr),
+        None => Some(expr.clone()),
+    }
+}
+
 /// The order of an index scan.
 fn index_keys(
     root: &mut Root<'_, '_>,
@@ -405,9 +429,12 @@ fn index_keys(
         .zip(&index.column_exprs)
         .take(index.desc.key_count)
     {
+        let Some(expr) = over_parent(root, expr) else {
+            break;
+        };
         let key = equivalence::path_key(
             root,
-            expr,
+            &expr,
             column.opfamily,
             column.collation,
             column.descending != backward,

@@ -206,7 +206,7 @@ pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Expr> {
         return Vec::new();
     }
     match (&inner.kind, inner.relids.singleton()) {
-        (PathKind::Index(_) | PathKind::Bitmap(_), Some(i)) => match root.rel(i) {
+        (PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Append(_), Some(i)) => match root.rel(i) {
             Ok(rel) => super::index::join_clauses_for(root, rel, &inner.required_outer)
                 .iter()
                 .map(|i| i.clause.clone())

@@ -1,9 +1,10 @@
 //! Ways to read the base relations.
 
+mod append;
 mod base;
 mod index;
 mod join;
 
-pub use base::{build_base_rels, expr_width, set_base_paths};
+pub use base::{build_base_rels, column_expr, expr_width, set_base_paths};
 pub use index::join_clauses_for;
 pub use join::{JoinClauses, add_join_paths, inner_tested};

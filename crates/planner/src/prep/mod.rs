@@ -2,13 +2,16 @@
 
 mod aliases;
 mod ctes;
+mod inherit;
+mod merge;
 mod outer_joins;
 mod pull_up;
 mod sub_links;
 
+pub use inherit::AppendChild;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
 
-use common::{PgResult, unsupported};
+use common::PgResult;
 use nodes::expr::Expr;
 use nodes::query::CommandType;
 
@@ -19,7 +22,7 @@ use crate::subplan;
 /// All preprocessing of one level. References to outer levels are parameters already.
 pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     if root.query.command == CommandType::Merge {
-        return Err(unsupported!("MERGE is not supported yet"));
+        merge::make_join(&mut root.query);
     }
     aliases::flatten_join_aliases(&mut root.query);
     ctes::plan_or_inline(root)?;
@@ -38,6 +41,7 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
         return Err(error);
     }
     outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
+    inherit::expand(root)?;
     plan_sub_links(root)
 }
 

@@ -679,6 +679,11 @@ fn lock_rows(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
             strength: Some(mark.strength),
             wait: mark.wait,
             row_id_column: position as AttrNumber + 1,
+            table_oid_column: stage
+                .output
+                .iter()
+                .position(|e| *e == modify::table_oid_var(mark.rt_index))
+                .map_or(0, |i| i as AttrNumber + 1),
         });
     }
     let targets = pass_through_targets(&stage.plan.target_list);

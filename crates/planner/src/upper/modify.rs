@@ -13,6 +13,8 @@ use crate::upper::{self, Stage};
 
 /// Attribute number of `ctid`.
 pub const CTID: AttrNumber = -1;
+/// Attribute number of `tableoid`.
+pub const TABLEOID: AttrNumber = -6;
 
 /// The row identity of a relation.
 pub fn ctid_var(rt_index: usize) -> Expr {
@@ -37,6 +39,7 @@ pub fn prepare_targets(root: &mut Root<'_, '_>) -> PgResult<()> {
             for mark in root.query.row_marks.clone() {
                 if matches!(root.query.rte(mark.rt_index).kind, RteKind::Relation { .. }) {
                     push_junk(root, ctid_var(mark.rt_index), "ctid");
+                    push_table_oid(root, mark.rt_index);
                 }
             }
         }
@@ -48,11 +51,57 @@ pub fn prepare_targets(root: &mut Root<'_, '_>) -> PgResult<()> {
                 root.query.target_list.clear();
             }
             push_junk(root, ctid_var(root.query.result_relation), "ctid");
+            push_table_oid(root, root.query.result_relation);
         }
-        CommandType::Merge => {}
+        CommandType::Merge => {
+            root.query.target_list.clear();
+            push_junk(root, ctid_var(root.query.result_relation), "ctid");
+            push_table_oid(root, root.query.result_relation);
+            push_merge_inputs(root);
+        }
     }
     push_returning_inputs(root);
     Ok(())
+}
+
+/// Rows of an inheritance tree say which table they are in.
+fn push_table_oid(root: &mut Root<'_, '_>, rt_index: usize) {
+    if root.append_parents.contains(&rt_index) {
+        push_junk(root, table_oid_var(rt_index), "tableoid");
+    }
+}
+
+/// `tableoid` of a relation.
+pub fn table_oid_var(rt_index: usize) -> Expr {
+    let Expr::Var(mut v) = ctid_var(rt_index) else {
+        return ctid_var(rt_index);
+    };
+    v.attno = TABLEOID;
+    v.type_ref = TypeRef::plain(types::oids::OID);
+    Expr::Var(v)
+}
+
+/// MERGE's actions use columns of the source: those come along as junk.
+fn push_merge_inputs(root: &mut Root<'_, '_>) {
+    let result = root.query.result_relation;
+    let mut exprs: Vec<Expr> = Vec::new();
+    for action in &root.query.merge_actions {
+        exprs.extend(action.condition.clone());
+        exprs.extend(action.target_list.iter().map(|t| t.expr.clone()));
+    }
+    exprs.extend(root.query.merge_join_condition.clone());
+    let mut vars = Vec::new();
+    exprs
+        .iter()
+        .for_each(|e| crate::exprs::facts::vars(e, false, &mut vars));
+    let others: Vec<Expr> = vars
+        .into_iter()
+        .filter(|e| matches!(e, Expr::Var(v) if crate::exprs::facts::var_rel(v).is_some_and(|r| r != result)))
+        .cloned()
+        .collect();
+    for e in others {
+        push_junk(root, e, "source");
+    }
 }
 
 fn push_junk(root: &mut Root<'_, '_>, expr: Expr, name: &str) {
@@ -74,7 +123,7 @@ fn push_returning_inputs(root: &mut Root<'_, '_>) {
     }
     let others: Vec<Expr> = vars
         .into_iter()
-        .filter(|e| matches!(e, Expr::Var(v) if crate::exprs::facts::var_rel(v) != Some(result)))
+        .filter(|e| matches!(e, Expr::Var(v) if crate::exprs::facts::var_rel(v).is_some_and(|r| r != result)))
         .cloned()
         .collect();
     for e in others {
@@ -130,6 +179,12 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         .iter()
         .position(|e| *e == ctid)
         .map_or(0, |i| i as AttrNumber + 1);
+    let table_oid = table_oid_var(result);
+    let table_oid_column = stage
+        .output
+        .iter()
+        .position(|e| *e == table_oid)
+        .map_or(0, |i| i as AttrNumber + 1);
     let update_columns = match command {
         CommandType::Update | CommandType::Insert => root
             .query
@@ -166,19 +221,36 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         width: output.iter().map(|e| crate::paths::expr_width(root, e)).sum(),
         ..input
     };
+    let mut merge_actions = root.query.merge_actions.clone();
+    for action in &mut merge_actions {
+        if let Some(c) = &mut action.condition {
+            *c = returning_expr(c, result, &stage.output)?;
+        }
+        for t in &mut action.target_list {
+            t.expr = returning_expr(&t.expr, result, &stage.output)?;
+        }
+    }
+    let merge_join_condition = match &root.query.merge_join_condition {
+        Some(c) => Some(returning_expr(c, result, &stage.output)?),
+        None => None,
+    };
+    let first = ResultRelation {
+        rt_index: root.global_index(result),
+        relation,
+        update_columns,
+        row_id_column,
+        returning: returning.clone(),
+        with_check_options,
+        merge_actions,
+    };
     let modify = ModifyTable {
         operation: command,
         can_set_tag: true,
+        root_relation: relation,
+        table_oid_column,
+        merge_join_condition,
         nominal_rt_index: root.global_index(result),
-        relations: vec![ResultRelation {
-            rt_index: root.global_index(result),
-            relation,
-            update_columns,
-            row_id_column,
-            returning: returning.clone(),
-            with_check_options,
-            merge_actions: Vec::new(),
-        }],
+        relations: result_relations(root, result, first),
         on_conflict,
         overriding: root.query.overriding,
         row_marks: Vec::new(),
@@ -191,6 +263,28 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         output,
         keys: Vec::new(),
     })
+}
+
+/// The tables that hold the rows to be changed: the target, or the members of its tree that may have some.
+fn result_relations(root: &Root<'_, '_>, result: usize, first: ResultRelation) -> Vec<ResultRelation> {
+    let base = root
+        .rels
+        .get(result)
+        .and_then(Option::as_ref)
+        .and_then(|r| r.base.as_ref());
+    let members = match base {
+        Some(b) if b.is_append && !b.members.is_empty() => &b.members,
+        _ => return vec![first],
+    };
+    root.append_children
+        .iter()
+        .filter(|c| members.contains(&c.child))
+        .map(|c| ResultRelation {
+            rt_index: root.global_index(c.child),
+            relation: c.desc.oid,
+            ..first.clone()
+        })
+        .collect()
 }
 
 /// Columns of the target are `Scan` (the row written, or the old one), all others come from the input.

@@ -1,0 +1,793 @@
+//! Foreign keys: the check of a referencing row, and what happens to referencing rows when a referenced one goes.
+//!
+//! PG: src/backend/utils/adt/ri_triggers.c.
+//!
+//! # How it works
+//! The referenced row is found by the unique index that the constraint names (in every partition of a partitioned table) and locked
+//! FOR KEY SHARE. Referencing rows are found by an index over some of the foreign key's columns, or by reading the table.
+
+use std::sync::Arc;
+
+use access::{Conflict, KeyBound, LockOutcome, ScanDirection, ScanRequest, WaitPolicy, WriteOutcome};
+use catalog::CatalogView;
+use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
+use catalog::partition::{column_map, descendants};
+use common::error::ErrorExt;
+use common::{Oid, PgError, PgResult, RowId, internal, pg_err, unsupported};
+use nodes::Expr;
+use txn::RowLockMode;
+use types::{BATCH_ROWS, Datum, PhysType};
+
+use crate::compile::{Compiler, ScanMap};
+use crate::context::ExecContext;
+use crate::modify::after::{Event, Firing};
+use crate::modify::errors;
+use crate::modify::target::{OpenTarget, TargetDef, Written};
+
+/// A column of a key as it must be looked up.
+#[derive(Clone, Copy, Debug)]
+struct KeyType {
+    type_oid: Oid,
+    phys: PhysType,
+}
+
+/// The referencing side, compiled for one table.
+pub(crate) struct FkCheck {
+    pub constraint: ConstraintDesc,
+    foreign: ForeignKeyDesc,
+    /// Positions of the foreign key's columns.
+    pub columns: Vec<usize>,
+    /// Where referenced rows may be: table, index, and for each index column the position in the key.
+    referenced: Vec<KeyIndex>,
+    key: Vec<KeyType>,
+}
+
+struct KeyIndex {
+    table: Arc<RelationDesc>,
+    index: Arc<RelationDesc>,
+    order: Vec<usize>,
+}
+
+fn foreign_of(constraint: &ConstraintDesc) -> PgResult<ForeignKeyDesc> {
+    constraint
+        .foreign
+        .clone()
+        .ok_or_else(|| internal!("constraint \"{}\" is not a foreign key", constraint.name))
+}
+
+fn positions(attnos: &[i16]) -> Vec<usize> {
+    attnos.iter().map(|a| (*a).max(1) as usize - 1).collect()
+}
+
+fn relation(catalog: &dyn CatalogView, oid: Oid) -> PgResult<Arc<RelationDesc>> {
+    catalog
+        .relation(oid)?
+        .ok_or_else(|| internal!("could not open relation with OID {oid}"))
+}
+
+fn key_types(desc: &RelationDesc, attnos: &[i16]) -> PgResult<Vec<KeyType>> {
+    attnos
+        .iter()
+        .map(|a| {
+            let c = desc
+                .column(*a)
+                .ok_or_else(|| internal!("key column {a} vanished"))?;
+            Ok(KeyType {
+                type_oid: c.type_ref.oid,
+                phys: c.phys,
+            })
+        })
+        .collect()
+}
+
+/// True when an index is one of a partition that belongs to `root`, or `root` itself.
+fn belongs_to(catalog: &dyn CatalogView, index: &RelationDesc, root: Oid) -> PgResult<bool> {
+    let mut at = index.oid;
+    loop {
+        if at == root {
+            return Ok(true);
+        }
+        let Some(parent) = relation(catalog, at)?.inheritance.parents.first().copied() else {
+            return Ok(false);
+        };
+        at = parent;
+    }
+}
+
+impl FkCheck {
+    /// Compiles the check of a table's foreign key.
+    pub fn compile(catalog: &dyn CatalogView, constraint: &ConstraintDesc) -> PgResult<FkCheck> {
+        let foreign = foreign_of(constraint)?;
+        let root = relation(catalog, foreign.table)?;
+        let key = key_types(&root, &foreign.columns)?;
+        let mut tables = vec![root.clone()];
+        if root.relkind == b'p' {
+            tables = descendants(catalog, &root)?;
+        }
+        let mut referenced = Vec::new();
+        for table in tables.into_iter().filter(|t| t.relkind == b'r') {
+            let map = column_map(&root, &table);
+            for oid in &table.indexes {
+                let index = relation(catalog, *oid)?;
+                if !belongs_to(catalog, &index, constraint.index)? {
+                    continue;
+                }
+                let Some(info) = &index.index else { continue };
+                let order = info
+                    .columns
+                    .iter()
+                    .take(info.key_count)
+                    .map(|c| {
+                        foreign
+                            .columns
+                            .iter()
+                            .position(|a| map.get(*a as usize - 1) == Some(&c.attno))
+                            .ok_or_else(|| internal!("index \"{}\" is not of the key", index.name))
+                    })
+                    .collect::<PgResult<_>>()?;
+                referenced.push(KeyIndex {
+                    table: table.clone(),
+                    index: index.clone(),
+                    order,
+                });
+            }
+        }
+        Ok(FkCheck {
+            columns: positions(&constraint.columns),
+            constraint: constraint.clone(),
+            foreign,
+            referenced,
+            key,
+        })
+    }
+
+    /// True when a row need not be looked at: NULLs where MATCH SIMPLE lets them pass.
+    pub fn passes_by_nulls(&self, values: &[Datum]) -> bool {
+        let is_null = |i: &usize| values.get(*i).is_none_or(Datum::is_null);
+        if self.foreign.match_type == b'f' {
+            self.columns.iter().all(is_null)
+        } else {
+            self.columns.iter().any(is_null)
+        }
+    }
+
+    fn key_of(&self, values: &[Datum]) -> Vec<Datum> {
+        self.columns
+            .iter()
+            .map(|i| values.get(*i).cloned().unwrap_or_default())
+            .collect()
+    }
+
+    /// Finds the referenced row and locks it.
+    pub fn check(&self, ext: &ExecContext<'_>, table: &RelationDesc, values: &[Datum]) -> PgResult<()> {
+        if self.passes_by_nulls(values) {
+            return Ok(());
+        }
+        let key = self.key_of(values);
+        if key.iter().any(Datum::is_null) {
+            return Err(self.violated(table).detail(
+                "MATCH FULL does not allow mixing of null and nonnull key values.",
+            ));
+        }
+        let wanted: Option<Vec<Datum>> = key
+            .iter()
+            .zip(&self.key)
+            .map(|(v, t)| convert(v, *t))
+            .collect();
+        if let Some(wanted) = wanted {
+            for place in &self.referenced {
+                if place.find_and_lock(ext, &wanted)? {
+                    return Ok(());
+                }
+            }
+        }
+        let shown = self.key_text(ext, table, &key);
+        let pk = relation(ext.catalog, self.foreign.table)?;
+        Err(self.violated(table).detail(format!(
+            "Key {shown} is not present in table \"{}\".",
+            pk.name
+        )))
+    }
+
+    fn violated(&self, table: &RelationDesc) -> Box<PgError> {
+        pg_err!(
+            FOREIGN_KEY_VIOLATION,
+            "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+            table.name,
+            self.constraint.name
+        )
+        .table(&*table.namespace_name, &*table.name)
+        .constraint(&*self.constraint.name)
+    }
+
+    fn key_text(&self, ext: &ExecContext<'_>, table: &RelationDesc, key: &[Datum]) -> String {
+        let columns: Vec<(&str, Oid)> = self
+            .columns
+            .iter()
+            .filter_map(|i| table.columns.get(*i))
+            .map(|c| (&*c.name, c.type_ref.oid))
+            .collect();
+        errors::key_and_values(ext, &columns, key)
+    }
+
+    /// True when some row has the key now.
+    fn exists(&self, ext: &ExecContext<'_>, wanted: &[Datum]) -> PgResult<bool> {
+        for place in &self.referenced {
+            if place.find(ext, wanted)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl KeyIndex {
+    fn find(&self, ext: &ExecContext<'_>, key: &[Datum]) -> PgResult<Option<RowId>> {
+        let index = ext.relations.index(&self.index, &self.table)?;
+        let values: Vec<Datum> = self.order.iter().map(|i| key[*i].clone()).collect();
+        let mut prefix = Vec::with_capacity(32);
+        index.encode_prefix(&values, &mut prefix);
+        let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+        index.lookup(&snapshot, &prefix)
+    }
+
+    fn find_and_lock(&self, ext: &ExecContext<'_>, key: &[Datum]) -> PgResult<bool> {
+        loop {
+            ext.cancel.check()?;
+            let Some(row) = self.find(ext, key)? else {
+                return Ok(false);
+            };
+            let table = ext.relations.table(&self.table)?;
+            let outcome = ext.with_txn(|txn| {
+                let snapshot = txn.latest_snapshot()?;
+                table.lock_row(txn, &snapshot, row, RowLockMode::KeyShare, WaitPolicy::Block)
+            })?;
+            match outcome {
+                LockOutcome::Locked => {
+                    // While waiting the row may have got another key, or may have gone.
+                    if self.find(ext, key)? == Some(row) {
+                        return Ok(true);
+                    }
+                }
+                LockOutcome::SelfModified => return Ok(true),
+                LockOutcome::Conflict(_) | LockOutcome::NotAvailable => {}
+            }
+        }
+    }
+}
+
+/// A value as the other side's type has it; `None`: that type has no such value.
+fn convert(value: &Datum, to: KeyType) -> Option<Datum> {
+    if value.is_null() {
+        return Some(Datum::Null);
+    }
+    if value.phys() == Some(to.phys) {
+        return Some(value.clone());
+    }
+    let integer = match value {
+        Datum::Int2(v) => Some(i64::from(*v)),
+        Datum::Int4(v) => Some(i64::from(*v)),
+        Datum::Int8(v) => Some(*v),
+        _ => None,
+    };
+    let float = match value {
+        Datum::Float4(v) => Some(f64::from(*v)),
+        Datum::Float8(v) => Some(*v),
+        _ => integer.map(|v| v as f64),
+    };
+    match to.phys {
+        PhysType::Int2 => i16::try_from(integer?).ok().map(Datum::Int2),
+        PhysType::Int4 => i32::try_from(integer?).ok().map(Datum::Int4),
+        PhysType::Int8 => integer.map(Datum::Int8),
+        PhysType::Float8 => float.map(Datum::Float8),
+        PhysType::Float4 => float.map(|v| Datum::Float4(v as f32)),
+        PhysType::Numeric => integer.map(|v| Datum::Numeric(types::Numeric::from(v))),
+        _ => None,
+    }
+}
+
+/// The check of one row, if it is still there.
+pub(crate) fn run_check(
+    ext: &ExecContext<'_>,
+    check: &FkCheck,
+    table: &Arc<RelationDesc>,
+    row: RowId,
+) -> PgResult<()> {
+    let opened = ext.relations.table(table)?;
+    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+    let mut values = Vec::with_capacity(table.columns.len());
+    if !opened.fetch(row, &snapshot, &mut values)? {
+        return Ok(());
+    }
+    check.check(ext, table, &values)
+}
+
+/// ALTER TABLE ... ADD FOREIGN KEY, VALIDATE CONSTRAINT: every row of a table.
+pub fn validate_foreign_key(
+    ext: &ExecContext<'_>,
+    table: &Arc<RelationDesc>,
+    constraint: &ConstraintDesc,
+) -> PgResult<()> {
+    let check = FkCheck::compile(ext.catalog, constraint)?;
+    let opened = ext.relations.table(table)?;
+    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+    let columns: Vec<u16> = (0..table.columns.len()).map(|c| c as u16).collect();
+    let mut scan = opened.scan(&snapshot, ScanRequest::columns(columns));
+    while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
+        ext.cancel.check()?;
+        for k in 0..batch.len() {
+            check.check(ext, table, &batch.row(k))?;
+        }
+    }
+    Ok(())
+}
+
+/// The referenced side: another table's foreign key points to this one.
+pub(crate) struct FkReferenced {
+    pub constraint: ConstraintDesc,
+    pub foreign: ForeignKeyDesc,
+    /// The table written to (a partition, perhaps).
+    pub table: Arc<RelationDesc>,
+    /// Positions of the key in that table's rows.
+    pub columns: Vec<usize>,
+    /// The referencing table.
+    referencing: Oid,
+}
+
+impl FkReferenced {
+    /// All foreign keys that refer to a table, or to one that it is a partition of, in the order of their making.
+    pub fn of_table(catalog: &dyn CatalogView, table: &Arc<RelationDesc>) -> PgResult<Vec<FkReferenced>> {
+        let mut found = Vec::new();
+        let mut at = table.clone();
+        loop {
+            let map = column_map(&at, table);
+            for (referencing, oid) in &at.referenced_by {
+                let other = relation(catalog, *referencing)?;
+                let Some(constraint) = other.constraints.iter().find(|c| c.oid == *oid) else {
+                    continue;
+                };
+                if !constraint.enforced || constraint.parent.is_valid() {
+                    continue;
+                }
+                let foreign = foreign_of(constraint)?;
+                let columns = foreign
+                    .columns
+                    .iter()
+                    .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
+                    .collect();
+                found.push(FkReferenced {
+                    constraint: constraint.clone(),
+                    foreign,
+                    table: table.clone(),
+                    columns,
+                    referencing: *referencing,
+                });
+            }
+            if !at.is_partition {
+                break;
+            }
+            let Some(parent) = at.inheritance.parents.first() else { break };
+            at = relation(catalog, *parent)?;
+        }
+        found.sort_by_key(|f| f.constraint.oid);
+        Ok(found)
+    }
+
+    /// Queues what a deletion or update of a row means.
+    pub fn queue(self: &Arc<FkReferenced>, ext: &ExecContext<'_>, old: &[Datum], new: Option<&[Datum]>) {
+        let key = |row: &[Datum]| -> Vec<Datum> {
+            self.columns
+                .iter()
+                .map(|i| row.get(*i).cloned().unwrap_or_default())
+                .collect()
+        };
+        let before = key(old);
+        if before.iter().any(Datum::is_null) {
+            return;
+        }
+        let after = new.map(key);
+        if after.as_ref() == Some(&before) {
+            return;
+        }
+        let action = if new.is_some() {
+            self.foreign.on_update
+        } else {
+            self.foreign.on_delete
+        };
+        let event = Event::Referenced {
+            foreign: Arc::clone(self),
+            old: before,
+            new: after,
+        };
+        // Only NO ACTION waits.
+        let deferrable = action == b'a' && self.constraint.deferrable;
+        ext.after.push(event, deferrable, self.constraint.deferred);
+    }
+}
+
+/// Carries out what the constraint says about rows that refer to a key that is no more; true when something was written.
+pub(crate) fn run_referenced(
+    firing: &mut Firing<'_, '_>,
+    foreign: &FkReferenced,
+    old: &[Datum],
+    new: Option<&[Datum]>,
+) -> PgResult<bool> {
+    let ext = firing.ext;
+    let action = if new.is_some() {
+        foreign.foreign.on_update
+    } else {
+        foreign.foreign.on_delete
+    };
+    if action == b'a' {
+        let again = FkCheck::compile(ext.catalog, &foreign.constraint)?;
+        if again.exists(ext, old)? {
+            return Ok(false);
+        }
+    }
+    let root = relation(ext.catalog, foreign.referencing)?;
+    let mut tables = vec![root.clone()];
+    if root.relkind == b'p' {
+        tables = descendants(ext.catalog, &root)?;
+    }
+    let mut wrote = false;
+    for table in tables.iter().filter(|t| t.relkind == b'r') {
+        let map = column_map(&root, table);
+        let columns: Vec<usize> = foreign
+            .constraint
+            .columns
+            .iter()
+            .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
+            .collect();
+        let rows = matching_rows(ext, table, &columns, old)?;
+        if rows.is_empty() {
+            continue;
+        }
+        if matches!(action, b'a' | b'r') {
+            return Err(still_referenced(ext, foreign, &root, old, action == b'r'));
+        }
+        for row in rows {
+            wrote |= act(firing, foreign, table, &columns, row, old, new, action, &map)?;
+        }
+    }
+    Ok(wrote)
+}
+
+fn still_referenced(
+    ext: &ExecContext<'_>,
+    foreign: &FkReferenced,
+    referencing: &RelationDesc,
+    key: &[Datum],
+    restrict: bool,
+) -> Box<PgError> {
+    let columns: Vec<(&str, Oid)> = foreign
+        .columns
+        .iter()
+        .filter_map(|i| foreign.table.columns.get(*i))
+        .map(|c| (&*c.name, c.type_ref.oid))
+        .collect();
+    let shown = errors::key_and_values(ext, &columns, key);
+    let (table, name) = (&foreign.table.name, &foreign.constraint.name);
+    let error = if restrict {
+        pg_err!(
+            RESTRICT_VIOLATION,
+            "update or delete on table \"{table}\" violates RESTRICT setting of foreign key constraint \"{name}\" on table \"{}\"",
+            referencing.name
+        )
+        .detail(format!(
+            "Key {shown} is referenced from table \"{}\".",
+            referencing.name
+        ))
+    } else {
+        pg_err!(
+            FOREIGN_KEY_VIOLATION,
+            "update or delete on table \"{table}\" violates foreign key constraint \"{name}\" on table \"{}\"",
+            referencing.name
+        )
+        .detail(format!(
+            "Key {shown} is still referenced from table \"{}\".",
+            referencing.name
+        ))
+    };
+    error
+        .table(&*referencing.namespace_name, &*referencing.name)
+        .constraint(&**name)
+}
+
+/// The rows of a table that have a key in these columns, as the newest snapshot sees them.
+fn matching_rows(
+    ext: &ExecContext<'_>,
+    table: &Arc<RelationDesc>,
+    columns: &[usize],
+    key: &[Datum],
+) -> PgResult<Vec<RowId>> {
+    let types: Vec<KeyType> = columns
+        .iter()
+        .filter_map(|i| table.columns.get(*i))
+        .map(|c| KeyType {
+            type_oid: c.type_ref.oid,
+            phys: c.phys,
+        })
+        .collect();
+    let wanted: Option<Vec<Datum>> = key.iter().zip(&types).map(|(v, t)| convert(v, *t)).collect();
+    let Some(wanted) = wanted else {
+        return Ok(Vec::new());
+    };
+    let opened = ext.relations.table(table)?;
+    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+    let equal = |row: &[Datum]| {
+        row.iter()
+            .zip(&wanted)
+            .zip(&types)
+            .all(|((v, w), t)| !v.is_null() && types::compare::equal(t.type_oid, v, w))
+    };
+    let mut found = Vec::new();
+    let wanted_columns: Vec<u16> = columns.iter().map(|c| *c as u16).collect();
+    if let Some((index, equals)) = usable_index(ext, table, columns, &wanted)? {
+        let index = ext.relations.index(&index, table)?;
+        let bounds = index.bounds(&equals, &KeyBound::Unbounded, &KeyBound::Unbounded);
+        let mut scan = index.scan(&snapshot, bounds, ScanDirection::Forward);
+        let mut row = Vec::new();
+        while let Some(id) = scan.next_row()? {
+            row.clear();
+            if opened.fetch_columns(id, &snapshot, &wanted_columns, &mut row)? && equal(&row) {
+                found.push(id);
+            }
+        }
+        found.sort_unstable();
+        return Ok(found);
+    }
+    let mut scan = opened.scan(&snapshot, ScanRequest::columns(wanted_columns).with_row_ids());
+    while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
+        ext.cancel.check()?;
+        for k in 0..batch.len() {
+            let mut row = batch.row(k);
+            let id = row.pop().and_then(|v| v.as_i64()).unwrap_or_default();
+            if equal(&row) {
+                found.push(RowId(id as u64));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// An index whose leading columns are among the key's, with the values to look for.
+fn usable_index(
+    ext: &ExecContext<'_>,
+    table: &RelationDesc,
+    columns: &[usize],
+    wanted: &[Datum],
+) -> PgResult<Option<(Arc<RelationDesc>, Vec<Datum>)>> {
+    let mut best: Option<(Arc<RelationDesc>, Vec<Datum>)> = None;
+    for oid in &table.indexes {
+        let index = relation(ext.catalog, *oid)?;
+        let Some(info) = &index.index else { continue };
+        if info.predicate.is_some() || !info.valid || info.access_method != Oid(403) {
+            continue;
+        }
+        let mut equals = Vec::new();
+        for column in info.columns.iter().take(info.key_count) {
+            let at = columns.iter().position(|c| *c as i16 + 1 == column.attno);
+            match at {
+                Some(at) => equals.push(wanted[at].clone()),
+                None => break,
+            }
+        }
+        if !equals.is_empty() && best.as_ref().is_none_or(|(_, e)| e.len() < equals.len()) {
+            best = Some((index.clone(), equals));
+        }
+    }
+    Ok(best)
+}
+
+/// CASCADE, SET NULL, SET DEFAULT on one row.
+#[expect(clippy::too_many_arguments, reason = "one call, all of it needed")]
+fn act(
+    firing: &mut Firing<'_, '_>,
+    foreign: &FkReferenced,
+    table: &Arc<RelationDesc>,
+    columns: &[usize],
+    row: RowId,
+    key: &[Datum],
+    new: Option<&[Datum]>,
+    action: u8,
+    map: &[i16],
+) -> PgResult<bool> {
+    let ext = firing.ext;
+    let mut at = row;
+    loop {
+        let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+        let target = firing.target(table.oid)?;
+        let Some(old) = target.fetch(&snapshot, at)? else {
+            return Ok(false);
+        };
+        let still = columns.iter().zip(key).all(|(i, k)| {
+            let t = &table.columns[*i];
+            let to = KeyType {
+                type_oid: t.type_ref.oid,
+                phys: t.phys,
+            };
+            convert(k, to).is_some_and(|k| types::compare::equal(t.type_ref.oid, &old[*i], &k))
+        });
+        if !still {
+            return Ok(false);
+        }
+        let replacement = match (action, new) {
+            (b'c', None) => None,
+            (b'c', Some(new)) => Some(cascaded(table, columns, &old, new)?),
+            _ => Some(cleared(firing, foreign, table, columns, &old, action, new.is_none(), map)?),
+        };
+        let mut rt = crate::constants::RowRuntime(ext);
+        let target = firing.target(table.oid)?;
+        let written = match replacement {
+            None => target.delete(ext, &mut rt, &snapshot, at, &old)?,
+            Some(mut values) => {
+                target.generate(&mut rt, &mut values)?;
+                target.check(ext, &mut rt, &values)?;
+                target.update(ext, &mut rt, &snapshot, at, (&old, &values))?
+            }
+        };
+        match written {
+            Written::Done(_) => return Ok(true),
+            Written::Not(WriteOutcome::Conflict(Conflict::Updated(to))) => at = to,
+            Written::Not(_) => return Ok(false),
+        }
+    }
+}
+
+fn cascaded(
+    table: &RelationDesc,
+    columns: &[usize],
+    old: &[Datum],
+    new: &[Datum],
+) -> PgResult<Vec<Datum>> {
+    let mut values = old.to_vec();
+    for (i, value) in columns.iter().zip(new) {
+        let column = &table.columns[*i];
+        let to = KeyType {
+            type_oid: column.type_ref.oid,
+            phys: column.phys,
+        };
+        values[*i] = convert(value, to).ok_or_else(|| {
+            pg_err!(
+                NUMERIC_VALUE_OUT_OF_RANGE,
+                "value of column \"{}\" is out of range",
+                column.name
+            )
+        })?;
+    }
+    Ok(values)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, all of it needed")]
+fn cleared(
+    firing: &mut Firing<'_, '_>,
+    foreign: &FkReferenced,
+    table: &RelationDesc,
+    columns: &[usize],
+    old: &[Datum],
+    action: u8,
+    deletes: bool,
+    map: &[i16],
+) -> PgResult<Vec<Datum>> {
+    let ext = firing.ext;
+    let mut values = old.to_vec();
+    let some = deletes && !foreign.foreign.delete_set_columns.is_empty();
+    for i in columns {
+        let chosen = foreign
+            .foreign
+            .delete_set_columns
+            .iter()
+            .any(|a| map.get(*a as usize - 1) == Some(&(*i as i16 + 1)));
+        if some && !chosen {
+            continue;
+        }
+        let column = &table.columns[*i];
+        values[*i] = match (&column.default, action) {
+            (Some(default), b'd') => default_value(ext, default)?,
+            _ => Datum::Null,
+        };
+    }
+    Ok(values)
+}
+
+fn default_value(ext: &ExecContext<'_>, default: &Expr) -> PgResult<Datum> {
+    let plan = crate::modify::insert_target::no_plan();
+    let compiler = Compiler {
+        plan: &plan,
+        catalog: ext.catalog,
+    };
+    let program = compiler.program(default, ScanMap::None)?;
+    let mut eval = crate::node::Eval::new(&program);
+    eval.value(&mut crate::constants::RowRuntime(ext))
+}
+
+/// Queues the checks of a row just written.
+pub(crate) fn queue_checks(
+    ext: &ExecContext<'_>,
+    target: &OpenTarget,
+    row: RowId,
+    old: Option<&[Datum]>,
+    new: &[Datum],
+) {
+    for check in &target.def.foreign_keys {
+        if check.passes_by_nulls(new) {
+            continue;
+        }
+        if let Some(old) = old
+            && check.columns.iter().all(|i| old.get(*i) == new.get(*i))
+        {
+            continue;
+        }
+        let event = Event::Check {
+            check: Arc::clone(check),
+            table: Arc::clone(&target.def.desc),
+            row,
+        };
+        ext.after
+            .push(event, check.constraint.deferrable, check.constraint.deferred);
+    }
+}
+
+/// Foreign keys over types that have no conversion here are refused early.
+pub(crate) fn check_types(
+    catalog: &dyn CatalogView,
+    table: &RelationDesc,
+    constraint: &ConstraintDesc,
+) -> PgResult<()> {
+    let foreign = foreign_of(constraint)?;
+    let other = relation(catalog, foreign.table)?;
+    for (own, theirs) in constraint.columns.iter().zip(&foreign.columns) {
+        let (Some(a), Some(b)) = (table.column(*own), other.column(*theirs)) else {
+            continue;
+        };
+        let numeric = |p: PhysType| {
+            matches!(
+                p,
+                PhysType::Int2
+                    | PhysType::Int4
+                    | PhysType::Int8
+                    | PhysType::Float4
+                    | PhysType::Float8
+                    | PhysType::Numeric
+            )
+        };
+        if a.phys != b.phys && !(numeric(a.phys) && numeric(b.phys)) {
+            return Err(unsupported!(
+                "foreign keys between these types are not supported yet"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A row moved to another partition: for foreign keys that refer to the partitioned table it is an update.
+pub(crate) fn queue_moved(
+    ext: &ExecContext<'_>,
+    root: &Arc<RelationDesc>,
+    from: &TargetDef,
+    old: &[Datum],
+    new: &[Datum],
+) {
+    let _ = root;
+    for foreign in &from.referenced {
+        // `old` and `new` are rows of the statement's table, whose key columns are found by name.
+        let moved = Arc::new(FkReferenced {
+            constraint: foreign.constraint.clone(),
+            foreign: foreign.foreign.clone(),
+            table: root.clone(),
+            columns: foreign
+                .columns
+                .iter()
+                .map(|i| {
+                    from.desc
+                        .columns
+                        .get(*i)
+                        .and_then(|c| root.columns.iter().position(|r| !r.dropped && r.name == c.name))
+                        .unwrap_or(*i)
+                })
+                .collect(),
+            referencing: foreign.referencing,
+        });
+        moved.queue(ext, old, Some(new));
+    }
+}

@@ -1,0 +1,220 @@
+//! MERGE: for each row of target joined with source, the first WHEN clause that fits.
+//!
+//! PG: src/backend/executor/nodeModifyTable.c (`ExecMerge`).
+
+use std::sync::Arc;
+
+use common::error::ErrorExt;
+use common::{PgResult, internal, pg_err};
+use expr::{ExprProgram, RowInputs};
+use nodes::plan::ModifyTable;
+use nodes::query::{CommandType, MergeMatchKind};
+use types::Datum;
+
+use crate::compile::{Compiler, ScanMap};
+use crate::cx::Cx;
+use crate::node::Eval;
+use crate::ops::modify_table::{Changed, Existing, ModifyOp};
+
+/// A WHEN clause, compiled.
+struct Action {
+    kind: MergeMatchKind,
+    command: CommandType,
+    condition: Option<Arc<ExprProgram>>,
+    /// Column of the root (0-based) and its value.
+    set: Vec<(usize, Arc<ExprProgram>)>,
+}
+
+/// MERGE's part of a ModifyTable node.
+pub(super) struct MergePart {
+    actions: Vec<Action>,
+    join_condition: Option<Arc<ExprProgram>>,
+}
+
+pub(super) fn compile(c: &Compiler<'_>, m: &ModifyTable, map: ScanMap<'_>) -> PgResult<MergePart> {
+    let Some(first) = m.relations.first() else {
+        return Err(internal!("MERGE without a relation"));
+    };
+    let mut actions = Vec::new();
+    for action in &first.merge_actions {
+        actions.push(Action {
+            kind: action.match_kind,
+            command: action.command,
+            condition: action
+                .condition
+                .as_ref()
+                .map(|e| c.program(e, map))
+                .transpose()?,
+            set: action
+                .target_list
+                .iter()
+                .filter(|t| !t.resjunk)
+                .map(|t| Ok((t.resno as usize - 1, c.program(&t.expr, map)?)))
+                .collect::<PgResult<_>>()?,
+        });
+    }
+    Ok(MergePart {
+        actions,
+        join_condition: m
+            .merge_join_condition
+            .as_ref()
+            .map(|e| c.program(e, map))
+            .transpose()?,
+    })
+}
+
+struct ActionState {
+    condition: Option<Eval>,
+    set: Vec<Eval>,
+}
+
+/// Its run-time state.
+pub(super) struct MergeState {
+    actions: Vec<ActionState>,
+    join_condition: Option<Eval>,
+}
+
+impl MergeState {
+    pub fn new(part: &MergePart) -> MergeState {
+        MergeState {
+            actions: part
+                .actions
+                .iter()
+                .map(|a| ActionState {
+                    condition: a.condition.as_ref().map(Eval::new),
+                    set: a.set.iter().map(|(_, p)| Eval::new(p)).collect(),
+                })
+                .collect(),
+            join_condition: part.join_condition.as_ref().map(Eval::new),
+        }
+    }
+}
+
+impl ModifyOp {
+    pub(super) fn merge_row(&mut self, cx: &mut Cx<'_>, input: Vec<Datum>) -> PgResult<()> {
+        let Some(mut state) = self.merge.take() else {
+            return Err(internal!("MERGE without actions"));
+        };
+        let result = self.merge_one(cx, &mut state, input);
+        self.merge = Some(state);
+        self.action = None;
+        result
+    }
+
+    fn merge_one(&mut self, cx: &mut Cx<'_>, state: &mut MergeState, input: Vec<Datum>) -> PgResult<()> {
+        let mut at = match self.existing(cx, input)? {
+            Ok(at) => at,
+            Err(input) => return self.merge_insert(cx, state, &input),
+        };
+        loop {
+            match self.merge_existing(cx, state, &at)? {
+                Changed::Done => return Ok(()),
+                Changed::Again(row) => {
+                    let (leaf, width) = (at.leaf, at.input.len());
+                    let input = std::mem::take(&mut at.input);
+                    match self.recheck(cx, leaf, row, width)? {
+                        Some(next) => at = next,
+                        // It no longer matches: the source row is unmatched now.
+                        None => return self.merge_insert(cx, state, &input),
+                    }
+                }
+            }
+        }
+    }
+
+    fn merge_existing(&mut self, cx: &mut Cx<'_>, state: &mut MergeState, at: &Existing) -> PgResult<Changed> {
+        let node = Arc::clone(&self.node);
+        let Some(part) = &node.merge else {
+            return Err(internal!("MERGE without actions"));
+        };
+        let scan = self.fill(Some((at.leaf, at.row, &at.values)), None)?;
+        let inputs = RowInputs {
+            scan: &scan,
+            outer: &at.input,
+            ..RowInputs::default()
+        };
+        let matched = match &mut state.join_condition {
+            Some(condition) => condition.row(cx, inputs)?.as_bool() == Some(true),
+            None => true,
+        };
+        let kind = if matched {
+            MergeMatchKind::Matched
+        } else {
+            MergeMatchKind::NotMatchedBySource
+        };
+        let mut outcome = Changed::Done;
+        for (action, eval) in part.actions.iter().zip(&mut state.actions) {
+            if action.kind != kind {
+                continue;
+            }
+            if let Some(condition) = &mut eval.condition
+                && condition.row(cx, inputs)?.as_bool() != Some(true)
+            {
+                continue;
+            }
+            let new = match action.command {
+                CommandType::Update => {
+                    let mut values = at.values.clone();
+                    for ((column, _), eval) in action.set.iter().zip(&mut eval.set) {
+                        let value = eval.row(cx, inputs)?;
+                        let position = self.leaf(at.leaf)?.columns.position(*column);
+                        if let Some(slot) = position.and_then(|i| values.get_mut(i)) {
+                            *slot = value;
+                        }
+                    }
+                    Some(values)
+                }
+                CommandType::Delete => None,
+                _ => break,
+            };
+            self.action = Some(if new.is_some() { "UPDATE" } else { "DELETE" });
+            outcome = self.write(cx, at, new)?;
+            break;
+        }
+        self.scratch = scan;
+        Ok(outcome)
+    }
+
+    fn merge_insert(&mut self, cx: &mut Cx<'_>, state: &mut MergeState, input: &[Datum]) -> PgResult<()> {
+        let node = Arc::clone(&self.node);
+        let Some(part) = &node.merge else {
+            return Err(internal!("MERGE without actions"));
+        };
+        let scan = self.fill(None, None)?;
+        let inputs = RowInputs {
+            scan: &scan,
+            outer: input,
+            ..RowInputs::default()
+        };
+        for (action, eval) in part.actions.iter().zip(&mut state.actions) {
+            if action.kind != MergeMatchKind::NotMatchedByTarget {
+                continue;
+            }
+            if let Some(condition) = &mut eval.condition
+                && condition.row(cx, inputs)?.as_bool() != Some(true)
+            {
+                continue;
+            }
+            if action.command != CommandType::Insert {
+                break;
+            }
+            let mut values = vec![Datum::Null; node.root.columns.len()];
+            for ((column, _), eval) in action.set.iter().zip(&mut eval.set) {
+                values[*column] = eval.row(cx, inputs)?;
+            }
+            self.action = Some("INSERT");
+            self.insert(cx, values, input)?;
+            break;
+        }
+        self.scratch = scan;
+        Ok(())
+    }
+}
+
+pub(super) fn affected_twice() -> Box<common::PgError> {
+    pg_err!(
+        CARDINALITY_VIOLATION,
+        "MERGE command cannot affect row a second time"
+    )
+    .hint("Ensure that not more than one source row matches any one target row.")
+}
