@@ -108,7 +108,11 @@ impl Names {
                         .view
                         .rows()
                         .lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(c.opclass)])?;
-                    if let Some(name) = rows.first().and_then(|r| r.values.get(2)).and_then(|v| v.as_str()) {
+                    if let Some(name) = rows
+                        .first()
+                        .and_then(|r| r.values.get(2))
+                        .and_then(|v| v.as_str())
+                    {
                         let _ = write!(text, " {}", quote_identifier(name));
                     }
                 }
@@ -146,7 +150,11 @@ impl Names {
             .view
             .relation_by_name(None, &other.name)?
             .is_some_and(|r| r.oid == other.oid);
-        let schema = if visible { None } else { Some(&*other.namespace_name) };
+        let schema = if visible {
+            None
+        } else {
+            Some(&*other.namespace_name)
+        };
         let mut out = format!(
             "FOREIGN KEY ({}) REFERENCES {}({})",
             names(&c.columns, table),

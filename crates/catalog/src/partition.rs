@@ -111,7 +111,9 @@ impl Partitions {
         };
         let mut parts = Vec::new();
         for oid in &table.inheritance.children {
-            let Some(desc) = view.relation(*oid)? else { continue };
+            let Some(desc) = view.relation(*oid)? else {
+                continue;
+            };
             if let Some(bound) = desc.inheritance.bound.clone() {
                 parts.push(Partition { oid: *oid, bound });
             }
@@ -245,7 +247,10 @@ impl Partitions {
     }
 
     /// Key values of a row by a function that knows the row.
-    pub fn key_values(&self, mut value: impl FnMut(&PartitionKeyColumn) -> PgResult<Datum>) -> PgResult<Vec<Datum>> {
+    pub fn key_values(
+        &self,
+        mut value: impl FnMut(&PartitionKeyColumn) -> PgResult<Datum>,
+    ) -> PgResult<Vec<Datum>> {
         self.key.columns.iter().map(&mut value).collect()
     }
 }

@@ -194,7 +194,11 @@ fn add_to_child(
         };
         constraints::store_not_null(cx, child.oid, attno, &spec)?;
     }
-    for check in parent.constraints.iter().filter(|c| c.kind == b'c' && !c.no_inherit) {
+    for check in parent
+        .constraints
+        .iter()
+        .filter(|c| c.kind == b'c' && !c.no_inherit)
+    {
         if check.columns.contains(&column.attno) {
             add_check_to_child(parent, check, child, cx)?;
         }
@@ -223,10 +227,7 @@ pub(crate) fn drop_column(
             cx.ddl(|ddl| ddl.drop_objects(&[object], crate::drop::behavior(how)))?;
             continue;
         }
-        let mut changes = vec![(
-            pg_attribute::ATTINHCOUNT,
-            Datum::Int2(own.inherited_count - 1),
-        )];
+        let mut changes = vec![(pg_attribute::ATTINHCOUNT, Datum::Int2(own.inherited_count - 1))];
         if reach == Reach::Only {
             changes.push((pg_attribute::ATTISLOCAL, Datum::Bool(true)));
         }
@@ -394,10 +395,7 @@ pub(crate) fn drop_constraint(
             }
             continue;
         }
-        let mut changes = vec![(
-            pg_constraint::CONINHCOUNT,
-            Datum::Int2(own.inherited_count - 1),
-        )];
+        let mut changes = vec![(pg_constraint::CONINHCOUNT, Datum::Int2(own.inherited_count - 1))];
         if reach == Reach::Only {
             changes.push((pg_constraint::CONISLOCAL, Datum::Bool(true)));
         }

@@ -51,7 +51,11 @@ pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) ->
             if stmt.objtype == ObjectType::Type {
                 crate::alter_type::attribute_action(&current, &cmd.action, cx)?;
             } else {
-                let reach = if stmt.relation.inh { Reach::Tree } else { Reach::Only };
+                let reach = if stmt.relation.inh {
+                    Reach::Tree
+                } else {
+                    Reach::Only
+                };
                 action(&current, cmd, reach, cx)?;
             }
         }
@@ -235,13 +239,13 @@ fn action(
                 collation: collation.as_ref(),
                 using: using.as_ref(),
             };
-            everywhere(desc, reach, cx, &mut |d, cx| alter_column::set_type(d, &change, cx))
-        }
-        AlterTableAction::ColumnDefault { name, default } => {
             everywhere(desc, reach, cx, &mut |d, cx| {
-                alter_column::set_default(d, name, default.as_ref(), cx)
+                alter_column::set_type(d, &change, cx)
             })
         }
+        AlterTableAction::ColumnDefault { name, default } => everywhere(desc, reach, cx, &mut |d, cx| {
+            alter_column::set_default(d, name, default.as_ref(), cx)
+        }),
         AlterTableAction::SetNotNull(name) => {
             require_table(desc, "ALTER COLUMN ... SET NOT NULL")?;
             set_not_null(desc, name, None, cx)?;
@@ -533,7 +537,9 @@ fn add_constraint(
             if check.no_inherit {
                 return Ok(());
             }
-            alter_inherit::require_tree(desc, reach, || "constraint must be added to child tables too".into())?;
+            alter_inherit::require_tree(desc, reach, || {
+                "constraint must be added to child tables too".into()
+            })?;
             let current = cx.relation(desc.oid)?;
             match current.constraints.iter().find(|c| c.oid == made) {
                 Some(made) => alter_inherit::add_check(&current, made, cx),
@@ -889,9 +895,10 @@ fn validate_constraint(
     for child in alter_inherit::children(desc, cx)? {
         let same = match constraint.kind {
             b'f' => child.constraints.iter().find(|c| c.parent == constraint.oid),
-            kind if !constraint.no_inherit => {
-                child.constraints.iter().find(|c| c.kind == kind && c.name == constraint.name)
-            }
+            kind if !constraint.no_inherit => child
+                .constraints
+                .iter()
+                .find(|c| c.kind == kind && c.name == constraint.name),
             _ => None,
         };
         if let Some(same) = same {

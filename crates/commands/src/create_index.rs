@@ -173,7 +173,15 @@ pub(crate) fn define_index(
         predicate: predicate.map(Arc::new),
     };
     let only = request.only;
-    let oid = make_index(cx, table, request.name, &columns, desc, options, request.constraint)?;
+    let oid = make_index(
+        cx,
+        table,
+        request.name,
+        &columns,
+        desc,
+        options,
+        request.constraint,
+    )?;
     if table.relkind == b'p' && !only && table.inheritance.parents.is_empty() {
         let (index, table) = (cx.relation(oid)?, cx.relation(table.oid)?);
         for child in &table.inheritance.children {

@@ -81,8 +81,7 @@ pub(crate) fn create_table(stmt: &CreateStmt, cx: &mut CommandContext<'_>) -> Pg
             "cannot create partitioned table as inheritance child"
         ));
     }
-    let parents =
-        crate::inherit::open_parents(&stmt.inh_relations, partition, persistence == b't', cx)?;
+    let parents = crate::inherit::open_parents(&stmt.inh_relations, partition, persistence == b't', cx)?;
     let spec = read_elements(stmt, name, &parents, cx)?;
     if stmt.partspec.is_some() && !stmt.options.is_empty() {
         return Err(pg_err!(

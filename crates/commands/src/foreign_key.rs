@@ -107,7 +107,11 @@ pub(crate) fn add(
     Ok(oid)
 }
 
-fn find(cx: &CommandContext<'_>, table: Oid, constraint: Oid) -> PgResult<(Arc<RelationDesc>, ConstraintDesc)> {
+fn find(
+    cx: &CommandContext<'_>,
+    table: Oid,
+    constraint: Oid,
+) -> PgResult<(Arc<RelationDesc>, ConstraintDesc)> {
     let desc = cx.relation(table)?;
     let found = desc.constraints.iter().find(|c| c.oid == constraint).cloned();
     match found {
@@ -143,7 +147,10 @@ fn open_referenced(
         _ => None,
     };
     match problem {
-        Some(text) => Err(common::PgError::new(common::sqlstate::INVALID_TABLE_DEFINITION, text)),
+        Some(text) => Err(common::PgError::new(
+            common::sqlstate::INVALID_TABLE_DEFINITION,
+            text,
+        )),
         None => Ok(referenced),
     }
 }
@@ -237,7 +244,12 @@ fn referenced_key(
     for oid in &referenced.indexes {
         let index = cx.relation(*oid)?;
         let Some(info) = &index.index else { continue };
-        let own: Vec<i16> = info.columns.iter().take(info.key_count).map(|c| c.attno).collect();
+        let own: Vec<i16> = info
+            .columns
+            .iter()
+            .take(info.key_count)
+            .map(|c| c.attno)
+            .collect();
         let usable = info.unique && info.valid && info.predicate.is_none() && own.len() == columns.len();
         if !usable || !own.iter().all(|a| *a > 0 && columns.contains(a)) {
             continue;
@@ -262,7 +274,11 @@ fn referenced_key(
     })
 }
 
-fn check_column_privileges(cx: &CommandContext<'_>, referenced: &RelationDesc, columns: &[i16]) -> PgResult<()> {
+fn check_column_privileges(
+    cx: &CommandContext<'_>,
+    referenced: &RelationDesc,
+    columns: &[i16],
+) -> PgResult<()> {
     let _ = columns;
     cx.check_relation_privilege(referenced, Privilege::References)
 }
@@ -502,7 +518,11 @@ pub(crate) fn check_detach(
 
 /// A detached partition keeps its foreign keys as its own.
 pub(crate) fn detach(cx: &CommandContext<'_>, parent: &RelationDesc, child: &RelationDesc) -> PgResult<()> {
-    for own in child.constraints.iter().filter(|c| c.kind == b'f' && c.parent.is_valid()) {
+    for own in child
+        .constraints
+        .iter()
+        .filter(|c| c.kind == b'f' && c.parent.is_valid())
+    {
         let Some(above) = parent.constraints.iter().find(|c| c.oid == own.parent) else {
             continue;
         };

@@ -126,7 +126,8 @@ pub(crate) fn merge(
     for parent in parents {
         let map = merged.add_parent(parent)?;
         for constraint in &parent.constraints {
-            let (b'c', false, Some(check)) = (constraint.kind, constraint.no_inherit, &constraint.check) else {
+            let (b'c', false, Some(check)) = (constraint.kind, constraint.no_inherit, &constraint.check)
+            else {
                 continue;
             };
             let expr = remapped(check, &map);
@@ -270,12 +271,13 @@ impl Merging<'_, '_> {
         let slot = &self.columns[at].new;
         let word = |t: TypeRef| catalog::format_type::format_type(self.view, t.oid, t.typmod);
         if slot.type_ref != type_ref {
-            return Err(pg_err!(
-                DATATYPE_MISMATCH,
-                "{what} \"{}\" has a type conflict",
-                slot.name
-            )
-            .detail(format!("{} versus {}", word(slot.type_ref)?, word(type_ref)?)));
+            return Err(
+                pg_err!(DATATYPE_MISMATCH, "{what} \"{}\" has a type conflict", slot.name).detail(format!(
+                    "{} versus {}",
+                    word(slot.type_ref)?,
+                    word(type_ref)?
+                )),
+            );
         }
         if slot.collation != collation {
             let name = |c: Oid| -> PgResult<String> {
@@ -463,7 +465,11 @@ pub(crate) fn store_parents(
 }
 
 /// ALTER TABLE ... INHERIT.
-pub(crate) fn add_inherit(child: &Arc<RelationDesc>, name: &RangeVar, cx: &CommandContext<'_>) -> PgResult<()> {
+pub(crate) fn add_inherit(
+    child: &Arc<RelationDesc>,
+    name: &RangeVar,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     if child.is_partition {
         return Err(pg_err!(
             WRONG_OBJECT_TYPE,
@@ -503,8 +509,7 @@ pub(crate) fn add_inherit(child: &Arc<RelationDesc>, name: &RangeVar, cx: &Comma
         ));
     }
     let view = cx.view()?;
-    let circular = parent.oid == child.oid
-        || descendants(&*view, child)?.iter().any(|d| d.oid == parent.oid);
+    let circular = parent.oid == child.oid || descendants(&*view, child)?.iter().any(|d| d.oid == parent.oid);
     if circular {
         return Err(
             pg_err!(DUPLICATE_TABLE, "circular inheritance not allowed").detail(format!(
@@ -537,10 +542,7 @@ pub(crate) fn merge_existing(
             ));
         };
         check_column_fits(child, own, parent, column)?;
-        let mut changes = vec![(
-            pg_attribute::ATTINHCOUNT,
-            Datum::Int2(own.inherited_count + 1),
-        )];
+        let mut changes = vec![(pg_attribute::ATTINHCOUNT, Datum::Int2(own.inherited_count + 1))];
         if parent.relkind == b'p' {
             changes.push((pg_attribute::ATTISLOCAL, Datum::Bool(false)));
         }
@@ -661,10 +663,7 @@ fn merge_constraints(
                 child.name
             ));
         }
-        let mut changes = vec![(
-            pg_constraint::CONINHCOUNT,
-            Datum::Int2(own.inherited_count + 1),
-        )];
+        let mut changes = vec![(pg_constraint::CONINHCOUNT, Datum::Int2(own.inherited_count + 1))];
         if parent.relkind == b'p' {
             changes.push((pg_constraint::CONISLOCAL, Datum::Bool(false)));
         }
@@ -674,7 +673,11 @@ fn merge_constraints(
 }
 
 /// ALTER TABLE ... NO INHERIT.
-pub(crate) fn drop_inherit(child: &Arc<RelationDesc>, name: &RangeVar, cx: &CommandContext<'_>) -> PgResult<()> {
+pub(crate) fn drop_inherit(
+    child: &Arc<RelationDesc>,
+    name: &RangeVar,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     if child.is_partition {
         return Err(pg_err!(
             WRONG_OBJECT_TYPE,
@@ -712,7 +715,11 @@ pub(crate) fn remove_parent(
         }
         cx.ddl(|ddl| ddl.alter_column(child.oid, *attno, &changes))?;
     }
-    for constraint in parent.constraints.iter().filter(|c| matches!(c.kind, b'c' | b'n')) {
+    for constraint in parent
+        .constraints
+        .iter()
+        .filter(|c| matches!(c.kind, b'c' | b'n'))
+    {
         let attno = constraint
             .columns
             .first()

@@ -258,7 +258,11 @@ pub(crate) fn analyze_bound(
     cx: &CommandContext<'_>,
 ) -> PgResult<PartitionBound> {
     let Some(key) = &parent.inheritance.key else {
-        return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is not partitioned", parent.name));
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "\"{}\" is not partitioned",
+            parent.name
+        ));
     };
     let invalid = |what: &str| {
         pg_err!(
@@ -618,7 +622,11 @@ pub(crate) fn check_default_partition(
 ) -> PgResult<()> {
     let view = cx.view()?;
     let mut reader = KeyReader::new(parent, &*view)?;
-    let Some(default) = reader.partitions.default.and_then(|i| reader.partitions.parts.get(i)) else {
+    let Some(default) = reader
+        .partitions
+        .default
+        .and_then(|i| reader.partitions.parts.get(i))
+    else {
         return Ok(());
     };
     if default.oid == new || *bound == PartitionBound::Default {
@@ -733,8 +741,7 @@ fn check_attachable(
             "cannot attach inheritance parent as partition"
         ));
     }
-    let circular =
-        parent.oid == child.oid || descendants(view, child)?.iter().any(|d| d.oid == parent.oid);
+    let circular = parent.oid == child.oid || descendants(view, child)?.iter().any(|d| d.oid == parent.oid);
     if circular {
         return Err(
             pg_err!(DUPLICATE_TABLE, "circular inheritance not allowed").detail(format!(
@@ -755,7 +762,11 @@ fn check_attachable(
             parent.name
         ));
     }
-    if child.columns.iter().any(|c| !c.dropped && matches!(c.identity, b'a' | b'd')) {
+    if child
+        .columns
+        .iter()
+        .any(|c| !c.dropped && matches!(c.identity, b'a' | b'd'))
+    {
         let name = child
             .columns
             .iter()

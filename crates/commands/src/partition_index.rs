@@ -56,7 +56,11 @@ fn fits(own: &IndexDesc, wanted: &IndexDesc) -> bool {
         && own.access_method == wanted.access_method
         && own.key_count == wanted.key_count
         && own.columns.len() == wanted.columns.len()
-        && own.columns.iter().zip(&wanted.columns).all(|(a, b)| same_column(a, b))
+        && own
+            .columns
+            .iter()
+            .zip(&wanted.columns)
+            .all(|(a, b)| same_column(a, b))
         && own.predicate == wanted.predicate
 }
 
@@ -75,7 +79,10 @@ pub(crate) fn ensure(
     child: &Arc<RelationDesc>,
 ) -> PgResult<Oid> {
     let Some(info) = &parent_index.index else {
-        return Err(common::internal!("relation \"{}\" is not an index", parent_index.name));
+        return Err(common::internal!(
+            "relation \"{}\" is not an index",
+            parent_index.name
+        ));
     };
     let wanted = mapped(info, parent, child);
     let parent_constraint = constraint_of(parent, parent_index.oid);

@@ -30,11 +30,11 @@ pub(crate) fn truncate(stmt: &TruncateStmt, cx: &mut CommandContext<'_>) -> PgRe
         }
         check(&desc, cx)?;
         if !rel.inh && desc.relkind == b'p' {
-            return Err(pg_err!(
-                WRONG_OBJECT_TYPE,
-                "cannot truncate only a partitioned table"
-            )
-            .hint("Do not specify the ONLY keyword, or use TRUNCATE ONLY on the partitions directly."));
+            return Err(
+                pg_err!(WRONG_OBJECT_TYPE, "cannot truncate only a partitioned table").hint(
+                    "Do not specify the ONLY keyword, or use TRUNCATE ONLY on the partitions directly.",
+                ),
+            );
         }
         let below = if rel.inh {
             catalog::partition::descendants(&*cx.view()?, &desc)?

@@ -42,7 +42,7 @@ pub use constants::{ConstContext, DomainProgram, evaluate_constant};
 pub use context::ExecContext;
 pub use instrument::NodeStats;
 pub use modify::InsertTarget;
-pub use modify::after::{AfterMark, AfterQueue, fire_deferred, fire as fire_after};
+pub use modify::after::{AfterMark, AfterQueue, fire as fire_after, fire_deferred};
 pub use modify::foreign_key::validate_foreign_key;
 pub use prepared::{PointOutcome, PreparedPlan};
 pub use relations::{BuiltinSource, RelationCache, RelationOpener};

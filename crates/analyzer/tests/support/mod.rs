@@ -295,7 +295,7 @@ impl TestCatalog {
                     is_local: true,
                     inherited_count: 0,
                     parent: common::Oid::INVALID,
-            foreign: None,
+                    foreign: None,
                 });
             }
             self.relations.insert(id, Arc::new(desc));

@@ -41,7 +41,12 @@ impl Ddl<'_> {
         let rows = self
             .store
             .lookup(oids::PG_INHERITS_RELID_SEQNO_INDEX, &[key_oid(child)])?;
-        Ok(rows.iter().map(|r| r.int4(pg_inherits::INHSEQNO)).max().unwrap_or(0) + 1)
+        Ok(rows
+            .iter()
+            .map(|r| r.int4(pg_inherits::INHSEQNO))
+            .max()
+            .unwrap_or(0)
+            + 1)
     }
 
     /// Ends the relationship; false when there was none.
@@ -64,7 +69,11 @@ impl Ddl<'_> {
     }
 
     /// Forgets that one object needs another.
-    pub fn delete_dependency_on(&mut self, depender: ObjectAddress, referenced: ObjectAddress) -> PgResult<()> {
+    pub fn delete_dependency_on(
+        &mut self,
+        depender: ObjectAddress,
+        referenced: ObjectAddress,
+    ) -> PgResult<()> {
         let key = [key_oid(depender.class), key_oid(depender.object)];
         for row in self.store.lookup(oids::PG_DEPEND_DEPENDER_INDEX, &key)? {
             let same = row.oid(pg_depend::REFCLASSID) == referenced.class

@@ -11,11 +11,11 @@ mod tests;
 
 use common::{AttrNumber, Oid, PgResult, unsupported};
 use nodes::Expr;
-use nodes::partition::{PartitionBound, RangeDatum};
 use nodes::expr::{
     BoolOp, BoolTestKind, BooleanTest, CaseExpr, CoercionForm, FuncExpr, NullTest, ScalarArrayOpExpr,
     SqlValueFunction, SqlValueKind, SubscriptingRef, VarSource,
 };
+use nodes::partition::{PartitionBound, RangeDatum};
 use types::io::IoContext;
 use types::settings::TypeRef;
 

@@ -156,6 +156,9 @@ impl<'a> Compiler<'a> {
                 passes,
                 ..
             } if passes.is_empty() => ops::agg::compile(self, plan, input, *strategy, *split, keys)?,
+            PlanNode::Agg {
+                input, keys, passes, ..
+            } => ops::agg::sets::compile(self, plan, input, keys, passes)?,
             PlanNode::CteScan { plan_id, .. } => ops::cte_scan::compile(self, plan, *plan_id)?,
             PlanNode::WorkTableScan { worktable_param, .. } => {
                 ops::recursive_union::compile_scan(self, plan, *worktable_param)?

@@ -132,7 +132,11 @@ pub(crate) fn unique(
 }
 
 /// `(a, b)=(1, 2)`.
-pub(crate) fn key_and_values(ext: &ExecContext<'_>, columns: &[(&str, common::Oid)], key: &[Datum]) -> String {
+pub(crate) fn key_and_values(
+    ext: &ExecContext<'_>,
+    columns: &[(&str, common::Oid)],
+    key: &[Datum],
+) -> String {
     let names: Vec<&str> = columns.iter().map(|c| c.0).collect();
     let values: Vec<String> = columns
         .iter()

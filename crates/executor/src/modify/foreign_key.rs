@@ -165,15 +165,11 @@ impl FkCheck {
         }
         let key = self.key_of(values);
         if key.iter().any(Datum::is_null) {
-            return Err(self.violated(table).detail(
-                "MATCH FULL does not allow mixing of null and nonnull key values.",
-            ));
+            return Err(self
+                .violated(table)
+                .detail("MATCH FULL does not allow mixing of null and nonnull key values."));
         }
-        let wanted: Option<Vec<Datum>> = key
-            .iter()
-            .zip(&self.key)
-            .map(|(v, t)| convert(v, *t))
-            .collect();
+        let wanted: Option<Vec<Datum>> = key.iter().zip(&self.key).map(|(v, t)| convert(v, *t)).collect();
         if let Some(wanted) = wanted {
             for place in &self.referenced {
                 if place.find_and_lock(ext, &wanted)? {
@@ -183,10 +179,9 @@ impl FkCheck {
         }
         let shown = self.key_text(ext, table, &key);
         let pk = relation(ext.catalog, self.foreign.table)?;
-        Err(self.violated(table).detail(format!(
-            "Key {shown} is not present in table \"{}\".",
-            pk.name
-        )))
+        Err(self
+            .violated(table)
+            .detail(format!("Key {shown} is not present in table \"{}\".", pk.name)))
     }
 
     fn violated(&self, table: &RelationDesc) -> Box<PgError> {
@@ -366,7 +361,9 @@ impl FkReferenced {
             if !at.is_partition {
                 break;
             }
-            let Some(parent) = at.inheritance.parents.first() else { break };
+            let Some(parent) = at.inheritance.parents.first() else {
+                break;
+            };
             at = relation(catalog, *parent)?;
         }
         found.sort_by_key(|f| f.constraint.oid);
@@ -614,7 +611,16 @@ fn act(
         let replacement = match (action, new) {
             (b'c', None) => None,
             (b'c', Some(new)) => Some(cascaded(table, columns, &old, new)?),
-            _ => Some(cleared(firing, foreign, table, columns, &old, action, new.is_none(), map)?),
+            _ => Some(cleared(
+                firing,
+                foreign,
+                table,
+                columns,
+                &old,
+                action,
+                new.is_none(),
+                map,
+            )?),
         };
         let mut rt = crate::constants::RowRuntime(ext);
         let target = firing.target(table.oid)?;
@@ -634,12 +640,7 @@ fn act(
     }
 }
 
-fn cascaded(
-    table: &RelationDesc,
-    columns: &[usize],
-    old: &[Datum],
-    new: &[Datum],
-) -> PgResult<Vec<Datum>> {
+fn cascaded(table: &RelationDesc, columns: &[usize], old: &[Datum], new: &[Datum]) -> PgResult<Vec<Datum>> {
     let mut values = old.to_vec();
     for (i, value) in columns.iter().zip(new) {
         let column = &table.columns[*i];

@@ -202,13 +202,7 @@ impl OpenTarget {
     }
 
     /// The late check of a deferrable unique constraint.
-    pub fn check_unique(
-        &self,
-        ext: &ExecContext<'_>,
-        index: Oid,
-        entry: &Entry,
-        row: RowId,
-    ) -> PgResult<()> {
+    pub fn check_unique(&self, ext: &ExecContext<'_>, index: Oid, entry: &Entry, row: RowId) -> PgResult<()> {
         // The row may have gone again, or moved.
         let latest = ext.with_txn(|txn| txn.latest_snapshot())?;
         if !self.table.is_visible(row, &latest)? {

@@ -168,9 +168,7 @@ impl LockRowsOp {
 
 /// The entry under which a member of the tree of `root` is read.
 fn entry_of(plan: &nodes::PlannedStmt, oid: common::Oid, root: usize) -> usize {
-    let is_member = |rte: &nodes::query::RangeTblEntry| {
-        matches!(rte.kind, nodes::query::RteKind::Relation { relation, inherit: false, .. } if relation == oid)
-    };
+    let is_member = |rte: &nodes::query::RangeTblEntry| matches!(rte.kind, nodes::query::RteKind::Relation { relation, inherit: false, .. } if relation == oid);
     let found = plan.range_table.iter().skip(root).position(is_member);
     found.map_or(root, |i| i + root + 1)
 }

@@ -13,6 +13,7 @@ mod float;
 mod format;
 mod geometry;
 pub mod hash;
+mod in_range;
 mod int;
 pub mod json;
 pub mod jsonpath;
@@ -40,6 +41,7 @@ use crate::framework::set::SetEntry;
 
 /// Every list of `builtins!` and `direct!`.
 static LISTS: &[&[Builtin]] = &[
+    in_range::BUILTINS,
     int::DIRECT,
     int::BUILTINS,
     float::DIRECT,

@@ -36,10 +36,10 @@ fn smaller(a: &Numeric, b: &Numeric) -> Numeric {
     if lt(a, b) { a.clone() } else { b.clone() }
 }
 
-fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+pub(crate) fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     numeric::add(a, b)
 }
-fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+pub(crate) fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     numeric::sub(a, b)
 }
 fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {

@@ -156,7 +156,13 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
         .filter_map(|c| root.rels[*c].as_ref().map(|r| r.paths.clone()))
         .collect();
     let mut paths = Vec::new();
-    let make = |kind: PathKind, rows: f64, startup: f64, total: f64, disabled: u32, keys: Vec<PathKey>, outer: RelIds| {
+    let make = |kind: PathKind,
+                rows: f64,
+                startup: f64,
+                total: f64,
+                disabled: u32,
+                keys: Vec<PathKey>,
+                outer: RelIds| {
         Path {
             kind,
             relids: rel.relids.clone(),

@@ -120,7 +120,9 @@ pub fn expand(root: &mut Root<'_, '_>) -> PgResult<()> {
             continue;
         };
         let desc = relation_of(root, relation)?;
-        if desc.relkind != b'p' && (desc.inheritance.children.is_empty() || !matches!(desc.relkind, b'r' | b'f')) {
+        if desc.relkind != b'p'
+            && (desc.inheritance.children.is_empty() || !matches!(desc.relkind, b'r' | b'f'))
+        {
             continue;
         }
         let members = if desc.relkind == b'p' {
@@ -185,7 +187,12 @@ fn relations(node: &JoinTreeNode, out: &mut Vec<usize>) {
     }
 }
 
-fn add_child(root: &mut Root<'_, '_>, parent: usize, parent_desc: &Arc<RelationDesc>, desc: Arc<RelationDesc>) {
+fn add_child(
+    root: &mut Root<'_, '_>,
+    parent: usize,
+    parent_desc: &Arc<RelationDesc>,
+    desc: Arc<RelationDesc>,
+) {
     let above = root.query.rte(parent).clone();
     let sample = match &above.kind {
         RteKind::Relation { sample, .. } => sample.clone(),

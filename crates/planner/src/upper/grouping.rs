@@ -1,6 +1,6 @@
 //! GROUP BY, aggregates, HAVING.
 
-use common::{PgResult, unsupported};
+use common::PgResult;
 use nodes::expr::Expr;
 use nodes::plan::{AggSplit, AggStrategy, PlanCost, PlanNode};
 use nodes::walk;
@@ -10,15 +10,11 @@ use crate::exprs::facts;
 use crate::path::keys_contained;
 use crate::root::Root;
 use crate::selectivity;
+use crate::upper::grouping_sets;
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
 
 /// Adds the aggregation node; its output are the group columns and aggregates that the level above uses.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
-    if !root.query.grouping_sets.is_empty() {
-        return Err(unsupported!(
-            "GROUPING SETS, ROLLUP and CUBE are not supported yet"
-        ));
-    }
     let clauses = root.query.group_clause.clone();
     let pairs = clause_exprs(root, &clauses);
     let output = output_exprs(root, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>());
@@ -35,6 +31,9 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         }
         list
     };
+    if !root.query.grouping_sets.is_empty() {
+        return grouping_sets::add(root, stage, &clauses, output, &having);
+    }
     let (facts, strategy, stage) = choose(root, stage, &pairs, &output)?;
     let s = root.context().settings;
     let c = match strategy {
@@ -109,6 +108,7 @@ fn output_exprs(root: &Root<'_, '_>, group: &[Expr]) -> Vec<Expr> {
 fn parts(e: &Expr, group: &[Expr], out: &mut Vec<Expr>) {
     let whole = group.contains(e)
         || matches!(e, Expr::Aggref(a) if a.levels_up == 0)
+        || matches!(e, Expr::GroupingFunc(g) if g.levels_up == 0)
         || matches!(e, Expr::Var(v) if facts::var_rel(v).is_some());
     if whole {
         if !out.contains(e) {

@@ -2,6 +2,7 @@
 
 mod distinct;
 mod grouping;
+mod grouping_sets;
 mod modify;
 mod needed;
 mod set_ops;
@@ -465,7 +466,7 @@ pub fn sort_stage(
 pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> PgResult<Stage> {
     let output: Vec<Expr> = targets.iter().map(|t| t.expr.clone()).collect();
     let keys = stage.keys.clone();
-    if output.iter().any(facts::contains_srf) {
+    if output.iter().any(|e| needs_srf(e, &stage.output)) {
         return project_set(root, stage, targets);
     }
     if output == stage.output {
@@ -510,6 +511,11 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
         return Ok(Stage { plan, output, keys });
     }
     let list = fixed(&stage.output)?;
+    if matches!(&plan.node, PlanNode::Append { rt_index, .. } if *rt_index > 0) {
+        push_below_append(&mut plan, &list, per_row);
+        plan.cost = cost;
+        return Ok(Stage { plan, output, keys });
+    }
     let plan = node(
         cost,
         list,
@@ -519,6 +525,90 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
         },
     );
     Ok(Stage { plan, output, keys })
+}
+
+/// The members of an inheritance tree compute the list themselves.
+fn push_below_append(plan: &mut Plan, list: &[TargetEntry], per_row: f64) {
+    let PlanNode::Append { inputs, .. } = &mut plan.node else {
+        return;
+    };
+    for input in inputs.iter_mut() {
+        let own: Vec<Expr> = input.target_list.iter().map(|t| t.expr.clone()).collect();
+        let width = input.cost.width;
+        if can_project(&input.node) {
+            input.target_list = list
+                .iter()
+                .map(|t| TargetEntry {
+                    expr: create_plan::substitute_outer(t.expr.clone(), &own),
+                    ..t.clone()
+                })
+                .collect();
+        } else {
+            let below = std::mem::replace(
+                input,
+                node(
+                    PlanCost::default(),
+                    Vec::new(),
+                    PlanNode::Result {
+                        input: None,
+                        one_time: Vec::new(),
+                    },
+                ),
+            );
+            *input = node(
+                below.cost,
+                list.to_vec(),
+                PlanNode::Result {
+                    input: Some(Box::new(below)),
+                    one_time: Vec::new(),
+                },
+            );
+        }
+        input.cost.total += per_row * input.cost.rows;
+        input.cost.width = width;
+    }
+    plan.target_list = pass_through_targets(list);
+}
+
+/// True for a set-returning function that the input has not computed yet.
+fn needs_srf(e: &Expr, input: &[Expr]) -> bool {
+    if input.contains(e) {
+        return false;
+    }
+    if matches!(e, Expr::Func(f) if f.returns_set) {
+        return true;
+    }
+    let mut found = false;
+    nodes::walk::for_each_child(e, &mut |child| found = found || needs_srf(child, input));
+    found
+}
+
+/// Set-returning functions whose arguments contain others: those inner ones are computed by a node of their own below.
+fn has_nested_srf(e: &Expr, input: &[Expr]) -> bool {
+    if input.contains(e) {
+        return false;
+    }
+    let mut found = false;
+    if let Expr::Func(f) = e
+        && f.returns_set
+    {
+        found = f.args.iter().any(|a| needs_srf(a, input));
+    }
+    nodes::walk::for_each_child(e, &mut |child| found = found || has_nested_srf(child, input));
+    found
+}
+
+/// The innermost set-returning functions, and the parts without sets that are needed beside them.
+fn innermost_srfs(e: &Expr, input: &[Expr], out: &mut Vec<Expr>) {
+    let innermost =
+        matches!(e, Expr::Func(f) if f.returns_set && !f.args.iter().any(|a| needs_srf(a, input)));
+    if innermost || !needs_srf(e, input) {
+        if !matches!(e, Expr::Const(_) | Expr::Param(_)) && !out.contains(e) {
+            out.push(e.clone());
+        }
+        return;
+    }
+    nodes::walk::for_each_child(e, &mut |child| innermost_srfs(child, input, out));
 }
 
 /// Nodes that compute expressions; the others hand their input's columns on.
@@ -544,6 +634,19 @@ fn can_project(n: &PlanNode) -> bool {
 }
 
 fn project_set(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> PgResult<Stage> {
+    if targets.iter().any(|t| has_nested_srf(&t.expr, &stage.output)) {
+        let mut below = Vec::new();
+        for t in &targets {
+            innermost_srfs(&t.expr, &stage.output, &mut below);
+        }
+        let list = below
+            .into_iter()
+            .enumerate()
+            .map(|(i, e)| target(e, i + 1, None))
+            .collect();
+        let stage = project_set(root, stage, list)?;
+        return project(root, stage, targets);
+    }
     let output: Vec<Expr> = targets.iter().map(|t| t.expr.clone()).collect();
     let list = targets
         .iter()

@@ -6,6 +6,7 @@
 //! and numbering starts again with fresh accumulators (a *generation*), always at the start of a group.
 
 mod calls;
+pub(crate) mod sets;
 
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ pub(crate) fn compile(
 }
 
 /// Aggregates become columns of the inner side; `found` collects the different ones.
-fn extract(e: &Expr, found: &mut Vec<Expr>) -> Expr {
+pub(super) fn extract(e: &Expr, found: &mut Vec<Expr>) -> Expr {
     if let Expr::Aggref(a) = e {
         let at = found.iter().position(|x| x == e).unwrap_or_else(|| {
             found.push(e.clone());

@@ -228,11 +228,8 @@ impl ModifyOp {
             if self.node.root.relkind != b'p' {
                 return Err(crate::modify::partition_error(ext, &desc, &new));
             }
-            return Err(
-                pg_err!(FEATURE_NOT_SUPPORTED, "invalid ON UPDATE specification").detail(
-                    "The result tuple would appear in a different partition than the original tuple.",
-                ),
-            );
+            return Err(pg_err!(FEATURE_NOT_SUPPORTED, "invalid ON UPDATE specification")
+                .detail("The result tuple would appear in a different partition than the original tuple."));
         }
         self.check_options(cx, leaf, &new)?;
         let target = &mut self.leaf(leaf)?.target;
@@ -263,4 +260,3 @@ fn affected_twice() -> Box<common::PgError> {
         "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
     )
 }
-

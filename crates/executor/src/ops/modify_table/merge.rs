@@ -40,11 +40,7 @@ pub(super) fn compile(c: &Compiler<'_>, m: &ModifyTable, map: ScanMap<'_>) -> Pg
         actions.push(Action {
             kind: action.match_kind,
             command: action.command,
-            condition: action
-                .condition
-                .as_ref()
-                .map(|e| c.program(e, map))
-                .transpose()?,
+            condition: action.condition.as_ref().map(|e| c.program(e, map)).transpose()?,
             set: action
                 .target_list
                 .iter()
@@ -122,7 +118,12 @@ impl ModifyOp {
         }
     }
 
-    fn merge_existing(&mut self, cx: &mut Cx<'_>, state: &mut MergeState, at: &Existing) -> PgResult<Changed> {
+    fn merge_existing(
+        &mut self,
+        cx: &mut Cx<'_>,
+        state: &mut MergeState,
+        at: &Existing,
+    ) -> PgResult<Changed> {
         let node = Arc::clone(&self.node);
         let Some(part) = &node.merge else {
             return Err(internal!("MERGE without actions"));

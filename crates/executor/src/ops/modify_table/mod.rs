@@ -97,18 +97,12 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan, m: &ModifyTable) -> PgResul
         operation: m.operation,
         input: c.node(&m.input)?,
         targets,
-        assigned: first
-            .update_columns
-            .iter()
-            .map(|a| *a as usize - 1)
-            .collect(),
+        assigned: first.update_columns.iter().map(|a| *a as usize - 1).collect(),
         row_id: input_position(first.row_id_column),
         table_oid: input_position(m.table_oid_column),
         returning,
         with_check,
-        on_conflict: on_conflict
-            .map(|oc| conflict::compile(c, oc, map))
-            .transpose()?,
+        on_conflict: on_conflict.map(|oc| conflict::compile(c, oc, map)).transpose()?,
         merge,
         output: c.output_phys(plan)?,
         counts: plan.id == c.plan.plan.id,
@@ -339,7 +333,11 @@ impl ModifyOp {
     fn change(&mut self, cx: &mut Cx<'_>, mut at: Existing) -> PgResult<()> {
         loop {
             let updates = self.node.operation == CommandType::Update;
-            let new = if updates { Some(self.updated_row(&at)?) } else { None };
+            let new = if updates {
+                Some(self.updated_row(&at)?)
+            } else {
+                None
+            };
             match self.write(cx, &at, new)? {
                 Changed::Done => return Ok(()),
                 Changed::Again(row) => {
@@ -418,14 +416,26 @@ impl ModifyOp {
         let row = self.store_new(cx, leaf, &new)?;
         let moved = self.leaf(leaf)?.columns.up(&new);
         let old_root = self.leaf(at.leaf)?.columns.up(&at.values);
-        crate::modify::foreign_key::queue_moved(ext, &node.root, &self.leaf(at.leaf)?.target.def, &old_root, &moved);
+        crate::modify::foreign_key::queue_moved(
+            ext,
+            &node.root,
+            &self.leaf(at.leaf)?.target.def,
+            &old_root,
+            &moved,
+        );
         let old = (at.leaf, at.row, &at.values[..]);
         self.finish_row(cx, Some(old), Some((leaf, row, &new)), &at.input)?;
         Ok(Changed::Done)
     }
 
     /// EvalPlanQual: the newest version of a row, if it still qualifies.
-    fn recheck(&mut self, cx: &mut Cx<'_>, leaf: usize, row: RowId, _width: usize) -> PgResult<Option<Existing>> {
+    fn recheck(
+        &mut self,
+        cx: &mut Cx<'_>,
+        leaf: usize,
+        row: RowId,
+        _width: usize,
+    ) -> PgResult<Option<Existing>> {
         let mode = match self.node.operation {
             CommandType::Update => RowLockMode::NoKeyUpdate,
             _ => RowLockMode::Update,
@@ -553,7 +563,6 @@ enum Changed {
     /// Somebody else changed the row: its newest version is here.
     Again(RowId),
 }
-
 
 fn modified_by_trigger(updates: bool) -> Box<common::PgError> {
     let what = if updates { "updated" } else { "deleted" };

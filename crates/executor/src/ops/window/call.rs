@@ -12,7 +12,7 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::Eval;
-use crate::ops::window::frame::{Frame, Partition};
+use crate::ops::window::frame::{Frames, Partition};
 use crate::store::RowStore;
 
 #[derive(Clone, Copy)]
@@ -150,7 +150,7 @@ impl WindowState {
     }
 
     /// Results for all rows of the next partition.
-    pub fn compute(&mut self, cx: &Cx<'_>, p: &Partition, frame: &Frame) -> PgResult<()> {
+    pub fn compute(&mut self, cx: &Cx<'_>, p: &Partition, frame: &Frames) -> PgResult<()> {
         match self.call.kind {
             Kind::Aggregate(make) => return self.aggregate(cx, make, p, frame),
             Kind::Ntile => return self.ntile(p),
@@ -163,7 +163,7 @@ impl WindowState {
         Ok(())
     }
 
-    fn value(&self, p: &Partition, frame: &Frame, row: usize) -> PgResult<Datum> {
+    fn value(&self, p: &Partition, frame: &Frames, row: usize) -> PgResult<Datum> {
         let number = |n: usize| Ok(Datum::Int8(n as i64));
         let (peers, after) = p.peers(row);
         let rank = peers - p.start + 1;
@@ -179,8 +179,7 @@ impl WindowState {
             Kind::CumeDist => Ok(Datum::Float8((after - p.start) as f64 / p.len() as f64)),
             Kind::Offset(direction) => Ok(self.offset(p, row, direction)),
             Kind::FirstValue | Kind::LastValue | Kind::NthValue => {
-                let (from, to) = frame.of(p, row);
-                self.frame_value(from, to, row)
+                self.frame_value(&frame.parts(p, row), row)
             }
             Kind::Ntile | Kind::Aggregate(_) => Err(internal!("computed per partition")),
         }
@@ -203,10 +202,11 @@ impl WindowState {
         }
     }
 
-    fn frame_value(&self, from: usize, to: usize, row: usize) -> PgResult<Datum> {
+    fn frame_value(&self, parts: &[(usize, usize)], row: usize) -> PgResult<Datum> {
+        let rows = || parts.iter().filter(|(a, b)| a < b);
         let at = match self.call.kind {
-            Kind::FirstValue => Some(from),
-            Kind::LastValue => to.checked_sub(1),
+            Kind::FirstValue => rows().next().map(|(a, _)| *a),
+            Kind::LastValue => rows().last().map(|(_, b)| b - 1),
             _ => match self.arg(1, row).as_i64() {
                 None => return Ok(Datum::Null),
                 Some(n) if n <= 0 => {
@@ -215,13 +215,21 @@ impl WindowState {
                         "argument of nth_value must be greater than zero"
                     ));
                 }
-                Some(n) => usize::try_from(n - 1).ok().and_then(|n| from.checked_add(n)),
+                Some(n) => {
+                    let mut left = usize::try_from(n - 1).unwrap_or(usize::MAX);
+                    let mut found = None;
+                    for (a, b) in rows() {
+                        if left < b - a {
+                            found = Some(a + left);
+                            break;
+                        }
+                        left -= b - a;
+                    }
+                    found
+                }
             },
         };
-        Ok(match at {
-            Some(at) if (from..to).contains(&at) => self.arg(0, at),
-            _ => Datum::Null,
-        })
+        Ok(at.map_or(Datum::Null, |at| self.arg(0, at)))
     }
 
     fn ntile(&mut self, p: &Partition) -> PgResult<()> {
@@ -254,14 +262,21 @@ impl WindowState {
         cx: &Cx<'_>,
         make: MakeAccumulator,
         p: &Partition,
-        frame: &Frame,
+        frame: &Frames,
     ) -> PgResult<()> {
-        let mut last: Option<((usize, usize), Datum)> = None;
+        if let Some(totals) = Totals::new(self, p) {
+            for row in p.start..p.end {
+                let value = totals.over(&frame.parts(p, row))?;
+                self.out.push(&value);
+            }
+            return Ok(());
+        }
+        let mut last: Option<([(usize, usize); 3], Datum)> = None;
         for row in p.start..p.end {
-            let range = frame.of(p, row);
+            let range = frame.parts(p, row);
             let value = match &last {
-                Some((known, value)) if *known == range => value.clone(),
-                _ => self.over(cx, make, range)?,
+                Some((known, value)) if *known == range && frame.plain() => value.clone(),
+                _ => self.over(cx, make, &range)?,
             };
             self.out.push(&value);
             last = Some((range, value));
@@ -270,7 +285,7 @@ impl WindowState {
     }
 
     /// The aggregate of a range of rows.
-    fn over(&mut self, cx: &Cx<'_>, make: MakeAccumulator, (from, to): (usize, usize)) -> PgResult<Datum> {
+    fn over(&mut self, cx: &Cx<'_>, make: MakeAccumulator, parts: &[(usize, usize)]) -> PgResult<Datum> {
         cx.check()?;
         self.make_blocks();
         let call = Arc::clone(&self.call);
@@ -283,23 +298,25 @@ impl WindowState {
             session: cx.ext.session,
             cache: &mut self.cache,
         };
-        let mut at = from;
-        while at < to {
-            let block = at / BATCH_ROWS;
-            let first = block * BATCH_ROWS;
-            let end = to.min(first + BATCH_ROWS);
-            let whole = at == first && end - first == (self.rows - first).min(BATCH_ROWS);
-            let sel = if whole && self.filter.is_none() {
-                Selection::All(end - first)
-            } else {
-                let kept = |row: &usize| self.kept.get(*row).copied().unwrap_or(true);
-                Selection::Rows((at..end).filter(kept).map(|row| (row - first) as u16).collect())
-            };
-            let args: Vec<&Vector> = self.blocks[block].iter().map(|v| &**v).collect();
-            if !sel.is_empty() {
-                accumulator.update_single(&mut ctx, 0, &args, &sel)?;
+        for &(from, to) in parts {
+            let mut at = from;
+            while at < to {
+                let block = at / BATCH_ROWS;
+                let first = block * BATCH_ROWS;
+                let end = to.min(first + BATCH_ROWS);
+                let whole = at == first && end - first == (self.rows - first).min(BATCH_ROWS);
+                let sel = if whole && self.filter.is_none() {
+                    Selection::All(end - first)
+                } else {
+                    let kept = |row: &usize| self.kept.get(*row).copied().unwrap_or(true);
+                    Selection::Rows((at..end).filter(kept).map(|row| (row - first) as u16).collect())
+                };
+                let args: Vec<&Vector> = self.blocks[block].iter().map(|v| &**v).collect();
+                if !sel.is_empty() {
+                    accumulator.update_single(&mut ctx, 0, &args, &sel)?;
+                }
+                at = end;
             }
-            at = end;
         }
         accumulator.finalize(&mut ctx, 0)
     }
@@ -314,6 +331,89 @@ impl WindowState {
             let column = |c: &Vector| Arc::new(c.take(from..from + count));
             self.blocks.push(self.args.columns.iter().map(column).collect());
             from += count;
+        }
+    }
+}
+
+/// Running totals of an aggregate over integers: the aggregate of any run of rows is a difference of two.
+struct Totals {
+    start: usize,
+    counts: Vec<i64>,
+    sums: Vec<i128>,
+    result: TotalKind,
+}
+
+#[derive(Clone, Copy)]
+enum TotalKind {
+    Count,
+    /// `sum` of int2 or int4.
+    SumBig,
+    /// `sum` of int8.
+    SumNumeric,
+}
+
+/// `count(*)`, `count(any)`, `sum(int8)`, `sum(int4)`, `sum(int2)`.
+const COUNT_STAR: u32 = 2803;
+const COUNT_ANY: u32 = 2147;
+const SUM_INT8: u32 = 2107;
+const SUM_INT4: u32 = 2108;
+const SUM_INT2: u32 = 2109;
+
+impl Totals {
+    /// The totals of a partition, for aggregates that can be computed from them.
+    fn new(state: &WindowState, p: &Partition) -> Option<Totals> {
+        let result = match state.call.info.proc.0 {
+            COUNT_STAR | COUNT_ANY => TotalKind::Count,
+            SUM_INT2 | SUM_INT4 => TotalKind::SumBig,
+            SUM_INT8 => TotalKind::SumNumeric,
+            _ => return None,
+        };
+        let column = state.args.columns.first();
+        let (mut counts, mut sums) = (vec![0i64], vec![0i128]);
+        let (mut count, mut sum) = (0i64, 0i128);
+        for row in p.start..p.end {
+            let kept = state.kept.get(row).copied().unwrap_or(true);
+            if kept {
+                match (result, column) {
+                    (TotalKind::Count, None) => count += 1,
+                    (TotalKind::Count, Some(c)) => count += i64::from(!c.datum(row).is_null()),
+                    (_, Some(c)) => {
+                        if let Some(v) = c.datum(row).as_i64() {
+                            count += 1;
+                            sum += i128::from(v);
+                        }
+                    }
+                    (_, None) => return None,
+                }
+            }
+            counts.push(count);
+            sums.push(sum);
+        }
+        Some(Totals {
+            start: p.start,
+            counts,
+            sums,
+            result,
+        })
+    }
+
+    fn over(&self, parts: &[(usize, usize)]) -> PgResult<Datum> {
+        let (mut count, mut sum) = (0i64, 0i128);
+        for (from, to) in parts {
+            let (a, b) = (from - self.start, to - self.start);
+            count += self.counts[b] - self.counts[a];
+            sum += self.sums[b] - self.sums[a];
+        }
+        match self.result {
+            TotalKind::Count => Ok(Datum::Int8(count)),
+            _ if count == 0 => Ok(Datum::Null),
+            TotalKind::SumBig => i64::try_from(sum)
+                .map(Datum::Int8)
+                .map_err(|_| pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range")),
+            TotalKind::SumNumeric => match i64::try_from(sum) {
+                Ok(small) => Ok(Datum::Numeric(types::Numeric::from(small))),
+                Err(_) => types::numeric::parse(&sum.to_string(), "numeric").map(Datum::Numeric),
+            },
         }
     }
 }

@@ -2,10 +2,8 @@
 //!
 //! # How it works
 //! The whole input is kept in columns; partitions and peer groups are runs of equal keys. Each call is computed for all rows of a
-//! partition; rows with the same frame share an aggregate's result.
-//!
-//! # Not here
-//! RANGE with offsets and EXCLUDE (0A000). Aggregates over moving frames are computed anew for each frame.
+//! partition; rows with the same frame share an aggregate's result. Sums, counts and averages of integers come from running totals,
+//! whatever the frame; other aggregates over moving frames are computed anew for each frame.
 
 mod call;
 mod frame;
@@ -46,6 +44,7 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKin
         start,
         end,
         exclusion,
+        in_range,
         run_condition,
         ..
     } = &plan.node
@@ -73,11 +72,28 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKin
     Ok(Arc::new(WindowNode {
         partition: EqualKeys::compile(c, input, partition)?,
         order: EqualKeys::compile(c, input, order)?,
-        frame: FrameDef::compile(c, *units, [start, end], *exclusion)?,
+        frame: FrameDef::compile(
+            c,
+            *units,
+            [start, end],
+            *exclusion,
+            order_column(input, order, *in_range),
+        )?,
         projection: c.projection_of(&plan.qual, &targets, ScanMap::None)?,
         input: c.node(input)?,
         calls,
     }))
+}
+
+/// RANGE with offsets has one order column.
+fn order_column(
+    input: &Plan,
+    order: &[nodes::plan::GroupKey],
+    in_range: Option<frame::InRange>,
+) -> Option<(frame::InRange, frame::OrderColumn)> {
+    let at = usize::try_from(order.first()?.column).ok()?.checked_sub(1)?;
+    let type_ref = input.target_list.get(at)?.expr.type_ref();
+    Some((in_range?, (at, type_ref)))
 }
 
 /// Calls of this window become columns of the inner side.
@@ -140,13 +156,21 @@ impl WindowOp {
             states.iter_mut().try_for_each(|s| s.read(cx, &batch))?;
             store.append_batch(cx, &batch)?;
         }
-        let frame = node.frame.open(cx)?;
+        if store.rows == 0 {
+            return Ok(Computed {
+                outer: store,
+                results: states.into_iter().map(WindowState::into_result).collect(),
+                next: 0,
+            });
+        }
+        let mut frame = node.frame.open(cx)?;
         let mut from = 0;
         while from < store.rows {
             cx.check()?;
             let partition = self.partition(cx, &store, from)?;
+            let frames = frame.of_partition(cx, &partition, &store.columns)?;
             for state in &mut states {
-                state.compute(cx, &partition, &frame)?;
+                state.compute(cx, &partition, &frames)?;
             }
             from = partition.end;
         }
