@@ -449,6 +449,9 @@ fn modify(operation: CommandType, table: Oid, columns: Vec<i16>, row_id: i16, in
     let node = PlanNode::ModifyTable(ModifyTable {
         operation,
         can_set_tag: true,
+        root_relation: table,
+        table_oid_column: 0,
+        merge_join_condition: None,
         nominal_rt_index: 1,
         relations: vec![ResultRelation {
             rt_index: 1,
@@ -555,7 +558,7 @@ fn constraints_speak_like_postgresql() {
             no_inherit: false,
             is_local: true,
             inherited_count: 0,
-            parent: common::Oid::INVALID,
+            parent: Oid::INVALID,
             foreign: None,
         });
     });
@@ -741,6 +744,7 @@ fn a_concurrent_update_is_followed() {
                 strength: Some(LockStrength::ForUpdate),
                 wait: LockWait::Block,
                 row_id_column: 2,
+                table_oid_column: 0,
             }];
             plan(
                 PlanNode::LockRows {
