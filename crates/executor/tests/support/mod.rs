@@ -292,7 +292,7 @@ impl Db {
             cancel: &self.cancel,
             memory: &self.memory,
             work_mem_bytes: 4 << 20,
-            after: &executor::AfterQueue::default(),
+            after: &pglite_executor::AfterQueue::default(),
             env: &self.env,
         })
     }
