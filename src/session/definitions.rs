@@ -290,7 +290,7 @@ impl Names {
             .lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(oid)])?;
         let Some(row) = rows.first() else { return Ok(None) };
         let Some(table) = self.view.relation(row.oid(pg_constraint::CONRELID))? else {
-            return Err(unsupported!("constraints of domains cannot be printed yet"));
+            return self.domain_constraint_definition(row.oid(pg_constraint::CONTYPID), oid);
         };
         let Some(c) = table.constraints.iter().find(|c| c.oid == oid) else {
             return Ok(None);
@@ -308,6 +308,24 @@ impl Names {
             out.push_str(" NOT VALID");
         }
         Ok(Some(out))
+    }
+
+    fn domain_constraint_definition(&self, domain: Oid, oid: Oid) -> PgResult<Option<String>> {
+        let all = self.view.domain_constraints(domain)?;
+        let Some(c) = all.iter().find(|c| c.oid == oid) else {
+            return Ok(None);
+        };
+        let Some(check) = &c.check else {
+            return Ok(Some("NOT NULL".to_owned()));
+        };
+        let text = self.print(check, None)?;
+        let text = if text.starts_with('(') {
+            text
+        } else {
+            format!("({text})")
+        };
+        let not_valid = if c.validated { "" } else { " NOT VALID" };
+        Ok(Some(format!("CHECK ({text}){not_valid}")))
     }
 
     fn constraint_body(&self, c: &ConstraintDesc, table: &RelationDesc) -> PgResult<String> {

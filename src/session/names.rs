@@ -16,6 +16,7 @@ use functions::framework::session::{
 };
 use rustc_hash::FxHashMap;
 use types::io::{CompositeField, NameResolver, RegKind, UserType};
+use types::settings::TypeRef;
 use types::{Datum, FormatSettings};
 
 use crate::database::Inner;
@@ -152,7 +153,7 @@ impl Names {
         };
         let mut types = Vec::new();
         for arg in args.split(',').map(str::trim).filter(|a| !a.is_empty()) {
-            types.push(self.type_oid(arg)?);
+            types.push(self.type_ref(arg)?.oid);
         }
         let parts = split_name(name)?;
         let (schema, func) = qualified(&parts)?;
@@ -164,11 +165,11 @@ impl Names {
             .ok_or_else(|| pg_err!(UNDEFINED_FUNCTION, "function \"{text}\" does not exist"))
     }
 
-    fn type_oid(&self, text: &str) -> PgResult<Oid> {
+    fn type_ref(&self, text: &str) -> PgResult<TypeRef> {
         let parsed = parser::parse_type_name(text)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
-        Ok(analyzer::utility::resolve_type_name(&parsed, &cx)?.oid)
+        analyzer::utility::resolve_type_name(&parsed, &cx)
     }
 
     /// The name as one would have to write it: qualified unless it is found without.
@@ -370,7 +371,7 @@ impl NameResolver for Names {
                 let oid = self.relation(name)?;
                 oid.ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))
             }
-            RegKind::Type => self.type_oid(name),
+            RegKind::Type => Ok(self.type_ref(name)?.oid),
             RegKind::Proc => self.function(name),
             RegKind::Procedure => self.procedure(name),
             RegKind::Role => {
@@ -412,6 +413,10 @@ impl NameResolver for Names {
                 "input of this kind of object name is not supported yet"
             )),
         }
+    }
+
+    fn resolve_type(&self, name: &str) -> PgResult<TypeRef> {
+        self.type_ref(name)
     }
 
     fn name_of(&self, kind: RegKind, oid: Oid) -> PgResult<Option<String>> {
@@ -524,12 +529,12 @@ impl NameResolver for Names {
     }
 
     fn enum_label_oid(&self, type_oid: Oid, label: &str) -> PgResult<Option<Oid>> {
-        Ok(self
-            .view
-            .enum_labels(type_oid)?
-            .iter()
-            .find(|(_, l)| &**l == label)
-            .map(|(o, _)| *o))
+        let labels = self.view.enum_labels(type_oid)?;
+        let found = labels.iter().find(|(_, l)| &**l == label).map(|(o, _)| *o);
+        if let Some(oid) = found {
+            self.view.check_enum_label(oid)?;
+        }
+        Ok(found)
     }
 
     fn enum_label(&self, label_oid: Oid) -> PgResult<Option<String>> {
@@ -543,6 +548,10 @@ impl NameResolver for Names {
             .iter()
             .map(|(oid, _)| *oid)
             .collect())
+    }
+
+    fn check_enum_label(&self, label_oid: Oid) -> PgResult<()> {
+        self.view.check_enum_label(label_oid)
     }
 
     fn check_domain(&self, domain: Oid, value: &Datum) -> PgResult<()> {

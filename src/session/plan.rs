@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use parser::ast::{self, Statement};
 use planner::{ConstEvaluator, PlannerContext};
 use types::Datum;
+use types::settings::TypeRef;
 
 use crate::api::row::Column;
 use crate::session::Session;
@@ -246,7 +247,7 @@ pub(crate) fn result_columns(query: &Query, view: &dyn CatalogView) -> PgResult<
     }
     let mut columns = Vec::new();
     for t in query.output_columns() {
-        let type_ref = t.expr.type_ref();
+        let type_ref = below_domains(t.expr.type_ref(), view)?;
         columns.push(Column {
             name: t.name.clone().unwrap_or_else(|| "?column?".into()),
             type_oid: type_ref.oid,
@@ -257,6 +258,26 @@ pub(crate) fn result_columns(query: &Query, view: &dyn CatalogView) -> PgResult<
         });
     }
     Ok(Some(columns.into()))
+}
+
+/// Clients are told the type below domains, as PostgreSQL tells them.
+fn below_domains(mut type_ref: TypeRef, view: &dyn CatalogView) -> PgResult<TypeRef> {
+    while type_ref.oid >= Oid::FIRST_NORMAL {
+        match view.type_desc(type_ref.oid)? {
+            Some(t) if t.kind == b'd' => {
+                type_ref = TypeRef {
+                    oid: t.base_type,
+                    typmod: if type_ref.typmod >= 0 {
+                        type_ref.typmod
+                    } else {
+                        t.typmod
+                    },
+                };
+            }
+            _ => break,
+        }
+    }
+    Ok(type_ref)
 }
 
 /// A column of a utility statement's result.

@@ -59,7 +59,7 @@ impl Session {
         let known = self.cache.get(sql, &[]).filter(|p| p.param_types.is_empty());
         // Text means what it means now: only a prepared statement may say that its result has changed.
         let version = self.session_catalog().version();
-        let known = known.filter(|p| self.is_current(p, version));
+        let known = known.filter(|p| p.query().is_none() || self.is_current(p, version));
         let mut script = Script {
             several: false,
             source,

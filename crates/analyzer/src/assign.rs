@@ -155,6 +155,35 @@ fn assign_field(
     a.coerce_type(store, CoerceTo::implicit(place.type_ref.oid))
 }
 
+/// Makes an assignment to a part read what it keeps from `new` instead of `old`. Values that are assigned stay as they are: they
+/// read the row as it was.
+pub(crate) fn rebase(assigned: &mut Expr, old: &Expr, new: &Expr) {
+    match assigned {
+        Expr::CoerceToDomain(c) => rebase(&mut c.arg, old, new),
+        Expr::FieldStore(f) => {
+            replace(&mut f.arg, old, new);
+            f.new_values.iter_mut().for_each(|(_, v)| rebase(v, old, new));
+        }
+        Expr::Subscripting(s) => {
+            if let Some(value) = &mut s.assign {
+                rebase(value, old, new);
+                replace(&mut s.container, old, new);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn replace(expr: &mut Expr, old: &Expr, new: &Expr) {
+    let mut found = false;
+    nodes::walk::rewrite(expr, &mut |e| {
+        if !found && crate::walk::equal(e, old) {
+            *e = new.clone();
+            found = true;
+        }
+    });
+}
+
 fn coerce_value(a: &mut Analyzer<'_>, place: &Place<'_>, value: Expr) -> PgResult<Expr> {
     let input = value.type_oid();
     let to = CoerceTo {

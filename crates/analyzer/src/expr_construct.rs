@@ -96,7 +96,8 @@ impl Analyzer<'_> {
                 e => self.expr(e)?,
             };
             let is_vector = matches!(made.type_oid(), oids::INT2VECTOR | oids::OIDVECTOR);
-            multidims |= !is_vector && self.element_type(self.base_type(made.type_oid())?)?.is_valid();
+            // A domain over arrays is an element: its constraints would not fit a part of a larger array.
+            multidims |= !is_vector && self.element_type(made.type_oid())?.is_valid();
             elements.push(made);
         }
         let (array_type, element_type, goal) = match target {

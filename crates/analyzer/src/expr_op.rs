@@ -430,7 +430,7 @@ impl Analyzer<'_> {
         let mut number = 0;
         for f in &fields {
             if f.dropped {
-                out.push(Expr::null_const(TypeRef::plain(oids::INT4), Oid::INVALID));
+                // Records hold live attributes only.
                 continue;
             }
             number += 1;

@@ -5,13 +5,14 @@
 use common::error::{ErrorExt, ResultExt};
 use common::{Oid, PgResult, Span, pg_err};
 use nodes::Expr;
-use nodes::expr::{Const, Param, ParamKind};
+use nodes::expr::{CoerceExpr, Const, Param, ParamKind};
 use parser::ast::{self, ConstValue};
 use types::io::{CompositeField, IoContext, NameResolver, RegKind, UserType};
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
 use crate::context::{AnalyzeContext, ParamTypes, is_known_param};
+use crate::parse_coerce::CoerceTo;
 use crate::state::Analyzer;
 
 impl Analyzer<'_> {
@@ -69,6 +70,54 @@ impl Analyzer<'_> {
                 types::io::input(type_ref.oid, type_ref.typmod, text, &io).at(span)
             }
         }
+    }
+
+    /// Input functions check the constraints of domains inside arrays and rows, which takes an expression evaluator.
+    pub(crate) fn literal_at_run_time(&mut self, c: Const, base: TypeRef, to: CoerceTo) -> PgResult<Expr> {
+        let made = Expr::CoerceViaIo(CoerceExpr {
+            span: c.span,
+            arg: Box::new(Expr::Const(c)),
+            result: TypeRef::plain(base.oid),
+            collation: self.type_collation(base.oid)?,
+            form: to.form,
+        });
+        if base.oid != to.target.oid {
+            return self.coerce_to_domain(made, base, to);
+        }
+        Ok(made)
+    }
+
+    /// True for arrays, rows and ranges of users that contain domains.
+    pub(crate) fn holds_domains(&self, type_oid: Oid) -> PgResult<bool> {
+        if type_oid < Oid::FIRST_NORMAL {
+            return Ok(false);
+        }
+        let t = self.ty(type_oid)?;
+        let inner: Vec<Oid> = match t.kind {
+            _ if t.is_array => vec![t.element],
+            b'c' => {
+                let fields = self.composite_fields(type_oid)?.unwrap_or_default();
+                fields
+                    .iter()
+                    .filter(|f| !f.dropped)
+                    .map(|f| f.type_ref.oid)
+                    .collect()
+            }
+            b'r' | b'm' => self
+                .cx
+                .catalog
+                .range(type_oid)?
+                .map(|r| r.subtype)
+                .into_iter()
+                .collect(),
+            _ => Vec::new(),
+        };
+        for t in inner {
+            if t >= Oid::FIRST_NORMAL && (self.ty(t)?.kind == b'd' || self.holds_domains(t)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `$n`.
@@ -262,7 +311,11 @@ impl NameResolver for CatalogNames<'_> {
 
     fn enum_label_oid(&self, type_oid: Oid, label: &str) -> PgResult<Option<Oid>> {
         let labels = self.cx.catalog.enum_labels(type_oid)?;
-        Ok(labels.iter().find(|(_, l)| &**l == label).map(|(oid, _)| *oid))
+        let found = labels.iter().find(|(_, l)| &**l == label).map(|(oid, _)| *oid);
+        if let Some(oid) = found {
+            self.cx.catalog.check_enum_label(oid)?;
+        }
+        Ok(found)
     }
 
     fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {

@@ -175,6 +175,9 @@ impl Analyzer<'_> {
             oid: base.oid,
             typmod: input_typmod,
         };
+        if self.holds_domains(base.oid)? && !c.value.is_null() {
+            return self.literal_at_run_time(c, base, to);
+        }
         let value = match &c.value {
             Datum::Text(text) => self.literal_value(literal_type, text, c.span)?,
             _ => Datum::Null,
@@ -192,12 +195,13 @@ impl Analyzer<'_> {
     }
 
     /// Wraps a value of the base type into the domain, with the domain's modifier applied first.
-    fn coerce_to_domain(&mut self, expr: Expr, base: TypeRef, to: CoerceTo) -> PgResult<Expr> {
+    pub(crate) fn coerce_to_domain(&mut self, expr: Expr, base: TypeRef, to: CoerceTo) -> PgResult<Expr> {
         let arg = self.coerce_type_typmod(
             expr,
             CoerceTo {
                 target: base,
-                context: CoercionContext::Implicit,
+                // Explicit casts to a domain cut texts off, as casts to its base type do.
+                context: to.context,
                 form: CoercionForm::ImplicitCast,
                 span: to.span,
             },

@@ -215,6 +215,14 @@ impl Analyzer<'_> {
         self.coerce_type(null, CoerceTo::implicit(column.type_ref.oid))
     }
 
+    /// NULL of a domain with constraints, as a value to check; `None` for other types.
+    pub(crate) fn domain_null(&mut self, column: &ColumnDesc) -> PgResult<Option<Expr>> {
+        if !self.is_domain(column)? {
+            return Ok(None);
+        }
+        self.null_of_column(column).map(Some)
+    }
+
     /// The default of a column: identity sequence, its own default, its type's.
     pub fn column_default(&mut self, column: &ColumnDesc) -> PgResult<Option<Expr>> {
         if column.identity != 0 && column.identity_sequence.is_valid() {
@@ -476,8 +484,12 @@ fn merge_assignments(mut prior: TargetEntry, mut next: TargetEntry) -> PgResult<
     };
     match (&prior.expr, &mut next.expr) {
         (Expr::FieldStore(_) | Expr::Subscripting(_), Expr::FieldStore(b)) => {
-            if let (Expr::FieldStore(a), true) = (&prior.expr, true)
-                && matches!((&*a.arg, &*b.arg), (x, y) if crate::walk::equal(x, y))
+            let same =
+                |a: &nodes::expr::FieldStore| a.new_values.iter().any(|(f, _)| *f == b.new_values[0].0);
+            if let Expr::FieldStore(a) = &prior.expr
+                && crate::walk::equal(&a.arg, &b.arg)
+                && !b.new_values.is_empty()
+                && !same(a)
             {
                 let mut values = a.new_values.clone();
                 values.append(&mut b.new_values);
@@ -485,11 +497,17 @@ fn merge_assignments(mut prior: TargetEntry, mut next: TargetEntry) -> PgResult<
                 b.arg = a.arg.clone();
                 return Ok(next);
             }
-            *b.arg = prior.expr;
+            let old = std::mem::replace(&mut *b.arg, prior.expr.clone());
+            for (_, value) in &mut b.new_values {
+                crate::assign::rebase(value, &old, &prior.expr);
+            }
             Ok(next)
         }
         (Expr::FieldStore(_) | Expr::Subscripting(_), Expr::Subscripting(b)) if b.assign.is_some() => {
-            *b.container = prior.expr;
+            let old = std::mem::replace(&mut *b.container, prior.expr.clone());
+            if let Some(value) = &mut b.assign {
+                crate::assign::rebase(value, &old, &prior.expr);
+            }
             Ok(next)
         }
         _ => Err(twice(&next.name)),

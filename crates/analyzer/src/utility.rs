@@ -126,6 +126,15 @@ pub fn analyze_default(
     finish(&mut a, e)
 }
 
+/// The value a column gets when none is given: its default, or that of its type; `None`: NULL, which a domain may still refuse.
+pub fn column_default(column: &catalog::desc::ColumnDesc, cx: &AnalyzeContext<'_>) -> PgResult<Option<Expr>> {
+    let mut a = Analyzer::new(cx);
+    match a.column_default(column)? {
+        Some(e) => Ok(Some(e)),
+        None => a.domain_null(column),
+    }
+}
+
 /// Coerces an analyzed expression as an assignment does; `None` when there is no such coercion.
 pub fn coerce_for_assignment(expr: Expr, target: TypeRef, cx: &AnalyzeContext<'_>) -> PgResult<Option<Expr>> {
     coerce(expr, target, CoercionContext::Assignment, cx)

@@ -39,6 +39,8 @@ pub struct NamespaceEntry {
 #[derive(Default)]
 pub struct Cache {
     version: u64,
+    /// Enum labels that the transaction added and may not use yet; only in private caches.
+    unsafe_labels: Arc<[Oid]>,
     pub(crate) relations: Map<Oid, Option<Arc<RelationDesc>>>,
     pub(crate) relation_names: ByName<Option<Oid>>,
     pub(crate) types: Map<Oid, Option<Arc<TypeDesc>>>,
@@ -62,6 +64,11 @@ impl Cache {
             version,
             ..Cache::default()
         }
+    }
+
+    /// Enum labels that the transaction added to types it did not make.
+    pub(crate) fn unsafe_labels(&self) -> &[Oid] {
+        &self.unsafe_labels
     }
 
     /// Which version it is of.
@@ -137,8 +144,12 @@ impl Caches {
     }
 
     /// A cache for a transaction that changed catalogs itself.
-    pub fn private(&self) -> Arc<Cache> {
-        Arc::new(Cache::new(self.private.fetch_add(1, Ordering::Relaxed)))
+    pub fn private(&self, unsafe_labels: Arc<[Oid]>) -> Arc<Cache> {
+        Arc::new(Cache {
+            version: self.private.fetch_add(1, Ordering::Relaxed),
+            unsafe_labels,
+            ..Cache::default()
+        })
     }
 
     /// A transaction that changed catalogs has committed.
@@ -172,7 +183,7 @@ mod tests {
         let before = caches.current();
         caches.advance();
         assert_ne!(before.version(), caches.current().version());
-        let (a, b) = (caches.private(), caches.private());
+        let (a, b) = (caches.private(Arc::new([])), caches.private(Arc::new([])));
         assert!(a.version() != b.version() && a.version() & PRIVATE != 0);
     }
 }

@@ -305,6 +305,9 @@ impl Catalog {
 pub struct CatalogSession {
     /// Set once the transaction has changed a catalog.
     private: Option<Arc<Cache>>,
+    /// Enum types that the transaction made, and labels that it added to others.
+    new_enums: Vec<Oid>,
+    unsafe_labels: Vec<Oid>,
 }
 
 impl CatalogSession {
@@ -319,13 +322,13 @@ impl CatalogSession {
     /// The transaction went back to a savepoint: what it cached may be wrong.
     pub fn rolled_back_to_savepoint(&mut self, catalog: &Catalog) {
         if self.private.is_some() {
-            self.private = Some(catalog.caches.private());
+            self.private = Some(catalog.caches.private(self.unsafe_labels.as_slice().into()));
         }
     }
 
     /// The transaction has ended, either way.
     pub fn transaction_ended(&mut self) {
-        self.private = None;
+        *self = CatalogSession::default();
     }
 
     /// True if the transaction has changed catalogs.
@@ -377,8 +380,24 @@ impl CatalogWriter<'_> {
             let catalog = self.catalog.clone();
             txn.on_commit(move || catalog.caches.advance());
         }
-        self.session.private = Some(self.catalog.caches.private());
+        let labels = self.session.unsafe_labels.as_slice().into();
+        self.session.private = Some(self.catalog.caches.private(labels));
         Ok(())
+    }
+
+    /// Labels of types that were not made in this transaction must wait for its commit.
+    fn note_enum(&mut self, catalog: Oid, values: &[Datum]) {
+        use crate::columns::{pg_enum, pg_type};
+        let oid = |at: usize| values.get(at).and_then(Datum::as_oid).unwrap_or_default();
+        match catalog {
+            oids::PG_TYPE if matches!(values.get(pg_type::TYPTYPE), Some(Datum::Char(b'e'))) => {
+                self.session.new_enums.push(oid(pg_type::OID));
+            }
+            oids::PG_ENUM if !self.session.new_enums.contains(&oid(pg_enum::ENUMTYPID)) => {
+                self.session.unsafe_labels.push(oid(pg_enum::OID));
+            }
+            _ => {}
+        }
     }
 
     /// The row as it is now.
@@ -404,6 +423,7 @@ impl CatalogRead for CatalogWriter<'_> {
 
 impl CatalogWrite for CatalogWriter<'_> {
     fn insert(&mut self, catalog: Oid, values: Vec<Datum>) -> PgResult<()> {
+        self.note_enum(catalog, &values);
         self.catalog
             .system_table(catalog)?
             .insert(self.txn.get_mut(), &values)?;

@@ -66,6 +66,8 @@ fn special_name(oid: Oid, typmod: i32) -> Option<String> {
         t::BIT if with => length("bit", 0),
         // `bit` alone would mean bit(1).
         t::BIT => "\"bit\"".to_owned(),
+        // A key word, but one that names the type.
+        t::JSON => "json".to_owned(),
         t::VARBIT => length("bit varying", 0),
         t::NUMERIC if with => {
             let packed = typmod - 4;

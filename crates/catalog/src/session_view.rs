@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err};
 use types::Datum;
 
 use crate::builtin;
@@ -365,6 +366,21 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
             let rows = self.read.lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label)])?;
             Ok(rows.first().map(|row| row.text(pg_enum::ENUMLABEL)))
         })
+    }
+
+    fn check_enum_label(&self, label: Oid) -> PgResult<()> {
+        if !self.cache.unsafe_labels().contains(&label) {
+            return Ok(());
+        }
+        let rows = self.read.lookup(oids::PG_ENUM_OID_INDEX, &[key_oid(label)])?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let type_name = crate::format_type::format_type(self, row.oid(pg_enum::ENUMTYPID), -1)?;
+        Err(pg_err!(
+            UNSAFE_NEW_ENUM_VALUE_USAGE,
+            "unsafe use of new value \"{}\" of enum type {type_name}",
+            row.text(pg_enum::ENUMLABEL)
+        )
+        .hint("New enum values must be committed before they can be used."))
     }
 
     fn domain_constraints(&self, type_oid: Oid) -> PgResult<Vec<ConstraintDesc>> {

@@ -57,6 +57,12 @@ pub trait CatalogView: Send + Sync {
         let _ = label;
         Ok(None)
     }
+    /// 55P04 for a label that the running transaction added to a type that it did not make: the type's order may still be rolled
+    /// back under values that use the label.
+    fn check_enum_label(&self, label: Oid) -> PgResult<()> {
+        let _ = label;
+        Ok(())
+    }
     /// Facts of a range type, found by its own OID or by that of its multirange.
     fn range(&self, type_oid: Oid) -> PgResult<Option<RangeDesc>> {
         Ok(BUILTIN_RANGES
@@ -72,6 +78,25 @@ pub trait CatalogView: Send + Sync {
         Err(common::unsupported!(
             "constraints of domains are not supported yet"
         ))
+    }
+    /// Attributes of a composite type made by users (or of a domain over one) by number: their types, `None` for dropped ones.
+    fn composite_attributes(&self, type_oid: Oid) -> PgResult<Option<Vec<Option<Oid>>>> {
+        let mut next = type_oid;
+        while next >= Oid::FIRST_NORMAL {
+            let Some(desc) = self.type_desc(next)? else { break };
+            if desc.kind == b'c' {
+                let relation = self.relation(desc.relation)?;
+                let columns = relation.iter().flat_map(|r| &r.columns);
+                return Ok(Some(
+                    columns.map(|c| (!c.dropped).then_some(c.type_ref.oid)).collect(),
+                ));
+            }
+            if desc.kind != b'd' {
+                break;
+            }
+            next = desc.base_type;
+        }
+        Ok(None)
     }
     /// Facts of an aggregate.
     fn aggregate(&self, func: Oid) -> PgResult<Option<AggregateDesc>>;

@@ -70,10 +70,12 @@ pub(crate) fn add(
         }
         sequence = Some((oid, of.identity, next));
     }
-    let filler = match &sequence {
-        Some((_, _, next)) => next.clone(),
-        None => spec.new.default.clone(),
+    let next = sequence.as_ref().map(|(_, _, next)| next.clone());
+    let filler = match next {
+        Some(next) => next,
+        None => filler_of(&spec, &wide, &*view, cx)?,
     };
+    refuse_used_row_type(desc, filler.is_some(), cx)?;
     let missing = missing_value(
         &spec.new.default,
         filler.as_ref(),
@@ -85,19 +87,75 @@ pub(crate) fn add(
     check_not_null(&spec, filler.as_ref(), missing.as_ref(), desc, cx)?;
     cx.ddl(|ddl| ddl.add_column(desc.oid, &spec.new, missing.clone().filter(|m| !m.is_null())))?;
     if let Some((oid, identity, _)) = sequence {
-        let owner = if identity {
-            SequenceOwner::Identity(desc.oid, attno)
-        } else {
-            SequenceOwner::Column(desc.oid, attno)
-        };
-        cx.ddl(|ddl| ddl.set_sequence_owner(oid, Some(owner)))?;
+        own_sequence(desc.oid, attno, (oid, identity), cx)?;
     }
     if missing.is_none()
         && let Some(filler) = &filler
     {
         fill_new_column(desc, attno, filler, cx)?;
     }
-    finish_add(desc.oid, attno, spec, cx)
+    let type_oid = spec.new.type_ref.oid;
+    finish_add(desc.oid, attno, spec, cx)?;
+    widen_stored_rows(desc.row_type, type_oid, cx)
+}
+
+/// Rows of the table that other tables hold get the column, too.
+fn widen_stored_rows(row_type: Oid, type_oid: Oid, cx: &CommandContext<'_>) -> PgResult<()> {
+    let widen = |record: &mut types::RecordValue| {
+        record.field_types.push(type_oid);
+        record.fields.push(Datum::Null);
+    };
+    crate::alter_type::reshape_values(row_type, &widen, cx)
+}
+
+fn own_sequence(
+    table: Oid,
+    attno: i16,
+    (oid, identity): (Oid, bool),
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let owner = if identity {
+        SequenceOwner::Identity(table, attno)
+    } else {
+        SequenceOwner::Column(table, attno)
+    };
+    cx.ddl(|ddl| ddl.set_sequence_owner(oid, Some(owner)))
+}
+
+/// What rows that are there get: the default, that of the type, or a NULL that a domain may refuse.
+fn filler_of(
+    spec: &crate::columns::ColumnSpec,
+    wide: &RelationDesc,
+    view: &dyn CatalogView,
+    cx: &CommandContext<'_>,
+) -> PgResult<Option<Expr>> {
+    match wide.columns.last() {
+        Some(added) if spec.new.default.is_none() && spec.raw_default.is_none() => {
+            analyzer::utility::column_default(added, &cx.analysis(view))
+        }
+        _ => Ok(spec.new.default.clone()),
+    }
+}
+
+/// Rows of this type are stored in other tables: they cannot get values.
+fn refuse_used_row_type(desc: &RelationDesc, gets_values: bool, cx: &CommandContext<'_>) -> PgResult<()> {
+    if !gets_values {
+        return Ok(());
+    }
+    let users = cx.ddl(|ddl| crate::alter_type::stored_columns(ddl, desc.row_type))?;
+    let Some((relation, attno)) = users.first() else {
+        return Ok(());
+    };
+    let user = cx.relation(*relation)?;
+    let column = user
+        .column(*attno)
+        .map_or_else(|| "???".into(), |c| c.name.clone());
+    Err(pg_err!(
+        FEATURE_NOT_SUPPORTED,
+        "cannot alter table \"{}\" because column \"{}.{column}\" uses its row type",
+        desc.name,
+        user.name
+    ))
 }
 
 /// Constraints of an added column.

@@ -398,8 +398,14 @@ fn drop_column(
     }
     alter_inherit::drop_column(desc, name, reach, how, cx)?;
     let object = ObjectAddress::column(desc.oid, found.attno);
+    let live = desc.columns.iter().filter(|c| !c.dropped);
+    let at = live.take_while(|c| c.attno != found.attno).count();
     cx.ddl(|ddl| ddl.drop_objects(&[object], behavior(how)))?;
-    Ok(())
+    crate::alter_type::reshape_values(
+        desc.row_type,
+        &|record| crate::alter_type::remove_field(record, at),
+        cx,
+    )
 }
 
 /// SET NOT NULL: no row may have NULL; the constraint is made unless there is one.

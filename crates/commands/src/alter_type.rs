@@ -242,7 +242,7 @@ fn add_attribute(desc: &Arc<RelationDesc>, def: &ColumnDef, cx: &CommandContext<
         ddl.add_column(desc.oid, &new, None)
     })?;
     reshape_values(
-        desc,
+        desc.row_type,
         &|record| {
             record.field_types.push(new.type_ref.oid);
             record.fields.push(Datum::Null);
@@ -272,6 +272,7 @@ fn refuse_self_reference(desc: &RelationDesc, type_oid: Oid, cx: &CommandContext
                 pending.extend(fields.map(|c| c.type_ref.oid));
             }
             _ if t.is_array => pending.push(t.element),
+            b'r' | b'm' => pending.extend(view.range(next)?.map(|r| r.subtype)),
             _ => {}
         }
     }
@@ -305,16 +306,15 @@ fn drop_attribute(
     let at = live.take_while(|c| c.attno != found.attno).count();
     let object = ObjectAddress::column(desc.oid, found.attno);
     cx.ddl(|ddl| ddl.drop_objects(&[object], behavior(how)))?;
-    reshape_values(
-        desc,
-        &|record| {
-            if at < record.fields.len() {
-                record.fields.remove(at);
-                record.field_types.remove(at);
-            }
-        },
-        cx,
-    )
+    reshape_values(desc.row_type, &|record| remove_field(record, at), cx)
+}
+
+/// Takes a field out of a record.
+pub(crate) fn remove_field(record: &mut RecordValue, at: usize) {
+    if at < record.fields.len() {
+        record.fields.remove(at);
+        record.field_types.remove(at);
+    }
 }
 
 fn alter_attribute(
@@ -348,52 +348,56 @@ fn alter_attribute(
     cx.ddl(|ddl| ddl.set_column_type(desc.oid, attno, target, collation))
 }
 
-/// Columns of tables that hold values of a type: directly, or inside arrays, domains, composite types and ranges.
+/// Columns of tables that hold values of a type: directly, or inside arrays, domains, composite types and ranges; in the order in
+/// which PostgreSQL comes upon them.
 pub(crate) fn stored_columns(ddl: &Ddl<'_>, type_oid: Oid) -> PgResult<Vec<(Oid, i16)>> {
     let mut found = Vec::new();
-    let (mut pending, mut seen) = (vec![type_oid], vec![type_oid]);
-    while let Some(next) = pending.pop() {
-        let key = [key_oid(oids::PG_TYPE), key_oid(next)];
-        for row in ddl.store.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)? {
-            let (object, sub) = (row.oid(pg_depend::OBJID), row.int4(pg_depend::OBJSUBID));
-            let contained = match row.oid(pg_depend::CLASSID) {
-                oids::PG_TYPE => Some(object),
-                oids::PG_CLASS if sub != 0 => {
-                    let class = ddl.store.lookup(oids::PG_CLASS_OID_INDEX, &[key_oid(object)])?;
-                    let Some(class) = class.first() else { continue };
-                    match class.char(pg_class::RELKIND) {
-                        b'r' | b'm' | b'p' => {
-                            found.push((object, sub as i16));
-                            Some(class.oid(pg_class::RELTYPE))
-                        }
-                        b'c' => Some(class.oid(pg_class::RELTYPE)),
-                        _ => None,
-                    }
+    collect_columns(ddl, type_oid, &mut Vec::new(), &mut found)?;
+    Ok(found)
+}
+
+fn collect_columns(
+    ddl: &Ddl<'_>,
+    type_oid: Oid,
+    seen: &mut Vec<Oid>,
+    found: &mut Vec<(Oid, i16)>,
+) -> PgResult<()> {
+    if !type_oid.is_valid() || seen.contains(&type_oid) {
+        return Ok(());
+    }
+    seen.push(type_oid);
+    let key = [key_oid(oids::PG_TYPE), key_oid(type_oid)];
+    for row in ddl.store.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)? {
+        let (object, sub) = (row.oid(pg_depend::OBJID), row.int4(pg_depend::OBJSUBID));
+        match row.oid(pg_depend::CLASSID) {
+            oids::PG_TYPE => collect_columns(ddl, object, seen, found)?,
+            oids::PG_CLASS if sub != 0 => {
+                let class = ddl.store.lookup(oids::PG_CLASS_OID_INDEX, &[key_oid(object)])?;
+                let Some(class) = class.first() else { continue };
+                if matches!(class.char(pg_class::RELKIND), b'r' | b'm' | b'p')
+                    && !found.contains(&(object, sub as i16))
+                {
+                    found.push((object, sub as i16));
                 }
-                _ => None,
-            };
-            if let Some(contained) = contained.filter(|c| c.is_valid() && !seen.contains(c)) {
-                seen.push(contained);
-                pending.push(contained);
+                collect_columns(ddl, class.oid(pg_class::RELTYPE), seen, found)?;
             }
+            _ => {}
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
+    Ok(())
 }
 
 /// Changes a record of the type in place.
 type Reshape<'f> = &'f dyn Fn(&mut RecordValue);
 
 /// Stored values of a composite type have its attributes: tables that hold some are rewritten when those change.
-pub(crate) fn reshape_values(
-    desc: &Arc<RelationDesc>,
-    change: Reshape<'_>,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let users = cx.ddl(|ddl| stored_columns(ddl, desc.row_type))?;
+pub(crate) fn reshape_values(row_type: Oid, change: Reshape<'_>, cx: &CommandContext<'_>) -> PgResult<()> {
+    if !row_type.is_valid() {
+        return Ok(());
+    }
+    let users = cx.ddl(|ddl| stored_columns(ddl, row_type))?;
     let mut tables: Vec<Oid> = users.iter().map(|(relation, _)| *relation).collect();
+    tables.sort_unstable();
     tables.dedup();
     for table in tables {
         let rel = cx.relation(table)?;
@@ -401,7 +405,7 @@ pub(crate) fn reshape_values(
             for (_, attno) in users.iter().filter(|(relation, _)| *relation == table) {
                 let at = usize::try_from(attno - 1).unwrap_or_default();
                 if let Some(place) = row.get_mut(at) {
-                    reshape(place, desc.row_type, change);
+                    reshape(place, row_type, change);
                 }
             }
             Ok(())
@@ -428,6 +432,18 @@ fn reshape(value: &mut Datum, type_oid: Oid, change: Reshape<'_>) {
                 .elements
                 .iter_mut()
                 .for_each(|e| reshape(e, type_oid, change));
+        }
+        Datum::Range(range) => {
+            if let Some(range) = &mut Arc::make_mut(range).range {
+                reshape(&mut range.lower.value, type_oid, change);
+                reshape(&mut range.upper.value, type_oid, change);
+            }
+        }
+        Datum::Multirange(multirange) => {
+            for range in &mut Arc::make_mut(multirange).ranges {
+                reshape(&mut range.lower.value, type_oid, change);
+                reshape(&mut range.upper.value, type_oid, change);
+            }
         }
         _ => {}
     }

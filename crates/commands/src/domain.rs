@@ -64,7 +64,16 @@ pub(crate) fn create_domain(
     let view = cx.view()?;
     let analysis = cx.analysis(&*view);
     let (base, collation) =
-        analyzer::utility::resolve_column_type(&stmt.type_name, stmt.collation.as_ref(), &analysis)?;
+        analyzer::utility::resolve_column_type(&stmt.type_name, stmt.collation.as_ref(), &analysis).map_err(
+            |e| {
+                let about_type = e.sqlstate == sqlstate::DATATYPE_MISMATCH;
+                if about_type {
+                    crate::alter_type::without_position(e).at(stmt.type_name.span)
+                } else {
+                    e
+                }
+            },
+        )?;
     cx.take_notices(analysis);
     check_base(base, &stmt.type_name, &*view)?;
     let mut new = NewDomain {

@@ -57,6 +57,10 @@ impl CompileEnv for RelationEnv<'_> {
         Ok(desc.filter(|d| d.is_array).map(|d| d.element))
     }
 
+    fn composite(&self, type_oid: Oid) -> PgResult<Option<Vec<Option<Oid>>>> {
+        self.catalog.composite_attributes(type_oid)
+    }
+
     fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
         const INTERNAL_LANGUAGE: Oid = Oid(12);
         let desc = self

@@ -73,14 +73,25 @@ pub(crate) fn is_direct(c: &Compiler<'_>, type_oid: Oid) -> PgResult<bool> {
             _ if desc.is_array => is_direct(c, desc.element),
             b'd' => is_direct(c, desc.base_type),
             b'e' | b'c' => Ok(true),
+            b'r' | b'm' => is_direct_range(c, type_oid),
             _ => Ok(false),
         };
+    }
+    if types::builtin::type_row(type_oid).is_some_and(|t| matches!(t.typtype, b'r' | b'm')) {
+        return Ok(true);
     }
     Ok(match PhysType::of_builtin(type_oid) {
         PhysType::Bytes => type_oid == oids::BYTEA,
         PhysType::Nested => type_oid == oids::RECORD,
         _ => true,
     })
+}
+
+fn is_direct_range(c: &Compiler<'_>, type_oid: Oid) -> PgResult<bool> {
+    match c.catalog.range(type_oid)? {
+        Some(range) => is_direct(c, range.subtype),
+        None => Ok(false),
+    }
 }
 
 /// How values of one column are told apart.

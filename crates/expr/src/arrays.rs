@@ -128,7 +128,7 @@ impl Cx<'_, '_> {
             let value = match &assigned {
                 Some(new) if s.raw.is_some() => raw::assign(s, container.datum(i), &up, &new.datum(i))?,
                 None if s.raw.is_some() => raw::read(s, &container.datum(i), &up)?,
-                Some(new) => assign(s, &container.datum(i), &up, &low, new.datum(i))?,
+                Some(new) => crate::array_assign::assign(s, &container.datum(i), &up, &low, new.datum(i))?,
                 None => read(s, &container.datum(i), &up, &low)?,
             };
             out.set(i, &value);
@@ -229,7 +229,7 @@ fn read(s: &Subscript, container: &Datum, up: &[Option<i32>], low: &[Option<i32>
 }
 
 /// Position of an element, if the indexes are all within the bounds.
-fn offset(dims: &[ArrayDim], indexes: &[i32]) -> Option<usize> {
+pub(crate) fn offset(dims: &[ArrayDim], indexes: &[i32]) -> Option<usize> {
     if dims.len() != indexes.len() || dims.is_empty() {
         return None;
     }
@@ -252,7 +252,7 @@ fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayVa
     }
     let mut ranges = Vec::with_capacity(array.dims.len());
     for (k, d) in array.dims.iter().enumerate() {
-        let last = d.lower + d.len - 1;
+        let last = d.lower.wrapping_add(d.len).wrapping_sub(1);
         let given_low = low.get(k).copied().flatten();
         let given_up = up.get(k).copied().flatten();
         let from = if k < up.len() {
@@ -302,106 +302,37 @@ fn gather(array: &ArrayValue, ranges: &[(i32, i32)], level: usize, base: usize, 
     }
 }
 
-/// The array with an element or slice replaced; one-dimensional arrays grow.
-fn assign(
-    s: &Subscript,
-    container: &Datum,
-    up: &[Option<i32>],
-    low: &[Option<i32>],
-    new: Datum,
-) -> PgResult<Datum> {
-    let mut array = match container {
-        Datum::Array(a) => (**a).clone(),
-        _ => ArrayValue::from_elements(s.element_type, Vec::new()),
-    };
-    if s.is_slice {
-        return assign_slice(array, up, low, new);
-    }
-    let indexes: Vec<i32> = up.iter().flatten().copied().collect();
-    if array.dims.is_empty() {
-        array.dims = indexes.iter().map(|&i| ArrayDim { len: 1, lower: i }).collect();
-        array.elements = vec![new];
-        return Ok(Datum::Array(Arc::new(array)));
-    }
-    if let Some(k) = offset(&array.dims, &indexes) {
-        array.elements[k] = new;
-        return Ok(Datum::Array(Arc::new(array)));
-    }
-    let (&[index], [_]) = (&indexes[..], &array.dims[..]) else {
-        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "array subscript out of range"));
-    };
-    grow(&mut array, index, index)?;
-    let k = (index - array.dims[0].lower) as usize;
-    array.elements[k] = new;
-    Ok(Datum::Array(Arc::new(array)))
-}
-
-/// Extends a one-dimensional array with NULLs so that it covers `from..=to`.
-fn grow(array: &mut ArrayValue, from: i32, to: i32) -> PgResult<()> {
-    /// PostgreSQL's limit on elements (`MaxArraySize`).
-    const MAX_ELEMENTS: i64 = 134_217_727;
-    let d = array.dims[0];
-    let first = i64::from(from.min(d.lower));
-    let last = i64::from(to).max(i64::from(d.lower) + i64::from(d.len) - 1);
-    if last - first + 1 > MAX_ELEMENTS {
-        return Err(pg_err!(
-            PROGRAM_LIMIT_EXCEEDED,
-            "array size exceeds the maximum allowed ({MAX_ELEMENTS})"
-        ));
-    }
-    let before = (i64::from(d.lower) - first) as usize;
-    array
-        .elements
-        .splice(0..0, std::iter::repeat_n(Datum::Null, before));
-    array.elements.resize((last - first + 1) as usize, Datum::Null);
-    array.dims[0] = ArrayDim {
-        len: (last - first + 1) as i32,
-        lower: first as i32,
-    };
-    Ok(())
-}
-
-fn assign_slice(
-    mut array: ArrayValue,
-    up: &[Option<i32>],
-    low: &[Option<i32>],
-    new: Datum,
-) -> PgResult<Datum> {
-    let source = match new {
-        Datum::Null => return Ok(Datum::Array(Arc::new(array))),
-        Datum::Array(a) => a,
-        other => return Err(internal!("array expected, got {other:?}")),
-    };
-    let ([upper], [lower]) = (up, low) else {
-        return Err(common::unsupported!(
-            "assignment to a slice of several dimensions is not supported yet"
-        ));
-    };
-    if array.dims.is_empty() {
-        let (Some(upper), lower) = (upper, lower.unwrap_or(1)) else {
-            return Err(pg_err!(
-                ARRAY_SUBSCRIPT_ERROR,
-                "array slice subscript must provide both boundaries"
-            ));
+/// The sub-arrays of ARRAY(SELECT ...) as one array with a dimension more.
+pub(crate) fn accumulate_arrays(element_type: Oid, values: &[Datum]) -> PgResult<Datum> {
+    let mut dims: Option<&[ArrayDim]> = None;
+    let mut elements = Vec::new();
+    for value in values {
+        let Datum::Array(array) = value else {
+            return Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
         };
-        array.dims = vec![ArrayDim { len: 0, lower }];
-        let _ = upper;
+        match dims {
+            _ if array.dims.is_empty() => {
+                return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "cannot accumulate empty arrays"));
+            }
+            Some(d) if d != array.dims => {
+                return Err(pg_err!(
+                    ARRAY_SUBSCRIPT_ERROR,
+                    "cannot accumulate arrays of different dimensionality"
+                ));
+            }
+            _ => dims = Some(&array.dims),
+        }
+        elements.extend(array.elements.iter().cloned());
     }
-    let d = array.dims[0];
-    let from = lower.unwrap_or(d.lower);
-    let to = upper.unwrap_or(d.lower + d.len - 1);
-    if from > to {
-        return Err(pg_err!(
-            ARRAY_SUBSCRIPT_ERROR,
-            "upper bound cannot be less than lower bound"
-        ));
-    }
-    let n = (i64::from(to) - i64::from(from) + 1) as usize;
-    if source.elements.len() < n {
-        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "source array too small"));
-    }
-    grow(&mut array, from, to)?;
-    let start = (from - array.dims[0].lower) as usize;
-    array.elements[start..start + n].clone_from_slice(&source.elements[..n]);
-    Ok(Datum::Array(Arc::new(array)))
+    let mut all = vec![ArrayDim {
+        len: values.len() as i32,
+        lower: 1,
+    }];
+    all.extend_from_slice(dims.unwrap_or_default());
+    types::io_array::element_count(&all)?;
+    Ok(Datum::Array(Arc::new(ArrayValue {
+        element_type,
+        dims: all,
+        elements,
+    })))
 }

@@ -171,22 +171,23 @@ impl Compiler<'_> {
                 }
             }
             Expr::FieldSelect(f) => {
-                let index = usize::try_from(f.field).ok().and_then(|i| i.checked_sub(1));
-                NodeKind::FieldSelect(
-                    self.boxed(&f.arg)?,
-                    index.ok_or_else(|| internal!("field 0 selected"))?,
-                )
+                let attributes = self.env.composite(f.arg.type_oid())?;
+                let index = field_position(attributes.as_deref(), f.field)?;
+                NodeKind::FieldSelect(self.boxed(&f.arg)?, index)
             }
-            Expr::FieldStore(f) => NodeKind::FieldStore {
-                arg: self.boxed(&f.arg)?,
-                values: f
+            Expr::FieldStore(f) => {
+                let attributes = self.env.composite(f.result.oid)?;
+                let values = f
                     .new_values
                     .iter()
-                    .map(|(field, e)| Ok((*field as usize - 1, self.node(e)?)))
-                    .collect::<PgResult<_>>()?,
-                row_type: f.result.oid,
-                field_types: Vec::new(),
-            },
+                    .map(|(field, e)| Ok((field_position(attributes.as_deref(), *field)?, self.node(e)?)));
+                NodeKind::FieldStore {
+                    values: values.collect::<PgResult<_>>()?,
+                    arg: self.boxed(&f.arg)?,
+                    row_type: f.result.oid,
+                    field_types: attributes.iter().flatten().copied().flatten().collect(),
+                }
+            }
             Expr::Subscripting(s) if s.container_type == oids::JSONB => {
                 NodeKind::JsonbSubscript(Box::new(self.jsonb_subscript(s)?))
             }
@@ -369,6 +370,16 @@ impl Compiler<'_> {
         }
         Ok((out.len() == s.output_params.len()).then_some(out))
     }
+}
+
+/// Where an attribute lies in a record: dropped ones are not in it.
+fn field_position(attributes: Option<&[Option<Oid>]>, field: i16) -> PgResult<usize> {
+    let index = usize::try_from(field).ok().and_then(|i| i.checked_sub(1));
+    let index = index.ok_or_else(|| internal!("field {field} selected"))?;
+    Ok(match attributes {
+        Some(all) => all.iter().take(index).flatten().count(),
+        None => index,
+    })
 }
 
 /// A constant as a program, for callers that mix values and expressions.

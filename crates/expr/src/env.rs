@@ -59,6 +59,12 @@ pub trait CompileEnv {
             .filter(|t| t.is_array())
             .map(|t| t.typelem))
     }
+    /// Attributes of a composite type (or of a domain over one) by number: their types, `None` for dropped ones. `None` for other
+    /// types.
+    fn composite(&self, type_oid: Oid) -> PgResult<Option<Vec<Option<Oid>>>> {
+        let _ = type_oid;
+        Ok(None)
+    }
     /// The built-in function that a function is another name of (`LANGUAGE internal`); itself otherwise.
     fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
         Ok(func)

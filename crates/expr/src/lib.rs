@@ -11,6 +11,7 @@
 //!   PostgreSQL raises them.
 //! - Functions without an implementation fail at compile time (0A000), not at run time.
 
+mod array_assign;
 mod arrays;
 mod coerce;
 mod compile;

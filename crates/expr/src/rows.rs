@@ -76,11 +76,15 @@ impl Cx<'_, '_> {
                     names: None,
                 },
             };
+            // A value from before an attribute was added has fewer.
+            for type_oid in field_types.iter().skip(record.fields.len()) {
+                record.field_types.push(*type_oid);
+                record.fields.push(Datum::Null);
+            }
             for (field, value) in &new {
-                if record.fields.len() <= *field {
-                    record.fields.resize(field + 1, Datum::Null);
+                if let Some(place) = record.fields.get_mut(*field) {
+                    *place = value.datum(i);
                 }
-                record.fields[*field] = value.datum(i);
             }
             out.set(i, &Datum::Record(Arc::new(record)));
         });

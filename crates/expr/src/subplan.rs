@@ -224,10 +224,10 @@ fn equal_rows(a: &[Datum], b: &[Datum], types: &[Oid]) -> Option<bool> {
 
 /// ARRAY(SELECT ...): elements that are arrays add a dimension.
 fn array_of(element_type: Oid, values: Vec<Datum>) -> PgResult<Datum> {
-    if values.iter().any(|v| matches!(v, Datum::Array(_))) {
-        return Err(unsupported!(
-            "ARRAY over a subquery of arrays is not supported yet"
-        ));
+    // Vectors and domains over arrays are elements themselves.
+    let is_part = |v: &Datum| matches!(v, Datum::Array(a) if a.element_type == element_type);
+    if values.iter().any(is_part) {
+        return crate::arrays::accumulate_arrays(element_type, &values);
     }
     Ok(Datum::Array(Arc::new(ArrayValue::from_elements(
         element_type,

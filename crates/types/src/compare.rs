@@ -64,6 +64,21 @@ pub fn compare(type_oid: Oid, a: &Datum, b: &Datum) -> Ordering {
             range::compare_ranges(x.subtype, x.range.as_ref(), y.range.as_ref())
         }
         (Datum::Multirange(x), Datum::Multirange(y)) => range::compare_multiranges(x, y),
+        _ => compare_numbers(a, b),
+    }
+}
+
+/// Numbers of different classes: statistics of a column against a constant of another type.
+fn compare_numbers(a: &Datum, b: &Datum) -> Ordering {
+    let float = |d: &Datum| match d {
+        Datum::Float4(v) => Some(f64::from(*v)),
+        Datum::Float8(v) => Some(*v),
+        Datum::Numeric(v) => Some(v.to_f64()),
+        other => other.as_i64().map(|v| v as f64),
+    };
+    match (a.as_i64(), b.as_i64(), float(a), float(b)) {
+        (Some(x), Some(y), ..) => x.cmp(&y),
+        (_, _, Some(x), Some(y)) => compare_f64(x, y),
         _ => {
             debug_assert!(false, "compared {a:?} with {b:?}");
             Ordering::Equal

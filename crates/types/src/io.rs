@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
+use crate::settings::TypeRef;
 use crate::{
     Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime,
     io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, oids,
@@ -61,6 +62,10 @@ pub trait NameResolver {
     fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
         let _ = name;
         Err(unsupported!("names of kind {kind:?} cannot be resolved here"))
+    }
+    /// A type as a user writes it, with its modifier.
+    fn resolve_type(&self, name: &str) -> PgResult<TypeRef> {
+        Ok(TypeRef::plain(self.resolve(RegKind::Type, name)?))
     }
     /// The name to print, quoted and qualified as needed; `None` prints the number.
     fn name_of(&self, kind: RegKind, oid: Oid) -> PgResult<Option<String>> {
@@ -345,7 +350,10 @@ pub fn output(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Strin
         Datum::Multirange(m) => io_range::multirange_out(m, ctx, out),
         Datum::Oid(v) => match reg_kind(type_oid) {
             Some(kind) => io_number::reg_out(kind, Oid(*v), ctx, out),
-            None => io_text::enum_out(Oid(*v), ctx, out),
+            None => match other_type(type_oid, ctx)? {
+                UserType::Domain { base, .. } => output(base, value, ctx, out),
+                _ => io_text::enum_out(Oid(*v), ctx, out),
+            },
         },
         _ => match other_type(type_oid, ctx)? {
             UserType::Domain { base, .. } => output(base, value, ctx, out),
@@ -416,6 +424,9 @@ pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>
             Ok(())
         }
         Datum::Oid(v) => {
+            if let UserType::Domain { base, .. } = other_type(type_oid, ctx)? {
+                return send(base, value, ctx, out);
+            }
             let mut label = String::new();
             io_text::enum_out(Oid(*v), ctx, &mut label)?;
             out.extend_from_slice(label.as_bytes());

@@ -86,10 +86,10 @@ impl Reader<'_, '_> {
             if dims.len() >= DIMENSIONS_MAX {
                 return Err(too_many_dimensions(dims.len() + 1));
             }
-            let first = self.bound()?;
+            let first = self.bound("\"[\" must introduce explicitly-specified array dimensions.")?;
             let (lower, upper) = if self.peek() == Some(':') {
                 self.at += 1;
-                (first, self.bound()?)
+                (first, self.bound("Missing array dimension value.")?)
             } else {
                 (1, first)
             };
@@ -97,6 +97,12 @@ impl Reader<'_, '_> {
                 return Err(self.fail("Missing \"]\" after array dimensions."));
             }
             self.at += 1;
+            if upper == i32::MAX {
+                return Err(pg_err!(
+                    PROGRAM_LIMIT_EXCEEDED,
+                    "array upper bound is too large: {upper}"
+                ));
+            }
             if upper < lower {
                 return Err(pg_err!(
                     ARRAY_SUBSCRIPT_ERROR,
@@ -106,7 +112,12 @@ impl Reader<'_, '_> {
             let len = upper
                 .checked_sub(lower)
                 .and_then(|n| n.checked_add(1))
-                .ok_or_else(|| self.fail("array bound is out of integer range"))?;
+                .ok_or_else(|| {
+                    pg_err!(
+                        PROGRAM_LIMIT_EXCEEDED,
+                        "array size exceeds the maximum allowed ({ELEMENTS_MAX})"
+                    )
+                })?;
             dims.push(ArrayDim { len, lower });
         }
         if !dims.is_empty() {
@@ -119,12 +130,12 @@ impl Reader<'_, '_> {
         Ok(dims)
     }
 
-    fn bound(&mut self) -> PgResult<i32> {
+    fn bound(&mut self, missing: &str) -> PgResult<i32> {
         let rest = &self.text[self.at..];
         let signed = rest.strip_prefix(['-', '+']).unwrap_or(rest);
         let digits = signed.len() - signed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         if digits == 0 {
-            return Err(self.fail("\"[\" must introduce explicitly-specified array dimensions."));
+            return Err(self.fail(missing));
         }
         let end = rest.len() - signed.len() + digits;
         let value = rest[..end]
@@ -216,6 +227,9 @@ impl Reader<'_, '_> {
                 }
             }
             self.skip_space();
+            if !matches!(self.peek(), None | Some('}' | '{')) && self.peek() != Some(self.delimiter) {
+                return Err(self.fail("Incorrectly quoted array element."));
+            }
             return self.push_element(&token);
         }
         let (mut kept, mut escaped) = (0, false);

@@ -12,6 +12,7 @@ use crate::columns::pg_depend::*;
 use crate::ddl::{Ddl, ObjectAddress, oid};
 use crate::oids;
 use crate::store::key_oid;
+use crate::view::CatalogView;
 
 /// How one object needs another: `pg_depend.deptype`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +84,37 @@ impl Ddl<'_> {
     ) -> PgResult<()> {
         let mut found = BTreeSet::new();
         collect_expr(expr, &[&[(1, relation)]], &mut found);
+        self.collect_fields(expr, &mut found)?;
         for referenced in found {
             let is_own = referenced.class == oids::PG_CLASS && referenced.object == relation;
             let kind = if is_own { own } else { DependencyType::Normal };
             self.record_dependency(depender, referenced, kind)?;
+        }
+        Ok(())
+    }
+
+    /// Attributes of composite types that an expression selects.
+    fn collect_fields(&self, expr: &Expr, found: &mut BTreeSet<ObjectAddress>) -> PgResult<()> {
+        let mut selected = Vec::new();
+        walk::walk(expr, &mut |e| {
+            if let Expr::FieldSelect(f) = e {
+                selected.push((f.arg.type_oid(), f.field));
+            }
+            true
+        });
+        let view = self.view();
+        for (type_oid, field) in selected {
+            let mut next = type_oid;
+            while let Some(desc) = view.type_desc(next)? {
+                match desc.kind {
+                    b'd' => next = desc.base_type,
+                    b'c' if desc.relation >= Oid::FIRST_NORMAL => {
+                        found.insert(ObjectAddress::column(desc.relation, field));
+                        break;
+                    }
+                    _ => break,
+                }
+            }
         }
         Ok(())
     }

@@ -100,8 +100,8 @@ impl CopyIn {
             }
         };
         let columns = select_columns(&desc, &stmt.attlist)?;
-        let sources = make_sources(&desc, &columns, &options, &*view)?;
-        let fillers = make_fillers(&desc, &columns, &*view)?;
+        let sources = make_sources(&desc, &columns, &options, (&*view, cx))?;
+        let fillers = make_fillers(&desc, &columns, &*view, cx)?;
         let mut copy = CopyIn {
             reader: LineReader::new(&options),
             header_pending: options.header != Header::No,
@@ -497,7 +497,7 @@ fn make_sources(
     desc: &RelationDesc,
     columns: &[usize],
     options: &CopyOptions,
-    view: &dyn CatalogView,
+    (view, cx): (&dyn CatalogView, &CommandContext<'_>),
 ) -> PgResult<Vec<Source>> {
     check_listed(&options.force_not_null, "FORCE_NOT_NULL", desc, columns)?;
     check_listed(&options.force_null, "FORCE_NULL", desc, columns)?;
@@ -505,7 +505,8 @@ fn make_sources(
     for &at in columns {
         let column = &desc.columns[at];
         let (base, domain) = domain_check(column.type_ref, view)?;
-        let default = match (&column.default, &options.default) {
+        let value = analyzer::utility::column_default(column, &cx.analysis(view))?;
+        let default = match (&value, &options.default) {
             (Some(default), Some(_)) => Some(RowExpr::compile(default, view)?),
             _ => None,
         };
@@ -514,7 +515,7 @@ fn make_sources(
             name: column.name.clone(),
             base,
             domain,
-            has_default: column.default.is_some(),
+            has_default: value.is_some(),
             default,
             force_not_null: is_selected(&options.force_not_null, &column.name),
             force_null: is_selected(&options.force_null, &column.name),
@@ -559,7 +560,12 @@ fn domain_check(type_ref: TypeRef, view: &dyn CatalogView) -> PgResult<(TypeRef,
     Ok((base, Some(RowExpr::compile(&expr, view)?)))
 }
 
-fn make_fillers(desc: &RelationDesc, columns: &[usize], view: &dyn CatalogView) -> PgResult<Vec<Filler>> {
+fn make_fillers(
+    desc: &RelationDesc,
+    columns: &[usize],
+    view: &dyn CatalogView,
+    cx: &CommandContext<'_>,
+) -> PgResult<Vec<Filler>> {
     let mut fillers = Vec::new();
     for (at, column) in desc.columns.iter().enumerate() {
         let generated = !matches!(column.generated, 0 | b' ');
@@ -568,8 +574,8 @@ fn make_fillers(desc: &RelationDesc, columns: &[usize], view: &dyn CatalogView) 
         }
         if column.identity_sequence.is_valid() {
             fillers.push(Filler::Identity(at, column.identity_sequence));
-        } else if let Some(default) = &column.default {
-            fillers.push(Filler::Expr(at, RowExpr::compile(default, view)?));
+        } else if let Some(default) = analyzer::utility::column_default(column, &cx.analysis(view))? {
+            fillers.push(Filler::Expr(at, RowExpr::compile(&default, view)?));
         }
     }
     Ok(fillers)

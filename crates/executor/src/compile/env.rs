@@ -67,6 +67,10 @@ impl CompileEnv for Env<'_> {
         element_of(self.catalog, type_oid)
     }
 
+    fn composite(&self, type_oid: Oid) -> PgResult<Option<Vec<Option<Oid>>>> {
+        self.catalog.composite_attributes(type_oid)
+    }
+
     fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
         kernel_function(self.catalog, func)
     }
@@ -108,6 +112,10 @@ impl CompileEnv for NoColumns<'_> {
 
     fn element_type(&self, type_oid: Oid) -> PgResult<Option<Oid>> {
         element_of(self.catalog, type_oid)
+    }
+
+    fn composite(&self, type_oid: Oid) -> PgResult<Option<Vec<Option<Oid>>>> {
+        self.catalog.composite_attributes(type_oid)
     }
 
     fn kernel_function(&self, func: Oid) -> PgResult<Oid> {

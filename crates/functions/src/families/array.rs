@@ -389,8 +389,12 @@ fn text_to_array_null(s: Option<&str>, delimiter: Option<&str>, null: Option<&st
 
 fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let value = args.first().cloned().unwrap_or_default();
-    let numbers = |k: usize| -> PgResult<Vec<i32>> {
+    let numbers = |k: usize, what: &str| -> PgResult<Vec<i32>> {
         match args.get(k) {
+            Some(Datum::Array(a)) if a.dims.len() > 1 => {
+                Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts")
+                    .detail(format!("{what} array must be one dimensional.")))
+            }
             Some(Datum::Array(a)) if a.elements.iter().any(Datum::is_null) => {
                 Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "dimension values cannot be null"))
             }
@@ -406,9 +410,9 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             )),
         }
     };
-    let lens = numbers(1)?;
+    let lens = numbers(1, "Dimension")?;
     let lowers = if args.len() > 2 {
-        numbers(2)?
+        numbers(2, "Low bound")?
     } else {
         vec![1; lens.len()]
     };

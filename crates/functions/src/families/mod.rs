@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod array;
+mod array_order;
 mod bit;
 mod bytea;
 mod catalog_info;
@@ -27,6 +28,7 @@ mod number_text;
 mod numeric;
 pub mod quote;
 mod range;
+mod record;
 mod regexp;
 mod regexp_syntax;
 mod series;
@@ -52,6 +54,8 @@ static LISTS: &[&[Builtin]] = &[
     session_info::BUILTINS,
     catalog_info::BUILTINS,
     array::BUILTINS,
+    array_order::BUILTINS,
+    record::BUILTINS,
     enumeration::DIRECT,
     enumeration::BUILTINS,
     hash::BUILTINS,

@@ -1,7 +1,9 @@
 //! Functions that tell about the session, its settings and sequences.
 
-use common::{PgResult, pg_err};
-use types::{ArrayValue, Datum, io, oids};
+use common::error::SqlState;
+use common::sqlstate;
+use common::{PgError, PgResult, pg_err};
+use types::{ArrayValue, Datum, RecordValue, io, oids};
 
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
@@ -292,35 +294,47 @@ fn size_pretty(size: i64) -> String {
     format!("{size} bytes")
 }
 
-fn input_is_valid(ctx: &mut FnContext<'_>, text: &str, type_name: &str) -> PgResult<bool> {
+/// What is wrong with the text of a type; errors that an input function cannot help raising go through.
+fn input_error(ctx: &FnContext<'_>, text: &str, type_name: &str) -> PgResult<Option<Box<PgError>>> {
     let io = ctx.io();
-    let type_oid = io.names().resolve(io::RegKind::Type, type_name)?;
-    Ok(io::input(type_oid, -1, text, &io).is_ok())
+    let found = io.names().resolve_type(type_name)?;
+    match io::input(found.oid, found.typmod, text, &io) {
+        Ok(_) => Ok(None),
+        Err(e) if is_soft(e.sqlstate) => Ok(Some(e)),
+        Err(e) => Err(e),
+    }
 }
 
-/// Message, detail, hint and SQLSTATE of the error that reading a text ends in; all NULL when it reads well.
-fn input_error_info(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
-    let [Datum::Text(text), Datum::Text(type_name)] = args else {
-        return Ok(Datum::Null);
-    };
-    let io = ctx.io();
-    let type_oid = io.names().resolve(io::RegKind::Type, type_name)?;
-    let part = |s: Option<&str>| s.map_or(Datum::Null, Datum::text);
-    let fields = match io::input(type_oid, -1, text, &io) {
-        Ok(_) => vec![Datum::Null; 4],
-        Err(e) => vec![
-            part(Some(&e.message)),
-            part(e.detail.as_deref()),
-            part(e.hint.as_deref()),
-            part(Some(&e.sqlstate.to_string())),
+/// Classes of errors that are about the value: data exceptions (but not of arithmetic) and violated constraints.
+fn is_soft(code: SqlState) -> bool {
+    match &code.class() {
+        b"22" => code != sqlstate::DIVISION_BY_ZERO,
+        b"23" | b"42" | b"54" => true,
+        _ => false,
+    }
+}
+
+fn input_is_valid(ctx: &mut FnContext<'_>, text: &str, type_name: &str) -> PgResult<bool> {
+    Ok(input_error(ctx, text, type_name)?.is_none())
+}
+
+fn input_error_info(ctx: &mut FnContext<'_>, text: &str, type_name: &str) -> PgResult<RecordValue> {
+    let field = |t: Option<&str>| t.map_or(Datum::Null, Datum::text);
+    let fields = match input_error(ctx, text, type_name)? {
+        None => vec![Datum::Null; 4],
+        Some(e) => vec![
+            Datum::text(e.message.as_str()),
+            field(e.detail.as_deref()),
+            field(e.hint.as_deref()),
+            Datum::text(e.sqlstate.as_str()),
         ],
     };
-    Ok(Datum::Record(std::sync::Arc::new(types::RecordValue {
+    Ok(RecordValue {
         type_oid: oids::RECORD,
         field_types: vec![oids::TEXT; 4],
         fields,
         names: None,
-    })))
+    })
 }
 
 #[rustfmt::skip]
@@ -358,5 +372,5 @@ builtins! {
     pg_total_relation_size = total_relation_size(ctx, oid: regclass) -> int8;
     pg_database_size_oid = database_size(ctx, oid: oid) -> int8; pg_database_size_name = database_size_name(ctx, name: name) -> int8;
     pg_size_pretty = size_pretty(size: int8) -> text; pg_input_is_valid = input_is_valid(ctx, text: text, type_name: text) -> bool;
-    pg_input_error_info = input_error_info[general strict](text, text) -> record;
+    pg_input_error_info = input_error_info(ctx, text: text, type_name: text) -> record;
 }
