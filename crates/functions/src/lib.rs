@@ -11,7 +11,9 @@
 pub mod facts;
 mod families;
 pub mod framework;
+mod regex;
 
+pub use families::aggregate::ordered::Place;
 pub use families::hash::hash_extended;
 pub use families::json::construct as json_construct;
 pub use families::json::edit as jsonb_edit;

@@ -1,6 +1,6 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
-mod aggregate;
+pub mod aggregate;
 mod array;
 mod array_order;
 mod bit;
@@ -30,11 +30,14 @@ pub mod quote;
 mod range;
 mod record;
 mod regexp;
-mod regexp_syntax;
 mod series;
 mod session_info;
+mod similar;
+mod sizes;
 mod string;
 mod text;
+pub(crate) mod type_io;
+mod unicode;
 mod uuid;
 
 use crate::framework::aggregate::AggregateEntry;
@@ -79,6 +82,10 @@ static BASE_TYPES: &[&[Builtin]] = &[
     macaddr::BUILTINS,
     lsn::DIRECT,
     lsn::BUILTINS,
+    similar::BUILTINS,
+    sizes::DIRECT,
+    sizes::BUILTINS,
+    unicode::BUILTINS,
 ];
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[

@@ -2,30 +2,31 @@
 
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
+use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
-use regex::{Captures, Regex};
 use types::{ArrayValue, Datum, PhysType, oids};
 
-use super::regexp_syntax::{Options, compile};
 use crate::framework::context::FnContext;
 use crate::framework::macros::{builtins, set_functions};
 use crate::framework::set::{ScalarRows, SetRows};
+use crate::regex::{Flags, Regex, Spans};
 
 /// The last pattern of a call site, compiled.
 struct Compiled {
     pattern: String,
-    options: Options,
-    regex: Regex,
+    options: Flags,
+    regex: Arc<Regex>,
 }
 
-fn regex(ctx: &mut FnContext<'_>, pattern: &str, options: Options) -> PgResult<Regex> {
+fn regex(ctx: &mut FnContext<'_>, pattern: &str, options: Flags) -> PgResult<Arc<Regex>> {
     let compiled = ctx.cache.get_or_try_insert(
         |c: &Compiled| c.pattern == pattern && c.options == options,
         || {
             Ok(Compiled {
                 pattern: pattern.to_owned(),
                 options,
-                regex: compile(pattern, options)?,
+                regex: Arc::new(Regex::new(pattern, options)?),
             })
         },
     )?;
@@ -33,14 +34,14 @@ fn regex(ctx: &mut FnContext<'_>, pattern: &str, options: Options) -> PgResult<R
 }
 
 fn matches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
-    Ok(regex(ctx, pattern, Options::default())?.is_match(s))
+    regex(ctx, pattern, Flags::default())?.is_match(ctx.cancel, s)
 }
 fn not_matches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
     Ok(!matches(ctx, s, pattern)?)
 }
 fn imatches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
-    let options = Options::parse("i")?;
-    Ok(regex(ctx, pattern, options)?.is_match(s))
+    let options = Flags::parse("i")?;
+    regex(ctx, pattern, options)?.is_match(ctx.cancel, s)
 }
 fn not_imatches(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<bool> {
     Ok(!imatches(ctx, s, pattern)?)
@@ -55,8 +56,8 @@ fn no_global(function: &str) -> Box<PgError> {
 }
 
 /// Flags of a function for which `g` makes no sense.
-fn local(flags: &str, function: &str) -> PgResult<Options> {
-    let options = Options::parse(flags)?;
+fn local(flags: &str, function: &str) -> PgResult<Flags> {
+    let options = Flags::parse(flags)?;
     if options.global {
         Err(no_global(function))
     } else {
@@ -66,14 +67,20 @@ fn local(flags: &str, function: &str) -> PgResult<Options> {
 
 fn regexp_like(ctx: &mut FnContext<'_>, s: &str, pattern: &str, flags: &str) -> PgResult<bool> {
     let options = local(flags, "regexp_like")?;
-    Ok(regex(ctx, pattern, options)?.is_match(s))
+    regex(ctx, pattern, options)?.is_match(ctx.cancel, s)
+}
+
+/// The text of a group; `None` when it took no part.
+fn group<'s>(s: &'s str, spans: &Spans, k: usize) -> Option<&'s str> {
+    let (from, to) = spans.get(k).copied().flatten()?;
+    Some(&s[from..to])
 }
 
 /// The groups of a match, or the whole match when there are none.
-fn groups(c: &Captures<'_>) -> ArrayValue {
-    let from = usize::from(c.len() > 1);
-    let group = |k: usize| c.get(k).map_or(Datum::Null, |m| Datum::text(m.as_str()));
-    ArrayValue::from_elements(oids::TEXT, (from..c.len()).map(group).collect())
+fn groups(s: &str, found: &Regex, spans: &Spans) -> ArrayValue {
+    let from = usize::from(found.groups() > 0);
+    let text = |k: usize| group(s, spans, k).map_or(Datum::Null, Datum::text);
+    ArrayValue::from_elements(oids::TEXT, (from..=found.groups()).map(text).collect())
 }
 
 fn regexp_match(
@@ -82,24 +89,29 @@ fn regexp_match(
     pattern: &str,
     flags: &str,
 ) -> PgResult<Option<ArrayValue>> {
-    let options = Options::parse(flags)?;
+    let options = Flags::parse(flags)?;
     if options.global {
-        return Err(common::error::ErrorExt::hint(
+        return Err(ErrorExt::hint(
             no_global("regexp_match"),
             "Use the regexp_matches function instead.",
         ));
     }
-    Ok(regex(ctx, pattern, options)?.captures(s).map(|c| groups(&c)))
+    let found = regex(ctx, pattern, options)?;
+    let spans = found.find_at(ctx.cancel, s, 0)?;
+    Ok(spans.map(|spans| groups(s, &found, &spans)))
 }
 fn regexp_match_no_flags(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<ArrayValue>> {
     regexp_match(ctx, s, pattern, "")
 }
 
 /// `substring(s from pattern)`: the first group if there is one.
-fn substring(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<String>> {
-    let found = regex(ctx, pattern, Options::default())?;
-    let part = found.captures(s).and_then(|c| c.get(usize::from(c.len() > 1)));
-    Ok(part.map(|m| m.as_str().to_owned()))
+pub(super) fn substring(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<String>> {
+    let found = regex(ctx, pattern, Flags::default())?;
+    let wanted = usize::from(found.groups() > 0);
+    let spans = found.find_at(ctx.cancel, s, 0)?;
+    Ok(spans
+        .and_then(|spans| group(s, &spans, wanted))
+        .map(str::to_owned))
 }
 
 /// Where a search starts: the byte offset of a character number.
@@ -123,7 +135,7 @@ fn positive(value: i32, name: &str) -> PgResult<usize> {
 }
 
 /// Appends a replacement: `\&` the match, `\1` groups, `\\` a backslash.
-fn push_replacement(replacement: &str, c: &Captures<'_>, out: &mut String) {
+fn push_replacement(replacement: &str, s: &str, spans: &Spans, out: &mut String) {
     let mut chars = replacement.chars();
     while let Some(ch) = chars.next() {
         if ch != '\\' {
@@ -131,10 +143,10 @@ fn push_replacement(replacement: &str, c: &Captures<'_>, out: &mut String) {
             continue;
         }
         match chars.next() {
-            Some('&') => out.push_str(&c[0]),
+            Some('&') => out.push_str(group(s, spans, 0).unwrap_or("")),
             Some(d @ '1'..='9') => {
                 let k = d as usize - '0' as usize;
-                out.push_str(c.get(k).map_or("", |m| m.as_str()));
+                out.push_str(group(s, spans, k).unwrap_or(""));
             }
             Some('\\') => out.push('\\'),
             Some(other) => {
@@ -146,24 +158,34 @@ fn push_replacement(replacement: &str, c: &Captures<'_>, out: &mut String) {
     }
 }
 
-/// Replaces the `nth` match from an offset on, or all from the first on (`nth` 0).
-fn replace(found: &Regex, s: &str, replacement: &str, from: usize, nth: usize) -> String {
+/// Which matches are replaced.
+#[derive(Clone, Copy)]
+struct Which {
+    /// Where the search begins.
+    from: usize,
+    /// The number of the match; 0 for all.
+    nth: usize,
+}
+
+fn replace(ctx: &FnContext<'_>, found: &Regex, s: &str, replacement: &str, which: Which) -> PgResult<String> {
     let mut out = String::with_capacity(s.len());
     let mut copied = 0;
-    for (k, c) in captures_from(found, s, from).enumerate() {
-        if nth != 0 && k + 1 != nth {
+    let mut matches = Matches::new(ctx.cancel, found, s, which.from);
+    let mut count = 0;
+    while let Some((start, end, spans)) = matches.next()? {
+        count += 1;
+        if which.nth != 0 && count != which.nth {
             continue;
         }
-        let Some(m) = c.get(0) else { continue };
-        out.push_str(&s[copied..m.start()]);
-        push_replacement(replacement, &c, &mut out);
-        copied = m.end();
-        if nth != 0 {
+        out.push_str(&s[copied..start]);
+        push_replacement(replacement, s, &spans, &mut out);
+        copied = end;
+        if which.nth != 0 {
             break;
         }
     }
     out.push_str(&s[copied..]);
-    out
+    Ok(out)
 }
 
 fn regexp_replace_plain(
@@ -172,13 +194,8 @@ fn regexp_replace_plain(
     pattern: &str,
     replacement: &str,
 ) -> PgResult<String> {
-    Ok(replace(
-        &regex(ctx, pattern, Options::default())?,
-        s,
-        replacement,
-        0,
-        1,
-    ))
+    let found = regex(ctx, pattern, Flags::default())?;
+    replace(ctx, &found, s, replacement, Which { from: 0, nth: 1 })
 }
 
 fn regexp_replace(
@@ -190,7 +207,7 @@ fn regexp_replace(
 ) -> PgResult<String> {
     // A fourth argument that looks like a number is the five-argument form with its arguments mixed up.
     if flags.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(common::error::ErrorExt::hint(
+        return Err(ErrorExt::hint(
             pg_err!(
                 INVALID_PARAMETER_VALUE,
                 "invalid regular expression option: \"{}\"",
@@ -199,9 +216,10 @@ fn regexp_replace(
             "If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.",
         ));
     }
-    let options = Options::parse(flags)?;
+    let options = Flags::parse(flags)?;
     let nth = usize::from(!options.global);
-    Ok(replace(&regex(ctx, pattern, options)?, s, replacement, 0, nth))
+    let found = regex(ctx, pattern, options)?;
+    replace(ctx, &found, s, replacement, Which { from: 0, nth })
 }
 
 fn regexp_replace_from(
@@ -241,36 +259,70 @@ fn regexp_replace_full(
             "invalid value for parameter \"n\": {nth}"
         ));
     }
-    let found = regex(ctx, pattern, Options::parse(flags)?)?;
-    Ok(match from {
-        Some(from) => replace(&found, s, replacement, from, nth as usize),
-        None => s.to_owned(),
-    })
+    let found = regex(ctx, pattern, Flags::parse(flags)?)?;
+    let nth = nth as usize;
+    match from {
+        Some(from) => replace(ctx, &found, s, replacement, Which { from, nth }),
+        None => Ok(s.to_owned()),
+    }
 }
 
-/// All matches from an offset on; the text before it still counts for anchors.
-fn captures_from<'r, 's>(
-    found: &'r Regex,
-    s: &'s str,
-    from: usize,
-) -> impl Iterator<Item = Captures<'s>> + use<'r, 's> {
-    let mut at = Some(from);
-    std::iter::from_fn(move || {
-        let c = found.captures_at(s, at?)?;
-        let m = c.get(0)?;
-        at = if m.end() > m.start() {
-            Some(m.end())
-        } else {
-            s[m.end()..].chars().next().map(|ch| m.end() + ch.len_utf8())
+/// The matches of an expression, one after the other; the text before the start still counts for anchors.
+struct Matches<'a> {
+    cancel: &'a CancelToken,
+    found: &'a Regex,
+    s: &'a str,
+    at: Option<usize>,
+}
+
+impl<'a> Matches<'a> {
+    fn new(cancel: &'a CancelToken, found: &'a Regex, s: &'a str, from: usize) -> Matches<'a> {
+        Matches {
+            cancel,
+            found,
+            s,
+            at: Some(from),
+        }
+    }
+
+    /// Start, end and groups of the next match. After an empty one the search goes on a character further.
+    fn next(&mut self) -> PgResult<Option<(usize, usize, Spans)>> {
+        let Some(at) = self.at else { return Ok(None) };
+        self.cancel.check()?;
+        let Some(spans) = self.found.find_at(self.cancel, self.s, at)? else {
+            self.at = None;
+            return Ok(None);
         };
-        Some(c)
-    })
+        let (start, end) = spans.first().copied().flatten().unwrap_or((at, at));
+        self.at = if end > start {
+            Some(end)
+        } else {
+            self.s[end..].chars().next().map(|c| end + c.len_utf8())
+        };
+        Ok(Some((start, end, spans)))
+    }
+
+    /// Match number `n`, counted from 0.
+    fn nth(&mut self, n: usize) -> PgResult<Option<Spans>> {
+        for _ in 0..n {
+            if self.next()?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(self.next()?.map(|(_, _, spans)| spans))
+    }
 }
 
 fn count(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32, flags: &str) -> PgResult<i32> {
     let from = start_offset(s, start)?;
     let found = regex(ctx, pattern, local(flags, "regexp_count")?)?;
-    Ok(from.map_or(0, |from| captures_from(&found, s, from).count() as i32))
+    let Some(from) = from else { return Ok(0) };
+    let mut matches = Matches::new(ctx.cancel, &found, s, from);
+    let mut count = 0;
+    while matches.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
 }
 fn count_no_flags(ctx: &mut FnContext<'_>, s: &str, pattern: &str, start: i32) -> PgResult<i32> {
     count(ctx, s, pattern, start, "")
@@ -302,10 +354,9 @@ fn instr(
     let group = subexpression(group)?;
     let found = regex(ctx, pattern, options)?;
     let Some(from) = from else { return Ok(0) };
-    let part = captures_from(&found, s, from)
-        .nth(nth - 1)
-        .and_then(|c| c.get(group));
-    let at = part.map(|m| if end_option == 1 { m.end() } else { m.start() });
+    let spans = Matches::new(ctx.cancel, &found, s, from).nth(nth - 1)?;
+    let part = spans.and_then(|spans| spans.get(group).copied().flatten());
+    let at = part.map(|(start, end)| if end_option == 1 { end } else { start });
     Ok(at.map_or(0, |at| s[..at].chars().count() as i32 + 1))
 }
 fn subexpression(group: i32) -> PgResult<usize> {
@@ -355,12 +406,11 @@ fn substr(
     let options = local(flags, "regexp_substr")?;
     let group = subexpression(group)?;
     let found = regex(ctx, pattern, options)?;
-    let part = from.and_then(|from| {
-        captures_from(&found, s, from)
-            .nth(nth - 1)
-            .and_then(|c| c.get(group))
-    });
-    Ok(part.map(|m| m.as_str().to_owned()))
+    let Some(from) = from else { return Ok(None) };
+    let spans = Matches::new(ctx.cancel, &found, s, from).nth(nth - 1)?;
+    Ok(spans
+        .and_then(|spans| self::group(s, &spans, group))
+        .map(str::to_owned))
 }
 fn substr2(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<Option<String>> {
     substr(ctx, s, pattern, 1, 1, "", 0)
@@ -389,25 +439,25 @@ fn substr5(
 }
 
 /// The pieces between matches; an empty match at the very start, the end or right after another does not split.
-fn split(found: &Regex, s: &str) -> Vec<Datum> {
+fn split(ctx: &FnContext<'_>, found: &Regex, s: &str) -> PgResult<Vec<Datum>> {
     let mut pieces = Vec::new();
-    let mut from = 0;
-    for c in captures_from(found, s, 0) {
-        let Some(m) = c.get(0) else { continue };
-        if m.end() == 0 || (m.is_empty() && (m.start() >= s.len() || m.start() == from)) {
-            continue;
+    let (mut from, mut previous_end) = (0, 0);
+    let mut matches = Matches::new(ctx.cancel, found, s, 0);
+    while let Some((start, end, _)) = matches.next()? {
+        if start < s.len() && end > previous_end {
+            pieces.push(Datum::text(&s[from..start]));
+            from = end;
         }
-        pieces.push(Datum::text(&s[from..m.start()]));
-        from = m.end();
+        previous_end = end;
     }
     pieces.push(Datum::text(&s[from..]));
-    pieces
+    Ok(pieces)
 }
 
 fn split_to_array(ctx: &mut FnContext<'_>, s: &str, pattern: &str, flags: &str) -> PgResult<ArrayValue> {
     let options = local(flags, "regexp_split_to_array")?;
     let found = regex(ctx, pattern, options)?;
-    Ok(ArrayValue::from_elements(oids::TEXT, split(&found, s)))
+    Ok(ArrayValue::from_elements(oids::TEXT, split(ctx, &found, s)?))
 }
 fn split_to_array_no_flags(ctx: &mut FnContext<'_>, s: &str, pattern: &str) -> PgResult<ArrayValue> {
     split_to_array(ctx, s, pattern, "")
@@ -459,11 +509,16 @@ fn regexp_matches(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn S
     let Some((s, pattern, flags)) = text_args(args) else {
         return Ok(rows(PhysType::Nested, Vec::new()));
     };
-    let options = Options::parse(flags)?;
+    let options = Flags::parse(flags)?;
     let found = regex(ctx, pattern, options)?;
-    let limit = if options.global { usize::MAX } else { 1 };
-    let values = captures_from(&found, s, 0).take(limit);
-    let values = values.map(|c| Datum::Array(Arc::new(groups(&c)))).collect();
+    let mut values = Vec::new();
+    let mut matches = Matches::new(ctx.cancel, &found, s, 0);
+    while let Some((_, _, spans)) = matches.next()? {
+        values.push(Datum::Array(Arc::new(groups(s, &found, &spans))));
+        if !options.global {
+            break;
+        }
+    }
     Ok(rows(PhysType::Nested, values))
 }
 
@@ -473,7 +528,8 @@ fn split_to_table(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn S
     };
     let options = local(flags, "regexp_split_to_table")?;
     let found = regex(ctx, pattern, options)?;
-    Ok(rows(PhysType::Text, split(&found, s)))
+    let pieces = split(ctx, &found, s)?;
+    Ok(rows(PhysType::Text, pieces))
 }
 
 set_functions! {

@@ -1,7 +1,7 @@
 //! `generate_series` over numbers.
 
 use common::{PgResult, pg_err};
-use types::{Datum, PhysType};
+use types::{Datum, Numeric, PhysType, numeric};
 
 use crate::framework::context::FnContext;
 use crate::framework::macros::set_functions;
@@ -41,7 +41,49 @@ fn series_int8(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRow
     }))
 }
 
+/// `generate_series` over `numeric`.
+fn series_numeric(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let bound = |k: usize, name: &str| match args.get(k) {
+        Some(Datum::Numeric(v)) if v.is_finite() => Ok(v.clone()),
+        Some(Datum::Numeric(v)) => {
+            let what = if matches!(v, Numeric::NaN) {
+                "NaN"
+            } else {
+                "infinity"
+            };
+            Err(pg_err!(INVALID_PARAMETER_VALUE, "{name} value cannot be {what}"))
+        }
+        _ => Ok(Numeric::Small {
+            unscaled: 1,
+            scale: 0,
+        }),
+    };
+    let (start, stop, step) = (bound(0, "start")?, bound(1, "stop")?, bound(2, "step size")?);
+    if step.is_zero() {
+        return Err(pg_err!(INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
+    }
+    let up = step.signum() > 0;
+    let mut next = Some(Ok(start));
+    Ok(Box::new(ScalarRows {
+        phys: PhysType::Numeric,
+        iter: std::iter::from_fn(move || {
+            let value: Numeric = match next.take()? {
+                Ok(value) => value,
+                Err(e) => return Some(Err(e)),
+            };
+            let order = value.compare(&stop);
+            if if up { order.is_gt() } else { order.is_lt() } {
+                return None;
+            }
+            next = Some(numeric::add(&value, &step));
+            Some(Ok(Datum::Numeric(value)))
+        }),
+    }))
+}
+
 set_functions! {
+    generate_series_numeric(numeric, numeric) -> numeric = series_numeric;
+    generate_series_step_numeric(numeric, numeric, numeric) -> numeric = series_numeric;
     generate_series_int4(int4, int4) -> int4 = series_int4;
     generate_series_step_int4(int4, int4, int4) -> int4 = series_int4;
     generate_series_int8(int8, int8) -> int8 = series_int8;

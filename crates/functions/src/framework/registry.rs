@@ -55,6 +55,8 @@ static KERNELS: LazyLock<HashMap<Oid, Kernels>> = LazyLock::new(|| {
     for proc in facts::procs() {
         if let Some(builtin) = by_name.get(source_name(proc)).and_then(|all| choose(proc, all)) {
             kernels.insert(proc.oid, builtin.kernels);
+        } else if let Some(io) = families::type_io::kernels(proc) {
+            kernels.insert(proc.oid, io);
         }
     }
     kernels

@@ -42,7 +42,7 @@ sql_types!(
     int8_array INT8_ARRAY Nested, float4_array FLOAT4_ARRAY Nested, float8_array FLOAT8_ARRAY Nested,
     numeric_array NUMERIC_ARRAY Nested, text_array TEXT_ARRAY Nested, varchar_array VARCHAR_ARRAY Nested,
     name_array NAME_ARRAY Nested, char_array CHAR_ARRAY Nested, oid_array OID_ARRAY Nested,
-    aclitem_array ACLITEM_ARRAY Nested, timestamptz_array TIMESTAMPTZ_ARRAY Nested, any ANY Nested,
+    aclitem_array ACLITEM_ARRAY Nested, timestamptz_array TIMESTAMPTZ_ARRAY Nested, interval_array INTERVAL_ARRAY Nested, any ANY Nested,
     anyelement ANYELEMENT Nested, anyarray ANYARRAY Nested, anynonarray ANYNONARRAY Nested, anyenum ANYENUM Oid,
     anyrange ANYRANGE Nested, anymultirange ANYMULTIRANGE Nested, anycompatible ANYCOMPATIBLE Nested,
     anycompatiblearray ANYCOMPATIBLEARRAY Nested, anycompatiblenonarray ANYCOMPATIBLENONARRAY Nested,

@@ -1,11 +1,12 @@
 //! Aggregate calls: arguments, FILTER, DISTINCT and ORDER BY, accumulators.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use common::{PgResult, internal, unsupported};
 use expr::{ExprProgram, Inputs};
 use functions::framework::aggregate::MakeAccumulator;
-use functions::{Accumulator, CallInfo, FnCache, FnContext};
+use functions::{Accumulator, CallInfo, FnCache, FnContext, Place};
 use nodes::Expr;
 use nodes::expr::Aggref;
 use nodes::plan::SortKey;
@@ -23,9 +24,12 @@ use crate::store::RowStore;
 pub(crate) struct AggCall {
     make: MakeAccumulator,
     info: CallInfo,
-    /// Aggregated arguments, then those that only ORDER BY needs.
+    /// Direct arguments of ordered-set aggregates, aggregated arguments, then those that only ORDER BY needs.
     args: Vec<Arc<ExprProgram>>,
+    /// How many of them the accumulator gets.
     aggregated: usize,
+    /// Number of direct arguments of a hypothetical-set aggregate.
+    hypothetical: Option<usize>,
     filter: Option<Arc<ExprProgram>>,
     ordered: Option<Ordered>,
     result: PhysType,
@@ -43,9 +47,6 @@ impl AggCall {
         let Expr::Aggref(a) = e else {
             return Err(internal!("aggregate call expected"));
         };
-        if a.kind != b'n' {
-            return Err(unsupported!("ordered-set aggregates are not supported yet"));
-        }
         let Some(make) = functions::aggregate(a.func) else {
             return Err(match c.catalog.function(a.func)? {
                 Some(f) => unsupported!("aggregate {} is not implemented yet", f.name),
@@ -53,9 +54,14 @@ impl AggCall {
             });
         };
         let (used, junk): (Vec<_>, Vec<_>) = a.args.iter().partition(|t| !t.resjunk);
+        let direct = a.direct_args.iter();
         let info = CallInfo {
             proc: a.func,
-            args: used.iter().map(|t| t.expr.type_ref()).collect(),
+            args: direct
+                .clone()
+                .chain(used.iter().map(|t| &t.expr))
+                .map(Expr::type_ref)
+                .collect(),
             result: a.result,
             collation: a.input_collation,
             variadic: a.variadic,
@@ -65,11 +71,13 @@ impl AggCall {
         Ok(AggCall {
             make,
             info,
-            args: all
-                .iter()
-                .map(|t| c.program(&t.expr, ScanMap::None))
+            args: direct
+                .clone()
+                .chain(all.iter().map(|t| &t.expr))
+                .map(|e| c.program(e, ScanMap::None))
                 .collect::<PgResult<_>>()?,
-            aggregated: used.len(),
+            aggregated: direct.len() + used.len(),
+            hypothetical: (a.kind == b'h').then_some(direct.len()),
             filter: a
                 .filter
                 .as_ref()
@@ -90,6 +98,8 @@ fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> 
             .position(|t| t.sort_group_ref == clause.target_ref)
             .ok_or_else(|| internal!("sort column of an aggregate is not an argument"))
     };
+    // Columns before the arguments: the group, and direct arguments.
+    let before = 1 + a.direct_args.len();
     let mut orders = vec![Order::ascending_int8(0)];
     let mut taken = Vec::new();
     for clause in a.order_by.iter().chain(&a.distinct) {
@@ -100,13 +110,13 @@ fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> 
         let at = find(clause)?;
         let e = &all[at].expr;
         let key = SortKey {
-            column: at as i16 + 2,
+            column: (at + before) as i16 + 1,
             sort_op: clause.sort_op,
             descending: clause.reverse,
             nulls_first: clause.nulls_first,
             collation: e.collation(),
         };
-        orders.push(Order::of_type(c, at + 1, e.type_oid(), &key)?);
+        orders.push(Order::of_type(c, at + before, e.type_oid(), &key)?);
     }
     let mut distinct = Vec::new();
     for clause in &a.distinct {
@@ -118,11 +128,14 @@ fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> 
                 "DISTINCT over a type without order is not supported yet"
             ));
         }
-        distinct.push((at + 1, Equality::compile(c, clause.eq_op, t, t, e.collation())?));
+        distinct.push((
+            at + before,
+            Equality::compile(c, clause.eq_op, t, t, e.collation())?,
+        ));
     }
     let mut phys = vec![PhysType::Int8];
-    for t in all {
-        phys.push(c.phys(t.expr.type_oid())?);
+    for e in a.direct_args.iter().chain(all.iter().map(|t| &t.expr)) {
+        phys.push(c.phys(e.type_oid())?);
     }
     Ok(Some(Ordered {
         phys,
@@ -277,6 +290,9 @@ impl CallState {
         if !ordered.distinct.is_empty() {
             order = distinct(cx, ordered, &columns, &order)?;
         }
+        if let Some(direct) = call.hypothetical {
+            return self.finish_hypothetical(cx, ordered, &columns, &order, direct);
+        }
         for chunk in order.chunks(BATCH_ROWS) {
             cx.check()?;
             let taken: Vec<Arc<Vector>> = columns
@@ -290,6 +306,45 @@ impl CallState {
             self.add(cx, &numbers, &taken[1..], &Selection::All(chunk.len()), false)?;
         }
         Ok(())
+    }
+
+    /// Tells a hypothetical-set aggregate of each sorted row where it stands relative to the direct arguments.
+    fn finish_hypothetical(
+        &mut self,
+        cx: &Cx<'_>,
+        ordered: &Ordered,
+        columns: &[Arc<Vector>],
+        order: &[u32],
+        direct: usize,
+    ) -> PgResult<()> {
+        let compare = |i: usize, j: usize, shift: usize| -> PgResult<Ordering> {
+            for o in &ordered.orders[1..] {
+                let found = o.compare(cx, &columns[o.column], i, &columns[o.column - shift], j)?;
+                if found.is_ne() {
+                    return Ok(found);
+                }
+            }
+            Ok(Ordering::Equal)
+        };
+        let group = |row: usize| columns[0].datum(row).as_i64().unwrap_or(0);
+        let (mut places, mut numbers) = (Vec::with_capacity(order.len()), Vec::with_capacity(order.len()));
+        let mut previous: Option<usize> = None;
+        for &row in order {
+            let row = row as usize;
+            places.push(match compare(row, row, direct)? {
+                Ordering::Greater => Place::BEHIND,
+                Ordering::Equal => Place::PEER,
+                Ordering::Less => match previous {
+                    Some(p) if group(p) == group(row) && compare(p, row, 0)?.is_eq() => Place::BEFORE_AGAIN,
+                    _ => Place::BEFORE,
+                },
+            });
+            numbers.push(group(row) as u32);
+            previous = Some(row);
+        }
+        let rows = Selection::All(places.len());
+        let places = Arc::new(Vector::new(VectorData::Int4(places), None));
+        self.add(cx, &numbers, &[places], &rows, false)
     }
 
     fn finalize(&mut self, cx: &Cx<'_>, from: usize, count: usize) -> PgResult<Vector> {

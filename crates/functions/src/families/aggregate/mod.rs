@@ -10,6 +10,8 @@ mod float;
 mod logic;
 mod minmax;
 mod number;
+pub mod ordered;
+mod statistics;
 
 use common::PgResult;
 use types::{Datum, Selection, Vector};
@@ -24,6 +26,8 @@ pub(crate) static LISTS: &[&[AggregateEntry]] = &[
     logic::AGGREGATES,
     minmax::AGGREGATES,
     number::AGGREGATES,
+    ordered::AGGREGATES,
+    statistics::AGGREGATES,
 ];
 
 /// The state of one group of an aggregate that skips NULLs and has one argument.

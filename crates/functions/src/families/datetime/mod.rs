@@ -8,7 +8,7 @@ pub(crate) mod compare;
 pub(crate) mod decimal;
 mod error;
 mod extract;
-mod interval;
+pub(crate) mod interval;
 mod make;
 mod overlaps;
 mod series;

@@ -2,14 +2,13 @@
 
 use std::cmp::Ordering;
 
-use regex::Regex;
 use types::jsonb::JsonbRef;
 use types::jsonpath::{BinaryOp, Item, ItemId, ItemKind, RegexFlags};
 
 use crate::families::jsonpath::datetime;
 use crate::families::jsonpath::exec::{Exec, Fail};
 use crate::families::jsonpath::value::PathValue;
-use crate::families::regexp_syntax::{self, Options};
+use crate::regex::{Flags, Regex};
 
 /// `None` is unknown.
 pub(crate) type Truth = Result<Option<bool>, Fail>;
@@ -64,8 +63,11 @@ impl<'a> Exec<'a, '_, '_> {
             }
             ItemKind::LikeRegex { expr, pattern, flags } => {
                 let regex = compile(pattern, *flags)?;
-                self.pairs(*expr, None, false, value, &mut |_, l, _| {
-                    Ok(l.as_str().map(|s| regex.is_match(s)))
+                self.pairs(*expr, None, false, value, &mut |exec, l, _| {
+                    Ok(match l.as_str() {
+                        Some(s) => Some(regex.is_match(exec.ctx.cancel, s)?),
+                        None => None,
+                    })
                 })
             }
             _ => Err(Fail::Hard(common::internal!("jsonpath item is not a predicate"))),
@@ -191,6 +193,5 @@ fn compile(pattern: &str, flags: RegexFlags) -> Result<Regex, Fail> {
             (false, false) => "p",
         });
     }
-    let options = Options::parse(&options)?;
-    Ok(regexp_syntax::compile(pattern, options)?)
+    Ok(Regex::new(pattern, Flags::parse(&options)?)?)
 }
