@@ -10,6 +10,7 @@ use commands::guc::{GucStore, Scope};
 use common::{Oid, PgError, PgResult, pg_err};
 use functions::SessionContext;
 use functions::framework::session::{DefKind, PrivilegeQuestion, SizeKind, VisibleKind};
+use types::Datum;
 use types::io::NameResolver;
 
 use crate::session::catalog::View;
@@ -296,6 +297,33 @@ impl SessionContext for StatementEnv<'_> {
 
     fn is_in_recovery(&self) -> PgResult<bool> {
         Ok(false)
+    }
+
+    fn call(&self, function: &str, args: &[Datum]) -> PgResult<Datum> {
+        let _ = args;
+        match function {
+            "pg_current_snapshot" => {
+                let manager = self.core.db.storage.manager();
+                let mut running: Vec<u64> = manager.active_xids().iter().map(|x| x.0).collect();
+                running.sort_unstable();
+                let xmax = manager.next_xid().0;
+                let snapshot = types::io_system::Snapshot {
+                    xmin: running.first().copied().unwrap_or(xmax),
+                    xmax,
+                    running,
+                };
+                Ok(Datum::Bytes(snapshot.to_bytes().into()))
+            }
+            "pg_current_wal_insert_lsn" | "pg_current_wal_lsn" => {
+                let wal = self.core.db.storage.manager().wal();
+                Ok(Datum::Int8(wal.insert_lsn().0 as i64))
+            }
+            "pg_current_wal_flush_lsn" => {
+                let wal = self.core.db.storage.manager().wal();
+                Ok(Datum::Int8(wal.flushed_lsn().0 as i64))
+            }
+            _ => Err(common::unsupported!("function {function} is not implemented yet")),
+        }
     }
 
     fn signal_backend(&self, pid: i32, cancel: bool) -> PgResult<bool> {

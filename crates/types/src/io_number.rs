@@ -178,7 +178,11 @@ pub(crate) fn xid8_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> 
     match parse_unsigned(text) {
         Some((value, rest)) if trim_space(rest).is_empty() => match u64::try_from(value) {
             Ok(v) => Ok(Datum::Int8(v as i64)),
-            Err(_) => Err(out_of_range("xid8", text)),
+            // -1 is the greatest, as in C.
+            Err(_) => match i64::try_from(value) {
+                Ok(v) => Ok(Datum::Int8(v)),
+                Err(_) => Err(out_of_range("xid8", text)),
+            },
         },
         _ => Err(invalid_input("xid8", text)),
     }

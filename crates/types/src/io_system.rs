@@ -123,9 +123,9 @@ impl Snapshot {
 
     fn parse(text: &str) -> Option<Snapshot> {
         let mut parts = text.splitn(3, ':');
-        let (xmin, xmax) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let (xmin, xmax): (u64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let list = parts.next()?;
-        if xmin == 0 || xmax < xmin {
+        if xmin == 0 || xmax < xmin || xmax > i64::MAX as u64 {
             return None;
         }
         let mut running: Vec<u64> = Vec::new();

@@ -118,6 +118,18 @@ fn pg_current_snapshot(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> 
     ctx.session.call("pg_current_snapshot", &[])
 }
 
+fn pg_current_wal_lsn(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
+    ctx.session.call("pg_current_wal_lsn", &[])
+}
+
+fn pg_current_wal_insert_lsn(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
+    ctx.session.call("pg_current_wal_insert_lsn", &[])
+}
+
+fn pg_current_wal_flush_lsn(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
+    ctx.session.call("pg_current_wal_flush_lsn", &[])
+}
+
 fn pg_xact_status(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     ctx.session.call("pg_xact_status", args)
 }
@@ -145,6 +157,9 @@ builtins! {
     pg_snapshot_xmax(v: pg_snapshot) -> xid8;
     pg_visible_in_snapshot(xid: xid8, v: pg_snapshot) -> bool;
     pg_current_snapshot[general]() -> pg_snapshot;
+    pg_current_wal_lsn[general]() -> pg_lsn;
+    pg_current_wal_insert_lsn[general]() -> pg_lsn;
+    pg_current_wal_flush_lsn[general]() -> pg_lsn;
     pg_xact_status[general strict](xid8) -> text;
 }
 

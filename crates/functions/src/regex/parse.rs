@@ -218,10 +218,14 @@ fn advanced_of_basic(chars: &[char]) -> PgResult<Vec<char>> {
                 };
                 at += 1;
                 match next {
+                    '{' if !chars.get(at).is_some_and(char::is_ascii_digit) => {
+                        return Err(invalid(BAD_COUNT));
+                    }
                     '(' | ')' | '{' | '}' => out.push(next),
                     '<' => out.extend("[[:<:]]".chars()),
                     '>' => out.extend("[[:>:]]".chars()),
-                    '1'..='9' => out.extend(['\\', next]),
+                    // The empty group keeps digits behind it out of the number.
+                    '1'..='9' => out.extend(['\\', next, '(', '?', ':', ')']),
                     c if c.is_ascii_alphanumeric() => out.push(c),
                     c => out.extend(['\\', c]),
                 }
