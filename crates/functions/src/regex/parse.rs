@@ -225,7 +225,10 @@ fn advanced_of_basic(chars: &[char]) -> PgResult<Vec<char>> {
                     '<' => out.extend("[[:<:]]".chars()),
                     '>' => out.extend("[[:>:]]".chars()),
                     // The empty group keeps digits behind it out of the number.
-                    '1'..='9' => out.extend(['\\', next, '(', '?', ':', ')']),
+                    '1'..='9' if chars.get(at).is_some_and(char::is_ascii_digit) => {
+                        out.extend(['\\', next, '(', '?', ':', ')']);
+                    }
+                    '1'..='9' => out.extend(['\\', next]),
                     c if c.is_ascii_alphanumeric() => out.push(c),
                     c => out.extend(['\\', c]),
                 }
