@@ -212,3 +212,23 @@ fn text_is_analyzed_again_after_ddl() {
         ("0A000", "cached plan must not change result type")
     );
 }
+
+/// The temporary schema comes with the first temporary table, and goes when that is rolled back.
+#[test]
+fn temporary_schemas_roll_back() {
+    let db = Database::memory().unwrap();
+    let mut s = db.session().unwrap();
+    for undo in ["rollback to a", "rollback; begin", "select 1/0"] {
+        s.batch_execute("begin; savepoint a; create temp table x (a int) on commit drop")
+            .unwrap();
+        if s.batch_execute(undo).is_err() {
+            s.batch_execute("rollback; begin").unwrap();
+        }
+        s.batch_execute("create temp table x (a int) on commit drop; insert into x values (1); commit")
+            .unwrap();
+        assert_eq!(s.query("select * from x", params![]).unwrap_err().code(), "42P01");
+    }
+    s.batch_execute("create temp table x (a int); begin; insert into x values (1); commit")
+        .unwrap();
+    assert_eq!(texts(&mut s, "select * from pg_temp.x").len(), 1);
+}

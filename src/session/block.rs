@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use access::{Isolation, Savepoint, Transaction};
-use common::{PgResult, pg_err};
+use common::{Oid, PgResult, pg_err};
 
 use crate::session::Session;
 use crate::session::notify::Notification;
@@ -38,6 +38,7 @@ pub(crate) struct NamedSavepoint {
     guc_mark: usize,
     after_mark: executor::AfterMark,
     notify_mark: usize,
+    temp_namespace: Option<Oid>,
 }
 
 /// The transaction of a session, if one runs.
@@ -50,6 +51,8 @@ pub(crate) struct Block {
     /// A query has run: the isolation level is fixed.
     pub used: bool,
     pub read_only: bool,
+    /// The temporary schema when the transaction began: one made since goes with it.
+    temp_before: Option<Option<Oid>>,
     savepoints: Vec<NamedSavepoint>,
 }
 
@@ -78,6 +81,7 @@ impl Session {
         let txn = self.core.db.storage.begin(&self.core.proc, options)?;
         self.block.txn = Some(Box::new(RefCell::new(txn)));
         self.block.read_only = settings.read_only;
+        self.block.temp_before = Some(self.core.temp_namespace.get());
         self.core.transaction_start.set(self.core.statement_start.get());
         self.show_default_modes(&settings);
         Ok(())
@@ -224,12 +228,20 @@ impl Session {
         self.core.db.notify.deliver(all.collect());
     }
 
-    /// Rolls back whatever runs.
-    pub(crate) fn rollback_block(&mut self) {
-        self.portals_at_abort();
+    /// Ends the transaction without its changes.
+    fn abort_transaction(&mut self) {
         if let Some(txn) = self.block.txn.take() {
             txn.into_inner().abort();
         }
+        if let Some(namespace) = self.block.temp_before {
+            self.core.temp_namespace.set(namespace);
+        }
+    }
+
+    /// Rolls back whatever runs.
+    pub(crate) fn rollback_block(&mut self) {
+        self.portals_at_abort();
+        self.abort_transaction();
         self.core.sequence_logged.set(false);
         self.core.guc.borrow_mut().rollback_to(0);
         self.core.pending_notify.borrow_mut().clear();
@@ -255,9 +267,7 @@ impl Session {
         self.portals_at_abort();
         if self.block.savepoints.is_empty() {
             // Nothing to go back to: locks need not be kept until the client says ROLLBACK.
-            if let Some(txn) = self.block.txn.take() {
-                txn.into_inner().abort();
-            }
+            self.abort_transaction();
             self.core.guc.borrow_mut().rollback_to(0);
         }
     }
@@ -275,6 +285,7 @@ impl Session {
             guc_mark: self.core.guc.borrow().mark(),
             after_mark: self.core.after.mark(),
             notify_mark: self.core.pending_notify.borrow().len(),
+            temp_namespace: self.core.temp_namespace.get(),
         });
         Ok(())
     }
@@ -321,6 +332,7 @@ impl Session {
         txn.borrow_mut().next_command()?;
         self.core.guc.borrow_mut().rollback_to(sp.guc_mark);
         self.core.after.rollback_to(&sp.after_mark);
+        self.core.temp_namespace.set(sp.temp_namespace);
         self.core.pending_notify.borrow_mut().truncate(sp.notify_mark);
         self.block.failed = false;
         self.catalog_state

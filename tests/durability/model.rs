@@ -15,7 +15,7 @@ pub struct Table {
     pub rows: Rows,
 }
 
-/// All tables by name.
+/// All tables by name; schemas too, as `schema NAME`, without columns and rows.
 pub type State = BTreeMap<String, Table>;
 
 /// What the workload knows: the state after each commit.
@@ -72,9 +72,15 @@ pub type TextRow = Vec<Option<String>>;
 
 /// The result of a query as text.
 pub fn texts(session: &mut Session, sql: &str) -> Result<Vec<TextRow>> {
-    session.query_map(sql, params![], |row| {
+    let rows = session.query_map(sql, params![], |row| {
         (0..row.len()).map(|i| row.get_text(i)).collect()
-    })
+    });
+    if let Err(e) = &rows
+        && !["58030", "53100"].contains(&e.code())
+    {
+        println!("{sql}: {e:?} {:?}", e.source_location());
+    }
+    rows
 }
 
 fn word(value: &Option<String>) -> &str {
@@ -110,6 +116,12 @@ pub fn read(session: &mut Session) -> Result<State> {
             table.rows.insert(id, row);
         }
         assert_eq!(table.rows.len(), count, "table {name} has a row twice");
+    }
+    for row in texts(
+        session,
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 's%'",
+    )? {
+        state.insert(format!("schema {}", word(&row[0])), Table::default());
     }
     Ok(state)
 }

@@ -8,7 +8,7 @@ use crate::model::{Model, State, Table};
 /// Accounts at the beginning.
 const ACCOUNTS: i64 = 12;
 /// More tables than this are not made.
-const TABLES_MAX: usize = 5;
+const TABLES_MAX: usize = 4;
 
 const SCHEMA: &str = "\
     CREATE TABLE accounts (id int PRIMARY KEY, owner text NOT NULL, balance int NOT NULL, note text);
@@ -144,7 +144,7 @@ impl Draft<'_> {
     fn changes(&mut self) -> Result<()> {
         let mut saved: Option<State> = None;
         for _ in 0..1 + self.random.below(5) {
-            match self.random.below(14) {
+            match self.random.below(15) {
                 0 => {
                     self.run("SAVEPOINT s")?;
                     saved = Some(self.state.clone());
@@ -161,6 +161,7 @@ impl Draft<'_> {
                 5 => self.create_table()?,
                 6 => self.change_table()?,
                 7 => self.fill_table()?,
+                8 => self.change_schemas()?,
                 _ => self.transfer()?,
             }
         }
@@ -168,7 +169,13 @@ impl Draft<'_> {
     }
 
     fn run(&mut self, sql: &str) -> Result<()> {
-        self.session.batch_execute(sql)
+        let done = self.session.batch_execute(sql);
+        if let Err(e) = &done
+            && !["58030", "53100"].contains(&e.code())
+        {
+            println!("{sql}: {e:?}");
+        }
+        done
     }
 
     fn any_account(&mut self) -> i64 {
@@ -252,7 +259,7 @@ impl Draft<'_> {
     }
 
     fn create_table(&mut self) -> Result<()> {
-        if self.state.len() > TABLES_MAX {
+        if self.state.keys().filter(|n| n.starts_with('t')).count() >= TABLES_MAX {
             return Ok(());
         }
         *self.objects += 1;
@@ -267,6 +274,27 @@ impl Draft<'_> {
         };
         self.state.insert(name.clone(), table);
         self.fill(&name)
+    }
+
+    /// Rows beside those that the program brings, in small catalogs; and a temporary table, which no crash leaves.
+    fn change_schemas(&mut self) -> Result<()> {
+        let schemas: Vec<&String> = self.state.keys().filter(|n| n.starts_with("schema ")).collect();
+        match schemas.first() {
+            Some(name) if self.random.one_in(2) => {
+                let name = (*name).clone();
+                self.state.remove(&name);
+                self.run(&format!("DROP {name}"))
+            }
+            _ => {
+                *self.objects += 1;
+                let name = format!("schema s{}", self.objects);
+                self.state.insert(name.clone(), Table::default());
+                let kept = *self.objects;
+                self.run(&format!(
+                    "CREATE {name}; CREATE TEMP TABLE temp{kept} (a int PRIMARY KEY) ON COMMIT DROP; INSERT INTO temp{kept} VALUES (1)"
+                ))
+            }
+        }
     }
 
     fn any_table(&mut self) -> Option<String> {

@@ -3,20 +3,20 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// All statements that can be found: our own regression files, and PostgreSQL's where the corpus is beside the project.
-pub fn statements() -> &'static [String] {
-    static ALL: OnceLock<Vec<String>> = OnceLock::new();
+/// The statements of all files that can be found: our own regression files, and PostgreSQL's where the corpus is beside the project.
+pub fn files() -> &'static [Vec<String>] {
+    static ALL: OnceLock<Vec<Vec<String>>> = OnceLock::new();
     ALL.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut all = Vec::new();
-        let mut files: Vec<_> = std::fs::read_dir(root.join("regress/sql"))
+        let mut paths: Vec<_> = std::fs::read_dir(root.join("regress/sql"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
-        files.sort();
-        for file in files {
-            split(&std::fs::read_to_string(file).unwrap(), &mut all);
-        }
+        paths.sort();
+        let own = paths
+            .iter()
+            .map(|path| split(&std::fs::read_to_string(path).unwrap()));
+        let mut all: Vec<Vec<String>> = own.collect();
         let corpus = match std::env::var_os("PGLITE_REGRESS_CORPUS") {
             Some(dir) => dir.into(),
             None => root.join("../shared/pg18/regress"),
@@ -25,18 +25,25 @@ pub fn statements() -> &'static [String] {
             Ok(text) => {
                 for line in text.lines() {
                     let file: serde_json::Value = serde_json::from_str(line).unwrap();
-                    split(file["sql"].as_str().unwrap_or(""), &mut all);
+                    all.push(split(file["sql"].as_str().unwrap_or("")));
                 }
             }
             Err(_) => eprintln!("PostgreSQL's regression files are not at {}", corpus.display()),
         }
-        println!("{} statements to start from", all.len());
+        println!("{} files to start from", all.len());
         all
     })
 }
 
+/// All of them in a row.
+pub fn statements() -> &'static [&'static str] {
+    static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
+    ALL.get_or_init(|| files().iter().flatten().map(String::as_str).collect())
+}
+
 /// Cuts at semicolons that end a line; what that gets wrong is good input too.
-fn split(script: &str, all: &mut Vec<String>) {
+fn split(script: &str) -> Vec<String> {
+    let mut all = Vec::new();
     for piece in script.split(";\n") {
         let lines = piece
             .lines()
@@ -47,6 +54,7 @@ fn split(script: &str, all: &mut Vec<String>) {
             all.push(text);
         }
     }
+    all
 }
 
 /// Bytes as a row of decisions; zeros when they are used up.
@@ -180,7 +188,13 @@ fn tokens(text: &str) -> Vec<&str> {
 /// A statement of the corpus, changed in some places.
 pub fn mutant(choices: &mut Choices<'_>) -> String {
     let all = statements();
-    let base = &all[choices.below(all.len())];
+    let base = all[choices.below(all.len())];
+    changed(base, choices)
+}
+
+/// A statement changed in up to four places.
+pub fn changed(base: &str, choices: &mut Choices<'_>) -> String {
+    let all = statements();
     let mut list: Vec<String> = tokens(base).into_iter().map(str::to_owned).collect();
     for _ in 0..choices.byte() % 5 {
         let at = choices.below(list.len().max(1));
@@ -198,7 +212,7 @@ pub fn mutant(choices: &mut Choices<'_>) -> String {
             4 | 5 => list[at] = choices.pick(EDGES).to_owned(),
             6 => {
                 // A piece of another statement.
-                let other = tokens(&all[choices.below(all.len())]);
+                let other = tokens(all[choices.below(all.len())]);
                 let from = choices.below(other.len());
                 let to = (from + 1 + choices.below(6)).min(other.len());
                 list.insert(at, other[from..to].concat());

@@ -1,10 +1,11 @@
 //! Whole statements through a session.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use pglite::{Database, Session};
 
-use crate::corpus::{Choices, mutant};
+use crate::corpus::{Choices, changed, files};
 use crate::watch::Watch;
 use crate::{INPUTS_MAX, budget};
 
@@ -27,52 +28,83 @@ const SCHEMA: &str = "\
         FROM generate_series(1, 20) g;
     CREATE SEQUENCE s";
 
-fn open() -> (Database, Session, usize) {
-    let db = Database::builder().memory_limit(256 << 20).open().unwrap();
-    let mut session = db.session().unwrap();
-    session.batch_execute(SCHEMA).unwrap();
-    // One by one above, so that a bound on time does not hit them.
-    session.batch_execute("SET statement_timeout = '500ms'").unwrap();
-    (db, session, 0)
+/// A database, and where it is in a file of the corpus: statements follow each other, so that what they need is there.
+struct Walk {
+    session: Session,
+    file: usize,
+    next: usize,
+    history: Vec<String>,
 }
 
-/// What the engine may call its own bug, it may not do.
-fn run(session: &mut Session, text: &str) {
-    // COPY FROM STDIN of an embedded session has no data; the statement must say so.
-    if let Err(e) = session.batch_execute(text) {
-        assert_ne!(e.code(), "XX000", "{e:?}");
-        assert_ne!(e.code(), "XX001", "{e:?}");
+impl Walk {
+    fn new(file: usize) -> Walk {
+        let db = Database::builder().memory_limit(256 << 20).open().unwrap();
+        let mut session = db.session().unwrap();
+        session.batch_execute(SCHEMA).unwrap();
+        session.batch_execute(SETTINGS).unwrap();
+        Walk {
+            session,
+            file,
+            next: 0,
+            history: Vec::new(),
+        }
     }
-    // No statement may leave the session unusable.
-    if let Err(e) = session.batch_execute("ROLLBACK") {
-        panic!("ROLLBACK: {e:?}");
+
+    /// What the engine calls its own bug, it may not do.
+    fn run(&mut self, text: String) {
+        self.history.push(text);
+        let text = self.history.last().unwrap();
+        if let Err(e) = self.session.batch_execute(text) {
+            if crate::is_bug(&e) {
+                let path = std::env::temp_dir().join("pglite-fuzz-history.sql");
+                std::fs::write(&path, self.history.join(";\n\n")).unwrap();
+                panic!("{e:?}: {text}\nafter the statements in {}", path.display());
+            }
+        }
+        // No statement may leave the session unusable, nor change what the next one does too much.
+        let again = self.session.batch_execute("ROLLBACK");
+        let again = again.and_then(|()| self.session.batch_execute("RESET ALL"));
+        let again = again.and_then(|()| self.session.batch_execute(SETTINGS));
+        if let Err(e) = again {
+            panic!("the session does not go on: {e:?}: {text}");
+        }
     }
 }
+
+/// One by one in the simple protocol, so that the limit does not hit them.
+const SETTINGS: &str = "SET statement_timeout = '500ms'";
 
 #[test]
 fn statements() {
     let watch = Watch::new("statements");
-    let state = Mutex::new(open());
+    let files = files();
+    let state = Mutex::new(Walk::new(0));
     bolero::check!()
         .with_test_time(budget())
         .with_iterations(INPUTS_MAX)
         .with_max_len(200)
+        .with_shrink_time(Duration::ZERO)
         .for_each(|bytes: &[u8]| {
-            let mut state = state.lock().unwrap_or_else(|e| e.into_inner());
+            let mut walk = state.lock().unwrap_or_else(|e| e.into_inner());
             let mut choices = Choices::new(bytes);
-            let text = mutant(&mut choices);
-            state.2 += 1;
-            if state.2 > STATEMENTS_PER_DATABASE {
-                *state = open();
+            if walk.next >= files[walk.file].len() || walk.history.len() > STATEMENTS_PER_DATABASE {
+                let file = choices.below(files.len());
+                *walk = Walk::new(file);
+                walk.next = choices.below(files[file].len().saturating_sub(STATEMENTS_PER_DATABASE));
+                return;
             }
-            let (_, session, _) = &mut *state;
-            watch.run(&text, || run(session, &text));
-            // Settings of the statement must not change what the next does.
-            if session
-                .batch_execute("RESET ALL; SET statement_timeout = '500ms'")
-                .is_err()
-            {
-                *state = open();
-            }
+            let base = &files[walk.file][walk.next];
+            let text = match choices.byte() % 3 {
+                0 => base.clone(),
+                1 => changed(base, &mut choices),
+                // In between, so that the one which others need comes whole.
+                _ => {
+                    let text = changed(base, &mut choices);
+                    watch.run(&text, || walk.run(text.clone()));
+                    base.clone()
+                }
+            };
+            walk.next += 1;
+            watch.run(&text, || walk.run(text.clone()));
         });
 }
