@@ -189,10 +189,11 @@ impl Session {
             return Ok(());
         };
         let mut txn = txn.into_inner();
-        if self.core.sequence_logged.take() {
-            txn.require_record()?;
-        }
-        match txn.commit() {
+        let logged = match self.core.sequence_logged.take() {
+            true => txn.require_record(),
+            false => Ok(()),
+        };
+        match logged.and_then(|()| txn.commit()) {
             Ok(_) => {
                 self.core.guc.borrow_mut().commit();
                 self.deliver_notifications();
@@ -200,6 +201,7 @@ impl Session {
                 Ok(())
             }
             Err(e) => {
+                self.abort_transaction();
                 self.core.guc.borrow_mut().rollback_to(0);
                 self.core.pending_notify.borrow_mut().clear();
                 self.end_block();
