@@ -41,7 +41,10 @@ fn exchange(server: &ServerHandle, bytes: &[u8]) {
     for message in raw.until_end_of_anything() {
         if message.kind == b'E' {
             let code = message.field(b'C').unwrap_or_default();
-            assert_ne!(code, "XX000", "{:?}", message.field(b'M'));
+            let text = message.field(b'M').unwrap_or_default();
+            // PostgreSQL's own answer to a parameter type that is not there.
+            let known = text.starts_with("cache lookup failed for type ");
+            assert!(code != "XX000" || known, "{text}");
         }
     }
     assert_eq!(PANICS.load(Ordering::Relaxed), before, "the server panicked");
