@@ -9,7 +9,7 @@ use nodes::expr::Expr;
 use nodes::query::{FromExpr, JoinExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
-use crate::exprs::facts;
+use crate::exprs::{facts, or_clauses};
 use crate::rel::{Equality, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
@@ -160,8 +160,11 @@ fn distribute_all(
     scope: &RelIds,
     outer_join: Option<usize>,
 ) -> PgResult<()> {
-    let mut clauses = Vec::new();
-    facts::flatten_and(quals.clone(), &mut clauses);
+    let (mut parts, mut clauses) = (Vec::new(), Vec::new());
+    facts::flatten_and(quals.clone(), &mut parts);
+    for part in parts {
+        or_clauses::factor_common(part, &mut clauses);
+    }
     clauses
         .into_iter()
         .try_for_each(|c| distribute(root, c, scope, outer_join))
@@ -241,6 +244,7 @@ pub fn make_restrict_info(
         equality,
         class: None,
         selectivity: 1.0,
+        already_restricted: 1.0,
         volatile,
     })
 }
@@ -307,7 +311,34 @@ pub fn assign_base_restrictions(root: &mut Root<'_, '_>) -> PgResult<()> {
                     base.restrictions.push(Rc::new(info));
                 }
             }
-            _ => root.join_clauses.push(Rc::new(info)),
+            _ => {
+                restrict_by_disjunction(root, &mut info)?;
+                root.join_clauses.push(Rc::new(info));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A disjunction over several relations may say something about each of them alone: that filters their scans.
+fn restrict_by_disjunction(root: &mut Root<'_, '_>, info: &mut RestrictInfo) -> PgResult<()> {
+    /// What keeps more rows than this is not worth testing twice (PostgreSQL's figure).
+    const SELECTIVITY_MAX: f64 = 0.9;
+    if !info.pushed_down || info.volatile || info.required != info.clause_relids {
+        return Ok(());
+    }
+    let rels: Vec<usize> = info.clause_relids.iter().collect();
+    for rel in rels {
+        let restriction = or_clauses::restriction_on(&info.clause, rel, root.context().catalog)?;
+        let Some(restriction) = restriction else { continue };
+        let mut own = make_restrict_info(root, restriction, RelIds::single(rel), true)?;
+        own.selectivity = crate::selectivity::clause(root, &own.clause, None);
+        if own.selectivity > SELECTIVITY_MAX {
+            continue;
+        }
+        info.already_restricted *= own.selectivity;
+        if let Some(base) = root.rels.get_mut(rel).and_then(|r| r.as_mut()?.base.as_mut()) {
+            base.restrictions.push(Rc::new(own));
         }
     }
     Ok(())
@@ -320,7 +351,8 @@ pub fn estimate_join_clauses(root: &mut Root<'_, '_>) {
         .iter()
         .map(|info| {
             let mut info = (**info).clone();
-            info.selectivity = crate::selectivity::clause(root, &info.clause, None);
+            let selectivity = crate::selectivity::clause(root, &info.clause, None);
+            info.selectivity = (selectivity / info.already_restricted).min(1.0);
             Rc::new(info)
         })
         .collect();

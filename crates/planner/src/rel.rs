@@ -27,6 +27,8 @@ pub struct RestrictInfo {
     /// Equivalence class it is part of.
     pub class: Option<usize>,
     pub selectivity: f64,
+    /// Share of rows that its parts leave which already restrict single relations ([`crate::exprs::or_clauses`]).
+    pub already_restricted: f64,
     /// Contains a volatile function: never moved into an index or below what it stands on.
     pub volatile: bool,
 }

@@ -2,4 +2,5 @@
 
 pub mod facts;
 pub mod fold;
+pub mod or_clauses;
 pub mod query_walk;

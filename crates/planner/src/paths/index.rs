@@ -543,6 +543,7 @@ fn arm_bitmap(root: &Root<'_, '_>, base: &BaseRel, arm: &Expr) -> PgResult<Optio
                 equality: None,
                 class: None,
                 selectivity: 1.0,
+                already_restricted: 1.0,
                 volatile: false,
             })
         })

@@ -34,14 +34,16 @@ pub fn add_join_paths(
 ) {
     let relids = outer.relids.union(&inner.relids);
     let width = crate::search::join_width(root, &relids);
+    let inner_unique = is_unique(inner, &clauses.join);
+    let stops = inner_unique || matches!(join_type, JoinType::Semi | JoinType::Anti);
     let ctx = JoinContext {
         join_type,
         clauses,
         rows,
         width,
         relids,
-        inner_unique: is_unique(inner, &clauses.join),
-        semi_fraction: semi_fraction(root, outer, inner, join_type, rows),
+        inner_unique,
+        first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
     };
     if !matches!(
         join_type,
@@ -60,24 +62,28 @@ struct JoinContext<'c> {
     width: i32,
     relids: RelIds,
     inner_unique: bool,
-    /// Semi and anti joins stop at the first match: share of the inner side read per outer row.
-    semi_fraction: f64,
+    /// Each outer row is done with its first match.
+    first_match: Option<FirstMatch>,
 }
 
-fn semi_fraction(
-    root: &Root<'_, '_>,
-    outer: &RelOptInfo,
-    inner: &RelOptInfo,
-    jt: JoinType,
-    rows: f64,
-) -> f64 {
-    let _ = root;
-    match jt {
-        JoinType::Semi | JoinType::Anti => {
-            let matches = (rows / outer.rows.max(1.0)).clamp(0.01, 1.0);
-            (2.0 / (matches * inner.rows + 1.0)).min(1.0)
+/// What stopping at the first match saves, for semi and anti joins and where the inner side is unique.
+#[derive(Clone, Copy)]
+struct FirstMatch {
+    /// Share of the outer rows that have a match.
+    matched: f64,
+    /// Share of the inner rows read until a match is found.
+    scanned: f64,
+}
+
+impl FirstMatch {
+    fn estimate(outer: &RelOptInfo, inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> FirstMatch {
+        let per_pair: f64 = clauses.iter().map(|c| c.selectivity).product();
+        let matched = (per_pair * inner.rows.max(1.0)).min(1.0);
+        let of_a_matched_row = (per_pair * inner.rows / matched.max(f64::MIN_POSITIVE)).max(1.0);
+        FirstMatch {
+            matched: (outer.rows * matched).round() / outer.rows.max(1.0),
+            scanned: 2.0 / (of_a_matched_row + 1.0),
         }
-        _ => 1.0,
     }
 }
 
@@ -161,20 +167,18 @@ fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinCo
     let rescan = cost::rescan(root, inner);
     let outer_rows = outer.rows.max(1.0);
     let startup = outer.startup + inner.startup;
-    let stop_early = ctx
-        .semi_fraction
-        .min(if ctx.inner_unique && inner.required_outer.is_empty() {
-            0.5
-        } else {
-            1.0
-        });
     let inner_run = inner.total - inner.startup;
     let rescan_run = rescan.total - rescan.startup;
-    let mut total = startup + (outer.total - outer.startup) + inner_run * stop_early;
-    if outer_rows > 1.0 {
-        total += (outer_rows - 1.0) * (rescan.startup + rescan_run * stop_early);
-    }
-    let pairs = outer_rows * inner.rows * stop_early;
+    let indexed = !inner.required_outer.is_empty() && remaining.is_empty();
+    let (scans, pairs) = inner_scans(
+        outer_rows,
+        inner,
+        (inner_run, rescan_run),
+        ctx.first_match,
+        indexed,
+    );
+    let mut total = startup + (outer.total - outer.startup) + scans;
+    total += (outer_rows - 1.0) * rescan.startup;
     let per_pair = s.cpu_tuple_cost + cost::quals_cost(root, remaining.iter().chain(&other));
     total += per_pair * pairs;
     Path {
@@ -198,6 +202,38 @@ fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinCo
             inner_unique: ctx.inner_unique,
         })),
     }
+}
+
+/// Cost of reading the inner side for every outer row (`run`: the first time, and again), and how many pairs of rows are looked at.
+///
+/// PG: `final_cost_nestloop`.
+fn inner_scans(
+    outer_rows: f64,
+    inner: &Path,
+    (run, rescan_run): (f64, f64),
+    first_match: Option<FirstMatch>,
+    indexed: bool,
+) -> (f64, f64) {
+    let Some(first) = first_match else {
+        return (run + (outer_rows - 1.0) * rescan_run, outer_rows * inner.rows);
+    };
+    let mut matched = (outer_rows * first.matched).round();
+    let mut unmatched = outer_rows - matched;
+    let pairs = matched * inner.rows * first.scanned;
+    if indexed {
+        // An index finds out quickly that there is no match.
+        let of_matched = run * first.scanned + (matched - 1.0).max(0.0) * rescan_run * first.scanned;
+        let of_unmatched = unmatched * rescan_run / inner.rows.max(1.0);
+        return (of_matched + of_unmatched, pairs);
+    }
+    let pairs = pairs + unmatched * inner.rows;
+    if unmatched >= 1.0 {
+        unmatched -= 1.0;
+    } else {
+        matched -= 1.0;
+    }
+    let scans = run + matched.max(0.0) * rescan_run * first.scanned + unmatched * rescan_run;
+    (scans, pairs)
 }
 
 /// Join conditions that a parameterised scan tests itself.
