@@ -66,8 +66,15 @@ impl RelIds {
 
     /// Members of either.
     pub fn union(&self, other: &RelIds) -> RelIds {
-        let mut out = self.clone();
-        other.iter().for_each(|i| out.insert(i));
+        let (longer, shorter) = if self.0.len() >= other.0.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let mut out = longer.clone();
+        for (a, b) in out.0.iter_mut().zip(&shorter.0) {
+            *a |= b;
+        }
         out
     }
 
@@ -90,7 +97,11 @@ impl RelIds {
 
     /// True when every member is in `other`.
     pub fn is_subset(&self, other: &RelIds) -> bool {
-        self.difference(other).is_empty()
+        let of_other = |k: usize| other.0.get(k).copied().unwrap_or(0);
+        self.0
+            .iter()
+            .enumerate()
+            .all(|(k, word)| word & !of_other(k) == 0)
     }
 
     /// True when both have a member.

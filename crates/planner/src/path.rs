@@ -153,8 +153,8 @@ fn compare(a: &Path, b: &Path) -> Dominance {
     }
     let a_outer_ok = a.required_outer.is_subset(&b.required_outer) && a.rows <= b.rows;
     let b_outer_ok = b.required_outer.is_subset(&a.required_outer) && b.rows <= a.rows;
-    let a_keys_ok = keys_contained(&b.keys, &a.keys);
-    let b_keys_ok = keys_contained(&a.keys, &b.keys);
+    let a_keys_ok = keys_contained(useful_keys(b), useful_keys(a));
+    let b_keys_ok = keys_contained(useful_keys(a), useful_keys(b));
     let a_costs_ok = a.total <= b.total * FUZZ && a.startup <= b.startup * FUZZ;
     let b_costs_ok = b.total <= a.total * FUZZ && b.startup <= a.startup * FUZZ;
     let a_wins = a_outer_ok && a_keys_ok && a_costs_ok;
@@ -166,6 +166,15 @@ fn compare(a: &Path, b: &Path) -> Dominance {
         // Equal within the fuzz: the really cheaper one, ties to the older.
         (true, true) if a.total < b.total * 0.9999999999 => Dominance::First,
         (true, true) => Dominance::Second,
+    }
+}
+
+/// The order of a parameterised path is of no use to anybody above.
+fn useful_keys(path: &Path) -> &[PathKey] {
+    if path.required_outer.is_empty() {
+        &path.keys
+    } else {
+        &[]
     }
 }
 

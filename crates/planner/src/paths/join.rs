@@ -44,6 +44,7 @@ pub fn add_join_paths(
         relids,
         inner_unique,
         first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
+        parameter_sources: parameter_sources(root, &outer.relids.union(&inner.relids)),
     };
     if !matches!(
         join_type,
@@ -62,6 +63,8 @@ struct JoinContext<'c> {
     width: i32,
     relids: RelIds,
     inner_unique: bool,
+    /// Relations that a join may sensibly take parameters from.
+    parameter_sources: RelIds,
     /// Each outer row is done with its first match.
     first_match: Option<FirstMatch>,
 }
@@ -150,9 +153,43 @@ fn nest_loops(
         .filter(|p| !p.required_outer.overlaps(&inner.relids))
     {
         for inner_path in &inners {
-            add_path(paths, nest_loop(root, outer_path, inner_path, ctx));
+            if may_need(outer_path, inner_path, outer, ctx) {
+                add_path(paths, nest_loop(root, outer_path, inner_path, ctx));
+            }
         }
     }
+}
+
+/// Relations whose values a join path may wait for: a LATERAL reference says so, or an outer join keeps the path from joining them
+/// first. Other parameterised joins can be had cheaper in another order, and there are too many of them to keep.
+///
+/// PG: `param_source_rels` in `add_paths_to_joinrel`.
+fn parameter_sources(root: &Root<'_, '_>, joined: &RelIds) -> RelIds {
+    let mut sources = RelIds::empty();
+    for special in &root.special_joins {
+        if joined.overlaps(&special.min_right) && !joined.overlaps(&special.min_left) {
+            sources = sources.union(&root.all_rels.difference(&special.min_right));
+        }
+        if special.join_type == JoinType::Full
+            && joined.overlaps(&special.min_left)
+            && !joined.overlaps(&special.min_right)
+        {
+            sources = sources.union(&root.all_rels.difference(&special.min_left));
+        }
+    }
+    for base in joined.iter().filter_map(|i| root.rel(i).ok()?.base.as_ref()) {
+        sources = sources.union(&base.lateral);
+    }
+    sources
+}
+
+/// Whether a nested loop may need what it would need from outside.
+fn may_need(outer: &Path, inner: &Path, outer_rel: &RelOptInfo, ctx: &JoinContext<'_>) -> bool {
+    let rest = inner.required_outer.difference(&outer_rel.relids);
+    let needed = outer.required_outer.union(&rest);
+    // A star: the inner side is looked up by values of several small relations, one of which is the outer side.
+    let star = inner.required_outer.overlaps(&outer_rel.relids) && !rest.is_empty();
+    needed.is_empty() || needed.overlaps(&ctx.parameter_sources) || star
 }
 
 fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinContext<'_>) -> Path {
