@@ -48,6 +48,7 @@ mod parse_type;
 mod parse_window;
 mod raw_walk;
 mod rewrite;
+mod rewrite_view;
 mod select;
 mod setop;
 mod sort_group;

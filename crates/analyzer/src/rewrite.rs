@@ -61,10 +61,17 @@ impl Analyzer<'_> {
         };
         match rel.relkind {
             b'v' => {
-                return Err(unsupported!(
-                    "modifying view \"{}\" is not supported yet",
-                    rel.name
-                ));
+                let depth = self.cx.view_depth.get();
+                if depth >= VIEW_DEPTH_MAX {
+                    return Err(pg_err!(
+                        INVALID_OBJECT_DEFINITION,
+                        "infinite recursion detected in rules for relation \"{}\"",
+                        rel.name
+                    ));
+                }
+                self.view_defaults(q, &rel)?;
+                self.rewrite_target_view(q, &rel)?;
+                return self.rewrite_modification(q);
             }
             b'r' | b'p' if rel.has_rules => {
                 return Err(unsupported!(
@@ -101,6 +108,32 @@ impl Analyzer<'_> {
                 }
             }
             CommandType::Delete | CommandType::Select => {}
+        }
+        Ok(())
+    }
+
+    /// Defaults of a view's own columns come before those of the table below.
+    fn view_defaults(&mut self, q: &mut Query, rel: &RelationDesc) -> PgResult<()> {
+        if !matches!(q.command, CommandType::Insert | CommandType::Update) {
+            return Ok(());
+        }
+        for column in rel.columns.iter().filter(|c| !c.dropped) {
+            let Some(default) = &column.default else { continue };
+            let entry = q
+                .target_list
+                .iter_mut()
+                .find(|t| !t.resjunk && t.resno == column.attno);
+            match entry {
+                Some(t) if matches!(t.expr, Expr::SetToDefault(_)) => t.expr = (**default).clone(),
+                Some(_) => {}
+                None if q.command == CommandType::Insert => q.target_list.push(target_entry(
+                    (**default).clone(),
+                    column.attno,
+                    Some(column.name.clone()),
+                    false,
+                )),
+                None => {}
+            }
         }
         Ok(())
     }

@@ -217,6 +217,12 @@ pub fn analyze_view(
     Ok(q)
 }
 
+/// A stored query (a materialized view's) made ready to be planned: views in it become subqueries.
+pub fn rewrite_stored(mut query: Query, cx: &AnalyzeContext<'_>) -> PgResult<Query> {
+    Analyzer::new(cx).rewrite_query(&mut query)?;
+    Ok(query)
+}
+
 fn analyzer_over<'a>(relation: Option<&RelationDesc>, cx: &'a AnalyzeContext<'a>) -> PgResult<Analyzer<'a>> {
     let mut a = Analyzer::new(cx);
     if let Some(rel) = relation {

@@ -43,6 +43,8 @@ pub struct RelationDesc {
     pub options: Vec<(Arc<str>, Arc<str>)>,
     /// For relkind i and I.
     pub index: Option<IndexDesc>,
+    /// `pg_class.relispopulated`: no for a materialized view without data.
+    pub populated: bool,
     /// Foreign keys that refer to it: (referencing table, constraint).
     pub referenced_by: Vec<(Oid, Oid)>,
     /// Parents, children, partition key and bound.

@@ -528,6 +528,9 @@ fn add_constraint(
             let check = CheckSpec::of(constraint)?;
             let view = cx.view()?;
             let expr = constraints::check_expr(&check, desc, &*view, cx)?;
+            if merged_with_inherited(desc, &check, &expr, cx)? {
+                return Ok(());
+            }
             if check.validated {
                 validate_check(desc, check.name.as_deref(), &expr, cx)?;
             }
@@ -580,6 +583,30 @@ fn add_constraint(
         }
         _ => Err(unsupported!("this kind of constraint is not supported yet").at(constraint.span)),
     }
+}
+
+/// A CHECK that a parent has given already becomes the table's own as well.
+fn merged_with_inherited(
+    desc: &RelationDesc,
+    check: &CheckSpec,
+    expr: &nodes::Expr,
+    cx: &CommandContext<'_>,
+) -> PgResult<bool> {
+    let same = desc.constraints.iter().find(|c| {
+        c.kind == b'c'
+            && Some(&*c.name) == check.name.as_deref()
+            && c.inherited_count > 0
+            && !c.is_local
+            && c.check.as_deref() == Some(expr)
+    });
+    let Some(same) = same else { return Ok(false) };
+    crate::inherit::notice(
+        cx,
+        format!("merging constraint \"{}\" with inherited definition", same.name),
+    );
+    let local = [(catalog::columns::pg_constraint::CONISLOCAL, Datum::Bool(true))];
+    cx.ddl(|ddl| ddl.alter_constraint(same.oid, &local))?;
+    Ok(true)
 }
 
 fn add_key(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {

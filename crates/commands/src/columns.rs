@@ -507,6 +507,7 @@ pub(crate) fn provisional(
         acl: None,
         options: Vec::new(),
         index: None,
+        populated: true,
         referenced_by: Vec::new(),
         inheritance: catalog::desc::Inheritance::default(),
         view_definition: None,

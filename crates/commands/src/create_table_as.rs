@@ -3,8 +3,7 @@
 //! PG: src/backend/commands/createas.c.
 
 use catalog::ddl::relation::{NewColumn, NewRelation};
-use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err, unsupported};
+use common::{Oid, PgResult, pg_err};
 use nodes::query::CommandType;
 use parser::ast::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt, Statement};
 use types::{BATCH_ROWS, Datum};
@@ -20,7 +19,7 @@ pub(crate) fn create_table_as(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<CommandOutcome> {
     if stmt.objtype == ObjectType::MatView {
-        return Err(unsupported!("materialized views are not supported yet").at(stmt.span));
+        return crate::matview::create(stmt, cx);
     }
     let (namespace, _) = cx.creation_namespace(&target(&stmt.into))?;
     if exists_already(cx, namespace, stmt.into.rel.relation.as_str(), stmt.if_not_exists)? {

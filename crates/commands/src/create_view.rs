@@ -5,7 +5,7 @@
 use catalog::ddl::relation::{NewColumn, NewRelation};
 use catalog::desc::RelationDesc;
 use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::{PgError, PgResult, pg_err, sqlstate};
 use nodes::Query;
 use nodes::query::RteKind;
 use parser::ast::{Persistence, ViewCheckOption, ViewStmt};
@@ -28,14 +28,16 @@ pub(crate) fn create_view(stmt: &ViewStmt, cx: &mut CommandContext<'_>) -> PgRes
             "views cannot be unlogged because they do not have storage"
         ));
     }
-    if stmt.with_check_option != ViewCheckOption::None {
-        return Err(unsupported!("WITH CHECK OPTION is not supported yet").at(stmt.span));
-    }
     let view = cx.view()?;
     let analysis = cx.analysis(&*view);
     let query = analyzer::utility::analyze_view(&stmt.query, &stmt.aliases, &analysis)?;
     cx.take_notices(analysis);
-    let options = storage_params::merge(ParamSet::View, &[], &stmt.options)?;
+    let mut options = storage_params::merge(ParamSet::View, &[], &stmt.options)?;
+    match stmt.with_check_option {
+        ViewCheckOption::None => {}
+        ViewCheckOption::Local => options.push("check_option=local".into()),
+        ViewCheckOption::Cascaded => options.push("check_option=cascaded".into()),
+    }
     let mut target = stmt.view.clone();
     if target.persistence == Persistence::Permanent && uses_temporary(&query, cx)? {
         target.persistence = Persistence::Temp;
@@ -61,7 +63,7 @@ pub(crate) fn create_view(stmt: &ViewStmt, cx: &mut CommandContext<'_>) -> PgRes
 }
 
 /// A view over a temporary relation is temporary.
-fn uses_temporary(query: &Query, cx: &CommandContext<'_>) -> PgResult<bool> {
+pub(crate) fn uses_temporary(query: &Query, cx: &CommandContext<'_>) -> PgResult<bool> {
     for rte in &query.range_table {
         let found = match &rte.kind {
             RteKind::Relation { relation, .. } => cx.relation(*relation)?.persistence == b't',
@@ -80,7 +82,7 @@ fn uses_temporary(query: &Query, cx: &CommandContext<'_>) -> PgResult<bool> {
     Ok(false)
 }
 
-fn view_columns(query: &Query, cx: &CommandContext<'_>) -> PgResult<Vec<NewColumn>> {
+pub(crate) fn view_columns(query: &Query, cx: &CommandContext<'_>) -> PgResult<Vec<NewColumn>> {
     let mut columns = Vec::new();
     for target in query.output_columns() {
         let name = target.name.as_deref().unwrap_or("?column?");

@@ -10,8 +10,8 @@ use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
 use crate::{
     alter_table, alter_type, comment, copy, create_index, create_table, create_table_as, create_type,
-    create_view, domain, drop, explain, grant, maintenance, namespace, rename, roles, sequence, settings,
-    truncate, vacuum,
+    create_view, domain, drop, explain, grant, maintenance, matview, namespace, rename, roles, sequence,
+    settings, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -38,6 +38,7 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Select(s) if s.into.is_some() => create_table_as::select_into(s, cx),
         Statement::CreateTableAs(s) => create_table_as::create_table_as(s, cx),
         Statement::View(s) => create_view::create_view(s, cx),
+        Statement::RefreshMatView(s) => matview::refresh(s, cx),
         Statement::Define(s) => create_type::define(s, cx),
         Statement::CompositeType(s) => create_type::create_composite(s, cx),
         Statement::CreateEnum(s) => create_type::create_enum(s, cx),

@@ -40,6 +40,7 @@ mod index_build;
 mod inherit;
 mod lookup;
 mod maintenance;
+mod matview;
 mod namespace;
 pub mod options;
 mod partition;

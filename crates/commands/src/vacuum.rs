@@ -47,7 +47,24 @@ pub(crate) fn vacuum(stmt: &VacuumStmt, cx: &mut CommandContext<'_>) -> PgResult
         }
         return Ok(CommandOutcome::tag(tag));
     }
+    let mut all = Vec::new();
     for (table, columns) in targets(stmt, cx, &options)? {
+        let below = if table.relkind == b'p' || !stmt.is_vacuumcmd && !stmt.rels.is_empty() {
+            catalog::partition::descendants(&*cx.view()?, &table)?
+        } else {
+            Vec::new()
+        };
+        let partitioned = table.relkind == b'p';
+        all.push((table, columns.clone()));
+        if partitioned {
+            let leaves = below.into_iter().filter(|d| d.relkind == b'r');
+            all.extend(leaves.map(|d| (d, columns.clone())));
+        }
+    }
+    for (table, columns) in all {
+        if table.relkind == b'p' {
+            continue;
+        }
         if stmt.is_vacuumcmd {
             vacuum_one(&table, cx)?;
         }

@@ -242,6 +242,7 @@ impl TestCatalog {
                 acl: None,
                 options: Vec::new(),
                 index: None,
+                populated: true,
                 referenced_by: Vec::new(),
                 inheritance: catalog::desc::Inheritance::default(),
                 view_definition: r["viewdef"].as_str().map(Into::into),

@@ -60,6 +60,7 @@ fn describe(rel: &'static BuiltinRelation) -> RelationDesc {
         acl: acl(rel),
         options: options(rel.options),
         index: facts::index(rel.oid).map(index_desc),
+        populated: true,
         referenced_by: Vec::new(),
         inheritance: crate::desc::Inheritance::default(),
         view_definition,

@@ -84,6 +84,7 @@ fn describe(
         acl: row.list_opt(RELACL).map(<[Datum]>::to_vec),
         options: options(&row.texts(RELOPTIONS)),
         index: if is_index { index_desc(read, oid)? } else { None },
+        populated: row.bool(RELISPOPULATED),
         referenced_by: if has_constraints && row.bool(RELHASINDEX) {
             referenced_by(read, oid)?
         } else {

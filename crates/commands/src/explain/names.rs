@@ -459,20 +459,23 @@ pub(crate) fn for_each_expr(plan: &Plan, visit: &mut dyn FnMut(&Expr)) {
 /// Names of the range table, each used once: `t`, `t_1`... Entries of the plan itself are named before those of its subplans.
 pub(crate) fn aliases(plan: &PlannedStmt) -> Vec<String> {
     let mut order: Vec<usize> = Vec::new();
-    let mut visit = |at: usize| {
+    // The plan's own entries come first, in the order of the range table; then those of each subplan.
+    let roots = std::iter::once(&plan.plan).chain(plan.subplans.iter().map(|s| &s.plan));
+    for root in roots {
+        let mut found: Vec<usize> = Vec::new();
+        scanned(root, &mut |at| {
+            if !order.contains(&at) && !found.contains(&at) {
+                found.push(at);
+            }
+        });
+        found.sort_unstable();
+        order.append(&mut found);
+    }
+    for at in 1..=plan.range_table.len() {
         if !order.contains(&at) {
             order.push(at);
         }
-    };
-    scanned(&plan.plan, &mut visit);
-    plan.subplans.iter().for_each(|s| scanned(&s.plan, &mut visit));
-    order.sort_unstable();
-    let visit = |at: usize| {
-        if !order.contains(&at) {
-            order.push(at);
-        }
-    };
-    (1..=plan.range_table.len()).for_each(visit);
+    }
     let mut names: Vec<String> = vec![String::new(); plan.range_table.len()];
     for at in order.into_iter().filter_map(|at| at.checked_sub(1)) {
         let Some(rte) = plan.range_table.get(at) else {

@@ -68,6 +68,14 @@ impl Event {
             Event::Unique { table, .. } => table.desc.oid,
         }
     }
+
+    fn concerns(&self, table: Oid) -> bool {
+        let other = match self {
+            Event::Referenced { foreign, .. } => foreign.constraint.relation == table,
+            _ => false,
+        };
+        other || self.table() == table
+    }
 }
 
 /// What SET CONSTRAINTS said in this transaction.
@@ -129,7 +137,7 @@ impl AfterQueue {
 
     /// True when something waits that concerns a table: it may not be altered.
     pub fn is_pending(&self, table: Oid) -> bool {
-        self.deferred.borrow().iter().any(|e| e.table() == table)
+        self.deferred.borrow().iter().any(|e| e.concerns(table))
     }
 
     /// SET CONSTRAINTS; `None`: ALL.

@@ -33,6 +33,13 @@ pub(crate) struct TargetDef {
 impl TargetDef {
     pub fn compile(c: &Compiler<'_>, relation: Oid) -> PgResult<TargetDef> {
         let desc = c.relation(relation)?;
+        if desc.relkind == b'm' {
+            return Err(common::pg_err!(
+                WRONG_OBJECT_TYPE,
+                "cannot change materialized view \"{}\"",
+                desc.name
+            ));
+        }
         if desc.relkind != b'r' {
             return Err(unsupported!(
                 "writing to relation \"{}\" of this kind is not supported yet",

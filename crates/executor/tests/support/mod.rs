@@ -141,6 +141,7 @@ fn empty_desc(oid: Oid, name: &str, kind: u8, storage: RelationId) -> RelationDe
         acl: None,
         options: Vec::new(),
         index: None,
+        populated: true,
         referenced_by: Vec::new(),
         inheritance: catalog::desc::Inheritance::default(),
         view_definition: None,

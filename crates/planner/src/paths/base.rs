@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use catalog::RelationDesc;
+use common::error::ErrorExt;
 use common::{Oid, PgResult, internal, unsupported};
 use nodes::expr::Expr;
 use nodes::query::{JoinTreeNode, RteKind};
@@ -66,6 +67,14 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
             let desc = catalog
                 .relation(relation)?
                 .ok_or_else(|| internal!("could not open relation with OID {relation}"))?;
+            if desc.relkind == b'm' && !desc.populated {
+                return Err(common::pg_err!(
+                    OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "materialized view \"{}\" has not been populated",
+                    desc.name
+                )
+                .hint("Use the REFRESH MATERIALIZED VIEW command."));
+            }
             if sample.is_some() {
                 return Err(unsupported!("TABLESAMPLE is not supported yet"));
             }
