@@ -57,7 +57,10 @@ impl Analyzer<'_> {
             }
             TableRef::Join(j) => self.join(j),
             TableRef::TableFunc(f) => self.not_yet("XMLTABLE", f.span),
-            TableRef::JsonTable(f) => self.not_yet("JSON_TABLE", f.span),
+            TableRef::JsonTable(f) => {
+                let ns = self.json_table(f)?;
+                Ok(single(ns))
+            }
         }
     }
 

@@ -332,6 +332,7 @@ fn set_collation(expr: &mut Expr, collation: Oid) {
         Expr::ArrayCoerce(e) => &mut e.collation,
         Expr::Array(e) => &mut e.collation,
         Expr::Subscripting(e) => &mut e.collation,
+        Expr::Json(e) => &mut e.collation,
         Expr::Aggref(e) => &mut e.collation,
         Expr::WindowFunc(e) => &mut e.collation,
         _ => return,

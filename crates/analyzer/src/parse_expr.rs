@@ -101,16 +101,16 @@ impl Analyzer<'_> {
             ast::Expr::XmlExpr(x) => self.not_yet("XML", x.span),
             ast::Expr::XmlSerialize(x) => self.not_yet("XML", x.span),
             ast::Expr::MultiAssignRef(_) => Err(internal!("multiple assignment outside of SET")),
-            ast::Expr::JsonObjectConstructor(_)
-            | ast::Expr::JsonArrayConstructor(_)
-            | ast::Expr::JsonArrayQueryConstructor(_)
-            | ast::Expr::JsonObjectAgg(_)
-            | ast::Expr::JsonArrayAgg(_)
-            | ast::Expr::JsonParseExpr(_)
-            | ast::Expr::JsonScalarExpr(_)
-            | ast::Expr::JsonSerializeExpr(_)
-            | ast::Expr::JsonFuncExpr(_)
-            | ast::Expr::JsonIsPredicate(_) => self.not_yet("the SQL/JSON construct", e.span()),
+            ast::Expr::JsonObjectConstructor(c) => self.json_object_constructor(c),
+            ast::Expr::JsonArrayConstructor(c) => self.json_array_constructor(c),
+            ast::Expr::JsonArrayQueryConstructor(c) => self.json_array_query(c),
+            ast::Expr::JsonObjectAgg(a) => self.json_object_agg(a),
+            ast::Expr::JsonArrayAgg(a) => self.json_array_agg(a),
+            ast::Expr::JsonParseExpr(p) => self.json_parse(p),
+            ast::Expr::JsonScalarExpr(s) => self.json_scalar(s),
+            ast::Expr::JsonSerializeExpr(s) => self.json_serialize(s),
+            ast::Expr::JsonFuncExpr(f) => self.json_func(f),
+            ast::Expr::JsonIsPredicate(p) => self.json_is(p),
         }
     }
 

@@ -397,6 +397,19 @@ fn figure(node: &ast::Expr, expr: Option<&Expr>) -> Option<(Arc<str>, bool)> {
             ast::MinMaxOp::Least => "least",
         }),
         ast::Expr::SqlValueFunction(f) => strong(value_function_name(f.op)),
+        ast::Expr::JsonParseExpr(_) => strong("json"),
+        ast::Expr::JsonScalarExpr(_) => strong("json_scalar"),
+        ast::Expr::JsonSerializeExpr(_) => strong("json_serialize"),
+        ast::Expr::JsonObjectConstructor(_) => strong("json_object"),
+        ast::Expr::JsonArrayConstructor(_) | ast::Expr::JsonArrayQueryConstructor(_) => strong("json_array"),
+        ast::Expr::JsonObjectAgg(_) => strong("json_objectagg"),
+        ast::Expr::JsonArrayAgg(_) => strong("json_arrayagg"),
+        ast::Expr::JsonFuncExpr(f) => strong(match f.op {
+            ast::JsonExprOp::Exists => "json_exists",
+            ast::JsonExprOp::Query => "json_query",
+            ast::JsonExprOp::Value => "json_value",
+            ast::JsonExprOp::Table => "json_table",
+        }),
         _ => None,
     }
 }

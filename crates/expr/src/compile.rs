@@ -10,6 +10,7 @@ use crate::env::CompileEnv;
 use crate::program::{
     Call, CaseArm, Domain, ExprProgram, JsonbSubscript, Node, NodeKind, ScalarArray, SubPlanNode, Subscript,
 };
+use crate::sqljson::JsonNode;
 
 struct Compiler<'e> {
     env: &'e dyn CompileEnv,
@@ -194,6 +195,16 @@ impl Compiler<'_> {
             Expr::Subscripting(s) => NodeKind::Subscript(Box::new(self.subscript(s)?)),
             Expr::NextValue { sequence, .. } => NodeKind::NextValue(*sequence),
             Expr::SubPlan(s) => NodeKind::SubPlan(Box::new(self.sub_plan(s)?)),
+            Expr::Json(j) => NodeKind::Json(Box::new(JsonNode {
+                kind: j.kind.clone(),
+                args: self.list(&j.args)?,
+                info: CallInfo {
+                    args: j.args.iter().map(Expr::type_ref).collect(),
+                    result: j.result,
+                    ..CallInfo::new(Oid::INVALID, &[], j.result.oid)
+                },
+                site: self.site(),
+            })),
             Expr::NamedArg { arg, .. } => self.kind(arg)?,
             Expr::Aggref(_) | Expr::WindowFunc(_) | Expr::GroupingFunc(_) => {
                 return Err(internal!("aggregate or window function outside of its plan node"));

@@ -185,6 +185,7 @@ impl Cx<'_, '_> {
                 field_types,
             } => self.field_store(arg, values, *row_type, field_types, sel),
             NodeKind::Subscript(s) => self.subscript(node.phys, s, sel),
+            NodeKind::Json(j) => self.json_expr(node.phys, j, sel),
             NodeKind::JsonbSubscript(s) => self.jsonb_subscript(s, sel),
             NodeKind::NextValue(sequence) => self.next_value(node.phys, *sequence, sel),
             NodeKind::SubPlan(s) => self.sub_plan(node.phys, s, sel),

@@ -23,6 +23,7 @@ mod program;
 mod raw;
 mod rows;
 mod scalar;
+mod sqljson;
 mod subplan;
 
 pub use env::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, FnParts, Inputs, RowInputs, Runtime, Side};

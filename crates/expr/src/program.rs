@@ -202,6 +202,7 @@ pub(crate) enum NodeKind {
     },
     Subscript(Box<Subscript>),
     JsonbSubscript(Box<JsonbSubscript>),
+    Json(Box<crate::sqljson::JsonNode>),
     NextValue(Oid),
     SubPlan(Box<SubPlanNode>),
 }

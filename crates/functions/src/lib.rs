@@ -17,6 +17,7 @@ pub use families::aggregate::ordered::Place;
 pub use families::hash::hash_extended;
 pub use families::json::construct as json_construct;
 pub use families::json::edit as jsonb_edit;
+pub use families::json::sqljson;
 pub use families::jsonpath;
 pub use families::quote::{quote_identifier, quote_literal_text};
 pub use framework::aggregate::Accumulator;

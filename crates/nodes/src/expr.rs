@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use types::Datum;
 use types::settings::TypeRef;
 
+use crate::json::JsonExpr;
 use crate::query::{Query, SortGroupClause};
 use crate::relids::RelIds;
 use crate::serial::no_span;
@@ -94,6 +95,8 @@ pub enum Expr {
         /// int2, int4 or int8.
         type_oid: Oid,
     },
+    /// An SQL/JSON constructor, test, query function or JSON_TABLE.
+    Json(Box<JsonExpr>),
     /// A named argument, between parsing and default insertion.
     NamedArg {
         /// Name.
@@ -674,6 +677,7 @@ impl Expr {
             Expr::SubLink(e) => e.result,
             Expr::SubPlan(e) => e.result,
             Expr::NextValue { type_oid, .. } => TypeRef::plain(*type_oid),
+            Expr::Json(e) => e.result,
             Expr::NamedArg { arg, .. } => arg.type_ref(),
         }
     }
@@ -707,6 +711,7 @@ impl Expr {
             Expr::WindowFunc(e) => e.collation,
             Expr::SubLink(e) => e.collation,
             Expr::SubPlan(e) => e.collation,
+            Expr::Json(e) => e.collation,
             Expr::NamedArg { arg, .. } => arg.collation(),
             _ => Oid::INVALID,
         }
@@ -747,6 +752,7 @@ impl Expr {
             Expr::GroupingFunc(e) => e.span,
             Expr::WindowFunc(e) => e.span,
             Expr::SubLink(e) => e.test.as_ref().map_or(e.span, |t| e.span.to(t.span())),
+            Expr::Json(e) => e.span,
             Expr::NamedArg { span, .. } => *span,
             Expr::SubPlan(_) | Expr::CurrentOf { .. } | Expr::NextValue { .. } => Span::NONE,
         }

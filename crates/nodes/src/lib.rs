@@ -12,6 +12,7 @@
 
 pub mod expr;
 pub mod partition;
+pub mod json;
 pub mod plan;
 pub mod query;
 pub mod relids;

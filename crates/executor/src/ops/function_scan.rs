@@ -6,6 +6,7 @@ use common::{PgResult, internal};
 use expr::{ExprProgram, Inputs};
 use nodes::Plan;
 use nodes::expr::Expr;
+use nodes::json::JsonExprKind;
 use nodes::query::RangeTblFunction;
 use types::io::CompositeField;
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector, VectorData};
@@ -13,6 +14,7 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector, VectorData};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::{Eval, NodeKind, Opening, Operator, Projection, Projector};
+use crate::ops::json_table::JsonTableCall;
 use crate::ops::srf::{SrfCall, SrfRun};
 
 struct FunctionScanNode {
@@ -25,6 +27,7 @@ enum Function {
     Set(Arc<SrfCall>),
     /// One row; a composite value spreads over the columns.
     Scalar(Arc<ExprProgram>, Vec<PhysType>),
+    JsonTable(Arc<JsonTableCall>, Vec<PhysType>),
 }
 
 pub(crate) fn compile(
@@ -60,6 +63,9 @@ pub(crate) fn compile(
                 });
                 Function::Set(Arc::new(SrfCall::compile(c, call, phys, columns.collect())?))
             }
+            Expr::Json(j) if matches!(j.kind, JsonExprKind::Table(_)) => {
+                Function::JsonTable(Arc::new(JsonTableCall::compile(c, j)?), phys)
+            }
             e => Function::Scalar(c.program(e, ScanMap::None)?, phys),
         });
     }
@@ -85,6 +91,8 @@ enum Run {
     Set(SrfRun),
     /// The row, until it is given.
     Scalar(Vec<PhysType>, Option<Vec<Datum>>),
+    /// Rows made at the start, and how many are given.
+    Rows(Vec<PhysType>, Vec<Vec<Datum>>, usize),
 }
 
 impl Run {
@@ -92,6 +100,7 @@ impl Run {
         match self {
             Run::Set(run) => run.fill(cx, max),
             Run::Scalar(_, row) => Ok(usize::from(row.is_some())),
+            Run::Rows(_, rows, given) => Ok((rows.len() - *given).min(max)),
         }
     }
 
@@ -104,6 +113,18 @@ impl Run {
                     let mut v = Vector::empty(*p);
                     v.push(row.get(i).unwrap_or(&Datum::Null));
                     (1..count).for_each(|_| v.push(&Datum::Null));
+                    Arc::new(v)
+                };
+                phys.iter().enumerate().map(column).collect()
+            }
+            Run::Rows(phys, rows, given) => {
+                let from = *given;
+                *given = (from + count).min(rows.len());
+                let column = |(i, p): (usize, &PhysType)| {
+                    let mut v = Vector::empty(*p);
+                    for k in from..from + count {
+                        v.push(rows.get(k).and_then(|row| row.get(i)).unwrap_or(&Datum::Null));
+                    }
                     Arc::new(v)
                 };
                 phys.iter().enumerate().map(column).collect()
@@ -134,6 +155,7 @@ impl FunctionScanOp {
                     run.start(cx, &args)?;
                     Run::Set(run)
                 }
+                Function::JsonTable(call, phys) => Run::Rows(phys.clone(), call.rows(cx)?, 0),
                 Function::Scalar(program, phys) => {
                     let value = Eval::new(program).value(cx)?;
                     let row = match value {

@@ -6,6 +6,7 @@ pub(crate) mod cte_scan;
 pub(crate) mod function_scan;
 pub(crate) mod index;
 pub(crate) mod join;
+pub(crate) mod json_table;
 pub(crate) mod limit;
 pub(crate) mod lock_rows;
 pub(crate) mod material;

@@ -206,8 +206,6 @@ pub trait SessionContext {
         fn advisory_unlock_all(&self) -> ();
         /// Address of the client or server, text of `inet`.
         fn connection_address(&self, server_side: bool) -> Option<(String, i32)>;
-        /// Checks a value of its base type against a domain's constraints.
-        fn check_domain(&self, domain: Oid, value: &Datum) -> ();
         /// Sends a notice to the client.
         fn notice(&self, notice: Box<common::PgError>) -> ();
         /// Comparison under a collation other than C; `None`: compare bytes.

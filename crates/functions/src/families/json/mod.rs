@@ -17,6 +17,7 @@ pub(crate) mod ops;
 pub(crate) mod populate;
 pub(crate) mod record;
 pub(crate) mod source;
+pub mod sqljson;
 pub(crate) mod text;
 pub(crate) mod value;
 

@@ -74,7 +74,7 @@ pub(crate) fn convert(
             } else {
                 convert(source, base, name, default, ctx)?
             };
-            ctx.session.check_domain(target.type_oid, &value)?;
+            ctx.io().names().check_domain(target.type_oid, &value)?;
             Ok(value)
         }
         (_, None) => Ok(Datum::Null),

@@ -119,7 +119,7 @@ impl Row<'_> {
         let value = composite(source, self.type_oid, &self.fields, self.default, ctx)?;
         let declared = ctx.call.arg_type(0);
         if declared.is_valid() && declared != oids::RECORD && is_domain(declared, ctx)? {
-            ctx.session.check_domain(declared, &value)?;
+            ctx.io().names().check_domain(declared, &value)?;
         }
         Ok(value)
     }
