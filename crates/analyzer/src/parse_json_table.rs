@@ -14,10 +14,10 @@ use parser::ast::{self, JsonTableColumnType as Kind};
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
-use crate::column_ref::find_var_of_level;
 use crate::kind::ExprKind;
 use crate::parse_coerce::const_expr;
 use crate::state::{Analyzer, NsItem};
+use crate::walk::find_var_of_level;
 
 /// The table under construction.
 struct Builder<'t> {
@@ -204,33 +204,7 @@ impl Analyzer<'_> {
         });
         let mut args = vec![slot, const_expr(Datum::text(&*path), oids::JSONPATH)];
         args.extend(b.args.iter().skip(2).take(b.passing.len()).cloned());
-        let func = ast::JsonFuncExpr {
-            op: match op {
-                JsonQueryOp::Exists => ast::JsonExprOp::Exists,
-                JsonQueryOp::Query => ast::JsonExprOp::Query,
-                JsonQueryOp::Value => ast::JsonExprOp::Value,
-            },
-            column_name: c.name.as_ref().map(|n| n.name.clone()),
-            context_item: b.table.context_item.clone(),
-            pathspec: b.table.pathspec.string.clone(),
-            passing: Vec::new(),
-            output: Some(Box::new(ast::JsonOutput {
-                type_name: type_name.clone(),
-                format: if op == JsonQueryOp::Value {
-                    ast::JsonFormat {
-                        explicit: false,
-                        ..c.format
-                    }
-                } else {
-                    c.format
-                },
-            })),
-            on_empty: c.on_empty.clone(),
-            on_error: c.on_error.clone(),
-            wrapper: c.wrapper,
-            quotes: c.quotes,
-            span: c.span,
-        };
+        let func = column_func(op, b.table, c, type_name);
         let query = self.json_query(op, &func, b.passing.clone(), args)?;
         b.args.push(query);
         Ok(JsonTableColumn {
@@ -246,6 +220,42 @@ impl Analyzer<'_> {
         Ok(matches!(base, oids::JSON | oids::JSONB | oids::RECORD)
             || self.ty(base)?.kind == b'c'
             || self.element_type(base)?.is_valid())
+    }
+}
+
+/// A column as the query function that it stands for; path and PASSING values are analyzed already.
+fn column_func(
+    op: JsonQueryOp,
+    table: &ast::JsonTable,
+    c: &ast::JsonTableColumn,
+    type_name: &ast::TypeName,
+) -> ast::JsonFuncExpr {
+    ast::JsonFuncExpr {
+        op: match op {
+            JsonQueryOp::Exists => ast::JsonExprOp::Exists,
+            JsonQueryOp::Query => ast::JsonExprOp::Query,
+            JsonQueryOp::Value => ast::JsonExprOp::Value,
+        },
+        column_name: c.name.as_ref().map(|n| n.name.clone()),
+        context_item: table.context_item.clone(),
+        pathspec: table.pathspec.string.clone(),
+        passing: Vec::new(),
+        output: Some(Box::new(ast::JsonOutput {
+            type_name: type_name.clone(),
+            format: if op == JsonQueryOp::Value {
+                ast::JsonFormat {
+                    explicit: false,
+                    ..c.format
+                }
+            } else {
+                c.format
+            },
+        })),
+        on_empty: c.on_empty.clone(),
+        on_error: c.on_error.clone(),
+        wrapper: c.wrapper,
+        quotes: c.quotes,
+        span: c.span,
     }
 }
 

@@ -165,12 +165,7 @@ impl Cx<'_, '_> {
                 element_type,
                 nested,
             } => self.array(elements, *element_type, *nested, sel),
-            NodeKind::Row {
-                fields,
-                row_type,
-                field_types,
-                names,
-            } => self.row(fields, *row_type, (field_types, names.as_ref()), sel),
+            NodeKind::Row { .. } => self.row(node, sel),
             NodeKind::RowCompare {
                 kind,
                 pairs,

@@ -5,27 +5,30 @@ use std::sync::Arc;
 use common::{Oid, PgResult, internal};
 use functions::{CallInfo, Kernels};
 use nodes::expr::RowCompareKind;
-use types::{Datum, FieldNames, PhysType, RecordValue, Selection, Vector};
+use types::{Datum, PhysType, RecordValue, Selection, Vector};
 
 use crate::eval::{Cx, fn_context};
-use crate::program::Node;
+use crate::program::{Node, NodeKind};
 
 impl Cx<'_, '_> {
-    pub(crate) fn row(
-        &mut self,
-        fields: &[Node],
-        row_type: Oid,
-        (field_types, names): (&[Oid], Option<&FieldNames>),
-        sel: &Selection,
-    ) -> PgResult<Arc<Vector>> {
+    pub(crate) fn row(&mut self, node: &Node, sel: &Selection) -> PgResult<Arc<Vector>> {
+        let NodeKind::Row {
+            fields,
+            row_type,
+            field_types,
+            names,
+        } = &node.kind
+        else {
+            return Err(internal!("expression is not a row"));
+        };
         let values = self.args(fields, sel)?;
         let mut out = self.output(PhysType::Nested);
         sel.for_each(|i| {
             let record = RecordValue {
-                type_oid: row_type,
-                field_types: field_types.to_vec(),
+                type_oid: *row_type,
+                field_types: field_types.clone(),
                 fields: values.iter().map(|v| v.datum(i)).collect(),
-                names: names.cloned(),
+                names: names.clone(),
             };
             out.set(i, &Datum::Record(Arc::new(record)));
         });

@@ -757,24 +757,4 @@ impl Expr {
             Expr::SubPlan(_) | Expr::CurrentOf { .. } | Expr::NextValue { .. } => Span::NONE,
         }
     }
-
-    /// A boolean constant.
-    pub fn bool_const(value: bool) -> Expr {
-        Expr::Const(Const {
-            value: Datum::Bool(value),
-            type_ref: TypeRef::plain(types::oids::BOOL),
-            collation: Oid::INVALID,
-            span: Span::NONE,
-        })
-    }
-
-    /// NULL of a type.
-    pub fn null_const(type_ref: TypeRef, collation: Oid) -> Expr {
-        Expr::Const(Const {
-            value: Datum::Null,
-            type_ref,
-            collation,
-            span: Span::NONE,
-        })
-    }
 }

@@ -129,10 +129,7 @@ fn put_value(type_oid: Oid, value: &Datum, out: &mut Vec<u8>) -> bool {
         }
         Datum::Text(v) => put_bytes(v.as_bytes(), out),
         Datum::Bytes(v) if type_oid == oids::JSONB => {
-            let mut scalar = |v: &Datum, out: &mut Vec<u8>| {
-                put_value(oids::TEXT, v, out);
-            };
-            crate::jsonb::put_key(crate::jsonb::JsonbRef::root(v), &mut scalar, out);
+            crate::jsonb::put_key(v, &mut |v, out| _ = put_value(oids::TEXT, v, out), out);
             return false;
         }
         Datum::Bytes(v) if order::has_sort_form(type_oid) => {

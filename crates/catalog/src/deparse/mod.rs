@@ -5,6 +5,7 @@
 //! Not here: queries (`pg_get_viewdef`), aggregates and window functions: they answer 0A000.
 
 mod constant;
+mod json;
 
 #[cfg(test)]
 mod tests;
@@ -196,16 +197,19 @@ impl Writer<'_> {
                 Ok(())
             }
             Expr::FieldSelect(f) => self.field(&f.arg, f.field),
+            Expr::Json(j) => self.json(j),
             Expr::Subscripting(s) => self.subscripts(s),
-            Expr::NextValue { sequence, .. } => {
-                let name = self.relation_name(*sequence)?;
-                self.push(&format!("nextval({}::regclass)", constant::quote_literal(&name)));
-                Ok(())
-            }
+            Expr::NextValue { sequence, .. } => self.next_value(*sequence),
             _ => Err(unsupported!(
                 "printing this kind of expression is not supported yet"
             )),
         }
+    }
+
+    fn next_value(&mut self, sequence: Oid) -> PgResult<()> {
+        let name = self.relation_name(sequence)?;
+        self.push(&format!("nextval({}::regclass)", constant::quote_literal(&name)));
+        Ok(())
     }
 
     fn list(&mut self, args: &[Expr]) -> PgResult<()> {

@@ -71,10 +71,10 @@ pub fn hash(value: JsonbRef<'_>) -> u64 {
 }
 
 /// Appends bytes that sort as documents do. `scalar` appends those of a number or text.
-pub fn put_key(value: JsonbRef<'_>, scalar: &mut dyn FnMut(&Datum, &mut Vec<u8>), out: &mut Vec<u8>) {
-    match value {
+pub fn put_key(document: &[u8], scalar: &mut dyn FnMut(&Datum, &mut Vec<u8>), out: &mut Vec<u8>) {
+    match JsonbRef::root(document) {
         JsonbRef::Array(a) if a.is_empty() => out.push(0),
-        _ => put_node(value, scalar, out),
+        value => put_node(value, scalar, out),
     }
 }
 

@@ -88,7 +88,7 @@ fn order_and_keys_agree() {
     let (a, b) = (parse_document("1.0").unwrap(), parse_document("1.00").unwrap());
     assert_eq!(compare(JsonbRef::root(&a), JsonbRef::root(&b)), Ordering::Equal);
     let mut none = Vec::new();
-    put_key(JsonbRef::Null, &mut |_, _| {}, &mut none);
+    put_key(&JsonbRef::Null.to_document(), &mut |_, _| {}, &mut none);
     assert_eq!(none, [1]);
 }
 

@@ -365,6 +365,16 @@ impl<'a> Lexer<'a> {
         }
         if let Some(c) = self.input[end..].chars().next().filter(|c| is_other(*c)) {
             let near = &self.input[start..end + c.len_utf8()];
+            // The longest match counts: more of a word than junk makes a word of it all.
+            let word: usize = self
+                .rest()
+                .chars()
+                .take_while(|c| is_other(*c))
+                .map(char::len_utf8)
+                .sum();
+            if word > near.len() {
+                return Ok(Token::Word(self.word(WordEnd::Plain)?));
+            }
             return Err(error_near("trailing junk after numeric literal", near));
         }
         let text = &self.input[start..end];

@@ -56,6 +56,15 @@ fn level(n: u32) -> String {
     }
 }
 
+/// `**` with its levels.
+fn levels(first: u32, last: u32) -> String {
+    match (first, last) {
+        (0, LEVEL_LAST) => "**".to_owned(),
+        (a, b) if a == b => format!("**{{{}}}", level(a)),
+        (a, b) => format!("**{{{} to {}}}", level(a), level(b)),
+    }
+}
+
 impl Path {
     fn print(&self, id: ItemId, place: Place, out: &mut String) {
         let Some(item) = self.items.get(id) else { return };
@@ -116,11 +125,7 @@ impl Path {
             ItemKind::AnyArray => out.push_str("[*]"),
             ItemKind::Any { first, last } => {
                 out.push_str(dot);
-                match (*first, *last) {
-                    (0, LEVEL_LAST) => out.push_str("**"),
-                    (a, b) if a == b => out.push_str(&format!("**{{{}}}", level(a))),
-                    (a, b) => out.push_str(&format!("**{{{} to {}}}", level(a), level(b))),
-                }
+                out.push_str(&levels(*first, *last));
             }
             ItemKind::Index(subscripts) => {
                 out.push('[');

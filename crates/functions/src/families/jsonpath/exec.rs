@@ -254,8 +254,7 @@ impl<'a> Exec<'a, '_, '_> {
             {
                 self.arithmetic(item, *op, (*left, *right), value, found)
             }
-            ItemKind::Plus(arg) => self.sign(item, *arg, value, found),
-            ItemKind::Minus(arg) => self.sign(item, *arg, value, found),
+            ItemKind::Plus(arg) | ItemKind::Minus(arg) => self.sign(item, *arg, value, found),
             ItemKind::Binary(..)
             | ItemKind::Not(_)
             | ItemKind::IsUnknown(_)
