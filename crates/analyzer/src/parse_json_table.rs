@@ -64,6 +64,14 @@ impl Analyzer<'_> {
             column_count: columns.len(),
             column_defs,
         };
+        if let Some(a) = t.alias.as_ref().filter(|a| a.columns.len() > columns.len()) {
+            return Err(pg_err!(
+                INVALID_COLUMN_REFERENCE,
+                "JSON_TABLE function has {} columns available but {} columns specified",
+                columns.len(),
+                a.columns.len()
+            ));
+        }
         let range = ast::RangeFunction {
             lateral,
             ordinality: false,

@@ -461,8 +461,7 @@ fn key_column(
                 return Err(pg_err!(
                     INVALID_OBJECT_DEFINITION,
                     "functions in index expression must be marked IMMUTABLE"
-                )
-                .at(element.span));
+                ));
             }
             let name = analyzer::utility::index_column_name(raw).to_string();
             let type_ref = expr.type_ref();

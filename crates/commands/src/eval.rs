@@ -205,6 +205,7 @@ fn worst_volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
             Expr::Distinct(d) => funcs.push(d.equality.func),
             Expr::ScalarArrayOp(s) => funcs.push(s.func),
             Expr::SqlValueFunction(_) => worst = worst.max(b's'),
+            Expr::Json(j) if j.is_mutable() => worst = worst.max(b's'),
             Expr::NextValue { .. } => worst = b'v',
             Expr::CoerceViaIo(c) => {
                 let stable = |t: Oid| is_stable_io(t);

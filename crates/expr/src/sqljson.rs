@@ -207,7 +207,14 @@ impl Cx<'_, '_> {
             outer.detail = Some(e.message);
             outer
         };
-        let v = self.eval(arg, &sel).map_err(failed)?;
+        // A cast that was found by the analyzer raises its own errors, but for constraints of domains.
+        let v = self.eval(arg, &sel).map_err(|e| {
+            if &e.sqlstate.class() == b"23" {
+                failed(e)
+            } else {
+                e
+            }
+        })?;
         self.with_site(j, |ctx| {
             let target = ctx.call.result;
             sel.try_for_each(|i| {

@@ -5,6 +5,7 @@
 
 use common::{Oid, Span};
 use serde::{Deserialize, Serialize};
+use types::Datum;
 use types::settings::TypeRef;
 
 use crate::expr::Expr;
@@ -20,6 +21,24 @@ pub struct JsonExpr {
     pub collation: Oid,
     #[serde(skip, default = "no_span")]
     pub span: Span,
+}
+
+impl JsonExpr {
+    /// True for a query whose result may depend on the session's time zone, or whose path is not known.
+    pub fn is_mutable(&self) -> bool {
+        let JsonExprKind::Query(q) = &self.kind else {
+            return false;
+        };
+        let Some(Expr::Const(path)) = self.args.get(1) else {
+            return true;
+        };
+        let Datum::Text(text) = &path.value else {
+            return false;
+        };
+        let passing = q.passing.iter().zip(self.args.iter().skip(2));
+        let types: Vec<(&str, Oid)> = passing.map(|(name, e)| (&**name, e.type_oid())).collect();
+        types::jsonpath::parse(text).is_ok_and(|p| p.is_mutable(&types))
+    }
 }
 
 /// Which one.

@@ -12,8 +12,8 @@
 
 mod consts;
 pub mod expr;
-pub mod partition;
 pub mod json;
+pub mod partition;
 pub mod plan;
 pub mod query;
 pub mod relids;

@@ -10,6 +10,7 @@
 //! Evaluation (`functions::families::jsonpath`).
 
 mod lex;
+mod mutable;
 mod parse;
 mod print;
 

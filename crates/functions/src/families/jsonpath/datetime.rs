@@ -76,16 +76,12 @@ pub(crate) fn json_text(d: &DateTime) -> PgResult<String> {
     Ok(out)
 }
 
-/// An SQL date or time as an item.
-pub(crate) fn from_sql(type_oid: Oid, value: &Datum, ctx: &FnContext<'_>) -> PathValue<'static> {
-    let zone_west = match (type_oid, value) {
-        (oids::TIMESTAMPTZ, Datum::Int8(ts)) => zone::west_at(&ctx.settings.time_zone, *ts),
-        _ => 0,
-    };
+/// An SQL date or time as an item; a `timestamptz` prints in UTC.
+pub(crate) fn from_sql(type_oid: Oid, value: &Datum) -> PathValue<'static> {
     PathValue::DateTime(DateTime {
         type_oid,
         value: value.clone(),
-        zone_west,
+        zone_west: 0,
     })
 }
 

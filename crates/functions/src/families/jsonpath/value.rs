@@ -127,15 +127,13 @@ pub fn value_from_sql(value: &Datum, type_oid: Oid, ctx: &FnContext<'_>) -> PgRe
             let text = types::io::to_text(base, value, &ctx.io())?;
             PathValue::Number(types::numeric::parse(&text, "numeric")?)
         }
-        (Category::Date | Category::Timestamp | Category::TimestampTz, _) => {
-            datetime::from_sql(base, value, ctx)
-        }
+        (Category::Date | Category::Timestamp | Category::TimestampTz, _) => datetime::from_sql(base, value),
         (Category::Json | Category::Jsonb, _) => match to_jsonb_datum(value, base, ctx)? {
             Datum::Bytes(document) => PathValue::Made(document, 0),
             _ => PathValue::Json(JsonbRef::Null),
         },
         (_, Datum::Text(s)) if matches!(base, oids::TEXT | oids::VARCHAR) => PathValue::String(Arc::clone(s)),
-        _ if matches!(base, oids::TIME | oids::TIMETZ) => datetime::from_sql(base, value, ctx),
+        _ if matches!(base, oids::TIME | oids::TIMETZ) => datetime::from_sql(base, value),
         _ => {
             let name = match ctx.io().names().type_name(base)? {
                 Some(name) => name,
