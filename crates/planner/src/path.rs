@@ -151,14 +151,17 @@ fn compare(a: &Path, b: &Path) -> Dominance {
             _ => Dominance::Neither,
         };
     }
-    let a_outer_ok = a.required_outer.is_subset(&b.required_outer) && a.rows <= b.rows;
-    let b_outer_ok = b.required_outer.is_subset(&a.required_outer) && b.rows <= a.rows;
-    let a_keys_ok = keys_contained(useful_keys(b), useful_keys(a));
-    let b_keys_ok = keys_contained(useful_keys(a), useful_keys(b));
     let a_costs_ok = a.total <= b.total * FUZZ && a.startup <= b.startup * FUZZ;
     let b_costs_ok = b.total <= a.total * FUZZ && b.startup <= a.startup * FUZZ;
-    let a_wins = a_outer_ok && a_keys_ok && a_costs_ok;
-    let b_wins = b_outer_ok && b_keys_ok && b_costs_ok;
+    if !a_costs_ok && !b_costs_ok {
+        return Dominance::Neither;
+    }
+    let a_outer_ok = a.rows <= b.rows && a.required_outer.is_subset(&b.required_outer);
+    let b_outer_ok = b.rows <= a.rows && b.required_outer.is_subset(&a.required_outer);
+    let a_keys_ok = keys_contained(useful_keys(b), useful_keys(a));
+    let b_keys_ok = keys_contained(useful_keys(a), useful_keys(b));
+    let a_wins = a_costs_ok && a_outer_ok && a_keys_ok;
+    let b_wins = b_costs_ok && b_outer_ok && b_keys_ok;
     match (a_wins, b_wins) {
         (true, false) => Dominance::First,
         (false, true) => Dominance::Second,
