@@ -183,11 +183,8 @@ impl Analyzer<'_> {
         };
         for i in indices {
             if is_slice {
-                let at = i
-                    .upper
-                    .as_ref()
-                    .or(i.lower.as_ref())
-                    .map_or(i.span, ast::Expr::location);
+                let bound = i.upper.as_ref().or(i.lower.as_ref());
+                let at = bound.map_or(Span::NONE, ast::Expr::location);
                 return Err(pg_err!(DATATYPE_MISMATCH, "jsonb subscript does not support slices").at(at));
             }
             let Some(e) = &i.upper else { continue };

@@ -107,7 +107,7 @@ pub fn time_zone(text: &str) -> Option<(jiff::tz::TimeZone, String)> {
     let t = text.trim();
     // A bare number is hours east.
     if let Ok(hours) = t.parse::<f64>() {
-        if hours.abs() <= 168.0 && !t.starts_with('+') {
+        if hours.abs() <= 168.0 {
             return Some(zone::fixed_zone((-hours * 3600.0) as i32));
         }
     }

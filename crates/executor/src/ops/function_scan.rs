@@ -26,7 +26,12 @@ struct FunctionScanNode {
 enum Function {
     Set(Arc<SrfCall>),
     /// One row; a composite value spreads over the columns.
-    Scalar(Arc<ExprProgram>, Vec<PhysType>),
+    Scalar {
+        program: Arc<ExprProgram>,
+        phys: Vec<PhysType>,
+        /// The value is a row whose fields are the columns.
+        spread: bool,
+    },
     JsonTable(Arc<JsonTableCall>, Vec<PhysType>),
 }
 
@@ -45,11 +50,12 @@ pub(crate) fn compile(
     let mut columns = rte.columns.iter();
     let mut compiled = Vec::new();
     for f in functions {
-        let phys = columns
-            .by_ref()
-            .take(f.column_count)
+        let own: Vec<_> = columns.by_ref().take(f.column_count).collect();
+        let phys = own
+            .iter()
             .map(|col| c.phys(col.type_ref.oid))
             .collect::<PgResult<Vec<_>>>()?;
+        let spread = !matches!(&own[..], [one] if one.type_ref.oid == f.expr.type_oid());
         compiled.push(match &f.expr {
             // A function of one `record` learns its columns only here, so it runs as a set of one.
             Expr::Func(call)
@@ -66,7 +72,11 @@ pub(crate) fn compile(
             Expr::Json(j) if matches!(j.kind, JsonExprKind::Table(_)) => {
                 Function::JsonTable(Arc::new(JsonTableCall::compile(c, j)?), phys)
             }
-            e => Function::Scalar(c.program(e, ScanMap::None)?, phys),
+            e => Function::Scalar {
+                program: c.program(e, ScanMap::None)?,
+                phys,
+                spread,
+            },
         });
     }
     Ok(Arc::new(FunctionScanNode {
@@ -156,12 +166,14 @@ impl FunctionScanOp {
                     Run::Set(run)
                 }
                 Function::JsonTable(call, phys) => Run::Rows(phys.clone(), call.rows(cx)?, 0),
-                Function::Scalar(program, phys) => {
+                Function::Scalar {
+                    program,
+                    phys,
+                    spread,
+                } => {
                     let value = Eval::new(program).value(cx)?;
                     let row = match value {
-                        Datum::Record(r) if phys.len() != 1 || phys[0] != PhysType::Nested => {
-                            r.fields.clone()
-                        }
+                        Datum::Record(r) if *spread => r.fields.clone(),
                         value => vec![value],
                     };
                     Run::Scalar(phys.clone(), Some(row))

@@ -88,11 +88,11 @@ pub(crate) fn from_sql(type_oid: Oid, value: &Datum) -> PathValue<'static> {
 /// The formats that are tried without a template, in this order.
 static FORMATS: LazyLock<Vec<Template>> = LazyLock::new(|| {
     let times = ["HH24:MI:SS.US", "HH24:MI:SS"];
-    let zones = ["TZH:TZM", "TZH"];
+    let zones = ["TZH:TZM", "TZH", "TZ"];
     let mut list = vec!["yyyy-mm-dd".to_owned()];
     for prefix in ["", "yyyy-mm-dd ", "yyyy-mm-dd\"T\""] {
-        for time in times {
-            list.extend(zones.map(|zone| format!("{prefix}{time}{zone}")));
+        for zone in zones {
+            list.extend(times.map(|time| format!("{prefix}{time}{zone}")));
         }
         list.extend(times.map(|time| format!("{prefix}{time}")));
     }
@@ -436,6 +436,13 @@ pub(crate) fn compare(
         (oids::TIME, oids::TIMETZ) | (oids::TIMETZ, oids::TIME) => oids::TIMETZ,
         _ => return Ok(None),
     };
+    // A date beyond all timestamps is greater or less than any of them.
+    for (date, sign) in [(a, Ordering::Greater), (b, Ordering::Less)] {
+        if date.type_oid == oids::DATE && common != oids::DATE && date_timestamp(micros(date) as i32).is_err()
+        {
+            return Ok(Some(if micros(date) > 0 { sign } else { sign.reverse() }));
+        }
+    }
     let (Some(a), Some(b)) = (cast(a, common, use_tz, ctx)?, cast(b, common, use_tz, ctx)?) else {
         return Ok(None);
     };

@@ -70,7 +70,7 @@ fn exists(ctx: &mut FnContext<'_>, g: Given<'_>) -> PgResult<Option<bool>> {
     }
 }
 
-/// All results, handed to `use_them` while the document is at hand; nothing after an error that is to be ignored.
+/// All results, handed to `use_them` while the document is at hand.
 fn query<T>(
     ctx: &mut FnContext<'_>,
     g: Given<'_>,
@@ -87,7 +87,8 @@ fn query<T>(
     let mut found = Vec::new();
     match run(ctx, what, Some(&mut found))? {
         Outcome::Found(_) => {}
-        Outcome::Error(_) if g.silent => found.clear(),
+        // What was found before the error stands.
+        Outcome::Error(_) if g.silent => {}
         Outcome::Error(e) => return Err(e),
     }
     use_them(&found)
