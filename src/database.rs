@@ -171,6 +171,8 @@ impl Builder {
 
 /// Opened tables by descriptor; those of system catalogs bring their built-in rows.
 fn open_relations(storage: &Arc<Storage>, catalog: &Arc<Catalog>) -> RelationCache {
+    let for_indexes = Arc::clone(catalog);
+    let indexes = move |oid| for_indexes.index(oid).cloned();
     let catalog = Arc::clone(catalog);
     let builtin = move |oid| {
         catalog
@@ -178,7 +180,7 @@ fn open_relations(storage: &Arc<Storage>, catalog: &Arc<Catalog>) -> RelationCac
             .ok()
             .and_then(|table| table.def().builtin.clone())
     };
-    RelationCache::new(storage.clone(), Arc::new(builtin))
+    RelationCache::new(storage.clone(), Arc::new(builtin)).with_builtin_indexes(Arc::new(indexes))
 }
 
 impl Database {

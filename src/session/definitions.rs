@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use catalog::CatalogView;
 use catalog::columns::pg_constraint;
-use catalog::deparse::{self, Deparse};
+use catalog::deparse::{self, Deparse, Style};
 use catalog::desc::{ConstraintDesc, IndexDesc, RelationDesc};
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::oids;
@@ -17,24 +17,163 @@ use types::io::IoContext;
 use crate::session::names::Names;
 
 impl Names {
-    fn print(&self, expr: &Expr, relation: Option<&RelationDesc>) -> PgResult<String> {
+    fn print(&self, expr: &Expr, relation: Option<&RelationDesc>, style: Style) -> PgResult<String> {
         let settings = FormatSettings::default();
         let io = IoContext {
             settings: &settings,
             resolver: Some(self),
         };
-        deparse::expression(
-            &Deparse {
-                view: &*self.view,
-                relation,
-                io,
+        let ctx = Deparse {
+            view: &*self.view,
+            relation,
+            io,
+        };
+        deparse::styled_expression(&ctx, expr, style)
+    }
+
+    /// The query of a view, with a semicolon; `None` when there is no such view.
+    pub fn view_definition(&self, oid: Oid, style: Style) -> PgResult<Option<String>> {
+        let Some(desc) = self.view.relation(oid)? else {
+            return Ok(None);
+        };
+        let Some(text) = desc
+            .view_definition
+            .as_ref()
+            .filter(|_| matches!(desc.relkind, b'v' | b'm'))
+        else {
+            return Ok(Some("Not a view".to_owned()));
+        };
+        if oid < Oid::FIRST_NORMAL {
+            return Ok(Some(format!(" {};", text.trim_end())));
+        }
+        let query = std::sync::Arc::new(nodes::serial::decode_query(text)?);
+        let settings = FormatSettings::default();
+        let ctx = Deparse {
+            view: &*self.view,
+            relation: None,
+            io: IoContext {
+                settings: &settings,
+                resolver: Some(self),
             },
-            expr,
-        )
+        };
+        let columns: Vec<_> = desc.columns.iter().map(|c| c.name.clone()).collect();
+        Ok(Some(format!(
+            "{};",
+            deparse::query(&ctx, &query, &columns, style)?
+        )))
+    }
+
+    /// The parameters of a function as CREATE FUNCTION lists them.
+    pub fn function_arguments(&self, oid: Oid, defaults: bool) -> PgResult<Option<String>> {
+        let Some(f) = self.view.function(oid)? else {
+            return Ok(None);
+        };
+        let all = if f.all_arg_types.is_empty() {
+            &f.arg_types
+        } else {
+            &f.all_arg_types
+        };
+        let order_by = match f.kind {
+            b'a' => self.view.aggregate(oid)?.filter(|a| a.kind != b'n'),
+            _ => None,
+        };
+        let builtin = functions::facts::proc(oid).and_then(|p| p.extra);
+        let (mut out, mut inputs) = (String::new(), 0_usize);
+        for (at, type_oid) in all.iter().enumerate() {
+            let mode = f.arg_modes.get(at).copied().unwrap_or(b'i');
+            if mode == b't' || !defaults && mode == b'o' {
+                continue;
+            }
+            let input = matches!(mode, b'i' | b'b' | b'v');
+            let ordered = order_by
+                .as_ref()
+                .is_some_and(|a| inputs == a.direct_args.max(0) as usize);
+            match (ordered, out.is_empty()) {
+                (true, true) => out.push_str("ORDER BY "),
+                (true, false) => out.push_str(" ORDER BY "),
+                (false, false) => out.push_str(", "),
+                (false, true) => {}
+            }
+            out.push_str(match mode {
+                b'i' if f.kind == b'p' => "IN ",
+                b'o' => "OUT ",
+                b'b' => "INOUT ",
+                b'v' => "VARIADIC ",
+                _ => "",
+            });
+            if let Some(name) = f.arg_names.get(at).filter(|n| !n.is_empty()) {
+                let _ = write!(out, "{} ", quote_identifier(name));
+            }
+            out.push_str(&catalog::format_type::format_type(&*self.view, *type_oid, -1)?);
+            if input {
+                let first_default = f.arg_types.len().saturating_sub(f.default_count);
+                if let Some(k) = inputs
+                    .checked_sub(first_default)
+                    .filter(|_| defaults && f.default_count > 0)
+                {
+                    let text = match (f.defaults.get(k), builtin.and_then(|b| b.argdefaults.get(k))) {
+                        (Some(expr), _) => self.print(expr, None, Style::PLAIN)?,
+                        (None, Some(text)) => (*text).to_owned(),
+                        (None, None) => String::new(),
+                    };
+                    let _ = write!(out, " DEFAULT {text}");
+                }
+                inputs += 1;
+            }
+        }
+        // A hypothetical set's VARIADIC "any" stands for direct and aggregated arguments.
+        if order_by.is_some_and(|a| a.direct_args.max(0) as usize == inputs) && f.variadic.is_valid() {
+            out = format!("{out} ORDER BY {out}");
+        }
+        Ok(Some(out))
+    }
+
+    /// What a function returns; `None` for procedures.
+    pub fn function_result(&self, oid: Oid) -> PgResult<Option<String>> {
+        let Some(f) = self.view.function(oid)?.filter(|f| f.kind != b'p') else {
+            return Ok(None);
+        };
+        let of = |t: Oid| catalog::format_type::format_type(&*self.view, t, -1);
+        let mut columns = Vec::new();
+        for (at, type_oid) in f.all_arg_types.iter().enumerate() {
+            if f.arg_modes.get(at) == Some(&b't') {
+                let name = f.arg_names.get(at).map(|n| &**n).unwrap_or_default();
+                columns.push(format!("{} {}", quote_identifier(name), of(*type_oid)?));
+            }
+        }
+        if !columns.is_empty() {
+            return Ok(Some(format!("TABLE({})", columns.join(", "))));
+        }
+        let set = if f.returns_set { "SETOF " } else { "" };
+        Ok(Some(format!("{set}{}", of(f.result)?)))
+    }
+
+    /// The default of one parameter, counted from 1 over all of them.
+    pub fn function_default(&self, oid: Oid, number: i32) -> PgResult<Option<String>> {
+        let Some(f) = self.view.function(oid)? else {
+            return Ok(None);
+        };
+        let input =
+            |k: &usize| f.arg_modes.is_empty() || matches!(f.arg_modes.get(*k), Some(b'i' | b'b' | b'v'));
+        let Some(at) = usize::try_from(number - 1).ok().filter(input) else {
+            return Ok(None);
+        };
+        let inputs = (0..at).filter(input).count();
+        let first = f.arg_types.len().saturating_sub(f.default_count);
+        let Some(k) = inputs.checked_sub(first) else {
+            return Ok(None);
+        };
+        if let Some(expr) = f.defaults.get(k) {
+            return self.print(expr, None, Style::PLAIN).map(Some);
+        }
+        let builtin = functions::facts::proc(oid).and_then(|p| p.extra);
+        Ok(builtin
+            .and_then(|b| b.argdefaults.get(k))
+            .map(|t| (*t).to_owned()))
     }
 
     /// Text of a stored tree; `None` when the relation is gone.
-    pub fn stored_expression(&self, tree: &str, relation: Oid) -> PgResult<Option<String>> {
+    pub fn stored_expression(&self, tree: &str, relation: Oid, style: Style) -> PgResult<Option<String>> {
         let desc = if relation.is_valid() {
             self.view.relation(relation)?
         } else {
@@ -62,7 +201,7 @@ impl Names {
                 Err(_) => return Err(error),
             },
         };
-        Ok(Some(self.print(&expr, desc.as_deref())?))
+        Ok(Some(self.print(&expr, desc.as_deref(), style)?))
     }
 
     /// PARTITION BY's list; `column` > 0: one of its columns.
@@ -77,8 +216,8 @@ impl Names {
         for c in &key.columns {
             let mut text = match (&c.expr, desc.column(c.attno)) {
                 (Some(e), _) => {
-                    let text = self.print(e, Some(&desc))?;
-                    if matches!(**e, Expr::Func(ref f) if !f.op.is_valid()) || text.starts_with('(') {
+                    let text = self.print(e, Some(&desc), Style::PLAIN)?;
+                    if deparse::looks_like_function(e) {
                         text
                     } else {
                         format!("({text})")
@@ -107,7 +246,7 @@ impl Names {
                     let rows = self
                         .view
                         .rows()
-                        .lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(c.opclass)])?;
+                        .lookup_all(oids::PG_OPCLASS_OID_INDEX, &[key_oid(c.opclass)])?;
                     if let Some(name) = rows
                         .first()
                         .and_then(|r| r.values.get(2))
@@ -186,7 +325,7 @@ impl Names {
     }
 
     /// `column` 0: the whole CREATE INDEX; else one column's definition.
-    pub fn index_definition(&self, oid: Oid, column: i32) -> PgResult<Option<String>> {
+    pub fn index_definition(&self, oid: Oid, column: i32, style: Style) -> PgResult<Option<String>> {
         let Some(desc) = self.view.relation(oid)? else {
             return Ok(None);
         };
@@ -197,7 +336,7 @@ impl Names {
         if column > 0 {
             let at = column as usize - 1;
             return match index.columns.get(at) {
-                Some(_) => Ok(Some(self.index_column(index, &table, at, false)?)),
+                Some(_) => Ok(Some(self.index_column(index, &table, at, style)?)),
                 None => Ok(Some(String::new())),
             };
         }
@@ -211,18 +350,22 @@ impl Names {
             "CREATE {unique}INDEX {} ON {}{} USING {method} (",
             quote_identifier(&desc.name),
             if desc.relkind == b'I' { "ONLY " } else { "" },
-            quote_qualified(Some(&table.namespace_name), &table.name)
+            match self.relation_name(table.oid)? {
+                Some(name) if style.pretty => name,
+                _ => quote_qualified(Some(&table.namespace_name), &table.name),
+            }
         );
         for at in 0..index.key_count {
             if at > 0 {
                 out.push_str(", ");
             }
-            out.push_str(&self.index_column(index, &table, at, true)?);
+            out.push_str(&self.index_column(index, &table, at, style)?);
+            out.push_str(&self.index_options(index, &table, at)?);
         }
         out.push(')');
         if index.key_count < index.columns.len() {
             let included: PgResult<Vec<String>> = (index.key_count..index.columns.len())
-                .map(|at| self.index_column(index, &table, at, false))
+                .map(|at| self.index_column(index, &table, at, style))
                 .collect();
             let _ = write!(out, " INCLUDE ({})", included?.join(", "));
         }
@@ -230,7 +373,7 @@ impl Names {
             out.push_str(" NULLS NOT DISTINCT");
         }
         if let Some(predicate) = &index.predicate {
-            let _ = write!(out, " WHERE {}", self.print(predicate, Some(&table))?);
+            let _ = write!(out, " WHERE {}", self.print(predicate, Some(&table), style)?);
         }
         Ok(Some(out))
     }
@@ -240,31 +383,41 @@ impl Names {
         index: &IndexDesc,
         table: &RelationDesc,
         at: usize,
-        options: bool,
+        style: Style,
     ) -> PgResult<String> {
         let column = &index.columns[at];
-        let mut out = match &column.expr {
-            Some(expr) => {
-                let text = self.print(expr, Some(table))?;
-                if matches!(**expr, Expr::Func(ref f) if !f.op.is_valid()) || text.starts_with('(') {
-                    text
-                } else {
-                    format!("({text})")
-                }
-            }
-            None => table
+        let Some(expr) = &column.expr else {
+            let name = table
                 .column(column.attno)
-                .map_or_else(String::new, |c| quote_identifier(&c.name).into_owned()),
+                .map(|c| quote_identifier(&c.name).into_owned());
+            return Ok(name.unwrap_or_default());
         };
-        if !options {
-            return Ok(out);
+        let text = self.print(expr, Some(table), style)?;
+        Ok(if deparse::looks_like_function(expr) {
+            text
+        } else {
+            format!("({text})")
+        })
+    }
+
+    /// Collation, operator class and order of an index column where they are not the defaults.
+    fn index_options(&self, index: &IndexDesc, table: &RelationDesc, at: usize) -> PgResult<String> {
+        let column = &index.columns[at];
+        let mut out = String::new();
+        let of_key = match &column.expr {
+            Some(expr) => expr.collation(),
+            None => table.column(column.attno).map_or(Oid::INVALID, |c| c.collation),
+        };
+        if column.collation.is_valid() && column.collation != of_key {
+            let name = self.view.collation_name(column.collation)?.unwrap_or_default();
+            let _ = write!(out, " COLLATE {}", quote_identifier(&name));
         }
         let default = self.view.default_opclass(index.access_method, column.opcintype)?;
         if default.is_some_and(|d| d.oid != column.opclass) && column.opclass.is_valid() {
             let rows = self
                 .view
                 .rows()
-                .lookup(oids::PG_OPCLASS_OID_INDEX, &[key_oid(column.opclass)])?;
+                .lookup_all(oids::PG_OPCLASS_OID_INDEX, &[key_oid(column.opclass)])?;
             if let Some(name) = rows
                 .first()
                 .and_then(|r| r.values.get(2))
@@ -283,19 +436,19 @@ impl Names {
     }
 
     /// A constraint as it would be written in CREATE TABLE.
-    pub fn constraint_definition(&self, oid: Oid) -> PgResult<Option<String>> {
+    pub fn constraint_definition(&self, oid: Oid, style: Style) -> PgResult<Option<String>> {
         let rows = self
             .view
             .rows()
             .lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(oid)])?;
         let Some(row) = rows.first() else { return Ok(None) };
         let Some(table) = self.view.relation(row.oid(pg_constraint::CONRELID))? else {
-            return self.domain_constraint_definition(row.oid(pg_constraint::CONTYPID), oid);
+            return self.domain_constraint_definition(row.oid(pg_constraint::CONTYPID), oid, style);
         };
         let Some(c) = table.constraints.iter().find(|c| c.oid == oid) else {
             return Ok(None);
         };
-        let mut out = self.constraint_body(c, &table)?;
+        let mut out = self.constraint_body(c, &table, style)?;
         if c.deferrable {
             out.push_str(" DEFERRABLE");
         }
@@ -310,7 +463,7 @@ impl Names {
         Ok(Some(out))
     }
 
-    fn domain_constraint_definition(&self, domain: Oid, oid: Oid) -> PgResult<Option<String>> {
+    fn domain_constraint_definition(&self, domain: Oid, oid: Oid, style: Style) -> PgResult<Option<String>> {
         let all = self.view.domain_constraints(domain)?;
         let Some(c) = all.iter().find(|c| c.oid == oid) else {
             return Ok(None);
@@ -318,17 +471,12 @@ impl Names {
         let Some(check) = &c.check else {
             return Ok(Some("NOT NULL".to_owned()));
         };
-        let text = self.print(check, None)?;
-        let text = if text.starts_with('(') {
-            text
-        } else {
-            format!("({text})")
-        };
+        let text = self.print(check, None, style)?;
         let not_valid = if c.validated { "" } else { " NOT VALID" };
         Ok(Some(format!("CHECK ({text}){not_valid}")))
     }
 
-    fn constraint_body(&self, c: &ConstraintDesc, table: &RelationDesc) -> PgResult<String> {
+    fn constraint_body(&self, c: &ConstraintDesc, table: &RelationDesc, style: Style) -> PgResult<String> {
         let columns = || {
             let names: Vec<_> = c
                 .columns
@@ -358,12 +506,7 @@ impl Names {
                 let Some(check) = &c.check else {
                     return Ok(String::new());
                 };
-                let text = self.print(check, Some(table))?;
-                let text = if text.starts_with('(') {
-                    text
-                } else {
-                    format!("({text})")
-                };
+                let text = self.print(check, Some(table), style)?;
                 format!("CHECK ({text}){no_inherit}")
             }
             b'f' => self.foreign_key(c, table)?,

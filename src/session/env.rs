@@ -17,6 +17,10 @@ use crate::session::catalog::View;
 use crate::session::core::SessionCore;
 use crate::session::names::Names;
 
+/// `bit[]` and `character[]` in `pg_type`.
+const BIT_ARRAY: Oid = Oid(1561);
+const BPCHAR_ARRAY: Oid = Oid(1014);
+
 /// One statement's surroundings.
 pub(crate) struct StatementEnv<'s> {
     pub core: &'s SessionCore,
@@ -42,7 +46,7 @@ impl<'s> StatementEnv<'s> {
         }
     }
 
-    fn sequence(&self, oid: Oid) -> PgResult<(access::Sequence, SequenceParams)> {
+    pub(crate) fn sequence(&self, oid: Oid) -> PgResult<(access::Sequence, SequenceParams)> {
         let desc = self
             .view
             .relation(oid)?
@@ -73,6 +77,14 @@ impl<'s> StatementEnv<'s> {
             ));
         }
         Ok(())
+    }
+}
+
+fn style(pretty: bool) -> catalog::deparse::Style {
+    if pretty {
+        catalog::deparse::Style::PRETTY
+    } else {
+        catalog::deparse::Style::PLAIN
     }
 }
 
@@ -241,26 +253,45 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn format_type(&self, type_oid: Oid, typmod: Option<i32>) -> PgResult<String> {
+        // Without a modifier given these print as SQL spells them, with -1 as the types that have no limit.
+        if typmod.is_none() {
+            let plain = match type_oid {
+                types::oids::BIT => "bit",
+                types::oids::BPCHAR => "character",
+                BIT_ARRAY => "bit[]",
+                BPCHAR_ARRAY => "character[]",
+                _ => "",
+            };
+            if !plain.is_empty() {
+                return Ok(text(plain));
+            }
+        }
         catalog::format_type::format_type(&*self.view, type_oid, typmod.unwrap_or(-1))
     }
 
     fn get_expr(&self, tree: &str, relation: Oid, pretty: bool) -> PgResult<Option<String>> {
-        // Pretty printing only changes parentheses and line breaks of longer texts.
-        let _ = pretty;
-        self.names.stored_expression(tree, relation)
+        self.names.stored_expression(tree, relation, style(pretty))
     }
 
     fn get_def(&self, kind: DefKind, oid: Oid, column: i32, pretty: bool) -> PgResult<Option<String>> {
-        let _ = pretty;
+        let style = style(pretty);
         match kind {
-            DefKind::Index => self.names.index_definition(oid, column),
-            DefKind::Constraint => self.names.constraint_definition(oid),
+            DefKind::Index => self.names.index_definition(oid, column, style),
+            DefKind::Constraint => self.names.constraint_definition(oid, style),
+            DefKind::View => self.names.view_definition(oid, style),
+            DefKind::FunctionArguments => self.names.function_arguments(oid, true),
+            DefKind::FunctionIdentityArguments => self.names.function_arguments(oid, false),
+            DefKind::FunctionResult => self.names.function_result(oid),
             DefKind::PartitionKey => self.names.partition_key(oid, column),
             DefKind::PartitionConstraint => self.names.partition_constraint(oid),
             _ => Err(common::unsupported!(
                 "this kind of definition cannot be printed yet"
             )),
         }
+    }
+
+    fn rows(&self, function: &str, args: &[types::Datum]) -> PgResult<Vec<Vec<types::Datum>>> {
+        self.system_rows(function, args)
     }
 
     fn serial_sequence(&self, table: &str, column: &str) -> PgResult<Option<String>> {
@@ -277,7 +308,7 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn has_privilege(&self, question: PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
-        self.names.has_privilege(self.core.user.get(), &question)
+        self.names.has_privilege(self.core, &question)
     }
 
     fn size(&self, kind: SizeKind<'_>) -> PgResult<Option<i64>> {
@@ -300,7 +331,6 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn call(&self, function: &str, args: &[Datum]) -> PgResult<Datum> {
-        let _ = args;
         match function {
             "pg_current_snapshot" => {
                 let manager = self.core.db.storage.manager();
@@ -322,7 +352,7 @@ impl SessionContext for StatementEnv<'_> {
                 let wal = self.core.db.storage.manager().wal();
                 Ok(Datum::Int8(wal.flushed_lsn().0 as i64))
             }
-            _ => Err(common::unsupported!("function {function} is not implemented yet")),
+            _ => self.system_value(function, args),
         }
     }
 

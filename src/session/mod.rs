@@ -27,6 +27,7 @@ pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod settings;
+mod system;
 pub(crate) mod timeout;
 
 use std::cell::{Cell, RefCell};

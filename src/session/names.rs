@@ -7,13 +7,12 @@ use std::sync::Arc;
 use catalog::CatalogView;
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::oids;
+use catalog::store::{CatalogRead, key_oid};
 use common::cancel::CancelToken;
 use common::{Oid, PgResult, pg_err};
 use executor::{ConstContext, DomainProgram};
 use functions::SessionContext;
-use functions::framework::session::{
-    ColumnRef, ObjectClass, ObjectRef, PrivilegeQuestion, SizeKind, VisibleKind,
-};
+use functions::framework::session::{SizeKind, VisibleKind};
 use rustc_hash::FxHashMap;
 use types::io::{CompositeField, NameResolver, RegKind, UserType};
 use types::settings::TypeRef;
@@ -21,6 +20,10 @@ use types::{Datum, FormatSettings};
 
 use crate::database::Inner;
 use crate::session::catalog::View;
+
+/// Indexes of `pg_ts_config` and `pg_ts_dict` by OID.
+const PG_TS_CONFIG_OID_INDEX: Oid = Oid(3712);
+const PG_TS_DICT_OID_INDEX: Oid = Oid(3605);
 
 /// A statement's view, asked by functions.
 pub(crate) struct Names {
@@ -109,7 +112,7 @@ impl Names {
         Ok(program)
     }
 
-    fn relation(&self, name: &str) -> PgResult<Option<Oid>> {
+    pub(crate) fn relation(&self, name: &str) -> PgResult<Option<Oid>> {
         let parts = split_name(name)?;
         let (schema, rel) = qualified(&parts)?;
         if let Some(s) = schema {
@@ -124,7 +127,7 @@ impl Names {
         Ok(self.view.relation_by_name(schema, rel)?.map(|d| d.oid))
     }
 
-    fn function(&self, name: &str) -> PgResult<Oid> {
+    pub(crate) fn function(&self, name: &str) -> PgResult<Oid> {
         let parts = split_name(name)?;
         let (schema, func) = qualified(&parts)?;
         let found = self.view.functions_by_name(schema, func)?;
@@ -144,7 +147,7 @@ impl Names {
     }
 
     /// `name(type, type)`.
-    fn procedure(&self, text: &str) -> PgResult<Oid> {
+    pub(crate) fn procedure(&self, text: &str) -> PgResult<Oid> {
         let Some((name, args)) = text.trim_end().strip_suffix(')').and_then(|t| t.split_once('(')) else {
             return Err(pg_err!(
                 INVALID_TEXT_REPRESENTATION,
@@ -165,15 +168,51 @@ impl Names {
             .ok_or_else(|| pg_err!(UNDEFINED_FUNCTION, "function \"{text}\" does not exist"))
     }
 
-    fn type_ref(&self, text: &str) -> PgResult<TypeRef> {
+    pub(crate) fn type_ref(&self, text: &str) -> PgResult<TypeRef> {
         let parsed = parser::parse_type_name(text)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
         analyzer::utility::resolve_type_name(&parsed, &cx)
     }
 
+    /// A text search configuration or dictionary by name; both catalogs begin with OID, name, schema.
+    fn text_search_object(&self, catalog: Oid, word: &str, name: &str) -> PgResult<Oid> {
+        use catalog::columns::pg_ts_dict as c;
+        let parts = split_name(name)?;
+        let (schema, object) = qualified(&parts)?;
+        let schema = match schema {
+            Some(s) => self.view.namespace_by_name(s)?,
+            None => None,
+        };
+        let path = self.view.path().effective();
+        let rows = self.view.rows().scan(catalog)?;
+        let named = rows.iter().filter(|r| &*r.text(c::DICTNAME) == object);
+        let visible = named.filter(|r| {
+            let home = r.oid(c::DICTNAMESPACE);
+            schema.map_or_else(|| path.contains(&home), |s| s == home)
+        });
+        visible
+            .map(|r| r.oid(c::OID))
+            .next()
+            .ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "text search {word} \"{name}\" does not exist"))
+    }
+
+    fn text_search_name(&self, index: Oid, oid: Oid) -> PgResult<Option<String>> {
+        use catalog::columns::pg_ts_dict as c;
+        let rows = self.view.rows().lookup_all(index, &[key_oid(oid)])?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let home = row.oid(c::DICTNAMESPACE);
+        let visible = self.view.path().effective().contains(&home);
+        let schema = if visible {
+            None
+        } else {
+            self.view.namespace_name(home)?
+        };
+        Ok(Some(quote_qualified(schema.as_deref(), &row.text(c::DICTNAME))))
+    }
+
     /// The name as one would have to write it: qualified unless it is found without.
-    fn relation_name(&self, oid: Oid) -> PgResult<Option<String>> {
+    pub(crate) fn relation_name(&self, oid: Oid) -> PgResult<Option<String>> {
         let Some(desc) = self.view.relation(oid)? else {
             return Ok(None);
         };
@@ -286,47 +325,30 @@ impl Names {
         Ok(catalog::ddl::comments::comment(self.view.rows(), address)?.map(|c| c.to_string()))
     }
 
-    /// `has_*_privilege` for relations; other classes answer by superuser or their defaults.
-    pub fn has_privilege(&self, current: Oid, q: &PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
-        let roles = self.view.roles()?;
-        let user = match q.user {
-            None => current,
-            Some(ObjectRef::Oid(oid)) => oid,
-            Some(ObjectRef::Name("public")) => Oid::INVALID,
-            Some(ObjectRef::Name(name)) => roles
-                .by_name(name)
-                .map(|r| r.oid)
-                .ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "role \"{name}\" does not exist"))?,
+    /// What PostgreSQL's TOAST table of this table takes while it is empty: one page of its index. Long values are stored in their
+    /// rows here, and counted there.
+    fn toast_size(&self, table: Oid) -> i64 {
+        const THRESHOLD: i32 = 2000;
+        const UTF8_BYTES: i32 = 4;
+        let Ok(Some(desc)) = self.view.relation(table) else {
+            return 0;
         };
-        if matches!(
-            q.class,
-            ObjectClass::Table | ObjectClass::Column | ObjectClass::Sequence
-        ) {
-            let oid = match q.object {
-                ObjectRef::Oid(oid) => oid,
-                ObjectRef::Name(name) => self
-                    .relation(name)?
-                    .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))?,
-            };
-            let Some(desc) = self.view.relation(oid)? else {
-                return Ok(None);
-            };
-            if let Some(ColumnRef::Name(name)) = q.column {
-                if desc.column_by_name(name).is_none() {
-                    return Err(pg_err!(
-                        UNDEFINED_COLUMN,
-                        "column \"{name}\" of relation \"{}\" does not exist",
-                        desc.name
-                    ));
+        let long = desc
+            .columns
+            .iter()
+            .filter(|c| !c.dropped && c.storage != b'p')
+            .any(|c| match (c.type_ref.oid, c.type_ref.typmod) {
+                (types::oids::NUMERIC, typmod) => typmod < 0,
+                (types::oids::VARCHAR | types::oids::BPCHAR, typmod) => {
+                    typmod < 0 || typmod.saturating_mul(UTF8_BYTES) > THRESHOLD
                 }
-            }
-            return Ok(Some(
-                roles.is_superuser(user) || roles.has_privileges_of(user, desc.owner),
-            ));
+                _ => true,
+            });
+        if long && matches!(desc.relkind, b'r' | b'm') && table >= Oid::FIRST_NORMAL {
+            8192
+        } else {
+            0
         }
-        Ok(Some(
-            roles.is_superuser(user) || !matches!(q.class, ObjectClass::Parameter | ObjectClass::Tablespace),
-        ))
     }
 
     /// Sizes in bytes.
@@ -349,10 +371,10 @@ impl Names {
         match kind {
             SizeKind::Relation { oid, fork: "main" } => relation(oid),
             SizeKind::Relation { oid, .. } => Ok(relation(oid)?.map(|_| 0)),
-            SizeKind::Table(oid) => relation(oid),
+            SizeKind::Table(oid) => Ok(relation(oid)?.map(|size| size + self.toast_size(oid))),
             SizeKind::Indexes(oid) => Ok(Some(indexes(oid)?)),
             SizeKind::TotalRelation(oid) => match relation(oid)? {
-                Some(size) => Ok(Some(size + indexes(oid)?)),
+                Some(size) => Ok(Some(size + self.toast_size(oid) + indexes(oid)?)),
                 None => Ok(None),
             },
             SizeKind::Database(_) | SizeKind::Tablespace(_) => {
@@ -409,7 +431,9 @@ impl NameResolver for Names {
                     _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one operator named {name}")),
                 }
             }
-            RegKind::Operator | RegKind::Config | RegKind::Dictionary => Err(common::unsupported!(
+            RegKind::Config => self.text_search_object(oids::PG_TS_CONFIG, "configuration", name),
+            RegKind::Dictionary => self.text_search_object(oids::PG_TS_DICT, "dictionary", name),
+            RegKind::Operator => Err(common::unsupported!(
                 "input of this kind of object name is not supported yet"
             )),
         }
@@ -478,7 +502,8 @@ impl NameResolver for Names {
                 };
                 Ok(Some(format!("{}({},{})", o.name, side(o.left)?, side(o.right)?)))
             }
-            RegKind::Config | RegKind::Dictionary => Ok(None),
+            RegKind::Config => self.text_search_name(PG_TS_CONFIG_OID_INDEX, oid),
+            RegKind::Dictionary => self.text_search_name(PG_TS_DICT_OID_INDEX, oid),
         }
     }
 

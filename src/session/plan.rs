@@ -262,7 +262,7 @@ pub(crate) fn result_columns(query: &Query, view: &dyn CatalogView) -> PgResult<
 
 /// Clients are told the type below domains, as PostgreSQL tells them.
 fn below_domains(mut type_ref: TypeRef, view: &dyn CatalogView) -> PgResult<TypeRef> {
-    while type_ref.oid >= Oid::FIRST_NORMAL {
+    loop {
         match view.type_desc(type_ref.oid)? {
             Some(t) if t.kind == b'd' => {
                 type_ref = TypeRef {

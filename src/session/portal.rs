@@ -107,6 +107,21 @@ impl Portal {
         self.prepared.columns.as_ref()
     }
 
+    /// The tag that one Execute message ends with: queries count the rows that this message brought.
+    pub fn completion_tag(&self, tag: String, delivered: usize) -> String {
+        match (&self.prepared.columns, self.prepared.query()) {
+            (Some(_), Some(_)) => self.prepared.tag(delivered as u64),
+            _ => tag,
+        }
+    }
+
+    /// True for a finished command without rows: PostgreSQL refuses to run such a portal again.
+    pub fn is_spent(&self) -> bool {
+        matches!(self.state, PortalState::Done(_))
+            && self.prepared.columns.is_none()
+            && !self.prepared.is_empty()
+    }
+
     /// The statement.
     pub fn statement(&self) -> &Arc<Prepared> {
         &self.prepared

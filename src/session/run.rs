@@ -188,6 +188,12 @@ impl Session {
             run.next_batch(&cx, want)?
         });
         match batch {
+            Some(batch)
+                if run.prepared().plan().command != CommandType::Select
+                    || run.prepared().plan().has_modifying_cte =>
+            {
+                self.finish_change(portal, batch, want)
+            }
             Some(batch) => {
                 portal.delivered += batch.len() as u64;
                 Ok(Step::Rows(batch))
@@ -202,6 +208,29 @@ impl Session {
                 Ok(Step::Complete(tag))
             }
         }
+    }
+
+    /// A command that changes something runs to its end before anybody sees its first row: whoever stops reading, or drops the
+    /// portal, does not stop the change.
+    fn finish_change(&mut self, portal: &mut Portal, first: Batch, want: usize) -> PgResult<Step> {
+        let prepared = portal.prepared.clone();
+        let (Some(snapshot), Some(view)) = (portal.snapshot.take(), portal.view.take()) else {
+            return Err(common::internal!("running portal without snapshot or catalog"));
+        };
+        let PortalState::Running(run) = &mut portal.state else {
+            return Err(common::internal!("portal is not running"));
+        };
+        let mut batches = VecDeque::from([first]);
+        exec_context!(self, &view, &snapshot, &portal.params, prepared.text(), cx => {
+            while let Some(batch) = run.next_batch(&cx, BATCH_ROWS)? {
+                batches.push_back(batch);
+            }
+        });
+        let plan = run.prepared().clone();
+        let tag = prepared.tag(run.processed());
+        self.after_write(&plan)?;
+        portal.state = PortalState::Rows { batches, tag };
+        self.portal_step(portal, want)
     }
 
     /// Later commands of the transaction see what this one wrote.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult, RelationId};
-use types::key::KeyColumn;
+use common::{Oid, PgResult, RelationId, RowId};
+use types::key::{KeyColumn, encode_all};
 use types::{Datum, PhysType, Vector};
+
+use crate::index::store::{EntryKey, entry_key};
+use crate::index::value;
 
 /// How far a relation's content must survive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -62,6 +65,31 @@ pub trait BuiltinRows: Send + Sync {
     fn block(&self, chunk: usize) -> PgResult<Vec<Arc<Vector>>>;
 }
 
+/// Index entries of [`BuiltinRows`], in key order.
+#[derive(Debug, Default)]
+pub struct BuiltinEntries {
+    pub(crate) entries: Vec<(EntryKey, Box<[u8]>)>,
+    /// How many rows are built in: those with smaller row ids.
+    pub(crate) rows: u64,
+}
+
+impl BuiltinEntries {
+    /// The entries of rows `0..keys.len()`, given the datums of their keys.
+    pub fn new(columns: &[KeyColumn], keys: impl Iterator<Item = Vec<Datum>>) -> BuiltinEntries {
+        let mut entries = Vec::new();
+        let mut prefix = Vec::new();
+        let mut rows = 0;
+        for key in keys {
+            prefix.clear();
+            let exact = encode_all(columns, &key, &mut prefix);
+            entries.push((entry_key(&prefix, RowId(rows)), value::encode(&key, &[], exact)));
+            rows += 1;
+        }
+        entries.sort_unstable();
+        BuiltinEntries { entries, rows }
+    }
+}
+
 /// A B-tree index as storage sees it.
 #[derive(Clone, Debug)]
 pub struct IndexDef {
@@ -79,6 +107,8 @@ pub struct IndexDef {
     pub nulls_not_distinct: bool,
     /// See [`Persistence`].
     pub persistence: Persistence,
+    /// Entries of rows that come with the program.
+    pub builtin: Option<Arc<BuiltinEntries>>,
 }
 
 impl IndexDef {
@@ -92,6 +122,7 @@ impl IndexDef {
             unique: false,
             nulls_not_distinct: false,
             persistence: Persistence::Permanent,
+            builtin: None,
         }
     }
 

@@ -39,7 +39,7 @@ mod table;
 mod transaction;
 mod version;
 
-pub use defs::{BuiltinRows, IndexDef, Persistence, TableDef};
+pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
 pub use index::{BuildOutcome, Index, IndexBounds, IndexScan, IndexSize, KeyBound, UniqueCheck};
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{FIRST_RELATION, Identity, Storage, StorageOptions};

@@ -11,8 +11,8 @@
 use std::sync::{Arc, OnceLock};
 
 use access::{
-    ActiveSnapshot, BuiltinRows, Index, IndexDef, ScanDirection, ScanRequest, Storage, Table, TableDef,
-    Transaction, UniqueCheck, WriteOutcome,
+    ActiveSnapshot, BuiltinEntries, BuiltinRows, Index, IndexDef, ScanDirection, ScanRequest, Storage, Table,
+    TableDef, Transaction, UniqueCheck, WriteOutcome,
 };
 use common::error::ErrorExt;
 use common::{Oid, PgResult, RelationId, RowId, internal, pg_err};
@@ -32,6 +32,14 @@ use crate::store::{CatalogRead, CatalogWrite, key_oid};
 struct SystemIndex {
     facts: &'static BuiltinIndex,
     index: Index,
+}
+
+/// Rows that a lookup gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those of users and changed ones.
+    Stored,
+    All,
 }
 
 /// A catalog's table with its indexes.
@@ -54,6 +62,39 @@ fn catalog_rows(at: usize, catalog: &'static BuiltinRelation) -> Option<Arc<Cata
     static ROWS: OnceLock<Box<[OnceLock<Option<Arc<CatalogRows>>>]>> = OnceLock::new();
     let all = ROWS.get_or_init(|| facts::relations().iter().map(|_| OnceLock::new()).collect());
     all.get(at)?.get_or_init(|| CatalogRows::of(catalog)).clone()
+}
+
+/// Entries of the built-in rows in an index; the same in every database, made when a catalog is first opened.
+fn builtin_entries(
+    at: usize,
+    table: &'static BuiltinRelation,
+    index: &'static BuiltinIndex,
+) -> PgResult<Option<Arc<BuiltinEntries>>> {
+    static ENTRIES: OnceLock<Box<[OnceLock<Arc<BuiltinEntries>>]>> = OnceLock::new();
+    let Some(rows) = catalog_rows(at, table) else {
+        return Ok(None);
+    };
+    let all = ENTRIES.get_or_init(|| facts::indexes().iter().map(|_| OnceLock::new()).collect());
+    let place = facts::indexes().binary_search_by_key(&index.oid, |i| i.oid).ok();
+    let Some(cell) = place.and_then(|at| all.get(at)) else {
+        return Ok(None);
+    };
+    if let Some(made) = cell.get() {
+        return Ok(Some(made.clone()));
+    }
+    let keys = rows.all()?.iter().map(|row| index_key(index, row));
+    let made = Arc::new(BuiltinEntries::new(&key_columns(table, index), keys));
+    Ok(Some(cell.get_or_init(|| made).clone()))
+}
+
+/// The datums of an index's key.
+fn index_key(index: &BuiltinIndex, values: &[Datum]) -> Vec<Datum> {
+    let at = |attno: &i16| usize::try_from(*attno - 1).ok().and_then(|i| values.get(i));
+    let keys = index
+        .columns
+        .iter()
+        .map(|attno| at(attno).cloned().unwrap_or_default());
+    keys.collect()
 }
 
 /// The columns of an index as keys.
@@ -86,6 +127,7 @@ impl SystemTable {
                 key_columns(rel, facts),
             );
             def.unique = facts.unique;
+            def.builtin = builtin_entries(at, rel, facts)?;
             let index = storage.index(&Arc::new(def))?;
             Ok(SystemIndex { facts, index })
         });
@@ -115,10 +157,8 @@ impl SystemTable {
 
     fn delete(&self, txn: &mut Transaction, snapshot: &ActiveSnapshot, old: &StoredRow) -> PgResult<()> {
         check(self.table.delete(txn, snapshot, old.row)?)?;
-        if old.row.0 >= self.builtin_rows {
-            for index in &self.indexes {
-                index.index.delete(txn, &index.key(&old.values), old.row)?;
-            }
+        for index in &self.indexes {
+            index.index.delete(txn, &index.key(&old.values), old.row)?;
         }
         Ok(())
     }
@@ -155,12 +195,19 @@ impl SystemTable {
         Ok(found.then_some(StoredRow { row, values }))
     }
 
-    fn lookup(&self, snapshot: &ActiveSnapshot, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+    fn lookup(
+        &self,
+        snapshot: &ActiveSnapshot,
+        (index, key): (Oid, &[Datum]),
+        which: Which,
+    ) -> PgResult<Vec<StoredRow>> {
         let index = &self.index(index)?.index;
         let mut scan = index.scan(snapshot, index.bounds_equal(key), ScanDirection::Forward);
         let mut rows = Vec::new();
         while let Some(row) = scan.next_row()? {
-            rows.extend(self.fetch(snapshot, row)?);
+            if which == Which::All || row.0 >= self.builtin_rows {
+                rows.extend(self.fetch(snapshot, row)?);
+            }
         }
         Ok(rows)
     }
@@ -187,17 +234,7 @@ impl SystemTable {
 
 impl SystemIndex {
     fn key(&self, values: &[Datum]) -> Vec<Datum> {
-        let at = |attno: &i16| {
-            usize::try_from(*attno - 1)
-                .ok()
-                .and_then(|i| values.get(i))
-                .cloned()
-        };
-        self.facts
-            .columns
-            .iter()
-            .map(|attno| at(attno).unwrap_or_default())
-            .collect()
+        index_key(self.facts, values)
     }
 
     fn insert(&self, txn: &mut Transaction, values: &[Datum], row: RowId) -> PgResult<()> {
@@ -266,6 +303,11 @@ impl Catalog {
         }
         let opened = SystemTable::open(&self.storage, at, rel)?;
         Ok(cell.get_or_init(|| opened))
+    }
+
+    /// An index of a catalog, for scans by the executor: built-in rows included.
+    pub fn index(&self, index: Oid) -> PgResult<&Index> {
+        Ok(&self.table_of_index(index)?.index(index)?.index)
     }
 
     fn table_of_index(&self, index: Oid) -> PgResult<&SystemTable> {
@@ -347,7 +389,13 @@ impl CatalogRead for CatalogReader {
     fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
         self.catalog
             .table_of_index(index)?
-            .lookup(&self.snapshot, index, key)
+            .lookup(&self.snapshot, (index, key), Which::Stored)
+    }
+
+    fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+        self.catalog
+            .table_of_index(index)?
+            .lookup(&self.snapshot, (index, key), Which::All)
     }
 
     fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>> {
@@ -413,7 +461,13 @@ impl CatalogRead for CatalogWriter<'_> {
     fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
         self.catalog
             .table_of_index(index)?
-            .lookup(&self.snapshot, index, key)
+            .lookup(&self.snapshot, (index, key), Which::Stored)
+    }
+
+    fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+        self.catalog
+            .table_of_index(index)?
+            .lookup(&self.snapshot, (index, key), Which::All)
     }
 
     fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>> {

@@ -168,6 +168,37 @@ impl Privilege {
         b"arwdDxtXUCTcsAm"[self as usize] as char
     }
 
+    /// The word in GRANT.
+    pub fn word(self) -> &'static str {
+        const WORDS: [&str; 15] = [
+            "INSERT",
+            "SELECT",
+            "UPDATE",
+            "DELETE",
+            "TRUNCATE",
+            "REFERENCES",
+            "TRIGGER",
+            "EXECUTE",
+            "USAGE",
+            "CREATE",
+            "TEMPORARY",
+            "CONNECT",
+            "SET",
+            "ALTER SYSTEM",
+            "MAINTAIN",
+        ];
+        WORDS[self as usize]
+    }
+
+    /// By the word in GRANT, whatever its case; `TEMP` is short for TEMPORARY.
+    pub fn by_word(word: &str) -> Option<Privilege> {
+        if word.eq_ignore_ascii_case("TEMP") {
+            return Some(Privilege::Temporary);
+        }
+        let mut all = Privilege::ALL.into_iter();
+        all.find(|p| p.word().eq_ignore_ascii_case(word))
+    }
+
     fn bit(self) -> u32 {
         1 << self as u32
     }
@@ -283,6 +314,20 @@ impl Roles {
         self.is_superuser(user) || self.mask(user, object) & privilege.bit() != 0
     }
 
+    /// True if the user may grant the privilege on.
+    pub fn may_grant(&self, user: Oid, object: Guarded<'_>, privilege: Privilege) -> bool {
+        if self.is_superuser(user) || self.owns(user, object.owner) {
+            return true;
+        }
+        let mine = self.roles_with_privileges(user);
+        let items = object.acl.unwrap_or_default().iter();
+        items
+            .filter_map(Datum::as_str)
+            .filter_map(AclItem::parse)
+            .filter(|item| self.by_name(&item.grantee).is_some_and(|r| mine.contains(&r.oid)))
+            .any(|item| item.grant_options & privilege.bit() != 0)
+    }
+
     /// True if the user owns the object, directly, through a role, or as superuser.
     pub fn owns(&self, user: Oid, owner: Oid) -> bool {
         self.has_privileges_of(user, owner)
@@ -339,6 +384,11 @@ pub struct AclItem {
 }
 
 impl AclItem {
+    /// True if the grantee may grant the privilege on.
+    pub fn has_grant_option(&self, privilege: Privilege) -> bool {
+        self.grant_options & privilege.bit() != 0
+    }
+
     /// Reads `grantee=privileges/grantor`.
     pub fn parse(text: &str) -> Option<AclItem> {
         let (grantee, rest) = take_name(text)?;

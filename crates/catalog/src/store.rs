@@ -1,9 +1,9 @@
 //! What this crate needs of the storage: rows of system catalogs, found through their indexes.
 //!
 //! # Invariants
-//! - Built-in rows are not in the indexes until something changes them: a change of a built-in row deletes it and inserts the
-//!   new version as a row of its own. So [`CatalogRead::lookup`] answers for what users made or changed, and whoever looks up an
-//!   object tries it first and the built-in facts second.
+//! - A change of a built-in row deletes it and inserts the new version as a row of its own. [`CatalogRead::lookup`] answers for what
+//!   users made or changed; whoever looks up an object tries it first and the built-in facts, which are cheaper, second.
+//!   [`CatalogRead::lookup_all`] answers with the rows, wherever they come from.
 //! - Built-in rows of the small catalogs in [`SCANNED`] may change in any way (schema `public` may even be dropped): they are always
 //!   read from the table.
 
@@ -29,6 +29,10 @@ pub const SCANNED: [Oid; 8] = [
 pub trait CatalogRead: Send + Sync {
     /// Rows whose leading columns of the index are equal to `key`, in index order (see the module on built-in rows).
     fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>>;
+    /// The same with the built-in rows.
+    fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+        self.lookup(index, key)
+    }
     /// All rows, built-in ones included.
     fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>>;
 }
@@ -36,6 +40,10 @@ pub trait CatalogRead: Send + Sync {
 impl<T: CatalogRead + ?Sized> CatalogRead for &T {
     fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
         (**self).lookup(index, key)
+    }
+
+    fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+        (**self).lookup_all(index, key)
     }
 
     fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>> {

@@ -26,10 +26,14 @@ pub trait RelationOpener: Send + Sync {
 /// Rows that come with the program, by relation OID.
 pub type BuiltinSource = Arc<dyn Fn(Oid) -> Option<Arc<dyn BuiltinRows>> + Send + Sync>;
 
+/// Opened indexes of system catalogs, by OID.
+pub type BuiltinIndexes = Arc<dyn Fn(Oid) -> PgResult<Index> + Send + Sync>;
+
 /// The opened relations of one database. An entry counts as long as the same descriptor asks for it.
 pub struct RelationCache {
     storage: Arc<Storage>,
     builtin: BuiltinSource,
+    builtin_indexes: Option<BuiltinIndexes>,
     tables: RwLock<FxHashMap<Oid, (Arc<RelationDesc>, Table)>>,
     indexes: RwLock<FxHashMap<Oid, (Arc<RelationDesc>, Index)>>,
 }
@@ -40,9 +44,16 @@ impl RelationCache {
         RelationCache {
             storage,
             builtin,
+            builtin_indexes: None,
             tables: RwLock::default(),
             indexes: RwLock::default(),
         }
+    }
+
+    /// With the indexes of system catalogs.
+    pub fn with_builtin_indexes(mut self, indexes: BuiltinIndexes) -> RelationCache {
+        self.builtin_indexes = Some(indexes);
+        self
     }
 
     /// A cache for a database without built-in rows (tests).
@@ -73,7 +84,10 @@ impl RelationOpener for RelationCache {
                 return Ok(index.clone());
             }
         }
-        let index = self.storage.index(&Arc::new(index_def(desc, table)?))?;
+        let index = match &self.builtin_indexes {
+            Some(open) if desc.oid < Oid::FIRST_NORMAL => open(desc.oid)?,
+            _ => self.storage.index(&Arc::new(index_def(desc, table)?))?,
+        };
         self.indexes
             .write()
             .insert(desc.oid, (Arc::clone(desc), index.clone()));

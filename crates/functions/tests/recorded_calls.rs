@@ -122,6 +122,10 @@ fn calls_answer_as_postgres_did() {
             ),
             Err(e) => (Err(e.clone()), Err(e)),
         };
+        // What only a session can answer is tested with one.
+        if matches!(&scalar, Err(e) if e.message.ends_with("is not available here")) {
+            continue;
+        }
         for (form, result) in [("scalar", scalar), ("vector", vector)] {
             let got = shown(proc.prorettype, result, &io);
             if !agree(proc.prosrc, got.as_deref(), expected.as_deref()) {

@@ -137,6 +137,10 @@ impl Connection<'_> {
         let rows_max = usize::try_from(message.i32()?).unwrap_or(0);
         message.end()?;
         let mut portal = attempt!(self.session.take_portal(&name));
+        if portal.is_spent() {
+            let text = format!("portal \"{name}\" cannot be run");
+            return Ok(Err(self.session.protocol_error("55000", &text)));
+        }
         let formats = self.formats.remove(&name).unwrap_or_default();
         attempt!(self.run_portal(&mut portal, rows_max, &formats)?);
         // A portal ends with its transaction.
@@ -164,7 +168,7 @@ impl Connection<'_> {
                     }
                 }
                 Step::Complete(tag) => {
-                    self.complete(&tag);
+                    self.complete(&portal.completion_tag(tag, delivered));
                     return Ok(Ok(()));
                 }
                 Step::Empty => {

@@ -60,11 +60,52 @@ fn copy_and_bind() {
     assert_eq!(text, "1\tone\n2\ttwo\ntwo\n");
 }
 
+/// Runs `tests/psql/NAME.sql` with echo; what differs from what PostgreSQL printed (`record.sh`).
+fn compare(name: &str) {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/psql");
+    let script = dir.join(format!("{name}.sql"));
+    let expected = std::fs::read_to_string(dir.join(format!("{name}.out"))).unwrap();
+    let Some(psql) = psql() else {
+        eprintln!("skipped: no psql");
+        return;
+    };
+    let server = serve(&Database::memory().unwrap(), "127.0.0.1:0").unwrap();
+    let port = server.local_addr().port().to_string();
+    let out = Command::new("bash")
+        .arg("-c")
+        .arg("exec \"$0\" -X -q -a -h 127.0.0.1 -p \"$1\" -U postgres -d postgres < \"$2\" 2>&1")
+        .args([psql.as_os_str(), port.as_ref(), script.as_os_str()])
+        .output()
+        .unwrap();
+    server.shutdown();
+    let got = String::from_utf8(out.stdout).unwrap();
+    let differs = got.lines().zip(expected.lines()).position(|(a, b)| a != b);
+    if let Some(at) = differs {
+        let near = |text: &str| -> String {
+            let lines: Vec<&str> = text.lines().skip(at.saturating_sub(8)).take(16).collect();
+            lines.join("\n")
+        };
+        panic!(
+            "{name}: line {}:\n{}\n--- expected ---\n{}",
+            at + 1,
+            near(&got),
+            near(&expected)
+        );
+    }
+    assert_eq!(got.lines().count(), expected.lines().count(), "{name}");
+}
+
 #[test]
-fn backslash_commands() {
-    // \d NAME waits for function pg_partition_ancestors.
-    let script = "CREATE TABLE t (a int PRIMARY KEY, b text);\n\\d\n\\dt\n\\di\n";
-    let Some(text) = run(script) else { return };
-    let table = "public|t|table|postgres\n";
-    assert_eq!(text, format!("{table}{table}public|t_pkey|index|postgres|t\n"));
+fn describes_relations() {
+    compare("describe");
+}
+
+#[test]
+fn prints_views() {
+    compare("views");
+}
+
+#[test]
+fn lists_catalogs() {
+    compare("catalogs");
 }

@@ -10,7 +10,7 @@ use kv::{Keyspace, WriteBatch};
 
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
-use crate::index::store::{EntryKey, IndexStore, entry_prefix};
+use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, entry_prefix};
 use crate::shared::Shared;
 
 /// Entries after which a checkpoint's batch is offered for writing.
@@ -35,6 +35,9 @@ impl IndexStore {
                         entry.key().as_slice(),
                         version.value.as_ref(),
                     );
+                }
+                Some(None) if self.is_builtin(entry.key()) => {
+                    batch.put(Keyspace(self.id.0), entry.key().as_slice(), TOMBSTONE);
                 }
                 Some(None) => batch.delete(Keyspace(self.id.0), entry.key().as_slice()),
                 None => {}

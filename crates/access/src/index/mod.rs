@@ -8,7 +8,7 @@ pub(crate) mod leaf;
 mod merge;
 mod scan;
 pub(crate) mod store;
-mod value;
+pub(crate) mod value;
 mod verify;
 
 use std::ops::Bound;

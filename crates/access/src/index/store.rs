@@ -4,6 +4,8 @@
 //! - Entry key = memcomparable key, then the row id in 8 bytes, big-endian.
 //! - An entry's versions change only under the latch of its key (without the row id). A latch may be held while a leaf is read
 //!   from the KV store: it stops nobody but writers of keys with the same hash.
+//! - Entries of built-in rows ([`BuiltinEntries`](crate::defs::BuiltinEntries)) are as if they were in the KV store. Where one was
+//!   deleted, the KV store has [`TOMBSTONE`] instead of nothing.
 //! - The directory changes only under `directory_lock`, which is held for no I/O and under which no latch is taken.
 
 use std::hash::{Hash, Hasher};
@@ -24,11 +26,15 @@ use crate::defs::{IndexDef, Persistence};
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
 use crate::shared::{DeltaBytes, Shared};
+use crate::storage::FIRST_RELATION;
 
 /// Key and row id of an entry; short ones inline.
 pub(crate) type EntryKey = SmallVec<[u8; 24]>;
 /// The newest version of an entry; empty only for a moment, under the latch.
 pub(crate) type EntryHead = ArcSwapOption<EntryVersion>;
+
+/// The value of a built-in entry that was deleted. No entry's value begins with this byte.
+pub(crate) const TOMBSTONE: &[u8] = &[0xff];
 
 const LATCHES: usize = 64;
 
@@ -110,7 +116,8 @@ impl IndexStore {
                 any = true;
                 ControlFlow::Break(())
             })?;
-        let directory = if any {
+        // Indexes of system catalogs have built-in entries, which only a definition tells.
+        let directory = if any || id < FIRST_RELATION {
             Directory::default()
         } else {
             Directory::of_empty_index()
@@ -273,9 +280,49 @@ impl IndexStore {
         if direction == Direction::Backward {
             found.reverse();
         }
+        self.add_builtin(&mut found, &low, high.as_ref());
         let mut leaf = Leaf::new(low, high);
         found.iter().for_each(|(key, value)| leaf.push(key, value));
         Ok(self.install(leaf, epoch))
+    }
+
+    /// Puts the built-in entries of a range among those of the KV store, which override them.
+    fn add_builtin(&self, found: &mut Vec<(EntryKey, Box<[u8]>)>, low: &EntryKey, high: Option<&EntryKey>) {
+        let def = self.def.load();
+        let Some(builtin) = def.as_ref().and_then(|d| d.builtin.as_ref()) else {
+            return;
+        };
+        let from = builtin.entries.partition_point(|(key, _)| key < low);
+        let to = high.map_or(builtin.entries.len(), |high| {
+            builtin.entries.partition_point(|(key, _)| key < high)
+        });
+        let stored = std::mem::take(found);
+        let mut stored = stored.into_iter().peekable();
+        for entry in builtin.entries.get(from..to).unwrap_or_default() {
+            while let Some(before) = stored.next_if(|(key, _)| *key < entry.0) {
+                found.push(before);
+            }
+            match stored.next_if(|(key, _)| *key == entry.0) {
+                Some(changed) => found.push(changed),
+                None => found.push(entry.clone()),
+            }
+        }
+        found.extend(stored);
+        found.retain(|(_, value)| value.as_ref() != TOMBSTONE);
+    }
+
+    /// True for entries whose absence the KV store must tell.
+    pub(crate) fn is_builtin(&self, key: &[u8]) -> bool {
+        if self.id >= FIRST_RELATION {
+            return false;
+        }
+        let def = self.def.load();
+        let rows = def.as_ref().map(|d| d.builtin.as_ref().map_or(0, |b| b.rows));
+        // Not opened since the start: better a tombstone too many.
+        match (rows, entry_row(key)) {
+            (Some(rows), Ok(row)) => row.0 < rows,
+            _ => true,
+        }
     }
 
     fn install(self: &Arc<Self>, mut leaf: Leaf, epoch: u64) -> Option<Arc<Leaf>> {

@@ -46,8 +46,7 @@ fn describe(rel: &'static BuiltinRelation) -> RelationDesc {
         row_type: rel.row_type,
         storage: storage(rel),
         columns: columns(rel),
-        // They are in `pg_index`, but the planner must not use them: entries exist for changed and new rows only (see `store`).
-        indexes: Vec::new(),
+        indexes: facts::indexes_of(rel.oid).map(|i| i.oid).collect(),
         constraints: Vec::new(),
         has_rules: rel.relkind == b'v',
         has_triggers: false,

@@ -13,6 +13,8 @@ pub(crate) enum Label {
     Never,
     /// Unless the parser would take it for this type anyway.
     WhereNeeded,
+    /// A bare number in ORDER BY would be a position.
+    Always,
 }
 
 /// `'text'` with quotes doubled; backslashes are themselves (`standard_conforming_strings`).
@@ -44,7 +46,7 @@ impl Writer<'_> {
         if label == Label::Never {
             return Ok(());
         }
-        if needed {
+        if needed || label == Label::Always {
             self.label(c.type_ref)?;
         }
         let usual = builtin::type_row(c.type_ref.oid).map(|t| t.typcollation);

@@ -1,25 +1,41 @@
-//! Stored expressions as PostgreSQL spells them: `pg_get_expr`, defaults, CHECK constraints, index expressions.
+//! Stored expressions and queries as PostgreSQL spells them: `pg_get_expr`, `pg_get_viewdef`, defaults, CHECK constraints.
 //!
-//! PG: src/backend/utils/adt/ruleutils.c (without "pretty" parentheses: every operator call has its own).
+//! PG: src/backend/utils/adt/ruleutils.c.
 //!
-//! Not here: queries (`pg_get_viewdef`), aggregates and window functions: they answer 0A000.
+//! # How it works
+//! One [`Writer`] appends to one text. [`Style`] says whether every operator call has its own parentheses (the plain form) or only
+//! those that need them (the "pretty" form, [`paren`]), and whether lines are broken. A query puts a [`from::Scope`] with the names
+//! of its range table on a stack; columns find theirs there.
+//!
+//! # Not here
+//! Data-modifying queries (they only occur in rules) answer 0A000.
 
+mod calls;
 mod constant;
+mod from;
 mod json;
+mod paren;
+mod query;
 
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use common::{AttrNumber, Oid, PgResult, unsupported};
-use nodes::Expr;
 use nodes::expr::{
     BoolOp, BoolTestKind, BooleanTest, CaseExpr, CoercionForm, FuncExpr, NullTest, ScalarArrayOpExpr,
     SqlValueFunction, SqlValueKind, SubscriptingRef, VarSource,
 };
 use nodes::partition::{PartitionBound, RangeDatum};
+use nodes::{Expr, Query};
 use types::io::IoContext;
 use types::settings::TypeRef;
 
+pub use crate::deparse::from::looks_like_function;
+
+use crate::deparse::from::Scope;
+use crate::deparse::paren::Parent;
 use crate::desc::RelationDesc;
 use crate::format_type::format_type;
 use crate::names::{quote_identifier, quote_qualified};
@@ -36,28 +52,55 @@ pub struct Deparse<'a> {
 }
 
 /// Spaces by which CASE arms are indented.
-const INDENT: usize = 4;
+const INDENT: i32 = 4;
+
+/// How texts look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Leave parentheses out where precedence makes them needless.
+    pub pretty: bool,
+    /// Break lines.
+    pub indent: bool,
+    /// Lists go on a new line beyond this column; 0: one item per line.
+    pub wrap_column: usize,
+}
+
+impl Style {
+    /// What `pg_get_*def(oid)` prints.
+    pub const PLAIN: Style = Style {
+        pretty: false,
+        indent: true,
+        wrap_column: 0,
+    };
+    /// What `pg_get_*def(oid, true)` prints.
+    pub const PRETTY: Style = Style {
+        pretty: true,
+        indent: true,
+        wrap_column: 0,
+    };
+    /// What EXPLAIN prints.
+    pub const INLINE: Style = Style {
+        pretty: false,
+        indent: false,
+        wrap_column: 0,
+    };
+}
 
 /// The SQL text of an expression.
 pub fn expression(ctx: &Deparse<'_>, expr: &Expr) -> PgResult<String> {
-    let mut out = Writer {
-        ctx,
-        names: None,
-        text: String::new(),
-        level: 0,
-    };
+    styled_expression(ctx, expr, Style::PLAIN)
+}
+
+/// The SQL text of an expression in a style.
+pub fn styled_expression(ctx: &Deparse<'_>, expr: &Expr, style: Style) -> PgResult<String> {
+    let mut out = Writer::new(ctx, style);
     out.expr(expr, Implicit::Hidden)?;
     Ok(out.text)
 }
 
 /// One side of a range bound: `(1, MINVALUE)`.
 pub fn range_side(ctx: &Deparse<'_>, side: &[RangeDatum]) -> PgResult<String> {
-    let mut out = Writer {
-        ctx,
-        names: None,
-        text: String::new(),
-        level: 0,
-    };
+    let mut out = Writer::new(ctx, Style::PLAIN);
     out.push("(");
     for (i, datum) in side.iter().enumerate() {
         if i > 0 {
@@ -92,6 +135,13 @@ pub fn partition_bound(ctx: &Deparse<'_>, bound: &PartitionBound) -> PgResult<St
     })
 }
 
+/// The SQL text of a view's query; `columns` are the view's column names.
+pub fn query(ctx: &Deparse<'_>, query: &Arc<Query>, columns: &[Arc<str>], style: Style) -> PgResult<String> {
+    let mut out = Writer::new(ctx, style);
+    out.query(query, query::Names::Of(columns))?;
+    Ok(out.text)
+}
+
 /// Texts of nodes that only their surroundings can name: columns of plan nodes, subplans, aggregates (EXPLAIN).
 pub trait Names {
     /// The text of this node; `None`: print it as usual.
@@ -100,12 +150,8 @@ pub trait Names {
 
 /// The SQL text of an expression, with names from its surroundings.
 pub fn expression_with(ctx: &Deparse<'_>, expr: &Expr, names: &dyn Names) -> PgResult<String> {
-    let mut out = Writer {
-        ctx,
-        names: Some(names),
-        text: String::new(),
-        level: 0,
-    };
+    let mut out = Writer::new(ctx, Style::INLINE);
+    out.names = Some(names);
     out.expr(expr, Implicit::Hidden)?;
     Ok(out.text)
 }
@@ -121,7 +167,24 @@ struct Writer<'a> {
     ctx: &'a Deparse<'a>,
     names: Option<&'a dyn Names>,
     text: String,
-    level: usize,
+    style: Style,
+    /// Spaces at the begin of a line.
+    level: i32,
+    /// Queries around what is being printed, innermost last.
+    scopes: Vec<Scope>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(ctx: &'a Deparse<'a>, style: Style) -> Writer<'a> {
+        Writer {
+            ctx,
+            names: None,
+            text: String::new(),
+            style,
+            level: 0,
+            scopes: Vec::new(),
+        }
+    }
 }
 
 impl Writer<'_> {
@@ -138,25 +201,26 @@ impl Writer<'_> {
         }
         match expr {
             Expr::Const(c) => self.constant(c, constant::Label::WhereNeeded),
-            Expr::Var(v) => self.column(v.source, v.attno),
+            Expr::Var(v) => self.variable(v),
             Expr::Param(p) => {
                 self.push(&format!("${}", p.number));
                 Ok(())
             }
             Expr::Func(f) => self.call(f, implicit),
             Expr::Distinct(d) if d.negated => {
-                self.push("(NOT ");
-                self.infix(&d.equality.args, "IS DISTINCT FROM")?;
-                self.push(")");
+                self.open();
+                self.push("NOT ");
+                self.infix(&d.equality.args, "IS DISTINCT FROM", |_| Parent::Other)?;
+                self.close();
                 Ok(())
             }
-            Expr::Distinct(d) => self.infix(&d.equality.args, "IS DISTINCT FROM"),
+            Expr::Distinct(d) => self.infix(&d.equality.args, "IS DISTINCT FROM", |_| Parent::Other),
             Expr::NullIf(f) => self.named_list("NULLIF", &f.args),
             Expr::ScalarArrayOp(a) => self.scalar_array(a),
             Expr::Bool(b) => match b.op {
-                BoolOp::And => self.infix(&b.args, "AND"),
-                BoolOp::Or => self.infix(&b.args, "OR"),
-                BoolOp::Not => self.prefix("NOT", &b.args),
+                BoolOp::And => self.infix(&b.args, "AND", |_| Parent::Bool(BoolOp::And)),
+                BoolOp::Or => self.infix(&b.args, "OR", |_| Parent::Bool(BoolOp::Or)),
+                BoolOp::Not => self.prefix("NOT", &b.args, Parent::Bool(BoolOp::Not)),
             },
             Expr::Case(c) => self.case(c),
             Expr::Coalesce(c) => self.named_list("COALESCE", &c.args),
@@ -174,10 +238,11 @@ impl Writer<'_> {
                 Ok(())
             }
             Expr::Collate(c) => {
-                self.push("(");
-                self.expr(&c.arg, Implicit::Shown)?;
+                self.open();
+                self.operand(&c.arg, implicit, Parent::Other)?;
                 let collation = self.collation(c.collation)?;
-                self.push(&format!(" COLLATE {collation})"));
+                self.push(&format!(" COLLATE {collation}"));
+                self.close();
                 Ok(())
             }
             Expr::Array(a) => {
@@ -199,7 +264,27 @@ impl Writer<'_> {
             Expr::FieldSelect(f) => self.field(&f.arg, f.field),
             Expr::Json(j) => self.json(j),
             Expr::Subscripting(s) => self.subscripts(s),
+            other => self.rare(other, implicit),
+        }
+    }
+
+    /// Kinds that stored expressions seldom have.
+    fn rare(&mut self, expr: &Expr, implicit: Implicit) -> PgResult<()> {
+        match expr {
             Expr::NextValue { sequence, .. } => self.next_value(*sequence),
+            Expr::Aggref(a) => self.aggregate(a),
+            Expr::WindowFunc(w) => self.window_call(w),
+            Expr::GroupingFunc(g) => self.named_list("GROUPING", &g.args),
+            Expr::SubLink(s) => self.sublink(s),
+            Expr::RowCompare(r) => self.row_compare(r),
+            Expr::SetToDefault(_) => {
+                self.push("DEFAULT");
+                Ok(())
+            }
+            Expr::NamedArg { name, arg, .. } => {
+                self.push(&format!("{} => ", quote_identifier(name)));
+                self.expr(arg, implicit)
+            }
             _ => Err(unsupported!(
                 "printing this kind of expression is not supported yet"
             )),
@@ -209,6 +294,29 @@ impl Writer<'_> {
     fn next_value(&mut self, sequence: Oid) -> PgResult<()> {
         let name = self.relation_name(sequence)?;
         self.push(&format!("nextval({}::regclass)", constant::quote_literal(&name)));
+        Ok(())
+    }
+
+    /// `(` where every call has its own.
+    fn open(&mut self) {
+        if !self.style.pretty {
+            self.text.push('(');
+        }
+    }
+
+    /// The end of [`Writer::open`].
+    fn close(&mut self) {
+        if !self.style.pretty {
+            self.text.push(')');
+        }
+    }
+
+    /// An operand, in parentheses where the pretty form needs them.
+    fn operand(&mut self, arg: &Expr, implicit: Implicit, parent: Parent) -> PgResult<()> {
+        let bare = !self.style.pretty || self.is_simple(arg, parent)?;
+        self.push(if bare { "" } else { "(" });
+        self.expr(arg, implicit)?;
+        self.push(if bare { "" } else { ")" });
         Ok(())
     }
 
@@ -230,25 +338,36 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// `(a op b op c)`.
-    fn infix(&mut self, args: &[Expr], op: &str) -> PgResult<()> {
-        self.push("(");
+    /// `(a op b op c)`; `parent` tells what operand number n is part of.
+    fn infix(&mut self, args: &[Expr], op: &str, parent: impl Fn(usize) -> Parent) -> PgResult<()> {
+        self.open();
         for (at, arg) in args.iter().enumerate() {
             if at > 0 {
                 self.push(&format!(" {op} "));
             }
-            self.expr(arg, Implicit::Shown)?;
+            self.operand(arg, Implicit::Shown, parent(at))?;
         }
-        self.push(")");
+        self.close();
         Ok(())
     }
 
     /// `(op a)`.
-    fn prefix(&mut self, op: &str, args: &[Expr]) -> PgResult<()> {
-        self.push(&format!("({op} "));
-        self.list(args)?;
-        self.push(")");
+    fn prefix(&mut self, op: &str, args: &[Expr], parent: Parent) -> PgResult<()> {
+        self.open();
+        self.push(&format!("{op} "));
+        for arg in args {
+            self.operand(arg, Implicit::Shown, parent)?;
+        }
+        self.close();
         Ok(())
+    }
+
+    fn variable(&mut self, v: &nodes::Var) -> PgResult<()> {
+        if self.scopes.is_empty() {
+            self.column(v.source, v.attno)
+        } else {
+            self.query_column(v, from::Place::Inside).map(|_| ())
+        }
     }
 
     fn column(&mut self, source: VarSource, attno: AttrNumber) -> PgResult<()> {
@@ -276,97 +395,13 @@ impl Writer<'_> {
         }
         match (f.form, f.args.first()) {
             (CoercionForm::ImplicitCast, Some(arg)) if implicit == Implicit::Hidden => {
-                self.expr(arg, implicit)
+                self.operand(arg, implicit, Parent::Cast)
             }
-            (CoercionForm::ExplicitCast | CoercionForm::ImplicitCast, Some(arg)) => self.cast(arg, f.result),
+            (CoercionForm::ExplicitCast | CoercionForm::ImplicitCast, Some(arg)) => {
+                self.cast(without_inner_cast(arg, f.result), f.result)
+            }
             _ => self.function_call(f),
         }
-    }
-
-    fn function_call(&mut self, f: &FuncExpr) -> PgResult<()> {
-        let Some(desc) = self.ctx.view.function(f.func)? else {
-            return Err(common::internal!("cache lookup failed for function {}", f.func));
-        };
-        if f.form == CoercionForm::SqlSyntax && self.special_syntax(&desc.name, &f.args)? {
-            return Ok(());
-        }
-        let visible = self
-            .ctx
-            .view
-            .functions_by_name(None, &desc.name)?
-            .iter()
-            .any(|v| v.oid == f.func);
-        let schema = if visible {
-            None
-        } else {
-            self.ctx.view.namespace_name(desc.namespace)?
-        };
-        self.push(&quote_qualified(schema.as_deref(), &desc.name));
-        self.push("(");
-        let last = f.args.len().saturating_sub(1);
-        self.list(&f.args[..last])?;
-        if let Some(arg) = f.args.last() {
-            let comma = if last > 0 { ", " } else { "" };
-            let variadic = if f.variadic { "VARIADIC " } else { "" };
-            self.push(&format!("{comma}{variadic}"));
-            self.expr(arg, Implicit::Shown)?;
-        }
-        self.push(")");
-        Ok(())
-    }
-
-    /// Functions with a syntax of their own, when it was written so.
-    fn special_syntax(&mut self, name: &str, args: &[Expr]) -> PgResult<bool> {
-        match (name, args) {
-            ("timezone", [zone, value]) => {
-                self.push("(");
-                self.expr(value, Implicit::Shown)?;
-                self.push(" AT TIME ZONE ");
-                self.expr(zone, Implicit::Shown)?;
-                self.push(")");
-            }
-            ("extract", [Expr::Const(field), value]) => {
-                let field = field.value.as_str().unwrap_or_default().to_owned();
-                self.push(&format!("EXTRACT({field} FROM "));
-                self.expr(value, Implicit::Shown)?;
-                self.push(")");
-            }
-            ("position", [text, part]) => {
-                self.push("POSITION((");
-                self.expr(part, Implicit::Shown)?;
-                self.push(") IN (");
-                self.expr(text, Implicit::Shown)?;
-                self.push("))");
-            }
-            ("btrim" | "ltrim" | "rtrim", [text, rest @ ..]) => {
-                let side = match name {
-                    "btrim" => "BOTH",
-                    "ltrim" => "LEADING",
-                    _ => "TRAILING",
-                };
-                self.push(&format!("TRIM({side}"));
-                if let [chars] = rest {
-                    self.push(" ");
-                    self.expr(chars, Implicit::Shown)?;
-                }
-                self.push(" FROM ");
-                self.expr(text, Implicit::Shown)?;
-                self.push(")");
-            }
-            ("substring", [text, from, rest @ ..]) => {
-                self.push("SUBSTRING(");
-                self.expr(text, Implicit::Shown)?;
-                self.push(" FROM ");
-                self.expr(from, Implicit::Shown)?;
-                if let [len] = rest {
-                    self.push(" FOR ");
-                    self.expr(len, Implicit::Shown)?;
-                }
-                self.push(")");
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
     }
 
     fn operator_name(&self, op: Oid) -> PgResult<String> {
@@ -392,34 +427,63 @@ impl Writer<'_> {
 
     fn operator_call(&mut self, f: &FuncExpr) -> PgResult<()> {
         let name = self.operator_name(f.op)?;
+        let rank = paren::rank(&name);
         match f.args.len() {
-            1 => self.prefix(&name, &f.args),
-            _ => self.infix(&f.args, &name),
+            1 => self.prefix(&name, &f.args, Parent::Operator { rank, left: true }),
+            _ => self.infix(&f.args, &name, |at| Parent::Operator { rank, left: at == 0 }),
         }
     }
 
     fn scalar_array(&mut self, a: &ScalarArrayOpExpr) -> PgResult<()> {
         let name = self.operator_name(a.op)?;
-        self.push("(");
-        self.expr(&a.scalar, Implicit::Shown)?;
+        self.open();
+        self.operand(&a.scalar, Implicit::Shown, Parent::Other)?;
         self.push(&format!(" {name} {} (", if a.use_or { "ANY" } else { "ALL" }));
-        self.expr(&a.array, Implicit::Shown)?;
-        self.push("))");
+        self.operand(&a.array, Implicit::Shown, Parent::Other)?;
+        self.push(")");
+        self.close();
         Ok(())
     }
 
-    /// A new line at the current indentation.
+    /// A new line at the current indentation, or a space where lines are not broken.
     fn line(&mut self) {
+        if self.style.indent {
+            self.break_line(0);
+        } else if !self.text.is_empty() && !self.text.ends_with([' ', '(']) {
+            self.text.push(' ');
+        }
+    }
+
+    /// Characters since the last line break.
+    fn line_length(&self) -> usize {
+        self.text.len() - self.text.rfind('\n').map_or(0, |at| at + 1)
+    }
+
+    /// Without trailing spaces: those of the line so far go.
+    fn trim(&mut self) {
         let end = self.text.trim_end_matches(' ').len();
         self.text.truncate(end);
+    }
+
+    /// A new line with `plus` spaces more than the current indentation. Far inside, lines begin at the left again.
+    fn break_line(&mut self, plus: i32) {
+        const LIMIT: i32 = 40;
+        const DEEP_STEP: i32 = 4;
+        self.trim();
         self.text.push('\n');
-        self.text.extend(std::iter::repeat_n(' ', self.level * INDENT));
+        let amount = if self.level < LIMIT {
+            self.level.max(0)
+        } else {
+            (LIMIT + (self.level - LIMIT) / DEEP_STEP) % LIMIT
+        };
+        self.text
+            .extend(std::iter::repeat_n(' ', (amount + plus).max(0) as usize));
     }
 
     fn case(&mut self, c: &CaseExpr) -> PgResult<()> {
         self.line();
         self.push("CASE");
-        self.level += 1;
+        self.level += INDENT;
         if let Some(arg) = &c.arg {
             self.push(" ");
             self.expr(arg, Implicit::Shown)?;
@@ -434,31 +498,33 @@ impl Writer<'_> {
         self.line();
         self.push("ELSE ");
         self.expr(&c.default, Implicit::Shown)?;
-        self.level -= 1;
+        self.level -= INDENT;
         self.line();
         self.push("END");
         Ok(())
     }
 
     fn null_test(&mut self, n: &NullTest) -> PgResult<()> {
-        self.push("(");
-        self.expr(&n.arg, Implicit::Shown)?;
+        self.open();
+        self.operand(&n.arg, Implicit::Shown, Parent::Other)?;
         // On a row that is not syntactically one, PostgreSQL tells the two meanings apart.
-        self.push(if n.is_not { " IS NOT NULL)" } else { " IS NULL)" });
+        self.push(if n.is_not { " IS NOT NULL" } else { " IS NULL" });
+        self.close();
         Ok(())
     }
 
     fn boolean_test(&mut self, b: &BooleanTest) -> PgResult<()> {
-        self.push("(");
-        self.expr(&b.arg, Implicit::Hidden)?;
+        self.open();
+        self.operand(&b.arg, Implicit::Hidden, Parent::Other)?;
         self.push(match b.kind {
-            BoolTestKind::IsTrue => " IS TRUE)",
-            BoolTestKind::IsNotTrue => " IS NOT TRUE)",
-            BoolTestKind::IsFalse => " IS FALSE)",
-            BoolTestKind::IsNotFalse => " IS NOT FALSE)",
-            BoolTestKind::IsUnknown => " IS UNKNOWN)",
-            BoolTestKind::IsNotUnknown => " IS NOT UNKNOWN)",
+            BoolTestKind::IsTrue => " IS TRUE",
+            BoolTestKind::IsNotTrue => " IS NOT TRUE",
+            BoolTestKind::IsFalse => " IS FALSE",
+            BoolTestKind::IsNotFalse => " IS NOT FALSE",
+            BoolTestKind::IsUnknown => " IS UNKNOWN",
+            BoolTestKind::IsNotUnknown => " IS NOT UNKNOWN",
         });
+        self.close();
         Ok(())
     }
 
@@ -491,7 +557,7 @@ impl Writer<'_> {
         implicit: Implicit,
     ) -> PgResult<()> {
         if form == CoercionForm::ImplicitCast && implicit == Implicit::Hidden {
-            return self.expr(arg, implicit);
+            return self.operand(arg, implicit, Parent::Other);
         }
         self.cast(arg, result)
     }
@@ -503,9 +569,9 @@ impl Writer<'_> {
                 self.constant(c, constant::Label::Never)?
             }
             arg => {
-                self.push("(");
-                self.expr(arg, Implicit::Hidden)?;
-                self.push(")");
+                self.open();
+                self.operand(arg, Implicit::Hidden, Parent::Cast)?;
+                self.close();
             }
         }
         self.label(result)
@@ -544,10 +610,12 @@ impl Writer<'_> {
             .as_ref()
             .and_then(|r| r.column(field))
             .map(|c| c.name.clone());
-        self.push("(");
+        let bare = matches!(arg, Expr::Subscripting(_) | Expr::FieldSelect(_));
+        self.push(if bare { "" } else { "(" });
         self.expr(arg, Implicit::Shown)?;
         let name = name.unwrap_or_else(|| format!("f{field}").into());
-        self.push(&format!(").{}", quote_identifier(&name)));
+        self.push(if bare { "." } else { ")." });
+        self.push(&quote_identifier(&name));
         Ok(())
     }
 
@@ -557,7 +625,7 @@ impl Writer<'_> {
                 "printing an assignment to a subscript is not supported yet"
             ));
         }
-        let bare = matches!(*s.container, Expr::Var(_));
+        let bare = matches!(*s.container, Expr::Var(_) | Expr::FieldSelect(_));
         self.push(if bare { "" } else { "(" });
         self.expr(&s.container, Implicit::Shown)?;
         self.push(if bare { "" } else { ")" });
@@ -575,6 +643,21 @@ impl Writer<'_> {
             self.push("]");
         }
         Ok(())
+    }
+}
+
+/// A cast to `varchar(5)` is stored as a cast to `varchar` inside a call that cuts to the length; one is printed.
+fn without_inner_cast(arg: &Expr, result: TypeRef) -> &Expr {
+    if arg.type_ref() != TypeRef::plain(result.oid) || result.typmod < 0 {
+        return arg;
+    }
+    match arg {
+        Expr::Relabel(r) => &r.arg,
+        Expr::CoerceViaIo(c) => &c.arg,
+        Expr::Func(f) if matches!(f.form, CoercionForm::ExplicitCast | CoercionForm::ImplicitCast) => {
+            f.args.first().unwrap_or(arg)
+        }
+        other => other,
     }
 }
 

@@ -33,6 +33,8 @@ pub fn find(name: &str) -> Option<&'static SettingDef> {
 
 /// Values that a database starts with where they differ from PostgreSQL's boot values (as `initdb` would set them).
 const INITIAL: &[(&str, &str)] = &[
+    // Activity is not counted; see the functions behind `pg_stat_*`.
+    ("track_counts", "off"),
     ("timezone", "Etc/UTC"),
     ("log_timezone", "Etc/UTC"),
     ("client_encoding", "UTF8"),
@@ -148,6 +150,25 @@ impl GucStore {
             .iter()
             .map(|d| (d, value::show(d, self.get(&d.name.to_ascii_lowercase()))))
             .collect()
+    }
+
+    /// Every listed setting as `pg_settings` shows it: definition, value in base units, value to reset to, where it comes from.
+    pub fn listed(&self) -> Vec<(&'static SettingDef, &str, &str, &'static str)> {
+        let row = |d: &'static SettingDef| {
+            let lower = d.name.to_ascii_lowercase();
+            let default = self.defaults.get(&*lower).map(|v| &**v);
+            let set = self.values.get(&*lower).map(|v| &**v);
+            let source = match (set, default) {
+                (Some(_), _) => "session",
+                (None, Some(v)) if INITIAL.iter().any(|i| i.0 == lower && i.1 != v) => "client",
+                (None, Some(_)) if INITIAL.iter().any(|i| i.0 == lower) => "default",
+                (None, Some(_)) => "client",
+                (None, None) => "default",
+            };
+            let reset = default.unwrap_or(d.boot);
+            (d, set.unwrap_or(reset), reset, source)
+        };
+        SETTINGS.iter().map(row).collect()
     }
 
     /// SET. `in_transaction_block`: whether rollback is possible at all.

@@ -279,7 +279,11 @@ const UNITS: [(&str, u32, i64); 6] = [
 
 /// Below ten thousand of a unit the next larger one is not used; halves round away from zero.
 fn size_pretty(size: i64) -> String {
-    let magnitude = i128::from(size).abs();
+    pretty(i128::from(size))
+}
+
+fn pretty(size: i128) -> String {
+    let magnitude = size.abs();
     let sign = if size < 0 { "-" } else { "" };
     if magnitude < i128::from(UNITS[0].2) {
         return format!("{size} bytes");

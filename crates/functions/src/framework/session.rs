@@ -210,8 +210,10 @@ pub trait SessionContext {
         fn notice(&self, notice: Box<common::PgError>) -> ();
         /// Comparison under a collation other than C; `None`: compare bytes.
         fn collate(&self, collation: Oid, a: &str, b: &str) -> Option<std::cmp::Ordering>;
-        /// Anything a rarely used function needs, by its name: the session dispatches.
+        /// Anything a rarely used function needs, by its `prosrc`: the session dispatches.
         fn call(&self, function: &str, args: &[Datum]) -> Datum;
+        /// The same for functions that return rows: their OUT columns.
+        fn rows(&self, function: &str, args: &[Datum]) -> Vec<Vec<Datum>>;
     }
 }
 

@@ -107,11 +107,23 @@ pub fn fixed_west(zone: &TimeZone) -> Option<i32> {
         .then(|| -first.seconds())
 }
 
-/// Finds a zone by IANA name (any case) or as a POSIX rule such as `EST5EDT` or `UTC+3`.
-pub fn find(name: &str) -> Option<TimeZone> {
+fn database() -> &'static TimeZoneDatabase {
     static BUNDLED: OnceLock<TimeZoneDatabase> = OnceLock::new();
     // The database is immutable data; the cell only spares building its name index again.
-    let database = BUNDLED.get_or_init(TimeZoneDatabase::bundled);
+    BUNDLED.get_or_init(TimeZoneDatabase::bundled)
+}
+
+/// Every zone with its name, by name.
+pub fn all() -> Vec<(String, TimeZone)> {
+    let names = database().available().map(|n| n.as_str().to_owned());
+    let mut zones: Vec<_> = names.filter_map(|n| find(&n).map(|z| (n, z))).collect();
+    zones.sort_by(|a, b| a.0.cmp(&b.0));
+    zones
+}
+
+/// Finds a zone by IANA name (any case) or as a POSIX rule such as `EST5EDT` or `UTC+3`.
+pub fn find(name: &str) -> Option<TimeZone> {
+    let database = database();
     if name.is_empty() || name.len() > 255 {
         return None;
     }

@@ -1,0 +1,6 @@
+SELECT foreign_data_wrapper_catalog::information_schema.sql_identifier AS foreign_data_wrapper_catalog,
+  foreign_data_wrapper_name::information_schema.sql_identifier AS foreign_data_wrapper_name,
+  authorization_identifier::information_schema.sql_identifier AS authorization_identifier,
+  NULL::information_schema.character_data AS library_name,
+  foreign_data_wrapper_language::information_schema.character_data AS foreign_data_wrapper_language
+FROM information_schema._pg_foreign_data_wrappers

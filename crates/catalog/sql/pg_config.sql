@@ -1,0 +1,2 @@
+SELECT name, setting
+FROM pg_catalog.pg_config()

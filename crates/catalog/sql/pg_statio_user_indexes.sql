@@ -1,0 +1,3 @@
+SELECT relid, indexrelid, schemaname, relname, indexrelname, idx_blks_read, idx_blks_hit
+FROM pg_catalog.pg_statio_all_indexes
+WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname !~ '^pg_toast'

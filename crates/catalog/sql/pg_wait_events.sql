@@ -1,0 +1,2 @@
+SELECT type, name, description
+FROM pg_catalog.pg_get_wait_events()

@@ -1,0 +1,183 @@
+//! Functions behind the system views: the session answers them by name, whatever their arguments are.
+//!
+//! Counters of activity that pglite does not count (`track_counts` is off) are zero, as PostgreSQL's are when it is off.
+
+use std::sync::Arc;
+
+use common::{Oid, PgResult, internal};
+use types::{Datum, PhysType, RecordValue, Selection, Vector, builtin, oids};
+
+use crate::facts::{self, ProcRow};
+use crate::framework::context::FnContext;
+use crate::framework::registry::{Kernels, source_name};
+use crate::framework::set::SetRows;
+
+/// Functions of one value (or one row) that the session answers.
+#[rustfmt::skip]
+static SCALARS: &[&str] = &[
+    "acldefault_sql", "has_any_column_privilege_id", "has_any_column_privilege_id_id", "has_any_column_privilege_id_name",
+    "has_any_column_privilege_name", "has_any_column_privilege_name_id", "has_any_column_privilege_name_name",
+    "has_column_privilege_id_attnum", "has_column_privilege_id_id_attnum", "has_column_privilege_id_id_name",
+    "has_column_privilege_id_name", "has_column_privilege_id_name_attnum", "has_column_privilege_id_name_name",
+    "has_column_privilege_name_attnum", "has_column_privilege_name_id_attnum", "has_column_privilege_name_id_name",
+    "has_column_privilege_name_name", "has_column_privilege_name_name_attnum", "has_column_privilege_name_name_name",
+    "has_parameter_privilege_id_name", "has_parameter_privilege_name", "has_parameter_privilege_name_name",
+    "pg_blocking_pids", "pg_column_is_updatable", "pg_get_function_arg_default",
+    "pg_get_function_sqlbody", "pg_get_statisticsobjdef_columns", "pg_get_statisticsobjdef_expressions", "pg_has_role_id",
+    "pg_has_role_id_id", "pg_has_role_id_name", "pg_has_role_name", "pg_has_role_name_id", "pg_has_role_name_name",
+    "pg_indexam_progress_phasename", "pg_is_other_temp_schema", "pg_my_temp_schema", "pg_partition_root",
+    "pg_postmaster_start_time", "pg_relation_filenode", "pg_relation_is_publishable", "pg_relation_is_updatable",
+    "pg_sequence_last_value", "pg_stat_get_archiver", "pg_stat_get_db_numbackends", "pg_stat_get_live_tuples",
+    "pg_stat_get_replication_slot", "pg_stat_get_subscription_stats", "pg_stat_get_wal_receiver",
+    "pg_tablespace_location", "pg_tablespace_size_name", "pg_tablespace_size_oid", "row_security_active",
+    "row_security_active_name", "pg_get_viewdef_name_ext", "pg_get_viewdef_wrap", "pg_trigger_depth",
+];
+
+/// Functions of rows that the session answers.
+#[rustfmt::skip]
+static SETS: &[&str] = &[
+    "aclexplode", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
+    "pg_get_publication_tables", "pg_get_replication_slots", 
+    "pg_hba_file_rules", "pg_ident_file_mappings", "pg_lock_status",
+    "pg_options_to_table", "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_xact",
+    "pg_show_replication_origin_status", "pg_stat_get_activity", "pg_stat_get_progress_info",
+    "pg_stat_get_recovery_prefetch", "pg_stat_get_slru", "pg_stat_get_subscription", "pg_stat_get_wal_senders",
+    "pg_stats_ext_mcvlist_items", "pg_timezone_abbrevs_abbrevs", "pg_timezone_abbrevs_zone",
+    "pg_timezone_names", "show_all_file_settings", "show_all_settings", "ts_token_type_byid", "ts_token_type_byname",
+];
+
+/// Counters and times of activity.
+fn is_counter(name: &str) -> bool {
+    const BEGINS: [&str; 4] = [
+        "pg_stat_get_xact_",
+        "pg_stat_get_db_",
+        "pg_stat_get_bgwriter_",
+        "pg_stat_get_function_",
+    ];
+    const NAMES: [&str; 25] = [
+        "pg_stat_get_numscans",
+        "pg_stat_get_lastscan",
+        "pg_stat_get_tuples_returned",
+        "pg_stat_get_tuples_fetched",
+        "pg_stat_get_tuples_inserted",
+        "pg_stat_get_tuples_updated",
+        "pg_stat_get_tuples_deleted",
+        "pg_stat_get_tuples_hot_updated",
+        "pg_stat_get_tuples_newpage_updated",
+        "pg_stat_get_dead_tuples",
+        "pg_stat_get_mod_since_analyze",
+        "pg_stat_get_ins_since_vacuum",
+        "pg_stat_get_blocks_fetched",
+        "pg_stat_get_blocks_hit",
+        "pg_stat_get_buf_alloc",
+        "pg_stat_get_last_vacuum_time",
+        "pg_stat_get_last_autovacuum_time",
+        "pg_stat_get_last_analyze_time",
+        "pg_stat_get_last_autoanalyze_time",
+        "pg_stat_get_vacuum_count",
+        "pg_stat_get_autovacuum_count",
+        "pg_stat_get_analyze_count",
+        "pg_stat_get_autoanalyze_count",
+        "pg_stat_get_total_vacuum_time",
+        "pg_stat_get_total_analyze_time",
+    ];
+    let more = [
+        "pg_stat_get_total_autovacuum_time",
+        "pg_stat_get_total_autoanalyze_time",
+    ];
+    !SCALARS.contains(&name)
+        && (NAMES.contains(&name) || more.contains(&name) || BEGINS.iter().any(|b| name.starts_with(b)))
+}
+
+/// True for functions that [`KERNELS`] serve.
+pub(crate) fn is_scalar(name: &str) -> bool {
+    SCALARS.contains(&name) || is_counter(name)
+}
+
+/// True for functions that [`rows`] serves.
+pub(crate) fn is_set(name: &str) -> bool {
+    SETS.contains(&name)
+}
+
+/// The kernels of all functions of one value here.
+pub(crate) const KERNELS: Kernels = Kernels { vector, scalar };
+
+fn this(ctx: &FnContext<'_>) -> PgResult<&'static ProcRow> {
+    facts::proc(ctx.call.proc).ok_or_else(|| internal!("cache lookup failed for function {}", ctx.call.proc))
+}
+
+fn scalar(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let proc = this(ctx)?;
+    if proc.proisstrict && args.iter().any(Datum::is_null) {
+        return Ok(Datum::Null);
+    }
+    let name = source_name(proc);
+    if is_counter(name) {
+        return Ok(match proc.prorettype {
+            oids::INT8 => Datum::Int8(0),
+            oids::INT4 => Datum::Int4(0),
+            oids::FLOAT8 => Datum::Float8(0.0),
+            _ => Datum::Null,
+        });
+    }
+    if proc.prorettype != oids::RECORD {
+        return ctx.session.call(name, args);
+    }
+    let Some(fields) = ctx.session.rows(name, args)?.into_iter().next() else {
+        return Ok(Datum::Null);
+    };
+    let (field_types, names): (Vec<Oid>, Vec<Box<str>>) =
+        out_columns(proc).map(|(t, n)| (t, Box::from(n))).unzip();
+    Ok(Datum::Record(Arc::new(RecordValue {
+        type_oid: oids::RECORD,
+        field_types,
+        fields,
+        names: Some(names.into()),
+    })))
+}
+
+fn vector(ctx: &mut FnContext<'_>, args: &[&Vector], sel: &Selection, out: &mut Vector) -> PgResult<()> {
+    crate::framework::registry::general_vector::<false>(scalar, ctx, args, sel, out)
+}
+
+/// Types and names of OUT parameters.
+fn out_columns(proc: &ProcRow) -> impl Iterator<Item = (Oid, &'static str)> {
+    let all = proc.extra.map_or(&[][..], |e| e.proallargtypes);
+    let modes = proc.extra.map_or(&[][..], |e| e.proargmodes);
+    let names = proc.extra.map_or(&[][..], |e| e.proargnames);
+    let out = (0..all.len()).filter(|k| matches!(modes.get(*k), Some(b'o' | b't' | b'b')));
+    out.map(|k| (all[k], names.get(k).copied().unwrap_or("")))
+}
+
+/// All rows at once.
+struct Answer {
+    columns: Option<Vec<Vector>>,
+}
+
+impl SetRows for Answer {
+    fn next_rows(&mut self, _: &mut FnContext<'_>, _max: usize) -> PgResult<Option<Vec<Vector>>> {
+        Ok(self
+            .columns
+            .take()
+            .filter(|c| c.first().is_some_and(|v| !v.is_empty())))
+    }
+}
+
+/// Asks the session for the rows of a function.
+pub(crate) fn rows(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let proc = this(ctx)?;
+    let mut types: Vec<Oid> = out_columns(proc).map(|c| c.0).collect();
+    if types.is_empty() {
+        types.push(proc.prorettype);
+    }
+    let phys = |t: &Oid| builtin::type_row(*t).map_or(PhysType::Text, |_| PhysType::of_builtin(*t));
+    let mut columns: Vec<Vector> = types.iter().map(|t| Vector::empty(phys(t))).collect();
+    for row in ctx.session.rows(source_name(proc), args)? {
+        for (at, column) in columns.iter_mut().enumerate() {
+            column.push(row.get(at).unwrap_or(&Datum::Null));
+        }
+    }
+    Ok(Box::new(Answer {
+        columns: Some(columns),
+    }))
+}

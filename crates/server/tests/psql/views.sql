@@ -1,0 +1,40 @@
+-- pg_get_viewdef, plain and pretty.
+CREATE TABLE t (a int, b text, c numeric, d date, e boolean, f int[]);
+CREATE TABLE u (a int, x text, y int);
+CREATE VIEW v01 AS SELECT * FROM t;
+CREATE VIEW v02 AS SELECT a + 1 AS a1, (a + 1) * 2 AS m, a + b::int * 2 AS p, a - (c - 1) AS s, -a AS neg, NOT e AS ne FROM t;
+CREATE VIEW v03 AS SELECT t.a, u.x FROM t JOIN u ON t.a = u.a AND t.b = u.x;
+CREATE VIEW v04 AS SELECT a, t.b, u.y FROM t LEFT JOIN u USING (a);
+CREATE VIEW v05 AS SELECT * FROM t CROSS JOIN u AS uu (p, q, r);
+CREATE VIEW v06 AS SELECT a FROM t WHERE a IN (1, 2, 3) AND b NOT IN ('x', 'y') OR e IS TRUE AND c BETWEEN 1 AND 2;
+CREATE VIEW v07 AS SELECT a, (SELECT max(y) FROM u WHERE u.a = t.a) AS m FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AND a IN (SELECT y FROM u);
+CREATE VIEW v08 AS SELECT DISTINCT b, count(*) FILTER (WHERE a > 1) AS c, string_agg(b, ',' ORDER BY a DESC) FROM t GROUP BY b;
+CREATE VIEW v09 AS SELECT DISTINCT ON (b) b, a FROM t ORDER BY b, a DESC NULLS LAST;
+CREATE VIEW v10 AS SELECT a FROM t UNION ALL SELECT y FROM u UNION SELECT 1 ORDER BY 1;
+CREATE VIEW v11 AS (SELECT a FROM t LIMIT 1) EXCEPT (SELECT y FROM u INTERSECT SELECT 2);
+CREATE VIEW v12 AS WITH w AS (SELECT a, b FROM t), x AS MATERIALIZED (SELECT 1 AS one) SELECT w.a, x.one FROM w, x;
+CREATE VIEW v13 AS WITH RECURSIVE r(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < 10) SELECT n FROM r;
+CREATE VIEW v14 AS SELECT a, row_number() OVER (PARTITION BY b ORDER BY a DESC) AS rn, sum(a) OVER w AS s FROM t WINDOW w AS (ORDER BY a ROWS BETWEEN 1 PRECEDING AND CURRENT ROW);
+CREATE VIEW v15 AS SELECT CASE WHEN a > 1 THEN 'big' WHEN a IS NULL THEN NULL ELSE 'small' END AS size, CASE a WHEN 1 THEN 2 END FROM t;
+CREATE VIEW v16 AS SELECT b, sum(a) FROM t GROUP BY GROUPING SETS ((b), ());
+CREATE VIEW v17 AS SELECT b, c, sum(a) FROM t GROUP BY ROLLUP (b, c) ORDER BY b NULLS FIRST;
+CREATE VIEW v18 AS SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS vv (n, l);
+CREATE VIEW v19 AS VALUES (1, 'x'), (2, 'y');
+CREATE VIEW v20 AS SELECT g, g * 2 AS dbl FROM generate_series(1, 3) g;
+CREATE VIEW v21 AS SELECT s.a, l.x FROM (SELECT a FROM t WHERE a > 0) s, LATERAL (SELECT x FROM u WHERE u.a = s.a) l;
+CREATE VIEW v22 AS SELECT f[1] AS first, f[1:2] AS part, ARRAY[a, 2] AS arr, ARRAY(SELECT y FROM u) AS sub FROM t;
+CREATE VIEW v23 AS SELECT coalesce(b, 'none') AS b, nullif(a, 0), greatest(a, 1), upper(b) AS up, substring(b FROM 1 FOR 2), extract(year FROM d), position('a' IN b), trim(both from b) FROM t;
+CREATE VIEW v24 AS SELECT a::text AS at, b::varchar(5) AS bv, c::int, '2020-01-01'::date AS dd, interval '1 day' AS i, 1.5 AS n, -1 AS m, NULL::int AS nul, true AS tr FROM t;
+CREATE VIEW v25 AS SELECT b COLLATE "C" AS bc, b LIKE 'a%' AS l, b ~ 'x' AS re, b IS DISTINCT FROM 'q' AS dist, a = ANY (f) AS anyf FROM t;
+CREATE VIEW v26 (x1, x2) AS SELECT a, b FROM t OFFSET 2 LIMIT 5;
+CREATE VIEW v27 AS SELECT t1.a, t2.a AS a2 FROM t t1 JOIN (t t2 LEFT JOIN u ON t2.a = u.a) ON t1.a = t2.a;
+CREATE VIEW v28 AS SELECT a FROM ONLY t FOR UPDATE;
+CREATE VIEW v29 AS SELECT current_date AS cd, current_user AS cu, now() AS n, localtimestamp(3) AS l;
+CREATE VIEW v30 AS SELECT (a, b) = (1, 'x') AS eq, (a, b) < (1, 'x') AS lt FROM t;
+CREATE VIEW v31 AS SELECT t.a FROM t WHERE NOT (a > 1 AND NOT e) AND (e OR a = 2) ORDER BY a + 1, upper(b);
+CREATE VIEW v32 AS SELECT t FROM t;
+\pset format unaligned
+\pset tuples_only on
+SELECT relname, pg_get_viewdef(oid) FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v__' AND relnamespace = 'public'::regnamespace ORDER BY 1;
+SELECT relname, pg_get_viewdef(oid, true) FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v__' AND relnamespace = 'public'::regnamespace ORDER BY 1;
+SELECT pg_get_viewdef('v01'), pg_get_viewdef('v02', true), pg_get_viewdef('v03'::regclass, 80);

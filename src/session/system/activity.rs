@@ -1,0 +1,138 @@
+//! `pg_stat_get_activity`, `pg_lock_status`: who is there, and who holds or waits for what.
+
+use common::{Oid, PgResult};
+use txn::{AdvisoryKey, LockStatus, LockTag};
+use types::Datum;
+
+use crate::session::core::EPOCH_MICROS;
+use crate::session::env::StatementEnv;
+
+/// Columns of `pg_stat_get_activity`.
+const ACTIVITY_COLUMNS: usize = 31;
+
+/// The caches of PostgreSQL that `pg_stat_slru` lists: nothing is read through them here.
+pub(super) fn slru() -> Vec<Vec<Datum>> {
+    const NAMES: [&str; 8] = [
+        "commit_timestamp",
+        "multixact_member",
+        "multixact_offset",
+        "notify",
+        "serializable",
+        "subtransaction",
+        "transaction",
+        "other",
+    ];
+    let row = |name: &&str| {
+        let mut row = vec![Datum::text(*name)];
+        row.extend((0..7).map(|_| Datum::Int8(0)));
+        row.push(Datum::Null);
+        row
+    };
+    NAMES.iter().map(row).collect()
+}
+
+fn oid(oid: Oid) -> Datum {
+    Datum::Oid(oid.0)
+}
+
+impl StatementEnv<'_> {
+    pub(super) fn backends(&self, database: Oid) -> i32 {
+        if database == self.core.db.database_oid {
+            self.core.db.sessions.read().len() as i32
+        } else {
+            0
+        }
+    }
+
+    /// The own session in full; of others what is known without disturbing them.
+    pub(super) fn activity(&self, args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
+        let wanted = args.first().and_then(Datum::as_i64).map(|pid| pid as i32);
+        let mut pids: Vec<i32> = self.core.db.sessions.read().keys().copied().collect();
+        pids.sort_unstable();
+        let active = self.core.db.storage.manager().active();
+        let mut rows = Vec::new();
+        for pid in pids.into_iter().filter(|pid| wanted.is_none_or(|w| w == *pid)) {
+            let mut row = vec![Datum::Null; ACTIVITY_COLUMNS];
+            row[0] = oid(self.core.db.database_oid);
+            row[1] = Datum::Int4(pid);
+            row[17] = Datum::text("client backend");
+            for ssl_or_gss in [18, 25, 27, 28] {
+                row[ssl_or_gss] = Datum::Bool(false);
+            }
+            if let Some(info) = active.iter().find(|t| t.pid == pid) {
+                row[8] = Datum::Int8(info.started_unix_micros - EPOCH_MICROS);
+                row[15] = info.xid.map_or(Datum::Null, |x| Datum::Oid(x.0 as u32));
+            }
+            if pid == self.core.pid {
+                row[2] = oid(self.core.session_user);
+                row[3] = Datum::text(self.core.guc.borrow().get("application_name"));
+                row[4] = Datum::text("active");
+                row[5] = Datum::text(self.query);
+                row[8] = Datum::Int8(self.core.transaction_start.get());
+                row[9] = Datum::Int8(self.core.statement_start.get());
+                row[11] = Datum::Int8(self.core.statement_start.get());
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn lock_status(&self) -> Vec<Vec<Datum>> {
+        let all = self.core.db.storage.manager().locks().snapshot();
+        all.iter().map(lock_row).collect()
+    }
+}
+
+/// The columns of `pg_locks`.
+fn lock_row(lock: &LockStatus) -> Vec<Datum> {
+    let mut row = vec![Datum::Null; 16];
+    row[0] = Datum::text(lock.tag.type_name());
+    match lock.tag {
+        LockTag::Relation { database, relation } => {
+            row[1] = oid(database);
+            row[2] = oid(relation);
+        }
+        LockTag::Tuple {
+            database,
+            relation,
+            row: at,
+        } => {
+            row[1] = oid(database);
+            row[2] = oid(relation);
+            row[3] = Datum::Int4((at.0 >> 16) as i32);
+            row[4] = Datum::Int2(at.0 as i16);
+        }
+        LockTag::Transaction(xid) => row[6] = Datum::Oid(xid.0 as u32),
+        LockTag::VirtualTransaction(vxid) => row[5] = Datum::text(vxid.to_string()),
+        LockTag::Object {
+            database,
+            class,
+            object,
+            sub_id,
+        } => {
+            row[1] = oid(database);
+            row[7] = oid(class);
+            row[8] = oid(object);
+            row[9] = Datum::Int2(sub_id as i16);
+        }
+        LockTag::Advisory { database, key } => {
+            let (high, low, kind) = match key {
+                AdvisoryKey::One(key) => ((key >> 32) as u32, key as u32, 1),
+                AdvisoryKey::Two(a, b) => (a as u32, b as u32, 2),
+            };
+            row[1] = oid(database);
+            row[7] = Datum::Oid(high);
+            row[8] = Datum::Oid(low);
+            row[9] = Datum::Int2(kind);
+        }
+    }
+    row[10] = Datum::text(lock.vxid.to_string());
+    row[11] = Datum::Int4(lock.pid);
+    row[12] = Datum::text(lock.mode.name());
+    row[13] = Datum::Bool(lock.granted);
+    row[14] = Datum::Bool(lock.fast_path);
+    row[15] = lock
+        .wait_start_unix_micros
+        .map_or(Datum::Null, |t| Datum::Int8(t - EPOCH_MICROS));
+    row
+}
