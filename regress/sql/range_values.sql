@@ -57,3 +57,8 @@ SELECT hashint4extended(42, 7), hashint8extended(-42, 7), hashfloat8extended(1.5
   hash_numeric_extended(12345.6789, 7), hash_array_extended(ARRAY[1, 2], 7), hash_range_extended(int4range(1, 5), 7);
 SELECT hashfloat4('NaN'), hashfloat8('-0'), hashbpchar('ab  '), hashname('x'), hashchar('a'), hashoid(1), uuid_hash('00000000-0000-0000-0000-000000000001'),
   interval_hash('1 month'), timetz_hash('12:00+02'), hashbytea('\x0102'), hashbool(true), hashdate('2020-02-02');
+SELECT hashinet('10.1.2.3/8'), hashinetextended('::1', 5), hashmacaddr('08:00:2b:01:02:03'), hashmacaddr8('08:00:2b:01:02:03:04:05');
+SELECT j, jsonb_hash(j), jsonb_hash_extended(j, 0), jsonb_hash_extended(j, 9)
+  FROM (VALUES ('{}'::jsonb), ('[]'), ('1.50'), ('"x"'), ('true'), ('null'), ('[1,[false],{"a":"b","cc":null}]')) AS v(j);
+SELECT hash_array('{1,0}'::varbit[]);
+SELECT hash_array_extended('{1,0}'::varbit[], 1);

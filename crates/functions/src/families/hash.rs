@@ -11,6 +11,7 @@
 
 use common::{Oid, PgError, PgResult, pg_err};
 use types::compare::{interval_span, without_padding};
+use types::jsonb::JsonbRef;
 use types::{ArrayValue, Datum, MultirangeValue, Numeric, Range, RangeValue, RecordValue, oids};
 
 use crate::framework::context::FnContext;
@@ -199,12 +200,16 @@ fn hash_bound_pair(subtype: Oid, range: Option<&Range>, form: Form) -> PgResult<
 }
 
 #[cold]
-fn no_hash_function(type_oid: Oid) -> Box<PgError> {
-    let name = types::builtin::type_row(type_oid).map_or("???", |t| t.typname);
-    pg_err!(
-        UNDEFINED_FUNCTION,
-        "could not identify a hash function for type {name}"
-    )
+fn no_hash_function(type_oid: Oid, form: Form) -> Box<PgError> {
+    let name = match type_oid {
+        oids::VARBIT => "bit varying",
+        _ => types::builtin::type_row(type_oid).map_or("???", |t| t.typname),
+    };
+    let what = match form {
+        Form::Plain => "a hash function",
+        Form::Seeded(_) => "an extended hash function",
+    };
+    pg_err!(UNDEFINED_FUNCTION, "could not identify {what} for type {name}")
 }
 
 /// A hash access method's operator class exists for a built-in type.
@@ -225,7 +230,7 @@ fn hash_value(type_oid: Oid, value: &Datum, form: Form) -> PgResult<u64> {
         Datum::Record(r) => hash_fields(r, form)?,
         Datum::Range(r) => hash_bound_pair(r.subtype, r.range.as_ref(), form)?,
         Datum::Multirange(m) => hash_ranges(m, form)?,
-        _ if !is_hashable(type_oid) => return Err(no_hash_function(type_oid)),
+        _ if !is_hashable(type_oid) => return Err(no_hash_function(type_oid, form)),
         Datum::Bool(v) => hash_u32(u32::from(*v), form),
         Datum::Char(v) => hash_u32(*v as i8 as i32 as u32, form),
         Datum::Int2(v) => hash_u32(i32::from(*v) as u32, form),
@@ -246,7 +251,11 @@ fn hash_value(type_oid: Oid, value: &Datum, form: Form) -> PgResult<u64> {
 fn hash_raw(type_oid: Oid, bytes: &[u8], form: Form) -> PgResult<u64> {
     match (type_oid, bytes) {
         (oids::TIMETZ, bytes) => Ok(hash_timetz(bytes, form)),
-        (oids::BYTEA, bytes) => Ok(hash_bytes(bytes, form)),
+        (oids::JSONB, bytes) => Ok(hash_jsonb(bytes, form)),
+        // Addresses lie in memory as PostgreSQL hashes them.
+        (oids::BYTEA | oids::INET | oids::CIDR | oids::MACADDR | oids::MACADDR8, bytes) => {
+            Ok(hash_bytes(bytes, form))
+        }
         _ => Err(common::unsupported!(
             "hashing of this type is not implemented yet"
         )),
@@ -257,6 +266,63 @@ fn hash_timetz(bytes: &[u8], form: Form) -> u64 {
     let (time, zone) = bytes.split_at(bytes.len().min(8));
     let time = time.try_into().map_or(0, i64::from_le_bytes);
     hash_i64(time, form) ^ hash_u32(word(&zone[..zone.len().min(4)]), form)
+}
+
+/// What begins a container in a document's hash.
+const JSON_ARRAY: u64 = 0x4000_0000;
+const JSON_OBJECT: u64 = 0x2000_0000;
+
+fn hash_jsonb(bytes: &[u8], form: Form) -> u64 {
+    let start = match form {
+        Form::Plain => 0,
+        Form::Seeded(seed) => seed,
+    };
+    match JsonbRef::root(bytes) {
+        JsonbRef::Array(a) if a.is_empty() => start,
+        JsonbRef::Object(o) if o.is_empty() => start,
+        // A scalar is stored in an array of its own.
+        scalar if scalar.is_scalar() => {
+            hash_json_value(start ^ container_mark(JSON_ARRAY, form), scalar, form)
+        }
+        other => hash_json_value(start, other, form),
+    }
+}
+
+fn container_mark(mark: u64, form: Form) -> u64 {
+    match form {
+        Form::Plain => mark,
+        Form::Seeded(_) => mark << 32 | mark,
+    }
+}
+
+fn hash_json_value(hash: u64, value: JsonbRef<'_>, form: Form) -> u64 {
+    let text = |hash: u64, s: &str| form.rotate(hash) ^ hash_bytes(s.as_bytes(), form);
+    match value {
+        JsonbRef::Null => form.rotate(hash) ^ form.constant(1),
+        JsonbRef::Bool(b) => {
+            let own = match form {
+                Form::Seeded(seed) if seed != 0 => hash_u32(u32::from(b), form),
+                _ => {
+                    if b {
+                        2
+                    } else {
+                        4
+                    }
+                }
+            };
+            form.rotate(hash) ^ own
+        }
+        JsonbRef::Number(n) => form.rotate(hash) ^ hash_number(&n.value(), form),
+        JsonbRef::String(s) => text(hash, s),
+        JsonbRef::Array(a) => a.iter().fold(hash ^ container_mark(JSON_ARRAY, form), |h, v| {
+            hash_json_value(h, v, form)
+        }),
+        JsonbRef::Object(o) => o
+            .iter()
+            .fold(hash ^ container_mark(JSON_OBJECT, form), |h, (k, v)| {
+                hash_json_value(text(h, k), v, form)
+            }),
+    }
 }
 
 fn hash_elements(a: &ArrayValue, form: Form) -> PgResult<u64> {
@@ -332,6 +398,7 @@ reference_hashes! {
     hashtext, hashtextextended(str) = |v, form| hash_bytes(v.as_bytes(), form);
     hashbpchar, hashbpcharextended(str) = |v, form| hash_bytes(without_padding(v).as_bytes(), form);
     hashbytea, hashbyteaextended([u8]) = hash_bytes;
+    jsonb_hash, jsonb_hash_extended([u8]) = hash_jsonb;
     timetz_hash, timetz_hash_extended([u8]) = hash_timetz;
     hash_numeric, hash_numeric_extended(Numeric) = hash_number;
     hashoidvector, hashoidvectorextended(ArrayValue) = |v, form| {
@@ -393,6 +460,10 @@ builtins! {
     hashname = hashtext(v: name) -> int4; hashnameextended = hashtextextended(v: name, seed: int8) -> int8;
     hashbpchar(v: bpchar) -> int4; hashbpcharextended(v: bpchar, seed: int8) -> int8;
     hashbytea(v: bytea) -> int4; hashbyteaextended(v: bytea, seed: int8) -> int8;
+    hashinet = hashbytea(v: inet) -> int4; hashinetextended = hashbyteaextended(v: inet, seed: int8) -> int8;
+    hashmacaddr = hashbytea(v: macaddr) -> int4; hashmacaddrextended = hashbyteaextended(v: macaddr, seed: int8) -> int8;
+    hashmacaddr8 = hashbytea(v: macaddr8) -> int4; hashmacaddr8extended = hashbyteaextended(v: macaddr8, seed: int8) -> int8;
+    jsonb_hash(v: jsonb) -> int4; jsonb_hash_extended(v: jsonb, seed: int8) -> int8;
     hashoidvector(v: oidvector) -> int4; hashoidvectorextended(v: oidvector, seed: int8) -> int8;
     hash_array(v: anyarray) -> int4; hash_array_extended(v: anyarray, seed: int8) -> int8;
     hash_record(v: record) -> int4; hash_record_extended(v: record, seed: int8) -> int8;

@@ -46,7 +46,8 @@ sql_types!(
     anyelement ANYELEMENT Nested, anyarray ANYARRAY Nested, anynonarray ANYNONARRAY Nested, anyenum ANYENUM Oid,
     anyrange ANYRANGE Nested, anymultirange ANYMULTIRANGE Nested, anycompatible ANYCOMPATIBLE Nested,
     anycompatiblearray ANYCOMPATIBLEARRAY Nested, anycompatiblenonarray ANYCOMPATIBLENONARRAY Nested,
-    anycompatiblerange ANYCOMPATIBLERANGE Nested, int4range INT4RANGE Nested, int8range INT8RANGE Nested,
+    anycompatiblerange ANYCOMPATIBLERANGE Nested, int4range INT4RANGE Nested, int8range INT8RANGE Nested, numrange NUMRANGE Nested, tsrange TSRANGE Nested,
+    tstzrange TSTZRANGE Nested,
     daterange DATERANGE Nested, int4multirange INT4MULTIRANGE Nested, int4range_array INT4RANGE_ARRAY Nested,
     internal INTERNAL Nested
 );

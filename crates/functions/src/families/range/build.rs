@@ -113,12 +113,6 @@ fn int4range_subdiff(a: i32, b: i32) -> f64 {
 fn int8range_subdiff(a: i64, b: i64) -> f64 {
     a as f64 - b as f64
 }
-fn daterange_subdiff(a: i32, b: i32) -> f64 {
-    f64::from(a) - f64::from(b)
-}
-fn tsrange_subdiff(a: i64, b: i64) -> f64 {
-    (a as f64 - b as f64) / 1_000_000.0
-}
 fn numrange_subdiff(a: &Numeric, b: &Numeric) -> PgResult<f64> {
     Ok(types::numeric::sub(a, b)?.to_f64())
 }
@@ -130,11 +124,17 @@ fn canonical(r: &RangeValue) -> RangeValue {
 #[rustfmt::skip]
 builtins! {
     range_constructor2[general](int4, int4) -> int4range; range_constructor3[general](int4, int4, text) -> int4range;
+    range_constructor2[general](int8, int8) -> int8range; range_constructor3[general](int8, int8, text) -> int8range;
+    range_constructor2[general](numeric, numeric) -> numrange; range_constructor3[general](numeric, numeric, text) -> numrange;
+    range_constructor2[general](timestamp, timestamp) -> tsrange; range_constructor3[general](timestamp, timestamp, text) -> tsrange;
+    range_constructor2[general](timestamptz, timestamptz) -> tstzrange;
+    range_constructor3[general](timestamptz, timestamptz, text) -> tstzrange;
+    range_constructor2[general](date, date) -> daterange; range_constructor3[general](date, date, text) -> daterange;
+    multirange_constructor1[general strict](anyrange) -> anymultirange;
     multirange_constructor0[general]() -> int4multirange; multirange_constructor1[general strict](int4range) -> int4multirange;
     multirange_constructor2[general strict](int4range_array) -> int4multirange;
     int4range_subdiff(a: int4, b: int4) -> float8; int8range_subdiff(a: int8, b: int8) -> float8;
-    daterange_subdiff(a: date, b: date) -> float8; numrange_subdiff(a: numeric, b: numeric) -> float8;
-    tsrange_subdiff(a: timestamp, b: timestamp) -> float8; tstzrange_subdiff = tsrange_subdiff(a: timestamptz, b: timestamptz) -> float8;
+    numrange_subdiff(a: numeric, b: numeric) -> float8;
     int4range_canonical = canonical(r: int4range) -> int4range; int8range_canonical = canonical(r: int8range) -> int8range;
     daterange_canonical = canonical(r: daterange) -> daterange;
 }
