@@ -159,10 +159,12 @@ fn failing_statement(seed: u64) -> u64 {
     }
     let before = picture(&mut session).unwrap();
     let what = if random.one_in(3) {
-        env.set_capacity(Some(env.used_bytes() + random.below(3) * 6000));
+        env.set_capacity(Some(env.used_bytes() + random.below(2) * 8192));
         format!("seed {seed}: {sql}, disk full")
     } else {
-        let (kind, nth) = (KINDS[random.index(KINDS.len())], 1 + random.below(8));
+        // Most statements do few operations: the first ones are the likeliest to be there.
+        let most = 1 + random.below(6);
+        let (kind, nth) = (KINDS[random.index(KINDS.len())], 1 + random.below(most));
         let error = [ErrorKind::StorageFull, ErrorKind::Other][random.index(2)];
         env.fail(kind, nth, error);
         format!("seed {seed}: {sql}, {kind:?} {nth} fails with {error:?}")
