@@ -12,6 +12,7 @@
 //! - No expression takes exponential time without back references; with them, and everywhere else, cancellation is looked at.
 //! - Classes and cases are ASCII's, as under collation `C`.
 
+mod basic;
 mod class;
 mod matcher;
 mod parse;
