@@ -2,7 +2,7 @@ SELECT current_database()::information_schema.sql_identifier AS table_catalog, n
   c.relname::information_schema.sql_identifier AS table_name, a.attname::information_schema.sql_identifier AS column_name,
   current_database()::information_schema.sql_identifier AS constraint_catalog,
   cn.nspname::information_schema.sql_identifier AS constraint_schema, k.conname::information_schema.sql_identifier AS constraint_name
-FROM (SELECT k.oid, d.refobjid AS relid, d.refobjsubid AS attnum
+FROM (SELECT k.oid, d.refobjid AS relid, d.refobjsubid::smallint AS attnum
     FROM pg_catalog.pg_constraint k
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid = k.oid
       AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0

@@ -18,20 +18,20 @@ SELECT current_database()::information_schema.sql_identifier AS object_catalog, 
   NULL::information_schema.cardinal_number AS maximum_cardinality,
   ('a' || o.number::text)::information_schema.sql_identifier AS dtd_identifier
 FROM (SELECT c.relnamespace AS namespace, c.relname AS name, CASE WHEN c.relkind = 'c' THEN 'USER-DEFINED TYPE' ELSE 'TABLE' END AS kind,
-  a.attnum AS number,
+  a.attnum::bigint AS number,
       a.atttypid AS type, a.attcollation AS collation
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
     WHERE c.relkind IN ('r', 'v', 'f', 'c', 'p') AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
-  SELECT t.typnamespace, t.typname, 'DOMAIN', 1, t.typbasetype, t.typcollation FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
+  SELECT t.typnamespace, t.typname, 'DOMAIN', 1::bigint, t.typbasetype, t.typcollation FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
   UNION ALL
   SELECT p.pronamespace, (substring(p.proname FROM 1 FOR 62 - length(p.oid::text)) || '_' || p.oid::text)::name, 'ROUTINE', u.number,
   u.type, 0
     FROM pg_catalog.pg_proc p
     CROSS JOIN LATERAL unnest(COALESCE(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS u (type, number)
   UNION ALL
-  SELECT p.pronamespace, (substring(p.proname FROM 1 FOR 62 - length(p.oid::text)) || '_' || p.oid::text)::name, 'ROUTINE', 0,
+  SELECT p.pronamespace, (substring(p.proname FROM 1 FOR 62 - length(p.oid::text)) || '_' || p.oid::text)::name, 'ROUTINE', 0::bigint,
   p.prorettype, 0 FROM pg_catalog.pg_proc p) o
 JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace
 JOIN pg_catalog.pg_type t ON t.oid = o.type AND t.typelem <> 0 AND t.typlen = -1 AND t.typsubscript =
