@@ -32,7 +32,7 @@ FROM (SELECT c.relnamespace AS namespace, c.relname AS name, CASE WHEN c.relkind
     CROSS JOIN LATERAL unnest(COALESCE(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS u (type, number)
   UNION ALL
   SELECT p.pronamespace, (substring(p.proname FROM 1 FOR 62 - length(p.oid::text)) || '_' || p.oid::text)::name, 'ROUTINE', 0::bigint,
-  p.prorettype, 0 FROM pg_catalog.pg_proc p) o
+  p.prorettype, 0::oid FROM pg_catalog.pg_proc p) o
 JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace
 JOIN pg_catalog.pg_type t ON t.oid = o.type AND t.typelem <> 0 AND t.typlen = -1 AND t.typsubscript =
   'pg_catalog.array_subscript_handler'::regproc
