@@ -27,7 +27,7 @@ FROM (SELECT c.relnamespace AS namespace, c.relname AS name, CASE WHEN c.relkind
   SELECT t.typnamespace, t.typname, 'DOMAIN', 1::bigint, t.typbasetype, t.typcollation FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
   UNION ALL
   SELECT p.pronamespace, (substring(p.proname FROM 1 FOR 62 - length(p.oid::text)) || '_' || p.oid::text)::name, 'ROUTINE', u.number,
-  u.type, 0
+  u.type, 0::oid
     FROM pg_catalog.pg_proc p
     CROSS JOIN LATERAL unnest(COALESCE(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY AS u (type, number)
   UNION ALL
