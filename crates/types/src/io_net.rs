@@ -4,7 +4,7 @@
 //! `inet` and `cidr` alike: family (2: IPv4, 3: IPv6), bits of the mask, the address (4 or 16 bytes). Hardware addresses are
 //! their 6 or 8 bytes.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
