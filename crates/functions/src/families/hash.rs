@@ -273,18 +273,12 @@ const JSON_ARRAY: u64 = 0x4000_0000;
 const JSON_OBJECT: u64 = 0x2000_0000;
 
 fn hash_jsonb(bytes: &[u8], form: Form) -> u64 {
-    let start = match form {
-        Form::Plain => 0,
-        Form::Seeded(seed) => seed,
-    };
     match JsonbRef::root(bytes) {
-        JsonbRef::Array(a) if a.is_empty() => start,
-        JsonbRef::Object(o) if o.is_empty() => start,
+        JsonbRef::Array(a) if a.is_empty() => form.constant(0),
+        JsonbRef::Object(o) if o.is_empty() => form.constant(0),
         // A scalar is stored in an array of its own.
-        scalar if scalar.is_scalar() => {
-            hash_json_value(start ^ container_mark(JSON_ARRAY, form), scalar, form)
-        }
-        other => hash_json_value(start, other, form),
+        scalar if scalar.is_scalar() => hash_json_value(container_mark(JSON_ARRAY, form), scalar, form),
+        other => hash_json_value(0, other, form),
     }
 }
 
