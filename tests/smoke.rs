@@ -232,3 +232,18 @@ fn temporary_schemas_roll_back() {
         .unwrap();
     assert_eq!(texts(&mut s, "select * from pg_temp.x").len(), 1);
 }
+
+/// VACUUM of everything passes over a table that is dropped while it waits for it.
+#[test]
+fn vacuum_passes_over_what_is_being_dropped() {
+    let db = Database::memory().unwrap();
+    let (mut a, mut b) = (db.session().unwrap(), db.session().unwrap());
+    a.batch_execute(
+        "create table t (i int primary key); create table u (i int primary key); begin; drop table t",
+    )
+    .unwrap();
+    let vacuum = std::thread::spawn(move || b.batch_execute("vacuum"));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    a.batch_execute("commit").unwrap();
+    vacuum.join().unwrap().unwrap();
+}

@@ -183,7 +183,8 @@ fn targets(stmt: &VacuumStmt, cx: &CommandContext<'_>, options: &Options) -> PgR
         };
         if is_wanted(&desc, stmt, cx, false)? {
             cx.lock_relation(oid, mode)?;
-            found.push((desc, Vec::new()));
+            // It may have been changed or dropped while the lock was awaited.
+            found.extend(cx.view()?.relation(oid)?.map(|desc| (desc, Vec::new())));
         }
     }
     Ok(found)
