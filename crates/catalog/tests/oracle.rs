@@ -167,7 +167,14 @@ fn built_in_rows_are_postgres_own() {
 }
 
 /// What differs between two calls: the session itself.
-const CHANGING: [&str; 3] = ["pg_stat_activity", "pg_locks", "pg_timezone_names"];
+const CHANGING: [&str; 4] = [
+    "pg_stat_activity",
+    "pg_locks",
+    "pg_timezone_names",
+    "pg_backend_memory_contexts",
+];
+/// What PostgreSQL itself cannot answer on every machine.
+const UNREADABLE: [&str; 1] = ["pg_shmem_allocations_numa"];
 
 #[test]
 fn bodies_of_system_views_give_postgres_own_rows() {
@@ -176,6 +183,9 @@ fn bodies_of_system_views_give_postgres_own_rows() {
     };
     let mut wrong = Vec::new();
     for (namespace, name, body) in views::BODIES {
+        if UNREADABLE.contains(name) {
+            continue;
+        }
         if CHANGING.contains(name) || name.starts_with("pg_stat") {
             psql(&url, body);
             continue;

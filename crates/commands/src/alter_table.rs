@@ -935,6 +935,12 @@ fn validate_constraint(
             _ => None,
         };
         if let Some(same) = same {
+            if reach == Reach::Only && constraint.kind != b'f' {
+                return Err(pg_err!(
+                    INVALID_TABLE_DEFINITION,
+                    "constraint must be validated on child tables too"
+                ));
+            }
             let same = Ident::new(&*same.name, name.span);
             validate_constraint(&child, &same, reach, cx)?;
         }

@@ -496,13 +496,12 @@ impl Dissection<'_, '_> {
             }
             match self.shortest(part, previous, limit, to)? {
                 None => {}
-                Some(end) if end != to => {
-                    if k < most {
-                        ends.push(end);
-                        limit = end;
-                        continue;
-                    }
+                Some(end) if end != to && k < most => {
+                    ends.push(end);
+                    limit = end;
+                    continue;
                 }
+                Some(end) if end != to => {}
                 Some(end) => {
                     ends.push(end);
                     if k >= min {

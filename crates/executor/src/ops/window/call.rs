@@ -206,7 +206,7 @@ impl WindowState {
         let rows = || parts.iter().filter(|(a, b)| a < b);
         let at = match self.call.kind {
             Kind::FirstValue => rows().next().map(|(a, _)| *a),
-            Kind::LastValue => rows().last().map(|(_, b)| b - 1),
+            Kind::LastValue => rows().next_back().map(|(_, b)| b - 1),
             _ => match self.arg(1, row).as_i64() {
                 None => return Ok(Datum::Null),
                 Some(n) if n <= 0 => {
