@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use access::{Persistence, SequenceParams, Transaction};
 use catalog::CatalogView;
-use commands::guc::{GucStore, Scope};
+use commands::guc::Scope;
 use common::{Oid, PgError, PgResult, pg_err};
 use functions::SessionContext;
 use functions::framework::session::{DefKind, PrivilegeQuestion, SizeKind, VisibleKind};
@@ -426,34 +426,4 @@ pub(crate) fn queue_notification(core: &SessionCore, channel: &str, payload: &st
         pending.push(entry);
     }
     Ok(())
-}
-
-/// The settings of a store that shape planning.
-pub(crate) fn cost_settings(guc: &GucStore) -> planner::CostSettings {
-    let number = |n: &str| guc.get_number(n);
-    let on = |n: &str| guc.get_bool(n);
-    planner::CostSettings {
-        seq_page_cost: number("seq_page_cost"),
-        random_page_cost: number("random_page_cost"),
-        cpu_tuple_cost: number("cpu_tuple_cost"),
-        cpu_index_tuple_cost: number("cpu_index_tuple_cost"),
-        cpu_operator_cost: number("cpu_operator_cost"),
-        effective_cache_size_pages: number("effective_cache_size"),
-        work_mem_bytes: (number("work_mem") as usize) << 10,
-        hash_mem_multiplier: number("hash_mem_multiplier"),
-        cursor_tuple_fraction: number("cursor_tuple_fraction"),
-        enable_seqscan: on("enable_seqscan"),
-        enable_indexscan: on("enable_indexscan"),
-        enable_indexonlyscan: on("enable_indexonlyscan"),
-        enable_bitmapscan: on("enable_bitmapscan"),
-        enable_tidscan: on("enable_tidscan"),
-        enable_sort: on("enable_sort"),
-        enable_incremental_sort: on("enable_incremental_sort"),
-        enable_hashagg: on("enable_hashagg"),
-        enable_nestloop: on("enable_nestloop"),
-        enable_mergejoin: on("enable_mergejoin"),
-        enable_hashjoin: on("enable_hashjoin"),
-        enable_material: on("enable_material"),
-        enable_memoize: on("enable_memoize"),
-    }
 }

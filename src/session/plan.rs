@@ -17,7 +17,7 @@ use types::settings::TypeRef;
 use crate::api::row::Column;
 use crate::session::Session;
 use crate::session::catalog::View;
-use crate::session::env::{StatementEnv, cost_settings};
+use crate::session::env::StatementEnv;
 use crate::session::prepared::{Kind, Prepared};
 
 /// Constant folding with the session's settings.
@@ -53,7 +53,7 @@ impl Session {
                 return (costs.clone(), *number);
             }
         }
-        let fresh = cost_settings(&self.core.guc.borrow());
+        let fresh = commands::query::cost_settings(&self.core.guc.borrow());
         let (costs, number) = match self.costs.take() {
             Some((_, costs, number)) if *costs == fresh => (costs, number),
             Some((_, _, number)) => (Arc::new(fresh), number + 1),
