@@ -30,5 +30,8 @@ fn is_bug(e: &pglite::Error) -> bool {
     ["XX000", "XX001"].contains(&e.code()) && !own.iter().any(|text| e.message().starts_with(text))
 }
 
-/// Bounds the inputs by time, not by number.
-const INPUTS_MAX: usize = 1 << 40;
+/// The number of inputs for one target: `PGLITE_FUZZ_INPUTS`, otherwise the time alone is the bound.
+fn inputs() -> usize {
+    let inputs = std::env::var("PGLITE_FUZZ_INPUTS").ok();
+    inputs.and_then(|s| s.parse().ok()).unwrap_or(1 << 40)
+}

@@ -2,7 +2,7 @@
 
 use crate::corpus::{Choices, mutant};
 use crate::watch::Watch;
-use crate::{INPUTS_MAX, budget};
+use crate::{budget, inputs};
 
 /// Parses; positions must lie in the text.
 fn parse(watch: &Watch, text: &str) {
@@ -23,7 +23,7 @@ fn parser_bytes() {
     let watch = Watch::new("parser_bytes");
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(INPUTS_MAX)
+        .with_iterations(inputs())
         .with_max_len(2000)
         .for_each(|bytes: &[u8]| parse(&watch, &String::from_utf8_lossy(bytes)));
 }
@@ -33,7 +33,7 @@ fn parser_mutants() {
     let watch = Watch::new("parser_mutants");
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(INPUTS_MAX)
+        .with_iterations(inputs())
         .with_max_len(200)
         .for_each(|bytes: &[u8]| parse(&watch, &mutant(&mut Choices::new(bytes))));
 }

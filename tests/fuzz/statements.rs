@@ -7,7 +7,7 @@ use pglite::{Database, Session};
 
 use crate::corpus::{Choices, changed, files};
 use crate::watch::Watch;
-use crate::{INPUTS_MAX, budget};
+use crate::{budget, inputs};
 
 /// A database of its own for so many statements: what they leave behind must not add up.
 const STATEMENTS_PER_DATABASE: usize = 400;
@@ -63,11 +63,21 @@ impl Walk {
             }
         }
         // No statement may leave the session unusable, nor change what the next one does too much.
-        let again = self.session.batch_execute("ROLLBACK");
-        let again = again.and_then(|()| self.session.batch_execute("RESET ALL"));
-        let again = again.and_then(|()| self.session.batch_execute(SETTINGS));
-        if let Err(e) = again {
-            panic!("the session does not go on: {e:?}: {text}");
+        for command in ["ROLLBACK", "RESET ALL", SETTINGS] {
+            if let Err(e) = go_on(&mut self.session, command) {
+                panic!("the session does not go on: {e:?}: {command} after {text}");
+            }
+        }
+    }
+}
+
+/// Runs a command of the test's own. The statement before it may have set a timeout of a millisecond: PostgreSQL keeps to that, too.
+fn go_on(session: &mut Session, command: &str) -> pglite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match session.batch_execute(command) {
+            Err(e) if e.code() == "57014" && tries < 1000 => tries += 1,
+            outcome => return outcome,
         }
     }
 }
@@ -88,7 +98,7 @@ fn statements() {
     let state = Mutex::new(Walk::new(0));
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(INPUTS_MAX)
+        .with_iterations(inputs())
         .with_max_len(200)
         .with_shrink_time(Duration::ZERO)
         .for_each(|bytes: &[u8]| {

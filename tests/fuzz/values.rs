@@ -4,7 +4,7 @@ use pglite::{Database, Session, params};
 
 use crate::corpus::Choices;
 use crate::watch::Watch;
-use crate::{INPUTS_MAX, budget};
+use crate::{budget, inputs};
 
 /// Pieces of the texts of values.
 const PIECES: &[&str] = &[
@@ -164,7 +164,7 @@ fn type_inputs_text() {
     let session = std::sync::Mutex::new(session);
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(INPUTS_MAX)
+        .with_iterations(inputs())
         .with_max_len(100)
         .for_each(|bytes: &[u8]| {
             let mut choices = Choices::new(bytes);
@@ -194,7 +194,7 @@ fn type_inputs_binary() {
     let session = std::sync::Mutex::new(session);
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(INPUTS_MAX)
+        .with_iterations(inputs())
         .with_max_len(120)
         .for_each(|bytes: &[u8]| {
             let mut choices = Choices::new(bytes);

@@ -15,6 +15,10 @@ struct Counts {
     failed: usize,
     ignored: usize,
     binaries: usize,
+    /// Where and why tests failed, as they said it themselves.
+    reasons: Vec<String>,
+    /// The next line is the text of a panic.
+    in_panic: bool,
 }
 
 /// A step that ended.
@@ -65,6 +69,9 @@ fn report(done: &[Done], counts: &Counts) -> Result<(), String> {
         "tests: {} passed, {} failed, {} ignored in {} binaries",
         counts.passed, counts.failed, counts.ignored, counts.binaries
     );
+    for reason in &counts.reasons {
+        println!("  {reason}");
+    }
     let failed: Vec<&str> = done
         .iter()
         .filter(|step| step.outcome.is_err())
@@ -113,8 +120,18 @@ fn test(root: &Path, counts: &mut Counts) -> Result<(), String> {
 }
 
 impl Counts {
+    /// Keeps `thread 'NAME' panicked at PLACE:` and the line after it, which the report at the end repeats.
+    fn add_reason(&mut self, line: &str) {
+        let starts = line.starts_with("thread '") && line.contains(" panicked at ");
+        if (starts || self.in_panic) && self.reasons.len() < REASONS_MAX {
+            self.reasons.push(line.chars().take(REASON_CHARS_MAX).collect());
+        }
+        self.in_panic = starts;
+    }
+
     /// Adds a line like `test result: ok. 3 passed; 0 failed; 1 ignored; ...`; others say nothing.
     fn add(&mut self, line: &str) {
+        self.add_reason(line);
         let Some(result) = line.strip_prefix("test result: ") else {
             return;
         };
@@ -132,6 +149,10 @@ impl Counts {
     }
 }
 
+/// Lines kept of what failed, and characters of each.
+const REASONS_MAX: usize = 60;
+const REASON_CHARS_MAX: usize = 600;
+
 #[cfg(test)]
 mod tests {
     use crate::ci::Counts;
@@ -144,6 +165,13 @@ mod tests {
         );
         counts.add("test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out");
         counts.add("test x ... ok");
+        counts.add("thread 'x' panicked at tests/x.rs:1:2:");
+        counts.add("not equal");
+        counts.add("stack backtrace:");
+        assert_eq!(
+            counts.reasons,
+            ["thread 'x' panicked at tests/x.rs:1:2:", "not equal"]
+        );
         let sums = (counts.passed, counts.failed, counts.ignored, counts.binaries);
         assert_eq!(sums, (5, 5, 1, 2));
     }
