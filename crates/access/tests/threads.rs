@@ -197,3 +197,68 @@ fn one_of_two_who_insert_the_same_key_waits_for_the_other() {
         });
     }
 }
+
+/// Writers of one row, some of whom lock it first: they queue, and nobody is a deadlock's victim.
+#[test]
+fn writers_and_lockers_of_one_row_only_queue() {
+    const ROUNDS: i32 = 150;
+    let storage = memory();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let at = Session::new(&storage, 1).run(|txn| table.insert(txn, &row(0, 0)).unwrap());
+    // A table that is larger than a page updates in place.
+    Session::new(&storage, 1).run(|txn| {
+        for id in 1..2000 {
+            table.insert(txn, &row(id, 0)).unwrap();
+        }
+    });
+    std::thread::scope(|scope| {
+        for writer in 0..6 {
+            let (table, storage) = (&table, &storage);
+            scope.spawn(move || {
+                let session = Session::new(storage, 10 + writer);
+                let mut options = TransactionOptions::default();
+                options.wait.deadlock_timeout = Duration::from_millis(5);
+                for round in 0..ROUNDS {
+                    let mut txn = storage.begin(&session.proc, options.clone()).unwrap();
+                    if (round + writer) % 3 == 0 {
+                        table
+                            .lock_latest(&mut txn, at, RowLockMode::Update, WaitPolicy::Block)
+                            .unwrap()
+                            .unwrap()
+                            .unwrap();
+                    }
+                    // Twice: the second time others wait already.
+                    for _ in 0..2 {
+                        add_one(table, &mut txn, at);
+                    }
+                    txn.commit().unwrap();
+                }
+            });
+        }
+    });
+    Session::new(&storage, 1).run(|txn| {
+        let (mut found, snapshot) = (Vec::new(), txn.snapshot().unwrap());
+        assert!(table.fetch(at, &snapshot, &mut found).unwrap());
+        assert_eq!(found[1], int(6 * ROUNDS * 2));
+    });
+}
+
+/// Adds one to a row as read committed does.
+fn add_one(table: &Table, txn: &mut Transaction, at: ::common::RowId) {
+    txn.next_command().unwrap();
+    let mut snapshot = txn.snapshot().unwrap();
+    loop {
+        let mut old = Vec::new();
+        assert!(table.fetch(at, &snapshot, &mut old).unwrap());
+        let Datum::Int4(v) = old[1] else { panic!("{old:?}") };
+        let outcome = table.update(txn, &snapshot, at, &row(0, v + 1), RowLockMode::NoKeyUpdate);
+        match outcome.unwrap() {
+            WriteOutcome::Done(to) => return assert_eq!(to, at),
+            WriteOutcome::Conflict(Conflict::Updated(to)) => {
+                let latest = table.lock_latest(txn, to, RowLockMode::NoKeyUpdate, WaitPolicy::Block);
+                (_, snapshot) = latest.unwrap().unwrap().unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -4,7 +4,12 @@
 //!
 //! # How it works
 //! A row lock is a lock of the lock manager on (relation, row id), held to the end of the transaction. It is taken first and the
-//! row is looked at afterwards; writers claim first and look at the locks afterwards. So one of two always sees the other.
+//! row is looked at afterwards, under the latch of its chunk; a writer looks at the locks and claims the row in one turn under
+//! that latch. So one of two always sees the other.
+//!
+//! # Invariants
+//! - Nobody waits for the end of a transaction while it holds a row lock that it does not need yet: the other may want
+//!   that very lock, and the two would wait for each other. [`TupleLock`] gives it back on the way.
 
 use common::{PgResult, RowId, Xid};
 use txn::{LockDuration, RowLockMode, Snapshot, Stamp};
@@ -48,34 +53,52 @@ impl Table {
         mode: RowLockMode,
         policy: WaitPolicy,
     ) -> PgResult<LockOutcome> {
-        if !self.take_tuple_lock(txn, row, mode, policy)? {
-            return Ok(LockOutcome::NotAvailable);
-        }
-        let own = txn.txn()?.stamp();
         loop {
-            let head = self.newest(row)?;
-            let Some(head) = head else {
-                // Only in main: nobody has changed it.
-                return Ok(LockOutcome::Locked);
+            let Some(lock) = self.take_tuple_lock(txn, row, mode, policy)? else {
+                return Ok(LockOutcome::NotAvailable);
             };
-            match self.obstacle(row, &head, snapshot, unless_never(own)) {
-                None => return Ok(LockOutcome::Locked),
+            match self.look_at_locked(txn, snapshot, row, mode)? {
+                None => {
+                    lock.keep();
+                    return Ok(LockOutcome::Locked);
+                }
                 Some(Obstacle::SelfModified(_)) => return Ok(LockOutcome::SelfModified),
                 Some(Obstacle::Conflict(conflict)) if txn.uses_one_snapshot() => {
                     return Err(serialization_failure(conflict));
                 }
                 Some(Obstacle::Conflict(conflict)) => return Ok(LockOutcome::Conflict(conflict)),
+                Some(Obstacle::WaitFor(_)) if policy == WaitPolicy::DoNotWait => {
+                    return Ok(LockOutcome::NotAvailable);
+                }
                 Some(Obstacle::WaitFor(xid)) => {
-                    if mode == RowLockMode::KeyShare && keeps_key(&head, xid) {
-                        return Ok(LockOutcome::Locked);
-                    }
-                    if policy == WaitPolicy::DoNotWait {
-                        return Ok(LockOutcome::NotAvailable);
-                    }
+                    drop(lock);
                     txn.wait_for(xid)?;
                 }
             }
         }
+    }
+
+    /// What stands in the way of a row whose tuple lock is taken.
+    fn look_at_locked(
+        &self,
+        txn: &Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        mode: RowLockMode,
+    ) -> PgResult<Option<Obstacle>> {
+        let own = unless_never(txn.txn()?.stamp());
+        let chunk = self.store.chunk(row.0 / crate::block::CHUNK_ROWS)?;
+        let position = (row.0 % crate::block::CHUNK_ROWS) as usize;
+        let _guard = chunk.lock.lock();
+        let state = chunk.state.load();
+        let Some(head) = state.delta.as_ref().and_then(|delta| delta.head(position)) else {
+            // Only in main: nobody has changed it.
+            return Ok(None);
+        };
+        Ok(match self.obstacle(row, &head, snapshot, own) {
+            Some(Obstacle::WaitFor(xid)) if mode == RowLockMode::KeyShare && keeps_key(&head, xid) => None,
+            obstacle => obstacle,
+        })
     }
 
     /// After [`Conflict::Updated`]: follows the row to its newest version and locks it there, so that it can be read and changed
@@ -100,37 +123,50 @@ impl Table {
         }
     }
 
-    fn take_tuple_lock(
+    /// The lock of the lock manager; None if it is not to be had without waiting, and waiting was not wanted.
+    pub(super) fn take_tuple_lock<'t>(
         &self,
-        txn: &mut Transaction,
+        txn: &'t Transaction,
         row: RowId,
         mode: RowLockMode,
         policy: WaitPolicy,
-    ) -> PgResult<bool> {
-        let tag = self.tag(txn, row);
-        let owner = txn.txn()?;
-        let locks = owner.manager().locks();
-        let (proc, mode) = (owner.proc(), mode.lock_mode());
-        match policy {
-            WaitPolicy::Block => {
-                locks.lock(proc, tag, mode, LockDuration::Transaction, &txn.options().wait)?;
-                Ok(true)
-            }
-            WaitPolicy::DoNotWait => Ok(locks
-                .try_lock(proc, tag, mode, LockDuration::Transaction)?
-                .is_some()),
-        }
+    ) -> PgResult<Option<TupleLock<'t>>> {
+        let (owner, tag, mode) = (txn.txn()?, self.tag(txn, row), mode.lock_mode());
+        let (locks, proc, duration) = (owner.manager().locks(), owner.proc(), LockDuration::Transaction);
+        let taken = match policy {
+            WaitPolicy::Block => Some(locks.lock(proc, tag, mode, duration, &txn.options().wait)?),
+            WaitPolicy::DoNotWait => locks.try_lock(proc, tag, mode, duration)?,
+        };
+        Ok(taken.map(|outcome| TupleLock {
+            owner,
+            tag,
+            mode,
+            is_new: outcome == txn::LockOutcome::Granted,
+        }))
     }
+}
 
-    fn newest(&self, row: RowId) -> PgResult<Option<std::sync::Arc<Version>>> {
-        let chunk = self.store.chunk(row.0 / crate::block::CHUNK_ROWS)?;
-        let position = (row.0 % crate::block::CHUNK_ROWS) as usize;
-        Ok(chunk
-            .state
-            .load()
-            .delta
-            .as_ref()
-            .and_then(|delta| delta.head(position)))
+/// A row lock just taken. Dropped, it is given back, unless the transaction had it before or [`TupleLock::keep`] is called.
+pub(super) struct TupleLock<'t> {
+    owner: &'t txn::Txn,
+    tag: txn::LockTag,
+    mode: txn::LockMode,
+    is_new: bool,
+}
+
+impl TupleLock<'_> {
+    /// Held to the end of the transaction.
+    fn keep(mut self) {
+        self.is_new = false;
+    }
+}
+
+impl Drop for TupleLock<'_> {
+    fn drop(&mut self) {
+        if self.is_new {
+            let locks = self.owner.manager().locks();
+            locks.unlock_early(self.owner.proc(), self.tag, self.mode);
+        }
     }
 }
 

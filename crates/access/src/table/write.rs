@@ -1,7 +1,7 @@
 //! Inserting, updating and deleting rows.
 //!
 //! # How it works
-//! A writer claims `end` of the newest version. What it finds there decides: nothing, then it is ours; a running transaction,
+//! A writer claims `end` of the newest version, unless the row is locked (see `lock.rs`). What it finds there decides: nothing, then it is ours; a running transaction,
 //! then wait for it and look again; a committed one, then the row is not what our snapshot saw, and the caller decides
 //! (EvalPlanQual) or the transaction must be repeated (40001).
 
@@ -13,6 +13,7 @@ use types::{Datum, tuple};
 
 use crate::block::CHUNK_ROWS;
 use crate::chunk::Chunk;
+use crate::table::lock::WaitPolicy;
 use crate::table::{Table, heap_tuple_width};
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
@@ -47,6 +48,16 @@ pub(crate) enum Obstacle {
     WaitFor(Xid),
     SelfModified(CommandId),
     Conflict(Conflict),
+}
+
+/// How an attempt at a claim ended.
+enum Claim {
+    Done,
+    /// The version is not the newest any more.
+    LookAgain,
+    /// Others have locked the row.
+    Locked,
+    Obstacle(Obstacle),
 }
 
 impl Table {
@@ -221,37 +232,56 @@ impl Table {
         kind: EndKind,
         mode: RowLockMode,
     ) -> PgResult<Result<Arc<Version>, WriteOutcome>> {
-        let stamp = txn.stamp()?;
+        // From here on it has an xid, which others can wait for.
+        txn.stamp()?;
         loop {
-            self.wait_for_row_lockers(txn, row, mode)?;
-            let head = match self.head_or_base(row)? {
-                Some(head) => head,
-                None => return self.resolve(txn, Obstacle::Conflict(Conflict::Deleted)).map(Err),
+            let Some(head) = self.head_or_base(row)? else {
+                return self.resolve(txn, Obstacle::Conflict(Conflict::Deleted)).map(Err);
             };
-            let obstacle = {
-                let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
-                let _guard = chunk.lock.lock();
-                if !self.is_head(chunk, row, &head) {
-                    continue;
-                }
-                match self.obstacle(row, &head, snapshot, stamp) {
-                    Some(obstacle) => Some(obstacle),
-                    None => {
-                        // The end is NEVER and changes only under this lock.
-                        let claimed = head.claim(stamp, txn.command(), kind);
-                        invariant!(claimed.is_ok(), "end of a version changed under its chunk's lock");
-                        None
+            match self.try_claim(txn, snapshot, row, &head, kind, mode)? {
+                Claim::Done => return Ok(Ok(head)),
+                Claim::LookAgain => {}
+                Claim::Locked => {
+                    // Behind those who have locked the row or wait for that: when it is our turn, the claim follows.
+                    let turn = self.take_tuple_lock(txn, row, mode, WaitPolicy::Block)?;
+                    let claim = self.try_claim(txn, snapshot, row, &head, kind, mode)?;
+                    drop(turn);
+                    if matches!(claim, Claim::Done) {
+                        return Ok(Ok(head));
                     }
                 }
-            };
-            match obstacle {
-                None if self.row_lockers(txn, row, mode)?.is_empty() => return Ok(Ok(head)),
-                // Somebody locked the row between our look and our claim: give way, wait, and look again.
-                None => head.unclaim(),
-                Some(Obstacle::WaitFor(xid)) => txn.wait_for(xid)?,
-                Some(obstacle) => return self.resolve(txn, obstacle).map(Err),
+                Claim::Obstacle(Obstacle::WaitFor(xid)) => txn.wait_for(xid)?,
+                Claim::Obstacle(obstacle) => return self.resolve(txn, obstacle).map(Err),
             }
         }
+    }
+
+    /// Looks at the row and at its locks, and claims it, in one turn.
+    fn try_claim(
+        &self,
+        txn: &Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        head: &Arc<Version>,
+        kind: EndKind,
+        mode: RowLockMode,
+    ) -> PgResult<Claim> {
+        let stamp = txn.txn()?.stamp();
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        let _guard = chunk.lock.lock();
+        if !self.is_head(chunk, row, head) {
+            return Ok(Claim::LookAgain);
+        }
+        if let Some(obstacle) = self.obstacle(row, head, snapshot, stamp) {
+            return Ok(Claim::Obstacle(obstacle));
+        }
+        if self.is_locked_by_others(txn, row, mode)? {
+            return Ok(Claim::Locked);
+        }
+        // The end is NEVER and changes only under this latch.
+        let claimed = head.claim(stamp, txn.command(), kind);
+        invariant!(claimed.is_ok(), "end of a version changed under its chunk's lock");
+        Ok(Claim::Done)
     }
 
     fn resolve(&self, txn: &Transaction, obstacle: Obstacle) -> PgResult<WriteOutcome> {
@@ -360,34 +390,15 @@ impl Table {
         }
     }
 
-    fn row_lockers(
-        &self,
-        txn: &Transaction,
-        row: RowId,
-        mode: RowLockMode,
-    ) -> PgResult<Vec<txn::VirtualXid>> {
+    /// True when others have locked the row in a mode that excludes `mode`.
+    fn is_locked_by_others(&self, txn: &Transaction, row: RowId, mode: RowLockMode) -> PgResult<bool> {
         let owner = txn.txn()?;
         let locks = owner.manager().locks();
         if !locks.has_row_locks(txn.options().database, self.def.oid) {
-            return Ok(Vec::new());
+            return Ok(false);
         }
-        Ok(locks.conflicting(owner.proc(), self.tag(txn, row), mode.lock_mode()))
-    }
-
-    /// Waits for those who have locked the row, without holding the claim: they may want to change it themselves.
-    fn wait_for_row_lockers(&self, txn: &Transaction, row: RowId, mode: RowLockMode) -> PgResult<()> {
-        if self.row_lockers(txn, row, mode)?.is_empty() {
-            return Ok(());
-        }
-        let owner = txn.txn()?;
-        owner.manager().locks().lock(
-            owner.proc(),
-            self.tag(txn, row),
-            mode.lock_mode(),
-            txn::LockDuration::Transaction,
-            &txn.options().wait,
-        )?;
-        Ok(())
+        let holders = locks.conflicting(owner.proc(), self.tag(txn, row), mode.lock_mode());
+        Ok(!holders.is_empty())
     }
 }
 
