@@ -44,11 +44,6 @@ fn procost(root: &Root<'_, '_>, func: common::Oid) -> f64 {
         .map_or(1.0, |f| f64::from(f.cost))
 }
 
-/// Cost per row of some conditions.
-pub fn quals_cost<'e>(root: &Root<'_, '_>, quals: impl Iterator<Item = &'e Expr>) -> f64 {
-    quals.map(|q| eval_cost(root, q)).sum()
-}
-
 /// Reading every page and testing every row.
 pub fn seq_scan(s: &CostSettings, pages: f64, tuples: f64, qual_per_row: f64) -> Cost {
     Cost {

@@ -6,6 +6,8 @@
 //! of relations outside a parameterised scan become executor parameters, noted in `Pending` until the nested
 //! loop that supplies them.
 
+use std::rc::Rc;
+
 use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::{Expr, VarSource};
 use nodes::plan::{
@@ -17,13 +19,16 @@ use nodes::relids::RelIds;
 use nodes::walk;
 
 use crate::exprs::facts;
-use crate::path::{BitmapTree, IndexPath, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef};
+use crate::exprs::positions::fix_join;
+use crate::path::{
+    BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef,
+};
 use crate::paths::{inner_tested, join_clauses_for};
 use crate::prep::and_of;
-use crate::rel::{BaseKind, BaseRel};
+use crate::rel::{BaseKind, BaseRel, Equality, RestrictInfo};
 use crate::root::{Global, Root};
 use crate::search::output_vars;
-use crate::upper::{self, Stage, input_var, node, outer_var, pass_through_targets, target};
+use crate::upper::{self, Stage, node, pass_through_targets, target};
 
 /// Values that scans below expect from a nested loop above: slot and value.
 type Pending = Vec<(usize, Expr)>;
@@ -64,7 +69,7 @@ fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResul
         }
     };
     stage.plan.disabled_nodes = path.disabled;
-    stage.keys = path.keys.clone();
+    stage.keys = path.keys.to_vec();
     Ok(stage)
 }
 
@@ -157,7 +162,7 @@ fn append(
 
 fn merge_keys(root: &Root<'_, '_>, path: &Path, output: &[Expr]) -> PgResult<Vec<SortKey>> {
     let mut keys = Vec::new();
-    for key in &path.keys {
+    for key in path.keys.iter() {
         let expr = key_expr(root, key, &path.relids, output)?;
         let column = output
             .iter()
@@ -508,8 +513,9 @@ fn build_join(
         .collect::<PgResult<Vec<_>>>()?;
     // Conditions that mention relations outside the join (parameterised paths) take parameters too.
     let tested = inner_tested(root, &join.inner);
-    let quals = |exprs: &[Expr]| -> PgResult<Vec<Expr>> {
-        exprs.iter().filter(|e| !tested.contains(e)).map(fix).collect()
+    let quals = |infos: &[Rc<RestrictInfo>]| -> PgResult<Vec<Expr>> {
+        let left = |i: &&Rc<RestrictInfo>| !tested.iter().any(|t| Rc::ptr_eq(t, i));
+        infos.iter().filter(left).map(|i| fix(&i.clause)).collect()
     };
     let join_qual = quals(&join.join_quals)?;
     let qual = quals(&join.other_quals)?;
@@ -537,17 +543,8 @@ fn build_join(
         }
         JoinMethod::Hash(clauses) => {
             pending.append(&mut from_inner);
-            let clauses = clauses
-                .iter()
-                .map(|(o, i, eq_op, collation)| {
-                    Ok(HashClause {
-                        outer: fix_join(o, &outer.output, &[])?,
-                        inner: fix_join(i, &[], &inner.output)?,
-                        eq_op: *eq_op,
-                        collation: *collation,
-                    })
-                })
-                .collect::<PgResult<Vec<_>>>()?;
+            let clause = |c| hash_clause(c, &outer.output, &inner.output);
+            let clauses = clauses.iter().map(clause).collect::<PgResult<_>>()?;
             PlanNode::HashJoin {
                 join_type: join.join_type,
                 clauses,
@@ -559,16 +556,8 @@ fn build_join(
         }
         JoinMethod::Merge(clauses) => {
             pending.append(&mut from_inner);
-            let clauses = clauses
-                .iter()
-                .map(|c| {
-                    Ok(MergeClause {
-                        outer: fix_join(&c.outer, &outer.output, &[])?,
-                        inner: fix_join(&c.inner, &[], &inner.output)?,
-                        ..c.clone()
-                    })
-                })
-                .collect::<PgResult<Vec<_>>>()?;
+            let clause = |c| merge_clause(c, &outer.output, &inner.output);
+            let clauses = clauses.iter().map(clause).collect::<PgResult<_>>()?;
             PlanNode::MergeJoin {
                 join_type: join.join_type,
                 clauses,
@@ -585,6 +574,41 @@ fn build_join(
         plan,
         output,
         keys: Vec::new(),
+    })
+}
+
+/// The equality of a hash or merge join with its outer and inner side.
+fn sides(clause: &JoinClause) -> PgResult<(&Equality, &Expr, &Expr)> {
+    match &clause.info.equality {
+        Some(e) if clause.swapped => Ok((e, &e.right, &e.left)),
+        Some(e) => Ok((e, &e.left, &e.right)),
+        None => Err(internal!("join method on a condition that is no equality")),
+    }
+}
+
+fn hash_clause(clause: &JoinClause, outer: &[Expr], inner: &[Expr]) -> PgResult<HashClause> {
+    let (e, o, i) = sides(clause)?;
+    Ok(HashClause {
+        outer: fix_join(o, outer, &[])?,
+        inner: fix_join(i, &[], inner)?,
+        eq_op: e.op,
+        collation: e.collation,
+    })
+}
+
+fn merge_clause(clause: &JoinClause, outer: &[Expr], inner: &[Expr]) -> PgResult<MergeClause> {
+    let (e, o, i) = sides(clause)?;
+    let compare = e.merge.as_ref().map(|m| m.compare[usize::from(clause.swapped)]);
+    Ok(MergeClause {
+        outer: fix_join(o, outer, &[])?,
+        inner: fix_join(i, &[], inner)?,
+        cmp_func: compare
+            .flatten()
+            .ok_or_else(|| internal!("merge join without a comparison"))?,
+        eq_op: e.op,
+        collation: e.collation,
+        descending: false,
+        nulls_first: false,
     })
 }
 
@@ -607,7 +631,7 @@ fn hash(input: Plan) -> Plan {
 fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
     let mut stage = stage;
     let mut keys = Vec::new();
-    for key in &path.keys {
+    for key in path.keys.iter() {
         let expr = key_expr(root, key, &path.relids, &stage.output)?;
         if !stage.output.contains(&expr) {
             let mut list: Vec<_> = stage
@@ -674,78 +698,4 @@ fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]
         .or_else(|| members.iter().find(|m| m.relids.is_subset(relids)))
         .map(|m| m.expr.clone())
         .ok_or_else(|| internal!("no column to sort by"))
-}
-
-/// Replaces what the input holds by references to its columns. `result`: columns of that relation are `Scan`.
-pub fn fix(e: &Expr, input: &[Expr], result: Option<usize>) -> PgResult<Expr> {
-    let mut e = e.clone();
-    fix_in_place(&mut e, &mut |e| {
-        if let (Expr::Var(v), Some(result)) = (&mut *e, result) {
-            if facts::var_rel(v) == Some(result) {
-                v.source = VarSource::Scan;
-                return true;
-            }
-        }
-        match input.iter().position(|x| x == e) {
-            Some(i) => {
-                *e = outer_var(i, e);
-                true
-            }
-            None => false,
-        }
-    })?;
-    Ok(e)
-}
-
-fn fix_join(e: &Expr, outer: &[Expr], inner: &[Expr]) -> PgResult<Expr> {
-    let mut e = e.clone();
-    fix_in_place(&mut e, &mut |e| {
-        let found = outer
-            .iter()
-            .position(|x| x == e)
-            .map(|i| (VarSource::Outer, i))
-            .or_else(|| inner.iter().position(|x| x == e).map(|i| (VarSource::Inner, i)));
-        match found {
-            Some((source, i)) if !matches!(e, Expr::Const(_)) => {
-                *e = input_var(source, i, e);
-                true
-            }
-            _ => false,
-        }
-    })?;
-    Ok(e)
-}
-
-fn fix_in_place(e: &mut Expr, replace: &mut dyn FnMut(&mut Expr) -> bool) -> PgResult<()> {
-    if replace(e) {
-        return Ok(());
-    }
-    if let Expr::Var(v) = e {
-        if facts::var_rel(v).is_some() {
-            return Err(internal!("column {v:?} is not computed by the plan below"));
-        }
-    }
-    let mut result = Ok(());
-    walk::for_each_child_mut(e, &mut |child| {
-        if result.is_ok() {
-            result = fix_in_place(child, replace);
-        }
-    });
-    result
-}
-
-/// Puts a node's old output expressions in place of references to its output columns.
-pub fn substitute_outer(mut e: Expr, list: &[Expr]) -> Expr {
-    if let Expr::Var(v) = &e {
-        if v.source == VarSource::Outer {
-            if let Some(x) = list.get(v.attno as usize - 1) {
-                return x.clone();
-            }
-        }
-    }
-    walk::for_each_child_mut(&mut e, &mut |child| {
-        let taken = std::mem::replace(child, Expr::bool_const(true));
-        *child = substitute_outer(taken, list);
-    });
-    e
 }

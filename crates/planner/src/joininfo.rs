@@ -10,7 +10,7 @@ use nodes::query::{FromExpr, JoinExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
 use crate::exprs::{facts, or_clauses};
-use crate::rel::{Equality, RestrictInfo, SpecialJoin};
+use crate::rel::{Equality, MergeFacts, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
 /// Btree access method.
@@ -238,6 +238,7 @@ pub fn make_restrict_info(
     };
     Ok(RestrictInfo {
         clause_relids: facts::relids(&clause),
+        cost: crate::cost::eval_cost(root, &clause),
         clause,
         required,
         pushed_down,
@@ -287,6 +288,8 @@ fn equality_of(root: &Root<'_, '_>, clause: &Expr) -> PgResult<Option<Equality>>
         right_relids,
         can_hash: desc.can_hash,
         family,
+        distinct: [1.0; 2],
+        merge: None,
     }))
 }
 
@@ -344,16 +347,37 @@ fn restrict_by_disjunction(root: &mut Root<'_, '_>, info: &mut RestrictInfo) -> 
     Ok(())
 }
 
-/// After base sizes are known: selectivities of join conditions.
-pub fn estimate_join_clauses(root: &mut Root<'_, '_>) {
+/// After base sizes are known: selectivities of join conditions, and what joining by them needs to know.
+pub fn estimate_join_clauses(root: &mut Root<'_, '_>) -> PgResult<()> {
     let clauses = std::mem::take(&mut root.join_clauses);
-    root.join_clauses = clauses
-        .iter()
-        .map(|info| {
-            let mut info = (**info).clone();
-            let selectivity = crate::selectivity::clause(root, &info.clause, None);
-            info.selectivity = (selectivity / info.already_restricted).min(1.0);
-            Rc::new(info)
-        })
-        .collect();
+    let mut out = Vec::with_capacity(clauses.len());
+    for info in &clauses {
+        let mut info = (**info).clone();
+        let selectivity = crate::selectivity::clause(root, &info.clause, None);
+        info.selectivity = (selectivity / info.already_restricted).min(1.0);
+        if let Some(equality) = &mut info.equality {
+            equality.distinct =
+                [&equality.left, &equality.right].map(|side| crate::selectivity::distinct_values(root, side));
+            equality.merge = merge_facts(root, equality)?;
+        }
+        out.push(Rc::new(info));
+    }
+    root.join_clauses = out;
+    Ok(())
+}
+
+fn merge_facts(root: &mut Root<'_, '_>, equality: &Equality) -> PgResult<Option<MergeFacts>> {
+    let Some(family) = equality.family else {
+        return Ok(None);
+    };
+    let (left, right) = (&equality.left, &equality.right);
+    let catalog = root.context().catalog;
+    let compare = |a: &Expr, b: &Expr| catalog.opfamily_proc(family, a.type_oid(), b.type_oid(), 1);
+    let compare = [compare(left, right)?, compare(right, left)?];
+    let mut class =
+        |e: &Expr| crate::equivalence::path_key(root, e, family, equality.collation, false, false).class;
+    Ok(Some(MergeFacts {
+        classes: [class(left), class(right)],
+        compare,
+    }))
 }

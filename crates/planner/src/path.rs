@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use common::Oid;
 use nodes::expr::Expr;
-use nodes::plan::{IndexQual, MergeClause, ScanDirection};
+use nodes::plan::{IndexQual, ScanDirection};
 use nodes::query::JoinType;
 use nodes::relids::RelIds;
 
@@ -31,7 +31,7 @@ pub struct Path {
     pub startup: f64,
     pub total: f64,
     pub disabled: u32,
-    pub keys: Vec<PathKey>,
+    pub keys: Rc<[PathKey]>,
     /// Relations whose current row must be handed in from outside (parameterised path).
     pub required_outer: RelIds,
 }
@@ -83,15 +83,24 @@ pub enum BitmapTree {
     Or(Vec<BitmapTree>),
 }
 
+/// An equality as a join's method tests it.
+#[derive(Clone, Debug)]
+pub struct JoinClause {
+    /// The condition, with `RestrictInfo::equality`.
+    pub info: Rc<RestrictInfo>,
+    /// Its right side belongs to the outer input.
+    pub swapped: bool,
+}
+
 /// How two inputs are joined.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum JoinMethod {
     /// Nested loop.
     NestLoop,
     /// Hash join on these clauses.
-    Hash(Vec<(Expr, Expr, Oid, Oid)>),
+    Hash(Vec<JoinClause>),
     /// Merge join on these clauses.
-    Merge(Vec<MergeClause>),
+    Merge(Vec<JoinClause>),
 }
 
 /// A join path.
@@ -102,23 +111,56 @@ pub struct JoinPath {
     pub outer: PathRef,
     pub inner: PathRef,
     /// The join's own conditions that the method does not test.
-    pub join_quals: Vec<Expr>,
+    pub join_quals: Vec<Rc<RestrictInfo>>,
     /// Conditions tested on the result (above an outer join).
-    pub other_quals: Vec<Expr>,
+    pub other_quals: Vec<Rc<RestrictInfo>>,
     pub inner_unique: bool,
 }
 
 /// How much better a path must be to count as better (PostgreSQL's fuzz factor).
 const FUZZ: f64 = 1.01;
+/// Where everything else is equal, the cheaper one wins by this.
+const NO_FUZZ: f64 = 1.000_000_000_1;
+
+/// Whether being quick with the first row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Startup {
+    /// Somebody may stop early.
+    Counts,
+    /// All rows are wanted.
+    Ignored,
+}
 
 /// Adds a path unless one at least as good in every respect is there; drops those it beats.
-pub fn add_path(list: &mut Vec<PathRef>, new: Path) {
+pub fn add_path(list: &mut Vec<PathRef>, new: Path, startup: Startup) {
+    if make_room(list, &new, startup) {
+        list.push(Rc::new(new));
+    }
+}
+
+/// As [`add_path`] for a path whose parts are not put together yet: `kind` is asked for only if the path is kept.
+pub fn add_path_lazily(
+    list: &mut Vec<PathRef>,
+    mut new: Path,
+    startup: Startup,
+    kind: impl FnOnce() -> PathKind,
+) {
+    if make_room(list, &new, startup) {
+        new.kind = kind();
+        list.push(Rc::new(new));
+    }
+}
+
+/// Drops what the new path beats; false if it is beaten itself.
+///
+/// PG: `add_path`.
+fn make_room(list: &mut Vec<PathRef>, new: &Path, startup: Startup) -> bool {
     let mut keep_new = true;
     list.retain(|old| {
         if !keep_new {
             return true;
         }
-        match compare(&new, old) {
+        match dominance(new, old, startup) {
             Dominance::First => false,
             Dominance::Second => {
                 keep_new = false;
@@ -127,48 +169,94 @@ pub fn add_path(list: &mut Vec<PathRef>, new: Path) {
             Dominance::Neither => true,
         }
     });
-    if keep_new {
-        list.push(Rc::new(new));
-    }
+    keep_new
 }
 
+#[derive(Clone, Copy, PartialEq)]
 enum Dominance {
     First,
     Second,
     Neither,
 }
 
-fn compare(a: &Path, b: &Path) -> Dominance {
+#[derive(Clone, Copy, PartialEq)]
+enum Comparison {
+    Equal,
+    First,
+    Second,
+    Different,
+}
+
+/// PG: `compare_path_costs_fuzzily`.
+fn compare_costs(a: &Path, b: &Path, fuzz: f64, startup: Startup) -> Comparison {
     if a.disabled != b.disabled {
-        return match a.required_outer == b.required_outer && keys_contained(&a.keys, &b.keys) {
-            true if a.disabled > b.disabled => Dominance::Second,
-            _ if b.disabled > a.disabled
-                && keys_contained(&b.keys, &a.keys)
-                && a.required_outer == b.required_outer =>
-            {
-                Dominance::First
-            }
-            _ => Dominance::Neither,
+        return if a.disabled < b.disabled {
+            Comparison::First
+        } else {
+            Comparison::Second
         };
     }
-    let a_costs_ok = a.total <= b.total * FUZZ && a.startup <= b.startup * FUZZ;
-    let b_costs_ok = b.total <= a.total * FUZZ && b.startup <= a.startup * FUZZ;
-    if !a_costs_ok && !b_costs_ok {
+    let counts = startup == Startup::Counts;
+    if a.total > b.total * fuzz {
+        return if counts && b.startup > a.startup * fuzz {
+            Comparison::Different
+        } else {
+            Comparison::Second
+        };
+    }
+    if b.total > a.total * fuzz {
+        return if counts && a.startup > b.startup * fuzz {
+            Comparison::Different
+        } else {
+            Comparison::First
+        };
+    }
+    if a.startup > b.startup * fuzz {
+        return Comparison::Second;
+    }
+    if b.startup > a.startup * fuzz {
+        return Comparison::First;
+    }
+    Comparison::Equal
+}
+
+fn compare_keys(a: &[PathKey], b: &[PathKey]) -> Comparison {
+    if a.iter().zip(b).any(|(x, y)| x != y) {
+        return Comparison::Different;
+    }
+    match a.len().cmp(&b.len()) {
+        std::cmp::Ordering::Equal => Comparison::Equal,
+        std::cmp::Ordering::Greater => Comparison::First,
+        std::cmp::Ordering::Less => Comparison::Second,
+    }
+}
+
+fn dominance(new: &Path, old: &Path, startup: Startup) -> Dominance {
+    let costs = compare_costs(new, old, FUZZ, startup);
+    if costs == Comparison::Different {
         return Dominance::Neither;
     }
-    let a_outer_ok = a.rows <= b.rows && a.required_outer.is_subset(&b.required_outer);
-    let b_outer_ok = b.rows <= a.rows && b.required_outer.is_subset(&a.required_outer);
-    let a_keys_ok = keys_contained(useful_keys(b), useful_keys(a));
-    let b_keys_ok = keys_contained(useful_keys(a), useful_keys(b));
-    let a_wins = a_costs_ok && a_outer_ok && a_keys_ok;
-    let b_wins = b_costs_ok && b_outer_ok && b_keys_ok;
-    match (a_wins, b_wins) {
-        (true, false) => Dominance::First,
-        (false, true) => Dominance::Second,
-        (false, false) => Dominance::Neither,
-        // Equal within the fuzz: the really cheaper one, ties to the older.
-        (true, true) if a.total < b.total * 0.9999999999 => Dominance::First,
-        (true, true) => Dominance::Second,
+    let keys = compare_keys(useful_keys(new), useful_keys(old));
+    if keys == Comparison::Different {
+        return Dominance::Neither;
+    }
+    let new_fits = new.required_outer.is_subset(&old.required_outer) && new.rows <= old.rows;
+    let old_fits = old.required_outer.is_subset(&new.required_outer) && old.rows <= new.rows;
+    match (costs, keys) {
+        (Comparison::Equal, Comparison::Equal) if new_fits && old_fits => {
+            // Alike in everything: the really cheaper one, ties to the older.
+            match compare_costs(new, old, NO_FUZZ, startup) {
+                Comparison::First => Dominance::First,
+                _ => Dominance::Second,
+            }
+        }
+        (Comparison::Equal | Comparison::First, Comparison::Equal | Comparison::First) if new_fits => {
+            Dominance::First
+        }
+        (Comparison::Equal | Comparison::Second, Comparison::Equal | Comparison::Second) if old_fits => {
+            Dominance::Second
+        }
+        _ => Dominance::Neither,
     }
 }
 

@@ -29,6 +29,8 @@ pub struct RestrictInfo {
     pub selectivity: f64,
     /// Share of rows that its parts leave which already restrict single relations ([`crate::exprs::or_clauses`]).
     pub already_restricted: f64,
+    /// Cost of testing it once.
+    pub cost: f64,
     /// Contains a volatile function: never moved into an index or below what it stands on.
     pub volatile: bool,
 }
@@ -45,6 +47,19 @@ pub struct Equality {
     pub can_hash: bool,
     /// Btree family in which the operator is equality, for merging.
     pub family: Option<Oid>,
+    /// Estimated different values of each side; known once base relations have sizes.
+    pub distinct: [f64; 2],
+    /// For merging; known once base relations have sizes.
+    pub merge: Option<MergeFacts>,
+}
+
+/// What a merge join on an equality needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergeFacts {
+    /// Equivalence classes of the left and the right side: the orders to merge in.
+    pub classes: [usize; 2],
+    /// Comparison function for (left, right) and for (right, left).
+    pub compare: [Option<Oid>; 2],
 }
 
 /// An outer, semi or anti join that restricts the join order.
@@ -147,4 +162,6 @@ pub struct NeededVar {
     pub joins: Vec<RelIds>,
     /// Needed at the top of the query level.
     pub top: bool,
+    /// Average width of its values.
+    pub width: i32,
 }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use common::{Oid, PgResult, internal};
 use nodes::expr::{Expr, Param, ParamKind};
 use nodes::plan::{PlannedStmt, SubPlanEntry};
-use nodes::query::{CommandType, Query, RangeTblEntry, RteKind};
+use nodes::query::{CommandType, JoinType, Query, RangeTblEntry, RteKind};
 use nodes::relids::RelIds;
 
 use crate::context::PlannerContext;
 use crate::equivalence::EquivalenceClass;
 use crate::exprs::query_walk;
+use crate::order::OrderInterest;
+use crate::path::Startup;
 use crate::prep::AppendChild;
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::upper::{self, Planned};
@@ -99,6 +101,8 @@ pub struct Root<'g, 'a> {
     /// Entries whose rows come from the members of an inheritance tree, and those members.
     pub append_parents: Vec<usize>,
     pub append_children: Vec<AppendChild>,
+    /// Which orders of rows paths are kept for.
+    pub interest: OrderInterest,
 }
 
 /// A value of a sibling that a LATERAL entry uses.
@@ -177,6 +181,7 @@ fn plan_pushed_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64)
         all_rels: RelIds::empty(),
         append_parents: Vec::new(),
         append_children: Vec::new(),
+        interest: OrderInterest::default(),
     };
     crate::prep::preprocess(&mut root)?;
     root.publish_range_table();
@@ -202,6 +207,21 @@ impl<'a> Root<'_, 'a> {
                 _ => {}
             }
             self.global.range_table.push(rte);
+        }
+    }
+
+    /// Whether paths of some relations are worth keeping for being quick with their first row: where the level may stop early, and for
+    /// the inner side of semi and anti joins.
+    ///
+    /// PG: `consider_startup`, `consider_param_startup`.
+    pub fn startup(&self, relids: &RelIds) -> Startup {
+        let stops = |s: &SpecialJoin| {
+            matches!(s.join_type, JoinType::Semi | JoinType::Anti) && s.min_right == *relids
+        };
+        if self.tuple_fraction > 0.0 || self.special_joins.iter().any(stops) {
+            Startup::Counts
+        } else {
+            Startup::Ignored
         }
     }
 

@@ -12,12 +12,20 @@ use nodes::expr::Expr;
 use nodes::query::JoinType;
 use nodes::relids::RelIds;
 
-use crate::paths::{JoinClauses, add_join_paths, expr_width};
-use crate::rel::{RelOptInfo, RestrictInfo, SpecialJoin};
+use crate::paths::{JoinClauses, JoinSize, add_join_paths};
+use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
 /// Above this many relations the search goes greedy.
 const DP_LIMIT: usize = 10;
+
+/// The join relations of one size.
+#[derive(Default)]
+struct Level {
+    rels: Vec<RelOptInfo>,
+    /// Position in `rels`.
+    places: HashMap<RelIds, usize>,
+}
 
 /// Joins all base relations of the level.
 pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
@@ -26,17 +34,13 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
         .iter()
         .filter_map(|i| root.rels[i].clone())
         .collect();
-    if base.is_empty() {
-        return Err(internal!("query has no relations to join"));
-    }
-    if base.len() > DP_LIMIT {
+    let n = base.len();
+    if n > DP_LIMIT {
         return greedy(root, base);
     }
-    let n = base.len();
-    let mut levels: Vec<HashMap<RelIds, RelOptInfo>> = vec![HashMap::new(); n + 1];
-    levels[1] = base.into_iter().map(|r| (r.relids.clone(), r)).collect();
+    let mut levels: Vec<Vec<RelOptInfo>> = vec![Vec::new(), base];
     for size in 2..=n {
-        let mut found: HashMap<RelIds, RelOptInfo> = HashMap::new();
+        let mut found = Level::default();
         for allow_cartesian in [false, true] {
             for left_size in (size.div_ceil(2)..size).rev() {
                 combine(
@@ -48,33 +52,31 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
                     &mut found,
                 );
             }
-            if !found.is_empty() {
+            if !found.rels.is_empty() {
                 break;
             }
         }
-        levels[size] = found;
+        // The order in which relations are tried decides between equals.
+        found.rels.sort_by(|a, b| a.relids.cmp(&b.relids));
+        levels.push(found.rels);
     }
-    match levels[n].drain().next() {
-        Some((_, rel)) => Ok(rel),
+    match levels.pop().and_then(|mut last| last.pop()) {
+        Some(rel) => Ok(rel),
+        None if n == 0 => Err(internal!("query has no relations to join")),
         None => Err(internal!("failed to build any {n}-way joins")),
     }
 }
 
 fn combine(
     root: &mut Root<'_, '_>,
-    levels: &[HashMap<RelIds, RelOptInfo>],
+    levels: &[Vec<RelOptInfo>],
     left_size: usize,
     right_size: usize,
     allow_cartesian: bool,
-    found: &mut HashMap<RelIds, RelOptInfo>,
+    found: &mut Level,
 ) {
-    let mut lefts: Vec<&RelOptInfo> = levels[left_size].values().collect();
-    let mut rights: Vec<&RelOptInfo> = levels[right_size].values().collect();
-    // Hash maps have no order; plans must not depend on it.
-    lefts.sort_by(|a, b| a.relids.cmp(&b.relids));
-    rights.sort_by(|a, b| a.relids.cmp(&b.relids));
-    for left in lefts {
-        for right in &rights {
+    for left in &levels[left_size] {
+        for right in &levels[right_size] {
             if left.relids.overlaps(&right.relids) || (left_size == right_size && left.relids > right.relids)
             {
                 continue;
@@ -166,24 +168,26 @@ fn lateral_allows(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<
 }
 
 /// Adds the ways to join two sides to the join relation of their union.
-fn make_join_rel(
-    root: &mut Root<'_, '_>,
-    a: &RelOptInfo,
-    b: &RelOptInfo,
-    found: &mut HashMap<RelIds, RelOptInfo>,
-) {
+fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found: &mut Level) {
     let Some((join_type, swap)) = join_is_legal(root, &a.relids, &b.relids) else {
         return;
     };
     let (left, right) = if swap { (b, a) } else { (a, b) };
     let relids = left.relids.union(&right.relids);
     let clauses = clauses_for(root, left, right, join_type);
-    let rows = match found.get(&relids) {
-        Some(rel) => rel.rows,
-        None => estimate_rows(root, left, right, join_type, &clauses),
+    let place = found.places.get(&relids).copied();
+    let (mut paths, size) = match place.and_then(|p| found.rels.get_mut(p)) {
+        Some(rel) => {
+            let (rows, width) = (rel.rows, rel.width);
+            (std::mem::take(&mut rel.paths), JoinSize { relids, rows, width })
+        }
+        None => {
+            let rows = estimate_rows(left, right, join_type, &clauses);
+            let width = join_width(root, &relids);
+            (Vec::new(), JoinSize { relids, rows, width })
+        }
     };
-    let mut paths = found.get(&relids).map_or_else(Vec::new, |r| r.paths.clone());
-    add_join_paths(root, left, right, join_type, &clauses, rows, &mut paths);
+    add_join_paths(root, (left, right), join_type, &clauses, &size, &mut paths);
     let reversed = match join_type {
         JoinType::Inner => Some(JoinType::Inner),
         JoinType::Left => Some(JoinType::Right),
@@ -193,22 +197,22 @@ fn make_join_rel(
         _ => None,
     };
     if let Some(reversed) = reversed {
-        add_join_paths(root, right, left, reversed, &clauses, rows, &mut paths);
+        add_join_paths(root, (right, left), reversed, &clauses, &size, &mut paths);
     }
-    if paths.is_empty() {
-        return;
+    match place.and_then(|p| found.rels.get_mut(p)) {
+        Some(rel) => rel.paths = paths,
+        None if paths.is_empty() => {}
+        None => {
+            found.places.insert(size.relids.clone(), found.rels.len());
+            found.rels.push(RelOptInfo {
+                relids: size.relids,
+                rows: size.rows,
+                width: size.width,
+                paths,
+                base: None,
+            });
+        }
     }
-    let width = join_width(root, &relids);
-    found.insert(
-        relids.clone(),
-        RelOptInfo {
-            relids,
-            rows,
-            width,
-            paths,
-            base: None,
-        },
-    );
 }
 
 /// The conditions that this join is the first to be able to test.
@@ -244,14 +248,7 @@ fn clauses_for(
     out
 }
 
-fn estimate_rows(
-    root: &Root<'_, '_>,
-    left: &RelOptInfo,
-    right: &RelOptInfo,
-    join_type: JoinType,
-    clauses: &JoinClauses,
-) -> f64 {
-    let _ = root;
+fn estimate_rows(left: &RelOptInfo, right: &RelOptInfo, join_type: JoinType, clauses: &JoinClauses) -> f64 {
     let product = |infos: &[Rc<RestrictInfo>]| infos.iter().map(|i| i.selectivity).product::<f64>();
     let (join, other) = (product(&clauses.join), product(&clauses.other));
     let cross = left.rows * right.rows;
@@ -266,54 +263,75 @@ fn estimate_rows(
     rows.round().max(1.0)
 }
 
+/// True for a column that a relation or join must hand up.
+fn is_handed_up(needed: &NeededVar, relids: &RelIds) -> bool {
+    relids.contains(needed.rel) && (needed.top || needed.joins.iter().any(|j| !j.is_subset(relids)))
+}
+
 /// Width of a join's output: the columns still needed above it.
-pub fn join_width(root: &Root<'_, '_>, relids: &RelIds) -> i32 {
-    output_vars(root, relids)
-        .iter()
-        .map(|e| expr_width(root, e))
-        .sum()
+fn join_width(root: &Root<'_, '_>, relids: &RelIds) -> i32 {
+    let shown = root.needed.iter().filter(|n| is_handed_up(n, relids));
+    shown.map(|n| n.width).sum()
 }
 
 /// The columns that a relation or join must hand up.
 pub fn output_vars(root: &Root<'_, '_>, relids: &RelIds) -> Vec<Expr> {
-    root.needed
-        .iter()
-        .filter(|n| relids.contains(n.rel) && (n.top || n.joins.iter().any(|j| !j.is_subset(relids))))
-        .map(|n| n.expr.clone())
-        .collect()
+    let shown = root.needed.iter().filter(|n| is_handed_up(n, relids));
+    shown.map(|n| n.expr.clone()).collect()
 }
 
-/// Joins the pair with the fewest resulting rows until one is left.
+/// Two relations that may be joined next, and what comes of it.
+struct Candidate {
+    left: RelIds,
+    right: RelIds,
+    joined: RelOptInfo,
+}
+
+/// Joins the pair with the fewest resulting rows until one is left. Pairs that a step does not touch are kept for the next.
 fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<RelOptInfo> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    // Relations from here on have not been paired yet.
+    let mut fresh = 0;
     while rels.len() > 1 {
-        let mut best: Option<(usize, usize, RelOptInfo)> = None;
         for allow_cartesian in [false, true] {
-            for i in 0..rels.len() {
+            let first = if allow_cartesian { 0 } else { fresh };
+            for i in first.max(1)..rels.len() {
                 for j in 0..i {
-                    if !allow_cartesian && !connected(root, &rels[i].relids, &rels[j].relids) {
-                        continue;
-                    }
-                    let mut found = HashMap::new();
-                    make_join_rel(root, &rels[j], &rels[i], &mut found);
-                    let Some((_, rel)) = found.drain().next() else {
-                        continue;
-                    };
-                    if best.as_ref().is_none_or(|(_, _, b)| rel.rows < b.rows) {
-                        best = Some((i, j, rel));
+                    if allow_cartesian || connected(root, &rels[i].relids, &rels[j].relids) {
+                        candidates.extend(candidate(root, &rels[j], &rels[i]));
                     }
                 }
             }
-            if best.is_some() {
+            if !candidates.is_empty() {
                 break;
             }
         }
-        let Some((i, j, rel)) = best else {
+        let best = candidates
+            .iter()
+            .enumerate()
+            .min_by(|(_, a), (_, b)| a.joined.rows.total_cmp(&b.joined.rows))
+            .map(|(i, _)| i);
+        let Some(best) = best else {
             return Err(internal!("failed to find a join order"));
         };
-        rels.remove(i);
-        rels.remove(j);
-        rels.push(rel);
+        let Candidate { left, right, joined } = candidates.swap_remove(best);
+        let used = |ids: &RelIds| *ids == left || *ids == right;
+        candidates.retain(|c| !used(&c.left) && !used(&c.right));
+        rels.retain(|r| !used(&r.relids));
+        fresh = rels.len();
+        rels.push(joined);
     }
     rels.pop()
         .ok_or_else(|| internal!("query has no relations to join"))
+}
+
+fn candidate(root: &mut Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo) -> Option<Candidate> {
+    let mut found = Level::default();
+    make_join_rel(root, left, right, &mut found);
+    let joined = found.rels.pop()?;
+    Some(Candidate {
+        left: left.relids.clone(),
+        right: right.relids.clone(),
+        joined,
+    })
 }

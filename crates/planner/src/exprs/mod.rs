@@ -3,4 +3,5 @@
 pub mod facts;
 pub mod fold;
 pub mod or_clauses;
+pub mod positions;
 pub mod query_walk;

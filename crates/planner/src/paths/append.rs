@@ -92,6 +92,7 @@ fn add_needed(root: &mut Root<'_, '_>, member: &AppendChild) {
                 _ => 0,
             };
             NeededVar {
+                width: crate::paths::expr_width(root, &expr),
                 expr,
                 rel: member.child,
                 attno,
@@ -155,13 +156,13 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
         .iter()
         .filter_map(|c| root.rels[*c].as_ref().map(|r| r.paths.clone()))
         .collect();
-    let mut paths = Vec::new();
+    let (mut paths, startup) = (Vec::new(), root.startup(&rel.relids));
     let make = |kind: PathKind,
                 rows: f64,
                 startup: f64,
                 total: f64,
                 disabled: u32,
-                keys: Vec<PathKey>,
+                keys: Rc<[PathKey]>,
                 outer: RelIds| {
         Path {
             kind,
@@ -182,7 +183,7 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
             0.0,
             0.0,
             0,
-            Vec::new(),
+            Rc::new([]),
             RelIds::empty(),
         )));
     } else if let [only] = &children[..] {
@@ -197,23 +198,21 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
                 p.keys.clone(),
                 p.required_outer.clone(),
             );
-            add_path(&mut paths, path);
+            add_path(&mut paths, path, startup);
         }
     } else {
         for (inputs, outer) in appendable(&children) {
-            let (rows, startup, total, disabled) = append_cost(root, &inputs);
+            let (rows, first, total, disabled) = append_cost(root, &inputs);
             let kind = PathKind::Append(inputs);
-            add_path(
-                &mut paths,
-                make(kind, rows, startup, total, disabled, Vec::new(), outer),
-            );
+            let path = make(kind, rows, first, total, disabled, Rc::new([]), outer);
+            add_path(&mut paths, path, startup);
         }
         for keys in orders(root, &rel.relids, &children) {
             if let Some(inputs) = ordered_inputs(root, &children, &keys) {
-                let (rows, startup, total, disabled) = merge_cost(root, &inputs);
+                let (rows, first, total, disabled) = merge_cost(root, &inputs);
                 let kind = PathKind::MergeAppend(inputs);
-                let path = make(kind, rows, startup, total, disabled, keys, RelIds::empty());
-                add_path(&mut paths, path);
+                let path = make(kind, rows, first, total, disabled, keys, RelIds::empty());
+                add_path(&mut paths, path, startup);
             }
         }
     }
@@ -282,7 +281,7 @@ fn merge_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) {
 }
 
 /// Orders that some member has and whose columns are handed up.
-fn orders(root: &Root<'_, '_>, relids: &RelIds, children: &[Vec<PathRef>]) -> Vec<Vec<PathKey>> {
+fn orders(root: &Root<'_, '_>, relids: &RelIds, children: &[Vec<PathRef>]) -> Vec<Rc<[PathKey]>> {
     if !root.has_order_interest() {
         return Vec::new();
     }
@@ -293,7 +292,7 @@ fn orders(root: &Root<'_, '_>, relids: &RelIds, children: &[Vec<PathRef>]) -> Ve
             .iter()
             .any(|m| output.contains(&m.expr))
     };
-    let mut found: Vec<Vec<PathKey>> = Vec::new();
+    let mut found: Vec<Rc<[PathKey]>> = Vec::new();
     for p in children.iter().flatten() {
         if !p.keys.is_empty()
             && p.required_outer.is_empty()
@@ -325,7 +324,7 @@ fn ordered_inputs(root: &Root<'_, '_>, children: &[Vec<PathRef>], keys: &[PathKe
             }
             let mut sort = (**cheapest).clone();
             sort.kind = PathKind::Sort(cheapest.clone());
-            sort.keys = keys.to_vec();
+            sort.keys = keys.into();
             (sort.startup, sort.total) = (c.startup, c.total);
             Some(Rc::new(sort))
         })

@@ -12,6 +12,7 @@ use nodes::relids::RelIds;
 
 use crate::cost;
 use crate::exprs::facts;
+use crate::order::{self, OrderInterest};
 use crate::path::{Path, PathKind, add_path};
 use crate::paths::{append, index};
 use crate::rel::{BaseKind, BaseRel, IndexInfo, RelOptInfo};
@@ -259,7 +260,8 @@ pub fn set_base_paths(root: &mut Root<'_, '_>) -> PgResult<()> {
             set_size(root, i);
         }
     }
-    crate::joininfo::estimate_join_clauses(root);
+    crate::joininfo::estimate_join_clauses(root)?;
+    OrderInterest::note_joins(root);
     for i in 1..count {
         match kind(root, i) {
             Some(true) => append::set_append_paths(root, i)?,
@@ -286,11 +288,7 @@ pub(super) fn set_size(root: &mut Root<'_, '_>, i: usize) {
 
 /// Average width of the columns that are needed of a relation.
 fn width_of(root: &Root<'_, '_>, i: usize) -> i32 {
-    root.needed
-        .iter()
-        .filter(|n| n.rel == i)
-        .map(|n| expr_width(root, &n.expr))
-        .sum()
+    root.needed.iter().filter(|n| n.rel == i).map(|n| n.width).sum()
 }
 
 /// Average width of a value, from statistics or by PostgreSQL's guesses.
@@ -335,12 +333,11 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     };
     let Some(base) = &rel.base else { return Ok(()) };
     let s = root.context().settings;
-    let quals: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
-    let per_row = cost::quals_cost(root, quals.iter());
+    let per_row = base.restrictions.iter().map(|r| r.cost).sum();
     let scan = match &base.kind {
         BaseKind::Table(_) => cost::seq_scan(s, base.pages, base.tuples, per_row),
         BaseKind::Subquery(p) => {
-            let trivial = quals.is_empty();
+            let trivial = base.restrictions.is_empty();
             let extra = if trivial {
                 0.0
             } else {
@@ -356,9 +353,13 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     let disabled = u32::from(matches!(base.kind, BaseKind::Table(_)) && !s.enable_seqscan);
     let mut paths = Vec::new();
     let keys = match &base.kind {
-        BaseKind::Subquery(p) => subquery_keys(root, i, p),
-        _ => Vec::new(),
+        BaseKind::Subquery(p) => {
+            let keys = subquery_keys(root, i, p).into();
+            order::useful(root, &rel.relids, &keys)
+        }
+        _ => Rc::new([]),
     };
+    let startup = root.startup(&rel.relids);
     add_path(
         &mut paths,
         Path {
@@ -372,6 +373,7 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
             keys,
             required_outer: base.lateral.clone(),
         },
+        startup,
     );
     index::add_index_paths(root, &rel, &mut paths)?;
     index::add_tid_paths(root, &rel, &mut paths);

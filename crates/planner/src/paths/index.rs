@@ -9,7 +9,8 @@ use nodes::relids::RelIds;
 
 use crate::cost::{self, IndexScanFacts};
 use crate::exprs::facts;
-use crate::path::{BitmapTree, IndexPath, Path, PathKey, PathKind, add_path};
+use crate::order;
+use crate::path::{BitmapTree, IndexPath, Path, PathKey, PathKind, add_path, add_path_lazily};
 use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
 use crate::root::Root;
 use crate::{equivalence, selectivity};
@@ -251,23 +252,14 @@ fn build_paths(
     bitmaps: &mut Vec<(BitmapTree, RelIds)>,
 ) -> PgResult<()> {
     let s = root.context().settings;
-    let forward_keys = index_keys(root, index, ScanDirection::Forward)?;
-    let backward_keys = index_keys(root, index, ScanDirection::Backward)?;
+    let forward_keys = index_keys(root, rel, index, ScanDirection::Forward)?;
+    let backward_keys = index_keys(root, rel, index, ScanDirection::Backward)?;
     let index_only = s.enable_indexonlyscan && covers(root, base, index);
-    let useful_order = forward_keys.iter().chain(&backward_keys).any(|_| true) && root.has_order_interest();
+    let useful_order = !forward_keys.is_empty() || !backward_keys.is_empty();
     if matched.is_empty() && !useful_order && !index_only {
         return Ok(());
     }
-    let mut filters: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
-    let mut rows = rel.rows;
-    if !required_outer.is_empty() {
-        for info in join_clauses_for(root, rel, required_outer) {
-            rows *= info.selectivity;
-            filters.push(info.clause.clone());
-        }
-        rows = rows.max(1.0).round().max(1.0);
-    }
-    filters.retain(|f| !matched.iter().any(|(_, c)| c.clause == *f));
+    let (rows, filter_per_row) = filtering(root, rel, base, matched, required_outer);
     let boundary = boundary_quals(matched);
     let index_selectivity = boundary_selectivity(root, index, &boundary);
     let loops = required_outer
@@ -282,7 +274,7 @@ fn build_paths(
         index_only,
         loops,
         correlation: correlation(root, base, index),
-        filter_per_row: cost::quals_cost(root, filters.iter()),
+        filter_per_row,
     };
     let (scan, index_total) = cost::index_scan(s, &scan_facts);
     let disabled = u32::from(if index_only {
@@ -290,14 +282,15 @@ fn build_paths(
     } else {
         !s.enable_indexscan
     });
-    let make = |direction: ScanDirection, keys: Vec<PathKey>| Path {
-        kind: PathKind::Index(IndexPath {
-            index: index.clone(),
-            quals: matched.iter().map(|(q, _)| q.clone()).collect(),
-            clauses: matched.iter().map(|(_, c)| c.clone()).collect(),
-            direction,
-            index_only,
-        }),
+    let index_path = |direction: ScanDirection| IndexPath {
+        index: index.clone(),
+        quals: matched.iter().map(|(q, _)| q.clone()).collect(),
+        clauses: matched.iter().map(|(_, c)| c.clone()).collect(),
+        direction,
+        index_only,
+    };
+    let make = |keys: Rc<[PathKey]>| Path {
+        kind: PathKind::Scan,
         relids: rel.relids.clone(),
         rows,
         width: rel.width,
@@ -307,20 +300,44 @@ fn build_paths(
         keys,
         required_outer: required_outer.union(&base.lateral),
     };
-    add_path(paths, make(ScanDirection::Forward, forward_keys));
-    if root.has_order_interest() {
-        add_path(paths, make(ScanDirection::Backward, backward_keys));
+    let startup = root.startup(&rel.relids);
+    add_path_lazily(paths, make(forward_keys), startup, || {
+        PathKind::Index(index_path(ScanDirection::Forward))
+    });
+    if !backward_keys.is_empty() {
+        add_path_lazily(paths, make(backward_keys), startup, || {
+            PathKind::Index(index_path(ScanDirection::Backward))
+        });
     }
     if s.enable_bitmapscan && !boundary.is_empty() && !index_only {
-        let PathKind::Index(path) = make(ScanDirection::Forward, Vec::new()).kind else {
-            return Ok(());
-        };
+        let path = index_path(ScanDirection::Forward);
         bitmaps.push((
             BitmapTree::Index(path, index_total, index_selectivity),
             required_outer.clone(),
         ));
     }
     Ok(())
+}
+
+/// Rows of a scan, and what the conditions cost per row that the index does not answer.
+fn filtering(
+    root: &Root<'_, '_>,
+    rel: &RelOptInfo,
+    base: &BaseRel,
+    matched: &Matched,
+    required_outer: &RelIds,
+) -> (f64, f64) {
+    let mut filters = base.restrictions.clone();
+    let mut rows = rel.rows;
+    if !required_outer.is_empty() {
+        for info in join_clauses_for(root, rel, required_outer) {
+            rows *= info.selectivity;
+            filters.push(info);
+        }
+        rows = rows.max(1.0).round().max(1.0);
+    }
+    filters.retain(|f| !matched.iter().any(|(_, c)| Rc::ptr_eq(c, f)));
+    (rows, filters.iter().map(|f| f.cost).sum())
 }
 
 /// The conditions that bound the scanned range: equalities on leading columns, then the next column's conditions.
@@ -417,9 +434,10 @@ fn over_parent(root: &Root<'_, '_>, expr: &Expr) -> Option<Expr> {
 /// The order of an index scan.
 fn index_keys(
     root: &mut Root<'_, '_>,
+    rel: &RelOptInfo,
     index: &IndexInfo,
     direction: ScanDirection,
-) -> PgResult<Vec<PathKey>> {
+) -> PgResult<Rc<[PathKey]>> {
     let backward = direction == ScanDirection::Backward;
     let mut keys = Vec::new();
     for (column, expr) in index
@@ -442,7 +460,11 @@ fn index_keys(
         );
         keys.push(key);
     }
-    Ok(equivalence::canonical_keys(root, keys))
+    // Members of inheritance trees are in an order of their root.
+    let parent = rel.base.as_ref().and_then(|b| b.append_parent);
+    let relids = parent.map_or_else(|| rel.relids.clone(), RelIds::single);
+    let keys = equivalence::canonical_keys(root, keys).into();
+    Ok(order::useful(root, &relids, &keys))
 }
 
 /// Bitmap scans: each index alone, and the AND of those over different conditions.
@@ -472,14 +494,13 @@ fn add_bitmap_paths(
         } else {
             s.random_page_cost
         };
-        let mut filters: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+        let mut per_row = s.cpu_tuple_cost + base.restrictions.iter().map(|r| r.cost).sum::<f64>();
         let mut rows = rel.rows;
         for info in join_clauses_for(root, rel, &required_outer) {
             rows *= info.selectivity;
-            filters.push(info.clause.clone());
+            per_row += info.cost;
         }
         let startup = index_cost + 0.1 * s.cpu_operator_cost * fetched;
-        let per_row = s.cpu_tuple_cost + cost::quals_cost(root, filters.iter());
         add_path(
             paths,
             Path {
@@ -490,9 +511,10 @@ fn add_bitmap_paths(
                 startup,
                 total: startup + pages * per_page + per_row * fetched,
                 disabled: 0,
-                keys: Vec::new(),
+                keys: Rc::new([]),
                 required_outer: required_outer.union(&base.lateral),
             },
+            root.startup(&rel.relids),
         );
     }
     Ok(())
@@ -538,6 +560,7 @@ fn arm_bitmap(root: &Root<'_, '_>, base: &BaseRel, arm: &Expr) -> PgResult<Optio
             Rc::new(RestrictInfo {
                 clause_relids: facts::relids(&clause),
                 required: facts::relids(&clause),
+                cost: cost::eval_cost(root, &clause),
                 clause,
                 pushed_down: true,
                 equality: None,
@@ -610,9 +633,10 @@ pub fn add_tid_paths(root: &Root<'_, '_>, rel: &RelOptInfo, paths: &mut Vec<Rc<P
                 startup: 0.0,
                 total,
                 disabled: 0,
-                keys: Vec::new(),
+                keys: Rc::new([]),
                 required_outer: base.lateral.clone(),
             },
+            root.startup(&rel.relids),
         );
     }
 }

@@ -1,18 +1,24 @@
 //! Ways to join two relations.
+//!
+//! # How it works
+//! A path is costed first, from what its conditions know of themselves ([`RestrictInfo::cost`], [`crate::rel::MergeFacts`]), and put
+//! together only if no other path beats it: a join of ten relations is tried in hundreds of thousands of ways.
 
 use std::rc::Rc;
 
 use nodes::expr::Expr;
-use nodes::plan::MergeClause;
 use nodes::query::JoinType;
 use nodes::relids::RelIds;
 
 use crate::cost::{self, Cost};
 use crate::exprs::facts;
-use crate::path::{self, JoinMethod, JoinPath, Path, PathKind, PathRef, add_path, keys_contained};
+use crate::order;
+use crate::path::{
+    self, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef, Startup, add_path_lazily,
+    keys_contained,
+};
 use crate::rel::{RelOptInfo, RestrictInfo};
 use crate::root::Root;
-use crate::{equivalence, selectivity};
 
 /// The conditions of a join of two given sides, sorted by role.
 pub struct JoinClauses {
@@ -22,29 +28,36 @@ pub struct JoinClauses {
     pub other: Vec<Rc<RestrictInfo>>,
 }
 
+/// What all paths of one join relation share.
+pub struct JoinSize {
+    /// The relations joined.
+    pub relids: RelIds,
+    /// Estimated rows.
+    pub rows: f64,
+    /// Estimated bytes of a row.
+    pub width: i32,
+}
+
 /// Adds to `paths` every way to join `outer` with `inner`.
 pub fn add_join_paths(
     root: &mut Root<'_, '_>,
-    outer: &RelOptInfo,
-    inner: &RelOptInfo,
+    (outer, inner): (&RelOptInfo, &RelOptInfo),
     join_type: JoinType,
     clauses: &JoinClauses,
-    rows: f64,
+    size: &JoinSize,
     paths: &mut Vec<PathRef>,
 ) {
-    let relids = outer.relids.union(&inner.relids);
-    let width = crate::search::join_width(root, &relids);
     let inner_unique = is_unique(inner, &clauses.join);
     let stops = inner_unique || matches!(join_type, JoinType::Semi | JoinType::Anti);
     let ctx = JoinContext {
         join_type,
         clauses,
-        rows,
-        width,
-        relids,
+        size,
         inner_unique,
         first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
-        parameter_sources: parameter_sources(root, &outer.relids.union(&inner.relids)),
+        parameter_sources: parameter_sources(root, &size.relids),
+        startup: root.startup(&size.relids),
+        other_cost: clauses.other.iter().map(|c| c.cost).sum(),
     };
     if !matches!(
         join_type,
@@ -59,14 +72,49 @@ pub fn add_join_paths(
 struct JoinContext<'c> {
     join_type: JoinType,
     clauses: &'c JoinClauses,
-    rows: f64,
-    width: i32,
-    relids: RelIds,
+    size: &'c JoinSize,
     inner_unique: bool,
     /// Relations that a join may sensibly take parameters from.
     parameter_sources: RelIds,
     /// Each outer row is done with its first match.
     first_match: Option<FirstMatch>,
+    startup: Startup,
+    /// Cost of the conditions above an outer join, per row.
+    other_cost: f64,
+}
+
+impl JoinContext<'_> {
+    /// A path whose parts are not put together yet.
+    fn path(&self, cost: Cost, disabled: u32, keys: Rc<[PathKey]>, required_outer: RelIds) -> Path {
+        Path {
+            kind: PathKind::Scan,
+            relids: self.size.relids.clone(),
+            rows: self.size.rows,
+            width: self.size.width,
+            startup: cost.startup,
+            total: cost.total,
+            disabled,
+            keys,
+            required_outer,
+        }
+    }
+
+    fn kind(
+        &self,
+        method: JoinMethod,
+        (outer, inner): (PathRef, PathRef),
+        join_quals: Vec<Rc<RestrictInfo>>,
+    ) -> PathKind {
+        PathKind::Join(Box::new(JoinPath {
+            method,
+            join_type: self.join_type,
+            outer,
+            inner,
+            join_quals,
+            other_quals: self.clauses.other.clone(),
+            inner_unique: self.inner_unique,
+        }))
+    }
 }
 
 /// What stopping at the first match saves, for semi and anti joins and where the inner side is unique.
@@ -116,25 +164,32 @@ fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
     })
 }
 
-fn exprs(infos: &[Rc<RestrictInfo>]) -> Vec<Expr> {
-    infos.iter().map(|i| i.clause.clone()).collect()
+/// An inner side of nested loops with what depends on it alone.
+struct InnerSide {
+    path: PathRef,
+    rescan: Cost,
+    /// Join conditions that are not tested inside it already.
+    remaining: Vec<Rc<RestrictInfo>>,
+    /// Their cost for a pair of rows.
+    pair_cost: f64,
 }
 
-fn nest_loops(
-    root: &mut Root<'_, '_>,
+/// The inner sides worth trying: the cheapest as it is and kept in memory, and those that take values from the outer side.
+fn inner_sides(
+    root: &Root<'_, '_>,
     outer: &RelOptInfo,
     inner: &RelOptInfo,
     ctx: &JoinContext<'_>,
-    paths: &mut Vec<PathRef>,
-) {
+) -> Vec<InnerSide> {
     let s = root.context().settings;
     let mut inners: Vec<PathRef> = inner
         .paths
         .iter()
-        .filter(|p| p.required_outer.is_empty() || p.required_outer.overlaps(&outer.relids))
+        .filter(|p| p.required_outer.overlaps(&outer.relids))
         .cloned()
         .collect();
     if let Some(cheapest) = path::cheapest_total(&inner.paths) {
+        inners.push(cheapest.clone());
         if s.enable_material && !matches!(cheapest.kind, PathKind::Material(_)) {
             let input = Cost {
                 startup: cheapest.startup,
@@ -147,14 +202,43 @@ fn nest_loops(
             inners.push(Rc::new(material));
         }
     }
+    let side = |path: PathRef| {
+        let tested = inner_tested(root, &path);
+        let answered = |c: &Rc<RestrictInfo>| tested.iter().any(|t| Rc::ptr_eq(t, c));
+        let remaining: Vec<_> = ctx
+            .clauses
+            .join
+            .iter()
+            .filter(|c| !answered(c))
+            .cloned()
+            .collect();
+        InnerSide {
+            rescan: cost::rescan(root, &path),
+            pair_cost: remaining.iter().map(|c| c.cost).sum(),
+            remaining,
+            path,
+        }
+    };
+    inners.into_iter().map(side).collect()
+}
+
+fn nest_loops(
+    root: &mut Root<'_, '_>,
+    outer: &RelOptInfo,
+    inner: &RelOptInfo,
+    ctx: &JoinContext<'_>,
+    paths: &mut Vec<PathRef>,
+) {
+    let inners = inner_sides(root, outer, inner, ctx);
     for outer_path in outer
         .paths
         .iter()
         .filter(|p| !p.required_outer.overlaps(&inner.relids))
     {
-        for inner_path in &inners {
-            if may_need(outer_path, inner_path, outer, ctx) {
-                add_path(paths, nest_loop(root, outer_path, inner_path, ctx));
+        let keys = order::useful(root, &ctx.size.relids, &outer_path.keys);
+        for side in &inners {
+            if may_need(outer_path, &side.path, outer, ctx) {
+                nest_loop(root, outer_path, side, keys.clone(), ctx, paths);
             }
         }
     }
@@ -192,21 +276,21 @@ fn may_need(outer: &Path, inner: &Path, outer_rel: &RelOptInfo, ctx: &JoinContex
     needed.is_empty() || needed.overlaps(&ctx.parameter_sources) || star
 }
 
-fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinContext<'_>) -> Path {
+fn nest_loop(
+    root: &Root<'_, '_>,
+    outer: &PathRef,
+    side: &InnerSide,
+    keys: Rc<[PathKey]>,
+    ctx: &JoinContext<'_>,
+    paths: &mut Vec<PathRef>,
+) {
     let s = root.context().settings;
-    // Conditions already tested inside a parameterised inner scan are not tested again.
-    let tested = inner_tested(root, inner);
-    let remaining: Vec<Expr> = exprs(&ctx.clauses.join)
-        .into_iter()
-        .filter(|c| !tested.contains(c))
-        .collect();
-    let other = exprs(&ctx.clauses.other);
-    let rescan = cost::rescan(root, inner);
+    let inner = &side.path;
     let outer_rows = outer.rows.max(1.0);
     let startup = outer.startup + inner.startup;
     let inner_run = inner.total - inner.startup;
-    let rescan_run = rescan.total - rescan.startup;
-    let indexed = !inner.required_outer.is_empty() && remaining.is_empty();
+    let rescan_run = side.rescan.total - side.rescan.startup;
+    let indexed = !inner.required_outer.is_empty() && side.remaining.is_empty();
     let (scans, pairs) = inner_scans(
         outer_rows,
         inner,
@@ -215,30 +299,17 @@ fn nest_loop(root: &Root<'_, '_>, outer: &PathRef, inner: &PathRef, ctx: &JoinCo
         indexed,
     );
     let mut total = startup + (outer.total - outer.startup) + scans;
-    total += (outer_rows - 1.0) * rescan.startup;
-    let per_pair = s.cpu_tuple_cost + cost::quals_cost(root, remaining.iter().chain(&other));
-    total += per_pair * pairs;
-    Path {
-        relids: ctx.relids.clone(),
-        rows: ctx.rows,
-        width: ctx.width,
-        startup,
-        total,
-        disabled: outer.disabled + inner.disabled + u32::from(!s.enable_nestloop),
-        keys: outer.keys.clone(),
-        required_outer: outer
-            .required_outer
-            .union(&inner.required_outer.difference(&outer.relids)),
-        kind: PathKind::Join(Box::new(JoinPath {
-            method: JoinMethod::NestLoop,
-            join_type: ctx.join_type,
-            outer: outer.clone(),
-            inner: inner.clone(),
-            join_quals: remaining,
-            other_quals: other,
-            inner_unique: ctx.inner_unique,
-        })),
-    }
+    total += (outer_rows - 1.0) * side.rescan.startup;
+    total += (s.cpu_tuple_cost + side.pair_cost + ctx.other_cost) * pairs;
+    let required_outer = outer
+        .required_outer
+        .union(&inner.required_outer.difference(&outer.relids));
+    let disabled = outer.disabled + inner.disabled + u32::from(!s.enable_nestloop);
+    let path = ctx.path(Cost { startup, total }, disabled, keys, required_outer);
+    add_path_lazily(paths, path, ctx.startup, || {
+        let inputs = (outer.clone(), inner.clone());
+        ctx.kind(JoinMethod::NestLoop, inputs, side.remaining.clone())
+    });
 }
 
 /// Cost of reading the inner side for every outer row (`run`: the first time, and again), and how many pairs of rows are looked at.
@@ -274,16 +345,13 @@ fn inner_scans(
 }
 
 /// Join conditions that a parameterised scan tests itself.
-pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Expr> {
+pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Rc<RestrictInfo>> {
     if inner.required_outer.is_empty() {
         return Vec::new();
     }
     match (&inner.kind, inner.relids.singleton()) {
         (PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Append(_), Some(i)) => match root.rel(i) {
-            Ok(rel) => super::index::join_clauses_for(root, rel, &inner.required_outer)
-                .iter()
-                .map(|i| i.clause.clone())
-                .collect(),
+            Ok(rel) => super::index::join_clauses_for(root, rel, &inner.required_outer),
             Err(_) => Vec::new(),
         },
         (PathKind::Material(input), _) => inner_tested(root, input),
@@ -291,28 +359,30 @@ pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Expr> {
     }
 }
 
-/// Equalities with one side from each input, turned so that the outer side comes first: (outer, inner, info).
-fn equalities<'i>(
-    clauses: &'i [Rc<RestrictInfo>],
-    outer: &RelIds,
-    inner: &RelIds,
-) -> Vec<(&'i Expr, &'i Expr, &'i Rc<RestrictInfo>)> {
-    clauses
-        .iter()
-        .filter_map(|info| {
-            let e = info.equality.as_ref()?;
-            if e.left_relids.is_empty() || e.right_relids.is_empty() {
-                return None;
-            }
-            if e.left_relids.is_subset(outer) && e.right_relids.is_subset(inner) {
-                Some((&e.left, &e.right, info))
-            } else if e.right_relids.is_subset(outer) && e.left_relids.is_subset(inner) {
-                Some((&e.right, &e.left, info))
-            } else {
-                None
-            }
-        })
-        .collect()
+/// Equalities with one side from each input.
+fn equalities(clauses: &[Rc<RestrictInfo>], outer: &RelIds, inner: &RelIds) -> Vec<JoinClause> {
+    let turned = |info: &Rc<RestrictInfo>| {
+        let e = info.equality.as_ref()?;
+        if e.left_relids.is_empty() || e.right_relids.is_empty() {
+            return None;
+        }
+        let swapped = if e.left_relids.is_subset(outer) && e.right_relids.is_subset(inner) {
+            false
+        } else if e.right_relids.is_subset(outer) && e.left_relids.is_subset(inner) {
+            true
+        } else {
+            return None;
+        };
+        let info = info.clone();
+        Some(JoinClause { info, swapped })
+    };
+    clauses.iter().filter_map(turned).collect()
+}
+
+/// The join's conditions that its method does not test.
+fn not_among(clauses: &[Rc<RestrictInfo>], used: &[JoinClause]) -> Vec<Rc<RestrictInfo>> {
+    let left = |c: &&Rc<RestrictInfo>| !used.iter().any(|u| Rc::ptr_eq(&u.info, c));
+    clauses.iter().filter(left).cloned().collect()
 }
 
 fn hash_join(
@@ -323,10 +393,8 @@ fn hash_join(
     paths: &mut Vec<PathRef>,
 ) {
     let s = root.context().settings;
-    let pairs: Vec<_> = equalities(&ctx.clauses.join, &outer.relids, &inner.relids)
-        .into_iter()
-        .filter(|(_, _, i)| i.equality.as_ref().is_some_and(|e| e.can_hash))
-        .collect();
+    let mut pairs = equalities(&ctx.clauses.join, &outer.relids, &inner.relids);
+    pairs.retain(|p| p.info.equality.as_ref().is_some_and(|e| e.can_hash));
     if pairs.is_empty() {
         return;
     }
@@ -336,24 +404,8 @@ fn hash_join(
     ) else {
         return;
     };
-    let clauses: Vec<_> = pairs
-        .iter()
-        .map(|(o, i, info)| {
-            let e = info.equality.as_ref();
-            let (op, collation) = e.map_or_else(Default::default, |e| (e.op, e.collation));
-            ((*o).clone(), (*i).clone(), op, collation)
-        })
-        .collect();
-    let used: Vec<&Rc<RestrictInfo>> = pairs.iter().map(|(_, _, i)| *i).collect();
-    let join_quals: Vec<Expr> = ctx
-        .clauses
-        .join
-        .iter()
-        .filter(|c| !used.iter().any(|u| Rc::ptr_eq(u, c)))
-        .map(|c| c.clause.clone())
-        .collect();
-    let other = exprs(&ctx.clauses.other);
-    let n = clauses.len() as f64;
+    let join_quals = not_among(&ctx.clauses.join, &pairs);
+    let n = pairs.len() as f64;
     let (outer_rows, inner_rows) = (outer_path.rows, inner_path.rows);
     let mut startup = outer_path.startup + inner_path.total;
     startup += (s.cpu_operator_cost * n + s.cpu_tuple_cost) * inner_rows;
@@ -368,38 +420,23 @@ fn hash_join(
         startup += s.seq_page_cost * i;
         total += s.seq_page_cost * (2.0 * i + 2.0 * o);
     }
-    let distinct = clauses
-        .iter()
-        .map(|(_, i, ..)| selectivity::distinct_values(root, i))
-        .fold(1.0, f64::max);
+    let inner_distinct = |p: &JoinClause| {
+        let e = p.info.equality.as_ref();
+        e.map_or(1.0, |e| e.distinct[usize::from(!p.swapped)])
+    };
+    let distinct = pairs.iter().map(inner_distinct).fold(1.0, f64::max);
     let bucket = (inner_rows / distinct.min(inner_rows.max(1.0))).max(1.0);
-    let compare = cost::quals_cost(root, used.iter().map(|u| &u.clause));
+    let compare: f64 = pairs.iter().map(|p| p.info.cost).sum();
     // On average half of a bucket is compared before the match.
     total += compare * outer_rows * bucket * 0.5;
-    let per_row = s.cpu_tuple_cost + cost::quals_cost(root, join_quals.iter().chain(&other));
-    total += per_row * ctx.rows;
-    add_path(
-        paths,
-        Path {
-            relids: ctx.relids.clone(),
-            rows: ctx.rows,
-            width: ctx.width,
-            startup,
-            total,
-            disabled: outer_path.disabled + inner_path.disabled + u32::from(!s.enable_hashjoin),
-            keys: Vec::new(),
-            required_outer: RelIds::empty(),
-            kind: PathKind::Join(Box::new(JoinPath {
-                method: JoinMethod::Hash(clauses),
-                join_type: ctx.join_type,
-                outer: outer_path.clone(),
-                inner: inner_path.clone(),
-                join_quals,
-                other_quals: other,
-                inner_unique: ctx.inner_unique,
-            })),
-        },
-    );
+    let per_row = s.cpu_tuple_cost + join_quals.iter().map(|c| c.cost).sum::<f64>() + ctx.other_cost;
+    total += per_row * ctx.size.rows;
+    let disabled = outer_path.disabled + inner_path.disabled + u32::from(!s.enable_hashjoin);
+    let path = ctx.path(Cost { startup, total }, disabled, Rc::new([]), RelIds::empty());
+    add_path_lazily(paths, path, ctx.startup, || {
+        let inputs = (outer_path.clone(), inner_path.clone());
+        ctx.kind(JoinMethod::Hash(pairs), inputs, join_quals)
+    });
 }
 
 fn merge_joins(
@@ -412,44 +449,30 @@ fn merge_joins(
     if matches!(ctx.join_type, JoinType::RightSemi) {
         return;
     }
-    let pairs: Vec<(Expr, Expr, Rc<RestrictInfo>)> =
-        equalities(&ctx.clauses.join, &outer.relids, &inner.relids)
-            .into_iter()
-            .filter(|(_, _, i)| i.equality.as_ref().is_some_and(|e| e.family.is_some()))
-            .map(|(o, i, info)| (o.clone(), i.clone(), info.clone()))
-            .collect();
-    if pairs.is_empty() {
-        return;
-    }
     let mut outer_keys = Vec::new();
     let mut inner_keys = Vec::new();
     let mut merge = Vec::new();
-    for (o, i, info) in &pairs {
-        let Some(e) = &info.equality else { continue };
-        let Some(family) = e.family else { continue };
-        let catalog = root.context().catalog;
-        let Ok(Some(cmp_func)) = catalog.opfamily_proc(family, o.type_oid(), i.type_oid(), 1) else {
+    for clause in equalities(&ctx.clauses.join, &outer.relids, &inner.relids) {
+        let Some(e) = &clause.info.equality else { continue };
+        let (Some(family), Some(facts)) = (e.family, &e.merge) else {
             continue;
         };
-        let ok = equivalence::path_key(root, o, family, e.collation, false, false);
-        let ik = equivalence::path_key(root, i, family, e.collation, false, false);
-        if outer_keys.contains(&ok) {
+        let outer_side = usize::from(clause.swapped);
+        if facts.compare[outer_side].is_none() {
             continue;
         }
-        outer_keys.push(ok);
-        inner_keys.push(ik);
-        merge.push((
-            MergeClause {
-                outer: o.clone(),
-                inner: i.clone(),
-                cmp_func,
-                eq_op: e.op,
-                collation: e.collation,
-                descending: false,
-                nulls_first: false,
-            },
-            info.clone(),
-        ));
+        let key = |side: usize| PathKey {
+            class: facts.classes[side],
+            family,
+            descending: false,
+            nulls_first: false,
+        };
+        if outer_keys.contains(&key(outer_side)) {
+            continue;
+        }
+        outer_keys.push(key(outer_side));
+        inner_keys.push(key(1 - outer_side));
+        merge.push(clause);
     }
     if merge.is_empty() {
         return;
@@ -460,82 +483,63 @@ fn merge_joins(
     ) else {
         return;
     };
-    add_path(paths, merge_join(root, o, i, outer_keys, &merge, ctx));
+    merge_join(root, (o, i), outer_keys, merge, ctx, paths);
 }
 
 /// The cheapest way to get a relation in an order.
-fn sorted_input(root: &Root<'_, '_>, rel: &RelOptInfo, keys: &[path::PathKey]) -> Option<PathRef> {
+fn sorted_input(root: &Root<'_, '_>, rel: &RelOptInfo, keys: &[PathKey]) -> Option<PathRef> {
     let s = root.context().settings;
     let sorted = rel
         .paths
         .iter()
         .filter(|p| p.required_outer.is_empty() && keys_contained(keys, &p.keys))
-        .min_by(|a, b| a.disabled.cmp(&b.disabled).then(a.total.total_cmp(&b.total)))
-        .cloned();
+        .min_by(|a, b| a.disabled.cmp(&b.disabled).then(a.total.total_cmp(&b.total)));
     let cheapest = path::cheapest_total(&rel.paths)?;
     let c = cost::sort(s, cheapest.total, cheapest.rows, cheapest.width, 0.0);
+    let disabled = cheapest.disabled + u32::from(!s.enable_sort);
+    if let Some(p) = sorted
+        && (p.disabled, p.total) <= (disabled, c.total)
+    {
+        return Some(p.clone());
+    }
     let mut sort = (**cheapest).clone();
     sort.kind = PathKind::Sort(cheapest.clone());
-    sort.keys = keys.to_vec();
+    sort.keys = keys.into();
     (sort.startup, sort.total) = (c.startup, c.total);
-    sort.disabled += u32::from(!s.enable_sort);
-    match sorted {
-        Some(p) if (p.disabled, p.total) <= (sort.disabled, sort.total) => Some(p),
-        _ => Some(Rc::new(sort)),
-    }
+    sort.disabled = disabled;
+    Some(Rc::new(sort))
 }
 
 fn merge_join(
     root: &Root<'_, '_>,
-    outer: PathRef,
-    inner: PathRef,
-    keys: Vec<path::PathKey>,
-    merge: &[(MergeClause, Rc<RestrictInfo>)],
+    (outer, inner): (PathRef, PathRef),
+    keys: Vec<PathKey>,
+    merge: Vec<JoinClause>,
     ctx: &JoinContext<'_>,
-) -> Path {
+    paths: &mut Vec<PathRef>,
+) {
     let s = root.context().settings;
-    let join_quals: Vec<Expr> = ctx
-        .clauses
-        .join
-        .iter()
-        .filter(|c| !merge.iter().any(|(_, u)| Rc::ptr_eq(u, c)))
-        .map(|c| c.clause.clone())
-        .collect();
-    let other = exprs(&ctx.clauses.other);
+    let join_quals = not_among(&ctx.clauses.join, &merge);
     let n = merge.len() as f64;
     let startup = outer.startup + inner.startup;
     let mut total = outer.total + inner.total;
     total += s.cpu_operator_cost * n * (outer.rows + inner.rows);
-    total += (s.cpu_tuple_cost + cost::quals_cost(root, join_quals.iter().chain(&other))) * ctx.rows;
+    let per_row = s.cpu_tuple_cost + join_quals.iter().map(|c| c.cost).sum::<f64>() + ctx.other_cost;
+    total += per_row * ctx.size.rows;
     let keeps_order = !matches!(
         ctx.join_type,
         JoinType::Full | JoinType::Right | JoinType::RightAnti
     );
-    Path {
-        relids: ctx.relids.clone(),
-        rows: ctx.rows,
-        width: ctx.width,
-        startup,
-        total,
-        disabled: outer.disabled + inner.disabled + u32::from(!s.enable_mergejoin),
-        keys: if keeps_order {
-            if outer.keys.len() > keys.len() {
-                outer.keys.clone()
-            } else {
-                keys
-            }
-        } else {
-            Vec::new()
-        },
-        required_outer: RelIds::empty(),
-        kind: PathKind::Join(Box::new(JoinPath {
-            method: JoinMethod::Merge(merge.iter().map(|(m, _)| m.clone()).collect()),
-            join_type: ctx.join_type,
-            outer,
-            inner,
-            join_quals,
-            other_quals: other,
-            inner_unique: ctx.inner_unique,
-        })),
-    }
+    let order = if !keeps_order {
+        Rc::new([])
+    } else if outer.keys.len() > keys.len() {
+        order::useful(root, &ctx.size.relids, &outer.keys)
+    } else {
+        order::useful(root, &ctx.size.relids, &keys.into())
+    };
+    let disabled = outer.disabled + inner.disabled + u32::from(!s.enable_mergejoin);
+    let path = ctx.path(Cost { startup, total }, disabled, order, RelIds::empty());
+    add_path_lazily(paths, path, ctx.startup, || {
+        ctx.kind(JoinMethod::Merge(merge), (outer, inner), join_quals)
+    });
 }

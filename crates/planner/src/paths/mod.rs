@@ -7,4 +7,4 @@ mod join;
 
 pub use base::{build_base_rels, column_expr, expr_width, set_base_paths};
 pub use index::join_clauses_for;
-pub use join::{JoinClauses, add_join_paths, inner_tested};
+pub use join::{JoinClauses, JoinSize, add_join_paths, inner_tested};

@@ -16,13 +16,12 @@ use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, PlanRowMark, SortKey};
 use nodes::query::{CommandType, SortGroupClause, TargetEntry};
 use nodes::relids::RelIds;
 
-use crate::cost;
 use crate::create_plan;
 use crate::equivalence;
-use crate::exprs::facts;
+use crate::exprs::{facts, positions};
 use crate::path::{PathKey, PathRef, keys_contained};
 use crate::root::Root;
-use crate::{joininfo, paths, search};
+use crate::{cost, joininfo, paths, search};
 
 /// A planned query level.
 #[derive(Clone, Debug)]
@@ -115,7 +114,7 @@ pub fn group_keys_by_position(group: &[SortGroupClause], targets: &[TargetEntry]
         .collect()
 }
 
-/// Mutable inputs of a node, outer first.
+/// Inputs of a node, outer first.
 pub fn children_mut(plan: &mut Plan) -> Vec<&mut Plan> {
     match &mut plan.node {
         PlanNode::Result { input, .. } => input.iter_mut().map(|p| &mut **p).collect(),
@@ -231,6 +230,7 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
     let one_time = take_constant_quals(root);
     needed::collect(root);
     let wanted = wanted_keys(root)?;
+    crate::order::OrderInterest::note_clauses(root)?;
     paths::set_base_paths(root)?;
     let rel = search::join_all(root)?;
     let path = choose_path(root, &rel.paths, &wanted)?;
@@ -361,10 +361,10 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
         f if f < 1.0 => f,
         f => (f / rows.max(1.0)).min(1.0),
     };
-    let needs_sort_always = needs_grouping(root) && root.query.group_clause.is_empty();
+    let unordered = needs_grouping(root) && root.query.group_clause.is_empty();
     let score = |p: &PathRef| {
         // Grouping may hash instead of sorting: an order is then worth little.
-        let sorted = wanted.is_empty() || keys_contained(wanted, &p.keys) || needs_sort_always;
+        let sorted = wanted.is_empty() || keys_contained(wanted, &p.keys) || unordered;
         let sorts = !sorted && !needs_grouping(root);
         let (startup, total) = if sorts {
             let limit = Some(root.tuple_fraction).filter(|f| *f >= 1.0).unwrap_or(0.0);
@@ -391,7 +391,7 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
 
 /// Replaces the parts of an expression that the input already computes by references to its columns.
 pub fn fix_to_input(expr: &Expr, input: &[Expr]) -> PgResult<Expr> {
-    create_plan::fix(expr, input, None)
+    positions::fix(expr, input, None)
 }
 
 /// Rows in the order of `keys` from here on, sorting if they are not yet. The key expressions are computed by the input.
@@ -503,7 +503,7 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
         plan.target_list = fixed(&stage.output)?
             .into_iter()
             .map(|t| TargetEntry {
-                expr: create_plan::substitute_outer(t.expr, &inner),
+                expr: positions::substitute_outer(t.expr, &inner),
                 ..t
             })
             .collect();
@@ -539,7 +539,7 @@ fn push_below_append(plan: &mut Plan, list: &[TargetEntry], per_row: f64) {
             input.target_list = list
                 .iter()
                 .map(|t| TargetEntry {
-                    expr: create_plan::substitute_outer(t.expr.clone(), &own),
+                    expr: positions::substitute_outer(t.expr.clone(), &own),
                     ..t.clone()
                 })
                 .collect();

@@ -7,7 +7,7 @@ use nodes::query::{CommandType, OnConflictExpr, RteKind, TargetEntry};
 use nodes::relids::RelIds;
 use types::settings::TypeRef;
 
-use crate::create_plan;
+use crate::exprs::positions;
 use crate::root::Root;
 use crate::upper::{self, Stage};
 
@@ -289,7 +289,7 @@ fn result_relations(root: &Root<'_, '_>, result: usize, first: ResultRelation) -
 
 /// Columns of the target are `Scan` (the row written, or the old one), all others come from the input.
 fn returning_expr(e: &Expr, result: usize, input: &[Expr]) -> PgResult<Expr> {
-    create_plan::fix(e, input, Some(result))
+    positions::fix(e, input, Some(result))
 }
 
 /// Chooses arbiter indexes: those whose columns and predicate are exactly what was named.

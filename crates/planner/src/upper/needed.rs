@@ -70,6 +70,7 @@ fn note(root: &mut Root<'_, '_>, e: &Expr, mark: impl Fn(&mut NeededVar)) {
             attno: var.attno,
             joins: Vec::new(),
             top: false,
+            width: crate::paths::expr_width(root, v),
         };
         mark(&mut n);
         root.needed.push(n);
