@@ -15,6 +15,8 @@ use pglite_regress::score::gaps;
 const USAGE: &str = "usage: pglite-regress run [--all | NAME...] [--out DIR] [--timeout SECONDS] [--update]
        pglite-regress run-file NAME --out FILE     one file, in this process
        pglite-regress script FILE                  any SQL script, output as psql -a -q
+       pglite-regress spec FILE...                 isolation specs on the engine
+       pglite-regress spec-record ADDRESS FILE...  the same on a PostgreSQL (host:port), into expected/
        pglite-regress show ID [--out DIR]          expected and produced output of a statement of the last run";
 
 fn main() -> ExitCode {
@@ -27,6 +29,11 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["run", rest @ ..] => run(rest, out, Duration::from_secs(seconds)),
         ["run-file", name] => corpus().and_then(|c| run_file(&c, name, &out)),
+        ["spec", files @ ..] => spec(files),
+        ["spec-record", address, files @ ..] => {
+            let files: Vec<&Path> = files.iter().map(Path::new).collect();
+            pglite_regress::spec::record(&files, address)
+        }
         ["script", file] => script(Path::new(file)),
         ["show", id] => show(id, &out),
         _ => Err(USAGE.to_owned()),
@@ -112,6 +119,14 @@ fn run(words: &[&str], out: PathBuf, timeout: Duration) -> Result<(), String> {
                 report::markdown(&scores, &engine),
             )?;
         }
+    }
+    Ok(())
+}
+
+fn spec(files: &[&str]) -> Result<(), String> {
+    for file in files {
+        let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
+        print!("{}", pglite_regress::spec::run_on_engine(&text)?);
     }
     Ok(())
 }

@@ -11,10 +11,17 @@ use super::{Psql, Use};
 
 /// Rows of text.
 #[derive(Default)]
-struct TextRows {
+pub(crate) struct TextRows {
     rows: Vec<Vec<Option<String>>>,
     row: Vec<Option<String>>,
     bytes: Vec<u8>,
+}
+
+impl TextRows {
+    /// The rows so far.
+    pub(crate) fn take(self) -> Vec<Vec<Option<String>>> {
+        self.rows
+    }
 }
 
 impl RowSink for TextRows {

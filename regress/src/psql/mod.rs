@@ -7,7 +7,7 @@
 //! # Not here
 //! Commands that ask the catalogs (`\d` and its family) and pipelines: they print a line that begins with [`NOT_SUPPORTED`].
 
-mod exec;
+pub(crate) mod exec;
 mod lex;
 mod message;
 mod meta;

@@ -50,6 +50,7 @@ impl StatementEnv<'_> {
         Ok(match function {
             "acldefault_sql" => self.default_acl(args)?,
             "pg_blocking_pids" => self.blocking_pids(int(args, 0) as i32),
+            "pg_safe_snapshot_blocking_pids" => self.safe_snapshot_blocking_pids(int(args, 0) as i32),
             "pg_relation_is_updatable" => Datum::Int4(self.updatable_events(oid(args, 0))?),
             "pg_column_is_updatable" => {
                 let row_events = self.updatable_events(oid(args, 0))?;
@@ -304,10 +305,18 @@ impl StatementEnv<'_> {
 
     fn blocking_pids(&self, pid: i32) -> Datum {
         let locks = self.core.db.storage.manager().locks();
-        let pids = locks.blocking_pids(pid).into_iter().map(Datum::Int4).collect();
-        Datum::Array(std::sync::Arc::new(types::ArrayValue::from_elements(
-            types::oids::INT4,
-            pids,
-        )))
+        int_array(locks.blocking_pids(pid))
     }
+
+    fn safe_snapshot_blocking_pids(&self, _pid: i32) -> Datum {
+        int_array(Vec::new())
+    }
+}
+
+fn int_array(values: Vec<i32>) -> Datum {
+    let values = values.into_iter().map(Datum::Int4).collect();
+    Datum::Array(std::sync::Arc::new(types::ArrayValue::from_elements(
+        types::oids::INT4,
+        values,
+    )))
 }

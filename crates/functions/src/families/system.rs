@@ -27,6 +27,7 @@ static SCALARS: &[&str] = &[
     "pg_has_role_id_id", "pg_has_role_id_name", "pg_has_role_name", "pg_has_role_name_id", "pg_has_role_name_name",
     "pg_indexam_progress_phasename", "pg_is_other_temp_schema", "pg_my_temp_schema", "pg_partition_root",
     "pg_postmaster_start_time", "pg_relation_filenode", "pg_relation_is_publishable", "pg_relation_is_updatable",
+    "pg_safe_snapshot_blocking_pids",
     "pg_sequence_last_value", "pg_stat_get_archiver", "pg_stat_get_db_numbackends", "pg_stat_get_live_tuples",
     "pg_stat_get_replication_slot", "pg_stat_get_subscription_stats", "pg_stat_get_wal_receiver",
     "pg_tablespace_location", "pg_tablespace_size_name", "pg_tablespace_size_oid", "row_security_active",
