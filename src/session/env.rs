@@ -9,7 +9,9 @@ use catalog::CatalogView;
 use commands::guc::Scope;
 use common::{Oid, PgError, PgResult, pg_err};
 use functions::SessionContext;
-use functions::framework::session::{DefKind, PrivilegeQuestion, SizeKind, VisibleKind};
+use functions::framework::session::{
+    AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, SizeKind, VisibleKind,
+};
 use types::Datum;
 use types::io::NameResolver;
 
@@ -288,6 +290,21 @@ impl SessionContext for StatementEnv<'_> {
                 "this kind of definition cannot be printed yet"
             )),
         }
+    }
+
+    fn advisory_lock(&self, key: AdvisoryKey, mode: AdvisoryMode) -> PgResult<bool> {
+        self.take_advisory_lock(key, mode)
+    }
+
+    fn advisory_unlock(&self, key: AdvisoryKey, shared: bool) -> PgResult<bool> {
+        self.give_advisory_lock_back(key, shared)
+    }
+
+    fn advisory_unlock_all(&self) -> PgResult<()> {
+        let txn = self.txn.borrow();
+        let below = txn.txn()?;
+        below.manager().locks().unlock_session_advisory(below.proc());
+        Ok(())
     }
 
     fn rows(&self, function: &str, args: &[types::Datum]) -> PgResult<Vec<Vec<types::Datum>>> {

@@ -111,8 +111,15 @@ impl Session {
             }));
         }
         self.ensure_transaction()?;
-        let view = self.current_view()?;
-        let (query, param_types) = self.analyze(&stmt, source, &view, types)?;
+        let (view, query, param_types) = loop {
+            let view = self.current_view()?;
+            let (query, param_types) = self.analyze(&stmt, source, &view, types)?;
+            self.lock_query(&query)?;
+            // A definition that we waited for may have changed what the names mean.
+            if self.session_catalog().version() == view.version() {
+                break (view, query, param_types);
+            }
+        };
         let columns = result_columns(&query, &*view)?;
         Ok(Arc::new(Prepared {
             source: source.clone(),

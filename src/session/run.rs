@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use catalog::CatalogView;
 use common::cancel::CancelReason;
 use common::{PgResult, pg_err};
 use executor::{ExecContext, PreparedPlan, QueryRun, RunOptions};
@@ -123,12 +124,8 @@ impl Session {
         self.refuse_if_failed(&stmt)?;
         self.ensure_transaction()?;
         self.block.used = true;
-        let view = self.current_view()?;
-        portal.prepared = self.revalidate(&portal.prepared.clone(), &view)?;
+        let (view, plan) = self.locked_plan(portal)?;
         let prepared = portal.prepared.clone();
-        let plan = self.plan_for(&prepared, &view)?;
-        self.check_access(&plan, &view)?;
-        self.lock_relations(&plan)?;
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("no transaction"));
         };
@@ -147,6 +144,25 @@ impl Session {
         portal.view = Some(view);
         portal.state = PortalState::Running(Box::new(QueryRun::start(plan, RunOptions::default())));
         Ok(None)
+    }
+
+    /// The plan, with its relations locked and nothing about them changed since it was made: who waited for the end of a definition
+    /// looks again.
+    fn locked_plan(&mut self, portal: &mut Portal) -> PgResult<(Arc<View>, Arc<PreparedPlan>)> {
+        loop {
+            let view = self.current_view()?;
+            portal.prepared = self.revalidate(&portal.prepared.clone(), &view)?;
+            let prepared = portal.prepared.clone();
+            let plan = self.plan_for(&prepared, &view)?;
+            self.check_access(&plan, &view)?;
+            self.lock_range_table(
+                &plan.plan().range_table,
+                plan.plan().command != CommandType::Select || plan.plan().has_modifying_cte,
+            )?;
+            if self.session_catalog().version() == view.version() {
+                return Ok((view, plan));
+            }
+        }
     }
 
     /// The result of the short path: at most one row.
@@ -298,14 +314,33 @@ impl Session {
         })
     }
 
+    /// Locks what an analyzed query reads and writes, so that its names stay what they are.
+    pub(crate) fn lock_query(&self, query: &nodes::query::Query) -> PgResult<()> {
+        use nodes::query::RteKind;
+        self.lock_range_table(&query.range_table, query.command != CommandType::Select)?;
+        for cte in &query.ctes {
+            self.lock_query(&cte.query)?;
+        }
+        for rte in &query.range_table {
+            if let RteKind::Subquery { query, .. } = &rte.kind {
+                self.lock_query(query)?;
+            }
+        }
+        Ok(())
+    }
+
     /// AccessShare for what is read, RowShare for what is locked, RowExclusive for what is written.
-    fn lock_relations(&mut self, plan: &PreparedPlan) -> PgResult<()> {
+    fn lock_range_table(&self, range_table: &[nodes::query::RangeTblEntry], writes: bool) -> PgResult<()> {
         use nodes::query::RteKind;
         use txn::{LockDuration, LockMode, LockTag};
         let Some(txn) = &self.block.txn else { return Ok(()) };
         let database = self.core.db.database_oid;
-        for rte in &plan.plan().range_table {
-            let RteKind::Relation { relation, .. } = rte.kind else {
+        for rte in range_table {
+            let (RteKind::Relation { relation, .. }
+            | RteKind::Subquery {
+                view: Some(relation), ..
+            }) = rte.kind
+            else {
                 continue;
             };
             // System catalogs change under snapshots alone; nobody takes strong locks on them.
@@ -313,7 +348,6 @@ impl Session {
                 continue;
             }
             let p = &rte.permissions;
-            let writes = plan.plan().command != CommandType::Select || plan.plan().has_modifying_cte;
             let mode = if writes && (p.insert || p.delete || p.update) {
                 LockMode::RowExclusive
             } else if p.update {
@@ -322,13 +356,14 @@ impl Session {
                 LockMode::AccessShare
             };
             let txn = txn.borrow();
-            let wait = txn.options().wait.clone();
             let below = txn.txn()?;
-            let tag = LockTag::Relation { database, relation };
-            below
-                .manager()
-                .locks()
-                .lock(below.proc(), tag, mode, LockDuration::Transaction, &wait)?;
+            below.manager().locks().lock(
+                below.proc(),
+                LockTag::Relation { database, relation },
+                mode,
+                LockDuration::Transaction,
+                &txn.options().wait,
+            )?;
         }
         Ok(())
     }

@@ -136,6 +136,13 @@ impl Session {
             }
         }
         let fresh = Arc::new(Settings::read(&self.core));
+        // Timeouts count for the running transaction at once.
+        if let Some(mut txn) = self.block.txn.as_ref().and_then(|txn| txn.try_borrow_mut().ok()) {
+            let now = fresh.transaction_options(&self.core);
+            let options = txn.options_mut();
+            options.wait = now.wait;
+            options.synchronous_commit = now.synchronous_commit;
+        }
         self.settings = Some(fresh.clone());
         fresh
     }

@@ -280,6 +280,9 @@ impl Txn {
     /// Releases the locks taken since `mark`, after rolling back to that savepoint.
     pub fn release_locks_to(&self, mark: LockMark) {
         self.manager.locks.release_to(&self.proc, mark);
+        if let Some(xid) = self.xid() {
+            self.manager.locks.let_look_again(&self.proc, xid);
+        }
     }
 
     /// Appends a part of a large transaction to the log, without waiting for the disk.

@@ -37,6 +37,9 @@ pub enum UniqueCheck {
     No,
     /// No other live entry may have the key.
     Yes,
+    /// Inserts whatever is there, and tells of an entry that has the key or may have it (deferrable constraints: only then a
+    /// later check is needed, because whoever comes second sees the first).
+    Partial,
     /// Inserts nothing: checks whether another row has the key by now (deferred constraints).
     Existing,
 }
@@ -149,11 +152,13 @@ impl Index {
         } else {
             check
         };
+        let mut found = Ok(());
         let version = loop {
             let latch = self.store.latch(prefix).lock();
             if check != UniqueCheck::No {
                 match self.holder(prefix, row, stamp)? {
                     Holder::Nobody => {}
+                    Holder::Row(_) | Holder::Pending(_) if check == UniqueCheck::Partial => found = Err(row),
                     Holder::Row(other) => return Ok(Err(other)),
                     Holder::Pending(xid) => {
                         drop(latch);
@@ -171,7 +176,7 @@ impl Index {
             break version;
         };
         self.record_insert(txn, entry_key(prefix, row), &version)?;
-        Ok(Ok(()))
+        Ok(found)
     }
 
     fn record_insert(

@@ -116,26 +116,27 @@ impl OpenIndex {
         Ok(Some(Entry { key: all, include }))
     }
 
-    /// Adds an entry; the row that has the key already, if one does.
+    /// Adds an entry; the row that has the key already, if one does. With a deferrable constraint the entry is added even then.
     pub fn insert(&self, ext: &ExecContext<'_>, entry: &Entry, row: RowId) -> PgResult<Result<(), RowId>> {
-        let check = if self.part.unique && self.part.immediate {
-            UniqueCheck::Yes
-        } else {
-            UniqueCheck::No
+        let check = match (self.part.unique, self.part.immediate) {
+            (false, _) => UniqueCheck::No,
+            (true, true) => UniqueCheck::Yes,
+            (true, false) => UniqueCheck::Partial,
         };
         ext.with_txn(|txn| self.index.insert(txn, &entry.key, &entry.include, row, check))
     }
 
-    /// Adds an entry or says that the key exists.
+    /// Adds an entry or says that the key exists. True: it may exist, and must be checked later (deferrable constraints).
     pub fn insert_or_fail(
         &self,
         ext: &ExecContext<'_>,
         table: &RelationDesc,
         entry: &Entry,
         row: RowId,
-    ) -> PgResult<()> {
+    ) -> PgResult<bool> {
         match self.insert(ext, entry, row)? {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(false),
+            Err(_) if !self.part.immediate => Ok(true),
             Err(_) => Err(errors::unique(ext, table, &self.part.desc, &entry.key)),
         }
     }

@@ -190,10 +190,10 @@ impl OpenTarget {
         }
     }
 
-    fn add_entry(&mut self, ext: &ExecContext<'_>, k: usize, entry: Entry, row: RowId) -> PgResult<()> {
+    /// Adds an entry to an index; a deferrable constraint that may be broken by it is checked later.
+    pub fn add_entry(&self, ext: &ExecContext<'_>, k: usize, entry: Entry, row: RowId) -> PgResult<()> {
         let index = &self.indexes[k];
-        index.insert_or_fail(ext, &self.def.desc, &entry, row)?;
-        if index.part.unique && !index.part.immediate {
+        if index.insert_or_fail(ext, &self.def.desc, &entry, row)? {
             let (oid, desc) = (index.part.desc.oid, &self.def.desc);
             let constraint = desc.constraints.iter().find(|c| c.index == oid);
             let initially = constraint.is_some_and(|c| c.deferred);

@@ -32,7 +32,7 @@ pub(crate) struct Edge {
     pub mode: LockMode,
     pub tag: LockTag,
     pub blocker: u32,
-    soft: bool,
+    pub(super) soft: bool,
 }
 
 impl Edge {

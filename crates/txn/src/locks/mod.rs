@@ -255,6 +255,19 @@ impl LockManager {
         }
     }
 
+    /// Wakes those who wait for the end of a transaction though it goes on: it has rolled back to a savepoint, and what they
+    /// wanted may be free. Who finds that it is not waits again. (One that is about to wait while this runs sleeps to the end.)
+    pub(crate) fn let_look_again(&self, proc: &Proc, xid: Xid) {
+        if proc.slot().is_ok_and(|slot| slot.awaited.load(Ordering::SeqCst)) {
+            self.release(
+                proc.number(),
+                LockTag::Transaction(xid),
+                LockMode::Exclusive,
+                LockDuration::Transaction,
+            );
+        }
+    }
+
     /// `None` for `wait`: give up rather than wait.
     fn acquire(
         &self,

@@ -190,11 +190,22 @@ impl LockManager {
         let lines: Vec<String> = cycle
             .iter()
             .map(|edge| {
+                // PostgreSQL keeps row locks in rows: who waits for a holder waits for its transaction.
+                let holder = self
+                    .table
+                    .slot(edge.blocker)
+                    .map(|slot| slot.xid.load(Ordering::Acquire));
+                let (mode, tag) = match (edge.tag, holder) {
+                    (LockTag::Tuple { .. }, Some(xid)) if !edge.soft && xid != 0 => {
+                        (LockMode::Share, LockTag::Transaction(Xid(xid)))
+                    }
+                    _ => (edge.mode, edge.tag),
+                };
                 format!(
                     "Process {} waits for {} on {}; blocked by process {}.",
                     pid(edge.waiter),
-                    edge.mode.name(),
-                    edge.tag.describe(tid),
+                    mode.name(),
+                    tag.describe(tid),
                     pid(edge.blocker)
                 )
             })
