@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::PgResult;
+use common::error::ErrorExt;
 use nodes::expr::VarSource;
 use nodes::plan::{Plan, PlanCost, PlanNode, SubPlanEntry, SubPlanUsage};
 use nodes::query::{
@@ -175,6 +176,12 @@ fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperat
         RteKind::Subquery { query, .. } => Ok((**query).clone()),
         _ => Err(common::internal!("term of a recursive query is not a subquery")),
     };
+    if !*all && group_clauses.iter().any(|clause| !clause.hashable) {
+        return Err(
+            common::pg_err!(FEATURE_NOT_SUPPORTED, "could not implement recursive UNION")
+                .detail("All column datatypes must be hashable."),
+        );
+    }
     // The terms stand one level below the WITH query's own (which has nothing else in it).
     root.global.ctes.push(Default::default());
     let initial = crate::root::plan_level(root.global, term(*left)?, 0.0);
