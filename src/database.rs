@@ -11,7 +11,7 @@ use common::cancel::{CancelReason, CancelToken};
 use common::env::Env;
 use common::env::os::OsEnv;
 use common::memory::MemoryBudget;
-use executor::RelationCache;
+use executor::{RelationCache, TempDirectory};
 use kv::KvKind;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub timeouts: Timeouts,
     pub sessions: RwLock<FxHashMap<i32, SessionEntry>>,
     pub memory: MemoryBudget,
+    /// Temporary files; a database in memory has none.
+    pub temp: Option<Arc<TempDirectory>>,
     pub database_oid: Oid,
     pub database_name: Arc<str>,
     pub start_time: i64,
@@ -131,6 +133,7 @@ impl Builder {
             Some(env) => env,
             None => Arc::new(OsEnv::new()),
         };
+        let directory = self.dir.clone();
         let mut options = match self.dir {
             Some(dir) => StorageOptions {
                 kv: self.kv,
@@ -146,6 +149,8 @@ impl Builder {
             change(&mut options);
         }
         let storage = Storage::open(options)?;
+        // Behind the lock of the directory: nobody else uses its temporary files now.
+        let temp = directory.map(|dir| Arc::new(TempDirectory::open(env.clone(), &dir)));
         let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
         let catalog = Catalog::open(storage.clone());
         let inner = Inner {
@@ -157,6 +162,7 @@ impl Builder {
             notify: NotifyHub::default(),
             sessions: RwLock::default(),
             memory: MemoryBudget::new(self.memory_bytes_max),
+            temp,
             database_oid: POSTGRES_DATABASE,
             database_name: "postgres".into(),
             start_time,

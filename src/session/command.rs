@@ -42,6 +42,7 @@ impl Session {
     ) -> PgResult<T> {
         self.ensure_transaction()?;
         let settings = self.format_settings();
+        let work = self.settings();
         let view = self.current_view()?;
         let mut actions = Vec::new();
         let Some(txn) = &self.block.txn else {
@@ -55,6 +56,7 @@ impl Session {
             catalog: &catalog,
             relations: &self.core.db.relations,
             memory: &self.core.db.memory,
+            temp: &work.temp_files,
             env: &*self.core.db.env,
             after: &self.core.after,
             guc: &self.core.guc,

@@ -26,7 +26,7 @@ pub(crate) struct RunningCopyIn {
 /// What one call into the executor borrows of the session.
 macro_rules! exec_context {
     ($self:ident, $view:expr, $snapshot:expr, $params:expr, $text:expr, $cx:ident => $body:expr) => {{
-        let work_mem = $self.settings().work_mem_bytes;
+        let work = $self.settings();
         let format = $self.format_settings();
         let Some(txn) = &$self.block.txn else {
             return Err(common::internal!("statement runs outside of a transaction"));
@@ -42,7 +42,9 @@ macro_rules! exec_context {
             settings: &format,
             cancel: &$self.core.cancel,
             memory: &$self.core.db.memory,
-            work_mem_bytes: work_mem,
+            work_mem_bytes: work.work_mem_bytes,
+            hash_mem_bytes: work.hash_mem_bytes,
+            temp: &work.temp_files,
             after: &$self.core.after,
             env: &*$self.core.db.env,
         };

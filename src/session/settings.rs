@@ -21,6 +21,9 @@ pub(crate) struct Settings {
     pub environment: u64,
     pub parse: parser::ParseOptions,
     pub work_mem_bytes: usize,
+    pub hash_mem_bytes: usize,
+    /// Temporary files under `temp_file_limit`.
+    pub temp_files: executor::TempSpace,
     pub statement_timeout: Option<Duration>,
     pub lock_timeout: Option<Duration>,
     pub deadlock_timeout: Duration,
@@ -92,6 +95,12 @@ impl Settings {
             environment,
             parse: parse_options(&guc),
             work_mem_bytes: (guc.get_number("work_mem") as usize) << 10,
+            hash_mem_bytes: commands::query::hash_mem_bytes(&guc),
+            temp_files: core.temp_files.limited(
+                u64::try_from(guc.get_number("temp_file_limit") as i64)
+                    .ok()
+                    .map(|kb| kb << 10),
+            ),
             statement_timeout: limit("statement_timeout"),
             lock_timeout: limit("lock_timeout"),
             deadlock_timeout: millis("deadlock_timeout"),

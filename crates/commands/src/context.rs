@@ -93,6 +93,8 @@ pub struct CommandContext<'a> {
     pub relations: &'a dyn RelationOpener,
     /// Hard limit of what a statement may hold.
     pub memory: &'a MemoryBudget,
+    /// Where work beyond `work_mem` goes.
+    pub temp: &'a executor::TempSpace,
     /// Constraint checks that wait for the end of the transaction.
     pub after: &'a executor::AfterQueue,
     /// Clock, randomness, files.

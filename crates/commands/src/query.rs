@@ -44,6 +44,12 @@ pub fn cost_settings(guc: &crate::guc::GucStore) -> CostSettings {
     }
 }
 
+/// What one hash table may take: `work_mem` times `hash_mem_multiplier`.
+pub fn hash_mem_bytes(guc: &crate::guc::GucStore) -> usize {
+    let kb = guc.get_number("work_mem") * guc.get_number("hash_mem_multiplier");
+    (kb as usize) << 10
+}
+
 /// Constant folding with the statement's own session.
 struct Evaluator<'a, 'c> {
     cx: &'a CommandContext<'c>,
@@ -124,6 +130,8 @@ impl CommandContext<'_> {
             cancel: self.cancel,
             memory: self.memory,
             work_mem_bytes: (self.guc.borrow().get_number("work_mem") as usize) << 10,
+            hash_mem_bytes: hash_mem_bytes(&self.guc.borrow()),
+            temp: self.temp,
             after: self.after,
             env: self.env,
         }

@@ -13,6 +13,7 @@ use types::{Datum, FormatSettings};
 
 use crate::modify::after::AfterQueue;
 use crate::relations::RelationOpener;
+use crate::spill::TempSpace;
 
 /// Everything a call into the executor may use. Portals outlive it: it is passed on every call.
 pub struct ExecContext<'a> {
@@ -38,6 +39,10 @@ pub struct ExecContext<'a> {
     pub memory: &'a MemoryBudget,
     /// `work_mem`.
     pub work_mem_bytes: usize,
+    /// `work_mem` times `hash_mem_multiplier`.
+    pub hash_mem_bytes: usize,
+    /// Where work beyond that goes.
+    pub temp: &'a TempSpace,
     /// What waits for the end of the statement or of the transaction.
     pub after: &'a AfterQueue,
     /// The clock for EXPLAIN ANALYZE.

@@ -10,6 +10,7 @@ use crate::context::ExecContext;
 use crate::instrument::NodeStats;
 use crate::node::{Opening, Operator};
 use crate::prepared::PreparedPlan;
+use crate::spill::store::TupleStore;
 
 /// Passed down every call: the session's part and the run's own.
 pub(crate) struct Cx<'a> {
@@ -47,7 +48,7 @@ struct SubplanRun {
 
 #[derive(Default)]
 struct CteRun {
-    batches: Vec<types::Batch>,
+    rows: TupleStore,
     done: bool,
     /// When it was started; 0: not yet.
     started: u64,
@@ -141,18 +142,20 @@ impl Cx<'_> {
         }
         loop {
             let cte = &self.subplan_run(plan_id)?.cte;
-            if let Some(batch) = cte.batches.get(index) {
-                return Ok(Some(batch.clone()));
+            if let Some(batch) = cte.rows.get(index)? {
+                return Ok(Some(batch));
             }
             if cte.done {
                 return Ok(None);
             }
             let next = self.with_subplan(plan_id, |op, cx| op.next(cx, demand))?;
+            let mut rows = std::mem::take(&mut self.subplan_run(plan_id)?.cte.rows);
+            let done = next.is_none();
+            let kept = next.map_or(Ok(()), |batch| rows.push(self, batch));
             let cte = &mut self.subplan_run(plan_id)?.cte;
-            match next {
-                Some(batch) => cte.batches.push(batch),
-                None => cte.done = true,
-            }
+            cte.rows = rows;
+            cte.done = done;
+            kept?;
         }
     }
 

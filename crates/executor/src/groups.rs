@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::PgResult;
-use types::{PhysType, Selection, Vector};
+use types::{Batch, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
 use crate::keys::EqualKeys;
@@ -64,15 +64,44 @@ impl GroupTable {
             };
             out.push(group);
         }
-        let bytes: usize = self
-            .first_rows
-            .columns
-            .iter()
-            .map(Vector::memory_bytes)
-            .sum::<usize>()
-            + self.slots.len() * 4
-            + self.hashes.len() * 8;
+        let bytes = self.memory_bytes();
         self.memory.cover(cx, bytes)
+    }
+
+    /// As [`GroupTable::assign`] where no group may be added: rows of others are left out of `known` and come with their hashes in
+    /// `unknown`.
+    pub fn assign_known(
+        &self,
+        cx: &Cx<'_>,
+        keys: &EqualKeys,
+        batch: &Batch,
+        out: &mut Vec<u32>,
+    ) -> PgResult<(Selection, Selection, Vec<u64>)> {
+        let hashes = keys.hash(cx, &batch.columns, &batch.selection)?;
+        out.clear();
+        let (mut known, mut unknown, mut unknown_hashes) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, hash) in batch.selection.iter().zip(hashes) {
+            match self.find(cx, keys, &batch.columns, i, hash)? {
+                Ok(group) => {
+                    out.push(group);
+                    known.push(i as u16);
+                }
+                Err(_) => {
+                    unknown.push(i as u16);
+                    unknown_hashes.push(hash);
+                }
+            }
+        }
+        Ok((
+            Selection::Rows(known.into()),
+            Selection::Rows(unknown.into()),
+            unknown_hashes,
+        ))
+    }
+
+    /// Bytes of the table and its first rows.
+    pub fn memory_bytes(&self) -> usize {
+        self.first_rows.memory_bytes() + self.slots.len() * 4 + self.hashes.len() * 8
     }
 
     /// The group, or the free slot where it would go.

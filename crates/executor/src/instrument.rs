@@ -7,6 +7,29 @@ use types::Batch;
 
 use crate::cx::Cx;
 use crate::node::Operator;
+use crate::spill::sorter::SortSummary;
+
+/// What EXPLAIN ANALYZE says of a hash table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HashSummary {
+    /// Buckets of the table.
+    pub buckets: u64,
+    /// Parts that were treated one after another; 1: all in memory.
+    pub batches: u64,
+    /// Most memory used, in bytes.
+    pub memory: u64,
+    /// Bytes written to files.
+    pub disk: u64,
+}
+
+/// What EXPLAIN ANALYZE says of rows kept for reading again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageSummary {
+    /// Some were in a file.
+    pub on_disk: bool,
+    /// Bytes in memory, or in the file.
+    pub bytes: u64,
+}
 
 /// Measurements of one plan node over a run, all loops together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,6 +44,12 @@ pub struct NodeStats {
     pub total: Duration,
     /// Rows that the node's own conditions dropped.
     pub filtered: u64,
+    /// Sort: how the last one was done.
+    pub sort: Option<SortSummary>,
+    /// Hash and hashed aggregation.
+    pub hash: Option<HashSummary>,
+    /// Material, WindowAgg and CTE Scan: where the rows were kept.
+    pub storage: Option<StorageSummary>,
 }
 
 /// Measures an operator.

@@ -36,14 +36,16 @@ mod point;
 mod prepared;
 mod relations;
 mod run;
+mod spill;
 mod store;
 
 pub use constants::{ConstContext, DomainProgram, evaluate_constant};
 pub use context::ExecContext;
-pub use instrument::NodeStats;
+pub use instrument::{HashSummary, NodeStats, StorageSummary};
 pub use modify::InsertTarget;
 pub use modify::after::{AfterMark, AfterQueue, fire as fire_after, fire_deferred};
 pub use modify::foreign_key::validate_foreign_key;
 pub use prepared::{PointOutcome, PreparedPlan};
 pub use relations::{BuiltinSource, RelationCache, RelationOpener};
 pub use run::{QueryRun, RunOptions};
+pub use spill::{SortMethod, SortSummary, TempDirectory, TempSpace};

@@ -62,6 +62,16 @@ impl RowStore {
         }
     }
 
+    /// Bytes that the rows take.
+    pub fn memory_bytes(&self) -> usize {
+        self.columns.iter().map(Vector::memory_bytes).sum()
+    }
+
+    /// Gives back the reservation of rows that are gone.
+    pub fn release(&mut self) {
+        self.memory.release();
+    }
+
     /// Forgets the rows.
     pub fn clear(&mut self) {
         for c in &mut self.columns {
@@ -77,7 +87,17 @@ impl RowStore {
             mine.extend_from(new, sel.iter());
         }
         self.rows += sel.len();
-        let bytes: usize = self.columns.iter().map(Vector::memory_bytes).sum();
+        let bytes = self.memory_bytes();
+        self.memory.cover(cx, bytes)
+    }
+
+    /// Adds a (compact) batch's rows with only some of the columns.
+    pub fn append_columns(&mut self, cx: &Cx<'_>, batch: &Batch, columns: &[usize]) -> PgResult<()> {
+        for &i in columns {
+            self.columns[i].extend_from(&batch.columns[i], 0..batch.rows);
+        }
+        self.rows += batch.rows;
+        let bytes = self.memory_bytes();
         self.memory.cover(cx, bytes)
     }
 

@@ -5,6 +5,7 @@
 //! # How it works
 //! `nodes` turns a plan into a tree of labelled values, `names` prints the expressions in it, `render` writes the tree.
 
+mod memory;
 mod names;
 mod nodes;
 mod render;

@@ -22,7 +22,7 @@ use crate::query::Planned;
 pub(super) struct Explainer<'a> {
     printer: Printer<'a>,
     options: Options,
-    measured: Option<&'a Measured>,
+    pub(super) measured: Option<&'a Measured>,
     /// Prefix columns with their table: several tables, or VERBOSE.
     several: bool,
 }
@@ -308,10 +308,8 @@ impl<'a> Explainer<'a> {
     }
 
     fn removed(&self, label: &str, plan: &Plan, out: &mut Properties) {
-        let Some(measured) = self.measured else {
-            return;
-        };
-        let stats = measured.nodes.get(plan.id as usize).copied().unwrap_or_default();
+        let Some(found) = self.measured else { return };
+        let stats = found.nodes.get(plan.id as usize).copied().unwrap_or_default();
         if stats.filtered == 0 && self.options.format == crate::explain::Format::Text {
             return;
         }
@@ -325,8 +323,8 @@ impl<'a> Explainer<'a> {
 
     fn searches(&self, plan: &Plan, out: &mut Properties) {
         if let Some(measured) = self.measured {
-            let stats = measured.nodes.get(plan.id as usize).copied().unwrap_or_default();
-            out.add("Index Searches", number(stats.loops), Shown::Both);
+            let loops = measured.nodes.get(plan.id as usize).map_or(0, |s| s.loops);
+            out.add("Index Searches", number(loops), Shown::Both);
         }
     }
 
@@ -466,6 +464,7 @@ impl<'a> Explainer<'a> {
             }
             _ => self.filter(plan, path, upper, out)?,
         }
+        self.memory(plan, out);
         Ok(())
     }
 

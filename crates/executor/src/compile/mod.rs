@@ -124,14 +124,14 @@ impl<'a> Compiler<'a> {
                 [offset.as_ref(), count.as_ref()],
                 ties.as_deref(),
             )?,
-            PlanNode::Sort { input, keys } => ops::sort::compile(self, input, keys, 0)?,
+            PlanNode::Sort { input, keys } => ops::sort::compile(self, plan.id, input, keys, 0)?,
             PlanNode::IncrementalSort {
                 input,
                 keys,
                 presorted,
-            } => ops::sort::compile(self, input, keys, *presorted)?,
+            } => ops::sort::compile(self, plan.id, input, keys, *presorted)?,
             PlanNode::Material { input } | PlanNode::Memoize { input, .. } => {
-                ops::material::compile(self, input)?
+                ops::material::compile(self, plan.id, input)?
             }
             PlanNode::Hash { input } => return self.node(input),
             PlanNode::Append { inputs, .. } => ops::append::compile(self, plan, inputs)?,

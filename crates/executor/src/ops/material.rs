@@ -9,14 +9,17 @@ use types::{BATCH_ROWS, Batch};
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{Node, NodeKind, Opening, Operator, Rest};
-use crate::store::MemoryUse;
+use crate::spill::store::TupleStore;
 
 struct MaterialNode {
+    /// `Plan::id`.
+    id: u32,
     input: Node,
 }
 
-pub(crate) fn compile(c: &Compiler<'_>, input: &Plan) -> PgResult<Arc<dyn NodeKind>> {
+pub(crate) fn compile(c: &Compiler<'_>, id: u32, input: &Plan) -> PgResult<Arc<dyn NodeKind>> {
     Ok(Arc::new(MaterialNode {
+        id,
         input: c.node(input)?,
     }))
 }
@@ -26,13 +29,11 @@ impl NodeKind for MaterialNode {
         Box::new(MaterialOp {
             input: opening.open(&self.input),
             node: self,
-            batches: Vec::new(),
+            store: TupleStore::default(),
             next: 0,
             done: false,
             filled_at: 0,
             rest: Rest::default(),
-            memory: MemoryUse::default(),
-            bytes: 0,
         })
     }
 }
@@ -40,13 +41,19 @@ impl NodeKind for MaterialNode {
 struct MaterialOp {
     node: Arc<MaterialNode>,
     input: Box<dyn Operator>,
-    batches: Vec<Batch>,
+    store: TupleStore,
     next: usize,
     done: bool,
     filled_at: u64,
     rest: Rest,
-    memory: MemoryUse,
-    bytes: usize,
+}
+
+impl MaterialOp {
+    fn note(&self, cx: &mut Cx<'_>) {
+        if let Some(stats) = cx.run.stats.get_mut(self.node.id as usize) {
+            stats.storage = Some(self.store.summary());
+        }
+    }
 }
 
 impl Operator for MaterialOp {
@@ -57,20 +64,26 @@ impl Operator for MaterialOp {
         if self.filled_at == 0 {
             self.filled_at = cx.run.now();
         }
-        if self.next >= self.batches.len() {
-            if self.done {
-                return Ok(None);
+        let batch = if self.next < self.store.len() {
+            self.store.get(self.next)?
+        } else if self.done {
+            None
+        } else {
+            match self.input.next(cx, max_rows.min(BATCH_ROWS))? {
+                Some(batch) => {
+                    let batch = batch.compact();
+                    self.store.push(cx, batch.clone())?;
+                    Some(batch)
+                }
+                None => {
+                    self.done = true;
+                    self.note(cx);
+                    None
+                }
             }
-            let Some(batch) = self.input.next(cx, max_rows.min(BATCH_ROWS))? else {
-                self.done = true;
-                return Ok(None);
-            };
-            let batch = batch.compact();
-            self.bytes += batch.columns.iter().map(|c| c.memory_bytes()).sum::<usize>();
-            self.memory.cover(cx, self.bytes)?;
-            self.batches.push(batch);
-        }
-        self.rest.put(self.batches[self.next].clone());
+        };
+        let Some(batch) = batch else { return Ok(None) };
+        self.rest.put(batch);
         self.next += 1;
         Ok(self.rest.take(max_rows))
     }
@@ -81,9 +94,7 @@ impl Operator for MaterialOp {
         if self.filled_at == 0 || !cx.run.changed_since(&self.node.input.deps, self.filled_at) {
             return Ok(());
         }
-        self.batches.clear();
-        self.memory.release();
-        self.bytes = 0;
+        self.store.clear();
         self.done = false;
         self.filled_at = 0;
         self.input.rescan(cx)

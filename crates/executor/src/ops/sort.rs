@@ -1,8 +1,8 @@
 //! Sort and IncrementalSort.
 //!
 //! # How it works
-//! Rows are collected in columns, then row numbers are sorted: by one number per row when the first key is an integer without
-//! NULLs, else by comparing columns. Under a LIMIT (top-N) rows beyond the bound are dropped as they come.
+//! A [`Sorter`] collects the rows and, beyond `work_mem`, merges runs of them from files. In memory row numbers are sorted: by one
+//! number per row when the first key is an integer without NULLs, else by comparing columns.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::keys::{Order, compare_rows};
 use crate::node::{Node, NodeKind, Opening, Operator, Rest};
-use crate::store::RowStore;
+use crate::spill::sorter::{Sorted, Sorter};
 
 /// Compiled orders of an input.
 pub(crate) fn orders(c: &Compiler<'_>, input: &Plan, keys: &[SortKey]) -> PgResult<Vec<Order>> {
@@ -81,6 +81,8 @@ fn integer_keys(order: &Order, columns: &[Arc<Vector>]) -> Option<Vec<i64>> {
 }
 
 struct SortNode {
+    /// `Plan::id`.
+    id: u32,
     input: Node,
     orders: Vec<Order>,
     /// How many leading keys the input is sorted by already.
@@ -90,11 +92,13 @@ struct SortNode {
 
 pub(crate) fn compile(
     c: &Compiler<'_>,
+    id: u32,
     input: &Plan,
     keys: &[SortKey],
     presorted: usize,
 ) -> PgResult<Arc<dyn NodeKind>> {
     Ok(Arc::new(SortNode {
+        id,
         orders: orders(c, input, keys)?,
         phys: c.output_phys(input)?,
         input: c.node(input)?,
@@ -106,7 +110,6 @@ impl NodeKind for SortNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
         Box::new(SortOp {
             input: opening.open(&self.input),
-            store: RowStore::new(&self.phys),
             node: self,
             carry: None,
             sorted: None,
@@ -117,16 +120,9 @@ impl NodeKind for SortNode {
     }
 }
 
-struct Sorted {
-    columns: Vec<Arc<Vector>>,
-    order: Vec<u32>,
-    given: usize,
-}
-
 struct SortOp {
     node: Arc<SortNode>,
     input: Box<dyn Operator>,
-    store: RowStore,
     /// Rows of the next group of presorted keys.
     carry: Option<Rest>,
     sorted: Option<Sorted>,
@@ -137,58 +133,41 @@ struct SortOp {
 }
 
 impl SortOp {
-    /// Forgets rows that cannot be among those wanted, once there are many of them.
-    fn prune(&mut self, cx: &Cx<'_>) -> PgResult<()> {
-        let Some(bound) = self.bound else { return Ok(()) };
-        if self.store.rows <= bound.saturating_mul(2).saturating_add(4 * BATCH_ROWS) {
-            return Ok(());
-        }
-        let (columns, rows) = self.store.drain_columns();
-        let mut order = sorted(cx, &self.node.orders, &columns, rows)?;
-        order.truncate(bound);
-        for (mine, column) in self.store.columns.iter_mut().zip(&columns) {
-            mine.extend_from(column, order.iter().map(|&r| r as usize));
-        }
-        self.store.rows = order.len();
-        Ok(())
-    }
-
     /// Collects the whole input, or the next groups of presorted rows, and sorts them.
-    fn fill(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<bool> {
+    fn fill(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<()> {
         self.filled_at = cx.run.now();
-        if self.node.presorted == 0 {
+        let node = Arc::clone(&self.node);
+        let mut sorter = Sorter::new(&node.phys, self.bound);
+        if node.presorted == 0 {
             while let Some(batch) = self.input.next(cx, BATCH_ROWS)? {
                 cx.check()?;
-                self.store.append_batch(cx, &batch)?;
-                self.prune(cx)?;
+                sorter.add(cx, &node.orders, &batch.columns, &batch.selection)?;
             }
             self.input_done = true;
         } else {
-            self.collect_groups(cx, demand)?;
+            self.collect_groups(cx, &mut sorter, demand)?;
         }
-        if self.store.rows == 0 {
-            return Ok(false);
+        let sorted = sorter.finish(cx, &node.orders)?;
+        let id = node.id as usize;
+        if let Some(stats) = cx.run.stats.get_mut(id) {
+            stats.sort = Some(sorted.summary);
         }
-        let (columns, rows) = self.store.drain_columns();
-        let order = sorted(cx, &self.node.orders, &columns, rows)?;
-        self.sorted = Some(Sorted {
-            columns,
-            order,
-            given: 0,
-        });
-        Ok(true)
+        self.sorted = Some(sorted);
+        Ok(())
     }
 
     /// Whole groups of equal leading keys, at least one, until there are enough rows.
-    fn collect_groups(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<()> {
+    fn collect_groups(&mut self, cx: &mut Cx<'_>, sorter: &mut Sorter, demand: usize) -> PgResult<()> {
         let node = Arc::clone(&self.node);
         let leading = &node.orders[..node.presorted];
+        let mut rows = 0;
+        let mut last: Option<Batch> = None;
         loop {
-            let batch = match self.carry.as_mut().and_then(|c| c.take(BATCH_ROWS)) {
+            let batch = match self.carry.take().and_then(|mut c| c.take(BATCH_ROWS)) {
                 Some(batch) => batch,
                 None if self.input_done => return Ok(()),
                 None => match self.input.next(cx, BATCH_ROWS)? {
-                    Some(batch) => batch.compact(),
+                    Some(batch) => batch,
                     None => {
                         self.input_done = true;
                         return Ok(());
@@ -199,58 +178,53 @@ impl SortOp {
             let batch = batch.compact();
             let mut end = batch.len();
             for i in 0..batch.len() {
-                let starts_group = if i > 0 {
-                    compare_rows(cx, leading, &batch.columns, i - 1, &batch.columns, i)?.is_ne()
-                } else if self.store.rows > 0 {
-                    let last = self.store.range(self.store.rows - 1, 1);
-                    compare_rows(cx, leading, &last.columns, 0, &batch.columns, 0)?.is_ne()
-                } else {
-                    false
+                let starts_group = match (i, &last) {
+                    (0, None) => false,
+                    (0, Some(l)) => {
+                        compare_rows(cx, leading, &l.columns, l.rows - 1, &batch.columns, 0)?.is_ne()
+                    }
+                    _ => compare_rows(cx, leading, &batch.columns, i - 1, &batch.columns, i)?.is_ne(),
                 };
-                if starts_group && self.store.rows + i >= demand {
+                if starts_group && rows + i >= demand {
                     end = i;
                     break;
                 }
             }
-            self.store
-                .append(cx, &batch.columns, &types::Selection::All(end))?;
+            sorter.add(cx, &node.orders, &batch.columns, &types::Selection::All(end))?;
+            rows += end;
             if end < batch.len() {
                 let mut rest = Rest::default();
                 rest.put(crate::node::slice(&batch, end, batch.len() - end));
                 self.carry = Some(rest);
                 return Ok(());
             }
+            last = Some(batch);
         }
+    }
+
+    /// True when no group of rows is left to sort.
+    fn is_done(&self) -> bool {
+        self.input_done && self.carry.as_ref().is_none_or(Rest::is_empty)
     }
 }
 
 impl Operator for SortOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        let node = Arc::clone(&self.node);
         loop {
             if let Some(s) = &mut self.sorted {
-                if s.given < s.order.len() {
-                    let end = (s.given + max_rows).min(s.order.len());
-                    let rows = &s.order[s.given..end];
-                    let take = |c: &Arc<Vector>| Arc::new(c.take(rows.iter().map(|&r| r as usize)));
-                    let columns = s.columns.iter().map(take).collect();
-                    let batch = Batch::new(columns, rows.len());
-                    s.given = end;
+                if let Some(batch) = s.next(cx, &node.orders, max_rows)? {
                     return Ok(Some(batch));
                 }
-                if self.node.presorted == 0 || self.input_done && self.carry.is_none() {
+                if node.presorted == 0 || self.is_done() {
                     return Ok(None);
                 }
                 self.sorted = None;
             }
-            if self.node.presorted > 0 && self.input_done && self.carry.as_ref().is_none_or(Rest::is_empty) {
+            if self.is_done() {
                 return Ok(None);
             }
-            if self.node.presorted == 0 && self.input_done {
-                return Ok(None);
-            }
-            if !self.fill(cx, max_rows)? {
-                return Ok(None);
-            }
+            self.fill(cx, max_rows)?;
         }
     }
 
@@ -263,13 +237,12 @@ impl Operator for SortOp {
         let stale = cx.run.changed_since(&self.node.input.deps, self.filled_at) || self.bound.is_some();
         if self.node.presorted == 0 && self.input_done && !stale {
             if let Some(s) = &mut self.sorted {
-                s.given = 0;
+                s.rewind(cx, &self.node.orders)?;
             }
             return Ok(());
         }
         self.sorted = None;
         self.carry = None;
-        self.store.clear();
         self.input_done = false;
         self.input.rescan(cx)
     }

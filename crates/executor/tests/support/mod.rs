@@ -293,6 +293,8 @@ impl Db {
             cancel: &self.cancel,
             memory: &self.memory,
             work_mem_bytes: 4 << 20,
+            hash_mem_bytes: 8 << 20,
+            temp: &pglite_executor::TempSpace::default(),
             after: &pglite_executor::AfterQueue::default(),
             env: &self.env,
         })

@@ -15,10 +15,9 @@ use types::{BATCH_ROWS, Batch, PhysType, Selection, Vector, VectorData};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
-use crate::keys::{Equality, Order};
+use crate::keys::{Equality, Order, compare_rows};
 use crate::node::Eval;
-use crate::ops::sort::sorted;
-use crate::store::RowStore;
+use crate::spill::sorter::Sorter;
 
 /// One aggregate call, compiled.
 pub(crate) struct AggCall {
@@ -155,7 +154,8 @@ struct CallState {
     filter: Option<Eval>,
     accumulator: Option<Box<dyn Accumulator>>,
     cache: FnCache,
-    kept: Option<RowStore>,
+    /// Rows that wait for their order.
+    kept: Option<Sorter>,
     memory: crate::store::MemoryUse,
 }
 
@@ -168,7 +168,7 @@ impl AggStates {
                 filter: call.filter.as_ref().map(Eval::new),
                 accumulator: None,
                 cache: FnCache::default(),
-                kept: call.ordered.as_ref().map(|o| RowStore::new(&o.phys)),
+                kept: call.ordered.as_ref().map(|o| Sorter::new(&o.phys, None)),
                 memory: crate::store::MemoryUse::default(),
                 call: Arc::clone(call),
             })
@@ -189,6 +189,12 @@ impl AggStates {
             call.update(cx, batch, numbers, groups, single)?;
         }
         Ok(())
+    }
+
+    /// Bytes that the states take.
+    pub fn memory_bytes(&self) -> usize {
+        let bytes = |c: &CallState| c.accumulator.as_ref().map_or(0, |a| a.memory_bytes());
+        self.calls.iter().map(bytes).sum()
     }
 
     /// Sorts and adds the rows kept for DISTINCT and ORDER BY. All groups are known now.
@@ -253,7 +259,8 @@ impl CallState {
             }
             let mut columns = vec![Arc::new(Vector::new(VectorData::Int8(column), None))];
             columns.extend(args);
-            return kept.append(cx, &columns, &sel);
+            let orders = self.call.ordered.as_ref().map_or(&[][..], |o| &o.orders);
+            return kept.add(cx, orders, &columns, &sel);
         }
         self.add(cx, numbers, &args, &sel, single)
     }
@@ -282,65 +289,71 @@ impl CallState {
 
     fn finish_ordered(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         let call = Arc::clone(&self.call);
-        let (Some(mut kept), Some(ordered)) = (self.kept.take(), &call.ordered) else {
+        let (Some(kept), Some(ordered)) = (self.kept.take(), &call.ordered) else {
             return Ok(());
         };
-        let (columns, rows) = kept.drain_columns();
-        let mut order = sorted(cx, &ordered.orders, &columns, rows)?;
-        if !ordered.distinct.is_empty() {
-            order = distinct(cx, ordered, &columns, &order)?;
-        }
-        if let Some(direct) = call.hypothetical {
-            return self.finish_hypothetical(cx, ordered, &columns, &order, direct);
-        }
-        for chunk in order.chunks(BATCH_ROWS) {
+        let mut sorted = kept.finish(cx, &ordered.orders)?;
+        let mut last: Option<(Batch, usize)> = None;
+        while let Some(batch) = sorted.next(cx, &ordered.orders, BATCH_ROWS)? {
             cx.check()?;
-            let taken: Vec<Arc<Vector>> = columns
-                .iter()
-                .map(|c| Arc::new(c.take(chunk.iter().map(|&r| r as usize))))
-                .collect();
-            let numbers: Vec<u32> = match taken[0].data() {
-                VectorData::Int8(d) => d.iter().map(|&n| n as u32).collect(),
+            let mut sel = Selection::All(batch.rows);
+            if let Some(direct) = call.hypothetical {
+                let after = last.replace((batch.clone(), batch.rows - 1));
+                self.add_places(cx, ordered, &batch, after, direct)?;
+                continue;
+            }
+            if !ordered.distinct.is_empty() {
+                sel = distinct(cx, ordered, &batch, &mut last)?;
+            }
+            let numbers: Vec<u32> = match batch.columns[0].data() {
+                VectorData::Int8(d) => sel.iter().map(|i| d[i] as u32).collect(),
                 _ => return Err(internal!("group numbers lost their class")),
             };
-            self.add(cx, &numbers, &taken[1..], &Selection::All(chunk.len()), false)?;
+            if !sel.is_empty() {
+                self.add(cx, &numbers, &batch.columns[1..], &sel, false)?;
+            }
         }
         Ok(())
     }
 
     /// Tells a hypothetical-set aggregate of each sorted row where it stands relative to the direct arguments.
-    fn finish_hypothetical(
+    fn add_places(
         &mut self,
         cx: &Cx<'_>,
         ordered: &Ordered,
-        columns: &[Arc<Vector>],
-        order: &[u32],
+        batch: &Batch,
+        mut last: Option<(Batch, usize)>,
         direct: usize,
     ) -> PgResult<()> {
-        let compare = |i: usize, j: usize, shift: usize| -> PgResult<Ordering> {
-            for o in &ordered.orders[1..] {
-                let found = o.compare(cx, &columns[o.column], i, &columns[o.column - shift], j)?;
+        let orders = &ordered.orders[1..];
+        let columns = &batch.columns;
+        let to_direct = |i: usize| -> PgResult<Ordering> {
+            for o in orders {
+                let found = o.compare(cx, &columns[o.column], i, &columns[o.column - direct], i)?;
                 if found.is_ne() {
                     return Ok(found);
                 }
             }
             Ok(Ordering::Equal)
         };
-        let group = |row: usize| columns[0].datum(row).as_i64().unwrap_or(0);
-        let (mut places, mut numbers) = (Vec::with_capacity(order.len()), Vec::with_capacity(order.len()));
-        let mut previous: Option<usize> = None;
-        for &row in order {
-            let row = row as usize;
-            places.push(match compare(row, row, direct)? {
+        let group = |b: &Batch, row: usize| b.columns[0].datum(row).as_i64().unwrap_or(0);
+        let (mut places, mut numbers) = (Vec::with_capacity(batch.rows), Vec::with_capacity(batch.rows));
+        for row in 0..batch.rows {
+            places.push(match to_direct(row)? {
                 Ordering::Greater => Place::BEHIND,
                 Ordering::Equal => Place::PEER,
-                Ordering::Less => match previous {
-                    Some(p) if group(p) == group(row) && compare(p, row, 0)?.is_eq() => Place::BEFORE_AGAIN,
+                Ordering::Less => match &last {
+                    Some((b, p))
+                        if group(b, *p) == group(batch, row)
+                            && compare_rows(cx, orders, &b.columns, *p, columns, row)?.is_eq() =>
+                    {
+                        Place::BEFORE_AGAIN
+                    }
                     _ => Place::BEFORE,
                 },
             });
-            numbers.push(group(row) as u32);
-            previous = Some(row);
+            numbers.push(group(batch, row) as u32);
+            last = Some((batch.clone(), row));
         }
         let rows = Selection::All(places.len());
         let places = Arc::new(Vector::new(VectorData::Int4(places), None));
@@ -383,21 +396,26 @@ fn narrow(all: &Selection, numbers: &[u32], kept: &Selection) -> Vec<u32> {
     out
 }
 
-/// Sorted rows without those equal to the one before in the same group.
-fn distinct(cx: &Cx<'_>, ordered: &Ordered, columns: &[Arc<Vector>], order: &[u32]) -> PgResult<Vec<u32>> {
-    let mut out: Vec<u32> = Vec::new();
-    for &row in order {
-        if let Some(&last) = out.last() {
-            let (a, b) = (last as usize, row as usize);
-            let mut same = columns[0].datum(a) == columns[0].datum(b);
-            for (at, equality) in &ordered.distinct {
-                same = same && equality.equal(cx, &columns[*at], a, &columns[*at], b)?;
-            }
-            if same {
-                continue;
+/// Sorted rows without those equal to the one before in the same group; `last` is the last row kept so far.
+fn distinct(
+    cx: &Cx<'_>,
+    ordered: &Ordered,
+    batch: &Batch,
+    last: &mut Option<(Batch, usize)>,
+) -> PgResult<Selection> {
+    let mut out: Vec<u16> = Vec::new();
+    for row in 0..batch.rows {
+        let mut same = false;
+        if let Some((b, at)) = &*last {
+            same = b.columns[0].datum(*at) == batch.columns[0].datum(row);
+            for (column, equality) in &ordered.distinct {
+                same = same && equality.equal(cx, &b.columns[*column], *at, &batch.columns[*column], row)?;
             }
         }
-        out.push(row);
+        if !same {
+            out.push(row as u16);
+            *last = Some((batch.clone(), row));
+        }
     }
-    Ok(out)
+    Ok(Selection::Rows(out.into()))
 }

@@ -4,6 +4,9 @@
 //! Every row gets a group number; accumulators hold the states of all groups by number. Hashed: numbers come from a hash table, and
 //! results appear when the input has ended. Sorted: a number per run of equal keys; when enough groups are complete, they are given out
 //! and numbering starts again with fresh accumulators (a *generation*), always at the start of a group.
+//!
+//! A hash table that outgrows its memory takes no further groups: rows of others go to files by their hashes. When its groups are given
+//! out, each file is aggregated in turn, in the same way.
 
 mod calls;
 pub(crate) mod sets;
@@ -21,12 +24,17 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
 use crate::compile::{Compiler, ScanMap, column_refs};
 use crate::cx::Cx;
 use crate::groups::GroupTable;
+use crate::instrument::HashSummary;
 use crate::keys::EqualKeys;
 use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector, Rest};
 use crate::ops::agg::calls::{AggCall, AggStates};
+use crate::spill::batches::BatchFile;
+use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 use crate::store::RowStore;
 
 struct AggNode {
+    /// `Plan::id`.
+    id: u32,
     input: Node,
     strategy: AggStrategy,
     keys: EqualKeys,
@@ -72,6 +80,7 @@ pub(crate) fn compile(
         .map(|e| Ok(Arc::new(AggCall::compile(c, e)?)))
         .collect::<PgResult<_>>()?;
     Ok(Arc::new(AggNode {
+        id: plan.id,
         input: c.node(input)?,
         strategy,
         keys,
@@ -112,8 +121,12 @@ impl NodeKind for AggNode {
             groups: Groups::new(&self),
             carry: Rest::default(),
             stage: Stage::Reading,
+            spilled: None,
+            source: None,
+            tasks: Vec::new(),
+            level: 0,
+            summary: HashSummary::default(),
             node: self,
-            filled_at: 0,
         })
     }
 }
@@ -162,28 +175,39 @@ struct AggOp {
     /// Input that belongs to the next generation.
     carry: Rest,
     stage: Stage,
-    filled_at: u64,
+    /// Rows of groups that found no place in the table.
+    spilled: Option<Partitions>,
+    /// Where rows come from when not from the input, and how often they were divided.
+    source: Option<Reader>,
+    level: u32,
+    /// Files that wait, with their level.
+    tasks: Vec<(BatchFile, u32)>,
+    summary: HashSummary,
 }
 
 impl AggOp {
     /// Reads until groups can be given out.
     fn read(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<Stage> {
-        self.filled_at = cx.run.now();
         let node = Arc::clone(&self.node);
         let sorted = node.strategy == AggStrategy::Sorted;
         let mut numbers = Vec::new();
         loop {
             let batch = match self.carry.take(BATCH_ROWS) {
                 Some(batch) => batch,
-                None => match self.input.next(cx, BATCH_ROWS)? {
+                None => match self.next_input(cx)? {
                     Some(batch) => batch,
                     None => {
+                        self.finish_spilling(cx)?;
                         let count = self.count();
                         return self.complete(cx, count, false);
                     }
                 },
             };
             cx.check()?;
+            if self.spilled.is_some() {
+                self.add_known(cx, &batch, &mut numbers)?;
+                continue;
+            }
             let used = self.number(cx, &batch, demand, &mut numbers)?;
             let part = crate::node::slice(&batch, 0, used);
             if used > 0 {
@@ -195,6 +219,7 @@ impl AggOp {
                     !sorted && node.keys.columns.is_empty(),
                 )?;
             }
+            self.limit_memory(cx);
             if used < batch.len() {
                 self.carry
                     .put(crate::node::slice(&batch, used, batch.len() - used));
@@ -202,6 +227,64 @@ impl AggOp {
                 return self.complete(cx, count, true);
             }
         }
+    }
+
+    fn next_input(&mut self, cx: &mut Cx<'_>) -> PgResult<Option<Batch>> {
+        match &mut self.source {
+            Some(reader) => reader.next(),
+            None => self.input.next(cx, BATCH_ROWS),
+        }
+    }
+
+    /// Closes the hash table to new groups when it has outgrown its memory.
+    fn limit_memory(&mut self, cx: &Cx<'_>) {
+        let Groups::Hashed(table) = &self.groups else {
+            return;
+        };
+        let bytes = table.memory_bytes() + self.states.memory_bytes();
+        self.summary.memory = self.summary.memory.max(bytes as u64);
+        if bytes > cx.ext.hash_mem_bytes && cx.ext.temp.may_spill() && self.level < LEVEL_MAX {
+            self.spilled = Some(Partitions::new(&self.node.input.phys, self.level));
+        }
+    }
+
+    /// Adds the rows of groups that are in the table; the others go to files.
+    fn add_known(&mut self, cx: &mut Cx<'_>, batch: &Batch, numbers: &mut Vec<u32>) -> PgResult<()> {
+        let node = Arc::clone(&self.node);
+        let (Groups::Hashed(table), Some(parts)) = (&self.groups, &mut self.spilled) else {
+            return Err(common::internal!("aggregation without a hash table spills"));
+        };
+        let (known, unknown, hashes) = table.assign_known(cx, &node.keys, batch, numbers)?;
+        parts.add(cx, &batch.columns, &unknown, &hashes)?;
+        if known.is_empty() {
+            return Ok(());
+        }
+        let part = Batch {
+            selection: known,
+            ..batch.clone()
+        };
+        let count = self.count();
+        self.states.update(cx, &part, numbers, count, false)
+    }
+
+    /// The input has ended: its files wait their turn.
+    fn finish_spilling(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        if let Some(parts) = self.spilled.take() {
+            let level = self.level + 1;
+            for file in parts.finish(cx)?.into_iter().flatten() {
+                self.summary.disk += file.bytes();
+                self.summary.batches += 1;
+                self.tasks.push((file, level));
+            }
+        }
+        if let (Groups::Hashed(_), Some(stats)) = (&self.groups, cx.run.stats.get_mut(self.node.id as usize))
+        {
+            stats.hash = Some(HashSummary {
+                batches: self.summary.batches + 1,
+                ..self.summary
+            });
+        }
+        Ok(())
     }
 
     fn complete(&mut self, cx: &mut Cx<'_>, count: usize, more: bool) -> PgResult<Stage> {
@@ -319,7 +402,15 @@ impl Operator for AggOp {
                     self.reset();
                     self.stage = Stage::Reading;
                 }
-                Stage::Giving { more: false, .. } => self.stage = Stage::Done,
+                Stage::Giving { more: false, .. } => match self.tasks.pop() {
+                    Some((file, level)) => {
+                        self.reset();
+                        self.source = Some(Reader::new(file));
+                        self.level = level;
+                        self.stage = Stage::Reading;
+                    }
+                    None => self.stage = Stage::Done,
+                },
                 Stage::Done => return Ok(None),
             }
         }
@@ -327,6 +418,11 @@ impl Operator for AggOp {
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.reset();
+        self.spilled = None;
+        self.source = None;
+        self.tasks.clear();
+        self.level = 0;
+        self.summary = HashSummary::default();
         self.carry.clear();
         self.stage = Stage::Reading;
         self.input.rescan(cx)

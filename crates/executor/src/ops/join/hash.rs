@@ -1,4 +1,9 @@
 //! HashJoin: the inner side in a hash table, probed batch by batch.
+//!
+//! # How it works
+//! When the inner side outgrows its memory, its rows are divided by their hashes over files, the outer side's likewise, and each pair of
+//! files is joined by itself, divided again if its inner side is still too large. Rows without a match stay in their part, so every kind
+//! of join works part by part.
 
 use std::sync::Arc;
 
@@ -11,12 +16,17 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
+use crate::instrument::{HashSummary, Measured};
 use crate::keys::Equality;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
 use crate::ops::join::{JoinShape, PairJoin, Pairs};
+use crate::spill::batches::BatchFile;
+use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 use crate::store::{MemoryUse, RowStore};
 
 struct HashJoinNode {
+    /// `Plan::id` of the Hash node.
+    hash_id: u32,
     shape: Arc<JoinShape>,
     outer: Node,
     inner: Node,
@@ -58,9 +68,8 @@ pub(crate) fn compile(
             })
         })
         .collect::<PgResult<_>>()?;
-    let mut inner_node = c.node(build)?;
-    inner_node.id = inner.id;
     Ok(Arc::new(HashJoinNode {
+        hash_id: inner.id,
         shape: Arc::new(JoinShape::compile(
             c,
             plan,
@@ -70,20 +79,20 @@ pub(crate) fn compile(
             [outer, build],
         )?),
         outer: c.node(outer)?,
-        inner: if inner.id == build.id {
-            inner_node
-        } else {
-            c.node(inner)?
-        },
+        inner: c.node(build)?,
         keys,
     }))
 }
 
 impl NodeKind for HashJoinNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        let mut inner = opening.open(&self.inner);
+        if opening.instrument && self.hash_id != self.inner.id {
+            inner = Box::new(Measured::new(self.hash_id, inner));
+        }
         Box::new(HashJoinOp {
             outer: opening.open(&self.outer),
-            inner: opening.open(&self.inner),
+            inner,
             join: PairJoin::new(&self.shape),
             outer_keys: self.keys.iter().map(|k| Eval::new(&k.outer)).collect(),
             inner_keys: self.keys.iter().map(|k| Eval::new(&k.inner)).collect(),
@@ -92,6 +101,9 @@ impl NodeKind for HashJoinNode {
             pairs: Pairs::default(),
             unmatched_from: None,
             built_at: 0,
+            tasks: Vec::new(),
+            outer_file: None,
+            summary: HashSummary::default(),
             node: self,
         })
     }
@@ -135,6 +147,26 @@ struct HashJoinOp {
     /// Set when the outer side has ended: where unmatched inner rows go on.
     unmatched_from: Option<usize>,
     built_at: u64,
+    /// Parts in files that wait their turn.
+    tasks: Vec<Task>,
+    /// Where outer rows come from while a part is joined.
+    outer_file: Option<Reader>,
+    summary: HashSummary,
+}
+
+/// The two sides of a part in files; a side without rows has none.
+struct Task {
+    inner: Option<BatchFile>,
+    outer: Option<BatchFile>,
+    /// How often it was divided already.
+    level: u32,
+}
+
+/// What building the table came to.
+enum Built {
+    Table(Table),
+    /// It was too large: the inner rows by part.
+    Divided(Vec<Option<BatchFile>>),
 }
 
 /// Hashes of the selected rows over all keys.
@@ -153,30 +185,71 @@ fn hash_keys(
 }
 
 impl HashJoinOp {
-    fn build(&mut self, cx: &mut Cx<'_>) -> PgResult<Table> {
+    /// Keys of an inner batch and their hashes.
+    fn inner_hashes(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<(Vec<Arc<Vector>>, Vec<u64>)> {
+        let inputs = Inputs {
+            rows: batch.rows,
+            scan: &[],
+            outer: &[],
+            inner: &batch.columns,
+        };
+        let keys = self
+            .inner_keys
+            .iter_mut()
+            .map(|k| k.vector(cx, inputs, &batch.selection))
+            .collect::<PgResult<Vec<_>>>()?;
+        let hashes = hash_keys(cx, &self.node, &keys, &batch.selection, 1)?;
+        Ok((keys, hashes))
+    }
+
+    /// Reads the inner side (of a part) into a table, or divides it over files.
+    fn build(&mut self, cx: &mut Cx<'_>, mut part: Option<Reader>, level: u32) -> PgResult<Built> {
         let node = Arc::clone(&self.node);
-        self.built_at = cx.run.now();
         let key_phys: Vec<_> = self.inner_keys.iter().map(|k| k.program.phys()).collect();
         let mut store = RowStore::new(&node.inner.phys);
         let mut key_store = RowStore::new(&key_phys);
         let mut hashes = Vec::new();
-        while let Some(batch) = self.inner.next(cx, BATCH_ROWS)? {
-            cx.check()?;
-            let inputs = Inputs {
-                rows: batch.rows,
-                scan: &[],
-                outer: &[],
-                inner: &batch.columns,
+        let mut divided: Option<Partitions> = None;
+        loop {
+            let batch = match &mut part {
+                Some(reader) => reader.next()?,
+                None => self.inner.next(cx, BATCH_ROWS)?,
             };
-            let keys = self
-                .inner_keys
-                .iter_mut()
-                .map(|k| k.vector(cx, inputs, &batch.selection))
-                .collect::<PgResult<Vec<_>>>()?;
-            hashes.extend(hash_keys(cx, &node, &keys, &batch.selection, 1)?);
+            let Some(batch) = batch else { break };
+            cx.check()?;
+            let (keys, new) = self.inner_hashes(cx, &batch)?;
+            if let Some(parts) = &mut divided {
+                parts.add(cx, &batch.columns, &batch.selection, &new)?;
+                continue;
+            }
+            hashes.extend(new);
             store.append_batch(cx, &batch)?;
             key_store.append(cx, &keys, &batch.selection)?;
+            let bytes = store.memory_bytes() + key_store.memory_bytes() + hashes.len() * 20;
+            self.summary.memory = self.summary.memory.max(bytes as u64);
+            if bytes > cx.ext.hash_mem_bytes && cx.ext.temp.may_spill() && level < LEVEL_MAX {
+                let mut parts = Partitions::new(&node.inner.phys, level);
+                let (columns, rows) = store.drain_columns();
+                key_store.clear();
+                parts.add_all(cx, &columns, rows, &hashes)?;
+                store.release();
+                hashes = Vec::new();
+                divided = Some(parts);
+            }
         }
+        if let Some(parts) = divided {
+            return Ok(Built::Divided(parts.finish(cx)?));
+        }
+        self.table(cx, store, key_store, hashes).map(Built::Table)
+    }
+
+    fn table(
+        &mut self,
+        cx: &Cx<'_>,
+        mut store: RowStore,
+        mut key_store: RowStore,
+        hashes: Vec<u64>,
+    ) -> PgResult<Table> {
         let mut memory = MemoryUse::default();
         memory.cover(cx, hashes.len() * 20)?;
         let (columns, rows) = store.drain_columns();
@@ -196,6 +269,7 @@ impl HashJoinOp {
         if self.node.shape.tracks_inner() {
             self.join.inner_matched = vec![false; rows];
         }
+        self.summary.buckets = self.summary.buckets.max(size as u64);
         Ok(Table {
             columns,
             rows,
@@ -208,10 +282,86 @@ impl HashJoinOp {
         })
     }
 
-    fn next_outer(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<bool> {
-        let Some(batch) = self.outer.next(cx, demand)? else {
-            return Ok(false);
-        };
+    /// The next table to probe; false when there is none.
+    fn next_table(&mut self, cx: &mut Cx<'_>) -> PgResult<bool> {
+        self.probe = None;
+        self.unmatched_from = None;
+        self.table = None;
+        loop {
+            // The first time the sides themselves, later their parts.
+            let (inner, outer, level) = if self.built_at == 0 {
+                self.built_at = cx.run.now().max(1);
+                self.summary.batches = 1;
+                (None, None, 0)
+            } else {
+                let Some(task) = self.tasks.pop() else {
+                    return Ok(false);
+                };
+                let keeps = self.node.shape.keeps_inner() && task.inner.is_some()
+                    || self.node.shape.keeps_outer() && task.outer.is_some();
+                if !keeps && (task.inner.is_none() || task.outer.is_none()) {
+                    continue;
+                }
+                let inner = task.inner.map(Reader::new);
+                (
+                    Some(inner.unwrap_or_default()),
+                    Some(task.outer.map(Reader::new).unwrap_or_default()),
+                    task.level,
+                )
+            };
+            match self.build(cx, inner, level)? {
+                Built::Table(table) => {
+                    self.table = Some(table);
+                    self.outer_file = outer;
+                    self.note(cx);
+                    return Ok(true);
+                }
+                Built::Divided(parts) => self.divide_outer(cx, parts, outer, level)?,
+            }
+        }
+    }
+
+    /// Divides the outer side as the inner side was.
+    fn divide_outer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        inner: Vec<Option<BatchFile>>,
+        mut part: Option<Reader>,
+        level: u32,
+    ) -> PgResult<()> {
+        let mut parts = Partitions::new(&self.node.outer.phys, level);
+        loop {
+            let batch = match &mut part {
+                Some(reader) => reader.next()?,
+                None => self.outer.next(cx, BATCH_ROWS)?,
+            };
+            let Some(batch) = batch else { break };
+            cx.check()?;
+            let (_, hashes) = self.outer_hashes(cx, &batch)?;
+            parts.add(cx, &batch.columns, &batch.selection, &hashes)?;
+        }
+        let outer = parts.finish(cx)?;
+        for (inner, outer) in inner.into_iter().zip(outer) {
+            let bytes = |f: &Option<BatchFile>| f.as_ref().map_or(0, BatchFile::bytes);
+            self.summary.disk += bytes(&inner) + bytes(&outer);
+            self.summary.batches += 1;
+            self.tasks.push(Task {
+                inner,
+                outer,
+                level: level + 1,
+            });
+        }
+        self.summary.batches -= 1;
+        Ok(())
+    }
+
+    fn note(&self, cx: &mut Cx<'_>) {
+        if let Some(stats) = cx.run.stats.get_mut(self.node.hash_id as usize) {
+            stats.hash = Some(self.summary);
+        }
+    }
+
+    fn outer_hashes(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<(Vec<Arc<Vector>>, Vec<u64>)> {
         let inputs = Inputs::outer(&batch.columns, batch.rows);
         let keys = self
             .outer_keys
@@ -219,6 +369,18 @@ impl HashJoinOp {
             .map(|k| k.vector(cx, inputs, &batch.selection))
             .collect::<PgResult<Vec<_>>>()?;
         let hashes = hash_keys(cx, &self.node, &keys, &batch.selection, 0)?;
+        Ok((keys, hashes))
+    }
+
+    fn next_outer(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<bool> {
+        let batch = match &mut self.outer_file {
+            Some(reader) => reader.next()?,
+            None => self.outer.next(cx, demand)?,
+        };
+        let Some(batch) = batch else {
+            return Ok(false);
+        };
+        let (keys, hashes) = self.outer_hashes(cx, &batch)?;
         self.join.set_outer(&batch);
         self.probe = Some(Probe {
             keys,
@@ -285,18 +447,22 @@ impl HashJoinOp {
 
 impl Operator for HashJoinOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
-        if self.table.is_none() {
-            self.table = Some(self.build(cx)?);
-        }
         loop {
             cx.check()?;
+            if self.table.is_none() && !self.next_table(cx)? {
+                return Ok(None);
+            }
             let inner = match &self.table {
                 Some(t) => t.columns.clone(),
                 None => return Err(internal!("hash join lost its table")),
             };
             if let Some(from) = self.unmatched_from {
                 if !self.node.shape.keeps_inner() || from >= self.join.inner_matched.len() {
-                    return Ok(None);
+                    // A single table is kept: the join may be run again.
+                    if self.tasks.is_empty() || !self.next_table(cx)? {
+                        return Ok(None);
+                    }
+                    continue;
                 }
                 let (out, at) = self.join.unmatched(cx, &inner, from, max_rows)?;
                 self.unmatched_from = Some(at);
@@ -330,10 +496,16 @@ impl Operator for HashJoinOp {
         self.probe = None;
         self.unmatched_from = None;
         self.join.inner_matched.fill(false);
-        if self.table.is_some() && cx.run.changed_since(&self.node.inner.deps, self.built_at) {
+        // The table of a part is of no use for the whole.
+        let partial = self.summary.batches > 1;
+        if self.built_at != 0 && (partial || cx.run.changed_since(&self.node.inner.deps, self.built_at)) {
             self.table = None;
+            self.built_at = 0;
+            self.tasks.clear();
+            self.summary = HashSummary::default();
             self.inner.rescan(cx)?;
         }
+        self.outer_file = None;
         self.outer.rescan(cx)
     }
 }

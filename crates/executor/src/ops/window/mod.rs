@@ -1,7 +1,7 @@
 //! WindowAgg: window functions over input sorted by partition and order columns.
 //!
 //! # How it works
-//! The whole input is kept in columns; partitions and peer groups are runs of equal keys. Each call is computed for all rows of a
+//! Input rows wait in a [`TupleStore`] until all is computed; columns that calls and keys need are kept beside it; partitions and peer groups are runs of equal keys. Each call is computed for all rows of a
 //! partition; rows with the same frame share an aggregate's result. Sums, counts and averages of integers come from running totals,
 //! whatever the frame; other aggregates over moving frames are computed anew for each frame.
 
@@ -20,13 +20,18 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::keys::EqualKeys;
-use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector};
+use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector, Rest};
 use crate::ops::window::call::{WindowCall, WindowState};
 use crate::ops::window::frame::{FrameDef, Partition};
+use crate::spill::store::TupleStore;
 use crate::store::RowStore;
 
 struct WindowNode {
+    /// `Plan::id`.
+    id: u32,
     input: Node,
+    /// Input columns of the two keys below.
+    key_columns: Vec<usize>,
     partition: EqualKeys,
     order: EqualKeys,
     frame: FrameDef,
@@ -69,7 +74,16 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKin
         .iter()
         .map(|e| Ok(Arc::new(WindowCall::compile(c, e)?)))
         .collect::<PgResult<_>>()?;
+    let mut key_columns: Vec<usize> = partition
+        .iter()
+        .chain(order)
+        .filter_map(|k| usize::try_from(k.column).ok()?.checked_sub(1))
+        .collect();
+    key_columns.sort_unstable();
+    key_columns.dedup();
     Ok(Arc::new(WindowNode {
+        id: plan.id,
+        key_columns,
         partition: EqualKeys::compile(c, input, partition)?,
         order: EqualKeys::compile(c, input, order)?,
         frame: FrameDef::compile(
@@ -133,9 +147,12 @@ impl NodeKind for WindowNode {
 
 /// Everything computed.
 struct Computed {
-    outer: RowStore,
+    outer: TupleStore,
     results: Vec<Vector>,
-    next: usize,
+    /// Number of the next stored batch, and of its first row.
+    next: (usize, usize),
+    /// The batch at hand.
+    rest: Rest,
 }
 
 struct WindowOp {
@@ -148,25 +165,29 @@ struct WindowOp {
 impl WindowOp {
     fn compute(&mut self, cx: &mut Cx<'_>) -> PgResult<Computed> {
         let node = Arc::clone(&self.node);
+        let mut outer = TupleStore::default();
+        // Only the columns of the keys are filled.
         let mut store = RowStore::new(&node.input.phys);
         let mut states: Vec<WindowState> = node.calls.iter().map(WindowState::new).collect();
         while let Some(batch) = self.input.next(cx, BATCH_ROWS)? {
             cx.check()?;
             let batch = batch.compact();
             states.iter_mut().try_for_each(|s| s.read(cx, &batch))?;
-            store.append_batch(cx, &batch)?;
+            store.append_columns(cx, &batch, &node.key_columns)?;
+            outer.push(cx, batch)?;
         }
-        if store.rows == 0 {
-            return Ok(Computed {
-                outer: store,
-                results: states.into_iter().map(WindowState::into_result).collect(),
-                next: 0,
-            });
+        if let Some(stats) = cx.run.stats.get_mut(node.id as usize) {
+            stats.storage = Some(outer.summary());
         }
-        let mut frame = node.frame.open(cx)?;
+        let mut frame = if store.rows == 0 {
+            None
+        } else {
+            Some(node.frame.open(cx)?)
+        };
         let mut from = 0;
         while from < store.rows {
             cx.check()?;
+            let Some(frame) = &mut frame else { break };
             let partition = self.partition(cx, &store, from)?;
             let frames = frame.of_partition(cx, &partition, &store.columns)?;
             for state in &mut states {
@@ -175,9 +196,10 @@ impl WindowOp {
             from = partition.end;
         }
         Ok(Computed {
-            outer: store,
+            outer,
             results: states.into_iter().map(WindowState::into_result).collect(),
-            next: 0,
+            next: (0, 0),
+            rest: Rest::default(),
         })
     }
 
@@ -211,12 +233,20 @@ impl Operator for WindowOp {
         let Some(done) = &mut self.done else {
             return Ok(None);
         };
-        while done.next < done.outer.rows {
-            let count = max_rows.min(done.outer.rows - done.next);
-            let outer = done.outer.range(done.next, count);
-            let slice = |v: &Vector| Arc::new(v.take(done.next..done.next + count));
+        loop {
+            let Some(outer) = done.rest.take(max_rows) else {
+                let Some(batch) = done.outer.get(done.next.0)? else {
+                    return Ok(None);
+                };
+                done.next.0 += 1;
+                done.rest.put(batch);
+                continue;
+            };
+            let outer = outer.compact();
+            let (from, count) = (done.next.1, outer.rows);
+            done.next.1 += count;
+            let slice = |v: &Vector| Arc::new(v.take(from..from + count));
             let inner: Vec<Arc<Vector>> = done.results.iter().map(slice).collect();
-            done.next += count;
             let inputs = Inputs {
                 rows: count,
                 scan: &[],
@@ -227,7 +257,6 @@ impl Operator for WindowOp {
                 return Ok(Some(batch));
             }
         }
-        Ok(None)
     }
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {

@@ -1,0 +1,92 @@
+//! What EXPLAIN ANALYZE says of memory and temporary files.
+
+use executor::{NodeStats, SortMethod, StorageSummary};
+use nodes::plan::{AggStrategy, Plan, PlanNode};
+
+use crate::explain::nodes::Explainer;
+use crate::explain::render::{Properties, Shown, Value, number};
+
+/// Whole kilobytes, as PostgreSQL rounds them.
+fn kilobytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1024)
+}
+
+/// A line of the text format.
+fn text(out: &mut Properties, label: &str, line: String) {
+    out.add(label, Value::Text(line), Shown::Text);
+}
+
+impl Explainer<'_> {
+    /// The lines on memory of a node that keeps rows.
+    pub(super) fn memory(&self, plan: &Plan, out: &mut Properties) {
+        let Some(measured) = self.measured else { return };
+        let Some(stats) = measured.nodes.get(plan.id as usize) else {
+            return;
+        };
+        match &plan.node {
+            PlanNode::Sort { .. } => self.sort_memory(stats, out),
+            PlanNode::Hash { .. } => self.hash_memory(stats, out),
+            PlanNode::Agg {
+                strategy: AggStrategy::Hashed,
+                ..
+            } => self.aggregate_memory(stats, out),
+            PlanNode::Material { .. } | PlanNode::WindowAgg { .. } => {
+                if let Some(storage) = &stats.storage {
+                    self.storage(storage, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sort_memory(&self, stats: &NodeStats, out: &mut Properties) {
+        let Some(sort) = stats.sort else { return };
+        let (method, space) = match sort.method {
+            SortMethod::Quicksort => ("quicksort", "Memory"),
+            SortMethod::TopN => ("top-N heapsort", "Memory"),
+            SortMethod::ExternalMerge => ("external merge", "Disk"),
+        };
+        let kb = kilobytes(sort.bytes);
+        text(out, "Sort Method", format!("{method}  {space}: {kb}kB"));
+        out.json("Sort Method", Value::Text(method.to_owned()));
+        out.json("Sort Space Used", number(kb));
+        out.json("Sort Space Type", Value::Text(space.to_owned()));
+    }
+
+    fn hash_memory(&self, stats: &NodeStats, out: &mut Properties) {
+        let Some(hash) = stats.hash else { return };
+        let kb = kilobytes(hash.memory);
+        let line = format!(
+            "{}  Batches: {}  Memory Usage: {kb}kB",
+            hash.buckets, hash.batches
+        );
+        text(out, "Buckets", line);
+        out.json("Hash Buckets", number(hash.buckets));
+        out.json("Original Hash Buckets", number(hash.buckets));
+        out.json("Hash Batches", number(hash.batches));
+        out.json("Original Hash Batches", number(1));
+        out.json("Peak Memory Usage", number(kb));
+    }
+
+    fn aggregate_memory(&self, stats: &NodeStats, out: &mut Properties) {
+        let Some(hash) = stats.hash else { return };
+        let (memory, disk) = (kilobytes(hash.memory), kilobytes(hash.disk));
+        let mut line = format!("{}  Memory Usage: {memory}kB", hash.batches);
+        if hash.batches > 1 {
+            line.push_str(&format!("  Disk Usage: {disk}kB"));
+        }
+        text(out, "Batches", line);
+        out.json("HashAgg Batches", number(hash.batches));
+        out.json("Peak Memory Usage", number(memory));
+        out.json("Disk Usage", number(disk));
+    }
+
+    fn storage(&self, storage: &StorageSummary, out: &mut Properties) {
+        let place = if storage.on_disk { "Disk" } else { "Memory" };
+        // PostgreSQL's smallest tuplestore takes 17 kB.
+        let kb = kilobytes(storage.bytes).max(17);
+        text(out, "Storage", format!("{place}  Maximum Storage: {kb}kB"));
+        out.json("Storage", Value::Text(place.to_owned()));
+        out.json("Maximum Storage", number(kb));
+    }
+}
