@@ -247,3 +247,50 @@ fn vacuum_passes_over_what_is_being_dropped() {
     a.batch_execute("commit").unwrap();
     vacuum.join().unwrap().unwrap();
 }
+
+#[test]
+fn timeouts_set_inside_of_a_transaction_count_from_the_next_statement_on() {
+    let db = Database::memory().unwrap();
+    let (mut holder, mut waiter) = (db.session().unwrap(), db.session().unwrap());
+    holder.batch_execute("CREATE TABLE held ()").unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE held").unwrap();
+    for (setting, code) in [("lock_timeout", "55P03"), ("statement_timeout", "57014")] {
+        waiter.batch_execute("BEGIN").unwrap();
+        waiter.batch_execute("SELECT 1").unwrap();
+        waiter
+            .batch_execute(&format!("SET LOCAL {setting} = '20ms'"))
+            .unwrap();
+        let error = waiter.batch_execute("LOCK TABLE held").unwrap_err();
+        assert_eq!(error.code(), code, "{setting}");
+        waiter.batch_execute("ROLLBACK").unwrap();
+    }
+    // The other side looks after an hour only.
+    holder
+        .batch_execute("CREATE TABLE other (); SET deadlock_timeout = '1h'; COMMIT; BEGIN; LOCK TABLE held")
+        .unwrap();
+    waiter.batch_execute("BEGIN; LOCK TABLE other").unwrap();
+    waiter
+        .batch_execute("SET LOCAL deadlock_timeout = '10ms'")
+        .unwrap();
+    let thread = std::thread::spawn(move || {
+        let outcome = holder.batch_execute("LOCK TABLE other");
+        (holder, outcome)
+    });
+    // The one that looks must be the last to wait.
+    let mut watcher = db.session().unwrap();
+    let waiting = "select count(*) from pg_locks where not granted";
+    while watcher
+        .query_one(waiting, params![])
+        .unwrap()
+        .get::<i64>(0)
+        .unwrap()
+        == 0
+    {
+        std::thread::yield_now();
+    }
+    let error = waiter.batch_execute("LOCK TABLE held");
+    waiter.batch_execute("ROLLBACK").unwrap();
+    let (_holder, outcome) = thread.join().unwrap();
+    outcome.unwrap();
+    assert_eq!(error.unwrap_err().code(), "40P01");
+}

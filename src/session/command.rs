@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::CatalogView;
 use catalog::privileges::{Guarded, ObjectKind, Privilege};
-use commands::{CommandContext, CopyIn, CopyOut, CopyTarget, PreparedStatements, SessionAction};
+use commands::{CommandContext, CopyIn, CopyOut, CopyTarget, SessionAction};
 use common::{Oid, PgResult};
 use nodes::query::{RangeTblEntry, RteKind};
 use parser::ast::Statement;
@@ -18,19 +18,6 @@ use crate::session::plan::utility_column;
 use crate::session::portal::{CopyFormat, CopyRows, Portal, PortalState, Step};
 use crate::session::prepared::{Prepared, no_such_statement};
 use crate::session::run::{RunningCopyIn, batches_of};
-
-/// Prepared statements by name, for EXPLAIN EXECUTE and CREATE TABLE AS EXECUTE.
-struct ByName<'a>(&'a rustc_hash::FxHashMap<String, Arc<Prepared>>);
-
-impl PreparedStatements for ByName<'_> {
-    fn find(&self, name: &str) -> PgResult<(Arc<Statement>, Vec<Oid>)> {
-        let found = self.0.get(name).ok_or_else(|| no_such_statement(name))?;
-        match &found.stmt {
-            Some(stmt) => Ok((stmt.clone(), found.param_types.clone())),
-            None => Err(no_such_statement(name)),
-        }
-    }
-}
 
 impl Session {
     /// Runs something with a [`CommandContext`] over the running transaction.
@@ -50,7 +37,6 @@ impl Session {
         };
         let env = StatementEnv::new(&self.core, txn, view, prepared.text());
         let catalog = self.session_catalog();
-        let by_name = ByName(&self.prepared);
         let mut cx = CommandContext {
             txn,
             catalog: &catalog,
@@ -74,7 +60,6 @@ impl Session {
             database_name: self.core.db.database_name.clone(),
             session_number: self.number,
             in_transaction_block: self.block.explicit,
-            prepared: &by_name,
         };
         let result = f(&mut cx);
         let value = result?;
@@ -143,6 +128,7 @@ impl Session {
             return Err(common::internal!("statement without a tree"));
         };
         self.refuse_if_failed(&stmt)?;
+        let stmt = self.open_inner_execute(stmt, portal)?;
         if !commands::is_command(&stmt) {
             return self.control(&stmt, portal);
         }

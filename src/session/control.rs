@@ -13,7 +13,38 @@ use types::settings::TypeRef;
 use crate::session::Session;
 use crate::session::env::queue_notification;
 use crate::session::portal::{Portal, PortalState, Step};
-use crate::session::prepared::no_such_statement;
+use crate::session::prepared::{Kind, Prepared, no_such_statement};
+
+/// EXECUTE inside of EXPLAIN or CREATE TABLE AS, and whether a table is made of it.
+fn inner_execute(stmt: &Statement, creates_table: bool) -> Option<(&ast::ExecuteStmt, bool)> {
+    let (query, creates_table) = match stmt {
+        Statement::Explain(e) => (&e.query, creates_table),
+        Statement::CreateTableAs(c) => (&c.query, true),
+        _ => return None,
+    };
+    match query {
+        Statement::Execute(e) => Some((e, creates_table)),
+        other => inner_execute(other, creates_table),
+    }
+}
+
+/// The statement with `query` where EXECUTE stands.
+fn replace_execute(stmt: &Statement, query: &Statement) -> Statement {
+    match stmt {
+        Statement::Execute(_) => query.clone(),
+        Statement::Explain(e) => {
+            let mut outer = e.clone();
+            outer.query = replace_execute(&e.query, query);
+            Statement::Explain(outer)
+        }
+        Statement::CreateTableAs(c) => {
+            let mut outer = c.clone();
+            outer.query = replace_execute(&c.query, query);
+            Statement::CreateTableAs(outer)
+        }
+        other => other.clone(),
+    }
+}
 
 /// An option's value as text.
 fn option_text(option: &DefElem) -> Option<String> {
@@ -201,6 +232,25 @@ impl Session {
     }
 
     fn execute_command(&mut self, e: &ast::ExecuteStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
+        let (target, params) = self.bind_execute(e, portal)?;
+        let mut inner = Portal::new(target, params);
+        let step = self.portal_step(&mut inner, 1)?;
+        // From here on the portal runs the prepared statement's execution.
+        portal.prepared = inner.prepared;
+        portal.params = inner.params;
+        portal.snapshot = inner.snapshot;
+        portal.view = inner.view;
+        portal.delivered = inner.delivered;
+        portal.state = inner.state;
+        Ok(Some(step))
+    }
+
+    /// The statement that EXECUTE names, and its parameters.
+    fn bind_execute(
+        &mut self,
+        e: &ast::ExecuteStmt,
+        portal: &Portal,
+    ) -> PgResult<(Arc<Prepared>, Vec<Datum>)> {
         let target = self
             .prepared
             .get(e.name.as_str())
@@ -225,16 +275,40 @@ impl Session {
             .zip(&target.param_types)
             .map(|(expr, type_oid)| self.constant_argument(expr, *type_oid, &source))
             .collect::<PgResult<Vec<_>>>()?;
-        let mut inner = Portal::new(target, params);
-        let step = self.portal_step(&mut inner, 1)?;
-        // From here on the portal runs the prepared statement's execution.
-        portal.prepared = inner.prepared;
-        portal.params = inner.params;
-        portal.snapshot = inner.snapshot;
-        portal.view = inner.view;
-        portal.delivered = inner.delivered;
-        portal.state = inner.state;
-        Ok(Some(step))
+        Ok((target, params))
+    }
+
+    /// EXPLAIN EXECUTE and CREATE TABLE AS EXECUTE work on the statement that EXECUTE names: the portal takes its text and
+    /// parameters, and the tree with it in EXECUTE's place is returned.
+    pub(crate) fn open_inner_execute(
+        &mut self,
+        stmt: Arc<Statement>,
+        portal: &mut Portal,
+    ) -> PgResult<Arc<Statement>> {
+        let Some((execute, creates_table)) = inner_execute(&stmt, false) else {
+            return Ok(stmt);
+        };
+        let (target, params) = self.bind_execute(execute, portal)?;
+        let Some(query) = &target.stmt else {
+            return Err(no_such_statement(execute.name.as_str()));
+        };
+        if creates_table && !matches!(**query, Statement::Select(_)) {
+            return Err(pg_err!(WRONG_OBJECT_TYPE, "prepared statement is not a SELECT"));
+        }
+        let opened = Arc::new(replace_execute(&stmt, query));
+        portal.prepared = Arc::new(Prepared {
+            source: target.source.clone(),
+            span: target.span,
+            stmt: Some(opened.clone()),
+            kind: Kind::Utility,
+            param_types: target.param_types.clone(),
+            columns: portal.prepared.columns.clone(),
+            version: target.version,
+            environment: target.environment,
+            plan: Default::default(),
+        });
+        portal.params = params;
+        Ok(opened)
     }
 
     /// An argument of EXECUTE: any expression without columns.

@@ -278,8 +278,7 @@ impl Analyzer<'_> {
     /// `t` or `t.*` as one value.
     pub fn whole_row(&mut self, item: &NsItem, up: usize, span: Span) -> PgResult<Expr> {
         let rte = self.rte(item.index(), up)?;
-        let is_join = matches!(rte.kind, RteKind::Join { .. });
-        if item.names.partial || is_join {
+        if item.names.partial {
             return self.whole_row_expr(item, up, span);
         }
         let mut column = NsColumn {

@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use common::error::{ErrorExt, ResultExt};
-use common::{AttrNumber, Oid, PgResult, Span, internal, pg_err};
+use common::{AttrNumber, Oid, PgError, PgResult, Span, internal, pg_err};
 use nodes::Expr;
-use nodes::expr::{ReturningKind, TypedSlot};
+use nodes::expr::{ReturningKind, TypedSlot, Var, VarSource};
 use nodes::query::{CommandType, Query, RteColumn, RteKind, SetOp, SetOperation, SortGroupClause};
+use nodes::relids::RelIds;
 use parser::ast;
 use types::oids;
 use types::settings::TypeRef;
@@ -29,6 +30,24 @@ struct Column {
     left_span: Span,
     /// Range table entry and target position, for leaves.
     leaf: Option<(usize, usize)>,
+}
+
+/// What an operation gets from an input, before conversion.
+struct InputColumn {
+    type_ref: TypeRef,
+    collation: Oid,
+    /// An untyped literal of a leaf, which takes the common type in place.
+    replaced: bool,
+}
+
+impl InputColumn {
+    fn of(column: &Column) -> InputColumn {
+        InputColumn {
+            type_ref: column.expr.type_ref(),
+            collation: column.expr.collation(),
+            replaced: column.leaf.is_some() && column.expr.type_oid() == oids::UNKNOWN,
+        }
+    }
 }
 
 impl Analyzer<'_> {
@@ -143,7 +162,7 @@ impl Analyzer<'_> {
             let mut found = false;
             crate::walk::walk_query(&query, 1, &mut |e, depth| {
                 if let Expr::Var(v) = e
-                    && let nodes::expr::VarSource::Rel { levels_up, .. } = v.source
+                    && let VarSource::Rel { levels_up, .. } = v.source
                 {
                     found |= levels_up == depth;
                 }
@@ -201,23 +220,16 @@ impl Analyzer<'_> {
         }
         let (right, right_columns) = self.set_operation_tree(r, false)?;
         if left_columns.len() != right_columns.len() {
-            return Err(pg_err!(
-                SYNTAX_ERROR,
-                "each {context} query must have the same number of columns"
-            )
-            .at(right_columns
-                .iter()
-                .map(|c| c.span)
-                .find(|s| s.is_known())
-                .unwrap_or(Span::NONE)));
+            return Err(different_width(context, &right_columns));
         }
-        let mut columns = Vec::new();
-        let mut group_clauses = Vec::new();
-        let mut out = Vec::new();
+        let (mut columns, mut group_clauses, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        let left_types: Vec<InputColumn> = left_columns.iter().map(InputColumn::of).collect();
+        let right_types: Vec<InputColumn> = right_columns.iter().map(InputColumn::of).collect();
+        let distinct = !(op == SetOp::Union && s.all);
         for (lc, rc) in left_columns.into_iter().zip(right_columns) {
             let (name, left_span) = (lc.name.clone(), lc.left_span);
-            let (column, best) = self.merge_columns(lc, rc, context, op == SetOp::Union && s.all)?;
-            if !(op == SetOp::Union && s.all) {
+            let (column, best) = self.merge_columns(lc, rc, context, !distinct)?;
+            if distinct {
                 let ops = self.require_equality(column.type_ref.oid).at(best)?;
                 group_clauses.push(SortGroupClause {
                     target_ref: 0,
@@ -241,6 +253,8 @@ impl Analyzer<'_> {
             });
             columns.push(column);
         }
+        let left = self.coerce_input(left, left_types, &columns, context)?;
+        let right = self.coerce_input(right, right_types, &columns, context)?;
         Ok((
             SetOperation::Op {
                 op,
@@ -252,6 +266,46 @@ impl Analyzer<'_> {
             },
             out,
         ))
+    }
+
+    /// Converts columns of an input that have another type than the operation's. The input's own query stays as it is: there
+    /// DISTINCT, ORDER BY and operators go by the type that it has.
+    fn coerce_input(
+        &mut self,
+        input: SetOperation,
+        from: Vec<InputColumn>,
+        to: &[RteColumn],
+        context: &str,
+    ) -> PgResult<SetOperation> {
+        // Untyped literals of leaves have taken the common type already.
+        let differs = |(c, t): (&InputColumn, &RteColumn)| !c.replaced && c.type_ref.oid != t.type_ref.oid;
+        if !from.iter().zip(to).any(differs) {
+            return Ok(input);
+        }
+        let mut exprs = Vec::new();
+        for (i, (c, t)) in from.iter().zip(to).enumerate() {
+            let (type_ref, collation) = if c.replaced {
+                (t.type_ref, t.collation)
+            } else {
+                (c.type_ref, c.collation)
+            };
+            let column = Expr::Var(Var {
+                source: VarSource::Outer,
+                attno: (i + 1) as AttrNumber,
+                type_ref,
+                collation,
+                nulling_rels: RelIds::empty(),
+                returning: ReturningKind::Default,
+                span: Span::NONE,
+            });
+            let mut made = self.coerce_to_common_type(column, t.type_ref.oid, context)?;
+            self.assign_expr_collations(&mut made)?;
+            exprs.push(made);
+        }
+        Ok(SetOperation::Coerce {
+            input: Box::new(input),
+            exprs,
+        })
     }
 
     fn merge_columns(
@@ -338,8 +392,18 @@ impl Analyzer<'_> {
     }
 }
 
+fn different_width(context: &str, right: &[Column]) -> Box<PgError> {
+    let spans = right.iter().map(|c| c.span);
+    pg_err!(
+        SYNTAX_ERROR,
+        "each {context} query must have the same number of columns"
+    )
+    .at(spans.into_iter().find(|s| s.is_known()).unwrap_or(Span::NONE))
+}
+
 fn leftmost_rel(tree: &SetOperation) -> usize {
     match tree {
+        SetOperation::Coerce { input, .. } => leftmost_rel(input),
         SetOperation::Rel(index) => *index,
         SetOperation::Op { left, .. } => leftmost_rel(left),
     }

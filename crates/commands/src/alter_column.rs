@@ -13,9 +13,7 @@ use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
 use nodes::expr::{ReturningKind, Var, VarSource};
-use parser::ast::{
-    self, CollateClause, ColumnDef, ConstrType, Constraint, DefElem, GeneratedWhen, Ident, TypeName,
-};
+use parser::ast::{self, CollateClause, ColumnDef, ConstrType, Ident, TypeName};
 use types::Datum;
 use types::settings::TypeRef;
 
@@ -309,127 +307,6 @@ pub(crate) fn set_default(
         }
     };
     cx.ddl(|ddl| ddl.set_default(desc.oid, found.attno, expr.as_ref()))
-}
-
-/// ADD GENERATED ... AS IDENTITY.
-pub(crate) fn add_identity(
-    desc: &RelationDesc,
-    name: &Ident,
-    constraint: &Constraint,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let found = column(desc, name)?;
-    let (col, rel) = (&found.name, &desc.name);
-    if !found.not_null {
-        return Err(pg_err!(
-            OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "column \"{col}\" of relation \"{rel}\" must be declared NOT NULL before identity can be added"
-        ));
-    }
-    if matches!(found.identity, b'a' | b'd') {
-        return Err(pg_err!(
-            OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "column \"{col}\" of relation \"{rel}\" is already an identity column"
-        ));
-    }
-    if found.default.is_some() {
-        return Err(pg_err!(
-            OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "column \"{col}\" of relation \"{rel}\" already has a default value"
-        ));
-    }
-    use types::oids as t;
-    if !matches!(found.type_ref.oid, t::INT2 | t::INT4 | t::INT8) {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "identity column type must be smallint, integer, or bigint"
-        ));
-    }
-    let read = crate::sequence::read_options(&constraint.options, found.type_ref.oid, None, true, cx)?;
-    let sequence_name = crate::sequence::choose_name(cx, rel, col, desc.namespace)?;
-    let oid = crate::sequence::make(cx, &sequence_name, desc.namespace, desc.persistence, &read.params)?;
-    let letter = match constraint.generated_when {
-        GeneratedWhen::Always => b'a',
-        GeneratedWhen::ByDefault => b'd',
-    };
-    cx.ddl(|ddl| {
-        ddl.set_sequence_owner(oid, Some(SequenceOwner::Identity(desc.oid, found.attno)))?;
-        ddl.alter_column(
-            desc.oid,
-            found.attno,
-            &[(pg_attribute::ATTIDENTITY, Datum::Char(letter))],
-        )
-    })
-}
-
-fn not_identity(desc: &RelationDesc, name: &str) -> Box<PgError> {
-    pg_err!(
-        OBJECT_NOT_IN_PREREQUISITE_STATE,
-        "column \"{name}\" of relation \"{}\" is not an identity column",
-        desc.name
-    )
-}
-
-/// SET GENERATED, SET sequence options, RESTART.
-pub(crate) fn set_identity(
-    desc: &RelationDesc,
-    name: &Ident,
-    options: &[DefElem],
-    cx: &mut CommandContext<'_>,
-) -> PgResult<()> {
-    let found = column(desc, name)?;
-    if !matches!(found.identity, b'a' | b'd') {
-        return Err(not_identity(desc, &found.name));
-    }
-    let (kinds, others): (Vec<DefElem>, Vec<DefElem>) =
-        options.iter().cloned().partition(|o| o.name == "generated");
-    if let Some(kind) = kinds.first() {
-        let always = match &kind.arg {
-            Some(ast::DefArg::Integer(letter)) => *letter == i32::from(b'a'),
-            Some(arg) => crate::options::arg_text(arg).starts_with(['a', 'A']),
-            None => true,
-        };
-        let letter = Datum::Char(if always { b'a' } else { b'd' });
-        cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTIDENTITY, letter)]))?;
-    }
-    if others.is_empty() {
-        return Ok(());
-    }
-    crate::sequence::alter(cx, found.identity_sequence, &others, true)
-}
-
-/// DROP IDENTITY.
-pub(crate) fn drop_identity(
-    desc: &RelationDesc,
-    name: &Ident,
-    missing_ok: bool,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let found = column(desc, name)?;
-    if !matches!(found.identity, b'a' | b'd') {
-        let error = not_identity(desc, &found.name);
-        if !missing_ok {
-            return Err(error);
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!("{}, skipping", error.message),
-        ));
-        return Ok(());
-    }
-    let sequence = found.identity_sequence;
-    cx.ddl(|ddl| {
-        ddl.alter_column(
-            desc.oid,
-            found.attno,
-            &[(pg_attribute::ATTIDENTITY, Datum::Char(0))],
-        )?;
-        ddl.set_sequence_owner(sequence, None)?;
-        let object = catalog::ddl::ObjectAddress::new(catalog::oids::PG_CLASS, sequence);
-        ddl.drop_objects(&[object], catalog::ddl::drop::DropBehavior::Restrict)?;
-        Ok(())
-    })
 }
 
 /// DROP EXPRESSION: the values stay.

@@ -19,7 +19,6 @@ use parser::ast::{
 use txn::LockMode;
 use types::Datum;
 
-use crate::alter_column;
 use crate::alter_inherit::{self, Reach};
 use crate::classify::command_tag;
 use crate::columns::NotNullSpec;
@@ -29,6 +28,7 @@ use crate::drop::behavior;
 use crate::index_build::for_each_row;
 use crate::lookup::{display, wrong_kind};
 use crate::storage_params::{self, ParamSet};
+use crate::{alter_column, alter_identity};
 
 /// ALTER TABLE and relatives.
 pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
@@ -285,13 +285,13 @@ fn action(
             cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTSTORAGE, value)]))
         }
         AlterTableAction::AddIdentity { name, constraint } => {
-            alter_column::add_identity(desc, name, constraint, cx)
+            alter_identity::add(desc, name, constraint, reach, cx)
         }
         AlterTableAction::SetIdentity { name, options } => {
-            alter_column::set_identity(desc, name, options, cx)
+            alter_identity::set(desc, name, options, reach, cx)
         }
         AlterTableAction::DropIdentity { name, missing_ok } => {
-            alter_column::drop_identity(desc, name, *missing_ok, cx)
+            alter_identity::drop(desc, name, *missing_ok, reach, cx)
         }
         AlterTableAction::DropExpression { name, missing_ok } => {
             alter_column::drop_expression(desc, name, *missing_ok, cx)

@@ -117,26 +117,6 @@ pub struct CommandContext<'a> {
     pub session_number: u32,
     /// Inside BEGIN ... COMMIT (explicit or of a multi-statement string) or a function.
     pub in_transaction_block: bool,
-    /// EXECUTE inside CREATE TABLE AS and EXPLAIN: finds prepared statements.
-    pub prepared: &'a dyn PreparedStatements,
-}
-
-/// Where prepared statements are found by name.
-pub trait PreparedStatements {
-    /// The tree behind a name with its declared parameter types, or 26000.
-    fn find(&self, name: &str) -> PgResult<(Arc<parser::ast::Statement>, Vec<Oid>)>;
-}
-
-/// A session without prepared statements.
-pub struct NoPrepared;
-
-impl PreparedStatements for NoPrepared {
-    fn find(&self, name: &str) -> PgResult<(Arc<parser::ast::Statement>, Vec<Oid>)> {
-        Err(common::pg_err!(
-            INVALID_SQL_STATEMENT_NAME,
-            "prepared statement \"{name}\" does not exist"
-        ))
-    }
 }
 
 /// A column of a statement's result.

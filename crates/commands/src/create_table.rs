@@ -175,6 +175,13 @@ fn read_elements(
     for element in &stmt.table_elts {
         match element {
             TableElement::Column(def) => {
+                let identity = |c: &Constraint| c.contype == ConstrType::Identity;
+                if stmt.partbound.is_some() && def.constraints.iter().any(identity) {
+                    return Err(pg_err!(
+                        FEATURE_NOT_SUPPORTED,
+                        "identity columns are not supported on partitions"
+                    ));
+                }
                 let mut column = match (&def.type_name, stmt.partbound.is_some(), parents.first()) {
                     (None, true, Some(parent)) => partition_column(def, table, parent, cx)?,
                     _ => column_spec(def, table, cx)?,

@@ -4,13 +4,14 @@
 
 use catalog::ddl::relation::{NewColumn, NewRelation};
 use common::{Oid, PgResult, pg_err};
+use executor::QueryRun;
 use nodes::query::CommandType;
 use parser::ast::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt, Statement};
 use types::{BATCH_ROWS, Datum};
 
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::create_table::{check_on_commit, check_table_access_method, exists_already, remember_on_commit};
-use crate::query::output_columns;
+use crate::query::{Planned, output_columns};
 use crate::storage_params::{self, ParamSet};
 
 /// CREATE TABLE AS.
@@ -21,12 +22,10 @@ pub(crate) fn create_table_as(
     if stmt.objtype == ObjectType::MatView {
         return crate::matview::create(stmt, cx);
     }
-    let (namespace, _) = cx.creation_namespace(&target(&stmt.into))?;
-    if exists_already(cx, namespace, stmt.into.rel.relation.as_str(), stmt.if_not_exists)? {
+    if is_there(&stmt.into, stmt.if_not_exists, cx)? {
         return Ok(CommandOutcome::tag("CREATE TABLE AS"));
     }
-    let query = cx.resolve_execute(&stmt.query)?;
-    run(&query, &stmt.into, cx)
+    run(&stmt.query, &stmt.into, cx)
 }
 
 /// SELECT INTO.
@@ -59,8 +58,19 @@ fn run(stmt: &Statement, into: &IntoClause, cx: &mut CommandContext<'_>) -> PgRe
     if into.skip_data {
         return Ok(CommandOutcome::tag("CREATE TABLE AS"));
     }
-    let snapshot = cx.txn.borrow_mut().snapshot()?;
     let mut run = cx.start(&planned, false)?;
+    let rows = fill(table, &mut run, &planned, cx)?;
+    Ok(CommandOutcome::tag(format!("SELECT {rows}")))
+}
+
+/// Puts all rows of the query into the table, and says how many.
+pub(crate) fn fill(
+    table: Oid,
+    run: &mut QueryRun,
+    planned: &Planned,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<u64> {
+    let snapshot = cx.txn.borrow_mut().snapshot()?;
     let desc = cx.relation(table)?;
     let opened = cx.relations.table(&desc)?;
     let mut rows: u64 = 0;
@@ -77,10 +87,25 @@ fn run(stmt: &Statement, into: &IntoClause, cx: &mut CommandContext<'_>) -> PgRe
         }
         rows += values.len() as u64;
     }
-    Ok(CommandOutcome::tag(format!("SELECT {rows}")))
+    Ok(rows)
 }
 
-fn make_table(into: &IntoClause, columns: &[ResultColumn], cx: &mut CommandContext<'_>) -> PgResult<Oid> {
+/// True (with a notice) when a relation of the name is there and may be; without IF NOT EXISTS an error.
+pub(crate) fn is_there(
+    into: &IntoClause,
+    if_not_exists: bool,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<bool> {
+    let (namespace, _) = cx.creation_namespace(&target(into))?;
+    exists_already(cx, namespace, into.rel.relation.as_str(), if_not_exists)
+}
+
+/// Makes the table for a query's columns.
+pub(crate) fn make_table(
+    into: &IntoClause,
+    columns: &[ResultColumn],
+    cx: &mut CommandContext<'_>,
+) -> PgResult<Oid> {
     let (namespace, persistence) = cx.creation_namespace(&target(into))?;
     check_on_commit(into.on_commit, persistence)?;
     crate::create_index::check_tablespace(into.tablespace.as_ref())?;

@@ -535,16 +535,14 @@ pub(crate) fn merge_existing(
     let view = cx.view()?;
     for column in parent.columns.iter().filter(|c| !c.dropped) {
         let Some(own) = child.column_by_name(&column.name) else {
-            return Err(pg_err!(
-                DATATYPE_MISMATCH,
-                "child table is missing column \"{}\"",
-                column.name
-            ));
+            let message = format!("child table is missing column \"{}\"", column.name);
+            return Err(PgError::new(sqlstate::DATATYPE_MISMATCH, message));
         };
         check_column_fits(child, own, parent, column)?;
         let mut changes = vec![(pg_attribute::ATTINHCOUNT, Datum::Int2(own.inherited_count + 1))];
         if parent.relkind == b'p' {
             changes.push((pg_attribute::ATTISLOCAL, Datum::Bool(false)));
+            changes.push((pg_attribute::ATTIDENTITY, Datum::Char(column.identity)));
         }
         cx.ddl(|ddl| ddl.alter_column(child.oid, own.attno, &changes))?;
     }

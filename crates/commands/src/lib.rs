@@ -11,6 +11,7 @@
 //! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
 mod alter_column;
+mod alter_identity;
 mod alter_inherit;
 mod alter_table;
 mod alter_type;
@@ -61,8 +62,7 @@ pub use classify::{
     is_read_only, must_not_be_in_transaction_block, needs_snapshot,
 };
 pub use context::{
-    CatalogHandle, CommandContext, CommandOutcome, NoPrepared, PreparedStatements, ResultColumn, ResultSet,
-    SessionAction, TransactionModes,
+    CatalogHandle, CommandContext, CommandOutcome, ResultColumn, ResultSet, SessionAction, TransactionModes,
 };
 pub use copy::{CopyIn, CopyOut, CopyTarget, copy_target};
 pub use dispatch::{describe, execute};

@@ -178,22 +178,6 @@ impl CommandContext<'_> {
         let prepared = Arc::new(PreparedPlan::compile(planned.plan.clone(), &*planned.view)?);
         Ok(QueryRun::start(prepared, RunOptions { instrument }))
     }
-
-    /// Finds the statement behind EXECUTE, or hands back the statement itself.
-    pub(crate) fn resolve_execute(&self, stmt: &Statement) -> PgResult<Arc<Statement>> {
-        match stmt {
-            Statement::Execute(e) => {
-                let (found, _) = self.prepared.find(e.name.as_str())?;
-                if !e.params.is_empty() {
-                    return Err(common::unsupported!(
-                        "EXECUTE with parameters is not supported here yet"
-                    ));
-                }
-                Ok(found)
-            }
-            other => Ok(Arc::new(other.clone())),
-        }
-    }
 }
 
 /// The result columns of an analyzed query.

@@ -428,6 +428,23 @@ pub enum SetOperation {
         /// How to tell rows apart; empty for UNION ALL.
         group_clauses: Vec<SortGroupClause>,
     },
+    /// An input whose columns have not all the types of the operation around it.
+    Coerce {
+        /// A subquery entry or an operation.
+        input: Box<SetOperation>,
+        /// The operation's columns, over columns of the input ([`crate::expr::VarSource::Outer`]).
+        exprs: Vec<Expr>,
+    },
+}
+
+impl SetOperation {
+    /// Without the conversion around it.
+    pub fn as_written(&self) -> &SetOperation {
+        match self {
+            SetOperation::Coerce { input, .. } => input.as_written(),
+            other => other,
+        }
+    }
 }
 
 /// FOR UPDATE and relatives.

@@ -9,7 +9,7 @@
 use std::rc::Rc;
 
 use common::{AttrNumber, Oid, PgResult, internal};
-use nodes::expr::{Expr, VarSource};
+use nodes::expr::Expr;
 use nodes::plan::{
     HashClause, IndexQual, IndexQualValue, IndexScan, MergeClause, NestLoopParam, Plan, PlanCost, PlanNode,
     SortKey,
@@ -24,7 +24,7 @@ use crate::path::{
     BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef,
 };
 use crate::paths::{inner_tested, join_clauses_for};
-use crate::prep::and_of;
+use crate::prep::{aliases, and_of};
 use crate::rel::{BaseKind, BaseRel, Equality, RestrictInfo};
 use crate::root::{Global, Root};
 use crate::search::output_vars;
@@ -398,7 +398,7 @@ fn at_scan(root: &mut Root<'_, '_>, e: &Expr, rt_index: usize, pending: &mut Pen
     walk::rewrite(&mut e, &mut |e| {
         let Expr::Var(v) = e else { return };
         match facts::var_rel(v) {
-            Some(i) if i == rt_index => v.source = VarSource::Scan,
+            Some(i) if i == rt_index => *e = aliases::at_scan(v, root.query.rte(rt_index)),
             Some(_) => {
                 let value = Expr::Var(v.clone());
                 let slot = match pending.iter().find(|(_, x)| *x == value) {

@@ -97,6 +97,8 @@ pub struct Root<'g, 'a> {
     pub init_plans: Vec<usize>,
     /// Fraction (0..1) or number (>= 1) of rows wanted; 0: all.
     pub tuple_fraction: f64,
+    /// The level is a recursive WITH query of this name: its UNION refers to itself.
+    pub recursive_cte: Option<Arc<str>>,
     pub all_rels: RelIds,
     /// Entries whose rows come from the members of an inheritance tree, and those members.
     pub append_parents: Vec<usize>,
@@ -160,12 +162,26 @@ pub fn plan_statement(query: &Query, context: &PlannerContext<'_>) -> PgResult<P
 pub fn plan_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64) -> PgResult<Planned> {
     let depth = global.ctes.len();
     global.ctes.push(HashMap::new());
-    let result = plan_pushed_level(global, query, tuple_fraction);
+    let result = plan_pushed_level(global, query, tuple_fraction, None);
     global.ctes.truncate(depth);
     result
 }
 
-fn plan_pushed_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64) -> PgResult<Planned> {
+/// Plans the query of a recursive WITH entry of that name.
+pub fn plan_recursive_level(global: &mut Global<'_>, query: Query, name: &Arc<str>) -> PgResult<Planned> {
+    let depth = global.ctes.len();
+    global.ctes.push(HashMap::new());
+    let result = plan_pushed_level(global, query, 0.0, Some(name.clone()));
+    global.ctes.truncate(depth);
+    result
+}
+
+fn plan_pushed_level(
+    global: &mut Global<'_>,
+    query: Query,
+    tuple_fraction: f64,
+    recursive_cte: Option<Arc<str>>,
+) -> PgResult<Planned> {
     let mut root = Root {
         global,
         query,
@@ -178,6 +194,7 @@ fn plan_pushed_level(global: &mut Global<'_>, query: Query, tuple_fraction: f64)
         lateral_params: Vec::new(),
         init_plans: Vec::new(),
         tuple_fraction,
+        recursive_cte,
         all_rels: RelIds::empty(),
         append_parents: Vec::new(),
         append_children: Vec::new(),

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use common::{PgResult, internal};
+use common::{PgResult, internal, pg_err};
 use nodes::expr::Expr;
-use nodes::query::JoinType;
+use nodes::query::{FromExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
 use crate::paths::{JoinClauses, JoinSize, add_join_paths};
@@ -35,13 +35,40 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
         .filter_map(|i| root.rels[i].clone())
         .collect();
     let n = base.len();
-    if n > DP_LIMIT {
-        return greedy(root, base);
+    if n == 0 {
+        return Err(internal!("query has no relations to join"));
     }
+    let found = if n > DP_LIMIT {
+        greedy(root, base)
+    } else {
+        // Outer joins and LATERAL may leave no way that joins along conditions only.
+        match dynamic(root, base.clone(), false) {
+            Some(rel) => Some(rel),
+            None => dynamic(root, base, true),
+        }
+    };
+    if let Some(rel) = found {
+        return Ok(rel);
+    }
+    as_written(root)?.ok_or_else(|| {
+        if root.special_joins.iter().any(|s| s.join_type == JoinType::Full) {
+            return pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions"
+            );
+        }
+        internal!("failed to build any {n}-way joins")
+    })
+}
+
+/// Dynamic programming over sets of relations. With `all_pairs` also relations without a condition between them are joined on
+/// every level, not only where nothing else can be.
+fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> Option<RelOptInfo> {
+    let n = base.len();
     let mut levels: Vec<Vec<RelOptInfo>> = vec![Vec::new(), base];
     for size in 2..=n {
         let mut found = Level::default();
-        for allow_cartesian in [false, true] {
+        for allow_cartesian in [all_pairs, true] {
             for left_size in (size.div_ceil(2)..size).rev() {
                 combine(
                     root,
@@ -60,11 +87,50 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
         found.rels.sort_by(|a, b| a.relids.cmp(&b.relids));
         levels.push(found.rels);
     }
-    match levels.pop().and_then(|mut last| last.pop()) {
-        Some(rel) => Ok(rel),
-        None if n == 0 => Err(internal!("query has no relations to join")),
-        None => Err(internal!("failed to build any {n}-way joins")),
+    levels.pop().and_then(|mut last| last.pop())
+}
+
+/// Joins in the order of the join tree, which is legal for every query.
+fn as_written(root: &mut Root<'_, '_>) -> PgResult<Option<RelOptInfo>> {
+    let tree = root.query.join_tree.clone();
+    join_items(root, &tree)
+}
+
+fn join_items(root: &mut Root<'_, '_>, from: &FromExpr) -> PgResult<Option<RelOptInfo>> {
+    let mut joined: Option<RelOptInfo> = None;
+    for item in &from.items {
+        let Some(next) = join_written(root, item)? else {
+            return Ok(None);
+        };
+        joined = match joined {
+            None => Some(next),
+            Some(left) => join_pair(root, &left, &next),
+        };
+        if joined.is_none() {
+            return Ok(None);
+        }
     }
+    Ok(joined)
+}
+
+fn join_written(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<Option<RelOptInfo>> {
+    match node {
+        JoinTreeNode::Rel(index) => Ok(Some(root.rel(*index)?.clone())),
+        JoinTreeNode::From(from) => join_items(root, from),
+        JoinTreeNode::Join(join) => {
+            let (left, right) = (join_written(root, &join.left)?, join_written(root, &join.right)?);
+            let (Some(left), Some(right)) = (left, right) else {
+                return Ok(None);
+            };
+            Ok(join_pair(root, &left, &right))
+        }
+    }
+}
+
+fn join_pair(root: &mut Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo) -> Option<RelOptInfo> {
+    let mut found = Level::default();
+    make_join_rel(root, left, right, &mut found);
+    found.rels.pop()
 }
 
 fn combine(
@@ -96,8 +162,11 @@ fn connected(root: &Root<'_, '_>, a: &RelIds, b: &RelIds) -> bool {
             && (c.clause_relids.overlaps(a) && c.clause_relids.overlaps(b))
     });
     let special = root.special_joins.iter().any(|s| {
+        let completes = |side: &RelIds| side.overlaps(a) && side.overlaps(b);
         (s.min_left.is_subset(a) && s.min_right.is_subset(b))
             || (s.min_left.is_subset(b) && s.min_right.is_subset(a))
+            || completes(&s.min_left)
+            || completes(&s.min_right)
     });
     let lateral = |x: &RelIds, y: &RelIds| {
         x.iter().any(|i| {
@@ -288,7 +357,7 @@ struct Candidate {
 }
 
 /// Joins the pair with the fewest resulting rows until one is left. Pairs that a step does not touch are kept for the next.
-fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<RelOptInfo> {
+fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> Option<RelOptInfo> {
     let mut candidates: Vec<Candidate> = Vec::new();
     // Relations from here on have not been paired yet.
     let mut fresh = 0;
@@ -311,10 +380,7 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<RelOpt
             .enumerate()
             .min_by(|(_, a), (_, b)| a.joined.rows.total_cmp(&b.joined.rows))
             .map(|(i, _)| i);
-        let Some(best) = best else {
-            return Err(internal!("failed to find a join order"));
-        };
-        let Candidate { left, right, joined } = candidates.swap_remove(best);
+        let Candidate { left, right, joined } = candidates.swap_remove(best?);
         let used = |ids: &RelIds| *ids == left || *ids == right;
         candidates.retain(|c| !used(&c.left) && !used(&c.right));
         rels.retain(|r| !used(&r.relids));
@@ -322,13 +388,10 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<RelOpt
         rels.push(joined);
     }
     rels.pop()
-        .ok_or_else(|| internal!("query has no relations to join"))
 }
 
 fn candidate(root: &mut Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo) -> Option<Candidate> {
-    let mut found = Level::default();
-    make_join_rel(root, left, right, &mut found);
-    let joined = found.rels.pop()?;
+    let joined = join_pair(root, left, right)?;
     Some(Candidate {
         left: left.relids.clone(),
         right: right.relids.clone(),

@@ -1,5 +1,7 @@
 //! Subqueries that stay subqueries: their outer references become parameters, their plans stand beside the statement's.
 
+use std::sync::Arc;
+
 use common::{PgResult, unsupported};
 use nodes::expr::{Expr, ParamKind, SubLink, SubLinkKind, SubPlan, VarSource};
 use nodes::plan::{SubPlanEntry, SubPlanUsage};
@@ -7,62 +9,82 @@ use nodes::query::Query;
 use nodes::walk;
 
 use crate::exprs::{facts, query_walk};
-use crate::prep::PLACEHOLDER_BASE;
+use crate::prep::ctes::shift_cte_references;
+use crate::prep::{PLACEHOLDER_BASE, plan_links_in};
 use crate::root::{Global, Root, plan_level};
 
 /// Replaces every reference that leaves the query by an executor parameter. Returns slots with the values to put there, as
-/// expressions of the query around it.
+/// expressions of the query around it; subqueries inside them are not planned yet.
 pub fn externalize(query: &mut Query, global: &mut Global<'_>) -> Vec<(usize, Expr)> {
     let mut values: Vec<(usize, Expr)> = Vec::new();
-    query_walk::for_each_expr_deep(query, 0, &mut |e, depth| {
-        walk::rewrite(e, &mut |e| {
-            let Some(value) = as_outer_value(e, depth) else {
-                return;
-            };
-            let slot = match values.iter().find(|(_, v)| *v == value) {
-                Some((slot, _)) => *slot,
-                None => {
-                    let slot = global.new_param();
-                    values.push((slot, value));
-                    slot
-                }
-            };
-            *e = Global::param_expr(slot, e);
+    // Aggregates first: what stands in their arguments goes out with them.
+    let kinds: [fn(&Expr, usize) -> Option<Expr>; 2] = [outer_aggregate, outer_column];
+    for outer_value in kinds {
+        query_walk::for_each_expr_deep(query, 0, &mut |e, depth| {
+            walk::rewrite(e, &mut |e| {
+                let Some(value) = outer_value(e, depth) else {
+                    return;
+                };
+                let slot = match values.iter().find(|(_, v)| *v == value) {
+                    Some((slot, _)) => *slot,
+                    None => {
+                        let slot = global.new_param();
+                        values.push((slot, value));
+                        slot
+                    }
+                };
+                *e = Global::param_expr(slot, e);
+            });
         });
-    });
+    }
     values
 }
 
-/// The expression as the query around would write it, if it refers out of the query (`depth` levels above the expression).
-fn as_outer_value(e: &Expr, depth: usize) -> Option<Expr> {
-    match e {
-        Expr::Var(v) => match v.source {
-            VarSource::Rel { index, levels_up } if levels_up > depth => {
-                let mut v = v.clone();
-                v.source = VarSource::Rel {
-                    index,
-                    levels_up: levels_up - depth - 1,
-                };
-                Some(Expr::Var(v))
-            }
-            _ => None,
-        },
-        Expr::Aggref(a) if a.levels_up > depth => {
+/// A column as the query around would write it, if it refers out of the query (`depth` levels above the expression).
+fn outer_column(e: &Expr, depth: usize) -> Option<Expr> {
+    let Expr::Var(v) = e else { return None };
+    match v.source {
+        VarSource::Rel { levels_up, .. } if levels_up > depth => {
             let mut outer = e.clone();
-            let by = depth + 1;
-            let levels = a.levels_up - by;
-            walk::rewrite(&mut outer, &mut |inner| match inner {
-                Expr::Var(v) => {
-                    if let VarSource::Rel { levels_up, .. } = &mut v.source {
-                        *levels_up = levels_up.saturating_sub(by);
-                    }
-                }
-                Expr::Aggref(a) => a.levels_up = levels,
-                _ => {}
-            });
+            lower_level(&mut outer, 0, depth + 1);
             Some(outer)
         }
         _ => None,
+    }
+}
+
+/// The same for an aggregate of an outer query, with its arguments.
+fn outer_aggregate(e: &Expr, depth: usize) -> Option<Expr> {
+    let Expr::Aggref(a) = e else { return None };
+    if a.levels_up <= depth {
+        return None;
+    }
+    let mut outer = e.clone();
+    walk::rewrite(&mut outer, &mut |inner| {
+        if let Expr::SubLink(link) = inner {
+            let query = Arc::make_mut(&mut link.query);
+            query_walk::for_each_expr_deep(query, 1, &mut |e, nested| {
+                walk::rewrite(e, &mut |e| lower_level(e, nested, depth + 1));
+            });
+            shift_cte_references(query, 0, -(depth as isize + 1));
+        }
+        lower_level(inner, 0, depth + 1);
+    });
+    Some(outer)
+}
+
+/// A reference out of `nested` subqueries of a moved expression comes `by` levels nearer.
+fn lower_level(e: &mut Expr, nested: usize, by: usize) {
+    match e {
+        Expr::Var(v) => {
+            if let VarSource::Rel { levels_up, .. } = &mut v.source
+                && *levels_up >= nested
+            {
+                *levels_up = levels_up.saturating_sub(by);
+            }
+        }
+        Expr::Aggref(a) if a.levels_up >= nested => a.levels_up = a.levels_up.saturating_sub(by),
+        _ => {}
     }
 }
 
@@ -74,7 +96,10 @@ pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> 
         ));
     }
     let mut query = (*link.query).clone();
-    let params = externalize(&mut query, root.global);
+    let mut params = externalize(&mut query, root.global);
+    for (_, value) in &mut params {
+        plan_links_in(root, value)?;
+    }
     let fraction = match link.kind {
         SubLinkKind::Exists => 1.0,
         SubLinkKind::Any | SubLinkKind::All => 0.5,

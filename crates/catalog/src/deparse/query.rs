@@ -404,6 +404,7 @@ impl Writer<'_> {
 
     fn set_operation(&mut self, tree: &SetOperation, query: &Query, names: Names<'_>) -> PgResult<()> {
         match tree {
+            SetOperation::Coerce { input, .. } => self.set_operation(input, query, names),
             SetOperation::Rel(index) => {
                 let RteKind::Subquery { query: arm, .. } = &query.rte(*index).kind else {
                     return Err(common::internal!("arm of a set operation is no subquery"));
@@ -421,8 +422,9 @@ impl Writer<'_> {
             SetOperation::Op {
                 op, all, left, right, ..
             } => {
+                let (left, right) = (left.as_written(), right.as_written());
                 let same = |t: &SetOperation| matches!(t, SetOperation::Op { op: o, all: a, .. } if o == op && a == all);
-                let brackets = matches!(**left, SetOperation::Op { .. }) && !same(left);
+                let brackets = matches!(left, SetOperation::Op { .. }) && !same(left);
                 let inside = if brackets { CLAUSE } else { 0 };
                 if brackets {
                     self.push("(");
@@ -443,7 +445,7 @@ impl Writer<'_> {
                     SetOp::Except => "EXCEPT ",
                 });
                 self.push(if *all { "ALL " } else { "" });
-                let brackets = matches!(**right, SetOperation::Op { .. });
+                let brackets = matches!(right, SetOperation::Op { .. });
                 let inside = if brackets { CLAUSE } else { 0 };
                 self.push(if brackets { "(" } else { "" });
                 self.keyword("", inside, 0, 0);

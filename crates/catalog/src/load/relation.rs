@@ -214,11 +214,11 @@ fn columns(read: &dyn CatalogRead, relation: Oid) -> PgResult<Vec<ColumnDesc>> {
     } else {
         HashMap::new()
     };
-    let sequences = if rows.iter().any(|row| row.char(ATTIDENTITY) != 0) {
-        identity_sequences(read, relation)?
-    } else {
-        HashMap::new()
-    };
+    let identity = rows.iter().filter(|row| row.char(ATTIDENTITY) != 0);
+    let identity: Vec<(AttrNumber, String)> = identity
+        .map(|row| (row.int2(ATTNUM), row.text(ATTNAME).to_string()))
+        .collect();
+    let sequences = identity_sequences(read, relation, &identity)?;
     let columns = rows.iter().map(|row| {
         let mut column = column(read, row)?;
         column.default = defaults.get(&column.attno).cloned();
@@ -317,17 +317,49 @@ fn defaults(read: &dyn CatalogRead, relation: Oid) -> PgResult<HashMap<AttrNumbe
     decoded.collect()
 }
 
-/// Sequences that depend internally on a column.
-fn identity_sequences(read: &dyn CatalogRead, relation: Oid) -> PgResult<HashMap<AttrNumber, Oid>> {
+/// The sequences of identity columns: they depend internally on the column. Those of a partition belong to the topmost table.
+fn identity_sequences(
+    read: &dyn CatalogRead,
+    relation: Oid,
+    columns: &[(AttrNumber, String)],
+) -> PgResult<HashMap<AttrNumber, Oid>> {
     use pg_depend::*;
+    if columns.is_empty() {
+        return Ok(HashMap::new());
+    }
     let key = [key_oid(oids::PG_CLASS), key_oid(relation)];
     let rows = read.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)?;
     let owned = rows.iter().filter(|row| {
         row.char(DEPTYPE) == b'i' && row.oid(CLASSID) == oids::PG_CLASS && row.int4(REFOBJSUBID) > 0
     });
-    Ok(owned
+    let mut found: HashMap<AttrNumber, Oid> = owned
         .map(|row| (row.int4(REFOBJSUBID) as AttrNumber, row.oid(OBJID)))
-        .collect())
+        .collect();
+    if columns.iter().all(|(attno, _)| found.contains_key(attno)) {
+        return Ok(found);
+    }
+    let parents = read.lookup(oids::PG_INHERITS_RELID_SEQNO_INDEX, &[key_oid(relation)])?;
+    let Some(parent) = parents.first().map(|row| row.oid(pg_inherits::INHPARENT)) else {
+        return Ok(found);
+    };
+    let rows = read.lookup(oids::PG_ATTRIBUTE_RELID_ATTNUM_INDEX, &[key_oid(parent)])?;
+    let above = rows.iter().filter(|row| row.char(pg_attribute::ATTIDENTITY) != 0);
+    let above: Vec<(AttrNumber, String)> = above
+        .map(|row| {
+            (
+                row.int2(pg_attribute::ATTNUM),
+                row.text(pg_attribute::ATTNAME).to_string(),
+            )
+        })
+        .collect();
+    let sequences = identity_sequences(read, parent, &above)?;
+    for (attno, name) in columns {
+        let same = above.iter().find(|(_, n)| n == name);
+        if let Some(sequence) = same.and_then(|(attno, _)| sequences.get(attno)) {
+            found.entry(*attno).or_insert(*sequence);
+        }
+    }
+    Ok(found)
 }
 
 fn constraints(read: &dyn CatalogRead, relation: Oid) -> PgResult<Vec<ConstraintDesc>> {

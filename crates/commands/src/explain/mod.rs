@@ -16,11 +16,13 @@ use std::time::Duration;
 use common::error::ErrorExt;
 use common::{PgResult, pg_err, unsupported};
 use executor::NodeStats;
-use parser::ast::{ExplainStmt, Statement};
+use parser::ast::{ExplainStmt, IntoClause, ObjectType, Statement};
 use types::{BATCH_ROWS, Datum, oids};
 
 use crate::context::{CommandContext, CommandOutcome, ResultColumn, ResultSet};
+use crate::create_table_as;
 use crate::options::{arg_text, boolean};
+use crate::query::{Planned, output_columns};
 
 /// FORMAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -151,17 +153,28 @@ pub(crate) struct Measured {
 /// EXPLAIN.
 pub(crate) fn explain(stmt: &ExplainStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     let options = read_options(stmt)?;
-    let target = cx.resolve_execute(&stmt.query)?;
-    let Some(query) = explained(&target) else {
+    let table = table_made(&stmt.query);
+    if let Some((into, _, if_not_exists)) = table
+        && create_table_as::is_there(into, if_not_exists, cx)?
+    {
+        return Ok(outcome(options, String::new()));
+    }
+    if let Some((_, ObjectType::MatView, _)) = table.filter(|_| options.analyze) {
+        return Err(unsupported!(
+            "EXPLAIN ANALYZE of CREATE MATERIALIZED VIEW is not supported yet"
+        ));
+    }
+    let Some(query) = explained(&stmt.query) else {
         return Ok(outcome(options, utility_text(options)));
     };
     let begin = cx.env.monotonic();
     let view = cx.view()?;
     let analyzed = cx.analyze_query(&query, &*view)?;
+    let columns = output_columns(&analyzed);
     let planned = cx.plan_query(&analyzed, view)?;
     let planning = cx.env.monotonic().saturating_sub(begin);
     let measured = if options.analyze {
-        Some(run(&planned, cx)?)
+        Some(run(&planned, table.map(|(into, ..)| (into, &columns[..])), cx)?)
     } else {
         cx.prepare_relations(&planned.plan)?;
         None
@@ -200,14 +213,38 @@ fn explained(stmt: &Statement) -> Option<Statement> {
     }
 }
 
-fn run(planned: &crate::query::Planned, cx: &mut CommandContext<'_>) -> PgResult<Measured> {
-    let snapshot = cx.txn.borrow_mut().snapshot()?;
+/// The table that the statement would make: its clause, kind, and IF NOT EXISTS.
+fn table_made(stmt: &Statement) -> Option<(&IntoClause, ObjectType, bool)> {
+    match stmt {
+        Statement::CreateTableAs(s) => Some((&s.into, s.objtype, s.if_not_exists)),
+        Statement::Select(s) => s.into.as_ref().map(|into| (&**into, ObjectType::Table, false)),
+        _ => None,
+    }
+}
+
+/// Runs the plan, and makes the table if the statement is one that does.
+fn run(
+    planned: &Planned,
+    table: Option<(&IntoClause, &[ResultColumn])>,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<Measured> {
     let begin = cx.env.monotonic();
     let mut run = cx.start(planned, true)?;
-    loop {
-        let exec = cx.exec_context(&*planned.view, &snapshot);
-        if run.next_batch(&exec, BATCH_ROWS)?.is_none() {
-            break;
+    match table {
+        None => {
+            let snapshot = cx.txn.borrow_mut().snapshot()?;
+            loop {
+                let exec = cx.exec_context(&*planned.view, &snapshot);
+                if run.next_batch(&exec, BATCH_ROWS)?.is_none() {
+                    break;
+                }
+            }
+        }
+        Some((into, columns)) => {
+            let made = create_table_as::make_table(into, columns, cx)?;
+            if !into.skip_data {
+                create_table_as::fill(made, &mut run, planned, cx)?;
+            }
         }
     }
     cx.txn.borrow_mut().next_command()?;

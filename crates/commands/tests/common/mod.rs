@@ -196,7 +196,6 @@ impl Db {
             database_name: "postgres".into(),
             session_number: 1,
             in_transaction_block: self.explicit,
-            prepared: &NoPrepared,
         });
         self.actions.extend(actions);
         if !self.explicit {

@@ -51,14 +51,18 @@ fn series_numeric(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn Set
             } else {
                 "infinity"
             };
-            Err(pg_err!(INVALID_PARAMETER_VALUE, "{name} value cannot be {what}"))
+            Err(pg_err!(INVALID_PARAMETER_VALUE, "{name} cannot be {what}"))
         }
         _ => Ok(Numeric::Small {
             unscaled: 1,
             scale: 0,
         }),
     };
-    let (start, stop, step) = (bound(0, "start")?, bound(1, "stop")?, bound(2, "step size")?);
+    let (start, stop, step) = (
+        bound(0, "start value")?,
+        bound(1, "stop value")?,
+        bound(2, "step size")?,
+    );
     if step.is_zero() {
         return Err(pg_err!(INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::PgResult;
 use common::error::ErrorExt;
 use nodes::expr::VarSource;
-use nodes::plan::{Plan, PlanCost, PlanNode, SubPlanEntry, SubPlanUsage};
+use nodes::plan::{PlanCost, PlanNode, SubPlanEntry, SubPlanUsage};
 use nodes::query::{
     CommandType, CommonTableExpr, CteMaterialize, Query, RteKind, SetOp, SetOperation, SortGroupClause,
 };
@@ -13,13 +13,17 @@ use nodes::{Expr, walk};
 
 use crate::exprs::query_walk::{for_each_expr_deep, for_each_expr_mut};
 use crate::root::{CteInfo, Root};
-use crate::upper::{self, Planned};
+use crate::upper::{self, Stage, set_ops};
 
 /// Inlines or plans every WITH query of this level, in order.
 pub fn plan_or_inline(root: &mut Root<'_, '_>) -> PgResult<()> {
-    for cte in std::mem::take(&mut root.query.ctes) {
+    let mut rest = std::collections::VecDeque::from(std::mem::take(&mut root.query.ctes));
+    while let Some(cte) = rest.pop_front() {
         if may_inline(&cte, root)? {
             inline(&mut root.query, &cte.name, &cte.query, 0);
+            for later in &mut rest {
+                inline(Arc::make_mut(&mut later.query), &cte.name, &cte.query, 1);
+            }
             continue;
         }
         if cte.query.command != CommandType::Select {
@@ -132,7 +136,7 @@ pub fn shift_cte_references(query: &mut Query, depth: usize, by: isize) {
 
 fn plan_cte(root: &mut Root<'_, '_>, cte: &CommonTableExpr) -> PgResult<()> {
     let planned = match (&cte.query.set_operations, cte.recursive) {
-        (Some(op), true) => plan_recursive(root, cte, op)?,
+        (Some(_), true) => crate::root::plan_recursive_level(root.global, (*cte.query).clone(), &cte.name)?,
         _ => crate::root::plan_level(root.global, (*cte.query).clone(), 0.0)?,
     };
     let info = CteInfo {
@@ -153,8 +157,9 @@ fn plan_cte(root: &mut Root<'_, '_>, cte: &CommonTableExpr) -> PgResult<()> {
     Ok(())
 }
 
-/// `initial UNION [ALL] recursive`: the recursive term sees the rows of the last round as a work table.
-fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperation) -> PgResult<Planned> {
+/// `initial UNION [ALL] recursive`, the set operation of a recursive WITH query's own level: the recursive term sees the rows of
+/// the last round as a work table, under the name of the query one level further out.
+pub fn plan_recursive_union(root: &mut Root<'_, '_>, name: &Arc<str>, op: &SetOperation) -> PgResult<Stage> {
     let SetOperation::Op {
         op: SetOp::Union,
         all,
@@ -164,29 +169,15 @@ fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperat
         ..
     } = op
     else {
-        return crate::root::plan_level(root.global, (*cte.query).clone(), 0.0);
+        return Err(common::internal!("recursive query \"{name}\" is not a union"));
     };
-    let (SetOperation::Rel(left), SetOperation::Rel(right)) = (&**left, &**right) else {
-        return Err(common::internal!(
-            "recursive query \"{}\" is not a union of two terms",
-            cte.name
-        ));
-    };
-    let term = |index: usize| match &cte.query.rte(index).kind {
-        RteKind::Subquery { query, .. } => Ok((**query).clone()),
-        _ => Err(common::internal!("term of a recursive query is not a subquery")),
-    };
-    if !*all && group_clauses.iter().any(|clause| !clause.hashable) {
+    if !*all && group_clauses.iter().any(|g| !g.hashable) {
         return Err(
             common::pg_err!(FEATURE_NOT_SUPPORTED, "could not implement recursive UNION")
                 .detail("All column datatypes must be hashable."),
         );
     }
-    // The terms stand one level below the WITH query's own (which has nothing else in it).
-    root.global.ctes.push(Default::default());
-    let initial = crate::root::plan_level(root.global, term(*left)?, 0.0);
-    root.global.ctes.pop();
-    let initial = initial?;
+    let initial = set_ops::plan_node(root, left)?;
     let worktable_param = root.global.new_param();
     let info = CteInfo {
         plan_id: 0,
@@ -194,15 +185,14 @@ fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperat
         total: initial.plan.cost.total,
         worktable_param: Some(worktable_param),
     };
-    if let Some(level) = root.global.ctes.last_mut() {
-        level.insert(cte.name.clone(), info);
+    let outer = root.global.ctes.len().checked_sub(2);
+    if let Some(level) = outer.and_then(|at| root.global.ctes.get_mut(at)) {
+        level.insert(name.clone(), info);
     }
-    root.global.ctes.push(Default::default());
-    let recursive = crate::root::plan_level(root.global, term(*right)?, 0.0);
-    root.global.ctes.pop();
+    let recursive = set_ops::plan_node(root, right)?;
     Ok(recursive_union(
         initial,
-        recursive?,
+        recursive,
         worktable_param,
         *all,
         group_clauses,
@@ -210,12 +200,12 @@ fn plan_recursive(root: &mut Root<'_, '_>, cte: &CommonTableExpr, op: &SetOperat
 }
 
 fn recursive_union(
-    initial: Planned,
-    recursive: Planned,
+    initial: Stage,
+    recursive: Stage,
     worktable_param: usize,
     all: bool,
     group: &[SortGroupClause],
-) -> Planned {
+) -> Stage {
     let total_rows = initial.plan.cost.rows + 10.0 * recursive.plan.cost.rows;
     let cost = PlanCost {
         startup: initial.plan.cost.startup,
@@ -235,17 +225,8 @@ fn recursive_union(
         worktable_param,
         distinct,
     };
-    Planned {
-        plan: Plan {
-            id: 0,
-            cost,
-            target_list,
-            qual: Vec::new(),
-            init_plans: Vec::new(),
-            parallel_aware: false,
-            disabled_nodes: 0,
-            node,
-        },
+    Stage {
+        plan: upper::node(cost, target_list, node),
         output: initial.output,
         keys: Vec::new(),
     }

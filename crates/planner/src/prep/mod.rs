@@ -1,7 +1,7 @@
 //! Turning an analyzed query into the form that path building expects.
 
-mod aliases;
-mod ctes;
+pub mod aliases;
+pub mod ctes;
 mod inherit;
 mod merge;
 mod outer_joins;
@@ -60,7 +60,8 @@ fn plan_sub_links(root: &mut Root<'_, '_>) -> PgResult<()> {
     failure.map_or(Ok(()), Err)
 }
 
-fn plan_links_in(root: &mut Root<'_, '_>, expr: &mut Expr) -> PgResult<()> {
+/// Replaces the subqueries in an expression by subplans.
+pub fn plan_links_in(root: &mut Root<'_, '_>, expr: &mut Expr) -> PgResult<()> {
     let mut failure = None;
     nodes::walk::rewrite(expr, &mut |e| {
         if let (Expr::SubLink(link), None) = (&*e, &failure) {

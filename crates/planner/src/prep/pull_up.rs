@@ -3,6 +3,7 @@
 use common::PgResult;
 use nodes::expr::{Expr, VarSource};
 use nodes::query::{CommandType, FromExpr, JoinTreeNode, JoinType, Query, RteKind};
+use nodes::relids::RelIds;
 use nodes::walk;
 
 use crate::context::PlannerContext;
@@ -12,8 +13,10 @@ use crate::prep::ctes::shift_cte_references;
 
 /// Pulls up every subquery for which that cannot change results. Repeats for those that come up with it.
 pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> PgResult<()> {
+    let mut whole_rows = RelIds::empty();
+    note_whole_rows(query, 0, &mut whole_rows);
     let mut tree = std::mem::take(&mut query.join_tree);
-    let result = pull_in_from(query, &mut tree, false, context);
+    let result = PullUp { context, whole_rows }.pull_in_from(query, &mut tree, false);
     query.join_tree = tree;
     result?;
     // Replacement of columns happens in the finished tree, where all conditions are reachable.
@@ -21,57 +24,58 @@ pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> Pg
     Ok(())
 }
 
-fn pull_in_from(
-    query: &mut Query,
-    from: &mut FromExpr,
-    nullable: bool,
-    context: &PlannerContext<'_>,
-) -> PgResult<()> {
-    for item in &mut from.items {
-        pull_in_node(query, item, nullable, context)?;
-    }
-    Ok(())
+/// What decides whether subqueries can be pulled up.
+struct PullUp<'c> {
+    context: &'c PlannerContext<'c>,
+    /// Entries to whose rows as a whole something refers: below an outer join they need a scan that makes the row.
+    whole_rows: RelIds,
 }
 
-fn pull_in_node(
-    query: &mut Query,
-    node: &mut JoinTreeNode,
-    nullable: bool,
-    context: &PlannerContext<'_>,
-) -> PgResult<()> {
-    match node {
-        JoinTreeNode::From(from) => pull_in_from(query, from, nullable, context),
-        JoinTreeNode::Join(join) => {
-            let (left, right) = match join.join_type {
-                JoinType::Inner => (nullable, nullable),
-                JoinType::Left | JoinType::Semi | JoinType::Anti => (nullable, true),
-                JoinType::Right => (true, nullable),
-                _ => (true, true),
-            };
-            pull_in_node(query, &mut join.left, left, context)?;
-            pull_in_node(query, &mut join.right, right, context)
+impl PullUp<'_> {
+    fn pull_in_from(&mut self, query: &mut Query, from: &mut FromExpr, nullable: bool) -> PgResult<()> {
+        for item in &mut from.items {
+            self.pull_in_node(query, item, nullable)?;
         }
-        JoinTreeNode::Rel(index) => {
-            let index = *index;
-            let RteKind::Subquery {
-                query: sub,
-                lateral,
-                security_barrier,
-                ..
-            } = &query.rte(index).kind
-            else {
-                return Ok(());
-            };
-            if *security_barrier || !is_simple(sub, nullable, *lateral, context)? {
-                return Ok(());
+        Ok(())
+    }
+
+    fn pull_in_node(&mut self, query: &mut Query, node: &mut JoinTreeNode, nullable: bool) -> PgResult<()> {
+        match node {
+            JoinTreeNode::From(from) => self.pull_in_from(query, from, nullable),
+            JoinTreeNode::Join(join) => {
+                let (left, right) = match join.join_type {
+                    JoinType::Inner => (nullable, nullable),
+                    JoinType::Left | JoinType::Semi | JoinType::Anti => (nullable, true),
+                    JoinType::Right => (true, nullable),
+                    _ => (true, true),
+                };
+                self.pull_in_node(query, &mut join.left, left)?;
+                self.pull_in_node(query, &mut join.right, right)
             }
-            let mut sub = (**sub).clone();
-            aliases::flatten_join_aliases(&mut sub);
-            crate::prep::sub_links::pull_up_sub_links(&mut sub, context)?;
-            let mut from = absorb(query, index, sub);
-            pull_in_from(query, &mut from, nullable, context)?;
-            *node = JoinTreeNode::From(Box::new(from));
-            Ok(())
+            JoinTreeNode::Rel(index) => {
+                let index = *index;
+                let RteKind::Subquery {
+                    query: sub,
+                    lateral,
+                    security_barrier,
+                    ..
+                } = &query.rte(index).kind
+                else {
+                    return Ok(());
+                };
+                let keeps_row = nullable && self.whole_rows.contains(index);
+                if *security_barrier || keeps_row || !is_simple(sub, nullable, *lateral, self.context)? {
+                    return Ok(());
+                }
+                let mut sub = (**sub).clone();
+                aliases::flatten_join_aliases(&mut sub);
+                crate::prep::sub_links::pull_up_sub_links(&mut sub, self.context)?;
+                note_whole_rows(&mut sub, query.range_table.len(), &mut self.whole_rows);
+                let mut from = absorb(query, index, sub);
+                self.pull_in_from(query, &mut from, nullable)?;
+                *node = JoinTreeNode::From(Box::new(from));
+                Ok(())
+            }
         }
     }
 }
@@ -106,6 +110,22 @@ fn is_simple(sub: &Query, nullable: bool, lateral: bool, context: &PlannerContex
         }
     }
     Ok(true)
+}
+
+/// Adds the entries of a query, counted from `offset`, to whose rows as a whole something refers.
+fn note_whole_rows(query: &mut Query, offset: usize, found: &mut RelIds) {
+    query_walk::for_each_expr_deep(query, 0, &mut |e, depth| {
+        walk::walk(e, &mut |e| {
+            if let Expr::Var(v) = e
+                && let VarSource::Rel { index, levels_up } = v.source
+                && v.attno == 0
+                && levels_up == depth
+            {
+                found.insert(index + offset);
+            }
+            true
+        });
+    });
 }
 
 /// Moves the subquery's range table into the query's and leaves its target list, renumbered, in the entry, for

@@ -5,10 +5,10 @@ mod grouping;
 mod grouping_sets;
 mod modify;
 mod needed;
-mod set_ops;
+pub mod set_ops;
 mod window;
 
-pub use modify::CTID;
+pub use modify::{CTID, TABLEOID};
 
 use common::{AttrNumber, PgResult, unsupported};
 use nodes::expr::{Expr, Var, VarSource};
@@ -612,7 +612,7 @@ fn innermost_srfs(e: &Expr, input: &[Expr], out: &mut Vec<Expr>) {
 }
 
 /// Nodes that compute expressions; the others hand their input's columns on.
-fn can_project(n: &PlanNode) -> bool {
+pub fn can_project(n: &PlanNode) -> bool {
     !matches!(
         n,
         PlanNode::Sort { .. }

@@ -3,19 +3,24 @@
 use common::{PgResult, internal, unsupported};
 use nodes::expr::Expr;
 use nodes::plan::{AggSplit, AggStrategy, PlanCost, PlanNode, SortKey};
-use nodes::query::{Query, RteKind, SetOp, SetOperation, TargetEntry};
+use nodes::query::{Query, RteKind, SetOp, SetOperation, SortGroupClause, TargetEntry};
 
 use crate::cost::{self, AggFacts, Cost};
-use crate::equivalence;
+use crate::exprs::positions::substitute_outer;
+use crate::prep::ctes;
 use crate::root::{Root, plan_level};
 use crate::upper::{self, Stage, group_keys_by_position, outer_var, pass_through_targets, target};
+use crate::{equivalence, paths};
 
 /// Plans the tree of set operations and the ORDER BY above it.
 pub fn plan(root: &mut Root<'_, '_>) -> PgResult<Stage> {
     let Some(tree) = root.query.set_operations.clone() else {
         return Err(internal!("no set operation to plan"));
     };
-    let mut stage = plan_node(root, &tree)?;
+    let mut stage = match root.recursive_cte.clone() {
+        Some(name) => ctes::plan_recursive_union(root, &name, &tree)?,
+        None => plan_node(root, &tree)?,
+    };
     // Give the output the level's own names and columns.
     let targets = root.query.target_list.clone();
     for (mine, t) in stage.plan.target_list.iter_mut().zip(&targets) {
@@ -67,9 +72,14 @@ fn sort_output(root: &mut Root<'_, '_>, stage: Stage, targets: &[TargetEntry]) -
     Ok(Stage { plan, ..stage })
 }
 
-fn plan_node(root: &mut Root<'_, '_>, tree: &SetOperation) -> PgResult<Stage> {
+/// Plans one operation, or an input of one.
+pub fn plan_node(root: &mut Root<'_, '_>, tree: &SetOperation) -> PgResult<Stage> {
     match tree {
         SetOperation::Rel(index) => plan_leaf(root, *index),
+        SetOperation::Coerce { input, exprs } => {
+            let input = plan_node(root, input)?;
+            Ok(coerce(root, input, exprs))
+        }
         SetOperation::Op {
             op: SetOp::Union,
             all,
@@ -97,44 +107,85 @@ fn plan_node(root: &mut Root<'_, '_>, tree: &SetOperation) -> PgResult<Stage> {
             group_clauses,
             ..
         } => {
-            let (l, r) = (plan_node(root, left)?, plan_node(root, right)?);
-            let s = root.context().settings;
-            if group_clauses.iter().any(|g| !g.hashable) {
-                return Err(unsupported!(
-                    "set operation over columns that cannot be hashed is not supported yet"
-                ));
-            }
-            let (lc, rc) = (l.plan.cost, r.plan.cost);
-            let rows = match op {
-                SetOp::Intersect => lc.rows.min(rc.rows),
-                _ => lc.rows,
-            };
-            let cost = PlanCost {
-                startup: lc.total + rc.total,
-                total: lc.total
-                    + rc.total
-                    + s.cpu_operator_cost * (lc.rows + rc.rows)
-                    + s.cpu_tuple_cost * rows,
-                rows,
-                width: lc.width,
-            };
-            let keys = group_keys_by_position(group_clauses, &l.plan.target_list);
-            let list = pass_through_targets(&l.plan.target_list);
-            let output = l.output.clone();
-            let node = PlanNode::SetOp {
-                op: *op,
-                all: *all,
-                hashed: true,
-                keys,
-                left: Box::new(l.plan),
-                right: Box::new(r.plan),
-            };
-            Ok(Stage {
-                plan: upper::node(cost, list, node),
-                output,
-                keys: Vec::new(),
-            })
+            let inputs = (plan_node(root, left)?, plan_node(root, right)?);
+            counting(root, (*op, *all), inputs, group_clauses)
         }
+    }
+}
+
+/// INTERSECT and EXCEPT: rows of both sides are counted in groups.
+fn counting(
+    root: &Root<'_, '_>,
+    (op, all): (SetOp, bool),
+    (l, r): (Stage, Stage),
+    group_clauses: &[SortGroupClause],
+) -> PgResult<Stage> {
+    let s = root.context().settings;
+    if group_clauses.iter().any(|g| !g.hashable) {
+        return Err(unsupported!(
+            "set operation over columns that cannot be hashed is not supported yet"
+        ));
+    }
+    let (lc, rc) = (l.plan.cost, r.plan.cost);
+    let rows = match op {
+        SetOp::Intersect => lc.rows.min(rc.rows),
+        _ => lc.rows,
+    };
+    let cost = PlanCost {
+        startup: lc.total + rc.total,
+        total: lc.total + rc.total + s.cpu_operator_cost * (lc.rows + rc.rows) + s.cpu_tuple_cost * rows,
+        rows,
+        width: lc.width,
+    };
+    let keys = group_keys_by_position(group_clauses, &l.plan.target_list);
+    let list = pass_through_targets(&l.plan.target_list);
+    let output = l.output.clone();
+    let node = PlanNode::SetOp {
+        op,
+        all,
+        hashed: true,
+        keys,
+        left: Box::new(l.plan),
+        right: Box::new(r.plan),
+    };
+    Ok(Stage {
+        plan: upper::node(cost, list, node),
+        output,
+        keys: Vec::new(),
+    })
+}
+
+/// Converts the columns of an input: in its own node if that computes expressions, else in one above it.
+fn coerce(root: &Root<'_, '_>, stage: Stage, exprs: &[Expr]) -> Stage {
+    let Stage { mut plan, .. } = stage;
+    let mut cost = plan.cost;
+    cost.total += exprs.iter().map(|e| cost::eval_cost(root, e)).sum::<f64>() * cost.rows;
+    cost.width = exprs.iter().map(|e| paths::expr_width(root, e)).sum();
+    let output = exprs.to_vec();
+    let names: Vec<_> = plan.target_list.iter().map(|t| t.name.clone()).collect();
+    let list = exprs.iter().zip(names).enumerate();
+    let list: Vec<TargetEntry> = list
+        .map(|(i, (e, name))| target(e.clone(), i + 1, name))
+        .collect();
+    if upper::can_project(&plan.node) {
+        let own: Vec<Expr> = plan.target_list.iter().map(|t| t.expr.clone()).collect();
+        let list = list.into_iter().map(|t| TargetEntry {
+            expr: substitute_outer(t.expr, &own),
+            ..t
+        });
+        plan.target_list = list.collect();
+        plan.cost = cost;
+    } else {
+        let node = PlanNode::Result {
+            input: Some(Box::new(plan)),
+            one_time: Vec::new(),
+        };
+        plan = upper::node(cost, list, node);
+    }
+    Stage {
+        plan,
+        output,
+        keys: Vec::new(),
     }
 }
 
@@ -255,7 +306,7 @@ fn append(root: &Root<'_, '_>, inputs: Vec<Stage>) -> PgResult<Stage> {
     })
 }
 
-fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[nodes::query::SortGroupClause]) -> PgResult<Stage> {
+fn distinct(root: &Root<'_, '_>, stage: Stage, group: &[SortGroupClause]) -> PgResult<Stage> {
     let s = root.context().settings;
     let input = stage.plan.cost;
     let keys = group_keys_by_position(group, &stage.plan.target_list);

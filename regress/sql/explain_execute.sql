@@ -1,0 +1,23 @@
+-- EXPLAIN and CREATE TABLE AS of prepared statements, EXPLAIN of statements that make tables.
+create table onek(unique1 int, unique2 int, four int);
+insert into onek select g, 100-g, g%4 from generate_series(0,99) g;
+prepare pa(int) as select unique1 + $1 from onek limit 1;
+prepare p(int) as select * from onek where unique1 = $1;
+explain (costs off) execute p(3);
+explain (costs off, analyze, timing off, summary off, buffers off) execute pa(3);
+create table cta as execute p(5); select * from cta;
+explain (costs off) create table cta2 as execute p(5);
+explain (costs off) create table cta2 as select 1;
+explain (costs off) declare c cursor for select 1;
+explain (costs off) create materialized view m as select 1;
+explain (costs off) select 1 as x into tt;
+explain (costs off, analyze, timing off, summary off, buffers off) create table cta2 as select 1 as x;
+select * from cta2;
+explain (costs off, analyze, timing off, summary off, buffers off) create table cta2 as select 1 as x;
+explain (costs off, analyze, timing off, summary off, buffers off) create table if not exists cta2 as select 1 as x;
+explain (costs off) execute p; explain (costs off) execute p(1,2); explain execute nosuch; explain (costs off) execute p('x');
+prepare ins as insert into onek values (1) returning *; create table x as execute ins; explain (costs off) execute ins;
+prepare pn(text) as select $1 || 'y' as z; create table cz as execute pn('x'); select * from cz; create table cz2 (q) as execute pn('x') with no data; select * from cz2;
+explain (costs off) execute pn('abc');
+select generate_series('NaN'::numeric, 1, 1); select generate_series(1, 'NaN'::numeric, 1); select generate_series(1, 2, 'NaN'::numeric); select generate_series(1, 2, 0::numeric);
+select generate_series('inf'::numeric, 1, 1); select generate_series(1, '-inf'::numeric, 1); select generate_series(1, 2, 'inf'::numeric);

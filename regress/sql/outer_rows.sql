@@ -1,0 +1,28 @@
+-- Rows as a whole below outer joins, LATERAL beside outer joins, subqueries inside of outer aggregates.
+create table wr(a int, b text); insert into wr values (1,'x');
+select l.v, w from (values (1),(2)) l(v) left join wr w on w.a=l.v;
+select l.v, w is null, (w).b, row_to_json(w) from (values (1),(2)) l(v) left join wr w on w.a=l.v;
+select l.v, s from (values (1),(2)) l(v) left join (select * from wr) s on s.a=l.v;
+select l.v, coalesce(w, row(9,'z')::wr) from (values (1),(2)) l(v) left join wr w on w.a=l.v;
+select l.v, s from (values (1),(2)) l(v) full join (values (2,'q'),(3,'r')) s(a,b) on s.a=l.v;
+select count(w) from (values (1),(2)) l(v) left join wr w on w.a=l.v;
+create view wv as select * from wr;
+select l.v, w, w is null from (values (1),(2)) l(v) left join wv w on w.a=l.v;
+select l.v, w from (values (1),(2)) l(v) left join (wr w join wr w2 using (a)) on w.a=l.v;
+select l.v, j from (values (1),(2)) l(v) left join (wr w join wr w2 using (a)) as j on j.a=l.v;
+select l.v, j, j is null from (values (1),(2)) l(v) left join lateral (select l.v+1 as x, w from wr w where w.a = l.v) as j on true;
+create table text_tbl (f1 text); insert into text_tbl values ('doh!'), ('foo');
+select 1 from
+  text_tbl as tt1
+  inner join text_tbl as tt2 on (tt1.f1 = 'foo')
+  left join text_tbl as tt3 on (tt3.f1 = 'foo')
+  left join text_tbl as tt4 on (tt3.f1 = tt4.f1),
+  lateral (select tt4.f1 as c0 from text_tbl as tt5 limit 1) as ss1
+where tt1.f1 = ss1.c0;
+select * from text_tbl a full join text_tbl b on a.f1 < b.f1;
+create table onek(unique1 int, unique2 int, four int);
+insert into onek select g, 100-g, g%4 from generate_series(0,99) g;
+select (select max((select i.unique2 from onek i where i.unique1 = o.unique1))) from onek o;
+select (select max((select i.unique2 from onek i where i.unique1 = o.unique1)) filter (where o.unique1 < 10)) from onek o;
+select four, (select sum((select i.unique2 from onek i where i.unique1 = o.unique1))) from onek o group by four order by four;
+select four, (select array_agg(o.unique1 order by (with c as (select 1 as one) select i.unique2+c.one from onek i, c where i.unique1=o.unique1))) from onek o where unique1 < 9 group by four order by four;
