@@ -55,7 +55,26 @@ pub fn run(root: &Path) -> Result<(), String> {
             &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         )
     });
-    step("tests", &mut || test(root, &mut counts));
+    step("tests", &mut || {
+        let mut command = cargo_command(root, &["test", "--workspace", "--no-fail-fast"]);
+        command.env("PGLITE_CRASH_SECONDS", "3");
+        test(&mut command, &mut counts)
+    });
+    // Crashes by the thousand: in an optimised build, for the time that `.ci/run` gives.
+    step("durability", &mut || {
+        let args = [
+            "test",
+            "--profile",
+            "regress",
+            "--package",
+            "pglite",
+            "--test",
+            "durability",
+            "--",
+            "--show-output",
+        ];
+        test(&mut cargo_command(root, &args), &mut counts)
+    });
     report(&done, &counts)
 }
 
@@ -84,10 +103,14 @@ fn report(done: &[Done], counts: &Counts) -> Result<(), String> {
     Err(format!("ci: failed: {}", failed.join(", ")))
 }
 
+fn cargo_command(root: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root).args(args);
+    command
+}
+
 fn cargo(root: &Path, args: &[&str]) -> Result<(), String> {
-    let status = Command::new("cargo")
-        .current_dir(root)
-        .args(args)
+    let status = cargo_command(root, args)
         .status()
         .map_err(|e| format!("cargo: {e}"))?;
     if status.success() {
@@ -96,11 +119,9 @@ fn cargo(root: &Path, args: &[&str]) -> Result<(), String> {
     Err(format!("cargo {} failed", args.join(" ")))
 }
 
-/// The test command of the README; its output passes through and is counted.
-fn test(root: &Path, counts: &mut Counts) -> Result<(), String> {
-    let mut child = Command::new("cargo")
-        .current_dir(root)
-        .args(["test", "--workspace", "--no-fail-fast"])
+/// A test command; its output passes through and is counted.
+fn test(command: &mut Command, counts: &mut Counts) -> Result<(), String> {
+    let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| format!("cargo test: {e}"))?;
@@ -116,7 +137,7 @@ fn test(root: &Path, counts: &mut Counts) -> Result<(), String> {
     if status.success() {
         return Ok(());
     }
-    Err("cargo test --workspace failed".to_owned())
+    Err("cargo test failed".to_owned())
 }
 
 impl Counts {

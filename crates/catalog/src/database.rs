@@ -82,8 +82,8 @@ fn builtin_entries(
     if let Some(made) = cell.get() {
         return Ok(Some(made.clone()));
     }
-    let keys = rows.all()?.iter().map(|row| index_key(index, row));
-    let made = Arc::new(BuiltinEntries::new(&key_columns(table, index), keys));
+    let keys = rows.project(index.columns)?;
+    let made = Arc::new(BuiltinEntries::new(&key_columns(table, index), keys.into_iter()));
     Ok(Some(cell.get_or_init(|| made).clone()))
 }
 

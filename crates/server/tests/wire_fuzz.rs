@@ -1,6 +1,6 @@
 //! Fuzz targets of the wire: random bytes and changed messages never panic or hang the server, and hurt no other connection.
 //!
-//! `PGLITE_FUZZ_SECONDS` sets the time for each (default 3); a failure prints `BOLERO_RANDOM_SEED`, which repeats it.
+//! `PGLITE_FUZZ_SECONDS` sets the time for each (default 3), `PGLITE_FUZZ_INPUTS` the number of inputs; a failure prints `BOLERO_RANDOM_SEED`, which repeats it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod raw;
@@ -22,6 +22,11 @@ fn watch_panics() {
         PANICS.fetch_add(1, Ordering::Relaxed);
         before(info);
     }));
+}
+
+fn inputs() -> usize {
+    let inputs = std::env::var("PGLITE_FUZZ_INPUTS").ok();
+    inputs.and_then(|s| s.parse().ok()).unwrap_or(1 << 40)
 }
 
 fn budget() -> Duration {
@@ -64,7 +69,7 @@ fn wire_startup_bytes() {
     let server = AssertUnwindSafe(serve(&Database::memory().unwrap(), "127.0.0.1:0").unwrap());
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(1 << 40)
+        .with_iterations(inputs())
         .with_max_len(200)
         .for_each(|bytes: &[u8]| {
             // Half of them with a length that fits.
@@ -129,7 +134,7 @@ fn wire_messages() {
     let messages = messages();
     bolero::check!()
         .with_test_time(budget())
-        .with_iterations(1 << 40)
+        .with_iterations(inputs())
         .with_max_len(120)
         .for_each(|bytes: &[u8]| {
             let mut sent = startup(bytes.len() as u16 % 3);

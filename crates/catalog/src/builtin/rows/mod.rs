@@ -65,10 +65,13 @@ pub fn count(catalog: Oid) -> usize {
     }
 }
 
-/// The rows of one catalog for the storage: decoded when the first block is asked for.
+/// A block: a vector per column.
+type Block = Vec<Arc<Vector>>;
+
+/// The rows of one catalog for the storage: decoded when the first block is asked for, once in a process. Databases share the blocks.
 pub struct CatalogRows {
     catalog: &'static BuiltinRelation,
-    rows: OnceLock<Vec<Vec<Datum>>>,
+    blocks: OnceLock<Box<[Block]>>,
 }
 
 impl CatalogRows {
@@ -78,18 +81,48 @@ impl CatalogRows {
         starts_filled.then(|| {
             Arc::new(CatalogRows {
                 catalog,
-                rows: OnceLock::new(),
+                blocks: OnceLock::new(),
             })
         })
     }
 
-    /// All of them.
-    pub fn all(&self) -> PgResult<&[Vec<Datum>]> {
-        if let Some(rows) = self.rows.get() {
-            return Ok(rows);
+    fn blocks(&self) -> PgResult<&[Block]> {
+        if let Some(blocks) = self.blocks.get() {
+            return Ok(blocks);
         }
-        let made = rows(self.catalog)?;
-        Ok(self.rows.get_or_init(|| made))
+        let rows = rows(self.catalog)?;
+        let made = rows
+            .chunks(BATCH_ROWS)
+            .map(|rows| self.make_block(rows))
+            .collect();
+        Ok(self.blocks.get_or_init(|| made))
+    }
+
+    fn make_block(&self, rows: &[Vec<Datum>]) -> Block {
+        let columns = self.catalog.columns.iter().enumerate();
+        let vectors = columns.map(|(at, column)| {
+            let values: Vec<Datum> = rows
+                .iter()
+                .map(|row| row.get(at).cloned().unwrap_or_default())
+                .collect();
+            let phys = PhysType::of_builtin(column.type_oid);
+            Arc::new(Vector::from_datums(phys, &values))
+        });
+        vectors.collect()
+    }
+
+    /// The values of some columns (by attribute number) of every row.
+    pub fn project(&self, attnos: &[i16]) -> PgResult<Vec<Vec<Datum>>> {
+        let mut projected = Vec::with_capacity(self.row_count());
+        for block in self.blocks()? {
+            let column = |attno: &i16| usize::try_from(*attno - 1).ok().and_then(|at| block.get(at));
+            let columns: Vec<_> = attnos.iter().map(column).collect();
+            let value =
+                |at: usize| move |column: &Option<&Arc<Vector>>| column.map_or(Datum::Null, |c| c.datum(at));
+            let rows = block.first().map_or(0, |column| column.len());
+            projected.extend((0..rows).map(|at| columns.iter().map(value(at)).collect::<Vec<_>>()));
+        }
+        Ok(projected)
     }
 }
 
@@ -99,18 +132,7 @@ impl BuiltinRows for CatalogRows {
     }
 
     fn block(&self, chunk: usize) -> PgResult<Vec<Arc<Vector>>> {
-        let rows = self.all()?;
-        let start = (chunk * BATCH_ROWS).min(rows.len());
-        let rows = &rows[start..rows.len().min(start + BATCH_ROWS)];
-        let columns = self.catalog.columns.iter().enumerate();
-        let vectors = columns.map(|(at, column)| {
-            let values: Vec<Datum> = rows.iter().map(|r| r[at].clone()).collect();
-            Arc::new(Vector::from_datums(
-                PhysType::of_builtin(column.type_oid),
-                &values,
-            ))
-        });
-        Ok(vectors.collect())
+        Ok(self.blocks()?.get(chunk).cloned().unwrap_or_default())
     }
 }
 
@@ -154,7 +176,7 @@ mod tests {
     fn blocks_have_all_rows() {
         let catalog = facts::relation(oids::PG_PROC).unwrap();
         let rows = CatalogRows::of(catalog).unwrap();
-        let lens: Vec<usize> = (0..5).map(|c| rows.block(c).unwrap()[0].len()).collect();
-        assert_eq!(lens, [1024, 1024, 1024, 341, 0]);
+        let len = |c| rows.block(c).unwrap().first().map_or(0, |column| column.len());
+        assert_eq!([0, 1, 2, 3, 4].map(len), [1024, 1024, 1024, 341, 0]);
     }
 }
