@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use access::TempDirectory;
 use access::{Storage, StorageOptions};
 use catalog::database::Catalog;
 use common::Oid;
@@ -11,7 +12,7 @@ use common::cancel::{CancelReason, CancelToken};
 use common::env::Env;
 use common::env::os::OsEnv;
 use common::memory::MemoryBudget;
-use executor::{RelationCache, TempDirectory};
+use executor::RelationCache;
 use kv::KvKind;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;

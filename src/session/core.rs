@@ -21,7 +21,7 @@ pub(crate) struct SessionCore {
     pub cancel: CancelToken,
     pub notices: RefCell<Vec<Box<PgError>>>,
     /// The session's temporary files, without `temp_file_limit`.
-    pub temp_files: executor::TempSpace,
+    pub temp_files: access::TempSpace,
     /// Last value per sequence (`currval`), and the last sequence used (`lastval`).
     pub sequences: RefCell<HashMap<Oid, i64>>,
     pub last_sequence: Cell<Option<Oid>>,

@@ -118,7 +118,7 @@ impl Session {
             guc: RefCell::new(guc),
             cancel: cancel.clone(),
             notices: RefCell::default(),
-            temp_files: executor::TempSpace::new(db.temp.clone()),
+            temp_files: access::TempSpace::new(db.temp.clone()),
             sequences: RefCell::default(),
             last_sequence: Cell::new(None),
             sequence_logged: Cell::new(false),

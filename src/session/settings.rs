@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     pub work_mem_bytes: usize,
     pub hash_mem_bytes: usize,
     /// Temporary files under `temp_file_limit`.
-    pub temp_files: executor::TempSpace,
+    pub temp_files: access::TempSpace,
     pub statement_timeout: Option<Duration>,
     pub lock_timeout: Option<Duration>,
     pub deadlock_timeout: Duration,

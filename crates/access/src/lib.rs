@@ -36,15 +36,19 @@ mod sequence;
 mod shared;
 mod storage;
 mod table;
+mod temp;
 mod transaction;
 mod version;
 
 pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
-pub use index::{BuildOutcome, Index, IndexBounds, IndexScan, IndexSize, KeyBound, UniqueCheck};
+pub use index::{
+    BuildOutcome, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound, UniqueCheck,
+};
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
     Conflict, LockOutcome, ScanDirection, ScanRequest, Table, TableScan, TableSize, WaitPolicy, WriteOutcome,
     heap_tuple_width,
 };
+pub use temp::{TempDirectory, TempFile, TempSpace};
 pub use transaction::{ActiveSnapshot, Isolation, Savepoint, Transaction, TransactionOptions};

@@ -286,18 +286,35 @@ fn index_ranges_go_both_ways() {
     );
 }
 
+/// Builds an index over the keys 0..count, which come in the wrong order.
+fn build(index: &Index, txn: &mut Transaction, count: i32, space: &TempSpace) -> BuildOutcome {
+    let mut builder = IndexBuilder::new(index, space, 100_000);
+    for i in (0..count).map(|i| i ^ 0x155).filter(|i| *i < count) {
+        builder.push(&[int(i)], &[], ::common::RowId(i as u64)).unwrap();
+    }
+    builder.finish(txn).unwrap()
+}
+
 #[test]
 fn an_index_is_built_in_bulk() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = TempDirectory::open(Arc::new(::common::env::os::OsEnv::new()), dir.path());
+    let files = TempSpace::new(Some(Arc::new(files)));
     let storage = memory();
     let s = Session::new(&storage, 1);
-    for (id, count) in [(20001, 100), (20002, 20_000)] {
+    // Through delta; in memory; by sorted runs in files.
+    for (id, count, space) in [
+        (20001, 512, TempSpace::default()),
+        (20002, 16 << 10, TempSpace::default()),
+        (20003, 16 << 10, files.clone()),
+    ] {
         let index = storage.index(&index_def(id)).unwrap();
         s.run(|txn| {
             txn.adopt_relation(index.id()).unwrap();
-            let all = (0..count)
-                .rev()
-                .map(|i| Ok((vec![int(i)], vec![], ::common::RowId(i as u64))));
-            assert_eq!(index.build(txn, all).unwrap(), BuildOutcome::Built(count as u64));
+            assert_eq!(
+                build(&index, txn, count, &space),
+                BuildOutcome::Built(count as u64)
+            );
         });
         s.run(|txn| {
             let snapshot = txn.snapshot().unwrap();
@@ -305,6 +322,32 @@ fn an_index_is_built_in_bulk() {
             assert!(all.iter().copied().eq((0..count).map(|i| (i, i as u64))));
         });
     }
+    let left = std::fs::read_dir(dir.path().join("pgsql_tmp")).unwrap().count();
+    assert_eq!(left, 0, "temporary files");
+}
+
+#[test]
+fn a_bulk_build_finds_equal_keys_across_its_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = TempDirectory::open(Arc::new(::common::env::os::OsEnv::new()), dir.path());
+    let files = TempSpace::new(Some(Arc::new(files)));
+    let storage = memory();
+    let session = Session::new(&storage, 1);
+    let index = storage.index(&index_def(20001)).unwrap();
+    let mut txn = session.begin();
+    txn.adopt_relation(index.id()).unwrap();
+    let mut builder = IndexBuilder::new(&index, &files, 100_000);
+    for i in 0..20_000 {
+        builder.push(&[int(i)], &[], ::common::RowId(i as u64)).unwrap();
+    }
+    builder.push(&[int(777)], &[], ::common::RowId(50_000)).unwrap();
+    // NULLs are not equal to each other.
+    for row in 60_000..60_010 {
+        builder.push(&[Datum::Null], &[], ::common::RowId(row)).unwrap();
+    }
+    let outcome = builder.finish(&mut txn).unwrap();
+    let expected = BuildOutcome::Duplicate(::common::RowId(777), ::common::RowId(50_000));
+    assert_eq!(outcome, expected);
 }
 
 #[test]

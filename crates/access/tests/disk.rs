@@ -105,8 +105,12 @@ fn what_a_rolled_back_transaction_created_is_gone() {
     let savepoint = txn.savepoint().unwrap();
     let id = txn.create_relation().unwrap();
     let index = storage.index(&index_def(id.0)).unwrap();
-    let all = (0..6000).map(|i| Ok((vec![int(i)], vec![], RowId(i as u64))));
-    assert_eq!(index.build(&mut txn, all).unwrap(), BuildOutcome::Built(6000));
+    let space = TempSpace::default();
+    let mut builder = IndexBuilder::new(&index, &space, 1 << 20);
+    for i in 0..6000 {
+        builder.push(&[int(i)], &[], RowId(i as u64)).unwrap();
+    }
+    assert_eq!(builder.finish(&mut txn).unwrap(), BuildOutcome::Built(6000));
     txn.rollback_to(&savepoint).unwrap();
     txn.commit().unwrap();
     storage.maintain().unwrap();

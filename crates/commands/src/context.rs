@@ -94,7 +94,7 @@ pub struct CommandContext<'a> {
     /// Hard limit of what a statement may hold.
     pub memory: &'a MemoryBudget,
     /// Where work beyond `work_mem` goes.
-    pub temp: &'a executor::TempSpace,
+    pub temp: &'a access::TempSpace,
     /// Constraint checks that wait for the end of the transaction.
     pub after: &'a executor::AfterQueue,
     /// Clock, randomness, files.

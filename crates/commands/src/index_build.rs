@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{BuildOutcome, ScanRequest, Table};
+use access::{BuildOutcome, IndexBuilder, ScanRequest, Table};
 use catalog::desc::{IndexDesc, RelationDesc};
 use common::error::ErrorExt;
 use common::{PgResult, RowId, pg_err};
@@ -141,16 +141,17 @@ pub(crate) fn build(
     };
     let mut keys = IndexKeys::compile(info, cx)?;
     let opened = cx.relations.table(table)?;
-    let mut entries: Vec<PgResult<(Vec<Datum>, Vec<Datum>, RowId)>> = Vec::new();
+    let target = cx.relations.index(index, table)?;
+    let memory = (cx.guc.borrow().get_number("maintenance_work_mem") as usize) << 10;
+    let mut builder = IndexBuilder::new(&target, cx.temp, memory);
     let columns = table.columns.len();
     for_each_row_of(&opened, columns, &keys.reads(columns), cx, &mut |row, id| {
         if let Some((key, include)) = keys.of_row(cx, row)? {
-            entries.push(Ok((key, include, id)));
+            builder.push(&key, &include, id)?;
         }
         Ok(())
     })?;
-    let target = cx.relations.index(index, table)?;
-    let outcome = target.build(&mut cx.txn.borrow_mut(), entries.into_iter())?;
+    let outcome = builder.finish(&mut cx.txn.borrow_mut())?;
     match outcome {
         BuildOutcome::Built(count) => Ok(count),
         BuildOutcome::Duplicate(first, _) => Err(duplicate(cx, table, index, &opened, first)?),

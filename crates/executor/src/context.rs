@@ -13,7 +13,6 @@ use types::{Datum, FormatSettings};
 
 use crate::modify::after::AfterQueue;
 use crate::relations::RelationOpener;
-use crate::spill::TempSpace;
 
 /// Everything a call into the executor may use. Portals outlive it: it is passed on every call.
 pub struct ExecContext<'a> {
@@ -42,7 +41,7 @@ pub struct ExecContext<'a> {
     /// `work_mem` times `hash_mem_multiplier`.
     pub hash_mem_bytes: usize,
     /// Where work beyond that goes.
-    pub temp: &'a TempSpace,
+    pub temp: &'a access::TempSpace,
     /// What waits for the end of the statement or of the transaction.
     pub after: &'a AfterQueue,
     /// The clock for EXPLAIN ANALYZE.

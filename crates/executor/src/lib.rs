@@ -48,4 +48,4 @@ pub use modify::foreign_key::validate_foreign_key;
 pub use prepared::{PointOutcome, PreparedPlan};
 pub use relations::{BuiltinSource, RelationCache, RelationOpener};
 pub use run::{QueryRun, RunOptions};
-pub use spill::{SortMethod, SortSummary, TempDirectory, TempSpace};
+pub use spill::{SortMethod, SortSummary};

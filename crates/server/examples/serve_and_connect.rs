@@ -3,13 +3,13 @@
 //! `cargo run -p pglite-server --example serve_and_connect`
 
 use pglite::{Database, params};
-use pglite_server::serve;
+use pglite_server::Serve;
 use tokio_postgres::NoTls;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let db = Database::memory()?;
-    let server = serve(&db, "127.0.0.1:0")?;
+    let server = db.serve("127.0.0.1:0")?;
     println!("serving on {}", server.local_addr());
 
     // Here: plain calls, no network.

@@ -2,8 +2,10 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use pglite_server::Serve;
+//!
 //! let db = pglite::Database::memory()?;
-//! let server = pglite_server::serve(&db, "127.0.0.1:0")?;
+//! let server = db.serve("127.0.0.1:0")?;
 //! println!("psql -h 127.0.0.1 -p {} -U postgres", server.local_addr().port());
 //! server.shutdown();
 //! # Ok(())
@@ -98,6 +100,25 @@ fn cancel_key(session: &Session, minor: i32) -> Vec<u8> {
         key.to_vec()
     } else {
         key[4..].to_vec()
+    }
+}
+
+/// `db.serve(...)`: the server is a crate above the database's, so that a program which only embeds does not carry it.
+pub trait Serve {
+    /// See [`serve`].
+    fn serve(&self, addr: impl ToSocketAddrs) -> io::Result<ServerHandle>;
+
+    /// See [`serve_with`].
+    fn serve_with(&self, addr: impl ToSocketAddrs, options: Options) -> io::Result<ServerHandle>;
+}
+
+impl Serve for Database {
+    fn serve(&self, addr: impl ToSocketAddrs) -> io::Result<ServerHandle> {
+        serve(self, addr)
+    }
+
+    fn serve_with(&self, addr: impl ToSocketAddrs, options: Options) -> io::Result<ServerHandle> {
+        serve_with(self, addr, options)
     }
 }
 

@@ -7,8 +7,9 @@ use common::{PgResult, RowId};
 use kv::{Durability, Keyspace, WriteBatch};
 use types::{Datum, key};
 
-use crate::index::store::{EntryKey, entry_key, entry_prefix, entry_row};
+use crate::index::sorter::{Entry, EntrySorter};
 use crate::index::{Index, UniqueCheck, value};
+use crate::temp::TempSpace;
 use crate::transaction::Transaction;
 
 /// Entries up to which a build goes through delta.
@@ -25,70 +26,71 @@ pub enum BuildOutcome {
     Duplicate(RowId, RowId),
 }
 
-/// An entry on its way: key and row id, value, and whether uniqueness concerns it.
-struct NewEntry {
-    key: EntryKey,
-    value: Box<[u8]>,
-    checked: bool,
+/// Fills an index whose relation the transaction has created: entries are pushed in any order, sorted, and written by
+/// [`IndexBuilder::finish`].
+pub struct IndexBuilder<'b> {
+    index: &'b Index,
+    sorter: EntrySorter<'b>,
+    prefix: Vec<u8>,
+}
+
+impl<'b> IndexBuilder<'b> {
+    /// Keeps about `memory_max` bytes of entries in memory (`maintenance_work_mem`), the rest in files of `space`.
+    pub fn new(index: &'b Index, space: &'b TempSpace, memory_max: usize) -> IndexBuilder<'b> {
+        IndexBuilder {
+            index,
+            sorter: EntrySorter::new(space, memory_max),
+            prefix: Vec::new(),
+        }
+    }
+
+    /// Adds the entry of a row: key datums, INCLUDE datums.
+    pub fn push(&mut self, values: &[Datum], include: &[Datum], row: RowId) -> PgResult<()> {
+        let index = self.index;
+        self.prefix.clear();
+        let exact = key::encode_all(&index.def.columns, values, &mut self.prefix);
+        let value = value::encode(values, include, exact);
+        let checked = index.def.unique && !index.exempt_from_unique(values);
+        self.sorter.push(&self.prefix, row, &value, checked)
+    }
+
+    /// Writes them all.
+    pub fn finish(self, txn: &mut Transaction) -> PgResult<BuildOutcome> {
+        let (index, count) = (self.index, self.sorter.len());
+        let duplicate = if count <= SMALL_BUILD {
+            self.sorter
+                .finish(&mut |entry| index.insert_new(txn, entry.key.into(), entry.value.into()))?
+        } else {
+            index.build_in_store(txn, self.sorter)?
+        };
+        Ok(match duplicate {
+            Some((a, b)) => BuildOutcome::Duplicate(a, b),
+            None => BuildOutcome::Built(count as u64),
+        })
+    }
 }
 
 impl Index {
-    /// Fills an index whose relation this transaction created. Each entry: key datums, INCLUDE datums, row. In any order.
-    pub fn build(
+    fn build_in_store(
         &self,
         txn: &mut Transaction,
-        entries: impl Iterator<Item = PgResult<(Vec<Datum>, Vec<Datum>, RowId)>>,
-    ) -> PgResult<BuildOutcome> {
-        let mut all = Vec::new();
-        let mut prefix = Vec::new();
-        for entry in entries {
-            let (values, include, row) = entry?;
-            prefix.clear();
-            let exact = key::encode_all(&self.def.columns, &values, &mut prefix);
-            all.push(NewEntry {
-                key: entry_key(&prefix, row),
-                value: value::encode(&values, &include, exact),
-                checked: self.def.unique && !self.exempt_from_unique(&values),
-            });
-        }
-        if !all.is_sorted_by(|a, b| a.key <= b.key) {
-            all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        }
-        for pair in all.windows(2) {
-            let [a, b] = pair else { continue };
-            if a.checked && b.checked && entry_prefix(&a.key) == entry_prefix(&b.key) {
-                return Ok(BuildOutcome::Duplicate(entry_row(&a.key)?, entry_row(&b.key)?));
-            }
-        }
-        let count = all.len() as u64;
-        if all.len() <= SMALL_BUILD {
-            self.build_in_delta(txn, all)?;
-        } else {
-            self.build_in_store(txn, all)?;
-        }
-        Ok(BuildOutcome::Built(count))
-    }
-
-    fn build_in_delta(&self, txn: &mut Transaction, entries: Vec<NewEntry>) -> PgResult<()> {
-        for entry in entries {
-            self.insert_new(txn, entry.key, entry.value)?;
-        }
-        Ok(())
-    }
-
-    fn build_in_store(&self, txn: &mut Transaction, entries: Vec<NewEntry>) -> PgResult<()> {
+        sorter: EntrySorter<'_>,
+    ) -> PgResult<Option<(RowId, RowId)>> {
         let store = &self.store;
         txn.require_record()?;
         let mut batch = WriteBatch::new();
-        for entry in &entries {
-            store.count(1, &entry.key);
-            batch.put(Keyspace(store.id.0), entry.key.as_slice(), entry.value.as_ref());
+        let duplicate = sorter.finish(&mut |entry: Entry<'_>| {
+            store.count(1, entry.key);
+            batch.put(Keyspace(store.id.0), entry.key, entry.value);
             if batch.payload_bytes() > BATCH_BYTES {
-                store
-                    .shared
-                    .kv
-                    .write(std::mem::take(&mut batch), Durability::Eventual)?;
+                let full = std::mem::take(&mut batch);
+                store.shared.kv.write(full, Durability::Eventual)?;
             }
+            Ok(())
+        })?;
+        if duplicate.is_some() {
+            // The relation goes with the transaction, and what was written goes with the relation.
+            return Ok(duplicate);
         }
         store.shared.kv.write(batch, Durability::Eventual)?;
         store.shared.kv.flush()?;
@@ -98,7 +100,7 @@ impl Index {
             .directory
             .store(std::sync::Arc::new(directory.merged(Vec::new())));
         directory.leaves().for_each(|leaf| leaf.retire());
-        Ok(())
+        Ok(None)
     }
 
     /// Checks that no other row has the key by now: for deferred constraints.

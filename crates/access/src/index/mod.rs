@@ -7,6 +7,7 @@ pub(crate) mod delta;
 pub(crate) mod leaf;
 mod merge;
 mod scan;
+mod sorter;
 pub(crate) mod store;
 pub(crate) mod value;
 mod verify;
@@ -20,7 +21,7 @@ use smallvec::SmallVec;
 use txn::{Snapshot, Stamp, StampState};
 use types::{Datum, key};
 
-pub use build::BuildOutcome;
+pub use build::{BuildOutcome, IndexBuilder};
 pub use scan::{IndexBounds, IndexScan, KeyBound};
 
 use crate::defs::{IndexDef, Persistence};

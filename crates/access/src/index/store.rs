@@ -167,7 +167,7 @@ impl IndexStore {
         self.count(1, key);
     }
 
-    pub(crate) fn count(&self, sign: i64, key: &EntryKey) {
+    pub(crate) fn count(&self, sign: i64, key: &[u8]) {
         self.entries.fetch_add(sign, Ordering::Relaxed);
         self.bytes.fetch_add(sign * key.len() as i64, Ordering::Relaxed);
     }

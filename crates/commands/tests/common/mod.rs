@@ -184,7 +184,7 @@ impl Db {
             actions: &mut actions,
             relations: &self.relations,
             memory: &self.memory,
-            temp: &executor::TempSpace::default(),
+            temp: &access::TempSpace::default(),
             after: &executor::AfterQueue::default(),
             env: &*env,
             source: sql,

@@ -1,5 +1,6 @@
 //! Batches in a temporary file.
 
+use access::TempFile;
 use std::sync::Arc;
 
 use common::PgResult;
@@ -7,7 +8,6 @@ use types::{Batch, Selection, Vector};
 
 use crate::cx::Cx;
 use crate::spill::codec;
-use crate::spill::file::TempFile;
 
 /// Where a batch lies.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ impl BatchFile {
 
     /// Size of the file.
     pub fn bytes(&self) -> u64 {
-        self.file.len()
+        self.file.size()
     }
 
     /// A batch by number.

@@ -294,7 +294,7 @@ impl Db {
             memory: &self.memory,
             work_mem_bytes: 4 << 20,
             hash_mem_bytes: 8 << 20,
-            temp: &pglite_executor::TempSpace::default(),
+            temp: &access::TempSpace::default(),
             after: &pglite_executor::AfterQueue::default(),
             env: &self.env,
         })

@@ -85,7 +85,7 @@ impl TempSpace {
     }
 
     /// True when work beyond `work_mem` can go to files.
-    pub(crate) fn may_spill(&self) -> bool {
+    pub fn may_spill(&self) -> bool {
         self.directory.is_some()
     }
 
@@ -106,7 +106,7 @@ impl TempSpace {
 }
 
 /// A temporary file, removed when dropped.
-pub(super) struct TempFile {
+pub struct TempFile {
     space: TempSpace,
     directory: Arc<TempDirectory>,
     path: PathBuf,
@@ -154,7 +154,7 @@ impl TempFile {
     }
 
     /// Bytes written.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.len
     }
 }

@@ -1,0 +1,317 @@
+//! Entries of an index under construction, sorted within a memory bound.
+//!
+//! # How it works
+//! Entries collect in one buffer, with a slot each that knows where its key lies and carries the key's first eight bytes, which decide
+//! most comparisons. A full buffer is sorted and written to a temporary file as a run; at the end the runs are merged.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use common::{PgResult, RowId};
+
+use crate::index::store::{entry_prefix, entry_row};
+use crate::temp::{TempFile, TempSpace};
+
+/// One entry: key with row id, value, and whether uniqueness concerns it.
+pub(super) struct Entry<'e> {
+    pub key: &'e [u8],
+    pub value: &'e [u8],
+    pub checked: bool,
+}
+
+/// Where an entry lies in the buffer.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// The first bytes of the key, as a number that compares like them.
+    head: u64,
+    at: usize,
+    key_len: u32,
+    value_len: u32,
+    checked: bool,
+}
+
+/// Bytes of an entry in a run before its key: lengths of key and value, and whether it is checked.
+const HEADER_BYTES: usize = 9;
+/// What is read from a run at once.
+const READ_BYTES: usize = 256 << 10;
+
+/// The entries that are in memory.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    slots: Vec<Slot>,
+}
+
+impl Buffer {
+    fn push(&mut self, prefix: &[u8], row: RowId, value: &[u8], checked: bool) {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(prefix);
+        self.bytes.extend_from_slice(&row.0.to_be_bytes());
+        let key_len = self.bytes.len() - at;
+        self.slots.push(Slot {
+            head: head_of(&self.bytes[at..]),
+            at,
+            key_len: key_len as u32,
+            value_len: value.len() as u32,
+            checked,
+        });
+        self.bytes.extend_from_slice(value);
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes.len() + self.slots.len() * size_of::<Slot>()
+    }
+
+    fn key(&self, slot: &Slot) -> &[u8] {
+        &self.bytes[slot.at..][..slot.key_len as usize]
+    }
+
+    fn entry(&self, slot: &Slot) -> Entry<'_> {
+        let (key, rest) = self.bytes[slot.at..].split_at(slot.key_len as usize);
+        Entry {
+            key,
+            value: &rest[..slot.value_len as usize],
+            checked: slot.checked,
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut slots = std::mem::take(&mut self.slots);
+        let compare = |a: &Slot, b: &Slot| a.head.cmp(&b.head).then_with(|| self.key(a).cmp(self.key(b)));
+        if !slots.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
+            slots.sort_unstable_by(compare);
+        }
+        self.slots = slots;
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.slots.clear();
+    }
+}
+
+fn head_of(key: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    let len = key.len().min(8);
+    head[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(head)
+}
+
+/// A sorted run in a file, and the entry it stands at.
+struct Run {
+    file: TempFile,
+    /// Where the next piece of the file begins.
+    next: u64,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Run {
+    fn entry(&self) -> Option<Entry<'_>> {
+        let bytes = self.bytes.get(self.at..)?;
+        let (key_len, value_len, checked) = read_header(bytes)?;
+        let (key, rest) = bytes.get(HEADER_BYTES..)?.split_at_checked(key_len)?;
+        Some(Entry {
+            key,
+            value: rest.get(..value_len)?,
+            checked,
+        })
+    }
+
+    fn step(&mut self) -> PgResult<()> {
+        if let Some(entry) = self.entry() {
+            self.at += HEADER_BYTES + entry.key.len() + entry.value.len();
+        }
+        self.fill()
+    }
+
+    /// Reads on until a whole entry is there, or the file ends.
+    fn fill(&mut self) -> PgResult<()> {
+        while self.entry().is_none() && self.next < self.file.size() {
+            self.bytes.drain(..self.at);
+            self.at = 0;
+            let len = (self.file.size() - self.next).min(READ_BYTES as u64) as usize;
+            self.bytes.extend(self.file.read(self.next, len)?);
+            self.next += len as u64;
+        }
+        Ok(())
+    }
+}
+
+fn read_header(bytes: &[u8]) -> Option<(usize, usize, bool)> {
+    let (key, rest) = bytes.split_first_chunk::<4>()?;
+    let (value, rest) = rest.split_first_chunk::<4>()?;
+    let len = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
+    Some((len(key), len(value), *rest.first()? != 0))
+}
+
+/// Sorts entries by key and row id.
+pub(super) struct EntrySorter<'s> {
+    space: &'s TempSpace,
+    memory_max: usize,
+    buffer: Buffer,
+    runs: Vec<TempFile>,
+    count: usize,
+}
+
+impl<'s> EntrySorter<'s> {
+    /// Keeps about `memory_max` bytes in memory, the rest in files, if `space` allows files.
+    pub fn new(space: &'s TempSpace, memory_max: usize) -> EntrySorter<'s> {
+        EntrySorter {
+            space,
+            memory_max,
+            buffer: Buffer::default(),
+            runs: Vec::new(),
+            count: 0,
+        }
+    }
+
+    pub fn push(&mut self, prefix: &[u8], row: RowId, value: &[u8], checked: bool) -> PgResult<()> {
+        self.buffer.push(prefix, row, value, checked);
+        self.count += 1;
+        if self.buffer.memory() > self.memory_max && self.space.may_spill() {
+            self.write_run()?;
+        }
+        Ok(())
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    fn write_run(&mut self) -> PgResult<()> {
+        self.buffer.sort();
+        let mut file = TempFile::create(self.space)?;
+        let mut piece = Vec::with_capacity(READ_BYTES * 2);
+        for slot in &self.buffer.slots {
+            let entry = self.buffer.entry(slot);
+            piece.extend_from_slice(&slot.key_len.to_le_bytes());
+            piece.extend_from_slice(&slot.value_len.to_le_bytes());
+            piece.push(u8::from(entry.checked));
+            piece.extend_from_slice(entry.key);
+            piece.extend_from_slice(entry.value);
+            if piece.len() >= READ_BYTES {
+                file.append(&piece)?;
+                piece.clear();
+            }
+        }
+        file.append(&piece)?;
+        self.buffer.clear();
+        self.runs.push(file);
+        Ok(())
+    }
+
+    /// Calls `visit` with the entries in order. Ends with two rows if their keys are equal and uniqueness concerns both; what was
+    /// visited until then is in order.
+    pub fn finish(
+        mut self,
+        visit: &mut dyn FnMut(Entry<'_>) -> PgResult<()>,
+    ) -> PgResult<Option<(RowId, RowId)>> {
+        let mut last = LastKey::default();
+        if self.runs.is_empty() {
+            self.buffer.sort();
+            for slot in &self.buffer.slots {
+                let entry = self.buffer.entry(slot);
+                if let Some(pair) = last.follow(&entry)? {
+                    return Ok(Some(pair));
+                }
+                visit(entry)?;
+            }
+            return Ok(None);
+        }
+        self.write_run()?;
+        merge(self.runs, &mut |entry| {
+            let pair = last.follow(&entry)?;
+            if pair.is_none() {
+                visit(entry)?;
+            }
+            Ok(pair)
+        })
+    }
+}
+
+/// A run by its current key; the heap gives the smallest first.
+struct ByKey {
+    key: Vec<u8>,
+    run: usize,
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &ByKey) -> bool {
+        self.key == other.key
+    }
+}
+impl Eq for ByKey {}
+impl PartialOrd for ByKey {
+    fn partial_cmp(&self, other: &ByKey) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for ByKey {
+    fn cmp(&self, other: &ByKey) -> Ordering {
+        other.key.cmp(&self.key)
+    }
+}
+
+/// Merges runs until `visit` finds something. Keys end in row ids, so no two are equal.
+fn merge<T>(
+    files: Vec<TempFile>,
+    visit: &mut dyn FnMut(Entry<'_>) -> PgResult<Option<T>>,
+) -> PgResult<Option<T>> {
+    let mut runs = Vec::with_capacity(files.len());
+    let mut heap = BinaryHeap::with_capacity(files.len());
+    for file in files {
+        let mut run = Run {
+            file,
+            next: 0,
+            bytes: Vec::new(),
+            at: 0,
+        };
+        run.fill()?;
+        if let Some(entry) = run.entry() {
+            heap.push(ByKey {
+                key: entry.key.to_vec(),
+                run: runs.len(),
+            });
+            runs.push(run);
+        }
+    }
+    while let Some(mut first) = heap.pop() {
+        let Some(run) = runs.get_mut(first.run) else { break };
+        if let Some(entry) = run.entry()
+            && let Some(found) = visit(entry)?
+        {
+            return Ok(Some(found));
+        }
+        run.step()?;
+        if let Some(entry) = run.entry() {
+            first.key.clear();
+            first.key.extend_from_slice(entry.key);
+            heap.push(first);
+        }
+    }
+    Ok(None)
+}
+
+/// The entry before, to find equal keys.
+#[derive(Default)]
+struct LastKey {
+    key: Vec<u8>,
+    checked: bool,
+}
+
+impl LastKey {
+    fn follow(&mut self, entry: &Entry<'_>) -> PgResult<Option<(RowId, RowId)>> {
+        if !entry.checked {
+            self.checked = false;
+            return Ok(None);
+        }
+        if self.checked && entry_prefix(&self.key) == entry_prefix(entry.key) {
+            return Ok(Some((entry_row(&self.key)?, entry_row(entry.key)?)));
+        }
+        self.checked = true;
+        self.key.clear();
+        self.key.extend_from_slice(entry.key);
+        Ok(None)
+    }
+}
