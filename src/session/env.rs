@@ -10,10 +10,10 @@ use commands::guc::Scope;
 use common::{Oid, PgError, PgResult, pg_err};
 use functions::SessionContext;
 use functions::framework::session::{
-    AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, SizeKind, VisibleKind,
+    AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, SizeKind, TextSearchDictionary, VisibleKind,
 };
 use types::Datum;
-use types::io::NameResolver;
+use types::io::{NameResolver, RegKind};
 
 use crate::session::catalog::View;
 use crate::session::core::SessionCore;
@@ -326,6 +326,19 @@ impl SessionContext for StatementEnv<'_> {
 
     fn has_privilege(&self, question: PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
         self.names.has_privilege(self.core, &question)
+    }
+
+    fn text_search_config(&self, config: Oid) -> PgResult<Vec<(i32, Oid)>> {
+        self.names.text_search_config(config)
+    }
+
+    fn text_search_dictionary(&self, dictionary: Oid) -> PgResult<TextSearchDictionary> {
+        self.names.text_search_dictionary(dictionary)
+    }
+
+    fn default_text_search_config(&self) -> PgResult<Oid> {
+        let name = self.core.guc.borrow().show("default_text_search_config")?;
+        self.names.resolve(RegKind::Config, &name)
     }
 
     fn size(&self, kind: SizeKind<'_>) -> PgResult<Option<i64>> {

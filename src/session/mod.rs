@@ -28,6 +28,7 @@ pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod settings;
 mod system;
+mod text_search;
 pub(crate) mod timeout;
 
 use std::cell::{Cell, RefCell};

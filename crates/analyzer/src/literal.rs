@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/parser/parse_node.c (`make_const`), parse_param.c.
 
+use catalog::view::TextSearchObject;
 use common::error::{ErrorExt, ResultExt};
 use common::{Oid, PgResult, Span, pg_err};
 use nodes::Expr;
@@ -64,7 +65,7 @@ impl Analyzer<'_> {
                 .at(span))
             }
             _ => {
-                let names = CatalogNames { cx: self.cx };
+                let names = CatalogNames { cx: self.cx, span };
                 let mut io = IoContext::new(self.cx.settings);
                 io.resolver = Some(&names);
                 types::io::input(type_ref.oid, type_ref.typmod, text, &io).at(span)
@@ -210,9 +211,15 @@ pub(crate) fn parse_int8(text: &str) -> Option<i64> {
 /// Catalog names for literal input: `reg*` values, enums and other types made by users.
 struct CatalogNames<'a> {
     cx: &'a AnalyzeContext<'a>,
+    /// The literal.
+    span: Span,
 }
 
 impl NameResolver for CatalogNames<'_> {
+    fn notice(&self, notice: Box<common::PgError>) {
+        self.cx.notice(notice.at(self.span));
+    }
+
     fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
         if matches!(kind, RegKind::Procedure | RegKind::Oper | RegKind::Operator) {
             return self.resolve_signature(kind, name);
@@ -264,6 +271,13 @@ impl NameResolver for CatalogNames<'_> {
                     UNDEFINED_OBJECT,
                     "collation \"{name}\" for encoding \"UTF8\" does not exist"
                 )),
+            },
+            RegKind::Config => self.text_search(TextSearchObject::Config, name, schema, last),
+            RegKind::Dictionary => self.text_search(TextSearchObject::Dictionary, name, schema, last),
+            RegKind::Role => match catalog.role_by_name(last)? {
+                Some(oid) if schema.is_none() => Ok(oid),
+                None if schema.is_none() => Err(pg_err!(UNDEFINED_OBJECT, "role \"{last}\" does not exist")),
+                _ => Err(pg_err!(INVALID_NAME, "invalid name syntax")),
             },
             _ => Err(common::unsupported!(
                 "names of this kind are not supported in literals yet"
@@ -324,6 +338,21 @@ impl NameResolver for CatalogNames<'_> {
 }
 
 impl CatalogNames<'_> {
+    fn text_search(
+        &self,
+        object: TextSearchObject,
+        name: &str,
+        schema: Option<&str>,
+        last: &str,
+    ) -> PgResult<Oid> {
+        let found = self.cx.catalog.text_search_by_name(object, schema, last)?;
+        let word = match object {
+            TextSearchObject::Config => "configuration",
+            TextSearchObject::Dictionary => "dictionary",
+        };
+        found.ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "text search {word} \"{name}\" does not exist"))
+    }
+
     /// `f(integer)`, `+(integer,integer)`, or an operator's bare name.
     fn resolve_signature(&self, kind: RegKind, text: &str) -> PgResult<Oid> {
         let (name, types) = match kind {

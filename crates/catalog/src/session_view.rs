@@ -8,7 +8,7 @@ use types::Datum;
 
 use crate::builtin;
 use crate::cache::{Cache, NamespaceEntry, get_or_load, get_or_load_name, get_or_load_str};
-use crate::columns::{pg_collation, pg_enum, pg_namespace, pg_range};
+use crate::columns::{pg_authid, pg_collation, pg_enum, pg_namespace, pg_range, pg_ts_dict};
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
 use crate::load;
 use crate::oids;
@@ -18,7 +18,7 @@ use crate::statistics;
 use crate::store::{CatalogRead, key_oid};
 use crate::view::{
     AggregateDesc, BUILTIN_RANGES, CastDesc, CatalogView, ColumnStatistics, EnumLabels, OpclassDesc,
-    RangeDesc,
+    RangeDesc, TextSearchObject,
 };
 
 /// How big a relation is now: the storage knows.
@@ -322,6 +322,32 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
 
     fn search_path(&self) -> PgResult<Vec<Oid>> {
         Ok(self.path.effective().to_vec())
+    }
+
+    fn text_search_by_name(
+        &self,
+        object: TextSearchObject,
+        schema: Option<&str>,
+        name: &str,
+    ) -> PgResult<Option<Oid>> {
+        use pg_ts_dict::*;
+        // Both catalogs begin with OID, name, schema.
+        let rows = self.read.scan(match object {
+            TextSearchObject::Config => oids::PG_TS_CONFIG,
+            TextSearchObject::Dictionary => oids::PG_TS_DICT,
+        })?;
+        let schemas = self.schemas(schema)?;
+        let named = |home: &Oid| {
+            rows.iter()
+                .find(|r| r.oid(DICTNAMESPACE) == *home && &*r.text(DICTNAME) == name)
+        };
+        Ok(schemas.iter().find_map(named).map(|row| row.oid(OID)))
+    }
+
+    fn role_by_name(&self, name: &str) -> PgResult<Option<Oid>> {
+        let rows = self.read.scan(oids::PG_AUTHID)?;
+        let found = rows.iter().find(|r| &*r.text(pg_authid::ROLNAME) == name);
+        Ok(found.map(|r| r.oid(pg_authid::OID)))
     }
 
     fn collation_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Option<Oid>> {

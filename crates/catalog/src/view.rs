@@ -6,6 +6,14 @@ use common::{Oid, PgResult};
 
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
 
+/// What text search objects are asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TextSearchObject {
+    Config,
+    Dictionary,
+}
+
 /// Catalog lookups under one snapshot and search path. Analyzer, planner and executor take `&dyn CatalogView`.
 /// Lookups by OID answer `None` for objects that do not exist (any more); callers word the error.
 pub trait CatalogView: Send + Sync {
@@ -48,6 +56,21 @@ pub trait CatalogView: Send + Sync {
     fn search_path(&self) -> PgResult<Vec<Oid>>;
     /// Collation by name.
     fn collation_by_name(&self, schema: Option<&str>, name: &str) -> PgResult<Option<Oid>>;
+    /// A text search configuration or dictionary by name.
+    fn text_search_by_name(
+        &self,
+        object: TextSearchObject,
+        schema: Option<&str>,
+        name: &str,
+    ) -> PgResult<Option<Oid>> {
+        let _ = (object, schema, name);
+        Ok(None)
+    }
+    /// A role by name.
+    fn role_by_name(&self, name: &str) -> PgResult<Option<Oid>> {
+        let _ = name;
+        Ok(None)
+    }
     /// Collation's name, for messages.
     fn collation_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
     /// Labels of an enum type in sort order: (label OID, text).

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
 use crate::settings::TypeRef;
+use crate::textsearch::{query, vector};
 use crate::{
     Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime,
     io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, oids,
@@ -101,6 +102,10 @@ pub trait NameResolver {
     fn check_domain(&self, domain: Oid, value: &Datum) -> PgResult<()> {
         let _ = (domain, value);
         Ok(())
+    }
+    /// Sends a notice to the client.
+    fn notice(&self, notice: Box<PgError>) {
+        let _ = notice;
     }
     /// What `format_type(oid, -1)` prints, for messages.
     fn type_name(&self, type_oid: Oid) -> PgResult<Option<String>> {
@@ -234,6 +239,8 @@ static TABLE: &[(Oid, TypeIo)] = &[
             send: io_text::text_send,
         },
     ),
+    entry!(TSVECTOR, vector::tsvector_in, tsvector_out, tsvector_recv, tsvector_send),
+    entry!(TSQUERY, query::tsquery_in, tsquery_out, tsquery_recv, tsquery_send),
     entry!(JSONB, io_json::jsonb_in, jsonb_out, jsonb_recv, jsonb_send),
     entry!(JSONPATH, io_json::jsonpath_in, jsonpath_out, jsonpath_recv, jsonpath_send),
 ];

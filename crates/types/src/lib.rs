@@ -47,6 +47,7 @@ pub mod selection;
 mod serial;
 pub mod settings;
 pub mod strings;
+pub mod textsearch;
 pub mod tuple;
 pub mod vector;
 

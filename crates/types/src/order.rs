@@ -8,14 +8,14 @@ use std::cmp::Ordering;
 use common::Oid;
 
 use crate::datetime::civil::TimeTz;
-use crate::{io_bit, io_net, oids};
+use crate::{io_bit, io_net, oids, textsearch};
 
 /// True when the bytes in memory are not yet the sort form.
 #[inline]
 pub fn has_sort_form(type_oid: Oid) -> bool {
     matches!(
         type_oid,
-        oids::BIT | oids::VARBIT | oids::INET | oids::CIDR | oids::TIMETZ
+        oids::BIT | oids::VARBIT | oids::INET | oids::CIDR | oids::TIMETZ | oids::TSVECTOR | oids::TSQUERY
     )
 }
 
@@ -24,6 +24,8 @@ pub fn sort_form(type_oid: Oid, value: &[u8]) -> Vec<u8> {
     match type_oid {
         oids::BIT | oids::VARBIT => io_bit::sort_form(value),
         oids::INET | oids::CIDR => io_net::sort_form(value),
+        oids::TSVECTOR => textsearch::vector::sort_form(value),
+        oids::TSQUERY => textsearch::query::sort_form(value),
         oids::TIMETZ => {
             let v = TimeTz::from_bytes(value);
             let moment = v.micros + i64::from(v.zone_west) * 1_000_000;

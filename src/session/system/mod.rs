@@ -181,7 +181,6 @@ impl StatementEnv<'_> {
                 Datum::Null,
                 Datum::Null,
             ]],
-            "ts_token_type_byid" | "ts_token_type_byname" => settings::token_types(),
             // What pglite does not have: archives, replication, configuration files, extensions, two-phase commit, commands
             // that report progress, partitions.
             "pg_get_aios"

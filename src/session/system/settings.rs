@@ -103,36 +103,3 @@ pub(super) fn options(args: &[Datum]) -> Vec<Vec<Datum>> {
         })
         .collect()
 }
-
-/// The tokens of the default text search parser, by number.
-pub(super) fn token_types() -> Vec<Vec<Datum>> {
-    const ALIASES: [&str; 23] = [
-        "asciiword",
-        "word",
-        "numword",
-        "email",
-        "url",
-        "host",
-        "sfloat",
-        "version",
-        "hword_numpart",
-        "hword_part",
-        "hword_asciipart",
-        "blank",
-        "tag",
-        "protocol",
-        "numhword",
-        "asciihword",
-        "hword",
-        "url_path",
-        "file",
-        "float",
-        "int",
-        "uint",
-        "entity",
-    ];
-    let numbered = ALIASES.iter().zip(1..);
-    numbered
-        .map(|(alias, number)| vec![Datum::Int4(number), Datum::text(*alias), Datum::Null])
-        .collect()
-}

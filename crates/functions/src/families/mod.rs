@@ -37,6 +37,7 @@ mod sizes;
 mod string;
 pub(crate) mod system;
 mod text;
+mod textsearch;
 pub(crate) mod type_io;
 mod unicode;
 mod uuid;
@@ -115,6 +116,7 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
         .chain(std::iter::once(&jsonpath::entry::BUILTINS))
         .chain(geometry::LISTS)
         .chain(BASE_TYPES)
+        .chain(textsearch::LISTS)
         .flat_map(|list| list.iter())
 }
 
@@ -130,6 +132,7 @@ pub(crate) fn sets() -> impl Iterator<Item = &'static SetEntry> {
     SET_LISTS
         .iter()
         .chain(json::SET_LISTS)
+        .chain(textsearch::SET_LISTS)
         .chain(std::iter::once(&jsonpath::entry::SETS))
         .flat_map(|list| list.iter())
 }

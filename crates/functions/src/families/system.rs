@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use common::{Oid, PgResult, internal};
-use types::{Datum, PhysType, RecordValue, Selection, Vector, builtin, oids};
+use types::{Datum, RecordValue, Selection, Vector, oids};
 
 use crate::facts::{self, ProcRow};
 use crate::framework::context::FnContext;
 use crate::framework::registry::{Kernels, source_name};
-use crate::framework::set::SetRows;
+use crate::framework::set::{SetRows, materialized};
 
 /// Functions of one value (or one row) that the session answers.
 #[rustfmt::skip]
@@ -44,7 +44,7 @@ static SETS: &[&str] = &[
     "pg_show_replication_origin_status", "pg_stat_get_activity", "pg_stat_get_progress_info",
     "pg_stat_get_recovery_prefetch", "pg_stat_get_slru", "pg_stat_get_subscription", "pg_stat_get_wal_senders",
     "pg_stats_ext_mcvlist_items", "pg_timezone_abbrevs_abbrevs", "pg_timezone_abbrevs_zone",
-    "pg_timezone_names", "show_all_file_settings", "show_all_settings", "ts_token_type_byid", "ts_token_type_byname",
+    "pg_timezone_names", "show_all_file_settings", "show_all_settings",
 ];
 
 /// Counters and times of activity.
@@ -150,20 +150,6 @@ fn out_columns(proc: &ProcRow) -> impl Iterator<Item = (Oid, &'static str)> {
     out.map(|k| (all[k], names.get(k).copied().unwrap_or("")))
 }
 
-/// All rows at once.
-struct Answer {
-    columns: Option<Vec<Vector>>,
-}
-
-impl SetRows for Answer {
-    fn next_rows(&mut self, _: &mut FnContext<'_>, _max: usize) -> PgResult<Option<Vec<Vector>>> {
-        Ok(self
-            .columns
-            .take()
-            .filter(|c| c.first().is_some_and(|v| !v.is_empty())))
-    }
-}
-
 /// Asks the session for the rows of a function.
 pub(crate) fn rows(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
     let proc = this(ctx)?;
@@ -171,14 +157,5 @@ pub(crate) fn rows(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn 
     if types.is_empty() {
         types.push(proc.prorettype);
     }
-    let phys = |t: &Oid| builtin::type_row(*t).map_or(PhysType::Text, |_| PhysType::of_builtin(*t));
-    let mut columns: Vec<Vector> = types.iter().map(|t| Vector::empty(phys(t))).collect();
-    for row in ctx.session.rows(source_name(proc), args)? {
-        for (at, column) in columns.iter_mut().enumerate() {
-            column.push(row.get(at).unwrap_or(&Datum::Null));
-        }
-    }
-    Ok(Box::new(Answer {
-        columns: Some(columns),
-    }))
+    Ok(materialized(&types, ctx.session.rows(source_name(proc), args)?))
 }

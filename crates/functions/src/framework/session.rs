@@ -118,6 +118,16 @@ pub enum ColumnRef<'a> {
     Number(i16),
 }
 
+/// A row of `pg_ts_dict`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct TextSearchDictionary {
+    pub name: String,
+    /// Name of the template.
+    pub template: String,
+    pub options: Option<String>,
+}
+
 /// The session as functions see it. Times are microseconds since 2000-01-01 UTC.
 pub trait SessionContext {
     /// Names behind `reg*` values and types made by users.
@@ -186,6 +196,12 @@ pub trait SessionContext {
         fn shared_description(&self, object: Oid, catalog: &str) -> Option<String>;
         /// `has_*_privilege`; `None` when the object is gone (SQL NULL).
         fn has_privilege(&self, question: PrivilegeQuestion<'_>) -> Option<bool>;
+        /// The dictionaries of a text search configuration: kind of token and dictionary, in order.
+        fn text_search_config(&self, config: Oid) -> Vec<(i32, Oid)>;
+        /// A text search dictionary.
+        fn text_search_dictionary(&self, dictionary: Oid) -> TextSearchDictionary;
+        /// What `default_text_search_config` names.
+        fn default_text_search_config(&self) -> Oid;
         /// Bytes.
         fn size(&self, kind: SizeKind<'_>) -> Option<i64>;
         /// The transaction's id, assigned when there is none yet and `assign`.

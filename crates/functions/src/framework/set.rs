@@ -1,7 +1,7 @@
 //! Set-returning functions.
 
 use common::{Oid, PgResult};
-use types::{Datum, Vector};
+use types::{Datum, PhysType, Vector};
 
 use crate::framework::context::FnContext;
 
@@ -25,6 +25,32 @@ pub struct SetEntry {
     pub result: Oid,
     /// Its implementation.
     pub make: SetKernel,
+}
+
+/// All rows at once.
+struct Materialized {
+    columns: Option<Vec<Vector>>,
+}
+
+impl SetRows for Materialized {
+    fn next_rows(&mut self, _: &mut FnContext<'_>, _max: usize) -> PgResult<Option<Vec<Vector>>> {
+        let columns = self.columns.take();
+        Ok(columns.filter(|c| c.first().is_some_and(|v| !v.is_empty())))
+    }
+}
+
+/// A set of rows that are there already; a row that is too short ends in NULLs.
+pub fn materialized(types: &[Oid], rows: Vec<Vec<Datum>>) -> Box<dyn SetRows> {
+    let empty = |t: &Oid| Vector::empty(PhysType::of_builtin(*t));
+    let mut columns: Vec<Vector> = types.iter().map(empty).collect();
+    for row in rows {
+        for (at, column) in columns.iter_mut().enumerate() {
+            column.push(row.get(at).unwrap_or(&Datum::Null));
+        }
+    }
+    Box::new(Materialized {
+        columns: Some(columns),
+    })
 }
 
 /// Rows made by an iterator of datums, for functions with one scalar column.

@@ -30,7 +30,7 @@ sql_types!(
     bpchar BPCHAR Text, name NAME Text, cstring CSTRING Text, unknown UNKNOWN Text, void VOID Text, bytea BYTEA Bytes,
     uuid UUID Uuid, date DATE Int4, time TIME Int8, timetz TIMETZ Bytes, timestamp TIMESTAMP Int8,
     timestamptz TIMESTAMPTZ Int8, interval INTERVAL Interval, json JSON Text, jsonb JSONB Bytes, xml XML Text,
-    jsonpath JSONPATH Text, bit BIT Bytes, varbit VARBIT Bytes, inet INET Bytes, cidr CIDR Bytes, macaddr MACADDR Bytes,
+    jsonpath JSONPATH Text, tsvector TSVECTOR Bytes, tsquery TSQUERY Bytes, bit BIT Bytes, varbit VARBIT Bytes, inet INET Bytes, cidr CIDR Bytes, macaddr MACADDR Bytes,
     macaddr8 MACADDR8 Bytes, tid TID Int8, xid XID Oid, xid8 XID8 Int8, cid CID Oid, pg_lsn PG_LSN Int8,
     point POINT Bytes, lseg LSEG Bytes, line LINE Bytes, rect BOX Bytes, path PATH Bytes, polygon POLYGON Bytes,
     circle CIRCLE Bytes, pg_snapshot PG_SNAPSHOT Bytes, refcursor REFCURSOR Text, aclitem ACLITEM Text, regproc REGPROC Oid,

@@ -1,0 +1,52 @@
+//! Text search configurations and dictionaries, as functions ask for them.
+
+use catalog::columns::{pg_ts_config_map as m, pg_ts_dict as d, pg_ts_template as t};
+use catalog::oids;
+use catalog::store::CatalogRead;
+use common::{Oid, PgResult, internal};
+use functions::framework::session::TextSearchDictionary;
+
+use crate::session::names::Names;
+
+impl Names {
+    /// Kinds of token and their dictionaries, in order.
+    pub fn text_search_config(&self, config: Oid) -> PgResult<Vec<(i32, Oid)>> {
+        let rows = self.view.rows().scan(oids::PG_TS_CONFIG_MAP)?;
+        let mut found: Vec<(i32, i32, Oid)> = rows
+            .iter()
+            .filter(|r| r.oid(m::MAPCFG) == config)
+            .map(|r| (r.int4(m::MAPTOKENTYPE), r.int4(m::MAPSEQNO), r.oid(m::MAPDICT)))
+            .collect();
+        if found.is_empty() {
+            let all = self.view.rows().scan(oids::PG_TS_CONFIG)?;
+            if !all.iter().any(|r| r.oid(0) == config) {
+                return Err(internal!(
+                    "cache lookup failed for text search configuration {config}"
+                ));
+            }
+        }
+        found.sort_unstable();
+        Ok(found
+            .into_iter()
+            .map(|(kind, _, dictionary)| (kind, dictionary))
+            .collect())
+    }
+
+    /// A row of `pg_ts_dict`, its template by name.
+    pub fn text_search_dictionary(&self, dictionary: Oid) -> PgResult<TextSearchDictionary> {
+        let rows = self.view.rows().scan(oids::PG_TS_DICT)?;
+        let row = rows
+            .iter()
+            .find(|r| r.oid(d::OID) == dictionary)
+            .ok_or_else(|| internal!("cache lookup failed for text search dictionary {dictionary}"))?;
+        let templates = self.view.rows().scan(oids::PG_TS_TEMPLATE)?;
+        let template = templates
+            .iter()
+            .find(|r| r.oid(t::OID) == row.oid(d::DICTTEMPLATE));
+        Ok(TextSearchDictionary {
+            name: row.text(d::DICTNAME).to_string(),
+            template: template.map_or(String::new(), |r| r.text(t::TMPLNAME).to_string()),
+            options: row.text_opt(d::DICTINITOPTION).map(|o| o.to_string()),
+        })
+    }
+}
