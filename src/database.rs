@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use access::TempDirectory;
-use access::{Storage, StorageOptions};
+use access::{Storage, StorageOptions, TempDirectory};
 use catalog::database::Catalog;
 use common::Oid;
 use common::cancel::{CancelReason, CancelToken};
@@ -152,27 +151,7 @@ impl Builder {
         let storage = Storage::open(options)?;
         // Behind the lock of the directory: nobody else uses its temporary files now.
         let temp = directory.map(|dir| Arc::new(TempDirectory::open(env.clone(), &dir)));
-        let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
-        let catalog = Catalog::open(storage.clone());
-        let inner = Inner {
-            relations: open_relations(&storage, &catalog),
-            catalog,
-            timeouts: Timeouts::new(env.clone()),
-            env,
-            storage,
-            notify: NotifyHub::default(),
-            sessions: RwLock::default(),
-            memory: MemoryBudget::new(self.memory_bytes_max),
-            temp,
-            database_oid: POSTGRES_DATABASE,
-            database_name: "postgres".into(),
-            start_time,
-            next_pid: AtomicI32::new(0),
-            next_number: AtomicU32::new(1),
-        };
-        Ok(Database {
-            inner: Arc::new(inner),
-        })
+        Ok(Database::over(storage, env, temp, self.memory_bytes_max))
     }
 }
 
@@ -214,6 +193,62 @@ impl Database {
     /// A new session as another role.
     pub fn session_as(&self, role: &str) -> Result<Session> {
         Session::new(self.inner.clone(), role)
+    }
+
+    /// The database over an opened storage.
+    fn over(
+        storage: Arc<Storage>,
+        env: Arc<dyn Env>,
+        temp: Option<Arc<TempDirectory>>,
+        memory_bytes_max: usize,
+    ) -> Database {
+        let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
+        let catalog = Catalog::open(storage.clone());
+        let inner = Inner {
+            relations: open_relations(&storage, &catalog),
+            catalog,
+            timeouts: Timeouts::new(env.clone()),
+            env,
+            storage,
+            notify: NotifyHub::default(),
+            sessions: RwLock::default(),
+            memory: MemoryBudget::new(memory_bytes_max),
+            temp,
+            database_oid: POSTGRES_DATABASE,
+            database_name: "postgres".into(),
+            start_time,
+            next_pid: AtomicI32::new(0),
+            next_number: AtomicU32::new(1),
+        };
+        Database {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// A second database that begins with the committed content of this one; from then on the two know nothing of each other. Shares
+    /// everything and copies what is written, so that it costs what changed since the last checkpoint or fork, not the size of the
+    /// data. Only for databases in memory: 0A000 for one in a directory.
+    pub fn fork(&self) -> Result<Database> {
+        let storage = self.inner.storage.fork()?;
+        let memory_bytes_max = self.inner.memory.limit();
+        Ok(Database::over(
+            storage,
+            self.inner.env.clone(),
+            None,
+            memory_bytes_max,
+        ))
+    }
+
+    /// Writes what is committed now into a directory, which must not exist or be empty (58P02): a database to open like any other, also
+    /// from one in memory. Sessions go on meanwhile; checkpoints wait.
+    pub fn backup(&self, dir: impl AsRef<Path>) -> Result<()> {
+        let storage = &self.inner.storage;
+        let kind = storage
+            .options()
+            .dir
+            .as_ref()
+            .map_or(KvKind::default(), |_| storage.options().kv);
+        Ok(storage.backup(dir.as_ref(), kind, &CancelToken::new())?)
     }
 
     /// Writes everything committed to the key-value store, so that the log can be dropped.

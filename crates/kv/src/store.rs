@@ -127,6 +127,9 @@ pub trait Kv: Send + Sync {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> KvResult<()>;
 
+    /// All keyspaces that hold something (perhaps some that are empty), in order.
+    fn keyspaces(&self) -> KvResult<Vec<Keyspace>>;
+
     /// Applies a batch. After an error all of it is visible or nothing (nearly always nothing), and earlier
     /// [`Durability::Eventual`] batches may be gone: a writer starts again from its last durable point.
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()>;

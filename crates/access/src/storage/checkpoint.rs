@@ -118,7 +118,7 @@ impl Storage {
         Ok(())
     }
 
-    fn checkpoint_record(&self, redo: common::Lsn, clean: bool) -> CheckpointRecord {
+    pub(crate) fn checkpoint_record(&self, redo: common::Lsn, clean: bool) -> CheckpointRecord {
         let counters = self.counters.lock();
         CheckpointRecord {
             redo,

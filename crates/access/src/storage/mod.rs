@@ -3,6 +3,7 @@
 //! The way of the data is told in docs/internals/storage.md, the bytes in docs/internals/storage-formats.md.
 
 mod background;
+mod backup;
 mod checkpoint;
 mod lockfile;
 pub(crate) mod meta;

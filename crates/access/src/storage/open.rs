@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use txn::{TxnManager, TxnStart, Wal, WalOptions};
 
 use crate::shared::Shared;
+use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_VERSION, Identity};
 use crate::storage::recovery::Replay;
@@ -60,6 +61,7 @@ impl Storage {
             env.fs().sync_dir(parent).map_err(failed)?;
         }
         let lock = LockFile::take(&env, dir)?;
+        backup::refuse_incomplete(&*env, dir)?;
         let kv_options = KvOptions {
             // Decoded blocks are cached above the store.
             cache_bytes_max: (options.cache_bytes_max / 4).max(1 << 20),

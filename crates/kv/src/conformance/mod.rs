@@ -36,6 +36,7 @@ pub fn run_all(harness: &Harness) {
         ),
         ("a_range_sees_one_point_in_time", a_range_sees_one_point_in_time),
         ("keyspaces_are_separate", keyspaces_are_separate),
+        ("keyspaces_are_listed", keyspaces_are_listed),
         ("a_dropped_keyspace_is_empty", a_dropped_keyspace_is_empty),
         ("big_values", big_values),
         ("readers_see_whole_batches", readers_see_whole_batches),
@@ -274,6 +275,33 @@ fn keyspaces_are_separate(kv: &dyn Kv) {
         (1000..2000).for_each(|i| batch.put(Keyspace(i), "k", i.to_be_bytes()));
     });
     assert_eq!(get(kv, Keyspace(1234), b"k").unwrap(), 1234u64.to_be_bytes());
+}
+
+fn keyspaces_are_listed(kv: &dyn Kv) {
+    let filled = [
+        Keyspace(0),
+        A,
+        B,
+        Keyspace(0x1234_5678_9abc),
+        Keyspace(u64::MAX - 1),
+    ];
+    assert_eq!(kv.keyspaces().unwrap(), []);
+    write(kv, Durability::Immediate, |batch| {
+        for keyspace in filled.iter().rev() {
+            batch.put(*keyspace, "", "x");
+            batch.put(*keyspace, "k", "y");
+        }
+    });
+    assert_eq!(kv.keyspaces().unwrap(), filled);
+    write(kv, Durability::Immediate, |batch| batch.drop_keyspace(A));
+    let left: Vec<Keyspace> = kv.keyspaces().unwrap();
+    let holds = |k: &Keyspace| kv.get(*k, b"k").unwrap().is_some();
+    assert!(
+        left.iter()
+            .copied()
+            .filter(holds)
+            .eq(filled.into_iter().filter(|k| *k != A))
+    );
 }
 
 fn a_dropped_keyspace_is_empty(kv: &dyn Kv) {

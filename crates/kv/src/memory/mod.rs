@@ -86,6 +86,10 @@ impl Kv for MemoryKv {
         Ok(())
     }
 
+    fn keyspaces(&self) -> KvResult<Vec<Keyspace>> {
+        Ok(self.state.load().keys().copied().collect())
+    }
+
     fn write(&self, batch: WriteBatch, _durability: Durability) -> KvResult<()> {
         let _writer = self.writer.lock();
         let mut state = State::clone(&self.state.load());

@@ -272,6 +272,10 @@ impl Kv for RedbKv {
         }
     }
 
+    fn keyspaces(&self) -> KvResult<Vec<Keyspace>> {
+        self.run(|instance| instance.snapshot.current(instance.database()?)?.keyspaces())
+    }
+
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()> {
         let _writer = self.writer.lock();
         self.run(|instance| {
@@ -415,6 +419,12 @@ fn check_format(database: &Database) -> Result<(), Failure> {
 /// A keyspace's name for redb.
 fn table_name(keyspace: Keyspace) -> String {
     format!("{:016x}", keyspace.0)
+}
+
+/// The keyspace of a table of redb; None for our own bookkeeping.
+fn keyspace_of(table_name: &str) -> Option<Keyspace> {
+    let number = u64::from_str_radix(table_name, 16).ok().map(Keyspace);
+    number.filter(|_| table_name.len() == 16)
 }
 
 fn get_sealed(table: &ReadTable, keyspace: Keyspace, key: &[u8]) -> Result<Option<Arc<[u8]>>, Failure> {

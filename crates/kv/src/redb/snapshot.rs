@@ -12,13 +12,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
+use ::redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError, TableHandle,
+};
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 
 use crate::Keyspace;
 use crate::redb::failure::Failure;
-use crate::redb::{Bytes, table_name};
+use crate::redb::{Bytes, keyspace_of, table_name};
 
 /// A keyspace at a point in time.
 pub type ReadTable = ReadOnlyTable<Bytes, Bytes>;
@@ -64,6 +66,14 @@ impl SharedSnapshot {
 }
 
 impl Snapshot {
+    /// All keyspaces, in order.
+    pub fn keyspaces(&self) -> Result<Vec<Keyspace>, Failure> {
+        let tables = self.transaction.list_tables()?;
+        let mut keyspaces: Vec<Keyspace> = tables.filter_map(|table| keyspace_of(table.name())).collect();
+        keyspaces.sort_unstable_by_key(|keyspace| keyspace.0);
+        Ok(keyspaces)
+    }
+
     /// A keyspace; None if it is empty.
     pub fn table(&self, keyspace: Keyspace) -> Result<Option<Arc<ReadTable>>, Failure> {
         if let Some(table) = self.tables.read().get(&keyspace) {

@@ -292,6 +292,32 @@ impl Kv for SledKv {
         Ok(())
     }
 
+    fn keyspaces(&self) -> KvResult<Vec<Keyspace>> {
+        let _shared = self.batches.read();
+        let mut keyspaces = Vec::new();
+        let mut from = Some(Keyspace(0));
+        while let Some(keyspace) = from {
+            // Jumps from the first key of a keyspace to the first beyond it.
+            let low = prefixed(keyspace, &[]);
+            let first = self.run(|| {
+                caught(|| {
+                    self.database
+                        .range(low..)
+                        .next()
+                        .transpose()
+                        .map_err(into_kv_error)
+                })
+            })?;
+            let prefix = first
+                .as_ref()
+                .and_then(|(key, _)| key.first_chunk::<PREFIX_BYTES>());
+            let found = prefix.map(|bytes| Keyspace(u64::from_be_bytes(*bytes)));
+            keyspaces.extend(found);
+            from = found.and_then(|found| found.0.checked_add(1)).map(Keyspace);
+        }
+        Ok(keyspaces)
+    }
+
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()> {
         let bytes = batch.payload_bytes();
         {

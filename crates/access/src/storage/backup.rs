@@ -1,0 +1,122 @@
+//! Copying a database into another directory while it is used.
+//!
+//! # How it works
+//! After a checkpoint the KV store holds exactly what was committed at one moment, and it stays so until the next one: nothing but
+//! checkpoints writes to a relation that others can see. So the checkpoint is held off and the store copied, keyspace by keyspace; the
+//! copy needs no log. Sessions go on reading and writing meanwhile; the log and delta keep what they do.
+//!
+//! # Invariants
+//! - A copy that was broken off cannot be opened: the file [`INCOMPLETE`] lies in the directory until everything else is durable.
+
+use std::ops::{Bound, ControlFlow};
+use std::path::Path;
+use std::sync::Arc;
+
+use common::cancel::CancelToken;
+use common::env::{Env, OpenMode};
+use common::error::ErrorExt;
+use common::{Lsn, PgResult, pg_err};
+use kv::{Direction, Durability, Keyspace, Kv, KvKind, KvOptions, WriteBatch};
+
+use crate::storage::Storage;
+use crate::storage::lockfile::{LockFile, io_error};
+use crate::storage::meta::{self, META};
+
+/// Lies in a directory while a backup is being written to it.
+const INCOMPLETE: &str = "backup_incomplete";
+/// Payload of one batch.
+const BATCH_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 16 << 20;
+
+/// 55000 when a backup into this directory was not finished.
+pub(crate) fn refuse_incomplete(env: &dyn Env, dir: &Path) -> PgResult<()> {
+    if !env.fs().exists(&dir.join(INCOMPLETE)) {
+        return Ok(());
+    }
+    Err(pg_err!(
+        OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "directory \"{}\" holds a backup that was not finished",
+        dir.display()
+    )
+    .hint("Remove the directory and make the backup again."))
+}
+
+impl Storage {
+    /// Writes what is committed now into a directory that does not exist yet or is empty, as a database that can be opened.
+    pub fn backup(&self, dir: &Path, kind: KvKind, cancel: &CancelToken) -> PgResult<()> {
+        let env = Arc::clone(self.env());
+        let failed = |what: &str, e: &std::io::Error| io_error(&format!("{what} \"{}\"", dir.display()), e);
+        let fs = env.fs();
+        fs.create_dir_all(dir)
+            .map_err(|e| failed("could not create directory", &e))?;
+        let there = fs
+            .read_dir(dir)
+            .map_err(|e| failed("could not read directory", &e))?;
+        if !there.is_empty() {
+            return Err(pg_err!(
+                DUPLICATE_FILE,
+                "directory \"{}\" exists but is not empty",
+                dir.display()
+            ));
+        }
+        let _lock = LockFile::take(&env, dir)?;
+        let marker = dir.join(INCOMPLETE);
+        let file = fs
+            .open(&marker, OpenMode::CreateNew)
+            .map_err(|e| failed("could not write to directory", &e))?;
+        file.sync_all()
+            .and_then(|()| fs.sync_dir(dir))
+            .map_err(|e| failed("could not sync directory", &e))?;
+        let options = KvOptions {
+            cache_bytes_max: CACHE_BYTES,
+        };
+        let target = kv::open(kind, &env, &dir.join("kv"), &options)?;
+        self.copy_to(&*target, cancel)?;
+        drop(target);
+        let parent = dir.parent().unwrap_or(dir);
+        fs.sync_dir(dir)
+            .and_then(|()| fs.sync_dir(parent))
+            .and_then(|()| fs.remove_file(&marker))
+            .and_then(|()| fs.sync_dir(dir))
+            .map_err(|e| failed("could not sync directory", &e))
+    }
+
+    fn copy_to(&self, target: &dyn Kv, cancel: &CancelToken) -> PgResult<()> {
+        let _guard = self.maintenance.lock();
+        self.checkpoint_locked(false)?;
+        let source = &*self.shared.kv;
+        for keyspace in source.keyspaces()?.into_iter().filter(|k| *k != META) {
+            copy_keyspace(source, target, keyspace, cancel)?;
+        }
+        copy_keyspace(source, target, META, cancel)?;
+        let mut batch = WriteBatch::new();
+        meta::put_identity(&self.identity(), &mut batch);
+        // There is no log to replay.
+        let mut record = self.checkpoint_record(Lsn::default(), false);
+        record.clean = 0;
+        meta::put_checkpoint(&record, &mut batch);
+        target.write(batch, Durability::Immediate)?;
+        Ok(target.flush()?)
+    }
+}
+
+fn copy_keyspace(source: &dyn Kv, target: &dyn Kv, keyspace: Keyspace, cancel: &CancelToken) -> PgResult<()> {
+    let mut batch = WriteBatch::new();
+    let mut outcome = Ok(());
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    source.range(keyspace, all, Direction::Forward, &mut |key, value| {
+        batch.put(keyspace, key, value);
+        if batch.payload_bytes() > BATCH_BYTES {
+            let full = std::mem::take(&mut batch);
+            outcome = cancel
+                .check()
+                .and_then(|()| Ok(target.write(full, Durability::Eventual)?));
+        }
+        match outcome {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    outcome?;
+    Ok(target.write(batch, Durability::Eventual)?)
+}
