@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use access::{Isolation, Savepoint, Transaction};
+use access::{Savepoint, Transaction};
 use common::{Oid, PgResult, pg_err};
 
 use crate::session::Session;
@@ -72,11 +72,6 @@ impl Session {
             return Ok(());
         }
         let settings = self.settings();
-        if settings.isolation == Isolation::Serializable {
-            return Err(common::unsupported!(
-                "transaction isolation level SERIALIZABLE is not supported yet"
-            ));
-        }
         let options = settings.transaction_options(&self.core);
         let txn = self.core.db.storage.begin(&self.core.proc, options)?;
         self.block.txn = Some(Box::new(RefCell::new(txn)));
@@ -119,11 +114,6 @@ impl Session {
     pub(crate) fn apply_modes(&mut self, modes: commands::TransactionModes) -> PgResult<()> {
         self.ensure_transaction()?;
         if let (Some(level), Some(txn)) = (modes.isolation, &self.block.txn) {
-            if level == Isolation::Serializable {
-                return Err(common::unsupported!(
-                    "transaction isolation level SERIALIZABLE is not supported yet"
-                ));
-            }
             let mut txn = txn.borrow_mut();
             if self.block.used && txn.isolation() != level {
                 return Err(pg_err!(
@@ -145,11 +135,33 @@ impl Session {
                 ));
             }
             self.block.read_only = read_only;
+            if let Some(txn) = &self.block.txn {
+                txn.borrow_mut().options_mut().serial.read_only = read_only;
+            }
             self.core
                 .guc
                 .borrow_mut()
                 .set_internal("transaction_read_only", if read_only { "on" } else { "off" });
         }
+        if let Some(deferrable) = modes.deferrable {
+            self.set_deferrable(deferrable)?;
+        }
+        Ok(())
+    }
+
+    fn set_deferrable(&mut self, deferrable: bool) -> PgResult<()> {
+        if self.block.used {
+            return Err(pg_err!(
+                ACTIVE_SQL_TRANSACTION,
+                "SET TRANSACTION [NOT] DEFERRABLE must be called before any query"
+            ));
+        }
+        if let Some(txn) = &self.block.txn {
+            txn.borrow_mut().options_mut().serial.deferrable = deferrable;
+        }
+        let word = if deferrable { "on" } else { "off" };
+        let mut guc = self.core.guc.borrow_mut();
+        guc.set_internal("transaction_deferrable", word);
         Ok(())
     }
 

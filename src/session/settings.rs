@@ -6,7 +6,7 @@ use std::time::Duration;
 use access::{Isolation, TransactionOptions};
 use commands::guc::GucStore;
 use common::Oid;
-use txn::{SynchronousCommit, WaitOptions};
+use txn::{SerialMode, SynchronousCommit, WaitOptions};
 
 use crate::session::Session;
 use crate::session::core::SessionCore;
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub isolation: Isolation,
     /// `default_transaction_read_only`.
     pub read_only: bool,
+    /// `default_transaction_deferrable`.
+    pub deferrable: bool,
     /// `transaction_isolation` and `transaction_read_only` show the defaults.
     pub shows_defaults: bool,
 }
@@ -110,6 +112,7 @@ impl Settings {
             },
             isolation: level,
             read_only,
+            deferrable: guc.get_bool("default_transaction_deferrable"),
             shows_defaults: guc.get("transaction_isolation") == isolation_word(level)
                 && guc.get_bool("transaction_read_only") == read_only,
         }
@@ -132,6 +135,10 @@ impl Settings {
                 cancel: core.cancel.clone(),
             },
             database: core.db.database_oid,
+            serial: SerialMode {
+                read_only: self.read_only,
+                deferrable: self.deferrable,
+            },
         }
     }
 }

@@ -33,6 +33,7 @@ mod defs;
 mod index;
 mod link;
 mod sequence;
+mod serial;
 mod shared;
 mod storage;
 mod table;

@@ -38,6 +38,9 @@ pub enum TxnError {
         /// `Process 1 waits for ShareLock on transaction 2; blocked by process 3.` and so on, one line each.
         detail: String,
     },
+    /// Serializable: going on might end in a cycle; the text is PostgreSQL's reason code.
+    #[error("could not serialize access due to read/write dependencies among transactions")]
+    Dependencies(String),
     /// `lock_timeout` ran out.
     #[error("canceling statement due to lock timeout")]
     LockTimeout,
@@ -68,6 +71,7 @@ impl TxnError {
             TxnError::Io { .. } | TxnError::Unresolved { .. } => sqlstate::IO_ERROR,
             TxnError::Corrupt(_) => sqlstate::DATA_CORRUPTED,
             TxnError::Deadlock { .. } => sqlstate::T_R_DEADLOCK_DETECTED,
+            TxnError::Dependencies(_) => sqlstate::T_R_SERIALIZATION_FAILURE,
             TxnError::LockTimeout => sqlstate::LOCK_NOT_AVAILABLE,
             TxnError::Cancelled(e) => e.sqlstate,
             TxnError::Limit(_) => sqlstate::PROGRAM_LIMIT_EXCEEDED,
@@ -82,6 +86,9 @@ impl From<TxnError> for Box<PgError> {
         match e {
             TxnError::Cancelled(cancelled) => cancelled,
             TxnError::Deadlock { detail } => error.detail(detail).hint("See server log for query details."),
+            TxnError::Dependencies(reason) => error
+                .detail(format!("Reason code: {reason}"))
+                .hint("The transaction might succeed if retried."),
             TxnError::Unresolved { .. } => error.detail(
                 "The failed transaction could not be marked void in the write-ahead log; \
                  it may be found committed if the process ends before the log recovers.",

@@ -31,6 +31,7 @@ pub mod error;
 pub mod locks;
 pub mod manager;
 pub mod snapshot;
+pub mod ssi;
 pub mod stamp;
 mod sync;
 pub mod table;
@@ -46,6 +47,7 @@ pub use locks::{
 };
 pub use manager::{CheckpointPoint, Txn, TxnInfo, TxnManager, TxnStart};
 pub use snapshot::{Snapshot, SnapshotGuard, visible};
+pub use ssi::{ReadTarget, SerialLock, SerialMode, WriteTarget};
 pub use stamp::{AtomicStamp, Stamp, StampState};
 pub use table::{Proc, TxnTable, VirtualXid};
 pub use wal::{Record, RecordKind, SynchronousCommit, Wal, WalOptions, WalReader};

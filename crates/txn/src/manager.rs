@@ -107,6 +107,7 @@ impl TxnManager {
             stamp: Stamp::NEVER,
             command: CommandId(0),
             state: TxnState::Running,
+            serial: 0,
         })
     }
 
@@ -203,6 +204,8 @@ pub struct Txn {
     stamp: Stamp,
     command: CommandId,
     state: TxnState,
+    /// See [`crate::Snapshot::serial`].
+    serial: u32,
 }
 
 impl Txn {
@@ -246,7 +249,20 @@ impl Txn {
         let xid = self.manager.assign_xid()?;
         self.proc.enter(xid)?;
         self.stamp = Stamp::reference(xid, self.proc.number());
+        if self.serial != 0 {
+            self.note_serial_xid(xid);
+        }
         Ok(self.stamp)
+    }
+
+    /// Nonzero while it is watched as a serializable transaction.
+    #[inline]
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    pub(crate) fn set_serial(&mut self, serial: u32) {
+        self.serial = serial;
     }
 
     /// The current command.
@@ -300,11 +316,15 @@ impl Txn {
                 "commit of a transaction that has ended".to_owned(),
             ));
         }
+        if self.serial != 0 {
+            self.prepare_serial()?;
+        }
         let csn = if self.stamp.is_reference() {
             self.manager.wal.commit(&self.proc, self.stamp, payload, level)?
         } else {
             self.manager.visible_csn()
         };
+        self.end_serial(Some(csn));
         self.state = TxnState::Committed;
         Ok(csn)
     }
@@ -327,6 +347,7 @@ impl Txn {
     }
 
     fn end(&mut self) {
+        self.end_serial(None);
         self.state = TxnState::Finished;
         let awaited = self.proc.leave(self.xid());
         self.manager
@@ -343,6 +364,7 @@ impl Drop for Txn {
             _ if !self.stamp.is_reference() => self.end(),
             // Its stamps stay, so its slot must go on answering for them; `Proc` sees the xid there and keeps it.
             state => {
+                self.end_serial(None);
                 if state == TxnState::Running {
                     self.proc.mark_aborted();
                 }

@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub own: Stamp,
     /// The command that looks.
     pub command: CommandId,
+    /// Nonzero when the reads of a serializable transaction must be noted (`crate::ssi`).
+    pub serial: u32,
 }
 
 impl Snapshot {
@@ -41,6 +43,7 @@ impl Snapshot {
             csn,
             own: Stamp::NEVER,
             command: CommandId(0),
+            serial: 0,
         }
     }
 
@@ -129,6 +132,7 @@ impl SnapshotGuard {
             csn: self.csn,
             own: txn.stamp(),
             command: txn.command(),
+            serial: txn.serial(),
         }
     }
 }

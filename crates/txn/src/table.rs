@@ -21,6 +21,7 @@ use common::{Csn, Xid};
 
 use crate::error::{TxnError, TxnResult};
 use crate::locks::{LockManager, ProcLocks};
+use crate::ssi::{Ssi, Sxact};
 use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, CacheAligned, Mutex, OnceLock, Ordering};
 use crate::wal::CommitWait;
 
@@ -82,6 +83,8 @@ pub(crate) struct Slot {
     pub(crate) snapshots: CacheAligned<SnapshotCells>,
     pub(crate) commit: CommitWait,
     pub(crate) locks: Mutex<ProcLocks>,
+    /// The serializable transaction that runs here.
+    pub(crate) serial: Mutex<Option<Arc<Sxact>>>,
     /// The lock waited for has been granted.
     pub(crate) lock_granted: AtomicBool,
     /// Woken when a lock is granted or the session is interrupted.
@@ -119,6 +122,7 @@ pub struct TxnTable {
     /// Slots ever used.
     high_water: AtomicU32,
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
+    pub(crate) ssi: Ssi,
 }
 
 impl TxnTable {
@@ -130,6 +134,7 @@ impl TxnTable {
             free_head: CacheAligned::default(),
             high_water: AtomicU32::new(0),
             segments: std::array::from_fn(|_| OnceLock::new()),
+            ssi: Ssi::default(),
         }
     }
 

@@ -92,7 +92,7 @@ proptest! {
         };
         let command_of = |fate| CommandId(if let Fate::Own(at) = fate { at } else { 0 });
         let (b, e) = (AtomicStamp::new(stamp(begin, &others[0])), AtomicStamp::new(stamp(end, &others[1])));
-        let snapshot = Snapshot { csn: Csn(csn), own: own.stamp(), command: CommandId(command) };
+        let snapshot = Snapshot { csn: Csn(csn), own: own.stamp(), command: CommandId(command), serial: 0 };
         let seen = visible(&b, &e, command_of(begin), command_of(end), &snapshot, table);
         prop_assert_eq!(seen, expected(begin, csn, command) && !expected(end, csn, command));
         // Without a transaction of its own, what we did is somebody's in progress.

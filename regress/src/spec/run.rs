@@ -427,6 +427,7 @@ fn anonymous(text: &str, pids: &BTreeMap<i32, String>) -> String {
         (r"transaction \d+(/\d+)?", "transaction N"),
         (r"relation \d+ of database \d+", "relation N of database N"),
         (r"tuple \(\d+,\d+\)", "tuple (N,N)"),
+        (r"pivot \d+", "pivot N"),
         (r"advisory lock \[\d+,", "advisory lock [N,"),
         (
             r"object \d+ of class (\d+) of database \d+",

@@ -1,7 +1,7 @@
 //! `pg_stat_get_activity`, `pg_lock_status`: who is there, and who holds or waits for what.
 
 use common::{Oid, PgResult};
-use txn::{AdvisoryKey, LockStatus, LockTag};
+use txn::{AdvisoryKey, LockStatus, LockTag, SerialLock};
 use types::Datum;
 
 use crate::session::core::EPOCH_MICROS;
@@ -78,8 +78,30 @@ impl StatementEnv<'_> {
     }
 
     pub(super) fn lock_status(&self) -> Vec<Vec<Datum>> {
-        let all = self.core.db.storage.manager().locks().snapshot();
-        all.iter().map(lock_row).collect()
+        let manager = self.core.db.storage.manager();
+        let all = manager.locks().snapshot();
+        let mut rows: Vec<Vec<Datum>> = all.iter().map(lock_row).collect();
+        let serial = manager.table().serial_locks();
+        rows.extend(serial.iter().map(|lock| self.serial_lock_row(lock)));
+        rows
+    }
+
+    /// A SIREAD lock: of a row, or of a whole relation.
+    fn serial_lock_row(&self, lock: &SerialLock) -> Vec<Datum> {
+        let mut row = vec![Datum::Null; 16];
+        row[0] = Datum::text(if lock.row.is_some() { "tuple" } else { "relation" });
+        row[1] = oid(self.core.db.database_oid);
+        row[2] = oid(lock.relation);
+        if let Some(at) = lock.row {
+            row[3] = Datum::Int4((at.0 >> 16) as i32);
+            row[4] = Datum::Int2(at.0 as i16);
+        }
+        row[10] = Datum::text(format!("{}/{}", lock.proc_number, 0));
+        row[11] = lock.pid.map_or(Datum::Null, Datum::Int4);
+        row[12] = Datum::text("SIReadLock");
+        row[13] = Datum::Bool(true);
+        row[14] = Datum::Bool(false);
+        row
     }
 }
 

@@ -308,8 +308,9 @@ impl StatementEnv<'_> {
         int_array(locks.blocking_pids(pid))
     }
 
-    fn safe_snapshot_blocking_pids(&self, _pid: i32) -> Datum {
-        int_array(Vec::new())
+    fn safe_snapshot_blocking_pids(&self, pid: i32) -> Datum {
+        let table = self.core.db.storage.manager().table();
+        int_array(table.safe_snapshot_blocking_pids(pid))
     }
 }
 

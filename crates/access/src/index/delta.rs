@@ -68,7 +68,7 @@ impl EntryVersion {
         self.end.set(Stamp::NEVER);
     }
 
-    fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+    pub(crate) fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
         let begin = self.begin.load();
         if begin.is_reference() {
             return txn::snapshot::happened(&self.begin, self.cmin, snapshot, table);
@@ -76,7 +76,7 @@ impl EntryVersion {
         begin.raw() <= snapshot.csn.0
     }
 
-    fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+    pub(crate) fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
         let end = self.end.load();
         if end.is_reference() {
             let cmax = CommandId(self.cmax.load(Ordering::Acquire));

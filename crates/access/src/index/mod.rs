@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 
 use common::{Oid, PgResult, RelationId, RowId, Xid, invariant};
 use smallvec::SmallVec;
-use txn::{Snapshot, Stamp, StampState};
+use txn::{Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, key};
 
 pub use build::{BuildOutcome, IndexBuilder};
@@ -27,6 +27,7 @@ pub use scan::{IndexBounds, IndexScan, KeyBound};
 use crate::defs::{IndexDef, Persistence};
 use crate::index::delta::{EntryVersion, visible_entry};
 use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
+use crate::serial;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
@@ -160,7 +161,12 @@ impl Index {
                 match self.holder(prefix, row, stamp)? {
                     Holder::Nobody => {}
                     Holder::Row(_) | Holder::Pending(_) if check == UniqueCheck::Partial => found = Err(row),
-                    Holder::Row(other) => return Ok(Err(other)),
+                    Holder::Row(other) => {
+                        drop(latch);
+                        // A serialization failure says more than a duplicate key.
+                        self.tell_write(txn, prefix)?;
+                        return Ok(Err(other));
+                    }
                     Holder::Pending(xid) => {
                         drop(latch);
                         txn.wait_for(xid)?;
@@ -194,7 +200,12 @@ impl Index {
             key: key.clone(),
             version: Arc::clone(version),
         };
-        txn.record(write, op)
+        txn.record(write, op)?;
+        self.tell_write(txn, &key)
+    }
+
+    fn tell_write(&self, txn: &Transaction, key: &[u8]) -> PgResult<()> {
+        serial::wrote(txn, WriteTarget::Entry(self.def.oid.0, key))
     }
 
     /// Inserts an entry that nothing conflicts with.
@@ -335,6 +346,7 @@ impl Index {
             version,
         };
         txn.record(write, op)?;
+        self.tell_write(txn, &key)?;
         Ok(true)
     }
 
@@ -364,6 +376,9 @@ impl Index {
 
     /// The first row with this full key (from [`Index::encode_prefix`]) that the snapshot sees: the path of point statements.
     pub fn lookup(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {
+        if snapshot.serial != 0 {
+            return self.lookup_by_scan(snapshot, prefix);
+        }
         loop {
             let leaf = self.store.leaf_at(prefix)?;
             let seen = self.lookup_in_delta(snapshot, prefix)?;

@@ -10,13 +10,14 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use common::{PgResult, RowId};
-use txn::Snapshot;
+use txn::{ReadTarget, Snapshot};
 use types::{Datum, key};
 
 use crate::index::delta::visible_entry;
 use crate::index::leaf::Leaf;
 use crate::index::store::{EntryKey, entry_row};
 use crate::index::{Index, value};
+use crate::serial;
 use crate::table::ScanDirection;
 
 /// Entries of delta looked at in one refill.
@@ -72,6 +73,8 @@ pub struct IndexScan {
     ready: VecDeque<RowId>,
     /// Their datums, if wanted, `width` each.
     datums: VecDeque<Datum>,
+    /// A serializable transaction must tell what it reads.
+    watched: bool,
 }
 
 impl Index {
@@ -124,6 +127,7 @@ impl Index {
             wants_keys: false,
             ready: VecDeque::new(),
             datums: VecDeque::new(),
+            watched: serial::is_watched(snapshot, self.def.oid, self.def.persistence),
         }
     }
 }
@@ -199,18 +203,23 @@ impl IndexScan {
                 low: leaf.low.clone().max(self.rest.low.clone()),
                 high,
             };
-            let piece = self.delta_piece(range);
+            if self.watched {
+                let (low, high) = (&range.low, range.high.as_deref());
+                let target = ReadTarget::Range(self.index.def.oid.0, low, high);
+                serial::reads(store.shared.table(), &self.snapshot, target)?;
+            }
+            let piece = self.delta_piece(range)?;
             if store.is_current(&leaf) {
                 return Ok((leaf.leaf, piece));
             }
         }
     }
 
-    fn delta_piece(&self, mut range: IndexBounds) -> Piece {
+    fn delta_piece(&self, mut range: IndexBounds) -> PgResult<Piece> {
         let store = &self.index.store;
         let mut entries = Vec::new();
         if store.delta.is_empty() {
-            return Piece { range, entries };
+            return Ok(Piece { range, entries });
         }
         let IndexBounds { low, high } = range.clone();
         let bounds = (
@@ -228,6 +237,9 @@ impl IndexScan {
             let Some(head) = entry.value().load_full() else {
                 continue;
             };
+            if self.watched {
+                serial::passes_entry(store.shared.table(), &self.snapshot, &head)?;
+            }
             let seen = visible_entry(&head, &self.snapshot, store.shared.table());
             entries.push((entry.key().clone(), seen.map(|version| version.value.clone())));
             if entries.len() == DELTA_MAX {
@@ -245,7 +257,7 @@ impl IndexScan {
         if self.direction == ScanDirection::Backward {
             entries.reverse();
         }
-        Piece { range, entries }
+        Ok(Piece { range, entries })
     }
 
     fn merge(&mut self, leaf: &Leaf, piece: &Piece) -> PgResult<()> {

@@ -64,7 +64,9 @@ impl Table {
                 }
                 Some(Obstacle::SelfModified(_)) => return Ok(LockOutcome::SelfModified),
                 Some(Obstacle::Conflict(conflict)) if txn.uses_one_snapshot() => {
-                    return Err(serialization_failure(conflict));
+                    // PostgreSQL says so of deleted rows too.
+                    let _ = conflict;
+                    return Err(serialization_failure(Conflict::Updated(row)));
                 }
                 Some(Obstacle::Conflict(conflict)) => return Ok(LockOutcome::Conflict(conflict)),
                 Some(Obstacle::WaitFor(_)) if policy == WaitPolicy::DoNotWait => {

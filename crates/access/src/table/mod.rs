@@ -12,7 +12,7 @@ mod write;
 use std::sync::Arc;
 
 use common::{Oid, PgResult, RelationId, RowId};
-use txn::Snapshot;
+use txn::{ReadTarget, Snapshot};
 use types::{Datum, Vector};
 
 pub use lock::{LockOutcome, WaitPolicy};
@@ -21,7 +21,9 @@ pub use size::{TableSize, heap_tuple_width};
 pub use write::{Conflict, WriteOutcome};
 
 use crate::block::{CHUNK_ROWS, MainBlock};
+use crate::chunk::Chunk;
 use crate::defs::TableDef;
+use crate::serial;
 use crate::table::store::TableStore;
 use crate::version::{RowData, visible_version};
 
@@ -141,6 +143,9 @@ impl Table {
         }
         let position = (row.0 % CHUNK_ROWS) as usize;
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        if serial::is_watched(snapshot, self.def.oid, self.def.persistence) {
+            self.tell_read(row, snapshot, chunk)?;
+        }
         let state = chunk.state.load();
         let head = state.delta.as_ref().and_then(|delta| delta.head(position));
         if let Some(head) = head {
@@ -156,6 +161,22 @@ impl Table {
         match state.delta.as_ref().and_then(|delta| delta.head(position)) {
             Some(head) => Ok(visible_version(&head, snapshot, self.store.shared.table()).map(Found::Version)),
             None => Ok(data.map(Found::Data)),
+        }
+    }
+}
+
+impl Table {
+    /// What a serializable transaction tells before it reads a row. The versions that it passes over are looked at again when it
+    /// reads: what came in between finds the lock.
+    #[cold]
+    fn tell_read(&self, row: RowId, snapshot: &Snapshot, chunk: &Chunk) -> PgResult<()> {
+        let table = self.store.shared.table();
+        serial::reads(table, snapshot, ReadTarget::Row(self.def.oid.0, row))?;
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        let state = chunk.state.load();
+        match state.delta.as_ref().and_then(|delta| delta.head(position)) {
+            Some(head) => serial::passes_row(table, snapshot, &head),
+            None => Ok(()),
         }
     }
 }

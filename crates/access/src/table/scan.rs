@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use common::{PgResult, RowId};
-use txn::Snapshot;
+use txn::{ReadTarget, Snapshot};
 use types::{Batch, Selection, Vector, VectorData};
 
 use crate::block::{CHUNK_ROWS, Change, MainBlock};
 use crate::chunk::Delta;
+use crate::serial;
 use crate::table::Table;
 use crate::version::{RowData, Version, visible_version};
 
@@ -63,11 +64,18 @@ pub struct TableScan {
     rest: Range<u64>,
     /// A batch not yet handed out in full, and how many of its rows have been.
     current: Option<(Batch, usize)>,
+    /// A serializable transaction must tell what it reads.
+    watched: bool,
 }
 
 impl Table {
     /// Begins a scan. Rows inserted later are not seen, as the snapshot does not see them.
     pub fn scan(&self, snapshot: &Snapshot, request: ScanRequest) -> TableScan {
+        let watched = serial::is_watched(snapshot, self.def.oid, self.def.persistence);
+        if watched {
+            // An error comes up again with the first chunk; a table without chunks has nothing that could err.
+            let _ = serial::reads(self.store.shared.table(), snapshot, self.read_target());
+        }
         let end = self.store.next_row();
         let rest = match &request.rows {
             Some(rows) => rows.start.min(end)..rows.end.min(end),
@@ -79,7 +87,12 @@ impl Table {
             request,
             rest,
             current: None,
+            watched,
         }
+    }
+
+    fn read_target(&self) -> ReadTarget<'static> {
+        ReadTarget::Relation(self.def.oid.0)
     }
 
     /// The row ids in use end here: for splitting a scan into ranges for parallel workers.
@@ -157,12 +170,16 @@ impl TableScan {
 
     fn chunk_batch(&self, number: u64) -> PgResult<Batch> {
         let def = &self.table.def;
+        if self.watched {
+            let target = self.table.read_target();
+            serial::reads(self.table.store.shared.table(), &self.snapshot, target)?;
+        }
         let state = self.table.store.loaded(number, def)?;
         let Some(main) = &state.main else {
             return Ok(Batch::new(Vec::new(), 0));
         };
         let changed = match &state.delta {
-            Some(delta) => self.changes(delta, main),
+            Some(delta) => self.changes(delta, main)?,
             None => Vec::new(),
         };
         if changed.is_empty() {
@@ -195,8 +212,13 @@ impl TableScan {
     }
 
     /// Rows of delta as the snapshot sees them, without those that are in main all the same.
-    fn changes(&self, delta: &Delta, main: &Arc<MainBlock>) -> Vec<(u16, Option<Arc<Version>>)> {
+    fn changes(&self, delta: &Delta, main: &Arc<MainBlock>) -> PgResult<Vec<(u16, Option<Arc<Version>>)>> {
         let table = self.table.store.shared.table();
+        if self.watched {
+            for (_, head) in delta.heads() {
+                serial::passes_row(table, &self.snapshot, &head)?;
+            }
+        }
         let see = |(position, head): (u16, Arc<Version>)| {
             let version = visible_version(&head, &self.snapshot, table);
             let as_main_has_it = match &version {
@@ -207,7 +229,7 @@ impl TableScan {
             };
             (!as_main_has_it).then_some((position, version))
         };
-        delta.heads().filter_map(see).collect()
+        Ok(delta.heads().filter_map(see).collect())
     }
 }
 

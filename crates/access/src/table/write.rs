@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use common::{CommandId, PgResult, RowId, Xid, invariant, pg_err};
-use txn::{LockTag, RowLockMode, Snapshot, Stamp, StampState};
+use txn::{LockTag, RowLockMode, Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, tuple};
 
 use crate::block::CHUNK_ROWS;
 use crate::chunk::Chunk;
+use crate::serial;
 use crate::table::lock::WaitPolicy;
 use crate::table::{Table, heap_tuple_width};
 use crate::transaction::Transaction;
@@ -104,7 +105,8 @@ impl Table {
             table,
             row,
             version: Arc::clone(&version),
-        })
+        })?;
+        serial::wrote(txn, WriteTarget::Insert(self.def.oid.0))
     }
 
     /// Through the transaction's scratch buffer: one allocation of exactly the right size.
@@ -142,7 +144,8 @@ impl Table {
             false => RedoOp::RowDelete(self.store.id, row),
         });
         let table = Arc::clone(&self.store);
-        txn.record(Write::RowDelete { table, row, version }, op)
+        txn.record(Write::RowDelete { table, row, version }, op)?;
+        serial::wrote(txn, WriteTarget::Row(self.def.oid.0, row))
     }
 
     /// Replaces the row that `snapshot` sees. `mode` is [`RowLockMode::NoKeyUpdate`] when no column of a unique index
@@ -209,7 +212,8 @@ impl Table {
             row,
             version: Arc::clone(&version),
             older,
-        })
+        })?;
+        serial::wrote(txn, WriteTarget::Row(self.def.oid.0, row))
     }
 
     /// Deletes the row that `snapshot` sees. Waits for others who are changing or locking it.

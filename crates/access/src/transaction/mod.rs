@@ -13,7 +13,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use common::{CommandId, Csn, Oid, PgResult, RelationId, Xid, internal, pg_err};
-use txn::{LockMark, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions};
+use txn::{LockMark, SerialMode, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions};
 
 use crate::storage::Storage;
 use crate::transaction::redo::{RedoOp, put_op};
@@ -40,6 +40,8 @@ pub struct TransactionOptions {
     pub wait: WaitOptions,
     /// The database, for lock tags.
     pub database: Oid,
+    /// Declared READ ONLY, and DEFERRABLE: what serializable transactions make of it counts at their first snapshot.
+    pub serial: SerialMode,
 }
 
 /// A snapshot and its registration. Keep it as long as something reads under it.
@@ -157,7 +159,7 @@ impl Transaction {
         let guard = match &self.snapshot {
             Some(guard) => Arc::clone(guard),
             None => {
-                let guard = Arc::new(self.txn()?.take_snapshot()?);
+                let guard = Arc::new(self.first_snapshot()?);
                 if self.uses_one_snapshot() {
                     self.snapshot = Some(Arc::clone(&guard));
                 }
@@ -166,6 +168,14 @@ impl Transaction {
         };
         let snapshot = guard.snapshot(self.txn()?);
         Ok(ActiveSnapshot { guard, snapshot })
+    }
+
+    fn first_snapshot(&mut self) -> PgResult<SnapshotGuard> {
+        if self.options.isolation < Isolation::Serializable {
+            return Ok(self.txn()?.take_snapshot()?);
+        }
+        let (mode, wait) = (self.options.serial, self.options.wait.clone());
+        Ok(self.txn_mut()?.serializable_snapshot(mode, &wait)?)
     }
 
     /// A new snapshot whatever the isolation level: system catalogs, EvalPlanQual, foreign key checks.

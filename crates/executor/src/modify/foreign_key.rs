@@ -8,14 +8,17 @@
 
 use std::sync::Arc;
 
-use access::{Conflict, KeyBound, LockOutcome, ScanDirection, ScanRequest, WaitPolicy, WriteOutcome};
+use access::{
+    ActiveSnapshot, Conflict, KeyBound, LockOutcome, ScanDirection, ScanRequest, Transaction, WaitPolicy,
+    WriteOutcome,
+};
 use catalog::CatalogView;
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::{column_map, descendants};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, RowId, internal, pg_err, unsupported};
 use nodes::Expr;
-use txn::RowLockMode;
+use txn::{RowLockMode, Snapshot};
 use types::{BATCH_ROWS, Datum, PhysType};
 
 use crate::compile::{Compiler, ScanMap};
@@ -208,7 +211,8 @@ impl FkCheck {
     /// True when some row has the key now.
     fn exists(&self, ext: &ExecContext<'_>, wanted: &[Datum]) -> PgResult<bool> {
         for place in &self.referenced {
-            if place.find(ext, wanted)?.is_some() {
+            let now = ext.with_txn(|txn| txn.latest_snapshot())?;
+            if place.find(ext, &now, wanted)?.is_some() {
                 return Ok(true);
             }
         }
@@ -217,30 +221,30 @@ impl FkCheck {
 }
 
 impl KeyIndex {
-    fn find(&self, ext: &ExecContext<'_>, key: &[Datum]) -> PgResult<Option<RowId>> {
+    fn find(&self, ext: &ExecContext<'_>, snapshot: &Snapshot, key: &[Datum]) -> PgResult<Option<RowId>> {
         let index = ext.relations.index(&self.index, &self.table)?;
         let values: Vec<Datum> = self.order.iter().map(|i| key[*i].clone()).collect();
         let mut prefix = Vec::with_capacity(32);
         index.encode_prefix(&values, &mut prefix);
-        let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-        index.lookup(&snapshot, &prefix)
+        index.lookup(snapshot, &prefix)
     }
 
     fn find_and_lock(&self, ext: &ExecContext<'_>, key: &[Datum]) -> PgResult<bool> {
         loop {
             ext.cancel.check()?;
-            let Some(row) = self.find(ext, key)? else {
+            let snapshot = ext.with_txn(checking_snapshot)?;
+            let Some(row) = self.find(ext, &snapshot, key)? else {
                 return Ok(false);
             };
             let table = ext.relations.table(&self.table)?;
             let outcome = ext.with_txn(|txn| {
-                let snapshot = txn.latest_snapshot()?;
                 table.lock_row(txn, &snapshot, row, RowLockMode::KeyShare, WaitPolicy::Block)
             })?;
             match outcome {
                 LockOutcome::Locked => {
                     // While waiting the row may have got another key, or may have gone.
-                    if self.find(ext, key)? == Some(row) {
+                    let now = ext.with_txn(checking_snapshot)?;
+                    if self.find(ext, &now, key)? == Some(row) {
                         return Ok(true);
                     }
                 }
@@ -248,6 +252,15 @@ impl KeyIndex {
                 LockOutcome::Conflict(_) | LockOutcome::NotAvailable => {}
             }
         }
+    }
+}
+
+/// What a foreign key's check of the referenced table sees: nothing newer than the transaction does.
+fn checking_snapshot(txn: &mut Transaction) -> PgResult<ActiveSnapshot> {
+    if txn.uses_one_snapshot() {
+        txn.snapshot()
+    } else {
+        txn.latest_snapshot()
     }
 }
 
@@ -576,6 +589,28 @@ fn usable_index(
     Ok(best)
 }
 
+/// A transaction with one snapshot must not change rows that it cannot see.
+fn refuse_newer(ext: &ExecContext<'_>, target: &OpenTarget, row: RowId) -> PgResult<()> {
+    let seen = ext.with_txn(|txn| {
+        if !txn.uses_one_snapshot() {
+            return Ok(true);
+        }
+        // A look, not a read that counts.
+        let own = Snapshot {
+            serial: 0,
+            ..*txn.snapshot()?
+        };
+        target.table.is_visible(row, &own)
+    })?;
+    if seen {
+        return Ok(());
+    }
+    Err(pg_err!(
+        T_R_SERIALIZATION_FAILURE,
+        "could not serialize access due to concurrent update"
+    ))
+}
+
 /// CASCADE, SET NULL, SET DEFAULT on one row.
 #[expect(clippy::too_many_arguments, reason = "one call, all of it needed")]
 fn act(
@@ -597,6 +632,7 @@ fn act(
         let Some(old) = target.fetch(&snapshot, at)? else {
             return Ok(false);
         };
+        refuse_newer(ext, target, at)?;
         let still = columns.iter().zip(key).all(|(i, k)| {
             let t = &table.columns[*i];
             let to = KeyType {
