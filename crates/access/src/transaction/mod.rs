@@ -277,7 +277,7 @@ impl Transaction {
         self.record(Write::RelationDropped(id), Some(RedoOp::Dropped(id)))
     }
 
-    /// Runs `hook` after the commit is visible.
+    /// Runs `hook` after the commit is visible and before its locks go.
     pub fn on_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
         self.hooks.commit.push(Box::new(hook));
     }
@@ -343,13 +343,14 @@ impl Transaction {
             write.settle(csn);
         }
         self.account(csn);
+        // Before the locks go: who waits for them must find what the hooks tell (a new version of the catalog).
+        for hook in std::mem::take(&mut self.hooks.commit) {
+            hook();
+        }
         if let Some(txn) = self.txn.take() {
             txn.finish();
         }
         self.storage.after_commit(wrote.then_some(payload.len()));
-        for hook in std::mem::take(&mut self.hooks.commit) {
-            hook();
-        }
         Ok(csn)
     }
 

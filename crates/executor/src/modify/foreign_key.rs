@@ -8,10 +8,7 @@
 
 use std::sync::Arc;
 
-use access::{
-    ActiveSnapshot, Conflict, KeyBound, LockOutcome, ScanDirection, ScanRequest, Transaction, WaitPolicy,
-    WriteOutcome,
-};
+use access::{ActiveSnapshot, Conflict, LockOutcome, ScanRequest, Transaction, WaitPolicy, WriteOutcome};
 use catalog::CatalogView;
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::{column_map, descendants};
@@ -25,13 +22,14 @@ use crate::compile::{Compiler, ScanMap};
 use crate::context::ExecContext;
 use crate::modify::after::{Event, Firing};
 use crate::modify::errors;
+use crate::modify::referencing::matching_rows;
 use crate::modify::target::{OpenTarget, TargetDef, Written};
 
 /// A column of a key as it must be looked up.
 #[derive(Clone, Copy, Debug)]
-struct KeyType {
-    type_oid: Oid,
-    phys: PhysType,
+pub(super) struct KeyType {
+    pub(super) type_oid: Oid,
+    pub(super) phys: PhysType,
 }
 
 /// The referencing side, compiled for one table.
@@ -62,7 +60,7 @@ fn positions(attnos: &[i16]) -> Vec<usize> {
     attnos.iter().map(|a| (*a).max(1) as usize - 1).collect()
 }
 
-fn relation(catalog: &dyn CatalogView, oid: Oid) -> PgResult<Arc<RelationDesc>> {
+pub(super) fn relation(catalog: &dyn CatalogView, oid: Oid) -> PgResult<Arc<RelationDesc>> {
     catalog
         .relation(oid)?
         .ok_or_else(|| internal!("could not open relation with OID {oid}"))
@@ -265,7 +263,7 @@ fn checking_snapshot(txn: &mut Transaction) -> PgResult<ActiveSnapshot> {
 }
 
 /// A value as the other side's type has it; `None`: that type has no such value.
-fn convert(value: &Datum, to: KeyType) -> Option<Datum> {
+pub(super) fn convert(value: &Datum, to: KeyType) -> Option<Datum> {
     if value.is_null() {
         return Some(Datum::Null);
     }
@@ -502,93 +500,6 @@ fn still_referenced(
         .table(&*referencing.namespace_name, &*referencing.name)
         .constraint(&**name)
 }
-
-/// The rows of a table that have a key in these columns, as the newest snapshot sees them.
-fn matching_rows(
-    ext: &ExecContext<'_>,
-    table: &Arc<RelationDesc>,
-    columns: &[usize],
-    key: &[Datum],
-) -> PgResult<Vec<RowId>> {
-    let types: Vec<KeyType> = columns
-        .iter()
-        .filter_map(|i| table.columns.get(*i))
-        .map(|c| KeyType {
-            type_oid: c.type_ref.oid,
-            phys: c.phys,
-        })
-        .collect();
-    let wanted: Option<Vec<Datum>> = key.iter().zip(&types).map(|(v, t)| convert(v, *t)).collect();
-    let Some(wanted) = wanted else {
-        return Ok(Vec::new());
-    };
-    let opened = ext.relations.table(table)?;
-    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    let equal = |row: &[Datum]| {
-        row.iter()
-            .zip(&wanted)
-            .zip(&types)
-            .all(|((v, w), t)| !v.is_null() && types::compare::equal(t.type_oid, v, w))
-    };
-    let mut found = Vec::new();
-    let wanted_columns: Vec<u16> = columns.iter().map(|c| *c as u16).collect();
-    if let Some((index, equals)) = usable_index(ext, table, columns, &wanted)? {
-        let index = ext.relations.index(&index, table)?;
-        let bounds = index.bounds(&equals, &KeyBound::Unbounded, &KeyBound::Unbounded);
-        let mut scan = index.scan(&snapshot, bounds, ScanDirection::Forward);
-        let mut row = Vec::new();
-        while let Some(id) = scan.next_row()? {
-            row.clear();
-            if opened.fetch_columns(id, &snapshot, &wanted_columns, &mut row)? && equal(&row) {
-                found.push(id);
-            }
-        }
-        found.sort_unstable();
-        return Ok(found);
-    }
-    let mut scan = opened.scan(&snapshot, ScanRequest::columns(wanted_columns).with_row_ids());
-    while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
-        ext.cancel.check()?;
-        for k in 0..batch.len() {
-            let mut row = batch.row(k);
-            let id = row.pop().and_then(|v| v.as_i64()).unwrap_or_default();
-            if equal(&row) {
-                found.push(RowId(id as u64));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// An index whose leading columns are among the key's, with the values to look for.
-fn usable_index(
-    ext: &ExecContext<'_>,
-    table: &RelationDesc,
-    columns: &[usize],
-    wanted: &[Datum],
-) -> PgResult<Option<(Arc<RelationDesc>, Vec<Datum>)>> {
-    let mut best: Option<(Arc<RelationDesc>, Vec<Datum>)> = None;
-    for oid in &table.indexes {
-        let index = relation(ext.catalog, *oid)?;
-        let Some(info) = &index.index else { continue };
-        if info.predicate.is_some() || !info.valid || info.access_method != Oid(403) {
-            continue;
-        }
-        let mut equals = Vec::new();
-        for column in info.columns.iter().take(info.key_count) {
-            let at = columns.iter().position(|c| *c as i16 + 1 == column.attno);
-            match at {
-                Some(at) => equals.push(wanted[at].clone()),
-                None => break,
-            }
-        }
-        if !equals.is_empty() && best.as_ref().is_none_or(|(_, e)| e.len() < equals.len()) {
-            best = Some((index.clone(), equals));
-        }
-    }
-    Ok(best)
-}
-
 /// A transaction with one snapshot must not change rows that it cannot see.
 fn refuse_newer(ext: &ExecContext<'_>, target: &OpenTarget, row: RowId) -> PgResult<()> {
     let seen = ext.with_txn(|txn| {

@@ -11,6 +11,7 @@ pub(crate) mod foreign_key;
 mod indexes;
 mod insert_target;
 mod layout;
+mod referencing;
 mod routing;
 mod target;
 
