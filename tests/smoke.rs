@@ -294,3 +294,36 @@ fn timeouts_set_inside_of_a_transaction_count_from_the_next_statement_on() {
     outcome.unwrap();
     assert_eq!(error.unwrap_err().code(), "40P01");
 }
+
+#[test]
+fn settings_of_roles_and_the_database_begin_with_the_session() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let db = Database::open(dir.path()).unwrap();
+        let mut s = db.session().unwrap();
+        s.batch_execute("ALTER DATABASE postgres SET work_mem = '3MB'")
+            .unwrap();
+        s.batch_execute("ALTER DATABASE postgres SET search_path = a, public")
+            .unwrap();
+        s.batch_execute("ALTER ROLE postgres SET work_mem = '5MB'")
+            .unwrap();
+        s.batch_execute("COMMENT ON DATABASE postgres IS 'ours'").unwrap();
+        assert_eq!(texts(&mut s, "SHOW work_mem"), [[Some("4MB".to_owned())]]);
+    }
+    let db = Database::open(dir.path()).unwrap();
+    let mut s = db.session().unwrap();
+    assert_eq!(texts(&mut s, "SHOW work_mem"), [[Some("5MB".to_owned())]]);
+    assert_eq!(
+        texts(&mut s, "SHOW search_path"),
+        [[Some("a, public".to_owned())]]
+    );
+    s.batch_execute("SET work_mem = '7MB'; RESET work_mem").unwrap();
+    assert_eq!(texts(&mut s, "SHOW work_mem"), [[Some("5MB".to_owned())]]);
+    let comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'postgres'";
+    assert_eq!(texts(&mut s, comment), [[Some("ours".to_owned())]]);
+    s.batch_execute("ALTER ROLE postgres RESET ALL").unwrap();
+    assert_eq!(
+        texts(&mut db.session().unwrap(), "SHOW work_mem"),
+        [[Some("3MB".to_owned())]]
+    );
+}

@@ -320,8 +320,7 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn shared_description(&self, object: Oid, catalog: &str) -> PgResult<Option<String>> {
-        let _ = (object, catalog);
-        Ok(None)
+        self.names.shared_description(object, catalog)
     }
 
     fn has_privilege(&self, question: PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {

@@ -166,7 +166,39 @@ impl Session {
         if role != "postgres" {
             session.become_role(role)?;
         }
+        session.take_kept_settings()?;
         Ok(session)
+    }
+
+    /// What ALTER DATABASE ... SET and ALTER ROLE ... SET keep for this session. A value that is wrong by now is passed over.
+    fn take_kept_settings(&mut self) -> Result<()> {
+        let (database, role) = (self.core.db.database_oid, self.core.user.get());
+        self.core.statement_start.set(self.core.now());
+        self.ensure_transaction()?;
+        let found = self.current_view().and_then(|view| {
+            let mut found = Vec::new();
+            // What is more special comes later.
+            for (database, role) in [
+                (Oid::INVALID, Oid::INVALID),
+                (database, Oid::INVALID),
+                (Oid::INVALID, role),
+                (database, role),
+            ] {
+                found.extend(::catalog::ddl::settings::settings_of(
+                    view.rows(),
+                    database,
+                    role,
+                )?);
+            }
+            Ok(found)
+        });
+        self.rollback_block();
+        for setting in found? {
+            if let Some((name, value)) = setting.split_once('=') {
+                let _wrong_by_now = self.core.guc.borrow_mut().set_default(name, value);
+            }
+        }
+        Ok(())
     }
 
     /// Looks the role up and makes it the session's.

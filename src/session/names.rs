@@ -325,6 +325,17 @@ impl Names {
         Ok(catalog::ddl::comments::comment(self.view.rows(), address)?.map(|c| c.to_string()))
     }
 
+    /// `shobj_description`.
+    pub fn shared_description(&self, object: Oid, catalog: &str) -> PgResult<Option<String>> {
+        let class = match catalog {
+            "pg_database" => oids::PG_DATABASE,
+            "pg_authid" => oids::PG_AUTHID,
+            _ => return Ok(None),
+        };
+        let found = catalog::ddl::comments::shared_comment(self.view.rows(), class, object)?;
+        Ok(found.map(|c| c.to_string()))
+    }
+
     /// What PostgreSQL's TOAST table of this table takes while it is empty: one page of its index. Long values are stored in their
     /// rows here, and counted there.
     fn toast_size(&self, table: Oid) -> i64 {

@@ -216,6 +216,10 @@ pub const PG_REWRITE_OID_INDEX: Oid = Oid(2692);
 pub const PG_INHERITS_RELID_SEQNO_INDEX: Oid = Oid(2680);
 /// Index `pg_inherits_parent_index`.
 pub const PG_INHERITS_PARENT_INDEX: Oid = Oid(2187);
+/// Index `pg_db_role_setting_databaseid_rol_index`.
+pub const PG_DB_ROLE_SETTING_DATABASEID_ROL_INDEX: Oid = Oid(2965);
+/// Index `pg_shdescription_o_c_index`.
+pub const PG_SHDESCRIPTION_O_C_INDEX: Oid = Oid(2397);
 /// Index `pg_sequence_seqrelid_index`.
 pub const PG_SEQUENCE_SEQRELID_INDEX: Oid = Oid(5002);
 /// Index `pg_enum_typid_sortorder_index`.

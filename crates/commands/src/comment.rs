@@ -5,8 +5,8 @@
 use catalog::ddl::ObjectAddress;
 use catalog::oids;
 use catalog::privileges::{ObjectKind, must_be_owner};
-use common::error::ErrorExt;
-use common::{PgResult, pg_err, unsupported};
+use common::error::{ErrorExt, Severity};
+use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{CommentStmt, Ident, ObjectName, ObjectType};
 use txn::LockMode;
 
@@ -16,8 +16,24 @@ use crate::lookup::{range_var, wrong_kind};
 
 /// COMMENT ON.
 pub(crate) fn comment(stmt: &CommentStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
-    let object = find(stmt, cx)?;
     let text = stmt.comment.as_deref();
+    if let (ObjectName::Name(names), ObjectType::Database) = (&stmt.object, stmt.objtype)
+        && let Some(name) = names.last()
+    {
+        if name.as_str() != &*cx.database_name {
+            // As PostgreSQL, so that a dump goes in under another name.
+            cx.notice(PgError::notice(
+                Severity::Warning,
+                sqlstate::UNDEFINED_DATABASE,
+                format!("database \"{}\" does not exist", name.as_str()),
+            ));
+            return Ok(CommandOutcome::tag("COMMENT"));
+        }
+        let database = crate::role_settings::owned_database(name, cx)?;
+        cx.ddl(|ddl| ddl.set_shared_comment(oids::PG_DATABASE, database, text))?;
+        return Ok(CommandOutcome::tag("COMMENT"));
+    }
+    let object = find(stmt, cx)?;
     cx.ddl(|ddl| ddl.set_comment(object, text))?;
     Ok(CommandOutcome::tag("COMMENT"))
 }

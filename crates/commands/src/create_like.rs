@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/parser/parse_utilcmd.c (`transformTableLikeClause`, `expandTableLikeClause`).
 
+use catalog::ddl::ObjectAddress;
 use catalog::ddl::relation::NewColumn;
 use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
@@ -14,7 +15,7 @@ use txn::LockMode;
 use crate::columns::{ColumnSpec, NotNullSpec, SequenceSpecOf};
 use crate::constraints::CheckSpec;
 use crate::context::CommandContext;
-use crate::create_table::TableSpec;
+use crate::create_table::{LikeComment, TableSpec};
 
 /// Adds the columns of the other relation.
 pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandContext<'_>) -> PgResult<()> {
@@ -44,9 +45,29 @@ pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandCont
         add_checks(&source, &map, spec);
     }
     if like.options & TableLikeClause::INDEXES != 0 {
-        add_keys(&source, spec, cx)?;
+        add_keys(&source, like.options, spec, cx)?;
+    }
+    if like.options & TableLikeClause::COMMENTS != 0 {
+        add_comments(&source, like.options, spec);
     }
     Ok(())
+}
+
+/// Comments of columns, and of the constraints that are copied.
+fn add_comments(source: &RelationDesc, options: u32, spec: &mut TableSpec) {
+    for column in source.columns.iter().filter(|c| !c.dropped) {
+        let from = ObjectAddress::column(source.oid, column.attno);
+        spec.comments
+            .push((from, LikeComment::Column(column.name.to_string())));
+    }
+    if options & TableLikeClause::CONSTRAINTS == 0 {
+        return;
+    }
+    for check in source.constraints.iter().filter(|c| c.kind == b'c') {
+        let from = ObjectAddress::new(catalog::oids::PG_CONSTRAINT, check.oid);
+        spec.comments
+            .push((from, LikeComment::Check(check.name.to_string())));
+    }
 }
 
 fn column_of(
@@ -71,6 +92,10 @@ fn column_of(
     if options & TableLikeClause::STORAGE != 0 {
         new.storage = Some(column.storage);
     }
+    if options & TableLikeClause::COMPRESSION != 0 {
+        new.compression = column.compression;
+    }
+    // STATISTICS: extended statistics cannot be made yet, so there are none to copy.
     let has_identity = matches!(column.identity, b'a' | b'd');
     let mut sequence = None;
     if has_identity && options & TableLikeClause::IDENTITY != 0 {
@@ -136,7 +161,12 @@ fn add_checks(source: &RelationDesc, map: &[i16], spec: &mut TableSpec) {
 }
 
 /// PRIMARY KEY and UNIQUE constraints under generated names. Other indexes: not yet.
-fn add_keys(source: &RelationDesc, spec: &mut TableSpec, cx: &CommandContext<'_>) -> PgResult<()> {
+fn add_keys(
+    source: &RelationDesc,
+    options: u32,
+    spec: &mut TableSpec,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     for index in &source.indexes {
         let index = cx.relation(*index)?;
         let constraint = source.constraints.iter().find(|c| c.index == index.oid);
@@ -164,6 +194,10 @@ fn add_keys(source: &RelationDesc, spec: &mut TableSpec, cx: &CommandContext<'_>
         key.keys = names.iter().take(info.key_count).cloned().collect();
         key.including = names.iter().skip(info.key_count).cloned().collect();
         key.nulls_not_distinct = info.nulls_not_distinct;
+        if options & TableLikeClause::COMMENTS != 0 {
+            let from = ObjectAddress::new(catalog::oids::PG_CLASS, index.oid);
+            spec.comments.push((from, LikeComment::Key(key.keys.clone())));
+        }
         spec.keys.push(key);
     }
     Ok(())

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use catalog::CatalogView;
+use catalog::ddl::ObjectAddress;
 use catalog::ddl::relation::NewRelation;
 use catalog::ddl::sequence::SequenceOwner;
 use catalog::desc::RelationDesc;
@@ -35,6 +36,16 @@ pub(crate) struct TableSpec {
     pub checks: Vec<CheckSpec>,
     pub keys: Vec<Constraint>,
     pub foreign: Vec<Constraint>,
+    /// LIKE ... INCLUDING COMMENTS: what has the comment, and what takes it.
+    pub comments: Vec<(ObjectAddress, LikeComment)>,
+}
+
+/// A part of a table to be that takes a comment.
+pub(crate) enum LikeComment {
+    Column(String),
+    Check(String),
+    /// The index of the key over these columns.
+    Key(Vec<Ident>),
 }
 
 /// NOTICE and true when IF NOT EXISTS finds the name taken.
@@ -382,7 +393,45 @@ pub(crate) fn build(
         let desc = cx.relation(made.oid)?;
         crate::foreign_key::add(cx, &desc, foreign, crate::foreign_key::Existing::None)?;
     }
+    copy_comments(made.oid, &spec.comments, cx)?;
     Ok(made.oid)
+}
+
+fn copy_comments(
+    table: Oid,
+    comments: &[(ObjectAddress, LikeComment)],
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    if comments.is_empty() {
+        return Ok(());
+    }
+    let desc = cx.relation(table)?;
+    for (from, target) in comments {
+        let to = match target {
+            LikeComment::Column(name) => desc
+                .column_by_name(name)
+                .map(|c| ObjectAddress::column(table, c.attno)),
+            LikeComment::Check(name) => {
+                let found = desc
+                    .constraints
+                    .iter()
+                    .find(|c| c.kind == b'c' && *c.name == **name);
+                found.map(|c| ObjectAddress::new(oids::PG_CONSTRAINT, c.oid))
+            }
+            LikeComment::Key(names) => {
+                let attnos = names.iter().filter_map(|n| desc.column_by_name(n.as_str()));
+                let attnos: Vec<i16> = attnos.map(|c| c.attno).collect();
+                let key =
+                    |c: &&catalog::desc::ConstraintDesc| matches!(c.kind, b'p' | b'u') && c.columns == attnos;
+                let found = desc.constraints.iter().find(key);
+                found.map(|c| ObjectAddress::new(oids::PG_CLASS, c.index))
+            }
+        };
+        if let Some(to) = to {
+            cx.ddl(|ddl| ddl.copy_comment(*from, to))?;
+        }
+    }
+    Ok(())
 }
 
 /// Analyzes defaults, generation expressions (into the columns) and checks.

@@ -10,8 +10,8 @@ use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
 use crate::{
     alter_table, alter_type, comment, copy, create_index, create_table, create_table_as, create_type,
-    create_view, domain, drop, explain, grant, maintenance, matview, namespace, rename, roles, sequence,
-    settings, truncate, vacuum,
+    create_view, domain, drop, explain, grant, maintenance, matview, namespace, rename, role_settings, roles,
+    sequence, settings, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -49,6 +49,8 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Explain(s) => explain::explain(s, cx),
         Statement::CreateRole(s) => roles::create_role(s, cx),
         Statement::AlterRole(s) => roles::alter_role(s, cx),
+        Statement::AlterRoleSet(s) => role_settings::alter_role(s, cx),
+        Statement::AlterDatabaseSet(s) => role_settings::alter_database(s, cx),
         Statement::DropRole(s) => roles::drop_role(s, cx),
         Statement::Grant(s) => grant::grant(s, cx),
         Statement::GrantRole(s) => roles::grant_role(s, cx),

@@ -49,6 +49,7 @@ mod partition_index;
 pub mod query;
 mod rename;
 mod rewrite;
+mod role_settings;
 mod roles;
 pub mod scram;
 mod sequence;

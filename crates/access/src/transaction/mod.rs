@@ -271,6 +271,12 @@ impl Transaction {
         self.record(Write::RelationCreated(id), Some(RedoOp::Created(id)))
     }
 
+    /// True for storage that this transaction made (and did not undo): nobody else can see anything in it.
+    pub fn has_created(&self, id: RelationId) -> bool {
+        let made = |write: &Write| matches!(write, Write::RelationCreated(own) if *own == id);
+        self.writes.iter().any(made)
+    }
+
     /// Gives a relation's storage up, once this transaction has committed and nobody can see it any more.
     pub fn drop_relation(&mut self, id: RelationId) -> PgResult<()> {
         self.stamp()?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, pg_err, unsupported};
 use nodes::{Expr, serial};
 use types::settings::TypeRef;
 use types::{ArrayValue, Datum};
@@ -59,6 +59,9 @@ impl Ddl<'_> {
         changes: &[(usize, Datum)],
     ) -> PgResult<()> {
         let Some(row) = self.attribute(relation, attno)? else {
+            if relation < Oid::FIRST_NORMAL {
+                return Err(unsupported!("changing a built-in object is not supported yet"));
+            }
             return Err(common::internal!(
                 "cache lookup failed for attribute {attno} of relation {relation}"
             ));

@@ -3,7 +3,7 @@
 use common::{Oid, PgResult};
 use types::Datum;
 
-use crate::columns::{pg_class, pg_description, pg_statistic};
+use crate::columns::{pg_class, pg_description, pg_shdescription, pg_statistic};
 use crate::ddl::{Ddl, ObjectAddress, oid};
 use crate::oids;
 use crate::store::{CatalogRead, key_oid};
@@ -31,7 +31,31 @@ pub fn comment(read: &dyn CatalogRead, object: ObjectAddress) -> PgResult<Option
     Ok(rows.first().map(|row| row.text(pg_description::DESCRIPTION)))
 }
 
+/// The comment on an object that all databases share.
+pub fn shared_comment(
+    read: &dyn CatalogRead,
+    class: Oid,
+    object: Oid,
+) -> PgResult<Option<std::sync::Arc<str>>> {
+    let key = [key_oid(object), key_oid(class)];
+    let rows = read.lookup_all(oids::PG_SHDESCRIPTION_O_C_INDEX, &key)?;
+    Ok(rows.first().map(|row| row.text(pg_shdescription::DESCRIPTION)))
+}
+
 impl Ddl<'_> {
+    /// COMMENT ON of a database or role; `None` or an empty text removes it.
+    pub fn set_shared_comment(&mut self, class: Oid, object: Oid, text: Option<&str>) -> PgResult<()> {
+        let key = [key_oid(object), key_oid(class)];
+        for row in self.store.lookup(oids::PG_SHDESCRIPTION_O_C_INDEX, &key)? {
+            self.store.delete(oids::PG_SHDESCRIPTION, row.row)?;
+        }
+        let Some(text) = text.filter(|t| !t.is_empty()) else {
+            return Ok(());
+        };
+        let row = vec![oid(object), oid(class), Datum::text(text)];
+        self.store.insert(oids::PG_SHDESCRIPTION, row)
+    }
+
     /// COMMENT ON; `None` or an empty text removes it.
     pub fn set_comment(&mut self, object: ObjectAddress, text: Option<&str>) -> PgResult<()> {
         for row in self
@@ -50,6 +74,15 @@ impl Ddl<'_> {
             Datum::text(text),
         ];
         self.store.insert(oids::PG_DESCRIPTION, row)
+    }
+
+    /// Gives an object the comment of another.
+    pub fn copy_comment(&mut self, from: ObjectAddress, to: ObjectAddress) -> PgResult<()> {
+        let rows = self.store.lookup(oids::PG_DESCRIPTION_O_C_O_INDEX, &key(from))?;
+        match rows.first().map(|row| row.text(pg_description::DESCRIPTION)) {
+            Some(text) => self.set_comment(to, Some(&text)),
+            None => Ok(()),
+        }
     }
 
     /// Forgets the comments on an object and its columns.

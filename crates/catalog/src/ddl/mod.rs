@@ -26,6 +26,7 @@ pub mod relation;
 mod remove;
 pub mod roles;
 pub mod sequence;
+pub mod settings;
 pub mod types;
 pub mod view;
 

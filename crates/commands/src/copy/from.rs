@@ -120,6 +120,27 @@ impl CopyIn {
         Ok(copy)
     }
 
+    /// FREEZE: rows that older snapshots see at once may only go where nobody else can look yet. Checked when the data comes, as
+    /// PostgreSQL does.
+    fn check_freeze(&mut self, cx: &CommandContext<'_>) -> PgResult<()> {
+        if !std::mem::take(&mut self.options.freeze) {
+            return Ok(());
+        }
+        if self.desc.relkind == b'p' {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cannot perform COPY FREEZE on a partitioned table"
+            ));
+        }
+        if !cx.txn.borrow().has_created(self.desc.storage) {
+            return Err(pg_err!(
+                OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "cannot perform COPY FREEZE because the table was not created or truncated in the current subtransaction"
+            ));
+        }
+        Ok(())
+    }
+
     fn open_target(&mut self, cx: &CommandContext<'_>) -> PgResult<()> {
         let view = cx.view()?;
         let snapshot = cx.txn.borrow().latest_snapshot()?;
@@ -143,6 +164,7 @@ impl CopyIn {
         if self.ended {
             return Ok(false);
         }
+        self.check_freeze(cx)?;
         self.reader.push(data);
         self.drain(cx)?;
         Ok(!self.ended)
@@ -150,6 +172,7 @@ impl CopyIn {
 
     /// The data has ended: how many rows were copied.
     pub fn finish(mut self, cx: &mut CommandContext<'_>) -> PgResult<u64> {
+        self.check_freeze(cx)?;
         if !self.ended {
             self.reader.end();
             self.drain(cx)?;

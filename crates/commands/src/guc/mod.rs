@@ -179,6 +179,11 @@ impl GucStore {
         Ok(())
     }
 
+    /// The error that SET would give, without setting.
+    pub fn check_value(&self, name: &str, text: &str) -> PgResult<()> {
+        self.check(name, &name.to_ascii_lowercase(), text).map(|_| ())
+    }
+
     /// RESET or SET ... TO DEFAULT.
     pub fn reset(&mut self, name: &str, scope: Scope) -> PgResult<()> {
         let lower = name.to_ascii_lowercase();
