@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use access::{Storage, StorageOptions, TempDirectory};
 use catalog::database::Catalog;
+use commands::verify::Finding;
 use common::Oid;
 use common::cancel::{CancelReason, CancelToken};
 use common::env::Env;
@@ -249,6 +250,21 @@ impl Database {
             .as_ref()
             .map_or(KvKind::default(), |_| storage.options().kv);
         Ok(storage.backup(dir.as_ref(), kind, &CancelToken::new())?)
+    }
+
+    /// Checks the database while it is used: every stored value against its checksum, every table's rows, every index against its table.
+    /// Gives what is wrong; nothing when all is well.
+    pub fn verify(&self) -> Result<Vec<Finding>> {
+        let damaged = self.inner.storage.verify_store(&CancelToken::new())?;
+        let mut findings: Vec<Finding> = damaged
+            .into_iter()
+            .map(|text| Finding {
+                relation: String::new(),
+                text,
+            })
+            .collect();
+        findings.extend(self.session()?.verify_tables()?);
+        Ok(findings)
     }
 
     /// Writes everything committed to the key-value store, so that the log can be dropped.

@@ -32,6 +32,7 @@ mod database;
 mod error;
 mod session;
 
+pub use ::commands::verify::Finding;
 pub use api::copy::CopyIn;
 pub use api::params::Params;
 pub use api::row::{Column, Row, RowIndex};

@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use ::catalog::database::CatalogSession;
 use commands::guc::GucStore;
+use commands::verify::Finding;
 use common::cancel::{CancelReason, CancelToken};
 use common::{Oid, PgError, PgResult, pg_err};
 use rustc_hash::FxHashMap;
@@ -229,6 +230,15 @@ impl Session {
             self.rollback_block();
         }
         Ok(result?)
+    }
+
+    /// Checks the tables of users and their indexes, in a transaction of its own.
+    pub(crate) fn verify_tables(&mut self) -> Result<Vec<Finding>> {
+        self.core.statement_start.set(self.core.now());
+        let nothing = self.prepare_statement(&"".into(), None, &[])?;
+        let found = self.with_command(&nothing, &[], |cx| commands::verify::all_tables(cx));
+        self.rollback_block();
+        Ok(found?)
     }
 
     pub(crate) fn login_role(&mut self, name: &str) -> Result<Option<LoginRole>> {

@@ -57,6 +57,7 @@ pub mod settings;
 mod storage_params;
 mod truncate;
 mod vacuum;
+pub mod verify;
 
 pub use classify::{
     allowed_in_failed_transaction, check_read_only, check_transaction_block, command_tag, is_command,

@@ -1,9 +1,9 @@
 //! pglited: a pglite database as a PostgreSQL server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use pglite::Database;
 use pglite_server::{Auth, Options, serve_with};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -11,8 +11,10 @@ use signal_hook::iterator::Signals;
 
 /// A pglite database as a PostgreSQL server.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Directory of the database, created if need be
     #[arg(long, value_name = "DIR", required_unless_present = "in_memory")]
     data: Option<PathBuf>,
@@ -34,6 +36,52 @@ struct Arguments {
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_connections: usize,
+}
+
+/// Work on a directory that nobody serves.
+#[derive(Subcommand)]
+enum Command {
+    /// Check values, rows and indexes; print what is wrong, and fail if anything is
+    Verify {
+        /// Directory of the database
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Copy the database into another directory
+    Backup {
+        /// Directory of the database
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Directory to create
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+}
+
+impl Command {
+    fn run(&self) -> Result<(), Box<dyn std::error::Error>> {
+        match self {
+            Command::Verify { data } => {
+                let findings = open_existing(data)?.verify()?;
+                for finding in &findings {
+                    println!("{}: {}", finding.relation, finding.text);
+                }
+                match findings.len() {
+                    0 => Ok(()),
+                    n => Err(format!("{n} findings").into()),
+                }
+            }
+            Command::Backup { data, to } => Ok(open_existing(data)?.backup(to)?),
+        }
+    }
+}
+
+/// A database that is there already: a mistyped name shall not make one.
+fn open_existing(dir: &Path) -> Result<Database, Box<dyn std::error::Error>> {
+    if !dir.join("kv").exists() {
+        return Err(format!("there is no database in directory \"{}\"", dir.display()).into());
+    }
+    Ok(Database::open(dir)?)
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,6 +109,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(command) = &arguments.command {
+        return command.run();
+    }
     let superuser_password = match &arguments.password_file {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;

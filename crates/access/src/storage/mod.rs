@@ -9,6 +9,7 @@ mod lockfile;
 pub(crate) mod meta;
 mod open;
 mod recovery;
+mod verify;
 
 use std::path::PathBuf;
 use std::sync::Arc;
