@@ -15,7 +15,9 @@ use types::{ArrayValue, Datum, oids};
 /// Prose, statistics and node trees of PostgreSQL's.
 const EMPTY_HERE: [&str; 4] = ["pg_description", "pg_shdescription", "pg_statistic", "pg_rewrite"];
 /// Node trees, and transaction ids that depend on the cluster's history.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 13] = [
+    "relminmxid",
+    "datminmxid",
     "relallvisible",
     "proargdefaults",
     "prosqlbody",
