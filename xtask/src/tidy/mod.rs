@@ -1,4 +1,4 @@
-//! House rules that no compiler checks: floors, module headers, sizes, banned calls, names in documents.
+//! House rules that no compiler checks: floors, module headers, sizes, banned calls, clauses that nobody reads, names in documents.
 //!
 //! Runs as `cargo xtask tidy` and as a test of this crate, so `cargo test --workspace` covers it.
 //!
@@ -8,6 +8,7 @@
 //! 3. A broken rule is one line `path:line: what is wrong; what to do`.
 
 mod banned;
+mod clauses;
 mod docs;
 mod floors;
 mod headers;
@@ -59,6 +60,7 @@ fn check(root: &Path, mode: Mode) -> Result<Report, String> {
     headers::check(&tree, &mut report);
     Ratchet::at(root).check(&tree, mode, &mut report)?;
     banned::check(&tree, &mut report);
+    clauses::check(&tree, &mut report);
     docs::check(root, &tree, &mut report)?;
     Ok(report)
 }
