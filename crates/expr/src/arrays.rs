@@ -53,9 +53,7 @@ impl Cx<'_, '_> {
         let array = self.eval(&s.array, sel)?;
         if s.hashable && array.is_constant() {
             if let Datum::Array(a) = array.datum(0) {
-                if a.elements.len() >= HASH_ELEMENTS {
-                    return Ok(hashed_any(&scalar, &a, self.inputs.rows, sel));
-                }
+                return Ok(any_of(&scalar, &a, self.inputs.rows, sel));
             }
         }
         let mut out = self.output(PhysType::Bool);
@@ -138,29 +136,27 @@ impl Cx<'_, '_> {
     }
 }
 
-/// `x = ANY (constant array)` through a hash set.
-fn hashed_any(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> Arc<Vector> {
+/// `x = ANY (constant array)`: few elements one by one, many through their hashes.
+fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> Arc<Vector> {
     let type_oid = array.element_type;
-    let mut set: HashSet<u64> = HashSet::new();
-    let mut has_null = false;
-    for e in &array.elements {
-        if e.is_null() {
-            has_null = true;
-        } else {
-            set.insert(types::compare::hash(type_oid, e));
-        }
-    }
+    let known: Vec<Datum> = array.elements.iter().filter(|e| !e.is_null()).cloned().collect();
+    let has_null = known.len() < array.elements.len();
+    let elements = Vector::from_datums(scalar.phys(), &known);
+    let count = elements.len();
+    let equals = |i: usize| (0..count).any(|k| types::compare::equal_at(type_oid, scalar, i, &elements, k));
+    let hashes: HashSet<u64> = if count < HASH_ELEMENTS {
+        HashSet::new()
+    } else {
+        (0..count)
+            .map(|k| types::compare::hash_at(type_oid, &elements, k))
+            .collect()
+    };
     crate::eval::bool_vector(rows, sel, |i| {
         if scalar.is_null(i) {
             return None;
         }
-        let value = scalar.datum(i);
-        let hit = set.contains(&types::compare::hash(type_oid, &value))
-            && array
-                .elements
-                .iter()
-                .any(|e| !e.is_null() && types::compare::equal(type_oid, e, &value));
-        match (hit, has_null) {
+        let may = hashes.is_empty() || hashes.contains(&types::compare::hash_at(type_oid, scalar, i));
+        match (may && equals(i), has_null) {
             (true, _) => Some(true),
             (false, true) => None,
             (false, false) => Some(false),

@@ -31,6 +31,11 @@ impl EquivalenceClass {
         self.members.iter().any(|m| m.expr == *expr)
     }
 
+    /// One condition of the class is enough for a join of two sides that keep to it themselves.
+    pub fn is_transitive(&self) -> bool {
+        self.members.iter().all(|m| m.relids.len() <= 1)
+    }
+
     /// The member that is a constant, if any: such a class sorts nothing.
     pub fn constant(&self) -> Option<&Expr> {
         self.members.iter().find(|m| m.relids.is_empty()).map(|m| &m.expr)
@@ -102,6 +107,11 @@ pub fn add_implied(root: &mut Root<'_, '_>) -> PgResult<()> {
             if let Some(value) = &constant {
                 imply(root, number, &class, &a.expr, value)?;
                 continue;
+            }
+            // Joins test one condition of a class: what two members of one relation have to do with each other, its scan tests.
+            let same = |b: &&Member| b.relids == a.relids && a.relids.singleton().is_some();
+            if let Some(b) = class.members[..i].iter().rev().find(same) {
+                imply(root, number, &class, &b.expr, &a.expr)?;
             }
             for b in &class.members[..i] {
                 if !a.relids.overlaps(&b.relids) {

@@ -200,7 +200,9 @@ fn distribute(
 }
 
 /// A condition from above an outer join must wait for it when it uses the side that the join may turn to NULL.
+/// A LATERAL reference out of its scope means the output of joins further left: of all that are known here.
 fn delay_above_outer_joins(root: &Root<'_, '_>, required: &mut RelIds, scope: &RelIds, own: Option<usize>) {
+    let lateral = required.difference(scope);
     loop {
         let before = required.clone();
         for (i, special) in root.special_joins.iter().enumerate() {
@@ -208,7 +210,8 @@ fn delay_above_outer_joins(root: &Root<'_, '_>, required: &mut RelIds, scope: &R
                 continue;
             }
             let whole = special.min_left.union(&special.min_right);
-            if !special.syn_left.union(&special.syn_right).is_subset(scope) {
+            let below = special.syn_left.union(&special.syn_right);
+            if !below.is_subset(scope) && !below.overlaps(&lateral) {
                 continue;
             }
             let hits = required.overlaps(&special.min_right)

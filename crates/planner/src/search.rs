@@ -309,7 +309,8 @@ fn clauses_for(
             continue;
         }
         // One condition of a class suffices: the others follow from what each side already guarantees.
-        if info.class.is_some() && out.join.iter().any(|o: &Rc<RestrictInfo>| o.class == info.class) {
+        let transitive = info.class.is_some_and(|c| root.classes[c].is_transitive());
+        if transitive && out.join.iter().any(|o: &Rc<RestrictInfo>| o.class == info.class) {
             continue;
         }
         out.join.push(info.clone());

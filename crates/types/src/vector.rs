@@ -369,14 +369,18 @@ impl Vector {
             return;
         }
         let j = other.index(i);
-        match (&mut self.data, &other.data) {
-            (VectorData::Text(a), VectorData::Text(b)) | (VectorData::Bytes(a), VectorData::Bytes(b)) => {
-                a.push_from(b, j);
-            }
-            (VectorData::Int4(a), VectorData::Int4(b)) => a.push(b[j]),
-            (VectorData::Int8(a), VectorData::Int8(b)) => a.push(b[j]),
-            _ => return self.push(&other.datum(i)),
+        macro_rules! same {
+            ($($variant:ident)*) => {
+                match (&mut self.data, &other.data) {
+                    (VectorData::Text(a), VectorData::Text(b)) | (VectorData::Bytes(a), VectorData::Bytes(b)) => {
+                        a.push_from(b, j);
+                    }
+                    $((VectorData::$variant(a), VectorData::$variant(b)) => a.push(b[j].clone()),)*
+                    _ => return self.push(&other.datum(i)),
+                }
+            };
         }
+        same!(Int4 Int8 Numeric Float8 Int2 Oid Bool Char Float4 Interval Uuid Nested);
         if let Some(v) = &mut self.validity {
             v.push(true);
         }

@@ -81,9 +81,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
             }
             base.is_append = root.append_parents.contains(&rt_index);
             if !base.is_append && desc.relkind != b'p' {
-                let (pages, tuples) = catalog.relation_size(&desc)?;
-                base.pages = pages as f64;
-                base.tuples = tuples.max(0.0);
+                (base.pages, base.tuples) = table_size(root, &desc)?;
                 base.indexes = load_indexes(root, rt_index, &desc, base.tuples)?;
             }
             base.kind = BaseKind::Table(desc);
@@ -129,6 +127,34 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         paths: Vec::new(),
         base: Some(base),
     })
+}
+
+/// Pages and rows of a table. One that was never analyzed is taken for at least ten pages, full of rows of the width that its types
+/// suggest: it has just been made, and will grow.
+///
+/// PG: `table_block_relation_estimate_size`.
+fn table_size(root: &Root<'_, '_>, table: &Arc<RelationDesc>) -> PgResult<(f64, f64)> {
+    const PAGES_MIN: u64 = 10;
+    /// Of a page of 8 kB, without its header.
+    const PAGE_USABLE: i32 = 8192 - 24;
+    /// Header and line pointer of a tuple.
+    const TUPLE_OVERHEAD: i32 = 24 + 4;
+    let catalog = root.context().catalog;
+    let (pages, tuples) = catalog.relation_size(table)?;
+    if table.reltuples >= 0.0 || table.oid < Oid::FIRST_NORMAL {
+        return Ok((pages as f64, tuples.max(0.0)));
+    }
+    let pages = if table.has_subclass {
+        pages
+    } else {
+        pages.max(PAGES_MIN)
+    } as f64;
+    let columns = table.columns.iter().filter(|c| !c.dropped);
+    let width: i32 = columns
+        .map(|c| expr_width(root, &column_expr(table, 0, c.attno)))
+        .sum();
+    let per_page = (PAGE_USABLE / (width + TUPLE_OVERHEAD)).max(1);
+    Ok((pages, (f64::from(per_page) * pages).round()))
 }
 
 fn function_rows<'e>(root: &Root<'_, '_>, exprs: impl Iterator<Item = &'e Expr>) -> PgResult<f64> {

@@ -109,7 +109,12 @@ fn join_clause_movable(root: &Root<'_, '_>, info: &RestrictInfo, rel: &RelOptInf
             JoinType::Full => !relids.overlaps(&special.syn_left.union(&special.syn_right)),
             // An ON condition may not filter the preserved side.
             JoinType::Left | JoinType::Anti => {
-                !(on_left && !info.pushed_down && info.required.overlaps(&special.syn_right))
+                let own = on_left && !info.pushed_down && info.required.overlaps(&special.syn_right);
+                // A condition from above the join sees the rows that it fills with NULLs.
+                let above = info.pushed_down
+                    && relids.is_subset(&special.syn_right)
+                    && info.required.overlaps(&special.syn_left);
+                !own && !above
             }
             _ => true,
         }
@@ -131,7 +136,8 @@ pub fn join_clauses_for(root: &Root<'_, '_>, rel: &RelOptInfo, outer: &RelIds) -
             && info.clause_relids.overlaps(&rel.relids)
             && info.clause_relids.overlaps(outer)
             && join_clause_movable(root, info, rel);
-        let repeats = info.class.is_some() && out.iter().any(|o| o.class == info.class);
+        let transitive = info.class.is_some_and(|c| root.classes[c].is_transitive());
+        let repeats = transitive && out.iter().any(|o| o.class == info.class);
         if fits && !repeats {
             out.push(info.clone());
         }

@@ -16,12 +16,10 @@ use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, PlanRowMark, SortKey};
 use nodes::query::{CommandType, SortGroupClause, TargetEntry};
 use nodes::relids::RelIds;
 
-use crate::create_plan;
-use crate::equivalence;
 use crate::exprs::{facts, positions};
 use crate::path::{PathKey, PathRef, keys_contained};
 use crate::root::Root;
-use crate::{cost, joininfo, paths, search};
+use crate::{cost, create_plan, equivalence, joininfo, paths, search};
 
 /// A planned query level.
 #[derive(Clone, Debug)]

@@ -157,6 +157,10 @@ struct CallState {
     /// Rows that wait for their order.
     kept: Option<Sorter>,
     memory: crate::store::MemoryUse,
+    /// Bytes of the states when they were last added up, and rows since then.
+    bytes: usize,
+    groups: usize,
+    rows_since: usize,
 }
 
 impl AggStates {
@@ -170,6 +174,9 @@ impl AggStates {
                 cache: FnCache::default(),
                 kept: call.ordered.as_ref().map(|o| Sorter::new(&o.phys, None)),
                 memory: crate::store::MemoryUse::default(),
+                bytes: 0,
+                groups: 0,
+                rows_since: 0,
                 call: Arc::clone(call),
             })
             .collect();
@@ -191,10 +198,9 @@ impl AggStates {
         Ok(())
     }
 
-    /// Bytes that the states take.
+    /// Bytes that the states take, as of the last time somebody looked.
     pub fn memory_bytes(&self) -> usize {
-        let bytes = |c: &CallState| c.accumulator.as_ref().map_or(0, |a| a.memory_bytes());
-        self.calls.iter().map(bytes).sum()
+        self.calls.iter().map(|c| c.bytes).sum()
     }
 
     /// Sorts and adds the rows kept for DISTINCT and ORDER BY. All groups are known now.
@@ -222,6 +228,7 @@ impl CallState {
             None => self.accumulator.insert((self.call.make)(&self.call.info)?),
         };
         accumulator.resize(groups);
+        self.groups = groups;
         Ok(())
     }
 
@@ -284,7 +291,13 @@ impl CallState {
         } else {
             accumulator.update(&mut ctx, numbers, &refs, sel)?;
         }
-        self.memory.cover(cx, accumulator.memory_bytes())
+        // Adding up walks all groups: once per as many rows is enough.
+        self.rows_since += sel.len();
+        if self.rows_since >= self.groups {
+            self.rows_since = 0;
+            self.bytes = accumulator.memory_bytes();
+        }
+        self.memory.cover(cx, self.bytes)
     }
 
     fn finish_ordered(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
