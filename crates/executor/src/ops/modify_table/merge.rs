@@ -105,17 +105,45 @@ impl ModifyOp {
         loop {
             match self.merge_existing(cx, state, &at)? {
                 Changed::Done => return Ok(()),
+                // The source row, if there is one, is unmatched now.
+                Changed::Gone if self.is_matched(cx, state, &at)? => {
+                    let input = std::mem::take(&mut at.input);
+                    return self.merge_insert(cx, state, &input);
+                }
+                Changed::Gone => return Ok(()),
                 Changed::Again(row) => {
                     let (leaf, width) = (at.leaf, at.input.len());
                     let input = std::mem::take(&mut at.input);
                     match self.recheck(cx, leaf, row, width)? {
-                        Some(next) => at = next,
+                        Some(next) if self.names_row(&next.input) => at = next,
+                        Some(next) => return self.merge_insert(cx, state, &next.input),
                         // It no longer matches: the source row is unmatched now.
                         None => return self.merge_insert(cx, state, &input),
                     }
                 }
             }
         }
+    }
+
+    /// True when an input row names a target row: its source row is matched, or has none.
+    fn names_row(&self, input: &[Datum]) -> bool {
+        let id = self.node.row_id.and_then(|i| input.get(i));
+        id.is_some_and(|id| !id.is_null())
+    }
+
+    fn is_matched(&mut self, cx: &mut Cx<'_>, state: &mut MergeState, at: &Existing) -> PgResult<bool> {
+        let Some(condition) = &mut state.join_condition else {
+            return Ok(true);
+        };
+        let scan = self.fill(Some((at.leaf, at.row, &at.values)), None)?;
+        let inputs = RowInputs {
+            scan: &scan,
+            outer: &at.input,
+            ..RowInputs::default()
+        };
+        let matched = condition.row(cx, inputs)?.as_bool() == Some(true);
+        self.scratch = scan;
+        Ok(matched)
     }
 
     fn merge_existing(
@@ -128,15 +156,12 @@ impl ModifyOp {
         let Some(part) = &node.merge else {
             return Err(internal!("MERGE without actions"));
         };
+        let matched = self.is_matched(cx, state, at)?;
         let scan = self.fill(Some((at.leaf, at.row, &at.values)), None)?;
         let inputs = RowInputs {
             scan: &scan,
             outer: &at.input,
             ..RowInputs::default()
-        };
-        let matched = match &mut state.join_condition {
-            Some(condition) => condition.row(cx, inputs)?.as_bool() == Some(true),
-            None => true,
         };
         let kind = if matched {
             MergeMatchKind::Matched

@@ -339,7 +339,7 @@ impl ModifyOp {
                 None
             };
             match self.write(cx, &at, new)? {
-                Changed::Done => return Ok(()),
+                Changed::Done | Changed::Gone => return Ok(()),
                 Changed::Again(row) => {
                     let (leaf, input) = (at.leaf, at.input);
                     match self.recheck(cx, leaf, row, input.len())? {
@@ -397,6 +397,7 @@ impl ModifyOp {
                 Err(merge::affected_twice())
             }
             Written::Not(WriteOutcome::Conflict(Conflict::Updated(row))) => Ok(Changed::Again(row)),
+            Written::Not(WriteOutcome::Conflict(Conflict::Deleted)) => Ok(Changed::Gone),
             _ => Ok(Changed::Done),
         }
     }
@@ -562,6 +563,8 @@ enum Changed {
     Done,
     /// Somebody else changed the row: its newest version is here.
     Again(RowId),
+    /// Somebody else deleted the row.
+    Gone,
 }
 
 fn modified_by_trigger(updates: bool) -> Box<common::PgError> {
