@@ -240,11 +240,9 @@ impl Graph {
         node.csn = Some(csn);
         node.read_only |= !node.wrote;
         if !node.read_only {
+            // Who is prepared counts: its commit may be visible already, and it has come first.
             let outs = node.outs.iter().filter_map(|id| self.nodes.get(id));
-            let first = outs
-                .filter(|o| o.committed_at.is_some())
-                .filter_map(|o| o.prepared_at)
-                .min();
+            let first = outs.filter_map(|o| o.prepared_at).min();
             node.earliest_out = match (node.earliest_out, first) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
