@@ -32,6 +32,13 @@ impl Mailbox {
         self.queue.lock().drain(..).collect()
     }
 
+    /// The channels listened to, in order.
+    pub fn channels(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.channels.lock().iter().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// True while any channel is listened to.
     pub fn is_listening(&self) -> bool {
         !self.channels.lock().is_empty()

@@ -76,7 +76,8 @@ def main():
         for c in sorted(sorted(combos, key=key)[:PER_FUNCTION]):
             quoted = ["%s::pg_catalog.%s" % ("'" + v.replace("'", "''") + "'", '"char"' if a == "char" else a)
                       for v, a in zip(c, args)]
-            call = 'pg_catalog."%s"(%s)' % (p["proname"], ", ".join(quoted))
+            schema = "information_schema" if p["proname"].startswith("_pg_") else "pg_catalog"
+            call = '%s."%s"(%s)' % (schema, p["proname"], ", ".join(quoted))
             calls.append((int(p["oid"]), "\x1f".join(c), call))
     sql = ["""set client_min_messages = error; set extra_float_digits = 1;
 create or replace function pg_temp.answer(call text) returns text language plpgsql as $$

@@ -2,6 +2,7 @@
 
 mod activity;
 mod advisory;
+mod backends;
 mod privileges;
 mod settings;
 mod updatable;
@@ -138,7 +139,10 @@ impl StatementEnv<'_> {
                 };
                 optional(self.names.view_definition(view, style)?)
             }
-            _ => return Err(unsupported!("function {function} is not implemented yet")),
+            _ => match self.backend_value(function, args)? {
+                Some(value) => value,
+                None => return Err(unsupported!("function {function} is not implemented yet")),
+            },
         })
     }
 
@@ -146,6 +150,11 @@ impl StatementEnv<'_> {
     pub fn system_rows(&self, function: &str, args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
         Ok(match function {
             "aclexplode" => self.explode_acl(args),
+            "pg_get_keywords" => backends::keywords(),
+            "pg_listening_channels" => self.listening_channels(),
+            "pg_stat_get_backend_idset" => self.backend_ids(),
+            "pg_tablespace_databases" => self.tablespace_databases(oid(args, 0)),
+            "pg_sequence_parameters" => self.sequence_parameters(oid(args, 0))?,
             "pg_lock_status" => self.lock_status(),
             "pg_stat_get_activity" => self.activity(args)?,
             "show_all_settings" => self.all_settings(),

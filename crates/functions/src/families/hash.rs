@@ -347,6 +347,13 @@ fn plain(hash: u64) -> i32 {
     hash as u32 as i32
 }
 
+/// A tuple id as it lies in a page: upper and lower half of the block, then the line.
+fn tid_bytes(tid: i64) -> [u8; 6] {
+    let halves = [(tid >> 32) as u16, (tid >> 16) as u16, tid as u16].map(u16::to_le_bytes);
+    let [[a, b], [c, d], [e, f]] = halves;
+    [a, b, c, d, e, f]
+}
+
 /// A pair of functions over one scalar: `name(x) -> int4` and `name_extended(x, seed) -> int8`.
 macro_rules! hashes {
     ($($plain:ident, $seeded:ident($v:ident: $ty:ty) = $hash:expr;)*) => {$(
@@ -371,6 +378,7 @@ hashes! {
     hashfloat4, hashfloat4extended(v: f32) = |v, form| hash_f64(f64::from(v), form);
     hashfloat8, hashfloat8extended(v: f64) = hash_f64;
     interval_hash, interval_hash_extended(v: types::Interval) = |v, form| hash_i64(interval_span(v) as i64, form);
+    hashtid, hashtidextended(v: i64) = |v, form| hash_bytes(&tid_bytes(v), form);
     uuid_hash, uuid_hash_extended(v: [u8; 16]) = |v, form| hash_bytes(&v, form);
 }
 
@@ -429,6 +437,8 @@ fn hashvarlena(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
 
 #[rustfmt::skip]
 builtins! {
+    hashtid(v: tid) -> int4;
+    hashtidextended(v: tid, seed: int8) -> int8;
     hashbool(v: bool) -> int4; hashboolextended(v: bool, seed: int8) -> int8;
     hashchar(v: char) -> int4; hashcharextended(v: char, seed: int8) -> int8;
     hashint2(v: int2) -> int4; hashint2extended(v: int2, seed: int8) -> int8;

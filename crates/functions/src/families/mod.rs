@@ -1,5 +1,6 @@
 //! The functions themselves, one file per type; each ends up here with one line.
 
+mod absent;
 pub mod aggregate;
 mod array;
 mod array_order;
@@ -26,6 +27,7 @@ mod money;
 mod network;
 mod number_text;
 mod numeric;
+mod oidvector;
 pub mod quote;
 mod range;
 mod record;
@@ -39,8 +41,10 @@ pub(crate) mod system;
 mod text;
 mod textsearch;
 pub(crate) mod type_io;
+mod typmod;
 mod unicode;
 mod uuid;
+mod wal_names;
 
 use crate::framework::aggregate::AggregateEntry;
 use crate::framework::registry::Builtin;
@@ -88,6 +92,10 @@ static BASE_TYPES: &[&[Builtin]] = &[
     sizes::DIRECT,
     sizes::BUILTINS,
     unicode::BUILTINS,
+    oidvector::BUILTINS,
+    typmod::BUILTINS,
+    wal_names::BUILTINS,
+    aggregate::transition::BUILTINS,
 ];
 
 static AGGREGATE_LISTS: &[&[AggregateEntry]] = &[

@@ -8,6 +8,7 @@ use common::{Oid, PgResult, internal};
 use types::{Datum, RecordValue, Selection, Vector, oids};
 
 use crate::facts::{self, ProcRow};
+use crate::families::absent;
 use crate::framework::context::FnContext;
 use crate::framework::registry::{Kernels, source_name};
 use crate::framework::set::{SetRows, materialized};
@@ -22,7 +23,12 @@ static SCALARS: &[&str] = &[
     "has_column_privilege_name_attnum", "has_column_privilege_name_id_attnum", "has_column_privilege_name_id_name",
     "has_column_privilege_name_name", "has_column_privilege_name_name_attnum", "has_column_privilege_name_name_name",
     "has_parameter_privilege_id_name", "has_parameter_privilege_name", "has_parameter_privilege_name_name",
-    "pg_blocking_pids", "pg_column_is_updatable", "pg_get_function_arg_default",
+    "pg_blocking_pids", "pg_basetype", "pg_conf_load_time", "pg_reload_conf", "pg_rotate_logfile",
+    "pg_stat_get_backend_activity", "pg_stat_get_backend_activity_start",
+    "pg_stat_get_backend_client_addr", "pg_stat_get_backend_client_port", "pg_stat_get_backend_dbid",
+    "pg_stat_get_backend_pid", "pg_stat_get_backend_start", "pg_stat_get_backend_userid",
+    "pg_stat_get_backend_wait_event", "pg_stat_get_backend_wait_event_type", "pg_stat_get_backend_xact_start",
+    "pg_stat_have_stats", "pg_sequence_parameters",  "pg_column_is_updatable", "pg_get_function_arg_default",
     "pg_get_function_sqlbody", "pg_get_statisticsobjdef_columns", "pg_get_statisticsobjdef_expressions", "pg_has_role_id",
     "pg_has_role_id_id", "pg_has_role_id_name", "pg_has_role_name", "pg_has_role_name_id", "pg_has_role_name_name",
     "pg_indexam_progress_phasename", "pg_is_other_temp_schema", "pg_my_temp_schema", "pg_partition_root",
@@ -37,7 +43,7 @@ static SCALARS: &[&str] = &[
 /// Functions of rows that the session answers.
 #[rustfmt::skip]
 static SETS: &[&str] = &[
-    "aclexplode", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
+    "aclexplode", "pg_get_keywords", "pg_listening_channels", "pg_stat_get_backend_idset", "pg_tablespace_databases", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
     "pg_get_publication_tables", "pg_get_replication_slots", 
     "pg_hba_file_rules", "pg_ident_file_mappings", "pg_lock_status",
     "pg_options_to_table", "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_xact",
@@ -91,13 +97,13 @@ fn is_counter(name: &str) -> bool {
 }
 
 /// True for functions that [`KERNELS`] serve.
-pub(crate) fn is_scalar(name: &str) -> bool {
-    SCALARS.contains(&name) || is_counter(name)
+pub(crate) fn is_scalar(proc: &ProcRow, name: &str) -> bool {
+    absent::is_scalar(proc, name) || SCALARS.contains(&name) || is_counter(name)
 }
 
 /// True for functions that [`rows`] serves.
-pub(crate) fn is_set(name: &str) -> bool {
-    SETS.contains(&name)
+pub(crate) fn is_set(proc: &ProcRow, name: &str) -> bool {
+    absent::is_set(proc, name) || SETS.contains(&name)
 }
 
 /// The kernels of all functions of one value here.
@@ -113,6 +119,9 @@ fn scalar(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         return Ok(Datum::Null);
     }
     let name = source_name(proc);
+    if let Some(answer) = absent::answer(proc, name, args)? {
+        return Ok(answer);
+    }
     if is_counter(name) {
         return Ok(match proc.prorettype {
             oids::INT8 => Datum::Int8(0),
@@ -153,6 +162,10 @@ fn out_columns(proc: &ProcRow) -> impl Iterator<Item = (Oid, &'static str)> {
 /// Asks the session for the rows of a function.
 pub(crate) fn rows(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
     let proc = this(ctx)?;
+    if absent::is_set(proc, source_name(proc)) {
+        absent::check_rows(source_name(proc))?;
+        return Ok(materialized(&[proc.prorettype], Vec::new()));
+    }
     let mut types: Vec<Oid> = out_columns(proc).map(|c| c.0).collect();
     if types.is_empty() {
         types.push(proc.prorettype);

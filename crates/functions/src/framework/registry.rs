@@ -57,7 +57,7 @@ static KERNELS: LazyLock<HashMap<Oid, Kernels>> = LazyLock::new(|| {
             kernels.insert(proc.oid, builtin.kernels);
         } else if let Some(io) = families::type_io::kernels(proc) {
             kernels.insert(proc.oid, io);
-        } else if families::system::is_scalar(source_name(proc)) {
+        } else if families::system::is_scalar(proc, source_name(proc)) {
             kernels.insert(proc.oid, families::system::KERNELS);
         }
     }
@@ -129,7 +129,7 @@ pub fn set_function(proc: Oid) -> Option<SetKernel> {
         .find(|e| e.name == name && e.args == row.proargtypes)
         .or_else(|| families::sets().find(|e| e.name == name && row.prolang != LANGUAGE_SQL))
         .map(|e| e.make)
-        .or_else(|| families::system::is_set(name).then_some(families::system::rows as SetKernel))
+        .or_else(|| families::system::is_set(row, name).then_some(families::system::rows as SetKernel))
 }
 
 /// Opens argument columns for the macro.

@@ -12,6 +12,7 @@ mod minmax;
 mod number;
 pub mod ordered;
 mod statistics;
+pub(crate) mod transition;
 
 use common::PgResult;
 use types::{Datum, Selection, Vector};

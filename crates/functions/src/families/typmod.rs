@@ -1,0 +1,301 @@
+//! Type modifiers from text and back, and what `information_schema` reads from them.
+
+use common::error::Severity;
+use common::{Oid, PgError, PgResult, pg_err, sqlstate};
+use types::{ArrayValue, Datum, oids};
+
+use crate::framework::context::FnContext;
+use crate::framework::macros::builtins;
+
+/// PostgreSQL counts a length word into the modifiers of texts and numbers.
+const HEADER: i32 = 4;
+const TEXT_LENGTH_MAX: i32 = 10_485_760;
+const BIT_LENGTH_MAX: i32 = 83_886_080;
+const SECONDS_DIGITS_MAX: i32 = 6;
+
+fn integers(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<Vec<i32>> {
+    if given.dims.len() > 1 {
+        return Err(pg_err!(
+            ARRAY_SUBSCRIPT_ERROR,
+            "typmod array must be one-dimensional"
+        ));
+    }
+    let one = |d: &Datum| match d.as_str() {
+        Some(text) => match types::io::input(oids::INT4, -1, text, &ctx.io())? {
+            Datum::Int4(v) => Ok(v),
+            other => Err(common::internal!("int4 value expected, got {other:?}")),
+        },
+        None => Err(pg_err!(
+            NULL_VALUE_NOT_ALLOWED,
+            "typmod array must not contain nulls"
+        )),
+    };
+    given.elements.iter().map(one).collect()
+}
+
+fn single(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    match integers(ctx, given)?.as_slice() {
+        [one] => Ok(*one),
+        _ => Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid type modifier")),
+    }
+}
+
+fn length(ctx: &FnContext<'_>, given: &ArrayValue, name: &str, max: i32) -> PgResult<i32> {
+    let length = single(ctx, given)?;
+    if length < 1 {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "length for type {name} must be at least 1"
+        ));
+    }
+    if length > max {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "length for type {name} cannot exceed {max}"
+        ));
+    }
+    Ok(length)
+}
+
+fn varchartypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    Ok(length(ctx, given, "varchar", TEXT_LENGTH_MAX)? + HEADER)
+}
+
+fn bpchartypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    Ok(length(ctx, given, "char", TEXT_LENGTH_MAX)? + HEADER)
+}
+
+fn bittypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    length(ctx, given, "bit", BIT_LENGTH_MAX)
+}
+
+fn varbittypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    length(ctx, given, "varbit", BIT_LENGTH_MAX)
+}
+
+fn numerictypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    let (precision, scale) = match integers(ctx, given)?.as_slice() {
+        [precision, scale] => (*precision, *scale),
+        [precision] => (*precision, 0),
+        _ => return Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid NUMERIC type modifier")),
+    };
+    if !(1..=1000).contains(&precision) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "NUMERIC precision {precision} must be between 1 and 1000"
+        ));
+    }
+    if !(-1000..=1000).contains(&scale) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "NUMERIC scale {scale} must be between -1000 and 1000"
+        ));
+    }
+    Ok(((precision << 16) | (scale & 0x7ff)) + HEADER)
+}
+
+/// Digits of seconds, cut to six with a warning. `zone` is how PostgreSQL's messages name the variant with a time zone.
+fn digits(ctx: &FnContext<'_>, given: i32, name: &str, zone: &str) -> PgResult<i32> {
+    if given < 0 {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "{name}({given}){zone} precision must not be negative"
+        ));
+    }
+    if given > SECONDS_DIGITS_MAX {
+        ctx.session.notice(PgError::notice(
+            Severity::Warning,
+            sqlstate::INVALID_PARAMETER_VALUE,
+            format!("{name}({given}){zone} precision reduced to maximum allowed, {SECONDS_DIGITS_MAX}"),
+        ))?;
+    }
+    Ok(given.min(SECONDS_DIGITS_MAX))
+}
+
+macro_rules! seconds {
+    ($($input:ident $output:ident $name:literal $zone:literal $suffix:literal;)*) => {$(
+        fn $input(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+            let given = single(ctx, given)?;
+            digits(ctx, given, $name, $zone)
+        }
+        fn $output(typmod: i32) -> String {
+            if typmod >= 0 { format!("({typmod}){}", $suffix) } else { $suffix.to_owned() }
+        }
+    )*};
+}
+
+seconds! {
+    timestamptypmodin timestamptypmodout "TIMESTAMP" "" " without time zone";
+    timestamptztypmodin timestamptztypmodout "TIMESTAMP" " WITH TIME ZONE" " with time zone";
+    timetypmodin timetypmodout "TIME" "" " without time zone";
+    timetztypmodin timetztypmodout "TIME" " WITH TIME ZONE" " with time zone";
+}
+
+fn intervaltypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+    const ALL_FIELDS: i32 = 0x7fff;
+    let invalid = || pg_err!(INVALID_PARAMETER_VALUE, "invalid INTERVAL type modifier");
+    let given = integers(ctx, given)?;
+    let (fields, precision) = match given.as_slice() {
+        [fields] => (*fields, None),
+        [fields, precision] => (*fields, Some(*precision)),
+        _ => return Err(invalid()),
+    };
+    // Month is bit 1, year 2, day 3, hour 10, minute 11, second 12; neighbours may be combined.
+    const FIELDS: [i32; 13] = [
+        2, 4, 6, 8, 0x400, 0x800, 0x1000, 0x408, 0xc08, 0x1c08, 0xc00, 0x1c00, 0x1800,
+    ];
+    if fields != ALL_FIELDS && !FIELDS.contains(&fields) {
+        return Err(invalid());
+    }
+    match precision {
+        Some(p) => Ok((fields & ALL_FIELDS) << 16 | digits(ctx, p, "INTERVAL", "")?),
+        None if fields == ALL_FIELDS => Ok(-1),
+        None => Ok((fields & ALL_FIELDS) << 16 | 0xffff),
+    }
+}
+
+fn intervaltypmodout(ctx: &mut FnContext<'_>, typmod: i32) -> PgResult<String> {
+    let whole = ctx.session.format_type(oids::INTERVAL, Some(typmod))?;
+    Ok(whole.trim_start_matches("interval").to_owned())
+}
+
+fn length_out(typmod: i32) -> String {
+    if typmod > HEADER {
+        format!("({})", typmod - HEADER)
+    } else {
+        String::new()
+    }
+}
+
+fn bits_out(typmod: i32) -> String {
+    if typmod >= 0 {
+        format!("({typmod})")
+    } else {
+        String::new()
+    }
+}
+
+fn numerictypmodout(typmod: i32) -> String {
+    if typmod < HEADER {
+        return String::new();
+    }
+    let packed = typmod - HEADER;
+    format!("({},{})", (packed >> 16) & 0xffff, numeric_scale(packed))
+}
+
+/// Eleven bits with a sign.
+fn numeric_scale(packed: i32) -> i32 {
+    ((packed & 0x7ff) ^ 1024) - 1024
+}
+
+fn char_max_length(type_oid: u32, typmod: i32) -> Option<i32> {
+    match Oid(type_oid) {
+        _ if typmod == -1 => None,
+        oids::BPCHAR | oids::VARCHAR => Some(typmod - HEADER),
+        oids::BIT | oids::VARBIT => Some(typmod),
+        _ => None,
+    }
+}
+
+fn char_octet_length(type_oid: u32, typmod: i32) -> Option<i32> {
+    const UTF8_BYTES_MAX: i32 = 4;
+    match Oid(type_oid) {
+        oids::TEXT | oids::BPCHAR | oids::VARCHAR if typmod == -1 => Some(1 << 30),
+        oids::TEXT | oids::BPCHAR | oids::VARCHAR => {
+            Some(char_max_length(type_oid, typmod)?.saturating_mul(UTF8_BYTES_MAX))
+        }
+        _ => None,
+    }
+}
+
+fn numeric_precision(type_oid: u32, typmod: i32) -> Option<i32> {
+    match Oid(type_oid) {
+        oids::INT2 => Some(16),
+        oids::INT4 => Some(32),
+        oids::INT8 => Some(64),
+        oids::FLOAT4 => Some(24),
+        oids::FLOAT8 => Some(53),
+        oids::NUMERIC if typmod != -1 => Some(((typmod - HEADER) >> 16) & 0xffff),
+        _ => None,
+    }
+}
+
+fn numeric_radix(type_oid: u32, _typmod: i32) -> Option<i32> {
+    match Oid(type_oid) {
+        oids::INT2 | oids::INT4 | oids::INT8 | oids::FLOAT4 | oids::FLOAT8 => Some(2),
+        oids::NUMERIC => Some(10),
+        _ => None,
+    }
+}
+
+fn scale_of(type_oid: u32, typmod: i32) -> Option<i32> {
+    match Oid(type_oid) {
+        oids::INT2 | oids::INT4 | oids::INT8 => Some(0),
+        oids::NUMERIC if typmod != -1 => Some((typmod - HEADER) & 0xffff),
+        _ => None,
+    }
+}
+
+fn datetime_precision(type_oid: u32, typmod: i32) -> Option<i32> {
+    match Oid(type_oid) {
+        oids::DATE => Some(0),
+        oids::TIME | oids::TIMESTAMP | oids::TIMESTAMPTZ | oids::TIMETZ => {
+            Some(if typmod < 0 { SECONDS_DIGITS_MAX } else { typmod })
+        }
+        oids::INTERVAL if typmod < 0 || typmod & 0xffff == 0xffff => Some(SECONDS_DIGITS_MAX),
+        oids::INTERVAL => Some(typmod & 0xffff),
+        _ => None,
+    }
+}
+
+fn interval_type(ctx: &mut FnContext<'_>, type_oid: u32, typmod: i32) -> PgResult<Option<String>> {
+    if Oid(type_oid) != oids::INTERVAL {
+        return Ok(None);
+    }
+    let whole = ctx.session.format_type(oids::INTERVAL, Some(typmod))?;
+    let fields = whole.trim_start_matches("interval");
+    let fields = fields.trim_start_matches(|c: char| c == '(' || c == ')' || c.is_ascii_digit());
+    Ok(Some(fields.trim_start_matches(' ').to_uppercase()))
+}
+
+/// `to_regtypemod`: the modifier of a type's name; NULL when there is no such type.
+fn to_regtypemod(ctx: &mut FnContext<'_>, name: &str) -> PgResult<Option<i32>> {
+    match ctx.session.resolver().resolve_type(name) {
+        Ok(found) => Ok(Some(found.typmod)),
+        Err(e) if [sqlstate::UNDEFINED_OBJECT, sqlstate::INVALID_SCHEMA_NAME].contains(&e.sqlstate) => {
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+builtins! {
+    varchartypmodin(ctx, given: cstring_array) -> int4;
+    varchartypmodout = length_out(typmod: int4) -> cstring;
+    bpchartypmodin(ctx, given: cstring_array) -> int4;
+    bpchartypmodout = length_out(typmod: int4) -> cstring;
+    bittypmodin(ctx, given: cstring_array) -> int4;
+    bittypmodout = bits_out(typmod: int4) -> cstring;
+    varbittypmodin(ctx, given: cstring_array) -> int4;
+    varbittypmodout = bits_out(typmod: int4) -> cstring;
+    numerictypmodin(ctx, given: cstring_array) -> int4;
+    numerictypmodout(typmod: int4) -> cstring;
+    timestamptypmodin(ctx, given: cstring_array) -> int4;
+    timestamptypmodout(typmod: int4) -> cstring;
+    timestamptztypmodin(ctx, given: cstring_array) -> int4;
+    timestamptztypmodout(typmod: int4) -> cstring;
+    timetypmodin(ctx, given: cstring_array) -> int4;
+    timetypmodout(typmod: int4) -> cstring;
+    timetztypmodin(ctx, given: cstring_array) -> int4;
+    timetztypmodout(typmod: int4) -> cstring;
+    intervaltypmodin(ctx, given: cstring_array) -> int4;
+    intervaltypmodout(ctx, typmod: int4) -> cstring;
+    to_regtypemod(ctx, name: text) -> int4;
+    _pg_char_max_length = char_max_length(type_oid: oid, typmod: int4) -> int4;
+    _pg_char_octet_length = char_octet_length(type_oid: oid, typmod: int4) -> int4;
+    _pg_numeric_precision = numeric_precision(type_oid: oid, typmod: int4) -> int4;
+    _pg_numeric_precision_radix = numeric_radix(type_oid: oid, typmod: int4) -> int4;
+    _pg_numeric_scale = scale_of(type_oid: oid, typmod: int4) -> int4;
+    _pg_datetime_precision = datetime_precision(type_oid: oid, typmod: int4) -> int4;
+    _pg_interval_type = interval_type(ctx, type_oid: oid, typmod: int4) -> text;
+}
