@@ -327,3 +327,18 @@ fn settings_of_roles_and_the_database_begin_with_the_session() {
         [[Some("3MB".to_owned())]]
     );
 }
+
+#[test]
+fn temporary_tables_are_emptied_at_commit_whoever_the_user_is() {
+    let db = Database::memory().unwrap();
+    let mut s = db.session().unwrap();
+    s.batch_execute("CREATE ROLE other").unwrap();
+    s.batch_execute("CREATE TEMP TABLE t (a int) ON COMMIT DELETE ROWS")
+        .unwrap();
+    s.batch_execute("BEGIN; INSERT INTO t VALUES (1); SET SESSION AUTHORIZATION other")
+        .unwrap();
+    s.batch_execute("COMMIT").unwrap();
+    assert_eq!(texts(&mut s, "SELECT current_user"), [[Some("other".to_owned())]]);
+    s.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
+    assert_eq!(texts(&mut s, "SELECT count(*) FROM t"), [[Some("0".to_owned())]]);
+}

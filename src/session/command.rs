@@ -263,8 +263,17 @@ impl Session {
         Ok(())
     }
 
-    /// Runs a statement of the session's own inside the running transaction.
+    /// Runs a statement of the session's own inside the running transaction. Whoever the user has become meanwhile, the session may
+    /// clear up its own temporary tables.
     fn run_internal(&mut self, sql: &str) -> PgResult<()> {
+        const BOOTSTRAP_SUPERUSER: Oid = Oid(10);
+        let user = self.core.user.replace(BOOTSTRAP_SUPERUSER);
+        let done = self.run_all_of(sql);
+        self.core.user.set(user);
+        done
+    }
+
+    fn run_all_of(&mut self, sql: &str) -> PgResult<()> {
         let source: Arc<str> = sql.into();
         for raw in parser::parse(sql, &self.settings().parse)? {
             let prepared = self.prepare_statement(&source, Some(&raw), &[])?;
