@@ -237,7 +237,8 @@ impl Graph {
             return Vec::new();
         };
         node.committed_at = Some(now);
-        node.csn = Some(csn);
+        // Who wrote nothing ends at the CSN of somebody else.
+        node.csn = (node.sxact.xid.load(Ordering::Acquire) != 0).then_some(csn);
         node.read_only |= !node.wrote;
         if !node.read_only {
             // Who is prepared counts: its commit may be visible already, and it has come first.
