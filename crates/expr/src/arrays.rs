@@ -153,7 +153,8 @@ fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> 
     };
     crate::eval::bool_vector(rows, sel, |i| {
         if scalar.is_null(i) {
-            return None;
+            // Nothing is in no array, not even NULL.
+            return array.elements.is_empty().then_some(false);
         }
         let may = hashes.is_empty() || hashes.contains(&types::compare::hash_at(type_oid, scalar, i));
         match (may && equals(i), has_null) {
