@@ -72,8 +72,25 @@ fn upper(ctx: &mut FnContext<'_>, s: &str) -> String {
     }
 }
 fn casefold(ctx: &mut FnContext<'_>, s: &str) -> String {
-    lower(ctx, s)
+    if is_c(ctx) {
+        s.to_ascii_lowercase()
+    } else {
+        s.chars().map(fold_case).collect()
+    }
 }
+/// Unicode's simple case folding: what a character and its variants in both cases have in common.
+fn fold_case(c: char) -> char {
+    let upper = simple(c.to_uppercase(), c);
+    match c {
+        // Dotted and dotless i are folded in Turkish only.
+        'ı' | 'İ' => c,
+        // Cherokee folds to its older, upper case.
+        '\u{13a0}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => upper,
+        _ => simple(upper.to_lowercase(), upper),
+    }
+}
+/// Collation `pg_c_utf8`, where of all digits only those of ASCII belong to words.
+const PG_C_UTF8: u32 = 811;
 fn initcap(ctx: &mut FnContext<'_>, s: &str) -> String {
     let ascii = is_c(ctx);
     let mut in_word = false;
@@ -87,6 +104,8 @@ fn initcap(ctx: &mut FnContext<'_>, s: &str) -> String {
             };
             in_word = if ascii {
                 c.is_ascii_alphanumeric()
+            } else if ctx.call.collation.0 == PG_C_UTF8 {
+                c.is_alphabetic() || c.is_ascii_digit()
             } else {
                 c.is_alphanumeric()
             };
