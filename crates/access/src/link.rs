@@ -1,8 +1,58 @@
-//! The way from a version to the one it replaced.
+//! What versions of rows and of index entries have in common: when they lived, and the way to the one they replaced.
 
 use std::sync::Arc;
 
+use common::CommandId;
 use parking_lot::Mutex;
+use txn::{AtomicStamp, Snapshot, TxnTable};
+
+/// A version in a list from newest to oldest: which snapshots see it.
+pub(crate) trait Lifetime: Sized {
+    /// When it began, and by which command.
+    fn begin(&self) -> (&AtomicStamp, CommandId);
+    /// When it ended.
+    fn end(&self) -> &AtomicStamp;
+    /// The command that ended it.
+    fn cmax(&self) -> CommandId;
+    /// The one that it replaced.
+    fn older(&self) -> &Link<Self>;
+
+    /// True when the snapshot sees that this version began.
+    #[inline]
+    fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let (stamp, command) = self.begin();
+        let begin = stamp.load();
+        if begin.is_reference() {
+            return txn::snapshot::happened(stamp, command, snapshot, table);
+        }
+        begin.raw() <= snapshot.csn.0
+    }
+
+    /// True when the snapshot sees that this version ended.
+    #[inline]
+    fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let end = self.end().load();
+        if end.is_reference() {
+            return txn::snapshot::happened(self.end(), self.cmax(), snapshot, table);
+        }
+        end.raw() <= snapshot.csn.0
+    }
+}
+
+/// The version that the snapshot sees, looking from `head` back.
+pub(crate) fn visible<V: Lifetime>(head: &Arc<V>, snapshot: &Snapshot, table: &TxnTable) -> Option<Arc<V>> {
+    if head.begun(snapshot, table) {
+        return (!head.ended(snapshot, table)).then(|| Arc::clone(head));
+    }
+    let mut older = head.older().load_full();
+    while let Some(version) = older {
+        if version.begun(snapshot, table) {
+            return (!version.ended(snapshot, table)).then_some(version);
+        }
+        older = version.older().load_full();
+    }
+    None
+}
 
 /// A pointer that is set when the version is made, sometimes cut later, and seldom followed: a lock of one byte costs less than an
 /// `ArcSwap`, whose every store and drop looks at the readers of all threads. It is held for a copy of the pointer.

@@ -9,9 +9,8 @@ use common::{Oid, PgResult};
 use txn::{ReadTarget, Snapshot, TxnTable, WriteTarget};
 
 use crate::defs::Persistence;
-use crate::index::delta::EntryVersion;
+use crate::link::Lifetime;
 use crate::transaction::Transaction;
-use crate::version::Version;
 
 /// True when reads of a relation under this snapshot must be told.
 #[inline]
@@ -25,36 +24,19 @@ pub(crate) fn reads(table: &TxnTable, snapshot: &Snapshot, target: ReadTarget<'_
     Ok(table.serial_read(snapshot, target)?)
 }
 
-/// Reports who made the versions of a row that the snapshot does not see, and who ended the one that it sees.
+/// Reports who made the versions of a row or an index entry that the snapshot does not see, and who ended the one that it sees.
 #[cold]
-pub(crate) fn passes_row(table: &TxnTable, snapshot: &Snapshot, head: &Arc<Version>) -> PgResult<()> {
+pub(crate) fn passes<V: Lifetime>(table: &TxnTable, snapshot: &Snapshot, head: &Arc<V>) -> PgResult<()> {
     let mut next = Some(Arc::clone(head));
     while let Some(version) = next {
         if version.begun(snapshot, table) {
             if !version.ended(snapshot, table) {
-                table.serial_passes(snapshot, &version.end)?;
+                table.serial_passes(snapshot, version.end())?;
             }
             return Ok(());
         }
-        table.serial_passes(snapshot, &version.begin)?;
-        next = version.older.load_full();
-    }
-    Ok(())
-}
-
-/// The same for an index entry.
-#[cold]
-pub(crate) fn passes_entry(table: &TxnTable, snapshot: &Snapshot, head: &Arc<EntryVersion>) -> PgResult<()> {
-    let mut next = Some(Arc::clone(head));
-    while let Some(version) = next {
-        if version.begun(snapshot, table) {
-            if !version.ended(snapshot, table) {
-                table.serial_passes(snapshot, &version.end)?;
-            }
-            return Ok(());
-        }
-        table.serial_passes(snapshot, &version.begin)?;
-        next = version.older.load_full();
+        table.serial_passes(snapshot, version.begin().0)?;
+        next = version.older().load_full();
     }
     Ok(())
 }

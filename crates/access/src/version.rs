@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use common::{CommandId, PgResult, RowId};
-use txn::{AtomicStamp, Snapshot, Stamp, TxnTable};
+use txn::{AtomicStamp, Stamp};
 use types::{Datum, PhysType, tuple};
 
 use crate::block::MainBlock;
 use crate::defs::TableDef;
-use crate::link::Link;
+use crate::link::{Lifetime, Link};
 
 /// Where the attributes of a version are.
 #[derive(Debug)]
@@ -83,10 +83,6 @@ impl Version {
         Version::new(Stamp::FROZEN, CommandId(0), data)
     }
 
-    pub(crate) fn cmax(&self) -> CommandId {
-        CommandId(self.cmax.load(Ordering::Acquire))
-    }
-
     pub(crate) fn ended_by(&self) -> EndKind {
         match self.ended_by.load(Ordering::Acquire) {
             1 => EndKind::KeyUpdate,
@@ -124,26 +120,6 @@ impl Version {
         self.end.set(Stamp::NEVER);
     }
 
-    /// True when the snapshot sees that this version began.
-    #[inline]
-    pub(crate) fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
-        let begin = self.begin.load();
-        if begin.is_reference() {
-            return txn::snapshot::happened(&self.begin, self.cmin, snapshot, table);
-        }
-        begin.raw() <= snapshot.csn.0
-    }
-
-    /// True when the snapshot sees that this version ended.
-    #[inline]
-    pub(crate) fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
-        let end = self.end.load();
-        if end.is_reference() {
-            return txn::snapshot::happened(&self.end, self.cmax(), snapshot, table);
-        }
-        end.raw() <= snapshot.csn.0
-    }
-
     /// Bytes of memory, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
         VERSION_OVERHEAD
@@ -168,25 +144,6 @@ impl Version {
 
 /// What a version costs beside its attributes: header, reference counts, allocator.
 pub(crate) const VERSION_OVERHEAD: usize = 96;
-
-/// The version of the row that the snapshot sees, looking from `head` back.
-pub(crate) fn visible_version(
-    head: &Arc<Version>,
-    snapshot: &Snapshot,
-    table: &TxnTable,
-) -> Option<Arc<Version>> {
-    if head.begun(snapshot, table) {
-        return (!head.ended(snapshot, table)).then(|| Arc::clone(head));
-    }
-    let mut older = head.older.load_full();
-    while let Some(version) = older {
-        if version.begun(snapshot, table) {
-            return (!version.ended(snapshot, table)).then_some(version);
-        }
-        older = version.older.load_full();
-    }
-    None
-}
 
 impl RowData {
     /// Appends the listed columns.
@@ -261,6 +218,24 @@ fn decode_unordered(bytes: &[u8], def: &TableDef, columns: &[u16], out: &mut Vec
 
 fn phys(def: &TableDef, column: usize) -> PhysType {
     def.columns.get(column).copied().unwrap_or(PhysType::Nested)
+}
+
+impl Lifetime for Version {
+    fn begin(&self) -> (&AtomicStamp, CommandId) {
+        (&self.begin, self.cmin)
+    }
+
+    fn end(&self) -> &AtomicStamp {
+        &self.end
+    }
+
+    fn cmax(&self) -> CommandId {
+        CommandId(self.cmax.load(Ordering::Acquire))
+    }
+
+    fn older(&self) -> &Link<Version> {
+        &self.older
+    }
 }
 
 /// A long list must not be dropped by recursion.

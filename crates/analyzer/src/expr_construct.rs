@@ -278,7 +278,10 @@ impl Analyzer<'_> {
                     oids::TIMESTAMPTZ => ("TIMESTAMP", " WITH TIME ZONE"),
                     _ => ("TIMESTAMP", ""),
                 };
-                crate::typmod::time_precision(p, name, suffix, self.cx)?
+                types::typmod::seconds_digits(p, name, suffix, &|notice| {
+                    self.cx.notice(notice);
+                    Ok(())
+                })?
             }
         };
         Ok(Expr::SqlValueFunction(SqlValueFunction {

@@ -2,7 +2,11 @@
 //!
 //! PG: src/backend/commands/createas.c.
 
+use std::sync::Arc;
+
+use access::ActiveSnapshot;
 use catalog::ddl::relation::{NewColumn, NewRelation};
+use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, pg_err};
 use executor::QueryRun;
 use nodes::query::CommandType;
@@ -71,11 +75,21 @@ pub(crate) fn fill(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<u64> {
     let snapshot = cx.txn.borrow_mut().snapshot()?;
-    let desc = cx.relation(table)?;
-    let opened = cx.relations.table(&desc)?;
+    insert_all(&cx.relation(table)?, run, planned, &snapshot, cx)
+}
+
+/// The same under a snapshot.
+pub(crate) fn insert_all(
+    desc: &Arc<RelationDesc>,
+    run: &mut QueryRun,
+    planned: &Planned,
+    snapshot: &ActiveSnapshot,
+    cx: &CommandContext<'_>,
+) -> PgResult<u64> {
+    let opened = cx.relations.table(desc)?;
     let mut rows: u64 = 0;
     loop {
-        let exec = cx.exec_context(&*planned.view, &snapshot);
+        let exec = cx.exec_context(&*planned.view, snapshot);
         let Some(batch) = run.next_batch(&exec, BATCH_ROWS)? else {
             break;
         };

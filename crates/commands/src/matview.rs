@@ -12,9 +12,10 @@ use common::{PgResult, pg_err, unsupported};
 use nodes::Query;
 use parser::ast::{CreateTableAsStmt, Persistence, RefreshMatViewStmt, Statement};
 use txn::LockMode;
-use types::{BATCH_ROWS, Datum};
+use types::Datum;
 
 use crate::context::{CommandContext, CommandOutcome};
+use crate::create_table_as;
 use crate::storage_params::{self, ParamSet};
 
 /// CREATE MATERIALIZED VIEW.
@@ -69,21 +70,7 @@ fn fill(desc: &Arc<RelationDesc>, query: Query, cx: &CommandContext<'_>) -> PgRe
     let planned = cx.plan_query(&query, view)?;
     let snapshot = cx.txn.borrow().latest_snapshot()?;
     let mut run = cx.start(&planned, false)?;
-    let opened = cx.relations.table(desc)?;
-    let mut rows: u64 = 0;
-    loop {
-        let exec = cx.exec_context(&*planned.view, &snapshot);
-        let Some(batch) = run.next_batch(&exec, BATCH_ROWS)? else {
-            break;
-        };
-        cx.cancel.check()?;
-        let values: Vec<Vec<Datum>> = (0..batch.len()).map(|k| batch.row(k)).collect();
-        let mut txn = cx.txn.borrow_mut();
-        for row in &values {
-            opened.insert(&mut txn, row)?;
-        }
-        rows += values.len() as u64;
-    }
+    let rows = create_table_as::insert_all(desc, &mut run, &planned, &snapshot, cx)?;
     cx.txn.borrow_mut().next_command()?;
     Ok(rows)
 }

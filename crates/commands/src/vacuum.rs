@@ -190,7 +190,8 @@ fn targets(stmt: &VacuumStmt, cx: &CommandContext<'_>, options: &Options) -> PgR
     Ok(found)
 }
 
-fn all_tables(cx: &CommandContext<'_>) -> PgResult<Vec<common::Oid>> {
+/// Tables and materialized views that are not the system's.
+pub(crate) fn all_tables(cx: &CommandContext<'_>) -> PgResult<Vec<common::Oid>> {
     cx.ddl(|ddl| {
         let rows = ddl.store.scan(oids::PG_CLASS)?;
         let tables = rows.iter().filter(|row| {

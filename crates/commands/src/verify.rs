@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use catalog::columns::pg_class;
 use catalog::desc::RelationDesc;
-use catalog::oids;
-use common::{Oid, PgResult, RowId};
+use common::{PgResult, RowId};
 use txn::LockMode;
 use types::{BATCH_ROWS, Datum};
 
@@ -27,7 +25,7 @@ const FINDINGS_MAX: usize = 100;
 /// Checks all tables of users with their indexes under one snapshot each; writers go on.
 pub fn all_tables(cx: &CommandContext<'_>) -> PgResult<Vec<Finding>> {
     let mut findings = Vec::new();
-    for oid in tables(cx)? {
+    for oid in crate::vacuum::all_tables(cx)? {
         cx.lock_relation(oid, LockMode::AccessShare)?;
         // It may have been dropped while the lock was awaited.
         let Some(table) = cx.view()?.relation(oid)? else {
@@ -48,16 +46,6 @@ fn finding(relation: &RelationDesc, text: impl Into<String>) -> Finding {
         relation: format!("{}.{}", relation.namespace_name, relation.name),
         text: text.into(),
     }
-}
-
-fn tables(cx: &CommandContext<'_>) -> PgResult<Vec<Oid>> {
-    cx.ddl(|ddl| {
-        let rows = ddl.store.scan(oids::PG_CLASS)?;
-        let tables = rows.iter().filter(|row| {
-            matches!(row.char(pg_class::RELKIND), b'r' | b'm') && row.oid(pg_class::OID) >= Oid::FIRST_NORMAL
-        });
-        Ok(tables.map(|row| row.oid(pg_class::OID)).collect())
-    })
 }
 
 /// An index, how it makes its keys, and how many rows belong into it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use common::{PgResult, internal, pg_err};
 use expr::{FnParts, Runtime};
+use functions::{CallInfo, FnCache, FnContext};
 use types::{BATCH_ROWS, Datum};
 
 use crate::context::ExecContext;
@@ -111,7 +112,22 @@ impl RunState {
     }
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    /// The surroundings of a function call.
+    #[inline]
+    pub fn fn_context<'c>(&self, call: &'c CallInfo, cache: &'c mut FnCache) -> FnContext<'c>
+    where
+        'a: 'c,
+    {
+        FnContext {
+            call,
+            settings: self.ext.settings,
+            cancel: self.ext.cancel,
+            session: self.ext.session,
+            cache,
+        }
+    }
+
     /// Polled once per batch.
     #[inline]
     pub fn check(&self) -> PgResult<()> {

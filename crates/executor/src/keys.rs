@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use common::{Oid, PgResult, internal};
-use functions::{CallInfo, FnCache, FnContext, Kernels, facts};
+use functions::{CallInfo, FnCache, Kernels, facts};
 use nodes::Plan;
 use nodes::plan::{GroupKey, MergeClause, SortKey};
 use types::{Datum, PhysType, Selection, Vector, VectorData, compare, oids};
@@ -40,13 +40,7 @@ impl Function {
 
     pub fn call(&self, cx: &Cx<'_>, args: &[Datum]) -> PgResult<Datum> {
         let mut cache = FnCache::default();
-        let mut ctx = FnContext {
-            call: &self.info,
-            settings: cx.ext.settings,
-            cancel: cx.ext.cancel,
-            session: cx.ext.session,
-            cache: &mut cache,
-        };
+        let mut ctx = cx.fn_context(&self.info, &mut cache);
         (self.kernels.scalar)(&mut ctx, args)
     }
 }

@@ -49,6 +49,7 @@ pub mod settings;
 pub mod strings;
 pub mod textsearch;
 pub mod tuple;
+pub mod typmod;
 pub mod vector;
 
 pub use array::{ArrayDim, ArrayValue, FieldNames, RecordValue};

@@ -99,7 +99,7 @@ fn put_numeric(v: &Numeric, out: &mut Vec<u8>) {
 }
 
 /// The class of each tag byte in a self-describing value; arrays, records, ranges and multiranges follow, NULL is 255.
-const TAGGED: [PhysType; 13] = [
+pub const TAGGED: [PhysType; 13] = [
     PhysType::Bool,
     PhysType::Char,
     PhysType::Int2,

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::link::Link;
+use crate::link::{Lifetime, Link};
 use common::CommandId;
-use txn::{AtomicStamp, Snapshot, Stamp, TxnTable};
+use txn::{AtomicStamp, Stamp};
 
 /// A version of an entry.
 #[derive(Debug)]
@@ -67,42 +67,24 @@ impl EntryVersion {
     pub(crate) fn unclaim(&self) {
         self.end.set(Stamp::NEVER);
     }
-
-    pub(crate) fn begun(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
-        let begin = self.begin.load();
-        if begin.is_reference() {
-            return txn::snapshot::happened(&self.begin, self.cmin, snapshot, table);
-        }
-        begin.raw() <= snapshot.csn.0
-    }
-
-    pub(crate) fn ended(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
-        let end = self.end.load();
-        if end.is_reference() {
-            let cmax = CommandId(self.cmax.load(Ordering::Acquire));
-            return txn::snapshot::happened(&self.end, cmax, snapshot, table);
-        }
-        end.raw() <= snapshot.csn.0
-    }
 }
 
-/// The version of an entry that the snapshot sees.
-pub(crate) fn visible_entry(
-    head: &Arc<EntryVersion>,
-    snapshot: &Snapshot,
-    table: &TxnTable,
-) -> Option<Arc<EntryVersion>> {
-    if head.begun(snapshot, table) {
-        return (!head.ended(snapshot, table)).then(|| Arc::clone(head));
+impl Lifetime for EntryVersion {
+    fn begin(&self) -> (&AtomicStamp, CommandId) {
+        (&self.begin, self.cmin)
     }
-    let mut older = head.older.load_full();
-    while let Some(version) = older {
-        if version.begun(snapshot, table) {
-            return (!version.ended(snapshot, table)).then_some(version);
-        }
-        older = version.older.load_full();
+
+    fn end(&self) -> &AtomicStamp {
+        &self.end
     }
-    None
+
+    fn cmax(&self) -> CommandId {
+        CommandId(self.cmax.load(Ordering::Acquire))
+    }
+
+    fn older(&self) -> &Link<EntryVersion> {
+        &self.older
+    }
 }
 
 /// A long list must not be dropped by recursion.

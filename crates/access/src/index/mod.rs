@@ -25,8 +25,9 @@ pub use build::{BuildOutcome, IndexBuilder};
 pub use scan::{IndexBounds, IndexScan, KeyBound};
 
 use crate::defs::{IndexDef, Persistence};
-use crate::index::delta::{EntryVersion, visible_entry};
+use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
+use crate::link::visible;
 use crate::serial;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
@@ -418,7 +419,7 @@ impl Index {
             return true;
         }
         let head = self.store.delta.get(key).and_then(|e| e.value().load_full());
-        head.is_none_or(|head| visible_entry(&head, snapshot, self.store.shared.table()).is_some())
+        head.is_none_or(|head| visible(&head, snapshot, self.store.shared.table()).is_some())
     }
 
     fn lookup_in_delta(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {
@@ -430,7 +431,7 @@ impl Index {
         // Newest row id first: after updates that moved the row, the older entries are dead.
         for entry in self.store.delta.range::<[u8], _>(entries).rev() {
             let head = entry.value().load_full();
-            if head.is_some_and(|head| visible_entry(&head, snapshot, self.store.shared.table()).is_some()) {
+            if head.is_some_and(|head| visible(&head, snapshot, self.store.shared.table()).is_some()) {
                 return entry_row(entry.key()).map(Some);
             }
         }

@@ -13,10 +13,10 @@ use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Datum, key};
 
-use crate::index::delta::visible_entry;
 use crate::index::leaf::Leaf;
 use crate::index::store::{EntryKey, entry_row};
 use crate::index::{Index, value};
+use crate::link::visible;
 use crate::serial;
 use crate::table::ScanDirection;
 
@@ -238,9 +238,9 @@ impl IndexScan {
                 continue;
             };
             if self.watched {
-                serial::passes_entry(store.shared.table(), &self.snapshot, &head)?;
+                serial::passes(store.shared.table(), &self.snapshot, &head)?;
             }
-            let seen = visible_entry(&head, &self.snapshot, store.shared.table());
+            let seen = visible(&head, &self.snapshot, store.shared.table());
             entries.push((entry.key().clone(), seen.map(|version| version.value.clone())));
             if entries.len() == DELTA_MAX {
                 let mut last = entry.key().clone();

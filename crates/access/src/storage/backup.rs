@@ -92,9 +92,7 @@ impl Storage {
         let mut batch = WriteBatch::new();
         meta::put_identity(&self.identity(), &mut batch);
         // There is no log to replay.
-        let mut record = self.checkpoint_record(Lsn::default(), false);
-        record.clean = 0;
-        meta::put_checkpoint(&record, &mut batch);
+        meta::put_checkpoint(&self.checkpoint_record(Lsn::default(), false), &mut batch);
         target.write(batch, Durability::Immediate)?;
         Ok(target.flush()?)
     }

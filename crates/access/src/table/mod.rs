@@ -23,9 +23,10 @@ pub use write::{Conflict, WriteOutcome};
 use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::chunk::Chunk;
 use crate::defs::TableDef;
+use crate::link::visible;
 use crate::serial;
 use crate::table::store::TableStore;
-use crate::version::{RowData, visible_version};
+use crate::version::RowData;
 
 /// A table, opened under a definition. Cheap to clone; shared by nobody in particular.
 #[derive(Clone)]
@@ -149,7 +150,7 @@ impl Table {
         let state = chunk.state.load();
         let head = state.delta.as_ref().and_then(|delta| delta.head(position));
         if let Some(head) = head {
-            return Ok(visible_version(&head, snapshot, self.store.shared.table()).map(Found::Version));
+            return Ok(visible(&head, snapshot, self.store.shared.table()).map(Found::Version));
         }
         if let Some(main) = state.main.as_ref().filter(|main| main.serves(&self.def)) {
             chunk.touch();
@@ -159,7 +160,7 @@ impl Table {
         drop(state);
         let (state, data) = self.store.undisturbed(row, &self.def)?;
         match state.delta.as_ref().and_then(|delta| delta.head(position)) {
-            Some(head) => Ok(visible_version(&head, snapshot, self.store.shared.table()).map(Found::Version)),
+            Some(head) => Ok(visible(&head, snapshot, self.store.shared.table()).map(Found::Version)),
             None => Ok(data.map(Found::Data)),
         }
     }
@@ -175,7 +176,7 @@ impl Table {
         let position = (row.0 % CHUNK_ROWS) as usize;
         let state = chunk.state.load();
         match state.delta.as_ref().and_then(|delta| delta.head(position)) {
-            Some(head) => serial::passes_row(table, snapshot, &head),
+            Some(head) => serial::passes(table, snapshot, &head),
             None => Ok(()),
         }
     }

@@ -9,9 +9,10 @@ use types::{Batch, Selection, Vector, VectorData};
 
 use crate::block::{CHUNK_ROWS, Change, MainBlock};
 use crate::chunk::Delta;
+use crate::link::visible;
 use crate::serial;
 use crate::table::Table;
-use crate::version::{RowData, Version, visible_version};
+use crate::version::{RowData, Version};
 
 /// Rows gathered from delta for one chunk that make a merge worth while.
 const GATHERED_MANY: usize = 128;
@@ -216,11 +217,11 @@ impl TableScan {
         let table = self.table.store.shared.table();
         if self.watched {
             for (_, head) in delta.heads() {
-                serial::passes_row(table, &self.snapshot, &head)?;
+                serial::passes(table, &self.snapshot, &head)?;
             }
         }
         let see = |(position, head): (u16, Arc<Version>)| {
-            let version = visible_version(&head, &self.snapshot, table);
+            let version = visible(&head, &self.snapshot, table);
             let as_main_has_it = match &version {
                 Some(version) => {
                     matches!(&version.data, RowData::Block(block, _) if Arc::ptr_eq(block, main))

@@ -13,6 +13,7 @@ use types::{Datum, tuple};
 
 use crate::block::CHUNK_ROWS;
 use crate::chunk::Chunk;
+use crate::link::Lifetime;
 use crate::serial;
 use crate::table::lock::WaitPolicy;
 use crate::table::{Table, heap_tuple_width};

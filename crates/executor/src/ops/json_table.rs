@@ -11,7 +11,7 @@ use common::{AttrNumber, Oid, PgResult, Span, internal};
 use expr::{ExprProgram, Inputs};
 use functions::jsonpath::value_from_sql;
 use functions::sqljson::{Passing, Query};
-use functions::{CallInfo, FnCache, FnContext};
+use functions::{CallInfo, FnCache};
 use nodes::expr::{Expr, ReturningKind, Var, VarSource};
 use nodes::json::{JsonExpr, JsonExprKind, JsonTable, JsonTablePath};
 use types::jsonpath::Path;
@@ -113,7 +113,7 @@ impl JsonTableCall {
         let mut cache = FnCache::default();
         let mut passing: Passing = Vec::with_capacity(values.len());
         {
-            let ctx = context(cx, &self.info, &mut cache);
+            let ctx = cx.fn_context(&self.info, &mut cache);
             for (k, (name, value)) in self.table.passing.iter().zip(&values).enumerate() {
                 let value = value_from_sql(value, self.info.arg_type(k), &ctx)?;
                 passing.push((Arc::from(&**name), value));
@@ -141,7 +141,7 @@ impl JsonTableCall {
             column: None,
         };
         let mut cache = FnCache::default();
-        let found = query.items(&context(cx, &self.info, &mut cache))?;
+        let found = query.items(&cx.fn_context(&self.info, &mut cache))?;
         let items = match found {
             Ok(items) => items,
             Err(e) if self.table.error_on_error => return Err(e),
@@ -201,15 +201,5 @@ impl JsonTableCall {
             }
         }
         Ok(())
-    }
-}
-
-fn context<'a>(cx: &Cx<'a>, info: &'a CallInfo, cache: &'a mut FnCache) -> FnContext<'a> {
-    FnContext {
-        call: info,
-        settings: cx.ext.settings,
-        cancel: cx.ext.cancel,
-        session: cx.ext.session,
-        cache,
     }
 }

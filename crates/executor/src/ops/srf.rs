@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{Oid, PgResult};
 use expr::ExprProgram;
 use functions::framework::set::SetKernel;
-use functions::{CallInfo, FnCache, FnContext, SetRows, facts};
+use functions::{CallInfo, FnCache, SetRows, facts};
 use nodes::expr::{Expr, FuncExpr};
 use types::io::CompositeField;
 use types::{Datum, FieldNames, PhysType, RecordValue, Selection, Vector};
@@ -65,16 +65,6 @@ pub(crate) struct SrfRun {
     buffer: RowStore,
 }
 
-fn context<'a>(cx: &Cx<'a>, info: &'a CallInfo, cache: &'a mut FnCache) -> FnContext<'a> {
-    FnContext {
-        call: info,
-        settings: cx.ext.settings,
-        cancel: cx.ext.cancel,
-        session: cx.ext.session,
-        cache,
-    }
-}
-
 impl SrfRun {
     pub fn new(call: &Arc<SrfCall>) -> SrfRun {
         SrfRun {
@@ -92,7 +82,7 @@ impl SrfRun {
         if self.call.strict && args.iter().any(Datum::is_null) {
             return Ok(());
         }
-        let mut ctx = context(cx, &self.call.info, &mut self.cache);
+        let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
         self.rows = Some((self.call.kernel)(&mut ctx, args)?);
         Ok(())
     }
@@ -102,7 +92,7 @@ impl SrfRun {
         while self.buffer.rows < max {
             let Some(rows) = &mut self.rows else { break };
             cx.check()?;
-            let mut ctx = context(cx, &self.call.info, &mut self.cache);
+            let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
             match rows.next_rows(&mut ctx, max - self.buffer.rows)? {
                 Some(columns) => self.add(cx, columns)?,
                 None => self.rows = None,

@@ -8,28 +8,24 @@
 use std::sync::Arc;
 
 use common::{PgResult, internal};
-use types::tuple::{put_datum, take_datum};
+use types::tuple::{TAGGED, put_datum, take_datum};
 use types::{Bitmap, Datum, Interval, PhysType, Selection, StringColumn, Vector, VectorData};
 
 const CONSTANT: u8 = 0x80;
 
-/// The classes by their number in the format.
-const CLASSES: [PhysType; 14] = [
-    PhysType::Bool,
-    PhysType::Char,
-    PhysType::Int2,
-    PhysType::Int4,
-    PhysType::Int8,
-    PhysType::Oid,
-    PhysType::Float4,
-    PhysType::Float8,
-    PhysType::Interval,
-    PhysType::Uuid,
-    PhysType::Numeric,
-    PhysType::Text,
-    PhysType::Bytes,
-    PhysType::Nested,
-];
+/// The number of nested values, which have tags of their own one by one; the other classes have those of [`TAGGED`].
+const NESTED: usize = TAGGED.len();
+
+fn number_of(phys: PhysType) -> usize {
+    TAGGED.iter().position(|c| *c == phys).unwrap_or(NESTED)
+}
+
+fn class_of(number: usize) -> Option<PhysType> {
+    match number {
+        NESTED => Some(PhysType::Nested),
+        _ => TAGGED.get(number).copied(),
+    }
+}
 
 /// Appends the selected rows of columns.
 pub(super) fn encode(columns: &[Arc<Vector>], sel: &Selection, out: &mut Vec<u8>) {
@@ -44,8 +40,7 @@ pub(super) fn encode(columns: &[Arc<Vector>], sel: &Selection, out: &mut Vec<u8>
 }
 
 fn put_column(column: &Vector, sel: &Selection, flag: u8, out: &mut Vec<u8>) {
-    let class = CLASSES.iter().position(|c| *c == column.phys()).unwrap_or(0);
-    out.push(class as u8 | flag);
+    out.push(number_of(column.phys()) as u8 | flag);
     out.push(u8::from(column.may_have_nulls()));
     if column.may_have_nulls() {
         out.extend(sel.iter().map(|i| u8::from(!column.is_null(i))));
@@ -110,7 +105,7 @@ fn take_column(bytes: &mut &[u8], rows: usize) -> PgResult<Vector> {
     let [class, nullable] = take_array(bytes)?;
     let constant = class & CONSTANT != 0;
     let rows_here = if constant { 1 } else { rows };
-    let Some(phys) = CLASSES.get(usize::from(class & !CONSTANT)) else {
+    let Some(phys) = class_of(usize::from(class & !CONSTANT)) else {
         return Err(internal!("temporary file has a column of an unknown class"));
     };
     let validity = if nullable == 1 {
@@ -120,9 +115,9 @@ fn take_column(bytes: &mut &[u8], rows: usize) -> PgResult<Vector> {
     } else {
         None
     };
-    let vector = Vector::new(take_values(bytes, *phys, rows_here)?, validity);
+    let vector = Vector::new(take_values(bytes, phys, rows_here)?, validity);
     if constant {
-        return Ok(Vector::constant(*phys, &vector.datum(0), rows));
+        return Ok(Vector::constant(phys, &vector.datum(0), rows));
     }
     Ok(vector)
 }
@@ -216,7 +211,7 @@ mod tests {
             Datum::Bytes([0_u8, 255].as_slice().into()),
         ];
         let mut columns = Vec::new();
-        for (value, phys) in values.iter().zip(CLASSES) {
+        for (value, phys) in values.iter().zip(TAGGED) {
             columns.push(Arc::new(Vector::from_datums(
                 phys,
                 &[value.clone(), Datum::Null, value.clone()],

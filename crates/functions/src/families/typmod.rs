@@ -1,17 +1,11 @@
 //! Type modifiers from text and back, and what `information_schema` reads from them.
 
-use common::error::Severity;
-use common::{Oid, PgError, PgResult, pg_err, sqlstate};
+use common::{Oid, PgResult, pg_err, sqlstate};
+use types::typmod::{HEADER, SECONDS_DIGITS_MAX};
 use types::{ArrayValue, Datum, oids};
 
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
-
-/// PostgreSQL counts a length word into the modifiers of texts and numbers.
-const HEADER: i32 = 4;
-const TEXT_LENGTH_MAX: i32 = 10_485_760;
-const BIT_LENGTH_MAX: i32 = 83_886_080;
-const SECONDS_DIGITS_MAX: i32 = 6;
 
 fn integers(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<Vec<i32>> {
     if given.dims.len() > 1 {
@@ -33,125 +27,37 @@ fn integers(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<Vec<i32>> {
     given.elements.iter().map(one).collect()
 }
 
-fn single(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    match integers(ctx, given)?.as_slice() {
-        [one] => Ok(*one),
-        _ => Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid type modifier")),
-    }
+/// The modifier of a type that takes some.
+fn typmod_in(ctx: &FnContext<'_>, type_oid: Oid, given: &ArrayValue) -> PgResult<i32> {
+    let notices = |notice| ctx.session.notice(notice);
+    types::typmod::typmod_in(type_oid, &integers(ctx, given)?, &notices)
 }
 
-fn length(ctx: &FnContext<'_>, given: &ArrayValue, name: &str, max: i32) -> PgResult<i32> {
-    let length = single(ctx, given)?;
-    if length < 1 {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "length for type {name} must be at least 1"
-        ));
-    }
-    if length > max {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "length for type {name} cannot exceed {max}"
-        ));
-    }
-    Ok(length)
-}
-
-fn varchartypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    Ok(length(ctx, given, "varchar", TEXT_LENGTH_MAX)? + HEADER)
-}
-
-fn bpchartypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    Ok(length(ctx, given, "char", TEXT_LENGTH_MAX)? + HEADER)
-}
-
-fn bittypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    length(ctx, given, "bit", BIT_LENGTH_MAX)
-}
-
-fn varbittypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    length(ctx, given, "varbit", BIT_LENGTH_MAX)
-}
-
-fn numerictypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    let (precision, scale) = match integers(ctx, given)?.as_slice() {
-        [precision, scale] => (*precision, *scale),
-        [precision] => (*precision, 0),
-        _ => return Err(pg_err!(INVALID_PARAMETER_VALUE, "invalid NUMERIC type modifier")),
-    };
-    if !(1..=1000).contains(&precision) {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "NUMERIC precision {precision} must be between 1 and 1000"
-        ));
-    }
-    if !(-1000..=1000).contains(&scale) {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "NUMERIC scale {scale} must be between -1000 and 1000"
-        ));
-    }
-    Ok(((precision << 16) | (scale & 0x7ff)) + HEADER)
-}
-
-/// Digits of seconds, cut to six with a warning. `zone` is how PostgreSQL's messages name the variant with a time zone.
-fn digits(ctx: &FnContext<'_>, given: i32, name: &str, zone: &str) -> PgResult<i32> {
-    if given < 0 {
-        return Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "{name}({given}){zone} precision must not be negative"
-        ));
-    }
-    if given > SECONDS_DIGITS_MAX {
-        ctx.session.notice(PgError::notice(
-            Severity::Warning,
-            sqlstate::INVALID_PARAMETER_VALUE,
-            format!("{name}({given}){zone} precision reduced to maximum allowed, {SECONDS_DIGITS_MAX}"),
-        ))?;
-    }
-    Ok(given.min(SECONDS_DIGITS_MAX))
-}
-
-macro_rules! seconds {
-    ($($input:ident $output:ident $name:literal $zone:literal $suffix:literal;)*) => {$(
-        fn $input(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-            let given = single(ctx, given)?;
-            digits(ctx, given, $name, $zone)
+macro_rules! inputs {
+    ($($name:ident $type_oid:ident;)*) => {$(
+        fn $name(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
+            typmod_in(ctx, oids::$type_oid, given)
         }
-        fn $output(typmod: i32) -> String {
+    )*};
+}
+
+inputs! {
+    varchartypmodin VARCHAR; bpchartypmodin BPCHAR; bittypmodin BIT; varbittypmodin VARBIT; numerictypmodin NUMERIC;
+    timestamptypmodin TIMESTAMP; timestamptztypmodin TIMESTAMPTZ; timetypmodin TIME; timetztypmodin TIMETZ;
+    intervaltypmodin INTERVAL;
+}
+
+macro_rules! seconds_out {
+    ($($name:ident $suffix:literal;)*) => {$(
+        fn $name(typmod: i32) -> String {
             if typmod >= 0 { format!("({typmod}){}", $suffix) } else { $suffix.to_owned() }
         }
     )*};
 }
 
-seconds! {
-    timestamptypmodin timestamptypmodout "TIMESTAMP" "" " without time zone";
-    timestamptztypmodin timestamptztypmodout "TIMESTAMP" " WITH TIME ZONE" " with time zone";
-    timetypmodin timetypmodout "TIME" "" " without time zone";
-    timetztypmodin timetztypmodout "TIME" " WITH TIME ZONE" " with time zone";
-}
-
-fn intervaltypmodin(ctx: &mut FnContext<'_>, given: &ArrayValue) -> PgResult<i32> {
-    const ALL_FIELDS: i32 = 0x7fff;
-    let invalid = || pg_err!(INVALID_PARAMETER_VALUE, "invalid INTERVAL type modifier");
-    let given = integers(ctx, given)?;
-    let (fields, precision) = match given.as_slice() {
-        [fields] => (*fields, None),
-        [fields, precision] => (*fields, Some(*precision)),
-        _ => return Err(invalid()),
-    };
-    // Month is bit 1, year 2, day 3, hour 10, minute 11, second 12; neighbours may be combined.
-    const FIELDS: [i32; 13] = [
-        2, 4, 6, 8, 0x400, 0x800, 0x1000, 0x408, 0xc08, 0x1c08, 0xc00, 0x1c00, 0x1800,
-    ];
-    if fields != ALL_FIELDS && !FIELDS.contains(&fields) {
-        return Err(invalid());
-    }
-    match precision {
-        Some(p) => Ok((fields & ALL_FIELDS) << 16 | digits(ctx, p, "INTERVAL", "")?),
-        None if fields == ALL_FIELDS => Ok(-1),
-        None => Ok((fields & ALL_FIELDS) << 16 | 0xffff),
-    }
+seconds_out! {
+    timestamptypmodout " without time zone"; timestamptztypmodout " with time zone";
+    timetypmodout " without time zone"; timetztypmodout " with time zone";
 }
 
 fn intervaltypmodout(ctx: &mut FnContext<'_>, typmod: i32) -> PgResult<String> {

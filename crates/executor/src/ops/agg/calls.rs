@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::{PgResult, internal, unsupported};
 use expr::{ExprProgram, Inputs};
 use functions::framework::aggregate::MakeAccumulator;
-use functions::{Accumulator, CallInfo, FnCache, FnContext, Place};
+use functions::{Accumulator, CallInfo, FnCache, Place};
 use nodes::Expr;
 use nodes::expr::Aggref;
 use nodes::plan::SortKey;
@@ -285,7 +285,7 @@ impl CallState {
         let Some(accumulator) = &mut self.accumulator else {
             return Err(internal!("aggregate without state"));
         };
-        let mut ctx = context(cx, &self.call.info, &mut self.cache);
+        let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
         if single {
             accumulator.update_single(&mut ctx, 0, &refs, sel)?;
         } else {
@@ -378,21 +378,11 @@ impl CallState {
         let Some(accumulator) = &mut self.accumulator else {
             return Err(internal!("aggregate without state"));
         };
-        let mut ctx = context(cx, &self.call.info, &mut self.cache);
+        let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
         for group in from..from + count {
             out.push(&accumulator.finalize(&mut ctx, group as u32)?);
         }
         Ok(out)
-    }
-}
-
-fn context<'a>(cx: &Cx<'a>, info: &'a CallInfo, cache: &'a mut FnCache) -> FnContext<'a> {
-    FnContext {
-        call: info,
-        settings: cx.ext.settings,
-        cancel: cx.ext.cancel,
-        session: cx.ext.session,
-        cache,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::cx::Cx;
 use crate::instrument::{HashSummary, Measured};
 use crate::keys::Equality;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
-use crate::ops::join::{JoinShape, PairJoin, Pairs};
+use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
 use crate::spill::batches::BatchFile;
 use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 use crate::store::{MemoryUse, RowStore};
@@ -187,17 +187,7 @@ fn hash_keys(
 impl HashJoinOp {
     /// Keys of an inner batch and their hashes.
     fn inner_hashes(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<(Vec<Arc<Vector>>, Vec<u64>)> {
-        let inputs = Inputs {
-            rows: batch.rows,
-            scan: &[],
-            outer: &[],
-            inner: &batch.columns,
-        };
-        let keys = self
-            .inner_keys
-            .iter_mut()
-            .map(|k| k.vector(cx, inputs, &batch.selection))
-            .collect::<PgResult<Vec<_>>>()?;
+        let keys = inner_keys(&mut self.inner_keys, cx, batch)?;
         let hashes = hash_keys(cx, &self.node, &keys, &batch.selection, 1)?;
         Ok((keys, hashes))
     }

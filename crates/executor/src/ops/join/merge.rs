@@ -18,7 +18,7 @@ use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::keys::Order;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
-use crate::ops::join::{JoinShape, PairJoin, Pairs};
+use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
 use crate::store::RowStore;
 
 struct MergeJoinNode {
@@ -127,17 +127,7 @@ impl MergeJoinOp {
         let mut key_store = RowStore::new(&key_phys);
         while let Some(batch) = self.inner.next(cx, BATCH_ROWS)? {
             cx.check()?;
-            let inputs = Inputs {
-                rows: batch.rows,
-                scan: &[],
-                outer: &[],
-                inner: &batch.columns,
-            };
-            let keys = self
-                .inner_keys
-                .iter_mut()
-                .map(|k| k.vector(cx, inputs, &batch.selection))
-                .collect::<PgResult<Vec<_>>>()?;
+            let keys = inner_keys(&mut self.inner_keys, cx, &batch)?;
             store.append_batch(cx, &batch)?;
             key_store.append(cx, &keys, &batch.selection)?;
         }

@@ -294,3 +294,16 @@ impl PairJoin {
         Ok((self.output(cx, inner, &left, &right)?, at))
     }
 }
+
+/// The keys of a batch of the inner side.
+fn inner_keys(keys: &mut [Eval], cx: &mut Cx<'_>, batch: &Batch) -> PgResult<Vec<Arc<Vector>>> {
+    let inputs = Inputs {
+        rows: batch.rows,
+        scan: &[],
+        outer: &[],
+        inner: &batch.columns,
+    };
+    keys.iter_mut()
+        .map(|key| key.vector(cx, inputs, &batch.selection))
+        .collect()
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{PgResult, internal, pg_err, unsupported};
 use expr::{ExprProgram, Inputs};
 use functions::framework::aggregate::MakeAccumulator;
-use functions::{CallInfo, FnCache, FnContext, facts};
+use functions::{CallInfo, FnCache, facts};
 use nodes::expr::{Expr, WindowFunc};
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
 
@@ -291,13 +291,7 @@ impl WindowState {
         let call = Arc::clone(&self.call);
         let mut accumulator = make(&call.info)?;
         accumulator.resize(1);
-        let mut ctx = FnContext {
-            call: &call.info,
-            settings: cx.ext.settings,
-            cancel: cx.ext.cancel,
-            session: cx.ext.session,
-            cache: &mut self.cache,
-        };
+        let mut ctx = cx.fn_context(&call.info, &mut self.cache);
         for &(from, to) in parts {
             let mut at = from;
             while at < to {
