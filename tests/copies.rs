@@ -92,6 +92,30 @@ fn forks_share_the_past_and_nothing_else() {
     assert_eq!(number(&mut session, "SELECT money FROM account WHERE id = 1"), 7);
 }
 
+/// Temporary tables are their session's; the copy has no such session.
+#[test]
+fn temporary_tables_do_not_come_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::memory().unwrap();
+    let mut session = db.session().unwrap();
+    let temporary = "CREATE TEMP TABLE mine (a int PRIMARY KEY); INSERT INTO mine VALUES (1)";
+    session.batch_execute(temporary).unwrap();
+    db.backup(dir.path().join("copy")).unwrap();
+    for copy in [
+        db.fork().unwrap(),
+        Database::open(dir.path().join("copy")).unwrap(),
+    ] {
+        // Whatever numbers the copy's sessions have.
+        for _ in 0..3 {
+            let mut session = copy.session().unwrap();
+            assert!(session.batch_execute("TABLE mine").is_err());
+            session.batch_execute(temporary).unwrap();
+            assert_eq!(number(&mut session, "SELECT count(*) FROM mine"), 1);
+        }
+    }
+    assert_eq!(number(&mut session, "SELECT count(*) FROM mine"), 1);
+}
+
 #[test]
 fn a_fork_of_a_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -111,16 +111,14 @@ pub(crate) fn drop_temporary_objects(cx: &CommandContext<'_>) -> PgResult<()> {
     let Some(namespace) = cx.catalog.temp_namespace() else {
         return Ok(());
     };
-    let dropped = cx.ddl(|ddl| {
+    cx.ddl(|ddl| {
         let objects = relations_in(ddl, namespace)?;
         if !objects.is_empty() {
             ddl.drop_objects(&objects, DropBehavior::Cascade)?;
             ddl.notices.clear();
         }
-        Ok(objects.len())
-    })?;
-    let _ = dropped;
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Tables, views, sequences of a schema (indexes go with their tables).

@@ -5,7 +5,8 @@ use common::{Oid, PgResult, pg_err};
 use types::Datum;
 
 use crate::columns::pg_namespace::*;
-use crate::ddl::{Ddl, oid};
+use crate::ddl::drop::DropBehavior;
+use crate::ddl::{Ddl, ObjectAddress, oid};
 use crate::oids;
 use crate::row::StoredRow;
 use crate::view::CatalogView;
@@ -18,13 +19,15 @@ impl Ddl<'_> {
         self.insert_namespace(name, owner)
     }
 
-    /// The temporary schema of a session, `pg_temp_N`.
+    /// The temporary schema of a session, `pg_temp_N`. One of that name was left by a crash or came with a copy of the database: it goes, with
+    /// all that is in it.
     pub fn create_temp_namespace(&mut self, session: u32) -> PgResult<Oid> {
         let name = format!("pg_temp_{session}");
-        match self.view().namespace_by_name(&name)? {
-            Some(existing) => Ok(existing),
-            None => self.insert_namespace(&name, oids::BOOTSTRAP_SUPERUSER),
+        if let Some(left) = self.view().namespace_by_name(&name)? {
+            self.drop_objects(&[ObjectAddress::new(oids::PG_NAMESPACE, left)], DropBehavior::Cascade)?;
+            self.notices.clear();
         }
+        self.insert_namespace(&name, oids::BOOTSTRAP_SUPERUSER)
     }
 
     fn insert_namespace(&mut self, name: &str, owner: Oid) -> PgResult<Oid> {
