@@ -24,7 +24,10 @@ impl Ddl<'_> {
     pub fn create_temp_namespace(&mut self, session: u32) -> PgResult<Oid> {
         let name = format!("pg_temp_{session}");
         if let Some(left) = self.view().namespace_by_name(&name)? {
-            self.drop_objects(&[ObjectAddress::new(oids::PG_NAMESPACE, left)], DropBehavior::Cascade)?;
+            self.drop_objects(
+                &[ObjectAddress::new(oids::PG_NAMESPACE, left)],
+                DropBehavior::Cascade,
+            )?;
             self.notices.clear();
         }
         self.insert_namespace(&name, oids::BOOTSTRAP_SUPERUSER)
