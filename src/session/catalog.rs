@@ -13,7 +13,7 @@ use catalog::search_path::{PathOwner, SearchPath};
 use catalog::session_view::{RelationSizes, SessionView};
 use commands::CatalogHandle;
 use commands::guc::value::split_identifiers;
-use common::{Oid, PgResult};
+use common::{Csn, Oid, PgResult, Xid};
 use executor::RelationOpener;
 
 use crate::session::core::SessionCore;
@@ -33,9 +33,16 @@ pub(crate) struct PathCache {
 /// Sizes from the storage, as PostgreSQL's heap and btree would have them.
 pub(crate) struct StorageSizes {
     core: Arc<crate::database::Inner>,
+    /// See [`Transaction::old_snapshot`].
+    old_snapshot: Option<(Csn, Option<Xid>)>,
 }
 
 impl RelationSizes for StorageSizes {
+    fn index_serves_snapshot(&self, index: &RelationDesc) -> bool {
+        self.old_snapshot
+            .is_none_or(|(csn, own)| self.core.storage.index_serves(index.storage, csn, own))
+    }
+
     fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         match relation.relkind {
             b'r' | b'm' | b't' => {
@@ -74,6 +81,7 @@ impl SessionCatalog<'_> {
         let path = self.path(&reader, cache.version())?;
         let sizes = Arc::new(StorageSizes {
             core: self.core.db.clone(),
+            old_snapshot: txn.old_snapshot(),
         });
         Ok(Arc::new(SessionView::new(reader, cache, path, sizes)))
     }

@@ -198,7 +198,12 @@ impl Session {
     pub(crate) fn plan_for(&mut self, prepared: &Prepared, view: &Arc<View>) -> PgResult<Arc<PreparedPlan>> {
         let (costs, number) = self.cost_settings();
         let version = view.version();
-        if let Some(plan) = prepared.cached_plan(version, number) {
+        // A plan for a snapshot that is too old for some index is for this time only, and others' plans are not for it.
+        let old_snapshot = match &self.block.txn {
+            Some(txn) => txn.borrow().old_snapshot().is_some(),
+            None => false,
+        };
+        if let Some(plan) = prepared.cached_plan(version, number).filter(|_| !old_snapshot) {
             return Ok(plan);
         }
         let Some(query) = prepared.query() else {
@@ -230,7 +235,9 @@ impl Session {
             },
         )?;
         let plan = Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?);
-        prepared.keep_plan(version, number, &plan);
+        if !old_snapshot {
+            prepared.keep_plan(version, number, &plan);
+        }
         Ok(plan)
     }
 

@@ -287,8 +287,8 @@ fn index_ranges_go_both_ways() {
 }
 
 /// Builds an index over the keys 0..count, which come in the wrong order.
-fn build(index: &Index, txn: &mut Transaction, count: i32, space: &TempSpace) -> BuildOutcome {
-    let mut builder = IndexBuilder::new(index, space, 100_000);
+fn build(index: &Index, table: &Table, txn: &mut Transaction, count: i32, space: &TempSpace) -> BuildOutcome {
+    let mut builder = IndexBuilder::new(index, table, space, 100_000);
     for i in (0..count).map(|i| i ^ 0x155).filter(|i| *i < count) {
         builder.push(&[int(i)], &[], ::common::RowId(i as u64)).unwrap();
     }
@@ -308,11 +308,12 @@ fn an_index_is_built_in_bulk() {
         (20002, 16 << 10, TempSpace::default()),
         (20003, 16 << 10, files.clone()),
     ] {
+        let table = storage.table(&table_def(20000)).unwrap();
         let index = storage.index(&index_def(id)).unwrap();
         s.run(|txn| {
             txn.adopt_relation(index.id()).unwrap();
             assert_eq!(
-                build(&index, txn, count, &space),
+                build(&index, &table, txn, count, &space),
                 BuildOutcome::Built(count as u64)
             );
         });
@@ -333,10 +334,11 @@ fn a_bulk_build_finds_equal_keys_across_its_runs() {
     let files = TempSpace::new(Some(Arc::new(files)));
     let storage = memory();
     let session = Session::new(&storage, 1);
+    let table = storage.table(&table_def(20000)).unwrap();
     let index = storage.index(&index_def(20001)).unwrap();
     let mut txn = session.begin();
     txn.adopt_relation(index.id()).unwrap();
-    let mut builder = IndexBuilder::new(&index, &files, 100_000);
+    let mut builder = IndexBuilder::new(&index, &table, &files, 100_000);
     for i in 0..20_000 {
         builder.push(&[int(i)], &[], ::common::RowId(i as u64)).unwrap();
     }

@@ -105,8 +105,9 @@ fn what_a_rolled_back_transaction_created_is_gone() {
     let savepoint = txn.savepoint().unwrap();
     let id = txn.create_relation().unwrap();
     let index = storage.index(&index_def(id.0)).unwrap();
+    let table = storage.table(&table_def(20000)).unwrap();
     let space = TempSpace::default();
-    let mut builder = IndexBuilder::new(&index, &space, 1 << 20);
+    let mut builder = IndexBuilder::new(&index, &table, &space, 1 << 20);
     for i in 0..6000 {
         builder.push(&[int(i)], &[], RowId(i as u64)).unwrap();
     }

@@ -25,6 +25,11 @@ use crate::view::{
 pub trait RelationSizes: Send + Sync {
     /// (pages as PostgreSQL would need them, rows) of a relation other than an index.
     fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)>;
+
+    /// False when rows that the running transaction's snapshot sees may be missing in an index.
+    fn index_serves_snapshot(&self, _index: &RelationDesc) -> bool {
+        true
+    }
 }
 
 /// Pages that PostgreSQL's btree would need for an index over so many rows, just built (fillfactor 90).
@@ -494,6 +499,10 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
         get_or_load(&self.cache.statistics, (relation, attno), || {
             statistics::column(&self.read, relation, attno)
         })
+    }
+
+    fn index_serves_snapshot(&self, index: &RelationDesc) -> bool {
+        self.sizes.index_serves_snapshot(index)
     }
 
     fn relation_size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {

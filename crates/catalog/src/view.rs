@@ -142,6 +142,10 @@ pub trait CatalogView: Send + Sync {
     fn statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>>;
     /// Current size of a relation as PostgreSQL's heap or btree would have it: (pages, tuples estimate).
     fn relation_size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)>;
+    /// False when rows that the running transaction's snapshot sees may be missing in an index (`pg_index.indcheckxmin`).
+    fn index_serves_snapshot(&self, _index: &RelationDesc) -> bool {
+        true
+    }
     /// A role's name.
     fn role_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
 }

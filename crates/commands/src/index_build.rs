@@ -143,7 +143,7 @@ pub(crate) fn build(
     let opened = cx.relations.table(table)?;
     let target = cx.relations.index(index, table)?;
     let memory = (cx.guc.borrow().get_number("maintenance_work_mem") as usize) << 10;
-    let mut builder = IndexBuilder::new(&target, cx.temp, memory);
+    let mut builder = IndexBuilder::new(&target, &opened, cx.temp, memory);
     let columns = table.columns.len();
     for_each_row_of(&opened, columns, &keys.reads(columns), cx, &mut |row, id| {
         if let Some((key, include)) = keys.of_row(cx, row)? {

@@ -147,6 +147,9 @@ fn scan_by_key<'p>(
         if !info.unique || !info.valid || info.predicate.is_some() || info.access_method != BTREE {
             continue;
         }
+        if !c.catalog.index_serves_snapshot(&index) {
+            continue;
+        }
         let keys = info.columns.get(..info.key_count)?;
         let found: Option<Vec<usize>> = keys.iter().map(|key| equality(c, quals, key)).collect();
         let Some(found) = found else { continue };

@@ -9,6 +9,7 @@ use types::{Datum, key};
 
 use crate::index::sorter::{Entry, EntrySorter};
 use crate::index::{Index, UniqueCheck, value};
+use crate::table::Table;
 use crate::temp::TempSpace;
 use crate::transaction::Transaction;
 
@@ -30,15 +31,23 @@ pub enum BuildOutcome {
 /// [`IndexBuilder::finish`].
 pub struct IndexBuilder<'b> {
     index: &'b Index,
+    table: &'b Table,
     sorter: EntrySorter<'b>,
     prefix: Vec<u8>,
 }
 
 impl<'b> IndexBuilder<'b> {
-    /// Keeps about `memory_max` bytes of entries in memory (`maintenance_work_mem`), the rest in files of `space`.
-    pub fn new(index: &'b Index, space: &'b TempSpace, memory_max: usize) -> IndexBuilder<'b> {
+    /// An index over rows of `table`. Keeps about `memory_max` bytes of entries in memory (`maintenance_work_mem`), the rest in
+    /// files of `space`.
+    pub fn new(
+        index: &'b Index,
+        table: &'b Table,
+        space: &'b TempSpace,
+        memory_max: usize,
+    ) -> IndexBuilder<'b> {
         IndexBuilder {
             index,
+            table,
             sorter: EntrySorter::new(space, memory_max),
             prefix: Vec::new(),
         }
@@ -57,6 +66,11 @@ impl<'b> IndexBuilder<'b> {
     /// Writes them all.
     pub fn finish(self, txn: &mut Transaction) -> PgResult<BuildOutcome> {
         let (index, count) = (self.index, self.sorter.len());
+        let change = self.table.newest_change();
+        if count > 0 || self.table.has_changes() {
+            index.store.complete.built_by(txn.assign_xid()?, change);
+            txn.note_built_index();
+        }
         let duplicate = if count <= SMALL_BUILD {
             self.sorter
                 .finish(&mut |entry| index.insert_new(txn, entry.key.into(), entry.value.into()))?

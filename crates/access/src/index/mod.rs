@@ -3,6 +3,7 @@
 //! Entries are versioned like rows, so what a scan gives is visible: no re-check against the table, index-only scans always.
 
 mod build;
+pub(crate) mod complete;
 pub(crate) mod delta;
 pub(crate) mod leaf;
 mod merge;

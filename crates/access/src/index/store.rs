@@ -23,6 +23,7 @@ use txn::Stamp;
 
 use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};
+use crate::index::complete::Completeness;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
 use crate::shared::{DeltaBytes, Shared};
@@ -51,6 +52,8 @@ pub(crate) struct IndexStore {
     /// Entries and their bytes, as far as known.
     pub(crate) entries: AtomicI64,
     pub(crate) bytes: AtomicI64,
+    /// Whom it is complete for.
+    pub(crate) complete: Completeness,
 }
 
 /// What is known about an index's size, kept in the KV store by checkpoints.
@@ -134,6 +137,7 @@ impl IndexStore {
             directory_lock: Mutex::new(()),
             entries: AtomicI64::new(counters.entries),
             bytes: AtomicI64::new(counters.bytes),
+            complete: Completeness::default(),
         })
     }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::env::{Env, TaskHandle};
-use common::{Csn, Lsn, Oid, PgResult, RelationId, internal};
+use common::{Csn, Lsn, Oid, PgResult, RelationId, Xid, internal};
 use kv::{KvKind, memory::MemoryKv};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
@@ -134,6 +134,8 @@ pub struct Storage {
     wal_bytes: AtomicU64,
     checkpoint_lsn: AtomicU64,
     checkpoint_millis: AtomicU64,
+    /// Snapshots before this CSN may find an index that is not complete for them.
+    youngest_index: AtomicU64,
     task: Mutex<Option<Arc<dyn TaskHandle>>>,
     closed: AtomicBool,
     /// Held for its lock; None in memory.
@@ -233,6 +235,29 @@ impl Storage {
         match self.relation(id, open)? {
             Relation::Index(store) => Ok(store),
             _ => Err(internal!("relation {id} is not an index")),
+        }
+    }
+
+    /// True when some index may be incomplete for a snapshot of this CSN: its plans must ask [`Storage::index_serves`].
+    pub fn has_younger_index(&self, csn: Csn) -> bool {
+        csn.0 < self.youngest_index.load(Ordering::Acquire)
+    }
+
+    /// False when rows that a snapshot of this CSN sees may be missing in the index. `own`: the transaction that holds the snapshot.
+    pub fn index_serves(&self, index: RelationId, csn: Csn, own: Option<Xid>) -> bool {
+        match self.relations.read().get(&index) {
+            Some(Relation::Index(store)) => store.complete.serves(csn, own),
+            // Opened from the KV store by whoever uses it first: nobody has built it in this process.
+            _ => true,
+        }
+    }
+
+    /// A relation whose creation was committed.
+    pub(crate) fn relation_committed(&self, id: RelationId, csn: Csn) {
+        if let Some(Relation::Index(store)) = self.relations.read().get(&id) {
+            if store.complete.committed(csn) {
+                self.youngest_index.fetch_max(csn.0, Ordering::AcqRel);
+            }
         }
     }
 

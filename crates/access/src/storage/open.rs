@@ -117,6 +117,7 @@ impl Storage {
             wal_bytes: AtomicU64::new(0),
             checkpoint_lsn: AtomicU64::new(0),
             checkpoint_millis: AtomicU64::new(now),
+            youngest_index: AtomicU64::new(0),
             task: Mutex::new(None),
             closed: AtomicBool::new(false),
             lock,

@@ -11,7 +11,7 @@ mod write;
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult, RelationId, RowId};
+use common::{Csn, Oid, PgResult, RelationId, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Datum, Vector};
 
@@ -25,6 +25,7 @@ use crate::chunk::Chunk;
 use crate::defs::TableDef;
 use crate::link::visible;
 use crate::serial;
+use crate::shared::Shared;
 use crate::table::store::TableStore;
 use crate::version::RowData;
 
@@ -85,6 +86,36 @@ impl Table {
         out: &mut Vec<Datum>,
     ) -> PgResult<bool> {
         self.with_row(row, snapshot, |data| data.columns(&self.def, columns, out))
+    }
+
+    /// True when delta has anything: rows may be visible to some and not to others.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.store.dirty.lock().is_empty()
+    }
+
+    /// The CSN of the last change that some snapshot may lack; 0 if all are older, or in progress (the caller's own then: a lock
+    /// keeps other writers out). A build that reads the table now suits snapshots from there on.
+    pub(crate) fn newest_change(&self) -> Csn {
+        let store = &self.store;
+        let numbers: Vec<u64> = store.dirty.lock().iter().copied().collect();
+        let mut newest = Csn(0);
+        for chunk in numbers.into_iter().filter_map(|n| store.existing_chunk(n)) {
+            let Some(delta) = chunk.state.load().delta.clone() else {
+                continue;
+            };
+            // Only the newest version matters: it was made by, or ended in, the row's last change.
+            for (_, head) in delta.heads() {
+                for stamp in [&head.begin, &head.end] {
+                    if !Shared::never(stamp) {
+                        newest = newest.max(store.shared.committed(stamp).unwrap_or_default());
+                    }
+                }
+            }
+        }
+        if newest <= store.shared.manager.horizon() {
+            newest = Csn(0);
+        }
+        newest
     }
 
     /// True if the snapshot sees the row.

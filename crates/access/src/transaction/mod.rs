@@ -98,6 +98,8 @@ pub struct Transaction {
     logs: bool,
     /// Something outside the write set must be on disk with the commit (a sequence).
     needs_record: bool,
+    /// It has built an index, which its own snapshot may be too old for.
+    built_index: bool,
     hooks: Hooks,
     /// Scratch space for encoded rows and keys.
     pub(crate) buffer: Vec<u8>,
@@ -115,6 +117,7 @@ impl Transaction {
             redo: Vec::new(),
             spills: 0,
             needs_record: false,
+            built_index: false,
             hooks: Hooks::default(),
             buffer: Vec::new(),
         }
@@ -176,6 +179,18 @@ impl Transaction {
         }
         let (mode, wait) = (self.options.serial, self.options.wait.clone());
         Ok(self.txn_mut()?.serializable_snapshot(mode, &wait)?)
+    }
+
+    /// The transaction's one snapshot, if it has taken it and there are indexes that may not suit it: what to ask
+    /// [`Storage::index_serves`] with.
+    pub fn old_snapshot(&self) -> Option<(Csn, Option<Xid>)> {
+        let csn = self.snapshot.as_ref()?.csn();
+        let younger = self.built_index || self.storage.has_younger_index(csn);
+        younger.then(|| (csn, self.xid()))
+    }
+
+    pub(crate) fn note_built_index(&mut self) {
+        self.built_index = true;
     }
 
     /// A new snapshot whatever the isolation level: system catalogs, EvalPlanQual, foreign key checks.
@@ -368,8 +383,10 @@ impl Transaction {
                     .live_rows
                     .fetch_add(delta, std::sync::atomic::Ordering::Relaxed);
             }
-            if let Write::RelationDropped(id) = write {
-                self.storage.relation_dropped(id, csn);
+            match write {
+                Write::RelationDropped(id) => self.storage.relation_dropped(id, csn),
+                Write::RelationCreated(id) => self.storage.relation_committed(id, csn),
+                _ => {}
             }
         }
     }

@@ -22,7 +22,7 @@ use crate::compile::{Compiler, ScanMap};
 use crate::context::ExecContext;
 use crate::modify::after::{Event, Firing};
 use crate::modify::errors;
-use crate::modify::referencing::matching_rows;
+use crate::modify::referencing::{lookup, matching_rows};
 use crate::modify::target::{OpenTarget, TargetDef, Written};
 
 /// A column of a key as it must be looked up.
@@ -224,7 +224,7 @@ impl KeyIndex {
         let values: Vec<Datum> = self.order.iter().map(|i| key[*i].clone()).collect();
         let mut prefix = Vec::with_capacity(32);
         index.encode_prefix(&values, &mut prefix);
-        index.lookup(snapshot, &prefix)
+        lookup(ext, &self.index, &index, snapshot, &prefix)
     }
 
     fn find_and_lock(&self, ext: &ExecContext<'_>, key: &[Datum]) -> PgResult<bool> {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use access::{KeyBound, ScanDirection, ScanRequest};
+use access::{Index, KeyBound, ScanDirection, ScanRequest};
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, RowId};
+use txn::Snapshot;
 use types::{BATCH_ROWS, Datum};
 
 use crate::context::ExecContext;
@@ -65,6 +66,22 @@ pub(super) fn matching_rows(
         }
     }
     Ok(found)
+}
+
+/// The row with a key, as a snapshot sees it. A key younger than the transaction's only snapshot, which its index does not suit, is
+/// looked up as of now.
+pub(super) fn lookup(
+    ext: &ExecContext<'_>,
+    desc: &RelationDesc,
+    index: &Index,
+    snapshot: &Snapshot,
+    prefix: &[u8],
+) -> PgResult<Option<RowId>> {
+    if ext.catalog.index_serves_snapshot(desc) {
+        return index.lookup(snapshot, prefix);
+    }
+    let now = ext.with_txn(|txn| txn.latest_snapshot())?;
+    index.lookup(&now, prefix)
 }
 
 /// An index whose leading columns are among the key's, with the values to look for.

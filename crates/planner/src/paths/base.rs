@@ -203,7 +203,7 @@ fn load_indexes(
         let Some(desc) = relation.index.clone() else {
             continue;
         };
-        if !desc.valid {
+        if !desc.valid || !catalog.index_serves_snapshot(&relation) {
             continue;
         }
         let (pages, tuples) = catalog.relation_size(&relation)?;
