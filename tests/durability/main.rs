@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod check;
+mod concurrently;
 mod crash;
 mod disk;
 mod lock;

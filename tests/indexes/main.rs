@@ -1,4 +1,5 @@
 //! Indexes that come while others read and write.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod concurrently;
 mod young;

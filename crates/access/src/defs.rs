@@ -107,6 +107,8 @@ pub struct IndexDef {
     pub nulls_not_distinct: bool,
     /// See [`Persistence`].
     pub persistence: Persistence,
+    /// Rows may lack entries: it is being filled while rows change, or was left so (`pg_index.indisvalid` is false).
+    pub incomplete: bool,
     /// Entries of rows that come with the program.
     pub builtin: Option<Arc<BuiltinEntries>>,
 }
@@ -122,6 +124,7 @@ impl IndexDef {
             unique: false,
             nulls_not_distinct: false,
             persistence: Persistence::Permanent,
+            incomplete: false,
             builtin: None,
         }
     }

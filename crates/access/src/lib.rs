@@ -43,7 +43,7 @@ mod version;
 
 pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
 pub use index::{
-    BuildOutcome, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound, UniqueCheck,
+    Adopted, BuildOutcome, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound, UniqueCheck,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{FIRST_RELATION, Identity, Storage, StorageOptions};

@@ -247,6 +247,7 @@ pub(crate) fn store_key(
         constraint: Some(crate::create_table::key_constraint(key)),
         if_not_exists: false,
         only: false,
+        concurrent: false,
     };
     define_index(cx, table, request).map(|_| ())
 }

@@ -29,6 +29,8 @@ pub trait CatalogHandle {
         user: Oid,
         work: &mut dyn FnMut(&mut Ddl<'_>) -> PgResult<()>,
     ) -> PgResult<()>;
+    /// Commits the running transaction and begins another one in its place (CONCURRENTLY).
+    fn restart(&self, txn: &mut Transaction) -> PgResult<()>;
     /// All roles and memberships.
     fn roles(&self, txn: &mut Transaction) -> PgResult<Arc<Roles>>;
     /// Schema for new objects without one (`None`: no schema has been selected to create in).

@@ -36,6 +36,8 @@ pub(crate) struct IndexRequest<'a> {
     pub if_not_exists: bool,
     /// ON ONLY: partitions get none.
     pub only: bool,
+    /// Defined as invalid, and not filled.
+    pub concurrent: bool,
 }
 
 /// What makes an index the index of a constraint.
@@ -62,8 +64,11 @@ pub(crate) fn plain_element(name: &Ident) -> IndexElem {
 
 /// CREATE INDEX.
 pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
-    // Nobody else sees the new index before it is complete, so CONCURRENTLY only means a weaker lock; the stronger one is correct.
-    let table = cx.open_relation(&stmt.relation, LockMode::Share)?;
+    let mode = match stmt.concurrent {
+        true => LockMode::ShareUpdateExclusive,
+        false => LockMode::Share,
+    };
+    let table = cx.open_relation(&stmt.relation, mode)?;
     if !matches!(table.relkind, b'r' | b'm' | b'p') {
         return Err(pg_err!(
             WRONG_OBJECT_TYPE,
@@ -74,6 +79,15 @@ pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgR
     }
     cx.check_owner(&table)?;
     check_tablespace(stmt.tablespace.as_ref())?;
+    if stmt.concurrent && table.relkind == b'p' {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "cannot create index on partitioned table \"{}\" concurrently",
+            table.name
+        ));
+    }
+    // Nobody else uses a temporary table.
+    let concurrent = stmt.concurrent && table.persistence != b't';
     let request = IndexRequest {
         name: stmt.idxname.as_ref().map(Ident::as_str),
         access_method: stmt.access_method.as_ref().map(Ident::as_str),
@@ -86,8 +100,13 @@ pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgR
         constraint: None,
         if_not_exists: stmt.if_not_exists,
         only: !stmt.relation.inh,
+        concurrent,
     };
-    define_index(cx, &table, request)?;
+    if concurrent {
+        crate::concurrently::create(cx, &table, request)?;
+    } else {
+        define_index(cx, &table, request)?;
+    }
     Ok(CommandOutcome::tag("CREATE INDEX"))
 }
 
@@ -165,7 +184,8 @@ pub(crate) fn define_index(
         exclusion: false,
         nulls_not_distinct: request.nulls_not_distinct,
         immediate: request.constraint.is_none_or(|c| !c.deferrable),
-        valid: !(request.only && !table.inheritance.children.is_empty() && table.relkind == b'p'),
+        valid: !(request.concurrent
+            || request.only && !table.inheritance.children.is_empty() && table.relkind == b'p'),
         ready: true,
         clustered: false,
         columns: columns.iter().map(|c| c.desc.clone()).collect(),
@@ -214,7 +234,9 @@ pub(crate) fn make_index(
     let table = cx.relation(table.oid)?;
     let index = cx.relation(oid)?;
     if !partitioned {
-        index_build::build(cx, &table, &index)?;
+        if index.index.as_ref().is_some_and(|i| i.valid) {
+            index_build::build(cx, &table, &index)?;
+        }
         return Ok(oid);
     }
     // Called for a partition that is partitioned itself: the levels below follow.

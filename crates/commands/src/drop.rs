@@ -26,6 +26,9 @@ pub(crate) fn behavior(behavior: ast::DropBehavior) -> DropBehavior {
 
 /// DROP.
 pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
+    if stmt.concurrent && drop_concurrently(stmt, cx)? {
+        return Ok(CommandOutcome::tag("DROP INDEX"));
+    }
     let objects = match stmt.remove_type {
         ObjectType::Table
         | ObjectType::Index
@@ -49,21 +52,43 @@ pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> Pg
     Ok(CommandOutcome::tag(tag))
 }
 
-fn relations(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
-    if stmt.concurrent {
-        if stmt.objects.len() != 1 {
-            return Err(pg_err!(
-                FEATURE_NOT_SUPPORTED,
-                "DROP INDEX CONCURRENTLY does not support dropping multiple objects"
-            ));
-        }
-        if stmt.behavior == ast::DropBehavior::Cascade {
-            return Err(pg_err!(
-                FEATURE_NOT_SUPPORTED,
-                "DROP INDEX CONCURRENTLY does not support CASCADE"
-            ));
-        }
+/// DROP INDEX CONCURRENTLY; false if there is nothing to it that the ordinary way does not do (or refuse) as well.
+fn drop_concurrently(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<bool> {
+    let [ObjectName::Name(names)] = &stmt.objects[..] else {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "DROP INDEX CONCURRENTLY does not support dropping multiple objects"
+        ));
+    };
+    if stmt.behavior == ast::DropBehavior::Cascade {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "DROP INDEX CONCURRENTLY does not support CASCADE"
+        ));
     }
+    let Some(desc) = cx.find_relation(&range_var(names)?)? else {
+        return Ok(false);
+    };
+    let Some(info) = desc.index.as_ref().filter(|_| desc.persistence != b't') else {
+        return Ok(false);
+    };
+    check_may_drop(&desc, stmt, cx)?;
+    if desc.relkind == b'I' {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "cannot drop partitioned index \"{}\" concurrently",
+            desc.name
+        ));
+    }
+    let table = cx.relation(info.table)?;
+    if table.constraints.iter().any(|c| c.index == desc.oid) || !desc.inheritance.parents.is_empty() {
+        return Ok(false);
+    }
+    crate::concurrently::drop_index(cx, &desc)?;
+    Ok(true)
+}
+
+fn relations(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
     let mut objects = Vec::new();
     for object in &stmt.objects {
         let ObjectName::Name(names) = object else {
@@ -88,14 +113,18 @@ fn relation(rel: &RangeVar, stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgR
     let Some(desc) = cx.open_relation_if_exists(rel, LockMode::AccessExclusive)? else {
         return missing_relation(rel, stmt, cx).map(|()| None);
     };
-    check_kind(&desc, stmt.remove_type)?;
+    check_may_drop(&desc, stmt, cx)?;
+    Ok(Some(ObjectAddress::new(oids::PG_CLASS, desc.oid)))
+}
+
+fn check_may_drop(desc: &RelationDesc, stmt: &DropStmt, cx: &CommandContext<'_>) -> PgResult<()> {
+    check_kind(desc, stmt.remove_type)?;
     let schema_owner = crate::namespace::owner_of(cx, desc.namespace)?;
     let roles = cx.roles()?;
     if !roles.owns(cx.user, desc.owner) && !roles.owns(cx.user, schema_owner) {
         return Err(must_be_owner(ObjectKind::of_relkind(desc.relkind), &desc.name));
     }
-    cx.check_not_system(&desc)?;
-    Ok(Some(ObjectAddress::new(oids::PG_CLASS, desc.oid)))
+    cx.check_not_system(desc)
 }
 
 fn missing_relation(rel: &RangeVar, stmt: &DropStmt, cx: &CommandContext<'_>) -> PgResult<()> {

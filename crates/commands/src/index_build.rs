@@ -46,7 +46,7 @@ impl IndexKeys {
     }
 
     /// The table's columns that it looks at.
-    fn reads(&self, columns: usize) -> Vec<u16> {
+    pub fn reads(&self, columns: usize) -> Vec<u16> {
         let plain = self.columns.iter().map(|c| match c {
             KeySource::Column(at) => Some(*at as u16),
             KeySource::Expr(_) => None,
@@ -92,7 +92,7 @@ pub(crate) fn for_each_row(
 }
 
 /// The same with the wanted columns filled in, the others NULL.
-fn for_each_row_of(
+pub(crate) fn for_each_row_of(
     table: &Table,
     columns: usize,
     wanted: &[u16],
@@ -158,7 +158,8 @@ pub(crate) fn build(
     }
 }
 
-fn duplicate(
+/// The error of a unique index whose rows are not.
+pub(crate) fn duplicate(
     cx: &CommandContext<'_>,
     table: &RelationDesc,
     index: &RelationDesc,

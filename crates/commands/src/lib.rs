@@ -19,6 +19,7 @@ mod analyze;
 pub mod classify;
 mod columns;
 mod comment;
+mod concurrently;
 mod constraints;
 pub mod context;
 mod copy;

@@ -72,6 +72,11 @@ pub(crate) fn rebuild_index(table: &Arc<RelationDesc>, index: Oid, cx: &CommandC
     cx.ddl(|ddl| ddl.replace_storage(index))?;
     let desc = cx.relation(index)?;
     index_build::build(cx, table, &desc)?;
+    if desc.index.as_ref().is_some_and(|i| !i.valid || !i.ready) {
+        use catalog::columns::pg_index::{INDISREADY, INDISVALID};
+        let on = Datum::Bool(true);
+        cx.ddl(|ddl| ddl.alter_index(index, &[(INDISVALID, on.clone()), (INDISREADY, on)]))?;
+    }
     Ok(())
 }
 
@@ -238,6 +243,7 @@ impl Dependents {
                 }),
                 if_not_exists: false,
                 only: false,
+                concurrent: false,
             };
             define_index(cx, &desc, request)?;
         }

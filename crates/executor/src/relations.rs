@@ -160,6 +160,7 @@ pub(crate) fn index_def(desc: &RelationDesc, table: &RelationDesc) -> PgResult<I
     def.unique = info.unique;
     def.nulls_not_distinct = info.nulls_not_distinct;
     def.persistence = persistence(desc);
+    def.incomplete = !info.valid;
     Ok(def)
 }
 

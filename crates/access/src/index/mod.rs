@@ -7,6 +7,7 @@ pub(crate) mod complete;
 pub(crate) mod delta;
 pub(crate) mod leaf;
 mod merge;
+mod online;
 mod scan;
 mod sorter;
 pub(crate) mod store;
@@ -23,6 +24,7 @@ use txn::{Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, key};
 
 pub use build::{BuildOutcome, IndexBuilder};
+pub use online::Adopted;
 pub use scan::{IndexBounds, IndexScan, KeyBound};
 
 use crate::defs::{IndexDef, Persistence};
@@ -333,9 +335,12 @@ impl Index {
         let mut prefix = std::mem::take(&mut txn.buffer);
         self.encode_prefix(values, &mut prefix);
         let key = entry_key(&prefix, row);
-        let claimed = {
-            let _latch = self.store.latch(&prefix).lock();
-            self.claim(&key, stamp, txn)
+        let claimed = match self.def.incomplete {
+            true => self.take_or_mark(txn, &prefix, &key, stamp),
+            false => {
+                let _latch = self.store.latch(&prefix).lock();
+                self.claim(&key, stamp, txn)
+            }
         };
         txn.buffer = prefix;
         let Some(version) = claimed? else { return Ok(false) };

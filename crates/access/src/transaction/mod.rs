@@ -347,6 +347,20 @@ impl Transaction {
 
     /// Commits. On error nothing has happened: the changes are undone.
     pub fn commit(mut self) -> PgResult<Csn> {
+        self.commit_now()
+    }
+
+    /// Commits and begins anew in the same session, with the same options. On error it has ended.
+    pub fn restart(&mut self) -> PgResult<Csn> {
+        let proc = Arc::clone(self.txn()?.proc());
+        let csn = self.commit_now()?;
+        self.hooks = Hooks::default();
+        (self.spills, self.needs_record, self.built_index) = (0, false, false);
+        self.txn = Some(self.storage.manager().begin(&proc)?);
+        Ok(csn)
+    }
+
+    fn commit_now(&mut self) -> PgResult<Csn> {
         let payload = std::mem::take(&mut self.redo);
         let logged = !payload.is_empty() || self.spills > 0 || self.needs_record;
         let wrote = logged || !self.writes.is_empty();
@@ -407,6 +421,11 @@ impl Transaction {
         for hook in std::mem::take(&mut self.hooks.abort) {
             hook();
         }
+    }
+
+    /// Waits for the end of another transaction, while this one has nothing that the other may wait for.
+    pub fn wait_for_end(&self, xid: Xid) -> PgResult<()> {
+        self.wait_for(xid)
     }
 
     /// Waits for the end of another transaction: deadlock detection, timeouts and cancelling included.

@@ -167,6 +167,26 @@ impl Ddl<'_> {
         Ok(new)
     }
 
+    /// Lets two relations exchange their storage (REINDEX CONCURRENTLY).
+    pub fn swap_storage(&mut self, a: Oid, b: Oid) -> PgResult<()> {
+        let rows = [
+            self.get(oids::PG_CLASS_OID_INDEX, a)?,
+            self.get(oids::PG_CLASS_OID_INDEX, b)?,
+        ];
+        let files = [
+            rows[1].oid(pg_class::RELFILENODE),
+            rows[0].oid(pg_class::RELFILENODE),
+        ];
+        for (row, file) in rows.into_iter().zip(files) {
+            self.set(
+                oids::PG_CLASS,
+                row,
+                &[(pg_class::RELFILENODE, Datum::Oid(file.0))],
+            )?;
+        }
+        Ok(())
+    }
+
     /// How many columns a relation has, dropped ones included.
     pub fn column_count(&self, relation: Oid) -> PgResult<i16> {
         let rows = self

@@ -30,11 +30,15 @@ enum KeySource {
 }
 
 impl IndexPart {
-    pub fn compile(c: &Compiler<'_>, oid: Oid) -> PgResult<IndexPart> {
+    /// `None`: it is on its way out (DROP INDEX CONCURRENTLY), nobody keeps it any more.
+    pub fn compile(c: &Compiler<'_>, oid: Oid) -> PgResult<Option<Arc<IndexPart>>> {
         let desc = c.relation(oid)?;
         let Some(info) = &desc.index else {
             return Err(internal!("relation \"{}\" is not an index", desc.name));
         };
+        if !info.ready {
+            return Ok(None);
+        }
         if info.exclusion {
             return Err(unsupported!("exclusion constraints are not supported yet"));
         }
@@ -52,14 +56,14 @@ impl IndexPart {
             .as_ref()
             .map(|p| c.program(p, ScanMap::Positions))
             .transpose()?;
-        Ok(IndexPart {
+        Ok(Some(Arc::new(IndexPart {
             keys: sources,
             include,
             predicate,
             unique: info.unique,
             immediate: info.immediate,
             desc,
-        })
+        })))
     }
 }
 

@@ -68,7 +68,7 @@ impl TargetDef {
         let indexes = desc
             .indexes
             .iter()
-            .map(|oid| Ok(Arc::new(IndexPart::compile(c, *oid)?)))
+            .filter_map(|oid| IndexPart::compile(c, *oid).transpose())
             .collect::<PgResult<_>>()?;
         let mut foreign: Vec<_> = desc
             .constraints

@@ -35,9 +35,10 @@ impl LockManager {
         })
     }
 
-    /// Waits until the transaction has ended.
+    /// Waits until the transaction has ended. One without a number (from [`LockManager::conflicting`], when a holder was just
+    /// ending, or keeps the lock for its session) has.
     pub fn wait_for_vxid(&self, proc: &Proc, vxid: VirtualXid, wait: &WaitOptions) -> TxnResult<()> {
-        let Some(owner) = vxid.proc_number.checked_sub(1) else {
+        let Some(owner) = vxid.proc_number.checked_sub(1).filter(|_| vxid.local != 0) else {
             return Ok(());
         };
         self.wait_for_end(proc, owner, LockTag::VirtualTransaction(vxid), wait, |slot| {
