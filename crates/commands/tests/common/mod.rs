@@ -72,6 +72,12 @@ impl CatalogHandle for Handle {
         work(&mut Ddl::new(&mut writer, user, path))
     }
 
+    fn restart(&self, txn: &mut Transaction) -> PgResult<()> {
+        txn.restart()?;
+        self.session.borrow_mut().transaction_ended();
+        Ok(())
+    }
+
     fn roles(&self, txn: &mut Transaction) -> PgResult<Arc<Roles>> {
         self.statement_view(txn)?.roles()
     }
