@@ -16,7 +16,7 @@ use crate::settings::TypeRef;
 use crate::textsearch::{query, vector};
 use crate::{
     Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime,
-    io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, oids,
+    io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, io_xml, oids,
 };
 
 /// Which kind of object a `reg*` value names.
@@ -191,7 +191,7 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(XID, io_number::xid_in, int_out, oid_recv, int_send),
     entry!(CID, io_number::xid_in, int_out, oid_recv, int_send),
     entry!(OIDVECTOR, io_array::oidvector_in, vector_out, oidvector_recv, vector_send),
-    entry!(XML, io_text::text_in, text_out, text_recv, text_send),
+    entry!(XML, io_xml::xml_in, xml_out, xml_recv, xml_send),
     entry!(PG_NODE_TREE, io_text::text_in, text_out, text_recv, text_send),
     entry!(FLOAT4, io_number::float4_in, float4_out, float4_recv, float4_send),
     entry!(FLOAT8, io_number::float8_in, float8_out, float8_recv, float8_send),

@@ -34,6 +34,7 @@ pub mod io_range;
 pub mod io_record;
 pub mod io_system;
 pub mod io_text;
+pub mod io_xml;
 pub mod json_text;
 pub mod jsonb;
 pub mod jsonpath;
@@ -51,6 +52,7 @@ pub mod textsearch;
 pub mod tuple;
 pub mod typmod;
 pub mod vector;
+pub mod xml;
 
 pub use array::{ArrayDim, ArrayValue, FieldNames, RecordValue};
 pub use batch::{BATCH_ROWS, Batch};

@@ -2,6 +2,8 @@
 
 use common::Oid;
 
+use crate::xml::{XmlBinary, XmlOption};
+
 /// Order of day, month and year in ambiguous input and some output styles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
@@ -51,6 +53,8 @@ pub struct FormatSettings {
     pub date_style: DateStyle,
     pub interval_style: IntervalStyle,
     pub bytea_output: ByteaOutput,
+    pub xml_option: XmlOption,
+    pub xml_binary: XmlBinary,
     pub extra_float_digits: i32,
     /// The session's time zone, by `jiff`: an IANA name, a fixed offset or a POSIX rule.
     pub time_zone: jiff::tz::TimeZone,
@@ -67,6 +71,8 @@ impl Default for FormatSettings {
             date_style: DateStyle::default(),
             interval_style: IntervalStyle::default(),
             bytea_output: ByteaOutput::default(),
+            xml_option: XmlOption::default(),
+            xml_binary: XmlBinary::default(),
             extra_float_digits: 1,
             time_zone: jiff::tz::TimeZone::UTC,
             time_zone_name: "UTC".into(),

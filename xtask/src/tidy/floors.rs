@@ -12,8 +12,9 @@ use crate::metadata;
 use crate::tidy::Report;
 
 /// Floor of every crate of the workspace, by package name without the prefix `pglite-`.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("common", 0),
+    ("xml", 0),
     ("types", 1),
     ("parser", 1),
     ("kv", 1),

@@ -220,6 +220,16 @@ pub fn format_settings<'a>(get: impl Fn(&str) -> &'a str) -> FormatSettings {
         } else {
             ByteaOutput::Hex
         },
+        xml_option: if get("xmloption") == "document" {
+            XmlOption::Document
+        } else {
+            XmlOption::Content
+        },
+        xml_binary: if get("xmlbinary") == "hex" {
+            XmlBinary::Hex
+        } else {
+            XmlBinary::Base64
+        },
         extra_float_digits: get("extra_float_digits").parse().unwrap_or(1),
         time_zone,
         time_zone_name: name.into(),

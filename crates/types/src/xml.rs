@@ -1,0 +1,120 @@
+//! What makes a text a value of type `xml`.
+//!
+//! A value is kept as the text that was given; parsing only checks it.
+
+use common::error::ErrorExt;
+use common::{PgError, PgResult, pg_err};
+use xml::declaration::{self, Declaration};
+use xml::parse::{Blanks, Diagnostic, Domain, Level, Mode, Parsed};
+
+/// XML option: what a value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub enum XmlOption {
+    /// One root element with its prolog.
+    Document,
+    /// Any well-balanced content.
+    #[default]
+    Content,
+}
+
+/// `xmlbinary`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub enum XmlBinary {
+    #[default]
+    Base64,
+    Hex,
+}
+
+/// A value that was parsed.
+#[derive(Debug)]
+pub struct XmlTree {
+    /// The tree.
+    pub parsed: Parsed,
+    /// It was read as a document: it had to be one, or it has a DOCTYPE.
+    pub as_document: bool,
+}
+
+/// Which of the rules count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// Those of XML.
+    WellFormed,
+    /// Those of namespaces too.
+    Namespaces,
+}
+
+impl Strictness {
+    fn counts(self, d: &Diagnostic) -> bool {
+        d.domain == Domain::Parser || self == Strictness::Namespaces
+    }
+}
+
+/// The errors that count, as one text; `None` without any.
+pub fn errors(parsed: &Parsed, strictness: Strictness) -> Option<String> {
+    let found = parsed
+        .diagnostics
+        .iter()
+        .filter(|d| d.level == Level::Error && strictness.counts(d));
+    let texts: Vec<&str> = found.map(|d| d.text.as_str()).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+/// The warnings that count.
+pub fn warnings(parsed: &Parsed, strictness: Strictness) -> impl Iterator<Item = Box<PgError>> + '_ {
+    parsed
+        .diagnostics
+        .iter()
+        .filter(move |d| d.level == Level::Warning && strictness.counts(d))
+        .map(|d| {
+            PgError::notice(
+                common::error::Severity::Warning,
+                common::sqlstate::WARNING,
+                d.text.clone(),
+            )
+        })
+}
+
+/// Parses a text under an XML option.
+pub fn parse(text: &str, option: XmlOption, blanks: Blanks) -> PgResult<XmlTree> {
+    let mut content = text;
+    let mut as_document = option == XmlOption::Document;
+    if !as_document {
+        let declaration = declaration::parse(text).map_err(|e| {
+            pg_err!(
+                INVALID_XML_CONTENT,
+                "invalid XML content: invalid XML declaration"
+            )
+            .detail(e.detail())
+        })?;
+        content = text.get(declaration.len..).unwrap_or("");
+        as_document = declaration::begins_with_doctype(content);
+    }
+    let parsed = if as_document {
+        xml::parse::parse(text, Mode::Document, blanks)
+    } else {
+        xml::parse::parse(content, Mode::Content, blanks)
+    };
+    match errors(&parsed, Strictness::WellFormed) {
+        None => Ok(XmlTree { parsed, as_document }),
+        Some(detail) if option == XmlOption::Document => {
+            Err(pg_err!(INVALID_XML_DOCUMENT, "invalid XML document").detail(detail))
+        }
+        Some(detail) => Err(pg_err!(INVALID_XML_CONTENT, "invalid XML content").detail(detail)),
+    }
+}
+
+/// The declaration of a stored value; nothing where it is damaged.
+pub fn stored_declaration(text: &str) -> Declaration<'_> {
+    declaration::parse(text).unwrap_or_default()
+}
+
+/// Appends a stored value as clients see it: without an encoding, which may not be theirs.
+pub fn push_output(text: &str, out: &mut String) {
+    let declaration = stored_declaration(text);
+    let mut body = text.get(declaration.len..).unwrap_or("");
+    if !declaration::print(out, declaration.version, declaration.standalone) && declaration.len > 0 {
+        body = body.strip_prefix('\n').unwrap_or(body);
+    }
+    out.push_str(body);
+}
