@@ -49,6 +49,8 @@ mod parse_row;
 mod parse_target;
 mod parse_type;
 mod parse_window;
+mod parse_xml;
+mod parse_xml_table;
 mod raw_walk;
 mod rewrite;
 mod rewrite_view;

@@ -56,7 +56,10 @@ impl Analyzer<'_> {
                 Ok(single(ns))
             }
             TableRef::Join(j) => self.join(j),
-            TableRef::TableFunc(f) => self.not_yet("XMLTABLE", f.span),
+            TableRef::TableFunc(f) => {
+                let ns = self.xml_table(f)?;
+                Ok(single(ns))
+            }
             TableRef::JsonTable(f) => {
                 let ns = self.json_table(f)?;
                 Ok(single(ns))

@@ -98,8 +98,8 @@ impl Analyzer<'_> {
                 }))
             }
             ast::Expr::GroupingSet(g) => self.not_yet("a grouping set here", g.span),
-            ast::Expr::XmlExpr(x) => self.not_yet("XML", x.span),
-            ast::Expr::XmlSerialize(x) => self.not_yet("XML", x.span),
+            ast::Expr::XmlExpr(x) => self.xml_expr(x),
+            ast::Expr::XmlSerialize(x) => self.xml_serialize(x),
             ast::Expr::MultiAssignRef(_) => Err(internal!("multiple assignment outside of SET")),
             ast::Expr::JsonObjectConstructor(c) => self.json_object_constructor(c),
             ast::Expr::JsonArrayConstructor(c) => self.json_array_constructor(c),

@@ -397,6 +397,8 @@ fn figure(node: &ast::Expr, expr: Option<&Expr>) -> Option<(Arc<str>, bool)> {
             ast::MinMaxOp::Least => "least",
         }),
         ast::Expr::SqlValueFunction(f) => strong(value_function_name(f.op)),
+        ast::Expr::XmlExpr(x) => crate::parse_xml::column_name(x).and_then(strong),
+        ast::Expr::XmlSerialize(_) => strong("xmlserialize"),
         ast::Expr::JsonParseExpr(_) => strong("json"),
         ast::Expr::JsonScalarExpr(_) => strong("json_scalar"),
         ast::Expr::JsonSerializeExpr(_) => strong("json_serialize"),

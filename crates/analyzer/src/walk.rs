@@ -248,6 +248,7 @@ pub(crate) fn strip_places(expr: &mut Expr) {
             strip_query_places(Arc::make_mut(&mut e.query));
         }
         Expr::Json(e) => e.span = Span::NONE,
+        Expr::Xml(e) => e.span = Span::NONE,
         Expr::NamedArg { span, .. } => *span = Span::NONE,
         Expr::SubPlan(_) | Expr::CurrentOf { .. } | Expr::NextValue { .. } => {}
     }

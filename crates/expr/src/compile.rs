@@ -11,6 +11,7 @@ use crate::program::{
     Call, CaseArm, Domain, ExprProgram, JsonbSubscript, Node, NodeKind, ScalarArray, SubPlanNode, Subscript,
 };
 use crate::sqljson::JsonNode;
+use crate::xml::XmlNode;
 
 struct Compiler<'e> {
     env: &'e dyn CompileEnv,
@@ -202,6 +203,16 @@ impl Compiler<'_> {
                     args: j.args.iter().map(Expr::type_ref).collect(),
                     result: j.result,
                     ..CallInfo::new(Oid::INVALID, &[], j.result.oid)
+                },
+                site: self.site(),
+            })),
+            Expr::Xml(x) => NodeKind::Xml(Box::new(XmlNode {
+                kind: x.kind.clone(),
+                args: self.list(&x.args)?,
+                info: CallInfo {
+                    args: x.args.iter().map(Expr::type_ref).collect(),
+                    result: x.result,
+                    ..CallInfo::new(Oid::INVALID, &[], x.result.oid)
                 },
                 site: self.site(),
             })),

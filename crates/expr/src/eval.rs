@@ -148,10 +148,7 @@ impl Cx<'_, '_> {
                     Some(boolean_test(*kind, truth(&v, i)))
                 }))
             }
-            NodeKind::SqlValue(kind, typmod) => {
-                let value = self.sql_value(*kind, *typmod)?;
-                Ok(self.constant(node.phys, &value))
-            }
+            NodeKind::SqlValue(kind, typmod) => self.sql_value(node.phys, *kind, *typmod),
             NodeKind::ScalarArray(s) => self.scalar_array(s, sel),
             NodeKind::CoerceViaIo { arg, from, to } => self.coerce_via_io(node.phys, arg, *from, *to, sel),
             NodeKind::ArrayCoerce {
@@ -181,6 +178,7 @@ impl Cx<'_, '_> {
             } => self.field_store(arg, values, *row_type, field_types, sel),
             NodeKind::Subscript(s) => self.subscript(node.phys, s, sel),
             NodeKind::Json(j) => self.json_expr(node.phys, j, sel),
+            NodeKind::Xml(x) => self.xml_expr(node.phys, x, sel),
             NodeKind::JsonbSubscript(s) => self.jsonb_subscript(s, sel),
             NodeKind::NextValue(sequence) => self.next_value(node.phys, *sequence, sel),
             NodeKind::SubPlan(s) => self.sub_plan(node.phys, s, sel),
@@ -294,8 +292,9 @@ impl Cx<'_, '_> {
         }))
     }
 
-    fn sql_value(&mut self, kind: SqlValueKind, typmod: i32) -> PgResult<Datum> {
-        crate::coerce::sql_value(self.rt.parts(), kind, typmod)
+    fn sql_value(&mut self, phys: PhysType, kind: SqlValueKind, typmod: i32) -> PgResult<Arc<Vector>> {
+        let value = crate::coerce::sql_value(self.rt.parts(), kind, typmod)?;
+        Ok(self.constant(phys, &value))
     }
 
     fn next_value(
@@ -339,5 +338,21 @@ pub(crate) fn fn_context<'a>(
         cancel: parts.cancel,
         session: parts.session,
         cache,
+    }
+}
+
+impl Cx<'_, '_> {
+    /// Runs `f` with the function context of a call site.
+    pub(crate) fn with_call_site<T>(
+        &mut self,
+        info: &functions::CallInfo,
+        site: usize,
+        f: impl FnOnce(&mut FnContext<'_>) -> PgResult<T>,
+    ) -> PgResult<T> {
+        let Some(cache) = self.state.caches.get_mut(site) else {
+            return Err(internal!("expression state does not fit its program"));
+        };
+        let mut ctx = fn_context(&*self.rt, info, cache);
+        f(&mut ctx)
     }
 }

@@ -25,6 +25,7 @@ mod rows;
 mod scalar;
 mod sqljson;
 mod subplan;
+mod xml;
 
 pub use env::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, FnParts, Inputs, RowInputs, Runtime, Side};
 pub use program::{ExprProgram, ExprState};

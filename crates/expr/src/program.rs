@@ -203,6 +203,7 @@ pub(crate) enum NodeKind {
     Subscript(Box<Subscript>),
     JsonbSubscript(Box<JsonbSubscript>),
     Json(Box<crate::sqljson::JsonNode>),
+    Xml(Box<crate::xml::XmlNode>),
     NextValue(Oid),
     SubPlan(Box<SubPlanNode>),
 }

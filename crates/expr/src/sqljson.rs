@@ -16,7 +16,7 @@ use nodes::json::{
 use types::settings::TypeRef;
 use types::{Datum, PhysType, Selection, Vector, oids};
 
-use crate::eval::{Cx, bool_vector, fn_context};
+use crate::eval::{Cx, bool_vector};
 use crate::program::Node;
 
 /// An SQL/JSON expression, compiled.
@@ -59,11 +59,7 @@ impl Cx<'_, '_> {
         j: &JsonNode,
         f: impl FnOnce(&mut FnContext<'_>) -> PgResult<T>,
     ) -> PgResult<T> {
-        let Some(cache) = self.state.caches.get_mut(j.site) else {
-            return Err(internal!("expression state does not fit its program"));
-        };
-        let mut ctx = fn_context(&*self.rt, &j.info, cache);
-        f(&mut ctx)
+        self.with_call_site(&j.info, j.site, f)
     }
 
     fn json_build(

@@ -97,6 +97,8 @@ pub enum Expr {
     },
     /// An SQL/JSON constructor, test, query function or JSON_TABLE.
     Json(Box<JsonExpr>),
+    /// SQL/XML.
+    Xml(Box<crate::xml::XmlExpr>),
     /// A named argument, between parsing and default insertion.
     NamedArg {
         /// Name.
@@ -678,6 +680,7 @@ impl Expr {
             Expr::SubPlan(e) => e.result,
             Expr::NextValue { type_oid, .. } => TypeRef::plain(*type_oid),
             Expr::Json(e) => e.result,
+            Expr::Xml(e) => e.result,
             Expr::NamedArg { arg, .. } => arg.type_ref(),
         }
     }
@@ -712,49 +715,9 @@ impl Expr {
             Expr::SubLink(e) => e.collation,
             Expr::SubPlan(e) => e.collation,
             Expr::Json(e) => e.collation,
+            Expr::Xml(e) => e.collation,
             Expr::NamedArg { arg, .. } => arg.collation(),
             _ => Oid::INVALID,
-        }
-    }
-
-    /// Where it stands in the text: the leftmost known place, as PostgreSQL's `exprLocation` for errors.
-    pub fn span(&self) -> Span {
-        match self {
-            Expr::Const(e) => e.span,
-            Expr::Var(e) => e.span,
-            Expr::Param(e) => e.span,
-            Expr::Func(e) | Expr::NullIf(e) => e.args.iter().fold(e.span, |s, a| s.to(a.span())),
-            Expr::Distinct(e) => e
-                .equality
-                .args
-                .iter()
-                .fold(e.equality.span, |s, a| s.to(a.span())),
-            Expr::ScalarArrayOp(e) => e.span.to(e.scalar.span()),
-            Expr::Bool(e) => e.args.iter().fold(e.span, |s, a| s.to(a.span())),
-            Expr::Case(e) => e.span,
-            Expr::CaseTest(e) | Expr::CoerceToDomainValue(e) | Expr::SetToDefault(e) => e.span,
-            Expr::Coalesce(e) => e.span,
-            Expr::MinMax(e) => e.args.span,
-            Expr::NullTest(e) => e.span.to(e.arg.span()),
-            Expr::BooleanTest(e) => e.span.to(e.arg.span()),
-            Expr::SqlValueFunction(e) => e.span,
-            Expr::Relabel(e) => e.span.to(e.arg.span()),
-            Expr::CoerceViaIo(e) | Expr::CoerceToDomain(e) => e.span.to(e.arg.span()),
-            Expr::ArrayCoerce(e) => e.span.to(e.arg.span()),
-            Expr::Collate(e) => e.span.to(e.arg.span()),
-            Expr::Array(e) => e.span,
-            Expr::Row(e) => e.span,
-            Expr::RowCompare(e) => e.left.iter().fold(e.span, |s, a| s.to(a.span())),
-            Expr::FieldSelect(e) => e.span.to(e.arg.span()),
-            Expr::FieldStore(e) => e.span,
-            Expr::Subscripting(e) => e.span.to(e.container.span()),
-            Expr::Aggref(e) => e.span,
-            Expr::GroupingFunc(e) => e.span,
-            Expr::WindowFunc(e) => e.span,
-            Expr::SubLink(e) => e.test.as_ref().map_or(e.span, |t| e.span.to(t.span())),
-            Expr::Json(e) => e.span,
-            Expr::NamedArg { span, .. } => *span,
-            Expr::SubPlan(_) | Expr::CurrentOf { .. } | Expr::NextValue { .. } => Span::NONE,
         }
     }
 }

@@ -18,7 +18,9 @@ pub mod plan;
 pub mod query;
 pub mod relids;
 pub mod serial;
+mod span;
 pub mod walk;
+pub mod xml;
 
 pub use expr::{Expr, Var, VarSource};
 pub use plan::{Plan, PlanNode, PlannedStmt};

@@ -66,6 +66,7 @@ pub fn for_each_child<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
             e.params.iter().for_each(|(_, v)| f(v));
         }
         Expr::Json(e) => e.args.iter().for_each(f),
+        Expr::Xml(e) => e.args.iter().for_each(f),
         Expr::NamedArg { arg, .. } => f(arg),
     }
 }
@@ -134,6 +135,7 @@ pub fn for_each_child_mut(expr: &mut Expr, f: &mut dyn FnMut(&mut Expr)) {
             e.params.iter_mut().for_each(|(_, v)| f(v));
         }
         Expr::Json(e) => e.args.iter_mut().for_each(f),
+        Expr::Xml(e) => e.args.iter_mut().for_each(f),
         Expr::NamedArg { arg, .. } => f(arg),
     }
 }

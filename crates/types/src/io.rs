@@ -384,7 +384,8 @@ pub fn output_at(
         (VectorData::Int8(v), oids::INT8) => io_number::push_int(v[k], out),
         (VectorData::Oid(v), oids::OID) => io_number::push_int(i64::from(v[k]), out),
         (VectorData::Bool(v), oids::BOOL) => out.push(if v[k] { 't' } else { 'f' }),
-        // Every type of class Text prints its bytes.
+        // Every type of class Text prints its bytes, but for XML with a declaration.
+        (VectorData::Text(v), oids::XML) => crate::xml::push_output(v.str(k), out),
         (VectorData::Text(v), _) => out.push_str(v.str(k)),
         _ => return output(type_oid, &vector.datum(i), ctx, out),
     }

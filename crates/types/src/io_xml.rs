@@ -31,7 +31,9 @@ pub fn xml_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
 /// The bytes as text, by the encoding that their declaration names.
 fn decode(bytes: &[u8]) -> PgResult<Cow<'_, str>> {
     let head: String = bytes.iter().take(256).map(|&b| char::from(b)).collect();
-    let encoding = ::xml::declaration::parse(&head).ok().and_then(|d| d.encoding.map(str::to_owned));
+    let encoding = ::xml::declaration::parse(&head)
+        .ok()
+        .and_then(|d| d.encoding.map(str::to_owned));
     let name = encoding.unwrap_or_default().to_ascii_uppercase();
     match name.as_str() {
         "" | "UTF-8" | "UTF8" | "US-ASCII" => utf8(bytes).map(Cow::Borrowed),

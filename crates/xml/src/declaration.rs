@@ -58,7 +58,11 @@ fn item<'t>(
         return Err(DeclarationError::SpaceRequired);
     }
     let value = skip(rest).strip_prefix('=').map(skip).ok_or(wrong)?;
-    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or(wrong)?;
+    let quote = value
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '"' | '\''))
+        .ok_or(wrong)?;
     let body = value.get(1..).unwrap_or("");
     body.split_once(quote).map(Some).ok_or(wrong)
 }
@@ -91,7 +95,9 @@ pub fn parse(text: &str) -> Result<Declaration<'_>, DeclarationError> {
         };
         rest = after;
     }
-    let rest = skip(rest).strip_prefix("?>").ok_or(DeclarationError::NotFinished)?;
+    let rest = skip(rest)
+        .strip_prefix("?>")
+        .ok_or(DeclarationError::NotFinished)?;
     out.len = text.len() - rest.len();
     if !text.get(..out.len).is_some_and(str::is_ascii) {
         return Err(DeclarationError::InvalidChar);

@@ -195,7 +195,12 @@ impl Writer<'_> {
             return self.out.push_str("/>");
         }
         self.out.push('>');
-        let is_text = |id| matches!(self.document.node(id).data, NodeData::Text(_) | NodeData::CData(_));
+        let is_text = |id| {
+            matches!(
+                self.document.node(id).data,
+                NodeData::Text(_) | NodeData::CData(_)
+            )
+        };
         let broken = layout == Layout::Indented && !self.document.children(id).any(is_text);
         let inner = if broken { Layout::Indented } else { Layout::Plain };
         for child in self.document.children(id) {

@@ -70,7 +70,10 @@ pub enum NodeData {
     Text(String),
     CData(String),
     Comment(Box<str>),
-    Pi { target: Box<str>, data: Box<str> },
+    Pi {
+        target: Box<str>,
+        data: Box<str>,
+    },
     /// `<!DOCTYPE ...>` as it is printed.
     Doctype(Box<str>),
 }

@@ -331,6 +331,7 @@ impl Writer<'_> {
                     desc.is_none_or(|d| *d.name != *name)
                 }
                 RteKind::Cte { name: cte, .. } => **cte != *name,
+                RteKind::Function { functions, .. } => !is_table_function(functions),
                 _ => true,
             };
         if !needed {
@@ -346,6 +347,7 @@ impl Writer<'_> {
         if let RteKind::Function { functions, .. } = &rte.kind
             && let [one] = &functions[..]
             && !one.column_defs.is_empty()
+            && !is_table_function(functions)
         {
             return self.column_definitions(one);
         }
@@ -449,8 +451,14 @@ pub fn looks_like_function(expr: &Expr) -> bool {
             !f.op.is_valid() && matches!(f.form, CoercionForm::ExplicitCall | CoercionForm::SqlSyntax)
         }
         Expr::Coalesce(_) | Expr::MinMax(_) | Expr::NullIf(_) | Expr::SqlValueFunction(_) => true,
+        Expr::Xml(_) => true,
         _ => false,
     }
+}
+
+/// XMLTABLE and JSON_TABLE say themselves what their columns are.
+fn is_table_function(functions: &[RangeTblFunction]) -> bool {
+    matches!(functions, [one] if matches!(one.expr, Expr::Xml(_) | Expr::Json(_)))
 }
 
 /// `name`, or `name_1`, `name_2`... when it is taken.

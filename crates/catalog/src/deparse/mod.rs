@@ -16,6 +16,7 @@ mod from;
 mod json;
 mod paren;
 mod query;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -277,6 +278,7 @@ impl Writer<'_> {
             Expr::GroupingFunc(g) => self.named_list("GROUPING", &g.args),
             Expr::SubLink(s) => self.sublink(s),
             Expr::RowCompare(r) => self.row_compare(r),
+            Expr::Xml(x) => self.xml(x),
             Expr::SetToDefault(_) => {
                 self.push("DEFAULT");
                 Ok(())

@@ -14,7 +14,7 @@ use types::io::IoContext;
 use crate::context::CommandContext;
 use crate::explain::names::{Path, Printer, aliases, for_each_expr, scan_index};
 use crate::explain::render::{Child, Node, Properties, Shown, Value, millis, number};
-use crate::explain::words::{children_disabled, frame, join_word, kind, operation_word, set_op_word};
+use crate::explain::words::{self, children_disabled, frame, join_word, kind, operation_word, set_op_word};
 use crate::explain::{Measured, Options};
 use crate::query::Planned;
 
@@ -201,7 +201,7 @@ impl<'a> Explainer<'a> {
                             .map(|s| s.to_string());
                         ("Function Name", desc.map(|d| d.name.to_string()), schema)
                     }
-                    _ => ("Function Name", None, None),
+                    _ => words::function_target(functions),
                 },
                 _ => ("Function Name", None, None),
             },
@@ -366,7 +366,7 @@ impl<'a> Explainer<'a> {
                     for function in functions {
                         calls.push(self.printer.print(&function.expr, path, own)?);
                     }
-                    out.text("Function Call", calls.join(", "));
+                    out.text(words::call_label(functions), calls.join(", "));
                 }
                 self.filter(plan, path, own, out)?;
             }

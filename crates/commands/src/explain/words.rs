@@ -3,7 +3,7 @@
 use common::PgResult;
 use nodes::Expr;
 use nodes::plan::{AggStrategy, Plan, PlanNode};
-use nodes::query::{CommandType, FrameBound, FrameUnits, JoinType, SetOp};
+use nodes::query::{CommandType, FrameBound, FrameUnits, JoinType, RangeTblFunction, SetOp};
 
 /// JSON's node type and the words of the text form.
 pub(super) fn kind(plan: &Plan) -> (&'static str, String) {
@@ -22,6 +22,9 @@ pub(super) fn kind(plan: &Plan) -> (&'static str, String) {
         PlanNode::TidScan { .. } => same("Tid Scan"),
         PlanNode::TidRangeScan { .. } => same("Tid Range Scan"),
         PlanNode::SubqueryScan { .. } => same("Subquery Scan"),
+        PlanNode::FunctionScan { functions, .. } if table_function(functions).is_some() => {
+            same("Table Function Scan")
+        }
         PlanNode::FunctionScan { .. } => same("Function Scan"),
         PlanNode::ValuesScan { .. } => same("Values Scan"),
         PlanNode::CteScan { .. } => same("CTE Scan"),
@@ -147,4 +150,34 @@ pub(super) fn frame(
         B::CurrentRow => format!("{units} {}", bound(start)?),
         end => format!("{units} BETWEEN {} AND {}", bound(start)?, bound(end)?),
     }))
+}
+
+/// The name of an XMLTABLE or JSON_TABLE, which EXPLAIN keeps apart from other functions.
+fn table_function(functions: &[RangeTblFunction]) -> Option<&'static str> {
+    match functions {
+        [one] => match &one.expr {
+            Expr::Xml(_) => Some("xmltable"),
+            Expr::Json(_) => Some("json_table"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What the call of a function in FROM is labelled with.
+pub(super) fn call_label(functions: &[RangeTblFunction]) -> &'static str {
+    match table_function(functions) {
+        Some(_) => "Table Function Call",
+        None => "Function Call",
+    }
+}
+
+/// Label, name and schema of what is scanned where it is no plain function.
+pub(super) fn function_target(
+    functions: &[RangeTblFunction],
+) -> (&'static str, Option<String>, Option<String>) {
+    match table_function(functions) {
+        Some(name) => ("Table Function Name", Some(name.to_owned()), None),
+        None => ("Function Name", None, None),
+    }
 }

@@ -5,6 +5,7 @@ use common::{PgError, PgResult, pg_err};
 use types::FormatSettings;
 use types::datetime::zone;
 use types::settings::{ByteaOutput, DateOrder, DateStyle, IntervalStyle};
+use types::xml::{XmlBinary, XmlOption};
 
 use crate::guc::value::split_identifiers;
 

@@ -8,6 +8,7 @@ use nodes::Plan;
 use nodes::expr::Expr;
 use nodes::json::JsonExprKind;
 use nodes::query::RangeTblFunction;
+use nodes::xml::XmlExprKind;
 use types::io::CompositeField;
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector, VectorData};
 
@@ -16,6 +17,7 @@ use crate::cx::Cx;
 use crate::node::{Eval, NodeKind, Opening, Operator, Projection, Projector};
 use crate::ops::json_table::JsonTableCall;
 use crate::ops::srf::{SrfCall, SrfRun};
+use crate::ops::xml_table::XmlTableCall;
 
 struct FunctionScanNode {
     functions: Vec<Function>,
@@ -33,6 +35,7 @@ enum Function {
         spread: bool,
     },
     JsonTable(Arc<JsonTableCall>, Vec<PhysType>),
+    XmlTable(Arc<XmlTableCall>, Vec<PhysType>),
 }
 
 pub(crate) fn compile(
@@ -71,6 +74,9 @@ pub(crate) fn compile(
             }
             Expr::Json(j) if matches!(j.kind, JsonExprKind::Table(_)) => {
                 Function::JsonTable(Arc::new(JsonTableCall::compile(c, j)?), phys)
+            }
+            Expr::Xml(x) if matches!(x.kind, XmlExprKind::Table(_)) => {
+                Function::XmlTable(Arc::new(XmlTableCall::compile(c, x)?), phys)
             }
             e => Function::Scalar {
                 program: c.program(e, ScanMap::None)?,
@@ -166,6 +172,7 @@ impl FunctionScanOp {
                     Run::Set(run)
                 }
                 Function::JsonTable(call, phys) => Run::Rows(phys.clone(), call.rows(cx)?, 0),
+                Function::XmlTable(call, phys) => Run::Rows(phys.clone(), call.rows(cx)?, 0),
                 Function::Scalar {
                     program,
                     phys,

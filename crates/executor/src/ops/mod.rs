@@ -25,3 +25,4 @@ pub(crate) mod tid_scan;
 pub(crate) mod unique;
 pub(crate) mod values_scan;
 pub(crate) mod window;
+pub(crate) mod xml_table;

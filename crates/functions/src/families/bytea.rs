@@ -186,7 +186,7 @@ fn set_bit(v: &[u8], index: i64, value: i32) -> PgResult<Vec<u8>> {
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Base64 in lines of 76 characters.
-fn encode_base64(v: &[u8]) -> String {
+pub(crate) fn encode_base64(v: &[u8]) -> String {
     let mut out = String::with_capacity(v.len() * 4 / 3 + 4);
     let mut column = 0;
     for chunk in v.chunks(3) {

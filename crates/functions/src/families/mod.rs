@@ -45,6 +45,7 @@ mod typmod;
 mod unicode;
 mod uuid;
 mod wal_names;
+pub mod xml;
 
 use crate::framework::aggregate::AggregateEntry;
 use crate::framework::registry::Builtin;
@@ -121,6 +122,7 @@ pub(crate) fn builtins() -> impl Iterator<Item = &'static Builtin> {
         .chain(range::LISTS)
         .chain(format::LISTS)
         .chain(json::LISTS)
+        .chain(xml::LISTS)
         .chain(std::iter::once(&jsonpath::entry::BUILTINS))
         .chain(geometry::LISTS)
         .chain(BASE_TYPES)
@@ -133,6 +135,7 @@ pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateEntry> {
         .iter()
         .chain(aggregate::LISTS)
         .chain(std::iter::once(&json::aggregate::AGGREGATES))
+        .chain(std::iter::once(&xml::functions::AGGREGATES))
         .flat_map(|list| list.iter())
 }
 

@@ -37,7 +37,7 @@ sql_types!(
     regprocedure REGPROCEDURE Oid, regoper REGOPER Oid, regoperator REGOPERATOR Oid, regclass REGCLASS Oid,
     regtype REGTYPE Oid, regrole REGROLE Oid, regnamespace REGNAMESPACE Oid, regcollation REGCOLLATION Oid,
     regconfig REGCONFIG Oid, regdictionary REGDICTIONARY Oid, pg_node_tree PG_NODE_TREE Text,
-    oidvector OIDVECTOR Nested, int2vector INT2VECTOR Nested, record RECORD Nested, bool_array BOOL_ARRAY Nested,
+    oidvector OIDVECTOR Nested, int2vector INT2VECTOR Nested, record RECORD Nested, bool_array BOOL_ARRAY Nested, xml_array XML_ARRAY Nested,
     bytea_array BYTEA_ARRAY Nested, int2_array INT2_ARRAY Nested, int4_array INT4_ARRAY Nested,
     int8_array INT8_ARRAY Nested, float4_array FLOAT4_ARRAY Nested, float8_array FLOAT8_ARRAY Nested,
     numeric_array NUMERIC_ARRAY Nested, text_array TEXT_ARRAY Nested, cstring_array CSTRING_ARRAY Nested,

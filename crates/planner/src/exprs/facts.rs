@@ -79,7 +79,9 @@ pub fn volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
             Expr::Func(f) | Expr::NullIf(f) => note(f.func),
             Expr::Distinct(d) => note(d.equality.func),
             Expr::ScalarArrayOp(s) => note(s.func),
-            Expr::SqlValueFunction(_) | Expr::CoerceViaIo(_) | Expr::Json(_) => worst = worst.max(b's'),
+            Expr::SqlValueFunction(_) | Expr::CoerceViaIo(_) | Expr::Json(_) | Expr::Xml(_) => {
+                worst = worst.max(b's');
+            }
             Expr::NextValue { .. } => worst = b'v',
             Expr::SubLink(_) | Expr::SubPlan(_) => worst = worst.max(b's'),
             _ => {}

@@ -153,6 +153,7 @@ fn span_mut(e: &mut Expr) -> Option<&mut Span> {
         Expr::WindowFunc(e) => &mut e.span,
         Expr::SubLink(e) => &mut e.span,
         Expr::Json(e) => &mut e.span,
+        Expr::Xml(e) => &mut e.span,
         Expr::NamedArg { span, .. } => span,
         Expr::SubPlan(_) | Expr::CurrentOf { .. } | Expr::NextValue { .. } => return None,
     })

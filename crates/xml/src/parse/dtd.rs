@@ -98,13 +98,18 @@ impl Parser {
                 let before = self.document.node(self.parent()).last_child;
                 self.pi();
                 self.forget_after(before);
-            } else if ["<!ELEMENT", "<!ATTLIST", "<!NOTATION"].iter().any(|w| self.input.starts(w)) {
+            } else if ["<!ELEMENT", "<!ATTLIST", "<!NOTATION"]
+                .iter()
+                .any(|w| self.input.starts(w))
+            {
                 self.skip_declaration();
             } else if self.input.byte(0) == b'%' {
                 self.parameter_reference();
             } else {
                 if !self.input.at_end() {
-                    self.error("internal error: xmlParseInternalSubset: error detected in Markup declaration");
+                    self.error(
+                        "internal error: xmlParseInternalSubset: error detected in Markup declaration",
+                    );
                 }
                 self.error("DOCTYPE improperly terminated");
                 self.halted = true;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::DEPTH_MAX;
-use crate::parse::{Open, Parser};
 use crate::parse::input::{Domain, Level};
+use crate::parse::{Open, Parser};
 use crate::tree::{Attribute, Element, Name, Namespace, NodeData, XML_NAMESPACE};
 
 /// The namespace of `xmlns` itself.
@@ -37,7 +37,9 @@ fn classify_uri(uri: &str) -> Uri {
     }
     let scheme = uri.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     });
     if scheme { Uri::Absolute } else { Uri::Relative }
 }
@@ -105,7 +107,9 @@ impl Parser {
             (name.as_deref() == Some(&*open.local), name)
         } else {
             let name = self.qname();
-            let same = name.as_ref().is_some_and(|n| n.0 == open.prefix && n.1 == open.local);
+            let same = name
+                .as_ref()
+                .is_some_and(|n| n.0 == open.prefix && n.1 == open.local);
             (same, name.map(|n| n.1.to_string()))
         };
         self.input.skip_blanks();
@@ -136,12 +140,16 @@ impl Parser {
         }
         let Some(local) = self.input.nc_name() else {
             self.namespace_error(&format!("Failed to parse QName '{first}:'"));
-            let more = self.input.take_while(|c| crate::chars::is_name_char(c) || c == ':');
+            let more = self
+                .input
+                .take_while(|c| crate::chars::is_name_char(c) || c == ':');
             return Some((None, format!("{first}:{more}").into()));
         };
         if self.input.byte(0) == b':' {
             self.namespace_error(&format!("Failed to parse QName '{first}:{local}:'"));
-            let more = self.input.take_while(|c| crate::chars::is_name_char(c) || c == ':');
+            let more = self
+                .input
+                .take_while(|c| crate::chars::is_name_char(c) || c == ':');
             return Some((Some(first.into()), format!("{local}{more}").into()));
         }
         Some((Some(first.into()), local.into()))
@@ -237,7 +245,9 @@ impl Parser {
             return Some(XML_NAMESPACE.into());
         }
         let found = self.scope.iter().rev().find(|(p, _)| p.as_deref() == prefix);
-        found.map(|(_, uri)| Arc::clone(uri)).filter(|uri| !uri.is_empty())
+        found
+            .map(|(_, uri)| Arc::clone(uri))
+            .filter(|uri| !uri.is_empty())
     }
 
     fn resolve_element(&mut self, (prefix, local): QName) -> Name {

@@ -15,8 +15,8 @@ mod text;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use self::input::{Diagnostic, Domain, Level};
 use self::input::Input;
+pub use self::input::{Diagnostic, Domain, Level};
 use crate::tree::{DOCUMENT, Document, NodeData, NodeId};
 
 /// What a text is to be.

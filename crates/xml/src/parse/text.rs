@@ -39,7 +39,9 @@ impl Parser {
         let rest = self.input.rest();
         let stop = |c: char| matches!(c, '<' | '&') || !chars::is_char(c);
         let mut len = rest.find(stop).unwrap_or(rest.len());
-        let misplaced = rest.get(..len + usize::from(len < rest.len())).and_then(|t| t.find("]]>"));
+        let misplaced = rest
+            .get(..len + usize::from(len < rest.len()))
+            .and_then(|t| t.find("]]>"));
         if let Some(at) = misplaced {
             self.error("Sequence ']]>' not allowed in content");
             len = at + 1;
@@ -105,7 +107,9 @@ impl Parser {
             return self.error(&format!("Comment not terminated \n<!--{found}"));
         };
         let text = rest.get(..end).unwrap_or("").to_owned();
-        let double = text.find("--").or_else(|| text.ends_with('-').then(|| text.len() - 1));
+        let double = text
+            .find("--")
+            .or_else(|| text.ends_with('-').then(|| text.len() - 1));
         if let Some(at) = double {
             let found = head(text.get(..at).unwrap_or("")).to_owned();
             self.input.advance(at);
@@ -400,7 +404,9 @@ impl Parser {
             return None;
         }
         self.input.advance(1);
-        let value = self.input.take_while(|c| !matches!(c, '"' | '\'' | '<' | '>' | '?'));
+        let value = self
+            .input
+            .take_while(|c| !matches!(c, '"' | '\'' | '<' | '>' | '?'));
         if char::from(self.input.byte(0)) == quote {
             self.input.advance(1);
         } else {

@@ -62,12 +62,20 @@ impl Axis {
             (Axis::Parent, Part::Own) => d.node(id).parent.map_or(Ok(()), give),
             (Axis::Parent, _) => give(id),
             (Axis::Ancestor, part) => {
-                let first = if part == Part::Own { d.node(id).parent } else { Some(id) };
+                let first = if part == Part::Own {
+                    d.node(id).parent
+                } else {
+                    Some(id)
+                };
                 std::iter::successors(first, |&a| d.node(a).parent).try_for_each(give)
             }
             (Axis::Following, part) => {
                 // Attributes and namespaces come before the children of their element.
-                let mut at = if part == Part::Own { skip(d, id) } else { d.following_in(DOCUMENT, id) };
+                let mut at = if part == Part::Own {
+                    skip(d, id)
+                } else {
+                    d.following_in(DOCUMENT, id)
+                };
                 while let Some(next) = at {
                     give(next)?;
                     at = d.following_in(DOCUMENT, next);
@@ -93,22 +101,24 @@ impl Axis {
             }
             (Axis::Attribute, _) => {
                 let count = d.element(id).map_or(0, |e| e.attributes.len());
-                let attribute = |k| XNode {
-                    owner: id,
-                    part: Part::Attribute(k),
-                };
-                (0..count as u32).map(attribute).try_for_each(f)
+                parts(id, count, Part::Attribute, f)
             }
             (Axis::Namespace, _) => {
                 let count = d.element(id).map_or(0, |_| d.in_scope(id).len());
-                let namespace = |k| XNode {
-                    owner: id,
-                    part: Part::Namespace(k),
-                };
-                (0..count as u32).map(namespace).try_for_each(f)
+                parts(id, count, Part::Namespace, f)
             }
         }
     }
+}
+
+/// The first `count` parts of an element.
+fn parts(
+    owner: NodeId,
+    count: usize,
+    part: fn(u32) -> Part,
+    f: &mut dyn FnMut(XNode) -> XResult<()>,
+) -> XResult<()> {
+    (0..count as u32).try_for_each(|k| f(XNode { owner, part: part(k) }))
 }
 
 /// The node behind everything in and below `id`.
@@ -137,7 +147,8 @@ fn preceding(d: &Document, id: NodeId, f: &mut dyn FnMut(NodeId) -> XResult<()>)
                 return Ok(());
             };
             at = parent;
-            let is_ancestor = std::iter::successors(d.node(id).parent, |&a| d.node(a).parent).any(|a| a == at);
+            let is_ancestor =
+                std::iter::successors(d.node(id).parent, |&a| d.node(a).parent).any(|a| a == at);
             if !is_ancestor {
                 f(at)?;
             }

@@ -104,7 +104,10 @@ impl<'e> Evaluation<'e> {
             Expr::Variable => return invalid("Undefined variable"),
             Expr::Unknown => return invalid("Unregistered function"),
             Expr::Call(function, args) => {
-                let args = args.iter().map(|a| self.eval(a, ctx)).collect::<XResult<Vec<_>>>()?;
+                let args = args
+                    .iter()
+                    .map(|a| self.eval(a, ctx))
+                    .collect::<XResult<Vec<_>>>()?;
                 self.visit()?;
                 function.call(self, ctx, &args)?
             }
@@ -211,11 +214,7 @@ impl<'e> Evaluation<'e> {
         for (k, node) in nodes.into_iter().enumerate() {
             self.visit()?;
             let position = k + 1;
-            let ctx = Context {
-                node,
-                position,
-                size,
-            };
+            let ctx = Context { node, position, size };
             let keep = match self.eval(predicate, ctx)? {
                 Value::Number(n) => n == position as f64,
                 other => other.to_bool(),

@@ -39,18 +39,27 @@ functions!(
 fn name_parts(d: &Document, node: XNode) -> (Option<String>, String, String) {
     let of = |name: &crate::tree::Name| {
         let uri = name.uri.as_deref().unwrap_or_default().to_owned();
-        (name.prefix.as_deref().map(str::to_owned), name.local.to_string(), uri)
+        (
+            name.prefix.as_deref().map(str::to_owned),
+            name.local.to_string(),
+            uri,
+        )
     };
     match (node.part, &d.node(node.owner).data) {
         (Part::Own, NodeData::Element(e)) => of(&e.name),
         (Part::Own, NodeData::Pi { target, .. }) => (None, target.to_string(), String::new()),
-        (Part::Attribute(k), NodeData::Element(e)) => {
-            e.attributes.get(k as usize).map_or_else(Default::default, |a| of(&a.name))
-        }
+        (Part::Attribute(k), NodeData::Element(e)) => e
+            .attributes
+            .get(k as usize)
+            .map_or_else(Default::default, |a| of(&a.name)),
         (Part::Namespace(k), _) => {
             let scope = d.in_scope(node.owner);
             let prefix = scope.get(k as usize).and_then(|n| n.prefix.clone());
-            (None, prefix.as_deref().unwrap_or_default().to_owned(), String::new())
+            (
+                None,
+                prefix.as_deref().unwrap_or_default().to_owned(),
+                String::new(),
+            )
         }
         _ => Default::default(),
     }
@@ -70,7 +79,16 @@ fn substring(text: &str, from: f64, length: Option<f64>) -> String {
         let position = (k + 1) as f64;
         position >= first && end.is_none_or(|end| position < end)
     };
-    text.chars().enumerate().filter(|&(k, _)| inside(k)).map(|(_, c)| c).collect()
+    text.chars()
+        .enumerate()
+        .filter(|&(k, _)| inside(k))
+        .map(|(_, c)| c)
+        .collect()
+}
+
+fn normalize(text: &str) -> String {
+    let words: Vec<&str> = text.split(chars::is_blank).filter(|w| !w.is_empty()).collect();
+    words.join(" ")
 }
 
 fn translate(text: &str, from: &str, to: &str) -> String {
@@ -108,12 +126,17 @@ impl Function {
         let text = |k: usize| args.get(k).map_or_else(String::new, |v| v.to_text(d));
         let number = |k: usize| args.get(k).map_or(f64::NAN, |v| v.to_number(d));
         // Where an argument is left out, the context node takes its place.
-        let own_text = || args.first().map_or_else(|| ctx.node.string_value(d), |v| v.to_text(d));
+        let own_text = || {
+            args.first()
+                .map_or_else(|| ctx.node.string_value(d), |v| v.to_text(d))
+        };
         let named = || -> XResult<(Option<String>, String, String)> {
             if args.is_empty() {
                 return Ok(name_parts(d, ctx.node));
             }
-            Ok(nodes(args.first())?.first().map_or_else(Default::default, |&n| name_parts(d, n)))
+            Ok(nodes(args.first())?
+                .first()
+                .map_or_else(Default::default, |&n| name_parts(d, n)))
         };
         Ok(match self {
             Function::Last => Value::Number(ctx.size as f64),
@@ -141,11 +164,7 @@ impl Function {
                 Value::Text(substring(&text(0), number(1), length))
             }
             Function::StringLength => Value::Number(own_text().chars().count() as f64),
-            Function::NormalizeSpace => {
-                let text = own_text();
-                let words: Vec<&str> = text.split(chars::is_blank).filter(|w| !w.is_empty()).collect();
-                Value::Text(words.join(" "))
-            }
+            Function::NormalizeSpace => Value::Text(normalize(&own_text())),
             Function::Translate => Value::Text(translate(&text(0), &text(1), &text(2))),
             Function::Boolean => Value::Bool(args.first().is_some_and(Value::to_bool)),
             Function::Not => Value::Bool(!args.first().is_some_and(Value::to_bool)),

@@ -79,7 +79,9 @@ impl XNode {
                 scope.get(k as usize).map_or(String::new(), |n| n.uri.to_string())
             }
             Part::Attribute(k) => {
-                let attribute = document.element(self.owner).and_then(|e| e.attributes.get(k as usize));
+                let attribute = document
+                    .element(self.owner)
+                    .and_then(|e| e.attributes.get(k as usize));
                 attribute.map_or(String::new(), |a| a.value.to_string())
             }
         }

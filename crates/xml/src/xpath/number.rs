@@ -17,10 +17,15 @@ pub fn number_to_string(n: f64) -> String {
         return (n as i32).to_string();
     }
     let size = n.abs();
-    let digits_of = |place: i32| if place > 0 { DIGITS - place - 1 } else { DIGITS - place };
+    let digits_of = |place: i32| {
+        if place > 0 {
+            DIGITS - place - 1
+        } else {
+            DIGITS - place
+        }
+    };
     if !(1e-5..=1e9).contains(&size) {
-        let places = digits_of(size.log10().floor() as i32).max(0) as usize;
-        return exponential(n, places);
+        return exponential(n, DIGITS as usize - 1);
     }
     let places = digits_of(size.log10() as i32).max(0) as usize;
     trimmed(&format!("{n:.places$}")).to_owned()
@@ -51,11 +56,21 @@ pub(super) fn string_to_number(text: &str) -> f64 {
     let text = text.trim_matches(chars::is_blank);
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let plain = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
-    if plain { text.parse().unwrap_or(f64::NAN) } else { f64::NAN }
+        && unsigned
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
+    if plain {
+        text.parse().unwrap_or(f64::NAN)
+    } else {
+        f64::NAN
+    }
 }
 
 /// Half goes up; NaN, infinities and zeros stay.
 pub(super) fn round(n: f64) -> f64 {
-    if n.is_finite() && n != 0.0 { (n + 0.5).floor() } else { n }
+    if n.is_finite() && n != 0.0 {
+        (n + 0.5).floor()
+    } else {
+        n
+    }
 }

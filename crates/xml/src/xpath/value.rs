@@ -93,12 +93,12 @@ pub(super) fn compare(d: &Document, op: &str, a: &Value, b: &Value) -> bool {
                 }
             })
         }
-        (Value::Nodes(left), _) => {
-            left.iter().any(|n| atoms(d, op, &Value::Text(n.string_value(d)), b))
-        }
-        (_, Value::Nodes(right)) => {
-            right.iter().any(|n| atoms(d, op, a, &Value::Text(n.string_value(d))))
-        }
+        (Value::Nodes(left), _) => left
+            .iter()
+            .any(|n| atoms(d, op, &Value::Text(n.string_value(d)), b)),
+        (_, Value::Nodes(right)) => right
+            .iter()
+            .any(|n| atoms(d, op, a, &Value::Text(n.string_value(d)))),
         _ => atoms(d, op, a, b),
     }
 }
