@@ -58,9 +58,10 @@ pub mod env {
 
 /// Running statements step by step, as protocol servers do.
 pub mod protocol {
-    pub use crate::session::portal::{CopyFormat, CopyRows, Portal, Step};
+    pub use crate::session::portal::{CopyFormat, CopyRows, Formats, Portal, ResultRows, Step};
     pub use crate::session::prepared::Prepared;
     pub use crate::session::script::{RowSink, Script, ScriptStep};
+    pub use crate::session::tag::CommandTag;
     pub use ::types::{Batch, Datum};
     pub use common::{PgError, PgResult};
 }

@@ -25,7 +25,7 @@ impl CopyIn<'_> {
         self.done = true;
         let tag = self.session.copy_done(Some(&mut self.script))?;
         while !matches!(self.session.step_script(&mut self.script)?, ScriptStep::End) {}
-        Ok(tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0))
+        Ok(tag.rows())
     }
 }
 
@@ -65,7 +65,7 @@ impl Session {
                     }
                 }
                 ScriptStep::Step(Step::Complete(tag)) => {
-                    rows = tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+                    rows = tag.rows();
                 }
                 ScriptStep::Step(Step::CopyIn(_)) => {
                     return Err(self.protocol_error("42601", "statement is not COPY ... TO STDOUT"));

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use types::{Batch, FormatSettings};
+use smallvec::SmallVec;
+use types::FormatSettings;
 
 use crate::api::params::Params;
 use crate::api::row::{Column, Row, type_of};
 use crate::api::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::session::portal::{Portal, Step};
+use crate::session::portal::{Portal, ResultRows, Step};
 use crate::session::prepared::Prepared;
 use crate::session::script::ScriptStep;
 use crate::session::timeout::Guard;
@@ -67,7 +68,7 @@ pub struct Rows<'s> {
     portal: Portal,
     columns: Arc<[Column]>,
     settings: Arc<FormatSettings>,
-    batch: Option<(Batch, usize)>,
+    rows: Option<(ResultRows, usize)>,
     finished: bool,
     /// `statement_timeout`, for as long as rows come.
     _deadline: Option<Guard>,
@@ -81,9 +82,9 @@ impl Rows<'_> {
 
     fn advance(&mut self) -> Result<Option<Row>> {
         loop {
-            if let Some((batch, at)) = &mut self.batch {
-                if *at < batch.len() {
-                    let values = batch.row(*at);
+            if let Some((rows, at)) = &mut self.rows {
+                if *at < rows.len() {
+                    let values = rows.take_row(*at);
                     *at += 1;
                     return Ok(Some(Row {
                         columns: self.columns.clone(),
@@ -91,13 +92,13 @@ impl Rows<'_> {
                         settings: self.settings.clone(),
                     }));
                 }
-                self.batch = None;
+                self.rows = None;
             }
             if self.finished {
                 return Ok(None);
             }
             match self.session.step(&mut self.portal, 0) {
-                Ok(Step::Rows(batch)) => self.batch = Some((batch, 0)),
+                Ok(Step::Rows(rows)) => self.rows = Some((rows, 0)),
                 Ok(Step::Suspended) => {}
                 Ok(_) => {
                     self.finished = true;
@@ -139,7 +140,8 @@ impl Session {
     }
 
     fn bind_params<P: Params>(&mut self, prepared: &Arc<Prepared>, params: P) -> Result<Portal> {
-        let types: Vec<postgres_types::Type> = prepared.param_types.iter().map(|t| type_of(*t)).collect();
+        let types: SmallVec<[postgres_types::Type; 4]> =
+            prepared.param_types.iter().map(|t| type_of(*t)).collect();
         let settings = self.format_settings();
         let values = if types.is_empty() {
             params.to_datums(&types, &types::io::IoContext::new(&settings))
@@ -178,7 +180,7 @@ impl Session {
             match self.step(&mut portal, 0)? {
                 Step::Complete(tag) => {
                     self.sync()?;
-                    return Ok(tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0));
+                    return Ok(tag.rows());
                 }
                 Step::Empty => {
                     self.sync()?;
@@ -212,7 +214,7 @@ impl Session {
             portal,
             columns,
             settings,
-            batch: None,
+            rows: None,
             finished: false,
             _deadline: deadline,
         })

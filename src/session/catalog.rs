@@ -16,6 +16,7 @@ use commands::guc::value::split_identifiers;
 use common::{Csn, Oid, PgResult, Xid};
 use executor::RelationOpener;
 
+use crate::database::Inner;
 use crate::session::core::SessionCore;
 
 /// The view that statements get.
@@ -31,22 +32,11 @@ pub(crate) struct PathCache {
 }
 
 /// Sizes from the storage, as PostgreSQL's heap and btree would have them.
-pub(crate) struct StorageSizes {
-    core: Arc<crate::database::Inner>,
-    /// See [`Transaction::old_snapshot`].
-    old_snapshot: Option<(Csn, Option<Xid>)>,
-}
-
-impl RelationSizes for StorageSizes {
-    fn index_serves_snapshot(&self, index: &RelationDesc) -> bool {
-        self.old_snapshot
-            .is_none_or(|(csn, own)| self.core.storage.index_serves(index.storage, csn, own))
-    }
-
+impl RelationSizes for Inner {
     fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
         match relation.relkind {
             b'r' | b'm' | b't' => {
-                let size = self.core.relations.table(relation)?.size();
+                let size = self.relations.table(relation)?.size();
                 Ok((size.pages, size.rows as f64))
             }
             _ => Ok((
@@ -54,6 +44,24 @@ impl RelationSizes for StorageSizes {
                 f64::from(relation.reltuples.max(0.0)),
             )),
         }
+    }
+}
+
+/// The same for a transaction whose snapshot is older than some indexes.
+struct OldSnapshot {
+    core: Arc<Inner>,
+    /// See [`Transaction::old_snapshot`].
+    csn: Csn,
+    own: Option<Xid>,
+}
+
+impl RelationSizes for OldSnapshot {
+    fn index_serves_snapshot(&self, index: &RelationDesc) -> bool {
+        self.core.storage.index_serves(index.storage, self.csn, self.own)
+    }
+
+    fn size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)> {
+        self.core.size(relation)
     }
 }
 
@@ -79,10 +87,11 @@ impl SessionCatalog<'_> {
         let cache = self.session.borrow().cache(self.catalog());
         let reader = self.catalog().reader(txn.latest_snapshot()?);
         let path = self.path(&reader, cache.version())?;
-        let sizes = Arc::new(StorageSizes {
-            core: self.core.db.clone(),
-            old_snapshot: txn.old_snapshot(),
-        });
+        let core = self.core.db.clone();
+        let sizes: Arc<dyn RelationSizes> = match txn.old_snapshot() {
+            None => core,
+            Some((csn, own)) => Arc::new(OldSnapshot { core, csn, own }),
+        };
         Ok(Arc::new(SessionView::new(reader, cache, path, sizes)))
     }
 

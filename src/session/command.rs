@@ -18,6 +18,7 @@ use crate::session::plan::utility_column;
 use crate::session::portal::{CopyFormat, CopyRows, Portal, PortalState, Step};
 use crate::session::prepared::{Prepared, no_such_statement};
 use crate::session::run::{RunningCopyIn, batches_of};
+use crate::session::tag::CommandTag;
 
 impl Session {
     /// Runs something with a [`CommandContext`] over the running transaction.
@@ -146,9 +147,10 @@ impl Session {
         if let Some(txn) = &self.block.txn {
             txn.borrow_mut().next_command()?;
         }
+        let tag = CommandTag::from(outcome.tag);
         let Some(set) = outcome.rows else {
-            portal.state = PortalState::Done(outcome.tag.clone());
-            return Ok(Some(Step::Complete(outcome.tag)));
+            portal.state = PortalState::Done(tag.clone());
+            return Ok(Some(Step::Complete(tag)));
         };
         let phys: Vec<PhysType> = set
             .columns
@@ -157,7 +159,7 @@ impl Session {
             .collect();
         portal.state = PortalState::Rows {
             batches: batches_of(&set.rows, &phys),
-            tag: outcome.tag,
+            tag,
         };
         Ok(None)
     }
@@ -173,7 +175,7 @@ impl Session {
             columns: copy.column_count(),
         };
         self.copy_in = Some(Box::new(RunningCopyIn { copy, prepared }));
-        portal.state = PortalState::Done(String::new());
+        portal.state = PortalState::Done(CommandTag::default());
         Ok(Some(Step::CopyIn(format)))
     }
 
@@ -192,7 +194,7 @@ impl Session {
     }
 
     /// The end of the data; the command tag.
-    pub(crate) fn end_copy(&mut self) -> PgResult<String> {
+    pub(crate) fn end_copy(&mut self) -> PgResult<CommandTag> {
         let Some(running) = self.copy_in.take() else {
             return Err(common::pg_err!(
                 PROTOCOL_VIOLATION,
@@ -204,7 +206,7 @@ impl Session {
         if let Some(txn) = &self.block.txn {
             txn.borrow_mut().next_command()?;
         }
-        Ok(format!("COPY {rows}"))
+        Ok(CommandTag::counted("COPY", rows))
     }
 
     fn begin_copy_out(&mut self, portal: &mut Portal, stmt: &Statement) -> PgResult<Option<Step>> {
@@ -232,7 +234,7 @@ impl Session {
         if more || !chunk.is_empty() {
             return Ok(Step::CopyData(chunk));
         }
-        let tag = format!("COPY {}", copy.rows());
+        let tag = CommandTag::counted("COPY", copy.rows());
         portal.state = PortalState::Done(tag.clone());
         Ok(Step::Complete(tag))
     }

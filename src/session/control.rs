@@ -14,6 +14,7 @@ use crate::session::Session;
 use crate::session::env::queue_notification;
 use crate::session::portal::{Portal, PortalState, Step};
 use crate::session::prepared::{Kind, Prepared, no_such_statement};
+use crate::session::tag::CommandTag;
 
 /// EXECUTE inside of EXPLAIN or CREATE TABLE AS, and whether a table is made of it.
 fn inner_execute(stmt: &Statement, creates_table: bool) -> Option<(&ast::ExecuteStmt, bool)> {
@@ -135,7 +136,7 @@ impl Session {
         Ok(Some(Step::Complete(tag)))
     }
 
-    fn transaction_statement(&mut self, t: &ast::TransactionStmt) -> PgResult<String> {
+    fn transaction_statement(&mut self, t: &ast::TransactionStmt) -> PgResult<CommandTag> {
         let name = t.savepoint_name.as_ref().map_or("", |n| n.as_str());
         let tag = match t.kind {
             TransactionStmtKind::Begin | TransactionStmtKind::Start => {
@@ -179,7 +180,7 @@ impl Session {
                 return Err(unsupported!("two-phase commit is not supported yet"));
             }
         };
-        Ok(tag.to_owned())
+        Ok(tag.into())
     }
 
     fn chain_modes(&self, chain: bool, what: &str) -> PgResult<Option<TransactionModes>> {
@@ -206,7 +207,7 @@ impl Session {
         }
     }
 
-    fn prepare_command(&mut self, p: &ast::PrepareStmt, portal: &Portal) -> PgResult<String> {
+    fn prepare_command(&mut self, p: &ast::PrepareStmt, portal: &Portal) -> PgResult<CommandTag> {
         if self.prepared.contains_key(p.name.as_str()) {
             return Err(pg_err!(
                 DUPLICATE_PSTATEMENT,
@@ -346,7 +347,7 @@ impl Session {
         )
     }
 
-    fn deallocate(&mut self, d: &ast::DeallocateStmt) -> PgResult<String> {
+    fn deallocate(&mut self, d: &ast::DeallocateStmt) -> PgResult<CommandTag> {
         match &d.name {
             None => {
                 self.prepared.retain(|name, _| name.is_empty());

@@ -15,6 +15,7 @@ use crate::api::row::Column;
 use crate::session::Session;
 use crate::session::portal::{Portal, PortalState, Step};
 use crate::session::run::batches_of;
+use crate::session::tag::CommandTag;
 
 /// An open cursor.
 pub(crate) struct Cursor {
@@ -42,7 +43,11 @@ fn no_such_cursor(name: &str) -> Box<common::PgError> {
 }
 
 impl Session {
-    pub(crate) fn declare_cursor(&mut self, d: &ast::DeclareCursorStmt, portal: &Portal) -> PgResult<String> {
+    pub(crate) fn declare_cursor(
+        &mut self,
+        d: &ast::DeclareCursorStmt,
+        portal: &Portal,
+    ) -> PgResult<CommandTag> {
         let has = |bit: u32| d.options & bit != 0;
         let hold = has(cursor_options::HOLD);
         if !hold && !self.block.explicit {
@@ -111,7 +116,7 @@ impl Session {
             }
         };
         let word = if f.ismove { "MOVE" } else { "FETCH" };
-        let tag = format!("{word} {}", rows.len());
+        let tag = CommandTag::counted(word, rows.len() as u64);
         let batches = if f.ismove {
             Default::default()
         } else {
@@ -197,7 +202,7 @@ impl Session {
         Ok(if target == 0 { Vec::new() } else { current(c) })
     }
 
-    pub(crate) fn close_cursor(&mut self, stmt: &ast::ClosePortalStmt) -> PgResult<String> {
+    pub(crate) fn close_cursor(&mut self, stmt: &ast::ClosePortalStmt) -> PgResult<CommandTag> {
         match &stmt.portalname {
             None => {
                 self.cursors.clear();
@@ -243,7 +248,7 @@ fn current(c: &Cursor) -> Vec<Vec<Datum>> {
 /// Takes what a step brought.
 fn keep(cursor: &mut Cursor, step: Step) {
     match step {
-        Step::Rows(batch) => cursor.rows.extend((0..batch.len()).map(|k| batch.row(k))),
+        Step::Rows(mut rows) => cursor.rows.extend((0..rows.len()).map(|k| rows.take_row(k))),
         Step::Complete(_) | Step::Empty => cursor.finished = true,
         _ => {}
     }

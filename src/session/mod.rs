@@ -28,6 +28,7 @@ pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod settings;
 mod system;
+pub(crate) mod tag;
 mod text_search;
 pub(crate) mod timeout;
 
@@ -307,9 +308,16 @@ impl Session {
         let guc = self.core.guc.borrow();
         let generation = guc.generation();
         let start = self.core.transaction_start.get();
-        if let Some((g, f)) = &self.format {
-            if *g == generation && f.transaction_timestamp == start {
-                return f.clone();
+        if let Some((g, f)) = &mut self.format {
+            if *g == generation {
+                if f.transaction_timestamp == start {
+                    return f.clone();
+                }
+                // Nobody reads rows of the transaction before: the settings can be moved on.
+                if let Some(only) = Arc::get_mut(f) {
+                    only.transaction_timestamp = start;
+                    return f.clone();
+                }
             }
         }
         let settings = match &self.format {

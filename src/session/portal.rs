@@ -5,21 +5,23 @@ use std::sync::Arc;
 
 use access::ActiveSnapshot;
 use executor::QueryRun;
+use smallvec::SmallVec;
 use types::{Batch, Datum};
 
 use crate::api::row::Column;
 use crate::session::catalog::View;
 use crate::session::prepared::Prepared;
+use crate::session::tag::CommandTag;
 
 /// What a step of execution brought.
 #[derive(Debug)]
 pub enum Step {
     /// Rows. Columns are those of [`Portal::columns`].
-    Rows(Batch),
+    Rows(ResultRows),
     /// `max_rows` were delivered; there may be more.
     Suspended,
     /// Finished, with the command tag.
-    Complete(String),
+    Complete(CommandTag),
     /// The string was empty.
     Empty,
     /// COPY ... FROM STDIN waits for data: feed it with `Session::copy_data`, then `copy_done` or `copy_fail`.
@@ -28,6 +30,34 @@ pub enum Step {
     CopyOut(CopyFormat),
     /// A piece of COPY data for the client.
     CopyData(CopyRows),
+}
+
+/// Rows of a result as they come from the executor.
+#[derive(Debug)]
+pub enum ResultRows {
+    /// Many, by columns.
+    Batch(Batch),
+    /// One, from the short path of point statements.
+    Single(Vec<Datum>),
+}
+
+impl ResultRows {
+    /// Number of rows.
+    #[allow(clippy::len_without_is_empty, reason = "a step without rows is another step")]
+    pub fn len(&self) -> usize {
+        match self {
+            ResultRows::Batch(batch) => batch.len(),
+            ResultRows::Single(_) => 1,
+        }
+    }
+
+    /// A row's values; a single row is handed out once.
+    pub(crate) fn take_row(&mut self, k: usize) -> Vec<Datum> {
+        match self {
+            ResultRows::Batch(batch) => batch.row(k),
+            ResultRows::Single(row) => std::mem::take(row),
+        }
+    }
 }
 
 /// Whole rows of COPY data.
@@ -71,11 +101,14 @@ pub(crate) enum PortalState {
     /// A plan runs.
     Running(Box<QueryRun>),
     /// Rows that are there already (utility statements, short path, held cursors), in batches.
-    Rows { batches: VecDeque<Batch>, tag: String },
+    Rows {
+        batches: VecDeque<Batch>,
+        tag: CommandTag,
+    },
     /// COPY TO STDOUT runs.
     CopyOut(Box<commands::CopyOut>),
     /// Finished; executing it again says so with this tag.
-    Done(String),
+    Done(CommandTag),
 }
 
 /// A bound statement.
@@ -88,7 +121,12 @@ pub struct Portal {
     pub(crate) view: Option<Arc<View>>,
     /// Rows delivered so far.
     pub(crate) delivered: u64,
+    /// How the client wants each result column, true for binary; empty: all as text. For the server that binds.
+    pub formats: Formats,
 }
+
+/// Format codes of a message, true for binary.
+pub type Formats = SmallVec<[bool; 8]>;
 
 impl Portal {
     pub(crate) fn new(prepared: Arc<Prepared>, params: Vec<Datum>) -> Portal {
@@ -99,6 +137,7 @@ impl Portal {
             snapshot: None,
             view: None,
             delivered: 0,
+            formats: Formats::new(),
         }
     }
 
@@ -108,7 +147,7 @@ impl Portal {
     }
 
     /// The tag that one Execute message ends with: queries count the rows that this message brought.
-    pub fn completion_tag(&self, tag: String, delivered: usize) -> String {
+    pub fn completion_tag(&self, tag: CommandTag, delivered: usize) -> CommandTag {
         match (&self.prepared.columns, self.prepared.query()) {
             (Some(_), Some(_)) => self.prepared.tag(delivered as u64),
             _ => tag,

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use parser::ast;
 
 use crate::api::row::Column;
+use crate::session::tag::CommandTag;
 
 /// What kind of statement it is.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Prepared {
     }
 
     /// Types of `$1..$n`.
-    pub fn param_types(&self) -> impl Iterator<Item = u32> + '_ {
+    pub fn param_types(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.param_types.iter().map(|t| t.0)
     }
 
@@ -93,15 +94,16 @@ impl Prepared {
     }
 
     /// The command tag for a number of processed rows.
-    pub(crate) fn tag(&self, processed: u64) -> String {
-        match self.query().map(|q| q.command) {
-            Some(CommandType::Select) => format!("SELECT {processed}"),
-            Some(CommandType::Insert) => format!("INSERT 0 {processed}"),
-            Some(CommandType::Update) => format!("UPDATE {processed}"),
-            Some(CommandType::Delete) => format!("DELETE {processed}"),
-            Some(CommandType::Merge) => format!("MERGE {processed}"),
-            None => String::new(),
-        }
+    pub(crate) fn tag(&self, processed: u64) -> CommandTag {
+        let words = match self.query().map(|q| q.command) {
+            Some(CommandType::Select) => "SELECT",
+            Some(CommandType::Insert) => "INSERT 0",
+            Some(CommandType::Update) => "UPDATE",
+            Some(CommandType::Delete) => "DELETE",
+            Some(CommandType::Merge) => "MERGE",
+            None => return CommandTag::default(),
+        };
+        CommandTag::counted(words, processed)
     }
 
     pub(crate) fn cached_plan(&self, version: u64, settings: u64) -> Option<Arc<PreparedPlan>> {

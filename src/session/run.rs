@@ -13,8 +13,9 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Vector};
 use crate::session::Session;
 use crate::session::catalog::View;
 use crate::session::env::StatementEnv;
-use crate::session::portal::{Portal, PortalState, Step};
+use crate::session::portal::{Portal, PortalState, ResultRows, Step};
 use crate::session::prepared::{Kind, Prepared};
+use crate::session::tag::CommandTag;
 use crate::session::timeout::Guard;
 
 /// COPY FROM STDIN while the client sends.
@@ -93,7 +94,7 @@ impl Session {
                         batches.push_front(later);
                     }
                     portal.delivered += now.len() as u64;
-                    Ok(Step::Rows(now))
+                    Ok(Step::Rows(ResultRows::Batch(now)))
                 }
                 None => {
                     let tag = std::mem::take(tag);
@@ -111,7 +112,7 @@ impl Session {
         self.core.cancel.check()?;
         match &portal.prepared.kind {
             Kind::Empty => {
-                portal.state = PortalState::Done(String::new());
+                portal.state = PortalState::Done(CommandTag::default());
                 Ok(Some(Step::Empty))
             }
             Kind::Utility => self.start_utility(portal),
@@ -139,7 +140,7 @@ impl Session {
             });
             if let Some(outcome) = outcome {
                 self.after_write(&plan)?;
-                return Ok(Some(self.point_result(portal, &plan, outcome, row)));
+                return Ok(Some(Self::point_result(portal, outcome, row)));
             }
         }
         portal.snapshot = Some(snapshot);
@@ -168,30 +169,15 @@ impl Session {
     }
 
     /// The result of the short path: at most one row.
-    fn point_result(
-        &self,
-        portal: &mut Portal,
-        plan: &PreparedPlan,
-        outcome: executor::PointOutcome,
-        row: Vec<Datum>,
-    ) -> Step {
+    fn point_result(portal: &mut Portal, outcome: executor::PointOutcome, row: Vec<Datum>) -> Step {
         let tag = portal.prepared.tag(outcome.processed);
         if outcome.rows == 0 {
             portal.state = PortalState::Done(tag.clone());
             return Step::Complete(tag);
         }
-        let columns = plan
-            .output_phys()
-            .into_iter()
-            .zip(&row)
-            .map(|(phys, value)| Arc::new(Vector::constant(phys, value, 1)))
-            .collect();
         portal.delivered = 1;
-        portal.state = PortalState::Rows {
-            batches: VecDeque::new(),
-            tag,
-        };
-        Step::Rows(Batch::new(columns, 1))
+        portal.state = PortalState::Done(tag);
+        Step::Rows(ResultRows::Single(row))
     }
 
     fn run_batch(&mut self, portal: &mut Portal, want: usize) -> PgResult<Step> {
@@ -214,7 +200,7 @@ impl Session {
             }
             Some(batch) => {
                 portal.delivered += batch.len() as u64;
-                Ok(Step::Rows(batch))
+                Ok(Step::Rows(ResultRows::Batch(batch)))
             }
             None => {
                 let plan = run.prepared().clone();

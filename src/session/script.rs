@@ -10,8 +10,9 @@ use types::Datum;
 
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::session::portal::{Portal, Step};
+use crate::session::portal::{Portal, ResultRows, Step};
 use crate::session::prepared::Prepared;
+use crate::session::tag::CommandTag;
 use crate::session::timeout::Guard;
 
 /// A string of statements that runs step by step.
@@ -195,7 +196,7 @@ impl Session {
     }
 
     /// The data of COPY FROM STDIN has ended: the command tag. The script (if one runs) goes on after it.
-    pub fn copy_done(&mut self, script: Option<&mut Script>) -> Result<String> {
+    pub fn copy_done(&mut self, script: Option<&mut Script>) -> Result<CommandTag> {
         let tag = self.guarded(Session::end_copy).map_err(|e| self.fail(e, ""))?;
         if let Some(script) = script {
             script.in_copy = false;
@@ -322,17 +323,20 @@ impl Session {
         })
     }
 
-    /// Appends the value at a position of a result column in text (`binary` false) or binary form; false for NULL.
+    /// Hands rows to a sink, each value in text or binary form (`formats`: true for binary).
     pub fn encode_values(
         &mut self,
-        batch: &types::Batch,
+        rows: &ResultRows,
         columns: &[crate::Column],
         formats: &[bool],
         out: &mut dyn RowSink,
     ) -> Result<()> {
         let settings = self.format_settings();
         let plain = !columns.iter().any(|c| needs_names(c.type_oid));
-        let mut run = |cx: &types::io::IoContext<'_>| encode_rows(batch, columns, formats, cx, out);
+        let mut run = |cx: &types::io::IoContext<'_>| match rows {
+            ResultRows::Batch(batch) => encode_rows(batch, columns, formats, cx, out),
+            ResultRows::Single(row) => encode_row(row, columns, formats, cx, out),
+        };
         let result = if plain {
             run(&types::io::IoContext::new(&settings))
         } else {
@@ -422,5 +426,33 @@ fn encode_rows(
         }
         out.end_row();
     }
+    Ok(())
+}
+
+fn encode_row(
+    row: &[Datum],
+    columns: &[crate::Column],
+    formats: &[bool],
+    cx: &types::io::IoContext<'_>,
+    out: &mut dyn RowSink,
+) -> PgResult<()> {
+    let mut text = String::new();
+    out.begin_row(columns.len());
+    for ((column, value), binary) in columns.iter().zip(row).zip(formats) {
+        if value.is_null() {
+            out.null();
+            continue;
+        }
+        out.value(&mut |bytes| {
+            if *binary {
+                return types::io::send(column.type_oid, value, cx, bytes);
+            }
+            text.clear();
+            types::io::output(column.type_oid, value, cx, &mut text)?;
+            bytes.extend_from_slice(text.as_bytes());
+            Ok(())
+        })?;
+    }
+    out.end_row();
     Ok(())
 }

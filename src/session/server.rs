@@ -6,7 +6,7 @@ use common::cancel::CancelReason;
 use common::pg_err;
 
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::portal::Portal;
 use crate::session::prepared::{Prepared, no_such_statement};
@@ -85,14 +85,26 @@ impl Session {
         self.portals.insert(name.to_owned(), portal);
     }
 
+    /// A bound portal.
+    pub fn portal(&mut self, name: &str) -> Result<&Portal> {
+        if !self.portals.contains_key(name) {
+            return Err(self.no_portal(name));
+        }
+        self.portals
+            .get(name)
+            .ok_or_else(|| common::internal!("portal \"{name}\" is lost").into())
+    }
+
+    fn no_portal(&mut self, name: &str) -> Error {
+        let e = pg_err!(INVALID_CURSOR_NAME, "portal \"{name}\" does not exist");
+        self.fail(e, "")
+    }
+
     /// Takes a portal out, to run it.
     pub fn take_portal(&mut self, name: &str) -> Result<Portal> {
         match self.portals.remove(name) {
             Some(portal) => Ok(portal),
-            None => {
-                let e = pg_err!(INVALID_CURSOR_NAME, "portal \"{name}\" does not exist");
-                Err(self.fail(e, ""))
-            }
+            None => Err(self.no_portal(name)),
         }
     }
 

@@ -62,6 +62,11 @@ impl BlockCache {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// True while a new block pushes nothing out.
+    pub(crate) fn has_room(&self) -> bool {
+        self.used() < self.limit / 8 * 7
+    }
+
     /// Counts bytes for a new block.
     pub(crate) fn charge(&self, bytes: usize) -> Charge {
         self.used.fetch_add(bytes, Ordering::Relaxed);

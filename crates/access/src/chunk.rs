@@ -11,7 +11,7 @@
 //!   that a registered snapshot may still need leaves delta. So delta is looked at after the KV store, never before.
 //! - A block is put into its place only if no merge or eviction came between (`generation`).
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -85,6 +85,8 @@ pub(crate) struct Chunk {
     pub(crate) lock: Mutex<()>,
     pub(crate) state: ArcSwap<ChunkState>,
     pub(crate) referenced: AtomicBool,
+    /// Rows read one by one from the KV store since main was last loaded that way.
+    cold_reads: AtomicU32,
 }
 
 impl Chunk {
@@ -97,6 +99,7 @@ impl Chunk {
                 generation: 0,
             }),
             referenced: AtomicBool::new(false),
+            cold_reads: AtomicU32::new(0),
         }
     }
 
@@ -122,6 +125,15 @@ impl Chunk {
             delta,
             generation,
         }));
+    }
+
+    /// Counts a row read from the KV store; true once `enough` have been, then it counts anew.
+    pub(crate) fn read_cold(&self, enough: u32) -> bool {
+        let full = self.cold_reads.fetch_add(1, Ordering::Relaxed) + 1 >= enough;
+        if full {
+            self.cold_reads.store(0, Ordering::Relaxed);
+        }
+        full
     }
 
     #[inline]

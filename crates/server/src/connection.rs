@@ -8,9 +8,8 @@
 use std::io;
 use std::time::Duration;
 
-use pglite::protocol::{Batch, ScriptStep, Step};
+use pglite::protocol::{ResultRows, ScriptStep, Step};
 use pglite::{Column, Error, Session, Severity, TransactionStatus};
-use rustc_hash::FxHashMap;
 
 use crate::Shared;
 use crate::report::{self, Fatal};
@@ -84,8 +83,6 @@ pub struct Connection<'a> {
     pub(crate) stream: Stream,
     pub(crate) out: Out,
     pub(crate) session: Session,
-    /// Result formats of bound portals, true for binary.
-    pub(crate) formats: FxHashMap<String, Vec<bool>>,
     /// CopyOutResponse was sent, CopyDone not yet.
     pub(crate) copying_out: bool,
     /// Skipping to Sync after an error.
@@ -109,7 +106,6 @@ impl<'a> Connection<'a> {
             stream,
             out,
             session,
-            formats: FxHashMap::default(),
             copying_out: false,
             skipping: false,
             in_sequence: false,
@@ -408,7 +404,7 @@ impl<'a> Connection<'a> {
     }
 
     /// DataRows.
-    pub(crate) fn rows(&mut self, batch: &Batch, columns: &[Column], formats: &[bool]) -> Handled {
+    pub(crate) fn rows(&mut self, rows: &ResultRows, columns: &[Column], formats: &[bool]) -> Handled {
         // Nothing given means text for all.
         let text;
         let formats = if formats.len() == columns.len() {
@@ -417,7 +413,7 @@ impl<'a> Connection<'a> {
             text = vec![false; columns.len()];
             &text
         };
-        let encoded = self.session.encode_values(batch, columns, formats, &mut self.out);
+        let encoded = self.session.encode_values(rows, columns, formats, &mut self.out);
         self.flush_if_full()?;
         Ok(encoded)
     }

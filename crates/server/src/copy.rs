@@ -1,6 +1,6 @@
 //! COPY's streams.
 
-use pglite::protocol::{CopyFormat, CopyRows, Script};
+use pglite::protocol::{CommandTag, CopyFormat, CopyRows, Script};
 
 use crate::connection::{Connection, End, Handled, attempt};
 use crate::report::Fatal;
@@ -34,7 +34,7 @@ impl Connection<'_> {
     }
 
     /// The end of a command; CopyDone before it if data went out.
-    pub(crate) fn complete(&mut self, tag: &str) {
+    pub(crate) fn complete(&mut self, tag: &CommandTag) {
         if std::mem::take(&mut self.copying_out) {
             self.out.empty(b'c');
         }

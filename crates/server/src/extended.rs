@@ -1,6 +1,6 @@
 //! The extended protocol's messages: Parse, Bind, Describe, Execute, Close.
 
-use pglite::protocol::{Portal, Step};
+use pglite::protocol::{Formats, Portal, Step};
 
 use crate::connection::{Connection, Handled, attempt};
 use crate::wire::{Cursor, Malformed};
@@ -41,7 +41,7 @@ impl Connection<'_> {
             return Ok(Err(self.session.protocol_error("08P01", &text)));
         }
         let prepared = attempt!(self.session.statement(statement_name));
-        let types: Vec<u32> = prepared.param_types().collect();
+        let types = prepared.param_types();
         if types.len() != count {
             let text = format!(
                 "bind message supplies {count} parameters, but prepared statement \"{statement_name}\" requires {}",
@@ -50,14 +50,14 @@ impl Connection<'_> {
             return Ok(Err(self.session.protocol_error("08P01", &text)));
         }
         let mut params = Vec::with_capacity(count);
-        for (i, type_oid) in types.iter().enumerate() {
+        for (i, type_oid) in types.enumerate() {
             let len = message.i32()?;
             let bytes = match usize::try_from(len) {
                 Ok(len) => Some(message.take(len)?),
                 Err(_) => None,
             };
             let binary = formats.get(i).or(formats.first()).copied().unwrap_or(false);
-            params.push(attempt!(self.session.decode_parameter(*type_oid, bytes, binary)));
+            params.push(attempt!(self.session.decode_parameter(type_oid, bytes, binary)));
         }
         let result_formats = match read_formats(&mut message)? {
             Ok(formats) => formats,
@@ -66,8 +66,8 @@ impl Connection<'_> {
         message.end()?;
         let columns = prepared.columns().map_or(0, |c| c.len());
         let result_formats = match result_formats.len() {
-            0 => vec![false; columns],
-            1 => vec![result_formats.first().copied().unwrap_or(false); columns],
+            0 => Formats::from_elem(false, columns),
+            1 => Formats::from_elem(result_formats[0], columns),
             n if n == columns => result_formats,
             n => {
                 let text = format!("bind message has {n} result formats but query has {columns} columns");
@@ -75,14 +75,9 @@ impl Connection<'_> {
             }
         };
         attempt!(self.session.check_portal_name(portal_name));
-        let portal = attempt!(self.session.bind(&prepared, params));
+        let mut portal = attempt!(self.session.bind(&prepared, params));
+        portal.formats = result_formats;
         self.session.keep_portal(portal_name, portal);
-        match self.formats.get_mut(portal_name) {
-            Some(slot) => *slot = result_formats,
-            None => {
-                self.formats.insert(portal_name.to_owned(), result_formats);
-            }
-        }
         self.out.empty(b'2');
         Ok(Ok(()))
     }
@@ -114,13 +109,11 @@ impl Connection<'_> {
                     self.out.row_description(&columns, &[]);
                     return Ok(Ok(()));
                 }
-                let portal = attempt!(self.session.take_portal(name));
-                let formats = self.formats.get(name).map_or(&[][..], Vec::as_slice);
+                let portal = attempt!(self.session.portal(name));
                 match portal.columns() {
-                    Some(columns) => self.out.row_description(columns, formats),
+                    Some(columns) => self.out.row_description(columns, &portal.formats),
                     None => self.out.empty(b'n'),
                 }
-                self.session.keep_portal(name, portal);
             }
             _ => {
                 let text = format!("invalid DESCRIBE message subtype {kind}");
@@ -141,17 +134,15 @@ impl Connection<'_> {
             let text = format!("portal \"{name}\" cannot be run");
             return Ok(Err(self.session.protocol_error("55000", &text)));
         }
-        let formats = self.formats.remove(&name).unwrap_or_default();
-        attempt!(self.run_portal(&mut portal, rows_max, &formats)?);
+        attempt!(self.run_portal(&mut portal, rows_max)?);
         // A portal ends with its transaction.
         if self.session.in_transaction() {
             self.session.keep_portal(&name, portal);
-            self.formats.insert(name, formats);
         }
         Ok(Ok(()))
     }
 
-    fn run_portal(&mut self, portal: &mut Portal, rows_max: usize, formats: &[bool]) -> Handled {
+    fn run_portal(&mut self, portal: &mut Portal, rows_max: usize) -> Handled {
         let mut delivered = 0;
         loop {
             let limit = rows_max.saturating_sub(delivered);
@@ -164,7 +155,7 @@ impl Connection<'_> {
                 Step::Rows(batch) => {
                     delivered += batch.len();
                     if let Some(columns) = portal.columns().cloned() {
-                        attempt!(self.rows(&batch, &columns, formats)?);
+                        attempt!(self.rows(&batch, &columns, &portal.formats)?);
                     }
                 }
                 Step::Complete(tag) => {
@@ -194,10 +185,7 @@ impl Connection<'_> {
         message.end()?;
         match kind {
             b'S' => self.session.close_statement(name),
-            b'P' => {
-                self.session.close_portal(name);
-                self.formats.remove(name);
-            }
+            b'P' => self.session.close_portal(name),
             _ => {
                 let text = format!("invalid CLOSE message subtype {kind}");
                 return Ok(Err(self.session.protocol_error("08P01", &text)));
@@ -209,9 +197,9 @@ impl Connection<'_> {
 }
 
 /// Format codes, true for binary; `Err` inside: the complaint about a code that does not exist.
-fn read_formats(message: &mut Cursor<'_>) -> Result<Result<Vec<bool>, String>, Malformed> {
+fn read_formats(message: &mut Cursor<'_>) -> Result<Result<Formats, String>, Malformed> {
     let count = message.count()?;
-    let mut formats = Vec::with_capacity(count);
+    let mut formats = Formats::with_capacity(count);
     for _ in 0..count {
         match message.i16()? {
             0 => formats.push(false),

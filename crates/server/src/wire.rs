@@ -5,9 +5,10 @@
 //! - Reading never indexes past the message: a short message is [`Malformed`].
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use pglite::Column;
-use pglite::protocol::{PgResult, RowSink};
+use pglite::protocol::{CommandTag, PgResult, RowSink};
 
 /// The write buffer of a connection.
 #[derive(Default)]
@@ -85,9 +86,10 @@ impl Out {
     }
 
     /// CommandComplete.
-    pub fn command_complete(&mut self, tag: &str) {
+    pub fn command_complete(&mut self, tag: &CommandTag) {
         self.begin(b'C');
-        self.cstr(tag);
+        // Writing to a vector cannot fail.
+        let _ = write!(self.bytes, "{tag}\0");
         self.end();
     }
 
@@ -279,7 +281,7 @@ mod tests {
     #[test]
     fn lengths_are_patched() {
         let mut out = Out::default();
-        out.command_complete("OK");
+        out.command_complete(&CommandTag::from("OK"));
         assert_eq!(out.bytes(), b"C\0\0\0\x07OK\0");
     }
 }

@@ -148,7 +148,7 @@ impl Psql<'_> {
                         .encode_values(&batch, &columns, &formats, &mut rows)?;
                 }
                 ScriptStep::Step(Step::Complete(tag)) => {
-                    count = tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+                    count = tag.rows();
                     if let Some(columns) = columns.take() {
                         let found = std::mem::take(&mut rows).rows;
                         count = found.len() as u64;

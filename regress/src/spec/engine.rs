@@ -61,7 +61,7 @@ fn steps(session: &mut Session, sql: &str, outcome: &mut Outcome) -> Result<(), 
                     .take()
                     .map(|columns| columns.iter().map(|c| c.name().to_owned()).collect()),
                 rows: std::mem::take(&mut rows).take(),
-                tag,
+                tag: tag.to_string(),
             }),
             ScriptStep::Step(_) => {}
         }

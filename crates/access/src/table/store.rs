@@ -17,6 +17,9 @@ use crate::defs::{Persistence, TableDef};
 use crate::shared::{DeltaBytes, Shared};
 use crate::version::{RowData, Version};
 
+/// Single rows of a chunk read from the KV store before its block is loaded: loading costs about as much as so many.
+const LOAD_AFTER_READS: u32 = 64;
+
 /// A relation's rows; one per relation and database, shared by all sessions.
 pub(crate) struct TableStore {
     pub(crate) id: RelationId,
@@ -207,9 +210,10 @@ impl TableStore {
         Some(chunk.state.load_full())
     }
 
-    /// What main and KV store say about a row without loading the block, with the state it is consistent with.
+    /// What main and KV store say about a row, with the state it is consistent with. The block is loaded only for a chunk whose rows are
+    /// asked for again and again.
     pub(crate) fn undisturbed(
-        &self,
+        self: &Arc<Self>,
         row: RowId,
         def: &TableDef,
     ) -> PgResult<(Arc<ChunkState>, Option<RowData>)> {
@@ -220,11 +224,21 @@ impl TableStore {
             let before = chunk.state.load_full();
             if let Some(main) = &before.main {
                 if main.serves(def) {
+                    chunk.touch();
                     let data = main
                         .contains(position)
                         .then(|| RowData::Block(Arc::clone(main), position as u16));
                     return Ok((before, data));
                 }
+            }
+            let enough = if self.shared.cache.has_room() {
+                LOAD_AFTER_READS
+            } else {
+                CHUNK_ROWS as u32
+            };
+            if chunk.read_cold(enough) {
+                self.loaded(number, def)?;
+                continue;
             }
             let stored = self.shared.kv.get(Keyspace(self.id.0), &row_key(row))?;
             let data = match stored {

@@ -1,0 +1,72 @@
+//! What a finished command says of itself.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The command tag: `SELECT 5`, `INSERT 0 1`, `CREATE TABLE`. Cheap to copy for the commands that run often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandTag {
+    words: Cow<'static, str>,
+    /// Written after the words.
+    count: Option<u64>,
+}
+
+impl CommandTag {
+    /// A tag that ends with a number of rows.
+    pub(crate) fn counted(words: &'static str, count: u64) -> CommandTag {
+        CommandTag {
+            words: Cow::Borrowed(words),
+            count: Some(count),
+        }
+    }
+
+    /// Rows inserted, updated, deleted, returned or copied; 0 for commands that count none.
+    pub fn rows(&self) -> u64 {
+        self.count.unwrap_or_else(|| {
+            let last = self.words.rsplit(' ').next();
+            last.and_then(|n| n.parse().ok()).unwrap_or(0)
+        })
+    }
+}
+
+impl From<&'static str> for CommandTag {
+    fn from(words: &'static str) -> CommandTag {
+        CommandTag {
+            words: Cow::Borrowed(words),
+            count: None,
+        }
+    }
+}
+
+impl From<String> for CommandTag {
+    fn from(words: String) -> CommandTag {
+        CommandTag {
+            words: Cow::Owned(words),
+            count: None,
+        }
+    }
+}
+
+impl fmt::Display for CommandTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)?;
+        match self.count {
+            Some(count) => write!(f, " {count}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandTag;
+
+    #[test]
+    fn tags_as_written_and_counted() {
+        let tag = CommandTag::counted("INSERT 0", 7);
+        assert_eq!((tag.to_string().as_str(), tag.rows()), ("INSERT 0 7", 7));
+        let tag = CommandTag::from("SELECT 12".to_owned());
+        assert_eq!((tag.to_string().as_str(), tag.rows()), ("SELECT 12", 12));
+        assert_eq!(CommandTag::from("CREATE TABLE").rows(), 0);
+    }
+}
