@@ -194,3 +194,67 @@ fn aggregates_and_the_document_option() {
     assert_eq!((&*code, &*message), ("2200M", "invalid XML document"));
     check(&mut s, "xml_is_well_formed('a')", Some("false"));
 }
+
+#[test]
+fn tables_queries_and_cursors_become_xml() {
+    let mut s = session();
+    s.batch_execute(
+        "CREATE SCHEMA z; CREATE TABLE z.t (a int, \"b c\" text); INSERT INTO z.t VALUES (1, '<x>'), (2, NULL);
+        CREATE VIEW endless AS SELECT 1 AS x;
+        CREATE OR REPLACE VIEW endless AS SELECT length(query_to_xml('SELECT * FROM endless', true, true, '')::text) AS x",
+    )
+    .unwrap();
+    let root = "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+    let rows = "<row>\n  <a>1</a>\n  <b_x0020_c>&lt;x&gt;</b_x0020_c>\n</row>\n\n\
+        <row>\n  <a>2</a>\n  <b_x0020_c xsi:nil=\"true\"/>\n</row>\n\n";
+    let expected = format!("<t {root}>\n\n{rows}</t>\n");
+    check(&mut s, "table_to_xml('z.t', true, false, '')", Some(&expected));
+    let expected = format!("<table {root} xmlns=\"n\">\n\n{rows}</table>\n");
+    check(
+        &mut s,
+        "query_to_xml('SELECT * FROM z.t ORDER BY a', true, false, 'n')",
+        Some(&expected),
+    );
+    s.batch_execute("BEGIN; DECLARE c CURSOR FOR SELECT g AS a FROM generate_series(1, 5) g")
+        .unwrap();
+    for expected in ["<a>1</a><a>2</a>", "<a>3</a><a>4</a>", "<a>5</a>", ""] {
+        let sql = "xpath('//a', cursor_to_xml('c', 2, false, false, ''))";
+        let found = text(&mut s, sql).unwrap();
+        assert_eq!(found.trim_matches(['{', '}']).replace(',', ""), expected);
+    }
+    s.batch_execute("COMMIT").unwrap();
+    let cases = [
+        (
+            "SELECT cursor_to_xml('c', 1, false, false, '')",
+            "34000",
+            "cursor \"c\" does not exist",
+        ),
+        (
+            "SELECT query_to_xml('VACUUM', false, false, '')",
+            "22000",
+            "invalid query",
+        ),
+        (
+            "SELECT query_to_xml('DELETE FROM z.t', false, false, '')",
+            "0A000",
+            "DELETE is not allowed in a non-volatile function",
+        ),
+        (
+            "SELECT schema_to_xml('nix', false, false, '')",
+            "3F000",
+            "schema \"nix\" does not exist",
+        ),
+        ("SELECT * FROM endless", "54001", "stack depth limit exceeded"),
+    ];
+    for (sql, code, message) in cases {
+        let (found_code, found_message, _) = refused(&mut s, sql);
+        assert_eq!((&*found_code, &*found_message), (code, message), "{sql}");
+    }
+    // The user's rights count, and what the transaction has not committed is seen.
+    s.batch_execute("CREATE ROLE r; GRANT USAGE ON SCHEMA z TO r; SET ROLE r")
+        .unwrap();
+    let (code, ..) = refused(&mut s, "SELECT table_to_xml('z.t', true, false, '')");
+    assert_eq!(code, "42501");
+    let empty = format!("<z {root}>\n\n</z>\n");
+    check(&mut s, "schema_to_xml('z', true, false, '')", Some(&empty));
+}

@@ -75,7 +75,7 @@ impl Session {
             SessionAction::ForgetPlans => self.cache.clear(),
             SessionAction::Reset => {
                 self.portals.clear();
-                self.cursors.clear();
+                self.core.cursors.borrow_mut().clear();
                 self.prepared.clear();
                 self.core.db.notify.unlisten(None, &self.core.mailbox);
             }
@@ -111,7 +111,8 @@ impl Session {
                 Ok(found.columns.clone())
             }
             Statement::Fetch(f) if !f.ismove => {
-                Ok(self.cursors.get(f.portalname.as_str()).and_then(|c| c.columns()))
+                let cursors = self.core.cursors.borrow();
+                Ok(cursors.get(f.portalname.as_str()).and_then(|c| c.columns()))
             }
             other => Ok(commands::describe(other).map(|columns| {
                 columns

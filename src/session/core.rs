@@ -10,6 +10,7 @@ use common::{Oid, PgError};
 use txn::Proc;
 
 use crate::database::Inner;
+use crate::session::cursor::Cursor;
 use crate::session::notify::Mailbox;
 
 /// What lives as long as the session.
@@ -27,6 +28,10 @@ pub(crate) struct SessionCore {
     pub last_sequence: Cell<Option<Oid>>,
     /// A sequence was logged: the transaction's commit must reach the disk.
     pub sequence_logged: Cell<bool>,
+    /// SQL cursors, where functions can read them, too.
+    pub cursors: RefCell<HashMap<String, Cursor>>,
+    /// Queries that run inside queries, by functions.
+    pub inner_queries: Cell<u32>,
     /// State of `random()`.
     pub random: RefCell<Random>,
     pub user: Cell<Oid>,

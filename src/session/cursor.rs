@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
+use access::ActiveSnapshot;
 use common::error::ErrorExt;
 use common::{PgResult, pg_err, unsupported};
+use executor::QueryRun;
 use parser::ast::{self, FetchDirection, Statement, cursor_options};
-use types::{Datum, PhysType};
+use types::{BATCH_ROWS, Batch, Datum, PhysType};
 
 use crate::api::row::Column;
 use crate::session::Session;
@@ -36,6 +38,43 @@ impl Cursor {
     pub fn columns(&self) -> Option<Arc<[Column]>> {
         self.portal.columns().cloned()
     }
+
+    /// The next rows for a function that reads the cursor while a statement runs; `run` continues its plan.
+    pub fn fetch_inside(
+        &mut self,
+        count: i64,
+        mut run: impl FnMut(&mut QueryRun, &ActiveSnapshot, &[Datum], usize) -> PgResult<Option<Batch>>,
+    ) -> PgResult<Vec<Vec<Datum>>> {
+        let n = count.max(0) as usize;
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        let wanted = self.position.saturating_add(n);
+        while !self.finished && self.rows.len() < wanted {
+            let want = (wanted - self.rows.len()).min(BATCH_ROWS);
+            let batch = match (&mut self.portal.state, &self.portal.snapshot) {
+                (PortalState::Running(r), Some(snapshot)) => run(r, snapshot, &self.portal.params, want)?,
+                (PortalState::Rows { batches, .. }, _) => batches.pop_front(),
+                _ => None,
+            };
+            match batch {
+                Some(batch) => keep(self, Step::Rows(batch)),
+                None => self.finished = true,
+            }
+        }
+        Ok(self.advance(n))
+    }
+
+    /// The next rows of those that are there.
+    fn advance(&mut self, n: usize) -> Vec<Vec<Datum>> {
+        let end = self.position.saturating_add(n).min(self.rows.len());
+        let rows = self
+            .rows
+            .get(self.position..end)
+            .map_or_else(Vec::new, <[_]>::to_vec);
+        self.position = if rows.len() < n { self.rows.len() + 1 } else { end };
+        rows
+    }
 }
 
 fn no_such_cursor(name: &str) -> Box<common::PgError> {
@@ -59,7 +98,7 @@ impl Session {
         if has(cursor_options::BINARY) {
             return Err(unsupported!("binary cursors are not supported yet"));
         }
-        if self.cursors.contains_key(d.portalname.as_str())
+        if self.core.cursors.borrow().contains_key(d.portalname.as_str())
             || self.portals.contains_key(d.portalname.as_str())
         {
             return Err(pg_err!(
@@ -90,14 +129,17 @@ impl Session {
             held: false,
         };
         keep(&mut cursor, first);
-        self.cursors.insert(d.portalname.as_str().to_owned(), cursor);
+        self.core
+            .cursors
+            .borrow_mut()
+            .insert(d.portalname.as_str().to_owned(), cursor);
         Ok("DECLARE CURSOR".into())
     }
 
     /// Runs the cursor's plan until it has `n` rows or is finished.
     fn fill(&mut self, cursor: &mut Cursor, n: usize) -> PgResult<()> {
         while !cursor.finished && cursor.rows.len() < n {
-            let want = (n - cursor.rows.len()).min(types::BATCH_ROWS);
+            let want = (n - cursor.rows.len()).min(BATCH_ROWS);
             let step = self.portal_step(&mut cursor.portal, want)?;
             keep(cursor, step);
         }
@@ -106,12 +148,13 @@ impl Session {
 
     pub(crate) fn fetch(&mut self, f: &ast::FetchStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
         let name = f.portalname.as_str().to_owned();
-        let mut cursor = self.cursors.remove(&name).ok_or_else(|| no_such_cursor(&name))?;
+        let taken = self.core.cursors.borrow_mut().remove(&name);
+        let mut cursor = taken.ok_or_else(|| no_such_cursor(&name))?;
         let result = self.fetch_from(&mut cursor, f);
         let rows = match result {
             Ok(rows) => rows,
             Err(e) => {
-                self.cursors.insert(name, cursor);
+                self.core.cursors.borrow_mut().insert(name, cursor);
                 return Err(e);
             }
         };
@@ -122,7 +165,7 @@ impl Session {
         } else {
             batches_of(&rows, &cursor.phys)
         };
-        self.cursors.insert(name, cursor);
+        self.core.cursors.borrow_mut().insert(name, cursor);
         if f.ismove {
             portal.state = PortalState::Done(tag.clone());
             return Ok(Some(Step::Complete(tag)));
@@ -170,10 +213,7 @@ impl Session {
             return Ok(current(c));
         }
         self.fill(c, c.position.saturating_add(n))?;
-        let end = c.position.saturating_add(n).min(c.rows.len());
-        let rows = c.rows.get(c.position..end).map_or_else(Vec::new, <[_]>::to_vec);
-        c.position = if rows.len() < n { c.rows.len() + 1 } else { end };
-        Ok(rows)
+        Ok(c.advance(n))
     }
 
     fn backward(&mut self, c: &mut Cursor, n: usize) -> PgResult<Vec<Vec<Datum>>> {
@@ -205,13 +245,12 @@ impl Session {
     pub(crate) fn close_cursor(&mut self, stmt: &ast::ClosePortalStmt) -> PgResult<CommandTag> {
         match &stmt.portalname {
             None => {
-                self.cursors.clear();
+                self.core.cursors.borrow_mut().clear();
                 Ok("CLOSE CURSOR ALL".into())
             }
             Some(name) => {
-                self.cursors
-                    .remove(name.as_str())
-                    .ok_or_else(|| no_such_cursor(name.as_str()))?;
+                let taken = self.core.cursors.borrow_mut().remove(name.as_str());
+                taken.ok_or_else(|| no_such_cursor(name.as_str()))?;
                 Ok("CLOSE CURSOR".into())
             }
         }
@@ -219,7 +258,7 @@ impl Session {
 
     /// Before commit: cursors WITH HOLD get all their rows, the others close.
     pub(crate) fn portals_at_commit(&mut self) -> PgResult<()> {
-        let mut cursors = std::mem::take(&mut self.cursors);
+        let mut cursors = self.core.cursors.take();
         cursors.retain(|_, c| c.hold);
         for c in cursors.values_mut() {
             self.fill(c, usize::MAX)?;
@@ -227,7 +266,7 @@ impl Session {
             c.portal.view = None;
             c.held = true;
         }
-        self.cursors = cursors;
+        self.core.cursors.replace(cursors);
         self.portals.clear();
         Ok(())
     }
@@ -235,7 +274,7 @@ impl Session {
     /// After a failure: everything of this transaction closes.
     pub(crate) fn portals_at_abort(&mut self) {
         self.portals.clear();
-        self.cursors.retain(|_, c| c.held);
+        self.core.cursors.borrow_mut().retain(|_, c| c.held);
         self.copy_in = None;
     }
 }

@@ -10,7 +10,8 @@ use commands::guc::Scope;
 use common::{Oid, PgError, PgResult, pg_err};
 use functions::SessionContext;
 use functions::framework::session::{
-    AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, SizeKind, TextSearchDictionary, VisibleKind,
+    AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, QueryRows, SizeKind, TextSearchDictionary,
+    VisibleKind,
 };
 use types::Datum;
 use types::io::{NameResolver, RegKind};
@@ -305,6 +306,14 @@ impl SessionContext for StatementEnv<'_> {
         let below = txn.txn()?;
         below.manager().locks().unlock_session_advisory(below.proc());
         Ok(())
+    }
+
+    fn query(&self, sql: &str, rows_max: usize) -> PgResult<QueryRows> {
+        self.inner_query(sql, rows_max)
+    }
+
+    fn fetch(&self, cursor: &str, count: i64) -> PgResult<QueryRows> {
+        self.inner_fetch(cursor, count)
     }
 
     fn rows(&self, function: &str, args: &[types::Datum]) -> PgResult<Vec<Vec<types::Datum>>> {

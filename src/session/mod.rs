@@ -18,6 +18,7 @@ pub(crate) mod core;
 pub(crate) mod cursor;
 mod definitions;
 pub(crate) mod env;
+mod inner_query;
 pub(crate) mod names;
 pub(crate) mod notify;
 pub(crate) mod plan;
@@ -33,7 +34,6 @@ mod text_search;
 pub(crate) mod timeout;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::catalog::database::CatalogSession;
@@ -49,7 +49,6 @@ use crate::error::{Error, Result};
 use crate::session::block::Block;
 use crate::session::catalog::{PathCache, SessionCatalog};
 use crate::session::core::{Random, SessionCore};
-use crate::session::cursor::Cursor;
 use crate::session::notify::{Mailbox, Notification};
 use crate::session::portal::Portal;
 use crate::session::prepared::{Prepared, StatementCache};
@@ -65,7 +64,6 @@ pub struct Session {
     pub(crate) path_cache: RefCell<Option<PathCache>>,
     pub(crate) prepared: FxHashMap<String, Arc<Prepared>>,
     pub(crate) portals: FxHashMap<String, Portal>,
-    pub(crate) cursors: HashMap<String, Cursor>,
     pub(crate) cache: StatementCache,
     pub(crate) settings: Option<Arc<settings::Settings>>,
     pub(crate) format: Option<(u64, Arc<FormatSettings>)>,
@@ -125,6 +123,8 @@ impl Session {
             sequences: RefCell::default(),
             last_sequence: Cell::new(None),
             sequence_logged: Cell::new(false),
+            cursors: RefCell::default(),
+            inner_queries: Cell::new(0),
             random: RefCell::new(Random::new([word(0), word(1)])),
             user: Cell::new(Oid(10)),
             session_user: Oid(10),
@@ -154,7 +154,6 @@ impl Session {
             path_cache: RefCell::new(None),
             prepared: FxHashMap::default(),
             portals: FxHashMap::default(),
-            cursors: HashMap::new(),
             cache: StatementCache::new(STATEMENT_CACHE),
             settings: None,
             format: None,
@@ -378,7 +377,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.portals.clear();
-        self.cursors.clear();
+        self.core.cursors.borrow_mut().clear();
         self.rollback_block();
         self.core.db.notify.unlisten(None, &self.core.mailbox);
         self.drop_temporary_objects();

@@ -21,8 +21,8 @@ use crate::session::env::StatementEnv;
 use crate::session::prepared::{Kind, Prepared};
 
 /// Constant folding with the session's settings.
-struct Evaluator<'a> {
-    cx: ConstContext<'a>,
+pub(crate) struct Evaluator<'a> {
+    pub cx: ConstContext<'a>,
 }
 
 impl ConstEvaluator for Evaluator<'_> {

@@ -1,5 +1,6 @@
 //! Running portals step by step.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use executor::{ExecContext, PreparedPlan, QueryRun, RunOptions};
 use nodes::query::CommandType;
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Vector};
 
+use crate::database::Inner;
 use crate::session::Session;
 use crate::session::catalog::View;
 use crate::session::env::StatementEnv;
@@ -319,42 +321,53 @@ impl Session {
 
     /// AccessShare for what is read, RowShare for what is locked, RowExclusive for what is written.
     fn lock_range_table(&self, range_table: &[nodes::query::RangeTblEntry], writes: bool) -> PgResult<()> {
-        use nodes::query::RteKind;
-        use txn::{LockDuration, LockMode, LockTag};
-        let Some(txn) = &self.block.txn else { return Ok(()) };
-        let database = self.core.db.database_oid;
-        for rte in range_table {
-            let (RteKind::Relation { relation, .. }
-            | RteKind::Subquery {
-                view: Some(relation), ..
-            }) = rte.kind
-            else {
-                continue;
-            };
-            // System catalogs change under snapshots alone; nobody takes strong locks on them.
-            if relation < common::Oid::FIRST_NORMAL {
-                continue;
-            }
-            let p = &rte.permissions;
-            let mode = if writes && (p.insert || p.delete || p.update) {
-                LockMode::RowExclusive
-            } else if p.update {
-                LockMode::RowShare
-            } else {
-                LockMode::AccessShare
-            };
-            let txn = txn.borrow();
-            let below = txn.txn()?;
-            below.manager().locks().lock(
-                below.proc(),
-                LockTag::Relation { database, relation },
-                mode,
-                LockDuration::Transaction,
-                &txn.options().wait,
-            )?;
+        match &self.block.txn {
+            Some(txn) => lock_range_table(&self.core.db, txn, range_table, writes),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+/// AccessShare for what is read, RowShare for what is locked, RowExclusive for what is written.
+pub(crate) fn lock_range_table(
+    db: &Inner,
+    txn: &RefCell<access::Transaction>,
+    range_table: &[nodes::query::RangeTblEntry],
+    writes: bool,
+) -> PgResult<()> {
+    use nodes::query::RteKind;
+    use txn::{LockDuration, LockMode, LockTag};
+    let database = db.database_oid;
+    for rte in range_table {
+        let (RteKind::Relation { relation, .. }
+        | RteKind::Subquery {
+            view: Some(relation), ..
+        }) = rte.kind
+        else {
+            continue;
+        };
+        // System catalogs change under snapshots alone; nobody takes strong locks on them.
+        if relation < common::Oid::FIRST_NORMAL {
+            continue;
+        }
+        let p = &rte.permissions;
+        let mode = if writes && (p.insert || p.delete || p.update) {
+            LockMode::RowExclusive
+        } else if p.update {
+            LockMode::RowShare
+        } else {
+            LockMode::AccessShare
+        };
+        let txn = txn.borrow();
+        let below = txn.txn()?;
+        below.manager().locks().lock(
+            below.proc(),
+            LockTag::Relation { database, relation },
+            mode,
+            LockDuration::Transaction,
+            &txn.options().wait,
+        )?;
+    }
+    Ok(())
 }
 
 /// The first `n` rows of a batch and the rest.

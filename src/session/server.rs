@@ -73,7 +73,9 @@ impl Session {
 
     /// Fails if a named portal or cursor exists already.
     pub fn check_portal_name(&mut self, name: &str) -> Result<()> {
-        if name.is_empty() || !(self.portals.contains_key(name) || self.cursors.contains_key(name)) {
+        if name.is_empty()
+            || !(self.portals.contains_key(name) || self.core.cursors.borrow().contains_key(name))
+        {
             return Ok(());
         }
         let e = pg_err!(DUPLICATE_CURSOR, "cursor \"{name}\" already exists");
@@ -110,7 +112,8 @@ impl Session {
 
     /// Result columns of a cursor that DECLARE made: to the protocol it is a portal too.
     pub fn cursor_columns(&self, name: &str) -> Option<Arc<[crate::Column]>> {
-        self.cursors.get(name).and_then(|cursor| cursor.columns())
+        let cursors = self.core.cursors.borrow();
+        cursors.get(name).and_then(|cursor| cursor.columns())
     }
 
     /// True while a transaction runs, of a block or of single statements.
@@ -121,7 +124,7 @@ impl Session {
     /// Forgets a portal or cursor; no error if there is none.
     pub fn close_portal(&mut self, name: &str) {
         self.portals.remove(name);
-        self.cursors.remove(name);
+        self.core.cursors.borrow_mut().remove(name);
     }
 
     /// Gives a string of statements up after an error outside of [`Session::step_script`] (COPY data).

@@ -56,7 +56,8 @@ pub(crate) fn isolation_word(level: Isolation) -> &'static str {
     }
 }
 
-fn parse_options(guc: &GucStore) -> parser::ParseOptions {
+/// How text is read under the session's settings.
+pub(crate) fn parse_options(guc: &GucStore) -> parser::ParseOptions {
     parser::ParseOptions {
         standard_conforming_strings: guc.get_bool("standard_conforming_strings"),
         escape_string_warning: guc.get_bool("escape_string_warning"),

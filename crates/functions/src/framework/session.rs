@@ -9,6 +9,7 @@
 use common::{Oid, PgResult, unsupported};
 use types::Datum;
 use types::io::{NameResolver, NoNames};
+use types::settings::TypeRef;
 
 macro_rules! ask {
     ($($(#[$doc:meta])* fn $name:ident(&self $(, $arg:ident: $ty:ty)*) -> $ret:ty;)*) => {$(
@@ -128,6 +129,24 @@ pub struct TextSearchDictionary {
     pub options: Option<String>,
 }
 
+/// What a query run by a function brought.
+#[derive(Clone, Debug, Default)]
+pub struct QueryRows {
+    /// Its result columns.
+    pub columns: Vec<QueryColumn>,
+    /// Its rows.
+    pub rows: Vec<Vec<Datum>>,
+}
+
+/// A result column.
+#[derive(Clone, Debug)]
+pub struct QueryColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub type_ref: TypeRef,
+}
+
 /// The session as functions see it. Times are microseconds since 2000-01-01 UTC.
 pub trait SessionContext {
     /// Names behind `reg*` values and types made by users.
@@ -226,6 +245,10 @@ pub trait SessionContext {
         fn notice(&self, notice: Box<common::PgError>) -> ();
         /// Comparison under a collation other than C; `None`: compare bytes.
         fn collate(&self, collation: Oid, a: &str, b: &str) -> Option<std::cmp::Ordering>;
+        /// Runs a query that only reads, inside the running statement; `rows_max` 0 tells its columns only.
+        fn query(&self, sql: &str, rows_max: usize) -> QueryRows;
+        /// The next rows of an open cursor.
+        fn fetch(&self, cursor: &str, count: i64) -> QueryRows;
         /// Anything a rarely used function needs, by its `prosrc`: the session dispatches.
         fn call(&self, function: &str, args: &[Datum]) -> Datum;
         /// The same for functions that return rows: their OUT columns.
