@@ -15,7 +15,7 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType};
 
 use crate::api::row::Column;
 use crate::session::Session;
-use crate::session::portal::{Portal, PortalState, Step};
+use crate::session::portal::{Portal, PortalState, ResultRows, Step};
 use crate::session::run::batches_of;
 use crate::session::tag::CommandTag;
 
@@ -58,7 +58,7 @@ impl Cursor {
                 _ => None,
             };
             match batch {
-                Some(batch) => keep(self, Step::Rows(batch)),
+                Some(batch) => keep(self, Step::Rows(ResultRows::Batch(batch))),
                 None => self.finished = true,
             }
         }
