@@ -82,8 +82,7 @@ impl MainBlock {
 
     /// Encodes a row as it would be stored.
     pub(crate) fn encode_row(&self, position: usize, out: &mut Vec<u8>) {
-        let row: Vec<Datum> = self.columns.iter().map(|c| c.datum(position)).collect();
-        tuple::encode(&row, out);
+        tuple::encode_row(&self.columns, position, out);
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -291,9 +290,8 @@ impl<'a> BlockBuilder<'a> {
     }
 }
 
-/// Wraps rows of the program without copying.
-pub(crate) fn builtin_block(columns: Vec<Arc<Vector>>) -> MainBlock {
-    let rows = columns.first().map_or(0, |c| c.len());
+/// Wraps columns of which every row counts, without copying.
+pub(crate) fn whole_block(columns: Vec<Arc<Vector>>, rows: usize) -> MainBlock {
     MainBlock {
         natts_max: columns.len(),
         present: Selection::All(rows),
@@ -365,7 +363,9 @@ pub(crate) fn load_block(store: &dyn kv::Kv, def: &TableDef, chunk: u64) -> PgRe
 fn builtin_part(def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
     match &def.builtin {
         Some(rows) if chunk * CHUNK_ROWS < rows.row_count() as u64 => {
-            Ok(builtin_block(rows.block(chunk as usize)?))
+            let columns = rows.block(chunk as usize)?;
+            let count = columns.first().map_or(0, |c| c.len());
+            Ok(whole_block(columns, count))
         }
         _ => Ok(MainBlock::empty()),
     }

@@ -52,6 +52,24 @@ impl Delta {
         }
     }
 
+    /// A delta of the newest versions of consecutive rows, not yet seen by anybody.
+    pub(crate) fn of_versions(first: usize, versions: &[Arc<Version>]) -> Delta {
+        let delta = Delta::default();
+        let end = first + versions.len();
+        for s in first / SEGMENT..end.div_ceil(SEGMENT) {
+            let mut bits = 0;
+            let slot = |k: usize| {
+                let version = (s * SEGMENT + k).checked_sub(first).and_then(|i| versions.get(i));
+                bits |= u64::from(version.is_some()) << k;
+                Slot::new(version.cloned())
+            };
+            let slots = (0..SEGMENT).map(slot).collect();
+            let _ = delta.segments[s].set(slots);
+            delta.occupied[s].store(bits, Ordering::Release);
+        }
+        delta
+    }
+
     /// Positions that have versions, ascending, with the newest.
     pub(crate) fn heads(&self) -> impl Iterator<Item = (u16, Arc<Version>)> + '_ {
         (0..SEGMENTS).flat_map(move |s| {
@@ -110,11 +128,17 @@ impl Chunk {
             return (Arc::clone(delta), false);
         }
         let delta = Arc::new(Delta::default());
+        self.set_delta(Arc::clone(&delta));
+        (delta, true)
+    }
+
+    /// Puts the first delta into its place. Callers hold the lock.
+    pub(crate) fn set_delta(&self, delta: Arc<Delta>) {
+        let state = self.state.load();
         self.state.store(Arc::new(ChunkState {
-            delta: Some(Arc::clone(&delta)),
+            delta: Some(delta),
             ..ChunkState::clone(&state)
         }));
-        (delta, true)
     }
 
     /// Replaces main. Callers hold the lock.

@@ -81,7 +81,10 @@ fn open(env: &SimEnv) -> PgResult<Db> {
 
 impl Db {
     fn insert(&self, txn: &mut Transaction, id: i32, v: i32) -> PgResult<()> {
-        let at = self.table.insert(txn, &row(id, v))?;
+        let at = match id % 2 {
+            0 => self.table.insert(txn, &row(id, v))?,
+            _ => insert_by_columns(&self.table, txn, &[row(id, v)])?,
+        };
         assert_eq!(
             self.index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)?,
             Ok(())

@@ -78,8 +78,10 @@ impl World {
         // Rows that nobody touches, so that the table is small or not.
         let mut committed = State::new();
         sessions[0].run(|txn| {
+            let rows: Vec<_> = (1000..1000 + padding).map(|id| row(id, 0)).collect();
+            let first = insert_by_columns(&table, txn, &rows).unwrap();
             for id in 1000..1000 + padding {
-                let at = table.insert(txn, &row(id, 0)).unwrap();
+                let at = ::common::RowId(first.0 + (id - 1000) as u64);
                 index
                     .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)
                     .unwrap()
@@ -176,7 +178,10 @@ impl World {
             }
             None => {
                 let savepoint = txn.savepoint().unwrap();
-                let at = self.table.insert(txn, &row(id, v)).unwrap();
+                let at = match id % 2 {
+                    0 => self.table.insert(txn, &row(id, v)).unwrap(),
+                    _ => insert_by_columns(&self.table, txn, &[row(id, v)]).unwrap(),
+                };
                 match self
                     .index
                     .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use access::ActiveSnapshot;
+use access::{ActiveSnapshot, Collector, Table};
 use catalog::ddl::relation::{NewColumn, NewRelation};
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, pg_err};
 use executor::QueryRun;
 use nodes::query::CommandType;
 use parser::ast::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt, Statement};
-use types::{BATCH_ROWS, Datum};
+use types::{BATCH_ROWS, Batch};
 
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::create_table::{check_on_commit, check_table_access_method, exists_already, remember_on_commit};
@@ -87,6 +87,7 @@ pub(crate) fn insert_all(
     cx: &CommandContext<'_>,
 ) -> PgResult<u64> {
     let opened = cx.relations.table(desc)?;
+    let mut collected = Collector::new(&opened);
     let mut rows: u64 = 0;
     loop {
         let exec = cx.exec_context(&*planned.view, snapshot);
@@ -94,14 +95,38 @@ pub(crate) fn insert_all(
             break;
         };
         cx.cancel.check()?;
-        let values: Vec<Vec<Datum>> = (0..batch.len()).map(|k| batch.row(k)).collect();
-        let mut txn = cx.txn.borrow_mut();
-        for row in &values {
-            opened.insert(&mut txn, row)?;
-        }
-        rows += values.len() as u64;
+        rows += batch.len() as u64;
+        collect_rows(&opened, &mut collected, &batch, cx)?;
     }
+    store_rows(&opened, &mut collected, cx)?;
     Ok(rows)
+}
+
+/// Adds a query's rows to those that wait, and stores them when they fill a chunk.
+fn collect_rows(
+    table: &Table,
+    collected: &mut Collector,
+    batch: &Batch,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let columns: Vec<_> = batch.columns.iter().map(|c| Some(Arc::clone(c))).collect();
+    let mut done = 0;
+    while done < batch.len() {
+        done += collected.add(table, &columns, &batch.selection, done);
+        if collected.is_full(table) {
+            store_rows(table, collected, cx)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores the rows that wait.
+fn store_rows(table: &Table, collected: &mut Collector, cx: &CommandContext<'_>) -> PgResult<()> {
+    let (columns, rows) = collected.drain();
+    if rows > 0 {
+        table.insert_columns(&mut cx.txn.borrow_mut(), &columns, rows)?;
+    }
+    Ok(())
 }
 
 /// True (with a notice) when a relation of the name is there and may be; without IF NOT EXISTS an error.

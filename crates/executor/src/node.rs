@@ -7,6 +7,7 @@ use expr::{ExprProgram, ExprState, Inputs, RowInputs, Runtime};
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
+use crate::ops::index::probe::{Matches, OuterKeys};
 
 /// A compiled plan node.
 #[derive(Clone)]
@@ -68,6 +69,12 @@ pub(crate) trait Operator: Send {
         let _ = rows;
     }
 
+    /// As the inner side of a nested loop: rows for many outer rows at once. `None`: one at a time, by parameters.
+    fn probe(&mut self, cx: &mut Cx<'_>, keys: &OuterKeys<'_>) -> PgResult<Option<Matches>> {
+        let _ = (cx, keys);
+        Ok(None)
+    }
+
     /// Starts again; executor parameters may have changed.
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()>;
 }
@@ -92,6 +99,16 @@ impl Eval {
 
     pub fn vector(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Arc<Vector>> {
         self.program.eval(cx, &mut self.state, inputs, sel)
+    }
+
+    /// The same outside of a plan.
+    pub fn over(
+        &mut self,
+        rt: &mut dyn Runtime,
+        inputs: Inputs<'_>,
+        sel: &Selection,
+    ) -> PgResult<Arc<Vector>> {
+        self.program.eval(rt, &mut self.state, inputs, sel)
     }
 
     pub fn filter(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Selection> {

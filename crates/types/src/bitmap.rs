@@ -56,6 +56,18 @@ impl Bitmap {
         self.set(self.len - 1, value);
     }
 
+    /// Forgets the bits from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.len {
+            return;
+        }
+        self.words.truncate(len.div_ceil(64));
+        if let Some(last) = self.words.last_mut().filter(|_| len % 64 != 0) {
+            *last &= (1u64 << (len % 64)) - 1;
+        }
+        self.len = len;
+    }
+
     /// How many bits are set.
     pub fn count_ones(&self) -> usize {
         self.words.iter().map(|w| w.count_ones() as usize).sum()
@@ -86,5 +98,10 @@ mod tests {
         b.push(true);
         assert!(!b.get(69) && b.get(70) && b.get(0));
         assert_eq!((b.len(), b.count_ones()), (71, 70));
+        b.truncate(65);
+        assert_eq!((b.len(), b.count_ones(), b.words().len()), (65, 65, 2));
+        b.truncate(64);
+        b.push(false);
+        assert_eq!((b.len(), b.count_ones()), (65, 64));
     }
 }

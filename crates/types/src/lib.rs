@@ -14,6 +14,7 @@ pub mod array;
 pub mod batch;
 pub mod bitmap;
 pub mod builtin;
+pub mod column_input;
 pub mod compare;
 pub mod datetime;
 pub mod datum;

@@ -61,12 +61,16 @@ impl Selection {
 
     /// The positions for which `keep` holds.
     pub fn filter(&self, mut keep: impl FnMut(usize) -> bool) -> Selection {
-        let mut rows = Vec::with_capacity(self.len());
+        // Without a branch per row: every position is written, and overwritten by the next when it is not kept.
+        let mut rows = vec![0u16; self.len()];
+        let mut kept = 0;
         self.for_each(|i| {
-            if keep(i) {
-                rows.push(i as u16);
+            if let Some(slot) = rows.get_mut(kept) {
+                *slot = i as u16;
             }
+            kept += usize::from(keep(i));
         });
+        rows.truncate(kept);
         match self {
             Selection::All(n) if rows.len() == *n => Selection::All(*n),
             _ => Selection::Rows(rows.into()),

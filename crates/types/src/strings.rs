@@ -161,6 +161,11 @@ impl StringColumn {
         self.set_bytes(i, s.as_bytes());
     }
 
+    /// Forgets the strings from `len` on (their bytes stay).
+    pub fn truncate(&mut self, len: usize) {
+        self.views.truncate(len);
+    }
+
     /// The strings at `positions`, sharing buffers.
     pub fn gather(&self, positions: impl Iterator<Item = usize>) -> StringColumn {
         StringColumn {

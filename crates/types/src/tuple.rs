@@ -17,7 +17,7 @@ use common::{Oid, PgResult, pg_err};
 use crate::numeric::BigNumeric;
 use crate::{
     ArrayDim, ArrayValue, Datum, Interval, MultirangeValue, Numeric, PhysType, Range, RangeBound, RangeValue,
-    RecordValue, Vector,
+    RecordValue, Vector, VectorData,
 };
 
 /// Encodes a row into `out` (appended).
@@ -30,6 +30,35 @@ pub fn encode(values: &[Datum], out: &mut Vec<u8>) {
             out[bitmap + i / 8] |= 1 << (i % 8);
         } else {
             put_plain(value, out);
+        }
+    }
+}
+
+/// The same for row `i` of columns.
+pub fn encode_row(columns: &[Arc<Vector>], i: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(columns.len() as u16).to_le_bytes());
+    let bitmap = out.len();
+    out.resize(bitmap + columns.len().div_ceil(8), 0);
+    for (number, column) in columns.iter().enumerate() {
+        if column.is_null(i) {
+            out[bitmap + number / 8] |= 1 << (number % 8);
+            continue;
+        }
+        let at = column.index(i);
+        match column.data() {
+            VectorData::Bool(v) => out.push(u8::from(v[at])),
+            VectorData::Char(v) => out.push(v[at]),
+            VectorData::Int2(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+            VectorData::Int4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+            VectorData::Int8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+            VectorData::Oid(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+            VectorData::Float4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+            VectorData::Float8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+            VectorData::Interval(v) => put_interval(&v[at], out),
+            VectorData::Uuid(v) => out.extend_from_slice(&v[at]),
+            VectorData::Numeric(v) => put_numeric(&v[at], out),
+            VectorData::Text(v) | VectorData::Bytes(v) => put_bytes(v.bytes(at), out),
+            VectorData::Nested(v) => put_datum(&v[at], out),
         }
     }
 }
@@ -250,11 +279,6 @@ impl<'a> TupleReader<'a> {
     /// Appends the next attribute to a column of its class, without a datum in between where that pays.
     pub fn append_to(&mut self, column: &mut Vector) -> PgResult<()> {
         let phys = column.phys();
-        if !matches!(phys, PhysType::Text | PhysType::Bytes) {
-            let datum = self.datum(phys)?;
-            column.push(&datum);
-            return Ok(());
-        }
         if self.next_is_null() {
             column.push(&Datum::Null);
             return Ok(());
@@ -263,6 +287,25 @@ impl<'a> TupleReader<'a> {
             bytes: &mut self.rest,
             depth: 0,
         };
+        match phys {
+            PhysType::Text | PhysType::Bytes => {}
+            PhysType::Int4 => {
+                column.push_int4(i32::from_le_bytes(reader.array()?));
+                return Ok(());
+            }
+            PhysType::Int8 => {
+                column.push_int8(i64::from_le_bytes(reader.array()?));
+                return Ok(());
+            }
+            PhysType::Numeric => {
+                column.push_numeric(reader.numeric()?);
+                return Ok(());
+            }
+            _ => {
+                column.push(&reader.plain(phys)?);
+                return Ok(());
+            }
+        }
         let bytes = reader.bytes()?;
         if phys == PhysType::Text && std::str::from_utf8(bytes).is_err() {
             return Err(corrupt());

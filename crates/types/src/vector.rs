@@ -165,6 +165,36 @@ impl VectorData {
     }
 }
 
+/// Appending one value of a class without a datum; false (and nothing done) when the vector has another class.
+macro_rules! typed_pushes {
+    ($($name:ident $variant:ident $t:ty;)*) => {$(
+        #[doc = concat!("Appends a value of class `", stringify!($variant), "`; false when the vector has another class.")]
+        #[inline]
+        pub fn $name(&mut self, value: $t) -> bool {
+            debug_assert!(!self.constant);
+            let VectorData::$variant(data) = &mut self.data else {
+                return false;
+            };
+            data.push(value);
+            if let Some(v) = &mut self.validity {
+                v.push(true);
+            }
+            self.len += 1;
+            true
+        }
+    )*};
+}
+
+impl Vector {
+    typed_pushes! {
+        push_int2 Int2 i16;
+        push_int4 Int4 i32;
+        push_int8 Int8 i64;
+        push_float8 Float8 f64;
+        push_numeric Numeric Numeric;
+    }
+}
+
 /// A column: values plus validity, or one value that stands for every row.
 #[derive(Clone, Debug)]
 pub struct Vector {
@@ -318,6 +348,19 @@ impl Vector {
         }
     }
 
+    /// Forgets the rows from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        debug_assert!(!self.constant);
+        if len >= self.len {
+            return;
+        }
+        each!(&mut self.data, v => v.truncate(len), s => s.truncate(len));
+        if let Some(v) = &mut self.validity {
+            v.truncate(len);
+        }
+        self.len = len;
+    }
+
     /// Appends a value for a position without a row: not NULL where the class has a default, so that kernels need no validity for it.
     pub fn push_filler(&mut self) {
         if let VectorData::Nested(_) = self.data {
@@ -415,6 +458,34 @@ impl Vector {
         }
     }
 
+    /// Takes over the selected rows of a vector of the same class, each at its own position.
+    pub fn copy_rows(&mut self, other: &Vector, sel: &Selection) {
+        debug_assert!(!self.constant);
+        macro_rules! same {
+            ($($variant:ident)*) => {
+                match (&mut self.data, &other.data) {
+                    $((VectorData::$variant(a), VectorData::$variant(b)) => {
+                        sel.for_each(|i| a[i] = b[other.index(i)].clone());
+                    })*
+                    (VectorData::Text(a), VectorData::Text(b)) | (VectorData::Bytes(a), VectorData::Bytes(b)) => {
+                        sel.for_each(|i| a.set_bytes(i, b.bytes(other.index(i))));
+                    }
+                    _ => return sel.for_each(|i| self.set(i, &other.datum(i))),
+                }
+            };
+        }
+        same!(Bool Char Int2 Int4 Int8 Oid Float4 Float8 Interval Uuid Numeric Nested);
+        match (&mut self.validity, &other.validity) {
+            (None, None) => {}
+            (Some(mine), None) => sel.for_each(|i| mine.set(i, true)),
+            (mine, Some(bits)) => {
+                let physical = self.data.len();
+                let mine = mine.get_or_insert_with(|| Bitmap::filled(physical, true));
+                sel.for_each(|i| mine.set(i, bits.get(other.index(i))));
+            }
+        }
+    }
+
     /// The rows at these positions, in that order; `u32::MAX` gives NULL.
     pub fn take_or_null(&self, positions: &[u32]) -> Vector {
         let absent = |p: u32| p == u32::MAX;
@@ -439,6 +510,17 @@ impl Vector {
             Datum::Null
         } else {
             self.data.datum(self.index(i))
+        }
+    }
+
+    /// Row `i` of a column of integers (not of OIDs); what a NULL has is arbitrary.
+    #[inline]
+    pub fn integer(&self, i: usize) -> Option<i64> {
+        match &self.data {
+            VectorData::Int2(d) => Some(i64::from(d[self.index(i)])),
+            VectorData::Int4(d) => Some(i64::from(d[self.index(i)])),
+            VectorData::Int8(d) => Some(d[self.index(i)]),
+            _ => None,
         }
     }
 
@@ -508,5 +590,19 @@ mod tests {
         let c = Vector::constant(PhysType::Text, &Datum::text("x"), 5);
         assert_eq!((c.len(), c.flatten().datum(4)), (5, Datum::text("x")));
         assert!(Vector::constant(PhysType::Int8, &Datum::Null, 3).is_null(2));
+        let mut to = Vector::defaults(PhysType::Int4, 3);
+        to.copy_rows(&v, &Selection::Rows([1u16, 2].into()));
+        assert_eq!(
+            (to.datum(0), to.datum(1), to.datum(2)),
+            (Datum::Int4(0), Datum::Null, Datum::Int4(3))
+        );
+        to.copy_rows(
+            &Vector::constant(PhysType::Int4, &Datum::Int4(7), 3),
+            &Selection::All(2),
+        );
+        assert_eq!(
+            (to.datum(0), to.datum(1), to.datum(2)),
+            (Datum::Int4(7), Datum::Int4(7), Datum::Int4(3))
+        );
     }
 }

@@ -15,6 +15,7 @@ use crate::block::{CHUNK_ROWS, Change, row_key};
 use crate::chunk::{Chunk, Delta};
 use crate::defs::TableDef;
 use crate::shared::Shared;
+use crate::table::scan::fresh_block;
 use crate::table::store::TableStore;
 use crate::version::Version;
 
@@ -105,7 +106,10 @@ impl TableStore {
             }
             return Ok(());
         }
+        // A chunk filled by columns: their block as it is.
+        let fresh = state.main.as_ref().and_then(|main| fresh_block(main, &settled));
         let main = match (&state.main, def) {
+            (Some(_), Some(_)) if fresh.is_some_and(|block| block.rows == settled.len()) => fresh.cloned(),
             (Some(main), Some(def)) if main.serves(def) => {
                 let changes: Vec<Change<'_>> = settled
                     .iter()

@@ -2,6 +2,7 @@
 //!
 //! The way of a row is told in docs/internals/storage.md.
 
+mod bulk;
 mod lock;
 mod merge;
 mod scan;
@@ -15,8 +16,10 @@ use common::{Csn, Oid, PgResult, RelationId, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Datum, Vector};
 
+pub use bulk::Collector;
 pub use lock::{LockOutcome, WaitPolicy};
 pub use scan::{ScanDirection, ScanRequest, TableScan};
+pub(crate) use size::heap_row_width;
 pub use size::{TableSize, heap_tuple_width};
 pub use write::{Conflict, WriteOutcome};
 

@@ -196,6 +196,9 @@ impl TableScan {
                 selection: main.present.clone(),
             });
         }
+        if let Some(batch) = self.fresh_block(main, &changed) {
+            return Ok(batch);
+        }
         if changed.len() >= GATHERED_MANY {
             let gathered = &self.table.store.shared.gathered_chunks;
             gathered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -208,6 +211,22 @@ impl TableScan {
         Ok(Batch {
             columns,
             rows,
+            selection,
+        })
+    }
+
+    /// The rows of a chunk that was filled by columns, handed out as they came.
+    fn fresh_block(&self, main: &MainBlock, changed: &[(u16, Option<Arc<Version>>)]) -> Option<Batch> {
+        let block = fresh_block(main, changed)?;
+        let def = &self.table.def;
+        let columns = self.request.columns.iter();
+        let selection = match changed.len() == block.rows {
+            true => Selection::All(block.rows),
+            false => Selection::Rows(changed.iter().map(|(p, _)| *p).collect()),
+        };
+        Some(Batch {
+            columns: columns.map(|&c| block.column(def, usize::from(c))).collect(),
+            rows: block.rows,
             selection,
         })
     }
@@ -232,6 +251,20 @@ impl TableScan {
         };
         Ok(delta.heads().filter_map(see).collect())
     }
+}
+
+/// The block that all changes to an empty main block point into, each at its own position.
+pub(super) fn fresh_block<'a>(
+    main: &MainBlock,
+    changed: &'a [(u16, Option<Arc<Version>>)],
+) -> Option<&'a Arc<MainBlock>> {
+    let place = |(position, version): &'a (u16, Option<Arc<Version>>)| match &version.as_ref()?.data {
+        RowData::Block(block, at) if at == position => Some(block),
+        _ => None,
+    };
+    let first = place(changed.first().filter(|_| main.rows == 0)?)?;
+    let same = |change| place(change).is_some_and(|block| Arc::ptr_eq(block, first));
+    changed.iter().all(same).then_some(first)
 }
 
 /// The rows in the opposite order.

@@ -2,9 +2,10 @@
 //!
 //! PG: src/backend/storage/page/README (bufpage.h), src/backend/access/common/heaptuple.c.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use types::{Datum, Numeric, PhysType};
+use types::{Datum, Numeric, PhysType, Vector, VectorData};
 
 use crate::table::Table;
 use crate::table::store::TableStore;
@@ -47,6 +48,12 @@ impl TableStore {
         self.heap_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The same for rows of this width together.
+    pub(crate) fn grow_by(&self, width: u64, rows: u64) {
+        self.heap_bytes
+            .fetch_add(width + rows * LINE_POINTER, Ordering::Relaxed);
+    }
+
     /// True while every version ever stored, and one more of this width, fit into one page.
     pub(crate) fn fits_one_page(&self, tuple_width: usize) -> bool {
         self.heap_bytes.load(Ordering::Relaxed) + tuple_width as u64 + LINE_POINTER <= PAGE_USABLE
@@ -56,10 +63,34 @@ impl TableStore {
 /// Bytes that PostgreSQL's heap would use for a row, header included, line pointer not.
 pub fn heap_tuple_width(values: &[Datum]) -> usize {
     let nulls = values.iter().any(Datum::is_null);
-    let bitmap = if nulls { values.len().div_ceil(8) } else { 0 };
-    let header = align(TUPLE_HEADER + bitmap, 8);
     let data = values.iter().fold(0, place);
-    align(header + data, 8)
+    tuple_width(nulls.then_some(values.len()), data)
+}
+
+/// The same for row `i` of columns.
+pub(crate) fn heap_row_width(columns: &[Arc<Vector>], i: usize) -> usize {
+    let nulls = columns.iter().any(|c| c.is_null(i));
+    let data = columns.iter().fold(0, |at, column| place_row(at, column, i));
+    tuple_width(nulls.then_some(columns.len()), data)
+}
+
+/// A tuple's width from that of its values; `attributes` when some are NULL.
+fn tuple_width(attributes: Option<usize>, data: usize) -> usize {
+    let bitmap = attributes.map_or(0, |n| n.div_ceil(8));
+    align(align(TUPLE_HEADER + bitmap, 8) + data, 8)
+}
+
+/// The offset after row `i` of a column that would be stored at `at`.
+fn place_row(at: usize, column: &Vector, i: usize) -> usize {
+    if column.is_null(i) {
+        return at;
+    }
+    match (column.phys(), column.data()) {
+        (_, VectorData::Text(s) | VectorData::Bytes(s)) => place_varlena(at, s.bytes(column.index(i)).len()),
+        (_, VectorData::Numeric(v)) => place_varlena(at, numeric_len(&v[column.index(i)])),
+        (_, VectorData::Nested(v)) => place(at, &v[column.index(i)]),
+        (phys, _) => place_fixed(at, phys),
+    }
 }
 
 fn align(at: usize, to: usize) -> usize {
@@ -68,7 +99,24 @@ fn align(at: usize, to: usize) -> usize {
 
 /// The offset after a value that would be stored at `at`.
 fn place(at: usize, value: &Datum) -> usize {
-    let Some(phys) = value.phys() else { return at };
+    match value.phys() {
+        None => at,
+        Some(PhysType::Numeric | PhysType::Text | PhysType::Bytes | PhysType::Nested) => {
+            place_varlena(at, varlena_len(value))
+        }
+        Some(phys) => place_fixed(at, phys),
+    }
+}
+
+fn place_varlena(at: usize, len: usize) -> usize {
+    if len < 127 {
+        at + 1 + len
+    } else {
+        align(at, 4) + 4 + stored(len)
+    }
+}
+
+fn place_fixed(at: usize, phys: PhysType) -> usize {
     match phys {
         PhysType::Bool | PhysType::Char => at + 1,
         PhysType::Int2 => align(at, 2) + 2,
@@ -76,14 +124,7 @@ fn place(at: usize, value: &Datum) -> usize {
         PhysType::Int8 | PhysType::Float8 => align(at, 8) + 8,
         PhysType::Interval => align(at, 8) + 16,
         PhysType::Uuid => at + 16,
-        PhysType::Numeric | PhysType::Text | PhysType::Bytes | PhysType::Nested => {
-            let len = varlena_len(value);
-            if len < 127 {
-                at + 1 + len
-            } else {
-                align(at, 4) + 4 + stored(len)
-            }
-        }
+        PhysType::Numeric | PhysType::Text | PhysType::Bytes | PhysType::Nested => at,
     }
 }
 
@@ -103,20 +144,26 @@ fn varlena_len(value: &Datum) -> usize {
     match value {
         Datum::Text(s) => s.len(),
         Datum::Bytes(b) => b.len(),
-        Datum::Numeric(Numeric::Small { unscaled, scale }) => {
+        Datum::Numeric(n) => numeric_len(n),
+        Datum::Array(a) => 12 + 8 * a.dims.len() + a.elements.iter().fold(0, place),
+        Datum::Record(r) => 24 + r.fields.iter().fold(0, place),
+        Datum::Range(r) => r.range.as_ref().map_or(9, |range| 9 + bounds(range)),
+        Datum::Multirange(m) => 8 + m.ranges.iter().map(|range| 8 + bounds(range)).sum::<usize>(),
+        _ => 0,
+    }
+}
+
+fn numeric_len(value: &Numeric) -> usize {
+    match value {
+        Numeric::Small { unscaled, scale } => {
             let digits = unscaled
                 .unsigned_abs()
                 .checked_ilog10()
                 .map_or(0, |d| d as usize + 1);
             2 + 2 * digits.max(usize::from(*scale)).div_ceil(4)
         }
-        Datum::Numeric(Numeric::Big(big)) => 4 + 2 * big.digits.len(),
-        Datum::Numeric(_) => 2,
-        Datum::Array(a) => 12 + 8 * a.dims.len() + a.elements.iter().fold(0, place),
-        Datum::Record(r) => 24 + r.fields.iter().fold(0, place),
-        Datum::Range(r) => r.range.as_ref().map_or(9, |range| 9 + bounds(range)),
-        Datum::Multirange(m) => 8 + m.ranges.iter().map(|range| 8 + bounds(range)).sum::<usize>(),
-        _ => 0,
+        Numeric::Big(big) => 4 + 2 * big.digits.len(),
+        _ => 2,
     }
 }
 

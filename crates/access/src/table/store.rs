@@ -271,9 +271,9 @@ fn builtin_row(def: &TableDef, row: RowId) -> PgResult<Option<RowData>> {
     if row.0 >= builtin.row_count() as u64 {
         return Ok(None);
     }
-    let block = Arc::new(crate::block::builtin_block(
-        builtin.block((row.0 / CHUNK_ROWS) as usize)?,
-    ));
+    let columns = builtin.block((row.0 / CHUNK_ROWS) as usize)?;
+    let rows = columns.first().map_or(0, |c| c.len());
+    let block = Arc::new(crate::block::whole_block(columns, rows));
     Ok(Some(RowData::Block(block, (row.0 % CHUNK_ROWS) as u16)))
 }
 

@@ -69,20 +69,6 @@ impl Table {
         self.insert_row(txn, values)
     }
 
-    /// Inserts many rows; their row ids are consecutive from the one returned.
-    pub fn insert_batch<'a>(
-        &self,
-        txn: &mut Transaction,
-        rows: impl ExactSizeIterator<Item = &'a [Datum]>,
-    ) -> PgResult<RowId> {
-        let first = self.store.allocate(rows.len() as u64);
-        for (offset, values) in rows.enumerate() {
-            self.store.grow(heap_tuple_width(values));
-            self.insert_at(txn, RowId(first.0 + offset as u64), values)?;
-        }
-        Ok(first)
-    }
-
     fn insert_row(&self, txn: &mut Transaction, values: &[Datum]) -> PgResult<RowId> {
         let row = self.store.allocate(1);
         self.insert_at(txn, row, values)?;
@@ -135,7 +121,7 @@ impl Table {
         txn.record(write(Arc::clone(&self.store)), op)
     }
 
-    fn is_logged(&self) -> bool {
+    pub(super) fn is_logged(&self) -> bool {
         self.def.persistence == crate::defs::Persistence::Permanent
     }
 

@@ -250,7 +250,12 @@ impl Transaction {
     /// Takes note of a change; `op` is what replay needs (None for unlogged relations).
     pub(crate) fn record(&mut self, write: Write, op: Option<RedoOp<'_>>) -> PgResult<()> {
         self.writes.push(write);
-        if let Some(op) = op.filter(|_| self.logs) {
+        op.map_or(Ok(()), |op| self.log(op))
+    }
+
+    /// What replay needs of a change that is in the write set already.
+    pub(crate) fn log(&mut self, op: RedoOp<'_>) -> PgResult<()> {
+        if self.logs {
             put_op(op, &mut self.redo);
             if self.redo.len() > self.storage.options().spill_bytes {
                 return self.spill();

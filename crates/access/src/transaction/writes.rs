@@ -19,6 +19,12 @@ pub(crate) enum Write {
         row: RowId,
         version: Arc<Version>,
     },
+    /// Consecutive rows of one chunk.
+    RowsInsert {
+        table: Arc<TableStore>,
+        first: RowId,
+        versions: Box<[Arc<Version>]>,
+    },
     /// In place: `version` in front of `older`, whose end is claimed.
     RowUpdate {
         table: Arc<TableStore>,
@@ -52,6 +58,7 @@ impl Write {
         let stamp = Stamp::committed(csn);
         match self {
             Write::RowInsert { version, .. } => version.begin.set(stamp),
+            Write::RowsInsert { versions, .. } => versions.iter().for_each(|v| v.begin.set(stamp)),
             Write::RowUpdate { version, older, .. } => {
                 older.end.set(stamp);
                 version.begin.set(stamp);
@@ -68,6 +75,15 @@ impl Write {
         match self {
             Write::RowInsert { table, row, version } => {
                 unlink(table, *row, version);
+            }
+            Write::RowsInsert {
+                table,
+                first,
+                versions,
+            } => {
+                for (row, version) in (first.0..).zip(versions) {
+                    unlink(table, RowId(row), version);
+                }
             }
             Write::RowUpdate {
                 table,
@@ -89,6 +105,7 @@ impl Write {
     pub(crate) fn row_delta(&self) -> Option<(&Arc<TableStore>, i64)> {
         match self {
             Write::RowInsert { table, .. } => Some((table, 1)),
+            Write::RowsInsert { table, versions, .. } => Some((table, versions.len() as i64)),
             Write::RowDelete { table, .. } => Some((table, -1)),
             _ => None,
         }
@@ -99,6 +116,15 @@ impl Write {
         match self {
             Write::RowInsert { table, row, .. } if table.is_logged() => {
                 put_op(RedoOp::RowDelete(table.id, *row), out);
+            }
+            Write::RowsInsert {
+                table,
+                first,
+                versions,
+            } if table.is_logged() => {
+                for row in (first.0..).take(versions.len()) {
+                    put_op(RedoOp::RowDelete(table.id, RowId(row)), out);
+                }
             }
             Write::RowUpdate {
                 table, row, older, ..

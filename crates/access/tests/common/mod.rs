@@ -24,6 +24,20 @@ pub fn on_disk(env: Arc<dyn Env>, dir: &std::path::Path) -> Arc<Storage> {
     Storage::open(options).unwrap()
 }
 
+/// Inserts rows of the table's own width by columns.
+pub fn insert_by_columns(
+    table: &Table,
+    txn: &mut Transaction,
+    rows: &[Vec<Datum>],
+) -> common::PgResult<RowId> {
+    let column = |(k, phys): (usize, &PhysType)| {
+        let values: Vec<Datum> = rows.iter().map(|r| r[k].clone()).collect();
+        Arc::new(types::Vector::from_datums(*phys, &values))
+    };
+    let columns: Vec<_> = table.def().columns.iter().enumerate().map(column).collect();
+    table.insert_columns(txn, &columns, rows.len())
+}
+
 pub struct Session {
     pub storage: Arc<Storage>,
     pub proc: Arc<Proc>,

@@ -5,45 +5,23 @@
 use std::sync::Arc;
 
 use analyzer::ExprKind;
-use catalog::CatalogView;
 use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
 use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
-use executor::InsertTarget;
-use nodes::Expr;
-use nodes::expr::{CoerceExpr, CoercionForm, Var, VarSource};
+use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use executor::{ColumnsAction, InsertTarget};
 use parser::ast::CopyStmt;
 use txn::LockMode;
 use types::Datum;
-use types::settings::TypeRef;
+use types::column_input::ColumnInput;
 
 use crate::context::CommandContext;
+use crate::copy::batch::{FastReader, Pending};
 use crate::copy::lines::{Field, Line, LineReader, fields, utf8};
-use crate::copy::options::{self, Columns, CopyOptions, Format, Header, Verbosity};
+use crate::copy::options::{self, CopyOptions, Format, Header, Verbosity};
 use crate::copy::select_columns;
+use crate::copy::sources::{Filler, Source, SourceText, make_fillers, make_sources};
 use crate::eval::RowExpr;
-
-/// Where a column of the data goes.
-struct Source {
-    /// Position in the row.
-    at: usize,
-    name: Arc<str>,
-    /// The type to read, below domains.
-    base: TypeRef,
-    /// Checks of a domain.
-    domain: Option<RowExpr>,
-    default: Option<RowExpr>,
-    has_default: bool,
-    force_not_null: bool,
-    force_null: bool,
-}
-
-/// A column that the data does not have.
-enum Filler {
-    Expr(usize, RowExpr),
-    Identity(usize, Oid),
-}
 
 /// COPY FROM in progress.
 pub struct CopyIn {
@@ -54,6 +32,8 @@ pub struct CopyIn {
     fillers: Vec<Filler>,
     condition: Option<RowExpr>,
     target: Option<InsertTarget>,
+    /// Many rows at once, where nothing needs them one by one.
+    bulk: Option<(FastReader, Pending)>,
     line: u64,
     header_pending: bool,
     ended: bool,
@@ -111,6 +91,7 @@ impl CopyIn {
             fillers,
             condition,
             target: None,
+            bulk: None,
             line: 0,
             ended: false,
             rows: 0,
@@ -145,8 +126,28 @@ impl CopyIn {
         let view = cx.view()?;
         let snapshot = cx.txn.borrow().latest_snapshot()?;
         let exec = cx.exec_context(&*view, &snapshot);
-        self.target = Some(InsertTarget::open(&exec, &self.desc)?);
+        let target = InsertTarget::open(&exec, &self.desc)?;
+        if target.takes_columns() {
+            self.bulk = self.bulk();
+        }
+        self.target = Some(target);
         Ok(())
+    }
+
+    /// The way for many rows at once, if nothing needs them one by one.
+    fn bulk(&self) -> Option<(FastReader, Pending)> {
+        let plain = |s: &Source| s.domain.is_none() && !s.force_null && !s.force_not_null;
+        let one_by_one = self.condition.is_some()
+            || self.options.ignore_errors
+            || self.options.default.is_some()
+            || self.sources.is_empty()
+            || !self.sources.iter().all(plain);
+        if one_by_one {
+            return None;
+        }
+        let inputs = self.sources.iter().map(|s| (s.at, ColumnInput::new(s.base)));
+        let reader = FastReader::new(&self.options, inputs.collect());
+        Some((reader, Pending::new(self.desc.columns.iter().map(|c| c.phys))))
     }
 
     /// Columns of the data, for CopyInResponse.
@@ -179,6 +180,7 @@ impl CopyIn {
         }
         let view = cx.view()?;
         let snapshot = cx.txn.borrow().latest_snapshot()?;
+        self.flush(&cx.exec_context(&*view, &snapshot), ColumnsAction::Insert)?;
         if let Some(target) = &mut self.target {
             target.finish(&cx.exec_context(&*view, &snapshot))?;
         }
@@ -214,6 +216,7 @@ impl CopyIn {
                     return Ok(());
                 }
                 Err(e) => {
+                    self.flush(&exec, ColumnsAction::Check)?;
                     self.line += 1;
                     let current = self.reader.current().to_vec();
                     return Err(self.line_context(e, &current));
@@ -222,11 +225,92 @@ impl CopyIn {
             self.line += 1;
             if self.header_pending {
                 self.header_pending = false;
-                self.check_header(&line)?;
+                self.check_header(self.reader.text(&line))?;
                 continue;
             }
+            if self.bulk.is_some() {
+                self.collect(&line, cx, &exec)?;
+                continue;
+            }
+            let line = self.reader.text(&line).to_vec();
             self.row(&line, cx, &exec)?;
         }
+    }
+
+    /// Adds a line to the rows that wait, and inserts them when there are enough.
+    fn collect(
+        &mut self,
+        line: &std::ops::Range<usize>,
+        cx: &CommandContext<'_>,
+        exec: &executor::ExecContext<'_>,
+    ) -> PgResult<()> {
+        let io = io_context(cx);
+        let (Some((reader, pending)), Some(target)) = (&mut self.bulk, &mut self.target) else {
+            return Err(common::internal!("COPY without a target"));
+        };
+        if pending.is_empty() {
+            pending.ask(target, exec)?;
+        }
+        let text = self.reader.text(line);
+        if reader.read(text, pending, &io) {
+            for filler in &mut self.fillers {
+                let (at, value) = match filler.value(&self.desc, cx) {
+                    Ok(filled) => filled,
+                    Err(e) => {
+                        let text = text.to_vec();
+                        return Err(self.line_context(e, &text));
+                    }
+                };
+                pending.put(at, &value);
+            }
+            pending.end_row(text, self.line);
+        } else {
+            let text = text.to_vec();
+            let values = match self.values(&text, cx) {
+                Ok(values) => values,
+                Err(error) => {
+                    self.flush(exec, ColumnsAction::Check)?;
+                    return match error {
+                        RowError::Line(error) => Err(self.line_context(error, &text)),
+                        RowError::Value(error, at, text) => self.value_error(error, at, text, cx),
+                    };
+                }
+            };
+            if let Some((_, pending)) = &mut self.bulk {
+                pending.put_row(&values);
+                pending.end_row(&text, self.line);
+            }
+        }
+        if self.bulk.as_ref().is_some_and(|(_, pending)| pending.is_full()) {
+            self.flush(exec, ColumnsAction::Insert)?;
+        }
+        Ok(())
+    }
+
+    /// Inserts (or only checks) the rows that wait.
+    fn flush(&mut self, exec: &executor::ExecContext<'_>, what: ColumnsAction) -> PgResult<()> {
+        let (Some((_, pending)), Some(target)) = (&mut self.bulk, &mut self.target) else {
+            return Ok(());
+        };
+        match pending.flush(target, exec, what) {
+            Ok(rows) => {
+                self.rows += rows;
+                Ok(())
+            }
+            Err((error, line, text)) => {
+                self.line = line;
+                Err(self.insert_context(error, &text))
+            }
+        }
+    }
+
+    /// PostgreSQL inserts rows in groups and fills indexes afterwards, when the line's text is gone.
+    fn insert_context(&self, error: Box<PgError>, line: &[u8]) -> Box<PgError> {
+        if error.sqlstate == sqlstate::UNIQUE_VIOLATION {
+            let at = format!("COPY {}, line {}", self.desc.name, self.line);
+            return error.context(at);
+        }
+        self.line_context(error, line)
     }
 
     fn line_context(&self, error: Box<PgError>, line: &[u8]) -> Box<PgError> {
@@ -294,12 +378,7 @@ impl CopyIn {
             return Err(common::internal!("COPY without a target"));
         };
         if let Err(e) = target.insert(exec, &mut values) {
-            // PostgreSQL inserts rows in groups and fills indexes afterwards, when the line's text is gone.
-            if e.sqlstate == sqlstate::UNIQUE_VIOLATION {
-                let at = format!("COPY {}, line {}", self.desc.name, self.line);
-                return Err(e.context(at));
-            }
-            return Err(self.line_context(e, line));
+            return Err(self.insert_context(e, line));
         }
         self.rows += 1;
         Ok(())
@@ -376,10 +455,7 @@ impl CopyIn {
         }
         let mut row = vec![Datum::Null; self.desc.columns.len()];
         let null = self.options.null.clone();
-        let io = types::io::IoContext {
-            settings: &cx.settings,
-            resolver: Some(cx.session.resolver()),
-        };
+        let io = io_context(cx);
         for (at, (source, field)) in self.sources.iter_mut().zip(found).enumerate() {
             row[source.at] = match source.text_of(field, &null) {
                 SourceText::Default => source.default_value(cx)?,
@@ -395,57 +471,17 @@ impl CopyIn {
             };
         }
         for filler in &mut self.fillers {
-            match filler {
-                Filler::Expr(at, expr) => row[*at] = expr.eval(cx, &[])?,
-                Filler::Identity(at, sequence) => {
-                    let value = cx.session.nextval(*sequence)?;
-                    row[*at] = match self.desc.columns.get(*at).map(|c| c.phys) {
-                        Some(types::PhysType::Int2) => Datum::Int2(value as i16),
-                        Some(types::PhysType::Int4) => Datum::Int4(value as i32),
-                        _ => Datum::Int8(value),
-                    };
-                }
-            }
+            let (at, value) = filler.value(&self.desc, cx)?;
+            row[at] = value;
         }
         Ok(row)
     }
 }
 
-enum SourceText {
-    Null,
-    Default,
-    Text(Vec<u8>),
-}
-
-impl Source {
-    fn text_of(&self, field: Field, null: &str) -> SourceText {
-        match field {
-            Field::Default => SourceText::Default,
-            Field::Null if self.force_not_null => SourceText::Text(null.as_bytes().to_vec()),
-            Field::Null => SourceText::Null,
-            Field::Quoted(text) if self.force_null && text == null.as_bytes() => SourceText::Null,
-            Field::Text(text) | Field::Quoted(text) => SourceText::Text(text),
-        }
-    }
-
-    fn default_value(&mut self, cx: &CommandContext<'_>) -> PgResult<Datum> {
-        if !self.has_default {
-            return Err(
-                pg_err!(BAD_COPY_FILE_FORMAT, "unexpected default marker in COPY data")
-                    .detail(format!("Column \"{}\" has no default value.", self.name)),
-            );
-        }
-        match &mut self.default {
-            Some(default) => default.eval(cx, &[]),
-            None => Ok(Datum::Null),
-        }
-    }
-
-    fn checked(&mut self, value: Datum, cx: &CommandContext<'_>) -> PgResult<Datum> {
-        match &mut self.domain {
-            Some(domain) => domain.eval(cx, &[value]),
-            None => Ok(value),
-        }
+fn io_context<'a>(cx: &'a CommandContext<'_>) -> types::io::IoContext<'a> {
+    types::io::IoContext {
+        settings: &cx.settings,
+        resolver: Some(cx.session.resolver()),
     }
 }
 
@@ -478,128 +514,4 @@ fn check_target(desc: &RelationDesc) -> PgResult<()> {
             "cannot copy to non-table relation \"{name}\""
         )),
     }
-}
-
-fn is_selected(list: &Columns, name: &str) -> bool {
-    match list {
-        Columns::None => false,
-        Columns::All => true,
-        Columns::Listed(names) => names.iter().any(|n| n == name),
-    }
-}
-
-/// FORCE_... lists name columns of the table that are copied.
-pub(crate) fn check_listed(
-    list: &Columns,
-    word: &str,
-    desc: &RelationDesc,
-    columns: &[usize],
-) -> PgResult<()> {
-    let Columns::Listed(names) = list else {
-        return Ok(());
-    };
-    for name in names {
-        let Some(column) = desc.column_by_name(name) else {
-            return Err(pg_err!(
-                UNDEFINED_COLUMN,
-                "column \"{name}\" of relation \"{}\" does not exist",
-                desc.name
-            ));
-        };
-        if !columns.contains(&(usize::try_from(column.attno).unwrap_or(1) - 1)) {
-            return Err(pg_err!(
-                INVALID_COLUMN_REFERENCE,
-                "{word} column \"{name}\" not referenced by COPY"
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn make_sources(
-    desc: &RelationDesc,
-    columns: &[usize],
-    options: &CopyOptions,
-    (view, cx): (&dyn CatalogView, &CommandContext<'_>),
-) -> PgResult<Vec<Source>> {
-    check_listed(&options.force_not_null, "FORCE_NOT_NULL", desc, columns)?;
-    check_listed(&options.force_null, "FORCE_NULL", desc, columns)?;
-    let mut sources = Vec::new();
-    for &at in columns {
-        let column = &desc.columns[at];
-        let (base, domain) = domain_check(column.type_ref, view)?;
-        let value = analyzer::utility::column_default(column, &cx.analysis(view))?;
-        let default = match (&value, &options.default) {
-            (Some(default), Some(_)) => Some(RowExpr::compile(default, view)?),
-            _ => None,
-        };
-        sources.push(Source {
-            at,
-            name: column.name.clone(),
-            base,
-            domain,
-            has_default: value.is_some(),
-            default,
-            force_not_null: is_selected(&options.force_not_null, &column.name),
-            force_null: is_selected(&options.force_null, &column.name),
-        });
-    }
-    Ok(sources)
-}
-
-/// The type below domains, and the check of the domain over column 1.
-fn domain_check(type_ref: TypeRef, view: &dyn CatalogView) -> PgResult<(TypeRef, Option<RowExpr>)> {
-    let mut base = type_ref;
-    let mut is_domain = false;
-    while base.oid >= Oid::FIRST_NORMAL
-        && let Some(desc) = view.type_desc(base.oid)?
-        && desc.kind == b'd'
-    {
-        is_domain = true;
-        base = TypeRef {
-            oid: desc.base_type,
-            typmod: desc.typmod,
-        };
-    }
-    if !is_domain {
-        return Ok((base, None));
-    }
-    let arg = Expr::Var(Var {
-        source: VarSource::Scan,
-        attno: 1,
-        type_ref: base,
-        collation: Oid::INVALID,
-        nulling_rels: nodes::RelIds::default(),
-        returning: nodes::expr::ReturningKind::Default,
-        span: common::Span::NONE,
-    });
-    let expr = Expr::CoerceToDomain(CoerceExpr {
-        arg: Box::new(arg),
-        result: type_ref,
-        collation: Oid::INVALID,
-        form: CoercionForm::ImplicitCast,
-        span: common::Span::NONE,
-    });
-    Ok((base, Some(RowExpr::compile(&expr, view)?)))
-}
-
-fn make_fillers(
-    desc: &RelationDesc,
-    columns: &[usize],
-    view: &dyn CatalogView,
-    cx: &CommandContext<'_>,
-) -> PgResult<Vec<Filler>> {
-    let mut fillers = Vec::new();
-    for (at, column) in desc.columns.iter().enumerate() {
-        let generated = !matches!(column.generated, 0 | b' ');
-        if column.dropped || generated || columns.contains(&at) {
-            continue;
-        }
-        if column.identity_sequence.is_valid() {
-            fillers.push(Filler::Identity(at, column.identity_sequence));
-        } else if let Some(default) = analyzer::utility::column_default(column, &cx.analysis(view))? {
-            fillers.push(Filler::Expr(at, RowExpr::compile(&default, view)?));
-        }
-    }
-    Ok(fillers)
 }

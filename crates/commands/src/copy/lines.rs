@@ -2,8 +2,11 @@
 //!
 //! PG: src/backend/commands/copyfromparse.c.
 
+use std::ops::Range;
+
 use common::error::ErrorExt;
 use common::{PgResult, pg_err};
+use memchr::{memchr, memchr3};
 
 use crate::copy::options::{CopyOptions, Format};
 
@@ -19,8 +22,8 @@ enum Eol {
 /// What the next step of reading found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// A whole line without its end.
-    Data(Vec<u8>),
+    /// A whole line without its end: where it lies, see [`LineReader::text`].
+    Data(Range<usize>),
     /// More data is needed.
     NeedMore,
     /// `\.`: the data ends here.
@@ -76,7 +79,9 @@ impl LineReader {
 
     /// The next line.
     pub fn next(&mut self) -> PgResult<Line> {
-        while let Some(&c) = self.buffer.get(self.at) {
+        loop {
+            self.skip_plain();
+            let Some(&c) = self.buffer.get(self.at) else { break };
             let next = self.buffer.get(self.at + 1).copied();
             if self.csv {
                 self.csv_quotes(c);
@@ -119,9 +124,27 @@ impl LineReader {
         if self.start == self.buffer.len() {
             return Ok(Line::End);
         }
-        let line = self.buffer[self.start..].to_vec();
+        let line = self.start..self.buffer.len();
         self.start = self.buffer.len();
         Ok(Line::Data(line))
+    }
+
+    /// A line found before more data came.
+    pub fn text(&self, line: &Range<usize>) -> &[u8] {
+        self.buffer.get(line.clone()).unwrap_or_default()
+    }
+
+    /// Goes on to the next byte that can mean something.
+    fn skip_plain(&mut self) {
+        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        let found = match (self.csv, self.in_quote) {
+            (false, _) => memchr3(b'\n', b'\r', b'\\', rest),
+            // A quote may be escaped by another character: that way is walked byte by byte.
+            (true, _) if self.escape != self.quote => return,
+            (true, true) => memchr(self.quote, rest),
+            (true, false) => memchr3(b'\n', b'\r', self.quote, rest),
+        };
+        self.at += found.unwrap_or(rest.len());
     }
 
     /// The line as far as it was read, for the context of errors.
@@ -142,7 +165,7 @@ impl LineReader {
     }
 
     fn take(&mut self, end_length: usize) -> Line {
-        let line = self.buffer[self.start..self.at].to_vec();
+        let line = self.start..self.at;
         self.at += end_length;
         self.start = self.at;
         Line::Data(line)

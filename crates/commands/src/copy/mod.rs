@@ -2,9 +2,11 @@
 //!
 //! PG: src/backend/commands/copy.c.
 
+mod batch;
 mod from;
 mod lines;
 mod options;
+mod sources;
 mod to;
 
 use std::io::ErrorKind;

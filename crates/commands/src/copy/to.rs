@@ -244,7 +244,7 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
     check_source(&desc)?;
     let columns = select_columns(&desc, &stmt.attlist)?;
     let names: Vec<Arc<str>> = columns.iter().map(|&c| desc.columns[c].name.clone()).collect();
-    super::from::check_listed(&options.force_quote, "FORCE_QUOTE", &desc, &columns)?;
+    super::sources::check_listed(&options.force_quote, "FORCE_QUOTE", &desc, &columns)?;
     let force_quote = forced(&options, &names)?;
     let snapshot = cx.txn.borrow_mut().snapshot()?;
     let wanted: Vec<u16> = columns.iter().map(|&c| c as u16).collect();

@@ -6,7 +6,7 @@ use access::{Index, UniqueCheck};
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, RowId, internal, unsupported};
 use expr::{ExprProgram, RowInputs, Runtime};
-use types::Datum;
+use types::{Datum, Vector};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::context::ExecContext;
@@ -67,6 +67,26 @@ impl IndexPart {
     }
 }
 
+impl IndexPart {
+    /// True when entries are columns as they are, of every row.
+    pub fn is_plain(&self) -> bool {
+        let mut sources = self.keys.iter().chain(&self.include);
+        self.predicate.is_none() && sources.all(|s| matches!(s, KeySource::Column(_)))
+    }
+
+    /// The entry of a row of a plain index, into one made before.
+    pub fn fill(&self, columns: &[Arc<Vector>], row: usize, entry: &mut Entry) {
+        let value = |source: &KeySource| match source {
+            KeySource::Column(i) => columns.get(*i).map_or(Datum::Null, |c| c.datum(row)),
+            KeySource::Expr(_) => Datum::Null,
+        };
+        entry.key.clear();
+        entry.key.extend(self.keys.iter().map(value));
+        entry.include.clear();
+        entry.include.extend(self.include.iter().map(value));
+    }
+}
+
 /// An index opened for writing.
 pub(crate) struct OpenIndex {
     pub part: Arc<IndexPart>,
@@ -76,7 +96,7 @@ pub(crate) struct OpenIndex {
 }
 
 /// Key and included values of a row.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Entry {
     pub key: Vec<Datum>,
     include: Vec<Datum>,

@@ -4,15 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
-use common::{Oid, PgResult, RowId};
+use common::{Oid, PgError, PgResult, RowId, internal};
 use nodes::plan::{Plan, PlanCost, PlanNode, PlannedStmt};
 use nodes::query::CommandType;
-use types::Datum;
+use types::{Datum, Vector};
 
 use crate::compile::Compiler;
 use crate::constants::RowRuntime;
 use crate::context::ExecContext;
 use crate::modify::{OpenTarget, Router, TargetDef, partition_error};
+
+/// What shall become of rows given by columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnsAction {
+    /// They are stored.
+    Insert,
+    /// Only constraints are checked.
+    Check,
+}
 
 /// A table opened for inserting.
 pub struct InsertTarget {
@@ -75,6 +84,59 @@ impl InsertTarget {
         target.generate(&mut rt, &mut row)?;
         target.check(cx, &mut rt, &row)?;
         target.insert(cx, &mut rt, &row)
+    }
+
+    /// True for a table that takes rows by columns: no partitions.
+    pub fn takes_columns(&self) -> bool {
+        self.root.relkind != b'p' && !self.root.is_partition
+    }
+
+    /// How many rows at once are best.
+    pub fn batch_rows(&mut self, cx: &ExecContext<'_>) -> PgResult<usize> {
+        let oid = self.root.oid;
+        Ok(self.target(cx, oid)?.table.rows_to_chunk_end())
+    }
+
+    /// Inserts rows given by columns, or only checks them. An error comes with the number of its row.
+    pub fn insert_columns(
+        &mut self,
+        cx: &ExecContext<'_>,
+        columns: &[Arc<Vector>],
+        rows: usize,
+        what: ColumnsAction,
+    ) -> Result<(), (usize, Box<PgError>)> {
+        let mut rt = RowRuntime(cx);
+        let oid = self.root.oid;
+        let target = self.target(cx, oid).map_err(|e| (0, e))?;
+        let mut stored = columns.to_vec();
+        if !matches!(target.check_columns(&mut rt, &mut stored, rows), Ok(true)) {
+            return self.check_rows(cx, columns, rows);
+        }
+        match what {
+            ColumnsAction::Insert => target.insert_columns(cx, &mut rt, &stored, rows).map(drop),
+            ColumnsAction::Check => Ok(()),
+        }
+    }
+
+    /// Finds the row that breaks a rule.
+    fn check_rows(
+        &mut self,
+        cx: &ExecContext<'_>,
+        columns: &[Arc<Vector>],
+        rows: usize,
+    ) -> Result<(), (usize, Box<PgError>)> {
+        let mut rt = RowRuntime(cx);
+        let oid = self.root.oid;
+        let target = self.target(cx, oid).map_err(|e| (0, e))?;
+        for row in 0..rows {
+            let mut values: Vec<Datum> = columns.iter().map(|c| c.datum(row)).collect();
+            target.generate(&mut rt, &mut values).map_err(|e| (row, e))?;
+            target.check(cx, &mut rt, &values).map_err(|e| (row, e))?;
+        }
+        Err((
+            0,
+            internal!("rows together break a rule that none breaks by itself"),
+        ))
     }
 
     /// After the last row: foreign keys and deferrable constraints.

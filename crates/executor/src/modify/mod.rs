@@ -6,6 +6,7 @@ use txn::{LockDuration, LockMode, LockTag};
 use crate::context::ExecContext;
 
 pub(crate) mod after;
+mod by_columns;
 mod errors;
 pub(crate) mod foreign_key;
 mod indexes;
@@ -16,7 +17,7 @@ mod routing;
 mod target;
 
 pub(crate) use errors::{partition as partition_error, with_check as with_check_error};
-pub use insert_target::InsertTarget;
+pub use insert_target::{ColumnsAction, InsertTarget};
 pub(crate) use layout::{RowLayout, RowParts};
 pub(crate) use routing::{Columns, Router};
 pub(crate) use target::{OpenTarget, TargetDef, Written};

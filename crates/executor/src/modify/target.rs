@@ -20,9 +20,9 @@ use crate::node::Eval;
 /// A table's rules, compiled.
 pub(crate) struct TargetDef {
     pub desc: Arc<RelationDesc>,
-    not_null: Vec<usize>,
+    pub(super) not_null: Vec<usize>,
     checks: Vec<(Arc<str>, Arc<ExprProgram>)>,
-    generated: Vec<(usize, Arc<ExprProgram>)>,
+    pub(super) generated: Vec<(usize, Arc<ExprProgram>)>,
     indexes: Vec<Arc<IndexPart>>,
     /// Its own foreign keys.
     pub foreign_keys: Vec<Arc<FkCheck>>,
@@ -112,8 +112,8 @@ pub(crate) enum Written {
 pub(crate) struct OpenTarget {
     pub def: Arc<TargetDef>,
     pub table: Table,
-    checks: Vec<Eval>,
-    generated: Vec<Eval>,
+    pub(super) checks: Vec<Eval>,
+    pub(super) generated: Vec<Eval>,
     pub indexes: Vec<OpenIndex>,
 }
 
@@ -177,7 +177,7 @@ impl OpenTarget {
             let Some(entry) = self.indexes[k].entry(rt, values)? else {
                 continue;
             };
-            self.add_entry(ext, k, entry, row)?;
+            self.add_entry(ext, k, &entry, row)?;
         }
         self.after_insert(ext, row, values);
         Ok(row)
@@ -191,16 +191,16 @@ impl OpenTarget {
     }
 
     /// Adds an entry to an index; a deferrable constraint that may be broken by it is checked later.
-    pub fn add_entry(&self, ext: &ExecContext<'_>, k: usize, entry: Entry, row: RowId) -> PgResult<()> {
+    pub fn add_entry(&self, ext: &ExecContext<'_>, k: usize, entry: &Entry, row: RowId) -> PgResult<()> {
         let index = &self.indexes[k];
-        if index.insert_or_fail(ext, &self.def.desc, &entry, row)? {
+        if index.insert_or_fail(ext, &self.def.desc, entry, row)? {
             let (oid, desc) = (index.part.desc.oid, &self.def.desc);
             let constraint = desc.constraints.iter().find(|c| c.index == oid);
             let initially = constraint.is_some_and(|c| c.deferred);
             let event = Event::Unique {
                 table: Arc::clone(&self.def),
                 index: oid,
-                entry,
+                entry: entry.clone(),
                 row,
             };
             ext.after.push(event, true, initially);
@@ -250,7 +250,7 @@ impl OpenTarget {
                 self.indexes[k].delete(ext, &entry, row)?;
             }
             if let Some(entry) = after {
-                self.add_entry(ext, k, entry, to)?;
+                self.add_entry(ext, k, &entry, to)?;
             }
         }
         for foreign in &self.def.referenced {

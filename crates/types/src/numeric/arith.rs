@@ -37,7 +37,52 @@ fn finite(a: &Numeric, b: &Numeric) -> Option<(Decimal, Decimal)> {
 }
 
 /// `a + b`.
+#[inline]
 pub fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if let (
+        Numeric::Small {
+            unscaled: x,
+            scale: s,
+        },
+        Numeric::Small {
+            unscaled: y,
+            scale: t,
+        },
+    ) = (a, b)
+        && let Some((x, y, scale)) = align_i64(*x, *s, *y, *t)
+        && let Some(unscaled) = x.checked_add(y)
+    {
+        return Ok(Numeric::Small { unscaled, scale });
+    }
+    add_slow(a, b)
+}
+
+/// 10^n, as far as 64 bits go.
+const POW10: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut n = 1;
+    while n < 19 {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
+/// Digits at the larger scale, if 64 bits are enough.
+#[inline]
+fn align_i64(x: i64, s: u16, y: i64, t: u16) -> Option<(i64, i64, u16)> {
+    if s == t {
+        return Some((x, y, s));
+    }
+    let power = *POW10.get(usize::from(s.abs_diff(t)))?;
+    if s < t {
+        Some((x.checked_mul(power)?, y, t))
+    } else {
+        Some((x, y.checked_mul(power)?, s))
+    }
+}
+
+fn add_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     if let (
         Numeric::Small {
             unscaled: x,
@@ -79,12 +124,51 @@ fn align(x: i64, s: u16, y: i64, t: u16) -> Option<(i128, i128, u16)> {
 }
 
 /// `a - b`.
+#[inline]
 pub fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    add(a, &neg(b))
+    if let (
+        Numeric::Small {
+            unscaled: x,
+            scale: s,
+        },
+        Numeric::Small {
+            unscaled: y,
+            scale: t,
+        },
+    ) = (a, b)
+        && let Some((x, y, scale)) = align_i64(*x, *s, *y, *t)
+        && let Some(unscaled) = x.checked_sub(y)
+    {
+        return Ok(Numeric::Small { unscaled, scale });
+    }
+    add_slow(a, &neg(b))
 }
 
 /// `a * b`.
+#[inline]
 pub fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
+    if let (
+        Numeric::Small {
+            unscaled: x,
+            scale: s,
+        },
+        Numeric::Small {
+            unscaled: y,
+            scale: t,
+        },
+    ) = (a, b)
+        && let Some(unscaled) = x.checked_mul(*y)
+        && s + t <= SCALE_MAX
+    {
+        return Ok(Numeric::Small {
+            unscaled,
+            scale: s + t,
+        });
+    }
+    mul_slow(a, b)
+}
+
+fn mul_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     if let (
         Numeric::Small {
             unscaled: x,

@@ -354,7 +354,24 @@ impl Numeric {
     }
 
     /// SQL order: NaN equals itself and is the greatest.
+    #[inline]
     pub fn compare(&self, other: &Numeric) -> Ordering {
+        match (self, other) {
+            (
+                Numeric::Small {
+                    unscaled: a,
+                    scale: s,
+                },
+                Numeric::Small {
+                    unscaled: b,
+                    scale: t,
+                },
+            ) if s == t => a.cmp(b),
+            _ => self.compare_slow(other),
+        }
+    }
+
+    fn compare_slow(&self, other: &Numeric) -> Ordering {
         if let (
             Numeric::Small {
                 unscaled: a,
@@ -366,9 +383,6 @@ impl Numeric {
             },
         ) = (self, other)
         {
-            if s == t {
-                return a.cmp(b);
-            }
             let (a, b) = (i128::from(*a), i128::from(*b));
             let scaled = |v: i128, by: u16| pow10_i128(u32::from(by)).and_then(|p| v.checked_mul(p));
             let pair = if s < t {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, neg, sub};
 pub use convert::{Decimal, Rounding, numeric_typmod, typmod_precision_scale};
 pub use math::{exp, factorial, ln, log, power, sqrt, stddev, variance};
-pub use text::parse;
+pub use text::{parse, parse_plain};
 pub use wire::{receive, send};
 
 /// A decimal number with PostgreSQL's display scale, or NaN, or an infinity. `PartialEq` is structural (scale counts);

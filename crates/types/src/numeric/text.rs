@@ -42,8 +42,37 @@ fn write_decimal(f: &mut fmt::Formatter<'_>, negative: bool, digits: &str, scale
     }
 }
 
+/// Digits, perhaps with a sign and a point among them, that fit [`Numeric::Small`] for sure; `None` for anything else.
+pub fn parse_plain(text: &[u8]) -> Option<Numeric> {
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    if text.len() > 18 {
+        return None;
+    }
+    let (mut unscaled, mut digits, mut point) = (0i64, 0u16, None);
+    for &b in text {
+        match b {
+            b'0'..=b'9' => {
+                unscaled = unscaled * 10 + i64::from(b - b'0');
+                digits += 1;
+            }
+            b'.' if point.is_none() => point = Some(digits),
+            _ => return None,
+        }
+    }
+    (digits > 0).then(|| Numeric::Small {
+        unscaled: if negative { -unscaled } else { unscaled },
+        scale: point.map_or(0, |at| digits - at),
+    })
+}
+
 /// Reads a number; `type_name` is for the message.
 pub fn parse(text: &str, type_name: &str) -> PgResult<Numeric> {
+    if let Some(plain) = parse_plain(text.as_bytes()) {
+        return Ok(plain);
+    }
     let invalid = || invalid_input(type_name, text);
     let s = trim_space(text);
     let (negative, rest) = match s.as_bytes() {

@@ -163,7 +163,7 @@ impl ModifyOp {
                 continue;
             };
             if !arbiters.contains(&k) {
-                target.add_entry(ext, k, entry, row)?;
+                target.add_entry(ext, k, &entry, row)?;
             } else if index.insert(ext, &entry, row)?.is_err() {
                 ext.with_txn(|txn| txn.rollback_to(savepoint))?;
                 return Ok(None);

@@ -8,6 +8,7 @@
 //! Assignments, RETURNING, WITH CHECK OPTION and MERGE's actions are over the columns of the table named in the statement (the root).
 //! Rows of its partitions and children are translated when their columns differ.
 
+mod by_columns;
 mod conflict;
 mod merge;
 
@@ -128,6 +129,8 @@ impl NodeKind for ModifyNode {
             out: RowStore::new(&self.output),
             rest: Rest::default(),
             scratch: Vec::new(),
+            by_columns: self.inserts_columns(),
+            collected: None,
             action: None,
             opened: false,
             done: false,
@@ -158,6 +161,9 @@ struct ModifyOp {
     out: RowStore,
     rest: Rest,
     scratch: Vec<Datum>,
+    /// Rows may be inserted many at once; those that wait for it.
+    by_columns: bool,
+    collected: Option<access::Collector>,
     /// What MERGE_ACTION() says of the row at hand.
     action: Option<&'static str>,
     opened: bool,
@@ -587,10 +593,22 @@ impl Operator for ModifyOp {
             }
             self.open_targets(cx)?;
             cx.check()?;
-            let Some(batch) = self.input.next(cx, BATCH_ROWS)? else {
+            let next = match self.input.next(cx, BATCH_ROWS) {
+                Ok(next) => next,
+                Err(error) => {
+                    // Rows before the one that failed come first.
+                    self.flush_columns(cx)?;
+                    return Err(error);
+                }
+            };
+            let Some(batch) = next else {
                 self.done = true;
+                self.flush_columns(cx)?;
                 continue;
             };
+            if self.add_columns(cx, &batch)? {
+                continue;
+            }
             for k in 0..batch.len() {
                 self.row(cx, batch.row(k))?;
             }
