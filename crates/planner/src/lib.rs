@@ -24,6 +24,7 @@ mod joininfo;
 mod order;
 mod path;
 mod paths;
+mod pattern;
 mod prep;
 mod prune;
 mod rel;

@@ -79,12 +79,14 @@ pub fn all<'e>(root: &Root<'_, '_>, clauses: impl Iterator<Item = &'e Expr>, joi
                 let both = if s == DEFAULT_INEQ || other == DEFAULT_INEQ {
                     DEFAULT_RANGE
                 } else {
-                    s + other - 1.0
+                    let nulls = stats_of(root, column).map_or(0.0, |s| f64::from(s.null_fraction));
+                    s + other - 1.0 + nulls
                 };
-                product *= if both <= 0.0 {
-                    1e-10_f64.max(DEFAULT_RANGE * 0.01)
-                } else {
-                    both
+                product *= match both {
+                    // Far below zero the two estimates contradict each other.
+                    b if b < -0.01 => DEFAULT_RANGE,
+                    b if b <= 0.0 => 1e-10,
+                    b => b,
                 };
             }
             None => product *= s,
@@ -136,11 +138,35 @@ fn operator(root: &Root<'_, '_>, expr: &Expr) -> f64 {
     };
     match (column_of(left), column_of(right)) {
         (Some(l), Some(r)) if facts::var_rel(l) != facts::var_rel(r) => join_operator(root, op, left, right),
-        (Some(_), _) => operator_selectivity(root, op, left, Some((right, false))),
+        (Some(_), _) => match pattern(root, expr, op, left) {
+            Some(selected) => selected,
+            None => operator_selectivity(root, op, left, Some((right, false))),
+        },
         (None, Some(_)) => operator_selectivity(root, op, right, Some((left, true))),
         (None, None) if facts::relids(expr).len() > 1 => join_operator(root, op, left, right),
         (None, None) => operator_selectivity(root, op, left, Some((right, false))),
     }
+}
+
+/// LIKE and relatives of a column with statistics.
+fn pattern(root: &Root<'_, '_>, expr: &Expr, op: common::Oid, column: &Expr) -> Option<f64> {
+    let Expr::Func(call) = expr else { return None };
+    let estimator = root.context().catalog.operator(op).ok()??.restrict.clone();
+    let (is_like, negated) = match &*estimator {
+        "likesel" => (true, false),
+        "nlikesel" => (true, true),
+        "iclikesel" | "regexeqsel" | "icregexeqsel" => (false, false),
+        "icnlikesel" | "regexnesel" | "icregexnesel" => (false, true),
+        _ => return None,
+    };
+    let stats = stats_of(root, column)?;
+    let found = crate::pattern::Match {
+        call,
+        stats: &stats,
+        is_like,
+        negated,
+    };
+    crate::pattern::selectivity(root, &found)
 }
 
 fn join_operator(root: &Root<'_, '_>, op: common::Oid, left: &Expr, right: &Expr) -> f64 {
@@ -153,9 +179,11 @@ fn join_operator(root: &Root<'_, '_>, op: common::Oid, left: &Expr, right: &Expr
         .map(|o| o.join.clone());
     match estimator.as_deref() {
         Some("eqjoinsel") => {
-            1.0 / distinct_values(root, left)
-                .max(distinct_values(root, right))
-                .max(1.0)
+            let nulls = |e: &Expr| stats_of(root, e).map_or(0.0, |s| f64::from(s.null_fraction));
+            (1.0 - nulls(left)) * (1.0 - nulls(right))
+                / distinct_values(root, left)
+                    .max(distinct_values(root, right))
+                    .max(1.0)
         }
         Some("neqjoinsel") => {
             1.0 - 1.0
@@ -209,7 +237,15 @@ fn equal(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>) -> f64 {
         return 0.0;
     }
     if let (Some(stats), Some(value)) = (stats_of(root, column), value) {
-        if let Some((_, f)) = stats.most_common.iter().find(|(v, _)| v == value) {
+        // `char(n)` keeps blanks that its equality ignores, `numeric` its scale, and integers may be of another width.
+        let same = |v: &Datum| match (v, value) {
+            (Datum::Text(_), Datum::Text(_)) | (Datum::Numeric(_), Datum::Numeric(_)) => {
+                let type_oid = facts::strip_relabel(column).type_oid();
+                root.context().evaluator.compare(type_oid, v, value) == Some(Ordering::Equal)
+            }
+            _ => v == value || v.as_i64().is_some_and(|n| value.as_i64() == Some(n)),
+        };
+        if let Some((_, f)) = stats.most_common.iter().find(|(v, _)| same(v)) {
             return f64::from(*f);
         }
         if !stats.most_common.is_empty() {
@@ -238,16 +274,13 @@ fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: 
     let mut below = 0.0;
     if h.len() > 1 {
         let position = h.partition_point(|b| compare(b) == Some(Ordering::Less));
-        let share = position.saturating_sub(1) as f64
-            + if position > 0 && position < h.len() {
-                0.5
-            } else {
-                0.0
-            };
-        below = (share / (h.len() - 1) as f64).clamp(0.0001, 0.9999);
-        if position >= h.len() {
-            below = 0.9999;
-        }
+        let bins = (h.len() - 1) as f64;
+        below = match position {
+            0 => 0.0,
+            p if p >= h.len() => 1.0,
+            p => (p as f64 - 1.0 + share_of_bin(&h[p - 1], &h[p], value)) / bins,
+        };
+        below = below.clamp(0.01 / bins, 1.0 - 0.01 / bins);
     } else if stats.most_common.is_empty() {
         return DEFAULT_INEQ;
     }
@@ -266,6 +299,20 @@ fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: 
         less
     };
     s.clamp(0.0, 1.0)
+}
+
+/// How far a value lies into a bin of a histogram: half-way where the type is no number.
+fn share_of_bin(low: &Datum, high: &Datum, value: &Datum) -> f64 {
+    let number = |d: &Datum| match d {
+        Datum::Float4(v) => Some(f64::from(*v)),
+        Datum::Float8(v) => Some(*v),
+        Datum::Numeric(v) => Some(v.to_f64()),
+        other => other.as_i64().map(|v| v as f64),
+    };
+    match (number(low), number(high), number(value)) {
+        (Some(low), Some(high), Some(value)) if high > low => ((value - low) / (high - low)).clamp(0.0, 1.0),
+        _ => 0.5,
+    }
 }
 
 fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<ColumnStatistics>> {

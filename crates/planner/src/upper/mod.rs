@@ -354,8 +354,8 @@ pub fn sort_group_expr<'r>(root: &'r Root<'_, '_>, clause: &SortGroupClause) -> 
 /// The path that is cheapest once sorted as wanted, for the fraction of rows wanted.
 fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) -> PgResult<PathRef> {
     let s = root.context().settings;
-    let fraction_of = |rows: f64| match root.tuple_fraction {
-        f if f <= 0.0 => 1.0,
+    let fraction_of = |rows: f64, reads_all| match root.tuple_fraction {
+        f if f <= 0.0 || reads_all => 1.0,
         f if f < 1.0 => f,
         f => (f / rows.max(1.0)).min(1.0),
     };
@@ -374,7 +374,12 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
         // An incremental sort has a switch of its own.
         let finishes = s.enable_incremental_sort && wanted.first() == p.keys.first();
         let disabled = p.disabled + u32::from(sorts && !s.enable_sort && !finishes);
-        (disabled, startup + (total - startup) * fraction_of(p.rows))
+        // Grouping reads all its input, unless groups end with each change of the key.
+        let reads_all = needs_grouping(root) && (wanted.is_empty() || !sorted);
+        (
+            disabled,
+            startup + (total - startup) * fraction_of(p.rows, reads_all),
+        )
     };
     candidates
         .iter()
