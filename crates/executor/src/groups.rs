@@ -6,6 +6,7 @@ use common::PgResult;
 use types::{Batch, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
+use crate::ints::{IntTable, compares_as_integer, integers};
 use crate::keys::EqualKeys;
 use crate::store::{MemoryUse, RowStore};
 
@@ -19,7 +20,21 @@ pub(crate) struct GroupTable {
     hashes: Vec<u64>,
     /// Open addressing: group number plus 1, 0 for free.
     slots: Vec<u32>,
+    /// In place of hashes and slots when there is one integer key; the group of NULL beside it.
+    integers: Option<(IntTable, Option<u32>)>,
+    scratch: Vec<i64>,
     memory: MemoryUse,
+}
+
+/// True for a single key that is compared as an integer.
+fn by_integer(keys: &EqualKeys, input: &[PhysType]) -> bool {
+    match &keys.columns[..] {
+        [(column, equality)] => {
+            let phys = input.get(*column).copied().unwrap_or(PhysType::Nested);
+            compares_as_integer(equality, &Vector::empty(phys))
+        }
+        _ => false,
+    }
 }
 
 impl GroupTable {
@@ -37,13 +52,15 @@ impl GroupTable {
             key_columns,
             hashes: Vec::new(),
             slots: vec![0; 64],
+            integers: by_integer(keys, input).then(|| (IntTable::with_room(0), None)),
+            scratch: Vec::new(),
             memory: MemoryUse::default(),
         }
     }
 
     /// Number of groups.
     pub fn len(&self) -> usize {
-        self.hashes.len()
+        self.first_rows.rows
     }
 
     /// The group of every selected row; rows of new groups make them.
@@ -55,8 +72,12 @@ impl GroupTable {
         sel: &Selection,
         out: &mut Vec<u32>,
     ) -> PgResult<()> {
-        let hashes = keys.hash(cx, columns, sel)?;
         out.clear();
+        if self.assign_integers(keys, columns, sel, out) {
+            let bytes = self.memory_bytes();
+            return self.memory.cover(cx, bytes);
+        }
+        let hashes = keys.hash(cx, columns, sel)?;
         for (i, hash) in sel.iter().zip(hashes) {
             let group = match self.find(cx, keys, columns, i, hash)? {
                 Ok(group) => group,
@@ -66,6 +87,39 @@ impl GroupTable {
         }
         let bytes = self.memory_bytes();
         self.memory.cover(cx, bytes)
+    }
+
+    /// The same by one integer key; false when there is none.
+    fn assign_integers(
+        &mut self,
+        keys: &EqualKeys,
+        columns: &[Arc<Vector>],
+        sel: &Selection,
+        out: &mut Vec<u32>,
+    ) -> bool {
+        let (Some((table, null)), Some((column, _))) = (&mut self.integers, keys.columns.first()) else {
+            return false;
+        };
+        let key = &columns[*column];
+        if !integers(key, sel, &mut self.scratch) {
+            return false;
+        }
+        let nulls = key.may_have_nulls();
+        for (i, value) in sel.iter().zip(&self.scratch) {
+            let next = self.first_rows.rows as u32;
+            let known = match nulls && key.is_null(i) {
+                true => null.replace(null.unwrap_or(next)),
+                false => table.get_or_insert(*value, next),
+            };
+            if known.is_none() {
+                for (mine, &from) in self.first_rows.columns.iter_mut().zip(&self.kept) {
+                    mine.push_from(&columns[from], i);
+                }
+                self.first_rows.rows += 1;
+            }
+            out.push(known.unwrap_or(next));
+        }
+        true
     }
 
     /// As [`GroupTable::assign`] where no group may be added: rows of others are left out of `known` and come with their hashes in
@@ -101,7 +155,11 @@ impl GroupTable {
 
     /// Bytes of the table and its first rows.
     pub fn memory_bytes(&self) -> usize {
-        self.first_rows.memory_bytes() + self.slots.len() * 4 + self.hashes.len() * 8
+        let integers = self
+            .integers
+            .as_ref()
+            .map_or(0, |(table, _)| table.memory_bytes());
+        self.first_rows.memory_bytes() + self.slots.len() * 4 + self.hashes.len() * 8 + integers
     }
 
     /// The group, or the free slot where it would go.
@@ -113,6 +171,14 @@ impl GroupTable {
         i: usize,
         hash: u64,
     ) -> PgResult<Result<u32, usize>> {
+        if let (Some((table, null)), Some((column, _))) = (&self.integers, keys.columns.first()) {
+            let key = &columns[*column];
+            let found = match key.is_null(i) {
+                true => *null,
+                false => key.integer(i).and_then(|v| table.get(v)),
+            };
+            return Ok(found.ok_or(0));
+        }
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         loop {

@@ -136,6 +136,19 @@ impl Equality {
     /// Equality of two values; NULL equals NULL.
     #[inline]
     pub fn equal(&self, cx: &Cx<'_>, a: &Vector, i: usize, b: &Vector, j: usize) -> PgResult<bool> {
+        if !a.may_have_nulls() && !b.may_have_nulls() && !matches!(self, Equality::Function(..)) {
+            match (a.data(), b.data()) {
+                (VectorData::Int4(x), VectorData::Int4(y)) => return Ok(x[a.index(i)] == y[b.index(j)]),
+                (VectorData::Int8(x), VectorData::Int8(y)) => return Ok(x[a.index(i)] == y[b.index(j)]),
+                (VectorData::Int4(x), VectorData::Int8(y)) => {
+                    return Ok(i64::from(x[a.index(i)]) == y[b.index(j)]);
+                }
+                (VectorData::Int8(x), VectorData::Int4(y)) => {
+                    return Ok(x[a.index(i)] == i64::from(y[b.index(j)]));
+                }
+                _ => {}
+            }
+        }
         match self {
             Equality::Direct(t) => Ok(compare::equal_at(*t, a, i, b, j)),
             Equality::Function(f, _) => match (a.is_null(i), b.is_null(j)) {
@@ -199,6 +212,19 @@ fn as_f64(d: &Datum) -> f64 {
 }
 
 fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
+    if let VectorData::Text(s) = v.data() {
+        for (slot, i) in out.iter_mut().zip(sel.iter()) {
+            let hash = match v.is_null(i) {
+                true => compare::NULL_HASH,
+                false if type_oid == oids::BPCHAR => {
+                    text_hash(compare::without_padding(s.str(v.index(i))).as_bytes())
+                }
+                false => text_hash(s.bytes(v.index(i))),
+            };
+            *slot = compare::combine_hash(*slot, hash);
+        }
+        return;
+    }
     if v.validity().is_none() && !v.is_constant() {
         match v.data() {
             VectorData::Int4(d) => {
@@ -219,6 +245,25 @@ fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
     for (slot, i) in out.iter_mut().zip(sel.iter()) {
         *slot = compare::combine_hash(*slot, compare::hash_at(type_oid, v, i));
     }
+}
+
+/// Hash of a text, quick for short ones. All texts of the executor's tables go through here, so it need not be that of
+/// `types::compare`.
+#[inline]
+fn text_hash(bytes: &[u8]) -> u64 {
+    let word = match bytes {
+        [] => 0,
+        [a] => u64::from(*a),
+        [a, b] => u64::from(*a) | u64::from(*b) << 8,
+        [a, b, c] => u64::from(*a) | u64::from(*b) << 8 | u64::from(*c) << 16,
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) if bytes.len() <= 8 => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            _ => return compare::hash_bytes(bytes),
+        },
+    };
+    compare::hash_u64(word ^ (bytes.len() as u64) << 56)
 }
 
 /// True when the operator is `=` of the type's default class (or a cross-type one over the same representation).

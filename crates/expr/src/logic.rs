@@ -77,13 +77,13 @@ impl Cx<'_, '_> {
             let hit = self.filter(&arm.condition, &open)?;
             if !hit.is_empty() {
                 let v = self.eval(&arm.result, &hit)?;
-                hit.for_each(|i| copy(&v, i, &mut out));
+                out.copy_rows(&v, &hit);
                 open = open.minus(&hit);
             }
         }
         if !open.is_empty() {
             let v = self.eval(default, &open)?;
-            open.for_each(|i| copy(&v, i, &mut out));
+            out.copy_rows(&v, &open);
         }
         Ok(Arc::new(out))
     }
@@ -101,7 +101,7 @@ impl Cx<'_, '_> {
                 break;
             }
             let v = self.eval(arg, &open)?;
-            open.for_each(|i| copy(&v, i, &mut out));
+            out.copy_rows(&v, &open);
             open = open.filter(|i| v.is_null(i));
         }
         Ok(Arc::new(out))
@@ -147,9 +147,4 @@ impl Cx<'_, '_> {
         })?;
         Ok(Arc::new(out))
     }
-}
-
-/// Copies one row, NULL or not.
-pub(crate) fn copy(from: &Vector, i: usize, out: &mut Vector) {
-    out.set(i, &from.datum(i));
 }

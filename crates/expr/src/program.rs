@@ -67,6 +67,14 @@ impl ExprProgram {
         }
     }
 
+    /// The slot, when the expression is nothing but an executor parameter.
+    pub fn as_exec_param(&self) -> Option<usize> {
+        match self.root.kind {
+            NodeKind::ExecParam(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
     /// The value, when the expression is a constant.
     pub fn as_const(&self) -> Option<&Datum> {
         match &self.root.kind {

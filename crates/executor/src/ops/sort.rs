@@ -1,8 +1,9 @@
 //! Sort and IncrementalSort.
 //!
 //! # How it works
-//! A [`Sorter`] collects the rows and, beyond `work_mem`, merges runs of them from files. In memory row numbers are sorted: by one
-//! number per row when the first key is an integer without NULLs, else by comparing columns.
+//! A [`Sorter`] collects the rows and, beyond `work_mem`, merges runs of them from files. In memory row numbers are sorted: with one
+//! number per row that orders as the first key does (integers, floats, short decimals, the first bytes of texts), and by comparing columns
+//! where that does not decide.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use common::PgResult;
 use nodes::Plan;
 use nodes::plan::SortKey;
-use types::{BATCH_ROWS, Batch, PhysType, Vector, VectorData};
+use types::{BATCH_ROWS, Batch, Numeric, PhysType, Vector, VectorData};
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
@@ -35,49 +36,107 @@ pub(crate) fn sorted(
     Ok(numbers)
 }
 
-/// Sorts the given row numbers, stably.
+/// Sorts the given row numbers, stably (they ascend).
 pub(crate) fn sort_numbers(
     cx: &Cx<'_>,
     orders: &[Order],
     columns: &[Arc<Vector>],
     numbers: &mut [u32],
 ) -> PgResult<()> {
-    if let [only] = orders {
-        if let Some(keys) = integer_keys(only, columns) {
-            numbers.sort_by_key(|&n| keys[n as usize]);
-            return Ok(());
-        }
-    }
+    let Some((first, rest)) = orders.split_first() else {
+        return Ok(());
+    };
     let mut failed = None;
-    numbers.sort_by(
-        |&a, &b| match compare_rows(cx, orders, columns, a as usize, columns, b as usize) {
-            Ok(order) => order,
-            Err(e) => {
-                failed.get_or_insert(e);
-                Ordering::Equal
+    let mut compare = |orders: &[Order], a: u32, b: u32| match compare_rows(
+        cx, orders, columns, a as usize, columns, b as usize,
+    ) {
+        Ok(order) => order,
+        Err(e) => {
+            failed.get_or_insert(e);
+            Ordering::Equal
+        }
+    };
+    match sort_keys(first, &columns[first.column], numbers) {
+        Some((mut keys, exact)) => {
+            // Where the number says all about the first key, only the others are left to compare.
+            let rest = if exact { rest } else { orders };
+            match rest.is_empty() {
+                true => keys.sort_unstable(),
+                false => keys.sort_unstable_by(|a, b| {
+                    (a.0.cmp(&b.0))
+                        .then_with(|| compare(rest, a.1, b.1))
+                        .then(a.1.cmp(&b.1))
+                }),
             }
-        },
-    );
+            for (slot, (_, number)) in numbers.iter_mut().zip(keys) {
+                *slot = number;
+            }
+        }
+        None => numbers.sort_by(|&a, &b| compare(orders, a, b)),
+    }
     failed.map_or(Ok(()), Err)
 }
 
-/// One signed number per row that sorts as the key does.
-fn integer_keys(order: &Order, columns: &[Arc<Vector>]) -> Option<Vec<i64>> {
+/// A number per row that sorts as the key does, with the row, and whether rows with equal numbers have equal keys. Not for keys
+/// that may be NULL.
+fn sort_keys(order: &Order, column: &Vector, numbers: &[u32]) -> Option<(Vec<(u64, u32)>, bool)> {
     let (type_oid, descending, _) = order.direct()?;
-    let column = &columns[order.column];
     if column.may_have_nulls() || column.is_constant() {
         return None;
     }
-    let flip = |v: i64| if descending { !v } else { v };
-    match column.data() {
-        VectorData::Int4(d) => Some(d.iter().map(|&v| flip(i64::from(v))).collect()),
+    let keyed = |key: &dyn Fn(usize) -> u64| -> Vec<(u64, u32)> {
+        let flip = if descending { u64::MAX } else { 0 };
+        numbers.iter().map(|&n| (key(n as usize) ^ flip, n)).collect()
+    };
+    let signed = |v: i64| v as u64 ^ (1 << 63);
+    let keys = match column.data() {
+        VectorData::Int2(d) => keyed(&|n| signed(i64::from(d[n]))),
+        VectorData::Int4(d) => keyed(&|n| signed(i64::from(d[n]))),
         VectorData::Int8(d) if type_oid != types::oids::PG_LSN && type_oid != types::oids::XID8 => {
-            Some(d.iter().map(|&v| flip(v)).collect())
+            keyed(&|n| signed(d[n]))
         }
-        VectorData::Int2(d) => Some(d.iter().map(|&v| flip(i64::from(v))).collect()),
-        VectorData::Oid(d) => Some(d.iter().map(|&v| flip(i64::from(v))).collect()),
-        _ => None,
+        VectorData::Oid(d) => keyed(&|n| u64::from(d[n])),
+        VectorData::Float8(d) => keyed(&|n| float_key(d[n])),
+        VectorData::Numeric(d) => return decimal_keys(d, numbers, descending).map(|keys| (keys, true)),
+        VectorData::Text(s) if type_oid != types::oids::BPCHAR => {
+            return Some((keyed(&|n| text_key(s.bytes(n))), false));
+        }
+        _ => return None,
+    };
+    Some((keys, true))
+}
+
+/// Orders as PostgreSQL does: -0 equals 0, NaN comes last.
+fn float_key(v: f64) -> u64 {
+    if v.is_nan() {
+        return u64::MAX;
     }
+    let bits = if v == 0.0 { 0 } else { v.to_bits() };
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+/// The first eight bytes.
+fn text_key(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    let shown = bytes.len().min(8);
+    word[..shown].copy_from_slice(&bytes[..shown]);
+    u64::from_be_bytes(word)
+}
+
+/// The digits of numbers that all have one scale.
+fn decimal_keys(values: &[Numeric], numbers: &[u32], descending: bool) -> Option<Vec<(u64, u32)>> {
+    let scale = match values.get(*numbers.first()? as usize)? {
+        Numeric::Small { scale, .. } => *scale,
+        _ => return None,
+    };
+    let flip = if descending { u64::MAX } else { 0 };
+    let key = |&n: &u32| match &values[n as usize] {
+        Numeric::Small { unscaled, scale: s } if *s == scale => {
+            Some((*unscaled as u64 ^ (1 << 63) ^ flip, n))
+        }
+        _ => None,
+    };
+    numbers.iter().map(key).collect()
 }
 
 struct SortNode {

@@ -90,7 +90,7 @@ pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> PgResult<bool> {
     }
 }
 
-fn like(text: &str, pattern: &str) -> PgResult<bool> {
+pub(crate) fn like(text: &str, pattern: &str) -> PgResult<bool> {
     let (t, p) = (text.as_bytes(), pattern.as_bytes());
     // The two shapes nearly all patterns have need no automaton.
     if let [head @ .., b'%'] = p {
@@ -104,10 +104,6 @@ fn like(text: &str, pattern: &str) -> PgResult<bool> {
         }
     }
     matches(t, p)
-}
-
-fn nlike(text: &str, pattern: &str) -> PgResult<bool> {
-    Ok(!like(text, pattern)?)
 }
 
 fn ilike(text: &str, pattern: &str) -> PgResult<bool> {
@@ -158,10 +154,6 @@ fn like_escape(pattern: &str, escape: &str) -> PgResult<String> {
 }
 
 builtins! {
-    textlike = like(text: text, pattern: text) -> bool;
-    textnlike = nlike(text: text, pattern: text) -> bool;
-    namelike = like(text: name, pattern: text) -> bool;
-    namenlike = nlike(text: name, pattern: text) -> bool;
     texticlike = ilike(text: text, pattern: text) -> bool;
     texticnlike = nilike(text: text, pattern: text) -> bool;
     nameiclike = ilike(text: name, pattern: text) -> bool;

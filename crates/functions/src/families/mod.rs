@@ -20,6 +20,7 @@ mod int;
 pub mod json;
 pub mod jsonpath;
 mod like;
+mod like_kernel;
 mod lsn;
 mod macaddr;
 mod math;
@@ -27,6 +28,7 @@ mod money;
 mod network;
 mod number_text;
 mod numeric;
+mod numeric_kernel;
 mod oidvector;
 pub mod quote;
 mod range;
@@ -59,6 +61,7 @@ static LISTS: &[&[Builtin]] = &[
     float::DIRECT,
     float::BUILTINS,
     numeric::BUILTINS,
+    numeric_kernel::BUILTINS,
     math::DIRECT,
     math::BUILTINS,
     session_info::BUILTINS,
@@ -72,6 +75,7 @@ static LISTS: &[&[Builtin]] = &[
     regexp::BUILTINS,
     text::BUILTINS,
     like::BUILTINS,
+    like_kernel::BUILTINS,
     string::BUILTINS,
     quote::BUILTINS,
     concat::BUILTINS,

@@ -42,9 +42,6 @@ pub(crate) fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
 pub(crate) fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     numeric::sub(a, b)
 }
-fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    numeric::mul(a, b)
-}
 fn div(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     numeric::div(a, b)
 }
@@ -212,8 +209,7 @@ builtins! {
     numeric_gt = gt(a: numeric, b: numeric) -> bool; numeric_ge = ge(a: numeric, b: numeric) -> bool;
     numeric_cmp = cmp(a: numeric, b: numeric) -> int4;
     numeric_larger = larger(a: numeric, b: numeric) -> numeric; numeric_smaller = smaller(a: numeric, b: numeric) -> numeric;
-    numeric_add = add(a: numeric, b: numeric) -> numeric; numeric_sub = sub(a: numeric, b: numeric) -> numeric;
-    numeric_mul = mul(a: numeric, b: numeric) -> numeric; numeric_div = div(a: numeric, b: numeric) -> numeric;
+    numeric_div = div(a: numeric, b: numeric) -> numeric;
     numeric_div_trunc = div_trunc(a: numeric, b: numeric) -> numeric; numeric_mod = modulo(a: numeric, b: numeric) -> numeric;
     numeric_inc = inc(a: numeric) -> numeric; numeric_uminus = neg(a: numeric) -> numeric; numeric_uplus = pos(a: numeric) -> numeric;
     numeric_abs = abs(a: numeric) -> numeric; numeric_sign = signum(a: numeric) -> numeric;

@@ -1,10 +1,10 @@
 //! Kernels over slices of fixed-width values, shaped so that the compiler vectorizes them.
 //!
 //! # How it works
-//! When every row is selected the loop computes all positions, NULL ones too (their values are arbitrary but initialised),
+//! When most rows are selected the loop computes all positions, NULL and unselected ones too (their values are arbitrary but initialised),
 //! and the result's validity is the conjunction of the arguments'. Functions that can fail return [`Checked`]: the loop only
-//! gathers an "or" of the failure flags; when it comes out set, the rows are looked at again one by one, so a failure at a
-//! NULL position does not count.
+//! gathers an "or" of the failure flags; when it comes out set, the selected rows are looked at again one by one, so a failure at
+//! a NULL or unselected position does not count.
 
 use std::marker::PhantomData;
 
@@ -134,6 +134,11 @@ fn open_out<P: Fixed<T>, T: Copy>(out: &mut Vector) -> PgResult<(&mut [T], &mut 
     }
 }
 
+/// True when computing all of `n` rows is cheaper than looking for the selected ones.
+fn is_dense(sel: &Selection, n: usize) -> bool {
+    sel.len() * 4 >= n
+}
+
 /// Row by row: for narrowed selections, and to find out whether a failure was real.
 fn rows<T: Copy, R: Direct<T>>(
     sel: &Selection,
@@ -172,7 +177,7 @@ pub fn unary<PA: Fixed<A>, PR: Fixed<T>, A: Copy, T: Copy, R: Direct<T>>(
     let a = Input::open::<PA>(args, 0)?;
     let (data, validity) = open_out::<PR, T>(out)?;
     let n = data.len();
-    if *sel == Selection::All(n) && !a.constant && a.data.len() == n {
+    if is_dense(sel, n) && !a.constant && a.data.len() == n {
         let mut failed = false;
         for (r, x) in data.iter_mut().zip(a.data) {
             let (value, bad) = f(*x).split();
@@ -198,7 +203,7 @@ pub fn binary<PA: Fixed<A>, PB: Fixed<B>, PR: Fixed<T>, A: Copy, B: Copy, T: Cop
     let (data, validity) = open_out::<PR, T>(out)?;
     let n = data.len();
     let scalar = (a.constant && b.constant) || a.constant_null() || b.constant_null();
-    if *sel == Selection::All(n) && !scalar {
+    if is_dense(sel, n) && !scalar {
         if !loops(data, &a, &b, &f) {
             *validity = None;
             a.narrow(n, validity);

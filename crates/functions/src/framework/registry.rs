@@ -15,7 +15,7 @@ use crate::framework::set::SetKernel;
 use crate::framework::sql::SqlType;
 
 /// Computes the selected positions of `out`, which has the batch's physical length and the result's class; other positions
-/// stay as they are. NULLs in, NULLs out are dealt with inside.
+/// may become anything. NULLs in, NULLs out are dealt with inside.
 pub type VectorKernel = fn(&mut FnContext<'_>, &[&Vector], &Selection, &mut Vector) -> PgResult<()>;
 
 /// The same for one row.

@@ -19,6 +19,7 @@ use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::keys::{base_type, is_direct};
 use crate::node::Eval;
+use crate::ops::index::probe::KeySource;
 use crate::relations::index_def;
 
 const EQUAL: u8 = 3;
@@ -151,6 +152,21 @@ impl IndexMethod {
                 }
             })
             .collect()
+    }
+
+    /// Where the values of leading columns come from, when all conditions are equalities with parameters or constants.
+    pub fn equal_keys(&self) -> Option<Vec<KeySource>> {
+        if self.quals.is_empty() || !self.leftover().is_empty() {
+            return None;
+        }
+        let source = |column: usize| {
+            let Value::Expr(e) = &self.quals[self.equality_on(column)?].value else {
+                return None;
+            };
+            let constant = || e.as_const().cloned().map(KeySource::Const);
+            e.as_exec_param().map(KeySource::Param).or_else(constant)
+        };
+        (0..self.quals.len()).map(source).collect()
     }
 
     /// A value as a key column has it; `None` when nothing can be equal to it.

@@ -2,6 +2,7 @@
 
 mod bitmap;
 mod bounds;
+pub(crate) mod probe;
 
 pub(crate) use bitmap::compile as compile_bitmap_heap;
 pub(crate) use bounds::IndexMethod;
@@ -28,6 +29,9 @@ struct IndexScanNode {
     leftover: Vec<usize>,
     /// Index-only: for each scanned column its position in an entry.
     entry_columns: Option<Vec<usize>>,
+    /// The key for many outer rows at once, see [`probe`]; it is that of a unique index, whole.
+    probe: Option<Vec<probe::KeySource>>,
+    probes_unique: bool,
 }
 
 /// An IndexScan, or with `only` an IndexOnlyScan.
@@ -46,9 +50,16 @@ pub(crate) fn compile(
     let parts = scan::compile(c, plan, s.rt_index, s.relation, &originals)?;
     let method = IndexMethod::compile(c, s, &parts.target.desc)?;
     let entry_columns = only.then(|| entry_columns(&method, &parts)).transpose()?;
+    let direction = direction(s.direction);
+    let may_probe = !only
+        && direction == access::ScanDirection::Forward
+        && parts.projection.is_harmless()
+        && probe::reads_no_params(plan);
     Ok(Arc::new(IndexScanNode {
         leftover: method.leftover(),
-        direction: direction(s.direction),
+        probe: method.equal_keys().filter(|_| may_probe),
+        probes_unique: method.unique_key().is_some(),
+        direction,
         entry_columns,
         method,
         parts,
@@ -90,6 +101,7 @@ impl NodeKind for IndexScanNode {
             projector: self.parts.projection.open(),
             running: None,
             rest: Rest::default(),
+            probing: None,
             node: self,
         })
     }
@@ -111,6 +123,7 @@ struct IndexScanOp {
     projector: Projector,
     running: Option<Running>,
     rest: Rest,
+    probing: Option<probe::Probing>,
 }
 
 impl IndexScanOp {
@@ -236,9 +249,16 @@ impl Operator for IndexScanOp {
         Ok(self.rest.take(max_rows))
     }
 
+    fn probe(&mut self, cx: &mut Cx<'_>, keys: &probe::OuterKeys<'_>) -> PgResult<Option<probe::Matches>> {
+        self.probe_keys(cx, keys)
+    }
+
     fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
         self.running = None;
         self.rest.clear();
+        if let Some(probing) = &mut self.probing {
+            probing.stop();
+        }
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::instrument::{HashSummary, Measured};
+use crate::ints::{IntTable, compares_as_integer, integers};
 use crate::keys::Equality;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
 use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
@@ -119,6 +120,8 @@ struct Table {
     /// First row of each bucket, and the next of each row, plus 1; 0 ends.
     heads: Vec<u32>,
     next: Vec<u32>,
+    /// In place of `heads` when there is one integer key: [`IntTable`]'s numbers are row numbers, doubled, plus 1 when more rows follow.
+    integers: Option<IntTable>,
     _memory: [MemoryUse; 1],
     _stores: [RowStore; 2],
 }
@@ -128,10 +131,38 @@ struct Probe {
     keys: Vec<Arc<Vector>>,
     selection: Selection,
     hashes: Vec<u64>,
-    /// Which of its rows is next, and its next candidate plus 1.
+    /// The keys themselves, where the table is by integer.
+    integers: Vec<i64>,
+    /// Which of its rows is next, and its next candidate: the row's number plus 1, doubled, plus 1 when others may follow.
     row: usize,
     candidate: u32,
     started: bool,
+}
+
+impl Table {
+    /// The candidate after a row.
+    fn after(&self, row: usize) -> u32 {
+        match self.next[row] {
+            0 => 0,
+            next => next * 2 + 1,
+        }
+    }
+}
+
+impl Probe {
+    /// The first candidate for the row under way, which lies at `position`.
+    fn first_candidate(&self, table: &Table, position: usize) -> u32 {
+        if self.keys.iter().any(|k| k.is_null(position)) {
+            return 0;
+        }
+        match &table.integers {
+            Some(integers) => integers.get(self.integers[self.row]).map_or(0, |found| found + 2),
+            None => match table.heads[self.hashes[self.row] as usize & (table.heads.len() - 1)] {
+                0 => 0,
+                head => head * 2 + 1,
+            },
+        }
+    }
 }
 
 struct HashJoinOp {
@@ -244,11 +275,20 @@ impl HashJoinOp {
         memory.cover(cx, hashes.len() * 20)?;
         let (columns, rows) = store.drain_columns();
         let (keys, _) = key_store.drain_columns();
-        let size = (rows * 2).next_power_of_two().max(16);
-        let mut heads = vec![0_u32; size];
+        let mut size = (rows * 2).next_power_of_two().max(16);
         let mut next = vec![0_u32; rows];
+        let integers = self.integer_table(&keys, rows, &mut next);
+        let more = integers.as_ref().map_or(0, IntTable::memory_bytes);
+        memory.cover(cx, rows * 20 + more)?;
+        if integers.is_some() {
+            size = 0;
+        }
+        let mut heads = vec![0_u32; size];
         // From the last to the first, so that chains run in input order. NULL keys match nothing.
         for row in (0..rows).rev() {
+            if integers.is_some() {
+                break;
+            }
             if keys.iter().any(|k| k.is_null(row)) {
                 continue;
             }
@@ -259,7 +299,8 @@ impl HashJoinOp {
         if self.node.shape.tracks_inner() {
             self.join.inner_matched = vec![false; rows];
         }
-        self.summary.buckets = self.summary.buckets.max(size as u64);
+        let buckets = (rows * 2).next_power_of_two().max(16);
+        self.summary.buckets = self.summary.buckets.max(buckets as u64);
         Ok(Table {
             columns,
             rows,
@@ -267,9 +308,35 @@ impl HashJoinOp {
             hashes,
             heads,
             next,
+            integers,
             _memory: [memory],
             _stores: [store, key_store],
         })
+    }
+
+    /// The table by the one integer key, if there is just one; `next` links rows of one key in input order.
+    fn integer_table(&self, keys: &[Arc<Vector>], rows: usize, next: &mut [u32]) -> Option<IntTable> {
+        let ([key], [clause]) = (keys, &self.node.keys[..]) else {
+            return None;
+        };
+        let outer = Vector::empty(clause.outer.phys());
+        let fits = |column: &Vector| compares_as_integer(&clause.equality, column);
+        if !fits(key) || !fits(&outer) || rows >= u32::MAX as usize / 2 {
+            return None;
+        }
+        let mut table = IntTable::with_room(rows);
+        for row in (0..rows).rev() {
+            if key.is_null(row) {
+                continue;
+            }
+            let value = key.integer(row)?;
+            let alone = row as u32 * 2;
+            if let Some(before) = table.replace(value, alone) {
+                next[row] = before / 2 + 1;
+                table.replace(value, alone + 1);
+            }
+        }
+        Some(table)
     }
 
     /// The next table to probe; false when there is none.
@@ -352,14 +419,15 @@ impl HashJoinOp {
     }
 
     fn outer_hashes(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<(Vec<Arc<Vector>>, Vec<u64>)> {
-        let inputs = Inputs::outer(&batch.columns, batch.rows);
-        let keys = self
-            .outer_keys
-            .iter_mut()
-            .map(|k| k.vector(cx, inputs, &batch.selection))
-            .collect::<PgResult<Vec<_>>>()?;
+        let keys = self.outer_values(cx, batch)?;
         let hashes = hash_keys(cx, &self.node, &keys, &batch.selection, 0)?;
         Ok((keys, hashes))
+    }
+
+    fn outer_values(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<Vec<Arc<Vector>>> {
+        let inputs = Inputs::outer(&batch.columns, batch.rows);
+        let keys = self.outer_keys.iter_mut();
+        keys.map(|k| k.vector(cx, inputs, &batch.selection)).collect()
     }
 
     fn next_outer(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<bool> {
@@ -370,12 +438,26 @@ impl HashJoinOp {
         let Some(batch) = batch else {
             return Ok(false);
         };
-        let (keys, hashes) = self.outer_hashes(cx, &batch)?;
+        let mut values = Vec::new();
+        let (keys, hashes) = match self.table.as_ref().is_some_and(|t| t.integers.is_some()) {
+            true => {
+                let keys = self.outer_values(cx, &batch)?;
+                if !keys
+                    .first()
+                    .is_some_and(|k| integers(k, &batch.selection, &mut values))
+                {
+                    return Err(internal!("join by integer meets another class"));
+                }
+                (keys, Vec::new())
+            }
+            false => self.outer_hashes(cx, &batch)?,
+        };
         self.join.set_outer(&batch);
         self.probe = Some(Probe {
             keys,
             selection: batch.selection,
             hashes,
+            integers: values,
             row: 0,
             candidate: 0,
             started: false,
@@ -392,25 +474,28 @@ impl HashJoinOp {
         let first_only = shape.first_match_only() && !shape.has_join_qual();
         let skip_matched = matches!(shape.join_type, JoinType::RightSemi | JoinType::RightAnti);
         self.pairs.clear();
-        while probe.row < probe.hashes.len() {
+        while probe.row < probe.selection.len() {
             let position = probe.selection.position(probe.row);
-            let hash = probe.hashes[probe.row];
             if !probe.started {
                 probe.started = true;
-                probe.candidate = if probe.keys.iter().any(|k| k.is_null(position)) {
-                    0
-                } else {
-                    table.heads[hash as usize & (table.heads.len() - 1)]
-                };
+                probe.candidate = probe.first_candidate(table, position);
             }
-            while let Some(row) = probe.candidate.checked_sub(1) {
-                let row = row as usize;
-                probe.candidate = table.next[row];
-                if table.hashes[row] != hash || skip_matched && self.join.inner_matched[row] {
+            while probe.candidate != 0 {
+                let row = probe.candidate as usize / 2 - 1;
+                probe.candidate = match probe.candidate & 1 {
+                    1 => table.after(row),
+                    _ => 0,
+                };
+                let other = table.integers.is_none() && table.hashes[row] != probe.hashes[probe.row];
+                if other || skip_matched && self.join.inner_matched[row] {
                     continue;
                 }
                 let mut same = true;
-                for ((key, o), i) in self.node.keys.iter().zip(&probe.keys).zip(&table.keys) {
+                let keys = match table.integers {
+                    Some(_) => &[][..],
+                    None => &self.node.keys[..],
+                };
+                for ((key, o), i) in keys.iter().zip(&probe.keys).zip(&table.keys) {
                     same = same && key.equality.equal(cx, o, position, i, row)?;
                 }
                 if !same {
@@ -431,7 +516,7 @@ impl HashJoinOp {
                 break;
             }
         }
-        Ok(probe.row >= probe.hashes.len())
+        Ok(probe.row >= probe.selection.len())
     }
 }
 

@@ -104,11 +104,14 @@ impl JoinShape {
 fn gather(columns: &[Arc<Vector>], phys: &[PhysType], used: &[usize], rows: &[u32]) -> Vec<Arc<Vector>> {
     let filler = Arc::new(Vector::constant(PhysType::Bool, &Datum::Null, rows.len()));
     let mut out = vec![filler; phys.len()];
+    // Every row once and in order: the columns as they are.
+    let whole = (0..).zip(rows).all(|(k, &row)| row == k);
     for &i in used {
-        out[i] = Arc::new(match columns.get(i) {
-            Some(column) => column.take_or_null(rows),
-            None => Vector::constant(phys[i], &Datum::Null, rows.len()),
-        });
+        out[i] = match columns.get(i) {
+            Some(column) if whole && column.len() == rows.len() => Arc::clone(column),
+            Some(column) => Arc::new(column.take_or_null(rows)),
+            None => Arc::new(Vector::constant(phys[i], &Datum::Null, rows.len())),
+        };
     }
     out
 }
@@ -211,6 +214,13 @@ impl PairJoin {
         inner: &[Arc<Vector>],
         pairs: &Pairs,
     ) -> PgResult<Option<Batch>> {
+        if self.shape.join_type == JoinType::Inner && self.qual.is_empty() {
+            pairs
+                .outer
+                .iter()
+                .for_each(|&row| self.outer_matched[row as usize] = true);
+            return self.output(cx, inner, &pairs.outer, &pairs.inner);
+        }
         let survivors = self.survivors(cx, inner, pairs)?;
         let join_type = self.shape.join_type;
         let keeps_outer = self.shape.keeps_outer();

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use common::PgResult;
-use expr::{ExprProgram, RowInputs};
+use expr::{ExprProgram, Inputs, RowInputs};
 use nodes::plan::NestLoopParam;
 use nodes::query::JoinType;
 use nodes::{Expr, Plan};
-use types::{BATCH_ROWS, Batch, Datum, Selection};
+use types::{BATCH_ROWS, Batch, Datum, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
+use crate::ops::index::probe::OuterKeys;
 use crate::ops::join::{JoinShape, PairJoin, Pairs};
 use crate::store::RowStore;
 
@@ -56,6 +57,7 @@ pub(crate) fn compile(
 
 impl NodeKind for NestLoopNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        let harmless = self.params.iter().all(|(_, p)| p.is_harmless());
         Box::new(NestLoopOp {
             outer: opening.open(&self.outer),
             inner: opening.open(&self.inner),
@@ -65,6 +67,9 @@ impl NodeKind for NestLoopNode {
             row: 0,
             inner_open: false,
             inner_used: false,
+            probes: harmless && !self.params.is_empty(),
+            harmless,
+            keys: Vec::new(),
             buffer: RowStore::new(&self.inner.phys),
             pairs: Pairs::default(),
             node: self,
@@ -85,6 +90,11 @@ struct NestLoopOp {
     inner_open: bool,
     /// The inner side has been read before.
     inner_used: bool,
+    /// The inner side may be asked for many outer rows at once.
+    probes: bool,
+    /// Parameters are computed per outer batch: these are their values.
+    harmless: bool,
+    keys: Vec<(usize, Arc<Vector>)>,
     /// Inner rows of the pairs of this round.
     buffer: RowStore,
     pairs: Pairs,
@@ -92,7 +102,10 @@ struct NestLoopOp {
 
 impl NestLoopOp {
     fn start_inner(&mut self, cx: &mut Cx<'_>, position: usize) -> PgResult<()> {
-        if !self.params.is_empty() {
+        for (slot, values) in &self.keys {
+            cx.run.set_param(*slot, values.datum(position));
+        }
+        if !self.harmless {
             let outer: Vec<Datum> = self.join.outer.iter().map(|c| c.datum(position)).collect();
             let row = RowInputs {
                 outer: &outer,
@@ -126,8 +139,22 @@ impl NestLoopOp {
                     return Ok(false);
                 };
                 self.join.set_outer(&batch);
+                if self.harmless {
+                    let inputs = Inputs::outer(&batch.columns, batch.rows);
+                    self.keys.clear();
+                    for (slot, eval) in &mut self.params {
+                        self.keys
+                            .push((*slot, eval.vector(cx, inputs, &batch.selection)?));
+                    }
+                }
                 self.selection = batch.selection;
                 self.row = 0;
+            }
+            if self.probes && self.probe(cx, limit)? {
+                if self.pairs.weight() >= limit {
+                    return Ok(true);
+                }
+                continue;
             }
             let position = self.selection.position(self.row);
             if !self.inner_open {
@@ -159,6 +186,39 @@ impl NestLoopOp {
                 return Ok(true);
             }
         }
+    }
+
+    /// Collects pairs for many outer rows; false when the inner side takes them one at a time.
+    fn probe(&mut self, cx: &mut Cx<'_>, limit: usize) -> PgResult<bool> {
+        cx.check()?;
+        let keys = OuterKeys {
+            params: &self.keys,
+            selection: &self.selection,
+            next: self.row,
+            limit: limit.saturating_sub(self.pairs.weight()).clamp(1, BATCH_ROWS),
+        };
+        let Some(matches) = self.inner.probe(cx, &keys)? else {
+            self.probes = false;
+            return Ok(false);
+        };
+        let mut inner = self.buffer.rows as u32;
+        if let Some(batch) = &matches.batch {
+            self.buffer.append_batch(cx, batch)?;
+        }
+        let mut owners = matches.outer.iter().peekable();
+        for row in self.row..matches.next + usize::from(matches.partial) {
+            let position = self.selection.position(row) as u32;
+            while owners.next_if(|owner| **owner as usize == row).is_some() {
+                self.pairs.push(position, inner);
+                inner += 1;
+            }
+            match row < matches.next {
+                true => self.pairs.finish_row(position),
+                false => self.pairs.rows.push((position, false)),
+            }
+        }
+        self.row = matches.next;
+        Ok(true)
     }
 
     fn add(&mut self, cx: &Cx<'_>, position: usize, batch: &Batch) -> PgResult<()> {
@@ -197,6 +257,9 @@ impl Operator for NestLoopOp {
         self.selection = Selection::All(0);
         self.row = 0;
         self.inner_open = false;
+        if self.probes {
+            self.inner.rescan(cx)?;
+        }
         self.outer.rescan(cx)
     }
 }

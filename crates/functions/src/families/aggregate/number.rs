@@ -123,7 +123,19 @@ struct ExactSum {
 }
 
 impl ExactSum {
+    #[inline]
     fn add(&mut self, value: &Numeric) -> PgResult<()> {
+        if let Numeric::Small { unscaled, scale } = value
+            && *scale == self.scale
+            && let Some(sum) = self.small.checked_add(i128::from(*unscaled))
+        {
+            self.small = sum;
+            return Ok(());
+        }
+        self.add_slow(value)
+    }
+
+    fn add_slow(&mut self, value: &Numeric) -> PgResult<()> {
         if let Numeric::Small { unscaled, scale } = value {
             if self.add_small(i128::from(*unscaled), *scale) {
                 return Ok(());

@@ -1,0 +1,213 @@
+//! The inner side of a nested loop for many outer rows at once: keys are looked up one by one, rows are fetched together.
+//!
+//! # When
+//! All conditions are equalities of leading columns with parameters or constants, and nothing else of the scan reads parameters, can
+//! fail, or computes: then it does not matter that rows are read that nobody asks for.
+
+use std::sync::Arc;
+
+use access::{IndexScan as EntryScan, Table};
+use common::{PgResult, RowId};
+use expr::{Inputs, Runtime};
+use nodes::expr::ParamKind;
+use nodes::{Expr, Plan, walk};
+use types::{Batch, Datum, Selection, Vector, VectorData};
+
+use super::{IndexScanNode, IndexScanOp};
+use crate::cx::Cx;
+
+/// Where the value of an index column comes from.
+pub(crate) enum KeySource {
+    Param(usize),
+    Const(Datum),
+}
+
+/// Outer rows to look for.
+pub(crate) struct OuterKeys<'a> {
+    /// Executor parameters and their values by position in the outer batch.
+    pub params: &'a [(usize, Arc<Vector>)],
+    pub selection: &'a Selection,
+    /// The first of the selected rows that is not done.
+    pub next: usize,
+    /// How many inner rows are wanted.
+    pub limit: usize,
+}
+
+/// What was found.
+pub(crate) struct Matches {
+    /// Inner rows, and for each the number of its outer row among the selected ones, ascending.
+    pub batch: Option<Batch>,
+    pub outer: Vec<u32>,
+    /// Outer rows before this one are done.
+    pub next: usize,
+    /// That one has been given some of its rows.
+    pub partial: bool,
+}
+
+/// Opened relations, and the scan for an outer row that is half done.
+pub(crate) struct Probing {
+    table: Table,
+    index: access::Index,
+    scan: Option<EntryScan>,
+    prefix: Vec<u8>,
+}
+
+/// True when a plan's own expressions read no parameters and no subplans.
+pub(super) fn reads_no_params(plan: &Plan) -> bool {
+    let mut found = false;
+    for e in plan.qual.iter().chain(plan.target_list.iter().map(|t| &t.expr)) {
+        walk::walk(e, &mut |e| {
+            found |= match e {
+                Expr::Param(p) => p.kind == ParamKind::Exec,
+                Expr::SubPlan(_) => true,
+                _ => false,
+            };
+            !found
+        });
+    }
+    !found
+}
+
+impl IndexScanOp {
+    /// Looks up as many outer rows as give the inner rows wanted; `None` when this scan takes one outer row at a time.
+    pub(super) fn probe_keys(&mut self, cx: &mut Cx<'_>, keys: &OuterKeys<'_>) -> PgResult<Option<Matches>> {
+        let node = Arc::clone(&self.node);
+        let Some(sources) = &node.probe else {
+            return Ok(None);
+        };
+        if self.probing.is_none() {
+            let target = &node.parts.target;
+            self.probing = Some(Probing {
+                table: target.open(cx)?,
+                index: cx.ext.relations.index(&node.method.desc, &target.desc)?,
+                scan: None,
+                prefix: Vec::new(),
+            });
+        }
+        let Some(probing) = &mut self.probing else {
+            return Ok(None);
+        };
+        let (mut ids, mut owners) = (Vec::new(), Vec::new());
+        let mut values = Vec::with_capacity(sources.len());
+        let mut next = keys.next;
+        while next < keys.selection.len() && ids.len() < keys.limit {
+            if probing.scan.is_none() {
+                if key_values(cx, &node, sources, (keys, next), &mut values)? {
+                    probing.begin(cx, &node, &values, &mut ids)?;
+                }
+            }
+            probing.read(keys.limit, &mut ids)?;
+            owners.resize(ids.len(), next as u32);
+            if probing.scan.is_some() {
+                break;
+            }
+            next += 1;
+        }
+        let partial = probing.scan.is_some();
+        let (batch, outer) = self.rows(cx, &ids, &owners)?;
+        Ok(Some(Matches {
+            batch,
+            outer,
+            next,
+            partial,
+        }))
+    }
+
+    /// Fetches rows and puts them through conditions and target list.
+    fn rows(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ids: &[RowId],
+        owners: &[u32],
+    ) -> PgResult<(Option<Batch>, Vec<u32>)> {
+        let target = &self.node.parts.target;
+        let Some(probing) = self.probing.as_ref().filter(|_| !ids.is_empty()) else {
+            return Ok((None, Vec::new()));
+        };
+        let mut out: Vec<Vector> = target.phys.iter().map(|p| Vector::empty(*p)).collect();
+        let mut found = Vec::with_capacity(ids.len());
+        probing
+            .table
+            .fetch_batch(ids, cx.ext.snapshot, &target.columns, &mut out, &mut found)?;
+        let count = found.len();
+        let mut columns: Vec<Arc<Vector>> = out.into_iter().map(Arc::new).collect();
+        if target.ctid {
+            let ids = found.iter().map(|&k| ids[k as usize].0 as i64).collect();
+            columns.push(Arc::new(Vector::new(VectorData::Int8(ids), None)));
+        }
+        target.complete(&mut columns, count);
+        let inputs = Inputs::scan(&columns, count);
+        let Some(batch) = self.projector.apply(cx, inputs, &Selection::All(count))? else {
+            return Ok((None, Vec::new()));
+        };
+        let owner = |at: usize| owners[found[at] as usize];
+        let outer = batch.selection.iter().map(owner).collect();
+        Ok((Some(batch), outer))
+    }
+}
+
+impl Probing {
+    /// Begins to read the entries of a key.
+    fn begin(
+        &mut self,
+        cx: &Cx<'_>,
+        node: &IndexScanNode,
+        values: &[Datum],
+        ids: &mut Vec<RowId>,
+    ) -> PgResult<()> {
+        if node.probes_unique {
+            self.index.encode_prefix(values, &mut self.prefix);
+            ids.extend(self.index.lookup(cx.ext.snapshot, &self.prefix)?);
+            return Ok(());
+        }
+        let bounds = self.index.bounds_equal(values);
+        self.scan = Some(self.index.scan(cx.ext.snapshot, bounds, node.direction));
+        Ok(())
+    }
+
+    /// Reads the entries of the key under way; the scan stays when there may be more.
+    fn read(&mut self, limit: usize, ids: &mut Vec<RowId>) -> PgResult<()> {
+        let Some(scan) = &mut self.scan else {
+            return Ok(());
+        };
+        while ids.len() < limit {
+            if !scan.next_rows(limit - ids.len(), ids)? {
+                self.scan = None;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the outer row that is half done.
+    pub(super) fn stop(&mut self) {
+        self.scan = None;
+    }
+}
+
+/// The key of an outer row; false when nothing can be equal to it.
+fn key_values(
+    cx: &Cx<'_>,
+    node: &IndexScanNode,
+    sources: &[KeySource],
+    (keys, row): (&OuterKeys<'_>, usize),
+    out: &mut Vec<Datum>,
+) -> PgResult<bool> {
+    out.clear();
+    let position = keys.selection.position(row);
+    for (column, source) in sources.iter().enumerate() {
+        let value = match source {
+            KeySource::Const(value) => value.clone(),
+            KeySource::Param(slot) => match keys.params.iter().find(|(s, _)| s == slot) {
+                Some((_, values)) => values.datum(position),
+                // Of a loop further out: the same for all these rows.
+                None => cx.exec_param(*slot)?,
+            },
+        };
+        match node.method.key_value(column, value) {
+            Some(value) => out.push(value),
+            None => return Ok(false),
+        }
+    }
+    Ok(true)
+}
