@@ -37,6 +37,24 @@ impl ParamTypes {
     }
 }
 
+/// A parameter of the SQL routine whose body is analyzed.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct RoutineParam {
+    /// Empty: only `$n` names it.
+    pub name: Arc<str>,
+    pub type_oid: Oid,
+}
+
+/// The SQL routine whose body is analyzed: its parameters may be named, also as `routine.parameter`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct RoutineScope {
+    pub name: Arc<str>,
+    /// Input parameters: `$1`, `$2`...
+    pub params: Vec<RoutineParam>,
+}
+
 /// Everything one analysis may use. Not shared between threads.
 pub struct AnalyzeContext<'a> {
     /// Catalog lookups under the statement's snapshot.
@@ -47,6 +65,8 @@ pub struct AnalyzeContext<'a> {
     pub params: ParamTypes,
     /// Name of the current database, for `database.schema.table`.
     pub database: Arc<str>,
+    /// The routine that the statement belongs to.
+    pub routine: Option<RoutineScope>,
     /// Notices and warnings, in order.
     pub notices: RefCell<Vec<Box<PgError>>>,
     /// Views being expanded right now are nested this deep.
@@ -61,6 +81,7 @@ impl<'a> AnalyzeContext<'a> {
             settings,
             params: ParamTypes::none(),
             database: "postgres".into(),
+            routine: None,
             notices: RefCell::new(Vec::new()),
             view_depth: Cell::new(0),
         }
@@ -69,6 +90,13 @@ impl<'a> AnalyzeContext<'a> {
     /// The same with parameter types.
     pub fn with_params(mut self, params: ParamTypes) -> AnalyzeContext<'a> {
         self.params = params;
+        self
+    }
+
+    /// The same for a statement in the body of a routine.
+    pub fn with_routine(mut self, routine: RoutineScope) -> AnalyzeContext<'a> {
+        self.params = ParamTypes::Fixed(routine.params.iter().map(|p| p.type_oid).collect());
+        self.routine = Some(routine);
         self
     }
 

@@ -57,6 +57,7 @@ mod rewrite_view;
 mod select;
 mod setop;
 mod sort_group;
+pub mod sql_routine;
 mod state;
 mod subscript;
 mod typmod;
@@ -67,7 +68,7 @@ use common::PgResult;
 use nodes::Query;
 use parser::ast::{self, Statement};
 
-pub use context::{AnalyzeContext, ParamTypes};
+pub use context::{AnalyzeContext, ParamTypes, RoutineParam, RoutineScope};
 pub use kind::ExprKind;
 pub use parse_coerce::CoercionContext;
 

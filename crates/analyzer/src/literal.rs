@@ -150,7 +150,7 @@ impl Analyzer<'_> {
         self.param_expr(number, type_oid, p.span)
     }
 
-    fn param_expr(&self, number: usize, type_oid: Oid, span: Span) -> PgResult<Expr> {
+    pub(crate) fn param_expr(&self, number: usize, type_oid: Oid, span: Span) -> PgResult<Expr> {
         Ok(Expr::Param(Param {
             kind: ParamKind::External,
             number,

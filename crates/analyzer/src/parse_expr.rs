@@ -152,6 +152,9 @@ impl Analyzer<'_> {
             }
         };
         let Some((item, up)) = self.ref_name_item(schema, relation, c.span)? else {
+            if let Some(param) = self.routine_param(&fields, c.span)? {
+                return Ok(param);
+            }
             return Err(self.missing_rte(schema, relation, c.span)?);
         };
         let Some(column) = column else {
@@ -169,8 +172,11 @@ impl Analyzer<'_> {
             last_srf: self.cur().last_srf,
             span: c.span,
         };
-        match self.parse_func_or_column(site, vec![row], None)? {
-            Some(e) => Ok(e),
+        if let Some(e) = self.parse_func_or_column(site, vec![row], None)? {
+            return Ok(e);
+        }
+        match self.routine_param(&fields, c.span)? {
+            Some(param) => Ok(param),
             None => Err(self.missing_column(Some(relation), column, c.span)),
         }
     }
@@ -190,7 +196,10 @@ impl Analyzer<'_> {
         }
         match self.ref_name_item(None, name, span)? {
             Some((item, up)) => self.whole_row(&item, up, span),
-            None => Err(self.missing_column(None, name, span)),
+            None => match self.routine_param(&[name], span)? {
+                Some(param) => Ok(param),
+                None => Err(self.missing_column(None, name, span)),
+            },
         }
     }
 

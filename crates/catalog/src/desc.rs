@@ -256,6 +256,27 @@ pub struct FunctionDesc {
     pub source: Arc<str>,
     pub sql_body: Option<Arc<str>>,
     pub config: Vec<Arc<str>>,
+    /// Privileges, where they are not the default.
+    pub acl: Option<Vec<Datum>>,
+}
+
+impl FunctionDesc {
+    /// True for functions and procedures in language SQL.
+    pub fn is_sql(&self) -> bool {
+        self.language == crate::oids::SQL_LANGUAGE
+    }
+
+    /// Names and types of OUT, INOUT and TABLE parameters.
+    pub fn out_columns(&self) -> Vec<(&str, Oid)> {
+        let with_mode = self.arg_modes.iter().enumerate();
+        with_mode
+            .filter(|(_, m)| matches!(m, b'o' | b'b' | b't'))
+            .map(|(i, _)| {
+                let name = self.arg_names.get(i).map_or("", |n| &**n);
+                (name, self.all_arg_types.get(i).copied().unwrap_or(Oid::INVALID))
+            })
+            .collect()
+    }
 }
 
 /// An operator (`pg_operator`).

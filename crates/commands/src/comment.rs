@@ -13,6 +13,7 @@ use txn::LockMode;
 use crate::classify::object_type_word;
 use crate::context::{CommandContext, CommandOutcome};
 use crate::lookup::{range_var, wrong_kind};
+use crate::routine::find::{address, owned};
 
 /// COMMENT ON.
 pub(crate) fn comment(stmt: &CommentStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
@@ -96,6 +97,10 @@ fn find(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectAddress> 
             let found = crate::domain::named_constraint(&desc, name.as_str(), cx)?;
             Ok(ObjectAddress::new(oids::PG_CONSTRAINT, found))
         }
+        (
+            ObjectName::WithArgs(signature),
+            kind @ (ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate),
+        ) => Ok(address(&*owned(signature, kind, cx)?)),
         (_, kind) => {
             Err(unsupported!("COMMENT ON {} is not supported yet", object_type_word(kind)).at(stmt.span))
         }

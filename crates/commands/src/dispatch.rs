@@ -11,7 +11,7 @@ use crate::guc::GucStore;
 use crate::{
     alter_table, alter_type, comment, copy, create_index, create_table, create_table_as, create_type,
     create_view, domain, drop, explain, grant, maintenance, matview, namespace, rename, role_settings, roles,
-    sequence, settings, truncate, vacuum,
+    routine, sequence, settings, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -58,6 +58,9 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Vacuum(s) => vacuum::vacuum(s, cx),
         Statement::Lock(s) => maintenance::lock(s, cx),
         Statement::Reindex(s) => maintenance::reindex(s, cx),
+        Statement::CreateFunction(s) => routine::create::create_function(s, cx),
+        Statement::AlterFunction(s) => routine::alter::alter_function(s, cx),
+        Statement::Call(s) => routine::call::call(s, cx),
         Statement::CheckPoint(_) => maintenance::checkpoint(cx),
         other => Err(unsupported!("{} is not supported yet", command_tag(other)).at(other.span())),
     }

@@ -15,6 +15,7 @@ use txn::LockMode;
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome, SessionAction};
 use crate::lookup::range_var;
+use crate::routine::find::{Found, address, check_owner, find};
 
 /// The catalog crate's word for the behaviour.
 pub(crate) fn behavior(behavior: ast::DropBehavior) -> DropBehavior {
@@ -37,6 +38,9 @@ pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> Pg
         | ObjectType::MatView => relations(stmt, cx)?,
         ObjectType::Schema => schemas(stmt, cx)?,
         ObjectType::Type | ObjectType::Domain => types(stmt, cx)?,
+        ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate => {
+            routines(stmt, cx)?
+        }
         _ => other_objects(stmt, cx)?,
     };
     if !objects.is_empty() {
@@ -246,6 +250,32 @@ fn types(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAdd
             return Err(must_be_owner(ObjectKind::Type, last));
         }
         objects.push(ObjectAddress::new(oids::PG_TYPE, desc.oid));
+    }
+    Ok(objects)
+}
+
+fn routines(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::WithArgs(signature) = object else {
+            return Err(common::internal!("DROP of a routine without a signature"));
+        };
+        let found = match find(signature, stmt.remove_type, cx)? {
+            Found::Routine(f) => f,
+            Found::Missing(e, message) if stmt.missing_ok => {
+                absent(true, e.sqlstate, message, cx)?;
+                continue;
+            }
+            Found::Missing(e, _) => return Err(e),
+        };
+        if stmt.remove_type == ObjectType::Function && found.kind == b'a' {
+            return Err(
+                pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is an aggregate function", found.name)
+                    .hint("Use DROP AGGREGATE to drop aggregate functions."),
+            );
+        }
+        check_owner(&found, cx)?;
+        objects.push(address(&found));
     }
     Ok(objects)
 }

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use catalog::columns::{pg_attribute, pg_class, pg_namespace};
+use catalog::columns::{pg_attribute, pg_class, pg_namespace, pg_proc};
+use catalog::desc::FunctionDesc;
 use catalog::oids;
 use catalog::privileges::{AclItem, GrantOption, ObjectKind, Privilege, RevokeWhat, default_acl};
 use common::error::{ErrorExt, Severity};
@@ -18,6 +19,7 @@ use types::{ArrayValue, Datum, oids as t};
 use crate::classify::object_type_word;
 use crate::context::{CommandContext, CommandOutcome};
 use crate::lookup::range_var;
+use crate::routine::find::{Found, find, object_kind};
 
 /// Where an ACL is.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,7 @@ enum Place {
     Relation(Oid),
     Column(Oid, i16),
     Schema(Oid),
+    Routine(Oid),
 }
 
 /// An object with the ACL to change.
@@ -42,6 +45,7 @@ fn all_privileges(kind: ObjectKind) -> &'static [Privilege] {
     match kind {
         ObjectKind::Sequence => &[P::Select, P::Update, P::Usage],
         ObjectKind::Schema => &[P::Usage, P::Create],
+        ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Aggregate => &[P::Execute],
         _ => &[
             P::Insert,
             P::Select,
@@ -166,6 +170,22 @@ fn targets(stmt: &GrantStmt, cx: &CommandContext<'_>) -> PgResult<Vec<Target>> {
             }
             Ok(found)
         }
+        (
+            kind @ (ObjectType::Function | ObjectType::Procedure | ObjectType::Routine),
+            GrantTargetType::Object,
+        ) => {
+            let mut found = Vec::new();
+            for object in &stmt.objects {
+                let ObjectName::WithArgs(signature) = object else {
+                    return Err(common::internal!("GRANT on a routine without a signature"));
+                };
+                match find(signature, kind, cx)? {
+                    Found::Routine(f) => found.push(routine_target(&f)),
+                    Found::Missing(e, _) => return Err(e),
+                }
+            }
+            Ok(found)
+        }
         (kind, _) => Err(unsupported!(
             "GRANT and REVOKE on {} are not supported yet",
             object_type_word(kind)
@@ -199,6 +219,16 @@ fn relation_target(desc: &catalog::desc::RelationDesc, wanted: ObjectType) -> Pg
         owner: desc.owner,
         acl: desc.acl.clone(),
     })
+}
+
+fn routine_target(f: &FunctionDesc) -> Target {
+    Target {
+        place: Place::Routine(f.oid),
+        kind: object_kind(f),
+        name: f.name.to_string(),
+        owner: f.owner,
+        acl: f.acl.clone(),
+    }
 }
 
 fn schema_target(name: &Ident, cx: &CommandContext<'_>) -> PgResult<Target> {
@@ -446,6 +476,7 @@ fn store(place: Place, acl: Vec<AclItem>, cx: &CommandContext<'_>) -> PgResult<(
     cx.ddl(|ddl| match place {
         Place::Relation(oid) => ddl.alter_relation(oid, &[(pg_class::RELACL, value)]),
         Place::Column(oid, attno) => ddl.alter_column(oid, attno, &[(pg_attribute::ATTACL, value)]),
+        Place::Routine(oid) => ddl.alter_routine(oid, &[(pg_proc::PROACL, value)]),
         Place::Schema(oid) => ddl.alter_namespace(oid, &[(pg_namespace::NSPACL, value)]),
     })
 }

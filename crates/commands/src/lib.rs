@@ -52,6 +52,7 @@ mod rename;
 mod rewrite;
 mod role_settings;
 mod roles;
+pub mod routine;
 pub mod scram;
 mod sequence;
 pub mod settings;
@@ -69,3 +70,4 @@ pub use context::{
 };
 pub use copy::{CopyIn, CopyOut, CopyTarget, copy_target};
 pub use dispatch::{describe, execute};
+pub use routine::call::describe_call;

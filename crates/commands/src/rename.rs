@@ -7,7 +7,8 @@ use catalog::privileges::{ObjectKind, must_be_owner};
 use common::error::{ErrorExt, Severity};
 use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{
-    AlterObjectSchemaStmt, AlterOwnerStmt, Ident, ObjectName, ObjectType, RangeVar, RenameStmt, Statement,
+    AlterObjectSchemaStmt, AlterOwnerStmt, Ident, ObjectName, ObjectType, ObjectWithArgs, RangeVar,
+    RenameStmt, Statement,
 };
 use txn::LockMode;
 use types::Datum;
@@ -17,6 +18,7 @@ use crate::alter_type::{self, Wanted};
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome};
 use crate::lookup::{display, wrong_kind};
+use crate::routine;
 
 fn missing_relation(rel: &RangeVar, missing_ok: bool, cx: &CommandContext<'_>) -> PgResult<()> {
     if !missing_ok {
@@ -40,6 +42,21 @@ fn type_names(kind: ObjectType, object: Option<&ObjectName>) -> PgResult<(&[Iden
         Some(ObjectName::Name(names)) => Ok((names, wanted)),
         Some(ObjectName::Type(name)) => Ok((&name.names, wanted)),
         _ => Err(common::internal!("type without a name")),
+    }
+}
+
+fn is_routine(kind: ObjectType) -> bool {
+    matches!(
+        kind,
+        ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate
+    )
+}
+
+/// The name and arguments of a routine.
+fn signature(object: Option<&ObjectName>) -> PgResult<&ObjectWithArgs> {
+    match object {
+        Some(ObjectName::WithArgs(signature)) => Ok(signature),
+        _ => Err(common::internal!("routine without a signature")),
     }
 }
 
@@ -138,6 +155,10 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             let old = stmt.subname.as_ref().map_or("", Ident::as_str);
             crate::roles::rename(old, new, cx)?;
         }
+        (
+            kind @ (ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate),
+            _,
+        ) => routine::alter::rename(signature(stmt.object.as_ref())?, kind, new, cx)?,
         (kind, _) => {
             return Err(
                 unsupported!("ALTER {} RENAME is not supported yet", object_type_word(kind)).at(stmt.span),
@@ -187,6 +208,13 @@ pub(crate) fn set_schema(
         alter_type::set_schema(names, wanted, &stmt.newschema, cx)?;
         return Ok(CommandOutcome::tag(tag));
     }
+    if is_routine(stmt.object_type) {
+        let namespace = cx.namespace(&stmt.newschema)?;
+        cx.check_create_in(namespace)?;
+        let object = signature(stmt.object.as_ref())?;
+        routine::alter::set_schema(object, stmt.object_type, namespace, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
     let Some(rel) = &stmt.relation else {
         return Err(unsupported!(
             "ALTER {} SET SCHEMA is not supported yet",
@@ -232,6 +260,11 @@ pub(crate) fn set_owner(stmt: &AlterOwnerStmt, cx: &mut CommandContext<'_>) -> P
         let (names, wanted) = type_names(stmt.object_type, Some(&stmt.object))?;
         let owner = cx.role(&stmt.newowner)?;
         alter_type::set_owner(names, wanted, owner, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
+    if is_routine(stmt.object_type) {
+        let owner = cx.role(&stmt.newowner)?;
+        routine::alter::set_owner(signature(Some(&stmt.object))?, stmt.object_type, owner, cx)?;
         return Ok(CommandOutcome::tag(tag));
     }
     let (ObjectType::Schema, ObjectName::Name(names)) = (stmt.object_type, &stmt.object) else {

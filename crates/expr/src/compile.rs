@@ -238,6 +238,9 @@ impl Compiler<'_> {
         } else {
             func
         };
+        if made_by_user && let Some(strict) = self.env.session_function(func)? {
+            return Ok(functions::framework::registry::routine_kernels(strict));
+        }
         kernels(code).ok_or_else(|| self.env.missing_function(func))
     }
 

@@ -69,6 +69,11 @@ pub trait CompileEnv {
     fn kernel_function(&self, func: Oid) -> PgResult<Oid> {
         Ok(func)
     }
+    /// For a function that the session runs (its language is SQL): whether it is strict.
+    fn session_function(&self, func: Oid) -> PgResult<Option<bool>> {
+        let _ = func;
+        Ok(None)
+    }
     /// The error for a function without kernels (user-defined functions included).
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         functions::framework::registry::not_implemented(proc)

@@ -9,7 +9,7 @@
 //! cannot express needs a new version word and a reader of the old one.
 
 use common::{PgResult, Span, pg_err};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
 
 use crate::{Expr, Query};
@@ -52,6 +52,25 @@ pub fn encode_query(query: &Query) -> PgResult<String> {
 
 /// A query from its stored form.
 pub fn decode_query(text: &str) -> PgResult<Query> {
+    decode(text)
+}
+
+/// The body of a routine in SQL's own syntax, as `pg_proc.prosqlbody` keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredBody {
+    /// RETURN expr, rather than BEGIN ATOMIC.
+    pub is_return: bool,
+    /// The statements, not rewritten.
+    pub statements: Vec<Query>,
+}
+
+/// The stored form of a routine's body.
+pub fn encode_body(body: &StoredBody) -> PgResult<String> {
+    encode(body)
+}
+
+/// A routine's body from its stored form.
+pub fn decode_body(text: &str) -> PgResult<StoredBody> {
     decode(text)
 }
 

@@ -201,6 +201,7 @@ impl TestCatalog {
                 source: "".into(),
                 sql_body: None,
                 config: Vec::new(),
+                acl: None,
             };
             for _ in 0..default_count {
                 // The values do not matter here; their types do.

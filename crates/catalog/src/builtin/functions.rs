@@ -75,6 +75,7 @@ fn describe_function(p: &'static ProcRow) -> FunctionDesc {
         source: p.prosrc.into(),
         sql_body: extra.filter(|e| !e.sqlbody.is_empty()).map(|e| e.sqlbody.into()),
         config: Vec::new(),
+        acl: None,
     }
 }
 

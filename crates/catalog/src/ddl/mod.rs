@@ -25,6 +25,7 @@ pub mod ranges;
 pub mod relation;
 mod remove;
 pub mod roles;
+pub mod routine;
 pub mod sequence;
 pub mod settings;
 pub mod types;

@@ -58,6 +58,7 @@ fn describe_function(row: &StoredRow) -> PgResult<FunctionDesc> {
         source: row.text(PROSRC),
         sql_body: row.text_opt(PROSQLBODY),
         config: row.texts(PROCONFIG),
+        acl: row.list_opt(PROACL).map(<[types::Datum]>::to_vec),
     })
 }
 

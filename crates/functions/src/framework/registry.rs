@@ -96,6 +96,29 @@ pub fn internal_function(source: &str) -> Option<Oid> {
     BY_SOURCE.get(source).copied()
 }
 
+/// Kernels of a routine made by a user: the session runs it.
+pub fn routine_kernels(strict: bool) -> Kernels {
+    fn scalar<const STRICT: bool>(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+        if STRICT && args.iter().any(Datum::is_null) {
+            return Ok(Datum::Null);
+        }
+        ctx.session.call_function(ctx.call, args)
+    }
+    fn vector<const STRICT: bool>(
+        ctx: &mut FnContext<'_>,
+        args: &[&Vector],
+        sel: &Selection,
+        out: &mut Vector,
+    ) -> PgResult<()> {
+        general_vector::<STRICT>(scalar::<STRICT>, ctx, args, sel, out)
+    }
+    if strict {
+        Kernels { vector: vector::<true>, scalar: scalar::<true> }
+    } else {
+        Kernels { vector: vector::<false>, scalar: scalar::<false> }
+    }
+}
+
 /// The same with PostgreSQL's way of saying "not here" (0A000).
 pub fn require_kernels(proc: Oid) -> PgResult<Kernels> {
     kernels(proc).ok_or_else(|| not_implemented(proc))

@@ -8,6 +8,8 @@
 
 use common::{Oid, PgResult, unsupported};
 use types::Datum;
+
+use crate::framework::context::CallInfo;
 use types::io::{NameResolver, NoNames};
 use types::settings::TypeRef;
 
@@ -251,6 +253,10 @@ pub trait SessionContext {
         fn fetch(&self, cursor: &str, count: i64) -> QueryRows;
         /// Anything a rarely used function needs, by its `prosrc`: the session dispatches.
         fn call(&self, function: &str, args: &[Datum]) -> Datum;
+        /// Runs a routine made by a user: its value, for a composite result a record.
+        fn call_function(&self, call: &CallInfo, args: &[Datum]) -> Datum;
+        /// The same for one that returns a set: a value per row.
+        fn function_rows(&self, call: &CallInfo, args: &[Datum]) -> Vec<Datum>;
         /// The same for functions that return rows: their OUT columns.
         fn rows(&self, function: &str, args: &[Datum]) -> Vec<Vec<Datum>>;
     }
