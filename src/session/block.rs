@@ -265,7 +265,7 @@ impl Session {
     fn end_block(&mut self) {
         self.block = Block::default();
         self.core.after.clear();
-        self.catalog_state.borrow_mut().transaction_ended();
+        self.core.catalog_state.borrow_mut().transaction_ended();
         let settings = self.settings();
         self.show_default_modes(&settings);
     }
@@ -349,7 +349,8 @@ impl Session {
         self.core.temp_namespace.set(sp.temp_namespace);
         self.core.pending_notify.borrow_mut().truncate(sp.notify_mark);
         self.block.failed = false;
-        self.catalog_state
+        self.core
+            .catalog_state
             .borrow_mut()
             .rolled_back_to_savepoint(&self.core.db.catalog);
         Ok(())

@@ -55,11 +55,12 @@ impl Session {
             source: &prepared.source,
             params,
             param_types: &prepared.param_types,
+            routine: None,
             user: self.core.user.get(),
             session_user: self.core.session_user,
             database: self.core.db.database_oid,
             database_name: self.core.db.database_name.clone(),
-            session_number: self.number,
+            session_number: self.core.number,
             in_transaction_block: self.block.explicit,
         };
         let result = f(&mut cx);
@@ -67,7 +68,17 @@ impl Session {
         for action in actions {
             self.act(action)?;
         }
+        self.act_for_routines()?;
         Ok(value)
+    }
+
+    /// What statements inside routines left to be done.
+    pub(crate) fn act_for_routines(&mut self) -> PgResult<()> {
+        let actions = std::mem::take(&mut *self.core.actions.borrow_mut());
+        for action in actions {
+            self.act(action)?;
+        }
+        Ok(())
     }
 
     fn act(&mut self, action: SessionAction) -> PgResult<()> {
@@ -113,6 +124,14 @@ impl Session {
             Statement::Fetch(f) if !f.ismove => {
                 let cursors = self.core.cursors.borrow();
                 Ok(cursors.get(f.portalname.as_str()).and_then(|c| c.columns()))
+            }
+            Statement::Call(call) => {
+                let nothing = self.prepare_statement(&"".into(), None, &[])?;
+                let columns = self.with_command(&nothing, &[], |cx| commands::describe_call(call, cx))?;
+                Ok(columns.map(|columns| {
+                    let shown = |c: &commands::ResultColumn| utility_column(&c.name, c.type_ref.oid);
+                    columns.iter().map(shown).collect::<Vec<_>>().into()
+                }))
             }
             other => Ok(commands::describe(other).map(|columns| {
                 columns

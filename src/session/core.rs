@@ -4,14 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ::catalog::database::CatalogSession;
+use commands::SessionAction;
 use commands::guc::GucStore;
 use common::cancel::CancelToken;
 use common::{Oid, PgError};
+use rustc_hash::FxHashMap;
 use txn::Proc;
+use types::FormatSettings;
 
 use crate::database::Inner;
+use crate::session::catalog::{PathCache, SessionCatalog};
 use crate::session::cursor::Cursor;
 use crate::session::notify::Mailbox;
+use crate::session::routine::{Routine, RoutineKey};
 
 /// What lives as long as the session.
 pub(crate) struct SessionCore {
@@ -46,6 +52,17 @@ pub(crate) struct SessionCore {
     pub pending_notify: RefCell<Vec<(String, String)>>,
     /// Microseconds since 2000-01-01: start of transaction and statement.
     pub transaction_start: Cell<i64>,
+    /// Number of the session: names its temporary schema.
+    pub number: u32,
+    pub catalog_state: RefCell<CatalogSession>,
+    pub path_cache: RefCell<Option<PathCache>>,
+    pub format: RefCell<Option<(u64, Arc<FormatSettings>)>>,
+    /// Bodies of routines called lately.
+    pub routines: RefCell<FxHashMap<RoutineKey, Arc<Routine>>>,
+    /// What statements inside routines want the session to do.
+    pub actions: RefCell<Vec<SessionAction>>,
+    /// Where the stack was when the engine was entered.
+    pub stack_base: Cell<usize>,
     pub statement_start: Cell<i64>,
 }
 
@@ -107,9 +124,103 @@ impl Random {
 pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 impl SessionCore {
+    /// The state of a new session.
+    pub fn new(
+        db: &Arc<Inner>,
+        pid: i32,
+        number: u32,
+        proc: Arc<Proc>,
+        role: &str,
+        guc: GucStore,
+        seed: [u64; 2],
+    ) -> SessionCore {
+        SessionCore {
+            pid,
+            guc: RefCell::new(guc),
+            cancel: CancelToken::new(),
+            notices: RefCell::default(),
+            temp_files: access::TempSpace::new(db.temp.clone()),
+            sequences: RefCell::default(),
+            last_sequence: Cell::new(None),
+            sequence_logged: Cell::new(false),
+            cursors: RefCell::default(),
+            inner_queries: Cell::new(0),
+            random: RefCell::new(Random::new(seed)),
+            user: Cell::new(Oid(10)),
+            session_user: Oid(10),
+            user_name: RefCell::new(role.into()),
+            session_user_name: role.into(),
+            temp_namespace: Cell::new(None),
+            after: executor::AfterQueue::default(),
+            mailbox: Arc::new(Mailbox::default()),
+            pending_notify: RefCell::default(),
+            transaction_start: Cell::new(0),
+            statement_start: Cell::new(0),
+            number,
+            catalog_state: RefCell::default(),
+            path_cache: RefCell::new(None),
+            format: RefCell::new(None),
+            routines: RefCell::default(),
+            actions: RefCell::default(),
+            stack_base: Cell::new(0),
+            proc,
+            db: db.clone(),
+        }
+    }
+
     /// Now, in PostgreSQL's epoch.
     pub fn now(&self) -> i64 {
         self.db.env.now_unix_micros() - EPOCH_MICROS
+    }
+
+    /// Builds views and runs catalog changes.
+    pub fn catalog(&self) -> SessionCatalog<'_> {
+        SessionCatalog {
+            core: self,
+            path_cache: &self.path_cache,
+            session: &self.catalog_state,
+        }
+    }
+
+    /// Bytes that one operator may hold, and one hash table.
+    pub fn work_mem(&self) -> (usize, usize) {
+        let guc = self.guc.borrow();
+        let work_mem = (guc.get_number("work_mem") as usize) << 10;
+        (work_mem, commands::query::hash_mem_bytes(&guc))
+    }
+
+    /// Settings that shape values, current.
+    pub fn format_settings(&self) -> Arc<FormatSettings> {
+        let guc = self.guc.borrow();
+        let generation = guc.generation();
+        let start = self.transaction_start.get();
+        let mut known = self.format.borrow_mut();
+        if let Some((g, f)) = &mut *known {
+            if *g == generation {
+                if f.transaction_timestamp == start {
+                    return f.clone();
+                }
+                // Nobody reads rows of the transaction before: the settings can be moved on.
+                if let Some(only) = Arc::get_mut(f) {
+                    only.transaction_timestamp = start;
+                    return f.clone();
+                }
+            }
+        }
+        let settings = match &*known {
+            // Only the time moved: everything else is still right.
+            Some((g, f)) if *g == generation => FormatSettings {
+                transaction_timestamp: start,
+                ..(**f).clone()
+            },
+            _ => FormatSettings {
+                transaction_timestamp: start,
+                ..commands::guc::special::format_settings(|name| guc.get(name))
+            },
+        };
+        let settings = Arc::new(settings);
+        *known = Some((generation, settings.clone()));
+        settings
     }
 
     /// Queues a notice for the client.

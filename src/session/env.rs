@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use access::{Persistence, SequenceParams, Transaction};
+use access::{ActiveSnapshot, Persistence, SequenceParams, Transaction};
 use catalog::CatalogView;
 use commands::guc::Scope;
 use common::{Oid, PgError, PgResult, pg_err};
-use functions::SessionContext;
 use functions::framework::session::{
     AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, QueryRows, SizeKind, TextSearchDictionary,
     VisibleKind,
 };
+use functions::{CallInfo, SessionContext};
 use types::Datum;
 use types::io::{NameResolver, RegKind};
 
@@ -31,6 +31,8 @@ pub(crate) struct StatementEnv<'s> {
     pub view: Arc<View>,
     pub names: Names,
     pub query: &'s str,
+    /// What the running statement sees, for functions that are not volatile.
+    pub snapshot: Option<&'s ActiveSnapshot>,
 }
 
 impl<'s> StatementEnv<'s> {
@@ -46,6 +48,7 @@ impl<'s> StatementEnv<'s> {
             names: Names::new(view.clone()),
             view,
             query,
+            snapshot: None,
         }
     }
 
@@ -285,6 +288,7 @@ impl SessionContext for StatementEnv<'_> {
             DefKind::FunctionArguments => self.names.function_arguments(oid, true),
             DefKind::FunctionIdentityArguments => self.names.function_arguments(oid, false),
             DefKind::FunctionResult => self.names.function_result(oid),
+            DefKind::Function => self.names.function_definition(oid),
             DefKind::PartitionKey => self.names.partition_key(oid, column),
             DefKind::PartitionConstraint => self.names.partition_constraint(oid),
             _ => Err(common::unsupported!(
@@ -392,6 +396,20 @@ impl SessionContext for StatementEnv<'_> {
             }
             _ => self.system_value(function, args),
         }
+    }
+
+    fn call_function(&self, call: &CallInfo, args: &[Datum]) -> PgResult<Datum> {
+        let rows = self.run_routine(call, args, false)?;
+        Ok(rows.into_iter().next().unwrap_or(Datum::Null))
+    }
+
+    fn function_rows(&self, call: &CallInfo, args: &[Datum]) -> PgResult<Vec<Datum>> {
+        let returns_set = self.view.function(call.proc)?.is_some_and(|f| f.returns_set);
+        let mut rows = self.run_routine(call, args, returns_set)?;
+        if !returns_set && rows.is_empty() {
+            rows.push(Datum::Null);
+        }
+        Ok(rows)
     }
 
     fn signal_backend(&self, pid: i32, cancel: bool) -> PgResult<bool> {

@@ -24,6 +24,8 @@ pub(crate) mod notify;
 pub(crate) mod plan;
 pub(crate) mod portal;
 pub(crate) mod prepared;
+pub(crate) mod routine;
+mod routine_text;
 pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod server;
@@ -33,10 +35,8 @@ pub(crate) mod tag;
 mod text_search;
 pub(crate) mod timeout;
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use ::catalog::database::CatalogSession;
 use commands::guc::GucStore;
 use commands::verify::Finding;
 use common::cancel::{CancelReason, CancelToken};
@@ -47,9 +47,9 @@ use types::FormatSettings;
 use crate::database::{Inner, LoginRole, SessionEntry};
 use crate::error::{Error, Result};
 use crate::session::block::Block;
-use crate::session::catalog::{PathCache, SessionCatalog};
-use crate::session::core::{Random, SessionCore};
-use crate::session::notify::{Mailbox, Notification};
+use crate::session::catalog::SessionCatalog;
+use crate::session::core::SessionCore;
+use crate::session::notify::Notification;
 use crate::session::portal::Portal;
 use crate::session::prepared::{Prepared, StatementCache};
 
@@ -60,20 +60,16 @@ const STATEMENT_CACHE: usize = 256;
 pub struct Session {
     pub(crate) core: Box<SessionCore>,
     pub(crate) block: Block,
-    pub(crate) catalog_state: RefCell<CatalogSession>,
-    pub(crate) path_cache: RefCell<Option<PathCache>>,
     pub(crate) prepared: FxHashMap<String, Arc<Prepared>>,
     pub(crate) portals: FxHashMap<String, Portal>,
     pub(crate) cache: StatementCache,
     pub(crate) settings: Option<Arc<settings::Settings>>,
-    pub(crate) format: Option<(u64, Arc<FormatSettings>)>,
     pub(crate) costs: Option<(u64, Arc<planner::CostSettings>, u64)>,
     /// Temporary tables to empty (false) or drop (true) at commit.
     pub(crate) on_commit: Vec<(Oid, bool)>,
     pub(crate) copy_in: Option<Box<run::RunningCopyIn>>,
     /// `statement_timeout` of the running extended-protocol messages.
     pub(crate) message_deadline: Option<timeout::Guard>,
-    pub(crate) number: u32,
     secret: u64,
 }
 
@@ -110,35 +106,11 @@ impl Session {
                 .iter()
                 .fold(0_u64, |v, b| v << 8 | u64::from(*b))
         };
-        let cancel = CancelToken::new();
         let number = db.new_session_number();
         let mut guc = GucStore::default();
         guc.set_internal("session_authorization", role);
-        let core = SessionCore {
-            pid,
-            guc: RefCell::new(guc),
-            cancel: cancel.clone(),
-            notices: RefCell::default(),
-            temp_files: access::TempSpace::new(db.temp.clone()),
-            sequences: RefCell::default(),
-            last_sequence: Cell::new(None),
-            sequence_logged: Cell::new(false),
-            cursors: RefCell::default(),
-            inner_queries: Cell::new(0),
-            random: RefCell::new(Random::new([word(0), word(1)])),
-            user: Cell::new(Oid(10)),
-            session_user: Oid(10),
-            user_name: RefCell::new(role.into()),
-            session_user_name: role.into(),
-            temp_namespace: Cell::new(None),
-            after: executor::AfterQueue::default(),
-            mailbox: Arc::new(Mailbox::default()),
-            pending_notify: RefCell::default(),
-            transaction_start: Cell::new(0),
-            statement_start: Cell::new(0),
-            proc: proc.clone(),
-            db: db.clone(),
-        };
+        let core = SessionCore::new(&db, pid, number, proc.clone(), role, guc, [word(0), word(1)]);
+        let cancel = core.cancel.clone();
         let secret = word(2);
         let entry = SessionEntry {
             secret,
@@ -150,18 +122,14 @@ impl Session {
         let mut session = Session {
             core: Box::new(core),
             block: Block::default(),
-            catalog_state: RefCell::default(),
-            path_cache: RefCell::new(None),
             prepared: FxHashMap::default(),
             portals: FxHashMap::default(),
             cache: StatementCache::new(STATEMENT_CACHE),
             settings: None,
-            format: None,
             costs: None,
             on_commit: Vec::new(),
             copy_in: None,
             message_deadline: None,
-            number,
             secret,
         };
         if role != "postgres" {
@@ -304,43 +272,11 @@ impl Session {
 
     /// Settings that shape values, current.
     pub fn format_settings(&mut self) -> Arc<FormatSettings> {
-        let guc = self.core.guc.borrow();
-        let generation = guc.generation();
-        let start = self.core.transaction_start.get();
-        if let Some((g, f)) = &mut self.format {
-            if *g == generation {
-                if f.transaction_timestamp == start {
-                    return f.clone();
-                }
-                // Nobody reads rows of the transaction before: the settings can be moved on.
-                if let Some(only) = Arc::get_mut(f) {
-                    only.transaction_timestamp = start;
-                    return f.clone();
-                }
-            }
-        }
-        let settings = match &self.format {
-            // Only the time moved: everything else is still right.
-            Some((g, f)) if *g == generation => FormatSettings {
-                transaction_timestamp: start,
-                ..(**f).clone()
-            },
-            _ => FormatSettings {
-                transaction_timestamp: start,
-                ..commands::guc::special::format_settings(|name| guc.get(name))
-            },
-        };
-        let settings = Arc::new(settings);
-        self.format = Some((generation, settings.clone()));
-        settings
+        self.core.format_settings()
     }
 
     pub(crate) fn session_catalog(&self) -> SessionCatalog<'_> {
-        SessionCatalog {
-            core: &self.core,
-            path_cache: &self.path_cache,
-            session: &self.catalog_state,
-        }
+        self.core.catalog()
     }
 
     /// The catalog as the next statement sees it. A transaction must run.
@@ -353,6 +289,7 @@ impl Session {
 
     /// Runs engine code; a panic in it becomes an error of this statement alone.
     pub(crate) fn guarded<T>(&mut self, f: impl FnOnce(&mut Session) -> PgResult<T>) -> PgResult<T> {
+        self.core.stack_base.set(routine::stack_position());
         let run = std::panic::AssertUnwindSafe(|| f(self));
         match std::panic::catch_unwind(run) {
             Ok(result) => result,

@@ -34,7 +34,10 @@ macro_rules! exec_context {
         let Some(txn) = &$self.block.txn else {
             return Err(common::internal!("statement runs outside of a transaction"));
         };
-        let env = StatementEnv::new(&$self.core, txn, $view.clone(), $text);
+        let env = StatementEnv {
+            snapshot: Some($snapshot),
+            ..StatementEnv::new(&$self.core, txn, $view.clone(), $text)
+        };
         let $cx = ExecContext {
             txn,
             snapshot: $snapshot,
@@ -241,6 +244,7 @@ impl Session {
 
     /// Later commands of the transaction see what this one wrote.
     fn after_write(&mut self, plan: &PreparedPlan) -> PgResult<()> {
+        self.act_for_routines()?;
         let p = plan.plan();
         if p.command == CommandType::Select && !p.has_modifying_cte {
             return Ok(());
@@ -319,7 +323,6 @@ impl Session {
         Ok(())
     }
 
-    /// AccessShare for what is read, RowShare for what is locked, RowExclusive for what is written.
     fn lock_range_table(&self, range_table: &[nodes::query::RangeTblEntry], writes: bool) -> PgResult<()> {
         match &self.block.txn {
             Some(txn) => lock_range_table(&self.core.db, txn, range_table, writes),

@@ -67,6 +67,8 @@ pub struct AnalyzeContext<'a> {
     pub database: Arc<str>,
     /// The routine that the statement belongs to.
     pub routine: Option<RoutineScope>,
+    /// Calls of simple SQL functions are replaced by their bodies.
+    pub inlines: bool,
     /// Notices and warnings, in order.
     pub notices: RefCell<Vec<Box<PgError>>>,
     /// Views being expanded right now are nested this deep.
@@ -82,6 +84,7 @@ impl<'a> AnalyzeContext<'a> {
             params: ParamTypes::none(),
             database: "postgres".into(),
             routine: None,
+            inlines: true,
             notices: RefCell::new(Vec::new()),
             view_depth: Cell::new(0),
         }

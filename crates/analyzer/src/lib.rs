@@ -26,6 +26,7 @@ mod expr_op;
 mod format_type;
 mod func_candidates;
 mod fuzzy;
+mod inline;
 mod insert;
 mod kind;
 mod literal;

@@ -30,6 +30,7 @@ impl Analyzer<'_> {
             self.rewrite_modification(q)?;
         }
         self.expand_views(q)?;
+        self.inline_set_functions(q)?;
         for rte in &mut q.range_table {
             // Queries of views come out of their own analysis rewritten.
             if let RteKind::Subquery {
@@ -48,6 +49,9 @@ impl Analyzer<'_> {
                     result = self.rewrite_query(Arc::make_mut(&mut s.query));
                 }
             });
+            if result.is_ok() {
+                result = self.inline_calls(e);
+            }
         });
         result
     }

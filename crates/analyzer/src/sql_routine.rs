@@ -2,6 +2,9 @@
 //!
 //! PG: src/backend/executor/functions.c (`sql_fn_post_column_ref`, `check_sql_fn_retval`).
 
+use std::sync::Arc;
+
+use catalog::FunctionDesc;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, Span, pg_err};
 use nodes::query::{CommandType, TargetEntry};
@@ -113,15 +116,16 @@ pub fn check_result(
         let from = column.expr.type_oid();
         return match a.coerce_column(column, TypeRef::plain(result.type_oid), in_place)? {
             Some(later) => Ok((ResultShape::Value, vec![later])),
-            None => Err(mismatch(format!("Actual return type is {}.", a.format_type(from)))),
+            None => Err(mismatch(format!(
+                "Actual return type is {}.",
+                a.format_type(from)
+            ))),
         };
     }
     if let ([column], false) = (&mut columns[..], result.is_procedure) {
         let whole = a.ty(a.base_type(column.expr.type_oid())?)?.kind == b'c'
             || column.expr.type_oid() == oids::RECORD;
-        if whole
-            && let Some(later) = a.coerce_column(column, TypeRef::plain(result.type_oid), in_place)?
-        {
+        if whole && let Some(later) = a.coerce_column(column, TypeRef::plain(result.type_oid), in_place)? {
             return Ok((ResultShape::Value, vec![later]));
         }
     }
@@ -129,6 +133,17 @@ pub fn check_result(
         let plain = columns.iter().map(|_| None).collect();
         return Ok((ResultShape::Row, plain));
     };
+    row_columns(&mut a, columns, row, in_place, &mismatch)
+}
+
+/// Coerces the columns of a row one by one.
+fn row_columns(
+    a: &mut Analyzer<'_>,
+    columns: Vec<&mut TargetEntry>,
+    row: &[TypeRef],
+    in_place: bool,
+    mismatch: &dyn Fn(String) -> Box<PgError>,
+) -> PgResult<(ResultShape, Vec<Option<Expr>>)> {
     let mut coercions = Vec::with_capacity(row.len());
     for (at, column) in columns.into_iter().enumerate() {
         let Some(wanted) = row.get(at) else {
@@ -151,6 +166,21 @@ pub fn check_result(
         return Err(mismatch("Final statement returns too few columns.".into()));
     }
     Ok((ResultShape::Row, coercions))
+}
+
+/// Names and types of a routine's OUT, INOUT and TABLE parameters for arguments of these types.
+pub fn out_columns(
+    func: &FunctionDesc,
+    args: &[Oid],
+    cx: &AnalyzeContext<'_>,
+) -> PgResult<Option<Vec<(Arc<str>, Oid)>>> {
+    let a = Analyzer::new(cx);
+    let mut given = Vec::with_capacity(args.len());
+    for (at, type_oid) in args.iter().enumerate() {
+        given.push(a.param_expr(at + 1, *type_oid, Span::NONE)?);
+    }
+    let fields = a.out_fields(func, &given)?;
+    Ok(fields.map(|f| f.into_iter().map(|f| (f.name, f.type_ref.oid)).collect()))
 }
 
 impl Analyzer<'_> {
@@ -191,7 +221,12 @@ impl Analyzer<'_> {
         let Some(scope) = &self.cx.routine else {
             return Ok(None);
         };
-        let find = |name: &str| scope.params.iter().position(|p| !p.name.is_empty() && &*p.name == name);
+        let find = |name: &str| {
+            scope
+                .params
+                .iter()
+                .position(|p| !p.name.is_empty() && &*p.name == name)
+        };
         let (at, rest) = match fields {
             [name] => (find(name), None),
             [first, second] if **first == *scope.name => match find(second) {

@@ -130,6 +130,8 @@ impl ParseState {
 pub(crate) struct Analyzer<'a> {
     pub cx: &'a AnalyzeContext<'a>,
     pub states: Vec<ParseState>,
+    /// Functions whose bodies are being put in place of their calls.
+    pub inlining: Vec<common::Oid>,
 }
 
 impl<'a> Analyzer<'a> {
@@ -137,6 +139,7 @@ impl<'a> Analyzer<'a> {
         Analyzer {
             cx,
             states: vec![ParseState::new()],
+            inlining: Vec::new(),
         }
     }
 

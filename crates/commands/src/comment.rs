@@ -99,7 +99,10 @@ fn find(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectAddress> 
         }
         (
             ObjectName::WithArgs(signature),
-            kind @ (ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate),
+            kind @ (ObjectType::Function
+            | ObjectType::Procedure
+            | ObjectType::Routine
+            | ObjectType::Aggregate),
         ) => Ok(address(&*owned(signature, kind, cx)?)),
         (_, kind) => {
             Err(unsupported!("COMMENT ON {} is not supported yet", object_type_word(kind)).at(stmt.span))

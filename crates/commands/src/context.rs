@@ -107,6 +107,8 @@ pub struct CommandContext<'a> {
     pub params: &'a [Datum],
     /// Their types.
     pub param_types: &'a [Oid],
+    /// The routine that the statement belongs to: names of its parameters.
+    pub routine: Option<analyzer::RoutineScope>,
     /// `current_user`.
     pub user: Oid,
     /// `session_user`.

@@ -71,6 +71,11 @@ impl CompileEnv for RelationEnv<'_> {
         Ok(code.unwrap_or(func))
     }
 
+    fn session_function(&self, func: Oid) -> PgResult<Option<bool>> {
+        let desc = self.catalog.function(func)?.filter(|f| f.is_sql());
+        Ok(desc.map(|f| f.strict))
+    }
+
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         match self.catalog.function(proc) {
             Ok(Some(f)) => unsupported!("function {} is not implemented yet", f.name),

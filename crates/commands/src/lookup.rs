@@ -65,8 +65,11 @@ impl CommandContext<'_> {
 
     /// The same, for a query that may use the statement's parameters.
     pub(crate) fn analysis_with_params<'c>(&'c self, view: &'c dyn CatalogView) -> AnalyzeContext<'c> {
-        self.analysis(view)
-            .with_params(ParamTypes::Fixed(self.param_types.to_vec()))
+        let analysis = self.analysis(view);
+        match &self.routine {
+            Some(routine) => analysis.with_routine(routine.clone()),
+            None => analysis.with_params(ParamTypes::Fixed(self.param_types.to_vec())),
+        }
     }
 
     /// Passes notices of analysis on.

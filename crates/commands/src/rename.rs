@@ -138,16 +138,7 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             crate::alter_inherit::rename_constraint(&desc, old, new, reach, cx)?;
             cx.ddl(|ddl| ddl.rename_constraint(desc.oid, old, new))?;
         }
-        (ObjectType::Schema, _) => {
-            let old = stmt.subname.as_ref().map_or("", Ident::as_str);
-            if let Some(namespace) = cx.view()?.namespace_by_name(old)? {
-                let owner = crate::namespace::owner_of(cx, namespace)?;
-                if !cx.roles()?.owns(cx.user, owner) {
-                    return Err(must_be_owner(ObjectKind::Schema, old));
-                }
-            }
-            cx.ddl(|ddl| ddl.rename_namespace(old, new))?;
-        }
+        (ObjectType::Schema, _) => rename_schema(stmt.subname.as_ref().map_or("", Ident::as_str), new, cx)?,
         (ObjectType::Type | ObjectType::Domain | ObjectType::DomConstraint | ObjectType::Attribute, _) => {
             rename_of_type(stmt, cx)?
         }
@@ -156,7 +147,10 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             crate::roles::rename(old, new, cx)?;
         }
         (
-            kind @ (ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate),
+            kind @ (ObjectType::Function
+            | ObjectType::Procedure
+            | ObjectType::Routine
+            | ObjectType::Aggregate),
             _,
         ) => routine::alter::rename(signature(stmt.object.as_ref())?, kind, new, cx)?,
         (kind, _) => {
@@ -166,6 +160,16 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
         }
     }
     Ok(CommandOutcome::tag(tag))
+}
+
+fn rename_schema(old: &str, new: &str, cx: &CommandContext<'_>) -> PgResult<()> {
+    if let Some(namespace) = cx.view()?.namespace_by_name(old)? {
+        let owner = crate::namespace::owner_of(cx, namespace)?;
+        if !cx.roles()?.owns(cx.user, owner) {
+            return Err(must_be_owner(ObjectKind::Schema, old));
+        }
+    }
+    cx.ddl(|ddl| ddl.rename_namespace(old, new))
 }
 
 /// ALTER TYPE and ALTER DOMAIN: the type, an attribute, a constraint.

@@ -43,7 +43,7 @@ mod store;
 pub use constants::{ConstContext, DomainProgram, evaluate_constant};
 pub use context::ExecContext;
 pub use instrument::{HashSummary, NodeStats, StorageSummary};
-pub use modify::after::{AfterMark, AfterQueue, fire as fire_after, fire_deferred};
+pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fire_deferred};
 pub use modify::foreign_key::validate_foreign_key;
 pub use modify::{ColumnsAction, InsertTarget};
 pub use prepared::{PointOutcome, PreparedPlan};

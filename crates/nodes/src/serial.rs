@@ -9,8 +9,8 @@
 //! cannot express needs a new version word and a reader of the old one.
 
 use common::{PgResult, Span, pg_err};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::{Expr, Query};
 

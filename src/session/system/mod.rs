@@ -64,10 +64,7 @@ impl StatementEnv<'_> {
                 optional(self.names.function_default(oid(args, 0), int(args, 1) as i32)?)
             }
             "pg_get_function_sqlbody" => match self.view.function(oid(args, 0))? {
-                Some(f) => f
-                    .sql_body
-                    .as_ref()
-                    .map_or(Datum::Null, |b| Datum::text(b.clone())),
+                Some(f) => optional(self.names.function_body(&f)?),
                 None => Datum::Null,
             },
             "pg_get_statisticsobjdef_columns" => self.statistics_columns(oid(args, 0))?,

@@ -4,8 +4,8 @@
 
 use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
-use nodes::serial::{self, StoredBody};
 use nodes::Expr;
+use nodes::serial::{self, StoredBody};
 use types::{Datum, oids as t};
 
 use crate::builtin::text::array_of;
@@ -67,11 +67,13 @@ impl NewRoutine {
     }
 
     fn input_names(&self) -> Vec<&str> {
-        let is_input = |i: usize| {
-            self.arg_modes.is_empty() || matches!(self.arg_modes.get(i), Some(b'i' | b'b' | b'v'))
-        };
+        let is_input =
+            |i: usize| self.arg_modes.is_empty() || matches!(self.arg_modes.get(i), Some(b'i' | b'b' | b'v'));
         let names = self.arg_names.iter().enumerate();
-        names.filter(|(i, _)| is_input(*i)).map(|(_, n)| n.as_str()).collect()
+        names
+            .filter(|(i, _)| is_input(*i))
+            .map(|(_, n)| n.as_str())
+            .collect()
     }
 }
 
@@ -134,12 +136,21 @@ impl Ddl<'_> {
     fn check_replacement(&self, old: &FunctionDesc, new: &NewRoutine) -> PgResult<()> {
         let roles = self.view().roles()?;
         if !roles.owns(self.user, old.owner) {
-            let kind = if old.kind == b'p' { ObjectKind::Procedure } else { ObjectKind::Function };
+            let kind = if old.kind == b'p' {
+                ObjectKind::Procedure
+            } else {
+                ObjectKind::Function
+            };
             return Err(must_be_owner(kind, &new.name));
         }
         if old.kind != new.kind {
-            return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot change routine kind")
-                .detail(format!("\"{}\" is {}.", new.name, kind_words(old.kind))));
+            return Err(
+                pg_err!(WRONG_OBJECT_TYPE, "cannot change routine kind").detail(format!(
+                    "\"{}\" is {}.",
+                    new.name,
+                    kind_words(old.kind)
+                )),
+            );
         }
         let word = if old.kind == b'p' { "PROCEDURE" } else { "FUNCTION" };
         let hint = format!("Use DROP {word} {} first.", self.function_signature(old.oid)?);
@@ -152,15 +163,17 @@ impl Ddl<'_> {
             return Err(pg_err!(INVALID_FUNCTION_DEFINITION, "{what}").hint(hint));
         }
         if new.result == t::RECORD && out_columns(old) != new.out_columns() {
-            return Err(
-                pg_err!(INVALID_FUNCTION_DEFINITION, "cannot change return type of existing function")
-                    .detail("Row type defined by OUT parameters is different.")
-                    .hint(hint),
-            );
+            return Err(pg_err!(
+                INVALID_FUNCTION_DEFINITION,
+                "cannot change return type of existing function"
+            )
+            .detail("Row type defined by OUT parameters is different.")
+            .hint(hint));
         }
-        for (before, after) in input_names(old).iter().zip(
-            new.input_names().into_iter().chain(std::iter::repeat("")),
-        ) {
+        for (before, after) in input_names(old)
+            .iter()
+            .zip(new.input_names().into_iter().chain(std::iter::repeat("")))
+        {
             if !before.is_empty() && *before != after {
                 return Err(pg_err!(
                     INVALID_FUNCTION_DEFINITION,
@@ -181,7 +194,12 @@ impl Ddl<'_> {
             .hint(hint));
         }
         let kept = &new.defaults[new.defaults.len() - old.default_count..];
-        if old.defaults.iter().zip(kept).any(|(a, b)| a.type_oid() != b.type_oid()) {
+        if old
+            .defaults
+            .iter()
+            .zip(kept)
+            .any(|(a, b)| a.type_oid() != b.type_oid())
+        {
             return Err(pg_err!(
                 INVALID_FUNCTION_DEFINITION,
                 "cannot change data type of existing parameter default value"
@@ -192,8 +210,15 @@ impl Ddl<'_> {
     }
 
     fn record_routine_dependencies(&mut self, object: ObjectAddress, new: &NewRoutine) -> PgResult<()> {
-        let all = if new.all_arg_types.is_empty() { &new.arg_types } else { &new.all_arg_types };
-        let mut needed = vec![(oids::PG_NAMESPACE, new.namespace), (oids::PG_LANGUAGE, new.language)];
+        let all = if new.all_arg_types.is_empty() {
+            &new.arg_types
+        } else {
+            &new.all_arg_types
+        };
+        let mut needed = vec![
+            (oids::PG_NAMESPACE, new.namespace),
+            (oids::PG_LANGUAGE, new.language),
+        ];
         needed.push((oids::PG_TYPE, new.result));
         needed.extend(all.iter().map(|a| (oids::PG_TYPE, *a)));
         let mut seen = std::collections::BTreeSet::new();
@@ -265,7 +290,10 @@ fn routine_row(new: &NewRoutine) -> PgResult<Vec<Datum>> {
         row[PROARGMODES] = array_of(t::CHAR, new.arg_modes.iter().map(|m| Datum::Char(*m)).collect());
     }
     if !new.arg_names.is_empty() {
-        row[PROARGNAMES] = array_of(t::TEXT, new.arg_names.iter().map(|s| Datum::text(s.as_str())).collect());
+        row[PROARGNAMES] = array_of(
+            t::TEXT,
+            new.arg_names.iter().map(|s| Datum::text(s.as_str())).collect(),
+        );
     }
     if !new.defaults.is_empty() {
         row[PROARGDEFAULTS] = Datum::text(serial::encode_exprs(&new.defaults)?);

@@ -29,6 +29,11 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// No range table at all.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// The name of an entry, by its 1-based index.
     pub fn name(&self, index: usize) -> Option<&str> {
         self.names.get(index.wrapping_sub(1))?.as_deref()

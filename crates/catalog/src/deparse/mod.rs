@@ -16,6 +16,7 @@ mod from;
 mod json;
 mod paren;
 mod query;
+mod routine;
 mod xml;
 
 #[cfg(test)]
@@ -33,7 +34,9 @@ use nodes::{Expr, Query};
 use types::io::IoContext;
 use types::settings::TypeRef;
 
+pub use crate::deparse::constant::quote_literal;
 pub use crate::deparse::from::looks_like_function;
+pub use crate::deparse::routine::routine_body;
 
 use crate::deparse::from::Scope;
 use crate::deparse::paren::Parent;
@@ -167,6 +170,8 @@ enum Implicit {
 struct Writer<'a> {
     ctx: &'a Deparse<'a>,
     names: Option<&'a dyn Names>,
+    /// The routine whose body is printed, and its parameters.
+    routine: Option<(&'a str, &'a [Arc<str>])>,
     text: String,
     style: Style,
     /// Spaces at the begin of a line.
@@ -180,6 +185,7 @@ impl<'a> Writer<'a> {
         Writer {
             ctx,
             names: None,
+            routine: None,
             text: String::new(),
             style,
             level: 0,
@@ -204,7 +210,7 @@ impl Writer<'_> {
             Expr::Const(c) => self.constant(c, constant::Label::WhereNeeded),
             Expr::Var(v) => self.variable(v),
             Expr::Param(p) => {
-                self.push(&format!("${}", p.number));
+                self.parameter(p.number);
                 Ok(())
             }
             Expr::Func(f) => self.call(f, implicit),

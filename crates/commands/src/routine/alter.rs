@@ -25,7 +25,11 @@ pub(crate) fn alter_function(
 ) -> PgResult<CommandOutcome> {
     let f = owned(&stmt.func, stmt.objtype, cx)?;
     if f.kind == b'a' {
-        return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is an aggregate function", f.name));
+        return Err(pg_err!(
+            WRONG_OBJECT_TYPE,
+            "\"{}\" is an aggregate function",
+            f.name
+        ));
     }
     let mut changes: Vec<(usize, Datum)> = Vec::new();
     let mut config: Vec<String> = f.config.iter().map(|c| c.to_string()).collect();

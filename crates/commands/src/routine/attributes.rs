@@ -54,7 +54,9 @@ impl<'a> Attributes<'a> {
             match (name, &option.arg) {
                 ("as", _) => all.body = Some(option),
                 ("language", Some(DefArg::String(s))) => all.language = Some(s.as_str()),
-                ("transform", _) => return Err(unsupported!("transforms are not supported yet").at(option.span)),
+                ("transform", _) => {
+                    return Err(unsupported!("transforms are not supported yet").at(option.span));
+                }
                 ("window", _) => all.window = true,
                 ("strict", _) => all.strict = options::boolean(option)?,
                 ("volatility", _) => all.volatility = volatility(option)?,
@@ -81,9 +83,11 @@ pub(crate) fn refuse_for_procedure(option: &DefElem) -> PgResult<()> {
         "window" | "strict" | "volatility" | "leakproof" | "cost" | "rows" | "support" | "parallel"
     );
     if for_functions {
-        return Err(
-            pg_err!(INVALID_FUNCTION_DEFINITION, "invalid attribute in procedure definition").at(option.span),
-        );
+        return Err(pg_err!(
+            INVALID_FUNCTION_DEFINITION,
+            "invalid attribute in procedure definition"
+        )
+        .at(option.span));
     }
     Ok(())
 }
@@ -146,7 +150,10 @@ pub(crate) fn apply_config(
         cx.guc.borrow().check_value(name, value)?;
     }
     let known = GucStore::display_name(name);
-    config.retain(|old| old.split_once('=').is_none_or(|(n, _)| !n.eq_ignore_ascii_case(&known)));
+    config.retain(|old| {
+        old.split_once('=')
+            .is_none_or(|(n, _)| !n.eq_ignore_ascii_case(&known))
+    });
     if let Some(value) = value {
         config.push(format!("{known}={value}"));
     }

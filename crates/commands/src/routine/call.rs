@@ -36,7 +36,9 @@ pub(crate) fn call(stmt: &CallStmt, cx: &mut CommandContext<'_>) -> PgResult<Com
             true
         });
         if has_subquery {
-            return Err(pg_err!(FEATURE_NOT_SUPPORTED, "cannot use subquery in CALL argument").at(arg.span()));
+            return Err(
+                pg_err!(FEATURE_NOT_SUPPORTED, "cannot use subquery in CALL argument").at(arg.span()),
+            );
         }
         args.push(crate::eval::constant(arg, &*view, cx)?);
         types.push(arg.type_ref());
@@ -50,7 +52,11 @@ pub(crate) fn call(stmt: &CallStmt, cx: &mut CommandContext<'_>) -> PgResult<Com
         columns: Vec::new(),
     };
     let strict_null = desc.strict && args.iter().any(Datum::is_null);
-    let value = if strict_null { Datum::Null } else { cx.session.call_function(&info, &args)? };
+    let value = if strict_null {
+        Datum::Null
+    } else {
+        cx.session.call_function(&info, &args)?
+    };
     let mut outcome = CommandOutcome::tag("CALL");
     let columns = out_columns(&desc, &made, &*view)?;
     if !columns.is_empty() {
@@ -58,7 +64,10 @@ pub(crate) fn call(stmt: &CallStmt, cx: &mut CommandContext<'_>) -> PgResult<Com
             Datum::Record(r) => r.fields.clone(),
             _ => vec![Datum::Null; columns.len()],
         };
-        outcome.rows = Some(ResultSet { columns, rows: vec![row] });
+        outcome.rows = Some(ResultSet {
+            columns,
+            rows: vec![row],
+        });
     }
     Ok(outcome)
 }
@@ -78,7 +87,9 @@ fn out_columns(
     call: &Expr,
     view: &dyn CatalogView,
 ) -> PgResult<Vec<ResultColumn>> {
-    let Expr::Func(f) = call else { return Ok(Vec::new()) };
+    let Expr::Func(f) = call else {
+        return Ok(Vec::new());
+    };
     let mut out = Vec::new();
     for (at, mode) in desc.arg_modes.iter().enumerate() {
         if !matches!(mode, b'o' | b'b') {
@@ -103,7 +114,9 @@ pub fn describe_call(stmt: &CallStmt, cx: &CommandContext<'_>) -> PgResult<Optio
     let analysis = cx.analysis_with_params(&*view);
     let made = analyzer::utility::analyze_call(&stmt.funccall, &analysis)?;
     let Expr::Func(f) = &made else { return Ok(None) };
-    let Some(desc) = view.function(f.func)? else { return Ok(None) };
+    let Some(desc) = view.function(f.func)? else {
+        return Ok(None);
+    };
     let columns = out_columns(&desc, &made, &*view)?;
     Ok((!columns.is_empty()).then_some(columns))
 }

@@ -31,7 +31,11 @@ pub(crate) fn create_function(
     stmt: &CreateFunctionStmt,
     cx: &mut CommandContext<'_>,
 ) -> PgResult<CommandOutcome> {
-    let word = if stmt.is_procedure { "PROCEDURE" } else { "FUNCTION" };
+    let word = if stmt.is_procedure {
+        "PROCEDURE"
+    } else {
+        "FUNCTION"
+    };
     let (namespace, name) = creation_place(&stmt.funcname, cx)?;
     let attributes = Attributes::read(stmt)?;
     let language = language(&attributes, stmt)?;
@@ -44,11 +48,40 @@ pub(crate) fn create_function(
     let params = Params::read(stmt, language, cx)?;
     let (result, returns_set) = result_of(stmt, &params, cx)?;
     let view = cx.view()?;
-    if let Some(e) = polymorphic_error(result, &params.inputs, &*view)? {
-        return Err(e);
+    let outs = params.all_types.iter().zip(&params.modes);
+    let outs = outs
+        .filter(|(_, m)| matches!(m, b'o' | b't' | b'b'))
+        .map(|(t, _)| *t);
+    for type_oid in std::iter::once(result).chain(outs) {
+        if let Some(e) = polymorphic_error(type_oid, &params.inputs, &*view)? {
+            return Err(e);
+        }
     }
-    let mut new = NewRoutine {
-        namespace,
+    let mut new = new_routine(stmt, &attributes, &params, language, returns_set)?;
+    (new.namespace, new.name, new.result) = (namespace, name, result);
+    for set in &attributes.config {
+        apply_config(&mut new.config, set, cx)?;
+    }
+    let body = body(stmt, &attributes, &new, &params, cx)?;
+    (new.source, new.library, new.body) = (body.source, body.library, body.stored);
+    // The body may call the function itself.
+    cx.ddl(|ddl| ddl.create_routine(&new, stmt.replace))?;
+    if language != oids::SQL_LANGUAGE || cx.guc.borrow().get_bool("check_function_bodies") {
+        validate(stmt, &new, &params, cx)?;
+    }
+    Ok(CommandOutcome::tag(format!("CREATE {word}")))
+}
+
+/// The routine as attributes and parameters say, without name, result and body.
+fn new_routine(
+    stmt: &CreateFunctionStmt,
+    attributes: &Attributes<'_>,
+    params: &Params,
+    language: Oid,
+    returns_set: bool,
+) -> PgResult<NewRoutine> {
+    Ok(NewRoutine {
+        namespace: Oid::INVALID,
         language,
         kind: match (stmt.is_procedure, attributes.window) {
             (true, _) => b'p',
@@ -82,23 +115,13 @@ pub(crate) fn create_function(
         arg_modes: params.modes.clone(),
         arg_names: params.names.clone(),
         defaults: params.defaults.clone(),
-        result,
+        result: Oid::INVALID,
         source: String::new(),
         library: None,
         body: None,
         config: Vec::new(),
-        name,
-    };
-    for set in &attributes.config {
-        apply_config(&mut new.config, set, cx)?;
-    }
-    let body = body(stmt, &attributes, &new, &params, cx)?;
-    (new.source, new.library, new.body) = (body.source, body.library, body.stored);
-    if language != oids::SQL_LANGUAGE || cx.guc.borrow().get_bool("check_function_bodies") {
-        validate(stmt, &new, &params, cx)?;
-    }
-    cx.ddl(|ddl| ddl.create_routine(&new, stmt.replace))?;
-    Ok(CommandOutcome::tag(format!("CREATE {word}")))
+        name: String::new(),
+    })
 }
 
 /// OID of the language; SQL when nothing but an SQL body is given.
@@ -176,9 +199,10 @@ fn body(
     let given = attributes.body.map(texts);
     match (&stmt.sql_body, given) {
         (None, None) => Err(pg_err!(INVALID_FUNCTION_DEFINITION, "no function body specified")),
-        (Some(_), Some(_)) => {
-            Err(pg_err!(INVALID_FUNCTION_DEFINITION, "duplicate function body specified"))
-        }
+        (Some(_), Some(_)) => Err(pg_err!(
+            INVALID_FUNCTION_DEFINITION,
+            "duplicate function body specified"
+        )),
         (Some(_), None) if new.language != oids::SQL_LANGUAGE => Err(pg_err!(
             INVALID_FUNCTION_DEFINITION,
             "inline SQL function body only valid for language SQL"
@@ -269,7 +293,10 @@ fn stored_body(
             }
         }
     }
-    Ok(StoredBody { is_return, statements })
+    Ok(StoredBody {
+        is_return,
+        statements,
+    })
 }
 
 /// Statements that have a plan, and RETURN.
@@ -296,16 +323,14 @@ fn validate(
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     match new.language {
-        oids::INTERNAL_LANGUAGE => {
-            match functions::framework::registry::internal_function(&new.source) {
-                Some(_) => Ok(()),
-                None => Err(pg_err!(
-                    UNDEFINED_FUNCTION,
-                    "there is no built-in function named \"{}\"",
-                    new.source
-                )),
-            }
-        }
+        oids::INTERNAL_LANGUAGE => match functions::framework::registry::internal_function(&new.source) {
+            Some(_) => Ok(()),
+            None => Err(pg_err!(
+                UNDEFINED_FUNCTION,
+                "there is no built-in function named \"{}\"",
+                new.source
+            )),
+        },
         oids::C_LANGUAGE => Err(pg_err!(
             UNDEFINED_FILE,
             "could not access file \"{}\": No such file or directory",
@@ -322,9 +347,8 @@ fn validate_sql(
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     let view = cx.view()?;
-    let is_pseudo = |type_oid: Oid| -> PgResult<bool> {
-        Ok(view.type_desc(type_oid)?.is_some_and(|d| d.kind == b'p'))
-    };
+    let is_pseudo =
+        |type_oid: Oid| -> PgResult<bool> { Ok(view.type_desc(type_oid)?.is_some_and(|d| d.kind == b'p')) };
     let shown = |type_oid: Oid| catalog::format_type::format_type(&*view, type_oid, -1);
     let returnable = is_polymorphic(new.result) || matches!(new.result, t::RECORD | t::VOID);
     if is_pseudo(new.result)? && !returnable {
@@ -372,6 +396,15 @@ fn check_statements(
     let mut last = None;
     for raw in &statements {
         last = None;
+        if let Statement::Call(call) = &raw.stmt {
+            let context = cx.analysis(view).with_routine(scope(new, params));
+            let call = analyzer::utility::analyze_call(&call.funccall, &context)?;
+            if call.type_oid() != t::VOID {
+                return Err(unsupported!(
+                    "calling procedures with output arguments is not supported in SQL functions"
+                ));
+            }
+        }
         if is_query(&raw.stmt) {
             let context = cx.analysis(view).with_routine(scope(new, params));
             let query = analyze_statement(&raw.stmt, &context)?;

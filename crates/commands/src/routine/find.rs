@@ -9,7 +9,7 @@ use catalog::privileges::{ObjectKind, must_be_owner};
 use catalog::{CatalogView, oids};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err, sqlstate};
-use parser::ast::{Ident, ObjectType, ObjectWithArgs, TypeName};
+use parser::ast::{FunctionParameterMode, Ident, ObjectType, ObjectWithArgs, TypeName};
 
 use crate::context::CommandContext;
 
@@ -52,7 +52,13 @@ pub(crate) fn find(object: &ObjectWithArgs, kind: ObjectType, cx: &CommandContex
     let (schema, name) = match &object.name[..] {
         [name] => (None, name.as_str()),
         [schema, name] | [_, schema, name] => (Some(schema.as_str()), name.as_str()),
-        _ => return Err(pg_err!(SYNTAX_ERROR, "improper qualified name (too many dotted names): {}", joined(&object.name))),
+        _ => {
+            return Err(pg_err!(
+                SYNTAX_ERROR,
+                "improper qualified name (too many dotted names): {}",
+                joined(&object.name)
+            ));
+        }
     };
     if let Some(schema) = schema
         && view.namespace_by_name(schema)?.is_none()
@@ -64,7 +70,12 @@ pub(crate) fn find(object: &ObjectWithArgs, kind: ObjectType, cx: &CommandContex
     let candidates = view.functions_by_name(schema, name)?;
     let skipped = {
         let args: Vec<String> = object.args.iter().flatten().map(written).collect();
-        format!("{} {}({}) does not exist", word(kind), joined(&object.name), args.join(","))
+        format!(
+            "{} {}({}) does not exist",
+            word(kind),
+            joined(&object.name),
+            args.join(",")
+        )
     };
     if object.args_unspecified {
         return by_name(object, kind, &candidates, skipped);
@@ -77,19 +88,10 @@ pub(crate) fn find(object: &ObjectWithArgs, kind: ObjectType, cx: &CommandContex
         }
     };
     let mut found = candidates.iter().find(|f| f.arg_types == types).cloned();
-    if found.is_none() && matches!(kind, ObjectType::Procedure | ObjectType::Routine) {
-        let all = object.func_args.iter().map(|p| &p.arg_type);
-        if let Ok(all) = argument_types(all, cx)? {
-            found = candidates.iter().find(|f| f.kind == b'p' && f.all_arg_types == all).cloned();
-        }
+    if matches!(kind, ObjectType::Procedure | ObjectType::Routine) && !object.func_args.is_empty() {
+        found = with_outputs(object, kind, &candidates, found, cx)?;
     }
-    let shown = |view: &dyn CatalogView| -> PgResult<String> {
-        let names: PgResult<Vec<String>> = types
-            .iter()
-            .map(|t| catalog::format_type::format_type(view, *t, -1))
-            .collect();
-        Ok(format!("{}({})", joined(&object.name), names?.join(", ")))
-    };
+    let shown = signature(object, &types, &*view)?;
     let Some(found) = found else {
         let star = kind == ObjectType::Aggregate && types.is_empty();
         let what = match kind {
@@ -97,22 +99,61 @@ pub(crate) fn find(object: &ObjectWithArgs, kind: ObjectType, cx: &CommandContex
             ObjectType::Aggregate => "aggregate",
             _ => "function",
         };
-        let signature = if star { format!("{}(*)", joined(&object.name)) } else { shown(&*view)? };
-        let e = pg_err!(UNDEFINED_FUNCTION, "{what} {signature} does not exist");
+        let shown = if star {
+            format!("{}(*)", joined(&object.name))
+        } else {
+            shown
+        };
+        let e = pg_err!(UNDEFINED_FUNCTION, "{what} {shown} does not exist");
         return Ok(Found::Missing(e, skipped));
     };
     let wrong = match kind {
-        ObjectType::Function if found.kind == b'p' => Some(format!("{} is not a function", shown(&*view)?)),
-        ObjectType::Procedure if found.kind != b'p' => Some(format!("{} is not a procedure", shown(&*view)?)),
-        ObjectType::Aggregate if found.kind != b'a' => {
-            Some(format!("function {} is not an aggregate", shown(&*view)?))
-        }
-        _ => None,
+        ObjectType::Function if found.kind == b'p' => format!("{shown} is not a function"),
+        ObjectType::Procedure if found.kind != b'p' => format!("{shown} is not a procedure"),
+        ObjectType::Aggregate if found.kind != b'a' => format!("function {shown} is not an aggregate"),
+        _ => return Ok(Found::Routine(found)),
     };
-    match wrong {
-        Some(message) => Err(PgError::new(sqlstate::WRONG_OBJECT_TYPE, message)),
-        None => Ok(Found::Routine(found)),
+    Err(PgError::new(sqlstate::WRONG_OBJECT_TYPE, wrong))
+}
+
+fn signature(object: &ObjectWithArgs, types: &[Oid], view: &dyn CatalogView) -> PgResult<String> {
+    let mut names = Vec::with_capacity(types.len());
+    for type_oid in types {
+        names.push(catalog::format_type::format_type(view, *type_oid, -1)?);
     }
+    Ok(format!("{}({})", joined(&object.name), names.join(", ")))
+}
+
+/// A procedure may be named with its OUT parameters.
+fn with_outputs(
+    object: &ObjectWithArgs,
+    kind: ObjectType,
+    candidates: &[Arc<FunctionDesc>],
+    found: Option<Arc<FunctionDesc>>,
+    cx: &CommandContext<'_>,
+) -> PgResult<Option<Arc<FunctionDesc>>> {
+    let modes_given = object
+        .func_args
+        .iter()
+        .any(|p| p.mode != FunctionParameterMode::Default);
+    let all = object.func_args.iter().map(|p| &p.arg_type);
+    if (found.is_none() || !modes_given)
+        && let Ok(all) = argument_types(all, cx)?
+        && let Some(whole) = candidates
+            .iter()
+            .find(|f| f.kind == b'p' && f.all_arg_types == all)
+    {
+        if found.as_ref().is_some_and(|f| f.oid != whole.oid) {
+            return Err(pg_err!(
+                AMBIGUOUS_FUNCTION,
+                "{} name \"{}\" is not unique",
+                word(kind),
+                joined(&object.name)
+            ));
+        }
+        return Ok(Some(whole.clone()));
+    }
+    Ok(found)
 }
 
 fn by_name(

@@ -35,7 +35,9 @@ pub fn composite_columns(type_oid: Oid, view: &dyn CatalogView) -> PgResult<Opti
         b'd' => composite_columns(desc.base_type, view),
         b'c' => {
             let relation = view.relation(desc.relation)?;
-            let columns = relation.iter().flat_map(|r| r.columns.iter().filter(|c| !c.dropped));
+            let columns = relation
+                .iter()
+                .flat_map(|r| r.columns.iter().filter(|c| !c.dropped));
             Ok(Some(columns.map(|c| c.type_ref).collect()))
         }
         _ => Ok(None),

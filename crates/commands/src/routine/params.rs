@@ -72,15 +72,22 @@ impl Params {
             let type_oid = parameter_type(p, stmt.is_procedure, language, cx)?;
             if is_input(p.mode) {
                 if variadic_seen {
-                    return Err(bad("VARIADIC parameter must be the last input parameter".into(), p.span));
+                    return Err(bad(
+                        "VARIADIC parameter must be the last input parameter".into(),
+                        p.span,
+                    ));
                 }
                 all.inputs.push(type_oid);
-                all.input_names.push(p.name.as_ref().map_or(String::new(), |n| n.as_str().to_owned()));
+                all.input_names
+                    .push(p.name.as_ref().map_or(String::new(), |n| n.as_str().to_owned()));
             }
             if !matches!(p.mode, Mode::Default | Mode::In | Mode::Variadic) {
                 if stmt.is_procedure {
                     if variadic_seen {
-                        return Err(bad("VARIADIC parameter must be the last parameter".into(), p.span));
+                        return Err(bad(
+                            "VARIADIC parameter must be the last parameter".into(),
+                            p.span,
+                        ));
                     }
                     if have_default && p.mode == Mode::Out {
                         return Err(bad(
@@ -115,18 +122,31 @@ impl Params {
             types.push(type_oid);
             modes.push(letter(p.mode));
         }
-        if out_count > 0 || variadic_seen {
-            all.all_types = types;
-            all.modes = modes;
+        all.finish(stmt, types, modes, out_count, variadic_seen);
+        Ok(all)
+    }
+
+    /// What only all parameters together tell.
+    fn finish(
+        &mut self,
+        stmt: &CreateFunctionStmt,
+        types: Vec<Oid>,
+        modes: Vec<u8>,
+        out_count: usize,
+        variadic: bool,
+    ) {
+        if out_count > 0 || variadic {
+            self.all_types = types;
+            self.modes = modes;
         }
         if out_count > 1 || out_count > 0 && stmt.is_procedure {
-            all.required_result = Some(t::RECORD);
+            self.required_result = Some(t::RECORD);
         }
         if stmt.parameters.iter().any(|p| p.name.is_some()) {
-            let name = |p: &FunctionParameter| p.name.as_ref().map_or(String::new(), |n| n.as_str().to_owned());
-            all.names = stmt.parameters.iter().map(name).collect();
+            let name =
+                |p: &FunctionParameter| p.name.as_ref().map_or(String::new(), |n| n.as_str().to_owned());
+            self.names = stmt.parameters.iter().map(name).collect();
         }
-        Ok(all)
     }
 }
 
@@ -222,7 +242,10 @@ fn default_value(
     cx: &CommandContext<'_>,
 ) -> PgResult<Expr> {
     if !is_input(p.mode) {
-        return Err(bad("only input parameters can have default values".into(), p.span));
+        return Err(bad(
+            "only input parameters can have default values".into(),
+            p.span,
+        ));
     }
     let view = cx.view()?;
     let analysis = cx.analysis(&*view);
@@ -275,7 +298,10 @@ pub(crate) fn polymorphic_error(
     let (fits, needs) = match result.0 {
         // A range cannot be told from an element.
         3831 | 4537 => (has(&[3831, 4537]), "anyrange or anymultirange"),
-        5080 | 4538 => (has(&[5080, 4538]), "anycompatiblerange or anycompatiblemultirange"),
+        5080 | 4538 => (
+            has(&[5080, 4538]),
+            "anycompatiblerange or anycompatiblemultirange",
+        ),
         o if SIMPLE.contains(&o) => (
             has(&SIMPLE),
             "anyelement, anyarray, anynonarray, anyenum, anyrange, or anymultirange",
@@ -286,14 +312,18 @@ pub(crate) fn polymorphic_error(
         ),
         2281 => {
             return Ok((!inputs.contains(&Oid(2281))).then(|| {
-                pg_err!(INVALID_FUNCTION_DEFINITION, "unsafe use of pseudo-type \"internal\"")
-                    .detail("A result of type internal requires at least one input of type internal.")
+                pg_err!(
+                    INVALID_FUNCTION_DEFINITION,
+                    "unsafe use of pseudo-type \"internal\""
+                )
+                .detail("A result of type internal requires at least one input of type internal.")
             }));
         }
         _ => return Ok(None),
     };
     Ok((!fits).then(|| {
-        pg_err!(INVALID_FUNCTION_DEFINITION, "cannot determine result data type")
-            .detail(format!("A result of type {shown} requires at least one input of type {needs}."))
+        pg_err!(INVALID_FUNCTION_DEFINITION, "cannot determine result data type").detail(format!(
+            "A result of type {shown} requires at least one input of type {needs}."
+        ))
     }))
 }

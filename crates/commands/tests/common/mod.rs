@@ -195,6 +195,7 @@ impl Db {
             env: &*env,
             source: sql,
             params: &[],
+            routine: None,
             param_types: &[],
             user: Oid(10),
             session_user: Oid(10),

@@ -75,6 +75,10 @@ impl CompileEnv for Env<'_> {
         kernel_function(self.catalog, func)
     }
 
+    fn session_function(&self, func: Oid) -> PgResult<Option<bool>> {
+        session_function(self.catalog, func)
+    }
+
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         missing(self.catalog, proc)
     }
@@ -122,6 +126,10 @@ impl CompileEnv for NoColumns<'_> {
         kernel_function(self.catalog, func)
     }
 
+    fn session_function(&self, func: Oid) -> PgResult<Option<bool>> {
+        session_function(self.catalog, func)
+    }
+
     fn missing_function(&self, proc: Oid) -> Box<common::PgError> {
         missing(self.catalog, proc)
     }
@@ -151,12 +159,20 @@ fn element_of(catalog: &dyn CatalogView, type_oid: Oid) -> PgResult<Option<Oid>>
     }
 }
 
+/// Whether a function in language SQL, which the session runs, is strict.
+pub(crate) fn session_function(catalog: &dyn CatalogView, func: Oid) -> PgResult<Option<bool>> {
+    let desc = catalog
+        .function(func)?
+        .filter(|f| func >= Oid::FIRST_NORMAL && f.is_sql());
+    Ok(desc.map(|f| f.strict))
+}
+
 /// Functions in the language `internal` are built-in ones under another name.
-fn kernel_function(catalog: &dyn CatalogView, func: Oid) -> PgResult<Oid> {
+pub(crate) fn kernel_function(catalog: &dyn CatalogView, func: Oid) -> PgResult<Oid> {
     const INTERNAL_LANGUAGE: Oid = Oid(12);
     let desc = catalog
         .function(func)?
-        .filter(|f| f.language == INTERNAL_LANGUAGE);
+        .filter(|f| func >= Oid::FIRST_NORMAL && f.language == INTERNAL_LANGUAGE);
     let code = desc.and_then(|f| functions::framework::registry::internal_function(&f.source));
     Ok(code.unwrap_or(func))
 }

@@ -3,7 +3,7 @@
 mod env;
 mod facts;
 
-pub(crate) use env::{Env, NoColumns, ScanMap, relation_expr};
+pub(crate) use env::{Env, NoColumns, ScanMap, kernel_function, relation_expr, session_function};
 pub(crate) use facts::{ParamDeps, column_refs};
 
 use std::sync::Arc;

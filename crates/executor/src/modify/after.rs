@@ -94,6 +94,9 @@ pub struct AfterQueue {
     modes: RefCell<ConstraintModes>,
 }
 
+/// Events of a statement that is calling a routine.
+pub struct Suspended(VecDeque<Event>);
+
 /// A state of the queue to come back to.
 #[derive(Clone, Debug, Default)]
 pub struct AfterMark {
@@ -113,6 +116,16 @@ impl AfterQueue {
     /// Forgets what a failed statement left.
     pub fn statement_failed(&self) {
         self.immediate.borrow_mut().clear();
+    }
+
+    /// Puts aside what waits for the end of the running statement: a routine that it calls runs statements of its own.
+    pub fn suspend(&self) -> Suspended {
+        Suspended(std::mem::take(&mut *self.immediate.borrow_mut()))
+    }
+
+    /// What was put aside waits again.
+    pub fn resume(&self, suspended: Suspended) {
+        *self.immediate.borrow_mut() = suspended.0;
     }
 
     /// For savepoints.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::{PgResult, internal};
+use common::{Oid, PgResult, internal};
 use expr::{ExprProgram, Inputs};
 use nodes::Plan;
 use nodes::expr::Expr;
@@ -31,8 +31,9 @@ enum Function {
     Scalar {
         program: Arc<ExprProgram>,
         phys: Vec<PhysType>,
-        /// The value is a row whose fields are the columns.
+        /// The value is a row whose fields are the columns that are not dropped.
         spread: bool,
+        live: Vec<bool>,
     },
     JsonTable(Arc<JsonTableCall>, Vec<PhysType>),
     XmlTable(Arc<XmlTableCall>, Vec<PhysType>),
@@ -63,14 +64,18 @@ pub(crate) fn compile(
             // A function of one `record` learns its columns only here, so it runs as a set of one.
             Expr::Func(call)
                 if call.returns_set
-                    || (!f.column_defs.is_empty() && functions::set_function(call.func).is_some()) =>
+                    || (!f.column_defs.is_empty()
+                        && (call.func >= Oid::FIRST_NORMAL
+                            || functions::set_function(call.func).is_some())) =>
             {
                 let columns = f.column_defs.iter().map(|(name, type_ref, _)| CompositeField {
                     name: name.to_string(),
                     type_oid: type_ref.oid,
                     typmod: type_ref.typmod,
                 });
-                Function::Set(Arc::new(SrfCall::compile(c, call, phys, columns.collect())?))
+                let mut set = SrfCall::compile(c, call, phys, columns.collect(), spread)?;
+                set.live = own.iter().map(|col| col.type_ref.oid.is_valid()).collect();
+                Function::Set(Arc::new(set))
             }
             Expr::Json(j) if matches!(j.kind, JsonExprKind::Table(_)) => {
                 Function::JsonTable(Arc::new(JsonTableCall::compile(c, j)?), phys)
@@ -82,6 +87,7 @@ pub(crate) fn compile(
                 program: c.program(e, ScanMap::None)?,
                 phys,
                 spread,
+                live: own.iter().map(|col| col.type_ref.oid.is_valid()).collect(),
             },
         });
     }
@@ -177,10 +183,15 @@ impl FunctionScanOp {
                     program,
                     phys,
                     spread,
+                    live,
                 } => {
                     let value = Eval::new(program).value(cx)?;
                     let row = match value {
-                        Datum::Record(r) if *spread => r.fields.clone(),
+                        Datum::Record(r) if *spread => {
+                            let mut fields = r.fields.iter().cloned();
+                            let mut field = |live: &bool| if *live { fields.next() } else { None };
+                            live.iter().map(|l| field(l).unwrap_or(Datum::Null)).collect()
+                        }
                         value => vec![value],
                     };
                     Run::Scalar(phys.clone(), Some(row))

@@ -39,7 +39,7 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan, input: &Plan) -> PgResult<A
             ));
         }
         let phys = vec![c.phys(f.result.oid)?];
-        calls.push(Arc::new(SrfCall::compile(c, f, phys, Vec::new())?));
+        calls.push(Arc::new(SrfCall::compile(c, f, phys, Vec::new(), false)?));
     }
     Ok(Arc::new(ProjectSetNode {
         input: c.node(input)?,

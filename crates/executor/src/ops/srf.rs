@@ -10,13 +10,18 @@ use nodes::expr::{Expr, FuncExpr};
 use types::io::CompositeField;
 use types::{Datum, FieldNames, PhysType, RecordValue, Selection, Vector};
 
-use crate::compile::{Compiler, ScanMap};
+use crate::compile::{Compiler, ScanMap, kernel_function, session_function};
 use crate::cx::Cx;
 use crate::store::RowStore;
 
 /// A call of a set-returning function, compiled.
 pub(crate) struct SrfCall {
-    kernel: SetKernel,
+    /// `None`: the session runs it.
+    kernel: Option<SetKernel>,
+    /// The caller wants the fields of records as columns.
+    spread: bool,
+    /// Columns that are not dropped.
+    pub live: Vec<bool>,
     info: CallInfo,
     strict: bool,
     pub args: Vec<Arc<ExprProgram>>,
@@ -31,10 +36,17 @@ impl SrfCall {
         f: &FuncExpr,
         phys: Vec<PhysType>,
         columns: Vec<CompositeField>,
+        spread: bool,
     ) -> PgResult<SrfCall> {
-        let kernel = functions::set_function(f.func).ok_or_else(|| missing(c, f.func))?;
+        let kernel = functions::set_function(kernel_function(c.catalog, f.func)?);
+        let by_session = match kernel {
+            Some(_) => None,
+            None => Some(session_function(c.catalog, f.func)?.ok_or_else(|| missing(c, f.func))?),
+        };
         Ok(SrfCall {
             kernel,
+            spread,
+            live: vec![true; phys.len()],
             info: CallInfo {
                 proc: f.func,
                 args: f.args.iter().map(Expr::type_ref).collect(),
@@ -43,7 +55,7 @@ impl SrfCall {
                 variadic: f.variadic,
                 columns,
             },
-            strict: facts::proc(f.func).is_some_and(|p| p.proisstrict),
+            strict: by_session.unwrap_or_else(|| facts::proc(f.func).is_some_and(|p| p.proisstrict)),
             args: c.programs(&f.args, ScanMap::None)?,
             phys,
         })
@@ -83,8 +95,35 @@ impl SrfRun {
             return Ok(());
         }
         let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
-        self.rows = Some((self.call.kernel)(&mut ctx, args)?);
+        match self.call.kernel {
+            Some(kernel) => self.rows = Some(kernel(&mut ctx, args)?),
+            None => {
+                for value in ctx.session.function_rows(ctx.call, args)? {
+                    self.add_value(value);
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// A value that the session gave, as a row.
+    fn add_value(&mut self, value: Datum) {
+        match value {
+            Datum::Record(r) if self.call.spread => {
+                let mut fields = r.fields.iter();
+                // Dropped columns are among the columns, not in the row.
+                let live = self.call.live.iter().map(|live| match live {
+                    true => fields.next().cloned().unwrap_or(Datum::Null),
+                    false => Datum::Null,
+                });
+                let row: Vec<Datum> = live.collect();
+                self.buffer.push_datums(&row);
+            }
+            Datum::Null if self.call.spread => {
+                self.buffer.push_datums(&vec![Datum::Null; self.call.phys.len()]);
+            }
+            value => self.buffer.push_datums(&[value]),
+        }
     }
 
     /// Makes sure that `max` rows are there, or all that are left; how many.

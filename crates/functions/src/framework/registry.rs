@@ -113,9 +113,15 @@ pub fn routine_kernels(strict: bool) -> Kernels {
         general_vector::<STRICT>(scalar::<STRICT>, ctx, args, sel, out)
     }
     if strict {
-        Kernels { vector: vector::<true>, scalar: scalar::<true> }
+        Kernels {
+            vector: vector::<true>,
+            scalar: scalar::<true>,
+        }
     } else {
-        Kernels { vector: vector::<false>, scalar: scalar::<false> }
+        Kernels {
+            vector: vector::<false>,
+            scalar: scalar::<false>,
+        }
     }
 }
 
