@@ -19,6 +19,7 @@ use rustc_hash::FxHashMap;
 use txn::Proc;
 
 use crate::error::Result;
+use crate::prepared::PreparedTransactions;
 use crate::session::Session;
 use crate::session::notify::{Mailbox, NotifyHub};
 use crate::session::timeout::Timeouts;
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub database_oid: Oid,
     pub database_name: Arc<str>,
     pub start_time: i64,
+    pub prepared: PreparedTransactions,
     next_pid: AtomicI32,
     next_number: AtomicU32,
 }
@@ -67,6 +69,7 @@ pub struct Builder {
     cache_bytes_max: Option<usize>,
     memory_bytes_max: usize,
     background: bool,
+    prepared_max: u32,
     storage: Option<fn(&mut StorageOptions)>,
 }
 
@@ -79,6 +82,7 @@ impl Default for Builder {
             cache_bytes_max: None,
             memory_bytes_max: 4 << 30,
             background: true,
+            prepared_max: 0,
             storage: None,
         }
     }
@@ -121,6 +125,12 @@ impl Builder {
         self
     }
 
+    /// How many transactions may be prepared at once (`max_prepared_transactions`); 0, the default: PREPARE TRANSACTION is refused.
+    pub fn max_prepared_transactions(mut self, max: u32) -> Builder {
+        self.prepared_max = max;
+        self
+    }
+
     /// Sizes of the storage below that are not for users: tests make them small to reach rare paths soon.
     #[doc(hidden)]
     pub fn storage_options(mut self, change: fn(&mut StorageOptions)) -> Builder {
@@ -152,7 +162,10 @@ impl Builder {
         let storage = Storage::open(options)?;
         // Behind the lock of the directory: nobody else uses its temporary files now.
         let temp = directory.map(|dir| Arc::new(TempDirectory::open(env.clone(), &dir)));
-        Ok(Database::over(storage, env, temp, self.memory_bytes_max))
+        let prepared = PreparedTransactions::new(self.prepared_max);
+        let database = Database::over(storage, env, temp, self.memory_bytes_max, prepared);
+        database.inner.resume_prepared()?;
+        Ok(database)
     }
 }
 
@@ -202,6 +215,7 @@ impl Database {
         env: Arc<dyn Env>,
         temp: Option<Arc<TempDirectory>>,
         memory_bytes_max: usize,
+        prepared: PreparedTransactions,
     ) -> Database {
         let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
         let catalog = Catalog::open(storage.clone());
@@ -218,6 +232,7 @@ impl Database {
             database_oid: POSTGRES_DATABASE,
             database_name: "postgres".into(),
             start_time,
+            prepared,
             next_pid: AtomicI32::new(0),
             next_number: AtomicU32::new(1),
         };
@@ -237,6 +252,7 @@ impl Database {
             self.inner.env.clone(),
             None,
             memory_bytes_max,
+            PreparedTransactions::new(self.inner.prepared.max()),
         ))
     }
 
@@ -336,6 +352,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.timeouts.stop();
+        self.prepared.abandon();
         // A failing checkpoint costs nothing but replay at the next open.
         let _ = self.storage.close();
     }

@@ -30,6 +30,7 @@
 mod api;
 mod database;
 mod error;
+mod prepared;
 mod session;
 
 pub use ::commands::verify::Finding;

@@ -51,6 +51,8 @@ pub(crate) struct Block {
     /// A query has run: the isolation level is fixed.
     pub used: bool,
     pub read_only: bool,
+    /// LISTEN or UNLISTEN was executed.
+    pub listened: bool,
     /// The temporary schema when the transaction began: one made since goes with it.
     temp_before: Option<Option<Oid>>,
     savepoints: Vec<NamedSavepoint>,
@@ -222,7 +224,7 @@ impl Session {
         }
     }
 
-    fn before_commit(&mut self) -> PgResult<()> {
+    pub(crate) fn before_commit(&mut self) -> PgResult<()> {
         self.run_deferred()?;
         self.run_on_commit_actions()?;
         self.portals_at_commit()
@@ -262,8 +264,9 @@ impl Session {
         self.end_block();
     }
 
-    fn end_block(&mut self) {
+    pub(crate) fn end_block(&mut self) {
         self.block = Block::default();
+        self.core.used_temp.set(false);
         self.core.after.clear();
         self.core.catalog_state.borrow_mut().transaction_ended();
         let settings = self.settings();

@@ -160,5 +160,6 @@ impl CatalogHandle for SessionCatalog<'_> {
 
     fn set_temp_namespace(&self, namespace: Option<Oid>) {
         self.core.temp_namespace.set(namespace);
+        self.core.used_temp.set(true);
     }
 }

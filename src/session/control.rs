@@ -95,6 +95,10 @@ fn modes_of(options: &[DefElem]) -> PgResult<TransactionModes> {
 impl Session {
     /// Runs a statement of this module.
     pub(crate) fn control(&mut self, stmt: &Statement, portal: &mut Portal) -> PgResult<Option<Step>> {
+        commands::check_transaction_block(stmt, self.block.explicit)?;
+        if matches!(stmt, Statement::Listen(_) | Statement::Unlisten(_)) {
+            self.block.listened = true;
+        }
         let tag = match stmt {
             Statement::Transaction(t) => self.transaction_statement(t)?,
             Statement::Prepare(p) => self.prepare_command(p, portal)?,
@@ -174,10 +178,14 @@ impl Session {
                 self.rollback_to_savepoint(name)?;
                 "ROLLBACK"
             }
-            TransactionStmtKind::Prepare
-            | TransactionStmtKind::CommitPrepared
-            | TransactionStmtKind::RollbackPrepared => {
-                return Err(unsupported!("two-phase commit is not supported yet"));
+            TransactionStmtKind::Prepare => self.prepare_transaction(t.gid.as_deref().unwrap_or_default())?,
+            TransactionStmtKind::CommitPrepared => {
+                self.finish_prepared(t.gid.as_deref().unwrap_or_default(), true)?;
+                "COMMIT PREPARED"
+            }
+            TransactionStmtKind::RollbackPrepared => {
+                self.finish_prepared(t.gid.as_deref().unwrap_or_default(), false)?;
+                "ROLLBACK PREPARED"
             }
         };
         Ok(tag.into())

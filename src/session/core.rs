@@ -45,6 +45,8 @@ pub(crate) struct SessionCore {
     pub user_name: RefCell<Arc<str>>,
     pub session_user_name: Arc<str>,
     pub temp_namespace: Cell<Option<Oid>>,
+    /// The transaction has made something in it.
+    pub used_temp: Cell<bool>,
     /// Constraint checks that wait.
     pub after: executor::AfterQueue,
     pub mailbox: Arc<Mailbox>,
@@ -151,6 +153,7 @@ impl SessionCore {
             user_name: RefCell::new(role.into()),
             session_user_name: role.into(),
             temp_namespace: Cell::new(None),
+            used_temp: Cell::new(false),
             after: executor::AfterQueue::default(),
             mailbox: Arc::new(Mailbox::default()),
             pending_notify: RefCell::default(),

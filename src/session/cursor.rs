@@ -257,6 +257,11 @@ impl Session {
     }
 
     /// Before commit: cursors WITH HOLD get all their rows, the others close.
+    /// True for a cursor WITH HOLD whose transaction has not ended.
+    pub(crate) fn has_uncommitted_hold_cursor(&self) -> bool {
+        self.core.cursors.borrow().values().any(|c| c.hold && !c.held)
+    }
+
     pub(crate) fn portals_at_commit(&mut self) -> PgResult<()> {
         let mut cursors = self.core.cursors.take();
         cursors.retain(|_, c| c.hold);

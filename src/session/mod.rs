@@ -34,6 +34,7 @@ mod system;
 pub(crate) mod tag;
 mod text_search;
 pub(crate) mod timeout;
+pub(crate) mod two_phase;
 
 use std::sync::Arc;
 
@@ -107,8 +108,7 @@ impl Session {
                 .fold(0_u64, |v, b| v << 8 | u64::from(*b))
         };
         let number = db.new_session_number();
-        let mut guc = GucStore::default();
-        guc.set_internal("session_authorization", role);
+        let guc = first_settings(&db, role);
         let core = SessionCore::new(&db, pid, number, proc.clone(), role, guc, [word(0), word(1)]);
         let cancel = core.cancel.clone();
         let secret = word(2);
@@ -320,4 +320,12 @@ impl Drop for Session {
         self.drop_temporary_objects();
         self.core.db.sessions.write().remove(&self.core.pid);
     }
+}
+
+/// Settings that a session is born with.
+fn first_settings(db: &Inner, role: &str) -> GucStore {
+    let mut guc = GucStore::default();
+    guc.set_internal("session_authorization", role);
+    guc.set_internal("max_prepared_transactions", &db.prepared.max().to_string());
+    guc
 }

@@ -46,10 +46,11 @@ pub use index::{
     Adopted, BuildOutcome, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound, UniqueCheck,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
-pub use storage::{FIRST_RELATION, Identity, Storage, StorageOptions};
+pub use storage::{CatalogRelation, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
     Collector, Conflict, LockOutcome, ScanDirection, ScanRequest, Table, TableScan, TableSize, WaitPolicy,
     WriteOutcome, heap_tuple_width,
 };
 pub use temp::{TempDirectory, TempFile, TempSpace};
+pub use transaction::prepared::{PreparedInfo, PreparedTransaction};
 pub use transaction::{ActiveSnapshot, Isolation, Savepoint, Transaction, TransactionOptions};

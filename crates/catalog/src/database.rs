@@ -287,6 +287,11 @@ impl Catalog {
         &self.caches
     }
 
+    /// Forgets all descriptors: a transaction of before this process may have changed definitions.
+    pub fn forget_descriptors(&self) {
+        self.caches.advance();
+    }
+
     /// A catalog's table, for scans by the executor: built-in rows included.
     pub fn table(&self, catalog: Oid) -> PgResult<&Table> {
         Ok(&self.system_table(catalog)?.table)

@@ -98,6 +98,8 @@ fn with_schema(element: &Statement, schema: &str) -> PgResult<Statement> {
 /// The session's temporary schema, made if need be.
 pub(crate) fn ensure_temp(cx: &CommandContext<'_>) -> PgResult<Oid> {
     if let Some(namespace) = cx.catalog.temp_namespace() {
+        // Tells the session that the transaction uses it.
+        cx.catalog.set_temp_namespace(Some(namespace));
         return Ok(namespace);
     }
     let session = cx.session_number;

@@ -36,6 +36,9 @@ struct Arguments {
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_connections: usize,
+    /// Transactions that may be prepared at a time (PREPARE TRANSACTION); 0: none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_prepared_transactions: u32,
 }
 
 /// Work on a directory that nobody serves.
@@ -121,9 +124,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     // Before anything is open, so that no signal finds the process without its handler.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let builder = Database::builder().max_prepared_transactions(arguments.max_prepared_transactions);
     let db = match &arguments.data {
-        Some(dir) => Database::open(dir)?,
-        None => Database::memory()?,
+        Some(dir) => builder.directory(dir).open()?,
+        None => builder.open()?,
     };
     let options = Options {
         auth: match arguments.auth {

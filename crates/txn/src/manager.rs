@@ -111,6 +111,15 @@ impl TxnManager {
         })
     }
 
+    /// Takes up a transaction that was prepared before the process began: `proc` is its own, `xid` is the one in the log.
+    pub fn resume(self: &Arc<Self>, proc: &Arc<Proc>, xid: Xid) -> TxnResult<Txn> {
+        let mut txn = self.begin(proc)?;
+        proc.enter(xid)?;
+        txn.stamp = Stamp::reference(xid, proc.number());
+        txn.state = TxnState::Prepared;
+        Ok(txn)
+    }
+
     /// The table that stamps are resolved against.
     #[inline]
     pub fn table(&self) -> &Arc<TxnTable> {
@@ -192,6 +201,8 @@ impl TxnManager {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TxnState {
     Running,
+    /// Everything it did is in the log; it waits for the second phase, and cannot fail any more.
+    Prepared,
     Committed,
     Finished,
 }
@@ -307,16 +318,37 @@ impl Txn {
         self.manager.wal.append(RecordKind::CHUNK, xid, payload)
     }
 
+    /// First phase of two-phase commit: everything that replay needs is on disk when this returns, and the transaction goes on holding
+    /// its locks, whatever becomes of its session. After `Err`: undo, then [`Txn::abort`].
+    pub fn prepare(&mut self, payload: &[u8]) -> TxnResult<Xid> {
+        let xid = self.assign_xid()?.xid().unwrap_or_default();
+        if self.serial != 0 {
+            self.prepare_serial()?;
+        }
+        let wal = &self.manager.wal;
+        wal.append(RecordKind::PREPARE, xid, payload)?;
+        wal.flush(wal.insert_lsn())?;
+        self.state = TxnState::Prepared;
+        self.proc.leave_session();
+        Ok(xid)
+    }
+
+    /// Forgets a prepared transaction without ending it: the process ends, the next one takes it up from the log.
+    pub fn abandon(mut self) {
+        debug_assert!(self.state == TxnState::Prepared);
+        self.state = TxnState::Finished;
+    }
+
     /// Commits: appends one record, waits as `level` says, and is then visible to every new snapshot. `None` publishes
     /// without a record (only unlogged changes). After `Ok`: settle the stamps to the CSN, then [`Txn::finish`].
     /// After `Err`: nothing happened; undo, then [`Txn::abort`]. Without an xid it is a no-op.
     pub fn commit(&mut self, payload: Option<&[u8]>, level: SynchronousCommit) -> TxnResult<Csn> {
-        if self.state != TxnState::Running {
+        if !matches!(self.state, TxnState::Running | TxnState::Prepared) {
             return Err(TxnError::Internal(
                 "commit of a transaction that has ended".to_owned(),
             ));
         }
-        if self.serial != 0 {
+        if self.serial != 0 && self.state == TxnState::Running {
             self.prepare_serial()?;
         }
         let csn = if self.stamp.is_reference() {
@@ -365,7 +397,7 @@ impl Drop for Txn {
             // Its stamps stay, so its slot must go on answering for them; `Proc` sees the xid there and keeps it.
             state => {
                 self.end_serial(None);
-                if state == TxnState::Running {
+                if matches!(state, TxnState::Running | TxnState::Prepared) {
                     self.proc.mark_aborted();
                 }
                 self.manager

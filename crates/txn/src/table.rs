@@ -290,6 +290,13 @@ impl Proc {
         &self.table
     }
 
+    /// Its transaction is prepared: it belongs to no session any more.
+    pub(crate) fn leave_session(&self) {
+        if let Ok(slot) = self.slot() {
+            slot.pid.store(0, Ordering::Release);
+        }
+    }
+
     /// Ends a lock wait early, so that it looks at its cancel token.
     pub fn interrupt(&self) {
         if let Ok(slot) = self.slot() {

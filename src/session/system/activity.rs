@@ -149,7 +149,11 @@ fn lock_row(lock: &LockStatus) -> Vec<Datum> {
         }
     }
     row[10] = Datum::text(lock.vxid.to_string());
-    row[11] = Datum::Int4(lock.pid);
+    // A prepared transaction has no session.
+    row[11] = match lock.pid {
+        0 => Datum::Null,
+        pid => Datum::Int4(pid),
+    };
     row[12] = Datum::text(lock.mode.name());
     row[13] = Datum::Bool(lock.granted);
     row[14] = Datum::Bool(lock.fast_path);

@@ -175,6 +175,7 @@ impl StatementEnv<'_> {
                     none(),
                 ]]
             }
+            "pg_prepared_xact" => crate::session::two_phase::rows(&self.core.db.prepared),
             "pg_stat_get_slru" => activity::slru(),
             "pg_available_extensions" => vec![vec![Datum::text("plpgsql"), Datum::text("1.0"), Datum::Null]],
             "pg_available_extension_versions" => vec![vec![
@@ -187,14 +188,13 @@ impl StatementEnv<'_> {
                 Datum::Null,
                 Datum::Null,
             ]],
-            // What pglite does not have: archives, replication, configuration files, extensions, two-phase commit, commands
+            // What pglite does not have: archives, replication, configuration files, extensions, commands
             // that report progress, partitions.
             "pg_get_aios"
             | "pg_get_publication_tables"
             | "pg_get_replication_slots"
             | "pg_hba_file_rules"
             | "pg_ident_file_mappings"
-            | "pg_prepared_xact"
             | "pg_show_replication_origin_status"
             | "pg_stat_get_progress_info"
             | "pg_stat_get_recovery_prefetch"

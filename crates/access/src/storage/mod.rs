@@ -9,6 +9,7 @@ mod lockfile;
 pub(crate) mod meta;
 mod open;
 mod recovery;
+mod resume;
 mod verify;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use rustc_hash::FxHashMap;
 use txn::{Proc, RecordKind, TxnManager};
 
 pub use meta::Identity;
+pub use resume::CatalogRelation;
 
 use crate::defs::{IndexDef, Persistence, TableDef};
 use crate::index::Index;
@@ -136,6 +138,8 @@ pub struct Storage {
     checkpoint_millis: AtomicU64,
     /// Snapshots before this CSN may find an index that is not complete for them.
     youngest_index: AtomicU64,
+    /// Prepared transactions that nobody has taken up since the start.
+    in_doubt: resume::InDoubtList,
     task: Mutex<Option<Arc<dyn TaskHandle>>>,
     closed: AtomicBool,
     /// Held for its lock; None in memory.

@@ -88,6 +88,10 @@ impl Storage {
         for id in meta::read_drops(&*storage.shared.kv)? {
             storage.forget_relation(id);
         }
+        *storage.in_doubt.lock() = replay.take_in_doubt()?;
+        for one in storage.in_doubt.lock().iter() {
+            storage.manager().wal().hold_back(one.xid, one.lsn);
+        }
         replay.apply(&storage)?;
         storage.start_background()?;
         Ok(storage)
@@ -118,6 +122,7 @@ impl Storage {
             checkpoint_lsn: AtomicU64::new(0),
             checkpoint_millis: AtomicU64::new(now),
             youngest_index: AtomicU64::new(0),
+            in_doubt: Mutex::default(),
             task: Mutex::new(None),
             closed: AtomicBool::new(false),
             lock,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
 use rustc_hash::FxHashMap;
-use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
+use txn::{LockMode, LockTag, Record, RecordKind, Stamp, TxnError, TxnResult};
 
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -17,14 +17,23 @@ use crate::index::store::{EntryKey, entry_prefix};
 use crate::sequence::decode_record;
 use crate::storage::meta::CheckpointRecord;
 use crate::storage::open::RECOVERED;
+use crate::storage::resume::InDoubt;
 use crate::storage::{Counters, FIRST_RELATION, RECORD_COUNTERS, Storage};
+use crate::transaction::prepared::{PreparedInfo, take_header};
 use crate::transaction::redo::{RedoOp, take_op, take_varint};
 use crate::version::{RowData, Version};
+
+/// Who a prepared transaction is, and its locks.
+type Head = (PreparedInfo, Vec<(LockTag, LockMode)>);
 
 /// What the log has said so far.
 pub(crate) struct Replay {
     /// Parts of transactions that have not committed yet.
     chunks: FxHashMap<Xid, Vec<Vec<u8>>>,
+    /// Where the first part of each is.
+    first: FxHashMap<Xid, Lsn>,
+    /// The heads of those that are prepared.
+    prepared: FxHashMap<Xid, Head>,
     /// In commit order.
     committed: Vec<Vec<u8>>,
     sequences: FxHashMap<RelationId, (i64, bool)>,
@@ -38,6 +47,8 @@ impl Replay {
     pub(crate) fn new(checkpoint: &CheckpointRecord) -> Replay {
         Replay {
             chunks: FxHashMap::default(),
+            first: FxHashMap::default(),
+            prepared: FxHashMap::default(),
             committed: Vec::new(),
             sequences: FxHashMap::default(),
             next_xid: checkpoint.next_xid.0.max(3),
@@ -53,16 +64,22 @@ impl Replay {
         self.next_xid = self.next_xid.max(record.xid.0 + 1);
         match record.kind {
             RecordKind::COMMIT => {
+                self.prepared.remove(&record.xid);
                 self.committed
                     .extend(self.chunks.remove(&record.xid).unwrap_or_default());
                 self.committed.push(record.payload.to_vec());
             }
-            RecordKind::CHUNK => self
-                .chunks
-                .entry(record.xid)
-                .or_default()
-                .push(record.payload.to_vec()),
-            RecordKind::ABORT => drop(self.chunks.remove(&record.xid)),
+            RecordKind::CHUNK => self.part(&record, record.payload),
+            RecordKind::PREPARE => {
+                let mut rest = record.payload;
+                let head = take_header(&mut rest).map_err(damaged)?;
+                self.prepared.insert(record.xid, head);
+                self.part(&record, rest);
+            }
+            RecordKind::ABORT => {
+                self.chunks.remove(&record.xid);
+                self.prepared.remove(&record.xid);
+            }
             RecordKind::SEQUENCE => {
                 let (id, last_value, is_called) = decode_record(record.payload).map_err(damaged)?;
                 self.sequences.insert(id, (last_value, is_called));
@@ -75,6 +92,29 @@ impl Replay {
             _ => {}
         }
         Ok(())
+    }
+
+    fn part(&mut self, record: &Record<'_>, operations: &[u8]) {
+        self.first.entry(record.xid).or_insert(record.lsn);
+        let parts = self.chunks.entry(record.xid).or_default();
+        parts.push(operations.to_vec());
+    }
+
+    /// The transactions that are prepared, in the order of their xids.
+    pub(crate) fn take_in_doubt(&mut self) -> PgResult<Vec<InDoubt>> {
+        let prepared = std::mem::take(&mut self.prepared);
+        let mut all: Vec<InDoubt> = prepared
+            .into_iter()
+            .map(|(xid, (info, locks))| InDoubt {
+                xid,
+                lsn: self.first.get(&xid).copied().unwrap_or(self.redo),
+                info,
+                locks,
+                parts: self.chunks.remove(&xid).unwrap_or_default(),
+            })
+            .collect();
+        all.sort_unstable_by_key(|one| one.xid);
+        Ok(all)
     }
 
     pub(crate) fn next_xid(&self) -> Xid {

@@ -6,6 +6,7 @@
 //! A buffer that outgrows `StorageOptions::spill_bytes` goes to the log early, as a chunk that counts only with its commit record; a rollback to
 //! a savepoint then appends inverse operations.
 
+pub(crate) mod prepared;
 pub(crate) mod redo;
 pub(crate) mod writes;
 
@@ -100,6 +101,8 @@ pub struct Transaction {
     needs_record: bool,
     /// It has built an index, which its own snapshot may be too old for.
     built_index: bool,
+    /// Two-phase commit: only the second phase ends it.
+    prepared: bool,
     hooks: Hooks,
     /// Scratch space for encoded rows and keys.
     pub(crate) buffer: Vec<u8>,
@@ -118,6 +121,7 @@ impl Transaction {
             spills: 0,
             needs_record: false,
             built_index: false,
+            prepared: false,
             hooks: Hooks::default(),
             buffer: Vec::new(),
         }
@@ -375,7 +379,9 @@ impl Transaction {
         let csn = match txn.commit(logged.then_some(payload.as_slice()), level) {
             Ok(csn) => csn,
             Err(error) => {
-                self.undo_all();
+                if !self.prepared {
+                    self.undo_all();
+                }
                 return Err(error.into());
             }
         };
@@ -443,8 +449,14 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if self.txn.is_some() {
-            self.undo_all();
+        match self.txn.take() {
+            // The process ends before the second phase.
+            Some(txn) if self.prepared => txn.abandon(),
+            Some(txn) => {
+                self.txn = Some(txn);
+                self.undo_all();
+            }
+            None => {}
         }
     }
 }

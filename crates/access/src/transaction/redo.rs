@@ -98,12 +98,12 @@ pub(crate) fn take_varint(bytes: &mut &[u8]) -> PgResult<u64> {
     Err(damaged())
 }
 
-fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     put_varint(bytes.len() as u64, out);
     out.extend_from_slice(bytes);
 }
 
-fn take_bytes<'a>(bytes: &mut &'a [u8]) -> PgResult<&'a [u8]> {
+pub(crate) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> PgResult<&'a [u8]> {
     let len = usize::try_from(take_varint(bytes)?).map_err(|_| damaged())?;
     let (head, rest) = bytes.split_at_checked(len).ok_or_else(damaged)?;
     *bytes = rest;

@@ -43,6 +43,15 @@ pub(crate) struct ProcLocks {
 }
 
 impl ProcLocks {
+    /// The transaction-level locks.
+    pub(super) fn held(&self) -> &[(LockTag, LockMode)] {
+        &self.held
+    }
+
+    pub(super) fn has_session_locks(&self) -> bool {
+        !self.session.is_empty()
+    }
+
     pub(super) fn held_count(&self) -> usize {
         self.held.len()
     }

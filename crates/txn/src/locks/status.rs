@@ -26,6 +26,12 @@ impl LockManager {
         all
     }
 
+    /// The locks that a session's transaction holds to its end; `None` when the session holds locks beyond that.
+    pub fn held_by_transaction(&self, proc: &Proc) -> Option<Vec<(LockTag, LockMode)>> {
+        let locks = proc.slot().ok()?.locks.lock();
+        (!locks.has_session_locks()).then(|| locks.held().to_vec())
+    }
+
     /// The sessions that `pid` waits for (`pg_blocking_pids`): holders, then those in front of it in the queue.
     pub fn blocking_pids(&self, pid: i32) -> Vec<i32> {
         let Some((number, _)) = self.table.slots().find(|(_, slot)| pid_of(slot) == pid) else {

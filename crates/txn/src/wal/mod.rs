@@ -173,7 +173,7 @@ impl Wal {
         let crc = payload_crc(payload);
         let mut queue = self.lock_writable(disk)?;
         let lsn = queue.push_record(disk, kind, xid, payload, crc);
-        if kind == RecordKind::CHUNK {
+        if matches!(kind, RecordKind::CHUNK | RecordKind::PREPARE) {
             queue.note_chunk(xid, lsn);
         } else {
             self.mark_dirty(disk, &mut queue);
@@ -241,11 +241,16 @@ impl Wal {
         self.queue.lock().checkpoint_point()
     }
 
+    /// Recovery found a prepared transaction whose first record is at `lsn`: the log from there on stays until it ends.
+    pub fn hold_back(&self, xid: Xid, lsn: Lsn) {
+        self.queue.lock().note_chunk(xid, lsn.0);
+    }
+
     /// The transaction will not commit: its chunks hold no segments any longer.
     pub(crate) fn forget_chunks(&self, xid: Xid) {
         let Some(disk) = &self.disk else { return };
         let mut queue = self.queue.lock();
-        if queue.forget_chunks(xid) && queue.poisoned().is_none() {
+        if queue.forget_chunks(xid) {
             queue.push_record(disk, RecordKind::ABORT, xid, &[], payload_crc(&[]));
         }
     }

@@ -1,0 +1,218 @@
+//! Two-phase commit: PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED; restarts and crashes between the phases.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod crash;
+
+use pglite::{Database, Session, params};
+
+fn memory() -> Database {
+    Database::builder().max_prepared_transactions(3).open().unwrap()
+}
+
+fn number(session: &mut Session, query: &str) -> i64 {
+    session.query_one(query, params![]).unwrap().get(0).unwrap()
+}
+
+fn sum(session: &mut Session) -> i64 {
+    number(session, "SELECT sum(v) FROM t")
+}
+
+fn verify(db: &Database) {
+    let findings = db.verify().unwrap();
+    let texts: Vec<_> = findings
+        .iter()
+        .map(|f| format!("{}: {}", f.relation, f.text))
+        .collect();
+    assert_eq!(texts, [""; 0]);
+}
+
+const SETUP: &str = "
+    CREATE TABLE t (id int PRIMARY KEY, v int); CREATE INDEX t_v ON t (v);
+    INSERT INTO t SELECT g, g FROM generate_series(1, 100) g";
+const CHANGES: &str = "
+    INSERT INTO t VALUES (1000, 1000); UPDATE t SET v = v + 10000 WHERE id <= 10; DELETE FROM t WHERE id > 90;
+    SAVEPOINT a; INSERT INTO t VALUES (1001, 1); ROLLBACK TO a; UPDATE t SET v = 0 WHERE id = 1000";
+
+/// What the changes make of the sum.
+const AFTER: i64 = 5050 + 100_000 - 955;
+
+#[test]
+fn the_second_phase_decides_whoever_executes_it() {
+    for commit in [true, false] {
+        let db = memory();
+        let (mut a, mut b) = (db.session().unwrap(), db.session().unwrap());
+        a.batch_execute(SETUP).unwrap();
+        a.batch_execute(&format!("BEGIN; {CHANGES}; PREPARE TRANSACTION 'one'"))
+            .unwrap();
+        // The session is free again, and nobody sees anything yet.
+        assert_eq!((sum(&mut a), sum(&mut b)), (5050, 5050));
+        a.batch_execute("INSERT INTO t VALUES (2000, 0)").unwrap();
+        drop(a);
+        let listed = "SELECT count(*) FROM pg_prepared_xacts WHERE gid = 'one' AND owner = 'postgres' \
+            AND database = 'postgres' AND prepared <= now()";
+        assert_eq!(number(&mut b, listed), 1);
+        let locks = "SELECT count(*) FROM pg_locks WHERE pid IS NULL AND relation = 't'::regclass";
+        assert!(number(&mut b, locks) > 0);
+        b.batch_execute("SET lock_timeout = '20ms'").unwrap();
+        for statement in [
+            "UPDATE t SET v = 1 WHERE id = 1",
+            "INSERT INTO t VALUES (1000, 1)",
+            "LOCK TABLE t IN SHARE MODE",
+        ] {
+            let error = b
+                .batch_execute(&format!("BEGIN; {statement}; COMMIT"))
+                .unwrap_err();
+            assert_eq!(error.code(), "55P03", "{statement}: {error}");
+            b.batch_execute("ROLLBACK").unwrap();
+        }
+        b.batch_execute(if commit {
+            "COMMIT PREPARED 'one'"
+        } else {
+            "ROLLBACK PREPARED 'one'"
+        })
+        .unwrap();
+        assert_eq!(sum(&mut b), if commit { AFTER } else { 5050 });
+        assert_eq!(number(&mut b, "SELECT count(*) FROM pg_prepared_xacts"), 0);
+        assert_eq!(number(&mut b, locks), 0);
+        b.batch_execute("UPDATE t SET v = v WHERE id < 20").unwrap();
+        verify(&db);
+    }
+}
+
+#[test]
+fn definitions_are_prepared_too() {
+    let db = memory();
+    let (mut a, mut b) = (db.session().unwrap(), db.session().unwrap());
+    a.batch_execute("CREATE TABLE gone (x int)").unwrap();
+    a.batch_execute(
+        "BEGIN; CREATE TABLE made (id int PRIMARY KEY, s serial); INSERT INTO made VALUES (1); DROP TABLE gone;
+         PREPARE TRANSACTION 'ddl'",
+    )
+    .unwrap();
+    assert_eq!(b.batch_execute("SELECT * FROM made").unwrap_err().code(), "42P01");
+    b.batch_execute("COMMIT PREPARED 'ddl'").unwrap();
+    for session in [&mut a, &mut b] {
+        assert_eq!(number(session, "SELECT count(*) FROM made WHERE s = 1"), 1);
+        assert_eq!(
+            session.batch_execute("SELECT * FROM gone").unwrap_err().code(),
+            "42P01"
+        );
+    }
+    verify(&db);
+}
+
+#[test]
+fn refusals_are_postgresqls() {
+    let db = memory();
+    let (mut s, mut other) = (db.session().unwrap(), db.session().unwrap());
+    s.batch_execute(SETUP).unwrap();
+    s.batch_execute("CREATE ROLE somebody LOGIN; CREATE TEMP TABLE temporary (x int)")
+        .unwrap();
+    s.batch_execute("BEGIN; PREPARE TRANSACTION 'used'").unwrap();
+    let long = format!("BEGIN; PREPARE TRANSACTION '{}'", "x".repeat(200));
+    let too_long = format!("transaction identifier \"{}\" is too long", "x".repeat(200));
+    for (statement, code, message) in [
+        (
+            "BEGIN; PREPARE TRANSACTION 'used'",
+            "42710",
+            "transaction identifier \"used\" is already in use",
+        ),
+        (&long, "22023", &too_long),
+        (
+            "COMMIT PREPARED 'nope'",
+            "42704",
+            "prepared transaction with identifier \"nope\" does not exist",
+        ),
+        (
+            "BEGIN; COMMIT PREPARED 'used'",
+            "25001",
+            "COMMIT PREPARED cannot run inside a transaction block",
+        ),
+        (
+            "BEGIN; ROLLBACK PREPARED 'used'",
+            "25001",
+            "ROLLBACK PREPARED cannot run inside a transaction block",
+        ),
+        (
+            "BEGIN; INSERT INTO temporary VALUES (1); PREPARE TRANSACTION 'x'",
+            "0A000",
+            "cannot PREPARE a transaction that has operated on temporary objects",
+        ),
+        (
+            "BEGIN; CREATE TEMP TABLE temporary2 (); PREPARE TRANSACTION 'x'",
+            "0A000",
+            "cannot PREPARE a transaction that has operated on temporary objects",
+        ),
+        (
+            "BEGIN; NOTIFY n; PREPARE TRANSACTION 'x'",
+            "0A000",
+            "cannot PREPARE a transaction that has executed LISTEN, UNLISTEN, or NOTIFY",
+        ),
+        (
+            "BEGIN; LISTEN n; PREPARE TRANSACTION 'x'",
+            "0A000",
+            "cannot PREPARE a transaction that has executed LISTEN, UNLISTEN, or NOTIFY",
+        ),
+        (
+            "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 1; PREPARE TRANSACTION 'x'",
+            "0A000",
+            "cannot PREPARE a transaction that has created a cursor WITH HOLD",
+        ),
+    ] {
+        let error = s.batch_execute(statement).expect_err(statement);
+        assert_eq!((error.code(), error.message()), (code, message), "{statement}");
+        s.batch_execute("ROLLBACK").unwrap();
+        assert_eq!(number(&mut s, "SELECT count(*) FROM pg_prepared_xacts"), 1);
+    }
+    // A refused transaction is rolled back, a failed one too.
+    s.batch_execute("BEGIN; DELETE FROM t; SELECT 1/0").unwrap_err();
+    s.batch_execute("PREPARE TRANSACTION 'failed'").unwrap();
+    assert_eq!(sum(&mut s), 5050);
+    for gid in ["2", "3"] {
+        s.batch_execute(&format!("BEGIN; PREPARE TRANSACTION '{gid}'"))
+            .unwrap();
+    }
+    let error = s
+        .batch_execute("BEGIN; DELETE FROM t; PREPARE TRANSACTION '4'")
+        .unwrap_err();
+    assert_eq!(error.message(), "maximum number of prepared transactions reached");
+    other.batch_execute("SET SESSION AUTHORIZATION somebody").unwrap();
+    let error = other.batch_execute("ROLLBACK PREPARED '2'").unwrap_err();
+    assert_eq!(
+        (error.code(), error.message()),
+        ("42501", "permission denied to finish prepared transaction")
+    );
+    for gid in ["used", "2", "3"] {
+        s.batch_execute(&format!("ROLLBACK PREPARED '{gid}'")).unwrap();
+    }
+    let db = Database::memory().unwrap();
+    let error = db
+        .session()
+        .unwrap()
+        .batch_execute("BEGIN; PREPARE TRANSACTION 'x'")
+        .unwrap_err();
+    assert_eq!(
+        (error.code(), error.message()),
+        ("55000", "prepared transactions are disabled")
+    );
+}
+
+#[test]
+fn a_serializable_transaction_is_checked_in_the_first_phase() {
+    let db = memory();
+    let (mut a, mut b) = (db.session().unwrap(), db.session().unwrap());
+    a.batch_execute(SETUP).unwrap();
+    let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT sum(v) FROM t";
+    a.batch_execute(begin).unwrap();
+    b.batch_execute(begin).unwrap();
+    a.batch_execute("INSERT INTO t VALUES (200, 1); PREPARE TRANSACTION 'first'")
+        .unwrap();
+    // Write skew: this one has to give way, whatever becomes of the other.
+    let error = b
+        .batch_execute("INSERT INTO t VALUES (201, 1); COMMIT")
+        .unwrap_err();
+    assert_eq!(error.code(), "40001");
+    b.batch_execute("ROLLBACK").unwrap();
+    b.batch_execute("COMMIT PREPARED 'first'").unwrap();
+    assert_eq!(sum(&mut b), 5051);
+}
