@@ -46,6 +46,8 @@ pub(crate) struct Sorter {
     store: RowStore,
     /// How many rows are wanted at most.
     bound: Option<usize>,
+    /// The row of the store that is the last of those wanted so far: what does not come before it need not be kept.
+    cutoff: Option<usize>,
     runs: Vec<BatchFile>,
     pruned: bool,
     peak: usize,
@@ -60,6 +62,7 @@ impl Sorter {
         Sorter {
             store: RowStore::new(phys),
             bound,
+            cutoff: None,
             runs: Vec::new(),
             pruned: false,
             peak: 0,
@@ -74,7 +77,13 @@ impl Sorter {
         columns: &[Arc<Vector>],
         sel: &Selection,
     ) -> PgResult<()> {
-        self.store.append(cx, columns, sel)?;
+        match self.cutoff {
+            Some(last) => {
+                let sel = self.before(cx, orders, columns, sel, last)?;
+                self.store.append(cx, columns, &sel)?;
+            }
+            None => self.store.append(cx, columns, sel)?,
+        }
         self.prune(cx, orders)?;
         let bytes = self.store.memory_bytes();
         self.peak = self.peak.max(bytes);
@@ -82,6 +91,32 @@ impl Sorter {
             self.write_run(cx, orders)?;
         }
         Ok(())
+    }
+
+    /// The rows that come before row `last` of the store.
+    fn before(
+        &self,
+        cx: &Cx<'_>,
+        orders: &[Order],
+        columns: &[Arc<Vector>],
+        sel: &Selection,
+        last: usize,
+    ) -> PgResult<Selection> {
+        let mut failed = None;
+        let kept = sel.filter(|i| {
+            for o in orders {
+                match o.compare(cx, &columns[o.column], i, &self.store.columns[o.column], last) {
+                    Ok(Ordering::Equal) => {}
+                    Ok(order) => return order.is_lt(),
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                        return false;
+                    }
+                }
+            }
+            false
+        });
+        failed.map_or(Ok(kept), Err)
     }
 
     /// Forgets rows that cannot be among those wanted, once there are many of them.
@@ -98,10 +133,12 @@ impl Sorter {
             mine.extend_from(column, order.iter().map(|&r| r as usize));
         }
         self.store.rows = order.len();
+        self.cutoff = bound.checked_sub(1).filter(|_| order.len() == bound);
         Ok(())
     }
 
     fn write_run(&mut self, cx: &Cx<'_>, orders: &[Order]) -> PgResult<()> {
+        self.cutoff = None;
         let (columns, rows) = self.store.drain_columns();
         let mut order = sorted(cx, orders, &columns, rows)?;
         order.truncate(self.bound.unwrap_or(usize::MAX));

@@ -98,6 +98,9 @@ fn add_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
             return Ok(Numeric::from_i128(x + y, scale));
         }
     }
+    if let Some((sum, scale)) = wide_sum(a, b) {
+        return Ok(Numeric::from_i128(sum, scale));
+    }
     match finite(a, b) {
         Some((x, y)) => {
             let scale = x.scale.max(y.scale);
@@ -110,6 +113,24 @@ fn add_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
             _ => Numeric::NegInf,
         }),
     }
+}
+
+/// A sum in 128 bits.
+fn wide_sum(a: &Numeric, b: &Numeric) -> Option<(i128, u16)> {
+    let ((x, s), (y, t)) = (a.to_i128()?, b.to_i128()?);
+    let unit = pow10_i128(u32::from(s.abs_diff(t)))?;
+    let (x, y) = if s < t {
+        (x.checked_mul(unit)?, y)
+    } else {
+        (x, y.checked_mul(unit)?)
+    };
+    Some((x.checked_add(y)?, s.max(t)))
+}
+
+/// A product in 128 bits.
+fn wide_product(a: &Numeric, b: &Numeric) -> Option<(i128, u16)> {
+    let ((x, s), (y, t)) = (a.to_i128()?, b.to_i128()?);
+    Some((x.checked_mul(y)?, s + t)).filter(|(_, scale)| *scale <= SCALE_MAX)
 }
 
 /// Small numbers at the larger scale, far from overflowing a sum.
@@ -183,6 +204,9 @@ fn mul_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
         if u32::from(*s) + u32::from(*t) <= u32::from(SCALE_MAX) {
             return Ok(Numeric::from_i128(i128::from(*x) * i128::from(*y), s + t));
         }
+    }
+    if let Some((product, scale)) = wide_product(a, b) {
+        return Ok(Numeric::from_i128(product, scale));
     }
     match finite(a, b) {
         Some((x, y)) => {
@@ -344,4 +368,48 @@ pub fn lcm(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     }
     let product = BigInt::from_biguint(Sign::Plus, (&x * &y).magnitude().clone());
     from_big(&(product / gcd_big(&x, &y)), scale)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::numeric::parse;
+
+    /// The ways by 64 and 128 bits give what big integers give.
+    #[test]
+    fn short_ways_agree_with_the_long_one() {
+        let texts = [
+            "0",
+            "0.00",
+            "1",
+            "-1",
+            "10000",
+            "-10000.0000",
+            "9223372036854775807",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999.9999",
+            "0.09999999999999999999",
+            "-0.00000000000000000000000012345678901234567890",
+            "100000000000000000000000000",
+            "1234567890123456789012345678901234567.8",
+            "170141183460469231731687303715884105727",
+            "-170141183460469231731687303715884105728.5",
+            "12345678901234567890123456789012345678901234567890.123",
+        ];
+        let values: Vec<Numeric> = texts.iter().map(|t| parse(t, "numeric").unwrap()).collect();
+        for a in &values {
+            for b in &values {
+                let (x, y) = finite(a, b).unwrap();
+                let scale = x.scale.max(y.scale);
+                let sum = from_big(&(x.rescale(scale) + y.rescale(scale)), scale).unwrap();
+                assert_eq!(add(a, b).unwrap(), sum, "{a} + {b}");
+                let difference = from_big(&(x.rescale(scale) - y.rescale(scale)), scale).unwrap();
+                assert_eq!(sub(a, b).unwrap(), difference, "{a} - {b}");
+                let product = from_big(&(&x.unscaled * &y.unscaled), x.scale + y.scale).unwrap();
+                assert_eq!(mul(a, b).unwrap(), product, "{a} * {b}");
+            }
+        }
+    }
 }

@@ -142,6 +142,27 @@ pub(super) fn group_digits(decimal: &[u8], scale: u16, negative: bool) -> BigNum
     }
 }
 
+/// The same for digits in 128 bits; `None` when there is no room to fill the last group.
+fn group_wide(unscaled: u128, scale: u16, negative: bool) -> Option<BigNumeric> {
+    let pad = (4 - u32::from(scale) % 4) % 4;
+    let mut rest = unscaled.checked_mul(10u128.pow(pad))?;
+    let mut digits = Vec::with_capacity(10);
+    while rest > 0 {
+        digits.push((rest % 10_000) as u16);
+        rest /= 10_000;
+    }
+    let weight = digits.len() as i32 - i32::from(scale.div_ceil(4)) - 1;
+    let trailing = digits.iter().take_while(|d| **d == 0).count();
+    digits.drain(..trailing);
+    digits.reverse();
+    Some(BigNumeric {
+        negative,
+        weight,
+        scale,
+        digits,
+    })
+}
+
 fn big_to_decimal(big: &BigNumeric) -> Decimal {
     let mut text = String::with_capacity(big.digits.len() * 4 + 4);
     for d in &big.digits {
@@ -182,10 +203,32 @@ impl Numeric {
         match i64::try_from(unscaled) {
             Ok(unscaled) => Numeric::Small { unscaled, scale },
             Err(_) => {
-                let digits = unscaled.unsigned_abs().to_string();
-                Numeric::Big(Arc::new(group_digits(digits.as_bytes(), scale, unscaled < 0)))
+                let big = group_wide(unscaled.unsigned_abs(), scale, unscaled < 0).unwrap_or_else(|| {
+                    let digits = unscaled.unsigned_abs().to_string();
+                    group_digits(digits.as_bytes(), scale, unscaled < 0)
+                });
+                Numeric::Big(Arc::new(big))
             }
         }
+    }
+
+    /// Digits and scale of a finite value, if they fit 128 bits.
+    pub(super) fn to_i128(&self) -> Option<(i128, u16)> {
+        let big = match self {
+            Numeric::Small { unscaled, scale } => return Some((i128::from(*unscaled), *scale)),
+            Numeric::Big(big) if big.digits.len() <= 9 => big,
+            _ => return None,
+        };
+        let digits = big.digits.iter().fold(0i128, |n, d| n * 10_000 + i128::from(*d));
+        // The last digit counts 10,000 to the power of weight - (number - 1).
+        let power = 4 * (big.weight + 1 - big.digits.len() as i32) + i32::from(big.scale);
+        let unit = pow10_i128(power.unsigned_abs())?;
+        let unscaled = match power {
+            0.. => digits.checked_mul(unit)?,
+            _ if digits % unit == 0 => digits / unit,
+            _ => return None,
+        };
+        Some((if big.negative { -unscaled } else { unscaled }, big.scale))
     }
 
     /// The digits and scale of a finite value.
