@@ -47,6 +47,7 @@ mod parse_merge;
 mod parse_oper;
 mod parse_relation;
 mod parse_row;
+mod parse_search_cycle;
 mod parse_target;
 mod parse_type;
 mod parse_window;

@@ -12,6 +12,7 @@ use parser::ast;
 use types::oids;
 use types::settings::TypeRef;
 
+use crate::parse_search_cycle::check_clauses;
 use crate::raw_walk::{RecursionContext, find_references};
 use crate::state::{Analyzer, FutureCte};
 
@@ -61,9 +62,7 @@ impl Analyzer<'_> {
     }
 
     fn analyze_cte(&mut self, raw: &ast::CommonTableExpr, recursive: bool) -> PgResult<CommonTableExpr> {
-        if raw.search.is_some() || raw.cycle.is_some() {
-            return self.not_yet("SEARCH or CYCLE in WITH", raw.span);
-        }
+        let (search, cycle) = self.cte_clauses(raw, recursive)?;
         let placeholder = CommonTableExpr {
             name: Arc::from(raw.name.as_str()),
             materialized: match raw.materialized {
@@ -76,8 +75,8 @@ impl Analyzer<'_> {
             columns: Vec::new(),
             recursive,
             reference_count: 0,
-            search: None,
-            cycle: None,
+            search,
+            cycle,
             span: raw.span,
         };
         let parent = if recursive {
@@ -124,6 +123,7 @@ impl Analyzer<'_> {
             }
         };
         made.query = Arc::new(query);
+        check_clauses(raw, &made)?;
         Ok(made)
     }
 

@@ -80,7 +80,7 @@ impl<'a> Explainer<'a> {
         if plan.disabled_nodes > children_disabled(plan) {
             properties.add("Disabled", Value::Bool(true), Shown::Text);
         }
-        if self.options.verbose && !plan.target_list.is_empty() {
+        if self.options.verbose && words::shows_output(plan) {
             let list = self.target_list(plan, &path)?;
             properties.add("Output", Value::List(list), Shown::Both);
         }
@@ -469,14 +469,12 @@ impl<'a> Explainer<'a> {
     }
 
     fn inner_unique(&self, unique: bool, out: &mut Properties) {
-        let shown = if self.options.verbose {
+        let shown = if self.options.verbose && unique {
             Shown::Both
         } else {
             Shown::Json
         };
-        if shown == Shown::Json || unique {
-            out.add("Inner Unique", Value::Bool(unique), shown);
-        }
+        out.add("Inner Unique", Value::Bool(unique), shown);
     }
 
     fn join_filters(

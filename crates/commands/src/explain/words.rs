@@ -181,3 +181,12 @@ pub(super) fn function_target(
         None => ("Function Name", None, None),
     }
 }
+
+/// Nodes that only pass rows on do not list their columns.
+pub(super) fn shows_output(plan: &Plan) -> bool {
+    let passes = matches!(
+        plan.node,
+        PlanNode::Append { .. } | PlanNode::MergeAppend { .. } | PlanNode::RecursiveUnion { .. }
+    );
+    !passes && !plan.target_list.is_empty()
+}

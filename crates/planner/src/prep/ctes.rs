@@ -12,6 +12,7 @@ use nodes::query::{
 use nodes::{Expr, walk};
 
 use crate::exprs::query_walk::{for_each_expr_deep, for_each_expr_mut};
+use crate::prep::search_cycle;
 use crate::root::{CteInfo, Root};
 use crate::upper::{self, Stage, set_ops};
 
@@ -93,7 +94,7 @@ fn inline(query: &mut Query, name: &Arc<str>, body: &Arc<Query>, depth: usize) {
 }
 
 /// The body was one level below the WITH's query; now it is `by` levels deeper.
-fn shift_outer_references(body: &mut Query, by: usize) {
+pub fn shift_outer_references(body: &mut Query, by: usize) {
     if by == 0 {
         return;
     }
@@ -135,9 +136,10 @@ pub fn shift_cte_references(query: &mut Query, depth: usize, by: isize) {
 }
 
 fn plan_cte(root: &mut Root<'_, '_>, cte: &CommonTableExpr) -> PgResult<()> {
-    let planned = match (&cte.query.set_operations, cte.recursive) {
-        (Some(_), true) => crate::root::plan_recursive_level(root.global, (*cte.query).clone(), &cte.name)?,
-        _ => crate::root::plan_level(root.global, (*cte.query).clone(), 0.0)?,
+    let query = search_cycle::rewrite(cte, root.context().catalog)?;
+    let planned = match (&query.set_operations, cte.recursive) {
+        (Some(_), true) => crate::root::plan_recursive_level(root.global, query, &cte.name)?,
+        _ => crate::root::plan_level(root.global, query, 0.0)?,
     };
     let info = CteInfo {
         plan_id: root.global.subplans.len(),

@@ -6,6 +6,7 @@ mod inherit;
 mod merge;
 mod outer_joins;
 mod pull_up;
+mod search_cycle;
 mod sub_links;
 
 pub use inherit::AppendChild;
