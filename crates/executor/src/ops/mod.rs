@@ -13,6 +13,7 @@ pub(crate) mod material;
 pub(crate) mod merge_append;
 pub(crate) mod modify_table;
 pub(crate) mod project_set;
+pub(crate) mod quicksort;
 pub(crate) mod recursive_union;
 pub(crate) mod result;
 pub(crate) mod scan;

@@ -17,6 +17,7 @@ use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::keys::{Order, compare_rows};
 use crate::node::{Node, NodeKind, Opening, Operator, Rest};
+use crate::ops::quicksort;
 use crate::spill::sorter::{Sorted, Sorter};
 
 /// Compiled orders of an input.
@@ -24,7 +25,7 @@ pub(crate) fn orders(c: &Compiler<'_>, input: &Plan, keys: &[SortKey]) -> PgResu
     keys.iter().map(|k| Order::compile(c, input, k)).collect()
 }
 
-/// Sorts row numbers `0..rows` of columns, stably.
+/// Sorts row numbers `0..rows` of columns.
 pub(crate) fn sorted(
     cx: &Cx<'_>,
     orders: &[Order],
@@ -36,7 +37,10 @@ pub(crate) fn sorted(
     Ok(numbers)
 }
 
-/// Sorts the given row numbers, stably (they ascend).
+/// Up to so many rows those that are equal come in the order in which PostgreSQL's sort leaves them; beyond, in that of the input.
+const TIES_MAX: usize = 16_384;
+
+/// Sorts the given row numbers (they ascend).
 pub(crate) fn sort_numbers(
     cx: &Cx<'_>,
     orders: &[Order],
@@ -61,6 +65,11 @@ pub(crate) fn sort_numbers(
             // Where the number says all about the first key, only the others are left to compare.
             let rest = if exact { rest } else { orders };
             match rest.is_empty() {
+                _ if keys.len() <= TIES_MAX => {
+                    quicksort::sort(&mut keys, &mut |a, b| {
+                        a.0.cmp(&b.0).then_with(|| compare(rest, a.1, b.1))
+                    });
+                }
                 true => keys.sort_unstable(),
                 false => keys.sort_unstable_by(|a, b| {
                     (a.0.cmp(&b.0))
@@ -72,6 +81,7 @@ pub(crate) fn sort_numbers(
                 *slot = number;
             }
         }
+        None if numbers.len() <= TIES_MAX => quicksort::sort(numbers, &mut |a, b| compare(orders, *a, *b)),
         None => numbers.sort_by(|&a, &b| compare(orders, a, b)),
     }
     failed.map_or(Ok(()), Err)

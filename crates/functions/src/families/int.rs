@@ -393,12 +393,21 @@ fn int8random(ctx: &mut FnContext<'_>, lo: i64, hi: i64) -> PgResult<i64> {
         return Err(empty_random_range());
     }
     let span = hi.wrapping_sub(lo) as u64;
-    if span == u64::MAX {
-        return Ok(ctx.session.random_u64()? as i64);
+    Ok(lo.wrapping_add(random_up_to(ctx, span)? as i64))
+}
+
+/// Uniform in `[0, most]`: as many high bits as the bound has, drawn again while they are beyond it (PostgreSQL's
+/// `pg_prng_uint64_range`, so that `setseed` gives its sequence).
+pub(crate) fn random_up_to(ctx: &FnContext<'_>, most: u64) -> PgResult<u64> {
+    if most == 0 {
+        return Ok(0);
     }
-    // The high half of a 128-bit product spreads the bits evenly enough over any span.
-    let offset = (u128::from(ctx.session.random_u64()?) * (u128::from(span) + 1)) >> 64;
-    Ok(lo.wrapping_add(offset as i64))
+    loop {
+        let value = ctx.session.random_u64()? >> most.leading_zeros();
+        if value <= most {
+            return Ok(value);
+        }
+    }
 }
 
 fn int4random(ctx: &mut FnContext<'_>, lo: i32, hi: i32) -> PgResult<i32> {

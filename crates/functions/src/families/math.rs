@@ -364,8 +364,8 @@ fn setseed(ctx: &mut FnContext<'_>, seed: f64) -> PgResult<()> {
 }
 
 fn drandom_normal(ctx: &mut FnContext<'_>, mean: f64, stddev: f64) -> PgResult<f64> {
-    // Box and Muller; the first draw must not be 0.
-    let (u, v) = (1.0 - ctx.session.random()?, ctx.session.random()?);
+    // Box and Muller; the first draw must not be 0, the second is mirrored as PostgreSQL's.
+    let (u, v) = (1.0 - ctx.session.random()?, 1.0 - ctx.session.random()?);
     let z = (-2.0 * u.ln()).sqrt() * (2.0 * std::f64::consts::PI * v).sin();
     Ok(stddev * z + mean)
 }

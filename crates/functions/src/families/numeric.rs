@@ -4,7 +4,7 @@ use common::{PgError, PgResult, pg_err};
 use types::Numeric;
 use types::numeric::{self, Rounding};
 
-use crate::families::int::{empty_random_range, sign};
+use crate::families::int::{empty_random_range, random_up_to, sign};
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
@@ -186,20 +186,79 @@ fn random(ctx: &mut FnContext<'_>, lo: &Numeric, hi: &Numeric) -> PgResult<Numer
     if lt(hi, lo) {
         return Err(empty_random_range());
     }
-    // Steps of the larger scale between the bounds, both included.
-    let scale = i32::from(lo.scale().max(hi.scale()));
-    let unit = Numeric::Small {
-        unscaled: 1,
-        scale: scale as u16,
-    };
-    let steps = numeric::div_trunc(&numeric::sub(hi, lo)?, &unit)?;
-    let fraction = Numeric::from_i128(i128::from(ctx.session.random_u64()? >> 1), 0);
-    let whole = Numeric::from_i128(i128::from(i64::MAX) + 1, 0);
-    let step = numeric::div_trunc(
-        &numeric::mul(&fraction, &numeric::add(&steps, &Numeric::from(1))?)?,
-        &whole,
-    )?;
-    numeric::add(lo, &numeric::mul(&step, &unit)?)?.round_to(scale, Rounding::HalfAway)
+    let scale = usize::from(lo.scale().max(hi.scale()));
+    let span = numeric::sub(hi, lo)?;
+    if !lt(&Numeric::from(0), &span) {
+        return lo.round_to(scale as i32, Rounding::HalfAway);
+    }
+    let steps = random_steps(ctx, &span, scale)?;
+    numeric::add(lo, &steps)?.round_to(scale as i32, Rounding::HalfAway)
+}
+
+/// Uniform in `[0, span]`, with so many decimals: digits of base 10,000 are drawn as PostgreSQL draws them (the first four in one number
+/// of at most their value in the span, the rest freely), again while the whole is beyond the span.
+fn random_steps(ctx: &FnContext<'_>, span: &Numeric, scale: usize) -> PgResult<Numeric> {
+    const BASE: u64 = 10_000;
+    let text = span.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.trim_start_matches('0');
+    let decimals = scale.div_ceil(4) * 4;
+    let padded = format!(
+        "{}{whole}{fraction:0<decimals$}",
+        "0".repeat((4 - whole.len() % 4) % 4)
+    );
+    let mut digits: Vec<u64> = (0..padded.len() / 4)
+        .map(|k| {
+            padded
+                .get(k * 4..k * 4 + 4)
+                .and_then(|d| d.parse().ok())
+                .unwrap_or(0)
+        })
+        .collect();
+    let leading = digits.iter().take_while(|d| **d == 0).count();
+    digits.drain(..leading);
+    let unit = 10_u64.pow((decimals - scale) as u32);
+    let first = digits.len().min(4);
+    let most = digits.iter().take(first).fold(0, |sum, d| sum * BASE + d);
+    loop {
+        let mut drawn = vec![0; digits.len()];
+        let mut value = match first == digits.len() {
+            true => random_up_to(ctx, most / unit)? * unit,
+            false => random_up_to(ctx, most)?,
+        };
+        for digit in drawn.iter_mut().take(first).rev() {
+            *digit = value % BASE;
+            value /= BASE;
+        }
+        let free = digits.len() - usize::from(unit != 1);
+        let mut at = first;
+        while at + 3 < free {
+            let mut four = random_up_to(ctx, BASE.pow(4) - 1)?;
+            for digit in drawn.iter_mut().skip(at).take(4) {
+                *digit = four % BASE;
+                four /= BASE;
+            }
+            at += 4;
+        }
+        while at < digits.len() {
+            drawn[at] = match at < free {
+                true => random_up_to(ctx, BASE - 1)?,
+                false => random_up_to(ctx, BASE / unit - 1)? * unit,
+            };
+            at += 1;
+        }
+        if drawn <= digits {
+            return steps_of(&drawn, decimals);
+        }
+    }
+}
+
+/// Digits of base 10,000 with so many decimals, as a number.
+fn steps_of(digits: &[u64], decimals: usize) -> PgResult<Numeric> {
+    let text: String = digits.iter().map(|d| format!("{d:04}")).collect();
+    let text = format!("{text:0>width$}", width = decimals + 1);
+    let (whole, fraction) = text.split_at(text.len() - decimals);
+    numeric::parse(&format!("{whole}.{fraction}0"), "numeric")
 }
 
 #[rustfmt::skip]
