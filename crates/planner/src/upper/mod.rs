@@ -375,11 +375,8 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
         let finishes = s.enable_incremental_sort && wanted.first() == p.keys.first();
         let disabled = p.disabled + u32::from(sorts && !s.enable_sort && !finishes);
         // Grouping reads all its input, unless groups end with each change of the key.
-        let reads_all = needs_grouping(root) && (wanted.is_empty() || !sorted);
-        (
-            disabled,
-            startup + (total - startup) * fraction_of(p.rows, reads_all),
-        )
+        let share = fraction_of(p.rows, needs_grouping(root) && (wanted.is_empty() || !sorted));
+        (disabled, startup + (total - startup) * share)
     };
     candidates
         .iter()
