@@ -285,7 +285,7 @@ fn alter_table() {
     check(
         &mut db,
         "reindex table u; lock table u",
-        "REINDEX\nERROR: 25P01: LOCK TABLE can only be used in transaction blocks",
+        "NOTICE: 00000: table \"u\" has no indexes to reindex\nREINDEX\nERROR: 25P01: LOCK TABLE can only be used in transaction blocks",
     );
 }
 
