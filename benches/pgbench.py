@@ -35,15 +35,17 @@ def tree(pid):
 
 
 def cpu_seconds(pid):
-    """CPU used by a process, its descendants and those that have ended."""
-    total = 0
+    """CPU used by a process, its descendants and those that have ended: (user, system)."""
+    user = system = 0
     for p in tree(pid):
         try:
             text = pathlib.Path(f"/proc/{p}/stat").read_text()
-            total += sum(int(x) for x in text[text.rindex(")") + 2 :].split()[11:15])
+            times = [int(x) for x in text[text.rindex(")") + 2 :].split()[11:15]]
+            user += times[0] + times[2]
+            system += times[1] + times[3]
         except OSError:
             pass
-    return total / TICK
+    return user / TICK, system / TICK
 
 
 def memory_mb(pid):
@@ -102,11 +104,11 @@ def run_cell(pgbin, server, cell, seconds):
     out = subprocess.run(
         [f"{pgbin}/pgbench", "-n", "-M", protocol, "-c", clients, "-j", "2", "-T", str(seconds), *flags, server.conninfo()],
         capture_output=True, text=True, check=True).stdout
-    used = cpu_seconds(server.process.pid) - before
+    used = [now - then for now, then in zip(cpu_seconds(server.process.pid), before)]
     number = lambda pattern: float(re.search(pattern, out)[1])
     transactions = number(r"actually processed: (\d+)")
     failed = number(r"failed transactions: (\d+)")
-    return number(r"tps = ([\d.]+)"), number(r"latency average = ([\d.]+)"), used / transactions * 1e6, failed
+    return number(r"tps = ([\d.]+)"), number(r"latency average = ([\d.]+)"), sum(used) / transactions * 1e6, used[1] / transactions * 1e6, failed
 
 
 def main():
@@ -126,7 +128,7 @@ def main():
             began = time.time()
             subprocess.run([f"{a.pgbin}/pgbench", "-iq", "-s", str(a.scale), server.conninfo()], check=True, capture_output=True)
             print(f"{server.name}: pgbench -i -s {a.scale} in {time.time() - began:.1f} s", flush=True)
-        print("\n| cell | server | TPS median [min-max] | ratio | latency ms | server CPU µs/transaction | ratio | failed | memory MB |\n|---|---|---|---|---|---|---|---|---|")
+        print("\n| cell | server | TPS median [min-max] | ratio | latency ms | server CPU µs/transaction | ratio | of it system | failed | memory MB |\n|---|---|---|---|---|---|---|---|---|---|")
         for cell in a.cells:
             results = {server.name: [] for server in servers}
             for turn in range(a.rounds):
@@ -134,11 +136,11 @@ def main():
                     results[server.name].append(run_cell(a.pgbin, server, cell, a.seconds))
             base = None
             for server in servers:
-                tps, latency, cpu, failed = zip(*results[server.name])
+                tps, latency, cpu, system, failed = zip(*results[server.name])
                 median = (statistics.median(tps), statistics.median(cpu))
                 base = base or median
                 print(f"| {cell} | {server.name} | {median[0]:.0f} [{min(tps):.0f}-{max(tps):.0f}] | {median[0] / base[0]:.2f} | {statistics.median(latency):.3f} "
-                      f"| {median[1]:.1f} | {median[1] / base[1]:.2f} | {sum(failed):.0f} | {memory_mb(server.process.pid):.0f} |", flush=True)
+                      f"| {median[1]:.1f} | {median[1] / base[1]:.2f} | {statistics.median(system):.1f} | {sum(failed):.0f} | {memory_mb(server.process.pid):.0f} |", flush=True)
     finally:
         for server in servers:
             server.process.send_signal(signal.SIGINT if server.name == "PostgreSQL" else signal.SIGTERM)
