@@ -130,7 +130,11 @@ pub fn run_file(corpus: &Corpus, name: &str, out: &Path) -> Result<(), String> {
     let sql = file.sql.clone();
     let out = out.to_owned();
     let work = move || -> Result<(), String> {
-        let db = pglite::Database::memory().map_err(|e| e.to_string())?;
+        // As the server that the results were recorded from.
+        let db = pglite::Database::builder()
+            .max_prepared_transactions(20)
+            .open()
+            .map_err(|e| e.to_string())?;
         for script in &scripts {
             run_script(&db, script, &mut std::io::sink())?;
         }

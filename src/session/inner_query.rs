@@ -1,17 +1,18 @@
 //! Queries that functions run inside the statement that calls them (`query_to_xml`), and cursors that they read.
 //!
 //! # Invariants
-//! - Only reading: what such a query sees is what the transaction sees when it starts.
+//! - Only reading, under the snapshot of the statement that calls.
 //! - They may nest (a view may call such a function over itself), but not for ever.
 
 use std::sync::Arc;
 
 use analyzer::{AnalyzeContext, ParamTypes};
 use common::error::ErrorExt;
-use common::{PgError, PgResult, pg_err};
+use common::{Oid, PgError, PgResult, pg_err};
 use executor::{ConstContext, ExecContext, PreparedPlan, QueryRun, RunOptions};
 use functions::framework::session::{QueryColumn, QueryRows};
 use nodes::Query;
+use nodes::plan::PlannedStmt;
 use nodes::query::CommandType;
 use parser::ast::Statement;
 use planner::PlannerContext;
@@ -44,7 +45,7 @@ impl StatementEnv<'_> {
     }
 
     fn run_inner(&self, sql: &str, rows_max: usize) -> PgResult<QueryRows> {
-        let settings = self.current_format();
+        let settings = self.core.format_settings();
         let query = self.analyze_inner(sql, &settings)?;
         let columns = query
             .output_columns()
@@ -56,7 +57,10 @@ impl StatementEnv<'_> {
         let mut rows = Vec::new();
         if rows_max > 0 {
             let plan = self.plan_inner(&query, &settings)?;
-            let snapshot = self.txn.borrow_mut().snapshot()?;
+            let snapshot = match self.snapshot {
+                Some(callers) => callers.clone(),
+                None => self.txn.borrow_mut().snapshot()?,
+            };
             let cx = self.exec_context(&settings, &snapshot, &[]);
             let mut run = QueryRun::start(plan, RunOptions::default());
             while rows.len() < rows_max {
@@ -68,15 +72,6 @@ impl StatementEnv<'_> {
             }
         }
         Ok(QueryRows { columns, rows })
-    }
-
-    /// The settings that shape values, as they are now.
-    fn current_format(&self) -> FormatSettings {
-        let guc = self.core.guc.borrow();
-        FormatSettings {
-            transaction_timestamp: self.core.transaction_start.get(),
-            ..commands::guc::special::format_settings(|name| guc.get(name))
-        }
     }
 
     fn analyze_inner(&self, sql: &str, settings: &FormatSettings) -> PgResult<Query> {
@@ -113,6 +108,25 @@ impl StatementEnv<'_> {
     }
 
     fn plan_inner(&self, query: &Query, settings: &FormatSettings) -> PgResult<Arc<PreparedPlan>> {
+        let planned = self.plan_nested(query, settings, &[])?;
+        if planned.command != CommandType::Select || planned.has_modifying_cte {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "a query inside a function may only read"
+            ));
+        }
+        check_permissions(&planned.range_table, &self.view, self.core.user.get())?;
+        lock_range_table(&self.core.db, self.txn, &planned.range_table, false)?;
+        Ok(Arc::new(PreparedPlan::compile(Arc::new(planned), &*self.view)?))
+    }
+
+    /// Plans a query that runs inside this statement.
+    pub(crate) fn plan_nested(
+        &self,
+        query: &Query,
+        settings: &FormatSettings,
+        param_types: &[Oid],
+    ) -> PgResult<PlannedStmt> {
         let costs = commands::query::cost_settings(&self.core.guc.borrow());
         let evaluator = Evaluator {
             cx: ConstContext {
@@ -128,29 +142,20 @@ impl StatementEnv<'_> {
             settings: &costs,
             evaluator: &evaluator,
             bound_params: None,
-            param_types: &[],
+            param_types,
             cursor: false,
         };
-        let planned = planner::plan(query, &context)?;
-        if planned.command != CommandType::Select || planned.has_modifying_cte {
-            return Err(pg_err!(
-                FEATURE_NOT_SUPPORTED,
-                "a query inside a function may only read"
-            ));
-        }
-        check_permissions(&planned.range_table, &self.view, self.core.user.get())?;
-        lock_range_table(&self.core.db, self.txn, &planned.range_table, false)?;
-        Ok(Arc::new(PreparedPlan::compile(Arc::new(planned), &*self.view)?))
+        planner::plan(query, &context)
     }
 
-    /// What the executor borrows.
-    fn exec_context<'e>(
+    /// What the executor borrows for a query inside this statement.
+    pub(crate) fn exec_context<'e>(
         &'e self,
         settings: &'e FormatSettings,
         snapshot: &'e access::ActiveSnapshot,
         params: &'e [Datum],
     ) -> ExecContext<'e> {
-        let guc = self.core.guc.borrow();
+        let (work_mem_bytes, hash_mem_bytes) = self.core.work_mem();
         ExecContext {
             txn: self.txn,
             snapshot,
@@ -161,8 +166,8 @@ impl StatementEnv<'_> {
             settings,
             cancel: &self.core.cancel,
             memory: &self.core.db.memory,
-            work_mem_bytes: (guc.get_number("work_mem") as usize) << 10,
-            hash_mem_bytes: commands::query::hash_mem_bytes(&guc),
+            work_mem_bytes,
+            hash_mem_bytes,
             temp: &self.core.temp_files,
             after: &self.core.after,
             env: &*self.core.db.env,
@@ -173,7 +178,7 @@ impl StatementEnv<'_> {
     pub(crate) fn inner_fetch(&self, name: &str, count: i64) -> PgResult<QueryRows> {
         let taken = self.core.cursors.borrow_mut().remove(name);
         let mut cursor = taken.ok_or_else(|| no_such_cursor(name))?;
-        let settings = self.current_format();
+        let settings = self.core.format_settings();
         let rows = cursor.fetch_inside(count, |run, snapshot, params, want| {
             run.next_batch(&self.exec_context(&settings, snapshot, params), want)
         });

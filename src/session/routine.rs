@@ -32,14 +32,12 @@ use nodes::query::CommandType;
 use nodes::{Expr, Query};
 use parking_lot::Mutex;
 use parser::ast::Statement;
-use planner::PlannerContext;
 use types::settings::TypeRef;
 use types::{BATCH_ROWS, Datum, FieldNames, FormatSettings, RecordValue, oids};
 
 use crate::session::catalog::View;
 use crate::session::core::SessionCore;
 use crate::session::env::StatementEnv;
-use crate::session::plan::Evaluator;
 
 /// What a call looks like: a polymorphic routine has a [`Routine`] per combination of types.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -418,7 +416,6 @@ impl Call<'_, '_> {
         settings: &FormatSettings,
         context: &AnalyzeContext<'_>,
     ) -> PgResult<QueryWork> {
-        let core = self.core();
         self.refuse_writing(&query)?;
         let (mut shape, mut coercions) = (ResultShape::Nothing, Vec::new());
         let mut field_types = Vec::new();
@@ -438,28 +435,9 @@ impl Call<'_, '_> {
                 .collect(),
         };
         let query = analyzer::utility::rewrite_stored(query, context)?;
-        let costs = commands::query::cost_settings(&core.guc.borrow());
         let param_types: Vec<Oid> = self.info.args.iter().map(|a| a.oid).collect();
-        let evaluator = Evaluator {
-            cx: ConstContext {
-                catalog: &**view,
-                session: self.env,
-                settings,
-                cancel: &core.cancel,
-                params: &[],
-            },
-        };
-        let planned = planner::plan(
-            &query,
-            &PlannerContext {
-                catalog: &**view,
-                settings: &costs,
-                evaluator: &evaluator,
-                bound_params: None,
-                param_types: &param_types,
-                cursor: false,
-            },
-        )?;
+        let env = StatementEnv::new(self.core(), self.env.txn, view.clone(), &self.desc.source);
+        let planned = env.plan_nested(&query, settings, &param_types)?;
         let plan = Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?);
         Ok(QueryWork {
             plan,
@@ -513,23 +491,7 @@ impl Call<'_, '_> {
             snapshot: Some(&snapshot),
             ..StatementEnv::new(core, self.env.txn, view.clone(), &self.desc.source)
         };
-        let (work_mem_bytes, hash_mem_bytes) = core.work_mem();
-        let cx = ExecContext {
-            txn: self.env.txn,
-            snapshot: &snapshot,
-            catalog: &**view,
-            relations: &core.db.relations,
-            params: self.args,
-            session: &env,
-            settings: &settings,
-            cancel: &core.cancel,
-            memory: &core.db.memory,
-            work_mem_bytes,
-            hash_mem_bytes,
-            temp: &core.temp_files,
-            after: &core.after,
-            env: &*core.db.env,
-        };
+        let cx = env.exec_context(&settings, &snapshot, self.args);
         let mut rows = Vec::new();
         let mut run = QueryRun::start(work.plan.clone(), RunOptions::default());
         let wanted = is_last && work.shape != ResultShape::Nothing;

@@ -122,6 +122,10 @@ fn calls_answer_as_postgres_did() {
             ),
             Err(e) => (Err(e.clone()), Err(e)),
         };
+        // The server that recorded the answers was built without libxml; crate `pglite-xml` and tests/xml.rs test the type.
+        if expected.as_deref() == Some("!0A000 unsupported XML feature") {
+            continue;
+        }
         // What only a session can answer is tested with one.
         if matches!(&scalar, Err(e) if e.message.ends_with("is not available here")) {
             continue;
