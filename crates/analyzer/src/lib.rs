@@ -48,6 +48,7 @@ mod parse_oper;
 mod parse_relation;
 mod parse_row;
 mod parse_search_cycle;
+mod parse_table_construct;
 mod parse_target;
 mod parse_type;
 mod parse_window;

@@ -42,18 +42,7 @@ pub(crate) struct Returning {
 
 /// A call of a built-in function.
 pub(crate) fn call(func: Oid, args: Vec<Expr>, result: Oid, span: Span) -> Expr {
-    Expr::Func(FuncExpr {
-        func,
-        op: Oid::INVALID,
-        args,
-        result: TypeRef::plain(result),
-        returns_set: false,
-        variadic: false,
-        form: CoercionForm::ExplicitCall,
-        input_collation: Oid::INVALID,
-        collation: Oid::INVALID,
-        span,
-    })
+    Expr::Func(FuncExpr::plain(func, args, result, span))
 }
 
 fn json_expr(kind: JsonExprKind, args: Vec<Expr>, result: Oid, span: Span) -> Expr {

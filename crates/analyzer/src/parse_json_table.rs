@@ -9,15 +9,13 @@ use common::{Oid, PgResult, Span, pg_err};
 use nodes::Expr;
 use nodes::expr::TypedSlot;
 use nodes::json::{JsonExpr, JsonExprKind, JsonQueryOp, JsonTable, JsonTableColumn, JsonTablePath};
-use nodes::query::{RangeTblFunction, RteColumn};
 use parser::ast::{self, JsonTableColumnType as Kind};
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
-use crate::kind::ExprKind;
 use crate::parse_coerce::const_expr;
+use crate::parse_table_construct::TableConstruct;
 use crate::state::{Analyzer, NsItem};
-use crate::walk::find_var_of_level;
 
 /// The table under construction.
 struct Builder<'t> {
@@ -42,51 +40,18 @@ impl Analyzer<'_> {
                     .at(b.span));
             }
         }
-        self.ps().lateral_active = true;
-        let made = self.with_kind(ExprKind::FromFunction, |a| a.json_table_expr(t));
-        self.ps().lateral_active = false;
-        let (mut expr, columns) = made?;
-        self.assign_expr_collations(&mut expr)?;
-        let lateral = t.lateral || find_var_of_level(&expr, 0).is_some();
-        let names = columns.iter().map(|c| Arc::from(&*c.name)).collect();
-        let mut rte_columns = Vec::with_capacity(columns.len());
-        let mut column_defs: Vec<(Arc<str>, TypeRef, Oid)> = Vec::with_capacity(columns.len());
-        for c in &columns {
-            let collation = self.type_collation(c.type_ref.oid)?;
-            column_defs.push((Arc::from(&*c.name), c.type_ref, collation));
-            rte_columns.push(RteColumn {
-                type_ref: c.type_ref,
-                collation,
-            });
-        }
-        let function = RangeTblFunction {
-            expr,
-            column_count: columns.len(),
-            column_defs,
-        };
-        if let Some(a) = t.alias.as_ref().filter(|a| a.columns.len() > columns.len()) {
-            return Err(pg_err!(
-                INVALID_COLUMN_REFERENCE,
-                "JSON_TABLE function has {} columns available but {} columns specified",
-                columns.len(),
-                a.columns.len()
-            ));
-        }
-        let range = ast::RangeFunction {
-            lateral,
-            ordinality: false,
-            is_rowsfrom: false,
-            functions: Vec::new(),
-            alias: t.alias.clone(),
-            coldeflist: Vec::new(),
+        let construct = TableConstruct {
+            word: "JSON_TABLE",
+            name: "json_table",
+            alias: &t.alias,
+            lateral: t.lateral,
             span: t.span,
         };
-        let name = t
-            .alias
-            .as_ref()
-            .map_or("json_table", |a| a.name.as_str())
-            .to_owned();
-        self.add_functions(vec![function], names, rte_columns, &range, &name, lateral)
+        self.table_construct(&construct, |a| {
+            let (expr, columns) = a.json_table_expr(t)?;
+            let columns = columns.iter().map(|c| (Arc::from(&*c.name), c.type_ref));
+            Ok((expr, columns.collect()))
+        })
     }
 
     fn json_table_expr(&mut self, t: &ast::JsonTable) -> PgResult<(Expr, Vec<JsonTableColumn>)> {

@@ -7,63 +7,32 @@ use std::sync::Arc;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 use nodes::Expr;
-use nodes::query::{RangeTblFunction, RteColumn};
 use nodes::xml::{XmlExpr, XmlExprKind, XmlTable, XmlTableColumn};
 use parser::ast;
 use types::oids;
 use types::settings::TypeRef;
 
-use crate::kind::ExprKind;
 use crate::parse_coerce::{CoerceTo, CoercionContext};
+use crate::parse_table_construct::TableConstruct;
 use crate::state::{Analyzer, NsItem};
-use crate::walk::find_var_of_level;
 
 const CONSTRUCT: &str = "XMLTABLE";
 
 impl Analyzer<'_> {
     /// XMLTABLE in FROM.
     pub(crate) fn xml_table(&mut self, t: &ast::RangeTableFunc) -> PgResult<NsItem> {
-        self.ps().lateral_active = true;
-        let made = self.with_kind(ExprKind::FromFunction, |a| a.xml_table_expr(t));
-        self.ps().lateral_active = false;
-        let (mut expr, columns) = made?;
-        self.assign_expr_collations(&mut expr)?;
-        let lateral = t.lateral || find_var_of_level(&expr, 0).is_some();
-        if let Some(a) = t.alias.as_ref().filter(|a| a.columns.len() > columns.len()) {
-            return Err(pg_err!(
-                INVALID_COLUMN_REFERENCE,
-                "{CONSTRUCT} function has {} columns available but {} columns specified",
-                columns.len(),
-                a.columns.len()
-            ));
-        }
-        let mut rte_columns = Vec::with_capacity(columns.len());
-        let mut column_defs: Vec<(Arc<str>, TypeRef, Oid)> = Vec::with_capacity(columns.len());
-        for c in &columns {
-            let collation = self.type_collation(c.type_ref.oid)?;
-            column_defs.push((Arc::from(&*c.name), c.type_ref, collation));
-            rte_columns.push(RteColumn {
-                type_ref: c.type_ref,
-                collation,
-            });
-        }
-        let names = column_defs.iter().map(|(name, _, _)| Arc::clone(name)).collect();
-        let function = RangeTblFunction {
-            expr,
-            column_count: columns.len(),
-            column_defs,
-        };
-        let range = ast::RangeFunction {
-            lateral,
-            ordinality: false,
-            is_rowsfrom: false,
-            functions: Vec::new(),
-            alias: t.alias.clone(),
-            coldeflist: Vec::new(),
+        let construct = TableConstruct {
+            word: CONSTRUCT,
+            name: "xmltable",
+            alias: &t.alias,
+            lateral: t.lateral,
             span: t.span,
         };
-        let name = t.alias.as_ref().map_or("xmltable", |a| a.name.as_str());
-        self.add_functions(vec![function], names, rte_columns, &range, name, lateral)
+        self.table_construct(&construct, |a| {
+            let (expr, columns) = a.xml_table_expr(t)?;
+            let columns = columns.iter().map(|c| (Arc::from(&*c.name), c.type_ref));
+            Ok((expr, columns.collect()))
+        })
     }
 
     fn xml_table_text(&mut self, e: &ast::Expr) -> PgResult<Expr> {

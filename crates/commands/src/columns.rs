@@ -11,7 +11,7 @@ use catalog::desc::{ColumnDesc, RelationDesc};
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, pg_err, unsupported};
 use nodes::Expr;
-use nodes::expr::{CoercionForm, Const, FuncExpr};
+use nodes::expr::{Const, FuncExpr};
 use parser::ast::{self, ColumnDef, ConstrType, Constraint, GeneratedWhen};
 use types::settings::TypeRef;
 use types::{Datum, oids as t};
@@ -457,18 +457,7 @@ pub(crate) fn nextval_expr(sequence: Oid) -> Expr {
         collation: Oid::INVALID,
         span: Span::NONE,
     });
-    Expr::Func(FuncExpr {
-        func: NEXTVAL,
-        op: Oid::INVALID,
-        args: vec![name],
-        result: TypeRef::plain(t::INT8),
-        returns_set: false,
-        variadic: false,
-        form: CoercionForm::ExplicitCall,
-        input_collation: Oid::INVALID,
-        collation: Oid::INVALID,
-        span: Span::NONE,
-    })
+    Expr::Func(FuncExpr::plain(NEXTVAL, vec![name], t::INT8, Span::NONE))
 }
 
 /// A descriptor of a table that is still being made, for analyzing its own expressions.

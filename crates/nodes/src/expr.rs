@@ -223,6 +223,24 @@ pub struct FuncExpr {
     pub span: Span,
 }
 
+impl FuncExpr {
+    /// A call by name of a function of one value without collation.
+    pub fn plain(func: Oid, args: Vec<Expr>, result: Oid, span: Span) -> FuncExpr {
+        FuncExpr {
+            func,
+            op: Oid::INVALID,
+            args,
+            result: TypeRef::plain(result),
+            returns_set: false,
+            variadic: false,
+            form: CoercionForm::ExplicitCall,
+            input_collation: Oid::INVALID,
+            collation: Oid::INVALID,
+            span,
+        }
+    }
+}
+
 /// IS [NOT] DISTINCT FROM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]

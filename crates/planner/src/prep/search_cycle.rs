@@ -70,18 +70,7 @@ fn column(index: usize, attno: usize, column: &RteColumn) -> Expr {
 }
 
 fn call(func: Oid, args: Vec<Expr>, result: Oid) -> Expr {
-    Expr::Func(FuncExpr {
-        func,
-        op: Oid::INVALID,
-        args,
-        result: TypeRef::plain(result),
-        returns_set: false,
-        variadic: false,
-        form: CoercionForm::ExplicitCall,
-        input_collation: Oid::INVALID,
-        collation: Oid::INVALID,
-        span: Span::NONE,
-    })
+    Expr::Func(FuncExpr::plain(func, args, result, Span::NONE))
 }
 
 fn row(args: Vec<Expr>, names: Vec<Box<str>>) -> Expr {
@@ -412,17 +401,11 @@ fn differs(mark: Expr, c: &CteCycle, catalog: &dyn CatalogView) -> PgResult<Expr
     let Some(op) = catalog.operator(c.mark_neop)? else {
         return Err(internal!("operator {} vanished", c.mark_neop));
     };
+    let args = vec![mark, c.mark_value.clone()];
     Ok(Expr::Func(FuncExpr {
-        func: op.function,
         op: c.mark_neop,
-        args: vec![mark, c.mark_value.clone()],
-        result: TypeRef::plain(oids::BOOL),
-        returns_set: false,
-        variadic: false,
-        form: CoercionForm::ExplicitCall,
         input_collation: c.mark_collation,
-        collation: Oid::INVALID,
-        span: Span::NONE,
+        ..FuncExpr::plain(op.function, args, oids::BOOL, Span::NONE)
     }))
 }
 

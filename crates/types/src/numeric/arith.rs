@@ -36,20 +36,29 @@ fn finite(a: &Numeric, b: &Numeric) -> Option<(Decimal, Decimal)> {
     Some((a.to_decimal()?, b.to_decimal()?))
 }
 
+/// Both small: (unscaled, scale) of each.
+#[inline]
+fn smalls(a: &Numeric, b: &Numeric) -> Option<(i64, u16, i64, u16)> {
+    match (a, b) {
+        (
+            Numeric::Small {
+                unscaled: x,
+                scale: s,
+            },
+            Numeric::Small {
+                unscaled: y,
+                scale: t,
+            },
+        ) => Some((*x, *s, *y, *t)),
+        _ => None,
+    }
+}
+
 /// `a + b`.
 #[inline]
 pub fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    if let (
-        Numeric::Small {
-            unscaled: x,
-            scale: s,
-        },
-        Numeric::Small {
-            unscaled: y,
-            scale: t,
-        },
-    ) = (a, b)
-        && let Some((x, y, scale)) = align_i64(*x, *s, *y, *t)
+    if let Some((x, s, y, t)) = smalls(a, b)
+        && let Some((x, y, scale)) = align_i64(x, s, y, t)
         && let Some(unscaled) = x.checked_add(y)
     {
         return Ok(Numeric::Small { unscaled, scale });
@@ -147,17 +156,8 @@ fn align(x: i64, s: u16, y: i64, t: u16) -> Option<(i128, i128, u16)> {
 /// `a - b`.
 #[inline]
 pub fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    if let (
-        Numeric::Small {
-            unscaled: x,
-            scale: s,
-        },
-        Numeric::Small {
-            unscaled: y,
-            scale: t,
-        },
-    ) = (a, b)
-        && let Some((x, y, scale)) = align_i64(*x, *s, *y, *t)
+    if let Some((x, s, y, t)) = smalls(a, b)
+        && let Some((x, y, scale)) = align_i64(x, s, y, t)
         && let Some(unscaled) = x.checked_sub(y)
     {
         return Ok(Numeric::Small { unscaled, scale });
@@ -168,17 +168,8 @@ pub fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
 /// `a * b`.
 #[inline]
 pub fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    if let (
-        Numeric::Small {
-            unscaled: x,
-            scale: s,
-        },
-        Numeric::Small {
-            unscaled: y,
-            scale: t,
-        },
-    ) = (a, b)
-        && let Some(unscaled) = x.checked_mul(*y)
+    if let Some((x, s, y, t)) = smalls(a, b)
+        && let Some(unscaled) = x.checked_mul(y)
         && s + t <= SCALE_MAX
     {
         return Ok(Numeric::Small {
@@ -190,20 +181,10 @@ pub fn mul(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
 }
 
 fn mul_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    if let (
-        Numeric::Small {
-            unscaled: x,
-            scale: s,
-        },
-        Numeric::Small {
-            unscaled: y,
-            scale: t,
-        },
-    ) = (a, b)
+    if let Some((x, s, y, t)) = smalls(a, b)
+        && u32::from(s) + u32::from(t) <= u32::from(SCALE_MAX)
     {
-        if u32::from(*s) + u32::from(*t) <= u32::from(SCALE_MAX) {
-            return Ok(Numeric::from_i128(i128::from(*x) * i128::from(*y), s + t));
-        }
+        return Ok(Numeric::from_i128(i128::from(x) * i128::from(y), s + t));
     }
     if let Some((product, scale)) = wide_product(a, b) {
         return Ok(Numeric::from_i128(product, scale));
