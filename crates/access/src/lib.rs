@@ -48,8 +48,8 @@ pub use index::{
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{CatalogRelation, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
-    Collector, Conflict, LockOutcome, ScanDirection, ScanRequest, Table, TableScan, TableSize, WaitPolicy,
-    WriteOutcome, heap_tuple_width,
+    Collector, Conflict, LockOutcome, NewestLock, ScanDirection, ScanRequest, Table, TableScan, TableSize,
+    WaitPolicy, WriteOutcome, heap_tuple_width,
 };
 pub use temp::{TempDirectory, TempFile, TempSpace};
 pub use transaction::prepared::{PreparedInfo, PreparedTransaction};

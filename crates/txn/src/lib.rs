@@ -43,7 +43,7 @@ mod tests;
 pub use error::{TxnError, TxnResult};
 pub use locks::{
     AdvisoryKey, LockDuration, LockManager, LockMark, LockMode, LockOutcome, LockStatus, LockTag,
-    RowLockMode, WaitOptions,
+    RowLockMode, WaitOptions, Watch,
 };
 pub use manager::{CheckpointPoint, Txn, TxnInfo, TxnManager, TxnStart};
 pub use snapshot::{Snapshot, SnapshotGuard, visible};

@@ -339,6 +339,18 @@ impl Txn {
         self.state = TxnState::Finished;
     }
 
+    /// Commits a transaction that wrote nothing, though it may have an xid (from row locks, or because somebody asked for it): no
+    /// version names it, so there is nothing to publish.
+    pub fn commit_unwritten(&mut self) -> TxnResult<Csn> {
+        if self.serial != 0 && self.state == TxnState::Running {
+            self.prepare_serial()?;
+        }
+        let csn = self.manager.visible_csn();
+        self.end_serial(Some(csn));
+        self.state = TxnState::Committed;
+        Ok(csn)
+    }
+
     /// Commits: appends one record, waits as `level` says, and is then visible to every new snapshot. `None` publishes
     /// without a record (only unlogged changes). After `Ok`: settle the stamps to the CSN, then [`Txn::finish`].
     /// After `Err`: nothing happened; undo, then [`Txn::abort`]. Without an xid it is a no-op.
@@ -381,10 +393,12 @@ impl Txn {
     fn end(&mut self) {
         self.end_serial(None);
         self.state = TxnState::Finished;
-        let awaited = self.proc.leave(self.xid());
-        self.manager
-            .locks
-            .end_transaction(&self.proc, self.vxid, self.xid(), awaited);
+        // A row lock counts as its holder's xid, so that goes after it.
+        let locks = &self.manager.locks;
+        locks.release_to(&self.proc, LockMark(0));
+        if self.proc.leave(self.xid()) {
+            locks.transaction_ended(&self.proc, self.vxid, self.xid());
+        }
     }
 }
 
@@ -400,9 +414,9 @@ impl Drop for Txn {
                 if matches!(state, TxnState::Running | TxnState::Prepared) {
                     self.proc.mark_aborted();
                 }
-                self.manager
-                    .locks
-                    .end_transaction(&self.proc, self.vxid, self.xid(), true);
+                let locks = &self.manager.locks;
+                locks.release_to(&self.proc, LockMark(0));
+                locks.transaction_ended(&self.proc, self.vxid, self.xid());
             }
         }
     }

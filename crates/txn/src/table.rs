@@ -70,6 +70,8 @@ pub(crate) struct Slot {
     /// Read by every visibility check that meets a reference.
     pub(crate) xid: AtomicU64,
     state: AtomicU64,
+    /// Counts rollbacks to savepoints.
+    pub(crate) undone: AtomicU32,
     /// Set by whoever waits for the end of this transaction, so that the end costs nothing otherwise.
     pub(crate) awaited: AtomicBool,
     /// `local` of the running transaction's [`VirtualXid`]; 0 when none runs.

@@ -118,6 +118,11 @@ fn lock_row(lock: &LockStatus) -> Vec<Datum> {
             database,
             relation,
             row: at,
+        }
+        | LockTag::Row {
+            database,
+            relation,
+            row: at,
         } => {
             row[1] = oid(database);
             row[2] = oid(relation);

@@ -1,18 +1,22 @@
-//! Row locks: `SELECT ... FOR UPDATE` and its weaker relatives.
+//! Row locks: `SELECT ... FOR UPDATE` and its weaker relatives; queueing for a row.
 //!
-//! PG: documentation 13.3.2.
+//! PG: documentation 13.3.2, src/backend/access/heap/README.tuplock.
 //!
 //! # How it works
-//! A row lock is a lock of the lock manager on (relation, row id), held to the end of the transaction. It is taken first and the
-//! row is looked at afterwards, under the latch of its chunk; a writer looks at the locks and claims the row in one turn under
-//! that latch. So one of two always sees the other.
+//! Who locks a row enters (relation, row id) into the lock manager, to the end of its transaction, after a look at the row. Who changes a
+//! row looks at the row and at its lockers. Both do it in one turn under the latch of the row's chunk, so one of two always sees
+//! the other.
+//!
+//! Who finds somebody in the way queues for its turn at the row, and keeps it while it waits for the transaction in the way, again
+//! and again until nobody is. Where the row was updated meanwhile, the turn is kept until the newer version is locked, or the turn at that
+//! is got: so nobody overtakes.
 //!
 //! # Invariants
-//! - Nobody waits for the end of a transaction while it holds a row lock that it does not need yet: the other may want
-//!   that very lock, and the two would wait for each other. [`TupleLock`] gives it back on the way.
+//! - A transaction has one turn at most. Who has locked the row already takes none: another may have the turn and wait for us.
+//! - No turn outlives the call that took it, except from [`Conflict::Updated`] to the [`Table::lock_latest`] that follows.
 
-use common::{PgResult, RowId, Xid};
-use txn::{LockDuration, RowLockMode, Snapshot, Stamp};
+use common::{PgResult, RowId};
+use txn::{LockDuration, LockMode, LockTag, RowLockMode, Snapshot, Stamp, Watch};
 
 use crate::table::Table;
 use crate::table::write::{Conflict, Obstacle, serialization_failure};
@@ -43,6 +47,16 @@ pub enum LockOutcome {
     Conflict(Conflict),
 }
 
+/// A row and the newest version of it, locked.
+pub enum NewestLock {
+    /// The version that the snapshot sees is the newest.
+    Unchanged,
+    /// A newer one, here under this snapshot.
+    Newer(RowId, ActiveSnapshot),
+    /// There is nothing to lock, for this reason; never [`LockOutcome::Locked`].
+    Not(LockOutcome),
+}
+
 impl Table {
     /// Locks the row that `snapshot` sees.
     pub fn lock_row(
@@ -53,54 +67,96 @@ impl Table {
         mode: RowLockMode,
         policy: WaitPolicy,
     ) -> PgResult<LockOutcome> {
+        let outcome = self.lock_in_turn(txn, snapshot, row, mode, policy);
+        txn.end_turn();
+        outcome
+    }
+
+    /// The same, keeping the turn if it had to wait.
+    fn lock_in_turn(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        mode: RowLockMode,
+        policy: WaitPolicy,
+    ) -> PgResult<LockOutcome> {
+        let mut watch = None;
         loop {
-            let Some(lock) = self.take_tuple_lock(txn, row, mode, policy)? else {
-                return Ok(LockOutcome::NotAvailable);
-            };
-            match self.look_at_locked(txn, snapshot, row, mode)? {
-                None => {
-                    lock.keep();
-                    return Ok(LockOutcome::Locked);
-                }
+            match self.look_and_lock(txn, snapshot, row, mode)? {
+                // Others wait for it by its xid; who waits itself needs none yet.
+                None if txn.xid().is_none() => drop(txn.stamp()?),
+                None => return Ok(LockOutcome::Locked),
                 Some(Obstacle::SelfModified(_)) => return Ok(LockOutcome::SelfModified),
-                Some(Obstacle::Conflict(conflict)) if txn.uses_one_snapshot() => {
+                Some(Obstacle::Conflict(_)) if txn.uses_one_snapshot() => {
                     // PostgreSQL says so of deleted rows too.
-                    let _ = conflict;
                     return Err(serialization_failure(Conflict::Updated(row)));
                 }
                 Some(Obstacle::Conflict(conflict)) => return Ok(LockOutcome::Conflict(conflict)),
                 Some(Obstacle::WaitFor(_)) if policy == WaitPolicy::DoNotWait => {
                     return Ok(LockOutcome::NotAvailable);
                 }
-                Some(Obstacle::WaitFor(xid)) => {
-                    drop(lock);
-                    txn.wait_for(xid)?;
-                }
+                Some(Obstacle::WaitFor(other)) => self.wait_in_turn(txn, row, mode, other, &mut watch)?,
             }
         }
     }
 
-    /// What stands in the way of a row whose tuple lock is taken.
-    fn look_at_locked(
+    /// What stands in the way of locking a row; None: it is locked, or free for a transaction that has no xid yet.
+    fn look_and_lock(
         &self,
         txn: &Transaction,
         snapshot: &Snapshot,
         row: RowId,
         mode: RowLockMode,
     ) -> PgResult<Option<Obstacle>> {
-        let own = unless_never(txn.txn()?.stamp());
+        let owner = txn.txn()?;
+        let own = owner.stamp();
         let chunk = self.store.chunk(row.0 / crate::block::CHUNK_ROWS)?;
         let position = (row.0 % crate::block::CHUNK_ROWS) as usize;
         let _guard = chunk.lock.lock();
         let state = chunk.state.load();
-        let Some(head) = state.delta.as_ref().and_then(|delta| delta.head(position)) else {
-            // Only in main: nobody has changed it.
-            return Ok(None);
+        // Only in main: nobody has changed it.
+        if let Some(head) = state.delta.as_ref().and_then(|delta| delta.head(position)) {
+            match self.obstacle(row, &head, snapshot, own) {
+                Some(Obstacle::WaitFor(other))
+                    if mode == RowLockMode::KeyShare && keeps_key(&head, other) => {}
+                Some(obstacle) => return Ok(Some(obstacle)),
+                None => {}
+            }
+        }
+        let (locks, tag) = (owner.manager().locks(), self.row_tag(txn, row));
+        let locker = match owner.xid() {
+            Some(_) => locks.lock_row(owner.proc(), tag, mode.lock_mode())?,
+            None => locks.row_locker(owner.proc(), tag, mode.lock_mode()),
         };
-        Ok(match self.obstacle(row, &head, snapshot, own) {
-            Some(Obstacle::WaitFor(xid)) if mode == RowLockMode::KeyShare && keeps_key(&head, xid) => None,
-            obstacle => obstacle,
-        })
+        Ok(locker.map(Obstacle::WaitFor))
+    }
+
+    /// Waits for the transaction in the way of a row. The first time it only queues for its turn and begins to watch: look again then.
+    pub(super) fn wait_in_turn(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        mode: RowLockMode,
+        other: Stamp,
+        watch: &mut Option<Watch>,
+    ) -> PgResult<()> {
+        if let Some(watch) = watch.take_if(|watch| watch.names(other)) {
+            return txn.wait_for_watched(watch);
+        }
+        let owner = txn.txn()?;
+        let locks = owner.manager().locks();
+        let has_locked = locks.has_locked_row(owner.proc(), self.row_tag(txn, row));
+        *watch = Some(locks.watch(other));
+        if has_locked {
+            return Ok(());
+        }
+        let turn = LockTag::Tuple {
+            database: txn.options().database,
+            relation: self.def.oid,
+            row,
+        };
+        txn.take_turn(turn, mode.lock_mode())
     }
 
     /// After [`Conflict::Updated`]: follows the row to its newest version and locks it there, so that it can be read and changed
@@ -113,73 +169,89 @@ impl Table {
         mode: RowLockMode,
         policy: WaitPolicy,
     ) -> PgResult<Result<Option<(RowId, ActiveSnapshot)>, LockOutcome>> {
-        let mut at = row;
-        loop {
-            let snapshot = txn.latest_snapshot()?;
-            match self.lock_row(txn, &snapshot, at, mode, policy)? {
-                LockOutcome::Locked => return Ok(Ok(Some((at, snapshot)))),
-                LockOutcome::Conflict(Conflict::Updated(to)) => at = to,
-                LockOutcome::Conflict(Conflict::Deleted) => return Ok(Ok(None)),
-                other => return Ok(Err(other)),
-            }
-        }
+        let locked = self.follow(txn, row, mode, policy);
+        txn.end_turn();
+        Ok(match locked? {
+            NewestLock::Newer(row, snapshot) => Ok(Some((row, snapshot))),
+            NewestLock::Not(LockOutcome::Conflict(Conflict::Deleted)) => Ok(None),
+            NewestLock::Not(other) => Err(other),
+            NewestLock::Unchanged => Err(LockOutcome::Locked),
+        })
     }
 
-    /// The lock of the lock manager; None if it is not to be had without waiting, and waiting was not wanted.
-    pub(super) fn take_tuple_lock<'t>(
+    /// Locks the row that `snapshot` sees, or its newest version if that is another one.
+    pub fn lock_newest(
         &self,
-        txn: &'t Transaction,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
         row: RowId,
         mode: RowLockMode,
         policy: WaitPolicy,
-    ) -> PgResult<Option<TupleLock<'t>>> {
-        let (owner, tag, mode) = (txn.txn()?, self.tag(txn, row), mode.lock_mode());
-        let (locks, proc, duration) = (owner.manager().locks(), owner.proc(), LockDuration::Transaction);
-        let taken = match policy {
-            WaitPolicy::Block => Some(locks.lock(proc, tag, mode, duration, &txn.options().wait)?),
-            WaitPolicy::DoNotWait => locks.try_lock(proc, tag, mode, duration)?,
+    ) -> PgResult<NewestLock> {
+        let first = self.lock_in_turn(txn, snapshot, row, mode, policy);
+        let locked = match first {
+            Ok(LockOutcome::Locked) => Ok(NewestLock::Unchanged),
+            Ok(LockOutcome::Conflict(Conflict::Updated(to))) => self.follow(txn, to, mode, policy),
+            Ok(other) => Ok(NewestLock::Not(other)),
+            Err(error) => Err(error),
         };
-        Ok(taken.map(|outcome| TupleLock {
-            owner,
-            tag,
-            mode,
-            is_new: outcome == txn::LockOutcome::Granted,
-        }))
+        txn.end_turn();
+        locked
     }
-}
 
-/// A row lock just taken. Dropped, it is given back, unless the transaction had it before or [`TupleLock::keep`] is called.
-pub(super) struct TupleLock<'t> {
-    owner: &'t txn::Txn,
-    tag: txn::LockTag,
-    mode: txn::LockMode,
-    is_new: bool,
-}
-
-impl TupleLock<'_> {
-    /// Held to the end of the transaction.
-    fn keep(mut self) {
-        self.is_new = false;
-    }
-}
-
-impl Drop for TupleLock<'_> {
-    fn drop(&mut self) {
-        if self.is_new {
-            let locks = self.owner.manager().locks();
-            locks.unlock_early(self.owner.proc(), self.tag, self.mode);
+    fn follow(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        mode: RowLockMode,
+        policy: WaitPolicy,
+    ) -> PgResult<NewestLock> {
+        let mut at = row;
+        loop {
+            let snapshot = txn.latest_snapshot()?;
+            match self.lock_in_turn(txn, &snapshot, at, mode, policy)? {
+                LockOutcome::Locked => return Ok(NewestLock::Newer(at, snapshot)),
+                LockOutcome::Conflict(Conflict::Updated(to)) => at = to,
+                other => return Ok(NewestLock::Not(other)),
+            }
         }
     }
 }
 
-/// A reader's stamp is NEVER, which must not be mistaken for the stamp of the versions that say so.
-fn unless_never(own: Stamp) -> Stamp {
-    if own == Stamp::NEVER { Stamp::FROZEN } else { own }
+impl Transaction {
+    /// Queues for a turn; then the turn before, if any, ends.
+    fn take_turn(&mut self, turn: LockTag, mode: LockMode) -> PgResult<()> {
+        if self.turn.is_some_and(|(now, _)| now == turn) {
+            return Ok(());
+        }
+        let owner = self.txn()?;
+        let (locks, wait) = (owner.manager().locks(), &self.options().wait);
+        locks.lock(owner.proc(), turn, mode, LockDuration::Transaction, wait)?;
+        self.end_turn();
+        self.turn = Some((turn, mode));
+        Ok(())
+    }
+
+    /// Lets the next in the queue have its turn.
+    #[inline]
+    pub(super) fn end_turn(&mut self) {
+        if let Some((turn, mode)) = self.turn.take()
+            && let Ok(owner) = self.txn()
+        {
+            owner.manager().locks().unlock_early(owner.proc(), turn, mode);
+        }
+    }
+
+    fn wait_for_watched(&self, watch: Watch) -> PgResult<()> {
+        let owner = self.txn()?;
+        let locks = owner.manager().locks();
+        Ok(locks.wait_for_watched(owner.proc(), watch, &self.options().wait)?)
+    }
 }
 
 /// True when the transaction that is changing the row leaves its key alone.
-fn keeps_key(head: &Version, xid: Xid) -> bool {
-    if head.end.load().xid() == Some(xid) {
+fn keeps_key(head: &Version, other: Stamp) -> bool {
+    if head.end.load() == other {
         return head.ended_by() == EndKind::NoKeyUpdate;
     }
     // It has put its version in front: the one behind tells how it ended.

@@ -17,7 +17,7 @@ use txn::{ReadTarget, Snapshot};
 use types::{Datum, Vector};
 
 pub use bulk::Collector;
-pub use lock::{LockOutcome, WaitPolicy};
+pub use lock::{LockOutcome, NewestLock, WaitPolicy};
 pub use scan::{ScanDirection, ScanRequest, TableScan};
 pub(crate) use size::heap_row_width;
 pub use size::{TableSize, heap_tuple_width};

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use common::{CommandId, PgResult, RowId, Xid, invariant, pg_err};
+use common::{CommandId, PgResult, RowId, invariant, pg_err};
 use txn::{LockTag, RowLockMode, Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, tuple};
 
@@ -15,7 +15,6 @@ use crate::block::CHUNK_ROWS;
 use crate::chunk::Chunk;
 use crate::link::Lifetime;
 use crate::serial;
-use crate::table::lock::WaitPolicy;
 use crate::table::{Table, heap_tuple_width};
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
@@ -47,7 +46,7 @@ pub enum Conflict {
 
 /// What stands in the way of a claim.
 pub(crate) enum Obstacle {
-    WaitFor(Xid),
+    WaitFor(Stamp),
     SelfModified(CommandId),
     Conflict(Conflict),
 }
@@ -57,8 +56,6 @@ enum Claim {
     Done,
     /// The version is not the newest any more.
     LookAgain,
-    /// Others have locked the row.
-    Locked,
     Obstacle(Obstacle),
 }
 
@@ -225,6 +222,23 @@ impl Table {
     ) -> PgResult<Result<Arc<Version>, WriteOutcome>> {
         // From here on it has an xid, which others can wait for.
         txn.stamp()?;
+        let outcome = self.claim_in_turn(txn, snapshot, row, kind, mode);
+        // Who goes on to the newer version keeps its turn until it has that.
+        if !matches!(outcome, Ok(Err(WriteOutcome::Conflict(Conflict::Updated(_))))) {
+            txn.end_turn();
+        }
+        outcome
+    }
+
+    fn claim_in_turn(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        kind: EndKind,
+        mode: RowLockMode,
+    ) -> PgResult<Result<Arc<Version>, WriteOutcome>> {
+        let mut watch = None;
         loop {
             let Some(head) = self.head_or_base(row)? else {
                 return self.resolve(txn, Obstacle::Conflict(Conflict::Deleted)).map(Err);
@@ -232,16 +246,9 @@ impl Table {
             match self.try_claim(txn, snapshot, row, &head, kind, mode)? {
                 Claim::Done => return Ok(Ok(head)),
                 Claim::LookAgain => {}
-                Claim::Locked => {
-                    // Behind those who have locked the row or wait for that: when it is our turn, the claim follows.
-                    let turn = self.take_tuple_lock(txn, row, mode, WaitPolicy::Block)?;
-                    let claim = self.try_claim(txn, snapshot, row, &head, kind, mode)?;
-                    drop(turn);
-                    if matches!(claim, Claim::Done) {
-                        return Ok(Ok(head));
-                    }
+                Claim::Obstacle(Obstacle::WaitFor(other)) => {
+                    self.wait_in_turn(txn, row, mode, other, &mut watch)?;
                 }
-                Claim::Obstacle(Obstacle::WaitFor(xid)) => txn.wait_for(xid)?,
                 Claim::Obstacle(obstacle) => return self.resolve(txn, obstacle).map(Err),
             }
         }
@@ -266,8 +273,8 @@ impl Table {
         if let Some(obstacle) = self.obstacle(row, head, snapshot, stamp) {
             return Ok(Claim::Obstacle(obstacle));
         }
-        if self.is_locked_by_others(txn, row, mode)? {
-            return Ok(Claim::Locked);
+        if let Some(locker) = self.locker(txn, row, mode)? {
+            return Ok(Claim::Obstacle(Obstacle::WaitFor(locker)));
         }
         // The end is NEVER and changes only under this latch.
         let claimed = head.claim(stamp, txn.command(), kind);
@@ -338,13 +345,14 @@ impl Table {
         own: Stamp,
     ) -> Option<Obstacle> {
         let begin = head.begin.load();
-        if begin == own {
+        // A reader's stamp names nothing.
+        if begin == own && own.is_reference() {
             if head.cmin >= snapshot.command {
                 return Some(Obstacle::SelfModified(head.cmin));
             }
         } else {
             match head.begin.resolve(self.store.shared.table()) {
-                StampState::InProgress(xid) => return Some(Obstacle::WaitFor(xid)),
+                StampState::InProgress(_) => return Some(Obstacle::WaitFor(begin)),
                 StampState::Committed(csn) if csn > snapshot.csn => {
                     let updated = Obstacle::Conflict(Conflict::Updated(row));
                     return Some(self.ended(head, own).unwrap_or(updated));
@@ -365,7 +373,7 @@ impl Table {
         }
         match head.end.resolve(self.store.shared.table()) {
             StampState::Never => None,
-            StampState::InProgress(xid) => Some(Obstacle::WaitFor(xid)),
+            StampState::InProgress(_) => Some(Obstacle::WaitFor(end)),
             StampState::Committed(_) => Some(Obstacle::Conflict(match head.forward() {
                 Some(row) => Conflict::Updated(row),
                 None => Conflict::Deleted,
@@ -373,23 +381,22 @@ impl Table {
         }
     }
 
-    pub(crate) fn tag(&self, txn: &Transaction, row: RowId) -> LockTag {
-        LockTag::Tuple {
+    pub(crate) fn row_tag(&self, txn: &Transaction, row: RowId) -> LockTag {
+        LockTag::Row {
             database: txn.options().database,
             relation: self.def.oid,
             row,
         }
     }
 
-    /// True when others have locked the row in a mode that excludes `mode`.
-    fn is_locked_by_others(&self, txn: &Transaction, row: RowId, mode: RowLockMode) -> PgResult<bool> {
+    /// Another transaction that has locked the row in a mode that excludes `mode`.
+    fn locker(&self, txn: &Transaction, row: RowId, mode: RowLockMode) -> PgResult<Option<Stamp>> {
         let owner = txn.txn()?;
         let locks = owner.manager().locks();
         if !locks.has_row_locks(txn.options().database, self.def.oid) {
-            return Ok(false);
+            return Ok(None);
         }
-        let holders = locks.conflicting(owner.proc(), self.tag(txn, row), mode.lock_mode());
-        Ok(!holders.is_empty())
+        Ok(locks.row_locker(owner.proc(), self.row_tag(txn, row), mode.lock_mode()))
     }
 }
 

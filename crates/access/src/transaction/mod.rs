@@ -14,7 +14,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use common::{CommandId, Csn, Oid, PgResult, RelationId, Xid, internal, pg_err};
-use txn::{LockMark, SerialMode, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions};
+use txn::{
+    LockMark, LockMode, LockTag, SerialMode, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn,
+    WaitOptions,
+};
 
 use crate::storage::Storage;
 use crate::transaction::redo::{RedoOp, put_op};
@@ -104,6 +107,8 @@ pub struct Transaction {
     /// Two-phase commit: only the second phase ends it.
     prepared: bool,
     hooks: Hooks,
+    /// Its turn at a row that others are in the way of.
+    pub(crate) turn: Option<(LockTag, LockMode)>,
     /// Scratch space for encoded rows and keys.
     pub(crate) buffer: Vec<u8>,
 }
@@ -123,6 +128,7 @@ impl Transaction {
             built_index: false,
             prepared: false,
             hooks: Hooks::default(),
+            turn: None,
             buffer: Vec::new(),
         }
     }
@@ -376,7 +382,11 @@ impl Transaction {
         let level = self.options.synchronous_commit;
         self.snapshot = None;
         let txn = self.txn_mut()?;
-        let csn = match txn.commit(logged.then_some(payload.as_slice()), level) {
+        let committed = match wrote {
+            true => txn.commit(logged.then_some(payload.as_slice()), level),
+            false => txn.commit_unwritten(),
+        };
+        let csn = match committed {
             Ok(csn) => csn,
             Err(error) => {
                 if !self.prepared {

@@ -132,7 +132,7 @@ fn fields(tag: &LockTag) -> Option<(u8, [u64; 4])> {
     let oid = |oid: &Oid| u64::from(oid.0);
     Some(match tag {
         LockTag::Relation { database, relation } => (0, [oid(database), oid(relation), 0, 0]),
-        LockTag::Tuple {
+        LockTag::Row {
             database,
             relation,
             row,
@@ -147,7 +147,8 @@ fn fields(tag: &LockTag) -> Option<(u8, [u64; 4])> {
             AdvisoryKey::One(n) => (3, [oid(database), *n as u64, 0, 0]),
             AdvisoryKey::Two(a, b) => (4, [oid(database), *a as u32 as u64, *b as u32 as u64, 0]),
         },
-        LockTag::Transaction(_) | LockTag::VirtualTransaction(_) => return None,
+        // Turns and ends of transactions are for those who wait.
+        LockTag::Tuple { .. } | LockTag::Transaction(_) | LockTag::VirtualTransaction(_) => return None,
     })
 }
 
@@ -197,7 +198,7 @@ fn tag(kind: u8, [a, b, c, d]: [u64; 4]) -> Option<LockTag> {
             database,
             relation: second,
         },
-        1 => LockTag::Tuple {
+        1 => LockTag::Row {
             database,
             relation: second,
             row: RowId(c),
@@ -237,7 +238,7 @@ mod tests {
         let relation = Oid(70_000);
         let tags = [
             LockTag::Relation { database, relation },
-            LockTag::Tuple {
+            LockTag::Row {
                 database,
                 relation,
                 row: RowId(1 << 40),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Conflict, LockOutcome, WaitPolicy};
+use access::{LockOutcome, NewestLock, WaitPolicy};
 use catalog::desc::RelationDesc;
 use common::{PgResult, RowId, pg_err};
 use nodes::Plan;
@@ -120,33 +120,22 @@ impl LockRowsOp {
             LockWait::Block => WaitPolicy::Block,
             LockWait::SkipLocked | LockWait::NoWait => WaitPolicy::DoNotWait,
         };
-        let mut id = RowId(id as u64);
-        let mut snapshot = cx.ext.snapshot.clone();
-        let mut moved = false;
-        loop {
-            let outcome = cx
-                .ext
-                .with_txn(|txn| table.lock_row(txn, &snapshot, id, mark.mode, policy))?;
-            match outcome {
-                LockOutcome::Locked if !moved => return Ok(Locked::Yes),
-                LockOutcome::Locked => break,
-                LockOutcome::NotAvailable if mark.wait == LockWait::NoWait => {
-                    return Err(pg_err!(
-                        LOCK_NOT_AVAILABLE,
-                        "could not obtain lock on row in relation \"{}\"",
-                        desc.name
-                    ));
-                }
-                LockOutcome::SelfModified
-                | LockOutcome::NotAvailable
-                | LockOutcome::Conflict(Conflict::Deleted) => return Ok(Locked::Skip),
-                LockOutcome::Conflict(Conflict::Updated(to)) => {
-                    id = to;
-                    moved = true;
-                    snapshot = cx.ext.with_txn(|txn| txn.latest_snapshot())?;
-                }
+        let (id, under) = (RowId(id as u64), cx.ext.snapshot.clone());
+        let locked = cx
+            .ext
+            .with_txn(|txn| table.lock_newest(txn, &under, id, mark.mode, policy))?;
+        let (id, snapshot) = match locked {
+            NewestLock::Unchanged => return Ok(Locked::Yes),
+            NewestLock::Newer(id, snapshot) => (id, snapshot),
+            NewestLock::Not(LockOutcome::NotAvailable) if mark.wait == LockWait::NoWait => {
+                return Err(pg_err!(
+                    LOCK_NOT_AVAILABLE,
+                    "could not obtain lock on row in relation \"{}\"",
+                    desc.name
+                ));
             }
-        }
+            NewestLock::Not(_) => return Ok(Locked::Skip),
+        };
         let mut values = Vec::new();
         if !table.fetch(id, &snapshot, &mut values)? {
             return Ok(Locked::Skip);

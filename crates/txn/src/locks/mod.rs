@@ -4,7 +4,7 @@
 //!
 //! # Map
 //! `mode`, `tag` what and how · `queue` one lock · `fastpath` weak relation locks in the session's own slot · `wait` waiting, timeouts,
-//! deadlocks · `deadlock` the search · `status` for `pg_locks`. This file: taking and releasing.
+//! deadlocks · `deadlock` the search · `row` who has locked a row · `status` for `pg_locks`. This file: taking and releasing.
 //!
 //! # How it works
 //! The lock table is 64 shards, each a mutex over a hash map from tag to holders and queue. `AccessShare`, `RowShare` and
@@ -21,6 +21,7 @@ mod deadlock;
 mod fastpath;
 mod mode;
 mod queue;
+mod row;
 mod status;
 mod tag;
 mod wait;
@@ -37,6 +38,7 @@ use common::{Oid, RowId, Xid};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 pub use mode::{LockMode, RowLockMode};
+pub use row::Watch;
 pub use tag::{AdvisoryKey, LockTag};
 
 pub(crate) use fastpath::ProcLocks;
@@ -212,7 +214,7 @@ impl LockManager {
                 .is_some_and(|lock| lock.held_by(proc.number()) & mode.bit() != 0)
     }
 
-    /// True when some row of the relation may be locked (or is being locked) with `LockTag::Tuple`: an update that finds
+    /// True when some row of the relation may be locked (or is being locked) with `LockTag::Row`: an update that finds
     /// false after claiming its row need not look at the lock table.
     #[inline]
     pub fn has_row_locks(&self, database: Oid, relation: Oid) -> bool {
@@ -242,23 +244,23 @@ impl LockManager {
         }
     }
 
-    pub(crate) fn end_transaction(&self, proc: &Proc, vxid: VirtualXid, xid: Option<Xid>, awaited: bool) {
-        self.release_to(proc, LockMark(0));
-        if awaited {
-            let ends = [
-                Some(LockTag::VirtualTransaction(vxid)),
-                xid.map(LockTag::Transaction),
-            ];
-            for tag in ends.into_iter().flatten() {
-                self.release(proc.number(), tag, LockMode::Exclusive, LockDuration::Transaction);
-            }
+    /// Wakes those who wait for the end of a transaction.
+    pub(crate) fn transaction_ended(&self, proc: &Proc, vxid: VirtualXid, xid: Option<Xid>) {
+        let ends = [
+            Some(LockTag::VirtualTransaction(vxid)),
+            xid.map(LockTag::Transaction),
+        ];
+        for tag in ends.into_iter().flatten() {
+            self.release(proc.number(), tag, LockMode::Exclusive, LockDuration::Transaction);
         }
     }
 
     /// Wakes those who wait for the end of a transaction though it goes on: it has rolled back to a savepoint, and what they
-    /// wanted may be free. Who finds that it is not waits again. (One that is about to wait while this runs sleeps to the end.)
+    /// wanted may be free. Who finds that it is not waits again. Who is about to wait finds its [`Watch`] outdated.
     pub(crate) fn let_look_again(&self, proc: &Proc, xid: Xid) {
-        if proc.slot().is_ok_and(|slot| slot.awaited.load(Ordering::SeqCst)) {
+        let Ok(slot) = proc.slot() else { return };
+        slot.undone.fetch_add(1, Ordering::SeqCst);
+        if slot.awaited.load(Ordering::SeqCst) {
             self.release(
                 proc.number(),
                 LockTag::Transaction(xid),
@@ -390,7 +392,7 @@ impl LockManager {
             LockTag::Relation { database, relation } if mode.is_strong() => {
                 counter(&self.strong, database, relation)
             }
-            LockTag::Tuple {
+            LockTag::Row {
                 database, relation, ..
             } => counter(&self.row_locks, database, relation),
             _ => None,

@@ -19,7 +19,10 @@ impl LockManager {
         let own: FxHashSet<(LockTag, i32, LockMode)> = all.iter().map(|s| (s.tag, s.pid, s.mode)).collect();
         let mut shared = Vec::new();
         for (tag, lock) in self.all_shards().iter().flat_map(|shard| shard.iter()) {
-            self.shared_lock(*tag, lock, &mut shared);
+            // PostgreSQL keeps row locks in rows: they are not listed.
+            if !matches!(tag, LockTag::Row { .. }) {
+                self.shared_lock(*tag, lock, &mut shared);
+            }
         }
         shared.retain(|s| !s.granted || !own.contains(&(s.tag, s.pid, s.mode)));
         all.append(&mut shared);

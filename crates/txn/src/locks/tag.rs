@@ -23,8 +23,18 @@ pub enum LockTag {
         /// Its OID.
         relation: Oid,
     },
-    /// A row.
+    /// The turn of a row: who waits for one of its lockers or writers holds this, others queue for it.
     Tuple {
+        /// Database of the relation.
+        database: Oid,
+        /// The relation.
+        relation: Oid,
+        /// The row.
+        row: RowId,
+    },
+    /// That a row is locked; kept to the end of the locker's transaction, which must have an xid. PostgreSQL keeps it in the row
+    /// itself, and so it shows in no list of locks. Nobody queues for it (see [`crate::LockManager::lock_row`]).
+    Row {
         /// Database of the relation.
         database: Oid,
         /// The relation.
@@ -61,7 +71,7 @@ impl LockTag {
     pub fn type_name(&self) -> &'static str {
         match self {
             LockTag::Relation { .. } => "relation",
-            LockTag::Tuple { .. } => "tuple",
+            LockTag::Tuple { .. } | LockTag::Row { .. } => "tuple",
             LockTag::Transaction(_) => "transactionid",
             LockTag::VirtualTransaction(_) => "virtualxid",
             LockTag::Object { .. } => "object",
@@ -82,6 +92,11 @@ impl LockTag {
         match *self {
             LockTag::Relation { database, relation } => format!("relation {relation} of database {database}"),
             LockTag::Tuple {
+                database,
+                relation,
+                row,
+            }
+            | LockTag::Row {
                 database,
                 relation,
                 row,

@@ -9,7 +9,7 @@ use common::Xid;
 use crate::error::{TxnError, TxnResult};
 use crate::locks::deadlock::{Edge, Graph, LockView, Verdict};
 use crate::locks::queue::{Asked, Waiter};
-use crate::locks::{LockDuration, LockManager, LockMode, LockTag, Shard, Step, WaitOptions};
+use crate::locks::{LockDuration, LockManager, LockMode, LockTag, Shard, Step, WaitOptions, Watch};
 use crate::stamp::Stamp;
 use crate::sync::{MutexGuard, Ordering};
 use crate::table::{Proc, Slot, SlotState, VirtualXid};
@@ -32,6 +32,16 @@ impl LockManager {
         let Some(xid) = stamp.xid() else { return Ok(()) };
         self.wait_for_end(proc, stamp.slot(), LockTag::Transaction(xid), wait, |_| {
             self.table.state(xid, stamp.slot()) == Some(SlotState::InProgress)
+        })
+    }
+
+    /// Waits until the transaction watched has ended or has rolled back to a savepoint since.
+    pub fn wait_for_watched(&self, proc: &Proc, watch: Watch, wait: &WaitOptions) -> TxnResult<()> {
+        let Watch { stamp, undone } = watch;
+        let Some(xid) = stamp.xid() else { return Ok(()) };
+        self.wait_for_end(proc, stamp.slot(), LockTag::Transaction(xid), wait, |slot| {
+            slot.undone.load(Ordering::SeqCst) == undone
+                && self.table.state(xid, stamp.slot()) == Some(SlotState::InProgress)
         })
     }
 
@@ -188,29 +198,16 @@ impl LockManager {
             .get()
             .copied()
             .unwrap_or(|row| ((row.0 >> 16) as u32, row.0 as u16));
-        let lines: Vec<String> = cycle
-            .iter()
-            .map(|edge| {
-                // PostgreSQL keeps row locks in rows: who waits for a holder waits for its transaction.
-                let holder = self
-                    .table
-                    .slot(edge.blocker)
-                    .map(|slot| slot.xid.load(Ordering::Acquire));
-                let (mode, tag) = match (edge.tag, holder) {
-                    (LockTag::Tuple { .. }, Some(xid)) if !edge.soft && xid != 0 => {
-                        (LockMode::Share, LockTag::Transaction(Xid(xid)))
-                    }
-                    _ => (edge.mode, edge.tag),
-                };
-                format!(
-                    "Process {} waits for {} on {}; blocked by process {}.",
-                    pid(edge.waiter),
-                    mode.name(),
-                    tag.describe(tid),
-                    pid(edge.blocker)
-                )
-            })
-            .collect();
+        let line = |edge: &Edge| {
+            format!(
+                "Process {} waits for {} on {}; blocked by process {}.",
+                pid(edge.waiter),
+                edge.mode.name(),
+                edge.tag.describe(tid),
+                pid(edge.blocker)
+            )
+        };
+        let lines: Vec<String> = cycle.iter().map(line).collect();
         TxnError::Deadlock {
             detail: lines.join("\n"),
         }

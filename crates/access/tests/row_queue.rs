@@ -1,0 +1,105 @@
+//! Who waits for a row gets it in the order of arrival, whatever those in front make of it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::*;
+use pglite_access::*;
+use txn::{LockTag, RowLockMode};
+use types::Datum;
+
+const WAITERS: i32 = 6;
+
+/// Appends a digit to a row as read committed does, and takes note of who it was while the row is locked.
+fn append(table: &Table, txn: &mut Transaction, at: ::common::RowId, digit: i32, served: &Mutex<Vec<i32>>) {
+    let mut snapshot = txn.snapshot().unwrap();
+    let mut at = at;
+    loop {
+        let mut old = Vec::new();
+        assert!(table.fetch(at, &snapshot, &mut old).unwrap());
+        let Datum::Int4(v) = old[1] else { panic!("{old:?}") };
+        let new = row(0, v * 10 + digit);
+        match table
+            .update(txn, &snapshot, at, &new, RowLockMode::NoKeyUpdate)
+            .unwrap()
+        {
+            WriteOutcome::Done(_) => return served.lock().unwrap().push(digit),
+            WriteOutcome::Conflict(Conflict::Updated(to)) => {
+                let latest = table.lock_latest(txn, to, RowLockMode::NoKeyUpdate, WaitPolicy::Block);
+                (at, snapshot) = latest.unwrap().unwrap().unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Sessions that wait for a row, in the order in which they came.
+fn queue_up(rows_before: i32, lock_first: bool) {
+    let storage = memory();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let first = Session::new(&storage, 1);
+    let at = first.run(|txn| table.insert(txn, &row(0, 0)).unwrap());
+    first.run(|txn| {
+        for id in 1..rows_before {
+            table.insert(txn, &row(id, 0)).unwrap();
+        }
+    });
+    let served = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let mut holder = first.begin();
+        append(&table, &mut holder, at, 1, &served);
+        for digit in 2..2 + WAITERS {
+            let (table, storage, served) = (&table, &storage, &served);
+            scope.spawn(move || {
+                let mut txn = Session::new(storage, digit).begin();
+                if lock_first && digit % 2 == 0 {
+                    let snapshot = txn.snapshot().unwrap();
+                    let (mode, policy) = (RowLockMode::Update, WaitPolicy::Block);
+                    let locked = table.lock_newest(&mut txn, &snapshot, at, mode, policy).unwrap();
+                    assert!(matches!(locked, NewestLock::Newer(..)));
+                    txn.next_command().unwrap();
+                    let NewestLock::Newer(at, _) = locked else { return };
+                    append(table, &mut txn, at, digit, served);
+                } else {
+                    append(table, &mut txn, at, digit, served);
+                }
+                txn.commit().unwrap();
+            });
+            until_waiting(storage, digit as usize - 1);
+        }
+        holder.commit().unwrap();
+    });
+    let expected: Vec<i32> = (1..2 + WAITERS).collect();
+    assert_eq!(*served.lock().unwrap(), expected);
+    assert_eq!(storage.manager().locks().snapshot(), []);
+}
+
+fn until_waiting(storage: &Arc<Storage>, sessions: usize) {
+    let waiting = || {
+        let all = storage.manager().locks().snapshot();
+        all.iter().filter(|lock| !lock.granted).count()
+    };
+    while waiting() < sessions {
+        std::thread::yield_now();
+    }
+    // One waits for the transaction in the way, the others for their turn.
+    let all = storage.manager().locks().snapshot();
+    let turns = all
+        .iter()
+        .filter(|lock| matches!(lock.tag, LockTag::Tuple { .. }));
+    assert_eq!(turns.count(), sessions);
+}
+
+#[test]
+fn updated_in_place() {
+    queue_up(2000, false);
+    queue_up(2000, true);
+}
+
+#[test]
+fn moved_by_each_update() {
+    queue_up(1, false);
+    queue_up(1, true);
+}
