@@ -27,6 +27,8 @@ mod tag;
 mod wait;
 
 #[cfg(test)]
+mod row_tests;
+#[cfg(test)]
 mod tests;
 
 use std::hash::BuildHasher;
