@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use access::ActiveSnapshot;
 use common::error::ErrorExt;
-use common::{PgResult, pg_err, unsupported};
+use common::{Oid, PgResult, pg_err, unsupported};
 use executor::QueryRun;
 use parser::ast::{self, FetchDirection, Statement, cursor_options};
 use types::{BATCH_ROWS, Batch, Datum, PhysType};
 
 use crate::api::row::Column;
 use crate::session::Session;
+use crate::session::current_of::Origins;
 use crate::session::portal::{Portal, PortalState, ResultRows, Step};
+use crate::session::prepared::{Kind, Prepared};
 use crate::session::run::batches_of;
 use crate::session::tag::CommandTag;
 
@@ -31,6 +33,7 @@ pub(crate) struct Cursor {
     hold: bool,
     /// Made by a transaction that has committed.
     held: bool,
+    origins: Origins,
 }
 
 impl Cursor {
@@ -65,6 +68,24 @@ impl Cursor {
         Ok(self.advance(n))
     }
 
+    /// The `ctid` of the table's row that the cursor stands on; NULL: of another partition.
+    pub fn current_row(&self, name: &str, table: Oid, table_name: &str) -> PgResult<Datum> {
+        let number = self.position.checked_sub(1).filter(|at| *at < self.rows.len());
+        if self.held {
+            return Err(pg_err!(
+                INVALID_CURSOR_STATE,
+                "cursor \"{name}\" is held from a previous transaction"
+            ));
+        }
+        let Some(number) = number else {
+            return Err(pg_err!(
+                INVALID_CURSOR_STATE,
+                "cursor \"{name}\" is not positioned on a row"
+            ));
+        };
+        self.origins.of(name, number, table, table_name)
+    }
+
     /// The next rows of those that are there.
     fn advance(&mut self, n: usize) -> Vec<Vec<Datum>> {
         let end = self.position.saturating_add(n).min(self.rows.len());
@@ -77,7 +98,7 @@ impl Cursor {
     }
 }
 
-fn no_such_cursor(name: &str) -> Box<common::PgError> {
+pub(crate) fn no_such_cursor(name: &str) -> Box<common::PgError> {
     pg_err!(INVALID_CURSOR_NAME, "cursor \"{name}\" does not exist")
 }
 
@@ -109,8 +130,16 @@ impl Session {
         }
         let source = portal.prepared.source.clone();
         let tree = Arc::new(Statement::Select(d.query.clone()));
-        let prepared =
+        let mut prepared =
             self.prepare_tree(&source, tree, portal.prepared.span, &portal.prepared.param_types)?;
+        let mut origins = Origins::default();
+        if let Some(Prepared {
+            kind: Kind::Query(query),
+            ..
+        }) = Arc::get_mut(&mut prepared)
+        {
+            origins = Origins::ask(Arc::make_mut(query));
+        }
         let phys = match &prepared.columns {
             Some(columns) => columns.iter().map(|c| PhysType::of_builtin(c.type_oid)).collect(),
             None => Vec::new(),
@@ -127,6 +156,7 @@ impl Session {
             scroll: !has(cursor_options::NO_SCROLL),
             hold,
             held: false,
+            origins,
         };
         keep(&mut cursor, first);
         self.core
@@ -292,7 +322,13 @@ fn current(c: &Cursor) -> Vec<Vec<Datum>> {
 /// Takes what a step brought.
 fn keep(cursor: &mut Cursor, step: Step) {
     match step {
-        Step::Rows(mut rows) => cursor.rows.extend((0..rows.len()).map(|k| rows.take_row(k))),
+        Step::Rows(mut rows) => {
+            for k in 0..rows.len() {
+                let mut row = rows.take_row(k);
+                cursor.origins.take(&mut row);
+                cursor.rows.push(row);
+            }
+        }
         Step::Complete(_) | Step::Empty => cursor.finished = true,
         _ => {}
     }

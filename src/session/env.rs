@@ -394,6 +394,7 @@ impl SessionContext for StatementEnv<'_> {
                 let wal = self.core.db.storage.manager().wal();
                 Ok(Datum::Int8(wal.flushed_lsn().0 as i64))
             }
+            "current_of" => self.current_of(args),
             _ => self.system_value(function, args),
         }
     }

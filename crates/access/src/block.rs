@@ -13,6 +13,7 @@ use types::{Bitmap, Datum, PhysType, Selection, Vector, tuple};
 use crate::cache::Charge;
 use crate::defs::TableDef;
 use crate::version::RowData;
+use crate::xids::{BOOTSTRAP, FROZEN, Xids};
 
 /// Rows per chunk, and so per block.
 pub(crate) const CHUNK_ROWS: u64 = types::BATCH_ROWS as u64;
@@ -28,6 +29,8 @@ pub(crate) struct MainBlock {
     bitmap: Bitmap,
     /// Length of every column.
     pub(crate) rows: usize,
+    /// Who wrote the rows.
+    pub(crate) xids: Xids,
     /// Attributes of the widest stored row; columns beyond are the missing values for every row.
     natts_max: usize,
     overlays: u8,
@@ -45,6 +48,7 @@ impl MainBlock {
             present: Selection::All(0),
             bitmap: Bitmap::default(),
             rows: 0,
+            xids: Xids::Same(FROZEN),
             natts_max: 0,
             overlays: 0,
             _charge: None,
@@ -82,11 +86,38 @@ impl MainBlock {
 
     /// Encodes a row as it would be stored.
     pub(crate) fn encode_row(&self, position: usize, out: &mut Vec<u8>) {
+        let start = out.len();
         tuple::encode_row(&self.columns, position, out);
+        let xid = self.xids.get(position);
+        if xid > FROZEN {
+            tuple::put_xid(start, xid, out);
+        }
+    }
+
+    /// Who will have written the rows once the changes are applied; what counts of it is present.
+    fn xids_after(&self, changes: &[Change<'_>]) -> Xids {
+        let last = changes
+            .last()
+            .map_or(0, |(position, _)| usize::from(*position) + 1);
+        let mut all: Vec<u64> = (0..self.rows).map(|position| self.xids.get(position)).collect();
+        for (position, change) in changes {
+            let Some(data) = change else { continue };
+            let xid = data.xid();
+            if all.len() < last {
+                // Positions without rows: what costs no memory.
+                all.resize(last, xid);
+            }
+            if let Some(slot) = all.get_mut(usize::from(*position)) {
+                *slot = xid;
+            }
+        }
+        Xids::of(&all)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<MainBlock>() + self.columns.iter().map(|c| c.memory_bytes()).sum::<usize>()
+        size_of::<MainBlock>()
+            + self.xids.memory_bytes()
+            + self.columns.iter().map(|c| c.memory_bytes()).sum::<usize>()
     }
 
     pub(crate) fn with_charge(mut self, charge: Charge) -> MainBlock {
@@ -125,6 +156,7 @@ impl MainBlock {
             let all: Vec<u16> = (0..def.columns.len() as u16).collect();
             let overlay = self.overlay(def, &all, changes)?;
             let mut block = overlay.finish(self.natts_max.max(def.columns.len()));
+            block.xids = self.xids_after(changes);
             block.overlays = self.overlays + 1;
             return Ok(block);
         }
@@ -136,7 +168,7 @@ impl MainBlock {
             match changes.next_if(|(p, _)| usize::from(*p) == position) {
                 Some((_, Some(data))) => {
                     data.row(def, &mut row)?;
-                    builder.push(position, &row);
+                    builder.push(position, &row, data.xid());
                 }
                 Some((_, None)) => {}
                 None if self.contains(position) => builder.push_from(position, self, position),
@@ -197,6 +229,7 @@ impl Overlay {
             present,
             bitmap,
             rows,
+            xids: Xids::Same(FROZEN),
             natts_max,
             overlays: 0,
             _charge: None,
@@ -222,6 +255,7 @@ pub(crate) struct BlockBuilder<'a> {
     def: &'a TableDef,
     columns: Vec<Vector>,
     bitmap: Bitmap,
+    xids: Vec<u64>,
     natts_max: usize,
 }
 
@@ -231,11 +265,13 @@ impl<'a> BlockBuilder<'a> {
             def,
             columns: def.columns.iter().map(|p| Vector::empty(*p)).collect(),
             bitmap: Bitmap::default(),
+            xids: Vec::new(),
             natts_max: 0,
         }
     }
 
-    fn skip_to(&mut self, position: usize) {
+    fn skip_to(&mut self, position: usize, xid: u64) {
+        self.xids.resize(position + 1, xid);
         while self.bitmap.len() < position {
             self.bitmap.push(false);
             self.columns.iter_mut().for_each(Vector::push_filler);
@@ -243,8 +279,8 @@ impl<'a> BlockBuilder<'a> {
         self.bitmap.push(true);
     }
 
-    pub(crate) fn push(&mut self, position: usize, row: &[Datum]) {
-        self.skip_to(position);
+    pub(crate) fn push(&mut self, position: usize, row: &[Datum], xid: u64) {
+        self.skip_to(position, xid);
         self.natts_max = self.natts_max.max(row.len());
         for (column, datum) in self.columns.iter_mut().zip(row) {
             column.push(datum);
@@ -252,7 +288,7 @@ impl<'a> BlockBuilder<'a> {
     }
 
     pub(crate) fn push_from(&mut self, position: usize, block: &MainBlock, from: usize) {
-        self.skip_to(position);
+        self.skip_to(position, block.xids.get(from));
         self.natts_max = self.natts_max.max(block.natts_max);
         for (number, column) in self.columns.iter_mut().enumerate() {
             match block.columns.get(number) {
@@ -263,7 +299,7 @@ impl<'a> BlockBuilder<'a> {
     }
 
     pub(crate) fn push_encoded(&mut self, position: usize, bytes: &[u8]) -> PgResult<()> {
-        self.skip_to(position);
+        self.skip_to(position, tuple::xid(bytes).unwrap_or(FROZEN));
         let mut reader = tuple::TupleReader::new(bytes)?;
         let natts = reader.natts();
         self.natts_max = self.natts_max.max(natts);
@@ -283,6 +319,7 @@ impl<'a> BlockBuilder<'a> {
             rows: self.bitmap.len(),
             columns: self.columns.into_iter().map(Arc::new).collect(),
             bitmap: self.bitmap,
+            xids: Xids::of(&self.xids),
             natts_max: self.natts_max,
             overlays: 0,
             _charge: None,
@@ -291,8 +328,9 @@ impl<'a> BlockBuilder<'a> {
 }
 
 /// Wraps columns of which every row counts, without copying.
-pub(crate) fn whole_block(columns: Vec<Arc<Vector>>, rows: usize) -> MainBlock {
+pub(crate) fn whole_block(columns: Vec<Arc<Vector>>, rows: usize, xid: u64) -> MainBlock {
     MainBlock {
+        xids: Xids::Same(xid),
         natts_max: columns.len(),
         present: Selection::All(rows),
         bitmap: Bitmap::filled(rows, true),
@@ -365,7 +403,7 @@ fn builtin_part(def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
         Some(rows) if chunk * CHUNK_ROWS < rows.row_count() as u64 => {
             let columns = rows.block(chunk as usize)?;
             let count = columns.first().map_or(0, |c| c.len());
-            Ok(whole_block(columns, count))
+            Ok(whole_block(columns, count, BOOTSTRAP))
         }
         _ => Ok(MainBlock::empty()),
     }

@@ -40,6 +40,7 @@ mod table;
 mod temp;
 mod transaction;
 mod version;
+mod xids;
 
 pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
 pub use index::{
@@ -48,8 +49,8 @@ pub use index::{
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{CatalogRelation, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
-    Collector, Conflict, LockOutcome, NewestLock, ScanDirection, ScanRequest, Table, TableScan, TableSize,
-    WaitPolicy, WriteOutcome, heap_tuple_width,
+    Collector, Conflict, LockOutcome, NewestLock, RowSystem, ScanDirection, ScanRequest, Table, TableScan,
+    TableSize, WaitPolicy, WriteOutcome, heap_tuple_width,
 };
 pub use temp::{TempDirectory, TempFile, TempSpace};
 pub use transaction::prepared::{PreparedInfo, PreparedTransaction};

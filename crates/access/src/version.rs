@@ -19,6 +19,7 @@ use types::{Datum, PhysType, tuple};
 use crate::block::MainBlock;
 use crate::defs::TableDef;
 use crate::link::{Lifetime, Link};
+use crate::xids::FROZEN;
 
 /// Where the attributes of a version are.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) enum EndKind {
     KeyUpdate = 1,
     /// Updated, key untouched.
     NoKeyUpdate = 2,
+    /// Deleted, because it goes into another partition.
+    Moved = 3,
 }
 
 const NO_FORWARD: u64 = u64::MAX;
@@ -87,6 +90,7 @@ impl Version {
         match self.ended_by.load(Ordering::Acquire) {
             1 => EndKind::KeyUpdate,
             2 => EndKind::NoKeyUpdate,
+            3 => EndKind::Moved,
             _ => EndKind::Delete,
         }
     }
@@ -146,6 +150,14 @@ impl Version {
 pub(crate) const VERSION_OVERHEAD: usize = 96;
 
 impl RowData {
+    /// Who wrote it.
+    pub(crate) fn xid(&self) -> u64 {
+        match self {
+            RowData::Bytes(bytes) => tuple::xid(bytes).unwrap_or(FROZEN),
+            RowData::Block(block, position) => block.xids.get(usize::from(*position)),
+        }
+    }
+
     /// Appends the listed columns.
     pub(crate) fn columns(&self, def: &TableDef, columns: &[u16], out: &mut Vec<Datum>) -> PgResult<()> {
         match self {

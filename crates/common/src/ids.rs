@@ -66,5 +66,54 @@ number!(
     CommandId(u32)
 );
 
+/// Rows to a block of a `tid`: PostgreSQL has as many as fit a page, at most 291.
+const TID_ROWS: u64 = 256;
+
+impl RowId {
+    /// As a `tid`, in one number: block << 16 | offset. Offsets begin at 1, as PostgreSQL's do.
+    #[inline]
+    pub const fn tid(self) -> i64 {
+        (((self.0 / TID_ROWS) << 16) | (self.0 % TID_ROWS + 1)) as i64
+    }
+
+    /// The row of a `tid`, if it can be that of one.
+    #[inline]
+    pub const fn from_tid(tid: i64) -> Option<RowId> {
+        let offset = tid & 0xffff;
+        if tid < 0 || offset < 1 || offset > TID_ROWS as i64 {
+            return None;
+        }
+        Some(RowId((tid as u64 >> 16) * TID_ROWS + offset as u64 - 1))
+    }
+
+    /// How many rows lie before a `tid`, or before and on it: the bounds of ranges.
+    pub const fn rows_before_tid(tid: i64, and_on: bool) -> u64 {
+        let offset = (tid & 0xffff) as u64;
+        let before = if and_on { offset } else { offset.saturating_sub(1) };
+        let before = if before > TID_ROWS { TID_ROWS } else { before };
+        (tid as u64 >> 16) * TID_ROWS + before
+    }
+}
+
 /// Column number as in `pg_attribute.attnum`: 1-based, negative for system columns, 0 for the whole row.
 pub type AttrNumber = i16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_tids_go_both_ways() {
+        for row in [0, 1, 255, 256, 257, 70_000, 1 << 30] {
+            let tid = RowId(row).tid();
+            assert_eq!(RowId::from_tid(tid), Some(RowId(row)));
+            assert_eq!(RowId::rows_before_tid(tid, false), row);
+            assert_eq!(RowId::rows_before_tid(tid, true), row + 1);
+        }
+        assert_eq!(RowId(0).tid(), 1);
+        assert_eq!(RowId::from_tid(0), None);
+        assert_eq!(RowId::from_tid(300), None);
+        assert_eq!(RowId::rows_before_tid(0, false), 0);
+        assert_eq!(RowId::rows_before_tid((1 << 16) | 400, true), 512);
+    }
+}

@@ -31,6 +31,8 @@ pub(crate) trait NodeKind: Send + Sync {
 pub(crate) struct EpqRow {
     pub rt_index: usize,
     pub row: common::RowId,
+    /// Its other system columns, in the order of [`crate::ops::system::SYSTEM`].
+    pub system: [Datum; 4],
     pub values: Arc<[Datum]>,
 }
 

@@ -346,7 +346,7 @@ pub enum PlanNode {
         rt_index: usize,
         /// Table.
         relation: Oid,
-        /// Expressions of type tid or tid[]; ORed.
+        /// Conditions `ctid = value`, `ctid = ANY (array)`, CURRENT OF; ORed.
         tids: Vec<Expr>,
     },
     /// Rows in a range of ctids.

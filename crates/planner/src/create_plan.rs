@@ -23,7 +23,7 @@ use crate::exprs::positions::fix_join;
 use crate::path::{
     BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef,
 };
-use crate::paths::{inner_tested, join_clauses_for};
+use crate::paths::{inner_tested, join_clauses_for, tid_node};
 use crate::prep::{aliases, and_of};
 use crate::rel::{BaseKind, BaseRel, Equality, RestrictInfo};
 use crate::root::{Global, Root};
@@ -45,9 +45,11 @@ pub fn create(root: &mut Root<'_, '_>, path: &Path) -> PgResult<Stage> {
 
 fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
     let mut stage = match &path.kind {
-        PathKind::Scan | PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Tid(_) => {
-            scan(root, path, pending)?
-        }
+        PathKind::Scan
+        | PathKind::Index(_)
+        | PathKind::Bitmap(_)
+        | PathKind::Tid(_)
+        | PathKind::TidRange(_) => scan(root, path, pending)?,
         PathKind::Join(join) => build_join(root, path, join, pending)?,
         PathKind::Append(inputs) => append(root, path, inputs, pending, false)?,
         PathKind::MergeAppend(inputs) => append(root, path, inputs, pending, true)?,
@@ -246,15 +248,11 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
                 input,
             }
         }
-        PathKind::Tid(tids) => {
-            let tids = fix_all(root, tids, rt_index, pending)?;
-            let is_ctid = |e: &Expr| matches!(e, Expr::Var(v) if v.attno == upper::CTID);
-            quals.retain(|q| !walk::any(q, &mut |e| is_ctid(e)) && !matches!(q, Expr::CurrentOf { .. }));
-            PlanNode::TidScan {
-                rt_index: root.global_index(rt_index),
-                relation: table_oid(base)?,
-                tids,
-            }
+        PathKind::Tid(conditions) | PathKind::TidRange(conditions) => {
+            quals.retain(|q| !conditions.contains(q));
+            let conditions = fix_all(root, conditions, rt_index, pending)?;
+            let table = (root.global_index(rt_index), table_oid(base)?);
+            tid_node(&path.kind, table, conditions)
         }
         _ => plain_scan(root, rt_index, base, pending)?,
     };

@@ -48,8 +48,10 @@ pub enum PathKind {
     Index(IndexPath),
     /// A bitmap of one or more indexes.
     Bitmap(BitmapTree),
-    /// `ctid = ...`.
+    /// One of the conditions `ctid = ...`, `ctid = ANY (...)`, CURRENT OF.
     Tid(Vec<Expr>),
+    /// Conditions `ctid < ...` and so on, all of them.
+    TidRange(Vec<Expr>),
     /// A join.
     Join(Box<JoinPath>),
     /// Rows kept for re-reading.

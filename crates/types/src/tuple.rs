@@ -3,7 +3,8 @@
 //! # Format
 //! `u16` number of attributes (LE), null bitmap (1 bit per attribute, set = NULL, LSB first, whole bytes), then the
 //! non-NULL attributes in order: fixed-width classes as little-endian bytes (interval: micros, days, months), `Text` and
-//! `Bytes` as varint length + bytes, `Numeric` and `Nested` self-describing (see `put_datum`).
+//! `Bytes` as varint length + bytes, `Numeric` and `Nested` self-describing (see `put_datum`). With the top bit of the number of
+//! attributes set, six more bytes follow: the xid of the transaction that wrote the row (LE).
 //!
 //! # Invariants
 //! - The classes are known from outside (the relation's columns) and equal on write and read.
@@ -19,6 +20,27 @@ use crate::{
     ArrayDim, ArrayValue, Datum, Interval, MultirangeValue, Numeric, PhysType, Range, RangeBound, RangeValue,
     RecordValue, Vector, VectorData,
 };
+
+/// In the number of attributes: a xid follows.
+const HAS_XID: u16 = 1 << 15;
+const XID_BYTES: usize = 6;
+
+/// Adds the xid of its writer to the encoded row that begins at `start` of `out` and ends with it.
+pub fn put_xid(start: usize, xid: u64, out: &mut Vec<u8>) {
+    if let Some(high) = out.get_mut(start + 1) {
+        *high |= (HAS_XID >> 8) as u8;
+        out.extend_from_slice(&xid.to_le_bytes()[..XID_BYTES]);
+    }
+}
+
+/// The xid of an encoded row's writer, if it says.
+pub fn xid(bytes: &[u8]) -> Option<u64> {
+    let has = bytes.get(1)? & (HAS_XID >> 8) as u8 != 0;
+    let (_, tail) = bytes.split_at_checked(bytes.len().checked_sub(XID_BYTES)?)?;
+    let mut wide = [0; 8];
+    wide.get_mut(..XID_BYTES)?.copy_from_slice(tail);
+    has.then(|| u64::from_le_bytes(wide))
+}
 
 /// Encodes a row into `out` (appended).
 pub fn encode(values: &[Datum], out: &mut Vec<u8>) {
@@ -223,7 +245,7 @@ impl<'a> TupleReader<'a> {
     /// Opens an encoded row.
     pub fn new(bytes: &'a [u8]) -> PgResult<TupleReader<'a>> {
         let (head, rest) = bytes.split_at_checked(2).ok_or_else(corrupt)?;
-        let natts = usize::from(u16::from_le_bytes([head[0], head[1]]));
+        let natts = usize::from(u16::from_le_bytes([head[0], head[1]]) & !HAS_XID);
         let (bitmap, rest) = rest.split_at_checked(natts.div_ceil(8)).ok_or_else(corrupt)?;
         Ok(TupleReader {
             natts,

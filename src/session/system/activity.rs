@@ -93,8 +93,8 @@ impl StatementEnv<'_> {
         row[1] = oid(self.core.db.database_oid);
         row[2] = oid(lock.relation);
         if let Some(at) = lock.row {
-            row[3] = Datum::Int4((at.0 >> 16) as i32);
-            row[4] = Datum::Int2(at.0 as i16);
+            row[3] = Datum::Int4((at.tid() >> 16) as i32);
+            row[4] = Datum::Int2(at.tid() as i16);
         }
         row[10] = Datum::text(format!("{}/{}", lock.proc_number, 0));
         row[11] = lock.pid.map_or(Datum::Null, Datum::Int4);
@@ -126,8 +126,8 @@ fn lock_row(lock: &LockStatus) -> Vec<Datum> {
         } => {
             row[1] = oid(database);
             row[2] = oid(relation);
-            row[3] = Datum::Int4((at.0 >> 16) as i32);
-            row[4] = Datum::Int2(at.0 as i16);
+            row[3] = Datum::Int4((at.tid() >> 16) as i32);
+            row[4] = Datum::Int2(at.tid() as i16);
         }
         LockTag::Transaction(xid) => row[6] = Datum::Oid(xid.0 as u32),
         LockTag::VirtualTransaction(vxid) => row[5] = Datum::text(vxid.to_string()),

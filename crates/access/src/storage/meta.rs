@@ -13,7 +13,9 @@ use crate::transaction::redo::{put_varint, take_varint};
 /// Relation ids begin at 1, so this is nobody's.
 pub(crate) const META: Keyspace = Keyspace(0);
 /// Bumped when stored bytes change their meaning.
-pub(crate) const FORMAT_VERSION: u64 = 1;
+pub(crate) const FORMAT_VERSION: u64 = 2;
+/// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen.
+pub(crate) const FORMAT_OLDEST: u64 = 1;
 
 const FORMAT: &[u8] = b"format";
 const IDENTITY: &[u8] = b"identity";
@@ -95,9 +97,14 @@ pub(crate) fn read_identity(kv: &dyn Kv) -> PgResult<Identity> {
     })
 }
 
+/// Says that stored bytes may now be of this version.
+pub(crate) fn put_format(batch: &mut kv::WriteBatch) {
+    batch.put(META, FORMAT, encode(&[FORMAT_VERSION]));
+}
+
 /// What a new store begins with.
 pub(crate) fn put_identity(identity: &Identity, batch: &mut kv::WriteBatch) {
-    batch.put(META, FORMAT, encode(&[FORMAT_VERSION]));
+    put_format(batch);
     let created = identity.created_unix_micros as u64;
     batch.put(META, IDENTITY, encode(&[identity.system_id, created]));
 }

@@ -13,7 +13,7 @@ use txn::{TxnManager, TxnStart, Wal, WalOptions};
 use crate::shared::Shared;
 use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
-use crate::storage::meta::{self, CheckpointRecord, FORMAT_VERSION, Identity};
+use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
 use crate::storage::recovery::Replay;
 use crate::storage::{Counters, FIRST_RELATION, Storage, StorageOptions};
 
@@ -201,7 +201,12 @@ fn new_identity(env: &dyn Env) -> Identity {
 /// Who the database in a store is, and its last checkpoint; a new store gets an identity.
 fn check_format(kv: &dyn Kv, env: &dyn Env) -> PgResult<(Identity, CheckpointRecord)> {
     match meta::read_format(kv)? {
-        Some(FORMAT_VERSION) => {
+        Some(version @ FORMAT_OLDEST..=FORMAT_VERSION) => {
+            if version < FORMAT_VERSION {
+                let mut batch = WriteBatch::new();
+                meta::put_format(&mut batch);
+                kv.write(batch, Durability::Immediate)?;
+            }
             let identity = meta::read_identity(kv)?;
             Ok((identity, meta::read_checkpoint(kv)?.unwrap_or_default()))
         }

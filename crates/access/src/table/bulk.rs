@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{PgResult, RowId, invariant};
 use txn::WriteTarget;
-use types::{Datum, Selection, Vector, tuple};
+use types::{Datum, Selection, Vector};
 
 use crate::block::{CHUNK_ROWS, MainBlock, whole_block};
 use crate::chunk::Delta;
@@ -65,10 +65,10 @@ impl Table {
         columns: Vec<Arc<Vector>>,
         rows: usize,
     ) -> PgResult<()> {
-        let block = whole_block(columns, rows);
+        let (stamp, command) = (txn.stamp()?, txn.command());
+        let block = whole_block(columns, rows, stamp.xid().unwrap_or_default().0);
         let bytes = block.memory_bytes();
         let block = Arc::new(block.with_charge(self.store.shared.cache.charge(bytes)));
-        let (stamp, command) = (txn.stamp()?, txn.command());
         let version = |i: usize| {
             Arc::new(Version::new(
                 stamp,
@@ -115,7 +115,7 @@ impl Table {
         let mut outcome = Ok(());
         for i in 0..rows {
             bytes.clear();
-            tuple::encode_row(&block.columns, i, &mut bytes);
+            block.encode_row(i, &mut bytes);
             let op = RedoOp::RowPut(self.store.id, RowId(first.0 + i as u64), &bytes);
             outcome = txn.log(op);
             if outcome.is_err() {

@@ -19,7 +19,7 @@ use common::{PgResult, RowId};
 use txn::{LockDuration, LockMode, LockTag, RowLockMode, Snapshot, Stamp, Watch};
 
 use crate::table::Table;
-use crate::table::write::{Conflict, Obstacle, serialization_failure};
+use crate::table::write::{Conflict, Obstacle, moved_away, serialization_failure};
 use crate::transaction::{ActiveSnapshot, Transaction};
 use crate::version::{EndKind, Version};
 
@@ -88,6 +88,7 @@ impl Table {
                 None if txn.xid().is_none() => drop(txn.stamp()?),
                 None => return Ok(LockOutcome::Locked),
                 Some(Obstacle::SelfModified(_)) => return Ok(LockOutcome::SelfModified),
+                Some(Obstacle::Moved) => return Err(moved_away(txn)),
                 Some(Obstacle::Conflict(_)) if txn.uses_one_snapshot() => {
                     // PostgreSQL says so of deleted rows too.
                     return Err(serialization_failure(Conflict::Updated(row)));

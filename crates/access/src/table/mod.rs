@@ -8,6 +8,7 @@ mod merge;
 mod scan;
 mod size;
 pub(crate) mod store;
+mod system;
 mod write;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use lock::{LockOutcome, NewestLock, WaitPolicy};
 pub use scan::{ScanDirection, ScanRequest, TableScan};
 pub(crate) use size::heap_row_width;
 pub use size::{TableSize, heap_tuple_width};
+pub use system::RowSystem;
 pub use write::{Conflict, WriteOutcome};
 
 use crate::block::{CHUNK_ROWS, MainBlock};

@@ -16,6 +16,7 @@ use crate::chunk::{Chunk, ChunkState, Chunks};
 use crate::defs::{Persistence, TableDef};
 use crate::shared::{DeltaBytes, Shared};
 use crate::version::{RowData, Version};
+use crate::xids::BOOTSTRAP;
 
 /// Single rows of a chunk read from the KV store before its block is loaded: loading costs about as much as so many.
 const LOAD_AFTER_READS: u32 = 64;
@@ -273,7 +274,7 @@ fn builtin_row(def: &TableDef, row: RowId) -> PgResult<Option<RowData>> {
     }
     let columns = builtin.block((row.0 / CHUNK_ROWS) as usize)?;
     let rows = columns.first().map_or(0, |c| c.len());
-    let block = Arc::new(crate::block::whole_block(columns, rows));
+    let block = Arc::new(crate::block::whole_block(columns, rows, BOOTSTRAP));
     Ok(Some(RowData::Block(block, (row.0 % CHUNK_ROWS) as u16)))
 }
 

@@ -49,6 +49,8 @@ pub(crate) enum Obstacle {
     WaitFor(Stamp),
     SelfModified(CommandId),
     Conflict(Conflict),
+    /// Into another partition.
+    Moved,
 }
 
 /// How an attempt at a claim ended.
@@ -78,7 +80,7 @@ impl Table {
             "row has another number of columns than its table"
         );
         let stamp = txn.stamp()?;
-        let bytes = self.encode(txn, values);
+        let bytes = self.encode(txn, values, stamp);
         let version = Arc::new(Version::new(stamp, txn.command(), RowData::Bytes(bytes)));
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
         {
@@ -94,10 +96,11 @@ impl Table {
     }
 
     /// Through the transaction's scratch buffer: one allocation of exactly the right size.
-    fn encode(&self, txn: &mut Transaction, values: &[Datum]) -> Box<[u8]> {
+    fn encode(&self, txn: &mut Transaction, values: &[Datum], writer: Stamp) -> Box<[u8]> {
         txn.buffer.clear();
         txn.buffer.reserve(128);
         tuple::encode(values, &mut txn.buffer);
+        tuple::put_xid(0, writer.xid().unwrap_or_default().0, &mut txn.buffer);
         txn.buffer.as_slice().into()
     }
 
@@ -159,6 +162,7 @@ impl Table {
         if moves {
             self.store.grow(width);
             let to = self.store.allocate(1);
+            self.carry_lock(txn, row, to)?;
             older.set_forward(Some(to));
             self.record_delete(txn, row, older)?;
             self.insert_at(txn, to, values)?;
@@ -166,6 +170,19 @@ impl Table {
         }
         self.replace(txn, row, older, values)?;
         Ok(WriteOutcome::Done(row))
+    }
+
+    /// A row that this transaction has locked is locked where it moves to: it shows in `xmax`, as where rows stay in place.
+    fn carry_lock(&self, txn: &Transaction, from: RowId, to: RowId) -> PgResult<()> {
+        let owner = txn.txn()?;
+        let locks = owner.manager().locks();
+        if locks.has_row_locks(txn.options().database, self.def.oid)
+            && locks.has_locked_row(owner.proc(), self.row_tag(txn, from))
+        {
+            let mode = RowLockMode::NoKeyUpdate.lock_mode();
+            locks.lock_row(owner.proc(), self.row_tag(txn, to), mode)?;
+        }
+        Ok(())
     }
 
     /// Puts a new version in front of one that is claimed.
@@ -176,10 +193,10 @@ impl Table {
         older: Arc<Version>,
         values: &[Datum],
     ) -> PgResult<()> {
-        let bytes = self.encode(txn, values);
-        let data = RowData::Bytes(bytes);
+        let stamp = txn.stamp()?;
+        let data = RowData::Bytes(self.encode(txn, values, stamp));
         let version = Arc::new(Version::succeeding(
-            txn.stamp()?,
+            stamp,
             txn.command(),
             data,
             Arc::clone(&older),
@@ -202,7 +219,27 @@ impl Table {
 
     /// Deletes the row that `snapshot` sees. Waits for others who are changing or locking it.
     pub fn delete(&self, txn: &mut Transaction, snapshot: &Snapshot, row: RowId) -> PgResult<WriteOutcome> {
-        match self.claim(txn, snapshot, row, EndKind::Delete, RowLockMode::Update)? {
+        self.remove(txn, snapshot, row, EndKind::Delete)
+    }
+
+    /// The same for a row that goes into another partition: who waits for it gets an error instead of missing it.
+    pub fn delete_moving(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+    ) -> PgResult<WriteOutcome> {
+        self.remove(txn, snapshot, row, EndKind::Moved)
+    }
+
+    fn remove(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        kind: EndKind,
+    ) -> PgResult<WriteOutcome> {
+        match self.claim(txn, snapshot, row, kind, RowLockMode::Update)? {
             Ok(version) => {
                 self.record_delete(txn, row, version)?;
                 Ok(WriteOutcome::Done(row))
@@ -287,6 +324,7 @@ impl Table {
             Obstacle::SelfModified(command) => Ok(WriteOutcome::SelfModified { command }),
             Obstacle::Conflict(conflict) if txn.uses_one_snapshot() => Err(serialization_failure(conflict)),
             Obstacle::Conflict(conflict) => Ok(WriteOutcome::Conflict(conflict)),
+            Obstacle::Moved => Err(moved_away(txn)),
             Obstacle::WaitFor(_) => Err(common::internal!("a wait is not an outcome")),
         }
     }
@@ -374,6 +412,7 @@ impl Table {
         match head.end.resolve(self.store.shared.table()) {
             StampState::Never => None,
             StampState::InProgress(_) => Some(Obstacle::WaitFor(end)),
+            StampState::Committed(_) if head.ended_by() == EndKind::Moved => Some(Obstacle::Moved),
             StampState::Committed(_) => Some(Obstacle::Conflict(match head.forward() {
                 Some(row) => Conflict::Updated(row),
                 None => Conflict::Deleted,
@@ -398,6 +437,17 @@ impl Table {
         }
         Ok(locks.row_locker(owner.proc(), self.row_tag(txn, row), mode.lock_mode()))
     }
+}
+
+/// The error of who meets a row that has gone into another partition.
+pub(super) fn moved_away(txn: &Transaction) -> Box<common::PgError> {
+    if txn.uses_one_snapshot() {
+        return serialization_failure(Conflict::Updated(RowId(0)));
+    }
+    pg_err!(
+        T_R_SERIALIZATION_FAILURE,
+        "tuple to be locked was already moved to another partition due to concurrent update"
+    )
 }
 
 /// The error of a transaction with one snapshot that meets a row changed since.

@@ -225,6 +225,11 @@ impl<'a> Compiler<'a> {
                 relation,
                 tids,
             } => ops::tid_scan::compile(self, plan, (*rt_index, *relation), tids)?,
+            PlanNode::TidRangeScan {
+                rt_index,
+                relation,
+                quals,
+            } => ops::tid_range_scan::compile(self, plan, (*rt_index, *relation), quals)?,
             PlanNode::FunctionScan {
                 rt_index,
                 functions,

@@ -1,17 +1,22 @@
 //! Where RETURNING finds the columns of the row written and of the row before.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalog::desc::RelationDesc;
-use common::{AttrNumber, Oid, PgResult, RowId, unsupported};
+use common::{AttrNumber, Oid, PgResult, RowId, internal};
 use nodes::expr::{MERGE_ACTION_ATTNO, ReturningKind};
 use types::{Datum, RecordValue};
 
 use crate::ops::scan::{CTID, TABLEOID};
+use crate::ops::system::SYSTEM;
 
-/// The scan side of RETURNING: three copies (default, old, new) of all columns, `ctid`, `tableoid` and the whole row.
+/// The scan side of RETURNING: three copies (default, old, new) of all columns, `ctid`, `tableoid`, the whole row and the other
+/// system columns.
 pub(crate) struct RowLayout {
     desc: Arc<RelationDesc>,
+    /// Some expression names one of the other system columns.
+    system: AtomicBool,
 }
 
 /// A row as RETURNING may see it; absent: OLD of an INSERT, NEW of a DELETE.
@@ -21,18 +26,26 @@ pub(crate) struct RowParts<'a> {
     pub table: Oid,
     pub row: RowId,
     pub values: &'a [Datum],
+    /// If [`RowLayout::has_system`].
+    pub system: Option<&'a [Datum; 4]>,
 }
 
 impl RowLayout {
     pub fn new(desc: &Arc<RelationDesc>) -> RowLayout {
         RowLayout {
             desc: Arc::clone(desc),
+            system: AtomicBool::new(false),
         }
+    }
+
+    /// True when system columns beside `ctid` and `tableoid` are to be filled in.
+    pub fn has_system(&self) -> bool {
+        self.system.load(Ordering::Relaxed)
     }
 
     /// Positions per copy.
     fn stride(&self) -> usize {
-        self.desc.columns.len() + 3
+        self.desc.columns.len() + 3 + SYSTEM.len()
     }
 
     /// Where a column of a kind lies.
@@ -44,7 +57,11 @@ impl RowLayout {
             TABLEOID => columns + 1,
             0 => columns + 2,
             a if a > 0 && (a as usize) <= columns => a as usize - 1,
-            other => return Err(unsupported!("system column {other} is not supported yet")),
+            other => {
+                self.system.store(true, Ordering::Relaxed);
+                let at = SYSTEM.iter().position(|a| *a == other);
+                columns + 3 + at.ok_or_else(|| internal!("no column {other}"))?
+            }
         };
         if attno == MERGE_ACTION_ATTNO {
             return Ok(3 * self.stride());
@@ -71,9 +88,13 @@ impl RowLayout {
             return;
         };
         out.extend(row.values.iter().cloned());
-        out.push(Datum::Int8(row.row.0 as i64));
+        out.push(Datum::Int8(row.row.tid()));
         out.push(Datum::Oid(row.table.0));
         out.push(self.whole(row.values));
+        match row.system {
+            Some(system) => out.extend_from_slice(system),
+            None => out.resize(out.len() + SYSTEM.len(), Datum::Null),
+        }
     }
 
     fn whole(&self, values: &[Datum]) -> Datum {

@@ -271,7 +271,19 @@ impl OpenTarget {
         row: RowId,
         old: &[Datum],
     ) -> PgResult<Written> {
-        let outcome = ext.with_txn(|txn| self.table.delete(txn, snapshot, row))?;
+        let outcome = ext.with_txn(|txn| self.table.delete_moving(txn, snapshot, row))?;
+        self.drop_entries(ext, rt, row, old, outcome)
+    }
+
+    /// The index entries of a row that was deleted.
+    fn drop_entries(
+        &mut self,
+        ext: &ExecContext<'_>,
+        rt: &mut dyn Runtime,
+        row: RowId,
+        old: &[Datum],
+        outcome: WriteOutcome,
+    ) -> PgResult<Written> {
         let WriteOutcome::Done(at) = outcome else {
             return Ok(Written::Not(outcome));
         };
@@ -292,7 +304,8 @@ impl OpenTarget {
         row: RowId,
         old: &[Datum],
     ) -> PgResult<Written> {
-        let written = self.delete_moving(ext, rt, snapshot, row, old)?;
+        let outcome = ext.with_txn(|txn| self.table.delete(txn, snapshot, row))?;
+        let written = self.drop_entries(ext, rt, row, old, outcome)?;
         if matches!(written, Written::Not(_)) {
             return Ok(written);
         }

@@ -14,6 +14,7 @@ use types::{Batch, Datum, PhysType};
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{EpqRow, Node, NodeKind, Opening, Operator};
+use crate::ops::system::{self, Which};
 use crate::store::RowStore;
 
 struct LockRowsNode {
@@ -104,7 +105,8 @@ impl LockRowsOp {
 
     fn lock_one(&self, cx: &mut Cx<'_>, mark: &Mark, row: &[Datum]) -> PgResult<Locked> {
         // The nullable side of an outer join may have no row.
-        let Some(id) = row.get(mark.column).and_then(Datum::as_i64) else {
+        let id = row.get(mark.column).and_then(Datum::as_i64);
+        let Some(id) = id.and_then(RowId::from_tid) else {
             return Ok(Locked::Yes);
         };
         let mut desc = Arc::clone(&mark.desc);
@@ -120,7 +122,7 @@ impl LockRowsOp {
             LockWait::Block => WaitPolicy::Block,
             LockWait::SkipLocked | LockWait::NoWait => WaitPolicy::DoNotWait,
         };
-        let (id, under) = (RowId(id as u64), cx.ext.snapshot.clone());
+        let under = cx.ext.snapshot.clone();
         let locked = cx
             .ext
             .with_txn(|txn| table.lock_newest(txn, &under, id, mark.mode, policy))?;
@@ -145,6 +147,7 @@ impl LockRowsOp {
             epq: Some(Arc::new(EpqRow {
                 rt_index,
                 row: id,
+                system: system::values(system::of_written(cx.ext, &table, id, Which::Before)?),
                 values: values.into(),
             })),
         };

@@ -22,6 +22,8 @@ pub(crate) mod set_op;
 pub(crate) mod sort;
 pub(crate) mod srf;
 pub(crate) mod subquery_scan;
+pub(crate) mod system;
+pub(crate) mod tid_range_scan;
 pub(crate) mod tid_scan;
 pub(crate) mod unique;
 pub(crate) mod values_scan;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Table;
 use catalog::desc::RelationDesc;
-use common::{AttrNumber, Oid, PgResult, RowId, unsupported};
+use common::{AttrNumber, Oid, PgResult, RowId};
 use expr::{ExprProgram, Inputs};
 use nodes::Plan;
 use nodes::expr::{Expr, VarSource};
@@ -14,12 +14,13 @@ use types::{Batch, Datum, PhysType, Selection, Vector};
 use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
 use crate::cx::Cx;
 use crate::node::{EpqRow, Eval, Operator, Projection, Projector, filter_all};
+use crate::ops::system::{self, SYSTEM};
 
 /// `ctid` and `tableoid` in `pg_attribute.attnum`.
 pub(crate) const CTID: AttrNumber = -1;
 pub(crate) const TABLEOID: AttrNumber = -6;
 
-/// A scanned relation and what is read of it: stored columns, then `ctid`, then `tableoid`, as far as used.
+/// A scanned relation and what is read of it: stored columns, then `ctid`, `tableoid`, and other system columns, as far as used.
 pub(crate) struct ScanTarget {
     pub rt_index: usize,
     pub desc: Arc<RelationDesc>,
@@ -30,6 +31,8 @@ pub(crate) struct ScanTarget {
     pub phys: Vec<PhysType>,
     pub ctid: bool,
     pub tableoid: bool,
+    /// The other system columns.
+    pub system: Vec<AttrNumber>,
 }
 
 /// A scan node's expressions over that target.
@@ -89,15 +92,14 @@ impl ScanTarget {
             .map(|a| desc.column(*a).map_or(PhysType::Int4, |c| c.phys))
             .collect();
         let (ctid, tableoid) = (used.contains(&CTID), used.contains(&TABLEOID));
-        if let Some(other) = used.iter().find(|a| **a < 0 && **a != CTID && **a != TABLEOID) {
-            return Err(unsupported!("system column {other} is not supported yet"));
-        }
+        let system: Vec<AttrNumber> = SYSTEM.into_iter().filter(|a| used.contains(a)).collect();
         if ctid {
             attnos.push(CTID);
         }
         if tableoid {
             attnos.push(TABLEOID);
         }
+        attnos.extend(&system);
         Ok(ScanTarget {
             rt_index,
             desc,
@@ -106,6 +108,7 @@ impl ScanTarget {
             phys,
             ctid,
             tableoid,
+            system,
         })
     }
 
@@ -122,7 +125,12 @@ impl ScanTarget {
     }
 
     /// One row given whole.
-    fn single(&self, row: RowId, values: &[Datum]) -> Vec<Arc<Vector>> {
+    fn single(
+        &self,
+        EpqRow {
+            row, values, system, ..
+        }: &EpqRow,
+    ) -> Vec<Arc<Vector>> {
         let mut columns: Vec<Arc<Vector>> = self
             .columns
             .iter()
@@ -135,10 +143,18 @@ impl ScanTarget {
         if self.ctid {
             columns.push(Arc::new(Vector::from_datums(
                 PhysType::Int8,
-                &[Datum::Int8(row.0 as i64)],
+                &[Datum::Int8(row.tid())],
             )));
         }
         self.complete(&mut columns, 1);
+        for attno in &self.system {
+            let at = SYSTEM.iter().position(|a| a == attno);
+            let value = at.and_then(|at| system.get(at)).unwrap_or(&Datum::Null);
+            columns.push(Arc::new(Vector::from_datums(
+                PhysType::Oid,
+                std::slice::from_ref(value),
+            )));
+        }
         columns
     }
 
@@ -150,10 +166,11 @@ impl ScanTarget {
         let count = found.len();
         let mut columns: Vec<Arc<Vector>> = out.into_iter().map(Arc::new).collect();
         if self.ctid {
-            let ids = found.iter().map(|&k| rows[k as usize].0 as i64).collect();
-            columns.push(Arc::new(Vector::new(types::VectorData::Int8(ids), None)));
+            columns.push(system::tids(found.iter().map(|&k| rows[k as usize])));
         }
         self.complete(&mut columns, count);
+        let ids = found.iter().map(|&k| Some(rows[k as usize]));
+        self.add_system(cx, cx.ext.snapshot, ids, &mut columns)?;
         Ok((columns, count))
     }
 }
@@ -169,7 +186,7 @@ pub(crate) struct EpqScan {
 impl EpqScan {
     pub fn open(parts: &ScanParts, substitute: &EpqRow) -> Box<dyn Operator> {
         Box::new(EpqScan {
-            columns: parts.target.single(substitute.row, &substitute.values),
+            columns: parts.target.single(substitute),
             recheck: Eval::all(&parts.recheck),
             projector: parts.projection.open(),
             done: false,

@@ -57,7 +57,7 @@ impl SeqScanOp {
     fn begin(&self, cx: &Cx<'_>) -> PgResult<TableScan> {
         let target = &self.node.parts.target;
         let mut request = ScanRequest::columns(target.columns.clone());
-        request.row_ids = target.ctid;
+        request.row_ids = target.needs_row_ids();
         Ok(target.open(cx)?.scan(cx.ext.snapshot, request))
     }
 }
@@ -75,7 +75,7 @@ impl Operator for SeqScanOp {
         let mut out = None;
         while let Some(mut batch) = scan.next_batch(demand)? {
             cx.check()?;
-            self.node.parts.target.complete(&mut batch.columns, batch.rows);
+            self.node.parts.target.complete_batch(cx, &mut batch)?;
             let inputs = Inputs::scan(&batch.columns, batch.rows);
             out = self.projector.apply(cx, inputs, &batch.selection)?;
             if out.is_some() {

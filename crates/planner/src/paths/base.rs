@@ -14,7 +14,7 @@ use crate::cost;
 use crate::exprs::facts;
 use crate::order::{self, OrderInterest};
 use crate::path::{Path, PathKind, add_path};
-use crate::paths::{append, index};
+use crate::paths::{append, index, tid};
 use crate::rel::{BaseKind, BaseRel, IndexInfo, RelOptInfo};
 use crate::root::{LateralParam, Root, plan_level};
 use crate::selectivity;
@@ -402,7 +402,7 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
         startup,
     );
     index::add_index_paths(root, &rel, &mut paths)?;
-    index::add_tid_paths(root, &rel, &mut paths);
+    tid::add_tid_paths(root, &rel, &mut paths);
     if let Some(rel) = &mut root.rels[i] {
         rel.paths = paths;
     }

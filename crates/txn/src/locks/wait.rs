@@ -197,7 +197,7 @@ impl LockManager {
             .tid
             .get()
             .copied()
-            .unwrap_or(|row| ((row.0 >> 16) as u32, row.0 as u16));
+            .unwrap_or(|row| ((row.tid() >> 16) as u32, row.tid() as u16));
         let line = |edge: &Edge| {
             format!(
                 "Process {} waits for {} on {}; blocked by process {}.",

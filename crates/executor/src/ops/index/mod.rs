@@ -19,7 +19,8 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{Eval, NodeKind, Opening, Operator, Projector, Rest, filter_all};
-use crate::ops::scan::{self, CTID, EpqScan, ScanParts, TABLEOID};
+use crate::ops::scan::{self, EpqScan, ScanParts};
+use crate::ops::system;
 
 struct IndexScanNode {
     parts: ScanParts,
@@ -74,11 +75,7 @@ fn direction(d: ScanDirection) -> access::ScanDirection {
 }
 
 fn entry_columns(method: &IndexMethod, parts: &ScanParts) -> PgResult<Vec<usize>> {
-    let stored = parts
-        .target
-        .attnos
-        .iter()
-        .filter(|a| **a != CTID && **a != TABLEOID);
+    let stored = parts.target.attnos.iter().filter(|a| **a > 0);
     stored
         .map(|attno| {
             method
@@ -165,7 +162,7 @@ impl IndexScanOp {
                 continue;
             };
             let found = match &self.node.entry_columns {
-                Some(columns) => entries(&self.node, columns, scan, running.demand)?,
+                Some(columns) => entries(cx, &self.node, columns, scan, running.demand)?,
                 None => {
                     let mut ids: Vec<RowId> = Vec::new();
                     while ids.len() < running.demand
@@ -189,6 +186,7 @@ impl IndexScanOp {
 
 /// Rows from the entries alone.
 fn entries(
+    cx: &Cx<'_>,
     node: &IndexScanNode,
     columns: &[usize],
     scan: &mut EntryScan,
@@ -203,7 +201,7 @@ fn entries(
         let Some(row) = scan.next_entry(&mut datums)? else {
             break;
         };
-        ids.push(row.0 as i64);
+        ids.push(row);
         for (vector, &at) in out.iter_mut().zip(columns) {
             vector.push(datums.get(at).unwrap_or(&types::Datum::Null));
         }
@@ -214,9 +212,10 @@ fn entries(
     }
     let mut columns: Vec<Arc<Vector>> = out.into_iter().map(Arc::new).collect();
     if target.ctid {
-        columns.push(Arc::new(Vector::new(types::VectorData::Int8(ids), None)));
+        columns.push(system::tids(ids.iter().copied()));
     }
     target.complete(&mut columns, count);
+    target.add_system(cx, cx.ext.snapshot, ids.into_iter().map(Some), &mut columns)?;
     Ok(Some((columns, count)))
 }
 

@@ -11,10 +11,11 @@ use common::{PgResult, RowId};
 use expr::{Inputs, Runtime};
 use nodes::expr::ParamKind;
 use nodes::{Expr, Plan, walk};
-use types::{Batch, Datum, Selection, Vector, VectorData};
+use types::{Batch, Datum, Selection, Vector};
 
 use super::{IndexScanNode, IndexScanOp};
 use crate::cx::Cx;
+use crate::ops::system;
 
 /// Where the value of an index column comes from.
 pub(crate) enum KeySource {
@@ -131,11 +132,12 @@ impl IndexScanOp {
             .fetch_batch(ids, cx.ext.snapshot, &target.columns, &mut out, &mut found)?;
         let count = found.len();
         let mut columns: Vec<Arc<Vector>> = out.into_iter().map(Arc::new).collect();
+        let rows = || found.iter().map(|&k| ids[k as usize]);
         if target.ctid {
-            let ids = found.iter().map(|&k| ids[k as usize].0 as i64).collect();
-            columns.push(Arc::new(Vector::new(VectorData::Int8(ids), None)));
+            columns.push(system::tids(rows()));
         }
         target.complete(&mut columns, count);
+        target.add_system(cx, cx.ext.snapshot, rows().map(Some), &mut columns)?;
         let inputs = Inputs::scan(&columns, count);
         let Some(batch) = self.projector.apply(cx, inputs, &Selection::All(count))? else {
             return Ok((None, Vec::new()));

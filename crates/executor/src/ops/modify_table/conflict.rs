@@ -202,7 +202,7 @@ impl ModifyOp {
             };
         };
         self.skip_conflict(cx, leaf, row)?;
-        let scan = self.fill(Some((leaf, row, &old)), None)?;
+        let scan = self.fill(cx, Some((leaf, row, &old)), None)?;
         let excluded = self.leaf(leaf)?.columns.up(excluded);
         let inputs = RowInputs {
             scan: &scan,

@@ -135,7 +135,7 @@ impl ModifyOp {
         let Some(condition) = &mut state.join_condition else {
             return Ok(true);
         };
-        let scan = self.fill(Some((at.leaf, at.row, &at.values)), None)?;
+        let scan = self.fill(cx, Some((at.leaf, at.row, &at.values)), None)?;
         let inputs = RowInputs {
             scan: &scan,
             outer: &at.input,
@@ -157,7 +157,7 @@ impl ModifyOp {
             return Err(internal!("MERGE without actions"));
         };
         let matched = self.is_matched(cx, state, at)?;
-        let scan = self.fill(Some((at.leaf, at.row, &at.values)), None)?;
+        let scan = self.fill(cx, Some((at.leaf, at.row, &at.values)), None)?;
         let inputs = RowInputs {
             scan: &scan,
             outer: &at.input,
@@ -206,7 +206,7 @@ impl ModifyOp {
         let Some(part) = &node.merge else {
             return Err(internal!("MERGE without actions"));
         };
-        let scan = self.fill(None, None)?;
+        let scan = self.fill(cx, None, None)?;
         let inputs = RowInputs {
             scan: &scan,
             outer: input,

@@ -32,6 +32,7 @@ use crate::modify::{
     Columns, OpenTarget, Router, RowLayout, RowParts, TargetDef, Written, partition_error, with_check_error,
 };
 use crate::node::{EpqRow, Eval, Node, NodeKind, Opening, Operator, Rest};
+use crate::ops::system::{self, Which};
 use crate::store::RowStore;
 
 use conflict::ConflictAction;
@@ -246,14 +247,14 @@ impl ModifyOp {
     /// The target row that an input row names; the input row back when it names none.
     fn existing(&mut self, cx: &mut Cx<'_>, input: Vec<Datum>) -> PgResult<Result<Existing, Vec<Datum>>> {
         let node = Arc::clone(&self.node);
-        let Some(row) = node.row_id.and_then(|i| input.get(i)).and_then(Datum::as_i64) else {
+        let tid = node.row_id.and_then(|i| input.get(i)).and_then(Datum::as_i64);
+        let Some(row) = tid.and_then(RowId::from_tid) else {
             return Ok(Err(input));
         };
         let leaf = match node.table_oid.and_then(|i| input.get(i)).and_then(Datum::as_oid) {
             Some(oid) => self.leaf_of(cx, oid)?,
             None => 0,
         };
-        let row = RowId(row as u64);
         let snapshot = cx.ext.snapshot.clone();
         let Some(values) = self.leaf(leaf)?.target.fetch(&snapshot, row)? else {
             return Err(internal!("row to be changed is not visible"));
@@ -460,9 +461,11 @@ impl ModifyOp {
         let Some(values) = open.target.fetch(&snapshot, row)? else {
             return Ok(None);
         };
+        let now = system::of_written(cx.ext, &table, row, Which::Before)?;
         let substitute = EpqRow {
             rt_index,
             row,
+            system: system::values(now),
             values: values.as_slice().into(),
         };
         let opening = Opening {
@@ -480,32 +483,46 @@ impl ModifyOp {
     }
 
     /// Lays out old and new row for expressions.
-    fn fill(&mut self, old: Option<Placed<'_>>, new: Option<Placed<'_>>) -> PgResult<Vec<Datum>> {
+    fn fill(
+        &mut self,
+        cx: &Cx<'_>,
+        old: Option<Placed<'_>>,
+        new: Option<Placed<'_>>,
+    ) -> PgResult<Vec<Datum>> {
         let mut scan = std::mem::take(&mut self.scratch);
-        let convert = |op: &ModifyOp, at: Option<Placed<'_>>| -> PgResult<Option<(Oid, RowId, Vec<Datum>)>> {
-            let Some((leaf, row, values)) = at else {
-                return Ok(None);
-            };
-            let leaf = op
-                .leaves
-                .get(leaf)
-                .ok_or_else(|| internal!("target is not open"))?;
-            Ok(Some((leaf.target.def.desc.oid, row, leaf.columns.up(values))))
-        };
-        let (old, new) = (convert(self, old)?, convert(self, new)?);
-        let part = |p: &Option<(Oid, RowId, Vec<Datum>)>, f: &mut dyn FnMut(Option<RowParts<'_>>)| match p {
-            Some((table, row, values)) => f(Some(RowParts {
-                table: *table,
-                row: *row,
-                values,
-            })),
-            None => f(None),
-        };
-        part(&old, &mut |o| {
-            part(&new, &mut |n| self.node.layout.fill(o, n, &mut scan));
-        });
+        let old = self.returned(cx, old, Which::Before)?;
+        let new = self.returned(cx, new, Which::Now)?;
+        let (old, new) = (
+            old.as_ref().map(Returned::parts),
+            new.as_ref().map(Returned::parts),
+        );
+        self.node.layout.fill(old, new, &mut scan);
         scan.push(self.action.map_or(Datum::Null, Datum::text));
         Ok(scan)
+    }
+
+    /// A row as the table named in the statement has it.
+    fn returned(&self, cx: &Cx<'_>, at: Option<Placed<'_>>, which: Which) -> PgResult<Option<Returned>> {
+        let Some((leaf, row, values)) = at else {
+            return Ok(None);
+        };
+        let open = self.leaves.get(leaf);
+        let leaf = open.ok_or_else(|| internal!("target is not open"))?;
+        let system = match self.node.layout.has_system() {
+            true => Some(system::values(system::of_written(
+                cx.ext,
+                &leaf.target.table,
+                row,
+                which,
+            )?)),
+            false => None,
+        };
+        Ok(Some(Returned {
+            table: leaf.target.def.desc.oid,
+            row,
+            values: leaf.columns.up(values),
+            system,
+        }))
     }
 
     /// WITH CHECK OPTION of a row about to be written.
@@ -514,7 +531,7 @@ impl ModifyOp {
             return Ok(());
         }
         let node = Arc::clone(&self.node);
-        let scan = self.fill(None, Some((leaf, RowId(0), values)))?;
+        let scan = self.fill(cx, None, Some((leaf, RowId(0), values)))?;
         let row = RowInputs {
             scan: &scan,
             ..RowInputs::default()
@@ -543,7 +560,7 @@ impl ModifyOp {
         if self.returning.is_none() {
             return Ok(());
         }
-        let scan = self.fill(old, new)?;
+        let scan = self.fill(cx, old, new)?;
         let row = RowInputs {
             scan: &scan,
             outer: input,
@@ -562,6 +579,25 @@ impl ModifyOp {
 
 /// A row in a table: position of the table, place, values.
 type Placed<'a> = (usize, RowId, &'a [Datum]);
+
+/// A row for RETURNING.
+struct Returned {
+    table: Oid,
+    row: RowId,
+    values: Vec<Datum>,
+    system: Option<[Datum; 4]>,
+}
+
+impl Returned {
+    fn parts(&self) -> RowParts<'_> {
+        RowParts {
+            table: self.table,
+            row: self.row,
+            values: &self.values,
+            system: self.system.as_ref(),
+        }
+    }
+}
 
 /// What became of a change.
 enum Changed {
