@@ -6,7 +6,6 @@ use access::{Savepoint, Transaction};
 use common::{Oid, PgResult, pg_err};
 
 use crate::session::Session;
-use crate::session::notify::Notification;
 use crate::session::settings::{Settings, isolation_word};
 
 /// Where a session stands; the letters are the protocol's.
@@ -210,7 +209,7 @@ impl Session {
         match logged.and_then(|()| txn.commit()) {
             Ok(_) => {
                 self.core.guc.borrow_mut().commit();
-                self.deliver_notifications();
+                self.core.deliver_notifications();
                 self.end_block();
                 Ok(())
             }
@@ -228,20 +227,6 @@ impl Session {
         self.run_deferred()?;
         self.run_on_commit_actions()?;
         self.portals_at_commit()
-    }
-
-    fn deliver_notifications(&self) {
-        let pending = std::mem::take(&mut *self.core.pending_notify.borrow_mut());
-        if pending.is_empty() {
-            return;
-        }
-        let process_id = self.core.pid;
-        let all = pending.into_iter().map(|(channel, payload)| Notification {
-            process_id,
-            channel,
-            payload,
-        });
-        self.core.db.notify.deliver(all.collect());
     }
 
     /// Ends the transaction without its changes.

@@ -163,6 +163,8 @@ impl Session {
             }
         }
         let (prepared, params) = (portal.prepared.clone(), portal.params.clone());
+        let ends_transactions = matches!(&*stmt, Statement::Call(_) | Statement::Do(_));
+        self.core.nonatomic.set(ends_transactions && !self.block.explicit);
         let outcome = self.with_command(&prepared, &params, |cx| commands::execute(&stmt, cx))?;
         if let Some(txn) = &self.block.txn {
             txn.borrow_mut().next_command()?;

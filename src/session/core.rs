@@ -16,7 +16,8 @@ use types::FormatSettings;
 use crate::database::Inner;
 use crate::session::catalog::{PathCache, SessionCatalog};
 use crate::session::cursor::Cursor;
-use crate::session::notify::Mailbox;
+use crate::session::notify::{Mailbox, Notification};
+use crate::session::plpgsql_functions::{Compiled, FunctionKey};
 use crate::session::routine::{Routine, RoutineKey};
 
 /// What lives as long as the session.
@@ -61,6 +62,14 @@ pub(crate) struct SessionCore {
     pub format: RefCell<Option<(u64, Arc<FormatSettings>)>>,
     /// Bodies of routines called lately.
     pub routines: RefCell<FxHashMap<RoutineKey, Arc<Routine>>>,
+    /// Compiled PL/pgSQL functions called lately.
+    pub functions: RefCell<FxHashMap<FunctionKey, Compiled>>,
+    /// Where the running calls stand, the innermost last.
+    pub contexts: RefCell<Vec<plpgsql::Context>>,
+    /// The next procedure or DO block that is called may end the transaction.
+    pub nonatomic: Cell<bool>,
+    /// Number of the last cursor that got a name of its own.
+    pub unnamed_portals: Cell<u32>,
     /// What statements inside routines want the session to do.
     pub actions: RefCell<Vec<SessionAction>>,
     /// Where the stack was when the engine was entered.
@@ -164,6 +173,10 @@ impl SessionCore {
             path_cache: RefCell::new(None),
             format: RefCell::new(None),
             routines: RefCell::default(),
+            functions: RefCell::default(),
+            contexts: RefCell::default(),
+            nonatomic: Cell::new(false),
+            unnamed_portals: Cell::new(0),
             actions: RefCell::default(),
             stack_base: Cell::new(0),
             proc,
@@ -224,6 +237,21 @@ impl SessionCore {
         let settings = Arc::new(settings);
         *known = Some((generation, settings.clone()));
         settings
+    }
+
+    /// Hands the notifications of a committed transaction over.
+    pub fn deliver_notifications(&self) {
+        let pending = std::mem::take(&mut *self.pending_notify.borrow_mut());
+        if pending.is_empty() {
+            return;
+        }
+        let process_id = self.pid;
+        let all = pending.into_iter().map(|(channel, payload)| Notification {
+            process_id,
+            channel,
+            payload,
+        });
+        self.db.notify.deliver(all.collect());
     }
 
     /// Queues a notice for the client.

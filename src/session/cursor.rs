@@ -15,11 +15,13 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType};
 
 use crate::api::row::Column;
 use crate::session::Session;
+use crate::session::catalog::View;
 use crate::session::current_of::Origins;
 use crate::session::portal::{Portal, PortalState, ResultRows, Step};
 use crate::session::prepared::{Kind, Prepared};
 use crate::session::run::batches_of;
 use crate::session::tag::CommandTag;
+use plpgsql::{CursorFetch, Direction};
 
 /// An open cursor.
 pub(crate) struct Cursor {
@@ -34,9 +36,87 @@ pub(crate) struct Cursor {
     /// Made by a transaction that has committed.
     held: bool,
     origins: Origins,
+    /// A loop of a function runs over it.
+    pub pinned: bool,
+}
+
+/// A cursor that a function opens over a plan of its own.
+pub(crate) struct PlanCursor<'a> {
+    pub text: &'a str,
+    pub query: Arc<nodes::Query>,
+    pub columns: Option<Arc<[Column]>>,
+    pub run: QueryRun,
+    pub params: Vec<Datum>,
+    pub snapshot: ActiveSnapshot,
+    pub view: Arc<View>,
+    pub scroll: Option<bool>,
 }
 
 impl Cursor {
+    /// A cursor over a plan that a function made.
+    pub fn of_plan(made: PlanCursor<'_>) -> Cursor {
+        let phys = made.columns.iter().flat_map(|c| c.iter());
+        let phys = phys.map(|c| PhysType::of_builtin(c.type_oid)).collect();
+        let prepared = Arc::new(Prepared {
+            source: made.text.into(),
+            span: common::Span::NONE,
+            stmt: None,
+            kind: Kind::Query(made.query),
+            param_types: Vec::new(),
+            columns: made.columns,
+            version: 0,
+            environment: 0,
+            plan: Default::default(),
+        });
+        let mut portal = Portal::new(prepared, made.params);
+        portal.state = PortalState::Running(Box::new(made.run));
+        portal.snapshot = Some(made.snapshot);
+        portal.view = Some(made.view);
+        Cursor {
+            portal,
+            rows: Vec::new(),
+            phys,
+            finished: false,
+            position: 0,
+            scroll: made.scroll != Some(false),
+            hold: false,
+            held: false,
+            pinned: false,
+            origins: Origins::default(),
+        }
+    }
+
+    /// True for one that the end of a transaction does not close.
+    pub fn survives(&self) -> bool {
+        self.held || self.pinned
+    }
+
+    /// Moves it for a function, which runs the plan with `run`.
+    pub fn move_inside(
+        &mut self,
+        fetch: CursorFetch,
+        mut run: impl FnMut(&mut QueryRun, &ActiveSnapshot, &[Datum], usize) -> PgResult<Option<Batch>>,
+    ) -> PgResult<Vec<Vec<Datum>>> {
+        let how_many = fetch.count;
+        let mut step = |portal: &mut Portal, want: usize| {
+            let batch = match (&mut portal.state, &portal.snapshot) {
+                (PortalState::Running(r), Some(snapshot)) => run(r, snapshot, &portal.params, want)?,
+                (PortalState::Rows { batches, .. }, _) => batches.pop_front(),
+                _ => None,
+            };
+            Ok(match batch {
+                Some(batch) => Step::Rows(ResultRows::Batch(batch)),
+                None => Step::Complete(CommandTag::default()),
+            })
+        };
+        let direction = match fetch.direction {
+            Direction::Forward => FetchDirection::Forward,
+            Direction::Backward => FetchDirection::Backward,
+            Direction::Absolute => FetchDirection::Absolute,
+            Direction::Relative => FetchDirection::Relative,
+        };
+        self.go((direction, how_many), &mut step)
+    }
     /// Result columns.
     pub fn columns(&self) -> Option<Arc<[Column]>> {
         self.portal.columns().cloned()
@@ -95,6 +175,92 @@ impl Cursor {
             .map_or_else(Vec::new, <[_]>::to_vec);
         self.position = if rows.len() < n { self.rows.len() + 1 } else { end };
         rows
+    }
+}
+
+/// Runs a cursor's plan for so many rows.
+type StepFn<'f> = dyn FnMut(&mut Portal, usize) -> PgResult<Step> + 'f;
+
+impl Cursor {
+    /// Runs the plan until there are `n` rows or it is finished.
+    fn fill(&mut self, n: usize, step: &mut StepFn<'_>) -> PgResult<()> {
+        while !self.finished && self.rows.len() < n {
+            let want = (n - self.rows.len()).min(BATCH_ROWS);
+            let brought = step(&mut self.portal, want)?;
+            keep(self, brought);
+        }
+        Ok(())
+    }
+
+    /// FETCH or MOVE: direction and count.
+    fn go(&mut self, how: (FetchDirection, i64), step: &mut StepFn<'_>) -> PgResult<Vec<Vec<Datum>>> {
+        let (direction, count) = how;
+        let all = count == i64::MAX;
+        let n = match count {
+            i64::MAX => usize::MAX,
+            count => count.unsigned_abs() as usize,
+        };
+        match direction {
+            FetchDirection::Forward if count >= 0 => self.forward(n, step),
+            FetchDirection::Forward => self.backward(n),
+            FetchDirection::Backward if count >= 0 => self.backward(n),
+            FetchDirection::Backward => self.forward(n, step),
+            FetchDirection::Absolute => {
+                let target = if count >= 0 {
+                    count
+                } else {
+                    self.fill(usize::MAX, step)?;
+                    (self.rows.len() as i64 + 1 + count).max(0)
+                };
+                self.go_to(target, step)
+            }
+            FetchDirection::Relative if all => self.forward(n, step),
+            FetchDirection::Relative => self.go_to(self.position as i64 + count, step),
+        }
+    }
+
+    fn require_scroll(&self) -> PgResult<()> {
+        if self.scroll {
+            return Ok(());
+        }
+        Err(
+            pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+                .hint("Declare it with SCROLL option to enable backward scan."),
+        )
+    }
+
+    fn forward(&mut self, n: usize, step: &mut StepFn<'_>) -> PgResult<Vec<Vec<Datum>>> {
+        if n == 0 {
+            return Ok(current(self));
+        }
+        self.fill(self.position.saturating_add(n), step)?;
+        Ok(self.advance(n))
+    }
+
+    fn backward(&mut self, n: usize) -> PgResult<Vec<Vec<Datum>>> {
+        if n == 0 {
+            return Ok(current(self));
+        }
+        self.require_scroll()?;
+        let mut rows = Vec::new();
+        while rows.len() < n && self.position > 1 {
+            self.position -= 1;
+            rows.extend(self.rows.get(self.position - 1).cloned());
+        }
+        if rows.len() < n {
+            self.position = 0;
+        }
+        Ok(rows)
+    }
+
+    fn go_to(&mut self, target: i64, step: &mut StepFn<'_>) -> PgResult<Vec<Vec<Datum>>> {
+        let target = target.max(0) as usize;
+        if target < self.position {
+            self.require_scroll()?;
+        }
+        self.fill(target, step)?;
+        self.position = target.min(self.rows.len() + 1);
+        Ok(if target == 0 { Vec::new() } else { current(self) })
     }
 }
 
@@ -157,6 +323,7 @@ impl Session {
             hold,
             held: false,
             origins,
+            pinned: false,
         };
         keep(&mut cursor, first);
         self.core
@@ -166,21 +333,13 @@ impl Session {
         Ok("DECLARE CURSOR".into())
     }
 
-    /// Runs the cursor's plan until it has `n` rows or is finished.
-    fn fill(&mut self, cursor: &mut Cursor, n: usize) -> PgResult<()> {
-        while !cursor.finished && cursor.rows.len() < n {
-            let want = (n - cursor.rows.len()).min(BATCH_ROWS);
-            let step = self.portal_step(&mut cursor.portal, want)?;
-            keep(cursor, step);
-        }
-        Ok(())
-    }
-
     pub(crate) fn fetch(&mut self, f: &ast::FetchStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
         let name = f.portalname.as_str().to_owned();
         let taken = self.core.cursors.borrow_mut().remove(&name);
         let mut cursor = taken.ok_or_else(|| no_such_cursor(&name))?;
-        let result = self.fetch_from(&mut cursor, f);
+        let result = cursor.go((f.direction, f.how_many), &mut |portal, want| {
+            self.portal_step(portal, want)
+        });
         let rows = match result {
             Ok(rows) => rows,
             Err(e) => {
@@ -202,74 +361,6 @@ impl Session {
         }
         portal.state = PortalState::Rows { batches, tag };
         Ok(None)
-    }
-
-    fn fetch_from(&mut self, c: &mut Cursor, f: &ast::FetchStmt) -> PgResult<Vec<Vec<Datum>>> {
-        let all = f.how_many == i64::MAX;
-        match f.direction {
-            FetchDirection::Forward if f.how_many >= 0 => {
-                self.forward(c, if all { usize::MAX } else { f.how_many as usize })
-            }
-            FetchDirection::Forward => self.backward(c, f.how_many.unsigned_abs() as usize),
-            FetchDirection::Backward if f.how_many >= 0 => {
-                self.backward(c, if all { usize::MAX } else { f.how_many as usize })
-            }
-            FetchDirection::Backward => self.forward(c, f.how_many.unsigned_abs() as usize),
-            FetchDirection::Absolute => {
-                let target = if f.how_many >= 0 {
-                    f.how_many
-                } else {
-                    self.fill(c, usize::MAX)?;
-                    (c.rows.len() as i64 + 1 + f.how_many).max(0)
-                };
-                self.go_to(c, target)
-            }
-            FetchDirection::Relative => self.go_to(c, c.position as i64 + f.how_many),
-        }
-    }
-
-    fn require_scroll(c: &Cursor) -> PgResult<()> {
-        if c.scroll {
-            return Ok(());
-        }
-        Err(
-            pg_err!(OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
-                .hint("Declare it with SCROLL option to enable backward scan."),
-        )
-    }
-
-    fn forward(&mut self, c: &mut Cursor, n: usize) -> PgResult<Vec<Vec<Datum>>> {
-        if n == 0 {
-            return Ok(current(c));
-        }
-        self.fill(c, c.position.saturating_add(n))?;
-        Ok(c.advance(n))
-    }
-
-    fn backward(&mut self, c: &mut Cursor, n: usize) -> PgResult<Vec<Vec<Datum>>> {
-        if n == 0 {
-            return Ok(current(c));
-        }
-        Self::require_scroll(c)?;
-        let mut rows = Vec::new();
-        while rows.len() < n && c.position > 1 {
-            c.position -= 1;
-            rows.extend(c.rows.get(c.position - 1).cloned());
-        }
-        if rows.len() < n {
-            c.position = 0;
-        }
-        Ok(rows)
-    }
-
-    fn go_to(&mut self, c: &mut Cursor, target: i64) -> PgResult<Vec<Vec<Datum>>> {
-        let target = target.max(0) as usize;
-        if target < c.position {
-            Self::require_scroll(c)?;
-        }
-        self.fill(c, target)?;
-        c.position = target.min(c.rows.len() + 1);
-        Ok(if target == 0 { Vec::new() } else { current(c) })
     }
 
     pub(crate) fn close_cursor(&mut self, stmt: &ast::ClosePortalStmt) -> PgResult<CommandTag> {
@@ -296,7 +387,7 @@ impl Session {
         let mut cursors = self.core.cursors.take();
         cursors.retain(|_, c| c.hold);
         for c in cursors.values_mut() {
-            self.fill(c, usize::MAX)?;
+            c.fill(usize::MAX, &mut |portal, want| self.portal_step(portal, want))?;
             c.portal.snapshot = None;
             c.portal.view = None;
             c.held = true;

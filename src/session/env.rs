@@ -395,6 +395,16 @@ impl SessionContext for StatementEnv<'_> {
                 Ok(Datum::Int8(wal.flushed_lsn().0 as i64))
             }
             "current_of" => self.current_of(args),
+            "plpgsql_inline_handler" => {
+                let body = args.first().and_then(Datum::as_str).unwrap_or("");
+                self.run_inline(body)?;
+                Ok(Datum::Null)
+            }
+            "plpgsql_validator" => {
+                let oid = args.first().and_then(Datum::as_oid).unwrap_or_default();
+                self.validate_plpgsql(oid)?;
+                Ok(Datum::text(""))
+            }
             _ => self.system_value(function, args),
         }
     }

@@ -23,6 +23,8 @@ mod inner_query;
 pub(crate) mod names;
 pub(crate) mod notify;
 pub(crate) mod plan;
+pub(crate) mod plpgsql;
+pub(crate) mod plpgsql_functions;
 pub(crate) mod portal;
 pub(crate) mod prepared;
 pub(crate) mod routine;
@@ -291,6 +293,7 @@ impl Session {
     /// Runs engine code; a panic in it becomes an error of this statement alone.
     pub(crate) fn guarded<T>(&mut self, f: impl FnOnce(&mut Session) -> PgResult<T>) -> PgResult<T> {
         self.core.stack_base.set(routine::stack_position());
+        self.core.contexts.borrow_mut().clear();
         let run = std::panic::AssertUnwindSafe(|| f(self));
         match std::panic::catch_unwind(run) {
             Ok(result) => result,

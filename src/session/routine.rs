@@ -22,8 +22,8 @@ use analyzer::{AnalyzeContext, RoutineParam, RoutineScope};
 use catalog::CatalogView;
 use catalog::desc::FunctionDesc;
 use catalog::privileges::{Guarded, ObjectKind, Privilege};
-use commands::CommandContext;
 use commands::guc::Scope;
+use commands::{CommandContext, CommandOutcome};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err, unsupported};
 use executor::{ConstContext, ExecContext, PreparedPlan, QueryRun, RunOptions, evaluate_constant};
@@ -123,7 +123,7 @@ pub(crate) fn stack_position() -> usize {
     std::ptr::from_ref(&here) as usize
 }
 
-fn check_stack(core: &SessionCore) -> PgResult<()> {
+pub(crate) fn check_stack(core: &SessionCore) -> PgResult<()> {
     if core.stack_base.get().abs_diff(stack_position()) < STACK_MAX {
         return Ok(());
     }
@@ -131,6 +131,18 @@ fn check_stack(core: &SessionCore) -> PgResult<()> {
         "Increase the configuration parameter \"max_stack_depth\" (currently 2048kB), after ensuring the platform's \
          stack depth limit is adequate.",
     ))
+}
+
+/// A statement without a plan inside a routine.
+pub(crate) struct InnerCommand<'a> {
+    pub stmt: &'a Statement,
+    pub source: &'a str,
+    pub args: &'a [Datum],
+    /// Names of the arguments.
+    pub scope: RoutineScope,
+    /// The routine is not volatile.
+    pub read_only: bool,
+    pub language: &'a str,
 }
 
 /// One call of a routine.
@@ -157,7 +169,7 @@ impl StatementEnv<'_> {
                 info.proc
             ));
         };
-        if !desc.is_sql() {
+        if !desc.runs_in_session() {
             return Err(functions::framework::registry::not_implemented(info.proc));
         }
         let user = self.core.user.get();
@@ -175,19 +187,103 @@ impl StatementEnv<'_> {
                 .roles()?
                 .check(user, guarded, Privilege::Execute, &desc.name)?;
         }
+        // Only a procedure that changes neither user nor settings may end the transaction.
+        let nonatomic = desc.kind == b'p'
+            && self.core.nonatomic.take()
+            && !desc.security_definer
+            && desc.config.is_empty();
         let guard = self.enter(&desc)?;
-        let call = Call {
-            env: self,
-            desc,
-            info,
-            args,
-            all_rows,
-        };
         let suspended = self.core.after.suspend();
-        let result = call.run();
+        let result = if desc.is_plpgsql() {
+            let outcome = self.call_plpgsql(&desc, info, args, nonatomic);
+            outcome.map(|outcome| match outcome {
+                plpgsql::Outcome::Value(value) => vec![value],
+                plpgsql::Outcome::Rows(rows) => rows,
+            })
+        } else {
+            let call = Call {
+                env: self,
+                desc,
+                info,
+                args,
+                all_rows,
+            };
+            call.run()
+        };
         self.core.after.resume(suspended);
         drop(guard);
         result
+    }
+
+    /// Runs a statement without a plan inside a routine.
+    pub(crate) fn run_command(&self, command: &InnerCommand<'_>) -> PgResult<CommandOutcome> {
+        let (core, stmt) = (self.core, command.stmt);
+        let tag = commands::command_tag(stmt);
+        let language = command.language;
+        if matches!(stmt, Statement::Transaction(_)) {
+            return Err(unsupported!("{tag} is not allowed in an SQL function"));
+        }
+        if let Some(name) = commands::must_not_be_in_transaction_block(stmt) {
+            return Err(pg_err!(
+                ACTIVE_SQL_TRANSACTION,
+                "{name} cannot be executed from a function"
+            ));
+        }
+        if command.read_only && !commands::is_read_only(stmt) {
+            return Err(unsupported!("{tag} is not allowed in a non-volatile function"));
+        }
+        if let Statement::Copy(copy) = stmt {
+            if !matches!(commands::copy_target(copy), commands::CopyTarget::File) {
+                return Err(unsupported!(
+                    "cannot COPY to/from client in an {language} function"
+                ));
+            }
+        }
+        if let Statement::Notify(n) = stmt {
+            let payload = n.payload.as_deref().unwrap_or("");
+            crate::session::env::queue_notification(core, n.conditionname.as_str(), payload)?;
+            return Ok(CommandOutcome::tag("NOTIFY"));
+        }
+        if !commands::is_command(stmt) {
+            return Err(unsupported!(
+                "{tag} in an {language} function is not supported yet"
+            ));
+        }
+        commands::check_read_only(stmt, core.guc.borrow().get_bool("transaction_read_only"))?;
+        let param_types: Vec<Oid> = command.scope.params.iter().map(|p| p.type_oid).collect();
+        let view = core.catalog().statement_view(&self.txn.borrow())?;
+        let env = StatementEnv::new(core, self.txn, view, command.source);
+        let catalog = core.catalog();
+        let mut actions = Vec::new();
+        let mut cx = CommandContext {
+            txn: self.txn,
+            catalog: &catalog,
+            relations: &core.db.relations,
+            memory: &core.db.memory,
+            temp: &core.temp_files,
+            env: &*core.db.env,
+            after: &core.after,
+            guc: &core.guc,
+            settings: (*core.format_settings()).clone(),
+            session: &env,
+            cancel: &core.cancel,
+            notices: &core.notices,
+            actions: &mut actions,
+            source: command.source,
+            params: command.args,
+            param_types: &param_types,
+            routine: Some(command.scope.clone()),
+            user: core.user.get(),
+            session_user: core.session_user,
+            database: core.db.database_oid,
+            database_name: core.db.database_name.clone(),
+            session_number: core.number,
+            in_transaction_block: true,
+        };
+        let outcome = commands::execute(stmt, &mut cx)?;
+        core.actions.borrow_mut().append(&mut actions);
+        self.txn.borrow_mut().next_command()?;
+        Ok(outcome)
     }
 
     /// SECURITY DEFINER and SET take effect.
@@ -542,62 +638,16 @@ impl Call<'_, '_> {
     }
 
     fn command(&self, stmt: &Statement, source: &str) -> PgResult<()> {
-        let core = self.core();
-        let tag = commands::command_tag(stmt);
-        if matches!(stmt, Statement::Transaction(_)) {
-            return Err(unsupported!("{tag} is not allowed in an SQL function"));
-        }
-        if let Some(name) = commands::must_not_be_in_transaction_block(stmt) {
-            return Err(pg_err!(
-                ACTIVE_SQL_TRANSACTION,
-                "{name} cannot be executed from a function"
-            ));
-        }
-        if !self.is_volatile() && !commands::is_read_only(stmt) {
-            return Err(unsupported!("{tag} is not allowed in a non-volatile function"));
-        }
-        if let Statement::Copy(copy) = stmt {
-            if !matches!(commands::copy_target(copy), commands::CopyTarget::File) {
-                return Err(unsupported!("cannot COPY to/from client in an SQL function"));
-            }
-        }
-        if !commands::is_command(stmt) {
-            return Err(unsupported!("{tag} in an SQL function is not supported yet"));
-        }
-        commands::check_read_only(stmt, core.guc.borrow().get_bool("transaction_read_only"))?;
-        let param_types: Vec<Oid> = self.info.args.iter().map(|a| a.oid).collect();
-        let view = self.view()?;
-        let env = StatementEnv::new(core, self.env.txn, view, source);
-        let catalog = core.catalog();
-        let mut actions = Vec::new();
-        let mut cx = CommandContext {
-            txn: self.env.txn,
-            catalog: &catalog,
-            relations: &core.db.relations,
-            memory: &core.db.memory,
-            temp: &core.temp_files,
-            env: &*core.db.env,
-            after: &core.after,
-            guc: &core.guc,
-            settings: (*core.format_settings()).clone(),
-            session: &env,
-            cancel: &core.cancel,
-            notices: &core.notices,
-            actions: &mut actions,
+        self.core().nonatomic.set(false);
+        let command = InnerCommand {
+            stmt,
             source,
-            params: self.args,
-            param_types: &param_types,
-            routine: Some(self.scope()),
-            user: core.user.get(),
-            session_user: core.session_user,
-            database: core.db.database_oid,
-            database_name: core.db.database_name.clone(),
-            session_number: core.number,
-            in_transaction_block: true,
+            args: self.args,
+            scope: self.scope(),
+            read_only: !self.is_volatile(),
+            language: "SQL",
         };
-        commands::execute(stmt, &mut cx)?;
-        core.actions.borrow_mut().append(&mut actions);
-        self.env.txn.borrow_mut().next_command()
+        self.env.run_command(&command).map(drop)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct AnalyzeContext<'a> {
     pub database: Arc<str>,
     /// The routine that the statement belongs to.
     pub routine: Option<RoutineScope>,
+    /// Variables of the procedural language that the statement stands in.
+    pub variables: Option<&'a dyn crate::variables::Variables>,
     /// Calls of simple SQL functions are replaced by their bodies.
     pub inlines: bool,
     /// Notices and warnings, in order.
@@ -84,6 +86,7 @@ impl<'a> AnalyzeContext<'a> {
             params: ParamTypes::none(),
             database: "postgres".into(),
             routine: None,
+            variables: None,
             inlines: true,
             notices: RefCell::new(Vec::new()),
             view_depth: Cell::new(0),
@@ -100,6 +103,12 @@ impl<'a> AnalyzeContext<'a> {
     pub fn with_routine(mut self, routine: RoutineScope) -> AnalyzeContext<'a> {
         self.params = ParamTypes::Fixed(routine.params.iter().map(|p| p.type_oid).collect());
         self.routine = Some(routine);
+        self
+    }
+
+    /// The same for a statement of a procedural language.
+    pub fn with_variables(mut self, variables: &'a dyn crate::variables::Variables) -> AnalyzeContext<'a> {
+        self.variables = Some(variables);
         self
     }
 

@@ -65,6 +65,7 @@ mod state;
 mod subscript;
 mod typmod;
 pub mod utility;
+pub mod variables;
 mod walk;
 
 use common::PgResult;

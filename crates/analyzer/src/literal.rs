@@ -125,6 +125,10 @@ impl Analyzer<'_> {
     pub fn transform_param(&mut self, p: &ast::ParamRef) -> PgResult<Expr> {
         let missing = || pg_err!(UNDEFINED_PARAMETER, "there is no parameter ${}", p.number).at(p.span);
         let number = usize::try_from(p.number).map_err(|_| missing())?;
+        if let Some(variables) = self.cx.variables {
+            let found = variables.param(number)?.ok_or_else(missing)?;
+            return Ok(crate::variables::variable_expr(found, p.span));
+        }
         let type_oid = match &self.cx.params {
             ParamTypes::Fixed(types) => match number.checked_sub(1).and_then(|i| types.get(i)) {
                 Some(t) if t.is_valid() => *t,

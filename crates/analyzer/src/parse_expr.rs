@@ -118,6 +118,14 @@ impl Analyzer<'_> {
         if let Some(place) = self.cur().expr_kind.column_error_place() {
             return Err(pg_err!(FEATURE_NOT_SUPPORTED, "cannot use column reference in {place}").at(c.span));
         }
+        match self.cx.variables {
+            Some(variables) => self.column_or_variable(c, variables),
+            None => self.table_column_ref(c),
+        }
+    }
+
+    /// A column of a table, or a parameter of the SQL function at hand.
+    pub(crate) fn table_column_ref(&mut self, c: &ast::ColumnRef) -> PgResult<Expr> {
         let fields: Vec<&str> = c.fields.iter().map(ast::Ident::as_str).collect();
         if let ([name], false) = (fields.as_slice(), c.star) {
             return self.simple_column(name, c.span);

@@ -155,7 +155,11 @@ impl Analyzer<'_> {
                 .at(c.span));
             }
         };
-        match self.ref_name_item(schema, relation, c.span)? {
+        let found = self.ref_name_item(schema, relation, c.span)?;
+        if let Some(columns) = self.variable_star(&fields, found.is_some(), c.span)? {
+            return Ok(columns);
+        }
+        match found {
             Some((item, up)) => Ok(self.expand_item(&item, up, c.span)),
             None => Err(self.missing_rte(schema, relation, c.span)?),
         }

@@ -266,6 +266,16 @@ impl FunctionDesc {
         self.language == crate::oids::SQL_LANGUAGE
     }
 
+    /// True for functions and procedures in PL/pgSQL.
+    pub fn is_plpgsql(&self) -> bool {
+        self.language == crate::oids::PLPGSQL_LANGUAGE
+    }
+
+    /// True for routines that the session runs: their bodies are text.
+    pub fn runs_in_session(&self) -> bool {
+        self.is_sql() || self.is_plpgsql()
+    }
+
     /// Names and types of OUT, INOUT and TABLE parameters.
     pub fn out_columns(&self) -> Vec<(&str, Oid)> {
         let with_mode = self.arg_modes.iter().enumerate();

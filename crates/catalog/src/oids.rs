@@ -156,6 +156,8 @@ pub const INTERNAL_LANGUAGE: Oid = Oid(12);
 pub const C_LANGUAGE: Oid = Oid(13);
 /// Language `sql`.
 pub const SQL_LANGUAGE: Oid = Oid(14);
+/// Language `plpgsql`.
+pub const PLPGSQL_LANGUAGE: Oid = Oid(12775);
 /// Collation `default`.
 pub const DEFAULT_COLLATION: Oid = Oid(100);
 /// Collation `C`.

@@ -61,6 +61,7 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::CreateFunction(s) => routine::create::create_function(s, cx),
         Statement::AlterFunction(s) => routine::alter::alter_function(s, cx),
         Statement::Call(s) => routine::call::call(s, cx),
+        Statement::Do(s) => routine::inline::do_block(s, cx),
         Statement::CheckPoint(_) => maintenance::checkpoint(cx),
         other => Err(unsupported!("{} is not supported yet", command_tag(other)).at(other.span())),
     }

@@ -72,7 +72,7 @@ impl CompileEnv for RelationEnv<'_> {
     }
 
     fn session_function(&self, func: Oid) -> PgResult<Option<bool>> {
-        let desc = self.catalog.function(func)?.filter(|f| f.is_sql());
+        let desc = self.catalog.function(func)?.filter(|f| f.runs_in_session());
         Ok(desc.map(|f| f.strict))
     }
 

@@ -33,6 +33,11 @@ pub fn evaluate_constant(expr: &Expr, cx: ConstContext<'_>) -> PgResult<Datum> {
     program.eval_const(&mut ConstRuntime(cx))
 }
 
+/// Compiles an expression without columns and subqueries, for whoever evaluates it often.
+pub fn compile_scalar(expr: &Expr, catalog: &dyn catalog::CatalogView) -> PgResult<expr::ExprProgram> {
+    expr::ExprProgram::compile(expr, &crate::compile::NoColumns { catalog })
+}
+
 /// The constraints of a domain, compiled: for input functions, which check what they read.
 pub struct DomainProgram(expr::ExprProgram);
 

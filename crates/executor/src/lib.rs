@@ -40,7 +40,7 @@ mod run;
 mod spill;
 mod store;
 
-pub use constants::{ConstContext, DomainProgram, evaluate_constant};
+pub use constants::{ConstContext, DomainProgram, compile_scalar, evaluate_constant};
 pub use context::ExecContext;
 pub use instrument::{HashSummary, NodeStats, StorageSummary};
 pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fire_deferred};

@@ -25,6 +25,12 @@ mod parser;
 mod quote;
 mod token;
 
+/// Tokens of a text, for a language around SQL (PL/pgSQL) that cuts its own statements.
+pub mod scan {
+    pub use crate::lexer::{Tokens, lex_error, tokenize};
+    pub use crate::token::{NO_VALUE, Tok, Token};
+}
+
 use common::{PgError, PgResult};
 
 pub use quote::{quote_identifier, quote_literal, quote_qualified};

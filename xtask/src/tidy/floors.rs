@@ -12,7 +12,7 @@ use crate::metadata;
 use crate::tidy::Report;
 
 /// Floor of every crate of the workspace, by package name without the prefix `pglite-`.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 20] = [
     ("common", 0),
     ("xml", 0),
     ("types", 1),
@@ -28,6 +28,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("planner", 5),
     ("executor", 5),
     ("commands", 6),
+    ("plpgsql", 6),
     ("pglite", 7),
     ("server", 8),
     ("regress", 8),

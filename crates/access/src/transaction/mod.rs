@@ -375,6 +375,17 @@ impl Transaction {
         Ok(csn)
     }
 
+    /// Rolls back and begins anew in the same session, with the same options.
+    pub fn restart_undone(&mut self) -> PgResult<()> {
+        let proc = Arc::clone(self.txn()?.proc());
+        self.undo_all();
+        self.redo.clear();
+        self.hooks = Hooks::default();
+        (self.spills, self.needs_record, self.built_index) = (0, false, false);
+        self.txn = Some(self.storage.manager().begin(&proc)?);
+        Ok(())
+    }
+
     fn commit_now(&mut self) -> PgResult<Csn> {
         let payload = std::mem::take(&mut self.redo);
         let logged = !payload.is_empty() || self.spills > 0 || self.needs_record;

@@ -11,6 +11,7 @@ use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, Span, pg_err, unsupported};
 use nodes::serial::StoredBody;
 use parser::ast::{CreateFunctionStmt, DefArg, DefElem, SqlBody, Statement};
+use types::Datum;
 use types::oids as t;
 use types::settings::TypeRef;
 
@@ -65,9 +66,12 @@ pub(crate) fn create_function(
     let body = body(stmt, &attributes, &new, &params, cx)?;
     (new.source, new.library, new.body) = (body.source, body.library, body.stored);
     // The body may call the function itself.
-    cx.ddl(|ddl| ddl.create_routine(&new, stmt.replace))?;
-    if language != oids::SQL_LANGUAGE || cx.guc.borrow().get_bool("check_function_bodies") {
-        validate(stmt, &new, &params, cx)?;
+    let oid = cx.ddl(|ddl| ddl.create_routine(&new, stmt.replace))?;
+    cx.txn.borrow_mut().next_command()?;
+    if matches!(language, oids::INTERNAL_LANGUAGE | oids::C_LANGUAGE)
+        || cx.guc.borrow().get_bool("check_function_bodies")
+    {
+        validate(stmt, oid, &new, &params, cx)?;
     }
     Ok(CommandOutcome::tag(format!("CREATE {word}")))
 }
@@ -139,7 +143,7 @@ fn language(attributes: &Attributes<'_>, stmt: &CreateFunctionStmt) -> PgResult<
             INVALID_FUNCTION_DEFINITION,
             "inline SQL function body only valid for language SQL"
         )),
-        "plpgsql" => Err(unsupported!("language \"plpgsql\" is not supported yet")),
+        "plpgsql" => Ok(oids::PLPGSQL_LANGUAGE),
         "plperl" | "plperlu" | "plpython3u" | "pltcl" | "pltclu" => {
             Err(pg_err!(UNDEFINED_OBJECT, "language \"{name}\" does not exist")
                 .hint("Use CREATE EXTENSION to load the language into the database."))
@@ -318,6 +322,7 @@ fn is_polymorphic(type_oid: Oid) -> bool {
 
 fn validate(
     stmt: &CreateFunctionStmt,
+    oid: Oid,
     new: &NewRoutine,
     params: &Params,
     cx: &CommandContext<'_>,
@@ -336,6 +341,13 @@ fn validate(
             "could not access file \"{}\": No such file or directory",
             new.library.as_deref().unwrap_or("")
         )),
+        oids::PLPGSQL_LANGUAGE => {
+            let function = Datum::Oid(oid.0);
+            let checked = cx.session.call("plpgsql_validator", &[function]);
+            checked
+                .map(drop)
+                .map_err(|e| at_body(e, stmt, &new.source, cx.source))
+        }
         _ => validate_sql(stmt, new, params, cx),
     }
 }
@@ -432,9 +444,16 @@ fn at_definition(
     name: &str,
     source: &str,
 ) -> Box<PgError> {
-    let Some(at) = e.position.filter(|_| stmt.sql_body.is_none()) else {
+    if e.position.is_none() || stmt.sql_body.is_some() {
         return e.context(format!("SQL function \"{name}\""));
-    };
+    }
+    e = at_body(e, stmt, body, source);
+    e
+}
+
+/// A place in the body becomes one in the statement, if the body stands there as it is.
+fn at_body(mut e: Box<PgError>, stmt: &CreateFunctionStmt, body: &str, source: &str) -> Box<PgError> {
+    let Some(at) = e.position else { return e };
     let option = stmt.options.iter().find(|o| &*o.name == "as");
     let span = option.map_or(Span::NONE, |o| o.span);
     let text = source.get(span.start as usize..).filter(|_| span.is_known());

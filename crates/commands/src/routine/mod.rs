@@ -5,6 +5,7 @@ pub(crate) mod attributes;
 pub(crate) mod call;
 pub(crate) mod create;
 pub(crate) mod find;
+pub(crate) mod inline;
 pub(crate) mod params;
 
 use catalog::CatalogView;

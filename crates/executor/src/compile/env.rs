@@ -163,7 +163,7 @@ fn element_of(catalog: &dyn CatalogView, type_oid: Oid) -> PgResult<Option<Oid>>
 pub(crate) fn session_function(catalog: &dyn CatalogView, func: Oid) -> PgResult<Option<bool>> {
     let desc = catalog
         .function(func)?
-        .filter(|f| func >= Oid::FIRST_NORMAL && f.is_sql());
+        .filter(|f| func >= Oid::FIRST_NORMAL && f.runs_in_session());
     Ok(desc.map(|f| f.strict))
 }
 
