@@ -62,12 +62,12 @@ fn set_up(r: &mut Random) -> String {
     for t in 0..TABLES {
         let _ = writeln!(
             sql,
-            "CREATE TABLE r{t} (a int, b int, c text, d numeric, e bigint);"
+            "CREATE TABLE r{t} (a int, b int, c text, d numeric, e bigint, f char(4));"
         );
         let rows = 12 + 14 * t;
         for _ in 0..rows {
             let (a, b, e) = (r.below(15), r.below(6), r.below(20));
-            let (c, d) = (r.below(7), r.below(9));
+            let (c, d, f) = (r.below(7), r.below(9), r.below(5));
             let mut or_null = |text: String| if r.chance(15) { "NULL".to_owned() } else { text };
             let row = [
                 or_null(a.to_string()),
@@ -75,6 +75,7 @@ fn set_up(r: &mut Random) -> String {
                 or_null(format!("'t{c}'")),
                 or_null(format!("{}.{}", d, d * 5 % 10)),
                 or_null(e.to_string()),
+                or_null(format!("'{}'", "qqqq".get(f..).unwrap_or_default())),
             ];
             let _ = writeln!(sql, "INSERT INTO r{t} VALUES ({});", row.join(", "));
         }
@@ -82,8 +83,8 @@ fn set_up(r: &mut Random) -> String {
     sql.push_str(
         "CREATE INDEX ON r0 (a); CREATE INDEX ON r1 (a, b); CREATE INDEX ON r1 (c); CREATE INDEX ON r3 (e);
          CREATE INDEX ON r2 (b) WHERE b > 2;
-         CREATE TABLE u (a int PRIMARY KEY, b int, c text, d numeric, e bigint);
-         INSERT INTO u SELECT g, g % 4, 't' || g % 5, g / 2.0, g % 7 FROM generate_series(0, 13) g;
+         CREATE TABLE u (a int PRIMARY KEY, b int, c text, d numeric, e bigint, f char(4));
+         INSERT INTO u SELECT g, g % 4, 't' || g % 5, g / 2.0, g % 7, repeat('q', g % 5) FROM generate_series(0, 13) g;
          ANALYZE;",
     );
     sql
@@ -113,8 +114,9 @@ impl Maker<'_> {
     fn number(&mut self, scope: &[String]) -> String {
         let alias = scope[self.r.below(scope.len())].clone();
         let column = format!("{alias}.{}", self.r.pick(&NUMBERS));
-        match self.r.below(8) {
+        match self.r.below(9) {
             0 => format!("({column} + {})", self.r.below(3)),
+            3 => format!("({column} * 1.5 - {})", self.r.below(3)),
             1 => format!("coalesce({column}, {})", self.r.below(9)),
             2 => format!(
                 "CASE WHEN {column} > 4 THEN {column} ELSE {} END",
@@ -126,8 +128,9 @@ impl Maker<'_> {
 
     fn text(&mut self, scope: &[String]) -> String {
         let alias = &scope[self.r.below(scope.len())];
-        match self.r.below(4) {
+        match self.r.below(5) {
             0 => format!("({alias}.c || 'x')"),
+            1 => format!("{alias}.f"),
             _ => format!("{alias}.c"),
         }
     }
@@ -143,7 +146,7 @@ impl Maker<'_> {
     /// A condition over the scope; `depth` bounds subqueries.
     fn condition(&mut self, scope: &[String], depth: usize) -> String {
         let operator = self.r.pick(&["=", "=", "<>", "<", "<=", ">", ">="]);
-        match self.r.below(if depth > 0 { 13 } else { 8 }) {
+        match self.r.below(if depth > 0 { 14 } else { 9 }) {
             0 => format!(
                 "{} IS NOT DISTINCT FROM {}",
                 self.number(scope),
@@ -169,19 +172,27 @@ impl Maker<'_> {
                 self.condition(scope, 0),
                 self.condition(scope, 0)
             ),
-            8 => format!(
+            8 if self.r.chance(50) => {
+                let alias = &scope[self.r.below(scope.len())];
+                format!("{alias}.f IN ('q', 'qqq ', '')")
+            }
+            8 => {
+                let pair = [0, 1].map(|_| scope[self.r.below(scope.len())].clone());
+                format!("{}.f {operator} {}.f", pair[0], pair[1])
+            }
+            9 => format!(
                 "{} IN ({})",
                 self.number(scope),
                 self.one_column(scope, depth - 1)
             ),
-            9 => format!(
+            10 => format!(
                 "{} NOT IN ({})",
                 self.number(scope),
                 self.one_column(scope, depth - 1)
             ),
-            10 => format!("EXISTS ({})", self.one_column(scope, depth - 1)),
-            11 => format!("NOT EXISTS ({})", self.one_column(scope, depth - 1)),
-            12 => {
+            11 => format!("EXISTS ({})", self.one_column(scope, depth - 1)),
+            12 => format!("NOT EXISTS ({})", self.one_column(scope, depth - 1)),
+            13 => {
                 let (table, alias) = (self.table(), self.alias());
                 let inner = [scope, std::slice::from_ref(&alias)].concat();
                 let number = self.number(std::slice::from_ref(&alias));
@@ -223,9 +234,9 @@ impl Maker<'_> {
         let condition = self.condition(&scope, 0);
         let body = match self.r.below(3) {
             0 => format!("SELECT * FROM {table} {inner} WHERE {condition}"),
-            1 => format!("SELECT DISTINCT a, b, c, d, e FROM {table} {inner} WHERE {condition}"),
+            1 => format!("SELECT DISTINCT a, b, c, d, e, f FROM {table} {inner} WHERE {condition}"),
             _ => format!(
-                "SELECT a, count(*)::int AS b, max(c) AS c, sum(d) AS d, min(e) AS e FROM {table} {inner} WHERE {condition} GROUP BY a"
+                "SELECT a, count(*)::int AS b, max(c) AS c, sum(d) AS d, min(e) AS e, max(f) AS f FROM {table} {inner} WHERE {condition} GROUP BY a"
             ),
         };
         (format!("({body}) {alias}"), alias)
@@ -327,7 +338,40 @@ impl Maker<'_> {
         }
     }
 
+    /// The ends of columns: indexes may give them.
+    fn ends(&mut self) -> String {
+        let (table, alias) = (self.table(), self.alias());
+        let scope = [alias.clone()];
+        let columns = [0, 1].map(|_| self.r.pick(&["a", "b", "c", "d", "e"]));
+        let filter = match self.r.below(3) {
+            0 => String::new(),
+            1 => format!(" WHERE {alias}.a = {}", self.r.below(15)),
+            _ => format!(" WHERE {}", self.condition(&scope, 0)),
+        };
+        format!(
+            "SELECT min({alias}.{}) AS k, max({alias}.{}) AS v, 0 AS n, 0 AS z FROM {table} {alias}{filter}",
+            columns[0], columns[1]
+        )
+    }
+
+    /// Groups by two keys.
+    fn two_keys(&mut self) -> String {
+        let (from, scope) = self.from();
+        let keys = [self.value(&scope), self.value(&scope)];
+        let value = self.number(&scope);
+        format!(
+            "SELECT {} AS k, {} AS v, sum({value}) AS n, count(DISTINCT {value}) AS z FROM {from} GROUP BY 1, 2",
+            keys[0], keys[1]
+        )
+    }
+
     fn query(&mut self) -> String {
+        if self.r.chance(4) {
+            return self.ends();
+        }
+        if self.r.chance(8) {
+            return self.two_keys();
+        }
         if self.r.chance(12) {
             let all = if self.r.chance(50) { " ALL" } else { "" };
             let operator = self.r.pick(&["UNION", "INTERSECT", "EXCEPT"]);

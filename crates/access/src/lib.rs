@@ -44,7 +44,8 @@ mod xids;
 
 pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
 pub use index::{
-    Adopted, BuildOutcome, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound, UniqueCheck,
+    Adopted, BuildOutcome, EntryRun, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound,
+    UniqueCheck,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{CatalogRelation, FIRST_RELATION, Identity, Storage, StorageOptions};

@@ -8,6 +8,7 @@ use types::{Batch, PhysType, Selection, Vector};
 use crate::cx::Cx;
 use crate::ints::{IntTable, compares_as_integer, integers};
 use crate::keys::EqualKeys;
+use crate::packed::{self, Packer};
 use crate::store::{MemoryUse, RowStore};
 
 /// Groups in the order of their first rows, of which the wanted columns are kept.
@@ -23,6 +24,9 @@ pub(crate) struct GroupTable {
     /// In place of hashes and slots when there is one integer key; the group of NULL beside it.
     integers: Option<(IntTable, Option<u32>)>,
     scratch: Vec<i64>,
+    /// Small keys as numbers, and the groups of those met: a quick way to most rows' groups.
+    packed: Option<(Packer, IntTable)>,
+    numbers: Vec<u64>,
     memory: MemoryUse,
 }
 
@@ -54,6 +58,8 @@ impl GroupTable {
             slots: vec![0; 64],
             integers: by_integer(keys, input).then(|| (IntTable::with_room(0), None)),
             scratch: Vec::new(),
+            packed: Packer::new(keys, input).map(|packer| (packer, IntTable::with_room(0))),
+            numbers: Vec::new(),
             memory: MemoryUse::default(),
         }
     }
@@ -77,16 +83,66 @@ impl GroupTable {
             let bytes = self.memory_bytes();
             return self.memory.cover(cx, bytes);
         }
-        let hashes = keys.hash(cx, columns, sel)?;
-        for (i, hash) in sel.iter().zip(hashes) {
-            let group = match self.find(cx, keys, columns, i, hash)? {
-                Ok(group) => group,
-                Err(slot) => self.add(columns, i, hash, slot),
-            };
-            out.push(group);
+        if self.packed.is_some() {
+            self.assign_packed(cx, keys, columns, sel, out)?;
+        } else {
+            let hashes = keys.hash(cx, columns, sel)?;
+            for (i, hash) in sel.iter().zip(hashes) {
+                let group = match self.find(cx, keys, columns, i, hash)? {
+                    Ok(group) => group,
+                    Err(slot) => self.add(columns, i, hash, slot),
+                };
+                out.push(group);
+            }
         }
         let bytes = self.memory_bytes();
         self.memory.cover(cx, bytes)
+    }
+
+    /// The same by small keys: what their numbers do not tell is looked up in the table.
+    fn assign_packed(
+        &mut self,
+        cx: &Cx<'_>,
+        keys: &EqualKeys,
+        columns: &[Arc<Vector>],
+        sel: &Selection,
+        out: &mut Vec<u32>,
+    ) -> PgResult<()> {
+        let Some((packer, known)) = &self.packed else {
+            return Ok(());
+        };
+        let mut numbers = std::mem::take(&mut self.numbers);
+        let strangers = packer.pack(columns, sel, &mut numbers);
+        let mut missing: Vec<(usize, u16)> = Vec::new();
+        for (k, i) in sel.iter().enumerate() {
+            let group = match numbers[k] {
+                packed::NONE => None,
+                number => known.get(number as i64),
+            };
+            if group.is_none() {
+                missing.push((k, i as u16));
+            }
+            out.push(group.unwrap_or(0));
+        }
+        if !missing.is_empty() {
+            let rows = Selection::Rows(missing.iter().map(|m| m.1).collect());
+            let hashes = keys.hash(cx, columns, &rows)?;
+            for ((k, i), hash) in missing.into_iter().zip(hashes) {
+                let i = usize::from(i);
+                out[k] = match self.find(cx, keys, columns, i, hash)? {
+                    Ok(group) => group,
+                    Err(slot) => self.add(columns, i, hash, slot),
+                };
+                if let (Some((_, known)), true) = (&mut self.packed, numbers[k] != packed::NONE) {
+                    known.replace(numbers[k] as i64, out[k]);
+                }
+            }
+        }
+        self.numbers = numbers;
+        if strangers * 2 > sel.len() {
+            self.packed = None;
+        }
+        Ok(())
     }
 
     /// The same by one integer key; false when there is none.
@@ -159,6 +215,7 @@ impl GroupTable {
             .integers
             .as_ref()
             .map_or(0, |(table, _)| table.memory_bytes());
+        let integers = integers + self.packed.as_ref().map_or(0, |(_, table)| table.memory_bytes());
         self.first_rows.memory_bytes() + self.slots.len() * 4 + self.hashes.len() * 8 + integers
     }
 

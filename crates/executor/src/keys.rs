@@ -146,6 +146,12 @@ impl Equality {
                 (VectorData::Int8(x), VectorData::Int4(y)) => {
                     return Ok(x[a.index(i)] == i64::from(y[b.index(j)]));
                 }
+                // Texts of one length need no more, whatever their type; those of `bpchar` may differ in it.
+                (VectorData::Text(x), VectorData::Text(y))
+                    if x.byte_len(a.index(i)) == y.byte_len(b.index(j)) =>
+                {
+                    return Ok(x.equal(a.index(i), y, b.index(j)));
+                }
                 _ => {}
             }
         }
@@ -216,9 +222,7 @@ fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
         for (slot, i) in out.iter_mut().zip(sel.iter()) {
             let hash = match v.is_null(i) {
                 true => compare::NULL_HASH,
-                false if type_oid == oids::BPCHAR => {
-                    text_hash(compare::without_padding(s.str(v.index(i))).as_bytes())
-                }
+                false if type_oid == oids::BPCHAR => text_hash(without_padding(s.bytes(v.index(i)))),
                 false => text_hash(s.bytes(v.index(i))),
             };
             *slot = compare::combine_hash(*slot, hash);
@@ -245,6 +249,13 @@ fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
     for (slot, i) in out.iter_mut().zip(sel.iter()) {
         *slot = compare::combine_hash(*slot, compare::hash_at(type_oid, v, i));
     }
+}
+
+/// [`compare::without_padding`] of bytes.
+#[inline]
+pub(crate) fn without_padding(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|b| *b != b' ').map_or(0, |last| last + 1);
+    &bytes[..end]
 }
 
 /// Hash of a text, quick for short ones. All texts of the executor's tables go through here, so it need not be that of
@@ -441,10 +452,14 @@ impl Order {
         Ok(if self.descending { order.reverse() } else { order })
     }
 
-    /// For specialised sorts: compares plainly by `types::compare`.
-    pub fn direct(&self) -> Option<(Oid, bool, bool)> {
+    /// For specialised sorts: compares plainly by `types::compare`, also where the session does not know the collation.
+    pub fn direct(&self, cx: &Cx<'_>) -> Option<(Oid, bool, bool)> {
+        let by_bytes = |collation| !matches!(cx.ext.session.collate(collation, "", ""), Ok(Some(_)));
         match self.comparison {
             Comparison::Direct(t) => Some((t, self.descending, self.nulls_first)),
+            Comparison::Collated(t, collation) if by_bytes(collation) => {
+                Some((t, self.descending, self.nulls_first))
+            }
             _ => None,
         }
     }

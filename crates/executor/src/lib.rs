@@ -33,6 +33,7 @@ mod keys;
 mod modify;
 mod node;
 mod ops;
+mod packed;
 mod point;
 mod prepared;
 mod relations;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use common::{Oid, PgResult, internal, pg_err};
-use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector};
+use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector, VectorData};
 
 use crate::eval::{Cx, fn_context};
 use crate::program::{Node, NodeKind, ScalarArray, Subscript};
@@ -143,6 +143,13 @@ fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> 
     let has_null = known.len() < array.elements.len();
     let elements = Vector::from_datums(scalar.phys(), &known);
     let count = elements.len();
+    // Values of `bpchar` mostly have one length: with blanks up to that the elements are equal or not at a glance.
+    let elements = match (type_oid, scalar.data(), sel.iter().next()) {
+        (types::oids::BPCHAR, VectorData::Text(s), Some(first)) => {
+            padded(&elements, s.byte_len(scalar.index(first)))
+        }
+        _ => elements,
+    };
     let equals = |i: usize| (0..count).any(|k| types::compare::equal_at(type_oid, scalar, i, &elements, k));
     let hashes: HashSet<u64> = if count < HASH_ELEMENTS {
         HashSet::new()
@@ -163,6 +170,17 @@ fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> 
             (false, false) => Some(false),
         }
     })
+}
+
+/// Texts with blanks up to `len` bytes.
+fn padded(texts: &Vector, len: usize) -> Vector {
+    let mut out = Vector::empty(texts.phys());
+    for k in 0..texts.len() {
+        if let VectorData::Text(s) = texts.data() {
+            out.push_string(s.padded(k, len).bytes(0));
+        }
+    }
+    out
 }
 
 /// ARRAY of arrays: one more dimension.

@@ -21,6 +21,7 @@ mod create_plan;
 mod equivalence;
 mod exprs;
 mod joininfo;
+mod minmax;
 mod order;
 mod path;
 mod paths;

@@ -20,6 +20,7 @@ use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::upper::{self, Planned};
 
 /// What the query levels of one statement share.
+#[derive(Clone)]
 pub struct Global<'a> {
     pub context: &'a PlannerContext<'a>,
     pub subplans: Vec<SubPlanEntry>,
@@ -177,6 +178,29 @@ pub fn plan_recursive_level(global: &mut Global<'_>, query: Query, name: &Arc<st
 }
 
 fn plan_pushed_level(
+    global: &mut Global<'_>,
+    query: Query,
+    tuple_fraction: f64,
+    recursive_cte: Option<Arc<str>>,
+) -> PgResult<Planned> {
+    let Some(by_index) = crate::minmax::rewrite(&query, global.context)? else {
+        return plan_as_it_is(global, query, tuple_fraction, recursive_cte);
+    };
+    let before = global.clone();
+    let plain = plan_as_it_is(global, query, tuple_fraction, recursive_cte)?;
+    let after = std::mem::replace(global, before);
+    let first_subplan = global.subplans.len();
+    let indexed = plan_as_it_is(global, by_index, tuple_fraction, None)?;
+    let subplans = global.subplans.iter().skip(first_subplan);
+    let cost: f64 = subplans.map(|s| s.plan.cost.total).sum();
+    if cost < plain.plan.cost.total {
+        return Ok(indexed);
+    }
+    *global = after;
+    Ok(plain)
+}
+
+fn plan_as_it_is(
     global: &mut Global<'_>,
     query: Query,
     tuple_fraction: f64,

@@ -12,7 +12,7 @@ use nodes::expr::Expr;
 use nodes::query::{FromExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
-use crate::paths::{JoinClauses, JoinSize, add_join_paths};
+use crate::paths::{JoinClauses, JoinSize, add_join_paths, is_unique};
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
@@ -29,6 +29,7 @@ struct Level {
 
 /// Joins all base relations of the level.
 pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
+    reduce_unique_semijoins(root);
     let base: Vec<RelOptInfo> = root
         .all_rels
         .iter()
@@ -59,6 +60,33 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
         }
         internal!("failed to build any {n}-way joins")
     })
+}
+
+/// A semijoin with one relation in which at most one row can match is an inner join, and may take place in any order.
+///
+/// PG: `reduce_unique_semijoins`.
+fn reduce_unique_semijoins(root: &mut Root<'_, '_>) {
+    let special_joins = std::mem::take(&mut root.special_joins);
+    let unique = |s: &SpecialJoin| {
+        let inner = s.min_right.singleton().filter(|_| s.syn_right == s.min_right);
+        let Some(inner) = inner.and_then(|i| root.rel(i).ok()) else {
+            return false;
+        };
+        if inner.base.as_ref().is_none_or(|b| b.is_append) {
+            return false;
+        }
+        let joined = s.min_left.union(&s.min_right);
+        let own = root.join_clauses.iter().filter(|c| c.required.is_subset(&joined));
+        let own: Vec<_> = own
+            .filter(|c| c.required.overlaps(&s.min_right))
+            .cloned()
+            .collect();
+        is_unique(inner, &own)
+    };
+    let kept = special_joins
+        .into_iter()
+        .filter(|s| s.join_type != JoinType::Semi || !unique(s));
+    root.special_joins = kept.collect();
 }
 
 /// Dynamic programming over sets of relations. With `all_pairs` also relations without a condition between them are joined on

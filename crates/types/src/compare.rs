@@ -20,8 +20,10 @@ pub fn compare_f64(a: f64, b: f64) -> Ordering {
 }
 
 /// `bpchar` compares without its trailing blanks.
+#[inline]
 pub fn without_padding(s: &str) -> &str {
-    s.trim_end_matches(' ')
+    let end = s.bytes().rposition(|b| b != b' ').map_or(0, |last| last + 1);
+    &s[..end]
 }
 
 /// The span of an interval that comparison looks at: months of 30 days, days of 24 hours.
@@ -176,6 +178,15 @@ pub fn equal_at(type_oid: Oid, a: &Vector, i: usize, b: &Vector, j: usize) -> bo
     match (a.data(), b.data()) {
         (VectorData::Text(v), VectorData::Text(w)) | (VectorData::Bytes(v), VectorData::Bytes(w))
             if type_oid != oids::BPCHAR && !has_own_order(type_oid) && !a.is_null(i) && !b.is_null(j) =>
+        {
+            v.equal(a.index(i), w, b.index(j))
+        }
+        // Of one length they are equal with their padding or not at all.
+        (VectorData::Text(v), VectorData::Text(w))
+            if type_oid == oids::BPCHAR
+                && !a.is_null(i)
+                && !b.is_null(j)
+                && v.byte_len(a.index(i)) == w.byte_len(b.index(j)) =>
         {
             v.equal(a.index(i), w, b.index(j))
         }

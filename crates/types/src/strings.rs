@@ -113,7 +113,30 @@ impl StringColumn {
     #[inline]
     pub fn equal(&self, i: usize, other: &StringColumn, j: usize) -> bool {
         let (a, b) = (&self.views[i], &other.views[j]);
-        a.len == b.len && a.data[..4] == b.data[..4] && self.bytes(i) == other.bytes(j)
+        // What lies inline is followed by zeros.
+        let inline = a.len as usize <= INLINE;
+        a.len == b.len
+            && a.data[..4] == b.data[..4]
+            && if inline {
+                a.data == b.data
+            } else {
+                self.bytes(i) == other.bytes(j)
+            }
+    }
+
+    /// String `i` with blanks up to `len` bytes, as a column of its own.
+    pub fn padded(&self, i: usize, len: usize) -> StringColumn {
+        let mut bytes = self.bytes(i).to_vec();
+        bytes.resize(len.max(bytes.len()), b' ');
+        let mut out = StringColumn::default();
+        out.push_bytes(&bytes);
+        out
+    }
+
+    /// Length of string `i` in bytes.
+    #[inline]
+    pub fn byte_len(&self, i: usize) -> usize {
+        self.views[i].len as usize
     }
 
     fn make_view(&mut self, bytes: &[u8]) -> View {

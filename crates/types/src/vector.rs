@@ -82,7 +82,8 @@ impl VectorData {
             PhysType::Float8 => VectorData::Float8(vec![0.0; len]),
             PhysType::Interval => VectorData::Interval(vec![Interval::default(); len]),
             PhysType::Uuid => VectorData::Uuid(vec![[0; 16]; len]),
-            PhysType::Numeric => VectorData::Numeric(vec![Numeric::default(); len]),
+            // As `vec!` clones them one by one.
+            PhysType::Numeric => VectorData::Numeric((0..len).map(|_| Numeric::ZERO).collect()),
             PhysType::Text => VectorData::Text(StringColumn::empty_strings(len)),
             PhysType::Bytes => VectorData::Bytes(StringColumn::empty_strings(len)),
             PhysType::Nested => VectorData::Nested(vec![Datum::Null; len]),
@@ -458,14 +459,53 @@ impl Vector {
         }
     }
 
+    /// Appends rows of many vectors of the same class: `picks` are numbers of vectors with rows in them.
+    pub fn extend_picked(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) {
+        debug_assert!(!self.constant);
+        let plain = |v: &&Vector| v.validity.is_none() && !v.constant;
+        if self.validity.is_some() || !sources.iter().all(plain) || !self.pick(sources, picks) {
+            for &(source, row) in picks {
+                self.push_from(sources[source as usize], row as usize);
+            }
+        }
+    }
+
+    /// [`Vector::extend_picked`] of values that lie there as they are; false (and nothing done) when some vector has another class.
+    fn pick(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) -> bool {
+        macro_rules! same {
+            ($($variant:ident)*) => {
+                match &mut self.data {
+                    $(VectorData::$variant(mine) => {
+                        let mut slices = Vec::with_capacity(sources.len());
+                        for source in sources {
+                            let VectorData::$variant(data) = &source.data else {
+                                return false;
+                            };
+                            slices.push(data.as_slice());
+                        }
+                        mine.extend(picks.iter().map(|&(s, row)| slices[s as usize][row as usize].clone()));
+                    })*
+                    _ => return false,
+                }
+            };
+        }
+        same!(Bool Char Int2 Int4 Int8 Oid Float4 Float8 Interval Uuid Numeric);
+        self.len = self.data.len();
+        true
+    }
+
     /// Takes over the selected rows of a vector of the same class, each at its own position.
     pub fn copy_rows(&mut self, other: &Vector, sel: &Selection) {
         debug_assert!(!self.constant);
         macro_rules! same {
             ($($variant:ident)*) => {
                 match (&mut self.data, &other.data) {
+                    $((VectorData::$variant(a), VectorData::$variant(b)) if other.constant => {
+                        let value = &b[0];
+                        sel.for_each(|i| a[i] = value.clone());
+                    })*
                     $((VectorData::$variant(a), VectorData::$variant(b)) => {
-                        sel.for_each(|i| a[i] = b[other.index(i)].clone());
+                        sel.for_each(|i| a[i] = b[i].clone());
                     })*
                     (VectorData::Text(a), VectorData::Text(b)) | (VectorData::Bytes(a), VectorData::Bytes(b)) => {
                         sel.for_each(|i| a.set_bytes(i, b.bytes(other.index(i))));
@@ -590,6 +630,12 @@ mod tests {
         let c = Vector::constant(PhysType::Text, &Datum::text("x"), 5);
         assert_eq!((c.len(), c.flatten().datum(4)), (5, Datum::text("x")));
         assert!(Vector::constant(PhysType::Int8, &Datum::Null, 3).is_null(2));
+        let mut picked = Vector::from_datums(PhysType::Int4, &[Datum::Int4(0)]);
+        let plain = Vector::from_datums(PhysType::Int4, &[Datum::Int4(8), Datum::Int4(9)]);
+        picked.extend_picked(&[&plain], &[(0, 1), (0, 0)]);
+        picked.extend_picked(&[&plain, &v], &[(1, 1), (0, 1), (1, 2)]);
+        let all: Vec<Option<i64>> = (0..6).map(|i| picked.datum(i).as_i64()).collect();
+        assert_eq!(all, [Some(0), Some(9), Some(8), None, Some(9), Some(3)]);
         let mut to = Vector::defaults(PhysType::Int4, 3);
         to.copy_rows(&v, &Selection::Rows([1u16, 2].into()));
         assert_eq!(

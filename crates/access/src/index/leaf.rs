@@ -31,7 +31,9 @@ pub(crate) struct Leaf {
     pub(crate) high: Option<EntryKey>,
     /// The first bytes of `low`.
     low_head: u64,
-    /// The first bytes of each key: most compares need no more.
+    /// How many first bytes all keys share.
+    shared: usize,
+    /// The bytes of each key after those: most compares need no more.
     heads: Vec<u64>,
     bytes: Vec<u8>,
     /// Where each key and each value ends: key, value, key, value...
@@ -46,6 +48,7 @@ impl Leaf {
     pub(crate) fn new(low: EntryKey, high: Option<EntryKey>) -> Leaf {
         Leaf {
             low_head: head(&low),
+            shared: 0,
             heads: Vec::new(),
             low,
             high,
@@ -58,8 +61,19 @@ impl Leaf {
         }
     }
 
+    /// Appends an entry; its key is above the last one.
     pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) {
-        self.heads.push(head(key));
+        match self.len() {
+            0 => self.shared = key.len(),
+            _ => {
+                let common = self.key(0).iter().zip(key).take_while(|(a, b)| a == b).count();
+                if common < self.shared {
+                    self.shared = common;
+                    self.heads = (0..self.len()).map(|i| head(&self.key(i)[common..])).collect();
+                }
+            }
+        }
+        self.heads.push(head(&key[self.shared..]));
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len() as u32);
         self.bytes.extend_from_slice(value);
@@ -91,7 +105,19 @@ impl Leaf {
     /// How many keys are below `key`.
     #[inline]
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
-        let wanted = head(key);
+        if self.heads.is_empty() {
+            return 0;
+        }
+        let common = &self.key(0)[..self.shared];
+        let beginning = &key[..self.shared.min(key.len())];
+        let Some(rest) = (match beginning.cmp(common) {
+            std::cmp::Ordering::Less => return 0,
+            std::cmp::Ordering::Greater => return self.len(),
+            std::cmp::Ordering::Equal => key.get(self.shared..),
+        }) else {
+            return 0;
+        };
+        let wanted = head(rest);
         let mut low = self.heads.partition_point(|&h| h < wanted);
         while self.heads.get(low) == Some(&wanted) && self.key(low) < key {
             // Ties are few for numbers; for strings with a common beginning they are all.
@@ -167,13 +193,50 @@ fn head(key: &[u8]) -> u64 {
     }
 }
 
-type Group = Arc<Vec<Arc<Leaf>>>;
+/// Some leaves that follow each other. What decides most searches lies side by side.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// `low_head` of each.
+    heads: Vec<u64>,
+    leaves: Vec<Arc<Leaf>>,
+}
+
+impl Group {
+    fn new(leaves: Vec<Arc<Leaf>>) -> Arc<Group> {
+        Arc::new(Group {
+            heads: leaves.iter().map(|l| l.low_head).collect(),
+            leaves,
+        })
+    }
+}
 
 /// The loaded leaves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
-    groups: Vec<Group>,
+    groups: Vec<Arc<Group>>,
+    /// `low_head` of each group's first leaf.
+    heads: Vec<u64>,
     pub(crate) epoch: u64,
+}
+
+/// How many of the sorted heads are of leaves that start before a key with this head; `starts_before` decides where heads are equal.
+#[inline]
+fn count_before(heads: &[u64], wanted: u64, starts_before: impl Fn(usize) -> bool) -> usize {
+    let less = heads.partition_point(|&h| h < wanted);
+    if heads.get(less) != Some(&wanted) {
+        return less;
+    }
+    let mut from = less;
+    let mut to = less + heads[less..].partition_point(|&h| h == wanted);
+    while from < to {
+        let middle = (from + to) / 2;
+        if starts_before(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    from
 }
 
 /// A part of the key space that is not loaded: from (inclusive) and to (exclusive; None for the end).
@@ -187,35 +250,55 @@ impl Directory {
     /// One leaf that knows that there is nothing.
     pub(crate) fn of_empty_index() -> Directory {
         let leaf = Leaf::new(EntryKey::new(), None);
+        Directory::of_groups(vec![Group::new(vec![Arc::new(leaf)])], 0)
+    }
+
+    fn of_groups(groups: Vec<Arc<Group>>, epoch: u64) -> Directory {
         Directory {
-            groups: vec![Arc::new(vec![Arc::new(leaf)])],
-            epoch: 0,
+            heads: groups
+                .iter()
+                .map(|g| g.heads.first().copied().unwrap_or(0))
+                .collect(),
+            groups,
+            epoch,
         }
     }
 
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Arc<Leaf>> {
-        self.groups.iter().flat_map(|g| g.iter())
+        self.groups.iter().flat_map(|g| g.leaves.iter())
     }
 
-    /// Group and place of the last leaf for which `before` holds; it holds for a prefix of the leaves.
-    fn last_where(&self, before: impl Fn(&Leaf) -> bool) -> Option<(usize, usize)> {
-        let group = self
-            .groups
-            .partition_point(|g| g.first().is_some_and(|l| before(l)))
-            .checked_sub(1)?;
-        let place = self.groups[group].partition_point(|l| before(l)).checked_sub(1)?;
+    /// Group and place of the last leaf that starts before the key, or (with `or_equal`) at it.
+    #[inline]
+    fn last_before(&self, key: &[u8], or_equal: bool) -> Option<(usize, usize)> {
+        let wanted = head(key);
+        let before = |leaf: &Leaf| leaf.starts_before(wanted, key, or_equal);
+        let first = |g: usize| self.groups[g].leaves.first().is_some_and(|l| before(l));
+        let group = count_before(&self.heads, wanted, first).checked_sub(1)?;
+        let Group { heads, leaves } = &*self.groups[group];
+        let place = count_before(heads, wanted, |at| before(&leaves[at])).checked_sub(1)?;
         Some((group, place))
+    }
+
+    /// Group and place of the very last leaf.
+    fn last(&self) -> Option<(usize, usize)> {
+        let group = self.groups.len().checked_sub(1)?;
+        Some((group, self.groups[group].leaves.len().checked_sub(1)?))
+    }
+
+    fn leaf(&self, (group, place): (usize, usize)) -> &Arc<Leaf> {
+        &self.groups[group].leaves[place]
     }
 
     fn gap_after(&self, at: Option<(usize, usize)>) -> Gap {
         let (low, next) = match at {
             Some((group, place)) => {
-                let leaf = &self.groups[group][place];
-                let next = self.groups[group].get(place + 1);
-                let next = next.or_else(|| self.groups.get(group + 1).and_then(|g| g.first()));
+                let leaf = self.leaf((group, place));
+                let next = self.groups[group].leaves.get(place + 1);
+                let next = next.or_else(|| self.groups.get(group + 1).and_then(|g| g.leaves.first()));
                 (leaf.high.clone().unwrap_or_default(), next)
             }
-            None => (EntryKey::new(), self.groups.first().and_then(|g| g.first())),
+            None => (EntryKey::new(), self.leaves().next()),
         };
         Gap {
             low,
@@ -226,21 +309,22 @@ impl Directory {
     /// The leaf in which a key lies, or the gap.
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Result<&Arc<Leaf>, Gap> {
-        let wanted = head(key);
-        let at = self.last_where(|leaf| leaf.starts_before(wanted, key, true));
-        match at {
-            Some((group, place)) if self.groups[group][place].reaches(key) => Ok(&self.groups[group][place]),
+        match self.last_before(key, true) {
+            Some(at) if self.leaf(at).reaches(key) => Ok(self.leaf(at)),
             at => Err(self.gap_after(at)),
         }
     }
 
     /// The leaf (or gap) of the keys just below `key` (None: of the last keys).
     pub(crate) fn find_below(&self, key: Option<&[u8]>) -> Result<&Arc<Leaf>, Gap> {
-        let at = self.last_where(|leaf| key.is_none_or(|key| leaf.low.as_slice() < key));
-        let Some((group, place)) = at else {
+        let at = match key {
+            Some(key) => self.last_before(key, false),
+            None => self.last(),
+        };
+        let Some(found) = at else {
             return Err(self.gap_after(None));
         };
-        let leaf = &self.groups[group][place];
+        let leaf = self.leaf(found);
         let covered = match (&leaf.high, key) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -256,54 +340,43 @@ impl Directory {
     /// With a leaf more. It fits into a gap.
     pub(crate) fn with(&self, leaf: Arc<Leaf>) -> Directory {
         let mut groups = self.groups.clone();
-        match self.last_where(|other| other.low <= leaf.low) {
-            None if groups.is_empty() => groups.push(Arc::new(vec![leaf])),
+        match self.last_before(&leaf.low, true) {
+            None if groups.is_empty() => groups.push(Group::new(vec![leaf])),
             at => {
                 let (group, place) = at.map_or((0, 0), |(group, place)| (group, place + 1));
-                let mut leaves = Vec::clone(&groups[group]);
+                let mut leaves = groups[group].leaves.clone();
                 leaves.insert(place, leaf);
                 let right = (leaves.len() > GROUP_MAX).then(|| leaves.split_off(GROUP_MAX / 2));
-                groups[group] = Arc::new(leaves);
+                groups[group] = Group::new(leaves);
                 if let Some(right) = right {
-                    groups.insert(group + 1, Arc::new(right));
+                    groups.insert(group + 1, Group::new(right));
                 }
             }
         }
-        Directory {
-            groups,
-            epoch: self.epoch,
-        }
+        Directory::of_groups(groups, self.epoch)
     }
 
     /// Without a leaf; None if it is not there.
     pub(crate) fn without(&self, leaf: &Arc<Leaf>) -> Option<Directory> {
-        let (group, place) = self.last_where(|other| other.low <= leaf.low)?;
-        if !Arc::ptr_eq(&self.groups[group][place], leaf) {
+        let (group, place) = self.last_before(&leaf.low, true)?;
+        if !Arc::ptr_eq(self.leaf((group, place)), leaf) {
             return None;
         }
         let mut groups = self.groups.clone();
-        let mut leaves = Vec::clone(&groups[group]);
+        let mut leaves = groups[group].leaves.clone();
         leaves.remove(place);
         if leaves.is_empty() {
             groups.remove(group);
         } else {
-            groups[group] = Arc::new(leaves);
+            groups[group] = Group::new(leaves);
         }
-        Some(Directory {
-            groups,
-            epoch: self.epoch,
-        })
+        Some(Directory::of_groups(groups, self.epoch))
     }
 
     /// With other leaves, after a merge.
     pub(crate) fn merged(&self, leaves: Vec<Arc<Leaf>>) -> Directory {
-        Directory {
-            groups: leaves
-                .chunks(GROUP_MAX / 2)
-                .map(|c| Arc::new(c.to_vec()))
-                .collect(),
-            epoch: self.epoch + 1,
-        }
+        let groups = leaves.chunks(GROUP_MAX / 2).map(|c| Group::new(c.to_vec()));
+        Directory::of_groups(groups.collect(), self.epoch + 1)
     }
 }
 
@@ -396,21 +469,26 @@ mod tests {
         keys.push(vec![0; 9]);
         keys.sort();
         keys.dedup();
-        let mut full = Leaf::new(key(""), None);
-        keys.iter().for_each(|k| full.push(k, b""));
         let odd = [
             vec![],
             vec![0; 8],
             b"a common".to_vec(),
             b"a common beginning".to_vec(),
+            b"b".to_vec(),
             vec![255; 20],
         ];
-        for wanted in keys.iter().chain(&odd) {
-            assert_eq!(
-                full.lower_bound(wanted),
-                keys.partition_point(|k| k < wanted),
-                "{wanted:?}"
-            );
+        let alike = keys.iter().position(|k| k.starts_with(b"a common")).unwrap();
+        // Some share their beginning; one key is all its own beginning.
+        for keys in [&keys[..], &keys[alike..alike + 100], &keys[7..8], &keys[..0]] {
+            let mut full = Leaf::new(key(""), None);
+            keys.iter().for_each(|k| full.push(k, b""));
+            for wanted in keys.iter().chain(&odd) {
+                assert_eq!(
+                    full.lower_bound(wanted),
+                    keys.partition_point(|k| k < wanted),
+                    "{wanted:?}"
+                );
+            }
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod delta;
 pub(crate) mod leaf;
 mod merge;
 mod online;
+mod run;
 mod scan;
 mod sorter;
 pub(crate) mod store;
@@ -25,6 +26,7 @@ use types::{Datum, key};
 
 pub use build::{BuildOutcome, IndexBuilder};
 pub use online::Adopted;
+pub use run::EntryRun;
 pub use scan::{IndexBounds, IndexScan, KeyBound};
 
 use crate::defs::{IndexDef, Persistence};
@@ -414,6 +416,46 @@ impl Index {
             } else {
                 Ok(None)
             };
+        }
+    }
+
+    /// Appends all rows whose key begins with these bytes (from [`Index::encode_prefix`]) that the snapshot sees, in index order: inner
+    /// sides of nested loops. False, and nothing appended, where it takes a scan: entries in delta, more than `rows_max` rows.
+    pub fn lookup_all(
+        &self,
+        snapshot: &Snapshot,
+        prefix: &[u8],
+        rows_max: usize,
+        out: &mut Vec<RowId>,
+    ) -> PgResult<bool> {
+        if snapshot.serial != 0 || !self.store.delta.is_empty() {
+            return Ok(false);
+        }
+        let before = out.len();
+        let mut leaf = self.store.leaf_at(prefix)?;
+        let mut at = leaf.lower_bound(prefix);
+        loop {
+            while at < leaf.len() && leaf.key(at).starts_with(prefix) {
+                if out.len() - before >= rows_max {
+                    out.truncate(before);
+                    return Ok(false);
+                }
+                out.push(entry_row(leaf.key(at))?);
+                at += 1;
+            }
+            // What came into delta since, no snapshot of before sees; what left it, the leaf may lack.
+            if !self.store.is_current(&leaf) || !self.store.delta.is_empty() {
+                out.truncate(before);
+                return Ok(false);
+            }
+            match &leaf.high {
+                Some(high) if at == leaf.len() && high.starts_with(prefix) => {
+                    let next = high.clone();
+                    leaf = self.store.leaf_at(&next)?;
+                    at = leaf.lower_bound(&next);
+                }
+                _ => return Ok(true),
+            }
         }
     }
 

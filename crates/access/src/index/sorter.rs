@@ -22,7 +22,7 @@ pub(super) struct Entry<'e> {
 /// Where an entry lies in the buffer.
 #[derive(Clone, Copy)]
 struct Slot {
-    /// The first bytes of the key, as a number that compares like them.
+    /// The first bytes of the key, as a number that compares like them; once sorted, those after the beginning that all keys share.
     head: u64,
     at: usize,
     key_len: u32,
@@ -77,11 +77,35 @@ impl Buffer {
 
     fn sort(&mut self) {
         let mut slots = std::mem::take(&mut self.slots);
+        let common = self.common_beginning(&slots);
+        if common > 0 {
+            for slot in &mut slots {
+                slot.head = head_of(&self.key(slot)[common..]);
+            }
+        }
         let compare = |a: &Slot, b: &Slot| a.head.cmp(&b.head).then_with(|| self.key(a).cmp(self.key(b)));
         if !slots.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
             slots.sort_unstable_by(compare);
         }
         self.slots = slots;
+    }
+
+    /// How many first bytes all keys share: markers, and leading zeros of small numbers.
+    fn common_beginning(&self, slots: &[Slot]) -> usize {
+        let Some(first) = slots.first() else { return 0 };
+        let first = self.key(first);
+        let mut common = first.len();
+        for slot in slots {
+            let key = self.key(slot);
+            if !key.starts_with(&first[..common]) {
+                common = first[..common]
+                    .iter()
+                    .zip(key)
+                    .take_while(|(a, b)| a == b)
+                    .count();
+            }
+        }
+        common
     }
 
     fn clear(&mut self) {

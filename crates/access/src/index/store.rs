@@ -17,7 +17,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use common::{PgResult, RelationId, RowId, pg_err};
 use crossbeam_skiplist::SkipMap;
 use kv::{Direction, Keyspace};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use txn::Stamp;
 
@@ -162,11 +162,21 @@ impl IndexStore {
         &self.latches[(hasher.finish() >> 32) as usize % LATCHES]
     }
 
+    /// The latches of all keys. Nobody who has one asks for another, so this waits for no circle.
+    pub(crate) fn all_latches(&self) -> [MutexGuard<'_, ()>; LATCHES] {
+        std::array::from_fn(|i| self.latches[i].lock())
+    }
+
     /// Puts a version in front of an entry's list. Callers hold the latch.
     pub(crate) fn push_version(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
-        let entry = self.delta.get_or_insert_with(key.clone(), EntryHead::empty);
-        version.older.store(entry.value().load_full());
-        entry.value().store(Some(Arc::clone(version)));
+        // Nearly every entry is new: it goes in with its version, as replacing one must look after readers in all threads.
+        let new = || EntryHead::from(Some(Arc::clone(version)));
+        let entry = self.delta.get_or_insert_with(key.clone(), new);
+        let older = entry.value().load_full();
+        if older.as_ref().is_none_or(|older| !Arc::ptr_eq(older, version)) {
+            version.older.store(older);
+            entry.value().store(Some(Arc::clone(version)));
+        }
         self.delta_bytes.add(version.memory_bytes(key));
         self.count(1, key);
     }

@@ -3,6 +3,7 @@
 //! The way of a row is told in docs/internals/storage.md.
 
 mod bulk;
+mod fetch;
 mod lock;
 mod merge;
 mod scan;
@@ -129,7 +130,7 @@ impl Table {
     }
 
     /// Appends the listed columns of many rows to `out`, one vector per column, and the positions in `rows` of those the
-    /// snapshot sees to `found`. For index scans: rows of one block cost one lookup when they are neighbours.
+    /// snapshot sees to `found`.
     pub fn fetch_batch(
         &self,
         rows: &[RowId],
@@ -138,6 +139,9 @@ impl Table {
         out: &mut [Vector],
         found: &mut Vec<u32>,
     ) -> PgResult<()> {
+        if rows.len() >= fetch::BATCH_MIN && fetch::fetch_blocks(self, rows, snapshot, columns, out, found)? {
+            return Ok(());
+        }
         let mut scratch = Vec::with_capacity(columns.len());
         for (index, row) in rows.iter().enumerate() {
             let seen = self.with_row(*row, snapshot, |data| {

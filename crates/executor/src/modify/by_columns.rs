@@ -2,8 +2,8 @@
 //!
 //! # How it works
 //! Generated columns and checks are evaluated over whole columns. When a row breaks a rule, nothing is reported from here: the caller
-//! goes through the rows one by one, and finds PostgreSQL's error at the first of them. Index entries follow row by row, because the
-//! first row in order that violates a constraint is the one to name.
+//! goes through the rows one by one, and finds PostgreSQL's error at the first of them. Index entries follow, all of an index at once
+//! where none of them can violate a constraint, else row by row: the first row in order that violates one is the one to name.
 
 use std::sync::Arc;
 
@@ -62,10 +62,20 @@ impl OpenTarget {
         if self.indexes.is_empty() && self.def.foreign_keys.is_empty() {
             return Ok(first);
         }
+        // Indexes that take all entries at once, and those (by row, so the first row in order gets the blame) that do not.
+        let mut by_row = Vec::new();
+        for (k, index) in self.indexes.iter().enumerate() {
+            if !index.part.is_plain() || !index.insert_many(ext, columns, rows, first).map_err(at(0))? {
+                by_row.push(k);
+            }
+        }
+        if by_row.is_empty() && self.def.foreign_keys.is_empty() {
+            return Ok(first);
+        }
         let mut entry = Entry::default();
         for row in 0..rows {
             let id = RowId(first.0 + row as u64);
-            self.index_row(ext, rt, (columns, row), id, &mut entry)
+            self.index_row(ext, rt, (&by_row, columns, row), id, &mut entry)
                 .map_err(at(row))?;
         }
         Ok(first)
@@ -75,12 +85,12 @@ impl OpenTarget {
         &mut self,
         ext: &ExecContext<'_>,
         rt: &mut dyn Runtime,
-        (columns, row): (&[Arc<Vector>], usize),
+        (indexes, columns, row): (&[usize], &[Arc<Vector>], usize),
         id: RowId,
         entry: &mut Entry,
     ) -> PgResult<()> {
         let whole = || -> Vec<Datum> { columns.iter().map(|c| c.datum(row)).collect() };
-        for k in 0..self.indexes.len() {
+        for &k in indexes {
             if self.indexes[k].part.is_plain() {
                 self.indexes[k].part.fill(columns, row, entry);
             } else if let Some(computed) = self.indexes[k].entry(rt, &whole())? {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Index, UniqueCheck};
+use access::{EntryRun, Index, UniqueCheck};
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, RowId, internal, unsupported};
 use expr::{ExprProgram, RowInputs, Runtime};
@@ -138,6 +138,23 @@ impl OpenIndex {
         }
         let include = all.split_off(part.keys.len());
         Ok(Some(Entry { key: all, include }))
+    }
+
+    /// Adds the entries of consecutive rows of a plain index at once. False, and nothing done, when some key of a unique one may exist.
+    pub fn insert_many(
+        &self,
+        ext: &ExecContext<'_>,
+        columns: &[Arc<Vector>],
+        rows: usize,
+        first: RowId,
+    ) -> PgResult<bool> {
+        let (mut run, mut entry) = (EntryRun::default(), Entry::default());
+        for row in 0..rows {
+            self.part.fill(columns, row, &mut entry);
+            let id = RowId(first.0 + row as u64);
+            run.push(&self.index, &entry.key, &entry.include, id);
+        }
+        ext.with_txn(|txn| self.index.insert_run(txn, run))
     }
 
     /// Adds an entry; the row that has the key already, if one does. With a deferrable constraint the entry is added even then.

@@ -60,23 +60,19 @@ pub(crate) fn sort_numbers(
             Ordering::Equal
         }
     };
-    match sort_keys(first, &columns[first.column], numbers) {
-        Some((mut keys, exact)) => {
+    match sort_keys(cx, first, &columns[first.column], numbers) {
+        Some((keys, exact)) => {
             // Where the number says all about the first key, only the others are left to compare.
             let rest = if exact { rest } else { orders };
-            match rest.is_empty() {
-                _ if keys.len() <= TIES_MAX => {
-                    quicksort::sort(&mut keys, &mut |a, b| {
-                        a.0.cmp(&b.0).then_with(|| compare(rest, a.1, b.1))
-                    });
+            let second = rest.first().filter(|_| exact && keys.len() > TIES_MAX);
+            let second = second.and_then(|o| sort_keys(cx, o, &columns[o.column], numbers));
+            let keys = match second {
+                Some((more, exact)) => {
+                    let rest = if exact { &rest[1..] } else { rest };
+                    sort_pairs(keys, &more, |a, b| compare(rest, a, b))
                 }
-                true => keys.sort_unstable(),
-                false => keys.sort_unstable_by(|a, b| {
-                    (a.0.cmp(&b.0))
-                        .then_with(|| compare(rest, a.1, b.1))
-                        .then(a.1.cmp(&b.1))
-                }),
-            }
+                None => sort_singles(keys, rest.is_empty(), |a, b| compare(rest, a, b)),
+            };
             for (slot, (_, number)) in numbers.iter_mut().zip(keys) {
                 *slot = number;
             }
@@ -87,10 +83,53 @@ pub(crate) fn sort_numbers(
     failed.map_or(Ok(()), Err)
 }
 
+/// Sorts by one number per row, then as `compare` says unless that is `decided`, then by row.
+fn sort_singles(
+    mut keys: Vec<(u64, u32)>,
+    decided: bool,
+    mut compare: impl FnMut(u32, u32) -> Ordering,
+) -> Vec<(u64, u32)> {
+    match decided {
+        _ if keys.len() <= TIES_MAX => {
+            quicksort::sort(&mut keys, &mut |a, b| {
+                a.0.cmp(&b.0).then_with(|| compare(a.1, b.1))
+            });
+        }
+        true => keys.sort_unstable(),
+        false => keys.sort_unstable_by(|a, b| {
+            (a.0.cmp(&b.0))
+                .then_with(|| compare(a.1, b.1))
+                .then(a.1.cmp(&b.1))
+        }),
+    }
+    keys
+}
+
+/// Sorts by two numbers per row, then as `compare` says, then by row.
+fn sort_pairs(
+    keys: Vec<(u64, u32)>,
+    more: &[(u64, u32)],
+    mut compare: impl FnMut(u32, u32) -> Ordering,
+) -> Vec<(u64, u32)> {
+    let mut pairs: Vec<(u64, u64, u32)> = keys.iter().zip(more).map(|(a, b)| (a.0, b.0, a.1)).collect();
+    pairs.sort_unstable_by(|a, b| {
+        (a.0, a.1)
+            .cmp(&(b.0, b.1))
+            .then_with(|| compare(a.2, b.2))
+            .then(a.2.cmp(&b.2))
+    });
+    pairs.into_iter().map(|(key, _, row)| (key, row)).collect()
+}
+
 /// A number per row that sorts as the key does, with the row, and whether rows with equal numbers have equal keys. Not for keys
 /// that may be NULL.
-fn sort_keys(order: &Order, column: &Vector, numbers: &[u32]) -> Option<(Vec<(u64, u32)>, bool)> {
-    let (type_oid, descending, _) = order.direct()?;
+fn sort_keys(
+    cx: &Cx<'_>,
+    order: &Order,
+    column: &Vector,
+    numbers: &[u32],
+) -> Option<(Vec<(u64, u32)>, bool)> {
+    let (type_oid, descending, _) = order.direct(cx)?;
     if column.may_have_nulls() || column.is_constant() {
         return None;
     }

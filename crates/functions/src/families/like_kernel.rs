@@ -37,7 +37,7 @@ impl<'p> Pattern<'p> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn matches(&self, text: &[u8]) -> PgResult<bool> {
         match self {
             Pattern::Exactly(whole) => Ok(text == *whole),

@@ -41,6 +41,7 @@ mod sizes;
 mod string;
 pub(crate) mod system;
 mod text;
+mod text_kernel;
 mod textsearch;
 pub(crate) mod type_io;
 mod typmod;
@@ -76,6 +77,7 @@ static LISTS: &[&[Builtin]] = &[
     text::BUILTINS,
     like::BUILTINS,
     like_kernel::BUILTINS,
+    text_kernel::BUILTINS,
     string::BUILTINS,
     quote::BUILTINS,
     concat::BUILTINS,

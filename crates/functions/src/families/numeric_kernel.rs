@@ -1,8 +1,9 @@
 //! `+`, `-` and `*` of `numeric` over batches: short numbers in a tight loop.
 //!
 //! # How it works
-//! A number whose digits fit 64 bits is two integers; sums and products of such are computed in place, one by one, as long as they fit
-//! 64 bits too. Everything else takes the general way of `types::numeric`.
+//! A number whose digits fit 64 bits is two integers, and the numbers of a column mostly have one scale. Then sums and products are
+//! computed for all rows of a batch in one loop ([`uniform`]), selected or not, as nothing in it can fail; the first number that does
+//! not fit sends the selected rows the general way of `types::numeric`, one by one.
 
 use common::{PgResult, internal};
 use types::{Bitmap, Datum, Numeric, Selection, Vector, VectorData, numeric, oids};
@@ -15,6 +16,16 @@ use crate::framework::registry::{Builtin, Kernels};
 trait Arith {
     /// `types::numeric` has the short way first, and inlines it.
     fn compute(a: &Numeric, b: &Numeric) -> PgResult<Numeric>;
+
+    /// What the digits of numbers with these scales must be multiplied by beforehand, and the scale of the results.
+    fn scales(a: u16, b: u16) -> Option<(i64, i64, u16)> {
+        let lift = |from: u16, to: u16| 10_i64.checked_pow(u32::from(to - from));
+        let scale = a.max(b);
+        Some((lift(a, scale)?, lift(b, scale)?, scale))
+    }
+
+    /// The operation on digits, and whether the result does not fit.
+    fn digits(a: i64, b: i64) -> (i64, bool);
 }
 
 struct Add;
@@ -26,12 +37,22 @@ impl Arith for Add {
     fn compute(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
         numeric::add(a, b)
     }
+
+    #[inline(always)]
+    fn digits(a: i64, b: i64) -> (i64, bool) {
+        a.overflowing_add(b)
+    }
 }
 
 impl Arith for Sub {
     #[inline(always)]
     fn compute(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
         numeric::sub(a, b)
+    }
+
+    #[inline(always)]
+    fn digits(a: i64, b: i64) -> (i64, bool) {
+        a.overflowing_sub(b)
     }
 }
 
@@ -40,6 +61,79 @@ impl Arith for Mul {
     fn compute(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
         numeric::mul(a, b)
     }
+
+    fn scales(a: u16, b: u16) -> Option<(i64, i64, u16)> {
+        // Far below the greatest scale that there is.
+        a.checked_add(b).filter(|s| *s < 1_000).map(|scale| (1, 1, scale))
+    }
+
+    #[inline(always)]
+    fn digits(a: i64, b: i64) -> (i64, bool) {
+        a.overflowing_mul(b)
+    }
+}
+
+/// One side of an operation over a batch: a number per row, or one for all.
+enum Side<'a> {
+    Column(&'a [Numeric]),
+    One(&'a Numeric),
+}
+
+impl<'a> Side<'a> {
+    /// `None` where rows may be NULL.
+    fn new(vector: &Vector, column: &Column<'a, phys::Numeric>) -> Option<Side<'a>> {
+        match vector.is_constant() {
+            true => column.get(0).map(Side::One),
+            false => column.dense().map(Side::Column),
+        }
+    }
+
+    fn first_scale(&self) -> Option<u16> {
+        let first = match self {
+            Side::Column(values) => values.first()?,
+            Side::One(value) => value,
+        };
+        match first {
+            Numeric::Small { scale, .. } => Some(*scale),
+            _ => None,
+        }
+    }
+}
+
+/// The results for all rows, when the numbers of each side have one scale and everything fits 64 bits.
+fn uniform<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
+    let (s, t) = (left.first_scale()?, right.first_scale()?);
+    let (lift_left, lift_right, scale) = A::scales(s, t)?;
+    let mut out = Vec::with_capacity(rows);
+    let mut failed = false;
+    let mut step = |a: &Numeric, b: &Numeric| -> bool {
+        let (
+            Numeric::Small {
+                unscaled: x,
+                scale: p,
+            },
+            Numeric::Small {
+                unscaled: y,
+                scale: q,
+            },
+        ) = (a, b)
+        else {
+            return false;
+        };
+        let (x, over_x) = x.overflowing_mul(lift_left);
+        let (y, over_y) = y.overflowing_mul(lift_right);
+        let (unscaled, over) = A::digits(x, y);
+        failed |= over | over_x | over_y;
+        out.push(Numeric::Small { unscaled, scale });
+        *p == s && *q == t
+    };
+    let same = match (left, right) {
+        (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).all(|(a, b)| step(a, b)),
+        (Side::Column(a), Side::One(b)) => a.iter().all(|a| step(a, b)),
+        (Side::One(a), Side::Column(b)) => b.iter().all(|b| step(a, b)),
+        (Side::One(_), Side::One(_)) => return None,
+    };
+    (same && !failed && out.len() == rows).then_some(out)
 }
 
 fn vector<A: Arith>(
@@ -60,22 +154,12 @@ fn vector<A: Arith>(
     let VectorData::Numeric(data) = data else {
         return Err(internal!("operator on numeric gives numeric"));
     };
-    if *sel == Selection::All(rows) {
-        // A constant is one value for every row.
-        let constant = |v: &Vector, c: &Column<'_, phys::Numeric>| match v.is_constant() {
-            true => c.get(0).cloned(),
-            false => None,
-        };
-        let computed = match (a.dense(), b.dense(), constant(left, &a), constant(right, &b)) {
-            (Some(x), Some(y), ..) => Some(collect(x.iter().zip(y).map(|(x, y)| A::compute(x, y)), rows)?),
-            (Some(x), _, _, Some(y)) => Some(collect(x.iter().map(|x| A::compute(x, &y)), rows)?),
-            (_, Some(y), Some(x), _) => Some(collect(y.iter().map(|y| A::compute(&x, y)), rows)?),
-            _ => None,
-        };
-        if let Some(computed) = computed.filter(|c| c.len() == rows) {
-            *data = computed;
-            return Ok(());
-        }
+    if sel.len() * 3 >= rows
+        && let (Some(a), Some(b)) = (Side::new(left, &a), Side::new(right, &b))
+        && let Some(computed) = uniform::<A>(&a, &b, rows)
+    {
+        *data = computed;
+        return Ok(());
     }
     sel.try_for_each(|i| {
         match (a.get(i), b.get(i)) {
@@ -86,15 +170,6 @@ fn vector<A: Arith>(
         }
         Ok(())
     })
-}
-
-#[inline(always)]
-fn collect(values: impl Iterator<Item = PgResult<Numeric>>, rows: usize) -> PgResult<Vec<Numeric>> {
-    let mut out = Vec::with_capacity(rows);
-    for value in values {
-        out.push(value?);
-    }
-    Ok(out)
 }
 
 fn scalar<A: Arith>(_ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
@@ -122,3 +197,36 @@ pub(crate) static BUILTINS: &[Builtin] = &[
     entry::<Sub>("numeric_sub"),
     entry::<Mul>("numeric_mul"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small(unscaled: i64, scale: u16) -> Numeric {
+        Numeric::Small { unscaled, scale }
+    }
+
+    #[test]
+    fn all_at_once_or_one_by_one_is_the_same() {
+        let a = [small(125, 2), small(-7, 2), small(i64::MAX, 2)];
+        let b = [small(3, 1), small(40, 1), small(5, 1)];
+        fn check<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
+            let all = uniform::<A>(&Side::Column(a), &Side::Column(b), a.len());
+            let single = a.iter().zip(b).map(|(a, b)| A::compute(a, b));
+            all.is_some_and(|all| {
+                all.into_iter()
+                    .zip(single)
+                    .all(|(x, y)| Ok(x) == y.map_err(|_| ()))
+            })
+        }
+        assert!(
+            check::<Add>(&a[..2], &b[..2])
+                && check::<Sub>(&a[..2], &b[..2])
+                && check::<Mul>(&a[..2], &b[..2])
+        );
+        // Too large, another scale, no number.
+        assert!(uniform::<Add>(&Side::Column(&a), &Side::Column(&b), 3).is_none());
+        assert!(uniform::<Add>(&Side::Column(&[small(1, 1), small(1, 2)]), &Side::One(&b[0]), 2).is_none());
+        assert!(uniform::<Mul>(&Side::One(&Numeric::NaN), &Side::Column(&b), 3).is_none());
+    }
+}

@@ -70,12 +70,6 @@ fn pattern_cmp(a: &str, b: &str) -> i32 {
     sign(a.cmp(b))
 }
 
-fn bpchareq(a: &str, b: &str) -> bool {
-    without_padding(a) == without_padding(b)
-}
-fn bpcharne(a: &str, b: &str) -> bool {
-    !bpchareq(a, b)
-}
 fn bpcharlt(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<bool> {
     lt(ctx, without_padding(a), without_padding(b))
 }
@@ -154,7 +148,6 @@ fn nameconcatoid(name: &str, oid: u32) -> String {
 
 #[rustfmt::skip]
 builtins! {
-    texteq = eq(a: text, b: text) -> bool; textne = ne(a: text, b: text) -> bool;
     text_lt = lt(ctx, a: text, b: text) -> bool; text_le = le(ctx, a: text, b: text) -> bool;
     text_gt = gt(ctx, a: text, b: text) -> bool; text_ge = ge(ctx, a: text, b: text) -> bool;
     bttextcmp = cmp(ctx, a: text, b: text) -> int4;
@@ -174,7 +167,6 @@ builtins! {
     textltname = lt(ctx, a: text, b: name) -> bool; textlename = le(ctx, a: text, b: name) -> bool;
     textgtname = gt(ctx, a: text, b: name) -> bool; textgename = ge(ctx, a: text, b: name) -> bool;
     bttextnamecmp = cmp(ctx, a: text, b: name) -> int4;
-    bpchareq(a: bpchar, b: bpchar) -> bool; bpcharne(a: bpchar, b: bpchar) -> bool;
     bpcharlt(ctx, a: bpchar, b: bpchar) -> bool; bpcharle(ctx, a: bpchar, b: bpchar) -> bool;
     bpchargt(ctx, a: bpchar, b: bpchar) -> bool; bpcharge(ctx, a: bpchar, b: bpchar) -> bool;
     bpcharcmp(ctx, a: bpchar, b: bpchar) -> int4;

@@ -67,7 +67,7 @@ impl<'a, P: Phys> Column<'a, P> {
     }
 
     /// The value in row `i`, `None` for NULL.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, i: usize) -> Option<P::Value<'a>> {
         let i = if self.constant { 0 } else { i };
         match self.validity {

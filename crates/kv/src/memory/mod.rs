@@ -96,10 +96,12 @@ impl Kv for MemoryKv {
         for op in batch.into_ops() {
             match op {
                 WriteOp::Put { keyspace, key, value } => {
-                    state
-                        .entry(keyspace)
-                        .or_default()
-                        .insert(key.into(), value.into());
+                    // Most index entries have no value; the default takes no memory.
+                    let value = match value.is_empty() {
+                        true => Arc::default(),
+                        false => value.into(),
+                    };
+                    state.entry(keyspace).or_default().insert(key.into(), value);
                 }
                 WriteOp::Delete { keyspace, key } => {
                     if let Some(tree) = state.get_mut(&keyspace) {

@@ -98,16 +98,27 @@ impl Node {
     fn insert(&mut self, key: Key, value: Value) -> Option<(Key, Arc<Node>)> {
         match self {
             Node::Leaf(entries) => {
+                // Ascending keys, the usual case, cost one compare a level.
                 let at_end = entries.last().is_none_or(|(last, _)| *last < key);
-                match entries.binary_search_by(|(k, _)| k.cmp(&key)) {
-                    Ok(slot) => entries[slot].1 = value,
-                    Err(slot) => entries.insert(slot, (key, value)),
+                if at_end {
+                    entries.push((key, value));
+                } else {
+                    match entries.binary_search_by(|(k, _)| k.cmp(&key)) {
+                        Ok(slot) => entries[slot].1 = value,
+                        Err(slot) => entries.insert(slot, (key, value)),
+                    }
                 }
                 let right = split(entries, at_end)?;
                 Some((Arc::clone(&right.first()?.0), Arc::new(Node::Leaf(right))))
             }
             Node::Inner(children) => {
-                let index = child_index(children, &key);
+                let last = children
+                    .last()
+                    .is_some_and(|(smallest, _)| smallest.as_ref() <= &*key);
+                let index = match last {
+                    true => children.len() - 1,
+                    false => child_index(children, &key),
+                };
                 let at_end = index + 1 == children.len();
                 let new = Arc::make_mut(&mut children.get_mut(index)?.1).insert(key, value)?;
                 children.insert(index + 1, new);

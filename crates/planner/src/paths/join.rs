@@ -139,7 +139,7 @@ impl FirstMatch {
 }
 
 /// At most one inner row can match: a unique index of the inner table is covered by equalities.
-fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
+pub fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
     let Some(base) = &inner.base else { return false };
     let equals_column = |column: &Expr| {
         let joined = clauses.iter().filter_map(|c| c.equality.as_ref()).any(|e| {

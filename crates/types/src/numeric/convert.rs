@@ -29,9 +29,21 @@ pub(super) fn pow10(n: u32) -> BigInt {
     BigInt::from(10u8).pow(n)
 }
 
+/// 10^n, as far as 128 bits go.
+const POW10_WIDE: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut n = 1;
+    while n < 39 {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 /// 10^n when it fits.
-pub(super) fn pow10_i128(n: u32) -> Option<i128> {
-    10i128.checked_pow(n)
+#[inline]
+pub fn pow10_i128(n: u32) -> Option<i128> {
+    POW10_WIDE.get(n as usize).copied()
 }
 
 /// `n / d` rounded half away from zero.
@@ -142,14 +154,25 @@ pub(super) fn group_digits(decimal: &[u8], scale: u16, negative: bool) -> BigNum
     }
 }
 
+/// Four groups of digits.
+const PART: u128 = 10_000_000_000_000_000;
+
 /// The same for digits in 128 bits; `None` when there is no room to fill the last group.
 fn group_wide(unscaled: u128, scale: u16, negative: bool) -> Option<BigNumeric> {
     let pad = (4 - u32::from(scale) % 4) % 4;
-    let mut rest = unscaled.checked_mul(10u128.pow(pad))?;
+    let mut rest = unscaled.checked_mul(POW10_WIDE[pad as usize] as u128)?;
     let mut digits = Vec::with_capacity(10);
     while rest > 0 {
-        digits.push((rest % 10_000) as u16);
-        rest /= 10_000;
+        // Divisions of 128 bits are slow: one for four groups.
+        let mut low = (rest % PART) as u64;
+        rest /= PART;
+        for _ in 0..4 {
+            if rest == 0 && low == 0 {
+                break;
+            }
+            digits.push((low % 10_000) as u16);
+            low /= 10_000;
+        }
     }
     let weight = digits.len() as i32 - i32::from(scale.div_ceil(4)) - 1;
     let trailing = digits.iter().take_while(|d| **d == 0).count();
@@ -213,18 +236,23 @@ impl Numeric {
     }
 
     /// Digits and scale of a finite value, if they fit 128 bits.
-    pub(super) fn to_i128(&self) -> Option<(i128, u16)> {
+    pub fn to_i128(&self) -> Option<(i128, u16)> {
         let big = match self {
             Numeric::Small { unscaled, scale } => return Some((i128::from(*unscaled), *scale)),
             Numeric::Big(big) if big.digits.len() <= 9 => big,
             _ => return None,
         };
-        let digits = big.digits.iter().fold(0i128, |n, d| n * 10_000 + i128::from(*d));
+        let part = |digits: &[u16]| digits.iter().fold(0_u64, |n, d| n * 10_000 + u64::from(*d));
+        let fours = big.digits.chunks(4);
+        let digits = fours.fold(0_i128, |n, four| {
+            n * POW10_WIDE[4 * four.len()] + i128::from(part(four))
+        });
         // The last digit counts 10,000 to the power of weight - (number - 1).
         let power = 4 * (big.weight + 1 - big.digits.len() as i32) + i32::from(big.scale);
         let unit = pow10_i128(power.unsigned_abs())?;
         let unscaled = match power {
-            0.. => digits.checked_mul(unit)?,
+            0 => digits,
+            1.. => digits.checked_mul(unit)?,
             _ if digits % unit == 0 => digits / unit,
             _ => return None,
         };

@@ -17,7 +17,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, neg, sub};
-pub use convert::{Decimal, Rounding, numeric_typmod, typmod_precision_scale};
+pub use convert::{Decimal, Rounding, numeric_typmod, pow10_i128, typmod_precision_scale};
 pub use math::{exp, factorial, ln, log, power, sqrt, stddev, variance};
 pub use text::{parse, parse_plain};
 pub use wire::{receive, send};

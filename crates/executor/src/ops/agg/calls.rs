@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::{PgResult, internal, unsupported};
+use common::{Oid, PgResult, internal, unsupported};
 use expr::{ExprProgram, Inputs};
 use functions::framework::aggregate::MakeAccumulator;
 use functions::{Accumulator, CallInfo, FnCache, Place};
@@ -15,7 +15,8 @@ use types::{BATCH_ROWS, Batch, PhysType, Selection, Vector, VectorData};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
-use crate::keys::{Equality, Order, compare_rows};
+use crate::groups::GroupTable;
+use crate::keys::{EqualKeys, Equality, Order, compare_rows};
 use crate::node::Eval;
 use crate::spill::sorter::Sorter;
 
@@ -39,7 +40,20 @@ struct Ordered {
     phys: Vec<PhysType>,
     orders: Vec<Order>,
     distinct: Vec<(usize, Equality)>,
+    /// DISTINCT of an aggregate for which the order of its input is all the same: the keys of a hash table of what came already.
+    hashed: Option<EqualKeys>,
 }
+
+/// `count`, `sum` and `avg` of integers: for DISTINCT of these no order is needed. (Equal numbers of type `numeric` may differ in scale.)
+const ORDERLESS: [Oid; 7] = [
+    Oid(2100),
+    Oid(2101),
+    Oid(2102),
+    Oid(2107),
+    Oid(2108),
+    Oid(2109),
+    Oid(2147),
+];
 
 impl AggCall {
     pub fn compile(c: &Compiler<'_>, e: &Expr) -> PgResult<AggCall> {
@@ -136,10 +150,31 @@ fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> 
     for e in a.direct_args.iter().chain(all.iter().map(|t| &t.expr)) {
         phys.push(c.phys(e.type_oid())?);
     }
+    let orderless = a.order_by.is_empty() && ORDERLESS.contains(&a.func);
+    let hashed = orderless.then(|| distinct_keys(c, a, all)).transpose()?;
     Ok(Some(Ordered {
         phys,
         orders,
+        hashed: hashed.flatten(),
         distinct,
+    }))
+}
+
+/// Group and argument, when the one can be told apart by a hash.
+fn distinct_keys(
+    c: &Compiler<'_>,
+    a: &Aggref,
+    all: &[&nodes::query::TargetEntry],
+) -> PgResult<Option<EqualKeys>> {
+    let ([clause], [argument]) = (&a.distinct[..], all) else {
+        return Ok(None);
+    };
+    let t = argument.expr.type_oid();
+    let equality = Equality::compile(c, clause.eq_op, t, t, argument.expr.collation())?;
+    let hashes = !matches!(equality, Equality::Function(..));
+    let group = || Equality::Direct(types::oids::INT8);
+    Ok(hashes.then(|| EqualKeys {
+        columns: vec![(1, equality), (0, group())],
     }))
 }
 
@@ -156,6 +191,8 @@ struct CallState {
     cache: FnCache,
     /// Rows that wait for their order.
     kept: Option<Sorter>,
+    /// What DISTINCT has let through, while that is not too much.
+    seen: Option<GroupTable>,
     memory: crate::store::MemoryUse,
     /// Bytes of the states when they were last added up, and rows since then.
     bytes: usize,
@@ -173,6 +210,7 @@ impl AggStates {
                 accumulator: None,
                 cache: FnCache::default(),
                 kept: call.ordered.as_ref().map(|o| Sorter::new(&o.phys, None)),
+                seen: call.ordered.as_ref().and_then(seen),
                 memory: crate::store::MemoryUse::default(),
                 bytes: 0,
                 groups: 0,
@@ -266,6 +304,9 @@ impl CallState {
             }
             let mut columns = vec![Arc::new(Vector::new(VectorData::Int8(column), None))];
             columns.extend(args);
+            if self.seen.is_some() {
+                return self.add_distinct(cx, batch.rows, &columns, &sel);
+            }
             let orders = self.call.ordered.as_ref().map_or(&[][..], |o| &o.orders);
             return kept.add(cx, orders, &columns, &sel);
         }
@@ -300,6 +341,58 @@ impl CallState {
         self.memory.cover(cx, self.bytes)
     }
 
+    /// Adds the rows with values that their groups have not had. Beyond the memory for that, rows with other values wait for a sort.
+    fn add_distinct(
+        &mut self,
+        cx: &mut Cx<'_>,
+        rows: usize,
+        columns: &[Arc<Vector>],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let call = Arc::clone(&self.call);
+        let (Some(ordered), Some(seen)) = (&call.ordered, &mut self.seen) else {
+            return Err(internal!("DISTINCT without its state"));
+        };
+        let Some(keys) = &ordered.hashed else {
+            return Err(internal!("DISTINCT without its keys"));
+        };
+        let batch = Batch {
+            columns: columns.to_vec(),
+            rows,
+            selection: sel.clone(),
+        };
+        let mut numbers = Vec::new();
+        if seen.memory_bytes() > cx.ext.hash_mem_bytes && cx.ext.temp.may_spill() {
+            let (_, others, _) = seen.assign_known(cx, keys, &batch, &mut numbers)?;
+            return match &mut self.kept {
+                Some(kept) if !others.is_empty() => kept.add(cx, &ordered.orders, columns, &others),
+                _ => Ok(()),
+            };
+        }
+        let mut next = seen.len() as u32;
+        seen.assign(cx, keys, columns, sel, &mut numbers)?;
+        let mut fresh: Vec<u16> = Vec::new();
+        for (i, number) in sel.iter().zip(&numbers) {
+            if *number == next {
+                next += 1;
+                fresh.push(i as u16);
+            }
+        }
+        self.add_rows(cx, columns, &Selection::Rows(fresh.into()))
+    }
+
+    /// Adds rows with their groups in column 0.
+    fn add_rows(&mut self, cx: &Cx<'_>, columns: &[Arc<Vector>], sel: &Selection) -> PgResult<()> {
+        if sel.is_empty() {
+            return Ok(());
+        }
+        let VectorData::Int8(groups) = columns[0].data() else {
+            return Err(internal!("group numbers lost their class"));
+        };
+        let numbers: Vec<u32> = sel.iter().map(|i| groups[i] as u32).collect();
+        self.add(cx, &numbers, &columns[1..], sel, false)
+    }
+
     fn finish_ordered(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         let call = Arc::clone(&self.call);
         let (Some(kept), Some(ordered)) = (self.kept.take(), &call.ordered) else {
@@ -318,13 +411,7 @@ impl CallState {
             if !ordered.distinct.is_empty() {
                 sel = distinct(cx, ordered, &batch, &mut last)?;
             }
-            let numbers: Vec<u32> = match batch.columns[0].data() {
-                VectorData::Int8(d) => sel.iter().map(|i| d[i] as u32).collect(),
-                _ => return Err(internal!("group numbers lost their class")),
-            };
-            if !sel.is_empty() {
-                self.add(cx, &numbers, &batch.columns[1..], &sel, false)?;
-            }
+            self.add_rows(cx, &batch.columns, &sel)?;
         }
         Ok(())
     }
@@ -384,6 +471,12 @@ impl CallState {
         }
         Ok(out)
     }
+}
+
+/// An empty table of the values that groups have had.
+fn seen(ordered: &Ordered) -> Option<GroupTable> {
+    let keys = ordered.hashed.as_ref()?;
+    Some(GroupTable::new(keys, &[0, 1], &ordered.phys))
 }
 
 /// The numbers of the rows of `all` that are in `kept`.

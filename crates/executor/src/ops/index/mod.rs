@@ -30,8 +30,8 @@ struct IndexScanNode {
     leftover: Vec<usize>,
     /// Index-only: for each scanned column its position in an entry.
     entry_columns: Option<Vec<usize>>,
-    /// The key for many outer rows at once, see [`probe`]; it is that of a unique index, whole.
-    probe: Option<Vec<probe::KeySource>>,
+    /// The key and the expressions for many outer rows at once, see [`probe`]; the key is that of a unique index, whole.
+    probe: Option<(Vec<probe::KeySource>, probe::Unbound)>,
     probes_unique: bool,
 }
 
@@ -52,13 +52,15 @@ pub(crate) fn compile(
     let method = IndexMethod::compile(c, s, &parts.target.desc)?;
     let entry_columns = only.then(|| entry_columns(&method, &parts)).transpose()?;
     let direction = direction(s.direction);
-    let may_probe = !only
-        && direction == access::ScanDirection::Forward
-        && parts.projection.is_harmless()
-        && probe::reads_no_params(plan);
+    let may_probe = !only && direction == access::ScanDirection::Forward;
+    let keys = method.equal_keys().filter(|_| may_probe);
+    let probe = match keys {
+        Some(keys) => probe::Unbound::compile(c, plan, &parts)?.map(|unbound| (keys, unbound)),
+        None => None,
+    };
     Ok(Arc::new(IndexScanNode {
         leftover: method.leftover(),
-        probe: method.equal_keys().filter(|_| may_probe),
+        probe,
         probes_unique: method.unique_key().is_some(),
         direction,
         entry_columns,
@@ -99,6 +101,7 @@ impl NodeKind for IndexScanNode {
             running: None,
             rest: Rest::default(),
             probing: None,
+            probe_projector: None,
             node: self,
         })
     }
@@ -121,6 +124,7 @@ struct IndexScanOp {
     running: Option<Running>,
     rest: Rest,
     probing: Option<probe::Probing>,
+    probe_projector: Option<Projector>,
 }
 
 impl IndexScanOp {

@@ -1,20 +1,24 @@
 //! The inner side of a nested loop for many outer rows at once: keys are looked up one by one, rows are fetched together.
 //!
 //! # When
-//! All conditions are equalities of leading columns with parameters or constants, and nothing else of the scan reads parameters, can
-//! fail, or computes: then it does not matter that rows are read that nobody asks for.
+//! All conditions are equalities of leading columns with parameters or constants, and nothing else of the scan can fail or computes:
+//! then it does not matter that rows are read that nobody asks for. Filters that read parameters see them as columns.
 
 use std::sync::Arc;
 
 use access::{IndexScan as EntryScan, Table};
-use common::{PgResult, RowId};
+use common::{PgResult, RowId, internal};
 use expr::{Inputs, Runtime};
-use nodes::expr::ParamKind;
+use nodes::expr::{Param, ParamKind, Var, VarSource};
+use nodes::query::TargetEntry;
 use nodes::{Expr, Plan, walk};
-use types::{Batch, Datum, Selection, Vector};
+use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use super::{IndexScanNode, IndexScanOp};
+use crate::compile::{Compiler, ScanMap, relation_expr};
 use crate::cx::Cx;
+use crate::node::Projection;
+use crate::ops::scan::ScanParts;
 use crate::ops::system;
 
 /// Where the value of an index column comes from.
@@ -53,29 +57,90 @@ pub(crate) struct Probing {
     prefix: Vec<u8>,
 }
 
-/// True when a plan's own expressions read no parameters and no subplans.
-pub(super) fn reads_no_params(plan: &Plan) -> bool {
-    let mut found = false;
-    for e in plan.qual.iter().chain(plan.target_list.iter().map(|t| &t.expr)) {
-        walk::walk(e, &mut |e| {
-            found |= match e {
-                Expr::Param(p) => p.kind == ParamKind::Exec,
-                Expr::SubPlan(_) => true,
-                _ => false,
-            };
-            !found
-        });
+/// A scan's conditions and target list for many outer rows: parameters are columns of the outer side.
+pub(super) struct Unbound {
+    pub projection: Projection,
+    /// The parameter of each of those columns.
+    slots: Vec<usize>,
+    phys: Vec<PhysType>,
+}
+
+impl Unbound {
+    /// `None` for a plan whose expressions run subplans, can fail, or compute.
+    pub fn compile(c: &Compiler<'_>, plan: &Plan, parts: &ScanParts) -> PgResult<Option<Unbound>> {
+        let mut found: Vec<Param> = Vec::new();
+        let mut subplans = false;
+        let mut columns = |e: &Expr| {
+            let mut e = relation_expr(e, &parts.target.desc);
+            walk::rewrite(&mut e, &mut |e| match e {
+                Expr::Param(p) if p.kind == ParamKind::Exec => *e = as_column(p, &mut found),
+                Expr::SubPlan(_) => subplans = true,
+                _ => {}
+            });
+            e
+        };
+        let quals: Vec<Expr> = plan.qual.iter().map(&mut columns).collect();
+        let target = |t: &TargetEntry| TargetEntry {
+            expr: columns(&t.expr),
+            ..t.clone()
+        };
+        let targets: Vec<TargetEntry> = plan.target_list.iter().map(target).collect();
+        if subplans {
+            return Ok(None);
+        }
+        let projection = c.projection_of(&quals, &targets, ScanMap::Attnos(&parts.target.attnos))?;
+        let phys = found.iter().map(|p| c.phys(p.type_ref.oid));
+        Ok(Some(Unbound {
+            phys: phys.collect::<PgResult<_>>()?,
+            slots: found.iter().map(|p| p.number).collect(),
+            projection,
+        })
+        .filter(|u| u.projection.is_harmless()))
     }
-    !found
+
+    /// Values of the parameters for rows found, `rows` being positions in the outer batch.
+    fn values(&self, cx: &Cx<'_>, keys: &OuterKeys<'_>, rows: &[usize]) -> PgResult<Vec<Arc<Vector>>> {
+        let value = |(slot, phys): (&usize, &PhysType)| {
+            let known = keys.params.iter().find(|(s, _)| s == slot);
+            Ok(Arc::new(match known {
+                Some((_, values)) => values.take(rows.iter().copied()),
+                None => Vector::constant(*phys, &cx.exec_param(*slot)?, rows.len()),
+            }))
+        };
+        self.slots.iter().zip(&self.phys).map(value).collect()
+    }
+}
+
+/// The column that stands for a parameter.
+fn as_column(p: &Param, found: &mut Vec<Param>) -> Expr {
+    let at = found
+        .iter()
+        .position(|f| f.number == p.number)
+        .unwrap_or_else(|| {
+            found.push(p.clone());
+            found.len() - 1
+        });
+    Expr::Var(Var {
+        source: VarSource::Outer,
+        attno: at as i16 + 1,
+        type_ref: p.type_ref,
+        collation: p.collation,
+        nulling_rels: nodes::RelIds::empty(),
+        returning: Default::default(),
+        span: p.span,
+    })
 }
 
 impl IndexScanOp {
     /// Looks up as many outer rows as give the inner rows wanted; `None` when this scan takes one outer row at a time.
     pub(super) fn probe_keys(&mut self, cx: &mut Cx<'_>, keys: &OuterKeys<'_>) -> PgResult<Option<Matches>> {
         let node = Arc::clone(&self.node);
-        let Some(sources) = &node.probe else {
+        let Some((sources, unbound)) = &node.probe else {
             return Ok(None);
         };
+        if self.probe_projector.is_none() {
+            self.probe_projector = Some(unbound.projection.open());
+        }
         if self.probing.is_none() {
             let target = &node.parts.target;
             self.probing = Some(Probing {
@@ -94,7 +159,7 @@ impl IndexScanOp {
         while next < keys.selection.len() && ids.len() < keys.limit {
             if probing.scan.is_none() {
                 if key_values(cx, &node, sources, (keys, next), &mut values)? {
-                    probing.begin(cx, &node, &values, &mut ids)?;
+                    probing.begin(cx, &node, &values, keys.limit, &mut ids)?;
                 }
             }
             probing.read(keys.limit, &mut ids)?;
@@ -105,7 +170,7 @@ impl IndexScanOp {
             next += 1;
         }
         let partial = probing.scan.is_some();
-        let (batch, outer) = self.rows(cx, &ids, &owners)?;
+        let (batch, outer) = self.rows(cx, keys, &ids, &owners)?;
         Ok(Some(Matches {
             batch,
             outer,
@@ -118,6 +183,7 @@ impl IndexScanOp {
     fn rows(
         &mut self,
         cx: &mut Cx<'_>,
+        keys: &OuterKeys<'_>,
         ids: &[RowId],
         owners: &[u32],
     ) -> PgResult<(Option<Batch>, Vec<u32>)> {
@@ -138,8 +204,22 @@ impl IndexScanOp {
         }
         target.complete(&mut columns, count);
         target.add_system(cx, cx.ext.snapshot, rows().map(Some), &mut columns)?;
-        let inputs = Inputs::scan(&columns, count);
-        let Some(batch) = self.projector.apply(cx, inputs, &Selection::All(count))? else {
+        let (Some(unbound), Some(projector)) = (&self.node.probe, &mut self.probe_projector) else {
+            return Err(internal!("index probe without its expressions"));
+        };
+        let mut values = Vec::new();
+        if !unbound.1.slots.is_empty() {
+            let position = |&k: &u32| keys.selection.position(owners[k as usize] as usize);
+            let rows: Vec<usize> = found.iter().map(position).collect();
+            values = unbound.1.values(cx, keys, &rows)?;
+        }
+        let inputs = Inputs {
+            rows: count,
+            scan: &columns,
+            outer: &values,
+            inner: &[],
+        };
+        let Some(batch) = projector.apply(cx, inputs, &Selection::All(count))? else {
             return Ok((None, Vec::new()));
         };
         let owner = |at: usize| owners[found[at] as usize];
@@ -155,11 +235,17 @@ impl Probing {
         cx: &Cx<'_>,
         node: &IndexScanNode,
         values: &[Datum],
+        limit: usize,
         ids: &mut Vec<RowId>,
     ) -> PgResult<()> {
         if node.probes_unique {
             self.index.encode_prefix(values, &mut self.prefix);
             ids.extend(self.index.lookup(cx.ext.snapshot, &self.prefix)?);
+            return Ok(());
+        }
+        self.index.encode_prefix(values, &mut self.prefix);
+        let room = limit.saturating_sub(ids.len());
+        if self.index.lookup_all(cx.ext.snapshot, &self.prefix, room, ids)? {
             return Ok(());
         }
         let bounds = self.index.bounds_equal(values);

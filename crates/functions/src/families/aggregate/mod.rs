@@ -81,6 +81,16 @@ impl<S: State> Accumulator for Groups<S> {
         sel: &Selection,
     ) -> PgResult<()> {
         let column = Column::<S::Phys>::open(argument(args)?)?;
+        if let Some(data) = column.dense() {
+            let mut add = |i: usize, group: u32| self.states[group as usize].add(S::Phys::at(data, i));
+            return match sel {
+                Selection::All(rows) => (0..*rows).zip(groups).try_for_each(|(i, &group)| add(i, group)),
+                Selection::Rows(rows) => {
+                    let mut rows = rows.iter().zip(groups);
+                    rows.try_for_each(|(&i, &group)| add(usize::from(i), group))
+                }
+            };
+        }
         for (i, &group) in sel.iter().zip(groups) {
             if let Some(value) = column.get(i) {
                 self.states[group as usize].add(value)?;

@@ -125,23 +125,31 @@ struct ExactSum {
 impl ExactSum {
     #[inline]
     fn add(&mut self, value: &Numeric) -> PgResult<()> {
+        // A zero adds nothing but its scale: the ELSE of many a CASE.
         if let Numeric::Small { unscaled, scale } = value
-            && *scale == self.scale
+            && (*scale == self.scale || *unscaled == 0 && *scale < self.scale)
             && let Some(sum) = self.small.checked_add(i128::from(*unscaled))
         {
             self.small = sum;
+            return Ok(());
+        }
+        if let Numeric::Small { unscaled, scale } = value
+            && self.small == 0
+            && *scale > self.scale
+        {
+            (self.small, self.scale) = (i128::from(*unscaled), *scale);
             return Ok(());
         }
         self.add_slow(value)
     }
 
     fn add_slow(&mut self, value: &Numeric) -> PgResult<()> {
-        if let Numeric::Small { unscaled, scale } = value {
-            if self.add_small(i128::from(*unscaled), *scale) {
+        if let Some((unscaled, scale)) = value.to_i128() {
+            if self.add_small(unscaled, scale) {
                 return Ok(());
             }
             self.flush()?;
-            if self.add_small(i128::from(*unscaled), *scale) {
+            if self.add_small(unscaled, scale) {
                 return Ok(());
             }
         }
@@ -150,7 +158,10 @@ impl ExactSum {
 
     /// False when 128 bits are not enough.
     fn add_small(&mut self, unscaled: i128, scale: u16) -> bool {
-        let lift = |v: i128, by: u16| 10i128.checked_pow(u32::from(by)).and_then(|p| v.checked_mul(p));
+        let lift = |v: i128, by: u16| match by {
+            0 => Some(v),
+            _ => numeric::pow10_i128(u32::from(by)).and_then(|p| v.checked_mul(p)),
+        };
         let (sum, value) = if scale <= self.scale {
             (Some(self.small), lift(unscaled, self.scale - scale))
         } else {

@@ -1,0 +1,117 @@
+//! Inserting the entries of many rows at once: COPY, INSERT ... SELECT.
+//!
+//! # How it works
+//! The entries are sorted, and put into delta under all latches. Whether a unique index is free of their keys is one question then: no
+//! entry lies between the first and the last of them. That holds for keys that ascend beyond all others, as most primary keys do. Where
+//! it does not hold nothing is done, and the caller inserts row by row, which finds the row to blame.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use common::{PgResult, RowId};
+use types::{Datum, key};
+
+use crate::index::delta::EntryVersion;
+use crate::index::store::{EntryKey, entry_prefix};
+use crate::index::{Index, last_entry, value};
+use crate::transaction::Transaction;
+use crate::transaction::redo::RedoOp;
+use crate::transaction::writes::Write;
+
+/// Entries to insert together.
+#[derive(Default)]
+pub struct EntryRun {
+    bytes: Vec<u8>,
+    /// Where each key with its row id ends in `bytes`.
+    ends: Vec<usize>,
+    values: Vec<Box<[u8]>>,
+}
+
+impl EntryRun {
+    /// Adds the entry of a row: key datums, INCLUDE datums.
+    pub fn push(&mut self, index: &Index, values: &[Datum], include: &[Datum], row: RowId) {
+        let exact = key::encode_all(&index.def.columns, values, &mut self.bytes);
+        self.bytes.extend_from_slice(&row.0.to_be_bytes());
+        self.ends.push(self.bytes.len());
+        self.values.push(value::encode(values, include, exact));
+    }
+
+    fn key(&self, k: usize) -> &[u8] {
+        let start = k.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[k]]
+    }
+
+    /// The entries in the order of their keys.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.ends.len()).collect();
+        if !order.is_sorted_by_key(|&k| self.key(k)) {
+            order.sort_unstable_by(|&a, &b| self.key(a).cmp(self.key(b)));
+        }
+        order
+    }
+}
+
+impl Index {
+    /// Inserts a run of entries. False, and nothing done, when the index is unique and some of their keys may be taken.
+    pub fn insert_run(&self, txn: &mut Transaction, run: EntryRun) -> PgResult<bool> {
+        let order = run.order();
+        let (stamp, command) = (txn.stamp()?, txn.command());
+        let mut made: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::with_capacity(order.len());
+        let mut values = run.values;
+        let run = EntryRun {
+            values: Vec::new(),
+            ..run
+        };
+        {
+            let _latches = self.store.all_latches();
+            if self.def.unique && !self.is_free(&run, &order)? {
+                return Ok(false);
+            }
+            for k in order {
+                let value = std::mem::take(&mut values[k]);
+                let version = Arc::new(EntryVersion::new(stamp, command, value));
+                let key = EntryKey::from_slice(run.key(k));
+                self.store.push_version(&key, &version);
+                made.push((key, version));
+            }
+        }
+        // First what undoes them all, as writing the log may fail.
+        for (key, version) in &made {
+            let write = Write::EntryInsert {
+                index: Arc::clone(&self.store),
+                key: key.clone(),
+                version: Arc::clone(version),
+            };
+            txn.record(write, None)?;
+        }
+        for (key, version) in &made {
+            if self.is_logged() {
+                txn.log(RedoOp::EntryPut(self.store.id, key, &version.value))?;
+            }
+            self.tell_write(txn, key)?;
+        }
+        Ok(true)
+    }
+
+    /// True when keys differ and nothing lies between the first and the last. The caller holds all latches.
+    fn is_free(&self, run: &EntryRun, order: &[usize]) -> PgResult<bool> {
+        let (Some(&first), Some(&last)) = (order.first(), order.last()) else {
+            return Ok(true);
+        };
+        let prefix = |k: usize| entry_prefix(run.key(k));
+        if order.windows(2).any(|pair| prefix(pair[0]) == prefix(pair[1])) {
+            return Ok(false);
+        }
+        let (low, high) = (prefix(first), last_entry(prefix(last)));
+        let between = (Bound::Included(low), Bound::Included(&high[..]));
+        if self.store.delta.range::<[u8], _>(between).next().is_some() {
+            return Ok(false);
+        }
+        let leaf = self.store.leaf_at(low)?;
+        let at = leaf.lower_bound(low);
+        Ok(match at < leaf.len() {
+            true => leaf.key(at) > &high[..],
+            false => leaf.high.as_ref().is_none_or(|end| end.as_slice() > &high[..]),
+        })
+    }
+}
