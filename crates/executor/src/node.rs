@@ -36,13 +36,27 @@ pub(crate) struct EpqRow {
     pub values: Arc<[Datum]>,
 }
 
+/// What EvalPlanQual puts in the place of relations.
+#[derive(Default)]
+pub(crate) struct Epq {
+    pub rows: Vec<Arc<EpqRow>>,
+    /// Range table entries that have no row.
+    pub empty: Vec<usize>,
+}
+
+/// What stands in the place of a relation.
+pub(crate) enum Substitute {
+    Row(Arc<EpqRow>),
+    Nothing,
+}
+
 /// How a tree is opened.
 #[derive(Clone, Default)]
 pub(crate) struct Opening {
     /// Measure every node.
     pub instrument: bool,
-    /// EvalPlanQual: scans of that relation see this row only.
-    pub epq: Option<Arc<EpqRow>>,
+    /// EvalPlanQual: scans of relations in it see one row only.
+    pub epq: Option<Arc<Epq>>,
 }
 
 impl Opening {
@@ -56,8 +70,21 @@ impl Opening {
     }
 
     /// The substitute for a relation, if there is one.
-    pub fn epq_for(&self, rt_index: usize) -> Option<Arc<EpqRow>> {
-        self.epq.as_ref().filter(|e| e.rt_index == rt_index).cloned()
+    pub fn epq_for(&self, rt_index: usize) -> Option<Substitute> {
+        let epq = self.epq.as_ref()?;
+        if epq.empty.contains(&rt_index) {
+            return Some(Substitute::Nothing);
+        }
+        let row = epq.rows.iter().find(|row| row.rt_index == rt_index)?;
+        Some(Substitute::Row(Arc::clone(row)))
+    }
+
+    /// A tree for EvalPlanQual.
+    pub fn with_epq(epq: Epq) -> Opening {
+        Opening {
+            instrument: false,
+            epq: Some(Arc::new(epq)),
+        }
     }
 }
 

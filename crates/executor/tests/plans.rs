@@ -745,6 +745,7 @@ fn a_concurrent_update_is_followed() {
                 wait: LockWait::Block,
                 row_id_column: 2,
                 table_oid_column: 0,
+                members: Vec::new(),
             }];
             plan(
                 PlanNode::LockRows {
@@ -755,8 +756,7 @@ fn a_concurrent_update_is_followed() {
                 vec![outer(1), var(VarSource::Outer, 2, oids::TID)],
             )
         };
-        let got = db.run_at(&before, stmt(lock(7)), 1024).unwrap();
-        assert_eq!(got[0][0], int(1000));
+        assert_eq!(db.run_at(&before, stmt(lock(7)), 1024).unwrap()[0][0], int(1000));
         assert!(db.run_at(&before, stmt(lock(8)), 1024).unwrap().is_empty());
     }
 }

@@ -280,6 +280,8 @@ pub struct PlanRowMark {
     pub row_id_column: AttrNumber,
     /// Input column with the row's table, when it may be in several; 0: it is in `relation`.
     pub table_oid_column: AttrNumber,
+    /// Those tables then, with the entries under which they are read.
+    pub members: Vec<(usize, Oid)>,
 }
 
 /// The node kinds, named as EXPLAIN prints them.

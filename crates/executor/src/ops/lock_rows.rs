@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{LockOutcome, NewestLock, WaitPolicy};
-use catalog::desc::RelationDesc;
+use access::{LockOutcome, NewestLock, Table, WaitPolicy};
 use common::{PgResult, RowId, pg_err};
 use nodes::Plan;
 use nodes::plan::PlanRowMark;
@@ -13,25 +12,22 @@ use types::{Batch, Datum, PhysType};
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
-use crate::node::{EpqRow, Node, NodeKind, Opening, Operator};
-use crate::ops::system::{self, Which};
+use crate::node::{Epq, Node, NodeKind, Opening, Operator};
+use crate::ops::epq::{self, Place};
 use crate::store::RowStore;
 
 struct LockRowsNode {
     input: Node,
     marks: Vec<Mark>,
+    /// Relations that are not locked.
+    others: Vec<Place>,
     phys: Vec<PhysType>,
 }
 
 struct Mark {
-    rt_index: usize,
-    desc: Arc<RelationDesc>,
+    place: Place,
     mode: RowLockMode,
     wait: LockWait,
-    /// Input column with the row id.
-    column: usize,
-    /// Input column with the row's table, when there are several.
-    table_column: Option<usize>,
 }
 
 pub(crate) fn compile(
@@ -50,19 +46,15 @@ pub(crate) fn compile(
             LockStrength::ForUpdate => RowLockMode::Update,
         };
         compiled.push(Mark {
-            rt_index: m.rt_index,
-            desc: c.relation(m.relation)?,
+            place: Place::compile(c, m)?,
             mode,
             wait: m.wait,
-            column: m.row_id_column as usize - 1,
-            table_column: usize::try_from(m.table_oid_column)
-                .ok()
-                .and_then(|c| c.checked_sub(1)),
         });
     }
     Ok(Arc::new(LockRowsNode {
         input: c.node(input)?,
         marks: compiled,
+        others: epq::others(c, marks)?,
         phys: c.output_phys(plan)?,
     }))
 }
@@ -83,40 +75,48 @@ struct LockRowsOp {
 
 /// What became of a row under one mark.
 enum Locked {
-    Yes,
+    /// Nothing to lock, or nothing changed since the snapshot: the row is that of the input.
+    Same,
     Skip,
-    /// A newer version stands for the relation; the row was computed again.
-    Again(Vec<Datum>),
+    /// A newer version stands for the relation with this entry.
+    Newer(Table, usize, RowId, Vec<Datum>),
 }
 
 impl LockRowsOp {
     /// Locks what a row consists of; the row to hand on, if any.
-    fn lock(&self, cx: &mut Cx<'_>, mut row: Vec<Datum>) -> PgResult<Option<Vec<Datum>>> {
+    fn lock(&self, cx: &mut Cx<'_>, row: Vec<Datum>) -> PgResult<Option<Vec<Datum>>> {
         let node = Arc::clone(&self.node);
+        let mut newer = Vec::new();
+        let mut same = Vec::new();
         for mark in &node.marks {
             match self.lock_one(cx, mark, &row)? {
-                Locked::Yes => {}
+                Locked::Same => same.push(&mark.place),
                 Locked::Skip => return Ok(None),
-                Locked::Again(new) => row = new,
+                Locked::Newer(table, entry, row, values) => {
+                    newer.push((&mark.place, table, entry, row, values));
+                }
             }
         }
-        Ok(Some(row))
+        if newer.is_empty() {
+            return Ok(Some(row));
+        }
+        let mut epq = Epq::default();
+        for (place, table, entry, at, values) in &newer {
+            epq.add_newest(cx, table, (*entry, *at), values)?;
+            epq.add_empty(place, *entry);
+        }
+        for place in same.into_iter().chain(&node.others) {
+            epq.add_named(cx, place, &row)?;
+        }
+        let mut again = Opening::with_epq(epq).open(&node.input);
+        Ok(again.next(cx, 1)?.map(|batch| batch.row(0)))
     }
 
     fn lock_one(&self, cx: &mut Cx<'_>, mark: &Mark, row: &[Datum]) -> PgResult<Locked> {
         // The nullable side of an outer join may have no row.
-        let id = row.get(mark.column).and_then(Datum::as_i64);
-        let Some(id) = id.and_then(RowId::from_tid) else {
-            return Ok(Locked::Yes);
+        let Some((entry, desc, id)) = mark.place.find(cx, row)? else {
+            return Ok(Locked::Same);
         };
-        let mut desc = Arc::clone(&mark.desc);
-        let mut rt_index = mark.rt_index;
-        if let Some(oid) = mark.table_column.and_then(|c| row.get(c)).and_then(Datum::as_oid) {
-            if let Some(member) = cx.ext.catalog.relation(oid)? {
-                desc = member;
-            }
-            rt_index = entry_of(cx.run.prepared.plan(), oid, rt_index);
-        }
         let table = cx.ext.relations.table(&desc)?;
         let policy = match mark.wait {
             LockWait::Block => WaitPolicy::Block,
@@ -127,7 +127,7 @@ impl LockRowsOp {
             .ext
             .with_txn(|txn| table.lock_newest(txn, &under, id, mark.mode, policy))?;
         let (id, snapshot) = match locked {
-            NewestLock::Unchanged => return Ok(Locked::Yes),
+            NewestLock::Unchanged => return Ok(Locked::Same),
             NewestLock::Newer(id, snapshot) => (id, snapshot),
             NewestLock::Not(LockOutcome::NotAvailable) if mark.wait == LockWait::NoWait => {
                 return Err(pg_err!(
@@ -142,27 +142,8 @@ impl LockRowsOp {
         if !table.fetch(id, &snapshot, &mut values)? {
             return Ok(Locked::Skip);
         }
-        let opening = Opening {
-            instrument: false,
-            epq: Some(Arc::new(EpqRow {
-                rt_index,
-                row: id,
-                system: system::values(system::of_written(cx.ext, &table, id, Which::Before)?),
-                values: values.into(),
-            })),
-        };
-        Ok(match opening.open(&self.node.input).next(cx, 1)? {
-            Some(batch) => Locked::Again(batch.row(0)),
-            None => Locked::Skip,
-        })
+        Ok(Locked::Newer(table, entry, id, values))
     }
-}
-
-/// The entry under which a member of the tree of `root` is read.
-fn entry_of(plan: &nodes::PlannedStmt, oid: common::Oid, root: usize) -> usize {
-    let is_member = |rte: &nodes::query::RangeTblEntry| matches!(rte.kind, nodes::query::RteKind::Relation { relation, inherit: false, .. } if relation == oid);
-    let found = plan.range_table.iter().skip(root).position(is_member);
-    found.map_or(root, |i| i + root + 1)
 }
 
 impl Operator for LockRowsOp {

@@ -3,6 +3,7 @@
 pub(crate) mod agg;
 pub(crate) mod append;
 pub(crate) mod cte_scan;
+pub(crate) mod epq;
 pub(crate) mod function_scan;
 pub(crate) mod index;
 pub(crate) mod join;

@@ -13,7 +13,7 @@ use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
 use crate::cx::Cx;
-use crate::node::{EpqRow, Eval, Operator, Projection, Projector, filter_all};
+use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Substitute, filter_all};
 use crate::ops::system::{self, SYSTEM};
 
 /// `ctid` and `tableoid` in `pg_attribute.attnum`.
@@ -177,6 +177,8 @@ impl ScanTarget {
 
 /// A scan that sees one given row: EvalPlanQual.
 pub(crate) struct EpqScan {
+    /// There is no row.
+    absent: bool,
     columns: Vec<Arc<Vector>>,
     recheck: Vec<Eval>,
     projector: Projector,
@@ -184,12 +186,17 @@ pub(crate) struct EpqScan {
 }
 
 impl EpqScan {
-    pub fn open(parts: &ScanParts, substitute: &EpqRow) -> Box<dyn Operator> {
+    pub fn open(parts: &ScanParts, substitute: &Substitute) -> Box<dyn Operator> {
+        let (columns, absent) = match substitute {
+            Substitute::Row(row) => (parts.target.single(row), false),
+            Substitute::Nothing => (Vec::new(), true),
+        };
         Box::new(EpqScan {
-            columns: parts.target.single(substitute),
+            absent,
+            columns,
             recheck: Eval::all(&parts.recheck),
             projector: parts.projection.open(),
-            done: false,
+            done: absent,
         })
     }
 }
@@ -208,7 +215,7 @@ impl Operator for EpqScan {
     }
 
     fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
-        self.done = false;
+        self.done = self.absent;
         Ok(())
     }
 }

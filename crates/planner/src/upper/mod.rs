@@ -3,6 +3,7 @@
 mod distinct;
 mod grouping;
 mod grouping_sets;
+mod marks;
 mod modify;
 mod needed;
 pub mod set_ops;
@@ -10,9 +11,9 @@ mod window;
 
 pub use modify::{CTID, TABLEOID};
 
-use common::{AttrNumber, PgResult, unsupported};
+use common::{AttrNumber, PgResult};
 use nodes::expr::{Expr, Var, VarSource};
-use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, PlanRowMark, SortKey};
+use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, SortKey};
 use nodes::query::{CommandType, SortGroupClause, TargetEntry};
 use nodes::relids::RelIds;
 
@@ -759,36 +760,7 @@ fn lock_rows(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     if root.query.row_marks.is_empty() {
         return Ok(stage);
     }
-    let mut row_marks = Vec::new();
-    for mark in root.query.row_marks.clone() {
-        let Some(table) = root
-            .rel(mark.rt_index)?
-            .base
-            .as_ref()
-            .and_then(|b| b.table())
-            .map(|t| t.oid)
-        else {
-            continue;
-        };
-        let ctid = modify::ctid_var(mark.rt_index);
-        let Some(position) = stage.output.iter().position(|e| *e == ctid) else {
-            return Err(unsupported!(
-                "row locking above this kind of query is not supported yet"
-            ));
-        };
-        row_marks.push(PlanRowMark {
-            rt_index: root.global_index(mark.rt_index),
-            relation: table,
-            strength: Some(mark.strength),
-            wait: mark.wait,
-            row_id_column: position as AttrNumber + 1,
-            table_oid_column: stage
-                .output
-                .iter()
-                .position(|e| *e == modify::table_oid_var(mark.rt_index))
-                .map_or(0, |i| i as AttrNumber + 1),
-        });
-    }
+    let row_marks = marks::of_select(root, &stage.output)?;
     let targets = pass_through_targets(&stage.plan.target_list);
     let mut cost = stage.plan.cost;
     cost.total += root.context().settings.cpu_tuple_cost * cost.rows;

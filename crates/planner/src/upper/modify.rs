@@ -9,7 +9,7 @@ use types::settings::TypeRef;
 
 use crate::exprs::positions;
 use crate::root::Root;
-use crate::upper::{self, Stage};
+use crate::upper::{self, Stage, marks};
 
 /// Attribute number of `ctid`.
 pub const CTID: AttrNumber = -1;
@@ -42,6 +42,9 @@ pub fn prepare_targets(root: &mut Root<'_, '_>) -> PgResult<()> {
                     push_table_oid(root, mark.rt_index);
                 }
             }
+            if !root.query.row_marks.is_empty() {
+                push_others(root);
+            }
         }
         CommandType::Insert => expand_insert(root)?,
         CommandType::Update | CommandType::Delete => {
@@ -52,16 +55,26 @@ pub fn prepare_targets(root: &mut Root<'_, '_>) -> PgResult<()> {
             }
             push_junk(root, ctid_var(root.query.result_relation), "ctid");
             push_table_oid(root, root.query.result_relation);
+            push_others(root);
         }
         CommandType::Merge => {
             root.query.target_list.clear();
             push_junk(root, ctid_var(root.query.result_relation), "ctid");
             push_table_oid(root, root.query.result_relation);
             push_merge_inputs(root);
+            push_others(root);
         }
     }
     push_returning_inputs(root);
     Ok(())
+}
+
+/// Rows of the other tables of a join are named for EvalPlanQual.
+fn push_others(root: &mut Root<'_, '_>) {
+    for rt_index in marks::others(&root.query) {
+        push_junk(root, ctid_var(rt_index), "ctid");
+        push_table_oid(root, rt_index);
+    }
 }
 
 /// Rows of an inheritance tree say which table they are in.
@@ -253,7 +266,7 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         relations: result_relations(root, result, first),
         on_conflict,
         overriding: root.query.overriding,
-        row_marks: Vec::new(),
+        row_marks: marks::other_marks(root, &stage.output),
         epq_param: root.global.new_param(),
         input: Box::new(stage.plan),
     };

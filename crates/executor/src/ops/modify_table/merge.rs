@@ -112,9 +112,9 @@ impl ModifyOp {
                 }
                 Changed::Gone => return Ok(()),
                 Changed::Again(row) => {
-                    let (leaf, width) = (at.leaf, at.input.len());
+                    let leaf = at.leaf;
                     let input = std::mem::take(&mut at.input);
-                    match self.recheck(cx, leaf, row, width)? {
+                    match self.recheck(cx, leaf, row, &input)? {
                         Some(next) if self.names_row(&next.input) => at = next,
                         Some(next) => return self.merge_insert(cx, state, &next.input),
                         // It no longer matches: the source row is unmatched now.

@@ -31,7 +31,8 @@ use crate::cx::Cx;
 use crate::modify::{
     Columns, OpenTarget, Router, RowLayout, RowParts, TargetDef, Written, partition_error, with_check_error,
 };
-use crate::node::{EpqRow, Eval, Node, NodeKind, Opening, Operator, Rest};
+use crate::node::{Epq, Eval, Node, NodeKind, Opening, Operator, Rest};
+use crate::ops::epq::{self, Place};
 use crate::ops::system::{self, Which};
 use crate::store::RowStore;
 
@@ -52,6 +53,8 @@ struct ModifyNode {
     table_oid: Option<usize>,
     layout: RowLayout,
     returning: Option<Vec<Arc<ExprProgram>>>,
+    /// Relations of the join that are not changed.
+    others: Vec<Place>,
     output: Vec<PhysType>,
     with_check: Vec<(WithCheckOption, Arc<ExprProgram>)>,
     on_conflict: Option<ConflictAction>,
@@ -106,6 +109,7 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan, m: &ModifyTable) -> PgResul
         with_check,
         on_conflict: on_conflict.map(|oc| conflict::compile(c, oc, map)).transpose()?,
         merge,
+        others: epq::others(c, &m.row_marks)?,
         output: c.output_phys(plan)?,
         counts: plan.id == c.plan.plan.id,
         layout,
@@ -349,7 +353,7 @@ impl ModifyOp {
                 Changed::Done | Changed::Gone => return Ok(()),
                 Changed::Again(row) => {
                     let (leaf, input) = (at.leaf, at.input);
-                    match self.recheck(cx, leaf, row, input.len())? {
+                    match self.recheck(cx, leaf, row, &input)? {
                         Some(next) => at = next,
                         None => return Ok(()),
                     }
@@ -442,7 +446,7 @@ impl ModifyOp {
         cx: &mut Cx<'_>,
         leaf: usize,
         row: RowId,
-        _width: usize,
+        input: &[Datum],
     ) -> PgResult<Option<Existing>> {
         let mode = match self.node.operation {
             CommandType::Update => RowLockMode::NoKeyUpdate,
@@ -461,18 +465,15 @@ impl ModifyOp {
         let Some(values) = open.target.fetch(&snapshot, row)? else {
             return Ok(None);
         };
-        let now = system::of_written(cx.ext, &table, row, Which::Before)?;
-        let substitute = EpqRow {
-            rt_index,
-            row,
-            system: system::values(now),
-            values: values.as_slice().into(),
-        };
-        let opening = Opening {
-            instrument: false,
-            epq: Some(Arc::new(substitute)),
-        };
-        let found = opening.open(&self.node.input).next(cx, 1)?;
+        let mut epq = Epq::default();
+        epq.add_newest(cx, &table, (rt_index, row), &values)?;
+        // Other members of the tree have no part in this row.
+        let members = self.node.targets.iter().map(|(_, member)| *member);
+        epq.empty.extend(members.filter(|member| *member != rt_index));
+        for place in &self.node.others {
+            epq.add_named(cx, place, input)?;
+        }
+        let found = Opening::with_epq(epq).open(&self.node.input).next(cx, 1)?;
         Ok(found.map(|batch| Existing {
             leaf,
             row,

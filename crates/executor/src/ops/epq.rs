@@ -1,0 +1,134 @@
+//! EvalPlanQual: a row of a join computed once more, with the newest version of the rows that changed.
+//!
+//! PG: src/backend/executor/README, "EvalPlanQual (READ COMMITTED Update Checking)".
+//!
+//! # How it works
+//! The plan below is opened anew, and its scans see one row each: of the relations that are locked or changed the newest version, of the
+//! others the row that they had in the join, which the input names by its `ctid`. What is no table (subqueries, functions) is computed in
+//! full.
+
+use std::sync::Arc;
+
+use access::Table;
+use catalog::desc::RelationDesc;
+use common::{Oid, PgResult, RowId, internal};
+use nodes::plan::PlanRowMark;
+use types::Datum;
+
+use crate::compile::Compiler;
+use crate::cx::Cx;
+use crate::node::{Epq, EpqRow};
+use crate::ops::system;
+
+/// Where the rows of a relation are named in the input.
+pub(crate) struct Place {
+    rt_index: usize,
+    desc: Arc<RelationDesc>,
+    /// Input column with the row id.
+    column: usize,
+    /// Input column with the row's table, when it may be in several: these, with their entries.
+    table_column: Option<usize>,
+    members: Vec<(usize, Oid)>,
+}
+
+impl Place {
+    pub fn compile(c: &Compiler<'_>, mark: &PlanRowMark) -> PgResult<Place> {
+        let column = |at: i16| usize::try_from(at).ok().and_then(|c| c.checked_sub(1));
+        Ok(Place {
+            rt_index: mark.rt_index,
+            desc: c.relation(mark.relation)?,
+            column: column(mark.row_id_column).ok_or_else(|| internal!("row mark without a column"))?,
+            table_column: column(mark.table_oid_column),
+            members: mark.members.clone(),
+        })
+    }
+
+    /// The row that an input row names: entry, table and row id. None: it has none (an outer join's nullable side).
+    pub fn find(&self, cx: &Cx<'_>, input: &[Datum]) -> PgResult<Option<(usize, Arc<RelationDesc>, RowId)>> {
+        let tid = input.get(self.column).and_then(Datum::as_i64);
+        let Some(row) = tid.and_then(RowId::from_tid) else {
+            return Ok(None);
+        };
+        let table = self
+            .table_column
+            .and_then(|at| input.get(at))
+            .and_then(Datum::as_oid);
+        let Some(oid) = table else {
+            return Ok(Some((self.rt_index, Arc::clone(&self.desc), row)));
+        };
+        let member = self.members.iter().find(|(_, member)| *member == oid);
+        let desc = match oid == self.desc.oid {
+            true => Arc::clone(&self.desc),
+            false => cx
+                .ext
+                .catalog
+                .relation(oid)?
+                .ok_or_else(|| internal!("no table {oid}"))?,
+        };
+        Ok(Some((
+            member.map_or(self.rt_index, |(entry, _)| *entry),
+            desc,
+            row,
+        )))
+    }
+
+    /// The entries under which it is read.
+    fn entries(&self) -> impl Iterator<Item = usize> {
+        let members = self.members.iter().map(|(entry, _)| *entry);
+        members.chain([self.rt_index])
+    }
+}
+
+/// The relations of a join that are neither locked nor changed.
+pub(crate) fn others(c: &Compiler<'_>, marks: &[PlanRowMark]) -> PgResult<Vec<Place>> {
+    let others = marks.iter().filter(|m| m.strength.is_none());
+    others.map(|mark| Place::compile(c, mark)).collect()
+}
+
+impl Epq {
+    /// Puts rows of other relations in their places: those that an input row names.
+    pub fn add_named(&mut self, cx: &Cx<'_>, place: &Place, input: &[Datum]) -> PgResult<()> {
+        let Some((entry, desc, row)) = place.find(cx, input)? else {
+            self.empty.extend(place.entries());
+            return Ok(());
+        };
+        self.add_empty(place, entry);
+        let table = cx.ext.relations.table(&desc)?;
+        let mut values = Vec::new();
+        if !table.fetch(row, cx.ext.snapshot, &mut values)? {
+            return Ok(());
+        }
+        let database = system::database(cx.ext)?;
+        let system = table.system(row, cx.ext.snapshot, database)?.unwrap_or_default();
+        self.rows.push(Arc::new(EpqRow {
+            rt_index: entry,
+            row,
+            system: system::values(system),
+            values: values.into(),
+        }));
+        Ok(())
+    }
+
+    /// The members of a tree that have no part in a row which is in another one.
+    pub fn add_empty(&mut self, place: &Place, but: usize) {
+        self.empty.extend(place.entries().filter(|entry| *entry != but));
+    }
+
+    /// Puts the newest version of a row in its place.
+    pub fn add_newest(
+        &mut self,
+        cx: &Cx<'_>,
+        table: &Table,
+        (rt_index, row): (usize, RowId),
+        values: &[Datum],
+    ) -> PgResult<()> {
+        let now = system::of_written(cx.ext, table, row, system::Which::Before)?;
+        self.rows.push(Arc::new(EpqRow {
+            rt_index,
+            row,
+            system: system::values(now),
+            values: values.into(),
+        }));
+        Ok(())
+    }
+}
