@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 
 /// Parameters as a slice of references; [`params!`](crate::params) makes one.
 pub trait Params {
-    /// Converts to values of the statement's parameter types.
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>) -> Result<Vec<Datum>>;
+    /// Converts to values of the statement's parameter types; `buffer` is scratch space.
+    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>>;
 }
 
 /// Lists parameters of different types: `params![1, "x", None::<i32>]`.
@@ -22,24 +22,29 @@ macro_rules! params {
 }
 
 impl Params for &[&(dyn ToSql + Sync)] {
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>) -> Result<Vec<Datum>> {
-        convert(self, types, cx)
+    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+        convert(self, types, cx, buffer)
     }
 }
 
 impl<const N: usize> Params for &[&(dyn ToSql + Sync); N] {
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>) -> Result<Vec<Datum>> {
-        convert(&self[..], types, cx)
+    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+        convert(&self[..], types, cx, buffer)
     }
 }
 
 impl Params for () {
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>) -> Result<Vec<Datum>> {
-        convert(&[], types, cx)
+    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+        convert(&[], types, cx, buffer)
     }
 }
 
-fn convert(values: &[&(dyn ToSql + Sync)], types: &[Type], cx: &IoContext<'_>) -> Result<Vec<Datum>> {
+fn convert(
+    values: &[&(dyn ToSql + Sync)],
+    types: &[Type],
+    cx: &IoContext<'_>,
+    buffer: &mut BytesMut,
+) -> Result<Vec<Datum>> {
     if values.len() != types.len() {
         return Err(pg_err!(
             PROTOCOL_VIOLATION,
@@ -49,16 +54,15 @@ fn convert(values: &[&(dyn ToSql + Sync)], types: &[Type], cx: &IoContext<'_>) -
         )
         .into());
     }
-    let mut buffer = BytesMut::new();
     let mut out = Vec::with_capacity(values.len());
     for (n, (value, ty)) in values.iter().zip(types).enumerate() {
         buffer.clear();
         let null = value
-            .to_sql_checked(ty, &mut buffer)
+            .to_sql_checked(ty, buffer)
             .map_err(|e| bad_parameter(n + 1, ty, &*e))?;
         out.push(match null {
             IsNull::Yes => Datum::Null,
-            IsNull::No => io::receive(common::Oid(ty.oid()), -1, &buffer, cx)?,
+            IsNull::No => io::receive(common::Oid(ty.oid()), -1, buffer, cx)?,
         });
     }
     Ok(out)

@@ -123,14 +123,16 @@ impl Row {
         if self.values[at].is_null() {
             return T::from_sql_null(&ty).map_err(|e| conversion(column, &*e));
         }
-        let mut bytes = Vec::with_capacity(16);
-        io::send(
-            column.type_oid,
-            &self.values[at],
-            &IoContext::new(&self.settings),
-            &mut bytes,
-        )?;
-        T::from_sql(&ty, &bytes).map_err(|e| conversion(column, &*e))
+        let (mut number, mut other) = ([0; 8], Vec::new());
+        let bytes = match io::send_plain(column.type_oid, &self.values[at], &mut number) {
+            Some(bytes) => bytes,
+            None => {
+                let cx = IoContext::new(&self.settings);
+                io::send(column.type_oid, &self.values[at], &cx, &mut other)?;
+                &other
+            }
+        };
+        T::from_sql(&ty, bytes).map_err(|e| conversion(column, &*e))
     }
 
     /// A value as PostgreSQL's text; `None` for NULL.

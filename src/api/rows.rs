@@ -1,6 +1,5 @@
 //! Running statements from Rust: `execute`, `query`, `query_map`, `prepare`, streaming rows.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -15,6 +14,9 @@ use crate::session::portal::{Portal, ResultRows, Step};
 use crate::session::prepared::Prepared;
 use crate::session::script::ScriptStep;
 use crate::session::timeout::Guard;
+
+/// A larger buffer of one statement's parameters is given back at once.
+const BIND_BUFFER_KEPT: usize = 64 << 10;
 
 /// A prepared statement. It may be used in any session of the database.
 #[derive(Clone, Debug)]
@@ -67,7 +69,8 @@ pub struct Rows<'s> {
     session: &'s mut Session,
     portal: Portal,
     columns: Arc<[Column]>,
-    settings: Arc<FormatSettings>,
+    /// Those of the transaction in which the rows are made, hence known with the first of them.
+    settings: Option<Arc<FormatSettings>>,
     rows: Option<(ResultRows, usize)>,
     finished: bool,
     /// `statement_timeout`, for as long as rows come.
@@ -86,10 +89,12 @@ impl Rows<'_> {
                 if *at < rows.len() {
                     let values = rows.take_row(*at);
                     *at += 1;
+                    let session = &self.session.core;
+                    let settings = self.settings.get_or_insert_with(|| session.format_settings());
                     return Ok(Some(Row {
                         columns: self.columns.clone(),
                         values,
-                        settings: self.settings.clone(),
+                        settings: settings.clone(),
                     }));
                 }
                 self.rows = None;
@@ -143,24 +148,24 @@ impl Session {
         let types: SmallVec<[postgres_types::Type; 4]> =
             prepared.param_types.iter().map(|t| type_of(*t)).collect();
         let settings = self.format_settings();
-        let values = if types.is_empty() {
-            params.to_datums(&types, &types::io::IoContext::new(&settings))
+        let mut buffer = std::mem::take(&mut self.bind_buffer);
+        let plain = prepared
+            .param_types
+            .iter()
+            .all(|t| *t < common::Oid::FIRST_NORMAL);
+        let values = if plain {
+            params.to_datums(&types, &types::io::IoContext::new(&settings), &mut buffer)
         } else {
-            let plain = prepared
-                .param_types
-                .iter()
-                .all(|t| *t < common::Oid::FIRST_NORMAL);
-            if plain {
-                params.to_datums(&types, &types::io::IoContext::new(&settings))
-            } else {
-                let mut out = Err(Error::from(common::internal!("parameters were not converted")));
-                self.with_io(&settings, |cx| {
-                    out = params.to_datums(&types, cx);
-                    Ok(())
-                })?;
-                out
-            }
+            let mut out = Err(Error::from(common::internal!("parameters were not converted")));
+            self.with_io(&settings, |cx| {
+                out = params.to_datums(&types, cx, &mut buffer);
+                Ok(())
+            })?;
+            out
         };
+        if buffer.capacity() <= BIND_BUFFER_KEPT {
+            self.bind_buffer = buffer;
+        }
         match values {
             Ok(values) => self.bind(prepared, values),
             Err(e) => {
@@ -208,12 +213,11 @@ impl Session {
         let prepared = statement.to_statement(self)?;
         let portal = self.bind_params(&prepared, params)?;
         let columns = portal.columns().cloned().unwrap_or_else(|| Arc::from([]));
-        let settings = self.format_settings();
         Ok(Rows {
             session: self,
             portal,
             columns,
-            settings,
+            settings: None,
             rows: None,
             finished: false,
             _deadline: deadline,
@@ -230,11 +234,18 @@ impl Session {
 
     /// Runs a query that returns at most one row.
     pub fn query_opt(&mut self, statement: impl ToStatement, params: impl Params) -> Result<Option<Row>> {
-        let mut rows: VecDeque<Row> = self.query(statement, params)?.into();
-        if rows.len() > 1 {
+        let mut rows = self.query_rows(statement, params)?;
+        let first = rows.next().transpose()?;
+        // All of them, although one too many: what a statement does, it does whole.
+        let mut more = false;
+        for row in rows {
+            row?;
+            more = true;
+        }
+        if more {
             return Err(common::pg_err!(TOO_MANY_ROWS, "query returned more than one row").into());
         }
-        Ok(rows.pop_front())
+        Ok(first)
     }
 
     /// Runs a query and converts each row.

@@ -6,7 +6,8 @@ use access::{Savepoint, Transaction};
 use common::{Oid, PgResult, pg_err};
 
 use crate::session::Session;
-use crate::session::settings::{Settings, isolation_word};
+use crate::session::core::SessionCore;
+use crate::session::settings::{self, Settings, isolation_word};
 
 /// Where a session stands; the letters are the protocol's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,19 @@ pub(crate) struct Block {
     savepoints: Vec<NamedSavepoint>,
 }
 
+/// `transaction_isolation` and `transaction_read_only` say what the defaults say.
+fn show_default_modes(core: &SessionCore, settings: &Settings) {
+    if settings.shows_defaults {
+        return;
+    }
+    let mut guc = core.guc.borrow_mut();
+    guc.set_internal("transaction_isolation", isolation_word(settings.isolation));
+    guc.set_internal(
+        "transaction_read_only",
+        if settings.read_only { "on" } else { "off" },
+    );
+}
+
 impl Session {
     /// Where the session stands.
     pub fn transaction_status(&self) -> TransactionStatus {
@@ -72,28 +86,15 @@ impl Session {
         if self.block.txn.is_some() {
             return Ok(());
         }
-        let settings = self.settings();
+        let settings = settings::current(&mut self.settings, &self.core, &self.block);
         let options = settings.transaction_options(&self.core);
         let txn = self.core.db.storage.begin(&self.core.proc, options)?;
         self.block.txn = Some(Box::new(RefCell::new(txn)));
         self.block.read_only = settings.read_only;
         self.block.temp_before = Some(self.core.temp_namespace.get());
         self.core.transaction_start.set(self.core.statement_start.get());
-        self.show_default_modes(&settings);
+        show_default_modes(&self.core, settings);
         Ok(())
-    }
-
-    /// `transaction_isolation` and `transaction_read_only` say what the defaults say.
-    fn show_default_modes(&self, settings: &Settings) {
-        if settings.shows_defaults {
-            return;
-        }
-        let mut guc = self.core.guc.borrow_mut();
-        guc.set_internal("transaction_isolation", isolation_word(settings.isolation));
-        guc.set_internal(
-            "transaction_read_only",
-            if settings.read_only { "on" } else { "off" },
-        );
     }
 
     /// BEGIN. Modes as written.
@@ -197,16 +198,16 @@ impl Session {
             self.rollback_block();
             return Err(e);
         }
-        let Some(txn) = self.block.txn.take() else {
+        let Some(mut txn) = self.block.txn.take() else {
             self.end_block();
             return Ok(());
         };
-        let mut txn = txn.into_inner();
+        let txn = txn.get_mut();
         let logged = match self.core.sequence_logged.take() {
             true => txn.require_record(),
             false => Ok(()),
         };
-        match logged.and_then(|()| txn.commit()) {
+        match logged.and_then(|()| txn.commit_in_place()) {
             Ok(_) => {
                 self.core.guc.borrow_mut().commit();
                 self.core.deliver_notifications();
@@ -254,8 +255,8 @@ impl Session {
         self.core.used_temp.set(false);
         self.core.after.clear();
         self.core.catalog_state.borrow_mut().transaction_ended();
-        let settings = self.settings();
-        self.show_default_modes(&settings);
+        let settings = settings::current(&mut self.settings, &self.core, &self.block);
+        show_default_modes(&self.core, settings);
     }
 
     /// After an error: an explicit block is failed until ROLLBACK, anything else is rolled back.

@@ -79,7 +79,7 @@ impl SessionCatalog<'_> {
 
     /// The catalog version that a new statement would run under.
     pub fn version(&self) -> u64 {
-        self.session.borrow().cache(self.catalog()).version()
+        self.session.borrow().version(self.catalog())
     }
 
     /// The view of a new statement: the newest committed catalog plus the transaction's own changes.

@@ -30,7 +30,7 @@ impl Session {
     ) -> PgResult<T> {
         self.ensure_transaction()?;
         let settings = self.format_settings();
-        let work = self.settings();
+        let work = self.settings().clone();
         let view = self.current_view()?;
         let mut actions = Vec::new();
         let Some(txn) = &self.block.txn else {

@@ -384,6 +384,10 @@ impl Session {
     }
 
     pub(crate) fn portals_at_commit(&mut self) -> PgResult<()> {
+        self.portals.clear();
+        if self.core.cursors.borrow().is_empty() {
+            return Ok(());
+        }
         let mut cursors = self.core.cursors.take();
         cursors.retain(|_, c| c.hold);
         for c in cursors.values_mut() {
@@ -393,7 +397,6 @@ impl Session {
             c.held = true;
         }
         self.core.cursors.replace(cursors);
-        self.portals.clear();
         Ok(())
     }
 

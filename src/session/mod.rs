@@ -74,6 +74,8 @@ pub struct Session {
     pub(crate) copy_in: Option<Box<run::RunningCopyIn>>,
     /// `statement_timeout` of the running extended-protocol messages.
     pub(crate) message_deadline: Option<timeout::Guard>,
+    /// Scratch space for parameters on their way in.
+    pub(crate) bind_buffer: bytes::BytesMut,
     secret: u64,
 }
 
@@ -133,6 +135,7 @@ impl Session {
             on_commit: Vec::new(),
             copy_in: None,
             message_deadline: None,
+            bind_buffer: bytes::BytesMut::new(),
             secret,
         };
         if role != "postgres" {

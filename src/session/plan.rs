@@ -196,7 +196,11 @@ impl Session {
 
     /// The plan of a query: kept with the statement as long as catalog and planner settings stay.
     pub(crate) fn plan_for(&mut self, prepared: &Prepared, view: &Arc<View>) -> PgResult<Arc<PreparedPlan>> {
-        let (costs, number) = self.cost_settings();
+        let generation = self.core.guc.borrow().generation();
+        let number = match &self.costs {
+            Some((known, _, number)) if *known == generation => *number,
+            _ => self.cost_settings().1,
+        };
         let version = view.version();
         // A plan for a snapshot that is too old for some index is for this time only, and others' plans are not for it.
         let old_snapshot = match &self.block.txn {
@@ -210,6 +214,7 @@ impl Session {
             return Err(common::internal!("utility statement has no plan"));
         };
         let settings = self.format_settings();
+        let (costs, _) = self.cost_settings();
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("planning outside of a transaction"));
         };

@@ -29,8 +29,8 @@ pub(crate) struct RunningCopyIn {
 /// What one call into the executor borrows of the session.
 macro_rules! exec_context {
     ($self:ident, $view:expr, $snapshot:expr, $params:expr, $text:expr, $cx:ident => $body:expr) => {{
-        let work = $self.settings();
-        let format = $self.format_settings();
+        let work = $crate::session::settings::current(&mut $self.settings, &$self.core, &$self.block);
+        let format = $self.core.format_settings();
         let Some(txn) = &$self.block.txn else {
             return Err(common::internal!("statement runs outside of a transaction"));
         };
@@ -126,21 +126,19 @@ impl Session {
     }
 
     fn start_query(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
-        let Some(stmt) = portal.prepared.stmt.clone() else {
-            return Err(common::internal!("query without a tree"));
-        };
-        self.refuse_if_failed(&stmt)?;
+        if let Some(stmt) = &portal.prepared.stmt {
+            self.refuse_if_failed(stmt)?;
+        }
         self.ensure_transaction()?;
         self.block.used = true;
         let (view, plan) = self.locked_plan(portal)?;
-        let prepared = portal.prepared.clone();
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("no transaction"));
         };
         let snapshot = txn.borrow_mut().snapshot()?;
         if plan.is_point() {
             let mut row = Vec::new();
-            let outcome = exec_context!(self, &view, &snapshot, &portal.params, prepared.text(), cx => {
+            let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.prepared.text(), cx => {
                 plan.run_point(&cx, &mut row)?
             });
             if let Some(outcome) = outcome {
@@ -159,9 +157,10 @@ impl Session {
     fn locked_plan(&mut self, portal: &mut Portal) -> PgResult<(Arc<View>, Arc<PreparedPlan>)> {
         loop {
             let view = self.current_view()?;
-            portal.prepared = self.revalidate(&portal.prepared.clone(), &view)?;
-            let prepared = portal.prepared.clone();
-            let plan = self.plan_for(&prepared, &view)?;
+            if !self.is_current(&portal.prepared, view.version()) {
+                portal.prepared = self.revalidate(&portal.prepared, &view)?;
+            }
+            let plan = self.plan_for(&portal.prepared, &view)?;
             self.check_access(&plan, &view)?;
             self.lock_range_table(
                 &plan.plan().range_table,

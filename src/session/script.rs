@@ -56,7 +56,7 @@ impl Session {
     pub fn start_script(&mut self, sql: &str) -> Result<Script> {
         self.statement_begins();
         let source: Arc<str> = sql.into();
-        let settings = self.settings();
+        let settings = self.settings().clone();
         let known = self.cache.get(sql, &[]).filter(|p| p.param_types.is_empty());
         // Text means what it means now: only a prepared statement may say that its result has changed.
         let version = self.session_catalog().version();

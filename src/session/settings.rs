@@ -9,6 +9,7 @@ use common::Oid;
 use txn::{SerialMode, SynchronousCommit, WaitOptions};
 
 use crate::session::Session;
+use crate::session::block::Block;
 use crate::session::core::SessionCore;
 use crate::session::prepared::environment_hash;
 
@@ -144,23 +145,32 @@ impl Settings {
     }
 }
 
-impl Session {
-    /// The settings as they are now.
-    pub(crate) fn settings(&mut self) -> Arc<Settings> {
-        if let Some(known) = &self.settings {
-            if known.is_current(&self.core) {
-                return known.clone();
-            }
-        }
-        let fresh = Arc::new(Settings::read(&self.core));
+/// What the session knows of its settings, read anew if they have changed. Apart from [`Session::settings`] for those who borrow other
+/// parts of the session meanwhile.
+pub(crate) fn current<'s>(
+    known: &'s mut Option<Arc<Settings>>,
+    core: &SessionCore,
+    block: &Block,
+) -> &'s Arc<Settings> {
+    if known.as_ref().is_some_and(|known| !known.is_current(core)) {
+        *known = None;
+    }
+    known.get_or_insert_with(|| {
+        let fresh = Arc::new(Settings::read(core));
         // Timeouts count for the running transaction at once.
-        if let Some(mut txn) = self.block.txn.as_ref().and_then(|txn| txn.try_borrow_mut().ok()) {
-            let now = fresh.transaction_options(&self.core);
+        if let Some(mut txn) = block.txn.as_ref().and_then(|txn| txn.try_borrow_mut().ok()) {
+            let now = fresh.transaction_options(core);
             let options = txn.options_mut();
             options.wait = now.wait;
             options.synchronous_commit = now.synchronous_commit;
         }
-        self.settings = Some(fresh.clone());
         fresh
+    })
+}
+
+impl Session {
+    /// The settings as they are now.
+    pub(crate) fn settings(&mut self) -> &Arc<Settings> {
+        current(&mut self.settings, &self.core, &self.block)
     }
 }

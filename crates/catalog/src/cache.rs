@@ -143,6 +143,11 @@ impl Caches {
         self.current.load_full()
     }
 
+    /// The number of the newest committed version.
+    pub fn version(&self) -> u64 {
+        self.current.load().version
+    }
+
     /// A cache for a transaction that changed catalogs itself.
     pub fn private(&self, unsafe_labels: Arc<[Oid]>) -> Arc<Cache> {
         Arc::new(Cache {

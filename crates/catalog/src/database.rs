@@ -366,6 +366,14 @@ impl CatalogSession {
         }
     }
 
+    /// The version of the cache to read through.
+    pub fn version(&self, catalog: &Catalog) -> u64 {
+        match &self.private {
+            Some(private) => private.version(),
+            None => catalog.caches.version(),
+        }
+    }
+
     /// The transaction went back to a savepoint: what it cached may be wrong.
     pub fn rolled_back_to_savepoint(&mut self, catalog: &Catalog) {
         if self.private.is_some() {

@@ -312,6 +312,9 @@ fn modify(c: &Compiler<'_>, m: &ModifyTable) -> Option<PointPlan> {
 }
 
 fn eval(program: &ExprProgram, rt: &mut dyn Runtime, scan: &[Datum]) -> PgResult<Datum> {
+    if let Some(value) = program.eval_leaf(rt) {
+        return value;
+    }
     let mut state: ExprState = program.new_state();
     let row = RowInputs {
         scan,

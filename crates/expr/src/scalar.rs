@@ -26,6 +26,16 @@ impl ExprProgram {
         RowCx { rt, state, row }.eval(&self.root)
     }
 
+    /// The value of an expression that is a constant or a parameter, which need no state.
+    #[inline]
+    pub fn eval_leaf(&self, rt: &mut dyn Runtime) -> Option<PgResult<Datum>> {
+        match &self.root.kind {
+            NodeKind::Const(value) => Some(Ok(value.clone())),
+            NodeKind::Param(n) => Some(rt.param(*n)),
+            _ => None,
+        }
+    }
+
     /// The value of an expression without columns.
     pub fn eval_const(&self, rt: &mut dyn Runtime) -> PgResult<Datum> {
         self.eval_row(rt, &mut self.new_state(), RowInputs::default())

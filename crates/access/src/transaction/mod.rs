@@ -362,13 +362,13 @@ impl Transaction {
 
     /// Commits. On error nothing has happened: the changes are undone.
     pub fn commit(mut self) -> PgResult<Csn> {
-        self.commit_now()
+        self.commit_in_place()
     }
 
     /// Commits and begins anew in the same session, with the same options. On error it has ended.
     pub fn restart(&mut self) -> PgResult<Csn> {
         let proc = Arc::clone(self.txn()?.proc());
-        let csn = self.commit_now()?;
+        let csn = self.commit_in_place()?;
         self.hooks = Hooks::default();
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
         self.txn = Some(self.storage.manager().begin(&proc)?);
@@ -386,7 +386,8 @@ impl Transaction {
         Ok(())
     }
 
-    fn commit_now(&mut self) -> PgResult<Csn> {
+    /// As [`Transaction::commit`] where it stands: what is left is good for dropping only.
+    pub fn commit_in_place(&mut self) -> PgResult<Csn> {
         let payload = std::mem::take(&mut self.redo);
         let logged = !payload.is_empty() || self.spills > 0 || self.needs_record;
         let wrote = logged || !self.writes.is_empty();

@@ -94,7 +94,7 @@ impl PreparedTransaction {
 
     /// COMMIT PREPARED. On error (the log cannot be written) it is still prepared.
     pub fn commit(mut self) -> Result<Csn, (Box<PreparedTransaction>, Box<PgError>)> {
-        match self.txn.commit_now() {
+        match self.txn.commit_in_place() {
             Ok(csn) => Ok(csn),
             Err(error) => Err((Box::new(self), error)),
         }
