@@ -36,7 +36,7 @@ impl Session {
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("no transaction"));
         };
-        let env = StatementEnv::new(&self.core, txn, view, prepared.text());
+        let env = StatementEnv::new(&self.core, txn, view, &prepared.source);
         let catalog = self.session_catalog();
         let mut cx = CommandContext {
             txn,
@@ -83,7 +83,10 @@ impl Session {
 
     fn act(&mut self, action: SessionAction) -> PgResult<()> {
         match action {
-            SessionAction::ForgetPlans => self.cache.clear(),
+            SessionAction::ForgetPlans => {
+                self.cache.clear();
+                self.templates.clear();
+            }
             SessionAction::Reset => {
                 self.portals.clear();
                 self.core.cursors.borrow_mut().clear();

@@ -35,6 +35,7 @@ pub(crate) mod server;
 pub(crate) mod settings;
 mod system;
 pub(crate) mod tag;
+pub(crate) mod template;
 mod text_search;
 pub(crate) mod timeout;
 pub(crate) mod two_phase;
@@ -67,6 +68,7 @@ pub struct Session {
     pub(crate) prepared: FxHashMap<String, Arc<Prepared>>,
     pub(crate) portals: FxHashMap<String, Portal>,
     pub(crate) cache: StatementCache,
+    pub(crate) templates: template::Templates,
     pub(crate) settings: Option<Arc<settings::Settings>>,
     pub(crate) costs: Option<(u64, Arc<planner::CostSettings>, u64)>,
     /// Temporary tables to empty (false) or drop (true) at commit.
@@ -130,6 +132,7 @@ impl Session {
             prepared: FxHashMap::default(),
             portals: FxHashMap::default(),
             cache: StatementCache::new(STATEMENT_CACHE),
+            templates: template::Templates::new(STATEMENT_CACHE),
             settings: None,
             costs: None,
             on_commit: Vec::new(),

@@ -218,7 +218,7 @@ impl Session {
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("planning outside of a transaction"));
         };
-        let env = StatementEnv::new(&self.core, txn, view.clone(), prepared.text());
+        let env = StatementEnv::new(&self.core, txn, view.clone(), &prepared.source);
         let evaluator = Evaluator {
             cx: ConstContext {
                 catalog: &**view,

@@ -115,6 +115,8 @@ pub(crate) enum PortalState {
 pub struct Portal {
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) params: Vec<Datum>,
+    /// The client's text, where it is another than the prepared one's.
+    pub(crate) text: Option<Arc<str>>,
     pub(crate) state: PortalState,
     pub(crate) snapshot: Option<ActiveSnapshot>,
     /// The catalog that the running plan was made for.
@@ -133,6 +135,7 @@ impl Portal {
         Portal {
             prepared,
             params,
+            text: None,
             state: PortalState::Ready,
             snapshot: None,
             view: None,
@@ -144,6 +147,11 @@ impl Portal {
     /// Result columns; `None`: no result.
     pub fn columns(&self) -> Option<&Arc<[Column]>> {
         self.prepared.columns.as_ref()
+    }
+
+    /// The client's text.
+    pub(crate) fn text(&self) -> &str {
+        self.text.as_ref().unwrap_or(&self.prepared.source)
     }
 
     /// The tag that one Execute message ends with: queries count the rows that this message brought.

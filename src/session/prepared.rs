@@ -162,14 +162,20 @@ impl StatementCache {
 
     /// Keeps a statement whose text was seen before. Only queries are worth it; the rest is cheap to parse.
     pub fn put(&mut self, text: Arc<str>, declared: &[Oid], prepared: &Arc<Prepared>) {
-        if prepared.query().is_none() {
-            return;
+        if prepared.query().is_some() && self.comes_again(&text) {
+            self.insert(text, declared, prepared);
         }
-        let hash = environment_hash(&[&text]);
+    }
+
+    /// True when the text was asked about lately.
+    pub fn comes_again(&mut self, text: &str) -> bool {
+        let hash = environment_hash(&[text]);
         let place = &mut self.seen[hash as usize % SEEN];
-        if std::mem::replace(place, hash) != hash {
-            return;
-        }
+        std::mem::replace(place, hash) == hash
+    }
+
+    /// Keeps a statement.
+    pub fn insert(&mut self, text: Arc<str>, declared: &[Oid], prepared: &Arc<Prepared>) {
         if self.entries.len() >= self.capacity {
             // Drop the older half at once: cheaper than finding the oldest at every insertion.
             let mut ages: Vec<u64> = self.entries.values().map(|e| e.used).collect();

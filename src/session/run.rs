@@ -138,7 +138,7 @@ impl Session {
         let snapshot = txn.borrow_mut().snapshot()?;
         if plan.is_point() {
             let mut row = Vec::new();
-            let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.prepared.text(), cx => {
+            let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.text(), cx => {
                 plan.run_point(&cx, &mut row)?
             });
             if let Some(outcome) = outcome {
@@ -186,13 +186,14 @@ impl Session {
 
     fn run_batch(&mut self, portal: &mut Portal, want: usize) -> PgResult<Step> {
         let prepared = portal.prepared.clone();
+        let text = portal.text.clone().unwrap_or_else(|| prepared.source.clone());
         let (Some(snapshot), Some(view)) = (portal.snapshot.clone(), portal.view.clone()) else {
             return Err(common::internal!("running portal without snapshot or catalog"));
         };
         let PortalState::Running(run) = &mut portal.state else {
             return Err(common::internal!("portal is not running"));
         };
-        let batch = exec_context!(self, &view, &snapshot, &portal.params, prepared.text(), cx => {
+        let batch = exec_context!(self, &view, &snapshot, &portal.params, &text, cx => {
             run.next_batch(&cx, want)?
         });
         match batch {
@@ -222,6 +223,7 @@ impl Session {
     /// portal, does not stop the change.
     fn finish_change(&mut self, portal: &mut Portal, first: Batch, want: usize) -> PgResult<Step> {
         let prepared = portal.prepared.clone();
+        let text = portal.text.clone().unwrap_or_else(|| prepared.source.clone());
         let (Some(snapshot), Some(view)) = (portal.snapshot.take(), portal.view.take()) else {
             return Err(common::internal!("running portal without snapshot or catalog"));
         };
@@ -229,7 +231,7 @@ impl Session {
             return Err(common::internal!("portal is not running"));
         };
         let mut batches = VecDeque::from([first]);
-        exec_context!(self, &view, &snapshot, &portal.params, prepared.text(), cx => {
+        exec_context!(self, &view, &snapshot, &portal.params, &text, cx => {
             while let Some(batch) = run.next_batch(&cx, BATCH_ROWS)? {
                 batches.push_back(batch);
             }

@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::session::portal::{Portal, ResultRows, Step};
 use crate::session::prepared::Prepared;
 use crate::session::tag::CommandTag;
+use crate::session::template::Literals;
 use crate::session::timeout::Guard;
 
 /// A string of statements that runs step by step.
@@ -27,6 +28,8 @@ pub struct Script {
     implicit_block: bool,
     in_copy: bool,
     finished: bool,
+    /// What the text writes in the place of parameters of a shared statement; `None`: it is prepared as it is.
+    literals: Option<Literals>,
     /// Result columns of the statement that the last step belonged to.
     columns: Option<Arc<[crate::Column]>>,
 }
@@ -44,6 +47,14 @@ impl Script {
     /// Result columns of the current statement.
     pub fn columns(&self) -> Option<Arc<[crate::Column]>> {
         self.columns.clone()
+    }
+
+    /// A portal of a shared statement with the values of this text.
+    fn shared(&self, prepared: Arc<Prepared>, literals: &Literals) -> Portal {
+        Portal {
+            text: Some(self.source.clone()),
+            ..Portal::new(prepared, literals.datums())
+        }
     }
 
     pub(crate) fn is_implicit_block(&self) -> bool {
@@ -70,11 +81,19 @@ impl Session {
             implicit_block: false,
             in_copy: false,
             finished: false,
+            literals: None,
             columns: None,
         };
         if let Some(prepared) = known {
             script.portal = Some(Portal::new(prepared, Vec::new()));
             return Ok(script);
+        }
+        script.literals = Literals::find(sql);
+        if let Some(literals) = &script.literals {
+            if let Some(prepared) = self.find_template(literals) {
+                script.portal = Some(script.shared(prepared, literals));
+                return Ok(script);
+            }
         }
         let parsed = self.guarded(|s| {
             let parsed = parser::parse_with_notices(sql, &settings.parse)?;
@@ -106,6 +125,10 @@ impl Session {
                     self.block.explicit = false;
                 }
                 let source = script.source.clone();
+                let mut e = e;
+                if let (Some(at), Some(literals)) = (e.position, &script.literals) {
+                    e.position = Some(literals.position(at));
+                }
                 Err(self.fail(e, &source))
             }
         }
@@ -139,6 +162,13 @@ impl Session {
                 return Ok(ScriptStep::End);
             };
             self.begin_script_statement(script, &raw)?;
+            if let Some(literals) = script.literals.take().filter(|_| !script.several) {
+                if let Some(prepared) = self.make_template(&literals) {
+                    script.portal = Some(script.shared(prepared, &literals));
+                    script.literals = Some(literals);
+                    continue;
+                }
+            }
             let prepared = self.prepare_statement(&script.source, Some(&raw), &[])?;
             if !prepared.param_types.is_empty() {
                 return Err(pg_err!(UNDEFINED_PARAMETER, "there is no parameter $1"));

@@ -1,6 +1,7 @@
 //! Constant folding and boolean simplification (PostgreSQL's `eval_const_expressions`).
 
 use catalog::CatalogView;
+use common::sqlstate::{FEATURE_NOT_SUPPORTED, INTERNAL_ERROR};
 use common::{PgResult, Span};
 use nodes::expr::{BoolOp, Const, Expr, ParamKind};
 use nodes::walk;
@@ -10,19 +11,24 @@ use crate::context::PlannerContext;
 use crate::exprs::facts;
 
 /// Simplifies an expression: bound parameters become constants, immutable calls over constants are evaluated, boolean
-/// connectives, CASE and COALESCE with known arms shrink. What fails to evaluate stays for run time.
+/// connectives, CASE and COALESCE with known arms shrink. Errors: those of the evaluated calls; arms that a constant before them
+/// decides against are not looked at, as in PostgreSQL.
 pub fn fold_constants(expr: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
-    // CASE and COALESCE decide which arms run at all, so an error in a dead arm must not be raised; evaluation
-    // errors therefore just leave the call in place.
-    let mut failure = None;
-    walk::rewrite(expr, &mut |e| {
-        if failure.is_none() {
-            if let Err(error) = fold_node(e, context) {
-                failure = Some(error);
-            }
+    match expr {
+        Expr::Bool(b) if b.op != BoolOp::Not => fold_connective(expr, context),
+        Expr::Case(_) => fold_case(expr, context),
+        Expr::Coalesce(_) => fold_coalesce(expr, context),
+        _ => {
+            let mut result = Ok(());
+            walk::for_each_child_mut(expr, &mut |child| {
+                if result.is_ok() {
+                    result = fold_constants(child, context);
+                }
+            });
+            result?;
+            fold_node(expr, context)
         }
-    });
-    failure.map_or(Ok(()), Err)
+    }
 }
 
 fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
@@ -41,20 +47,7 @@ fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
                 });
             }
         }
-        Expr::Bool(_) => fold_bool(e),
-        Expr::Case(_) => fold_case(e),
-        Expr::Coalesce(c) => {
-            c.args
-                .retain(|a| !matches!(a, Expr::Const(c) if c.value.is_null()));
-            if let Some(i) = c.args.iter().position(|a| matches!(a, Expr::Const(_))) {
-                c.args.truncate(i + 1);
-            }
-            match c.args.len() {
-                0 => *e = Expr::null_const(c.result, c.collation),
-                1 => *e = c.args.remove(0),
-                _ => {}
-            }
-        }
+        Expr::Bool(_) => fold_not(e),
         Expr::Collate(c) => {
             let (arg, collation) = (
                 std::mem::replace(&mut *c.arg, Expr::bool_const(true)),
@@ -118,47 +111,55 @@ fn fold_call(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
     if !all_const || facts::volatility(e, context.catalog)? != b'i' {
         return Ok(());
     }
-    if let Ok(value) = context.evaluator.evaluate(e) {
-        *e = Expr::Const(Const {
-            value,
-            type_ref: e.type_ref(),
-            collation: e.collation(),
-            span: Span::NONE,
-        });
+    match context.evaluator.evaluate(e) {
+        Ok(value) => {
+            *e = Expr::Const(Const {
+                value,
+                type_ref: e.type_ref(),
+                collation: e.collation(),
+                span: Span::NONE,
+            });
+            Ok(())
+        }
+        // What cannot be evaluated here may be at run time.
+        Err(e) if matches!(e.sqlstate, FEATURE_NOT_SUPPORTED | INTERNAL_ERROR) => Ok(()),
+        Err(e) => Err(e),
     }
-    Ok(())
 }
 
 fn is_volatile_call(e: &Expr, catalog: &dyn CatalogView) -> bool {
     !matches!(facts::is_volatile(e, catalog), Ok(false))
 }
 
-fn fold_bool(e: &mut Expr) {
+fn fold_not(e: &mut Expr) {
     let Expr::Bool(b) = e else { return };
-    let op = b.op;
-    if op == BoolOp::Not {
-        let replacement = match b.args.first_mut() {
-            Some(Expr::Const(c)) => match c.value {
-                Datum::Bool(v) => Some(Expr::bool_const(!v)),
-                _ => Some(Expr::null_const(c.type_ref, c.collation)),
-            },
-            Some(Expr::Bool(inner)) if inner.op == BoolOp::Not => inner.args.pop(),
-            _ => None,
-        };
-        if let Some(r) = replacement {
-            *e = r;
-        }
-        return;
+    let replacement = match b.args.first_mut() {
+        Some(Expr::Const(c)) => match c.value {
+            Datum::Bool(v) => Some(Expr::bool_const(!v)),
+            _ => Some(Expr::null_const(c.type_ref, c.collation)),
+        },
+        Some(Expr::Bool(inner)) if inner.op == BoolOp::Not => inner.args.pop(),
+        _ => None,
+    };
+    if let Some(r) = replacement {
+        *e = r;
     }
+}
+
+/// AND and OR: what comes after a constant that decides is dropped unseen.
+fn fold_connective(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
+    let Expr::Bool(b) = e else { return Ok(()) };
+    let op = b.op;
     let absorbing = Datum::Bool(op == BoolOp::Or);
     let neutral = Datum::Bool(op == BoolOp::And);
     let mut args = Vec::with_capacity(b.args.len());
     let mut saw_null = false;
-    for arg in std::mem::take(&mut b.args) {
+    for mut arg in std::mem::take(&mut b.args) {
+        fold_constants(&mut arg, context)?;
         match arg {
             Expr::Const(c) if c.value == absorbing => {
                 *e = Expr::Const(c);
-                return;
+                return Ok(());
             }
             Expr::Const(c) if c.value == neutral => {}
             Expr::Const(c) if c.value.is_null() && saw_null => drop(c),
@@ -174,23 +175,61 @@ fn fold_bool(e: &mut Expr) {
         1 => *e = args.remove(0),
         _ => b.args = args,
     }
+    Ok(())
 }
 
-fn fold_case(e: &mut Expr) {
-    let Expr::Case(c) = e else { return };
+/// CASE: arms that are never reached are dropped unseen.
+fn fold_case(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
+    let Expr::Case(c) = e else { return Ok(()) };
+    if let Some(arg) = &mut c.arg {
+        fold_constants(arg, context)?;
+    }
     let mut whens = Vec::with_capacity(c.whens.len());
-    for w in std::mem::take(&mut c.whens) {
+    let mut decided = false;
+    for mut w in std::mem::take(&mut c.whens) {
+        fold_constants(&mut w.condition, context)?;
         match &w.condition {
             Expr::Const(k) if k.value == Datum::Bool(true) => {
                 *c.default = w.result;
-                break;
+                decided = true;
             }
-            Expr::Const(_) => {}
-            _ => whens.push(w),
+            Expr::Const(_) => continue,
+            _ => {
+                fold_constants(&mut w.result, context)?;
+                whens.push(w);
+            }
+        }
+        if decided {
+            break;
         }
     }
+    fold_constants(&mut c.default, context)?;
     c.whens = whens;
     if c.whens.is_empty() {
         *e = std::mem::replace(&mut *c.default, Expr::bool_const(true));
     }
+    Ok(())
+}
+
+/// COALESCE: what comes after a constant is dropped unseen.
+fn fold_coalesce(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
+    let Expr::Coalesce(c) = e else { return Ok(()) };
+    let mut args = Vec::with_capacity(c.args.len());
+    for mut arg in std::mem::take(&mut c.args) {
+        fold_constants(&mut arg, context)?;
+        match &arg {
+            Expr::Const(k) if k.value.is_null() => continue,
+            Expr::Const(_) => {
+                args.push(arg);
+                break;
+            }
+            _ => args.push(arg),
+        }
+    }
+    match args.len() {
+        0 => *e = Expr::null_const(c.result, c.collation),
+        1 => *e = args.remove(0),
+        _ => c.args = args,
+    }
+    Ok(())
 }
