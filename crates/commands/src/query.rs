@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use access::ActiveSnapshot;
+use analyzer::ParamTypes;
 use catalog::CatalogView;
 use common::{Oid, PgResult};
 use executor::{ConstContext, ExecContext, PreparedPlan, QueryRun, RunOptions};
@@ -86,6 +87,14 @@ impl CommandContext<'_> {
     /// Analyzes a query with the statement's parameters.
     pub(crate) fn analyze_query(&self, stmt: &Statement, view: &dyn CatalogView) -> PgResult<Query> {
         let analysis = self.analysis_with_params(view);
+        let query = analyzer::analyze(stmt, self.source, &analysis);
+        self.take_notices(analysis);
+        query
+    }
+
+    /// Analyzes a query whose parameters are what their use makes of them, and have no values.
+    pub(crate) fn analyze_generic(&self, stmt: &Statement, view: &dyn CatalogView) -> PgResult<Query> {
+        let analysis = self.analysis(view).with_params(ParamTypes::variable(Vec::new()));
         let query = analyzer::analyze(stmt, self.source, &analysis);
         self.take_notices(analysis);
         query

@@ -32,6 +32,8 @@ pub(crate) struct RunState {
     pub work_tables: Vec<(usize, Arc<Vec<types::Batch>>)>,
     pub opening: Opening,
     pub stats: Vec<NodeStats>,
+    /// Rows that conditions of the node now running have dropped.
+    pub dropped: u64,
     /// Rows inserted, updated or deleted by the statement itself.
     pub processed: u64,
 }
@@ -74,6 +76,7 @@ impl RunState {
             work_tables: Vec::new(),
             opening,
             stats: vec![NodeStats::default(); nodes],
+            dropped: 0,
             processed: 0,
             prepared,
         }

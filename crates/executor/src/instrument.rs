@@ -74,11 +74,15 @@ impl Measured {
 impl Operator for Measured {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
         let begin = cx.ext.env.monotonic();
+        // What the nodes below drop is theirs: each counts from zero and puts back what it found.
+        let dropped_above = std::mem::take(&mut cx.run.dropped);
         let next = self.inner.next(cx, max_rows);
+        let dropped = std::mem::replace(&mut cx.run.dropped, dropped_above);
         let spent = cx.ext.env.monotonic().saturating_sub(begin);
         if let Some(stats) = cx.run.stats.get_mut(self.id) {
             stats.loops += u64::from(!self.started);
             stats.total += spent;
+            stats.filtered += dropped;
             if !self.got_row {
                 stats.startup += spent;
             }

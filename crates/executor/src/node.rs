@@ -154,7 +154,7 @@ impl Eval {
     }
 }
 
-/// The positions that pass every condition.
+/// The positions that pass every condition; those that do not count as dropped by the node.
 pub(crate) fn filter_all(
     filters: &mut [Eval],
     cx: &mut Cx<'_>,
@@ -166,7 +166,9 @@ pub(crate) fn filter_all(
         if sel.is_empty() {
             break;
         }
+        let before = sel.len();
         sel = f.filter(cx, inputs, &sel)?;
+        cx.run.dropped += (before - sel.len()) as u64;
     }
     Ok(sel)
 }

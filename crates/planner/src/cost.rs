@@ -101,10 +101,11 @@ pub fn index_scan(s: &CostSettings, f: &IndexScanFacts<'_>) -> (Cost, f64) {
         index_pages * s.random_page_cost
     };
     let per_tuple = s.cpu_index_tuple_cost + f.qual_count as f64 * s.cpu_operator_cost;
-    let descent =
-        (f.index.tuples.max(2.0).log2().ceil() + (f.index.tree_height + 1.0) * 50.0) * s.cpu_operator_cost;
-    let index_startup = descent;
-    let index_total = page_cost + index_tuples * per_tuple + descent;
+    // Summed in PostgreSQL's order, so that the last digit shown is the same.
+    let compares = f.index.tuples.max(2.0).log2().ceil() * s.cpu_operator_cost;
+    let pages = (f.index.tree_height + 1.0) * 50.0 * s.cpu_operator_cost;
+    let index_startup = compares + pages;
+    let index_total = page_cost + index_tuples * per_tuple + compares + pages;
     let fetched = (f.selectivity * f.heap_tuples).round().max(1.0);
     let (min_io, max_io) = heap_io(s, f, fetched);
     let csquared = f.correlation * f.correlation;
@@ -113,7 +114,7 @@ pub fn index_scan(s: &CostSettings, f: &IndexScanFacts<'_>) -> (Cost, f64) {
     (
         Cost {
             startup: index_startup,
-            total: index_total + io + cpu,
+            total: index_startup + ((index_total - index_startup) + io + cpu),
         },
         index_total,
     )

@@ -20,6 +20,7 @@ mod cost;
 mod create_plan;
 mod equivalence;
 mod exprs;
+mod inequality;
 mod joininfo;
 mod minmax;
 mod order;

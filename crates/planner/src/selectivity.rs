@@ -8,9 +8,10 @@ use nodes::query::JoinType;
 use types::Datum;
 
 use crate::exprs::facts;
+use crate::inequality::{Inequality, inequality};
 use crate::root::Root;
 
-const DEFAULT_INEQ: f64 = 1.0 / 3.0;
+pub(crate) const DEFAULT_INEQ: f64 = 1.0 / 3.0;
 const DEFAULT_RANGE: f64 = 0.005;
 const DEFAULT_MATCH: f64 = 0.005;
 const DEFAULT_UNK: f64 = 0.005;
@@ -222,8 +223,13 @@ fn operator_selectivity(
             let nulls = stats_of(root, column).map_or(0.0, |s| f64::from(s.null_fraction));
             1.0 - equal(root, column, value) - nulls
         }
-        Some("scalarltsel" | "scalarlesel") => inequality(root, column, value, flipped),
-        Some("scalargtsel" | "scalargesel") => inequality(root, column, value, !flipped),
+        Some(name @ ("scalarltsel" | "scalarlesel" | "scalargtsel" | "scalargesel")) => {
+            let op = Inequality {
+                above: matches!(name, "scalargtsel" | "scalargesel"),
+                or_equal: matches!(name, "scalarlesel" | "scalargesel"),
+            };
+            inequality(root, column, value, op.flipped(flipped))
+        }
         Some("likesel" | "iclikesel" | "regexeqsel" | "icregexeqsel") => DEFAULT_MATCH,
         Some("nlikesel" | "icnlikesel" | "regexnesel" | "icregexnesel") => 1.0 - DEFAULT_MATCH,
         Some("contsel" | "arraycontsel" | "tsmatchsel") => 0.001,
@@ -260,62 +266,7 @@ fn equal(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>) -> f64 {
     (1.0 - nulls) / distinct_values(root, column).max(1.0)
 }
 
-/// The fraction of values below (`less`: or above) a constant, from the histogram.
-fn inequality(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>, above: bool) -> f64 {
-    let (Some(stats), Some(value)) = (stats_of(root, column), value) else {
-        return DEFAULT_INEQ;
-    };
-    if value.is_null() {
-        return 0.0;
-    }
-    let type_oid = column.type_oid();
-    let compare = |a: &Datum| root.context().evaluator.compare(type_oid, a, value);
-    let h = &stats.histogram;
-    let mut below = 0.0;
-    if h.len() > 1 {
-        let position = h.partition_point(|b| compare(b) == Some(Ordering::Less));
-        let bins = (h.len() - 1) as f64;
-        below = match position {
-            0 => 0.0,
-            p if p >= h.len() => 1.0,
-            p => (p as f64 - 1.0 + share_of_bin(&h[p - 1], &h[p], value)) / bins,
-        };
-        below = below.clamp(0.01 / bins, 1.0 - 0.01 / bins);
-    } else if stats.most_common.is_empty() {
-        return DEFAULT_INEQ;
-    }
-    let mcv_total: f64 = stats.most_common.iter().map(|(_, f)| f64::from(*f)).sum();
-    let mcv_below: f64 = stats
-        .most_common
-        .iter()
-        .filter(|(v, _)| compare(v) == Some(Ordering::Less))
-        .map(|(_, f)| f64::from(*f))
-        .sum();
-    let rest = (1.0 - f64::from(stats.null_fraction) - mcv_total).max(0.0);
-    let less = mcv_below + below * rest;
-    let s = if above {
-        1.0 - f64::from(stats.null_fraction) - less
-    } else {
-        less
-    };
-    s.clamp(0.0, 1.0)
-}
-
-/// How far a value lies into a bin of a histogram: half-way where the type is no number.
-fn share_of_bin(low: &Datum, high: &Datum, value: &Datum) -> f64 {
-    let number = |d: &Datum| match d {
-        Datum::Float4(v) => Some(f64::from(*v)),
-        Datum::Float8(v) => Some(*v),
-        Datum::Numeric(v) => Some(v.to_f64()),
-        other => other.as_i64().map(|v| v as f64),
-    };
-    match (number(low), number(high), number(value)) {
-        (Some(low), Some(high), Some(value)) if high > low => ((value - low) / (high - low)).clamp(0.0, 1.0),
-        _ => 0.5,
-    }
-}
-
-fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<ColumnStatistics>> {
+pub(crate) fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<ColumnStatistics>> {
     let v = column_of(e)?;
     let rel = root.rels.get(facts::var_rel(v)?)?.as_ref()?;
     let table = rel.base.as_ref()?.table()?;

@@ -1,14 +1,18 @@
-//! EXPLAIN: options, planning, running under measurement, and the result in text or JSON.
+//! EXPLAIN: options, planning, running under measurement, and the result in one of four formats.
 //!
 //! PG: src/backend/commands/explain.c.
 //!
 //! # How it works
-//! `nodes` turns a plan into a tree of labelled values, `names` prints the expressions in it, `render` writes the tree.
+//! `nodes` turns a plan into a tree of labelled values, `names` prints the expressions in it, `render` writes the tree as text or
+//! through `structured`.
 
 mod memory;
 mod names;
 mod nodes;
 mod render;
+mod serialize;
+mod settings;
+mod structured;
 mod words;
 
 use std::time::Duration;
@@ -17,10 +21,13 @@ use common::error::ErrorExt;
 use common::{PgResult, pg_err, unsupported};
 use executor::NodeStats;
 use parser::ast::{ExplainStmt, IntoClause, ObjectType, Statement};
+use types::io::IoContext;
 use types::{BATCH_ROWS, Datum, oids};
 
 use crate::context::{CommandContext, CommandOutcome, ResultColumn, ResultSet};
 use crate::create_table_as;
+use crate::explain::serialize::{Serialize, Serialized};
+use crate::explain::structured::Writer;
 use crate::options::{arg_text, boolean};
 use crate::query::{Planned, output_columns};
 
@@ -30,6 +37,19 @@ pub(crate) enum Format {
     #[default]
     Text,
     Json,
+    Xml,
+    Yaml,
+}
+
+impl Format {
+    /// The type of the result column.
+    fn type_oid(self) -> common::Oid {
+        match self {
+            Format::Json => oids::JSON,
+            Format::Xml => oids::XML,
+            Format::Text | Format::Yaml => oids::TEXT,
+        }
+    }
 }
 
 /// Options with their defaults filled in.
@@ -42,6 +62,9 @@ pub(crate) struct Options {
     pub summary: bool,
     pub format: Format,
     pub generic_plan: bool,
+    pub buffers: bool,
+    pub settings: bool,
+    pub serialize: Option<Serialize>,
 }
 
 fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
@@ -49,8 +72,7 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
         costs: true,
         ..Options::default()
     };
-    let (mut timing, mut summary) = (None, None);
-    let mut needs_analyze: Vec<&str> = Vec::new();
+    let (mut timing, mut summary, mut buffers) = (None, None, None);
     for option in &stmt.options {
         match option.name.as_str() {
             "analyze" => o.analyze = boolean(option)?,
@@ -59,16 +81,9 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
             "timing" => timing = Some(boolean(option)?),
             "summary" => summary = Some(boolean(option)?),
             "generic_plan" => o.generic_plan = boolean(option)?,
-            // Counters are all zero, of which the text form shows nothing.
-            "buffers" => {
-                boolean(option)?;
-            }
-            "wal" => {
-                if boolean(option)? {
-                    needs_analyze.push("WAL");
-                }
-            }
-            "settings" | "memory" => {
+            "buffers" => buffers = Some(boolean(option)?),
+            "settings" => o.settings = boolean(option)?,
+            "wal" | "memory" => {
                 if boolean(option)? {
                     return Err(unsupported!(
                         "EXPLAIN option {} is not supported yet",
@@ -77,7 +92,7 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
                     .at(option.span));
                 }
             }
-            "serialize" => serialize(option, &mut needs_analyze)?,
+            "serialize" => o.serialize = serialize_form(option)?,
             "format" => o.format = format(option)?,
             other => {
                 return Err(pg_err!(SYNTAX_ERROR, "unrecognized EXPLAIN option \"{other}\"").at(option.span));
@@ -87,8 +102,8 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
     if timing == Some(true) && !o.analyze {
         return Err(requires_analyze("TIMING"));
     }
-    if let Some(word) = needs_analyze.first().filter(|_| !o.analyze) {
-        return Err(requires_analyze(word));
+    if o.serialize.is_some() && !o.analyze {
+        return Err(requires_analyze("SERIALIZE"));
     }
     if o.generic_plan && o.analyze {
         return Err(pg_err!(
@@ -97,6 +112,7 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
         ));
     }
     o.timing = timing.unwrap_or(o.analyze);
+    o.buffers = buffers.unwrap_or(o.analyze);
     o.summary = summary.unwrap_or(o.analyze);
     Ok(o)
 }
@@ -105,14 +121,12 @@ fn requires_analyze(word: &str) -> Box<common::PgError> {
     pg_err!(INVALID_PARAMETER_VALUE, "EXPLAIN option {word} requires ANALYZE")
 }
 
-fn serialize(option: &parser::ast::DefElem, needs_analyze: &mut Vec<&str>) -> PgResult<()> {
+fn serialize_form(option: &parser::ast::DefElem) -> PgResult<Option<Serialize>> {
     let word = option.arg.as_ref().map_or_else(|| "text".to_owned(), arg_text);
     match word.as_str() {
-        "off" | "none" => Ok(()),
-        "text" | "binary" => {
-            needs_analyze.push("SERIALIZE");
-            Err(unsupported!("EXPLAIN option SERIALIZE is not supported yet").at(option.span))
-        }
+        "off" | "none" => Ok(None),
+        "text" => Ok(Some(Serialize::Text)),
+        "binary" => Ok(Some(Serialize::Binary)),
         _ => Err(pg_err!(
             INVALID_PARAMETER_VALUE,
             "unrecognized value for EXPLAIN option \"serialize\": \"{word}\""
@@ -126,7 +140,8 @@ fn format(option: &parser::ast::DefElem) -> PgResult<Format> {
     match word.as_str() {
         "text" => Ok(Format::Text),
         "json" => Ok(Format::Json),
-        "xml" | "yaml" => Err(unsupported!("EXPLAIN format {word} is not supported yet").at(option.span)),
+        "xml" => Ok(Format::Xml),
+        "yaml" => Ok(Format::Yaml),
         _ => Err(pg_err!(
             INVALID_PARAMETER_VALUE,
             "unrecognized value for EXPLAIN option \"format\": \"{word}\""
@@ -137,17 +152,15 @@ fn format(option: &parser::ast::DefElem) -> PgResult<Format> {
 
 /// The result column of EXPLAIN.
 pub(crate) fn describe(stmt: &ExplainStmt) -> Vec<ResultColumn> {
-    let json = read_options(stmt).is_ok_and(|o| o.format == Format::Json);
-    vec![ResultColumn::new(
-        "QUERY PLAN",
-        if json { oids::JSON } else { oids::TEXT },
-    )]
+    let format = read_options(stmt).map_or(Format::Text, |o| o.format);
+    vec![ResultColumn::new("QUERY PLAN", format.type_oid())]
 }
 
 /// What was measured.
 pub(crate) struct Measured {
     pub nodes: Vec<NodeStats>,
     pub total: Duration,
+    pub serialized: Serialized,
 }
 
 /// EXPLAIN.
@@ -157,7 +170,7 @@ pub(crate) fn explain(stmt: &ExplainStmt, cx: &mut CommandContext<'_>) -> PgResu
     if let Some((into, _, if_not_exists)) = table
         && create_table_as::is_there(into, if_not_exists, cx)?
     {
-        return Ok(outcome(options, String::new()));
+        return Ok(outcome(options, name_alone(options, "", "CREATE TABLE AS")));
     }
     if let Some((_, ObjectType::MatView, _)) = table.filter(|_| options.analyze) {
         return Err(unsupported!(
@@ -165,32 +178,41 @@ pub(crate) fn explain(stmt: &ExplainStmt, cx: &mut CommandContext<'_>) -> PgResu
         ));
     }
     let Some(query) = explained(&stmt.query) else {
-        return Ok(outcome(options, utility_text(options)));
+        let text = "Utility statements have no plan structure";
+        return Ok(outcome(options, name_alone(options, text, "Utility Statement")));
     };
     let begin = cx.env.monotonic();
     let view = cx.view()?;
-    let analyzed = cx.analyze_query(&query, &*view)?;
+    let analyzed = if options.generic_plan {
+        cx.analyze_generic(&query, &*view)?
+    } else {
+        cx.analyze_query(&query, &*view)?
+    };
     let columns = output_columns(&analyzed);
     let planned = cx.plan_query(&analyzed, view)?;
     let planning = cx.env.monotonic().saturating_sub(begin);
     let measured = if options.analyze {
-        Some(run(&planned, table.map(|(into, ..)| (into, &columns[..])), cx)?)
+        let into = table.map(|(into, ..)| into);
+        Some(run(&planned, into, &columns, options, cx)?)
     } else {
         cx.prepare_relations(&planned.plan)?;
         None
     };
     let tree = nodes::tree(&planned, options, measured.as_ref(), cx)?;
-    let times = render::Times {
+    let facts = render::Facts {
         planning,
         execution: measured.as_ref().map(|m| m.total),
+        serialized: options.serialize.zip(measured.as_ref().map(|m| m.serialized)),
+        settings: options.settings.then(|| settings::changed(&cx.guc.borrow())),
     };
-    Ok(outcome(options, render::render(&tree, options, times)))
+    Ok(outcome(options, render::render(&tree, &options, &facts)))
 }
 
-fn utility_text(options: Options) -> String {
+/// A statement that has no plan: a text, or its name in the structured formats.
+fn name_alone(options: Options, text: &str, name: &str) -> String {
     match options.format {
-        Format::Text => "Utility statements have no plan structure".to_owned(),
-        Format::Json => "[\n  \"Utility Statement\"\n]".to_owned(),
+        Format::Text => text.to_owned(),
+        format => Writer::new(format).name_alone(name),
     }
 }
 
@@ -225,22 +247,34 @@ fn table_made(stmt: &Statement) -> Option<(&IntoClause, ObjectType, bool)> {
 /// Runs the plan, and makes the table if the statement is one that does.
 fn run(
     planned: &Planned,
-    table: Option<(&IntoClause, &[ResultColumn])>,
+    into: Option<&IntoClause>,
+    columns: &[ResultColumn],
+    options: Options,
     cx: &mut CommandContext<'_>,
 ) -> PgResult<Measured> {
     let begin = cx.env.monotonic();
     let mut run = cx.start(planned, true)?;
-    match table {
+    let mut serialized = Serialized::default();
+    match into {
         None => {
             let snapshot = cx.txn.borrow_mut().snapshot()?;
             loop {
                 let exec = cx.exec_context(&*planned.view, &snapshot);
-                if run.next_batch(&exec, BATCH_ROWS)?.is_none() {
+                let Some(batch) = run.next_batch(&exec, BATCH_ROWS)? else {
                     break;
+                };
+                if let Some(form) = options.serialize {
+                    let began = cx.env.monotonic();
+                    let io = IoContext {
+                        settings: &cx.settings,
+                        resolver: Some(cx.session.resolver()),
+                    };
+                    serialized.add(&batch, columns, form, &io)?;
+                    serialized.time += cx.env.monotonic().saturating_sub(began);
                 }
             }
         }
-        Some((into, columns)) => {
+        Some(into) => {
             let made = create_table_as::make_table(into, columns, cx)?;
             if !into.skip_data {
                 create_table_as::fill(made, &mut run, planned, cx)?;
@@ -251,23 +285,19 @@ fn run(
     Ok(Measured {
         nodes: run.stats().to_vec(),
         total: cx.env.monotonic().saturating_sub(begin),
+        serialized,
     })
 }
 
 fn outcome(options: Options, text: String) -> CommandOutcome {
     let rows = match options.format {
-        Format::Json => vec![vec![Datum::text(text)]],
         Format::Text => text.lines().map(|line| vec![Datum::text(line)]).collect(),
-    };
-    let type_oid = if options.format == Format::Json {
-        oids::JSON
-    } else {
-        oids::TEXT
+        _ => vec![vec![Datum::text(text)]],
     };
     CommandOutcome {
         tag: "EXPLAIN".to_owned(),
         rows: Some(ResultSet {
-            columns: vec![ResultColumn::new("QUERY PLAN", type_oid)],
+            columns: vec![ResultColumn::new("QUERY PLAN", options.format.type_oid())],
             rows,
         }),
     }

@@ -13,7 +13,7 @@ use types::io::IoContext;
 
 use crate::context::CommandContext;
 use crate::explain::names::{Path, Printer, aliases, for_each_expr, scan_index};
-use crate::explain::render::{Child, Node, Properties, Shown, Value, millis, number};
+use crate::explain::render::{BUFFERS, Child, Node, Properties, Shown, Value, millis, number};
 use crate::explain::words::{self, children_disabled, frame, join_word, kind, operation_word, set_op_word};
 use crate::explain::{Measured, Options};
 use crate::query::Planned;
@@ -51,9 +51,18 @@ pub(crate) fn tree(
         },
         options,
         measured,
-        several: real.count() > 1,
+        several: real.count() + without_from(plan) > 1,
     };
     explainer.node(&plan.plan, &Vec::new())
+}
+
+/// Query levels without FROM: PostgreSQL gives each an entry in the range table.
+fn without_from(plan: &PlannedStmt) -> usize {
+    fn count(plan: &Plan) -> usize {
+        let own = matches!(plan.node, PlanNode::Result { input: None, .. });
+        usize::from(own) + plan.children().into_iter().map(count).sum::<usize>()
+    }
+    count(&plan.plan) + plan.subplans.iter().map(|s| count(&s.plan)).sum::<usize>()
 }
 
 impl<'a> Explainer<'a> {
@@ -437,7 +446,11 @@ impl<'a> Explainer<'a> {
                 let first = keys.get(..*presorted).unwrap_or_default();
                 self.sort_keys("Presorted Key", first, path, upper, out)?;
             }
-            PlanNode::MergeAppend { keys, .. } => self.sort_keys("Sort Key", keys, path, upper, out)?,
+            PlanNode::Append { .. } => out.json("Subplans Removed", number(0)),
+            PlanNode::MergeAppend { keys, .. } => {
+                self.sort_keys("Sort Key", keys, path, upper, out)?;
+                out.json("Subplans Removed", number(0));
+            }
             PlanNode::Result { one_time, .. } => {
                 self.condition("One-Time Filter", one_time, path, upper, out)?;
                 self.filter(plan, path, upper, out)?;
@@ -465,6 +478,11 @@ impl<'a> Explainer<'a> {
             _ => self.filter(plan, path, upper, out)?,
         }
         self.memory(plan, out);
+        if self.options.buffers && self.measured.is_some() {
+            for label in BUFFERS {
+                out.json(label, number(0));
+            }
+        }
         Ok(())
     }
 
@@ -504,22 +522,25 @@ impl<'a> Explainer<'a> {
         self.condition("Order By", &scan.order_by, path, prefix, out)
     }
 
-    /// The text of a column of the node's input.
+    /// The text of a column of the node's input, in parentheses where it is computed.
     fn input_column(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<String> {
+        let (text, computed) = self.input_text(column, path, prefix)?;
+        Ok(if computed { format!("({text})") } else { text })
+    }
+
+    /// The text of a column of the node's input, and whether it is more than a column.
+    fn input_text(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<(String, bool)> {
         let Some(child) = path.last().and_then(|p| p.children().first().copied()) else {
-            return Ok(format!("col{column}"));
+            return Ok((format!("col{column}"), false));
         };
         let at = usize::try_from(column).ok().and_then(|c| c.checked_sub(1));
         let Some(target) = at.and_then(|at| child.target_list.get(at)) else {
-            return Ok(format!("col{column}"));
+            return Ok((format!("col{column}"), false));
         };
         let mut below = path.clone();
         below.push(child);
         let text = self.printer.print(&target.expr, &below, prefix)?;
-        Ok(match &target.expr {
-            Expr::Var(_) => text,
-            _ => format!("({text})"),
-        })
+        Ok((text, !matches!(target.expr, Expr::Var(_))))
     }
 
     fn group_keys(
@@ -535,7 +556,7 @@ impl<'a> Explainer<'a> {
         }
         let mut parts = Vec::new();
         for key in keys {
-            parts.push(self.input_column(key.column, path, prefix)?);
+            parts.push(self.input_text(key.column, path, prefix)?.0);
         }
         out.add(label, Value::List(parts), Shown::Both);
         Ok(())
@@ -548,18 +569,27 @@ impl<'a> Explainer<'a> {
         prefix: bool,
         out: &mut Properties,
     ) -> PgResult<()> {
+        let mut sets = Vec::new();
         for pass in passes {
             let hashed = pass.strategy == AggStrategy::Hashed;
+            let label = if hashed { "Hash Key" } else { "Group Key" };
+            let mut lists = Vec::new();
             for set in &pass.sets {
-                let label = if hashed { "Hash Key" } else { "Group Key" };
-                if set.is_empty() {
-                    out.text(label, "()");
-                    continue;
+                let mut parts = Vec::new();
+                for key in set.iter().filter_map(|i| pass.keys.get(*i)) {
+                    parts.push(self.input_text(key.column, path, prefix)?.0);
                 }
-                let keys: Vec<GroupKey> = set.iter().filter_map(|i| pass.keys.get(*i).cloned()).collect();
-                self.group_keys(label, &keys, path, prefix, out)?;
+                let line = if parts.is_empty() {
+                    "()".to_owned()
+                } else {
+                    parts.join(", ")
+                };
+                out.add(label, Value::Text(line), Shown::Text);
+                lists.push(parts);
             }
+            sets.push((label, lists));
         }
+        out.json("Grouping Sets", Value::Sets(sets));
         Ok(())
     }
 

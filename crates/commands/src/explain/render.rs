@@ -1,9 +1,25 @@
-//! Writing the tree of an explained plan: PostgreSQL's text layout, and JSON.
+//! Writing the tree of an explained plan: PostgreSQL's text layout, and what the structured formats say in which order.
 
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::explain::serialize::{Serialize, Serialized};
+use crate::explain::structured::{Group, Writer};
 use crate::explain::{Format, Options};
+
+/// Counters of blocks, which PostgreSQL's JSON lists. There are no shared buffers here: all are zero, of which its text form shows nothing.
+pub(super) const BUFFERS: [&str; 10] = [
+    "Shared Hit Blocks",
+    "Shared Read Blocks",
+    "Shared Dirtied Blocks",
+    "Shared Written Blocks",
+    "Local Hit Blocks",
+    "Local Read Blocks",
+    "Local Dirtied Blocks",
+    "Local Written Blocks",
+    "Temp Read Blocks",
+    "Temp Written Blocks",
+];
 
 /// A value of a property.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +29,8 @@ pub(crate) enum Value {
     Number(String),
     Bool(bool),
     List(Vec<String>),
+    /// Grouping sets: what their keys are called, and the keys of each.
+    Sets(Vec<(&'static str, Vec<Vec<String>>)>),
 }
 
 /// Where a property is shown.
@@ -79,29 +97,49 @@ pub(crate) fn number(value: impl std::fmt::Display) -> Value {
     Value::Number(value.to_string())
 }
 
-/// How long things took.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
+/// What is told besides the plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
     pub planning: Duration,
     pub execution: Option<Duration>,
+    pub serialized: Option<(Serialize, Serialized)>,
+    /// SETTINGS: name and value.
+    pub settings: Option<Vec<(&'static str, String)>>,
 }
 
 /// Writes the plan.
-pub(crate) fn render(node: &Node, options: Options, times: Times) -> String {
-    match options.format {
-        Format::Text => {
-            let mut out = String::new();
-            text_node(node, None, 0, &mut out);
-            if options.summary {
-                let _ = writeln!(out, "Planning Time: {:.3} ms", millis(times.planning));
-            }
-            if let (true, Some(execution)) = (options.summary, times.execution) {
-                let _ = writeln!(out, "Execution Time: {:.3} ms", millis(execution));
-            }
-            out
-        }
-        Format::Json => json(node, options, times),
+pub(crate) fn render(node: &Node, options: &Options, facts: &Facts) -> String {
+    if options.format != Format::Text {
+        return structured(node, options, facts);
     }
+    let mut out = String::new();
+    text_node(node, None, 0, &mut out);
+    if let Some(settings) = facts.settings.as_ref().filter(|s| !s.is_empty()) {
+        let parts: Vec<String> = settings
+            .iter()
+            .map(|(name, value)| format!("{name} = '{value}'"))
+            .collect();
+        let _ = writeln!(out, "Settings: {}", parts.join(", "));
+    }
+    if options.summary {
+        let _ = writeln!(out, "Planning Time: {:.3} ms", millis(facts.planning));
+    }
+    if let Some((form, done)) = &facts.serialized {
+        out.push_str("Serialization: ");
+        if options.timing {
+            let _ = write!(out, "time={:.3} ms  ", millis(done.time));
+        }
+        let _ = writeln!(
+            out,
+            "output={}kB  format={}",
+            done.bytes.div_ceil(1024),
+            form.word()
+        );
+    }
+    if let (true, Some(execution)) = (options.summary, facts.execution) {
+        let _ = writeln!(out, "Execution Time: {:.3} ms", millis(execution));
+    }
+    out
 }
 
 /// Milliseconds with fractions.
@@ -135,6 +173,8 @@ fn text_node(node: &Node, name: Option<&str>, level: usize, out: &mut String) {
             Value::Text(text) | Value::Number(text) => text.clone(),
             Value::Bool(b) => b.to_string(),
             Value::List(items) => items.join(", "),
+            // Each set has a line of its own there.
+            Value::Sets(_) => continue,
         };
         if property.label.is_empty() {
             let _ = writeln!(out, "{text}");
@@ -147,97 +187,78 @@ fn text_node(node: &Node, name: Option<&str>, level: usize, out: &mut String) {
     }
 }
 
-fn quote(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if u32::from(c) < 32 => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
+/// The structured formats.
+fn structured(node: &Node, options: &Options, facts: &Facts) -> String {
+    let mut w = Writer::new(options.format);
+    w.open(None, "Query", Group::Object);
+    w.open(Some("Plan"), "Plan", Group::Object);
+    node_fields(node, None, &mut w);
+    w.close(Group::Object);
+    if let Some(settings) = &facts.settings {
+        w.open(Some("Settings"), "Settings", Group::Object);
+        for (name, value) in settings {
+            w.field(name, &Value::Text(value.clone()));
         }
+        w.close(Group::Object);
     }
-    out.push('"');
-    out
-}
-
-fn json(node: &Node, options: Options, times: Times) -> String {
-    let mut out = String::from("[\n  {\n    \"Plan\": ");
-    json_node(node, None, 2, &mut out);
+    if options.buffers {
+        w.open(Some("Planning"), "Planning", Group::Object);
+        no_buffers(&mut w);
+        w.close(Group::Object);
+    }
+    let time = |duration| number(format!("{:.3}", millis(duration)));
     if options.summary {
-        let _ = write!(out, ",\n    \"Planning Time\": {:.3}", millis(times.planning));
+        w.field("Planning Time", &time(facts.planning));
     }
     if options.analyze {
-        out.push_str(",\n    \"Triggers\": [\n    ]");
+        w.open(Some("Triggers"), "Triggers", Group::List);
+        w.close(Group::List);
     }
-    if let (true, Some(execution)) = (options.summary, times.execution) {
-        let _ = write!(out, ",\n    \"Execution Time\": {:.3}", millis(execution));
+    if let Some((form, done)) = &facts.serialized {
+        w.open(Some("Serialization"), "Serialization", Group::Object);
+        if options.timing {
+            w.field("Time", &time(done.time));
+        }
+        w.field("Output Volume", &number(done.bytes.div_ceil(1024)));
+        w.field("Format", &Value::Text(form.word().to_owned()));
+        if options.buffers {
+            no_buffers(&mut w);
+        }
+        w.close(Group::Object);
     }
-    out.push_str("\n  }\n]");
-    out
+    if let (true, Some(execution)) = (options.summary, facts.execution) {
+        w.field("Execution Time", &time(execution));
+    }
+    w.close(Group::Object);
+    w.finish()
 }
 
-fn json_value(value: &Value) -> String {
-    match value {
-        Value::Text(text) => quote(text),
-        Value::Number(number) => number.clone(),
-        Value::Bool(b) => b.to_string(),
-        Value::List(items) => {
-            let items: Vec<String> = items.iter().map(|i| quote(i)).collect();
-            format!("[{}]", items.join(", "))
-        }
+fn no_buffers(w: &mut Writer) {
+    for label in BUFFERS {
+        w.field(label, &number(0));
     }
 }
 
-fn json_node(node: &Node, child: Option<&Child>, level: usize, out: &mut String) {
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = |label: &str, value: &Value| lines.push(format!("\"{label}\": {}", json_value(value)));
-    let mut head = node.head.iter();
-    if let Some(kind) = head.next() {
-        line(&kind.label, &kind.value);
-    }
-    if let Some(child) = child {
-        // Strategy and the like stand before the relationship only for the node's own kind.
-        line("Parent Relationship", &Value::Text(child.relationship.to_owned()));
-        if let Some(name) = &child.name {
-            line("Subplan Name", &Value::Text(name.clone()));
+fn node_fields(node: &Node, child: Option<&Child>, w: &mut Writer) {
+    for property in &node.head {
+        if let Some(child) = child.filter(|_| property.label == "Parallel Aware") {
+            w.field("Parent Relationship", &Value::Text(child.relationship.to_owned()));
+            if let Some(name) = &child.name {
+                w.field("Subplan Name", &Value::Text(name.clone()));
+            }
         }
-    }
-    for property in head {
-        line(&property.label, &property.value);
+        w.field(&property.label, &property.value);
     }
     for property in node.properties.iter().filter(|p| p.shown != Shown::Text) {
-        line(&property.label, &property.value);
-    }
-    out.push_str("{\n");
-    for (at, text) in lines.iter().enumerate() {
-        if at > 0 {
-            out.push_str(",\n");
-        }
-        spaces(level + 1, out);
-        out.push_str(text);
+        w.field(&property.label, &property.value);
     }
     if !node.children.is_empty() {
-        out.push_str(",\n");
-        spaces(level + 1, out);
-        out.push_str("\"Plans\": [\n");
-        for (at, child) in node.children.iter().enumerate() {
-            if at > 0 {
-                out.push_str(",\n");
-            }
-            spaces(level + 2, out);
-            json_node(&child.node, Some(child), level + 2, out);
+        w.open(Some("Plans"), "Plans", Group::List);
+        for child in &node.children {
+            w.open(None, "Plan", Group::Object);
+            node_fields(&child.node, Some(child), w);
+            w.close(Group::Object);
         }
-        out.push('\n');
-        spaces(level + 1, out);
-        out.push(']');
+        w.close(Group::List);
     }
-    out.push('\n');
-    spaces(level, out);
-    out.push('}');
 }
