@@ -38,6 +38,7 @@ pub(crate) fn select_into(stmt: &SelectStmt, cx: &mut CommandContext<'_>) -> PgR
     let Some(into) = query.into.take() else {
         return Err(common::internal!("SELECT INTO without INTO"));
     };
+    is_there(&into, false, cx)?;
     run(&Statement::Select(Box::new(query)), &into, cx)
 }
 
@@ -136,7 +137,12 @@ pub(crate) fn is_there(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<bool> {
     let (namespace, _) = cx.creation_namespace(&target(into))?;
-    exists_already(cx, namespace, into.rel.relation.as_str(), if_not_exists)
+    let name = into.rel.relation.as_str();
+    // Before the query is planned, which may fail, too.
+    if !if_not_exists && crate::sequence::name_exists(cx, namespace, name)? {
+        return Err(pg_err!(DUPLICATE_TABLE, "relation \"{name}\" already exists"));
+    }
+    exists_already(cx, namespace, name, if_not_exists)
 }
 
 /// Makes the table for a query's columns.

@@ -128,6 +128,44 @@ async fn copy_both_ways() {
     server.shutdown();
 }
 
+#[tokio::test]
+async fn copy_both_ways_in_binary() {
+    use tokio_postgres::binary_copy::{BinaryCopyInWriter, BinaryCopyOutStream};
+    use tokio_postgres::types::Type;
+    let server = start();
+    let client = connect(&server, "").await.unwrap();
+    let create = "CREATE TABLE t (a int, b text, c float8)";
+    client.batch_execute(create).await.unwrap();
+    let types = [Type::INT4, Type::TEXT, Type::FLOAT8];
+    let sink = client.copy_in("COPY t FROM STDIN (FORMAT binary)").await.unwrap();
+    let writer = BinaryCopyInWriter::new(sink, &types);
+    pin_mut!(writer);
+    for i in 0..3000_i32 {
+        let text = (i % 7 != 0).then(|| "x".repeat(i as usize % 50));
+        writer.as_mut().write(&[&i, &text, &f64::from(i)]).await.unwrap();
+    }
+    assert_eq!(writer.finish().await.unwrap(), 3000);
+    let query = "COPY (SELECT * FROM t WHERE a >= 1000 ORDER BY a) TO STDOUT (FORMAT binary)";
+    let rows = BinaryCopyOutStream::new(client.copy_out(query).await.unwrap(), &types);
+    pin_mut!(rows);
+    let mut expected = 1000;
+    while let Some(row) = rows.next().await {
+        let row = row.unwrap();
+        assert_eq!(row.get::<i32>(0), expected);
+        let text = (expected % 7 != 0).then(|| "x".repeat(expected as usize % 50));
+        assert_eq!(row.get::<Option<String>>(1), text);
+        expected += 1;
+    }
+    assert_eq!(expected, 3000);
+    let sink = client.copy_in("COPY t FROM STDIN (FORMAT binary)").await.unwrap();
+    let writer = BinaryCopyInWriter::new(sink, &[Type::INT4]);
+    pin_mut!(writer);
+    writer.as_mut().write(&[&1_i32]).await.unwrap();
+    let e = writer.finish().await.unwrap_err();
+    assert_eq!(e.code(), Some(&SqlState::BAD_COPY_FILE_FORMAT));
+    server.shutdown();
+}
+
 fn piece_of(b: &'static [u8]) -> bytes::Bytes {
     bytes::Bytes::from_static(b)
 }

@@ -8,7 +8,7 @@ use analyzer::ExprKind;
 use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
 use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::{PgError, PgResult, pg_err, sqlstate};
 use executor::{ColumnsAction, InsertTarget};
 use parser::ast::CopyStmt;
 use txn::LockMode;
@@ -17,6 +17,7 @@ use types::column_input::ColumnInput;
 
 use crate::context::CommandContext;
 use crate::copy::batch::{FastReader, Pending};
+use crate::copy::binary;
 use crate::copy::lines::{Field, Line, LineReader, fields, utf8};
 use crate::copy::options::{self, CopyOptions, Format, Header, Verbosity};
 use crate::copy::select_columns;
@@ -28,6 +29,8 @@ pub struct CopyIn {
     options: CopyOptions,
     desc: Arc<RelationDesc>,
     reader: LineReader,
+    /// In the place of the reader of lines, in binary format.
+    binary: Option<binary::Reader>,
     sources: Vec<Source>,
     fillers: Vec<Filler>,
     condition: Option<RowExpr>,
@@ -65,9 +68,6 @@ impl CopyIn {
             .map_err(|e| e.at(rel.span))?;
         check_target(&desc)?;
         cx.check_relation_privilege(&desc, Privilege::Insert)?;
-        if options.format == Format::Binary {
-            return Err(unsupported!("COPY in binary format is not supported yet"));
-        }
         let view = cx.view()?;
         let condition = match &stmt.where_clause {
             None => None,
@@ -84,6 +84,7 @@ impl CopyIn {
         let fillers = make_fillers(&desc, &columns, &*view, cx)?;
         let mut copy = CopyIn {
             reader: LineReader::new(&options),
+            binary: (options.format == Format::Binary).then(binary::Reader::default),
             header_pending: options.header != Header::No,
             options,
             desc,
@@ -166,7 +167,10 @@ impl CopyIn {
             return Ok(false);
         }
         self.check_freeze(cx)?;
-        self.reader.push(data);
+        match &mut self.binary {
+            Some(binary) => binary.push(data),
+            None => self.reader.push(data),
+        }
         self.drain(cx)?;
         Ok(!self.ended)
     }
@@ -175,7 +179,10 @@ impl CopyIn {
     pub fn finish(mut self, cx: &mut CommandContext<'_>) -> PgResult<u64> {
         self.check_freeze(cx)?;
         if !self.ended {
-            self.reader.end();
+            match &mut self.binary {
+                Some(binary) => binary.end(),
+                None => self.reader.end(),
+            }
             self.drain(cx)?;
         }
         let view = cx.view()?;
@@ -203,6 +210,9 @@ impl CopyIn {
         let snapshot = cx.txn.borrow().latest_snapshot()?;
         let cx = &*cx;
         let exec = cx.exec_context(&*view, &snapshot);
+        if self.binary.is_some() {
+            return self.drain_binary(cx, &exec);
+        }
         loop {
             if self.line % 1024 == 0 {
                 cx.cancel.check()?;
@@ -235,6 +245,87 @@ impl CopyIn {
             let line = self.reader.text(&line).to_vec();
             self.row(&line, cx, &exec)?;
         }
+    }
+
+    fn drain_binary(&mut self, cx: &CommandContext<'_>, exec: &executor::ExecContext<'_>) -> PgResult<()> {
+        loop {
+            if self.line % 1024 == 0 {
+                cx.cancel.check()?;
+            }
+            let Some(reader) = &mut self.binary else {
+                return Ok(());
+            };
+            let fields = match reader.next(self.sources.len()) {
+                Ok(binary::Next::Row(fields)) => fields,
+                Ok(binary::Next::NeedMore) => return Ok(()),
+                Ok(binary::Next::End) => {
+                    self.ended = true;
+                    return Ok(());
+                }
+                // Errors of the header come before any line.
+                Err(e) if !reader.has_header() => return Err(e),
+                Err(e) => {
+                    let field = reader.failed_field();
+                    self.flush(exec, ColumnsAction::Check)?;
+                    self.line += 1;
+                    return match field {
+                        Some(field) => self.value_error(e, field, None, cx),
+                        None => Err(self.line_context(e, &[])),
+                    };
+                }
+            };
+            self.line += 1;
+            let mut values = match self.binary_values(&fields, cx) {
+                Ok(values) => values,
+                Err(error) => {
+                    self.flush(exec, ColumnsAction::Check)?;
+                    return match error {
+                        RowError::Line(error) => Err(self.line_context(error, &[])),
+                        RowError::Value(error, at, _) => self.value_error(error, at, None, cx),
+                    };
+                }
+            };
+            if let (Some((_, pending)), Some(target)) = (&mut self.bulk, &mut self.target) {
+                if pending.is_empty() {
+                    pending.ask(target, exec)?;
+                }
+                pending.put_row(&values);
+                pending.end_row(&[], self.line);
+                if pending.is_full() {
+                    self.flush(exec, ColumnsAction::Insert)?;
+                }
+            } else {
+                self.insert(&mut values, &[], cx, exec)?;
+            }
+        }
+    }
+
+    /// The row of binary fields: a datum per column of the table.
+    fn binary_values(
+        &mut self,
+        fields: &[Option<std::ops::Range<usize>>],
+        cx: &CommandContext<'_>,
+    ) -> Result<Vec<Datum>, RowError> {
+        let Some(reader) = &self.binary else {
+            return Ok(Vec::new());
+        };
+        let mut row = vec![Datum::Null; self.desc.columns.len()];
+        let io = io_context(cx);
+        for (at, (source, field)) in self.sources.iter_mut().zip(fields).enumerate() {
+            let value = match field {
+                None => Ok(Datum::Null),
+                Some(range) => {
+                    types::io::receive(source.base.oid, source.base.typmod, reader.field(range), &io)
+                }
+            };
+            let checked = value.and_then(|v| source.checked(v, cx));
+            row[source.at] = checked.map_err(|e| RowError::Value(e, at, None))?;
+        }
+        for filler in &mut self.fillers {
+            let (at, value) = filler.value(&self.desc, cx)?;
+            row[at] = value;
+        }
+        Ok(row)
     }
 
     /// Adds a line to the rows that wait, and inserts them when there are enough.
@@ -314,6 +405,9 @@ impl CopyIn {
     }
 
     fn line_context(&self, error: Box<PgError>, line: &[u8]) -> Box<PgError> {
+        if self.binary.is_some() {
+            return error.context(format!("COPY {}, line {}", self.desc.name, self.line));
+        }
         let text = clip(&String::from_utf8_lossy(line));
         error.context(format!("COPY {}, line {}: \"{text}\"", self.desc.name, self.line))
     }
@@ -366,8 +460,19 @@ impl CopyIn {
             Err(RowError::Line(error)) => return Err(self.line_context(error, line)),
             Err(RowError::Value(error, at, text)) => return self.value_error(error, at, text, cx),
         };
+        self.insert(&mut values, line, cx, exec)
+    }
+
+    /// Inserts a row that passes the condition.
+    fn insert(
+        &mut self,
+        values: &mut [Datum],
+        line: &[u8],
+        cx: &CommandContext<'_>,
+        exec: &executor::ExecContext<'_>,
+    ) -> PgResult<()> {
         if let Some(condition) = &mut self.condition {
-            let passed = condition.test(cx, &values);
+            let passed = condition.test(cx, values);
             match passed {
                 Ok(Some(true)) => {}
                 Ok(_) => return Ok(()),
@@ -377,7 +482,7 @@ impl CopyIn {
         let Some(target) = &mut self.target else {
             return Err(common::internal!("COPY without a target"));
         };
-        if let Err(e) = target.insert(exec, &mut values) {
+        if let Err(e) = target.insert(exec, values) {
             return Err(self.insert_context(e, line));
         }
         self.rows += 1;
@@ -397,6 +502,9 @@ impl CopyIn {
         let soft = matches!(error.sqlstate.class(), [b'2', b'2'] | [b'2', b'3']);
         if !self.options.ignore_errors || !soft {
             let context = match &shown {
+                None if self.binary.is_some() => {
+                    format!("COPY {}, line {}, column {name}", self.desc.name, self.line)
+                }
                 Some(text) => format!(
                     "COPY {}, line {}, column {name}: \"{text}\"",
                     self.desc.name, self.line

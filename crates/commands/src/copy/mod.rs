@@ -1,8 +1,9 @@
-//! COPY: options, text and CSV formats, streams in both directions, files of the server.
+//! COPY: options, text, CSV and binary formats, streams in both directions, files of the server.
 //!
 //! PG: src/backend/commands/copy.c.
 
 mod batch;
+mod binary;
 mod from;
 mod lines;
 mod options;

@@ -8,7 +8,7 @@ use access::{ActiveSnapshot, ScanRequest, TableScan};
 use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err, unsupported};
+use common::{Oid, PgResult, pg_err};
 use executor::QueryRun;
 use nodes::query::CommandType;
 use parser::ast::{CopyStmt, Statement};
@@ -16,6 +16,7 @@ use txn::LockMode;
 use types::{BATCH_ROWS, Batch};
 
 use crate::context::CommandContext;
+use crate::copy::binary;
 use crate::copy::options::{self, Columns, CopyOptions, Format, Header};
 use crate::copy::select_columns;
 use crate::query::Planned;
@@ -37,6 +38,7 @@ pub struct CopyOut {
     rows: Rows,
     snapshot: ActiveSnapshot,
     header_pending: bool,
+    trailer_pending: bool,
     copied: u64,
     /// Where the rows of the last chunk end in its buffer.
     row_ends: Vec<usize>,
@@ -47,9 +49,6 @@ impl CopyOut {
     /// Checks options, table, columns and privileges; plans the query.
     pub fn begin(stmt: &CopyStmt, cx: &mut CommandContext<'_>) -> PgResult<CopyOut> {
         let options = options::read(&stmt.options, false)?;
-        if options.format == Format::Binary {
-            return Err(unsupported!("COPY in binary format is not supported yet"));
-        }
         match (&stmt.relation, &stmt.query) {
             (Some(_), _) => from_table(stmt, options, cx),
             (None, Some(query)) => from_query(query, options, cx),
@@ -80,12 +79,16 @@ impl CopyOut {
     /// Appends whole lines to `out`, about 64 kB at most each time; false at the end.
     pub fn next_chunk(&mut self, cx: &mut CommandContext<'_>, out: &mut Vec<u8>) -> PgResult<bool> {
         self.row_ends.clear();
-        if self.header_pending {
-            self.header_pending = false;
-            self.header(out);
-            self.row_ends.push(out.len());
-        }
         let before = out.len();
+        if std::mem::take(&mut self.header_pending) {
+            if self.is_binary() {
+                // In one message with what follows.
+                binary::put_header(out);
+            } else {
+                self.header(out);
+                self.row_ends.push(out.len());
+            }
+        }
         while out.len() - before < CHUNK_BYTES {
             cx.cancel.check()?;
             let next = match &mut self.rows {
@@ -96,9 +99,17 @@ impl CopyOut {
                 }
             };
             let Some(batch) = next else {
+                if std::mem::take(&mut self.trailer_pending) {
+                    binary::put_trailer(out);
+                    self.row_ends.push(out.len());
+                }
                 return Ok(out.len() > before);
             };
-            self.batch(&batch, cx, out)?;
+            if self.is_binary() {
+                self.binary_batch(&batch, cx, out)?;
+            } else {
+                self.batch(&batch, cx, out)?;
+            }
         }
         Ok(true)
     }
@@ -142,6 +153,22 @@ impl CopyOut {
             self.copied += 1;
         }
         self.scratch = scratch;
+        Ok(())
+    }
+
+    fn binary_batch(&mut self, batch: &Batch, cx: &CommandContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+        let io = types::io::IoContext {
+            settings: &cx.settings,
+            resolver: Some(cx.session.resolver()),
+        };
+        for k in 0..batch.len() {
+            binary::begin_row(self.types.len(), out);
+            for (column, type_oid) in self.types.iter().enumerate() {
+                binary::put_field(*type_oid, &batch.datum(column, k), &io, out)?;
+            }
+            self.row_ends.push(out.len());
+            self.copied += 1;
+        }
         Ok(())
     }
 
@@ -253,7 +280,8 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
         .table(&desc)?
         .scan(&snapshot, ScanRequest::columns(wanted));
     Ok(CopyOut {
-        header_pending: options.header != Header::No,
+        header_pending: options.header != Header::No || options.format == Format::Binary,
+        trailer_pending: options.format == Format::Binary,
         names,
         types: columns.iter().map(|&c| desc.columns[c].type_ref.oid).collect(),
         force_quote,
@@ -290,7 +318,8 @@ fn from_query(stmt: &Statement, options: CopyOptions, cx: &mut CommandContext<'_
     let run = cx.start(&planned, false)?;
     let snapshot = cx.txn.borrow_mut().snapshot()?;
     Ok(CopyOut {
-        header_pending: options.header != Header::No,
+        header_pending: options.header != Header::No || options.format == Format::Binary,
+        trailer_pending: options.format == Format::Binary,
         names,
         types: output.iter().map(|c| c.type_ref.oid).collect(),
         force_quote,

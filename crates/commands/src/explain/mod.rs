@@ -6,6 +6,7 @@
 //! `nodes` turns a plan into a tree of labelled values, `names` prints the expressions in it, `render` writes the tree as text or
 //! through `structured`.
 
+mod details;
 mod memory;
 mod names;
 mod nodes;

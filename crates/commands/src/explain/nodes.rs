@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult};
-use nodes::plan::{
-    AggStrategy, GroupKey, IndexScan, ModifyTable, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage,
-};
+use nodes::plan::{AggStrategy, GroupKey, IndexScan, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage};
 use nodes::query::RteKind;
 use nodes::{Expr, PlannedStmt};
 use types::io::IoContext;
@@ -14,14 +12,14 @@ use types::io::IoContext;
 use crate::context::CommandContext;
 use crate::explain::names::{Path, Printer, aliases, for_each_expr, scan_index};
 use crate::explain::render::{BUFFERS, Child, Node, Properties, Shown, Value, millis, number};
-use crate::explain::words::{self, children_disabled, frame, join_word, kind, operation_word, set_op_word};
+use crate::explain::words::{self, children_disabled, join_word, kind, operation_word, set_op_word};
 use crate::explain::{Measured, Options};
 use crate::query::Planned;
 
 /// Everything that explaining one plan needs.
 pub(super) struct Explainer<'a> {
-    printer: Printer<'a>,
-    options: Options,
+    pub(super) printer: Printer<'a>,
+    pub(super) options: Options,
     pub(super) measured: Option<&'a Measured>,
     /// Prefix columns with their table: several tables, or VERBOSE.
     several: bool,
@@ -159,11 +157,11 @@ impl<'a> Explainer<'a> {
         Ok(())
     }
 
-    fn relation(&self, oid: Oid) -> PgResult<Option<Arc<RelationDesc>>> {
+    pub(super) fn relation(&self, oid: Oid) -> PgResult<Option<Arc<RelationDesc>>> {
         self.printer.view.relation(oid)
     }
 
-    fn relation_name(&self, oid: Oid) -> PgResult<String> {
+    pub(super) fn relation_name(&self, oid: Oid) -> PgResult<String> {
         Ok(self.relation(oid)?.map_or_else(
             || oid.to_string(),
             |d| parser::quote_identifier(&d.name).to_string(),
@@ -284,7 +282,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// Conditions joined by AND.
-    fn condition(
+    pub(super) fn condition(
         &self,
         label: &str,
         conditions: &[Expr],
@@ -308,7 +306,13 @@ impl<'a> Explainer<'a> {
     }
 
     /// The node's own filter and how many rows it dropped.
-    fn filter(&self, plan: &'a Plan, path: &Path<'a>, prefix: bool, out: &mut Properties) -> PgResult<()> {
+    pub(super) fn filter(
+        &self,
+        plan: &'a Plan,
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
         self.condition("Filter", &plan.qual, path, prefix, out)?;
         if !plan.qual.is_empty() {
             self.removed("Rows Removed by Filter", plan, out);
@@ -523,7 +527,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// The text of a column of the node's input, in parentheses where it is computed.
-    fn input_column(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<String> {
+    pub(super) fn input_column(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<String> {
         let (text, computed) = self.input_text(column, path, prefix)?;
         Ok(if computed { format!("({text})") } else { text })
     }
@@ -620,96 +624,6 @@ impl<'a> Explainer<'a> {
             out.add(label, Value::List(parts), Shown::Both);
         }
         Ok(())
-    }
-
-    fn window(&self, plan: &'a Plan, path: &Path<'a>, prefix: bool, out: &mut Properties) -> PgResult<()> {
-        let PlanNode::WindowAgg {
-            name,
-            partition,
-            order,
-            units,
-            start,
-            end,
-            run_condition,
-            ..
-        } = &plan.node
-        else {
-            return Ok(());
-        };
-        let list = |keys: &[GroupKey]| -> PgResult<String> {
-            let mut parts = Vec::new();
-            for key in keys {
-                parts.push(self.input_column(key.column, path, prefix)?);
-            }
-            Ok(parts.join(", "))
-        };
-        let mut parts = Vec::new();
-        if !partition.is_empty() {
-            parts.push(format!("PARTITION BY {}", list(partition)?));
-        }
-        if !order.is_empty() {
-            parts.push(format!("ORDER BY {}", list(order)?));
-        }
-        let offset = |e: &Expr| self.printer.print(e, path, prefix);
-        if let Some(frame) = frame(*units, start, end, &offset)? {
-            parts.push(frame);
-        }
-        out.text(
-            "Window",
-            format!("{} AS ({})", parser::quote_identifier(name), parts.join(" ")),
-        );
-        self.filter(plan, path, prefix, out)?;
-        self.condition("Run Condition", run_condition, path, prefix, out)
-    }
-
-    /// The tables of a tree that are written to.
-    fn result_relations(&self, m: &ModifyTable, out: &mut Properties) -> PgResult<()> {
-        let plain = match &m.relations[..] {
-            [one] => one.rt_index == m.nominal_rt_index,
-            _ => false,
-        };
-        if plain {
-            return Ok(());
-        }
-        for relation in &m.relations {
-            let alias = self.printer.aliases.get(relation.rt_index.wrapping_sub(1));
-            let desc = self.relation(relation.relation)?;
-            let quote = |name: &str| parser::quote_identifier(name).to_string();
-            let name = desc.as_ref().map_or_else(String::new, |d| {
-                if self.options.verbose {
-                    format!("{}.{}", quote(&d.namespace_name), quote(&d.name))
-                } else {
-                    quote(&d.name)
-                }
-            });
-            let mut line = format!("{} on {name}", operation_word(m.operation));
-            if let Some(alias) = alias
-                && desc.as_ref().is_none_or(|d| *d.name != **alias)
-            {
-                line.push_str(&format!(" {}", quote(alias)));
-            }
-            out.add("", Value::Text(line), Shown::Text);
-        }
-        Ok(())
-    }
-
-    fn conflict(&self, m: &ModifyTable, path: &Path<'a>, out: &mut Properties) -> PgResult<()> {
-        let Some(conflict) = &m.on_conflict else {
-            return Ok(());
-        };
-        out.text(
-            "Conflict Resolution",
-            if conflict.update { "UPDATE" } else { "NOTHING" },
-        );
-        if !conflict.arbiter_indexes.is_empty() {
-            let mut names = Vec::new();
-            for index in &conflict.arbiter_indexes {
-                names.push(self.relation_name(*index)?);
-            }
-            out.add("Conflict Arbiter Indexes", Value::List(names), Shown::Both);
-        }
-        let conditions: Vec<Expr> = conflict.where_clause.iter().cloned().collect();
-        self.condition("Conflict Filter", &conditions, path, true, out)
     }
 
     /// Initplans, inputs, subplans.

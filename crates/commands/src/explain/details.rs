@@ -1,0 +1,108 @@
+//! What EXPLAIN says of windows and of changes.
+
+use common::PgResult;
+use nodes::Expr;
+use nodes::plan::{GroupKey, ModifyTable, Plan, PlanNode};
+
+use crate::explain::names::Path;
+use crate::explain::nodes::Explainer;
+use crate::explain::render::{Properties, Shown, Value};
+use crate::explain::words::{frame, operation_word};
+
+impl<'a> Explainer<'a> {
+    pub(super) fn window(
+        &self,
+        plan: &'a Plan,
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let PlanNode::WindowAgg {
+            name,
+            partition,
+            order,
+            units,
+            start,
+            end,
+            run_condition,
+            ..
+        } = &plan.node
+        else {
+            return Ok(());
+        };
+        let list = |keys: &[GroupKey]| -> PgResult<String> {
+            let mut parts = Vec::new();
+            for key in keys {
+                parts.push(self.input_column(key.column, path, prefix)?);
+            }
+            Ok(parts.join(", "))
+        };
+        let mut parts = Vec::new();
+        if !partition.is_empty() {
+            parts.push(format!("PARTITION BY {}", list(partition)?));
+        }
+        if !order.is_empty() {
+            parts.push(format!("ORDER BY {}", list(order)?));
+        }
+        let offset = |e: &Expr| self.printer.print(e, path, prefix);
+        if let Some(frame) = frame(*units, start, end, &offset)? {
+            parts.push(frame);
+        }
+        out.text(
+            "Window",
+            format!("{} AS ({})", parser::quote_identifier(name), parts.join(" ")),
+        );
+        self.filter(plan, path, prefix, out)?;
+        self.condition("Run Condition", run_condition, path, prefix, out)
+    }
+
+    /// The tables of a tree that are written to.
+    pub(super) fn result_relations(&self, m: &ModifyTable, out: &mut Properties) -> PgResult<()> {
+        let plain = match &m.relations[..] {
+            [one] => one.rt_index == m.nominal_rt_index,
+            _ => false,
+        };
+        if plain {
+            return Ok(());
+        }
+        for relation in &m.relations {
+            let alias = self.printer.aliases.get(relation.rt_index.wrapping_sub(1));
+            let desc = self.relation(relation.relation)?;
+            let quote = |name: &str| parser::quote_identifier(name).to_string();
+            let name = desc.as_ref().map_or_else(String::new, |d| {
+                if self.options.verbose {
+                    format!("{}.{}", quote(&d.namespace_name), quote(&d.name))
+                } else {
+                    quote(&d.name)
+                }
+            });
+            let mut line = format!("{} on {name}", operation_word(m.operation));
+            if let Some(alias) = alias
+                && desc.as_ref().is_none_or(|d| *d.name != **alias)
+            {
+                line.push_str(&format!(" {}", quote(alias)));
+            }
+            out.add("", Value::Text(line), Shown::Text);
+        }
+        Ok(())
+    }
+
+    pub(super) fn conflict(&self, m: &ModifyTable, path: &Path<'a>, out: &mut Properties) -> PgResult<()> {
+        let Some(conflict) = &m.on_conflict else {
+            return Ok(());
+        };
+        out.text(
+            "Conflict Resolution",
+            if conflict.update { "UPDATE" } else { "NOTHING" },
+        );
+        if !conflict.arbiter_indexes.is_empty() {
+            let mut names = Vec::new();
+            for index in &conflict.arbiter_indexes {
+                names.push(self.relation_name(*index)?);
+            }
+            out.add("Conflict Arbiter Indexes", Value::List(names), Shown::Both);
+        }
+        let conditions: Vec<Expr> = conflict.where_clause.iter().cloned().collect();
+        self.condition("Conflict Filter", &conditions, path, true, out)
+    }
+}
