@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use common::{Oid, pg_err};
+use common::{Oid, PgResult, pg_err};
 use postgres_types::{FromSqlOwned, Type, WrongType};
 use types::io::{self, IoContext};
 use types::{Datum, FormatSettings};
 
 use crate::error::{Error, Result};
+use crate::session::catalog::View;
+use crate::session::names::Names;
 
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +70,17 @@ pub struct Row {
     pub(crate) columns: Arc<[Column]>,
     pub(crate) values: Vec<Datum>,
     pub(crate) settings: Arc<FormatSettings>,
+    pub(crate) catalog: Option<RowCatalog>,
+}
+
+/// The catalog under which a row was read, for values whose text is a matter of names: enums, `regclass`, composites.
+#[derive(Clone)]
+pub(crate) struct RowCatalog(pub(crate) Arc<View>);
+
+impl std::fmt::Debug for RowCatalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RowCatalog")
+    }
 }
 
 /// A column by position or name.
@@ -127,8 +140,7 @@ impl Row {
         let bytes = match io::send_plain(column.type_oid, &self.values[at], &mut number) {
             Some(bytes) => bytes,
             None => {
-                let cx = IoContext::new(&self.settings);
-                io::send(column.type_oid, &self.values[at], &cx, &mut other)?;
+                self.with_io(|cx| io::send(column.type_oid, &self.values[at], cx, &mut other))?;
                 &other
             }
         };
@@ -143,11 +155,16 @@ impl Row {
         if self.values[at].is_null() {
             return Ok(None);
         }
-        Ok(Some(io::to_text(
-            self.columns[at].type_oid,
-            &self.values[at],
-            &IoContext::new(&self.settings),
-        )?))
+        let text = self.with_io(|cx| io::to_text(self.columns[at].type_oid, &self.values[at], cx))?;
+        Ok(Some(text))
+    }
+
+    fn with_io<T>(&self, f: impl FnOnce(&IoContext<'_>) -> PgResult<T>) -> PgResult<T> {
+        let names = self.catalog.as_ref().map(|c| Names::new(c.0.clone()));
+        f(&IoContext {
+            settings: &self.settings,
+            resolver: names.as_ref().map(|n| n as _),
+        })
     }
 }
 

@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 use types::FormatSettings;
 
 use crate::api::params::Params;
-use crate::api::row::{Column, Row, type_of};
+use crate::api::row::{Column, Row, RowCatalog, type_of};
 use crate::api::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::portal::{Portal, ResultRows, Step};
 use crate::session::prepared::Prepared;
-use crate::session::script::ScriptStep;
+use crate::session::script::{ScriptStep, needs_names};
 use crate::session::timeout::Guard;
 
 /// A larger buffer of one statement's parameters is given back at once.
@@ -72,6 +72,8 @@ pub struct Rows<'s> {
     /// Those of the transaction in which the rows are made, hence known with the first of them.
     settings: Option<Arc<FormatSettings>>,
     rows: Option<(ResultRows, usize)>,
+    /// Set with the first rows, where values are a matter of names.
+    catalog: Option<RowCatalog>,
     finished: bool,
     /// `statement_timeout`, for as long as rows come.
     _deadline: Option<Guard>,
@@ -95,6 +97,7 @@ impl Rows<'_> {
                         columns: self.columns.clone(),
                         values,
                         settings: settings.clone(),
+                        catalog: self.catalog.clone(),
                     }));
                 }
                 self.rows = None;
@@ -103,7 +106,12 @@ impl Rows<'_> {
                 return Ok(None);
             }
             match self.session.step(&mut self.portal, 0) {
-                Ok(Step::Rows(rows)) => self.rows = Some((rows, 0)),
+                Ok(Step::Rows(rows)) => {
+                    if self.catalog.is_none() && self.columns.iter().any(|c| needs_names(c.type_oid)) {
+                        self.catalog = Some(RowCatalog(self.session.current_view()?));
+                    }
+                    self.rows = Some((rows, 0));
+                }
                 Ok(Step::Suspended) => {}
                 Ok(_) => {
                     self.finished = true;
@@ -219,6 +227,7 @@ impl Session {
             columns,
             settings: None,
             rows: None,
+            catalog: None,
             finished: false,
             _deadline: deadline,
         })

@@ -31,7 +31,7 @@ impl Names {
         deparse::styled_expression(&ctx, expr, style)
     }
 
-    /// The query of a view, with a semicolon; `None` when there is no such view.
+    /// The query of a view, with a semicolon; `None` for what is no view.
     pub fn view_definition(&self, oid: Oid, style: Style) -> PgResult<Option<String>> {
         let Some(desc) = self.view.relation(oid)? else {
             return Ok(None);
@@ -41,7 +41,7 @@ impl Names {
             .as_ref()
             .filter(|_| matches!(desc.relkind, b'v' | b'm'))
         else {
-            return Ok(Some("Not a view".to_owned()));
+            return Ok(None);
         };
         if oid < Oid::FIRST_NORMAL {
             return Ok(Some(format!(" {};", text.trim_end())));

@@ -22,6 +22,7 @@ pub(crate) mod env;
 mod inner_query;
 pub(crate) mod names;
 pub(crate) mod notify;
+pub(crate) mod object_names;
 pub(crate) mod plan;
 pub(crate) mod plpgsql;
 pub(crate) mod plpgsql_functions;

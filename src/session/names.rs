@@ -7,12 +7,12 @@ use std::sync::Arc;
 use catalog::CatalogView;
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::oids;
-use catalog::store::{CatalogRead, key_oid};
+use catalog::store::CatalogRead;
 use common::cancel::CancelToken;
 use common::{Oid, PgResult, pg_err};
 use executor::{ConstContext, DomainProgram};
 use functions::SessionContext;
-use functions::framework::session::{SizeKind, VisibleKind};
+use functions::framework::session::SizeKind;
 use rustc_hash::FxHashMap;
 use types::io::{CompositeField, NameResolver, RegKind, UserType};
 use types::settings::TypeRef;
@@ -41,61 +41,12 @@ impl SessionContext for NamesOnly<'_> {
     }
 }
 
-/// Splits `a.b` into its parts: quoted parts keep their case, others fold.
-fn split_name(name: &str) -> PgResult<Vec<String>> {
-    let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
-    let mut parts = Vec::new();
-    let mut rest = name.trim();
-    loop {
-        let (part, after) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let mut part = String::new();
-                let mut chars = quoted.char_indices().peekable();
-                let end = loop {
-                    match chars.next() {
-                        Some((_, '"')) if chars.peek().is_some_and(|(_, c)| *c == '"') => {
-                            chars.next();
-                            part.push('"');
-                        }
-                        Some((i, '"')) => break i,
-                        Some((_, c)) => part.push(c),
-                        None => return Err(invalid()),
-                    }
-                };
-                (part, &quoted[end + 1..])
-            }
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let part = rest[..end].trim();
-                if part.is_empty() || part.contains([' ', '"']) {
-                    return Err(invalid());
-                }
-                (part.to_lowercase(), &rest[end..])
-            }
-        };
-        parts.push(part);
-        match after.trim_start().strip_prefix('.') {
-            Some(next) => rest = next.trim_start(),
-            None if after.trim().is_empty() => return Ok(parts),
-            None => return Err(invalid()),
-        }
-    }
-}
-
-/// Schema and name of a one- or two-part name.
-fn qualified(parts: &[String]) -> PgResult<(Option<&str>, &str)> {
-    match parts {
-        [name] => Ok((None, name)),
-        [schema, name] => Ok((Some(schema), name)),
-        _ => Err(pg_err!(
-            SYNTAX_ERROR,
-            "improper relation name (too many dotted names): {}",
-            parts.join(".")
-        )),
-    }
-}
-
 impl Names {
+    /// Name of the database.
+    pub(crate) fn database(&self) -> &str {
+        "postgres"
+    }
+
     pub fn new(view: Arc<View>) -> Names {
         Names {
             view,
@@ -110,105 +61,6 @@ impl Names {
         let program = Rc::new(DomainProgram::compile(domain, &*self.view)?);
         self.domains.borrow_mut().insert(domain, program.clone());
         Ok(program)
-    }
-
-    pub(crate) fn relation(&self, name: &str) -> PgResult<Option<Oid>> {
-        let parts = split_name(name)?;
-        let (schema, rel) = qualified(&parts)?;
-        if let Some(s) = schema {
-            if self.view.namespace_by_name(s)?.is_none() {
-                return Err(pg_err!(
-                    UNDEFINED_TABLE,
-                    "relation \"{}\" does not exist",
-                    parts.join(".")
-                ));
-            }
-        }
-        Ok(self.view.relation_by_name(schema, rel)?.map(|d| d.oid))
-    }
-
-    pub(crate) fn function(&self, name: &str) -> PgResult<Oid> {
-        let parts = split_name(name)?;
-        let (schema, func) = qualified(&parts)?;
-        let found = self.view.functions_by_name(schema, func)?;
-        match &found[..] {
-            [] => Err(pg_err!(
-                UNDEFINED_FUNCTION,
-                "function \"{}\" does not exist",
-                parts.join(".")
-            )),
-            [one] => Ok(one.oid),
-            _ => Err(pg_err!(
-                AMBIGUOUS_FUNCTION,
-                "more than one function named \"{}\"",
-                parts.join(".")
-            )),
-        }
-    }
-
-    /// `name(type, type)`.
-    pub(crate) fn procedure(&self, text: &str) -> PgResult<Oid> {
-        let Some((name, args)) = text.trim_end().strip_suffix(')').and_then(|t| t.split_once('(')) else {
-            return Err(pg_err!(
-                INVALID_TEXT_REPRESENTATION,
-                "expected a left parenthesis"
-            ));
-        };
-        let mut types = Vec::new();
-        for arg in args.split(',').map(str::trim).filter(|a| !a.is_empty()) {
-            types.push(self.type_ref(arg)?.oid);
-        }
-        let parts = split_name(name)?;
-        let (schema, func) = qualified(&parts)?;
-        let found = self.view.functions_by_name(schema, func)?;
-        found
-            .iter()
-            .find(|f| f.arg_types == types)
-            .map(|f| f.oid)
-            .ok_or_else(|| pg_err!(UNDEFINED_FUNCTION, "function \"{text}\" does not exist"))
-    }
-
-    pub(crate) fn type_ref(&self, text: &str) -> PgResult<TypeRef> {
-        let parsed = parser::parse_type_name(text)?;
-        let settings = types::FormatSettings::default();
-        let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
-        analyzer::utility::resolve_type_name(&parsed, &cx)
-    }
-
-    /// A text search configuration or dictionary by name; both catalogs begin with OID, name, schema.
-    fn text_search_object(&self, catalog: Oid, word: &str, name: &str) -> PgResult<Oid> {
-        use catalog::columns::pg_ts_dict as c;
-        let parts = split_name(name)?;
-        let (schema, object) = qualified(&parts)?;
-        let schema = match schema {
-            Some(s) => self.view.namespace_by_name(s)?,
-            None => None,
-        };
-        let path = self.view.path().effective();
-        let rows = self.view.rows().scan(catalog)?;
-        let named = rows.iter().filter(|r| &*r.text(c::DICTNAME) == object);
-        let visible = named.filter(|r| {
-            let home = r.oid(c::DICTNAMESPACE);
-            schema.map_or_else(|| path.contains(&home), |s| s == home)
-        });
-        visible
-            .map(|r| r.oid(c::OID))
-            .next()
-            .ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "text search {word} \"{name}\" does not exist"))
-    }
-
-    fn text_search_name(&self, index: Oid, oid: Oid) -> PgResult<Option<String>> {
-        use catalog::columns::pg_ts_dict as c;
-        let rows = self.view.rows().lookup_all(index, &[key_oid(oid)])?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let home = row.oid(c::DICTNAMESPACE);
-        let visible = self.view.path().effective().contains(&home);
-        let schema = if visible {
-            None
-        } else {
-            self.view.namespace_name(home)?
-        };
-        Ok(Some(quote_qualified(schema.as_deref(), &row.text(c::DICTNAME))))
     }
 
     /// The name as one would have to write it: qualified unless it is found without.
@@ -242,54 +94,9 @@ impl Names {
         Ok(Some(quote_qualified(schema.as_deref(), &desc.name)))
     }
 
-    /// `pg_*_is_visible`.
-    pub fn is_visible(&self, kind: VisibleKind, oid: Oid) -> PgResult<Option<bool>> {
-        let path = self.view.path().effective();
-        Ok(match kind {
-            VisibleKind::Table => match self.view.relation(oid)? {
-                Some(d) => Some(
-                    self.view
-                        .relation_by_name(None, &d.name)?
-                        .is_some_and(|f| f.oid == oid),
-                ),
-                None => None,
-            },
-            VisibleKind::Type => match self.view.type_desc(oid)? {
-                Some(d) => Some(
-                    self.view
-                        .type_by_name(None, &d.name)?
-                        .is_some_and(|f| f.oid == oid),
-                ),
-                None => None,
-            },
-            VisibleKind::Function => match self.view.function(oid)? {
-                Some(d) => Some(
-                    self.view
-                        .functions_by_name(None, &d.name)?
-                        .iter()
-                        .any(|f| f.oid == oid),
-                ),
-                None => None,
-            },
-            VisibleKind::Operator => match self.view.operator(oid)? {
-                Some(d) => Some(
-                    self.view
-                        .operators_by_name(None, &d.name)?
-                        .iter()
-                        .any(|f| f.oid == oid),
-                ),
-                None => None,
-            },
-            // Users cannot make these yet: all of them are in pg_catalog.
-            _ => Some(path.contains(&oids::PG_CATALOG_NAMESPACE)),
-        })
-    }
-
     /// `pg_get_serial_sequence`.
     pub fn serial_sequence(&self, table: &str, column: &str) -> PgResult<Option<String>> {
-        let oid = self
-            .relation(table)?
-            .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{table}\" does not exist"))?;
+        let oid = self.known_relation(table)?;
         let Some(desc) = self.view.relation(oid)? else {
             return Ok(None);
         };
@@ -308,14 +115,23 @@ impl Names {
             .map(|s| quote_qualified(Some(&s.namespace_name), &s.name)))
     }
 
-    /// `obj_description`, `col_description`.
+    /// `obj_description`, `col_description`; without a class, a comment on any object of that number.
     pub fn description(&self, object: Oid, class: Option<&str>, column: i32) -> PgResult<Option<String>> {
+        use catalog::columns::pg_description as c;
         let class = match class {
             Some(name) => match self.view.relation_by_name(Some("pg_catalog"), name)? {
                 Some(desc) => desc.oid,
                 None => return Ok(None),
             },
-            None => oids::PG_CLASS,
+            None => {
+                let rows = self.view.rows().scan(oids::PG_DESCRIPTION)?;
+                let of_object =
+                    |r: &&catalog::row::StoredRow| r.oid(c::OBJOID) == object && r.int4(c::OBJSUBID) == 0;
+                return Ok(rows
+                    .iter()
+                    .find(of_object)
+                    .map(|r| r.text(c::DESCRIPTION).to_string()));
+            }
         };
         let address = catalog::ddl::ObjectAddress {
             class,
@@ -399,55 +215,7 @@ impl Names {
 
 impl NameResolver for Names {
     fn resolve(&self, kind: RegKind, name: &str) -> PgResult<Oid> {
-        match kind {
-            RegKind::Class => {
-                let oid = self.relation(name)?;
-                oid.ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))
-            }
-            RegKind::Type => Ok(self.type_ref(name)?.oid),
-            RegKind::Proc => self.function(name),
-            RegKind::Procedure => self.procedure(name),
-            RegKind::Role => {
-                let parts = split_name(name)?;
-                let [role] = &parts[..] else {
-                    return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
-                };
-                let found = self.view.roles()?.by_name(role).map(|r| r.oid);
-                found.ok_or_else(|| pg_err!(UNDEFINED_OBJECT, "role \"{role}\" does not exist"))
-            }
-            RegKind::Namespace => {
-                let parts = split_name(name)?;
-                let [schema] = &parts[..] else {
-                    return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
-                };
-                self.view
-                    .namespace_by_name(schema)?
-                    .ok_or_else(|| pg_err!(UNDEFINED_SCHEMA, "schema \"{schema}\" does not exist"))
-            }
-            RegKind::Collation => {
-                let parts = split_name(name)?;
-                let (schema, collation) = qualified(&parts)?;
-                self.view.collation_by_name(schema, collation)?.ok_or_else(|| {
-                    pg_err!(
-                        UNDEFINED_OBJECT,
-                        "collation \"{name}\" for encoding \"UTF8\" does not exist"
-                    )
-                })
-            }
-            RegKind::Oper => {
-                let found = self.view.operators_by_name(None, name)?;
-                match &found[..] {
-                    [] => Err(pg_err!(UNDEFINED_FUNCTION, "operator does not exist: {name}")),
-                    [one] => Ok(one.oid),
-                    _ => Err(pg_err!(AMBIGUOUS_FUNCTION, "more than one operator named {name}")),
-                }
-            }
-            RegKind::Config => self.text_search_object(oids::PG_TS_CONFIG, "configuration", name),
-            RegKind::Dictionary => self.text_search_object(oids::PG_TS_DICT, "dictionary", name),
-            RegKind::Operator => Err(common::unsupported!(
-                "input of this kind of object name is not supported yet"
-            )),
-        }
+        self.object(kind, name)
     }
 
     fn resolve_type(&self, name: &str) -> PgResult<TypeRef> {
@@ -499,7 +267,7 @@ impl NameResolver for Names {
                 .view
                 .collation_name(oid)?
                 .map(|n| quote_identifier(&n).into_owned())),
-            RegKind::Oper => Ok(self.view.operator(oid)?.map(|o| o.name.to_string())),
+            RegKind::Oper => self.operator_name(oid),
             RegKind::Operator => {
                 let Some(o) = self.view.operator(oid)? else {
                     return Ok(None);

@@ -395,7 +395,7 @@ fn decode(type_oid: Oid, bytes: &[u8], binary: bool, cx: &types::io::IoContext<'
 }
 
 /// Types whose text depends on the catalog: user types, `reg*`, and containers that may hold either.
-fn needs_names(type_oid: Oid) -> bool {
+pub(crate) fn needs_names(type_oid: Oid) -> bool {
     use types::oids::*;
     type_oid >= Oid::FIRST_NORMAL
         || matches!(

@@ -8,6 +8,7 @@ use nodes::Expr;
 use nodes::expr::{
     ArrayCoerceExpr, CoerceExpr, CoercionForm, CollateExpr, Const, FuncExpr, RelabelExpr, TypedSlot,
 };
+use types::PhysType;
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
@@ -264,21 +265,32 @@ impl Analyzer<'_> {
                 oids::BOOL,
             ));
         }
-        Ok(Expr::Func(FuncExpr {
+        // A function may yield a type of another layout that merely becomes the target: int2 to oid by way of int4.
+        let same = PhysType::of_builtin(desc.result) == PhysType::of_builtin(to.target.oid);
+        let detour = !same && desc.result < Oid::FIRST_NORMAL && to.target.oid < Oid::FIRST_NORMAL;
+        let call = Expr::Func(FuncExpr {
             func,
             op: Oid::INVALID,
             args,
             result: TypeRef {
-                oid: to.target.oid,
+                oid: if detour { desc.result } else { to.target.oid },
                 typmod,
             },
             returns_set: false,
             variadic: false,
-            form: to.form,
+            form: if detour {
+                CoercionForm::ImplicitCast
+            } else {
+                to.form
+            },
             input_collation: Oid::INVALID,
             collation: Oid::INVALID,
             span: to.span,
-        }))
+        });
+        if detour {
+            return Ok(relabel(call, TypeRef::plain(to.target.oid), Oid::INVALID, to));
+        }
+        Ok(call)
     }
 
     fn build_array_coercion(&mut self, expr: Expr, to: CoerceTo) -> PgResult<Expr> {

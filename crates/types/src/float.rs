@@ -26,7 +26,13 @@ fn special(value: f64) -> Option<&'static str> {
 pub fn push_f64(value: f64, extra_float_digits: i32, out: &mut String) {
     match special(value) {
         Some(word) => out.push_str(word),
-        None if extra_float_digits > 0 => push_shortest(&format!("{value:e}"), FLOAT8_DIGITS, out),
+        None if extra_float_digits > 0 => {
+            let mut text = format!("{value:e}");
+            if value.abs() >= FLOAT8_WHOLE && is_half_way(&text, value, value.next_up()) {
+                text = format!("{value:.16e}");
+            }
+            push_shortest(&text, FLOAT8_DIGITS, out);
+        }
         None => out.push_str(&format_general(
             value,
             (FLOAT8_DIGITS + extra_float_digits).max(1) as usize,
@@ -38,12 +44,38 @@ pub fn push_f64(value: f64, extra_float_digits: i32, out: &mut String) {
 pub fn push_f32(value: f32, extra_float_digits: i32, out: &mut String) {
     match special(f64::from(value)) {
         Some(word) => out.push_str(word),
-        None if extra_float_digits > 0 => push_shortest(&format!("{value:e}"), FLOAT4_DIGITS, out),
+        None if extra_float_digits > 0 => {
+            let mut text = format!("{value:e}");
+            if value.abs() >= FLOAT4_WHOLE && is_half_way(&text, f64::from(value), f64::from(value.next_up()))
+            {
+                text = format!("{value:.8e}");
+            }
+            push_shortest(&text, FLOAT4_DIGITS, out);
+        }
         None => {
             let digits = (FLOAT4_DIGITS + extra_float_digits).max(1) as usize;
             out.push_str(&format_general(f64::from(value), digits));
         }
     }
+}
+
+/// From here on neighbours are 2 and more apart: the number half-way between them may be a short text.
+const FLOAT8_WHOLE: f64 = 9_007_199_254_740_992.0;
+const FLOAT4_WHOLE: f32 = 16_777_216.0;
+
+/// True when shortest digits name the very middle between a number and a neighbour. Reading rounds them to the even one, but
+/// PostgreSQL takes only what is nearer to this number than to any other.
+fn is_half_way(scientific: &str, value: f64, above: f64) -> bool {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let zeros = exponent + 1 - digits.len() as i32;
+    let scaled = digits.parse::<i128>().ok().zip(u32::try_from(zeros).ok());
+    let Some(named) = scaled.and_then(|(d, zeros)| d.checked_mul(10_i128.checked_pow(zeros)?)) else {
+        return false;
+    };
+    let gap = (above - value).abs() as i128;
+    2 * (named - value.abs() as i128).abs() >= gap && gap > 0
 }
 
 /// Lays out digits in Rust's `d.ddde-7` form as PostgreSQL does: plain while the exponent lies in `-4..fixed_max`.
@@ -138,11 +170,34 @@ fn parse_special(s: &str) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// C's `0x1.8p3`, which `strtod` takes.
+fn parse_hexadecimal(s: &str) -> Option<f64> {
+    let (negative, s) = match s.as_bytes() {
+        [b'-', ..] => (true, &s[1..]),
+        [b'+', ..] => (false, &s[1..]),
+        _ => (false, s),
+    };
+    let s = s.strip_prefix("0x").or_else(|| s.strip_prefix("0X"))?;
+    let (digits, exponent) = match s.find(['p', 'P']) {
+        Some(at) => (&s[..at], s[at + 1..].parse::<i32>().ok()?),
+        None => (s, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let count = whole.len() + fraction.len();
+    if count == 0 || count > 16 {
+        return None;
+    }
+    let mantissa = u64::from_str_radix(&format!("{whole}{fraction}"), 16).ok()?;
+    let value = mantissa as f64 * 2f64.powi(exponent.checked_sub(4 * fraction.len() as i32)?);
+    Some(if negative { -value } else { value })
+}
+
 /// Reads a double; `type_name` is for messages about syntax.
 pub fn parse_f64(text: &str, type_name: &str) -> PgResult<f64> {
     let s = trim_space(text);
     if !is_decimal(s) {
-        return parse_special(s).ok_or_else(|| invalid_input(type_name, text));
+        let value = parse_special(s).or_else(|| parse_hexadecimal(s));
+        return value.ok_or_else(|| invalid_input(type_name, text));
     }
     let value: f64 = s.parse().map_err(|_| invalid_input(type_name, text))?;
     if value.is_infinite() || (value == 0.0 && has_nonzero_digit(s)) {
@@ -158,7 +213,7 @@ pub fn parse_f64(text: &str, type_name: &str) -> PgResult<f64> {
 pub fn parse_f32(text: &str) -> PgResult<f32> {
     let s = trim_space(text);
     if !is_decimal(s) {
-        return match parse_special(s) {
+        return match parse_special(s).or_else(|| parse_hexadecimal(s)) {
             Some(v) => Ok(v as f32),
             None => Err(invalid_input("real", text)),
         };

@@ -189,7 +189,7 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(TEXT, io_text::text_in, text_out, text_recv, text_send),
     entry!(OID, io_number::oid_in, int_out, oid_recv, int_send),
     entry!(XID, io_number::xid_in, int_out, oid_recv, int_send),
-    entry!(CID, io_number::xid_in, int_out, oid_recv, int_send),
+    entry!(CID, io_number::cid_in, int_out, oid_recv, int_send),
     entry!(OIDVECTOR, io_array::oidvector_in, vector_out, oidvector_recv, vector_send),
     entry!(XML, io_xml::xml_in, xml_out, xml_recv, xml_send),
     entry!(PG_NODE_TREE, io_text::text_in, text_out, text_recv, text_send),

@@ -120,6 +120,15 @@ fn parse(text: &str) -> PgResult<Vec<u8>> {
     }
 }
 
+/// How many bits the text stands for, if its digits are digits: the length is checked before them.
+fn bits_of(text: &str) -> usize {
+    match text.as_bytes().first() {
+        Some(b'b' | b'B') => text.len() - 1,
+        Some(b'x' | b'X') => (text.len() - 1) * 4,
+        _ => text.len(),
+    }
+}
+
 fn check_bit(value: Vec<u8>, typmod: i32) -> PgResult<Datum> {
     let len = BitStr::new(&value).len;
     if typmod > 0 && len != typmod as usize {
@@ -153,11 +162,18 @@ fn from_wire(bytes: &[u8]) -> PgResult<Vec<u8>> {
 
 /// `bit` from text.
 pub fn bit_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let len = bits_of(text);
+    if typmod > 0 && len != typmod as usize {
+        return Err(wrong_length(len, typmod));
+    }
     check_bit(parse(text)?, typmod)
 }
 
 /// `bit varying` from text.
 pub fn varbit_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    if typmod > 0 && bits_of(text) > typmod as usize {
+        return Err(too_long(typmod));
+    }
     check_varbit(parse(text)?, typmod)
 }
 

@@ -34,7 +34,9 @@ enum IntError {
 }
 
 /// PostgreSQL's integer syntax: white space around, a sign, decimal or `0x`/`0o`/`0b` digits, single underscores between.
-fn parse_i128(text: &str) -> Result<i128, IntError> {
+///
+/// Digits beyond `limit` end the reading at once, whatever follows them.
+fn parse_i128(text: &str, limit: i128) -> Result<i128, IntError> {
     let s = trim_space(text);
     let (negative, s) = match s.as_bytes() {
         [b'-', ..] => (true, &s[1..]),
@@ -48,7 +50,6 @@ fn parse_i128(text: &str) -> Result<i128, IntError> {
         _ => (10, s),
     };
     let mut value: i128 = 0;
-    let mut overflow = false;
     let mut previous = if radix == 10 { b'_' } else { b'0' };
     for &b in digits.as_bytes() {
         if b == b'_' {
@@ -58,9 +59,8 @@ fn parse_i128(text: &str) -> Result<i128, IntError> {
         } else {
             let digit = char::from(b).to_digit(radix).ok_or(IntError::Syntax)?;
             value = value * i128::from(radix) + i128::from(digit);
-            if value > i128::from(u64::MAX) {
-                overflow = true;
-                value = i128::from(u64::MAX);
+            if value > limit {
+                return Err(IntError::Range);
             }
         }
         previous = b;
@@ -68,15 +68,12 @@ fn parse_i128(text: &str) -> Result<i128, IntError> {
     if digits.is_empty() || previous == b'_' {
         return Err(IntError::Syntax);
     }
-    if overflow {
-        return Err(IntError::Range);
-    }
     Ok(if negative { -value } else { value })
 }
 
 /// Reads an integer of a range, with PostgreSQL's errors.
-fn parse_int<T: TryFrom<i128>>(text: &str, type_name: &str) -> PgResult<T> {
-    let value = parse_i128(text).map_err(|e| match e {
+fn parse_int<T: TryFrom<i128>>(text: &str, type_name: &str, limit: i128) -> PgResult<T> {
+    let value = parse_i128(text, limit).map_err(|e| match e {
         IntError::Syntax => invalid_input(type_name, text),
         IntError::Range => out_of_range(type_name, text),
     })?;
@@ -86,7 +83,7 @@ fn parse_int<T: TryFrom<i128>>(text: &str, type_name: &str) -> PgResult<T> {
 macro_rules! ints {
     ($($input:ident $recv:ident $variant:ident $t:ty, $name:literal;)*) => {$(
         pub(crate) fn $input(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-            Ok(Datum::$variant(parse_int::<$t>(text, $name)?))
+            Ok(Datum::$variant(parse_int::<$t>(text, $name, -i128::from(<$t>::MIN))?))
         }
         pub(crate) fn $recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
             Ok(Datum::$variant(<$t>::from_be_bytes(bytes.try_into().map_err(|_| bad_binary())?)))
@@ -168,6 +165,10 @@ pub(crate) fn xid_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     Ok(Datum::Oid(unsigned_u32(text, "xid")?))
 }
 
+pub(crate) fn cid_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(Datum::Oid(unsigned_u32(text, "cid")?))
+}
+
 pub(crate) fn oid_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     Ok(Datum::Oid(u32::from_be_bytes(
         bytes.try_into().map_err(|_| bad_binary())?,
@@ -198,7 +199,8 @@ pub(crate) fn xid8_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> Pg
 
 /// Digits are an OID, `-` is 0, anything else is a name for the catalog.
 pub(crate) fn reg_in(kind: RegKind, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    if text == "-" {
+    // An operator may well be called "-".
+    if text == "-" && !matches!(kind, RegKind::Oper | RegKind::Operator) {
         return Ok(Datum::Oid(0));
     }
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

@@ -8,6 +8,10 @@ use crate::io::{IoContext, bad_binary, invalid_input, text_datum, wrong_datum};
 /// Longest identifier in bytes (PostgreSQL's `NAMEDATALEN - 1`).
 pub const NAME_LEN_MAX: usize = 63;
 
+/// PostgreSQL's `MaxAllocSize`, and the header of a value of variable length.
+const ALLOC_BYTES_MAX: usize = 0x3fff_ffff;
+const HEADER_BYTES: usize = 4;
+
 /// Largest declared length of `char(n)` and `varchar(n)`.
 pub const CHAR_LEN_MAX: i32 = 10_485_760;
 
@@ -231,6 +235,8 @@ pub fn varchar_coerce(s: &str, typmod: i32, too_long: TooLong) -> PgResult<&str>
 }
 
 /// A string under `char(n)`: cut or padded with blanks to exactly `n` characters.
+///
+/// A text beyond what PostgreSQL allocates at once is refused.
 pub fn bpchar_coerce(s: &str, typmod: i32, too_long: TooLong) -> PgResult<String> {
     let Some(max) = char_typmod_length(typmod) else {
         return Ok(s.to_owned());
@@ -245,6 +251,13 @@ pub fn bpchar_coerce(s: &str, typmod: i32, too_long: TooLong) -> PgResult<String
         return Ok(s[..cut].to_owned());
     }
     let missing = max - s.chars().count();
+    let size = s.len() + missing + HEADER_BYTES;
+    if size > ALLOC_BYTES_MAX {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "invalid memory alloc request size {size}"
+        ));
+    }
     let mut padded = String::with_capacity(s.len() + missing);
     padded.push_str(s);
     padded.extend(std::iter::repeat_n(' ', missing));

@@ -16,7 +16,6 @@ use catalog::store::{CatalogRead, key_oid};
 use common::{Oid, PgResult, unsupported};
 use functions::framework::session::{ObjectRef, SizeKind};
 use types::Datum;
-use types::io::{NameResolver, RegKind};
 
 use crate::session::env::StatementEnv;
 
@@ -110,16 +109,11 @@ impl StatementEnv<'_> {
                 whole.map_or(Datum::Null, Datum::Int8)
             }
             "row_security_active" => Datum::Bool(self.row_security(oid(args, 0))?),
-            "row_security_active_name" => match self.names.relation(text(args, 0))? {
-                Some(relation) => Datum::Bool(self.row_security(relation)?),
-                None => {
-                    let name = text(args, 0);
-                    return Err(common::pg_err!(
-                        UNDEFINED_TABLE,
-                        "relation \"{name}\" does not exist"
-                    ));
-                }
-            },
+            "row_security_active_name" => {
+                let relation = self.names.known_relation(text(args, 0))?;
+                Datum::Bool(self.row_security(relation)?)
+            }
+            "text_regclass" => Datum::Oid(self.names.known_relation(text(args, 0))?.0),
             "pg_get_viewdef_wrap" => {
                 let style = Style {
                     wrap_column: int(args, 1).max(0) as usize,
@@ -128,7 +122,7 @@ impl StatementEnv<'_> {
                 optional(self.names.view_definition(oid(args, 0), style)?)
             }
             "pg_get_viewdef_name_ext" => {
-                let view = self.names.resolve(RegKind::Class, text(args, 0))?;
+                let view = self.names.known_relation(text(args, 0))?;
                 let style = if args.get(1) == Some(&Datum::Bool(true)) {
                     Style::PRETTY
                 } else {

@@ -130,6 +130,19 @@ fn place(class: ObjectClass) -> Option<Place> {
     }
 }
 
+/// There are no foreign servers and wrappers: none exists by name, and one by OID is gone.
+fn foreign_privilege(q: &PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
+    if let ObjectRef::Name(name) = q.object {
+        let what = match q.class {
+            ObjectClass::Server => "server",
+            _ => "foreign-data wrapper",
+        };
+        return Err(pg_err!(UNDEFINED_OBJECT, "{what} \"{name}\" does not exist"));
+    }
+    parse(q.privilege, "U")?;
+    Ok(None)
+}
+
 fn guarded_relation(desc: &RelationDesc) -> Guarded<'_> {
     Guarded {
         kind: ObjectKind::of_relkind(desc.relkind),
@@ -154,9 +167,7 @@ impl Names {
     fn relation_of(&self, object: ObjectRef<'_>) -> PgResult<Option<Arc<RelationDesc>>> {
         let oid = match object {
             ObjectRef::Oid(oid) => oid,
-            ObjectRef::Name(name) => self
-                .relation(name)?
-                .ok_or_else(|| pg_err!(UNDEFINED_TABLE, "relation \"{name}\" does not exist"))?,
+            ObjectRef::Name(name) => self.known_relation(name)?,
         };
         self.view.relation(oid)
     }
@@ -178,8 +189,8 @@ impl Names {
                 .view
                 .namespace_by_name(name)?
                 .ok_or_else(|| pg_err!(UNDEFINED_SCHEMA, "schema \"{name}\" does not exist")),
-            ObjectClass::Type => Ok(self.type_ref(name)?.oid),
-            ObjectClass::Function => self.procedure(name),
+            ObjectClass::Type => self.object(types::io::RegKind::Type, name),
+            ObjectClass::Function => self.object(types::io::RegKind::Procedure, name),
             ObjectClass::Database => named(c::pg_database::DATNAME)?
                 .ok_or_else(|| pg_err!(UNDEFINED_DATABASE, "database \"{name}\" does not exist")),
             ObjectClass::Language => named(c::pg_language::LANNAME)?.ok_or_else(|| missing("language")),
@@ -196,9 +207,14 @@ impl Names {
         };
         match q.class {
             ObjectClass::Table | ObjectClass::Sequence => {
-                let desc = self.relation_of(q.object)?;
                 let sequence = q.class == ObjectClass::Sequence;
-                let asked = parse(q.privilege, if sequence { "rwU" } else { RELATION })?;
+                // Which of two errors comes first is PostgreSQL's choice.
+                let (desc, asked) = if sequence {
+                    let asked = parse(q.privilege, "rwU")?;
+                    (self.relation_of(q.object)?, asked)
+                } else {
+                    (self.relation_of(q.object)?, parse(q.privilege, RELATION)?)
+                };
                 let Some(desc) = desc else { return Ok(None) };
                 if sequence && desc.relkind != b'S' {
                     return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is not a sequence", desc.name));
@@ -208,7 +224,7 @@ impl Names {
             ObjectClass::Column => self.column_privilege(&roles, user, q),
             class => {
                 let Some(place) = place(class) else {
-                    return Ok(Some(roles.is_superuser(user)));
+                    return foreign_privilege(q);
                 };
                 let object = match q.object {
                     ObjectRef::Oid(oid) => oid,

@@ -1,6 +1,7 @@
 //! Functions that tell about objects: definitions, comments, visibility, privileges. The catalog answers through the session.
 
 use common::{Oid, PgResult};
+use types::Datum;
 use types::io::RegKind;
 
 use crate::framework::context::FnContext;
@@ -85,8 +86,8 @@ fn pg_get_indexdef_ext(
 }
 
 fn pg_get_viewdef_name(ctx: &mut FnContext<'_>, name: &str) -> PgResult<Option<String>> {
-    let oid = ctx.session.resolver().resolve(RegKind::Class, name)?;
-    ctx.session.get_def(DefKind::View, oid, 0, false)
+    let oid = text_regclass(ctx, name)?;
+    ctx.session.get_def(DefKind::View, Oid(oid), 0, false)
 }
 
 fn pg_get_expr(ctx: &mut FnContext<'_>, tree: &str, relation: u32) -> PgResult<Option<String>> {
@@ -130,7 +131,8 @@ macro_rules! to_reg {
             match ctx.session.resolver().resolve(RegKind::$kind, name) {
                 Ok(oid) => Ok(Some(oid.0)),
                 Err(e) if [s::UNDEFINED_TABLE, s::UNDEFINED_OBJECT, s::UNDEFINED_FUNCTION, s::INVALID_SCHEMA_NAME,
-                    s::AMBIGUOUS_FUNCTION].contains(&e.sqlstate) => Ok(None),
+                    s::AMBIGUOUS_FUNCTION, s::INVALID_NAME, s::INVALID_TEXT_REPRESENTATION, s::UNDEFINED_PARAMETER,
+                    s::TOO_MANY_ARGUMENTS].contains(&e.sqlstate) => Ok(None),
                 Err(e) => Err(e),
             }
         }
@@ -150,10 +152,11 @@ to_reg! {
 }
 
 fn text_regclass(ctx: &mut FnContext<'_>, name: &str) -> PgResult<u32> {
-    if !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) {
-        return types::io_number::parse_oid(name);
+    // Unlike the input function of `regclass` this takes no numbers and tells a missing schema from a missing relation.
+    match ctx.session.call("text_regclass", &[Datum::text(name)])? {
+        Datum::Oid(oid) => Ok(oid),
+        other => Err(common::internal!("a relation's OID expected, got {other:?}")),
     }
-    Ok(ctx.session.resolver().resolve(RegKind::Class, name)?.0)
 }
 
 /// `has_CLASS_privilege(user, object, privilege)` in its six forms: user by name, by OID or current; object by name or OID.

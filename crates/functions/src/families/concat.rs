@@ -75,9 +75,12 @@ fn pg_num_nonnulls(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
 }
 
 /// `value::text`: the output of the type but for those whose cast to text says more or less than that.
-fn cast_to_text(ctx: &FnContext<'_>, k: usize, value: &Datum, out: &mut String) -> PgResult<()> {
+pub(crate) fn cast_to_text(ctx: &FnContext<'_>, k: usize, value: &Datum, out: &mut String) -> PgResult<()> {
     match (value, ctx.call.arg_type(k)) {
         (Datum::Bool(b), _) => out.push_str(if *b { "true" } else { "false" }),
+        (Datum::Bytes(b), types::oids::INET | types::oids::CIDR) => {
+            out.push_str(&super::network::with_mask(b)?)
+        }
         (Datum::Text(t), types::oids::BPCHAR) => out.push_str(t.trim_end_matches(' ')),
         (value, type_oid) => io::output(type_oid, value, &ctx.io(), out)?,
     }

@@ -70,7 +70,14 @@ fn of_float(v: f64) -> PgResult<i64> {
 }
 
 fn cash_mul_flt8(a: i64, f: f64) -> PgResult<i64> {
-    of_float(a as f64 * f)
+    let product = a as f64 * f;
+    if product.is_infinite() && f.is_finite() {
+        return Err(pg_err!(
+            NUMERIC_VALUE_OUT_OF_RANGE,
+            "value out of range: overflow"
+        ));
+    }
+    of_float(product)
 }
 
 fn flt8_mul_cash(f: f64, a: i64) -> PgResult<i64> {

@@ -84,6 +84,11 @@ fn network_host(v: &[u8]) -> String {
     out
 }
 
+/// The address with its mask length, also where that is all of it.
+pub(super) fn with_mask(v: &[u8]) -> PgResult<String> {
+    Ok(network_show(v))
+}
+
 fn network_show(v: &[u8]) -> String {
     let mut out = String::new();
     Inet::new(v).push_cidr(&mut out);
@@ -317,7 +322,8 @@ fn int8pl_inet(n: i64, v: &[u8]) -> PgResult<Vec<u8>> {
 }
 
 fn inetmi_int8(v: &[u8], n: i64) -> PgResult<Vec<u8>> {
-    moved(v, -i128::from(n))
+    // The least number is its own negative, as in PostgreSQL.
+    moved(v, i128::from(n.wrapping_neg()))
 }
 
 fn inetmi(a: &[u8], b: &[u8]) -> PgResult<i64> {

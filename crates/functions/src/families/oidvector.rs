@@ -81,7 +81,9 @@ fn mxid_age(mxid: u32) -> i32 {
 fn text_of(ctx: &FnContext<'_>, args: &[Datum]) -> PgResult<Option<String>> {
     match args.first() {
         Some(value) if !value.is_null() => {
-            types::io::to_text(ctx.call.arg_type(0), value, &ctx.io()).map(Some)
+            let mut text = String::new();
+            super::concat::cast_to_text(ctx, 0, value, &mut text)?;
+            Ok(Some(text))
         }
         _ => Ok(None),
     }
@@ -125,6 +127,53 @@ fn to_ascii_default(_: &str) -> PgResult<String> {
         FEATURE_NOT_SUPPORTED,
         "encoding conversion from UTF8 to ASCII not supported"
     ))
+}
+
+/// What the bytes from 160 (Windows: 128) on become.
+#[rustfmt::skip]
+static ASCII_TABLES: [(&str, u8, &[u8]); 4] = [
+    ("LATIN1", 160, b"  cL Y  \"Ca  -R     'u .,      ?AAAAAAACEEEEIIII NOOOOOxOUUUUYTBaaaaaaaceeeeiiii nooooo/ouuuuyty"),
+    ("LATIN2", 160, b" A L LS \"SSTZ-ZZ a,l'ls ,sstz\"zzRAAAALCCCEEEEIIDDNNOOOOxRUUUUYTBraaaalccceeeeiiddnnoooo/ruuuuyt."),
+    ("LATIN9", 160, b"  cL YS sCa  -R     Zu .z   EeY?AAAAAAACEEEEIIII NOOOOOxOUUUUYTBaaaaaaaceeeeiiii nooooo/ouuuuyty"),
+    ("WIN1250", 128, b"  ' \"    %S<STZZ `'\"\".--  s>stzz   L A  \"CS  -RZ  ,l'u .,as L\"lzRAAAALCCCEEEEIIDDNNOOOOxRUUUUYTBraaaalccceeeeiiddnnoooo/ruuuuyt "),
+];
+
+/// Bytes of a one-byte encoding without their accents.
+fn to_ascii(text: &str, encoding: &str) -> PgResult<String> {
+    let Some((_, first, letters)) = ASCII_TABLES.iter().find(|t| t.0 == encoding) else {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "encoding conversion from {encoding} to ASCII not supported"
+        ));
+    };
+    let plain = |b: u8| match b {
+        0..128 => char::from(b),
+        _ => {
+            let letter = b.checked_sub(*first).and_then(|at| letters.get(usize::from(at)));
+            letter.map_or(' ', |l| char::from(*l))
+        }
+    };
+    Ok(text.bytes().map(plain).collect())
+}
+
+fn to_ascii_enc(text: &str, encoding: i32) -> PgResult<String> {
+    match super::session_info::encoding_name(encoding) {
+        "" => Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "{encoding} is not a valid encoding code"
+        )),
+        name => to_ascii(text, name),
+    }
+}
+
+fn to_ascii_encname(text: &str, encoding: &str) -> PgResult<String> {
+    match super::session_info::encoding_code(encoding) {
+        -1 => Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "{encoding} is not a valid encoding name"
+        )),
+        code => to_ascii_enc(text, code),
+    }
 }
 
 /// The input function of a type that the caller names.
@@ -197,6 +246,8 @@ builtins! {
     inet_server_port(ctx) -> int4;
     unicode_assigned(text: text) -> bool;
     to_ascii_default(text: text) -> text;
+    to_ascii_enc(text: text, encoding: int4) -> text;
+    to_ascii_encname(text: text, encoding: name) -> text;
     domain_in[general](cstring, oid, int4) -> any;
     enum_in = domain_in[general strict](cstring, oid) -> anyenum;
     array_in[general strict](cstring, oid, int4) -> anyarray;

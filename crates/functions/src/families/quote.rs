@@ -156,23 +156,52 @@ impl Format<'_> {
     }
 }
 
+/// PostgreSQL's `MaxAllocSize`.
+const STRING_BYTES_MAX: usize = 0x3fff_ffff;
+
 #[cold]
 fn too_few_arguments() -> Box<PgError> {
     pg_err!(INVALID_PARAMETER_VALUE, "too few arguments for format()")
 }
 
 /// Pads to a width; a negative one means left-justified.
-fn push_padded(text: &str, mut width: i64, mut left: bool, out: &mut String) {
+fn push_padded(text: &str, mut width: i64, mut left: bool, out: &mut String) -> PgResult<()> {
     if width < 0 {
         (width, left) = (-width, true);
     }
     let missing = (width as usize).saturating_sub(text.chars().count());
+    if out.len() + missing + text.len() >= STRING_BYTES_MAX {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "string buffer exceeds maximum allowed length ({STRING_BYTES_MAX} bytes)"
+        )
+        .detail(format!(
+            "Cannot enlarge string buffer containing {} bytes by {} more bytes.",
+            out.len(),
+            missing.max(text.len())
+        )));
+    }
     if left {
         out.push_str(text);
     }
     out.extend(std::iter::repeat_n(' ', missing));
     if !left {
         out.push_str(text);
+    }
+    Ok(())
+}
+
+/// The width that an argument names: an integer, or text that reads as one.
+fn width_of(ctx: &FnContext<'_>, value: &Datum, type_oid: common::Oid) -> PgResult<i32> {
+    match value {
+        Datum::Null => Ok(0),
+        Datum::Int4(width) if type_oid == types::oids::INT4 => Ok(*width),
+        Datum::Int2(width) if type_oid == types::oids::INT2 => Ok(i32::from(*width)),
+        value => {
+            let text = io::to_text(type_oid, value, &ctx.io())?;
+            let width = io::input(types::oids::INT4, -1, &text, &ctx.io())?;
+            Ok(width.as_i64().unwrap_or(0) as i32)
+        }
     }
 }
 
@@ -217,8 +246,8 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         };
         let mut width = d.width.unwrap_or(0);
         if let Some(position) = d.width_argument {
-            let (_, value) = take(position)?;
-            width = value.as_i64().unwrap_or(0);
+            let (at, value) = take(position)?;
+            width = i64::from(width_of(ctx, value, type_of(at))?);
         }
         let (at, value) = take(d.argument)?;
         let text = match value {
@@ -236,7 +265,7 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             }
             (_, text) => quote_nullable(text.as_deref()),
         };
-        push_padded(&text, width, d.left, &mut out);
+        push_padded(&text, width, d.left, &mut out)?;
     }
     Ok(Datum::text(out))
 }

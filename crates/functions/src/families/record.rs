@@ -86,6 +86,11 @@ fn order(ctx: &FnContext<'_>, a: &RecordValue, b: &RecordValue, goal: Goal) -> P
     Ok(Ordering::Equal)
 }
 
+/// The order of two records, for aggregates.
+pub(super) fn order_records(ctx: &FnContext<'_>, a: &RecordValue, b: &RecordValue) -> PgResult<Ordering> {
+    order(ctx, a, b, Goal::Order)
+}
+
 #[cold]
 fn not_comparable(ctx: &FnContext<'_>, type_oid: Oid, goal: Goal) -> Box<PgError> {
     let what = match goal {

@@ -8,7 +8,7 @@ use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 fn integers(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<Vec<i32>> {
-    if given.dims.len() > 1 {
+    if given.dims.len() != 1 {
         return Err(pg_err!(
             ARRAY_SUBSCRIPT_ERROR,
             "typmod array must be one-dimensional"
@@ -171,6 +171,7 @@ fn to_regtypemod(ctx: &mut FnContext<'_>, name: &str) -> PgResult<Option<i32>> {
         Err(e) if [sqlstate::UNDEFINED_OBJECT, sqlstate::INVALID_SCHEMA_NAME].contains(&e.sqlstate) => {
             Ok(None)
         }
+        Err(_) if name.trim().is_empty() => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -14,6 +14,8 @@ const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xc000;
 const POSITIVE_INFINITY: u16 = 0xd000;
 const NEGATIVE_INFINITY: u16 = 0xf000;
+/// What PostgreSQL sends as the scale of infinities; nobody reads it.
+const INFINITY_SCALE: u16 = 0x20;
 
 /// Appends the wire format.
 pub fn send(value: &Numeric, out: &mut Vec<u8>) {
@@ -24,8 +26,8 @@ pub fn send(value: &Numeric, out: &mut Vec<u8>) {
     };
     match value {
         Numeric::NaN => special(NAN, 0, out),
-        Numeric::PosInf => special(POSITIVE_INFINITY, 0, out),
-        Numeric::NegInf => special(NEGATIVE_INFINITY, 0, out),
+        Numeric::PosInf => special(POSITIVE_INFINITY, INFINITY_SCALE, out),
+        Numeric::NegInf => special(NEGATIVE_INFINITY, INFINITY_SCALE, out),
         Numeric::Small { unscaled: 0, scale } => special(POSITIVE, *scale, out),
         Numeric::Small { unscaled, scale } => {
             let digits = unscaled.unsigned_abs().to_string();

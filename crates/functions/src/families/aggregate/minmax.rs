@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 
 use common::{Oid, PgResult};
 use types::compare::{compare, compare_at};
-use types::{Datum, Selection, Vector};
+use types::{Datum, Selection, Vector, oids};
 
 use super::{Groups, State, argument};
+use crate::families::record::order_records;
 use crate::framework::aggregate::{Accumulator, downcast};
 use crate::framework::context::{CallInfo, FnContext};
 use crate::framework::macros::aggregates;
@@ -103,11 +104,18 @@ impl Extreme {
         }
     }
 
-    fn offer(&mut self, group: usize, value: Datum) {
+    fn offer(&mut self, ctx: &FnContext<'_>, group: usize, value: Datum) -> PgResult<()> {
         let best = &self.best[group];
+        if let (Datum::Record(a), Datum::Record(b)) = (&value, best) {
+            if self.keep != Keep::First && self.wants(order_records(ctx, a, b)?) {
+                self.best[group] = value;
+            }
+            return Ok(());
+        }
         if !value.is_null() && (best.is_null() || self.wants(compare(self.type_oid, &value, best))) {
             self.best[group] = value;
         }
+        Ok(())
     }
 }
 
@@ -118,27 +126,30 @@ impl Accumulator for Extreme {
 
     fn update(
         &mut self,
-        _ctx: &mut FnContext<'_>,
+        ctx: &mut FnContext<'_>,
         groups: &[u32],
         args: &[&Vector],
         sel: &Selection,
     ) -> PgResult<()> {
         let arg = argument(args)?;
         for (i, &group) in sel.iter().zip(groups) {
-            self.offer(group as usize, arg.datum(i));
+            self.offer(ctx, group as usize, arg.datum(i))?;
         }
         Ok(())
     }
 
     fn update_single(
         &mut self,
-        _ctx: &mut FnContext<'_>,
+        ctx: &mut FnContext<'_>,
         group: u32,
         args: &[&Vector],
         sel: &Selection,
     ) -> PgResult<()> {
         // The best row of the batch first, so that only one datum is made.
         let arg = argument(args)?;
+        if self.type_oid == oids::RECORD {
+            return sel.try_for_each(|i| self.offer(ctx, group as usize, arg.datum(i)));
+        }
         let mut best: Option<usize> = None;
         sel.for_each(|i| {
             let better = |b| self.wants(compare_at(self.type_oid, arg, i, arg, b));
@@ -147,15 +158,15 @@ impl Accumulator for Extreme {
             }
         });
         if let Some(i) = best {
-            self.offer(group as usize, arg.datum(i));
+            self.offer(ctx, group as usize, arg.datum(i))?;
         }
         Ok(())
     }
 
-    fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
+    fn combine(&mut self, ctx: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
         let other = downcast::<Extreme>(other)?;
         for (value, &group) in other.best.into_iter().zip(map) {
-            self.offer(group as usize, value);
+            self.offer(ctx, group as usize, value)?;
         }
         Ok(())
     }

@@ -114,6 +114,29 @@ impl<P: Integer, R: IntegerResult> State for IntegerSum<P, R> {
     }
 }
 
+/// `sum(money)`: every partial sum has to fit.
+#[derive(Default)]
+struct MoneySum(Option<i64>);
+
+impl State for MoneySum {
+    type Phys = phys::Int8;
+
+    fn add(&mut self, value: i64) -> PgResult<()> {
+        let sum = self.0.unwrap_or(0).checked_add(value);
+        let range = || common::pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "money out of range");
+        self.0 = Some(sum.ok_or_else(range)?);
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Self) -> PgResult<()> {
+        other.0.map_or(Ok(()), |sum| self.add(sum))
+    }
+
+    fn result(&mut self) -> PgResult<Datum> {
+        Ok(self.0.map_or(Datum::Null, Datum::Int8))
+    }
+}
+
 /// A running exact sum: 128 bits at one scale while that holds, the rest in `carried`.
 #[derive(Default)]
 struct ExactSum {
@@ -326,7 +349,7 @@ aggregates! {
     sum(int2) -> int8 = Groups::<IntegerSum<phys::Int2, AsInt8>>::make;
     sum(int4) -> int8 = Groups::<IntegerSum<phys::Int4, AsInt8>>::make;
     sum(int8) -> numeric = Groups::<IntegerSum<phys::Int8, AsNumeric>>::make;
-    sum(money) -> money = Groups::<IntegerSum<phys::Int8, AsInt8>>::make;
+    sum(money) -> money = Groups::<MoneySum>::make;
     avg(int2) -> numeric = Groups::<IntegerSum<phys::Int2, Average>>::make;
     avg(int4) -> numeric = Groups::<IntegerSum<phys::Int4, Average>>::make;
     avg(int8) -> numeric = Groups::<IntegerSum<phys::Int8, Average>>::make;

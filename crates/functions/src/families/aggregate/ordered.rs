@@ -11,6 +11,7 @@ use types::compare::equal;
 use types::{ArrayValue, Datum, Selection, Vector};
 
 use crate::families::datetime::interval::{interval_mi, interval_mul, interval_pl};
+use crate::families::number_text::general;
 use crate::framework::aggregate::{Accumulator, downcast};
 use crate::framework::context::{CallInfo, FnContext};
 use crate::framework::macros::aggregates;
@@ -159,7 +160,8 @@ impl Sorted {
         if !(0.0..=1.0).contains(p) {
             return Err(pg_err!(
                 NUMERIC_VALUE_OUT_OF_RANGE,
-                "percentile value {p} is not between 0 and 1"
+                "percentile value {} is not between 0 and 1",
+                general(*p)
             ));
         }
         let n = values.len();

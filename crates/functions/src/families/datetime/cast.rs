@@ -166,7 +166,7 @@ fn timestamptz_zone(ctx: &mut FnContext<'_>, name: &str, ts: i64) -> PgResult<i6
 }
 
 /// Seconds east of an interval that stands for a zone.
-fn interval_zone(v: Interval) -> PgResult<i32> {
+fn interval_zone(ctx: &FnContext<'_>, v: Interval) -> PgResult<i32> {
     let problem = if !v.is_finite() {
         "must be finite"
     } else if v.months != 0 || v.days != 0 {
@@ -175,25 +175,25 @@ fn interval_zone(v: Interval) -> PgResult<i32> {
         return Ok((v.micros / USECS_PER_SEC) as i32);
     };
     let mut text = String::new();
-    types::datetime::interval_out(v, types::settings::IntervalStyle::Postgres, &mut text);
+    types::datetime::interval_out(v, ctx.settings.interval_style, &mut text);
     Err(pg_err!(
         INVALID_PARAMETER_VALUE,
         "interval time zone \"{text}\" {problem}"
     ))
 }
 
-fn timestamp_izone(zone: Interval, local: i64) -> PgResult<i64> {
+fn timestamp_izone(ctx: &mut FnContext<'_>, zone: Interval, local: i64) -> PgResult<i64> {
     if !timestamp_is_finite(local) {
         return Ok(local);
     }
-    shift(local, -interval_zone(zone)?)
+    shift(local, -interval_zone(ctx, zone)?)
 }
 
-fn timestamptz_izone(zone: Interval, ts: i64) -> PgResult<i64> {
+fn timestamptz_izone(ctx: &mut FnContext<'_>, zone: Interval, ts: i64) -> PgResult<i64> {
     if !timestamp_is_finite(ts) {
         return Ok(ts);
     }
-    shift(ts, interval_zone(zone)?)
+    shift(ts, interval_zone(ctx, zone)?)
 }
 
 fn move_timetz(time: &[u8], zone_west: i32) -> Vec<u8> {
@@ -210,8 +210,8 @@ fn timetz_zone(ctx: &mut FnContext<'_>, name: &str, time: &[u8]) -> PgResult<Vec
     Ok(move_timetz(time, west_in(ctx, name, now)?))
 }
 
-fn timetz_izone(zone: Interval, time: &[u8]) -> PgResult<Vec<u8>> {
-    Ok(move_timetz(time, -interval_zone(zone)?))
+fn timetz_izone(ctx: &mut FnContext<'_>, zone: Interval, time: &[u8]) -> PgResult<Vec<u8>> {
+    Ok(move_timetz(time, -interval_zone(ctx, zone)?))
 }
 
 fn timetz_at_local(ctx: &mut FnContext<'_>, time: &[u8]) -> PgResult<Vec<u8>> {
@@ -241,11 +241,11 @@ builtins! {
     timestamptz_scale = timestamp_scale(ts: timestamptz, typmod: int4) -> timestamptz;
     timestamp_zone(ctx, name: text, ts: timestamp) -> timestamptz;
     timestamptz_zone(ctx, name: text, ts: timestamptz) -> timestamp;
-    timestamp_izone(zone: interval, ts: timestamp) -> timestamptz;
-    timestamptz_izone(zone: interval, ts: timestamptz) -> timestamp;
+    timestamp_izone(ctx, zone: interval, ts: timestamp) -> timestamptz;
+    timestamptz_izone(ctx, zone: interval, ts: timestamptz) -> timestamp;
     timestamp_at_local = timestamp_timestamptz(ctx, ts: timestamp) -> timestamptz;
     timestamptz_at_local = timestamptz_timestamp(ctx, ts: timestamptz) -> timestamp;
     timetz_zone(ctx, name: text, time: timetz) -> timetz;
-    timetz_izone(zone: interval, time: timetz) -> timetz;
+    timetz_izone(ctx, zone: interval, time: timetz) -> timetz;
     timetz_at_local(ctx, time: timetz) -> timetz;
 }

@@ -8,7 +8,7 @@ use types::{Datum, Interval};
 
 use crate::families::datetime::arith::{add_in_zone, timestamp_pl_interval};
 use crate::families::datetime::compare::cmp_timetz;
-use crate::families::datetime::time::wrap;
+use crate::families::datetime::time::time_pl_interval;
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
@@ -78,9 +78,7 @@ fn overlaps_with_interval_tz(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResul
 }
 
 fn overlaps_with_interval_time(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
-    resolve(args, |time, v| {
-        Ok(wrap(time + v.micros % types::datetime::USECS_PER_DAY))
-    })
+    resolve(args, time_pl_interval)
 }
 
 builtins! {

@@ -20,7 +20,7 @@ fn finite(v: Interval, verb: &str) -> PgResult<i64> {
     Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "cannot {verb} time"))
 }
 
-fn time_pl_interval(time: i64, v: Interval) -> PgResult<i64> {
+pub(super) fn time_pl_interval(time: i64, v: Interval) -> PgResult<i64> {
     Ok(wrap(time.wrapping_add(finite(v, "add infinite interval to")?)))
 }
 
