@@ -18,6 +18,7 @@
 
 mod agg_check;
 mod assign;
+mod cast_call;
 mod coerce_poly;
 mod column_ref;
 mod context;

@@ -41,9 +41,9 @@ fn date_of(year: i32, month: i32, day: i32) -> PgResult<Civil> {
 fn make_date(year: i32, month: i32, day: i32) -> PgResult<i32> {
     // PostgreSQL's message shows its own count of BC years.
     let c = date_of(year, month, day).map_err(|mut e| {
-        if year < 0 {
-            let shown = year.saturating_add(1);
-            e.message = format!("date field value out of range: {shown}-{month:02}-{day:02}").into();
+        if year < 0 && year != i32::MIN {
+            let shown = year + 1;
+            e.message = format!("date field value out of range: {shown}-{month:02}-{day:02}");
         }
         e
     })?;
