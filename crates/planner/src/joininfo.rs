@@ -29,7 +29,40 @@ pub fn deconstruct(root: &mut Root<'_, '_>) -> PgResult<()> {
     let below = walk_from(root, &tree)?;
     root.all_rels = below.rels;
     root.query.join_tree = tree;
+    widen_lateral(root);
     Ok(())
+}
+
+/// A LATERAL item that names a column which an outer join beside it can turn to NULL needs that join's output, not the relation below it.
+fn widen_lateral(root: &mut Root<'_, '_>) {
+    let joins: Vec<(RelIds, RelIds, RelIds)> = root
+        .special_joins
+        .iter()
+        .filter(|j| !matches!(j.join_type, JoinType::Semi))
+        .map(|j| {
+            let nullable = match j.join_type {
+                JoinType::Full => j.min_left.union(&j.min_right),
+                _ => j.min_right.clone(),
+            };
+            let below = j.syn_left.union(&j.syn_right);
+            (nullable, j.min_left.union(&j.min_right), below)
+        })
+        .collect();
+    for rel in root.rels.iter_mut().flatten() {
+        let own = rel.relids.clone();
+        let Some(base) = &mut rel.base else { continue };
+        loop {
+            let before = base.lateral.clone();
+            for (nullable, whole, below) in &joins {
+                if base.lateral.overlaps(nullable) && !own.overlaps(below) {
+                    base.lateral = base.lateral.union(whole);
+                }
+            }
+            if base.lateral == before {
+                break;
+            }
+        }
+    }
 }
 
 fn walk_from(root: &mut Root<'_, '_>, from: &FromExpr) -> PgResult<Below> {

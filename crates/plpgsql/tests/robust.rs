@@ -75,7 +75,7 @@ const PIECES: [&str; 66] = [
 ];
 
 fn check(text: &str) -> Result<(), Box<common::PgError>> {
-    let catalog = catalog::builtin::view::BuiltinView::default();
+    let catalog = catalog::builtin::view::BuiltinView;
     check_syntax(
         text,
         &Language {
