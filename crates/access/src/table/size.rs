@@ -20,7 +20,7 @@ const LINE_POINTER: u64 = 4;
 /// Estimates of a table's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableSize {
-    /// Rows committed and not deleted.
+    /// Rows committed and not deleted, and those of running transactions: what they inserted is there to be read, by themselves at least.
     pub rows: u64,
     /// 8 kB pages that PostgreSQL's heap would have.
     pub pages: u64,
@@ -30,7 +30,9 @@ impl Table {
     /// The size now, without counting.
     pub fn size(&self) -> TableSize {
         TableSize {
-            rows: self.store.live_rows.load(Ordering::Relaxed).max(0) as u64,
+            rows: (self.store.live_rows.load(Ordering::Relaxed)
+                + self.store.rows_in_flight.load(Ordering::Relaxed).max(0))
+            .max(0) as u64,
             pages: self
                 .store
                 .heap_bytes

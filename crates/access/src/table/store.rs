@@ -34,6 +34,8 @@ pub(crate) struct TableStore {
     kv_end: AtomicU64,
     /// Committed rows, as far as known.
     pub(crate) live_rows: AtomicI64,
+    /// Rows of transactions that run, for estimates.
+    pub(crate) rows_in_flight: AtomicI64,
     /// Bytes that PostgreSQL's heap would have used for every version given a row id.
     pub(crate) heap_bytes: AtomicU64,
     /// Numbers of chunks with a delta. Rank: after a chunk's lock.
@@ -75,6 +77,7 @@ impl TableStore {
             next_row: AtomicU64::new(kv_end.max(counters.next_row)),
             kv_end: AtomicU64::new(kv_end),
             live_rows: AtomicI64::new(counters.live_rows),
+            rows_in_flight: AtomicI64::new(0),
             heap_bytes: AtomicU64::new(counters.heap_bytes),
             dirty: Mutex::default(),
             empty: Arc::new(MainBlock::empty()),

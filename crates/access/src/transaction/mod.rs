@@ -12,6 +12,7 @@ pub(crate) mod writes;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use common::{CommandId, Csn, Oid, PgResult, RelationId, Xid, internal, pg_err};
 use txn::{
@@ -259,6 +260,9 @@ impl Transaction {
 
     /// Takes note of a change; `op` is what replay needs (None for unlogged relations).
     pub(crate) fn record(&mut self, write: Write, op: Option<RedoOp<'_>>) -> PgResult<()> {
+        if let Some((table, rows)) = write.row_delta().filter(|(_, rows)| *rows > 0) {
+            table.rows_in_flight.fetch_add(rows, Ordering::Relaxed);
+        }
         self.writes.push(write);
         op.map_or(Ok(()), |op| self.log(op))
     }
@@ -355,6 +359,9 @@ impl Transaction {
 
     fn undo_one(&self, write: &Write) {
         write.undo();
+        if let Some((table, rows)) = write.row_delta().filter(|(_, rows)| *rows > 0) {
+            table.rows_in_flight.fetch_sub(rows, Ordering::Relaxed);
+        }
         if let Write::RelationCreated(id) = write {
             self.storage.forget_relation(*id);
         }
@@ -426,9 +433,10 @@ impl Transaction {
     fn account(&mut self, csn: Csn) {
         for write in std::mem::take(&mut self.writes) {
             if let Some((table, delta)) = write.row_delta() {
-                table
-                    .live_rows
-                    .fetch_add(delta, std::sync::atomic::Ordering::Relaxed);
+                table.live_rows.fetch_add(delta, Ordering::Relaxed);
+                if delta > 0 {
+                    table.rows_in_flight.fetch_sub(delta, Ordering::Relaxed);
+                }
             }
             match write {
                 Write::RelationDropped(id) => self.storage.relation_dropped(id, csn),

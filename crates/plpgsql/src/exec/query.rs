@@ -413,7 +413,7 @@ impl Call<'_> {
     }
 
     /// A query that hands out its rows bit by bit.
-    pub(crate) fn start_source(&mut self, source: &Source) -> PgResult<(Run, Arc<Shape>, Arc<str>)> {
+    pub(crate) fn start_source(&mut self, source: &Source) -> PgResult<(Feed, Arc<Shape>, Arc<str>)> {
         match source {
             Source::Static(expr) => {
                 self.settle()?;
@@ -434,6 +434,16 @@ impl Call<'_> {
             Source::Dynamic { query, params } => {
                 let d = self.dynamic(query, params)?;
                 let text = d.text.clone();
+                if let [only] = &d.statements[..]
+                    && returns_tuples(&only.stmt)
+                {
+                    let made =
+                        self.in_sql(Mode::Statement, &text, |call| call.run_dynamic(&d, usize::MAX))?;
+                    let Some((Some(columns), brought)) = made else {
+                        return Err(cannot_open("utility statement"));
+                    };
+                    return Ok((Feed::Rows(brought.rows), columns, text));
+                }
                 let plan = self.in_sql(Mode::Statement, &text, |call| {
                     let [only] = &d.statements[..] else {
                         return Err(pg_err!(
@@ -457,7 +467,7 @@ impl Call<'_> {
         query: &QueryPlan,
         params: Vec<Datum>,
         text: Arc<str>,
-    ) -> PgResult<(Run, Arc<Shape>, Arc<str>)> {
+    ) -> PgResult<(Feed, Arc<Shape>, Arc<str>)> {
         let Some(columns) = query.columns.clone() else {
             return Err(cannot_open(match query.command {
                 CommandType::Insert => "INSERT",
@@ -470,7 +480,23 @@ impl Call<'_> {
         let run = self.in_sql(Mode::Statement, &text, |call| {
             call.host.start(&plan, params, &text)
         })?;
-        Ok((run, columns, text))
+        Ok((Feed::Run(Box::new(run)), columns, text))
+    }
+
+    /// The next rows; `None` at the end.
+    pub(crate) fn feed(
+        &mut self,
+        feed: &mut Feed,
+        text: &str,
+        max: usize,
+    ) -> PgResult<Option<Vec<Vec<Datum>>>> {
+        match feed {
+            Feed::Rows(rows) => Ok(Some(std::mem::take(rows)).filter(|rows| !rows.is_empty())),
+            Feed::Run(run) => {
+                let batch = self.in_sql(Mode::Statement, text, |call| call.host.fetch(run, max))?;
+                Ok(batch.map(|batch| (0..batch.len()).map(|k| batch.row(k)).collect()))
+            }
+        }
     }
 
     pub(crate) fn row_loop(&mut self, s: &ForQuery) -> PgResult<Flow> {
@@ -478,23 +504,24 @@ impl Call<'_> {
         if let Source::Cursor { var, args } = &s.source {
             return self.cursor_loop(s, *var, args.as_ref());
         }
-        let (mut run, columns, text) = self.start_source(&s.source)?;
+        let (mut rows, columns, text) = self.start_source(&s.source)?;
         let mut found = false;
         let mut want = FIRST_ROWS;
         let mut result = Flow::Normal;
         'rows: loop {
-            let batch = self.in_sql(Mode::Statement, &text, |call| call.host.fetch(&mut run, want))?;
+            let Some(next) = self.feed(&mut rows, &text, want)? else {
+                break;
+            };
             want = NEXT_ROWS;
-            let Some(batch) = batch else { break };
-            for k in 0..batch.len() {
+            for row in next {
                 found = true;
-                if let Some(flow) = self.loop_row(s, &columns, batch.row(k))? {
+                if let Some(flow) = self.loop_row(s, &columns, row)? {
                     result = flow;
                     break 'rows;
                 }
             }
         }
-        drop(run);
+        drop(rows);
         self.processed = 0;
         if !found {
             self.move_row(s.target, &columns, None)?;
@@ -557,6 +584,19 @@ impl Call<'_> {
             }
         }
     }
+}
+
+/// What the rows of a loop come from.
+pub(crate) enum Feed {
+    /// A plan, bit by bit.
+    Run(Box<Run>),
+    /// A statement without a plan, run to its end.
+    Rows(Vec<Vec<Datum>>),
+}
+
+/// Statements without a plan that a loop can read all the same.
+fn returns_tuples(stmt: &Statement) -> bool {
+    matches!(stmt, Statement::Explain(_) | Statement::VariableShow(_))
 }
 
 fn cannot_open(what: &str) -> Box<PgError> {

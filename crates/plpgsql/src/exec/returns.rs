@@ -11,7 +11,7 @@ use types::{BATCH_ROWS, Datum, oids};
 
 use crate::exec::record::Shape;
 use crate::exec::{Call, Flow};
-use crate::tree::{Decl, Dno, Expr, Mode, Purpose, Source};
+use crate::tree::{Decl, Dno, Expr, Purpose, Source};
 
 fn no_row() -> Box<PgError> {
     pg_err!(
@@ -213,7 +213,7 @@ impl Call<'_> {
 
     pub(crate) fn return_query(&mut self, source: &Source) -> PgResult<()> {
         let func = self.func.clone();
-        let (mut run, columns, text) = self.start_source(source)?;
+        let (mut rows, columns, text) = self.start_source(source)?;
         let wanted = match func.returns.is_row {
             true => self.wanted_row()?,
             false => {
@@ -231,13 +231,11 @@ impl Call<'_> {
         }
         let mut count = 0_u64;
         loop {
-            let batch = self.in_sql(Mode::Statement, &text, |call| {
-                call.host.fetch(&mut run, BATCH_ROWS)
-            })?;
-            let Some(batch) = batch else { break };
-            for k in 0..batch.len() {
+            let Some(next) = self.feed(&mut rows, &text, BATCH_ROWS)? else {
+                break;
+            };
+            for fields in next {
                 count += 1;
-                let fields = batch.row(k);
                 match func.returns.is_row {
                     true => {
                         let row = wanted.as_ref().unwrap_or(&columns).value(fields);
