@@ -508,10 +508,7 @@ impl Call<'_> {
         let mut found = false;
         let mut want = FIRST_ROWS;
         let mut result = Flow::Normal;
-        'rows: loop {
-            let Some(next) = self.feed(&mut rows, &text, want)? else {
-                break;
-            };
+        'rows: while let Some(next) = self.feed(&mut rows, &text, want)? {
             want = NEXT_ROWS;
             for row in next {
                 found = true;

@@ -230,10 +230,7 @@ impl Call<'_> {
             )?;
         }
         let mut count = 0_u64;
-        loop {
-            let Some(next) = self.feed(&mut rows, &text, BATCH_ROWS)? else {
-                break;
-            };
+        while let Some(next) = self.feed(&mut rows, &text, BATCH_ROWS)? {
             for fields in next {
                 count += 1;
                 match func.returns.is_row {
