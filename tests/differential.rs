@@ -4,11 +4,15 @@
 //! `PGLITE_ORACLE_URL` names a PostgreSQL that psql (from PATH, or `PGLITE_ORACLE_PSQL`) can reach: then it must agree too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use pglite::{Database, Session, params};
+use random::{Random, number};
 
 const QUERIES: usize = 120;
 const SEED: u64 = 20_261_121;
@@ -29,26 +33,12 @@ const VARIANTS: &[&str] = &[
     "SET enable_material = off; SET enable_memoize = off; SET enable_hashjoin = off",
 ];
 
-/// A small generator of random numbers: the same everywhere, for ever.
-struct Random(u64);
+trait Pick {
+    /// One of some.
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str;
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
+impl Pick for Random {
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.below(of.len())]
     }
@@ -443,10 +433,6 @@ fn ask_oracle(url: &str, set_up: &str, queries: &[String]) -> Vec<Result<Vec<Str
     }
     assert_eq!(answers.len(), queries.len(), "psql did not answer every query");
     answers
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |v| v.parse().expect(name))
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn run(words: &[&str], out: PathBuf, timeout: Duration) -> Result<(), String> {
         println!("WORSE  {line}");
     }
     if update {
-        ratchet.extend(scores.iter().map(|s| (s.name.clone(), report::Mark::from(s))));
+        report::raise(&mut ratchet, &scores);
         let write =
             |path: PathBuf, text: String| std::fs::write(&path, text).map_err(|e| format!("{path:?}: {e}"));
         write(report::ratchet_path(), report::ratchet_text(&ratchet))?;

@@ -70,6 +70,20 @@ pub fn ratchet_text(ratchet: &Ratchet) -> String {
     out
 }
 
+/// Takes what got better; what got worse leaves its mark where it was.
+pub fn raise(ratchet: &mut Ratchet, scores: &[FileScore]) {
+    for s in scores {
+        let new = Mark::from(s);
+        let mark = ratchet.entry(s.name.clone()).or_insert(new);
+        *mark = Mark {
+            exact_with_output: mark.exact_with_output.max(new.exact_with_output),
+            exact_all: mark.exact_all.max(new.exact_all),
+            lenient: mark.lenient.max(new.lenient),
+            crashed: mark.crashed && new.crashed,
+        };
+    }
+}
+
 /// What got worse.
 pub fn regressions(ratchet: &Ratchet, scores: &[FileScore]) -> Vec<String> {
     let mut out = Vec::new();
@@ -239,4 +253,33 @@ pub fn markdown(scores: &[FileScore], engine: &str) -> String {
         );
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn score(exact: usize, ending: Ending) -> FileScore {
+        let count = Count {
+            exact,
+            lenient: exact,
+            ..Count::default()
+        };
+        FileScore {
+            name: "f".to_owned(),
+            all: count,
+            output: count,
+            ending,
+            ..FileScore::default()
+        }
+    }
+
+    #[test]
+    fn marks_only_rise() {
+        let mut ratchet = Ratchet::new();
+        for (exact, expected) in [(5, 5), (3, 5), (8, 8)] {
+            raise(&mut ratchet, &[score(exact, Ending::Done)]);
+            assert_eq!(ratchet.get("f").map(|m| m.exact_all), Some(expected));
+        }
+    }
 }

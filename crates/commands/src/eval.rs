@@ -1,7 +1,5 @@
 //! Evaluating stored expressions (defaults, checks, index expressions, predicates) over rows of one relation.
 
-use std::sync::Arc;
-
 use catalog::CatalogView;
 use common::{Oid, PgResult, internal, pg_err, unsupported};
 use expr::{
@@ -174,20 +172,6 @@ impl Runtime for CommandRuntime<'_, '_> {
         value
             .cloned()
             .ok_or_else(|| pg_err!(UNDEFINED_PARAMETER, "there is no parameter ${number}"))
-    }
-
-    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
-        Err(internal!("executor parameter {slot} outside of a plan"))
-    }
-
-    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
-
-    fn subplan_rows(&mut self, _plan_id: usize, _max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
-        Err(internal!("subquery outside of a plan"))
-    }
-
-    fn next_value(&mut self, sequence: Oid) -> PgResult<i64> {
-        self.0.session.nextval(sequence)
     }
 }
 

@@ -93,24 +93,6 @@ impl expr::Runtime for ConstRuntime<'_> {
             .cloned()
             .ok_or_else(|| common::pg_err!(UNDEFINED_PARAMETER, "no value found for parameter {number}"))
     }
-
-    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
-        Err(internal!("executor parameter {slot} outside of a plan"))
-    }
-
-    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
-
-    fn subplan_rows(
-        &mut self,
-        _plan_id: usize,
-        _max_rows: usize,
-    ) -> PgResult<std::sync::Arc<Vec<Vec<Datum>>>> {
-        Err(internal!("subquery outside of a plan"))
-    }
-
-    fn next_value(&mut self, sequence: common::Oid) -> PgResult<i64> {
-        self.0.session.nextval(sequence)
-    }
 }
 
 /// Expressions over single rows outside of a plan.
@@ -130,23 +112,5 @@ impl expr::Runtime for RowRuntime<'_, '_> {
         value
             .cloned()
             .ok_or_else(|| common::pg_err!(UNDEFINED_PARAMETER, "no value found for parameter {number}"))
-    }
-
-    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
-        Err(internal!("executor parameter {slot} outside of a plan"))
-    }
-
-    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
-
-    fn subplan_rows(
-        &mut self,
-        _plan_id: usize,
-        _max_rows: usize,
-    ) -> PgResult<std::sync::Arc<Vec<Vec<Datum>>>> {
-        Err(internal!("subquery outside of a plan"))
-    }
-
-    fn next_value(&mut self, sequence: common::Oid) -> PgResult<i64> {
-        self.0.session.nextval(sequence)
     }
 }

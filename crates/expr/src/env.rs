@@ -95,14 +95,21 @@ pub trait Runtime {
     fn parts(&self) -> FnParts<'_>;
     /// Value of `$n` (1-based).
     fn param(&self, number: usize) -> PgResult<Datum>;
-    /// Value of an executor slot.
-    fn exec_param(&self, slot: usize) -> PgResult<Datum>;
+    /// Value of an executor slot; outside of a plan there is none.
+    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
+        Err(common::internal!("executor parameter {slot} outside of a plan"))
+    }
     /// Sets an executor slot.
-    fn set_exec_param(&mut self, slot: usize, value: Datum);
-    /// Runs a subplan under the current slots and returns its rows, at most `max_rows`. Initplans run once and are remembered.
-    fn subplan_rows(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>>;
+    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
+    /// Runs a subplan under the current slots and returns its rows, at most `max_rows`. Initplans run once and are remembered. Outside of
+    /// a plan there is none.
+    fn subplan_rows(&mut self, _plan_id: usize, _max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+        Err(common::internal!("subquery outside of a plan"))
+    }
     /// Advances a sequence.
-    fn next_value(&mut self, sequence: Oid) -> PgResult<i64>;
+    fn next_value(&mut self, sequence: Oid) -> PgResult<i64> {
+        self.parts().session.nextval(sequence)
+    }
 }
 
 /// The columns an evaluation reads, all of the same physical length.

@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use xml::names::escape_text;
+
 use crate::explain::Format;
 use crate::explain::render::Value;
 
@@ -29,20 +31,6 @@ pub(super) enum Group {
 fn tag(label: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     label.chars().map(|c| if allowed(c) { c } else { '-' }).collect()
-}
-
-fn escape_xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\r' => out.push_str("&#x0d;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// A JSON string; YAML takes the same.
@@ -142,7 +130,7 @@ impl Writer {
             Value::Sets(sets) => self.sets(label, sets),
             Value::Text(text) => {
                 let quoted = match self.format {
-                    Format::Xml => escape_xml(text),
+                    Format::Xml => escape_text(text),
                     _ => quote(text),
                 };
                 self.scalar(label, &quoted);
@@ -188,7 +176,7 @@ impl Writer {
     fn items(&mut self, items: &[String]) {
         for item in items {
             self.indent(self.level);
-            let _ = writeln!(self.out, "<Item>{}</Item>", escape_xml(item));
+            let _ = writeln!(self.out, "<Item>{}</Item>", escape_text(item));
         }
     }
 

@@ -1,8 +1,9 @@
 //! What scans of stored tables have in common: which columns are read, EvalPlanQual's substitute.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use access::Table;
+use access::{ScanRequest, Table, TableScan};
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, Oid, PgResult, RowId};
 use expr::{ExprProgram, Inputs};
@@ -13,7 +14,7 @@ use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
 use crate::cx::Cx;
-use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Substitute, filter_all};
+use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all};
 use crate::ops::system::{self, SYSTEM};
 
 /// `ctid` and `tableoid` in `pg_attribute.attnum`.
@@ -41,6 +42,65 @@ pub(crate) struct ScanParts {
     pub projection: Projection,
     /// Conditions that the scan method itself answers, for rows that come another way.
     pub recheck: Vec<Arc<ExprProgram>>,
+}
+
+/// A scan of a table's blocks while it runs: batches filtered and projected, handed out in the sizes asked for.
+pub(crate) struct BlockScan {
+    projector: Projector,
+    scan: Option<TableScan>,
+    rest: Rest,
+}
+
+impl BlockScan {
+    pub fn new(parts: &ScanParts) -> BlockScan {
+        BlockScan {
+            projector: parts.projection.open(),
+            scan: None,
+            rest: Rest::default(),
+        }
+    }
+
+    /// The next rows. `demand`: how many to read at a time; `range`: where a scan that begins looks.
+    pub fn next(
+        &mut self,
+        cx: &mut Cx<'_>,
+        target: &ScanTarget,
+        (max_rows, demand): (usize, usize),
+        range: impl FnOnce(&mut Cx<'_>) -> PgResult<Option<Range<u64>>>,
+    ) -> PgResult<Option<Batch>> {
+        if let Some(batch) = self.rest.take(max_rows) {
+            return Ok(Some(batch));
+        }
+        let mut scan = match self.scan.take() {
+            Some(scan) => scan,
+            None => {
+                let mut request = ScanRequest::columns(target.columns.clone());
+                request.row_ids = target.needs_row_ids();
+                request.rows = range(cx)?;
+                target.open(cx)?.scan(cx.ext.snapshot, request)
+            }
+        };
+        let mut out = None;
+        while let Some(mut batch) = scan.next_batch(demand)? {
+            cx.check()?;
+            target.complete_batch(cx, &mut batch)?;
+            let inputs = Inputs::scan(&batch.columns, batch.rows);
+            out = self.projector.apply(cx, inputs, &batch.selection)?;
+            if out.is_some() {
+                break;
+            }
+        }
+        self.scan = Some(scan);
+        let Some(batch) = out else { return Ok(None) };
+        self.rest.put(batch);
+        Ok(self.rest.take(max_rows))
+    }
+
+    /// Begins again at the next call.
+    pub fn restart(&mut self) {
+        self.scan = None;
+        self.rest.clear();
+    }
 }
 
 /// Compiles a scan's conditions and target list. `method` are the conditions that the method answers.

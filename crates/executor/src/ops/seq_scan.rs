@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use access::{ScanRequest, TableScan};
 use common::{Oid, PgResult};
-use expr::Inputs;
 use nodes::Plan;
 use types::{BATCH_ROWS, Batch};
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
-use crate::node::{NodeKind, Opening, Operator, Projector, Rest};
-use crate::ops::scan::{self, EpqScan, ScanParts};
+use crate::node::{NodeKind, Opening, Operator};
+use crate::ops::scan::{self, BlockScan, EpqScan, ScanParts};
 
 struct SeqScanNode {
     parts: ScanParts,
@@ -38,59 +36,26 @@ impl NodeKind for SeqScanNode {
             return EpqScan::open(&self.parts, &substitute);
         }
         Box::new(SeqScanOp {
-            projector: self.parts.projection.open(),
+            scan: BlockScan::new(&self.parts),
             node: self,
-            scan: None,
-            rest: Rest::default(),
         })
     }
 }
 
 struct SeqScanOp {
     node: Arc<SeqScanNode>,
-    projector: Projector,
-    scan: Option<TableScan>,
-    rest: Rest,
-}
-
-impl SeqScanOp {
-    fn begin(&self, cx: &Cx<'_>) -> PgResult<TableScan> {
-        let target = &self.node.parts.target;
-        let mut request = ScanRequest::columns(target.columns.clone());
-        request.row_ids = target.needs_row_ids();
-        Ok(target.open(cx)?.scan(cx.ext.snapshot, request))
-    }
+    scan: BlockScan,
 }
 
 impl Operator for SeqScanOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
-        if let Some(batch) = self.rest.take(max_rows) {
-            return Ok(Some(batch));
-        }
-        let mut scan = match self.scan.take() {
-            Some(scan) => scan,
-            None => self.begin(cx)?,
-        };
         let demand = if self.node.harmless { BATCH_ROWS } else { max_rows };
-        let mut out = None;
-        while let Some(mut batch) = scan.next_batch(demand)? {
-            cx.check()?;
-            self.node.parts.target.complete_batch(cx, &mut batch)?;
-            let inputs = Inputs::scan(&batch.columns, batch.rows);
-            out = self.projector.apply(cx, inputs, &batch.selection)?;
-            if out.is_some() {
-                break;
-            }
-        }
-        self.scan = Some(scan);
-        let Some(batch) = out else { return Ok(None) };
-        self.rest.put(batch);
-        Ok(self.rest.take(max_rows))
+        self.scan
+            .next(cx, &self.node.parts.target, (max_rows, demand), |_| Ok(None))
     }
 
     fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
-        self.scan = None;
-        self.rest.clear();
+        self.scan.restart();
         Ok(())
     }
 }

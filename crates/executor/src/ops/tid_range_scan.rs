@@ -1,17 +1,17 @@
 //! TidRangeScan: the rows between two ctids, as a scan of that part of the table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use access::{ScanRequest, TableScan};
 use common::{Oid, PgResult, RowId, internal};
-use expr::{ExprProgram, Inputs};
+use expr::ExprProgram;
 use nodes::{Expr, Plan};
 use types::{BATCH_ROWS, Batch, Datum};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
-use crate::node::{Eval, NodeKind, Opening, Operator, Projector, Rest};
-use crate::ops::scan::{self, EpqScan, ScanParts};
+use crate::node::{Eval, NodeKind, Opening, Operator};
+use crate::ops::scan::{self, BlockScan, EpqScan, ScanParts};
 use crate::ops::tid_scan::is_ctid;
 
 struct TidRangeScanNode {
@@ -68,25 +68,22 @@ impl NodeKind for TidRangeScanNode {
             return EpqScan::open(&self.parts, &substitute);
         }
         Box::new(TidRangeScanOp {
-            projector: self.parts.projection.open(),
+            scan: BlockScan::new(&self.parts),
             node: self,
-            scan: None,
-            rest: Rest::default(),
         })
     }
 }
 
 struct TidRangeScanOp {
     node: Arc<TidRangeScanNode>,
-    projector: Projector,
-    scan: Option<TableScan>,
-    rest: Rest,
+    scan: BlockScan,
 }
 
-impl TidRangeScanOp {
-    fn begin(&self, cx: &mut Cx<'_>) -> PgResult<TableScan> {
+impl TidRangeScanNode {
+    /// Row numbers between the bounds.
+    fn range(&self, cx: &mut Cx<'_>) -> PgResult<Range<u64>> {
         let (mut from, mut to) = (0, u64::MAX);
-        for bound in &self.node.bounds {
+        for bound in &self.bounds {
             match Eval::new(&bound.value).value(cx)? {
                 Datum::Int8(tid) if bound.below => {
                     to = to.min(RowId::rows_before_tid(tid, bound.or_equal));
@@ -96,42 +93,19 @@ impl TidRangeScanOp {
                 _ => to = 0,
             }
         }
-        let target = &self.node.parts.target;
-        let mut request = ScanRequest::columns(target.columns.clone());
-        request.row_ids = target.needs_row_ids();
-        request.rows = Some(from.min(to)..to);
-        Ok(target.open(cx)?.scan(cx.ext.snapshot, request))
+        Ok(from.min(to)..to)
     }
 }
 
 impl Operator for TidRangeScanOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
-        if let Some(batch) = self.rest.take(max_rows) {
-            return Ok(Some(batch));
-        }
-        let mut scan = match self.scan.take() {
-            Some(scan) => scan,
-            None => self.begin(cx)?,
-        };
-        let mut out = None;
-        while let Some(mut batch) = scan.next_batch(max_rows.min(BATCH_ROWS))? {
-            cx.check()?;
-            self.node.parts.target.complete_batch(cx, &mut batch)?;
-            let inputs = Inputs::scan(&batch.columns, batch.rows);
-            out = self.projector.apply(cx, inputs, &batch.selection)?;
-            if out.is_some() {
-                break;
-            }
-        }
-        self.scan = Some(scan);
-        let Some(batch) = out else { return Ok(None) };
-        self.rest.put(batch);
-        Ok(self.rest.take(max_rows))
+        let (node, demand) = (&self.node, max_rows.min(BATCH_ROWS));
+        let range = |cx: &mut Cx<'_>| node.range(cx).map(Some);
+        self.scan.next(cx, &node.parts.target, (max_rows, demand), range)
     }
 
     fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
-        self.scan = None;
-        self.rest.clear();
+        self.scan.restart();
         Ok(())
     }
 }

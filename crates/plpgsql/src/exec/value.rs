@@ -111,24 +111,6 @@ impl Runtime for InPlace<'_> {
             )),
         }
     }
-
-    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
-        Err(internal!("executor parameter {slot} outside of a plan"))
-    }
-
-    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
-
-    fn subplan_rows(
-        &mut self,
-        _plan_id: usize,
-        _max_rows: usize,
-    ) -> PgResult<std::sync::Arc<Vec<Vec<Datum>>>> {
-        Err(internal!("subquery outside of a plan"))
-    }
-
-    fn next_value(&mut self, sequence: Oid) -> PgResult<i64> {
-        self.parts.session.nextval(sequence)
-    }
 }
 
 /// An expression over one value, `$1`.
@@ -144,23 +126,5 @@ impl Runtime for OneValue<'_> {
 
     fn param(&self, _number: usize) -> PgResult<Datum> {
         Ok(self.value.clone())
-    }
-
-    fn exec_param(&self, slot: usize) -> PgResult<Datum> {
-        Err(internal!("executor parameter {slot} outside of a plan"))
-    }
-
-    fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
-
-    fn subplan_rows(
-        &mut self,
-        _plan_id: usize,
-        _max_rows: usize,
-    ) -> PgResult<std::sync::Arc<Vec<Vec<Datum>>>> {
-        Err(internal!("subquery outside of a plan"))
-    }
-
-    fn next_value(&mut self, sequence: Oid) -> PgResult<i64> {
-        self.parts.session.nextval(sequence)
     }
 }
