@@ -20,6 +20,9 @@ use crate::session::prepared::{Prepared, no_such_statement};
 use crate::session::run::{RunningCopyIn, batches_of};
 use crate::session::tag::CommandTag;
 
+/// Data of COPY FROM STDIN is taken in pieces of at least so many bytes.
+const COPY_PIECE: usize = 64 << 10;
+
 impl Session {
     /// Runs something with a [`CommandContext`] over the running transaction.
     pub(crate) fn with_command<T>(
@@ -199,7 +202,11 @@ impl Session {
             binary: copy.is_binary(),
             columns: copy.column_count(),
         };
-        self.copy_in = Some(Box::new(RunningCopyIn { copy, prepared }));
+        self.copy_in = Some(Box::new(RunningCopyIn {
+            copy,
+            prepared,
+            waiting: Vec::new(),
+        }));
         portal.state = PortalState::Done(CommandTag::default());
         Ok(Some(Step::CopyIn(format)))
     }
@@ -212,8 +219,13 @@ impl Session {
                 "no COPY FROM STDIN is in progress"
             ));
         };
-        let prepared = running.prepared.clone();
-        let more = self.with_command(&prepared, &[], |cx| running.copy.feed(cx, data))?;
+        running.waiting.extend_from_slice(data);
+        let mut more = true;
+        if running.waiting.len() >= COPY_PIECE {
+            let prepared = running.prepared.clone();
+            more = self.with_command(&prepared, &[], |cx| running.copy.feed(cx, &running.waiting))?;
+            running.waiting.clear();
+        }
         self.copy_in = Some(running);
         Ok(more)
     }
@@ -226,8 +238,15 @@ impl Session {
                 "no COPY FROM STDIN is in progress"
             ));
         };
-        let prepared = running.prepared.clone();
-        let rows = self.with_command(&prepared, &[], |cx| running.copy.finish(cx))?;
+        let RunningCopyIn {
+            mut copy,
+            prepared,
+            waiting,
+        } = *running;
+        let rows = self.with_command(&prepared, &[], |cx| {
+            copy.feed(cx, &waiting)?;
+            copy.finish(cx)
+        })?;
         if let Some(txn) = &self.block.txn {
             txn.borrow_mut().next_command()?;
         }

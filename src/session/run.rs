@@ -24,6 +24,8 @@ use crate::session::timeout::Guard;
 pub(crate) struct RunningCopyIn {
     pub copy: commands::CopyIn,
     pub prepared: Arc<Prepared>,
+    /// Data that came in pieces too small to set a command up for each (many clients send a row a message).
+    pub waiting: Vec<u8>,
 }
 
 /// What one call into the executor borrows of the session.

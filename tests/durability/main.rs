@@ -29,6 +29,7 @@ fn open(env: &SimEnv) -> Result<Database> {
         .cache_size(256 << 10)
         .storage_options(|options| {
             options.wal_segment_size = 32 << 10;
+            options.pack_rows_min = 2;
             options.spill_bytes = 2000;
         })
         .open()

@@ -4,7 +4,6 @@
 //! - Position = row id - `first`. Positions without a row hold arbitrary values and are missing from `present`.
 //! - A block is a cache: KV store and program rows give it back at any time. What delta says about a row counts more.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use common::{PgResult, RowId};
@@ -12,8 +11,9 @@ use types::{Bitmap, Datum, PhysType, Selection, Vector, tuple};
 
 use crate::cache::Charge;
 use crate::defs::TableDef;
+use crate::pack::Pack;
 use crate::version::RowData;
-use crate::xids::{BOOTSTRAP, FROZEN, Xids};
+use crate::xids::{FROZEN, Xids};
 
 /// Rows per chunk, and so per block.
 pub(crate) const CHUNK_ROWS: u64 = types::BATCH_ROWS as u64;
@@ -272,11 +272,16 @@ impl<'a> BlockBuilder<'a> {
 
     fn skip_to(&mut self, position: usize, xid: u64) {
         self.xids.resize(position + 1, xid);
+        self.fill_to(position);
+        self.bitmap.push(true);
+    }
+
+    /// Positions without rows up to this one.
+    fn fill_to(&mut self, position: usize) {
         while self.bitmap.len() < position {
             self.bitmap.push(false);
             self.columns.iter_mut().for_each(Vector::push_filler);
         }
-        self.bitmap.push(true);
     }
 
     pub(crate) fn push(&mut self, position: usize, row: &[Datum], xid: u64) {
@@ -313,6 +318,33 @@ impl<'a> BlockBuilder<'a> {
         Ok(())
     }
 
+    /// Rows of a pack whose first position is `base`, those between two positions of it.
+    pub(crate) fn push_pack(
+        &mut self,
+        base: usize,
+        pack: &Pack<'_>,
+        mut from: usize,
+        to: usize,
+    ) -> PgResult<()> {
+        self.natts_max = self.natts_max.max(pack.natts());
+        while let Some(run) = pack.run(from, to) {
+            from = run.end;
+            self.fill_to(base + run.start);
+            self.xids.resize(base + run.start, FROZEN);
+            self.xids.extend(run.clone().map(|position| pack.xid(position)));
+            run.clone().for_each(|_| self.bitmap.push(true));
+            for (number, column) in self.columns.iter_mut().enumerate() {
+                if number < pack.natts() {
+                    pack.append(number, run.clone(), column)?;
+                } else {
+                    let missing = self.def.missing_value(number);
+                    run.clone().for_each(|_| column.push(&missing));
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn finish(self) -> MainBlock {
         MainBlock {
             present: selection_of(&self.bitmap),
@@ -344,67 +376,4 @@ pub(crate) fn whole_block(columns: Vec<Arc<Vector>>, rows: usize, xid: u64) -> M
 /// The key of a row in its keyspace.
 pub(crate) fn row_key(row: RowId) -> [u8; 8] {
     row.0.to_be_bytes()
-}
-
-/// The row of a key; None when the key is damaged.
-pub(crate) fn key_row(key: &[u8]) -> Option<RowId> {
-    Some(RowId(u64::from_be_bytes(key.try_into().ok()?)))
-}
-
-/// Builds the block of a chunk from its KV rows and, below them, rows of the program.
-pub(crate) fn load_block(store: &dyn kv::Kv, def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
-    let first = chunk * CHUNK_ROWS;
-    let builtin = builtin_part(def, chunk)?;
-    let mut builder = None;
-    let mut next = 0;
-    let mut failed = None;
-    let (low, high) = (row_key(RowId(first)), row_key(RowId(first + CHUNK_ROWS)));
-    let bounds = (
-        std::ops::Bound::Included(&low[..]),
-        std::ops::Bound::Excluded(&high[..]),
-    );
-    store.range(
-        kv::Keyspace(def.id.0),
-        bounds,
-        kv::Direction::Forward,
-        &mut |key, value| {
-            let Some(row) = key_row(key) else {
-                failed = Some(common::pg_err!(DATA_CORRUPTED, "stored row has a damaged key"));
-                return ControlFlow::Break(());
-            };
-            let position = (row.0 - first) as usize;
-            let builder = builder.get_or_insert_with(|| BlockBuilder::new(def));
-            (next..position)
-                .filter(|&p| builtin.contains(p))
-                .for_each(|p| builder.push_from(p, &builtin, p));
-            next = position + 1;
-            // An empty value says that a row of the program is deleted.
-            if !value.is_empty() {
-                failed = builder.push_encoded(position, value).err();
-            }
-            match failed {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            }
-        },
-    )?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    let Some(mut builder) = builder else {
-        return Ok(builtin);
-    };
-    (next..builtin.rows).for_each(|p| builder.push_from(p, &builtin, p));
-    Ok(builder.finish())
-}
-
-fn builtin_part(def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
-    match &def.builtin {
-        Some(rows) if chunk * CHUNK_ROWS < rows.row_count() as u64 => {
-            let columns = rows.block(chunk as usize)?;
-            let count = columns.first().map_or(0, |c| c.len());
-            Ok(whole_block(columns, count, BOOTSTRAP))
-        }
-        _ => Ok(MainBlock::empty()),
-    }
 }

@@ -151,13 +151,18 @@ impl Chunk {
         }));
     }
 
-    /// Counts a row read from the KV store; true once `enough` have been, then it counts anew.
-    pub(crate) fn read_cold(&self, enough: u32) -> bool {
-        let full = self.cold_reads.fetch_add(1, Ordering::Relaxed) + 1 >= enough;
-        if full {
+    /// Counts reads from the KV store.
+    pub(crate) fn read_cold(&self, cost: u32) {
+        self.cold_reads.fetch_add(cost, Ordering::Relaxed);
+    }
+
+    /// True once `enough` reads were counted; then it counts anew.
+    pub(crate) fn is_warm(&self, enough: u32) -> bool {
+        let warm = self.cold_reads.load(Ordering::Relaxed) >= enough;
+        if warm {
             self.cold_reads.store(0, Ordering::Relaxed);
         }
-        full
+        warm
     }
 
     #[inline]

@@ -32,6 +32,7 @@ mod chunk;
 mod defs;
 mod index;
 mod link;
+mod pack;
 mod sequence;
 mod serial;
 mod shared;

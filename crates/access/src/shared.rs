@@ -8,12 +8,15 @@ use kv::Kv;
 use txn::{Stamp, StampState, TxnManager, TxnTable};
 
 use crate::cache::BlockCache;
+use crate::storage::StorageOptions;
 
 /// The part of a database that tables and indexes need.
 pub(crate) struct Shared {
     pub(crate) kv: Arc<dyn Kv>,
     pub(crate) manager: Arc<TxnManager>,
     pub(crate) cache: BlockCache,
+    /// Changed rows of a segment after which it is written as a pack.
+    pub(crate) pack_min: usize,
     /// Bytes of versions in delta, roughly.
     delta_bytes: AtomicUsize,
     /// Chunks whose rows a scan had to gather from delta, since the last merge.
@@ -28,13 +31,14 @@ impl Shared {
     pub(crate) fn new(
         kv: Arc<dyn Kv>,
         manager: Arc<TxnManager>,
-        cache_limit: usize,
+        options: &StorageOptions,
         checkpoint: Csn,
     ) -> Shared {
         Shared {
             kv,
             manager,
-            cache: BlockCache::new(cache_limit),
+            cache: BlockCache::new(options.cache_bytes_max),
+            pack_min: options.pack_rows_min,
             delta_bytes: AtomicUsize::new(0),
             gathered_chunks: AtomicUsize::new(0),
             checkpoint_csn: AtomicU64::new(checkpoint.0),

@@ -59,6 +59,7 @@ fn open(env: &SimEnv) -> PgResult<Db> {
     options.wal_segment_size = 32 << 10;
     options.cache_bytes_max = 64 << 10;
     options.spill_bytes = 400;
+    options.pack_rows_min = 2;
     let storage = Storage::open(options)?;
     let table = storage.table(&table_def(TABLE))?;
     let index = storage.index(&index_def(INDEX))?;

@@ -300,7 +300,6 @@ impl<'a> TupleReader<'a> {
 
     /// Appends the next attribute to a column of its class, without a datum in between where that pays.
     pub fn append_to(&mut self, column: &mut Vector) -> PgResult<()> {
-        let phys = column.phys();
         if self.next_is_null() {
             column.push(&Datum::Null);
             return Ok(());
@@ -309,32 +308,80 @@ impl<'a> TupleReader<'a> {
             bytes: &mut self.rest,
             depth: 0,
         };
-        match phys {
-            PhysType::Text | PhysType::Bytes => {}
-            PhysType::Int4 => {
-                column.push_int4(i32::from_le_bytes(reader.array()?));
-                return Ok(());
-            }
-            PhysType::Int8 => {
-                column.push_int8(i64::from_le_bytes(reader.array()?));
-                return Ok(());
-            }
-            PhysType::Numeric => {
-                column.push_numeric(reader.numeric()?);
-                return Ok(());
-            }
-            _ => {
-                column.push(&reader.plain(phys)?);
-                return Ok(());
-            }
+        match column.phys() {
+            PhysType::Text | PhysType::Bytes => push_string(column, reader.bytes()?),
+            _ => push_plain(column, &mut reader),
         }
-        let bytes = reader.bytes()?;
-        if phys == PhysType::Text && std::str::from_utf8(bytes).is_err() {
-            return Err(corrupt());
-        }
-        column.push_string(bytes);
-        Ok(())
     }
+
+    /// The next attribute as it lies in the row, a string without its length; None for NULL.
+    pub fn raw(&mut self, phys: PhysType) -> PgResult<Option<&'a [u8]>> {
+        let before = self.rest;
+        if matches!(phys, PhysType::Text | PhysType::Bytes) {
+            if self.next_is_null() {
+                return Ok(None);
+            }
+            let mut reader = Reader {
+                bytes: &mut self.rest,
+                depth: 0,
+            };
+            return reader.bytes().map(Some);
+        }
+        self.skip(phys)?;
+        let taken = before.len() - self.rest.len();
+        // No class but strings has values without bytes.
+        Ok((taken > 0).then(|| &before[..taken]))
+    }
+}
+
+/// Appends an attribute that [`TupleReader::raw`] gave to a column of its class.
+pub fn push_raw(column: &mut Vector, raw: Option<&[u8]>) -> PgResult<()> {
+    let Some(mut bytes) = raw else {
+        column.push(&Datum::Null);
+        return Ok(());
+    };
+    match column.phys() {
+        PhysType::Text | PhysType::Bytes => push_string(column, bytes),
+        _ => push_plain(
+            column,
+            &mut Reader {
+                bytes: &mut bytes,
+                depth: 0,
+            },
+        ),
+    }
+}
+
+/// Puts an attribute that [`TupleReader::raw`] gave back into a row; `string`: its class has a length in front.
+pub fn put_raw(raw: &[u8], string: bool, out: &mut Vec<u8>) {
+    match string {
+        true => put_bytes(raw, out),
+        false => out.extend_from_slice(raw),
+    }
+}
+
+fn push_string(column: &mut Vector, bytes: &[u8]) -> PgResult<()> {
+    if column.phys() == PhysType::Text && std::str::from_utf8(bytes).is_err() {
+        return Err(corrupt());
+    }
+    column.push_string(bytes);
+    Ok(())
+}
+
+fn push_plain(column: &mut Vector, reader: &mut Reader<'_, '_>) -> PgResult<()> {
+    match column.phys() {
+        PhysType::Int4 => {
+            column.push_int4(i32::from_le_bytes(reader.array()?));
+        }
+        PhysType::Int8 => {
+            column.push_int8(i64::from_le_bytes(reader.array()?));
+        }
+        PhysType::Numeric => {
+            column.push_numeric(reader.numeric()?);
+        }
+        phys => column.push(&reader.plain(phys)?),
+    }
+    Ok(())
 }
 
 /// Decodes a whole row; attributes missing at the end come from `missing` (by position), else NULL.

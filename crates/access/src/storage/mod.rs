@@ -67,6 +67,8 @@ pub struct StorageOptions {
     pub checkpoint_wal_bytes: u64,
     /// Time after which a checkpoint is due (`checkpoint_timeout`).
     pub checkpoint_interval: std::time::Duration,
+    /// Changed rows of a segment of row ids after which a checkpoint writes the segment as a whole.
+    pub pack_rows_min: usize,
     /// Run checkpoints and merges in a background task.
     pub background: bool,
 }
@@ -84,6 +86,7 @@ impl StorageOptions {
             wal_segment_size: 16 << 20,
             checkpoint_wal_bytes: 256 << 20,
             checkpoint_interval: std::time::Duration::from_secs(300),
+            pack_rows_min: 32,
             background: true,
         }
     }

@@ -107,7 +107,7 @@ impl Storage {
         lock: Option<LockFile>,
     ) -> Arc<Storage> {
         let now = options.env.monotonic().as_millis() as u64;
-        let shared = Shared::new(kv, manager, options.cache_bytes_max, CHECKPOINTED);
+        let shared = Shared::new(kv, manager, &options, CHECKPOINTED);
         Arc::new(Storage {
             options,
             identity,

@@ -8,17 +8,17 @@
 use std::sync::Arc;
 
 use common::{Lsn, PgResult, RelationId, RowId, Xid};
-use kv::Keyspace;
 use parking_lot::Mutex;
 use txn::{LockDuration, LockMode, LockTag, Stamp};
 
-use crate::block::{CHUNK_ROWS, row_key};
+use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore, entry_prefix};
 use crate::shared::Shared;
 use crate::storage::{FIRST_RELATION, Storage};
 use crate::table::Table;
 use crate::table::store::TableStore;
+use crate::table::stored::StoredRow;
 use crate::transaction::prepared::{PreparedInfo, PreparedTransaction};
 use crate::transaction::redo::{RedoOp, take_op};
 use crate::transaction::writes::Write;
@@ -128,11 +128,10 @@ fn head(table: &Arc<TableStore>, row: RowId) -> PgResult<Option<Arc<Version>>> {
     if let Some(head) = state.delta.as_ref().and_then(|delta| delta.head(position)) {
         return Ok(Some(head));
     }
-    let stored = table.shared.kv.get(Keyspace(table.id.0), &row_key(row))?;
-    let Some(bytes) = stored.filter(|bytes| !bytes.is_empty()) else {
+    let (StoredRow::Single(bytes) | StoredRow::Packed(bytes)) = table.stored_row(row)? else {
         return Ok(None);
     };
-    let base = Arc::new(Version::base(RowData::Bytes(bytes.as_ref().into())));
+    let base = Arc::new(Version::base(RowData::Bytes(bytes)));
     let _guard = chunk.lock.lock();
     table.push_version(chunk, row, &base);
     Ok(Some(base))

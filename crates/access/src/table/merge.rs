@@ -1,17 +1,14 @@
-//! Out of delta: to the KV store at a checkpoint, and into main when nobody needs the versions any more.
+//! Out of delta into main, when nobody needs the versions any more.
 //!
 //! # Invariants
-//! - A checkpoint at CSN p writes, of each row, the newest version begun at or before p (or its deletion). What it skips is newer
-//!   and in the log above the checkpoint.
 //! - A row leaves delta only when its newest version is in the KV store (begun or ended at or before the last checkpoint) and every
 //!   snapshot sees the same of it (begun or ended at or before the horizon).
 
 use std::sync::Arc;
 
-use common::{Csn, PgResult, RowId};
-use kv::{Keyspace, WriteBatch};
+use common::{Csn, PgResult};
 
-use crate::block::{CHUNK_ROWS, Change, row_key};
+use crate::block::Change;
 use crate::chunk::{Chunk, Delta};
 use crate::defs::TableDef;
 use crate::shared::Shared;
@@ -19,46 +16,7 @@ use crate::table::scan::fresh_block;
 use crate::table::store::TableStore;
 use crate::version::Version;
 
-/// What a checkpoint between two CSNs finds in a row's versions.
-enum RowChange {
-    Put(Arc<Version>),
-    Delete,
-}
-
 impl TableStore {
-    /// Adds what became committed after `from`, up to `to`, to batches, handing each full one to `write`.
-    pub(crate) fn checkpoint(
-        &self,
-        (from, to): (Csn, Csn),
-        batch: &mut WriteBatch,
-        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
-    ) -> PgResult<()> {
-        let numbers: Vec<u64> = self.dirty.lock().iter().copied().collect();
-        for number in numbers {
-            let Some(chunk) = self.existing_chunk(number) else {
-                continue;
-            };
-            let Some(delta) = chunk.state.load().delta.clone() else {
-                continue;
-            };
-            for (position, head) in delta.heads() {
-                let row = RowId(number * CHUNK_ROWS + u64::from(position));
-                match row_change(&self.shared, head, from, to) {
-                    Some(RowChange::Put(version)) => {
-                        batch.put(Keyspace(self.id.0), row_key(row), version.encoded().into_owned());
-                    }
-                    Some(RowChange::Delete) if self.is_builtin_row(row) => {
-                        batch.put(Keyspace(self.id.0), row_key(row), []);
-                    }
-                    Some(RowChange::Delete) => batch.delete(Keyspace(self.id.0), row_key(row)),
-                    None => {}
-                }
-            }
-            write(batch)?;
-        }
-        Ok(())
-    }
-
     /// Moves what everybody sees and the KV store has out of delta.
     pub(crate) fn merge(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) -> PgResult<()> {
         let Some(def) = self.def.load_full() else {
@@ -201,27 +159,4 @@ fn list_bytes(head: Option<Arc<Version>>) -> usize {
         next = version.older.load_full();
     }
     bytes
-}
-
-/// What changed of a row between two CSNs.
-fn row_change(shared: &Shared, head: Arc<Version>, from: Csn, to: Csn) -> Option<RowChange> {
-    let mut version = head;
-    loop {
-        match shared.committed(&version.begin) {
-            Some(begin) if begin <= to => {
-                let end = shared.committed(&version.end).filter(|end| *end <= to);
-                return match end {
-                    Some(end) if end > from => Some(RowChange::Delete),
-                    Some(_) => None,
-                    // A base version is begun at 0 and is in the KV store or the program already.
-                    None if begin > from => Some(RowChange::Put(version)),
-                    None => None,
-                };
-            }
-            _ => {
-                let older = version.older.load_full()?;
-                version = older;
-            }
-        }
-    }
 }

@@ -3,12 +3,14 @@
 //! The way of a row is told in docs/internals/storage.md.
 
 mod bulk;
+mod checkpoint;
 mod fetch;
 mod lock;
 mod merge;
 mod scan;
 mod size;
 pub(crate) mod store;
+pub(crate) mod stored;
 mod system;
 mod write;
 

@@ -6,20 +6,24 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
-use common::{PgResult, RelationId, RowId, internal};
+use common::{PgResult, RelationId, RowId, internal, pg_err};
 use kv::{Direction, Keyspace};
 use parking_lot::Mutex;
 
-use crate::block::{CHUNK_ROWS, MainBlock, key_row, load_block, row_key};
+use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::cache::Evictable;
 use crate::chunk::{Chunk, ChunkState, Chunks};
 use crate::defs::{Persistence, TableDef};
+use crate::pack::{self, StoredKey};
 use crate::shared::{DeltaBytes, Shared};
+use crate::table::stored::StoredRow;
 use crate::version::{RowData, Version};
 use crate::xids::BOOTSTRAP;
 
 /// Single rows of a chunk read from the KV store before its block is loaded: loading costs about as much as so many.
 const LOAD_AFTER_READS: u32 = 64;
+/// As many of them does a row read out of a pack cost.
+const PACK_READS: u32 = 4;
 
 /// A relation's rows; one per relation and database, shared by all sessions.
 pub(crate) struct TableStore {
@@ -32,6 +36,8 @@ pub(crate) struct TableStore {
     next_row: AtomicU64,
     /// Row ids from here on were never in the KV store when the relation was opened.
     kv_end: AtomicU64,
+    /// Row ids from here on are not in the KV store.
+    pub(crate) stored_end: AtomicU64,
     /// Committed rows, as far as known.
     pub(crate) live_rows: AtomicI64,
     /// Rows of transactions that run, for estimates.
@@ -58,15 +64,19 @@ impl TableStore {
         id: RelationId,
         counters: Option<TableCounters>,
     ) -> PgResult<TableStore> {
-        let mut last = None;
+        let mut end = Ok(0);
         let all = (Bound::Unbounded, Bound::Unbounded);
         shared
             .kv
-            .range(Keyspace(id.0), all, Direction::Backward, &mut |key, _| {
-                last = key_row(key);
+            .range(Keyspace(id.0), all, Direction::Backward, &mut |key, value| {
+                end = match StoredKey::of(key) {
+                    Some(StoredKey::Row(row)) => Ok(row.0 + 1),
+                    Some(StoredKey::Pack(first)) => pack::reach(value).map(|rows| first.0 + rows),
+                    None => Err(pg_err!(DATA_CORRUPTED, "stored row has a damaged key")),
+                };
                 ControlFlow::Break(())
             })?;
-        let kv_end = last.map_or(0, |row| row.0 + 1);
+        let kv_end = end?;
         let counters = counters.unwrap_or_default();
         Ok(TableStore {
             id,
@@ -76,6 +86,7 @@ impl TableStore {
             def: ArcSwapOption::empty(),
             next_row: AtomicU64::new(kv_end.max(counters.next_row)),
             kv_end: AtomicU64::new(kv_end),
+            stored_end: AtomicU64::new(kv_end),
             live_rows: AtomicI64::new(counters.live_rows),
             rows_in_flight: AtomicI64::new(0),
             heap_bytes: AtomicU64::new(counters.heap_bytes),
@@ -141,7 +152,7 @@ impl TableStore {
     }
 
     /// A relation that may have rows of the program.
-    fn is_catalog(&self) -> bool {
+    pub(crate) fn is_catalog(&self) -> bool {
         self.id.0 < u64::from(common::Oid::FIRST_NORMAL.0)
     }
 
@@ -183,7 +194,7 @@ impl TableStore {
                 chunk.touch();
                 return Ok(state);
             }
-            let block = load_block(&*self.shared.kv, def, number)?;
+            let block = self.load_block(def, number)?;
             let bytes = block.memory_bytes();
             let block = Arc::new(block.with_charge(self.shared.cache.charge(bytes)));
             let weak = Arc::downgrade(&block);
@@ -240,15 +251,21 @@ impl TableStore {
             } else {
                 CHUNK_ROWS as u32
             };
-            if chunk.read_cold(enough) {
+            if chunk.is_warm(enough) {
                 self.loaded(number, def)?;
                 continue;
             }
-            let stored = self.shared.kv.get(Keyspace(self.id.0), &row_key(row))?;
-            let data = match stored {
-                Some(bytes) if bytes.is_empty() => None,
-                Some(bytes) => Some(RowData::Bytes(bytes.as_ref().into())),
-                None => builtin_row(def, row)?,
+            let data = match self.stored_row(row)? {
+                StoredRow::Single(bytes) => {
+                    chunk.read_cold(1);
+                    Some(RowData::Bytes(bytes))
+                }
+                StoredRow::Packed(bytes) => {
+                    chunk.read_cold(PACK_READS);
+                    Some(RowData::Bytes(bytes))
+                }
+                StoredRow::Deleted => None,
+                StoredRow::Absent => builtin_row(def, row)?,
             };
             let after = chunk.state.load_full();
             if after.generation == before.generation {

@@ -21,6 +21,7 @@ pub fn on_disk(env: Arc<dyn Env>, dir: &std::path::Path) -> Arc<Storage> {
     let mut options = StorageOptions::in_dir(env, dir);
     options.background = false;
     options.wal_segment_size = 64 << 10;
+    options.pack_rows_min = 3;
     Storage::open(options).unwrap()
 }
 

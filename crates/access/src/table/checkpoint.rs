@@ -1,0 +1,168 @@
+//! Committed rows into the KV store: many of one segment as a pack, few under their own keys.
+//!
+//! # Invariants
+//! - A checkpoint at CSN p writes, of each row, the newest version begun at or before p (or its deletion). What it skips is newer
+//!   and in the log above the checkpoint.
+//! - Only checkpoints write what lies in a table's keyspace, and one of them runs at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{Csn, PgResult, RowId};
+use kv::{Keyspace, WriteBatch};
+
+use crate::block::{CHUNK_ROWS, row_key};
+use crate::pack::{self, PACK_ROWS, Pack};
+use crate::shared::Shared;
+use crate::table::store::TableStore;
+use crate::table::stored::Segment;
+use crate::version::Version;
+
+/// What a checkpoint between two CSNs finds in a row's versions.
+enum RowChange {
+    Put(Arc<Version>),
+    Delete,
+}
+
+impl TableStore {
+    /// Adds what became committed after `from`, up to `to`, to batches, handing each full one to `write`.
+    pub(crate) fn checkpoint(
+        &self,
+        (from, to): (Csn, Csn),
+        batch: &mut WriteBatch,
+        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
+    ) -> PgResult<()> {
+        let numbers: Vec<u64> = self.dirty.lock().iter().copied().collect();
+        let mut changes = Vec::new();
+        for number in numbers {
+            let Some(chunk) = self.existing_chunk(number) else {
+                continue;
+            };
+            let Some(delta) = chunk.state.load().delta.clone() else {
+                continue;
+            };
+            changes.clear();
+            for (position, head) in delta.heads() {
+                let row = RowId(number * CHUNK_ROWS + u64::from(position));
+                changes.extend(row_change(&self.shared, head, from, to).map(|change| (row, change)));
+            }
+            for segment in changes.chunk_by(|(a, _), (b, _)| pack::first_of(*a) == pack::first_of(*b)) {
+                self.put_segment(segment, batch)?;
+            }
+            write(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Changes of one segment, ascending, at least one.
+    fn put_segment(&self, changes: &[(RowId, RowChange)], batch: &mut WriteBatch) -> PgResult<()> {
+        let Some((row, _)) = changes.first() else {
+            return Ok(());
+        };
+        let first = pack::first_of(*row);
+        if changes.len() >= self.shared.pack_min && self.put_pack(first, changes, batch)? {
+            return Ok(());
+        }
+        let keyspace = Keyspace(self.id.0);
+        let mut covered = None;
+        for (row, change) in changes {
+            match change {
+                RowChange::Put(version) => {
+                    batch.put(keyspace, row_key(*row), version.encoded().into_owned());
+                    self.note_stored(*row);
+                }
+                RowChange::Delete if self.is_builtin_row(*row) => batch.put(keyspace, row_key(*row), []),
+                RowChange::Delete => {
+                    let covered = match covered {
+                        Some(covered) => covered,
+                        None => *covered.insert(self.has_pack(first)?),
+                    };
+                    match covered {
+                        true => batch.put(keyspace, row_key(*row), []),
+                        false => batch.delete(keyspace, row_key(*row)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a segment anew as a pack; false (and nothing added) when its rows do not fit into one.
+    fn put_pack(
+        &self,
+        first: RowId,
+        changes: &[(RowId, RowChange)],
+        batch: &mut WriteBatch,
+    ) -> PgResult<bool> {
+        let def = match self.def.load_full() {
+            Some(def) if !self.is_catalog() => def,
+            _ => return Ok(false),
+        };
+        let stored = match first.0 < self.stored_end.load(Ordering::Relaxed) {
+            true => self.stored_segment(first)?,
+            false => Segment::default(),
+        };
+        let mut rows: Vec<Option<Vec<u8>>> = vec![None; PACK_ROWS as usize];
+        let slot = |row: RowId| (row.0 - first.0) as usize;
+        if let Some(bytes) = &stored.pack {
+            let pack = Pack::open(bytes)?;
+            for position in pack.positions() {
+                rows[position] = pack.row(position)?;
+            }
+        }
+        for (row, bytes) in &stored.singles {
+            rows[slot(*row)] = (!bytes.is_empty()).then(|| bytes.clone());
+        }
+        for (row, change) in changes {
+            rows[slot(*row)] = match change {
+                RowChange::Put(version) => Some(version.encoded().into_owned()),
+                RowChange::Delete => None,
+            };
+        }
+        let all: Vec<(usize, &[u8])> = rows
+            .iter()
+            .enumerate()
+            .filter_map(|(position, row)| Some((position, row.as_deref()?)))
+            .collect();
+        let keyspace = Keyspace(self.id.0);
+        if all.is_empty() {
+            batch.delete(keyspace, pack::pack_key(first).to_vec());
+        } else if let Some(bytes) = pack::encode(&all, &def.columns)? {
+            batch.put(keyspace, pack::pack_key(first).to_vec(), bytes);
+            self.note_stored(RowId(first.0 + PACK_ROWS - 1));
+        } else {
+            return Ok(false);
+        }
+        for (row, _) in &stored.singles {
+            batch.delete(keyspace, row_key(*row));
+        }
+        Ok(true)
+    }
+
+    fn note_stored(&self, row: RowId) {
+        self.stored_end.fetch_max(row.0 + 1, Ordering::Relaxed);
+    }
+}
+
+/// What changed of a row between two CSNs.
+fn row_change(shared: &Shared, head: Arc<Version>, from: Csn, to: Csn) -> Option<RowChange> {
+    let mut version = head;
+    loop {
+        match shared.committed(&version.begin) {
+            Some(begin) if begin <= to => {
+                let end = shared.committed(&version.end).filter(|end| *end <= to);
+                return match end {
+                    Some(end) if end > from => Some(RowChange::Delete),
+                    Some(_) => None,
+                    // A base version is begun at 0 and is in the KV store or the program already.
+                    None if begin > from => Some(RowChange::Put(version)),
+                    None => None,
+                };
+            }
+            _ => {
+                let older = version.older.load_full()?;
+                version = older;
+            }
+        }
+    }
+}
