@@ -23,7 +23,41 @@ use crate::version::Version;
 const SEGMENT: usize = 64;
 const SEGMENTS: usize = CHUNK_ROWS as usize / SEGMENT;
 
-type Slot = ArcSwapOption<Version>;
+/// The newest version of a row. The first one there stays in its cell: most rows never get another, and an `ArcSwap`, whose every store
+/// and drop looks at the readers of all threads, is made only for those that do.
+#[derive(Default)]
+struct Slot {
+    first: OnceLock<Arc<Version>>,
+    /// Counts more than `first`, once it is there.
+    later: OnceLock<Box<ArcSwapOption<Version>>>,
+}
+
+impl Slot {
+    #[inline]
+    fn load(&self) -> Option<Arc<Version>> {
+        match self.later.get() {
+            Some(later) => later.load_full(),
+            None => self.first.get().cloned(),
+        }
+    }
+
+    /// Callers hold the chunk's lock.
+    fn store(&self, version: Option<Arc<Version>>) {
+        if let Some(later) = self.later.get() {
+            return later.store(version);
+        }
+        let version = match version {
+            // It comes back when there was one before.
+            Some(version) => match self.first.set(version) {
+                Ok(()) => return,
+                Err(version) => Some(version),
+            },
+            None if self.first.get().is_none() => return,
+            None => None,
+        };
+        let _ = self.later.set(Box::new(ArcSwapOption::new(version)));
+    }
+}
 
 /// The changed rows of a chunk.
 #[derive(Default)]
@@ -38,13 +72,13 @@ impl Delta {
     #[inline]
     pub(crate) fn head(&self, position: usize) -> Option<Arc<Version>> {
         let segment = self.segments[position / SEGMENT].get()?;
-        segment[position % SEGMENT].load_full()
+        segment[position % SEGMENT].load()
     }
 
     /// Replaces the newest version. Callers hold the chunk's lock.
     pub(crate) fn set_head(&self, position: usize, version: Option<Arc<Version>>) {
         let segment =
-            self.segments[position / SEGMENT].get_or_init(|| (0..SEGMENT).map(|_| Slot::empty()).collect());
+            self.segments[position / SEGMENT].get_or_init(|| (0..SEGMENT).map(|_| Slot::default()).collect());
         let occupied = version.is_some();
         segment[position % SEGMENT].store(version);
         if occupied {
@@ -61,7 +95,9 @@ impl Delta {
             let slot = |k: usize| {
                 let version = (s * SEGMENT + k).checked_sub(first).and_then(|i| versions.get(i));
                 bits |= u64::from(version.is_some()) << k;
-                Slot::new(version.cloned())
+                let slot = Slot::default();
+                slot.store(version.cloned());
+                slot
             };
             let slots = (0..SEGMENT).map(slot).collect();
             let _ = delta.segments[s].set(slots);

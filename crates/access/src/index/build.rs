@@ -3,10 +3,13 @@
 //! A large build goes to the KV store directly, sorted, in batches, under a relation that nobody else sees yet; the log only learns
 //! that the relation exists. A small one takes the ordinary way, which costs no write of the store.
 
+use std::sync::atomic::Ordering;
+
 use common::{PgResult, RowId};
-use kv::{Durability, Keyspace, WriteBatch};
+use kv::{Durability, WriteBatch};
 use types::{Datum, key};
 
+use crate::index::pack::{self, PackWriter};
 use crate::index::sorter::{Entry, EntrySorter};
 use crate::index::{Index, UniqueCheck, value};
 use crate::table::Table;
@@ -93,21 +96,29 @@ impl Index {
         let store = &self.store;
         txn.require_record()?;
         let mut batch = WriteBatch::new();
+        let (keyspace, mut writer) = (pack::keyspace(store.id), PackWriter::default());
         let duplicate = sorter.finish(&mut |entry: Entry<'_>| {
             store.count(1, entry.key);
-            batch.put(Keyspace(store.id.0), entry.key, entry.value);
+            let Some((first, pack)) = writer.push(entry.key, entry.value) else {
+                return Ok(());
+            };
+            batch.put(keyspace, first.as_slice(), pack);
             if batch.payload_bytes() > BATCH_BYTES {
                 let full = std::mem::take(&mut batch);
                 store.shared.kv.write(full, Durability::Eventual)?;
             }
             Ok(())
         })?;
+        if let Some((first, pack)) = writer.take() {
+            batch.put(keyspace, first.as_slice(), pack);
+        }
         if duplicate.is_some() {
             // The relation goes with the transaction, and what was written goes with the relation.
             return Ok(duplicate);
         }
         store.shared.kv.write(batch, Durability::Eventual)?;
         store.shared.kv.flush()?;
+        store.packed.store(true, Ordering::Release);
         let _guard = store.directory_lock.lock();
         let directory = store.directory.load_full();
         store

@@ -4,12 +4,14 @@
 //! delta, each under its latch and only if nothing happened to it meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use common::{Csn, PgResult};
 use kv::{Keyspace, WriteBatch};
 
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
+use crate::index::pack::PackedKeys;
 use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, entry_prefix};
 use crate::shared::Shared;
 
@@ -24,6 +26,7 @@ impl IndexStore {
         batch: &mut WriteBatch,
         write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
     ) -> PgResult<()> {
+        let mut packed = self.packed.load(Ordering::Acquire).then(|| PackedKeys::of(self));
         for (count, entry) in self.delta.iter().enumerate() {
             let Some(head) = entry.value().load_full() else {
                 continue;
@@ -36,10 +39,16 @@ impl IndexStore {
                         version.value.as_ref(),
                     );
                 }
-                Some(None) if self.is_builtin(entry.key()) => {
-                    batch.put(Keyspace(self.id.0), entry.key().as_slice(), TOMBSTONE);
+                Some(None) => {
+                    let below = match &mut packed {
+                        Some(packed) => packed.contains(entry.key())?,
+                        None => self.is_builtin(entry.key()),
+                    };
+                    match below {
+                        true => batch.put(Keyspace(self.id.0), entry.key().as_slice(), TOMBSTONE),
+                        false => batch.delete(Keyspace(self.id.0), entry.key().as_slice()),
+                    }
                 }
-                Some(None) => batch.delete(Keyspace(self.id.0), entry.key().as_slice()),
                 None => {}
             }
             if count % OFFER_EVERY == 0 {

@@ -8,6 +8,7 @@ pub(crate) mod delta;
 pub(crate) mod leaf;
 mod merge;
 mod online;
+pub(crate) mod pack;
 mod run;
 mod scan;
 mod sorter;

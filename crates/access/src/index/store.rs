@@ -5,12 +5,12 @@
 //! - An entry's versions change only under the latch of its key (without the row id). A latch may be held while a leaf is read
 //!   from the KV store: it stops nobody but writers of keys with the same hash.
 //! - Entries of built-in rows ([`BuiltinEntries`](crate::defs::BuiltinEntries)) are as if they were in the KV store. Where one was
-//!   deleted, the KV store has [`TOMBSTONE`] instead of nothing.
+//!   deleted, the KV store has [`TOMBSTONE`] instead of nothing; likewise for an entry of a pack ([`super::pack`]).
 //! - The directory changes only under `directory_lock`, which is held for no I/O and under which no latch is taken.
 
 use std::hash::{Hash, Hasher};
 use std::ops::{Bound, ControlFlow};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -26,15 +26,18 @@ use crate::defs::{IndexDef, Persistence};
 use crate::index::complete::Completeness;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
+use crate::index::pack;
 use crate::shared::{DeltaBytes, Shared};
 use crate::storage::FIRST_RELATION;
 
 /// Key and row id of an entry; short ones inline.
 pub(crate) type EntryKey = SmallVec<[u8; 24]>;
+/// An entry of the KV store: key and value.
+type StoredEntry = (EntryKey, Box<[u8]>);
 /// The newest version of an entry; empty only for a moment, under the latch.
 pub(crate) type EntryHead = ArcSwapOption<EntryVersion>;
 
-/// The value of a built-in entry that was deleted. No entry's value begins with this byte.
+/// The value of a built-in or packed entry that was deleted. No entry's value begins with this byte.
 pub(crate) const TOMBSTONE: &[u8] = &[0xff];
 
 const LATCHES: usize = 64;
@@ -52,6 +55,8 @@ pub(crate) struct IndexStore {
     /// Entries and their bytes, as far as known.
     pub(crate) entries: AtomicI64,
     pub(crate) bytes: AtomicI64,
+    /// Whether some of it lies in packs.
+    pub(crate) packed: AtomicBool,
     /// Whom it is complete for.
     pub(crate) complete: Completeness,
 }
@@ -105,22 +110,24 @@ impl IndexStore {
         !found.leaf.is_retired() || self.directory.load().epoch == found.epoch
     }
 
-    /// Opens an index: one read to see whether the KV store has any of it.
+    /// Opens an index: a read to see whether the KV store has any of it.
     pub(crate) fn open(
         shared: &Arc<Shared>,
         id: RelationId,
         counters: Option<IndexCounters>,
     ) -> PgResult<IndexStore> {
-        let mut any = false;
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        shared
-            .kv
-            .range(Keyspace(id.0), all, Direction::Forward, &mut |_, _| {
+        let has_any = |keyspace| -> PgResult<bool> {
+            let mut any = false;
+            let all = (Bound::Unbounded, Bound::Unbounded);
+            shared.kv.range(keyspace, all, Direction::Forward, &mut |_, _| {
                 any = true;
                 ControlFlow::Break(())
             })?;
+            Ok(any)
+        };
+        let packed = id >= FIRST_RELATION && has_any(pack::keyspace(id))?;
         // Indexes of system catalogs have built-in entries, which only a definition tells.
-        let directory = if any || id < FIRST_RELATION {
+        let directory = if packed || id < FIRST_RELATION || has_any(Keyspace(id.0))? {
             Directory::default()
         } else {
             Directory::of_empty_index()
@@ -137,6 +144,7 @@ impl IndexStore {
             directory_lock: Mutex::new(()),
             entries: AtomicI64::new(counters.entries),
             bytes: AtomicI64::new(counters.bytes),
+            packed: AtomicBool::new(packed),
             complete: Completeness::default(),
         })
     }
@@ -262,7 +270,53 @@ impl IndexStore {
             (Direction::Backward, Some(key)) => (gap.low.clone(), Some(EntryKey::from_slice(key))),
             (_, None) => (gap.low.clone(), gap.high.clone()),
         };
-        let mut found: Vec<(EntryKey, Box<[u8]>)> = Vec::new();
+        if self.packed.load(Ordering::Acquire) {
+            return self.load_packed(&gap, (low, high), direction, key, epoch);
+        }
+        let (found, low, high) = self.read_singles(low, high, direction)?;
+        self.leaf_of(found, &[], low, high, epoch)
+    }
+
+    /// The same where packs are: the leaf stands for all that one pack stands for, as far as it lies in the gap. (The packs never
+    /// change; so it does not matter that they are not read at the same time as the single entries.)
+    fn load_packed(
+        self: &Arc<Self>,
+        gap: &Gap,
+        (from, to): (EntryKey, Option<EntryKey>),
+        direction: Direction,
+        key: Option<&[u8]>,
+        epoch: u64,
+    ) -> PgResult<Option<Arc<Leaf>>> {
+        let pack = match (direction, key) {
+            (Direction::Forward, key) => self.pack_of(Some(key.unwrap_or(&gap.low)), false)?,
+            (Direction::Backward, key) => self.pack_of(key.or(gap.high.as_deref()), true)?,
+        };
+        let next = self.next_pack(pack.as_ref())?;
+        let begin = pack.as_ref().map_or(EntryKey::new(), |pack| pack.first.clone());
+        let low = gap.low.clone().max(begin.clone());
+        let end = [gap.high.clone(), next.clone()].into_iter().flatten().min();
+        let (mut found, mut low, mut high) = self.read_singles(low, end.clone(), Direction::Forward)?;
+        if high != end {
+            // Many entries are newer than the pack: a part of them, where they are wanted.
+            let to = [to, next].into_iter().flatten().min();
+            (found, low, high) = self.read_singles(from.max(begin), to, direction)?;
+        }
+        let packed = match &pack {
+            Some(pack) => pack.entries(&low, high.as_ref())?,
+            None => Vec::new(),
+        };
+        self.leaf_of(found, &packed, low, high, epoch)
+    }
+
+    /// Single entries of a range, in order, and the range that they are all the entries of: a leaf's worth from the end where the
+    /// direction begins.
+    fn read_singles(
+        &self,
+        mut low: EntryKey,
+        mut high: Option<EntryKey>,
+        direction: Direction,
+    ) -> PgResult<(Vec<StoredEntry>, EntryKey, Option<EntryKey>)> {
+        let mut found: Vec<StoredEntry> = Vec::new();
         let bounds = (
             Bound::Included(low.as_slice()),
             high.as_ref()
@@ -279,7 +333,6 @@ impl IndexStore {
                 found.push((EntryKey::from_slice(key), value.into()));
                 ControlFlow::Continue(())
             })?;
-        let (mut low, mut high) = (low, high);
         if let (true, Some((last, _))) = (more, found.last()) {
             match direction {
                 Direction::Forward => {
@@ -294,35 +347,44 @@ impl IndexStore {
         if direction == Direction::Backward {
             found.reverse();
         }
-        self.add_builtin(&mut found, &low, high.as_ref());
-        let mut leaf = Leaf::new(low, high);
-        found.iter().for_each(|(key, value)| leaf.push(key, value));
-        Ok(self.install(leaf, epoch))
+        Ok((found, low, high))
     }
 
-    /// Puts the built-in entries of a range among those of the KV store, which override them.
-    fn add_builtin(&self, found: &mut Vec<(EntryKey, Box<[u8]>)>, low: &EntryKey, high: Option<&EntryKey>) {
+    /// Installs the leaf of a range: its single entries over those of a pack or the built-in ones.
+    fn leaf_of(
+        self: &Arc<Self>,
+        found: Vec<StoredEntry>,
+        packed: &[StoredEntry],
+        low: EntryKey,
+        high: Option<EntryKey>,
+        epoch: u64,
+    ) -> PgResult<Option<Arc<Leaf>>> {
         let def = self.def.load();
-        let Some(builtin) = def.as_ref().and_then(|d| d.builtin.as_ref()) else {
-            return;
+        let below = match def.as_ref().and_then(|d| d.builtin.as_ref()) {
+            Some(builtin) => {
+                let from = builtin.entries.partition_point(|(key, _)| *key < low);
+                let to = high.as_ref().map_or(builtin.entries.len(), |high| {
+                    builtin.entries.partition_point(|(key, _)| key < high)
+                });
+                builtin.entries.get(from..to).unwrap_or_default()
+            }
+            None => packed,
         };
-        let from = builtin.entries.partition_point(|(key, _)| key < low);
-        let to = high.map_or(builtin.entries.len(), |high| {
-            builtin.entries.partition_point(|(key, _)| key < high)
-        });
-        let stored = std::mem::take(found);
-        let mut stored = stored.into_iter().peekable();
-        for entry in builtin.entries.get(from..to).unwrap_or_default() {
-            while let Some(before) = stored.next_if(|(key, _)| *key < entry.0) {
-                found.push(before);
+        let mut leaf = Leaf::new(low, high);
+        let mut found = found.iter().peekable();
+        let mut push = |(key, value): &StoredEntry| {
+            if value.as_ref() != TOMBSTONE {
+                leaf.push(key, value);
             }
-            match stored.next_if(|(key, _)| *key == entry.0) {
-                Some(changed) => found.push(changed),
-                None => found.push(entry.clone()),
+        };
+        for entry in below {
+            while let Some(before) = found.next_if(|(key, _)| *key < entry.0) {
+                push(before);
             }
+            push(found.next_if(|(key, _)| *key == entry.0).unwrap_or(entry));
         }
-        found.extend(stored);
-        found.retain(|(_, value)| value.as_ref() != TOMBSTONE);
+        found.for_each(push);
+        Ok(self.install(leaf, epoch))
     }
 
     /// True for entries whose absence the KV store must tell.

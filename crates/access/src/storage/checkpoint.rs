@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Csn, PgResult, RelationId};
-use kv::{Durability, Keyspace, WriteBatch};
+use kv::{Durability, WriteBatch};
 
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
 use crate::storage::{Relation, Storage};
@@ -141,7 +141,7 @@ impl Storage {
         let dropped = self.dropped.lock();
         let (gone, kept): (Vec<_>, Vec<_>) = dropped.iter().partition(|d| d.csn <= horizon);
         for drop in &gone {
-            batch.drop_keyspace(Keyspace(drop.id.0));
+            meta::drop_keyspaces(drop.id, batch);
             meta::delete_counters(drop.id, batch);
         }
         let kept: Vec<RelationId> = kept.iter().map(|d| d.id).collect();

@@ -6,6 +6,7 @@ use common::{Lsn, PgResult, RelationId, Xid, pg_err};
 use kv::{Keyspace, Kv};
 
 use crate::defs::Persistence;
+use crate::index::pack;
 use crate::index::store::IndexCounters;
 use crate::table::store::TableCounters;
 use crate::transaction::redo::{put_varint, take_varint};
@@ -204,6 +205,12 @@ pub(crate) fn put_counters(id: RelationId, counters: &RelationCounters, batch: &
         RelationCounters::Index(i) => [1, i.entries as u64, i.bytes as u64, 0],
     };
     batch.put(META, counters_key(id), encode(&numbers));
+}
+
+/// Removes all that the KV store has of a relation.
+pub(crate) fn drop_keyspaces(id: RelationId, batch: &mut kv::WriteBatch) {
+    batch.drop_keyspace(Keyspace(id.0));
+    batch.drop_keyspace(pack::keyspace(id));
 }
 
 pub(crate) fn delete_counters(id: RelationId, batch: &mut kv::WriteBatch) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::env::Env;
 use common::{Csn, Oid, PgResult, Xid, pg_err};
-use kv::{Durability, Keyspace, Kv, KvOptions, WriteBatch, memory::MemoryKv};
+use kv::{Durability, Kv, KvOptions, WriteBatch, memory::MemoryKv};
 use parking_lot::{Mutex, RwLock};
 use txn::{TxnManager, TxnStart, Wal, WalOptions};
 
@@ -234,7 +234,7 @@ fn drop_volatile(kv: &dyn Kv, checkpoint: &CheckpointRecord) -> PgResult<()> {
         if clean && persistence == crate::defs::Persistence::Unlogged {
             kept.push((id, persistence));
         } else {
-            batch.drop_keyspace(Keyspace(id.0));
+            meta::drop_keyspaces(id, &mut batch);
             meta::delete_counters(id, &mut batch);
         }
     }

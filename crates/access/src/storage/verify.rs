@@ -6,6 +6,7 @@ use common::PgResult;
 use common::cancel::CancelToken;
 use kv::Direction;
 
+use crate::index::pack;
 use crate::storage::Storage;
 
 impl Storage {
@@ -26,7 +27,7 @@ impl Storage {
             });
             outcome?;
             if let Err(error) = read {
-                findings.push(format!("relation {}: {error}", keyspace.0));
+                findings.push(format!("relation {}: {error}", pack::relation_of(keyspace).0));
             }
         }
         Ok(findings)

@@ -1,0 +1,223 @@
+//! Entries in packs: what was built in bulk, taken out, put back and added since, a cold read finds, in both directions.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::common::RowId;
+use ::common::env::sim::SimEnv;
+use common::*;
+use pglite_access::*;
+use proptest::prelude::*;
+use types::Datum;
+
+const TABLE: u64 = 20000;
+const INDEX: u64 = 20001;
+/// More than go through delta.
+const BUILT: i32 = 5000;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Delete { from: u16, step: u16, count: u16 },
+    PutBack(u16),
+    Add { from: u16, count: u16 },
+    Maintain,
+    Reopen,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => (0..5500_u16, 1..40_u16, 1..600_u16).prop_map(|(from, step, count)| Op::Delete { from, step, count }),
+        2 => (1..300_u16).prop_map(Op::PutBack),
+        3 => (0..21_000_u16, 1..900_u16).prop_map(|(from, count)| Op::Add { from, count }),
+        4 => Just(Op::Maintain),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+fn open(env: &SimEnv) -> Arc<Storage> {
+    let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new("/db"));
+    options.background = false;
+    options.cache_bytes_max = 0;
+    Storage::open(options).unwrap()
+}
+
+struct World {
+    env: SimEnv,
+    storage: Option<Arc<Storage>>,
+    entries: BTreeSet<(i32, u64)>,
+    deleted: Vec<(i32, u64)>,
+    next_row: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let env = SimEnv::new(seed);
+        let storage = open(&env);
+        let table = storage.table(&table_def(TABLE)).unwrap();
+        let index = storage.index(&index_def(INDEX)).unwrap();
+        let entries: BTreeSet<(i32, u64)> = (0..BUILT).map(|i| (i * 4, i as u64)).collect();
+        Session::new(&storage, 1).run(|txn| {
+            txn.adopt_relation(index.id()).unwrap();
+            let space = TempSpace::default();
+            let mut builder = IndexBuilder::new(&index, &table, &space, 1 << 20);
+            for (key, row) in &entries {
+                builder.push(&[int(*key)], &[], RowId(*row)).unwrap();
+            }
+            assert_eq!(builder.finish(txn).unwrap(), BuildOutcome::Built(BUILT as u64));
+        });
+        World {
+            env,
+            storage: Some(storage),
+            entries,
+            deleted: Vec::new(),
+            next_row: BUILT as u64,
+        }
+    }
+
+    fn with(&mut self, work: impl FnOnce(&mut World, &Index, &mut Transaction)) {
+        let storage = Arc::clone(self.storage.as_ref().unwrap());
+        let index = storage.index(&index_def(INDEX)).unwrap();
+        Session::new(&storage, 1).run(|txn| work(self, &index, txn));
+    }
+
+    fn put(&mut self, index: &Index, txn: &mut Transaction, key: i32, row: u64) {
+        if self.entries.iter().any(|(k, _)| *k == key) {
+            return;
+        }
+        let put = index.insert(txn, &[int(key)], &[], RowId(row), UniqueCheck::Yes);
+        assert_eq!(put.unwrap(), Ok(()));
+        self.entries.insert((key, row));
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Delete { from, step, count } => self.with(|w, index, txn| {
+                let some = w
+                    .entries
+                    .iter()
+                    .skip(usize::from(from))
+                    .step_by(usize::from(step));
+                let some: Vec<(i32, u64)> = some.take(usize::from(count)).copied().collect();
+                for (key, row) in some {
+                    assert!(index.delete(txn, &[int(key)], RowId(row)).unwrap());
+                    w.entries.remove(&(key, row));
+                    w.deleted.push((key, row));
+                }
+            }),
+            Op::PutBack(count) => self.with(|w, index, txn| {
+                for _ in 0..count {
+                    let Some((key, row)) = w.deleted.pop() else { break };
+                    w.put(index, txn, key, row);
+                }
+            }),
+            Op::Add { from, count } => self.with(|w, index, txn| {
+                for key in (i32::from(from)..)
+                    .filter(|k| k % 4 != 0)
+                    .take(usize::from(count))
+                {
+                    let row = w.next_row;
+                    w.next_row += 1;
+                    w.put(index, txn, key, row);
+                }
+            }),
+            Op::Maintain => self.storage.as_ref().unwrap().maintain().unwrap(),
+            Op::Reopen => {
+                let storage = self.storage.take().unwrap();
+                storage.close().unwrap();
+                drop(storage);
+                self.storage = Some(open(&self.env));
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        self.with(|w, index, txn| {
+            let snapshot = txn.snapshot().unwrap();
+            let mut prefix = Vec::new();
+            for (key, row) in w.entries.iter().step_by(97) {
+                index.encode_prefix(&[int(*key)], &mut prefix);
+                assert_eq!(
+                    index.lookup(&snapshot, &prefix).unwrap(),
+                    Some(RowId(*row)),
+                    "{key}"
+                );
+            }
+            for (key, _) in w.deleted.iter().step_by(31) {
+                let now = w
+                    .entries
+                    .iter()
+                    .find(|(k, _)| k == key)
+                    .map(|(_, row)| RowId(*row));
+                index.encode_prefix(&[int(*key)], &mut prefix);
+                assert_eq!(index.lookup(&snapshot, &prefix).unwrap(), now, "{key}");
+            }
+            let wanted: Vec<(i32, u64)> = w.entries.iter().copied().collect();
+            let mut backward = Vec::new();
+            let mut scan = index
+                .scan(&snapshot, IndexBounds::all(), ScanDirection::Backward)
+                .with_keys();
+            let mut datums = Vec::new();
+            while let Some(row) = scan.next_entry(&mut datums).unwrap() {
+                let Some(Datum::Int4(key)) = datums.pop() else {
+                    panic!("no key")
+                };
+                backward.push((key, row.0));
+            }
+            backward.reverse();
+            assert_eq!(backward, wanted);
+            assert_eq!(entries(index, &snapshot), wanted);
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cold_entries_are_what_was_written(ops in prop::collection::vec(op(), 1..16), seed in 0_u64..1000) {
+        let mut world = World::new(seed);
+        world.check();
+        for op in &ops {
+            world.apply(op);
+        }
+        world.check();
+        world.apply(&Op::Maintain);
+        world.check();
+        world.apply(&Op::Reopen);
+        world.check();
+    }
+}
+
+/// A dropped index leaves nothing in the store.
+#[test]
+fn packs_go_with_their_index() {
+    let mut world = World::new(5);
+    let storage = world.storage.take().unwrap();
+    storage.maintain().unwrap();
+    let before = storage.size_on_disk().unwrap();
+    let index = storage.index(&index_def(INDEX)).unwrap();
+    Session::new(&storage, 1).run(|txn| txn.drop_relation(index.id()).unwrap());
+    drop(index);
+    storage.maintain().unwrap();
+    storage.maintain().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let kv = kv::open(
+        kv::KvKind::default(),
+        &(Arc::new(world.env.clone()) as Arc<dyn ::common::env::Env>),
+        Path::new("/db/kv"),
+        &kv::KvOptions {
+            cache_bytes_max: 1 << 20,
+        },
+    )
+    .unwrap();
+    let left = kv.keyspaces().unwrap();
+    assert!(
+        left.iter().all(|k| k.0 & !(1 << 63) != INDEX),
+        "{left:?}, {before} bytes before"
+    );
+}
