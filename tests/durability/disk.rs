@@ -123,10 +123,20 @@ const STATEMENTS: &[&str] = &[
     "VACUUM FULL t",
     "REINDEX TABLE t",
     "COPY",
+    "COPY FREEZE",
 ];
 
 /// Runs one; `COPY` stands for rows that come through the protocol.
 fn run(session: &mut Session, sql: &str) -> Result<()> {
+    if sql == "COPY FREEZE" {
+        session.batch_execute("BEGIN; TRUNCATE t")?;
+        let mut copy = session.copy_in("COPY t FROM STDIN (FREEZE)")?;
+        for id in 3_000_000..3_001_500 {
+            copy.write(format!("{id}\t{}\n", "f".repeat(50)).as_bytes())?;
+        }
+        copy.finish()?;
+        return session.batch_execute("COMMIT");
+    }
     if sql != "COPY" {
         return session.batch_execute(sql);
     }

@@ -8,6 +8,7 @@ mod check;
 mod concurrently;
 mod crash;
 mod disk;
+mod loads;
 mod lock;
 mod model;
 mod workload;

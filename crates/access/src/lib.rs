@@ -30,6 +30,7 @@ mod block;
 mod cache;
 mod chunk;
 mod defs;
+mod direct;
 mod index;
 mod link;
 mod pack;

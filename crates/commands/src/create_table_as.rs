@@ -88,6 +88,7 @@ pub(crate) fn insert_all(
     cx: &CommandContext<'_>,
 ) -> PgResult<u64> {
     let opened = cx.relations.table(desc)?;
+    cx.txn.borrow_mut().begin_load(&opened)?;
     let mut collected = Collector::new(&opened);
     let mut rows: u64 = 0;
     loop {
@@ -100,6 +101,7 @@ pub(crate) fn insert_all(
         collect_rows(&opened, &mut collected, &batch, cx)?;
     }
     store_rows(&opened, &mut collected, cx)?;
+    cx.txn.borrow_mut().end_load()?;
     Ok(rows)
 }
 

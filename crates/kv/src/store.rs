@@ -134,6 +134,11 @@ pub trait Kv: Send + Sync {
     /// [`Durability::Eventual`] batches may be gone: a writer starts again from its last durable point.
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()>;
 
+    /// How often, since it was opened, what was written with [`Durability::Eventual`] may have been lost without a crash: a later write failed.
+    fn losses(&self) -> u64 {
+        0
+    }
+
     /// Makes every earlier batch durable.
     fn flush(&self) -> KvResult<()>;
 

@@ -6,9 +6,9 @@
 use std::sync::atomic::Ordering;
 
 use common::{PgResult, RowId};
-use kv::{Durability, WriteBatch};
 use types::{Datum, key};
 
+use crate::direct::DirectWriter;
 use crate::index::pack::{self, PackWriter};
 use crate::index::sorter::{Entry, EntrySorter};
 use crate::index::{Index, UniqueCheck, value};
@@ -18,8 +18,6 @@ use crate::transaction::Transaction;
 
 /// Entries up to which a build goes through delta.
 const SMALL_BUILD: usize = 4096;
-/// Payload of one batch of a direct build.
-const BATCH_BYTES: usize = 4 << 20;
 
 /// What became of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,29 +93,24 @@ impl Index {
     ) -> PgResult<Option<(RowId, RowId)>> {
         let store = &self.store;
         txn.require_record()?;
-        let mut batch = WriteBatch::new();
+        let mut out = DirectWriter::new(&store.shared);
         let (keyspace, mut writer) = (pack::keyspace(store.id), PackWriter::default());
         let duplicate = sorter.finish(&mut |entry: Entry<'_>| {
             store.count(1, entry.key);
             let Some((first, pack)) = writer.push(entry.key, entry.value) else {
                 return Ok(());
             };
-            batch.put(keyspace, first.as_slice(), pack);
-            if batch.payload_bytes() > BATCH_BYTES {
-                let full = std::mem::take(&mut batch);
-                store.shared.kv.write(full, Durability::Eventual)?;
-            }
-            Ok(())
+            out.put(keyspace, first.as_slice(), pack);
+            out.offer().map(drop)
         })?;
         if let Some((first, pack)) = writer.take() {
-            batch.put(keyspace, first.as_slice(), pack);
+            out.put(keyspace, first.as_slice(), pack);
         }
         if duplicate.is_some() {
             // The relation goes with the transaction, and what was written goes with the relation.
             return Ok(duplicate);
         }
-        store.shared.kv.write(batch, Durability::Eventual)?;
-        store.shared.kv.flush()?;
+        out.finish()?;
         store.packed.store(true, Ordering::Release);
         let _guard = store.directory_lock.lock();
         let directory = store.directory.load_full();

@@ -65,6 +65,9 @@ impl Table {
         columns: Vec<Arc<Vector>>,
         rows: usize,
     ) -> PgResult<()> {
+        if self.insert_direct(txn, first, &columns, rows)? {
+            return Ok(());
+        }
         let (stamp, command) = (txn.stamp()?, txn.command());
         let block = whole_block(columns, rows, stamp.xid().unwrap_or_default().0);
         let bytes = block.memory_bytes();
@@ -77,8 +80,7 @@ impl Table {
             ))
         };
         let versions: Box<[Arc<Version>]> = (0..rows).map(version).collect();
-        let width: u64 = (0..rows).map(|i| heap_row_width(&block.columns, i) as u64).sum();
-        self.store.grow_by(width, rows as u64);
+        self.account_rows(&block, rows);
         self.publish(first, &versions)?;
         let write = Write::RowsInsert {
             table: Arc::clone(&self.store),
@@ -90,6 +92,12 @@ impl Table {
             self.log_rows(txn, first, &block, rows)?;
         }
         Ok(())
+    }
+
+    /// Counts what PostgreSQL's heap would have grown by.
+    pub(crate) fn account_rows(&self, block: &MainBlock, rows: usize) {
+        let width: u64 = (0..rows).map(|i| heap_row_width(&block.columns, i) as u64).sum();
+        self.store.grow_by(width, rows as u64);
     }
 
     fn publish(&self, first: RowId, versions: &[Arc<Version>]) -> PgResult<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
@@ -36,6 +36,8 @@ pub(crate) struct TableStore {
     next_row: AtomicU64,
     /// Row ids from here on were never in the KV store when the relation was opened.
     kv_end: AtomicU64,
+    /// True once rows went to the KV store otherwise than by checkpoints.
+    loaded: AtomicBool,
     /// Row ids from here on are not in the KV store.
     pub(crate) stored_end: AtomicU64,
     /// Committed rows, as far as known.
@@ -87,6 +89,7 @@ impl TableStore {
             next_row: AtomicU64::new(kv_end.max(counters.next_row)),
             kv_end: AtomicU64::new(kv_end),
             stored_end: AtomicU64::new(kv_end),
+            loaded: AtomicBool::new(false),
             live_rows: AtomicI64::new(counters.live_rows),
             rows_in_flight: AtomicI64::new(0),
             heap_bytes: AtomicU64::new(counters.heap_bytes),
@@ -126,7 +129,7 @@ impl TableStore {
 
     /// True when something was written since the changes of the last checkpoint were merged.
     pub(crate) fn changed_since_checkpoint(&self) -> bool {
-        !self.dirty.lock().is_empty()
+        self.loaded.load(Ordering::Relaxed) || !self.dirty.lock().is_empty()
     }
 
     pub(crate) fn next_row(&self) -> u64 {
@@ -213,6 +216,24 @@ impl TableStore {
             number,
             block,
         }));
+    }
+
+    /// Row ids below `end` may be in the KV store before any checkpoint writes them.
+    pub(crate) fn reserve_stored(&self, end: u64) {
+        self.kv_end.fetch_max(end, Ordering::AcqRel);
+        self.stored_end.fetch_max(end, Ordering::AcqRel);
+        self.loaded.store(true, Ordering::Relaxed);
+    }
+
+    /// Puts the block of a chunk whose rows went straight to the KV store into its place.
+    pub(crate) fn adopt_block(self: &Arc<Self>, number: u64, block: Arc<MainBlock>) -> PgResult<()> {
+        let chunk = self.chunk(number)?;
+        let state = chunk.state.load_full();
+        let weak = Arc::downgrade(&block);
+        if state.main.is_none() && self.install(chunk, state.generation, block).is_some() {
+            self.admit(number, weak);
+        }
+        Ok(())
     }
 
     fn install(&self, chunk: &Chunk, generation: u64, block: Arc<MainBlock>) -> Option<Arc<ChunkState>> {

@@ -10,6 +10,7 @@ pub(crate) mod prepared;
 pub(crate) mod redo;
 pub(crate) mod writes;
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,7 @@ use txn::{
     WaitOptions,
 };
 
+use crate::direct::Load;
 use crate::storage::Storage;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::writes::Write;
@@ -108,6 +110,10 @@ pub struct Transaction {
     /// Two-phase commit: only the second phase ends it.
     prepared: bool,
     hooks: Hooks,
+    /// A table of its own that it fills past memory and log.
+    pub(crate) load: Option<Load>,
+    /// How many writes there were at the latest savepoint ever.
+    savepoint_at: Cell<usize>,
     /// Its turn at a row that others are in the way of.
     pub(crate) turn: Option<(LockTag, LockMode)>,
     /// Scratch space for encoded rows and keys.
@@ -129,6 +135,8 @@ impl Transaction {
             built_index: false,
             prepared: false,
             hooks: Hooks::default(),
+            load: None,
+            savepoint_at: Cell::new(0),
             turn: None,
             buffer: Vec::new(),
         }
@@ -311,6 +319,14 @@ impl Transaction {
         self.writes.iter().any(made)
     }
 
+    /// The same for storage made since the last savepoint (of those released, too): a rollback that undoes less than the whole
+    /// transaction undoes what was put into it after it.
+    pub(crate) fn has_created_last(&self, id: RelationId) -> bool {
+        let made = |write: &Write| matches!(write, Write::RelationCreated(own) if *own == id);
+        let since = self.writes.get(self.savepoint_at.get()..);
+        since.is_some_and(|writes| writes.iter().any(made))
+    }
+
     /// Gives a relation's storage up, once this transaction has committed and nobody can see it any more.
     pub fn drop_relation(&mut self, id: RelationId) -> PgResult<()> {
         self.stamp()?;
@@ -329,6 +345,8 @@ impl Transaction {
 
     /// Marks a position to roll back to. Savepoints nest by being used in stack order; releasing one is forgetting it.
     pub fn savepoint(&self) -> PgResult<Savepoint> {
+        self.savepoint_at
+            .set(self.savepoint_at.get().max(self.writes.len()));
         Ok(Savepoint {
             writes: self.writes.len(),
             redo: self.redo.len(),
@@ -340,6 +358,7 @@ impl Transaction {
 
     /// Undoes everything since the savepoint, which stays valid. Commit hooks registered since are dropped.
     pub fn rollback_to(&mut self, savepoint: &Savepoint) -> PgResult<()> {
+        self.load = None;
         let in_log = self.spills != savepoint.spills;
         if !in_log {
             self.redo.truncate(savepoint.redo);
@@ -378,6 +397,7 @@ impl Transaction {
         let csn = self.commit_in_place()?;
         self.hooks = Hooks::default();
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
+        self.savepoint_at.set(0);
         self.txn = Some(self.storage.manager().begin(&proc)?);
         Ok(csn)
     }
@@ -453,6 +473,8 @@ impl Transaction {
 
     fn undo_all(&mut self) {
         self.snapshot = None;
+        self.load = None;
+        self.savepoint_at.set(0);
         while let Some(write) = self.writes.pop() {
             self.undo_one(&write);
         }

@@ -25,6 +25,11 @@ pub(crate) enum Write {
         first: RowId,
         versions: Box<[Arc<Version>]>,
     },
+    /// Into a relation that this transaction made, straight to the KV store ([`crate::direct`]).
+    RowsLoad {
+        table: Arc<TableStore>,
+        rows: u64,
+    },
     /// In place: `version` in front of `older`, whose end is claimed.
     RowUpdate {
         table: Arc<TableStore>,
@@ -66,7 +71,7 @@ impl Write {
             Write::RowDelete { version, .. } => version.end.set(stamp),
             Write::EntryInsert { version, .. } => version.begin.set(stamp),
             Write::EntryDelete { version, .. } => version.end.set(stamp),
-            Write::RelationCreated(_) | Write::RelationDropped(_) => {}
+            Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
         }
     }
 
@@ -97,7 +102,8 @@ impl Write {
             Write::RowDelete { version, .. } => version.unclaim(),
             Write::EntryInsert { index, key, version } => index.undo_insert(key, version),
             Write::EntryDelete { version, .. } => version.unclaim(),
-            Write::RelationCreated(_) | Write::RelationDropped(_) => {}
+            // Loaded rows go with their relation.
+            Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
         }
     }
 
@@ -106,6 +112,7 @@ impl Write {
         match self {
             Write::RowInsert { table, .. } => Some((table, 1)),
             Write::RowsInsert { table, versions, .. } => Some((table, versions.len() as i64)),
+            Write::RowsLoad { table, rows } => Some((table, *rows as i64)),
             Write::RowDelete { table, .. } => Some((table, -1)),
             _ => None,
         }

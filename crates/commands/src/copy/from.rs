@@ -120,7 +120,10 @@ impl CopyIn {
                 "cannot perform COPY FREEZE because the table was not created or truncated in the current subtransaction"
             ));
         }
-        Ok(())
+        cx.txn
+            .borrow_mut()
+            .begin_load(&cx.relations.table(&self.desc)?)
+            .map(drop)
     }
 
     fn open_target(&mut self, cx: &CommandContext<'_>) -> PgResult<()> {
@@ -188,6 +191,8 @@ impl CopyIn {
         let view = cx.view()?;
         let snapshot = cx.txn.borrow().latest_snapshot()?;
         self.flush(&cx.exec_context(&*view, &snapshot), ColumnsAction::Insert)?;
+        // Before what looks at the rows.
+        cx.txn.borrow_mut().end_load()?;
         if let Some(target) = &mut self.target {
             target.finish(&cx.exec_context(&*view, &snapshot))?;
         }

@@ -33,6 +33,7 @@ use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::redb::{
@@ -77,6 +78,8 @@ pub struct RedbKv {
     /// Held by the one who writes.
     writer: Mutex<()>,
     current: RwLock<Arc<Instance>>,
+    /// Instances replaced.
+    losses: AtomicU64,
 }
 
 /// One life of redb, from opening to its first failure.
@@ -118,6 +121,7 @@ impl RedbKv {
             cache_bytes_max: options.cache_bytes_max,
             writer: Mutex::new(()),
             current: RwLock::new(Arc::new(instance)),
+            losses: AtomicU64::new(0),
         })
     }
 
@@ -135,6 +139,7 @@ impl RedbKv {
                 self.renew_header()?;
             }
             *current = Arc::new(Instance::open(&self.file, &self.path, self.cache_bytes_max)?);
+            self.losses.fetch_add(1, Ordering::SeqCst);
         }
         Ok(Arc::clone(&current))
     }
@@ -291,6 +296,10 @@ impl Kv for RedbKv {
             // redb wants to be reopened after a failed commit, whatever the reason.
             self.current.read().health.set_failed();
         })
+    }
+
+    fn losses(&self) -> u64 {
+        self.losses.load(Ordering::SeqCst)
     }
 
     fn flush(&self) -> KvResult<()> {

@@ -1,0 +1,214 @@
+//! Straight into the KV store: contents of relations that only the transaction which made them can see. The log learns nothing of them but
+//! that the relation exists; they are on disk before the commit is.
+//!
+//! # How it works
+//! Index builds write their packs so, and rows go so after [`Transaction::begin_load`]. Batches are written as they fill; the
+//! end makes them durable, and fails if the store has lost some of them meanwhile (after somebody else's failed write).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{PgResult, RelationId, RowId, pg_err};
+use kv::{Durability, Keyspace, WriteBatch};
+use types::Vector;
+
+use crate::block::{CHUNK_ROWS, MainBlock, row_key, whole_block};
+use crate::pack::{self, PACK_ROWS};
+use crate::shared::Shared;
+use crate::storage::FIRST_RELATION;
+use crate::storage::meta::{self, RelationCounters};
+use crate::table::Table;
+use crate::table::store::TableStore;
+use crate::transaction::Transaction;
+use crate::transaction::writes::Write;
+
+/// Payload of one batch.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Writes entries of a new relation.
+pub(crate) struct DirectWriter {
+    shared: Arc<Shared>,
+    batch: WriteBatch,
+    losses: u64,
+}
+
+impl DirectWriter {
+    pub(crate) fn new(shared: &Arc<Shared>) -> DirectWriter {
+        DirectWriter {
+            losses: shared.kv.losses(),
+            shared: Arc::clone(shared),
+            batch: WriteBatch::new(),
+        }
+    }
+
+    pub(crate) fn put(&mut self, keyspace: Keyspace, key: &[u8], value: Vec<u8>) {
+        self.batch.put(keyspace, key, value);
+    }
+
+    /// Writes what has come together if it is enough; true if it did.
+    pub(crate) fn offer(&mut self) -> PgResult<bool> {
+        let full = self.batch.payload_bytes() > BATCH_BYTES;
+        if full {
+            self.write()?;
+        }
+        Ok(full)
+    }
+
+    fn write(&mut self) -> PgResult<()> {
+        let batch = std::mem::take(&mut self.batch);
+        Ok(self.shared.kv.write(batch, Durability::Eventual)?)
+    }
+
+    /// Makes all of it durable.
+    pub(crate) fn finish(mut self) -> PgResult<()> {
+        self.write()?;
+        self.shared.kv.flush()?;
+        if self.shared.kv.losses() != self.losses {
+            return Err(pg_err!(
+                IO_ERROR,
+                "could not write to key-value store: a part was lost after a failed write"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A table that a transaction fills so.
+pub(crate) struct Load {
+    table: Arc<TableStore>,
+    writer: DirectWriter,
+    /// Chunks whose rows may not be in the store yet, with their blocks.
+    waiting: Vec<(u64, Arc<MainBlock>)>,
+}
+
+impl Load {
+    /// Blocks whose rows are in the store become main blocks of their chunks.
+    fn show(&mut self) -> PgResult<()> {
+        for (number, block) in self.waiting.drain(..) {
+            self.table.adopt_block(number, block)?;
+        }
+        Ok(())
+    }
+}
+
+impl Transaction {
+    /// From here to [`Transaction::end_load`], rows inserted by columns go to the KV store without a way through memory and log,
+    /// and every snapshot of this transaction sees them at once. False (and nothing changes) unless the
+    /// table was made since the last savepoint.
+    pub fn begin_load(&mut self, table: &Table) -> PgResult<bool> {
+        let id = table.store.id;
+        if id < FIRST_RELATION || self.load.is_some() || !self.has_created_last(id) {
+            return Ok(false);
+        }
+        self.require_record()?;
+        self.load = Some(Load {
+            writer: DirectWriter::new(&table.store.shared),
+            table: Arc::clone(&table.store),
+            waiting: Vec::new(),
+        });
+        Ok(true)
+    }
+
+    /// Makes the rows durable; nothing without [`Transaction::begin_load`].
+    pub fn end_load(&mut self) -> PgResult<()> {
+        let Some(mut load) = self.load.take() else {
+            return Ok(());
+        };
+        let mut counters = load.table.counters();
+        counters.live_rows += load.table.rows_in_flight.load(Ordering::Relaxed);
+        meta::put_counters(
+            load.table.id,
+            &RelationCounters::Table(counters),
+            &mut load.writer.batch,
+        );
+        load.writer.write()?;
+        load.show()?;
+        load.writer.finish()
+    }
+
+    fn loads(&self, id: RelationId) -> bool {
+        self.load.as_ref().is_some_and(|load| load.table.id == id)
+    }
+}
+
+impl Table {
+    /// Rows of one chunk on the direct way; false (and nothing done) when they do not go it.
+    pub(crate) fn insert_direct(
+        &self,
+        txn: &mut Transaction,
+        first: RowId,
+        columns: &[Arc<Vector>],
+        rows: usize,
+    ) -> PgResult<bool> {
+        let (store, number) = (&self.store, first.0 / CHUNK_ROWS);
+        let whole = first.0 % CHUNK_ROWS == 0 && store.existing_chunk(number).is_none();
+        if !whole || !txn.loads(store.id) {
+            return Ok(false);
+        }
+        let xid = txn.stamp()?.xid().unwrap_or_default().0;
+        let block = whole_block(columns.to_vec(), rows, xid);
+        let bytes = block.memory_bytes();
+        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
+        store.reserve_stored(first.0 + rows as u64);
+        self.account_rows(&block, rows);
+        txn.record(
+            Write::RowsLoad {
+                table: Arc::clone(store),
+                rows: rows as u64,
+            },
+            None,
+        )?;
+        let mut scratch = Vec::new();
+        let Some(load) = &mut txn.load else {
+            return Ok(false);
+        };
+        for from in (0..rows).step_by(PACK_ROWS as usize) {
+            let to = rows.min(from + PACK_ROWS as usize);
+            self.put_rows(
+                &mut load.writer,
+                RowId(first.0 + from as u64),
+                &block,
+                from..to,
+                &mut scratch,
+            )?;
+        }
+        load.waiting.push((number, block));
+        if load.writer.offer()? {
+            load.show()?;
+        }
+        Ok(true)
+    }
+
+    /// Rows of one segment: as a pack, if they fit into one.
+    fn put_rows(
+        &self,
+        writer: &mut DirectWriter,
+        first: RowId,
+        block: &MainBlock,
+        rows: std::ops::Range<usize>,
+        scratch: &mut Vec<u8>,
+    ) -> PgResult<()> {
+        scratch.clear();
+        let mut ends = Vec::with_capacity(rows.len());
+        for i in rows {
+            block.encode_row(i, scratch);
+            ends.push(scratch.len());
+        }
+        let mut start = 0;
+        let all: Vec<(usize, &[u8])> = ends
+            .iter()
+            .enumerate()
+            .map(|(i, &end)| (i, &scratch[std::mem::replace(&mut start, end)..end]))
+            .collect();
+        let keyspace = Keyspace(self.store.id.0);
+        match pack::encode(&all, &self.def.columns)? {
+            Some(bytes) => writer.put(keyspace, &pack::pack_key(first), bytes),
+            None => {
+                for (i, row) in all {
+                    writer.put(keyspace, &row_key(RowId(first.0 + i as u64)), row.to_vec());
+                }
+            }
+        }
+        Ok(())
+    }
+}
