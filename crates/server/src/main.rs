@@ -33,6 +33,9 @@ struct Arguments {
     /// File with the password of role postgres (else: environment variable PGLITED_PASSWORD)
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// Memory for cached rows and index entries, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = 256)]
+    cache_size: usize,
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_connections: usize,
@@ -124,7 +127,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     // Before anything is open, so that no signal finds the process without its handler.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let builder = Database::builder().max_prepared_transactions(arguments.max_prepared_transactions);
+    let builder = Database::builder()
+        .cache_size(arguments.cache_size.saturating_mul(1 << 20))
+        .max_prepared_transactions(arguments.max_prepared_transactions);
     let db = match &arguments.data {
         Some(dir) => builder.directory(dir).open()?,
         None => builder.open()?,
