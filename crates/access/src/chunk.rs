@@ -20,8 +20,12 @@ use parking_lot::Mutex;
 use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::version::Version;
 
-const SEGMENT: usize = 64;
+/// Slots made together: few, as random changes touch one here and one there.
+const SEGMENT: usize = 16;
 const SEGMENTS: usize = CHUNK_ROWS as usize / SEGMENT;
+/// Slots of one word of bits.
+const WORD: usize = u64::BITS as usize;
+const WORDS: usize = CHUNK_ROWS as usize / WORD;
 
 /// The newest version of a row. The first one there stays in its cell: most rows never get another, and an `ArcSwap`, whose every store
 /// and drop looks at the readers of all threads, is made only for those that do.
@@ -60,11 +64,19 @@ impl Slot {
 }
 
 /// The changed rows of a chunk.
-#[derive(Default)]
 pub(crate) struct Delta {
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
     /// Which slots ever had a version.
-    occupied: [AtomicU64; SEGMENTS],
+    occupied: [AtomicU64; WORDS],
+}
+
+impl Default for Delta {
+    fn default() -> Delta {
+        Delta {
+            segments: std::array::from_fn(|_| OnceLock::new()),
+            occupied: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
 }
 
 impl Delta {
@@ -82,7 +94,7 @@ impl Delta {
         let occupied = version.is_some();
         segment[position % SEGMENT].store(version);
         if occupied {
-            self.occupied[position / SEGMENT].fetch_or(1 << (position % SEGMENT), Ordering::Release);
+            self.occupied[position / WORD].fetch_or(1 << (position % WORD), Ordering::Release);
         }
     }
 
@@ -91,30 +103,30 @@ impl Delta {
         let delta = Delta::default();
         let end = first + versions.len();
         for s in first / SEGMENT..end.div_ceil(SEGMENT) {
-            let mut bits = 0;
             let slot = |k: usize| {
                 let version = (s * SEGMENT + k).checked_sub(first).and_then(|i| versions.get(i));
-                bits |= u64::from(version.is_some()) << k;
                 let slot = Slot::default();
                 slot.store(version.cloned());
                 slot
             };
             let slots = (0..SEGMENT).map(slot).collect();
             let _ = delta.segments[s].set(slots);
-            delta.occupied[s].store(bits, Ordering::Release);
+        }
+        for position in first..end {
+            delta.occupied[position / WORD].fetch_or(1 << (position % WORD), Ordering::Release);
         }
         delta
     }
 
     /// Positions that have versions, ascending, with the newest.
     pub(crate) fn heads(&self) -> impl Iterator<Item = (u16, Arc<Version>)> + '_ {
-        (0..SEGMENTS).flat_map(move |s| {
-            let mut bits = self.occupied[s].load(Ordering::Acquire);
+        (0..WORDS).flat_map(move |word| {
+            let mut bits = self.occupied[word].load(Ordering::Acquire);
             std::iter::from_fn(move || {
                 (bits != 0).then(|| {
                     let bit = bits.trailing_zeros() as usize;
                     bits &= bits - 1;
-                    s * SEGMENT + bit
+                    word * WORD + bit
                 })
             })
             .filter_map(|position| Some((position as u16, self.head(position)?)))

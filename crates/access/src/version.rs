@@ -146,8 +146,8 @@ impl Version {
     }
 }
 
-/// What a version costs beside its attributes: header, reference counts, allocator.
-pub(crate) const VERSION_OVERHEAD: usize = 96;
+/// What a version costs beside its attributes: header, reference counts, allocator, its part of the slots made for it.
+pub(crate) const VERSION_OVERHEAD: usize = 160;
 
 impl RowData {
     /// Who wrote it.
