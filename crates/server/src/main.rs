@@ -9,6 +9,12 @@ use pglite_server::{Auth, Options, serve_with};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+/// What one session's thread loads into the cache, another's gives back: the system's allocator keeps most of that for ever
+/// (docs/BENCHMARKS.md).
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A pglite database as a PostgreSQL server.
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
