@@ -340,11 +340,7 @@ impl Names {
                 None => Ok(Some(String::new())),
             };
         }
-        let method = if index.access_method == Oid(405) {
-            "hash"
-        } else {
-            "btree"
-        };
+        let method = method_name(index);
         let unique = if index.unique { "UNIQUE " } else { "" };
         let mut out = format!(
             "CREATE {unique}INDEX {} ON {}{} USING {method} (",
@@ -372,6 +368,7 @@ impl Names {
         if index.nulls_not_distinct {
             out.push_str(" NULLS NOT DISTINCT");
         }
+        out.push_str(&options(&desc));
         if let Some(predicate) = &index.predicate {
             let _ = write!(out, " WHERE {}", self.print(predicate, Some(&table), style)?);
         }
@@ -487,8 +484,13 @@ impl Names {
             names.join(", ")
         };
         let no_inherit = if c.no_inherit { " NO INHERIT" } else { "" };
+        let overlaps = if c.period { " WITHOUT OVERLAPS" } else { "" };
         Ok(match c.kind {
-            b'p' => format!("PRIMARY KEY ({})", columns()),
+            b'p' => format!(
+                "PRIMARY KEY ({}{overlaps}){}",
+                columns(),
+                self.index_rest(c, table)?
+            ),
             b'u' => {
                 let index = self.view.relation(c.index)?;
                 let not_distinct = index
@@ -496,9 +498,10 @@ impl Names {
                     .and_then(|i| i.index.as_ref())
                     .is_some_and(|i| i.nulls_not_distinct);
                 format!(
-                    "UNIQUE{} ({})",
+                    "UNIQUE{} ({}{overlaps}){}",
                     if not_distinct { " NULLS NOT DISTINCT" } else { "" },
-                    columns()
+                    columns(),
+                    self.index_rest(c, table)?
                 )
             }
             b'n' => format!("NOT NULL {}{no_inherit}", columns()),
@@ -510,7 +513,77 @@ impl Names {
                 format!("CHECK ({text}){no_inherit}")
             }
             b'f' => self.foreign_key(c, table)?,
+            b'x' => self.exclusion(c, table, style)?,
             _ => return Err(unsupported!("this kind of constraint cannot be printed yet")),
         })
     }
+
+    /// What follows the columns of a key: INCLUDE and storage parameters.
+    fn index_rest(&self, c: &ConstraintDesc, table: &RelationDesc) -> PgResult<String> {
+        let Some(desc) = self.view.relation(c.index)? else {
+            return Ok(String::new());
+        };
+        let mut out = String::new();
+        let included = desc.index.iter().flat_map(|i| i.columns.iter().skip(i.key_count));
+        let names: Vec<_> = included
+            .filter_map(|k| table.column(k.attno))
+            .map(|k| quote_identifier(&k.name).into_owned())
+            .collect();
+        if !names.is_empty() {
+            let _ = write!(out, " INCLUDE ({})", names.join(", "));
+        }
+        out.push_str(&options(&desc));
+        Ok(out)
+    }
+
+    fn exclusion(&self, c: &ConstraintDesc, table: &RelationDesc, style: Style) -> PgResult<String> {
+        let desc = self.view.relation(c.index)?;
+        let Some(index) = desc.as_ref().and_then(|d| d.index.as_ref()) else {
+            return Ok(String::new());
+        };
+        let mut parts = Vec::new();
+        for (at, op) in c.exclusion_ops.iter().enumerate().take(index.columns.len()) {
+            let mut part = self.index_column(index, table, at, style)?;
+            part.push_str(&self.index_options(index, table, at)?);
+            let _ = write!(part, " WITH {}", self.operator_text(*op)?);
+            parts.push(part);
+        }
+        let mut out = format!("EXCLUDE USING {} ({})", method_name(index), parts.join(", "));
+        out.push_str(&self.index_rest(c, table)?);
+        if let Some(predicate) = &index.predicate {
+            let _ = write!(out, " WHERE ({})", self.print(predicate, Some(table), style)?);
+        }
+        Ok(out)
+    }
+
+    /// An operator's name, qualified where the search path does not lead to it.
+    fn operator_text(&self, oid: Oid) -> PgResult<String> {
+        let Some(op) = self.view.operator(oid)? else {
+            return Ok(String::new());
+        };
+        let visible = self.view.operators_by_name(None, &op.name)?;
+        if visible.iter().any(|v| v.oid == oid) {
+            return Ok(op.name.to_string());
+        }
+        let schema = self.view.namespace_name(op.namespace)?.unwrap_or_default();
+        Ok(format!("OPERATOR({}.{})", quote_identifier(&schema), op.name))
+    }
+}
+
+fn method_name(index: &IndexDesc) -> &'static str {
+    match index.access_method {
+        oids::HASH_AM => "hash",
+        oids::GIST_AM => "gist",
+        _ => "btree",
+    }
+}
+
+/// Storage parameters of an index, with a leading blank.
+fn options(index: &RelationDesc) -> String {
+    if index.options.is_empty() {
+        return String::new();
+    }
+    let options = index.options.iter();
+    let options: Vec<_> = options.map(|(name, value)| format!("{name}='{value}'")).collect();
+    format!(" WITH ({})", options.join(", "))
 }

@@ -46,8 +46,8 @@ mod xids;
 
 pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
 pub use index::{
-    Adopted, BuildOutcome, EntryRun, Index, IndexBounds, IndexBuilder, IndexScan, IndexSize, KeyBound,
-    UniqueCheck,
+    Adopted, BuildOutcome, EntryRun, Excluding, ExclusionProbe, Index, IndexBounds, IndexBuilder, IndexScan,
+    IndexSize, Judge, KeyBound, TransactionMark, UniqueCheck, Verdict,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::{CatalogRelation, FIRST_RELATION, Identity, Storage, StorageOptions};

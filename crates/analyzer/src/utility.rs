@@ -41,6 +41,15 @@ pub fn resolve_collation(names: &[ast::Ident], span: Span, cx: &AnalyzeContext<'
     Analyzer::new(cx).resolve_collation(names, span)
 }
 
+/// The operator of that name for two values of a type, taken without conversion.
+pub fn compatible_operator(
+    name: &[ast::Ident],
+    type_oid: Oid,
+    cx: &AnalyzeContext<'_>,
+) -> PgResult<std::sync::Arc<catalog::desc::OperatorDesc>> {
+    Analyzer::new(cx).compatible_operator(name, type_oid, Span::NONE)
+}
+
 /// An expression over at most one relation (its columns are `Rel { index: 1 }`), for `kind` of clause.
 pub fn analyze_expression(
     raw: &ast::Expr,

@@ -153,7 +153,7 @@ pub struct IndexColumnDesc {
 }
 
 /// A constraint (`pg_constraint`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct ConstraintDesc {
     pub oid: Oid,
@@ -166,6 +166,10 @@ pub struct ConstraintDesc {
     pub check: Option<Arc<Expr>>,
     /// Unique, primary, exclusion: its index.
     pub index: Oid,
+    /// Exclusion and WITHOUT OVERLAPS: the operator of each column.
+    pub exclusion_ops: Vec<Oid>,
+    /// WITHOUT OVERLAPS, PERIOD.
+    pub period: bool,
     pub deferrable: bool,
     pub deferred: bool,
     pub validated: bool,

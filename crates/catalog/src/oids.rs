@@ -144,6 +144,8 @@ pub const BOOTSTRAP_SUPERUSER: Oid = Oid(10);
 pub const HEAP_AM: Oid = Oid(2);
 /// Access method `btree`.
 pub const BTREE_AM: Oid = Oid(403);
+/// Access method `gist`.
+pub const GIST_AM: Oid = Oid(783);
 /// Access method `hash`.
 pub const HASH_AM: Oid = Oid(405);
 /// Tablespace `pg_default`.

@@ -322,7 +322,8 @@ fn action(
             crate::partition::detach(desc, name, *concurrent, cx)
         }
         AlterTableAction::SetRelOptions(options) => {
-            let merged = storage_params::merge(param_set(desc), &storage_params::of_relation(desc), options)?;
+            let merged =
+                storage_params::merge(ParamSet::of(desc), &storage_params::of_relation(desc), options)?;
             set_options(desc, &merged, cx)
         }
         AlterTableAction::ResetRelOptions(options) => {
@@ -340,14 +341,6 @@ fn action(
             let word = text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned();
             Err(unsupported!("ALTER TABLE with {word} is not supported yet").at(cmd.span))
         }
-    }
-}
-
-fn param_set(desc: &RelationDesc) -> ParamSet {
-    match desc.relkind {
-        b'i' => ParamSet::Btree,
-        b'v' => ParamSet::View,
-        _ => ParamSet::Heap,
     }
 }
 
@@ -570,6 +563,7 @@ fn add_constraint(
             key_using_index(desc, constraint, cx)
         }
         ConstrType::Primary | ConstrType::Unique => add_key(desc, constraint, cx),
+        ConstrType::Exclusion => constraints::store_key(cx, desc, constraint),
         ConstrType::Foreign => {
             if desc.relkind == b'p' && reach == Reach::Only {
                 let other = constraint.pktable.as_ref().map_or_else(String::new, display);

@@ -191,8 +191,8 @@ fn column_row(
     target: usize,
     view: &dyn CatalogView,
 ) -> PgResult<Vec<Datum>> {
-    let type_oid = crate::create_index::base_type(view, column.type_ref.oid)?;
-    let class = crate::create_index::default_class(view, type_oid)?;
+    let type_oid = crate::access_method::base_type(view, column.type_ref.oid)?;
+    let class = crate::access_method::default_class(view, catalog::oids::BTREE_AM, type_oid)?;
     let fixed = view.type_desc(type_oid)?.map_or(-1, |d| d.len);
     let findings = findings(values, total, target, type_oid, fixed, class.is_some());
     let mut row = vec![Datum::Null; s::COUNT];

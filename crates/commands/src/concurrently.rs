@@ -23,7 +23,7 @@ use catalog::ddl::relation::NewRelation;
 use catalog::desc::{IndexDesc, RelationDesc};
 use catalog::oids;
 use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, internal, sqlstate};
+use common::{Oid, PgError, PgResult, internal, pg_err, sqlstate};
 use txn::{LockDuration, LockMode, LockTag, Proc, SynchronousCommit, TxnManager};
 use types::Datum;
 
@@ -165,6 +165,12 @@ fn adopt_rows(cx: &CommandContext<'_>, table: &Arc<RelationDesc>, index: &Arc<Re
 pub(crate) fn reindex(cx: &CommandContext<'_>, index: Oid) -> PgResult<()> {
     let old = cx.relation(index)?;
     let table = info(&old)?.table;
+    if info(&old)?.exclusion {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "concurrent index creation for exclusion constraints is not supported"
+        ));
+    }
     let lock = TableLock::take(cx, table)?;
     let Some(old) = cx.view()?.relation(index)? else {
         return Ok(());
@@ -198,6 +204,7 @@ fn copy_definition(cx: &CommandContext<'_>, old: &RelationDesc) -> PgResult<Oid>
         let mut relation =
             NewRelation::new(&name, old.namespace, b'i').with_columns(index_columns(&names, &types));
         relation.persistence = old.persistence;
+        relation.access_method = index.access_method;
         relation.options = options;
         let asked = std::mem::replace(&mut ddl.user, old.owner);
         let made = ddl.create_index(&NewIndex {
@@ -252,6 +259,17 @@ pub(crate) fn reindex_table(cx: &CommandContext<'_>, table: Oid) -> PgResult<boo
             let code = sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE;
             let warning = PgError::notice(Severity::Warning, code, text);
             cx.notice(warning.hint("Use DROP INDEX or REINDEX INDEX."));
+            continue;
+        }
+        if info(&index)?.exclusion {
+            let name = catalog::names::quote_qualified(Some(&index.namespace_name), &index.name);
+            let text = format!("cannot reindex exclusion constraint index \"{name}\" concurrently, skipping");
+            cx.notice(PgError::notice(
+                Severity::Warning,
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                text,
+            ));
+            any = true;
             continue;
         }
         any = true;

@@ -11,7 +11,7 @@ use catalog::ddl::constraint::{NameParts, NewConstraint};
 use catalog::ddl::relation::NewColumn;
 use catalog::desc::RelationDesc;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err, unsupported};
+use common::{Oid, PgResult, pg_err};
 use nodes::Expr;
 use parser::ast::{self, ConstrType, Constraint};
 
@@ -225,29 +225,61 @@ pub(crate) fn check_key_columns(key: &Constraint, columns: &[&str]) -> PgResult<
     Ok(())
 }
 
-/// Makes the index and the constraint of PRIMARY KEY or UNIQUE.
+/// Makes the index and the constraint of PRIMARY KEY, UNIQUE or EXCLUDE.
 pub(crate) fn store_key(
     cx: &CommandContext<'_>,
     table: &Arc<RelationDesc>,
     key: &Constraint,
 ) -> PgResult<()> {
-    if key.without_overlaps {
-        return Err(unsupported!("WITHOUT OVERLAPS is not supported yet").at(key.span));
-    }
     crate::create_index::check_tablespace(key.indexspace.as_ref())?;
+    if key.without_overlaps {
+        check_period(cx, table, key)?;
+    }
+    let excludes = key.contype == ConstrType::Exclusion;
+    let params = match excludes {
+        true => key.exclusions.iter().map(|e| e.elem.clone()).collect(),
+        false => key.keys.iter().map(plain_element).collect(),
+    };
     let request = IndexRequest {
         name: key.conname.as_ref().map(|n| n.as_str()),
-        access_method: None,
-        params: key.keys.iter().map(plain_element).collect(),
+        access_method: key.access_method.as_ref().map(|n| n.as_str()),
+        params,
         including: key.including.iter().map(plain_element).collect(),
         options: &key.index_options,
-        where_clause: None,
-        unique: true,
+        where_clause: key.where_clause.as_ref(),
+        unique: !excludes,
         nulls_not_distinct: key.nulls_not_distinct,
         constraint: Some(crate::create_table::key_constraint(key)),
+        operators: key.exclusions.iter().map(|e| e.operator.clone()).collect(),
         if_not_exists: false,
         only: false,
         concurrent: false,
     };
     define_index(cx, table, request).map(|_| ())
+}
+
+/// WITHOUT OVERLAPS names a range behind other columns.
+fn check_period(cx: &CommandContext<'_>, table: &RelationDesc, key: &Constraint) -> PgResult<()> {
+    let view = cx.view()?;
+    if let Some(name) = key.keys.last()
+        && let Some(column) = table.column_by_name(name.as_str())
+    {
+        let base = crate::access_method::base_type(&*view, column.type_ref.oid)?;
+        let kind = view.type_desc(base)?.map_or(0, |d| d.kind);
+        if !matches!(kind, b'r' | b'm') {
+            return Err(pg_err!(
+                DATATYPE_MISMATCH,
+                "column \"{}\" in WITHOUT OVERLAPS is not a range or multirange type",
+                name.as_str()
+            )
+            .at(key.span));
+        }
+    }
+    if key.keys.len() < 2 {
+        return Err(pg_err!(
+            SYNTAX_ERROR,
+            "constraint using WITHOUT OVERLAPS needs at least two columns"
+        ));
+    }
+    Ok(())
 }

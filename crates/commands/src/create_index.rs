@@ -10,17 +10,17 @@ use catalog::ddl::constraint::{NameParts, NewConstraint};
 use catalog::ddl::index::{NewIndex, index_columns};
 use catalog::ddl::relation::NewRelation;
 use catalog::desc::{IndexColumnDesc, IndexDesc, RelationDesc};
-use catalog::oids;
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
-use parser::ast::{DefElem, Ident, IndexElem, IndexStmt, SortByDir, SortByNulls};
+use parser::ast::{DefElem, Ident, IndexElem, IndexStmt, NameList, SortByDir, SortByNulls};
 use txn::LockMode;
 use types::settings::TypeRef;
 
+use crate::access_method::{self, AccessMethod};
 use crate::context::{CommandContext, CommandOutcome};
 use crate::index_build;
-use crate::storage_params::{self, ParamSet};
+use crate::storage_params;
 
 /// An index to define, from CREATE INDEX or from a constraint.
 pub(crate) struct IndexRequest<'a> {
@@ -33,6 +33,8 @@ pub(crate) struct IndexRequest<'a> {
     pub unique: bool,
     pub nulls_not_distinct: bool,
     pub constraint: Option<KeyConstraint>,
+    /// EXCLUDE: the operator of each column, by name.
+    pub operators: Vec<NameList>,
     pub if_not_exists: bool,
     /// ON ONLY: partitions get none.
     pub only: bool,
@@ -41,11 +43,30 @@ pub(crate) struct IndexRequest<'a> {
 }
 
 /// What makes an index the index of a constraint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct KeyConstraint {
     pub primary: bool,
     pub deferrable: bool,
     pub deferred: bool,
+    /// WITHOUT OVERLAPS.
+    pub period: bool,
+    /// EXCLUDE and WITHOUT OVERLAPS: the operator of each column.
+    pub operators: Vec<Oid>,
+}
+
+impl KeyConstraint {
+    /// `pg_constraint.contype`.
+    pub fn kind(&self) -> u8 {
+        match (self.primary, self.is_exclusion()) {
+            (true, _) => b'p',
+            (false, true) => b'x',
+            (false, false) => b'u',
+        }
+    }
+
+    fn is_exclusion(&self) -> bool {
+        !self.operators.is_empty() && !self.period
+    }
 }
 
 /// An index column of a plain column.
@@ -98,6 +119,7 @@ pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgR
         unique: stmt.unique,
         nulls_not_distinct: stmt.nulls_not_distinct,
         constraint: None,
+        operators: Vec::new(),
         if_not_exists: stmt.if_not_exists,
         only: !stmt.relation.inh,
         concurrent,
@@ -127,20 +149,6 @@ pub(crate) fn check_tablespace(name: Option<&Ident>) -> PgResult<()> {
     }
 }
 
-fn check_access_method(name: Option<&str>) -> PgResult<()> {
-    match name {
-        None | Some("btree") => Ok(()),
-        Some("hash" | "gist" | "gin" | "spgist" | "brin") => Err(unsupported!(
-            "index access method \"{}\" is not supported yet",
-            name.unwrap_or_default()
-        )),
-        Some(other) => Err(pg_err!(
-            UNDEFINED_OBJECT,
-            "access method \"{other}\" does not exist"
-        )),
-    }
-}
-
 /// A column of the index being defined.
 pub(crate) struct Column {
     pub desc: IndexColumnDesc,
@@ -155,16 +163,16 @@ pub(crate) fn define_index(
     table: &Arc<RelationDesc>,
     request: IndexRequest<'_>,
 ) -> PgResult<Option<Oid>> {
-    check_access_method(request.access_method)?;
     if request.params.len() + request.including.len() > 32 {
         return Err(pg_err!(
             TOO_MANY_COLUMNS,
             "cannot use more than 32 columns in an index"
         ));
     }
+    let method = access_method::of_request(&request)?;
     let view = cx.view()?;
     let key_count = request.params.len();
-    let columns = analyze_columns(cx, &*view, table, &request)?;
+    let columns = analyze_columns(cx, &*view, table, method, &request)?;
     let predicate = analyze_predicate(cx, &*view, table, request.where_clause)?;
     let name = request.name.unwrap_or_default();
     if request.if_not_exists && crate::sequence::name_exists(cx, table.namespace, name)? {
@@ -175,15 +183,16 @@ pub(crate) fn define_index(
         ));
         return Ok(None);
     }
-    let options = storage_params::merge(ParamSet::Btree, &[], request.options)?;
+    let options = storage_params::merge(method.params, &[], request.options)?;
+    let constraint = with_operators(cx, &*view, &columns[..key_count], &request)?;
     let desc = IndexDesc {
         table: table.oid,
-        access_method: oids::BTREE_AM,
+        access_method: method.oid,
         unique: request.unique,
-        primary: request.constraint.is_some_and(|c| c.primary),
-        exclusion: false,
+        primary: constraint.as_ref().is_some_and(|c| c.primary),
+        exclusion: constraint.as_ref().is_some_and(|c| !c.operators.is_empty()),
         nulls_not_distinct: request.nulls_not_distinct,
-        immediate: request.constraint.is_none_or(|c| !c.deferrable),
+        immediate: constraint.as_ref().is_none_or(|c| !c.deferrable),
         valid: !(request.concurrent
             || request.only && !table.inheritance.children.is_empty() && table.relkind == b'p'),
         ready: true,
@@ -193,15 +202,7 @@ pub(crate) fn define_index(
         predicate: predicate.map(Arc::new),
     };
     let only = request.only;
-    let oid = make_index(
-        cx,
-        table,
-        request.name,
-        &columns,
-        desc,
-        options,
-        request.constraint,
-    )?;
+    let oid = make_index(cx, table, request.name, &columns, desc, options, constraint)?;
     if table.relkind == b'p' && !only && table.inheritance.parents.is_empty() {
         let (index, table) = (cx.relation(oid)?, cx.relation(table.oid)?);
         for child in &table.inheritance.children {
@@ -211,6 +212,26 @@ pub(crate) fn define_index(
         }
     }
     Ok(Some(oid))
+}
+
+/// The constraint of a request, with its operators found.
+fn with_operators(
+    cx: &CommandContext<'_>,
+    view: &dyn CatalogView,
+    columns: &[Column],
+    request: &IndexRequest<'_>,
+) -> PgResult<Option<KeyConstraint>> {
+    let Some(mut key) = request.constraint.clone() else {
+        return Ok(None);
+    };
+    if key.period {
+        key.operators = access_method::period_operators(view, columns)?;
+    }
+    for (column, name) in columns.iter().zip(&request.operators) {
+        let found = access_method::exclusion_operator(cx, view, column, name)?;
+        key.operators.push(found);
+    }
+    Ok(Some(key))
 }
 
 /// Makes an index from its finished definition, fills it, and (for partitioned tables) makes those of the partitions, unless it is
@@ -224,10 +245,10 @@ pub(crate) fn make_index(
     options: Vec<String>,
     constraint: Option<KeyConstraint>,
 ) -> PgResult<Oid> {
-    crate::partition_index::check_unique_key(table, &desc, constraint)?;
+    crate::partition_index::check_unique_key(cx, table, &desc, constraint.as_ref())?;
     let name = match name {
         Some(name) => name.to_owned(),
-        None => choose_name(cx, table, columns, constraint)?,
+        None => choose_name(cx, table, columns, constraint.as_ref())?,
     };
     let partitioned = table.relkind == b'p';
     let oid = store(cx, table, &name, columns, desc, options, constraint)?;
@@ -265,6 +286,7 @@ fn store(
     let mut relation =
         NewRelation::new(name, table.namespace, relkind).with_columns(index_columns(&names, &types));
     relation.persistence = table.persistence;
+    relation.access_method = desc.access_method;
     relation.options = options;
     let key_count = desc.key_count;
     let attnos: Vec<i16> = desc.columns.iter().take(key_count).map(|c| c.attno).collect();
@@ -278,11 +300,12 @@ fn store(
         let asked = std::mem::replace(&mut ddl.user, owner);
         let made = ddl.create_index(&new)?;
         if let Some(key) = constraint {
-            let kind = if key.primary { b'p' } else { b'u' };
-            let mut row = NewConstraint::new(kind, name, namespace, table_oid, attnos);
+            let mut row = NewConstraint::new(key.kind(), name, namespace, table_oid, attnos);
             row.index = made.oid;
             row.deferrable = key.deferrable;
             row.deferred = key.deferred;
+            row.period = key.period;
+            row.exclusion_ops = key.operators;
             let constraint = ddl.add_constraint(&row)?;
             ddl.attach_index_to_constraint(made.oid, constraint)?;
         }
@@ -315,7 +338,7 @@ fn choose_name(
     cx: &CommandContext<'_>,
     table: &RelationDesc,
     columns: &[Column],
-    constraint: Option<KeyConstraint>,
+    constraint: Option<&KeyConstraint>,
 ) -> PgResult<String> {
     let joined = joined_names(&attribute_names(columns));
     let parts = match constraint {
@@ -325,10 +348,10 @@ fn choose_name(
             label: "pkey",
             is_relation: true,
         },
-        Some(_) => NameParts {
+        Some(key) => NameParts {
             first: &table.name,
             second: Some(&joined),
-            label: "key",
+            label: if key.is_exclusion() { "excl" } else { "key" },
             is_relation: true,
         },
         None => NameParts {
@@ -361,6 +384,7 @@ fn analyze_columns(
     cx: &CommandContext<'_>,
     view: &dyn CatalogView,
     table: &RelationDesc,
+    method: &AccessMethod,
     request: &IndexRequest<'_>,
 ) -> PgResult<Vec<Column>> {
     let mut columns = Vec::new();
@@ -368,7 +392,7 @@ fn analyze_columns(
         columns.push(key_column(
             cx,
             view,
-            table,
+            (table, method),
             element,
             request.constraint.is_some(),
         )?);
@@ -443,7 +467,7 @@ fn included_column(table: &RelationDesc, element: &IndexElem) -> PgResult<Column
 fn key_column(
     cx: &CommandContext<'_>,
     view: &dyn CatalogView,
-    table: &RelationDesc,
+    (table, method): (&RelationDesc, &AccessMethod),
     element: &IndexElem,
     in_constraint: bool,
 ) -> PgResult<Column> {
@@ -497,7 +521,7 @@ fn key_column(
         (None, None) => return Err(common::internal!("index column without name and expression")),
     };
     let collation = key_collation(cx, view, element, type_ref, own_collation)?;
-    let class = operator_class(view, element, type_ref, cx)?;
+    let class = access_method::operator_class(cx, view, method, (element, type_ref))?;
     if !element.opclass_opts.is_empty() {
         return Err(pg_err!(
             INVALID_PARAMETER_VALUE,
@@ -561,96 +585,6 @@ fn key_collation(
         ));
     }
     analyzer::utility::resolve_collation(&element.collation, element.span, &cx.analysis(view))
-}
-
-fn operator_class(
-    view: &dyn CatalogView,
-    element: &IndexElem,
-    type_ref: TypeRef,
-    cx: &CommandContext<'_>,
-) -> PgResult<catalog::view::OpclassDesc> {
-    let _ = cx;
-    let type_name = || catalog::format_type::format_type(view, type_ref.oid, -1);
-    let base = base_type(view, type_ref.oid)?;
-    if element.opclass.is_empty() {
-        return match default_class(view, base)? {
-            Some(class) => Ok(class),
-            None => Err(pg_err!(
-                UNDEFINED_OBJECT,
-                "data type {} has no default operator class for access method \"btree\"",
-                type_name()?
-            )
-            .hint("You must specify an operator class for the index or define a default operator class for the data type.")),
-        };
-    }
-    let (schema, name) = match element.opclass.as_slice() {
-        [name] => (None, name),
-        [schema, name, ..] => (Some(schema.as_str()), name),
-        [] => return Err(common::internal!("operator class without a name")),
-    };
-    let Some(class) = view.opclass_by_name(oids::BTREE_AM, schema, name.as_str())? else {
-        return Err(pg_err!(
-            UNDEFINED_OBJECT,
-            "operator class \"{}\" does not exist for access method \"btree\"",
-            name.as_str()
-        ));
-    };
-    let accepts = class.input_type == base
-        || default_class(view, base)?.is_some_and(|d| d.input_type == class.input_type)
-        || is_binary_coercible(view, base, class.input_type)?;
-    if !accepts {
-        return Err(pg_err!(
-            DATATYPE_MISMATCH,
-            "operator class \"{}\" does not accept data type {}",
-            name.as_str(),
-            type_name()?
-        ));
-    }
-    Ok(class)
-}
-
-fn is_binary_coercible(view: &dyn CatalogView, from: Oid, to: Oid) -> PgResult<bool> {
-    Ok(from == to
-        || view
-            .cast(from, to)?
-            .is_some_and(|c| c.method == b'b' && c.context == b'i'))
-}
-
-/// The default btree class: of the type itself, or of one that it is binary compatible with (varchar: text).
-pub(crate) fn default_class(
-    view: &dyn CatalogView,
-    base: Oid,
-) -> PgResult<Option<catalog::view::OpclassDesc>> {
-    if let Some(class) = view.default_opclass(oids::BTREE_AM, base)? {
-        return Ok(Some(class));
-    }
-    use types::oids as t;
-    let stand_in = match base {
-        t::VARCHAR => Some(t::TEXT),
-        _ => view.type_desc(base)?.and_then(|d| match d.kind {
-            b'e' => Some(t::ANYENUM),
-            b'r' => Some(t::ANYRANGE),
-            b'm' => Some(t::ANYMULTIRANGE),
-            b'c' => Some(t::RECORD),
-            _ if d.is_array => Some(t::ANYARRAY),
-            _ => None,
-        }),
-    };
-    match stand_in {
-        Some(other) => view.default_opclass(oids::BTREE_AM, other),
-        None => Ok(None),
-    }
-}
-
-/// The type below domains.
-pub(crate) fn base_type(view: &dyn CatalogView, type_oid: Oid) -> PgResult<Oid> {
-    let mut at = type_oid;
-    while let Some(desc) = view.type_desc(at)?
-        && desc.kind == b'd'
-    {
-        at = desc.base_type;
-    }
-    Ok(at)
 }
 
 fn analyze_predicate(

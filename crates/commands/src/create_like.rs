@@ -4,7 +4,7 @@
 
 use catalog::ddl::ObjectAddress;
 use catalog::ddl::relation::NewColumn;
-use catalog::desc::RelationDesc;
+use catalog::desc::{ConstraintDesc, IndexDesc, RelationDesc};
 use catalog::privileges::Privilege;
 use common::error::ErrorExt;
 use common::{PgResult, Span, pg_err, unsupported};
@@ -178,11 +178,7 @@ fn add_keys(
         let contype = match constraint.kind {
             b'p' => ConstrType::Primary,
             b'u' => ConstrType::Unique,
-            _ => {
-                return Err(unsupported!(
-                    "LIKE INCLUDING INDEXES with exclusion constraints is not supported yet"
-                ));
-            }
+            _ => ConstrType::Exclusion,
         };
         let mut key = Constraint::new(contype, Span::NONE);
         let names: Vec<Ident> = info
@@ -194,11 +190,41 @@ fn add_keys(
         key.keys = names.iter().take(info.key_count).cloned().collect();
         key.including = names.iter().skip(info.key_count).cloned().collect();
         key.nulls_not_distinct = info.nulls_not_distinct;
+        key.without_overlaps = constraint.period;
+        key.deferrable = constraint.deferrable;
+        key.initdeferred = constraint.deferred;
+        if contype == ConstrType::Exclusion {
+            exclude(&mut key, (constraint, info), cx)?;
+        }
         if options & TableLikeClause::COMMENTS != 0 {
             let from = ObjectAddress::new(catalog::oids::PG_CLASS, index.oid);
             spec.comments.push((from, LikeComment::Key(key.keys.clone())));
         }
         spec.keys.push(key);
+    }
+    Ok(())
+}
+
+/// EXCLUDE over plain columns.
+fn exclude(
+    key: &mut Constraint,
+    (constraint, info): (&ConstraintDesc, &IndexDesc),
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    if info.predicate.is_some() || info.columns.iter().any(|c| c.attno == 0) {
+        return Err(unsupported!(
+            "LIKE INCLUDING INDEXES with expressions in exclusion constraints is not supported yet"
+        ));
+    }
+    let method = crate::access_method::of_index(info.access_method);
+    key.access_method = Some(Ident::new(method.name, Span::NONE));
+    let operators = crate::rewrite::operator_names(cx, &constraint.exclusion_ops)?;
+    let names = std::mem::take(&mut key.keys);
+    for (name, operator) in names.iter().zip(operators) {
+        key.exclusions.push(ast::ExclusionElem {
+            elem: crate::create_index::plain_element(name),
+            operator,
+        });
     }
     Ok(())
 }

@@ -267,7 +267,9 @@ fn add_column_constraint(mut constraint: Constraint, column: &Ident, spec: &mut 
 fn add_table_constraint(constraint: &Constraint, spec: &mut TableSpec) -> PgResult<()> {
     match constraint.contype {
         ConstrType::Check => spec.checks.push(CheckSpec::of(constraint)?),
-        ConstrType::Primary | ConstrType::Unique => spec.keys.push(constraint.clone()),
+        ConstrType::Primary | ConstrType::Unique | ConstrType::Exclusion => {
+            spec.keys.push(constraint.clone())
+        }
         ConstrType::NotNull => {
             let Some(key) = constraint.keys.first() else {
                 return Err(common::internal!("NOT NULL constraint without a column"));
@@ -290,9 +292,6 @@ fn add_table_constraint(constraint: &Constraint, spec: &mut TableSpec) -> PgResu
         }
         ConstrType::Foreign => {
             spec.foreign.push(constraint.clone());
-        }
-        ConstrType::Exclusion => {
-            return Err(unsupported!("exclusion constraints are not supported yet").at(constraint.span));
         }
         _ => return Err(common::internal!("not a table constraint")),
     }
@@ -513,9 +512,12 @@ fn make_keys(table: Oid, keys: &[Constraint], cx: &CommandContext<'_>) -> PgResu
     let mut done: Vec<&Constraint> = Vec::new();
     for key in primary.chain(others) {
         // A repetition of another key without a name of its own is that key.
+        let excludes = key.contype == ConstrType::Exclusion;
         let names = |c: &Constraint| c.keys.iter().map(|k| k.name.clone()).collect::<Vec<_>>();
         let same = |other: &&Constraint| {
             names(other) == names(key)
+                && !excludes
+                && other.without_overlaps == key.without_overlaps
                 && key.conname.is_none()
                 && other.deferrable == key.deferrable
                 && other.nulls_not_distinct == key.nulls_not_distinct
@@ -537,5 +539,7 @@ pub(crate) fn key_constraint(constraint: &Constraint) -> KeyConstraint {
         primary: constraint.contype == ConstrType::Primary,
         deferrable: constraint.deferrable,
         deferred: constraint.initdeferred,
+        period: constraint.without_overlaps,
+        operators: Vec::new(),
     }
 }

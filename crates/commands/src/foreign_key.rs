@@ -339,7 +339,7 @@ fn operators(
             .as_ref()
             .and_then(|i| i.columns.iter().find(|c| c.attno == *theirs))
             .ok_or_else(|| common::internal!("index \"{}\" lacks a key column", index.name))?;
-        let fk_type = crate::create_index::base_type(view, fk.type_ref.oid)?;
+        let fk_type = crate::access_method::base_type(view, fk.type_ref.oid)?;
         let family = info.opfamily;
         let pp = view.opfamily_member(family, info.opcintype, info.opcintype, 3)?;
         let mut pf = view.opfamily_member(family, info.opcintype, fk_type, 3)?;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use access::{BuildOutcome, IndexBuilder, ScanRequest, Table};
+use access::{BuildOutcome, Index, IndexBuilder, ScanRequest, Table};
 use catalog::desc::{IndexDesc, RelationDesc};
 use common::error::ErrorExt;
 use common::{PgResult, RowId, pg_err};
+use executor::Exclusion;
 use types::{BATCH_ROWS, Batch, Datum};
 
 use crate::context::CommandContext;
@@ -153,9 +154,39 @@ pub(crate) fn build(
     })?;
     let outcome = builder.finish(&mut cx.txn.borrow_mut())?;
     match outcome {
-        BuildOutcome::Built(count) => Ok(count),
+        BuildOutcome::Built(count) => {
+            check_exclusion(cx, (table, index), (&opened, &target), &mut keys)?;
+            Ok(count)
+        }
         BuildOutcome::Duplicate(first, _) => Err(duplicate(cx, table, index, &opened, first)?),
     }
+}
+
+/// Of a new exclusion constraint: no two rows that are there may conflict.
+fn check_exclusion(
+    cx: &CommandContext<'_>,
+    (table, index): (&Arc<RelationDesc>, &Arc<RelationDesc>),
+    (opened, entries): (&Table, &Index),
+    keys: &mut IndexKeys,
+) -> PgResult<()> {
+    let view = cx.view()?;
+    let Some(rule) = Exclusion::of_index(&*view, table, index)? else {
+        return Ok(());
+    };
+    cx.txn.borrow_mut().next_command()?;
+    let snapshot = cx.txn.borrow().latest_snapshot()?;
+    let context = cx.exec_context(&*view, &snapshot);
+    let columns = table.columns.len();
+    for_each_row_of(
+        opened,
+        columns,
+        &keys.reads(columns),
+        cx,
+        &mut |row, id| match keys.of_row(cx, row)? {
+            Some((key, _)) => rule.check_row(&context, (table, index), entries, (&key, id)),
+            None => Ok(()),
+        },
+    )
 }
 
 /// The error of a unique index whose rows are not.

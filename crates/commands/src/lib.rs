@@ -10,6 +10,7 @@
 //! # Not here
 //! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
+mod access_method;
 mod alter_column;
 mod alter_identity;
 mod alter_inherit;

@@ -211,14 +211,14 @@ fn operator_class(
         PartitionStrategy::Hash => (HASH_AM, "hash", "a hash"),
         _ => (catalog::oids::BTREE_AM, "btree", "a btree"),
     };
-    let base = crate::create_index::base_type(view, type_oid)?;
+    let base = crate::access_method::base_type(view, type_oid)?;
     let found = match element.opclass.as_slice() {
         [] => match method {
             HASH_AM => match view.default_opclass(HASH_AM, base)? {
                 None if base == types::oids::VARCHAR => view.default_opclass(HASH_AM, types::oids::TEXT)?,
                 found => found,
             },
-            _ => crate::create_index::default_class(view, base)?,
+            _ => crate::access_method::default_class(view, catalog::oids::BTREE_AM, base)?,
         },
         names => {
             let (schema, name) = match names {

@@ -94,7 +94,7 @@ pub(crate) fn ensure(
         }
         let own_constraint = constraint_of(child, own.oid);
         if let Some(c) = parent_constraint
-            && own_constraint.is_none_or(|o| o.kind != c.kind)
+            && own_constraint.is_none_or(|o| o.kind != c.kind || o.exclusion_ops != c.exclusion_ops)
         {
             continue;
         }
@@ -125,8 +125,10 @@ fn make(
         primary: c.kind == b'p',
         deferrable: c.deferrable,
         deferred: c.deferred,
+        period: c.period,
+        operators: c.exclusion_ops.clone(),
     });
-    if key.is_some_and(|k| k.primary) {
+    if key.as_ref().is_some_and(|k| k.primary) {
         if child.constraints.iter().any(|c| c.kind == b'p') {
             return Err(pg_err!(
                 INVALID_TABLE_DEFINITION,
@@ -332,18 +334,20 @@ fn validate(cx: &CommandContext<'_>, index: Oid) -> PgResult<()> {
 
 /// Unique keys of a partitioned table must contain its partition key.
 pub(crate) fn check_unique_key(
+    cx: &CommandContext<'_>,
     table: &RelationDesc,
     index: &IndexDesc,
-    constraint: Option<KeyConstraint>,
+    constraint: Option<&KeyConstraint>,
 ) -> PgResult<()> {
     let Some(key) = &table.inheritance.key else {
         return Ok(());
     };
-    if !index.unique {
+    if !index.unique && !index.exclusion {
         return Ok(());
     }
     let word = match constraint {
         Some(c) if c.primary => "PRIMARY KEY",
+        Some(c) if c.kind() == b'x' => "EXCLUDE",
         _ => "UNIQUE",
     };
     for column in &key.columns {
@@ -356,12 +360,14 @@ pub(crate) fn check_unique_key(
                 "{word} constraints cannot be used when partition keys include expressions."
             )));
         }
-        let covered = index
-            .columns
-            .iter()
-            .take(index.key_count)
-            .any(|c| c.attno == column.attno);
-        if !covered {
+        let mut keys = index.columns.iter().take(index.key_count);
+        let place = keys.position(|c| c.attno == column.attno);
+        if let (Some(at), Some(key)) = (place, constraint)
+            && let Some(op) = key.operators.get(at)
+        {
+            require_equality(cx, table, column.attno, *op)?;
+        }
+        if place.is_none() {
             let name = table.column(column.attno).map_or("", |c| &*c.name);
             return Err(pg_err!(
                 FEATURE_NOT_SUPPORTED,
@@ -374,4 +380,20 @@ pub(crate) fn check_unique_key(
         }
     }
     Ok(())
+}
+
+/// Rows of different partitions may not conflict.
+fn require_equality(cx: &CommandContext<'_>, table: &RelationDesc, attno: i16, op: Oid) -> PgResult<()> {
+    let view = cx.view()?;
+    let families = view.operator_families(oids::BTREE_AM, op)?;
+    if families.iter().any(|(_, strategy)| *strategy == 3) {
+        return Ok(());
+    }
+    let name = table.column(attno).map_or("", |c| &*c.name);
+    let operator = view.operator(op)?;
+    Err(pg_err!(
+        FEATURE_NOT_SUPPORTED,
+        "cannot match partition key to index on column \"{name}\" using non-equal operator \"{}\"",
+        operator.as_ref().map_or("", |o| &*o.name)
+    ))
 }

@@ -12,7 +12,7 @@ use catalog::oids;
 use catalog::store::key_oid;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, pg_err};
-use parser::ast::{Ident, IndexElem, SortByDir, SortByNulls};
+use parser::ast::{Ident, IndexElem, NameList, SortByDir, SortByNulls};
 use types::Datum;
 use types::io::IoContext;
 
@@ -144,6 +144,8 @@ struct IndexAgain {
     constraint: Option<ConstraintDesc>,
     params: Vec<IndexElem>,
     including: Vec<IndexElem>,
+    /// EXCLUDE.
+    operators: Vec<NameList>,
     predicate: Option<parser::ast::Expr>,
 }
 
@@ -188,7 +190,7 @@ impl Dependents {
         let mut indexes = Vec::new();
         for oid in &desc.indexes {
             let index = cx.relation(*oid)?;
-            if let Some(again) = index_again(&index, desc, attno, &raw)? {
+            if let Some(again) = index_again((cx, &index), desc, attno, &raw)? {
                 indexes.push(again);
             }
         }
@@ -229,7 +231,7 @@ impl Dependents {
             let Some(info) = &again.index.index else { continue };
             let request = IndexRequest {
                 name: Some(&again.index.name),
-                access_method: None,
+                access_method: Some(crate::access_method::of_index(info.access_method).name),
                 params: again.params,
                 including: again.including,
                 options: &[],
@@ -240,7 +242,10 @@ impl Dependents {
                     primary: c.kind == b'p',
                     deferrable: c.deferrable,
                     deferred: c.deferred,
+                    period: c.period,
+                    operators: Vec::new(),
                 }),
+                operators: again.operators,
                 if_not_exists: false,
                 only: false,
                 concurrent: false,
@@ -252,7 +257,7 @@ impl Dependents {
 }
 
 fn index_again(
-    index: &Arc<RelationDesc>,
+    (cx, index): (&CommandContext<'_>, &Arc<RelationDesc>),
     table: &RelationDesc,
     attno: i16,
     raw: &dyn Fn(&nodes::Expr) -> PgResult<parser::ast::Expr>,
@@ -280,10 +285,10 @@ fn index_again(
         if column.descending {
             element.ordering = SortByDir::Desc;
         }
-        element.nulls_ordering = if column.nulls_first {
-            SortByNulls::First
-        } else {
-            SortByNulls::Last
+        element.nulls_ordering = match column.nulls_first {
+            _ if !crate::access_method::of_index(info.access_method).ordered => SortByNulls::Default,
+            true => SortByNulls::First,
+            false => SortByNulls::Last,
         };
         elements.push(element);
     }
@@ -298,7 +303,7 @@ fn index_again(
     let constraint = table
         .constraints
         .iter()
-        .find(|c| c.index == index.oid && matches!(c.kind, b'p' | b'u'));
+        .find(|c| c.index == index.oid && matches!(c.kind, b'p' | b'u' | b'x'));
     let predicate = match &info.predicate {
         Some(p) => Some(raw(p)?),
         None => None,
@@ -306,8 +311,29 @@ fn index_again(
     Ok(Some(IndexAgain {
         index: index.clone(),
         constraint: constraint.cloned(),
+        operators: match constraint.filter(|c| !c.period) {
+            Some(c) => operator_names(cx, &c.exclusion_ops)?,
+            None => Vec::new(),
+        },
         params: elements,
         including,
         predicate,
     }))
+}
+
+/// Operators as a definition would name them.
+pub(crate) fn operator_names(cx: &CommandContext<'_>, operators: &[common::Oid]) -> PgResult<Vec<NameList>> {
+    let view = cx.view()?;
+    let mut names = Vec::new();
+    for oid in operators {
+        let Some(op) = view.operator(*oid)? else {
+            return Err(common::internal!("operator {oid} vanished"));
+        };
+        let schema = crate::namespace::name_of(cx, op.namespace)?;
+        names.push(vec![
+            Ident::new(&*schema, Span::NONE),
+            Ident::new(&*op.name, Span::NONE),
+        ]);
+    }
+    Ok(names)
 }

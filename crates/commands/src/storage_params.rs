@@ -13,7 +13,20 @@ use crate::options::{arg_text, parse_bool};
 pub(crate) enum ParamSet {
     Heap,
     Btree,
+    Hash,
+    Gist,
     View,
+}
+
+impl ParamSet {
+    /// Those of a relation.
+    pub fn of(desc: &catalog::desc::RelationDesc) -> ParamSet {
+        match (desc.relkind, &desc.index) {
+            (b'i', Some(index)) => crate::access_method::of_index(index.access_method).params,
+            (b'v', _) => ParamSet::View,
+            _ => ParamSet::Heap,
+        }
+    }
 }
 
 enum Range {
@@ -70,6 +83,19 @@ const NUMERIC: &[(&str, Range)] = &[
 
 const BTREE: &[(&str, Range)] = &[
     ("deduplicate_items", Range::Bool),
+    ("fillfactor", Range::Int(10, 100)),
+];
+
+const HASH: &[(&str, Range)] = &[("fillfactor", Range::Int(10, 100))];
+
+const GIST: &[(&str, Range)] = &[
+    (
+        "buffering",
+        Range::Enum(
+            &["auto", "on", "off"],
+            "Valid values are \"on\", \"off\", and \"auto\".",
+        ),
+    ),
     ("fillfactor", Range::Int(10, 100)),
 ];
 
@@ -139,6 +165,8 @@ fn check(set: ParamSet, name: &str, value: &str) -> PgResult<()> {
     let table = match set {
         ParamSet::Heap => NUMERIC,
         ParamSet::Btree => BTREE,
+        ParamSet::Hash => HASH,
+        ParamSet::Gist => GIST,
         ParamSet::View => VIEW,
     };
     let Some((_, range)) = table.iter().find(|(n, _)| *n == name) else {

@@ -45,6 +45,7 @@ pub use constants::{ConstContext, DomainProgram, compile_scalar, evaluate_consta
 pub use context::ExecContext;
 pub use instrument::{HashSummary, NodeStats, StorageSummary};
 pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fire_deferred};
+pub use modify::exclusion::Exclusion;
 pub use modify::foreign_key::validate_foreign_key;
 pub use modify::{ColumnsAction, InsertTarget};
 pub use prepared::{PointOutcome, PreparedPlan};

@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 use types::key::KeyColumn;
 use types::{Datum, PhysType};
 
-/// OID of the B-tree access method in `pg_am`.
-const BTREE_AM: Oid = Oid(403);
+/// OIDs of access methods in `pg_am` whose indexes are kept in B-tree order: btree, hash, and gist behind exclusion constraints.
+const ORDERED: [Oid; 3] = [Oid(403), Oid(405), Oid(783)];
 
 /// Opens what a descriptor describes.
 pub trait RelationOpener: Send + Sync {
@@ -134,7 +134,7 @@ pub(crate) fn index_part(desc: &RelationDesc) -> PgResult<&IndexDesc> {
 /// An index's definition for storage.
 pub(crate) fn index_def(desc: &RelationDesc, table: &RelationDesc) -> PgResult<IndexDef> {
     let info = index_part(desc)?;
-    if info.access_method != BTREE_AM {
+    if !ORDERED.contains(&info.access_method) {
         return Err(unsupported!(
             "index \"{}\" has an access method that is not supported yet",
             desc.name
@@ -157,7 +157,8 @@ pub(crate) fn index_def(desc: &RelationDesc, table: &RelationDesc) -> PgResult<I
     }
     let mut def = IndexDef::new(desc.storage, desc.oid, columns);
     def.include = include;
-    def.unique = info.unique;
+    // What is more than equality is checked above.
+    def.unique = info.unique && !info.exclusion;
     def.nulls_not_distinct = info.nulls_not_distinct;
     def.persistence = persistence(desc);
     def.incomplete = !info.valid;

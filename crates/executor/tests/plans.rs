@@ -550,16 +550,10 @@ fn constraints_speak_like_postgresql() {
             relation: d.oid,
             columns: vec![1],
             check: Some(std::sync::Arc::new(op("<", scan_col(2), int4(10)))),
-            index: Oid(0),
-            deferrable: false,
-            deferred: false,
             validated: true,
             enforced: true,
-            no_inherit: false,
             is_local: true,
-            inherited_count: 0,
-            parent: Oid::INVALID,
-            foreign: None,
+            ..Default::default()
         });
     });
     let e = db.insert(t, &[vec![Datum::Null, Datum::Null]]).unwrap_err();

@@ -212,6 +212,7 @@ fn has_index(query: &Query, var: &Var, context: &PlannerContext<'_>) -> PgResult
     for index in table.indexes.iter() {
         let desc = context.catalog.relation(*index)?;
         let keys = desc.as_ref().and_then(|d| d.index.as_ref());
+        let keys = keys.filter(|i| i.access_method == BTREE);
         if keys.is_some_and(|i| i.columns.iter().take(i.key_count).any(|c| c.attno == var.attno)) {
             return Ok(true);
         }

@@ -96,6 +96,11 @@ impl IndexInfo {
     pub fn is_btree(&self) -> bool {
         self.desc.access_method == Oid(403)
     }
+
+    /// Answers equality only.
+    pub fn is_hash(&self) -> bool {
+        self.desc.access_method == Oid(405)
+    }
 }
 
 /// What a base relation is.

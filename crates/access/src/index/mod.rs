@@ -5,6 +5,7 @@
 mod build;
 pub(crate) mod complete;
 pub(crate) mod delta;
+mod exclusion;
 pub(crate) mod leaf;
 mod merge;
 mod online;
@@ -26,6 +27,7 @@ use txn::{Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, key};
 
 pub use build::{BuildOutcome, IndexBuilder};
+pub use exclusion::{Excluding, ExclusionProbe, Judge, TransactionMark, Verdict};
 pub use online::Adopted;
 pub use run::EntryRun;
 pub use scan::{IndexBounds, IndexScan, KeyBound};
@@ -496,6 +498,7 @@ impl Index {
 }
 
 /// What an insertion has to think of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EntryState {
     Live,
     Dead,

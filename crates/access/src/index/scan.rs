@@ -51,6 +51,14 @@ impl IndexBounds {
         }
     }
 
+    pub(crate) fn low(&self) -> &EntryKey {
+        &self.low
+    }
+
+    pub(crate) fn high(&self) -> Option<&EntryKey> {
+        self.high.as_ref()
+    }
+
     /// Keys that begin with encoded key bytes.
     pub(crate) fn encoded_prefix(prefix: &[u8]) -> IndexBounds {
         IndexBounds {

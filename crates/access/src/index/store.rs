@@ -50,6 +50,8 @@ pub(crate) struct IndexStore {
     pub(crate) delta_bytes: DeltaBytes,
     pub(crate) delta: SkipMap<EntryKey, EntryHead>,
     latches: [Mutex<()>; LATCHES],
+    /// From the search for conflicting entries to the insertion; taken before a latch.
+    pub(crate) exclusion: Mutex<()>,
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) directory_lock: Mutex<()>,
     /// Entries and their bytes, as far as known.
@@ -140,6 +142,7 @@ impl IndexStore {
             delta_bytes: DeltaBytes::new(shared),
             delta: SkipMap::new(),
             latches: std::array::from_fn(|_| Mutex::new(())),
+            exclusion: Mutex::new(()),
             directory: ArcSwap::from_pointee(directory),
             directory_lock: Mutex::new(()),
             entries: AtomicI64::new(counters.entries),

@@ -287,17 +287,11 @@ impl TestCatalog {
                     kind: byte(k, "contype"),
                     relation: id,
                     columns: list(k, "conkey").iter().map(|x| x.parse().unwrap()).collect(),
-                    check: None,
-                    index: Oid::INVALID,
                     deferrable: flag(k, "condeferrable"),
-                    deferred: false,
                     validated: true,
                     enforced: true,
-                    no_inherit: false,
                     is_local: true,
-                    inherited_count: 0,
-                    parent: common::Oid::INVALID,
-                    foreign: None,
+                    ..Default::default()
                 });
             }
             self.relations.insert(id, Arc::new(desc));

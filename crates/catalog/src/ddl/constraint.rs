@@ -33,6 +33,8 @@ pub struct NewConstraint {
     pub foreign: Option<ForeignKeyDesc>,
     /// Exclusion: operators.
     pub exclusion_ops: Vec<Oid>,
+    /// WITHOUT OVERLAPS, PERIOD.
+    pub period: bool,
     /// Foreign keys: equality operators pk = pk and fk = fk.
     pub pp_eq_ops: Vec<Oid>,
     pub ff_eq_ops: Vec<Oid>,
@@ -67,6 +69,7 @@ impl NewConstraint {
             index: Oid::INVALID,
             foreign: None,
             exclusion_ops: Vec::new(),
+            period: false,
             pp_eq_ops: Vec::new(),
             ff_eq_ops: Vec::new(),
             deferrable: false,
@@ -316,7 +319,7 @@ fn constraint_row(constraint: Oid, new: &NewConstraint) -> PgResult<Vec<Datum>> 
     row[CONISLOCAL] = Datum::Bool(new.is_local);
     row[CONINHCOUNT] = Datum::Int2(new.inherited_count);
     row[CONNOINHERIT] = Datum::Bool(new.no_inherit);
-    row[CONPERIOD] = Datum::Bool(false);
+    row[CONPERIOD] = Datum::Bool(new.period);
     row[CONKEY] = int2_array(&new.columns);
     if let Some(foreign) = &new.foreign {
         row[CONFKEY] = int2_array(&foreign.columns);

@@ -395,6 +395,8 @@ fn constraint(row: &StoredRow) -> PgResult<ConstraintDesc> {
         columns: row.int2s(CONKEY),
         check: check.map(Arc::new),
         index: row.oid(CONINDID),
+        exclusion_ops: row.oids(CONEXCLOP),
+        period: row.bool(CONPERIOD),
         deferrable: row.bool(CONDEFERRABLE),
         deferred: row.bool(CONDEFERRED),
         validated: row.bool(CONVALIDATED),

@@ -402,7 +402,10 @@ impl CopyIn {
 
     /// PostgreSQL inserts rows in groups and fills indexes afterwards, when the line's text is gone.
     fn insert_context(&self, error: Box<PgError>, line: &[u8]) -> Box<PgError> {
-        if error.sqlstate == sqlstate::UNIQUE_VIOLATION {
+        if matches!(
+            error.sqlstate,
+            sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION
+        ) {
             let at = format!("COPY {}, line {}", self.desc.name, self.line);
             return error.context(at);
         }

@@ -65,7 +65,8 @@ impl OpenTarget {
         // Indexes that take all entries at once, and those (by row, so the first row in order gets the blame) that do not.
         let mut by_row = Vec::new();
         for (k, index) in self.indexes.iter().enumerate() {
-            if !index.part.is_plain() || !index.insert_many(ext, columns, rows, first).map_err(at(0))? {
+            let at_once = index.part.is_plain() && index.part.exclusion.is_none();
+            if !at_once || !index.insert_many(ext, columns, rows, first).map_err(at(0))? {
                 by_row.push(k);
             }
         }

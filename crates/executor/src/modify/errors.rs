@@ -131,6 +131,66 @@ pub(crate) fn unique(
     }
 }
 
+/// `Key (r)=([2,3)) conflicts with existing key (r)=([1,5)).`
+pub(crate) fn exclusion(
+    ext: &ExecContext<'_>,
+    table: &RelationDesc,
+    index: &RelationDesc,
+    (key, existing): (&[Datum], &[Datum]),
+) -> Box<PgError> {
+    let error = pg_err!(
+        EXCLUSION_VIOLATION,
+        "conflicting key value violates exclusion constraint \"{}\"",
+        index.name
+    )
+    .table(&*table.namespace_name, &*table.name)
+    .constraint(&*index.name);
+    let texts = (
+        key_text(ext, table, index, key),
+        key_text(ext, table, index, existing),
+    );
+    match texts {
+        (Some(key), Some(existing)) => {
+            error.detail(format!("Key {key} conflicts with existing key {existing}."))
+        }
+        _ => error,
+    }
+}
+
+/// Existing rows conflict with each other.
+pub(crate) fn exclusion_of_rows(
+    ext: &ExecContext<'_>,
+    table: &RelationDesc,
+    index: &RelationDesc,
+    (key, other): (&[Datum], &[Datum]),
+) -> Box<PgError> {
+    let error = pg_err!(
+        EXCLUSION_VIOLATION,
+        "could not create exclusion constraint \"{}\"",
+        index.name
+    )
+    .table(&*table.namespace_name, &*table.name)
+    .constraint(&*index.name);
+    let texts = (
+        key_text(ext, table, index, key),
+        key_text(ext, table, index, other),
+    );
+    match texts {
+        (Some(key), Some(other)) => error.detail(format!("Key {key} conflicts with key {other}.")),
+        _ => error,
+    }
+}
+
+/// ON CONFLICT decides at once.
+pub(crate) fn deferrable_arbiter(table: &RelationDesc, index: &RelationDesc) -> Box<PgError> {
+    pg_err!(
+        OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters"
+    )
+    .table(&*table.namespace_name, &*table.name)
+    .constraint(&*index.name)
+}
+
 /// `(a, b)=(1, 2)`.
 pub(crate) fn key_and_values(
     ext: &ExecContext<'_>,

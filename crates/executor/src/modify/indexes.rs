@@ -11,6 +11,7 @@ use types::{Datum, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::context::ExecContext;
 use crate::modify::errors;
+use crate::modify::exclusion::Exclusion;
 use crate::node::Eval;
 
 /// An index, compiled.
@@ -22,6 +23,8 @@ pub(crate) struct IndexPart {
     pub unique: bool,
     /// Checked at once, not at the end of the statement.
     pub immediate: bool,
+    /// Of an exclusion constraint, or WITHOUT OVERLAPS.
+    pub exclusion: Option<Exclusion>,
 }
 
 enum KeySource {
@@ -39,9 +42,10 @@ impl IndexPart {
         if !info.ready {
             return Ok(None);
         }
-        if info.exclusion {
-            return Err(unsupported!("exclusion constraints are not supported yet"));
-        }
+        let exclusion = match info.exclusion {
+            true => Exclusion::of_index(c.catalog, &*c.relation(info.table)?, &desc)?,
+            false => None,
+        };
         let mut sources = Vec::new();
         for column in &info.columns {
             sources.push(match (&column.expr, usize::try_from(column.attno)) {
@@ -62,6 +66,7 @@ impl IndexPart {
             predicate,
             unique: info.unique,
             immediate: info.immediate,
+            exclusion,
             desc,
         })))
     }
@@ -157,14 +162,60 @@ impl OpenIndex {
         ext.with_txn(|txn| self.index.insert_run(txn, run))
     }
 
-    /// Adds an entry; the row that has the key already, if one does. With a deferrable constraint the entry is added even then.
-    pub fn insert(&self, ext: &ExecContext<'_>, entry: &Entry, row: RowId) -> PgResult<Result<(), RowId>> {
+    /// Adds an entry unless another row is in the way: for exclusion constraints, with its key. With a deferrable constraint the
+    /// entry is added even then.
+    pub fn insert(
+        &self,
+        ext: &ExecContext<'_>,
+        entry: &Entry,
+        row: RowId,
+    ) -> PgResult<Result<(), Vec<Datum>>> {
+        if let Some(rule) = &self.part.exclusion {
+            rule.check_period(&entry.key)?;
+            let mut add = || self.add(ext, entry, row, UniqueCheck::No).map(drop);
+            if !self.part.immediate {
+                let doubtful = rule.insert_unchecked(ext, (&self.index, &entry.key), &mut add)?;
+                return Ok(if doubtful { Err(Vec::new()) } else { Ok(()) });
+            }
+            let added = rule.insert(ext, (&self.index, &entry.key), &mut add)?;
+            return Ok(added.map_err(|(_, key)| key));
+        }
         let check = match (self.part.unique, self.part.immediate) {
             (false, _) => UniqueCheck::No,
             (true, true) => UniqueCheck::Yes,
             (true, false) => UniqueCheck::Partial,
         };
+        let added = self.add(ext, entry, row, check)?;
+        Ok(added.map_err(|_| Vec::new()))
+    }
+
+    fn add(
+        &self,
+        ext: &ExecContext<'_>,
+        entry: &Entry,
+        row: RowId,
+        check: UniqueCheck,
+    ) -> PgResult<Result<(), RowId>> {
         ext.with_txn(|txn| self.index.insert(txn, &entry.key, &entry.include, row, check))
+    }
+
+    /// The row that an insertion of the entry would meet (ON CONFLICT).
+    pub fn conflicting(
+        &self,
+        ext: &ExecContext<'_>,
+        table: &RelationDesc,
+        entry: &Entry,
+    ) -> PgResult<Option<RowId>> {
+        if !self.part.immediate {
+            return Err(errors::deferrable_arbiter(table, &self.part.desc));
+        }
+        match &self.part.exclusion {
+            Some(rule) => {
+                let found = rule.conflict(ext, &self.index, &entry.key, None)?;
+                Ok(found.map(|(row, _)| row))
+            }
+            None => ext.with_txn(|txn| self.index.conflicting_row(txn, &entry.key, None)),
+        }
     }
 
     /// Adds an entry or says that the key exists. True: it may exist, and must be checked later (deferrable constraints).
@@ -178,6 +229,12 @@ impl OpenIndex {
         match self.insert(ext, entry, row)? {
             Ok(()) => Ok(false),
             Err(_) if !self.part.immediate => Ok(true),
+            Err(existing) if self.part.exclusion.is_some() => Err(errors::exclusion(
+                ext,
+                table,
+                &self.part.desc,
+                (&entry.key, &existing),
+            )),
             Err(_) => Err(errors::unique(ext, table, &self.part.desc, &entry.key)),
         }
     }
@@ -190,11 +247,18 @@ impl OpenIndex {
         entry: &Entry,
         row: RowId,
     ) -> PgResult<()> {
-        let found = ext.with_txn(|txn| {
-            self.index
-                .insert(txn, &entry.key, &entry.include, row, UniqueCheck::Existing)
-        })?;
-        match found {
+        if let Some(rule) = &self.part.exclusion {
+            return match rule.conflict(ext, &self.index, &entry.key, Some(row))? {
+                Some((_, existing)) => Err(errors::exclusion(
+                    ext,
+                    table,
+                    &self.part.desc,
+                    (&entry.key, &existing),
+                )),
+                None => Ok(()),
+            };
+        }
+        match self.add(ext, entry, row, UniqueCheck::Existing)? {
             Ok(()) => Ok(()),
             Err(_) => Err(errors::unique(ext, table, &self.part.desc, &entry.key)),
         }

@@ -8,6 +8,7 @@ use crate::context::ExecContext;
 pub(crate) mod after;
 mod by_columns;
 mod errors;
+pub(crate) mod exclusion;
 pub(crate) mod foreign_key;
 mod indexes;
 mod insert_target;

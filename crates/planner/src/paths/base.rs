@@ -227,7 +227,11 @@ fn load_indexes(
         }
         let predicate_ok = predicate.is_empty();
         let leaf_fanout: f64 = 250.0;
-        let tree_height = (tuples.max(1.0).ln() / leaf_fanout.ln()).floor().max(0.0);
+        let tree_height = match desc.access_method == crate::joininfo::BTREE {
+            true => (tuples.max(1.0).ln() / leaf_fanout.ln()).floor().max(0.0),
+            // Hash indexes are not descended.
+            false => -1.0,
+        };
         out.push(Rc::new(IndexInfo {
             oid: *oid,
             desc,

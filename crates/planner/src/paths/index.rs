@@ -20,7 +20,7 @@ pub fn add_index_paths(root: &mut Root<'_, '_>, rel: &RelOptInfo, paths: &mut Ve
     let Some(base) = &rel.base else { return Ok(()) };
     let mut bitmaps = Vec::new();
     for index in &base.indexes {
-        if !index.is_btree() || !(index.predicate_ok || predicate_implied(index, base)) {
+        if !(index.is_btree() || index.is_hash()) || !(index.predicate_ok || predicate_implied(index, base)) {
             continue;
         }
         let plain = match_clauses(root, index, &base.restrictions)?;
@@ -201,21 +201,22 @@ fn match_one(
             } else {
                 return Ok(None);
             };
-            let strategy = strategy_in(root, op, desc.opfamily)?;
+            let strategy = strategy_in(root, op, index, desc.opfamily)?;
             Ok(strategy.and_then(|s| qual(s, IndexQualValue::Expr(other.clone()))))
         }
         Expr::ScalarArrayOp(s)
             if s.use_or
+                && index.is_btree()
                 && collation_fits(s.input_collation)
                 && facts::strip_relabel(&s.scalar) == key
                 && free_of_rel(&s.array) =>
         {
-            let strategy = strategy_in(root, s.op, desc.opfamily)?;
+            let strategy = strategy_in(root, s.op, index, desc.opfamily)?;
             Ok(strategy
                 .filter(|s| *s == 3)
                 .and_then(|st| qual(st, IndexQualValue::AnyArray((*s.array).clone()))))
         }
-        Expr::NullTest(n) if !n.arg_is_row && *n.arg == *key => Ok(qual(
+        Expr::NullTest(n) if index.is_btree() && !n.arg_is_row && *n.arg == *key => Ok(qual(
             3,
             if n.is_not {
                 IndexQualValue::IsNotNull
@@ -232,18 +233,20 @@ fn match_one(
     }
 }
 
-fn strategy_in(root: &Root<'_, '_>, op: Oid, family: Oid) -> PgResult<Option<u8>> {
+/// The B-tree strategy that an operator stands for in an index.
+fn strategy_in(root: &Root<'_, '_>, op: Oid, index: &IndexInfo, family: Oid) -> PgResult<Option<u8>> {
     if !op.is_valid() {
         return Ok(None);
     }
     let families = root
         .context()
         .catalog
-        .operator_families(crate::joininfo::BTREE, op)?;
-    Ok(families
-        .iter()
-        .find(|(f, _)| *f == family)
-        .map(|(_, strategy)| *strategy as u8))
+        .operator_families(index.desc.access_method, op)?;
+    let found = families.iter().find(|(f, _)| *f == family);
+    Ok(found.map(|(_, strategy)| match index.is_hash() {
+        true => 3,
+        false => *strategy as u8,
+    }))
 }
 
 #[allow(clippy::too_many_lines)]
@@ -260,7 +263,7 @@ fn build_paths(
     let s = root.context().settings;
     let forward_keys = index_keys(root, rel, index, ScanDirection::Forward)?;
     let backward_keys = index_keys(root, rel, index, ScanDirection::Backward)?;
-    let index_only = s.enable_indexonlyscan && covers(root, base, index);
+    let index_only = s.enable_indexonlyscan && index.is_btree() && covers(root, base, index);
     let useful_order = !forward_keys.is_empty() || !backward_keys.is_empty();
     if matched.is_empty() && !useful_order && !index_only {
         return Ok(());
@@ -383,7 +386,9 @@ fn boundary_selectivity(
 }
 
 fn correlation(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> f64 {
-    let Some(table) = base.table() else { return 0.0 };
+    let Some(table) = base.table().filter(|_| index.is_btree()) else {
+        return 0.0;
+    };
     let Some(first) = index.desc.columns.first() else {
         return 0.0;
     };
@@ -444,6 +449,9 @@ fn index_keys(
     index: &IndexInfo,
     direction: ScanDirection,
 ) -> PgResult<Rc<[PathKey]>> {
+    if !index.is_btree() {
+        return Ok(Rc::from([]));
+    }
     let backward = direction == ScanDirection::Backward;
     let mut keys = Vec::new();
     for (column, expr) in index
@@ -577,7 +585,8 @@ fn arm_bitmap(root: &Root<'_, '_>, base: &BaseRel, arm: &Expr) -> PgResult<Optio
             })
         })
         .collect();
-    for index in base.indexes.iter().filter(|i| i.is_btree() && i.predicate_ok) {
+    let usable = |i: &&Rc<IndexInfo>| (i.is_btree() || i.is_hash()) && i.predicate_ok;
+    for index in base.indexes.iter().filter(usable) {
         let matched = match_clauses(root, index, &infos)?;
         let boundary = boundary_quals(&matched);
         if boundary.is_empty() {

@@ -316,19 +316,21 @@ fn plan_on_conflict(root: &Root<'_, '_>, oc: &OnConflictExpr, result: usize) -> 
         .ok_or_else(|| internal!("relation {relation} vanished"))?;
     let mut arbiter_indexes = Vec::new();
     if oc.constraint.is_valid() {
-        arbiter_indexes.extend(
-            desc.constraints
-                .iter()
-                .filter(|c| c.oid == oc.constraint)
-                .map(|c| c.index),
-        );
+        let named = desc.constraints.iter().find(|c| c.oid == oc.constraint);
+        if oc.update && named.is_some_and(|c| !c.exclusion_ops.is_empty()) {
+            return Err(common::pg_err!(
+                WRONG_OBJECT_TYPE,
+                "ON CONFLICT DO UPDATE not supported with exclusion constraints"
+            ));
+        }
+        arbiter_indexes.extend(named.map(|c| c.index));
     } else if !oc.arbiter_elements.is_empty() {
         for oid in &desc.indexes {
             let Some(index) = catalog.relation(*oid)? else {
                 continue;
             };
             let Some(info) = &index.index else { continue };
-            if info.unique && info.immediate && info.valid && matches_arbiter(info, oc, result) {
+            if info.unique && !info.exclusion && info.valid && matches_arbiter(info, oc, result) {
                 arbiter_indexes.push(*oid);
             }
         }

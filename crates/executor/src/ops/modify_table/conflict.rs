@@ -83,7 +83,7 @@ impl ModifyOp {
         let target = &self.leaf(leaf)?.target;
         if action.arbiters.is_empty() {
             return Ok((0..target.indexes.len())
-                .filter(|&k| target.indexes[k].part.unique)
+                .filter(|&k| target.indexes[k].part.unique || target.indexes[k].part.exclusion.is_some())
                 .collect());
         }
         let mut found = Vec::new();
@@ -115,11 +115,12 @@ impl ModifyOp {
     ) -> PgResult<Option<RowId>> {
         for k in arbiters {
             let ext = cx.ext;
-            let index = &mut self.leaf(leaf)?.target.indexes[*k];
+            let target = &mut self.leaf(leaf)?.target;
+            let (index, desc) = (&mut target.indexes[*k], &target.def.desc);
             let Some(entry) = index.entry(cx, values)? else {
                 continue;
             };
-            let found = ext.with_txn(|txn| index.index.conflicting_row(txn, &entry.key, None))?;
+            let found = index.conflicting(ext, desc, &entry)?;
             if found.is_some() {
                 return Ok(found);
             }
