@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::prepared::PreparedTransactions;
 use crate::session::Session;
 use crate::session::notify::{Mailbox, NotifyHub};
+use crate::session::snapshots::ExportedSnapshots;
 use crate::session::timeout::Timeouts;
 
 /// OID of database `postgres` in `pg_database`.
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub database_name: Arc<str>,
     pub start_time: i64,
     pub prepared: PreparedTransactions,
+    pub exported: ExportedSnapshots,
     next_pid: AtomicI32,
     next_number: AtomicU32,
 }
@@ -233,6 +235,7 @@ impl Database {
             database_name: "postgres".into(),
             start_time,
             prepared,
+            exported: ExportedSnapshots::default(),
             next_pid: AtomicI32::new(0),
             next_number: AtomicU32::new(1),
         };
@@ -241,19 +244,37 @@ impl Database {
         }
     }
 
-    /// A second database that begins with the committed content of this one; from then on the two know nothing of each other. Shares
-    /// everything and copies what is written, so that it costs what changed since the last checkpoint or fork, not the size of the
-    /// data. Only for databases in memory: 0A000 for one in a directory.
+    /// A second database, in memory, that begins with the committed content of this one; from then on the two know nothing of each
+    /// other. Shares everything and copies what is written, so that it costs what changed since the last checkpoint or fork, not the
+    /// size of the data. A fork of a directory goes on reading it: the directory stays open, and locked, as long as the fork lives.
+    /// 0A000 over stores without lasting points in time (`sled`).
     pub fn fork(&self) -> Result<Database> {
-        let storage = self.inner.storage.fork()?;
+        let (prepared, kept) = self.inner.prepared.copies(false)?;
+        let storage = self.inner.storage.fork(prepared, || drop(kept))?;
         let memory_bytes_max = self.inner.memory.limit();
-        Ok(Database::over(
+        let forked = Database::over(
             storage,
             self.inner.env.clone(),
             None,
             memory_bytes_max,
             PreparedTransactions::new(self.inner.prepared.max()),
-        ))
+        );
+        forked.inner.resume_prepared()?;
+        Ok(forked)
+    }
+
+    /// A fork that lasts: what is committed now, copied into a directory ([`Database::backup`]) and opened there.
+    pub fn fork_to(&self, dir: impl AsRef<Path>) -> Result<Database> {
+        self.backup(&dir)?;
+        let storage = self.inner.storage.options();
+        let kind = storage.dir.as_ref().map_or(KvKind::default(), |_| storage.kv);
+        Database::builder()
+            .directory(dir.as_ref())
+            .env(self.inner.env.clone())
+            .kv(kind)
+            .memory_limit(self.inner.memory.limit())
+            .max_prepared_transactions(self.inner.prepared.max())
+            .open()
     }
 
     /// Writes what is committed now into a directory, which must not exist or be empty (58P02): a database to open like any other, also
@@ -265,7 +286,9 @@ impl Database {
             .dir
             .as_ref()
             .map_or(KvKind::default(), |_| storage.options().kv);
-        Ok(storage.backup(dir.as_ref(), kind, &CancelToken::new())?)
+        let (prepared, kept) = self.inner.prepared.copies(true)?;
+        let copies = (prepared, || drop(kept));
+        Ok(storage.backup(dir.as_ref(), kind, &CancelToken::new(), copies)?)
     }
 
     /// Checks the database while it is used: every stored value against its checksum, every table's rows, every index against its table.

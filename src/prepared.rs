@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use access::{CatalogRelation, PreparedInfo, PreparedTransaction, Transaction};
+use access::{CatalogRelation, PreparedCopy, PreparedInfo, PreparedTransaction, Transaction};
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Xid, pg_err};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::database::Inner;
 
@@ -19,6 +19,8 @@ const GID_BYTES: usize = 200;
 pub(crate) struct PreparedTransactions {
     max: u32,
     all: Mutex<BTreeMap<String, Option<PreparedTransaction>>>,
+    /// Somebody is no longer at one.
+    settled: Condvar,
 }
 
 impl PreparedTransactions {
@@ -27,6 +29,7 @@ impl PreparedTransactions {
         PreparedTransactions {
             max,
             all: Mutex::default(),
+            settled: Condvar::new(),
         }
     }
 
@@ -39,7 +42,9 @@ impl PreparedTransactions {
     pub fn prepare(&self, txn: Transaction, info: PreparedInfo) -> PgResult<()> {
         let gid = info.gid.clone();
         self.reserve(&gid)?;
-        match txn.prepare(info) {
+        let outcome = txn.prepare(info);
+        let _settled = Settled(self);
+        match outcome {
             Ok(prepared) => {
                 self.all.lock().insert(gid, Some(prepared));
                 Ok(())
@@ -112,6 +117,7 @@ impl PreparedTransactions {
     /// COMMIT PREPARED. If the log cannot be written it stays prepared.
     pub fn commit(&self, gid: &str, may: impl Fn(Oid) -> bool) -> PgResult<()> {
         let outcome = self.take(gid, may)?.commit();
+        let _settled = Settled(self);
         let mut all = self.all.lock();
         match outcome {
             Ok(_) => {
@@ -128,8 +134,19 @@ impl PreparedTransactions {
     /// ROLLBACK PREPARED.
     pub fn rollback(&self, gid: &str, may: impl Fn(Oid) -> bool) -> PgResult<()> {
         let outcome = self.take(gid, may)?.rollback();
+        let _settled = Settled(self);
         self.all.lock().remove(gid);
         outcome
+    }
+
+    /// All of them for a copy of the database, and what keeps them as they are until it is dropped.
+    pub fn copies(&self, logged: bool) -> PgResult<(Vec<PreparedCopy>, impl Drop + '_)> {
+        let mut all = self.all.lock();
+        while all.values().any(Option::is_none) {
+            self.settled.wait(&mut all);
+        }
+        let copies: PgResult<Vec<_>> = all.values().flatten().map(|p| p.copy(logged)).collect();
+        Ok((copies?, Kept { _all: all }))
     }
 
     /// All that nobody is ending right now (`pg_prepared_xacts`).
@@ -143,6 +160,24 @@ impl PreparedTransactions {
     pub fn abandon(&self) {
         self.all.lock().clear();
     }
+}
+
+/// Tells those who wait, behind the change that it was made for.
+struct Settled<'p>(&'p PreparedTransactions);
+
+impl Drop for Settled<'_> {
+    fn drop(&mut self) {
+        self.0.settled.notify_all();
+    }
+}
+
+/// While it lives, nobody prepares a transaction or ends a prepared one.
+struct Kept<'p> {
+    _all: MutexGuard<'p, BTreeMap<String, Option<PreparedTransaction>>>,
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {}
 }
 
 impl Inner {

@@ -116,11 +116,78 @@ fn temporary_tables_do_not_come_along() {
     assert_eq!(number(&mut session, "SELECT count(*) FROM mine"), 1);
 }
 
+/// Forks of a directory lie over the store as it was, whatever becomes of that.
 #[test]
-fn a_fork_of_a_directory_is_refused() {
+fn forks_of_a_directory_are_databases_in_memory_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Database::open(dir.path().join("db")).unwrap();
-    assert_eq!(db.fork().err().unwrap().code(), "0A000");
+    let path = dir.path().join("db");
+    let db = Database::open(&path).unwrap();
+    let mut session = db.session().unwrap();
+    fill(&mut session);
+    session
+        .batch_execute("CHECKPOINT; UPDATE account SET money = 101 WHERE id = 2")
+        .unwrap();
+    let mut open = db.session().unwrap();
+    open.batch_execute("BEGIN; UPDATE account SET money = 0").unwrap();
+    let forks: Vec<Database> = (0..20).map(|_| db.fork().unwrap()).collect();
+    let changes = [
+        "COMMIT",
+        "DELETE FROM account WHERE id > 10",
+        "CHECKPOINT",
+        "VACUUM",
+        "TRUNCATE scratch",
+    ];
+    for sql in changes {
+        open.batch_execute(sql).unwrap();
+    }
+    for (n, fork) in forks.iter().enumerate() {
+        let mut session = fork.session().unwrap();
+        assert_eq!(totals(&mut session), (100 * ACCOUNTS + 1, 100 * ACCOUNTS + 1));
+        let sql = "UPDATE account SET money = $1 WHERE id = 1";
+        session.execute(sql, params![n as i64]).unwrap();
+        let changes =
+            "DELETE FROM account WHERE id = 3; CREATE TABLE own (a int); CREATE INDEX ON account (money)";
+        for sql in [changes, "CHECKPOINT", "VACUUM"] {
+            session.batch_execute(sql).unwrap();
+        }
+        assert_eq!(fork.verify().unwrap().len(), 0);
+    }
+    assert_eq!(number(&mut session, "SELECT count(*) FROM account"), 10);
+    assert!(session.batch_execute("TABLE own").is_err());
+    let grandchild = forks[7].fork().unwrap();
+    drop((db, session, open, forks));
+    let mut session = grandchild.session().unwrap();
+    assert_eq!(number(&mut session, "SELECT money FROM account WHERE id = 1"), 7);
+    assert_eq!(totals(&mut session).0, 100 * (ACCOUNTS - 2) + 1 + 7);
+    // Somebody still reads the directory.
+    assert_eq!(Database::open(&path).err().unwrap().code(), "55006");
+    drop((grandchild, session));
+    let db = Database::open(&path).unwrap();
+    assert_eq!(
+        number(&mut db.session().unwrap(), "SELECT count(*) FROM account"),
+        10
+    );
+}
+
+#[test]
+fn a_fork_that_lasts_has_a_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    for parent in [
+        Database::memory().unwrap(),
+        Database::open(dir.path().join("db")).unwrap(),
+    ] {
+        let name = if dir.path().join("a").exists() { "b" } else { "a" };
+        let mut session = parent.session().unwrap();
+        fill(&mut session);
+        let fork = parent.fork_to(dir.path().join(name)).unwrap();
+        let mut theirs = fork.session().unwrap();
+        theirs.batch_execute("DELETE FROM account WHERE id > 5").unwrap();
+        drop((fork, theirs));
+        let again = Database::open(dir.path().join(name)).unwrap();
+        let count = "SELECT count(*) FROM account";
+        assert_eq!(number(&mut again.session().unwrap(), count), 5);
+        assert_eq!(number(&mut session, count), ACCOUNTS);
+    }
 }
 
 /// Simulated machines: a backup in the middle of the work of two sessions, one of them with an open transaction.

@@ -232,6 +232,7 @@ impl Session {
 
     /// Ends the transaction without its changes.
     fn abort_transaction(&mut self) {
+        self.core.withdraw_snapshots();
         if let Some(txn) = self.block.txn.take() {
             txn.into_inner().abort();
         }
@@ -252,6 +253,7 @@ impl Session {
 
     pub(crate) fn end_block(&mut self) {
         self.block = Block::default();
+        self.core.withdraw_snapshots();
         self.core.used_temp.set(false);
         self.core.after.clear();
         self.core.catalog_state.borrow_mut().transaction_ended();
@@ -290,6 +292,7 @@ impl Session {
             notify_mark: self.core.pending_notify.borrow().len(),
             temp_namespace: self.core.temp_namespace.get(),
         });
+        self.core.savepoints.set(self.block.savepoints.len());
         Ok(())
     }
 
@@ -316,6 +319,7 @@ impl Session {
         self.require_block("RELEASE SAVEPOINT")?;
         let at = self.find_savepoint(name)?;
         self.block.savepoints.truncate(at);
+        self.core.savepoints.set(at);
         Ok(())
     }
 
@@ -324,6 +328,7 @@ impl Session {
         self.require_block("ROLLBACK TO SAVEPOINT")?;
         let at = self.find_savepoint(name)?;
         self.block.savepoints.truncate(at + 1);
+        self.core.savepoints.set(at + 1);
         let Some(sp) = self.block.savepoints.last() else {
             return Err(common::internal!("savepoint vanished"));
         };

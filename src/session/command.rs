@@ -106,6 +106,7 @@ impl Session {
             SessionAction::OnCommitDeleteRows(oid) => self.on_commit.push((oid, false)),
             SessionAction::OnCommitDrop(oid) => self.on_commit.push((oid, true)),
             SessionAction::TransactionModes(modes) => self.apply_modes(modes)?,
+            SessionAction::ImportSnapshot(name) => self.import_snapshot(&name)?,
             SessionAction::SetRole(oid) => {
                 self.core.user.set(oid);
                 let view = self.current_view()?;

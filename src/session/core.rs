@@ -75,6 +75,10 @@ pub(crate) struct SessionCore {
     /// Where the stack was when the engine was entered.
     pub stack_base: Cell<usize>,
     pub statement_start: Cell<i64>,
+    /// Names of the snapshots that the transaction has exported.
+    pub exported: RefCell<Vec<String>>,
+    /// Savepoints in force.
+    pub savepoints: Cell<usize>,
 }
 
 /// `random()`'s generator (xoroshiro128**, as PostgreSQL's), seeded from the environment or by `setseed`.
@@ -168,6 +172,8 @@ impl SessionCore {
             pending_notify: RefCell::default(),
             transaction_start: Cell::new(0),
             statement_start: Cell::new(0),
+            exported: RefCell::default(),
+            savepoints: Cell::new(0),
             number,
             catalog_state: RefCell::default(),
             path_cache: RefCell::new(None),

@@ -386,6 +386,7 @@ impl SessionContext for StatementEnv<'_> {
                 };
                 Ok(Datum::Bytes(snapshot.to_bytes().into()))
             }
+            "pg_export_snapshot" => self.export_snapshot(),
             "pg_current_wal_insert_lsn" | "pg_current_wal_lsn" => {
                 let wal = self.core.db.storage.manager().wal();
                 Ok(Datum::Int8(wal.insert_lsn().0 as i64))

@@ -34,6 +34,7 @@ pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod snapshots;
 mod system;
 pub(crate) mod tag;
 pub(crate) mod template;

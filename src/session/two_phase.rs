@@ -43,6 +43,12 @@ impl Session {
                 "cannot PREPARE a transaction that has created a cursor WITH HOLD"
             ));
         }
+        if !self.core.exported.borrow().is_empty() {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cannot PREPARE a transaction that has exported snapshots"
+            ));
+        }
         self.before_commit()?;
         self.refuse_what_cannot_be_prepared()?;
         let proc = self.core.db.storage.register(self.core.pid)?;

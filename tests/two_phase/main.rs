@@ -216,3 +216,89 @@ fn a_serializable_transaction_is_checked_in_the_first_phase() {
     b.batch_execute("COMMIT PREPARED 'first'").unwrap();
     assert_eq!(sum(&mut b), 5051);
 }
+
+/// What it has read is watched by the next process, too: the other half of a write skew fails.
+#[test]
+fn a_serializable_one_is_watched_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let open = || {
+        let builder = Database::builder().directory(&path).max_prepared_transactions(3);
+        builder.open().unwrap()
+    };
+    let db = open();
+    let mut a = db.session().unwrap();
+    a.batch_execute("CREATE TABLE duty (who text PRIMARY KEY, on_call bool); INSERT INTO duty VALUES ('x', true), ('y', true)")
+        .unwrap();
+    let check = "SELECT count(*) FROM duty WHERE on_call";
+    a.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE").unwrap();
+    assert_eq!(number(&mut a, check), 2);
+    a.batch_execute("UPDATE duty SET on_call = false WHERE who = 'x'; PREPARE TRANSACTION 'skew'")
+        .unwrap();
+    drop((a, db));
+    for _ in 0..2 {
+        let db = open();
+        let mut b = db.session().unwrap();
+        let watched = "SELECT count(*) FROM pg_locks WHERE mode = 'SIReadLock'";
+        assert!(number(&mut b, watched) > 0);
+        b.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE").unwrap();
+        // As PostgreSQL: whoever it had conflicts with is not known, so it counts as a pivot.
+        let read = b.query_one(check, params![]).err().unwrap();
+        assert_eq!(read.code(), "40001");
+        b.batch_execute("ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ")
+            .unwrap();
+        assert_eq!(number(&mut b, check), 2);
+        b.batch_execute("COMMIT").unwrap();
+    }
+    let db = open();
+    let mut b = db.session().unwrap();
+    b.batch_execute("COMMIT PREPARED 'skew'; BEGIN ISOLATION LEVEL SERIALIZABLE")
+        .unwrap();
+    assert_eq!(number(&mut b, check), 1);
+    b.batch_execute("UPDATE duty SET on_call = true; COMMIT").unwrap();
+    verify(&db);
+}
+
+#[test]
+fn copies_of_a_database_have_its_prepared_transactions() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = || Database::builder().max_prepared_transactions(3);
+    let on_disk = builder().directory(dir.path().join("db")).open().unwrap();
+    for (n, db) in [memory(), on_disk].into_iter().enumerate() {
+        let mut session = db.session().unwrap();
+        session.batch_execute(SETUP).unwrap();
+        session
+            .batch_execute(&format!("BEGIN; {CHANGES}; CREATE TABLE made (a int); INSERT INTO made VALUES (1); PREPARE TRANSACTION 'one'"))
+            .unwrap();
+        let path = dir.path().join(format!("copy{n}"));
+        let fork = db.fork().unwrap();
+        db.backup(&path).unwrap();
+        session.batch_execute("ROLLBACK PREPARED 'one'").unwrap();
+        assert_eq!(sum(&mut session), 5050);
+        let backup = || builder().directory(&path).open().unwrap();
+        drop(backup());
+        for copy in [fork, backup()] {
+            let mut theirs = copy.session().unwrap();
+            assert_eq!(sum(&mut theirs), 5050);
+            theirs.batch_execute("SET lock_timeout = '20ms'").unwrap();
+            let locked = theirs.batch_execute("UPDATE t SET v = 1 WHERE id = 1");
+            assert_eq!(locked.err().unwrap().code(), "55P03");
+            let grandchild = copy.fork().unwrap();
+            theirs.batch_execute("COMMIT PREPARED 'one'").unwrap();
+            assert_eq!(
+                (
+                    sum(&mut theirs),
+                    number(&mut theirs, "SELECT a::bigint FROM made")
+                ),
+                (AFTER, 1)
+            );
+            verify(&copy);
+            let mut youngest = grandchild.session().unwrap();
+            youngest.batch_execute("ROLLBACK PREPARED 'one'").unwrap();
+            assert_eq!(sum(&mut youngest), 5050);
+            verify(&grandchild);
+        }
+        assert_eq!(sum(&mut backup().session().unwrap()), AFTER);
+        verify(&backup());
+    }
+}

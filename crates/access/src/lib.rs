@@ -56,5 +56,6 @@ pub use table::{
     TableSize, WaitPolicy, WriteOutcome, heap_tuple_width,
 };
 pub use temp::{TempDirectory, TempFile, TempSpace};
-pub use transaction::prepared::{PreparedInfo, PreparedTransaction};
+pub use transaction::export::ExportedSnapshot;
+pub use transaction::prepared::{PreparedCopy, PreparedInfo, PreparedTransaction};
 pub use transaction::{ActiveSnapshot, Isolation, Savepoint, Transaction, TransactionOptions};

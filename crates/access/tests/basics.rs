@@ -430,7 +430,7 @@ fn a_fork_goes_its_own_way() {
             table.insert(txn, &row(id, 0)).unwrap();
         })
     });
-    let fork = storage.fork().unwrap();
+    let fork = storage.fork(Vec::new(), || ()).unwrap();
     let f = Session::new(&fork, 1);
     let theirs = fork.table(&table_def(20000)).unwrap();
     f.run(|txn| {

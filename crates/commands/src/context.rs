@@ -58,6 +58,8 @@ pub enum SessionAction {
     OnCommitDrop(Oid),
     /// SET TRANSACTION and relatives: modes of the running transaction, already checked.
     TransactionModes(TransactionModes),
+    /// SET TRANSACTION SNAPSHOT.
+    ImportSnapshot(String),
     /// SET SESSION AUTHORIZATION or SET ROLE: the new current role.
     SetRole(Oid),
 }

@@ -232,13 +232,18 @@ fn set_multi(stmt: &VariableSetStmt, name: &str, cx: &mut CommandContext<'_>) ->
             if !cx.in_transaction_block {
                 warn_outside_block(cx, "SET TRANSACTION");
             }
-            if !cx.txn.borrow().uses_one_snapshot() {
+            if stmt.is_local {
                 return Err(pg_err!(
                     FEATURE_NOT_SUPPORTED,
-                    "a snapshot-importing transaction must have isolation level SERIALIZABLE or REPEATABLE READ"
+                    "SET LOCAL TRANSACTION SNAPSHOT is not implemented"
                 ));
             }
-            Err(unsupported!("SET TRANSACTION SNAPSHOT is not supported yet").at(stmt.span))
+            let [SetArg::Expr(id)] = stmt.args.as_slice() else {
+                return Err(common::internal!("SET TRANSACTION SNAPSHOT without a snapshot"));
+            };
+            let name = constant_text(id, false)?;
+            cx.actions.push(SessionAction::ImportSnapshot(name));
+            Ok(())
         }
     }
 }

@@ -17,6 +17,7 @@ mod error;
 mod files;
 pub mod memory;
 mod open;
+pub mod overlay;
 #[cfg(feature = "redb")]
 pub mod redb;
 #[cfg(feature = "sled")]

@@ -147,4 +147,10 @@ pub trait Kv: Send + Sync {
 
     /// Gives space of deleted entries back, as far as the backend can.
     fn compact(&self) -> KvResult<()>;
+
+    /// A second store that begins with what this one holds now and keeps its changes in memory; the cost does not depend on the size.
+    /// `None`: the backend has no lasting points in time.
+    fn fork(&self) -> KvResult<Option<Arc<dyn Kv>>> {
+        Ok(None)
+    }
 }

@@ -299,6 +299,11 @@ impl Txn {
         SnapshotGuard::take(&self.proc)
     }
 
+    /// Registers the snapshot of another transaction.
+    pub fn import_snapshot(&self, source: &SnapshotGuard) -> TxnResult<SnapshotGuard> {
+        source.share_with(&self.proc)
+    }
+
     /// Where its locks stand, for a savepoint.
     pub fn lock_mark(&self) -> LockMark {
         self.manager.locks.mark(&self.proc)

@@ -12,6 +12,9 @@
 //! If the scan misses the cell, h was read before c2, so h <= c2. If it sees the cell, the minimum is <= c1 <= c2.
 //! All five accesses are SeqCst.
 //!
+//! A snapshot that moves to another slot ([`SnapshotGuard::share_with`]) is registered there before the old registration ends; a scan
+//! that may have passed both looks at a counter and starts over.
+//!
 //! # Invariants
 //! - What ended at or before the horizon, no present or future snapshot sees. The horizon never goes back.
 
@@ -121,6 +124,23 @@ impl SnapshotGuard {
         })
     }
 
+    /// A registration of the same CSN for another session (`SET TRANSACTION SNAPSHOT`).
+    pub fn share_with(&self, proc: &Arc<Proc>) -> TxnResult<SnapshotGuard> {
+        let cell = reserve(proc.slot()?, self.registered.0);
+        proc.table().imported.fetch_add(1, Ordering::SeqCst);
+        Ok(SnapshotGuard {
+            proc: Arc::clone(proc),
+            csn: self.csn,
+            registered: self.registered,
+            cell,
+        })
+    }
+
+    /// The session that registered it.
+    pub(crate) fn proc(&self) -> &Arc<Proc> {
+        &self.proc
+    }
+
     /// The CSN.
     pub fn csn(&self) -> Csn {
         self.csn
@@ -175,9 +195,15 @@ impl TxnTable {
     /// What ended at or before this CSN, nobody can see. Costs a pass over the sessions: for cleaning, not for reading.
     pub fn horizon(&self) -> Csn {
         let visible = self.visible_csn().0;
-        let oldest = self
-            .slots()
-            .fold(visible, |oldest, (_, slot)| oldest.min(oldest_snapshot(slot)));
+        let oldest = loop {
+            let imported = self.imported.load(Ordering::SeqCst);
+            let oldest = self
+                .slots()
+                .fold(visible, |oldest, (_, slot)| oldest.min(oldest_snapshot(slot)));
+            if self.imported.load(Ordering::SeqCst) == imported {
+                break oldest;
+            }
+        };
         let before = self.horizon.0.fetch_max(oldest, Ordering::AcqRel);
         Csn(before.max(oldest))
     }

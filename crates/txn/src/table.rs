@@ -119,6 +119,8 @@ pub struct TxnTable {
     visible: CacheAligned<AtomicU64>,
     /// Highest horizon ever computed.
     pub(crate) horizon: CacheAligned<AtomicU64>,
+    /// Counts snapshots that were registered at a CSN of another slot's.
+    pub(crate) imported: AtomicU64,
     /// Index + 1 of the first free slot in the low half, a change counter in the high half.
     free_head: CacheAligned<AtomicU64>,
     /// Slots ever used.
@@ -133,6 +135,7 @@ impl TxnTable {
         TxnTable {
             visible: CacheAligned(AtomicU64::new(visible.0)),
             horizon: CacheAligned(AtomicU64::new(0)),
+            imported: AtomicU64::new(0),
             free_head: CacheAligned::default(),
             high_water: AtomicU32::new(0),
             segments: std::array::from_fn(|_| OnceLock::new()),

@@ -3,7 +3,7 @@
 //! # How it works
 //! After a checkpoint the KV store holds exactly what was committed at one moment, and it stays so until the next one: nothing but
 //! checkpoints writes to a relation that others can see. So the checkpoint is held off and the store copied, keyspace by keyspace; the
-//! copy needs no log. Sessions go on reading and writing meanwhile; the log and delta keep what they do.
+//! copy needs no log, but for one with a record of each prepared transaction. Sessions go on reading and writing meanwhile; the log and delta keep what they do.
 //!
 //! # Invariants
 //! - A copy that was broken off cannot be opened: the file [`INCOMPLETE`] lies in the directory until everything else is durable.
@@ -17,10 +17,12 @@ use common::env::{Env, OpenMode};
 use common::error::ErrorExt;
 use common::{Lsn, PgResult, pg_err};
 use kv::{Direction, Durability, Keyspace, Kv, KvKind, KvOptions, WriteBatch};
+use txn::{RecordKind, Wal, WalOptions};
 
 use crate::storage::Storage;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, META};
+use crate::transaction::prepared::PreparedCopy;
 
 /// Lies in a directory while a backup is being written to it.
 const INCOMPLETE: &str = "backup_incomplete";
@@ -43,7 +45,15 @@ pub(crate) fn refuse_incomplete(env: &dyn Env, dir: &Path) -> PgResult<()> {
 
 impl Storage {
     /// Writes what is committed now into a directory that does not exist yet or is empty, as a database that can be opened.
-    pub fn backup(&self, dir: &Path, kind: KvKind, cancel: &CancelToken) -> PgResult<()> {
+    ///
+    /// `prepared` are the prepared transactions as of `at_point`, before which none of them may end.
+    pub fn backup(
+        &self,
+        dir: &Path,
+        kind: KvKind,
+        cancel: &CancelToken,
+        (prepared, at_point): (Vec<PreparedCopy>, impl FnOnce()),
+    ) -> PgResult<()> {
         let env = Arc::clone(self.env());
         let failed = |what: &str, e: &std::io::Error| io_error(&format!("{what} \"{}\"", dir.display()), e);
         let fs = env.fs();
@@ -71,7 +81,8 @@ impl Storage {
             cache_bytes_max: CACHE_BYTES,
         };
         let target = kv::open(kind, &env, &dir.join("kv"), &options)?;
-        self.copy_to(&*target, cancel)?;
+        self.copy_to(&*target, cancel, at_point)?;
+        self.log_prepared(&env, &dir.join("wal"), &prepared)?;
         drop(target);
         let parent = dir.parent().unwrap_or(dir);
         fs.sync_dir(dir)
@@ -81,9 +92,27 @@ impl Storage {
             .map_err(|e| failed("could not sync directory", &e))
     }
 
-    fn copy_to(&self, target: &dyn Kv, cancel: &CancelToken) -> PgResult<()> {
+    /// A log that says of the prepared transactions what they would do.
+    fn log_prepared(&self, env: &Arc<dyn Env>, dir: &Path, prepared: &[PreparedCopy]) -> PgResult<()> {
+        if prepared.is_empty() {
+            return Ok(());
+        }
+        let options = WalOptions {
+            segment_size: self.options.wal_segment_size,
+            ..WalOptions::new(dir.to_path_buf())
+        };
+        let wal = Wal::open(Arc::clone(env), options, Lsn::default(), &mut |_| Ok(()))?;
+        for one in prepared {
+            wal.append(RecordKind::PREPARE, one.xid, &one.record())?;
+        }
+        wal.flush(wal.insert_lsn())?;
+        Ok(wal.close()?)
+    }
+
+    fn copy_to(&self, target: &dyn Kv, cancel: &CancelToken, at_point: impl FnOnce()) -> PgResult<()> {
         let _guard = self.maintenance.lock();
         self.checkpoint_locked(false)?;
+        at_point();
         let source = &*self.shared.kv;
         for keyspace in source.keyspaces()?.into_iter().filter(|k| *k != META) {
             copy_keyspace(source, target, keyspace, cancel)?;

@@ -9,7 +9,7 @@ mod lockfile;
 pub(crate) mod meta;
 mod open;
 mod recovery;
-mod resume;
+pub(crate) mod resume;
 mod verify;
 
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::env::{Env, TaskHandle};
 use common::{Csn, Lsn, Oid, PgResult, RelationId, Xid, internal};
-use kv::{KvKind, memory::MemoryKv};
+use kv::KvKind;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use txn::{Proc, RecordKind, TxnManager};
@@ -123,13 +123,19 @@ struct Dropped {
     csn: Csn,
 }
 
+/// Where a database's files are, if it has any.
+enum Owner {
+    /// Held for its lock.
+    Directory(LockFile),
+    /// A fork of a directory keeps that open.
+    Memory(Option<Arc<Storage>>),
+}
+
 /// One database.
 pub struct Storage {
     options: StorageOptions,
     identity: Identity,
     pub(crate) shared: Arc<Shared>,
-    /// The store again, when it is in memory and can be forked.
-    memory: Option<Arc<MemoryKv>>,
     relations: RwLock<FxHashMap<RelationId, Relation>>,
     counters: Mutex<Counters>,
     dropped: Mutex<Vec<Dropped>>,
@@ -145,16 +151,15 @@ pub struct Storage {
     in_doubt: resume::InDoubtList,
     task: Mutex<Option<Arc<dyn TaskHandle>>>,
     closed: AtomicBool,
-    /// Held for its lock; None in memory.
-    lock: Option<LockFile>,
+    owner: Owner,
 }
 
 impl Storage {
     /// Tells those who find the directory locked where its owner can be reached.
     pub fn announce(&self, address: &str) -> PgResult<()> {
-        match &self.lock {
-            Some(lock) => lock.write(self.options.env.process_id(), address),
-            None => Ok(()),
+        match &self.owner {
+            Owner::Directory(lock) => lock.write(self.options.env.process_id(), address),
+            Owner::Memory(_) => Ok(()),
         }
     }
 
@@ -374,9 +379,9 @@ impl Storage {
 
     /// What the lock file tells a second opener beside our process id (the socket path).
     pub fn set_lock_note(&self, note: &str) -> PgResult<()> {
-        match &self.lock {
-            Some(lock) => lock.write(self.env().process_id(), note),
-            None => Ok(()),
+        match &self.owner {
+            Owner::Directory(lock) => lock.write(self.env().process_id(), note),
+            Owner::Memory(_) => Ok(()),
         }
     }
 }

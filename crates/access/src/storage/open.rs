@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::env::Env;
 use common::{Csn, Oid, PgResult, Xid, pg_err};
-use kv::{Durability, Kv, KvOptions, WriteBatch, memory::MemoryKv};
+use kv::{Durability, Kv, KvKind, KvOptions, WriteBatch, memory::MemoryKv};
 use parking_lot::{Mutex, RwLock};
 use txn::{TxnManager, TxnStart, Wal, WalOptions};
 
@@ -15,7 +15,8 @@ use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
 use crate::storage::recovery::Replay;
-use crate::storage::{Counters, FIRST_RELATION, Storage, StorageOptions};
+use crate::storage::{Counters, FIRST_RELATION, Owner, Storage, StorageOptions};
+use crate::transaction::prepared::PreparedCopy;
 
 /// The CSN of everything that recovery finds in the log; 1 is the checkpoint's.
 pub(crate) const RECOVERED: Csn = Csn(2);
@@ -25,30 +26,30 @@ impl Storage {
     /// Opens a database, creating it when missing. Recovery happens here: the log above the last checkpoint comes back into delta.
     pub fn open(options: StorageOptions) -> PgResult<Arc<Storage>> {
         match options.dir.clone() {
-            None => Storage::open_in_memory(options, MemoryKv::new(), None),
+            None => Storage::open_in_memory(options, Arc::new(MemoryKv::new()), None),
             Some(dir) => Storage::open_dir(options, &dir),
         }
     }
 
     fn open_in_memory(
         options: StorageOptions,
-        kv: MemoryKv,
-        forked: Option<(Identity, Counters)>,
+        kv: Arc<dyn Kv>,
+        forked: Option<Forked>,
     ) -> PgResult<Arc<Storage>> {
-        let (identity, counters) = match forked {
-            Some(forked) => forked,
-            None => (new_identity(&*options.env), Counters::fresh()),
-        };
-        let start = TxnStart {
+        let forked = forked.unwrap_or_else(|| Forked {
+            identity: new_identity(&*options.env),
+            counters: Counters::fresh(),
             next_xid: Xid(3),
+            parent: None,
+        });
+        let start = TxnStart {
+            next_xid: forked.next_xid,
             csn: RECOVERED,
         };
         let manager = TxnManager::new(Arc::clone(&options.env), Wal::none(), start)?;
-        let kv = Arc::new(kv);
-        let memory = Some(Arc::clone(&kv));
-        Ok(Storage::assemble(
-            options, kv, memory, manager, identity, counters, None,
-        ))
+        let (identity, counters) = (forked.identity, forked.counters);
+        let owner = Owner::Memory(forked.parent);
+        Ok(Storage::assemble(options, kv, manager, identity, counters, owner))
     }
 
     fn open_dir(options: StorageOptions, dir: &Path) -> PgResult<Arc<Storage>> {
@@ -83,7 +84,7 @@ impl Storage {
         };
         let manager = TxnManager::new(env, wal, start)?;
         let counters = replay.counters();
-        let storage = Storage::assemble(options, kv, None, manager, identity, counters, Some(lock));
+        let storage = Storage::assemble(options, kv, manager, identity, counters, Owner::Directory(lock));
         storage.checkpoint_lsn.store(checkpoint.redo.0, Ordering::Release);
         for id in meta::read_drops(&*storage.shared.kv)? {
             storage.forget_relation(id);
@@ -100,11 +101,10 @@ impl Storage {
     fn assemble(
         options: StorageOptions,
         kv: Arc<dyn Kv>,
-        memory: Option<Arc<MemoryKv>>,
         manager: Arc<TxnManager>,
         identity: Identity,
         counters: Counters,
-        lock: Option<LockFile>,
+        owner: Owner,
     ) -> Arc<Storage> {
         let now = options.env.monotonic().as_millis() as u64;
         let shared = Shared::new(kv, manager, &options, CHECKPOINTED);
@@ -112,7 +112,6 @@ impl Storage {
             options,
             identity,
             shared: Arc::new(shared),
-            memory,
             relations: RwLock::default(),
             counters: Mutex::new(counters),
             dropped: Mutex::default(),
@@ -125,20 +124,29 @@ impl Storage {
             in_doubt: Mutex::default(),
             task: Mutex::new(None),
             closed: AtomicBool::new(false),
-            lock,
+            owner,
         })
     }
 
-    /// A second database in memory that begins with the committed content of this one, which is in memory too. Costs a
-    /// checkpoint of what changed since the last one, not a copy.
-    pub fn fork(&self) -> PgResult<Arc<Storage>> {
-        let Some(memory) = &self.memory else {
-            return Err(common::unsupported!("cannot fork a database on disk"));
-        };
+    /// A second database in memory that begins with the committed content of this one. Costs a checkpoint of what changed since the
+    /// last one, not a copy: what it writes lies over the store of this one as it is now. So a fork of a directory keeps the
+    /// directory open and locked, and its old pages in use.
+    ///
+    /// `prepared` are the prepared transactions as of `at_point`, before which none of them may end.
+    pub fn fork(
+        self: &Arc<Self>,
+        prepared: Vec<PreparedCopy>,
+        at_point: impl FnOnce(),
+    ) -> PgResult<Arc<Storage>> {
         let kv = {
             let _guard = self.maintenance.lock();
             self.checkpoint_locked(false)?;
-            memory.fork()
+            at_point();
+            self.shared.kv.fork()?
+        };
+        let Some(kv) = kv else {
+            let name = self.shared.kv.name();
+            return Err(common::unsupported!("cannot fork a database over {name}"));
         };
         let counters = {
             let counters = self.counters.lock();
@@ -149,7 +157,23 @@ impl Storage {
                 relation_limit: counters.next_relation,
             }
         };
-        Storage::open_in_memory(self.options.clone(), kv, Some((self.identity, counters)))
+        let forked = Forked {
+            identity: self.identity,
+            counters,
+            next_xid: self.manager().next_xid(),
+            parent: match &self.owner {
+                Owner::Memory(parent) => parent.clone(),
+                Owner::Directory(_) => Some(Arc::clone(self)),
+            },
+        };
+        let options = StorageOptions {
+            dir: None,
+            kv: KvKind::Memory,
+            ..self.options.clone()
+        };
+        let child = Storage::open_in_memory(options, kv, Some(forked))?;
+        *child.in_doubt.lock() = prepared.into_iter().map(PreparedCopy::in_doubt).collect();
+        Ok(child)
     }
 
     /// Ends a database: no new transactions, a last checkpoint, files closed. Running transactions are lost as in a crash.
@@ -175,6 +199,15 @@ impl Drop for Storage {
         // Nobody is left to tell; what is not checkpointed is in the log.
         let _ = self.close();
     }
+}
+
+/// What a fork begins with.
+struct Forked {
+    identity: Identity,
+    counters: Counters,
+    next_xid: Xid,
+    /// The database whose directory it reads.
+    parent: Option<Arc<Storage>>,
 }
 
 impl Counters {

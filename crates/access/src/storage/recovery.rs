@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
 use rustc_hash::FxHashMap;
-use txn::{LockMode, LockTag, Record, RecordKind, Stamp, TxnError, TxnResult};
+use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
 
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -19,12 +19,9 @@ use crate::storage::meta::CheckpointRecord;
 use crate::storage::open::RECOVERED;
 use crate::storage::resume::InDoubt;
 use crate::storage::{Counters, FIRST_RELATION, RECORD_COUNTERS, Storage};
-use crate::transaction::prepared::{PreparedInfo, take_header};
+use crate::transaction::prepared::{Head, take_header};
 use crate::transaction::redo::{RedoOp, take_op, take_varint};
 use crate::version::{RowData, Version};
-
-/// Who a prepared transaction is, and its locks.
-type Head = (PreparedInfo, Vec<(LockTag, LockMode)>);
 
 /// What the log has said so far.
 pub(crate) struct Replay {
@@ -105,11 +102,10 @@ impl Replay {
         let prepared = std::mem::take(&mut self.prepared);
         let mut all: Vec<InDoubt> = prepared
             .into_iter()
-            .map(|(xid, (info, locks))| InDoubt {
+            .map(|(xid, head)| InDoubt {
                 xid,
                 lsn: self.first.get(&xid).copied().unwrap_or(self.redo),
-                info,
-                locks,
+                head,
                 parts: self.chunks.remove(&xid).unwrap_or_default(),
             })
             .collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{Lsn, PgResult, RelationId, RowId, Xid};
 use parking_lot::Mutex;
-use txn::{LockDuration, LockMode, LockTag, Stamp};
+use txn::{LockDuration, Stamp};
 
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -19,7 +19,7 @@ use crate::storage::{FIRST_RELATION, Storage};
 use crate::table::Table;
 use crate::table::store::TableStore;
 use crate::table::stored::StoredRow;
-use crate::transaction::prepared::{PreparedInfo, PreparedTransaction};
+use crate::transaction::prepared::{Head, PreparedTransaction};
 use crate::transaction::redo::{RedoOp, take_op};
 use crate::transaction::writes::Write;
 use crate::transaction::{Transaction, TransactionOptions};
@@ -30,8 +30,7 @@ pub(crate) struct InDoubt {
     pub(crate) xid: Xid,
     /// Its first record.
     pub(crate) lsn: Lsn,
-    pub(crate) info: PreparedInfo,
-    pub(crate) locks: Vec<(LockTag, LockMode)>,
+    pub(crate) head: Head,
     /// Operations, in order.
     pub(crate) parts: Vec<Vec<u8>>,
 }
@@ -65,12 +64,15 @@ impl Storage {
         open: &dyn Fn(CatalogRelation) -> PgResult<()>,
     ) -> PgResult<PreparedTransaction> {
         let proc = self.register(0)?;
-        let below = self.manager().resume(&proc, found.xid)?;
+        let mut below = self.manager().resume(&proc, found.xid)?;
+        if !found.head.serial.is_empty() {
+            below.resume_serial(&found.head.serial)?;
+        }
         let options = TransactionOptions {
-            database: found.info.database,
+            database: found.head.info.database,
             ..TransactionOptions::default()
         };
-        for (tag, mode) in found.locks {
+        for (tag, mode) in found.head.locks {
             let locks = self.manager().locks();
             locks.lock(&proc, tag, mode, LockDuration::Transaction, &options.wait)?;
         }
@@ -81,7 +83,7 @@ impl Storage {
                 self.redo_uncommitted(&mut txn, take_op(&mut rest)?, open)?;
             }
         }
-        Ok(PreparedTransaction::resumed(found.info, found.xid, txn))
+        Ok(PreparedTransaction::resumed(found.head.info, found.xid, txn))
     }
 
     fn redo_uncommitted(

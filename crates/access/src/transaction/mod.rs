@@ -6,6 +6,7 @@
 //! A buffer that outgrows `StorageOptions::spill_bytes` goes to the log early, as a chunk that counts only with its commit record; a rollback to
 //! a savepoint then appends inverse operations.
 
+pub(crate) mod export;
 pub(crate) mod prepared;
 pub(crate) mod redo;
 pub(crate) mod writes;

@@ -3,14 +3,15 @@
 //! PG: src/backend/access/transam/twophase.c.
 //!
 //! # How it works
-//! The log record of the first phase holds who it is, its locks, and what of its changes is not in the log yet; for replay it is one more
+//! The log record of the first phase holds who it is, its locks, what it has read if it is serializable, and what of its changes is not in the log yet; for replay it is one more
 //! chunk, which counts with the commit record of the second phase. Until then the log from its first record on stays.
 //! In this process the transaction simply lives on, apart from its session; after a restart `storage::resume` makes it anew: the same xid,
-//! its changes uncommitted in delta, its locks taken again.
+//! its changes uncommitted in delta, its locks taken again. Forks and backups get a [`PreparedCopy`], made from the write set.
 
 use common::{Csn, Oid, PgError, PgResult, RowId, Xid, pg_err};
 use txn::{AdvisoryKey, LockMode, LockTag};
 
+use crate::storage::resume::InDoubt;
 use crate::transaction::Transaction;
 use crate::transaction::redo::{put_bytes, put_varint, take_bytes, take_varint};
 
@@ -63,7 +64,7 @@ impl Transaction {
             ));
         };
         let mut payload = Vec::new();
-        put_header(info, &locks, &mut payload);
+        put_header(info, &locks, &below.serial_state(), &mut payload);
         payload.extend_from_slice(&self.redo);
         Ok(self.txn_mut()?.prepare(&payload)?)
     }
@@ -80,6 +81,26 @@ impl PreparedTransaction {
     /// Who it is.
     pub fn info(&self) -> &PreparedInfo {
         &self.info
+    }
+
+    /// The same transaction for a copy of the database; `logged`: without its changes of unlogged tables.
+    pub fn copy(&self, logged: bool) -> PgResult<PreparedCopy> {
+        let below = self.txn.txn()?;
+        let locks = below.manager().locks().held_by_transaction(below.proc());
+        let mut ops = Vec::new();
+        self.txn
+            .writes
+            .iter()
+            .for_each(|write| write.redo(logged, &mut ops));
+        Ok(PreparedCopy {
+            xid: self.xid,
+            head: Head {
+                info: self.info.clone(),
+                locks: locks.unwrap_or_default(),
+                serial: below.serial_state(),
+            },
+            ops,
+        })
     }
 
     /// Its transaction id.
@@ -109,9 +130,44 @@ impl PreparedTransaction {
     }
 }
 
-/// The head of the record: format version 1, who, locks.
-fn put_header(info: &PreparedInfo, locks: &[(LockTag, LockMode)], out: &mut Vec<u8>) {
-    out.push(1);
+/// A prepared transaction as it goes into another database.
+pub struct PreparedCopy {
+    pub(crate) xid: Xid,
+    head: Head,
+    ops: Vec<u8>,
+}
+
+impl PreparedCopy {
+    /// Its record in a log.
+    pub(crate) fn record(&self) -> Vec<u8> {
+        let mut payload = Vec::new();
+        put_header(&self.head.info, &self.head.locks, &self.head.serial, &mut payload);
+        payload.extend_from_slice(&self.ops);
+        payload
+    }
+
+    pub(crate) fn in_doubt(self) -> InDoubt {
+        InDoubt {
+            xid: self.xid,
+            lsn: common::Lsn::default(),
+            head: self.head,
+            parts: vec![self.ops],
+        }
+    }
+}
+
+/// What the record of a prepared transaction begins with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub(crate) info: PreparedInfo,
+    pub(crate) locks: Vec<(LockTag, LockMode)>,
+    /// See [`txn::Txn::serial_state`].
+    pub(crate) serial: Vec<u8>,
+}
+
+/// The head of the record: format version 2 (1 had no reads), who, locks, reads.
+fn put_header(info: &PreparedInfo, locks: &[(LockTag, LockMode)], serial: &[u8], out: &mut Vec<u8>) {
+    out.push(2);
     put_bytes(info.gid.as_bytes(), out);
     put_varint(u64::from(info.owner.0), out);
     put_varint(u64::from(info.database.0), out);
@@ -125,6 +181,7 @@ fn put_header(info: &PreparedInfo, locks: &[(LockTag, LockMode)], out: &mut Vec<
         out.extend([kind, mode as u8]);
         numbers.into_iter().for_each(|n| put_varint(n, out));
     }
+    put_bytes(serial, out);
 }
 
 /// A tag as a kind and four numbers; ends of transactions are not kept.
@@ -153,9 +210,10 @@ fn fields(tag: &LockTag) -> Option<(u8, [u64; 4])> {
 }
 
 /// Reads the head from the front of `bytes`, which advances.
-pub(crate) fn take_header(bytes: &mut &[u8]) -> PgResult<(PreparedInfo, Vec<(LockTag, LockMode)>)> {
+pub(crate) fn take_header(bytes: &mut &[u8]) -> PgResult<Head> {
     let damaged = || pg_err!(DATA_CORRUPTED, "record of a prepared transaction is damaged");
-    if take_byte(bytes) != Some(1) {
+    let version = take_byte(bytes);
+    if !matches!(version, Some(1 | 2)) {
         return Err(damaged());
     }
     let gid = std::str::from_utf8(take_bytes(bytes)?)
@@ -182,7 +240,11 @@ pub(crate) fn take_header(bytes: &mut &[u8]) -> PgResult<(PreparedInfo, Vec<(Loc
             .ok_or_else(damaged)?;
         locks.push((tag(kind, n).ok_or_else(damaged)?, mode));
     }
-    Ok((info, locks))
+    let serial = match version {
+        Some(2) => take_bytes(bytes)?.to_vec(),
+        _ => Vec::new(),
+    };
+    Ok(Head { info, locks, serial })
 }
 
 fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
@@ -260,10 +322,11 @@ mod tests {
         ];
         let locks: Vec<_> = tags.into_iter().zip(LockMode::ALL).collect();
         let mut bytes = Vec::new();
-        put_header(&info, &locks, &mut bytes);
+        let serial = vec![0, 1, 2];
+        put_header(&info, &locks, &serial, &mut bytes);
         bytes.push(77);
         let mut rest = bytes.as_slice();
-        assert_eq!(take_header(&mut rest).unwrap(), (info, locks));
+        assert_eq!(take_header(&mut rest).unwrap(), Head { info, locks, serial });
         assert_eq!(rest, [77]);
         for cut in 0..bytes.len() - 1 {
             assert!(take_header(&mut &bytes[..cut]).is_err());

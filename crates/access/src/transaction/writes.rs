@@ -75,6 +75,48 @@ impl Write {
         }
     }
 
+    /// Appends the operations that do it again; `logged`: nothing for unlogged tables.
+    pub(crate) fn redo(&self, logged: bool, out: &mut Vec<u8>) {
+        let row_put = |table: &TableStore, row: RowId, version: &Version, out: &mut Vec<u8>| {
+            if !logged || table.is_logged() {
+                put_op(RedoOp::RowPut(table.id, row, &version.encoded()), out);
+            }
+        };
+        match self {
+            Write::RowInsert { table, row, version }
+            | Write::RowUpdate {
+                table, row, version, ..
+            } => {
+                row_put(table, *row, version, out);
+            }
+            Write::RowsInsert {
+                table,
+                first,
+                versions,
+            } => {
+                for (i, version) in versions.iter().enumerate() {
+                    row_put(table, RowId(first.0 + i as u64), version, out);
+                }
+            }
+            Write::RowDelete { table, row, .. } if !logged || table.is_logged() => {
+                let op = match table.is_builtin_row(*row) {
+                    true => RedoOp::RowTombstone(table.id, *row),
+                    false => RedoOp::RowDelete(table.id, *row),
+                };
+                put_op(op, out);
+            }
+            Write::EntryInsert { index, key, version } if !logged || index.is_logged() => {
+                put_op(RedoOp::EntryPut(index.id, key, &version.value), out);
+            }
+            Write::EntryDelete { index, key, .. } if !logged || index.is_logged() => {
+                put_op(RedoOp::EntryDelete(index.id, key), out);
+            }
+            Write::RowDelete { .. } | Write::EntryInsert { .. } | Write::EntryDelete { .. } => {}
+            Write::RelationCreated(id) => put_op(RedoOp::Created(*id), out),
+            Write::RelationDropped(id) => put_op(RedoOp::Dropped(*id), out),
+        }
+    }
+
     /// Makes it not have happened.
     pub(crate) fn undo(&self) {
         match self {

@@ -118,6 +118,10 @@ fn pg_current_snapshot(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> 
     ctx.session.call("pg_current_snapshot", &[])
 }
 
+fn pg_export_snapshot(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
+    ctx.session.call("pg_export_snapshot", &[])
+}
+
 fn pg_current_wal_lsn(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
     ctx.session.call("pg_current_wal_lsn", &[])
 }
@@ -157,6 +161,7 @@ builtins! {
     pg_snapshot_xmax(v: pg_snapshot) -> xid8;
     pg_visible_in_snapshot(xid: xid8, v: pg_snapshot) -> bool;
     pg_current_snapshot[general]() -> pg_snapshot;
+    pg_export_snapshot[general]() -> text;
     pg_current_wal_lsn[general]() -> pg_lsn;
     pg_current_wal_insert_lsn[general]() -> pg_lsn;
     pg_current_wal_flush_lsn[general]() -> pg_lsn;

@@ -9,7 +9,7 @@
 //! - Readers take no lock and never wait for a writer, nor a writer for readers; a visitor may call the store.
 //! - Values carry no checksum: nothing leaves memory.
 
-mod tree;
+pub(crate) mod tree;
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -127,6 +127,10 @@ impl Kv for MemoryKv {
 
     fn compact(&self) -> KvResult<()> {
         Ok(())
+    }
+
+    fn fork(&self) -> KvResult<Option<Arc<dyn Kv>>> {
+        Ok(Some(Arc::new(MemoryKv::fork(self))))
     }
 }
 

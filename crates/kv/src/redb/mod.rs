@@ -23,6 +23,7 @@
 
 mod backend;
 mod failure;
+mod frozen;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -43,8 +44,10 @@ use common::env::{Env, File, OpenMode};
 use parking_lot::{Mutex, RwLock};
 
 use crate::files::{create_directory, file_error, sync_directory};
+use crate::overlay::OverlayKv;
 use crate::redb::backend::{EnvBackend, Health};
 use crate::redb::failure::{Failure, guarded};
+use crate::redb::frozen::Frozen;
 use crate::redb::snapshot::{ReadTable, SharedSnapshot};
 use crate::value::{CHECKSUM_BYTES, seal_into, unseal};
 use crate::{Direction, Durability, Keyspace, Kv, KvError, KvOptions, KvResult, WriteBatch, WriteOp};
@@ -252,29 +255,9 @@ impl Kv for RedbKv {
             Some(table) => Ok(Some(table.range::<&[u8]>(bounds)?)),
             None => Ok(None),
         })?;
-        let Some(mut entries) = entries else { return Ok(()) };
-        loop {
-            // The visitor runs outside of the guard: its panics are its caller's.
-            let next = guarded(|| {
-                let next = match direction {
-                    Direction::Forward => entries.next(),
-                    Direction::Backward => entries.next_back(),
-                };
-                Ok(next.transpose()?)
-            });
-            let (key, value) = match next {
-                Ok(Some(entry)) => entry,
-                Ok(None) => return Ok(()),
-                Err(failure) => return Err(self.broken_off(failure)),
-            };
-            let (key, stored) = match guarded(|| Ok((key.value(), value.value()))) {
-                Ok(slices) => slices,
-                Err(failure) => return Err(self.broken_off(failure)),
-            };
-            if visit(key, unseal(keyspace, key, stored)?).is_break() {
-                return Ok(());
-            }
-        }
+        let Some(entries) = entries else { return Ok(()) };
+        visit_entries(entries, keyspace, direction, visit)
+            .unwrap_or_else(|failure| Err(self.broken_off(failure)))
     }
 
     fn keyspaces(&self) -> KvResult<Vec<Keyspace>> {
@@ -321,6 +304,17 @@ impl Kv for RedbKv {
             self.env.sleep(COMPACT_PAUSE);
         }
         Ok(())
+    }
+
+    fn fork(&self) -> KvResult<Option<Arc<dyn Kv>>> {
+        let instance = self.instance()?;
+        let snapshot = self.run(|instance| instance.snapshot.current(instance.database()?))?;
+        let frozen = Frozen {
+            snapshot,
+            path: self.path.clone(),
+            _instance: instance,
+        };
+        Ok(Some(Arc::new(OverlayKv::over(Arc::new(frozen)))))
     }
 }
 
@@ -440,6 +434,33 @@ fn get_sealed(table: &ReadTable, keyspace: Keyspace, key: &[u8]) -> Result<Optio
     match table.get(key)? {
         Some(stored) => Ok(Some(Arc::from(unseal(keyspace, key, stored.value())?))),
         None => Ok(None),
+    }
+}
+
+/// Visits the entries of a range until the visitor breaks. The visitor runs outside of the guard: its panics are its caller's.
+fn visit_entries(
+    mut entries: ::redb::Range<'_, Bytes, Bytes>,
+    keyspace: Keyspace,
+    direction: Direction,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<KvResult<()>, Failure> {
+    loop {
+        let next = guarded(|| {
+            let next = match direction {
+                Direction::Forward => entries.next(),
+                Direction::Backward => entries.next_back(),
+            };
+            Ok(next.transpose()?)
+        })?;
+        let Some((key, value)) = next else {
+            return Ok(Ok(()));
+        };
+        let (key, stored) = guarded(|| Ok((key.value(), value.value())))?;
+        match unseal(keyspace, key, stored) {
+            Ok(value) if visit(key, value).is_continue() => {}
+            Ok(_) => return Ok(Ok(())),
+            Err(damaged) => return Ok(Err(damaged)),
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Node {
     snapshot_at: u64,
     prepared_at: Option<u64>,
     committed_at: Option<u64>,
+    /// Prepared in an earlier process: whoever it had edges with is not known, so it counts as having had them.
+    recovered: bool,
     /// The CSN of its commit.
     pub(super) csn: Option<u64>,
     /// It has committed with an edge to one that had committed; the earliest of those.
@@ -85,10 +87,14 @@ impl Graph {
         self.last_id
     }
 
-    /// Adds a transaction whose snapshot is taken now. False: a reader that nobody can disturb, which needs no node.
-    pub(super) fn begin(&mut self, sxact: Arc<Sxact>, read_only: bool) -> bool {
+    /// Adds a transaction whose snapshot is taken now, or that of a running one. False: a reader that nobody can disturb, which
+    /// needs no node.
+    pub(super) fn begin(&mut self, sxact: Arc<Sxact>, read_only: bool, source: Option<u64>) -> bool {
         let id = sxact.id;
-        let mut possible_unsafe = Vec::new();
+        let source = source.and_then(|id| self.nodes.get(&id));
+        let snapshot_at = source.map_or(self.commits, |s| s.snapshot_at);
+        // Writers that have committed since an imported snapshot may have spoilt it: such a reader never counts as safe.
+        let mut possible_unsafe: Vec<u64> = source.map(|_| id).into_iter().collect();
         if read_only {
             let writers = self.nodes.iter_mut();
             for (other, node) in writers.filter(|(_, n)| n.is_running() && !n.is_doomed() && !n.read_only) {
@@ -106,9 +112,10 @@ impl Graph {
             deferrable_waiting: false,
             read_only_unsafe: false,
             wrote: false,
-            snapshot_at: self.commits,
+            snapshot_at,
             prepared_at: None,
             committed_at: None,
+            recovered: false,
             csn: None,
             earliest_out: None,
             outs: Vec::new(),
@@ -117,6 +124,21 @@ impl Graph {
         };
         self.nodes.insert(id, node);
         true
+    }
+
+    /// A transaction that was prepared before the start.
+    pub(super) fn recover(&mut self, sxact: Arc<Sxact>, read_only: bool) {
+        let id = sxact.id;
+        // It is not alone with its snapshot: other prepared ones do not matter, they are as old.
+        self.begin(sxact, false, None);
+        let at = self.commits;
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.read_only = read_only;
+            node.declared_read_only = read_only;
+            node.wrote = !read_only;
+            node.recovered = true;
+            node.prepared_at = Some(at);
+        }
     }
 
     /// `reader` did not see what `writer`, which is `me` or somebody else, has written.
@@ -176,6 +198,9 @@ impl Graph {
         if w.committed_at.is_some() && w.earliest_out.is_some() {
             return true;
         }
+        if w.recovered && w.wrote {
+            return true;
+        }
         // The writer as pivot: it comes before somebody who has committed first.
         let out_first = w.outs.iter().filter_map(|id| self.nodes.get(id)).any(|out| {
             out.prepared_at.is_some_and(|at| {
@@ -191,11 +216,12 @@ impl Graph {
         let Some(at) = w.prepared_at.filter(|_| !r.read_only) else {
             return false;
         };
-        r.ins.iter().filter_map(|id| self.nodes.get(id)).any(|first| {
-            !first.is_doomed()
-                && first.committed_at.is_none_or(|c| c >= at)
-                && (!first.read_only || first.snapshot_at >= at)
-        })
+        r.recovered
+            || r.ins.iter().filter_map(|id| self.nodes.get(id)).any(|first| {
+                !first.is_doomed()
+                    && first.committed_at.is_none_or(|c| c >= at)
+                    && (!first.read_only || first.snapshot_at >= at)
+            })
     }
 
     /// Before a commit: nobody who reads past us may be a pivot whose end we are. Gives up such pivots.
@@ -243,7 +269,10 @@ impl Graph {
         if !node.read_only {
             // Who is prepared counts: its commit may be visible already, and it has come first.
             let outs = node.outs.iter().filter_map(|id| self.nodes.get(id));
-            let first = outs.filter_map(|o| o.prepared_at).min();
+            let first = outs
+                .filter_map(|o| o.prepared_at)
+                .chain(node.recovered.then_some(0))
+                .min();
             node.earliest_out = match (node.earliest_out, first) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),

@@ -212,7 +212,7 @@ impl Txn {
     ) -> TxnResult<SnapshotGuard> {
         let table = Arc::clone(self.proc().table());
         loop {
-            let guard = self.begin_serial(&table, mode)?;
+            let guard = self.begin_serial(&table, mode, None)?;
             let waits = mode.read_only && mode.deferrable && self.serial() != 0;
             if !waits || self.wait_until_safe(&table, wait)? {
                 return Ok(guard);
@@ -220,10 +220,35 @@ impl Txn {
         }
     }
 
-    fn begin_serial(&mut self, table: &TxnTable, mode: SerialMode) -> TxnResult<SnapshotGuard> {
+    /// The snapshot of another serializable transaction that still runs.
+    pub fn import_serializable(
+        &mut self,
+        mode: SerialMode,
+        source: &SnapshotGuard,
+    ) -> TxnResult<SnapshotGuard> {
+        let table = Arc::clone(self.proc().table());
+        self.begin_serial(&table, mode, Some(source))
+    }
+
+    fn begin_serial(
+        &mut self,
+        table: &TxnTable,
+        mode: SerialMode,
+        source: Option<&SnapshotGuard>,
+    ) -> TxnResult<SnapshotGuard> {
         let slot_number = self.proc().number();
         let mut graph = table.ssi.graph.lock();
-        let guard = self.take_snapshot()?;
+        let (guard, from) = match source {
+            None => (self.take_snapshot()?, None),
+            Some(source) => {
+                let owner = source.proc().slot()?.serial.lock().clone();
+                let Some(owner) = owner.filter(|o| !o.safe.load(Ordering::Acquire)) else {
+                    // A reader that nothing can disturb, so are those who see the same.
+                    return source.share_with(self.proc());
+                };
+                (source.share_with(self.proc())?, Some(owner.id))
+            }
+        };
         let sxact = Arc::new(Sxact {
             id: graph.next_id(),
             slot: slot_number,
@@ -233,7 +258,7 @@ impl Txn {
             coarse: AtomicBool::new(false),
             reads: Mutex::default(),
         });
-        if graph.begin(Arc::clone(&sxact), mode.read_only) {
+        if graph.begin(Arc::clone(&sxact), mode.read_only, from) {
             if mode.deferrable
                 && let Some(node) = graph.nodes.get_mut(&sxact.id)
             {
@@ -327,6 +352,47 @@ impl Txn {
         };
         drop(graph);
         table.wake(woken);
+    }
+
+    /// What a later process must know of the transaction's reads, to watch it once it is prepared. Empty: it is not watched.
+    pub fn serial_state(&self) -> Vec<u8> {
+        let table = self.proc().table();
+        let Some(me) = table.sxact(self.serial()) else {
+            return Vec::new();
+        };
+        let read_only = table
+            .ssi
+            .graph
+            .lock()
+            .nodes
+            .get(&me.id)
+            .is_some_and(|n| n.read_only);
+        let mut state = vec![u8::from(read_only)];
+        me.reads.lock().encode(&mut state);
+        state
+    }
+
+    /// Watches a prepared transaction of an earlier process again.
+    pub fn resume_serial(&mut self, state: &[u8]) -> TxnResult<()> {
+        let damaged = || TxnError::Internal("reads of a prepared transaction are damaged".to_owned());
+        let (read_only, reads) = state.split_first().ok_or_else(damaged)?;
+        let reads = ReadSet::decode(reads).ok_or_else(damaged)?;
+        let table = Arc::clone(self.proc().table());
+        let slot_number = self.proc().number();
+        let mut graph = table.ssi.graph.lock();
+        let sxact = Arc::new(Sxact {
+            id: graph.next_id(),
+            slot: slot_number,
+            xid: AtomicU64::new(self.xid().map_or(0, |xid| xid.0)),
+            doomed: AtomicBool::new(false),
+            safe: AtomicBool::new(false),
+            coarse: AtomicBool::new(false),
+            reads: Mutex::new(reads),
+        });
+        graph.recover(Arc::clone(&sxact), *read_only != 0);
+        *self.proc().slot()?.serial.lock() = Some(sxact);
+        self.set_serial(slot_number + 1);
+        Ok(())
     }
 
     /// The transaction has got its xid.

@@ -81,6 +81,57 @@ impl ReadSet {
         }
     }
 
+    /// As bytes, for the log: lists with their length in front, numbers little-endian.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_u32(self.relations.len(), out);
+        self.relations.iter().for_each(|r| put_u32(*r as usize, out));
+        put_u32(self.rows.len(), out);
+        for (relation, rows) in &self.rows {
+            put_u32(*relation as usize, out);
+            put_u32(rows.len(), out);
+            rows.iter()
+                .for_each(|row| out.extend_from_slice(&row.to_le_bytes()));
+        }
+        put_u32(self.ranges.len(), out);
+        for (index, ranges) in &self.ranges {
+            put_u32(*index as usize, out);
+            put_u32(ranges.len(), out);
+            for (low, high) in ranges {
+                put_bytes(low, out);
+                out.push(u8::from(high.is_some()));
+                put_bytes(high.as_deref().unwrap_or_default(), out);
+            }
+        }
+    }
+
+    /// Back from [`ReadSet::encode`]; `None` for damaged bytes.
+    pub(super) fn decode(mut bytes: &[u8]) -> Option<ReadSet> {
+        let bytes = &mut bytes;
+        let mut reads = ReadSet::default();
+        for _ in 0..take_u32(bytes)? {
+            reads.relations.insert(take_u32(bytes)?);
+        }
+        for _ in 0..take_u32(bytes)? {
+            let rows = reads.rows.entry(take_u32(bytes)?).or_default();
+            for _ in 0..take_u32(bytes)? {
+                let (row, rest) = bytes.split_first_chunk::<8>()?;
+                rows.insert(u64::from_le_bytes(*row));
+                *bytes = rest;
+            }
+        }
+        for _ in 0..take_u32(bytes)? {
+            let ranges = reads.ranges.entry(take_u32(bytes)?).or_default();
+            for _ in 0..take_u32(bytes)? {
+                let low = take_bytes(bytes)?;
+                let (bounded, rest) = bytes.split_first()?;
+                *bytes = rest;
+                let high = take_bytes(bytes)?;
+                ranges.insert(low, (*bounded != 0).then_some(high));
+            }
+        }
+        bytes.is_empty().then_some(reads)
+    }
+
     /// Forgets details: less memory for a transaction that has ended long ago.
     pub(super) fn coarsen(&mut self) {
         let all: Vec<u32> = self.rows.keys().chain(self.ranges.keys()).copied().collect();
@@ -113,6 +164,28 @@ impl ReadSet {
         let rows = rows.flat_map(|(r, rows)| rows.iter().map(|row| (*r, Some(RowId(*row)))));
         whole.chain(rows).collect()
     }
+}
+
+fn put_u32(n: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(n as u32).to_le_bytes());
+}
+
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    put_u32(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
+    let (n, rest) = bytes.split_first_chunk::<4>()?;
+    *bytes = rest;
+    Some(u32::from_le_bytes(*n))
+}
+
+fn take_bytes(bytes: &mut &[u8]) -> Option<Key> {
+    let len = take_u32(bytes)? as usize;
+    let (taken, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    Some(taken.into())
 }
 
 fn covers(ranges: &BTreeMap<Key, Option<Key>>, key: &[u8]) -> bool {
@@ -164,6 +237,26 @@ mod tests {
         assert!(meets(&reads, b"zzz") && meets(&reads, b"m") && !meets(&reads, b"o"));
         reads.add(range(b"", None));
         assert_eq!(reads.ranges[&1].len(), 1);
+    }
+
+    #[test]
+    fn reads_survive_the_log_and_damage_is_noticed() {
+        let mut reads = ReadSet::default();
+        reads.add(ReadTarget::Relation(7));
+        reads.add(ReadTarget::Row(8, RowId(1 << 40)));
+        reads.add(ReadTarget::Range(9, b"a", Some(b"c")));
+        reads.add(ReadTarget::Range(9, b"x", None));
+        let mut bytes = Vec::new();
+        reads.encode(&mut bytes);
+        let Some(again) = ReadSet::decode(&bytes) else {
+            panic!("what was written can be read");
+        };
+        assert!(again.meets(WriteTarget::Insert(7)) && again.meets(WriteTarget::Row(8, RowId(1 << 40))));
+        assert!(again.meets(WriteTarget::Entry(9, b"b")) && again.meets(WriteTarget::Entry(9, b"z")));
+        assert!(!again.meets(WriteTarget::Entry(9, b"d")) && !again.meets(WriteTarget::Insert(8)));
+        for cut in 0..bytes.len() {
+            assert!(ReadSet::decode(&bytes[..cut]).is_none());
+        }
     }
 
     #[test]
