@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 use access::{Storage, StorageOptions, TempDirectory};
 use catalog::database::Catalog;
@@ -40,6 +40,7 @@ pub(crate) struct SessionEntry {
     pub cancel: CancelToken,
     pub proc: Arc<Proc>,
     pub mailbox: Arc<Mailbox>,
+    pub doing: Arc<AtomicU8>,
 }
 
 pub(crate) struct Inner {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 
 use ::catalog::database::CatalogSession;
 use commands::SessionAction;
@@ -51,6 +52,8 @@ pub(crate) struct SessionCore {
     /// Constraint checks that wait.
     pub after: executor::AfterQueue,
     pub mailbox: Arc<Mailbox>,
+    /// What others see of it: a letter of [`Doing`](crate::session::system::Doing).
+    pub doing: Arc<AtomicU8>,
     /// NOTIFY of the running transaction.
     pub pending_notify: RefCell<Vec<(String, String)>>,
     /// Microseconds since 2000-01-01: start of transaction and statement.
@@ -169,6 +172,7 @@ impl SessionCore {
             used_temp: Cell::new(false),
             after: executor::AfterQueue::default(),
             mailbox: Arc::new(Mailbox::default()),
+            doing: Arc::default(),
             pending_notify: RefCell::default(),
             transaction_start: Cell::new(0),
             statement_start: Cell::new(0),

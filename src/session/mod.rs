@@ -35,7 +35,7 @@ pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod snapshots;
-mod system;
+pub(crate) mod system;
 pub(crate) mod tag;
 pub(crate) mod template;
 mod text_search;
@@ -126,6 +126,7 @@ impl Session {
             cancel,
             proc,
             mailbox: core.mailbox.clone(),
+            doing: core.doing.clone(),
         };
         db.sessions.write().insert(pid, entry);
         let mut session = Session {
@@ -319,6 +320,7 @@ impl Session {
     /// Adds the statement text to an error and puts the session in order after it.
     pub(crate) fn fail(&mut self, e: Box<PgError>, sql: &str) -> Error {
         self.statement_failed();
+        self.at_rest();
         Error::from_engine(e, sql)
     }
 }

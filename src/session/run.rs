@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use catalog::CatalogView;
 use common::cancel::CancelReason;
@@ -13,10 +14,12 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Vector};
 
 use crate::database::Inner;
 use crate::session::Session;
+use crate::session::block::TransactionStatus;
 use crate::session::catalog::View;
 use crate::session::env::StatementEnv;
 use crate::session::portal::{Portal, PortalState, ResultRows, Step};
 use crate::session::prepared::{Kind, Prepared};
+use crate::session::system::Doing;
 use crate::session::tag::CommandTag;
 use crate::session::timeout::Guard;
 
@@ -65,6 +68,17 @@ impl Session {
     pub(crate) fn statement_begins(&mut self) {
         self.core.statement_start.set(self.core.now());
         self.core.cancel.reset();
+        self.core.doing.store(Doing::Active as u8, Relaxed);
+    }
+
+    /// The client has its answer: from now on the session waits for it.
+    pub(crate) fn at_rest(&self) {
+        let doing = match self.transaction_status() {
+            TransactionStatus::Idle => Doing::Idle,
+            TransactionStatus::InTransaction => Doing::InTransaction,
+            TransactionStatus::Failed => Doing::Failed,
+        };
+        self.core.doing.store(doing as u8, Relaxed);
     }
 
     /// The statement's deadline, if `statement_timeout` sets one.

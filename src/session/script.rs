@@ -159,6 +159,7 @@ impl Session {
                 script.finished = true;
                 script.deadline = None;
                 self.end_implicit_block(script)?;
+                self.at_rest();
                 return Ok(ScriptStep::End);
             };
             self.begin_script_statement(script, &raw)?;
@@ -299,14 +300,17 @@ impl Session {
     pub fn sync(&mut self) -> Result<()> {
         self.message_deadline = None;
         if self.block.explicit {
+            self.at_rest();
             return Ok(());
         }
         if self.block.txn.is_none() {
             self.portals.clear();
+            self.at_rest();
             return Ok(());
         }
-        self.guarded(Session::commit_transaction)
-            .map_err(|e| self.fail(e, ""))
+        let committed = self.guarded(Session::commit_transaction);
+        self.at_rest();
+        committed.map_err(|e| self.fail(e, ""))
     }
 
     /// Reports an error that the protocol layer met (bad parameter bytes and the like), as a failed statement.

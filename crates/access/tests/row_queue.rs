@@ -109,3 +109,51 @@ fn moved_by_each_update() {
     queue_up(1, false);
     queue_up(1, true);
 }
+
+/// Who keeps the key of a row keeps it where an update moves the row to, whether the lock or the update came first, over several moves and
+/// after a merge.
+#[test]
+fn a_locked_key_stays_locked_where_the_row_moves() {
+    for lock_first in [true, false] {
+        let storage = memory();
+        let table = storage.table(&table_def(20000)).unwrap();
+        let session = |pid| Session::new(&storage, pid);
+        let (a, b, c) = (session(1), session(2), session(3));
+        let mut at = a.run(|txn| table.insert(txn, &row(0, 0)).unwrap());
+        let keep = |txn: &mut Transaction, at| {
+            let snapshot = txn.snapshot().unwrap();
+            let locked = table.lock_row(txn, &snapshot, at, RowLockMode::KeyShare, WaitPolicy::DoNotWait);
+            assert_eq!(locked.unwrap(), LockOutcome::Locked);
+        };
+        let mut keeper = a.begin();
+        if lock_first {
+            keep(&mut keeper, at);
+        }
+        for v in 1..4 {
+            let mut txn = b.begin();
+            let snapshot = txn.snapshot().unwrap();
+            let moved = table.update(&mut txn, &snapshot, at, &row(0, v), RowLockMode::NoKeyUpdate);
+            let WriteOutcome::Done(to) = moved.unwrap() else {
+                panic!()
+            };
+            assert_ne!(to, at);
+            if !lock_first && v == 1 {
+                keep(&mut keeper, at);
+            }
+            txn.commit().unwrap();
+            at = to;
+        }
+        storage.checkpoint().unwrap();
+        storage.merge().unwrap();
+        let ask = |mode| {
+            let mut txn = c.begin();
+            let snapshot = txn.snapshot().unwrap();
+            let locked = table.lock_row(&mut txn, &snapshot, at, mode, WaitPolicy::DoNotWait);
+            locked.unwrap()
+        };
+        assert_eq!(ask(RowLockMode::NoKeyUpdate), LockOutcome::Locked);
+        assert_eq!(ask(RowLockMode::Update), LockOutcome::NotAvailable);
+        keeper.commit().unwrap();
+        assert_eq!(ask(RowLockMode::Update), LockOutcome::Locked);
+    }
+}

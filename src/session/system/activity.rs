@@ -1,11 +1,48 @@
 //! `pg_stat_get_activity`, `pg_lock_status`: who is there, and who holds or waits for what.
+//!
+//! What a session is doing is one byte that it stores when a statement begins and when it has ended; what it waits for is read from the
+//! lock table by who asks.
+
+use std::sync::atomic::Ordering;
 
 use common::{Oid, PgResult};
 use txn::{AdvisoryKey, LockStatus, LockTag, SerialLock};
 use types::Datum;
 
+use crate::database::SessionEntry;
 use crate::session::core::EPOCH_MICROS;
 use crate::session::env::StatementEnv;
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Doing {
+    Idle,
+    Active,
+    InTransaction,
+    Failed,
+}
+
+impl Doing {
+    /// As `pg_stat_activity.state` has it.
+    fn word(letter: u8) -> &'static str {
+        match letter {
+            l if l == Doing::Active as u8 => "active",
+            l if l == Doing::InTransaction as u8 => "idle in transaction",
+            l if l == Doing::Failed as u8 => "idle in transaction (aborted)",
+            _ => "idle",
+        }
+    }
+}
+
+/// `pg_stat_activity.wait_event` of a lock.
+fn lock_event(tag: &LockTag) -> &'static str {
+    match tag {
+        // An ON CONFLICT waits for a transaction like everybody else.
+        LockTag::Row { .. } | LockTag::Transaction(_) => "transactionid",
+        other => other.type_name(),
+    }
+}
 
 /// Columns of `pg_stat_get_activity`.
 const ACTIVITY_COLUMNS: usize = 31;
@@ -47,11 +84,18 @@ impl StatementEnv<'_> {
     /// The own session in full; of others what is known without disturbing them.
     pub(super) fn activity(&self, args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
         let wanted = args.first().and_then(Datum::as_i64).map(|pid| pid as i32);
-        let mut pids: Vec<i32> = self.core.db.sessions.read().keys().copied().collect();
+        let sessions = self.core.db.sessions.read();
+        let doing = |(pid, entry): (&i32, &SessionEntry)| (*pid, entry.doing.load(Ordering::Relaxed));
+        let mut pids: Vec<(i32, u8)> = sessions.iter().map(doing).collect();
+        drop(sessions);
         pids.sort_unstable();
         let active = self.core.db.storage.manager().active();
+        let locks = self.core.db.storage.manager().locks().snapshot();
         let mut rows = Vec::new();
-        for pid in pids.into_iter().filter(|pid| wanted.is_none_or(|w| w == *pid)) {
+        for (pid, doing) in pids
+            .into_iter()
+            .filter(|(pid, _)| wanted.is_none_or(|w| w == *pid))
+        {
             let mut row = vec![Datum::Null; ACTIVITY_COLUMNS];
             row[0] = oid(self.core.db.database_oid);
             row[1] = Datum::Int4(pid);
@@ -59,6 +103,18 @@ impl StatementEnv<'_> {
             for ssl_or_gss in [18, 25, 27, 28] {
                 row[ssl_or_gss] = Datum::Bool(false);
             }
+            let waits = locks.iter().find(|l| l.pid == pid && !l.granted);
+            let event = match waits {
+                Some(lock) => Some(("Lock", lock_event(&lock.tag))),
+                None => (doing != Doing::Active as u8).then_some(("Client", "ClientRead")),
+            };
+            if let Some((kind, event)) = event.filter(|_| pid != self.core.pid) {
+                (row[6], row[7]) = (Datum::text(kind), Datum::text(event));
+            }
+            row[4] = Datum::text(match waits {
+                Some(_) => "active",
+                None => Doing::word(doing),
+            });
             if let Some(info) = active.iter().find(|t| t.pid == pid) {
                 row[8] = Datum::Int8(info.started_unix_micros - EPOCH_MICROS);
                 row[15] = info.xid.map_or(Datum::Null, |x| Datum::Oid(x.0 as u32));

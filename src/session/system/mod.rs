@@ -1,6 +1,7 @@
 //! Functions behind the system views, by their `prosrc`: what the session knows of itself, of others and of the database.
 
 mod activity;
+pub(crate) use activity::Doing;
 mod advisory;
 mod backends;
 mod privileges;

@@ -15,9 +15,13 @@
 //! - A transaction has one turn at most. Who has locked the row already takes none: another may have the turn and wait for us.
 //! - No turn outlives the call that took it, except from [`Conflict::Updated`] to the [`Table::lock_latest`] that follows.
 
+use std::sync::Arc;
+
 use common::{PgResult, RowId};
 use txn::{LockDuration, LockMode, LockTag, RowLockMode, Snapshot, Stamp, Watch};
 
+use crate::block::CHUNK_ROWS;
+use crate::chunk::Chunk;
 use crate::table::Table;
 use crate::table::write::{Conflict, Obstacle, moved_away, serialization_failure};
 use crate::transaction::{ActiveSnapshot, Transaction};
@@ -112,15 +116,19 @@ impl Table {
     ) -> PgResult<Option<Obstacle>> {
         let owner = txn.txn()?;
         let own = owner.stamp();
-        let chunk = self.store.chunk(row.0 / crate::block::CHUNK_ROWS)?;
-        let position = (row.0 % crate::block::CHUNK_ROWS) as usize;
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        let position = (row.0 % CHUNK_ROWS) as usize;
         let _guard = chunk.lock.lock();
         let state = chunk.state.load();
+        let mut updating = None;
         // Only in main: nobody has changed it.
         if let Some(head) = state.delta.as_ref().and_then(|delta| delta.head(position)) {
             match self.obstacle(row, &head, snapshot, own) {
                 Some(Obstacle::WaitFor(other))
-                    if mode == RowLockMode::KeyShare && keeps_key(&head, other) => {}
+                    if mode == RowLockMode::KeyShare && keeps_key(&head, other) =>
+                {
+                    updating = Some((head, other));
+                }
                 Some(obstacle) => return Ok(Some(obstacle)),
                 None => {}
             }
@@ -130,7 +138,45 @@ impl Table {
             Some(_) => locks.lock_row(owner.proc(), tag, mode.lock_mode())?,
             None => locks.row_locker(owner.proc(), tag, mode.lock_mode()),
         };
-        Ok(locker.map(Obstacle::WaitFor))
+        match (locker, updating) {
+            (None, Some((head, other))) if owner.xid().is_some() => {
+                self.lock_on_its_way(txn, (row, chunk), &head, other)
+            }
+            (locker, _) => Ok(locker.map(Obstacle::WaitFor)),
+        }
+    }
+
+    /// A key that was locked while its row is being moved by `other` is locked in the new place, too; unless the key is gone there. The
+    /// caller has the latch of the row's chunk. New places come behind old ones, so latches are taken in one order.
+    fn lock_on_its_way(
+        &self,
+        txn: &Transaction,
+        (row, chunk): (RowId, &Chunk),
+        head: &Arc<Version>,
+        other: Stamp,
+    ) -> PgResult<Option<Obstacle>> {
+        let locks = txn.txn()?.manager().locks();
+        let (mut from, mut at) = (row, Arc::clone(head));
+        while let Some(to) = at.forward() {
+            let next = self.store.chunk(to.0 / CHUNK_ROWS)?;
+            let _latch = (!std::ptr::eq(&**next, chunk)).then(|| next.lock.lock());
+            locks.inherit_row(self.row_tag(txn, from), self.row_tag(txn, to));
+            let state = next.state.load();
+            let position = (to.0 % CHUNK_ROWS) as usize;
+            let Some(version) = state.delta.as_ref().and_then(|delta| delta.head(position)) else {
+                break;
+            };
+            let keeps = |version: &Version| version.ended_by() == EndKind::NoKeyUpdate;
+            let gone = match version.end.load() == other {
+                true => !keeps(&version),
+                false => version.older.load_full().is_some_and(|older| !keeps(&older)),
+            };
+            if gone {
+                return Ok(Some(Obstacle::WaitFor(other)));
+            }
+            (from, at) = (to, version);
+        }
+        Ok(None)
     }
 
     /// Waits for the transaction in the way of a row. The first time it only queues for its turn and begins to watch: look again then.

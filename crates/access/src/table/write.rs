@@ -162,8 +162,9 @@ impl Table {
         if moves {
             self.store.grow(width);
             let to = self.store.allocate(1);
-            self.carry_lock(txn, row, to)?;
+            // First the way to the new place, then a look at who has locked the old one: who locks it now looks the other way round.
             older.set_forward(Some(to));
+            self.carry_lock(txn, row, to)?;
             self.record_delete(txn, row, older)?;
             self.insert_at(txn, to, values)?;
             return Ok(WriteOutcome::Done(to));
@@ -172,13 +173,17 @@ impl Table {
         Ok(WriteOutcome::Done(row))
     }
 
-    /// A row that this transaction has locked is locked where it moves to: it shows in `xmax`, as where rows stay in place.
+    /// A row that this transaction has locked is locked where it moves to: it shows in `xmax`, as where rows stay in place. Others may
+    /// have locked its key.
     fn carry_lock(&self, txn: &Transaction, from: RowId, to: RowId) -> PgResult<()> {
         let owner = txn.txn()?;
         let locks = owner.manager().locks();
-        if locks.has_row_locks(txn.options().database, self.def.oid)
-            && locks.has_locked_row(owner.proc(), self.row_tag(txn, from))
-        {
+        if !locks.has_row_locks(txn.options().database, self.def.oid) {
+            return Ok(());
+        }
+        let has_locked = locks.has_locked_row(owner.proc(), self.row_tag(txn, from));
+        locks.inherit_row(self.row_tag(txn, from), self.row_tag(txn, to));
+        if has_locked {
             let mode = RowLockMode::NoKeyUpdate.lock_mode();
             locks.lock_row(owner.proc(), self.row_tag(txn, to), mode)?;
         }

@@ -130,6 +130,9 @@ pub struct LockManager {
     /// Row locks held or wanted, by hash of the relation.
     row_locks: Box<[AtomicU32]>,
     tid: OnceLock<fn(RowId) -> (u32, u16)>,
+    /// From a row to the one that it continues, while that is locked. Held with no other mutex.
+    heirs: Mutex<FxHashMap<LockTag, LockTag>>,
+    heir_count: AtomicU32,
 }
 
 impl LockManager {
@@ -141,6 +144,8 @@ impl LockManager {
             strong: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
             row_locks: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
             tid: OnceLock::new(),
+            heirs: Mutex::default(),
+            heir_count: AtomicU32::new(0),
         }
     }
 
