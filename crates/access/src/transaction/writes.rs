@@ -112,6 +112,8 @@ impl Write {
                 put_op(RedoOp::EntryDelete(index.id, key), out);
             }
             Write::RowDelete { .. } | Write::EntryInsert { .. } | Write::EntryDelete { .. } => {}
+            // Loaded rows are in the KV store.
+            Write::RowsLoad { .. } => {}
             Write::RelationCreated(id) => put_op(RedoOp::Created(*id), out),
             Write::RelationDropped(id) => put_op(RedoOp::Dropped(*id), out),
         }
