@@ -344,6 +344,11 @@ pub struct LoginRole {
 }
 
 impl Inner {
+    /// Now, in PostgreSQL's epoch.
+    pub(crate) fn now(&self) -> i64 {
+        self.env.now_unix_micros() - crate::session::core::EPOCH_MICROS
+    }
+
     /// A process id that no other session has: the process's own for the first, numbers above it for the others.
     pub fn new_pid(&self) -> i32 {
         let n = self.next_pid.fetch_add(1, Ordering::Relaxed);

@@ -31,6 +31,11 @@ const VARIANTS: &[&str] = &[
     "SET enable_hashagg = off",
     "SET enable_sort = off; SET enable_incremental_sort = off",
     "SET enable_material = off; SET enable_memoize = off; SET enable_hashjoin = off",
+    "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0",
+    "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET enable_parallel_hash = off;
+     SET enable_hashagg = off; SET parallel_leader_participation = off",
+    "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET enable_hashjoin = off",
+    "SET debug_parallel_query = on",
 ];
 
 trait Pick {

@@ -48,6 +48,7 @@ impl Session {
             memory: &self.core.db.memory,
             temp: &work.temp_files,
             env: &*self.core.db.env,
+            workers: Some(&env),
             after: &self.core.after,
             guc: &self.core.guc,
             settings: (*settings).clone(),

@@ -196,7 +196,7 @@ impl SessionCore {
 
     /// Now, in PostgreSQL's epoch.
     pub fn now(&self) -> i64 {
-        self.db.env.now_unix_micros() - EPOCH_MICROS
+        self.db.now()
     }
 
     /// Builds views and runs catalog changes.

@@ -98,6 +98,24 @@ fn text(s: &str) -> String {
     s.to_owned()
 }
 
+/// `format_type`.
+pub(crate) fn format_type(view: &Arc<View>, type_oid: Oid, typmod: Option<i32>) -> PgResult<String> {
+    // Without a modifier given these print as SQL spells them, with -1 as the types that have no limit.
+    if typmod.is_none() {
+        let plain = match type_oid {
+            types::oids::BIT => "bit",
+            types::oids::BPCHAR => "character",
+            BIT_ARRAY => "bit[]",
+            BPCHAR_ARRAY => "character[]",
+            _ => "",
+        };
+        if !plain.is_empty() {
+            return Ok(text(plain));
+        }
+    }
+    catalog::format_type::format_type(&**view, type_oid, typmod.unwrap_or(-1))
+}
+
 impl SessionContext for StatementEnv<'_> {
     fn resolver(&self) -> &dyn NameResolver {
         &self.names
@@ -259,20 +277,7 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn format_type(&self, type_oid: Oid, typmod: Option<i32>) -> PgResult<String> {
-        // Without a modifier given these print as SQL spells them, with -1 as the types that have no limit.
-        if typmod.is_none() {
-            let plain = match type_oid {
-                types::oids::BIT => "bit",
-                types::oids::BPCHAR => "character",
-                BIT_ARRAY => "bit[]",
-                BPCHAR_ARRAY => "character[]",
-                _ => "",
-            };
-            if !plain.is_empty() {
-                return Ok(text(plain));
-            }
-        }
-        catalog::format_type::format_type(&*self.view, type_oid, typmod.unwrap_or(-1))
+        format_type(&self.view, type_oid, typmod)
     }
 
     fn get_expr(&self, tree: &str, relation: Oid, pretty: bool) -> PgResult<Option<String>> {

@@ -144,6 +144,7 @@ impl StatementEnv<'_> {
             bound_params: None,
             param_types,
             cursor: false,
+            parallel: false,
         };
         planner::plan(query, &context)
     }
@@ -157,7 +158,7 @@ impl StatementEnv<'_> {
     ) -> ExecContext<'e> {
         let (work_mem_bytes, hash_mem_bytes) = self.core.work_mem();
         ExecContext {
-            txn: self.txn,
+            txn: Some(self.txn),
             snapshot,
             catalog: &*self.view,
             relations: &self.core.db.relations,
@@ -171,6 +172,8 @@ impl StatementEnv<'_> {
             temp: &self.core.temp_files,
             after: &self.core.after,
             env: &*self.core.db.env,
+            workers: None,
+            leader_participates: true,
         }
     }
 

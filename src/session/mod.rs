@@ -41,6 +41,7 @@ pub(crate) mod template;
 mod text_search;
 pub(crate) mod timeout;
 pub(crate) mod two_phase;
+mod worker;
 
 use std::sync::Arc;
 

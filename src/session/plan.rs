@@ -237,6 +237,7 @@ impl Session {
                 bound_params: None,
                 param_types: &prepared.param_types,
                 cursor: false,
+                parallel: true,
             },
         )?;
         let plan = Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?);

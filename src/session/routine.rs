@@ -262,6 +262,7 @@ impl StatementEnv<'_> {
             memory: &core.db.memory,
             temp: &core.temp_files,
             env: &*core.db.env,
+            workers: None,
             after: &core.after,
             guc: &core.guc,
             settings: (*core.format_settings()).clone(),

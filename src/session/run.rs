@@ -44,7 +44,7 @@ macro_rules! exec_context {
             ..StatementEnv::new(&$self.core, txn, $view.clone(), $text)
         };
         let $cx = ExecContext {
-            txn,
+            txn: Some(txn),
             snapshot: $snapshot,
             catalog: &**$view,
             relations: &$self.core.db.relations,
@@ -58,6 +58,8 @@ macro_rules! exec_context {
             temp: &work.temp_files,
             after: &$self.core.after,
             env: &*$self.core.db.env,
+            workers: Some(&env),
+            leader_participates: work.leader_participates,
         };
         $body
     }};

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub hash_mem_bytes: usize,
     /// Temporary files under `temp_file_limit`.
     pub temp_files: access::TempSpace,
+    /// `parallel_leader_participation`.
+    pub leader_participates: bool,
     pub statement_timeout: Option<Duration>,
     pub lock_timeout: Option<Duration>,
     pub deadlock_timeout: Duration,
@@ -105,6 +107,7 @@ impl Settings {
                     .ok()
                     .map(|kb| kb << 10),
             ),
+            leader_participates: guc.get_bool("parallel_leader_participation"),
             statement_timeout: limit("statement_timeout"),
             lock_timeout: limit("lock_timeout"),
             deadlock_timeout: millis("deadlock_timeout"),

@@ -103,6 +103,8 @@ pub struct CommandContext<'a> {
     pub after: &'a executor::AfterQueue,
     /// Clock, randomness, files.
     pub env: &'a dyn Env,
+    /// Starts parallel workers.
+    pub workers: Option<&'a dyn executor::WorkerHost>,
     /// The whole statement string that spans point into.
     pub source: &'a str,
     /// Values of `$1..$n`.

@@ -10,7 +10,7 @@ use common::{Oid, PgResult};
 use executor::{ConstContext, ExecContext, PreparedPlan, QueryRun, RunOptions};
 use nodes::{Expr, PlannedStmt, Query};
 use parser::ast::Statement;
-use planner::{ConstEvaluator, CostSettings, PlannerContext};
+use planner::{ConstEvaluator, CostSettings, DebugParallel, PlannerContext};
 use types::Datum;
 
 use crate::context::{CommandContext, ResultColumn};
@@ -42,6 +42,19 @@ pub fn cost_settings(guc: &crate::guc::GucStore) -> CostSettings {
         enable_hashjoin: on("enable_hashjoin"),
         enable_material: on("enable_material"),
         enable_memoize: on("enable_memoize"),
+        enable_gathermerge: on("enable_gathermerge"),
+        enable_parallel_hash: on("enable_parallel_hash"),
+        enable_parallel_append: on("enable_parallel_append"),
+        max_parallel_workers_per_gather: number("max_parallel_workers_per_gather") as u32,
+        parallel_setup_cost: number("parallel_setup_cost"),
+        parallel_tuple_cost: number("parallel_tuple_cost"),
+        min_parallel_table_scan_size: number("min_parallel_table_scan_size"),
+        parallel_leader_participation: on("parallel_leader_participation"),
+        debug_parallel_query: match guc.get("debug_parallel_query") {
+            "on" => DebugParallel::On,
+            "regress" => DebugParallel::Regress,
+            _ => DebugParallel::Off,
+        },
     }
 }
 
@@ -114,6 +127,7 @@ impl CommandContext<'_> {
             bound_params: Some(self.params),
             param_types: self.param_types,
             cursor: false,
+            parallel: true,
         };
         let plan = planner::plan(query, &context)?;
         Ok(Planned {
@@ -129,7 +143,7 @@ impl CommandContext<'_> {
         snapshot: &'e ActiveSnapshot,
     ) -> ExecContext<'e> {
         ExecContext {
-            txn: self.txn,
+            txn: Some(self.txn),
             snapshot,
             catalog: view,
             relations: self.relations,
@@ -143,6 +157,8 @@ impl CommandContext<'_> {
             temp: self.temp,
             after: self.after,
             env: self.env,
+            workers: self.workers,
+            leader_participates: self.guc.borrow().get_bool("parallel_leader_participation"),
         }
     }
 

@@ -10,6 +10,8 @@ use types::{BATCH_ROWS, Datum};
 use crate::context::ExecContext;
 use crate::instrument::NodeStats;
 use crate::node::{Opening, Operator};
+use crate::parallel::Team;
+use crate::parallel::partial::PartialHub;
 use crate::prepared::PreparedPlan;
 use crate::spill::store::TupleStore;
 
@@ -36,14 +38,31 @@ pub(crate) struct RunState {
     pub dropped: u64,
     /// Rows inserted, updated or deleted by the statement itself.
     pub processed: u64,
+    /// The team in whose name operators run now.
+    pub team: Option<Arc<Team>>,
+    /// Partial aggregates on their way.
+    pub partials: PartialHub,
 }
+
+/// What a worker's run begins with: the leader's parameters and results of initplans.
+pub(crate) struct RunSeed {
+    prepared: Arc<PreparedPlan>,
+    params: Vec<Datum>,
+    changed: Vec<u64>,
+    clock: u64,
+    rows: Vec<Option<SubplanRows>>,
+    work_tables: Vec<(usize, Arc<Vec<types::Batch>>)>,
+    partials: PartialHub,
+}
+
+/// Rows of the last run of a subplan, how many were asked for, and when.
+type SubplanRows = (Arc<Vec<Vec<Datum>>>, usize, u64);
 
 /// A subplan: its operators while it is in use, and what it gave last.
 #[derive(Default)]
 struct SubplanRun {
     operator: Option<Box<dyn Operator>>,
-    /// Rows of the last run, how many were asked for, and when.
-    rows: Option<(Arc<Vec<Vec<Datum>>>, usize, u64)>,
+    rows: Option<SubplanRows>,
     /// A CTE's rows so far.
     cte: CteRun,
     running: bool,
@@ -78,7 +97,42 @@ impl RunState {
             stats: vec![NodeStats::default(); nodes],
             dropped: 0,
             processed: 0,
+            team: None,
+            partials: PartialHub::default(),
             prepared,
+        }
+    }
+
+    /// The state of a worker's run. `opening` is that of its part of the plan; subplans are opened as usual.
+    pub fn of_worker(seed: &RunSeed, opening: Opening) -> RunState {
+        let team = opening.team.clone();
+        let opening = Opening {
+            team: None,
+            ..opening
+        };
+        let mut run = RunState::new(Arc::clone(&seed.prepared), opening);
+        run.params.clone_from(&seed.params);
+        run.changed.clone_from(&seed.changed);
+        run.clock = seed.clock;
+        for (subplan, rows) in run.subplans.iter_mut().zip(&seed.rows) {
+            subplan.rows.clone_from(rows);
+        }
+        run.work_tables.clone_from(&seed.work_tables);
+        run.team = team;
+        run.partials = seed.partials.clone();
+        run
+    }
+
+    /// What workers begin with.
+    pub fn seed(&self) -> RunSeed {
+        RunSeed {
+            prepared: Arc::clone(&self.prepared),
+            params: self.params.clone(),
+            changed: self.changed.clone(),
+            clock: self.clock,
+            rows: self.subplans.iter().map(|s| s.rows.clone()).collect(),
+            work_tables: self.work_tables.clone(),
+            partials: self.partials.clone(),
         }
     }
 
@@ -134,6 +188,9 @@ impl<'a> Cx<'a> {
     /// Polled once per batch.
     #[inline]
     pub fn check(&self) -> PgResult<()> {
+        if let Some(team) = &self.run.team {
+            team.check()?;
+        }
         self.ext.cancel.check()
     }
 

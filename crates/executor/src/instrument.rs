@@ -50,6 +50,30 @@ pub struct NodeStats {
     pub hash: Option<HashSummary>,
     /// Material, WindowAgg and CTE Scan: where the rows were kept.
     pub storage: Option<StorageSummary>,
+    /// Gather: workers launched.
+    pub workers: Option<u64>,
+}
+
+impl NodeStats {
+    /// Adds what another participant measured of the same node.
+    pub(crate) fn add(&mut self, other: &NodeStats) {
+        self.loops += other.loops;
+        self.rows += other.rows;
+        self.startup += other.startup;
+        self.total += other.total;
+        self.filtered += other.filtered;
+        self.sort = self.sort.or(other.sort);
+        self.storage = self.storage.or(other.storage);
+        self.hash = match (self.hash, other.hash) {
+            (Some(a), Some(b)) => Some(HashSummary {
+                buckets: a.buckets.max(b.buckets),
+                batches: a.batches.max(b.batches),
+                memory: a.memory.max(b.memory),
+                disk: a.disk.max(b.disk),
+            }),
+            (a, b) => a.or(b),
+        };
+    }
 }
 
 /// Measures an operator.

@@ -34,6 +34,7 @@ mod modify;
 mod node;
 mod ops;
 mod packed;
+mod parallel;
 mod point;
 mod prepared;
 mod relations;
@@ -42,7 +43,7 @@ mod spill;
 mod store;
 
 pub use constants::{ConstContext, DomainProgram, compile_scalar, evaluate_constant};
-pub use context::ExecContext;
+pub use context::{ExecContext, WorkerHost, WorkerJob};
 pub use instrument::{HashSummary, NodeStats, StorageSummary};
 pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fire_deferred};
 pub use modify::exclusion::Exclusion;

@@ -8,6 +8,7 @@ use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
 use crate::ops::index::probe::{Matches, OuterKeys};
+use crate::parallel::Team;
 
 /// A compiled plan node.
 #[derive(Clone)]
@@ -57,6 +58,8 @@ pub(crate) struct Opening {
     pub instrument: bool,
     /// EvalPlanQual: scans of relations in it see one row only.
     pub epq: Option<Arc<Epq>>,
+    /// Below a Gather: with whom parallel-aware nodes share their work.
+    pub team: Option<Arc<Team>>,
 }
 
 impl Opening {
@@ -84,6 +87,7 @@ impl Opening {
         Opening {
             instrument: false,
             epq: Some(Arc::new(epq)),
+            team: None,
         }
     }
 }

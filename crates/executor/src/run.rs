@@ -32,7 +32,7 @@ impl QueryRun {
     pub fn start(prepared: Arc<PreparedPlan>, options: RunOptions) -> QueryRun {
         let opening = Opening {
             instrument: options.instrument,
-            epq: None,
+            ..Opening::default()
         };
         let root = opening.open(prepared.root());
         QueryRun {

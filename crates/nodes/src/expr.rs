@@ -691,6 +691,8 @@ impl Expr {
             Expr::FieldSelect(e) => e.result,
             Expr::FieldStore(e) => e.result,
             Expr::Subscripting(e) => e.result,
+            // What travels of a partial state is a reference to it.
+            Expr::Aggref(e) if e.split == AggSplit::Initial => TypeRef::plain(types::oids::INT8),
             Expr::Aggref(e) => e.result,
             Expr::GroupingFunc(_) => TypeRef::plain(oids::INT4),
             Expr::WindowFunc(e) => e.result,

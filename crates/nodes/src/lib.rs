@@ -15,6 +15,7 @@ pub mod expr;
 pub mod json;
 pub mod partition;
 pub mod plan;
+mod plan_walk;
 pub mod query;
 pub mod relids;
 pub mod serial;

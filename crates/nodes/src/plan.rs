@@ -611,6 +611,8 @@ pub enum PlanNode {
         keys: Vec<SortKey>,
         /// One worker, no leader.
         single_copy: bool,
+        /// EXPLAIN does not show it.
+        invisible: bool,
     },
 }
 

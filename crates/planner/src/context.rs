@@ -39,6 +39,26 @@ pub struct CostSettings {
     pub enable_hashjoin: bool,
     pub enable_material: bool,
     pub enable_memoize: bool,
+    pub enable_gathermerge: bool,
+    pub enable_parallel_hash: bool,
+    pub enable_parallel_append: bool,
+    pub max_parallel_workers_per_gather: u32,
+    pub parallel_setup_cost: f64,
+    pub parallel_tuple_cost: f64,
+    /// In pages.
+    pub min_parallel_table_scan_size: f64,
+    pub parallel_leader_participation: bool,
+    pub debug_parallel_query: DebugParallel,
+}
+
+/// `debug_parallel_query`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum DebugParallel {
+    Off,
+    On,
+    /// As on, but EXPLAIN does not show it.
+    Regress,
 }
 
 impl Default for CostSettings {
@@ -66,6 +86,15 @@ impl Default for CostSettings {
             enable_hashjoin: true,
             enable_material: true,
             enable_memoize: true,
+            enable_gathermerge: true,
+            enable_parallel_hash: true,
+            enable_parallel_append: true,
+            max_parallel_workers_per_gather: 2,
+            parallel_setup_cost: 1000.0,
+            parallel_tuple_cost: 0.1,
+            min_parallel_table_scan_size: 1024.0,
+            parallel_leader_participation: true,
+            debug_parallel_query: DebugParallel::Off,
         }
     }
 }
@@ -84,4 +113,6 @@ pub struct PlannerContext<'a> {
     pub param_types: &'a [Oid],
     /// Plan for the first rows (cursors), as `cursor_tuple_fraction` says.
     pub cursor: bool,
+    /// Workers may be used.
+    pub parallel: bool,
 }

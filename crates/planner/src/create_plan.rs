@@ -18,11 +18,10 @@ use nodes::query::RteKind;
 use nodes::relids::RelIds;
 use nodes::walk;
 
+use crate::create_append::{append, merge_keys};
 use crate::exprs::facts;
 use crate::exprs::positions::fix_join;
-use crate::path::{
-    BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef,
-};
+use crate::path::{BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind};
 use crate::paths::{inner_tested, join_clauses_for, tid_node};
 use crate::prep::{aliases, and_of};
 use crate::rel::{BaseKind, BaseRel, Equality, RestrictInfo};
@@ -31,7 +30,7 @@ use crate::search::output_vars;
 use crate::upper::{self, Stage, node, pass_through_targets, target};
 
 /// Values that scans below expect from a nested loop above: slot and value.
-type Pending = Vec<(usize, Expr)>;
+pub type Pending = Vec<(usize, Expr)>;
 
 /// Builds the plan of a path.
 pub fn create(root: &mut Root<'_, '_>, path: &Path) -> PgResult<Stage> {
@@ -43,7 +42,7 @@ pub fn create(root: &mut Root<'_, '_>, path: &Path) -> PgResult<Stage> {
     }
 }
 
-fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
+pub fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
     let mut stage = match &path.kind {
         PathKind::Scan
         | PathKind::Index(_)
@@ -69,128 +68,26 @@ fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResul
             let s = build(root, input, pending)?;
             sort(root, path, s)?
         }
+        PathKind::Gather(input) => {
+            let s = build(root, input, pending)?;
+            let keys = match path.keys.is_empty() {
+                true => Vec::new(),
+                false => merge_keys(root, path, &s.output)?,
+            };
+            let node = upper::gather_node(s.plan, input.parallel.workers, keys, cost_of(path));
+            Stage { plan: node, ..s }
+        }
     };
+    stage.plan.parallel_aware |= path.parallel.aware;
+    if let (true, PlanNode::HashJoin { inner, .. }) = (path.parallel.aware, &mut stage.plan.node) {
+        inner.parallel_aware = true;
+    }
     stage.plan.disabled_nodes = path.disabled;
     stage.keys = path.keys.to_vec();
     Ok(stage)
 }
 
-/// The members of an inheritance tree, handing out the root's columns.
-fn append(
-    root: &mut Root<'_, '_>,
-    path: &Path,
-    inputs: &[PathRef],
-    pending: &mut Pending,
-    merge: bool,
-) -> PgResult<Stage> {
-    let parent = path
-        .relids
-        .singleton()
-        .ok_or_else(|| internal!("append of several relations"))?;
-    let output = output_vars(root, &path.relids);
-    let mut plans = Vec::new();
-    for input in inputs {
-        let stage = build(root, input, pending)?;
-        let child = input.relids.singleton();
-        let member = root
-            .append_children
-            .iter()
-            .find(|c| Some(c.child) == child)
-            .cloned()
-            .ok_or_else(|| internal!("append of a relation that is no member"))?;
-        let wanted: Vec<Expr> = output.iter().map(|e| member.translate(e)).collect();
-        let stage = if stage.output == wanted {
-            stage
-        } else {
-            let list = wanted
-                .iter()
-                .enumerate()
-                .map(|(i, e)| target(e.clone(), i + 1, None))
-                .collect();
-            upper::project(root, stage, list)?
-        };
-        plans.push(stage.plan);
-    }
-    let keys = if merge {
-        merge_keys(root, path, &output)?
-    } else {
-        Vec::new()
-    };
-    if plans.len() == 1 {
-        if let Some(plan) = plans.pop() {
-            return Ok(Stage {
-                plan,
-                output,
-                keys: Vec::new(),
-            });
-        }
-    }
-    if plans.is_empty() {
-        let list = output
-            .iter()
-            .enumerate()
-            .map(|(i, e)| target(Expr::null_const(e.type_ref(), e.collation()), i + 1, None))
-            .collect();
-        let never = PlanNode::Result {
-            input: None,
-            one_time: vec![Expr::bool_const(false)],
-        };
-        return Ok(Stage {
-            plan: node(cost_of(path), list, never),
-            output,
-            keys: Vec::new(),
-        });
-    }
-    let list = pass_through_targets(&plans[0].target_list);
-    let rt_index = root.global_index(parent);
-    let plan_node = if merge {
-        PlanNode::MergeAppend {
-            inputs: plans,
-            keys,
-            rt_index,
-        }
-    } else {
-        PlanNode::Append {
-            inputs: plans,
-            rt_index,
-        }
-    };
-    Ok(Stage {
-        plan: node(cost_of(path), list, plan_node),
-        output,
-        keys: Vec::new(),
-    })
-}
-
-fn merge_keys(root: &Root<'_, '_>, path: &Path, output: &[Expr]) -> PgResult<Vec<SortKey>> {
-    let mut keys = Vec::new();
-    for key in path.keys.iter() {
-        let expr = key_expr(root, key, &path.relids, output)?;
-        let column = output
-            .iter()
-            .position(|e| *e == expr)
-            .ok_or_else(|| internal!("order column is not handed up"))?;
-        keys.push(SortKey {
-            column: column as AttrNumber + 1,
-            sort_op: sort_operator(root, key, &expr)?,
-            descending: key.descending,
-            nulls_first: key.nulls_first,
-            collation: expr.collation(),
-        });
-    }
-    Ok(keys)
-}
-
-fn sort_operator(root: &Root<'_, '_>, key: &PathKey, expr: &Expr) -> PgResult<Oid> {
-    let strategy = if key.descending { 5 } else { 1 };
-    let type_oid = expr.type_oid();
-    let catalog = root.context().catalog;
-    catalog
-        .opfamily_member(key.family, type_oid, type_oid, strategy)?
-        .ok_or_else(|| internal!("no sort operator for type {type_oid} in family {}", key.family))
-}
-
-fn cost_of(path: &Path) -> PlanCost {
+pub fn cost_of(path: &Path) -> PlanCost {
     PlanCost {
         startup: path.startup,
         total: path.total,
@@ -678,7 +575,7 @@ fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
 }
 
 /// The member of a sort column's class that the relations can compute, preferably one that is there already.
-fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]) -> PgResult<Expr> {
+pub fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]) -> PgResult<Expr> {
     let members = &root.classes[key.class].members;
     if let Some(member) = relids
         .singleton()

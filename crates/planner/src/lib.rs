@@ -17,6 +17,7 @@
 
 pub mod context;
 mod cost;
+mod create_append;
 mod create_plan;
 mod equivalence;
 mod exprs;
@@ -24,6 +25,7 @@ mod inequality;
 mod joininfo;
 mod minmax;
 mod order;
+mod parallel;
 mod path;
 mod paths;
 mod pattern;
@@ -36,7 +38,7 @@ mod selectivity;
 mod subplan;
 mod upper;
 
-pub use context::{ConstEvaluator, CostSettings, PlannerContext};
+pub use context::{ConstEvaluator, CostSettings, DebugParallel, PlannerContext};
 pub use exprs::fold::fold_constants;
 
 use common::PgResult;

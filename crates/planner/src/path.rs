@@ -34,6 +34,37 @@ pub struct Path {
     pub keys: Rc<[PathKey]>,
     /// Relations whose current row must be handed in from outside (parameterised path).
     pub required_outer: RelIds,
+    pub parallel: Parallel,
+}
+
+/// A path's part in parallel execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parallel {
+    /// Workers among which, and the leader, the rows are divided; 0: every participant would get all rows.
+    pub workers: u32,
+    /// The topmost node itself divides the work.
+    pub aware: bool,
+    /// A worker may run it.
+    pub safe: bool,
+}
+
+impl Parallel {
+    /// A partial path whose topmost node divides the work.
+    pub fn shared_by(workers: u32) -> Parallel {
+        Parallel {
+            aware: true,
+            ..Parallel::part_of(workers)
+        }
+    }
+
+    /// A partial path of partial inputs.
+    pub fn part_of(workers: u32) -> Parallel {
+        Parallel {
+            workers,
+            aware: false,
+            safe: true,
+        }
+    }
 }
 
 /// A shared path.
@@ -62,6 +93,8 @@ pub enum PathKind {
     Append(Vec<PathRef>),
     /// Members merged in the order of `Path::keys`.
     MergeAppend(Vec<PathRef>),
+    /// A partial path run by workers and the leader; one with `Path::keys` keeps that order.
+    Gather(PathRef),
 }
 
 /// An index scan.

@@ -121,6 +121,10 @@ pub struct RelOptInfo {
     pub rows: f64,
     pub width: i32,
     pub paths: Vec<PathRef>,
+    /// Paths that yield part of the rows in each participant of a Gather.
+    pub partial_paths: Vec<PathRef>,
+    /// Workers may compute it.
+    pub parallel_safe: bool,
     /// Base relations only.
     pub base: Option<BaseRel>,
 }

@@ -14,7 +14,7 @@ use crate::context::PlannerContext;
 use crate::equivalence::EquivalenceClass;
 use crate::exprs::query_walk;
 use crate::order::OrderInterest;
-use crate::path::Startup;
+use crate::path::{PathRef, Startup};
 use crate::prep::AppendChild;
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::upper::{self, Planned};
@@ -32,6 +32,10 @@ pub struct Global<'a> {
     pub has_modifying_cte: bool,
     sub_plan_count: usize,
     init_plan_count: usize,
+    /// The whole statement.
+    pub statement: &'a Query,
+    /// Whether it may use workers, once somebody has asked.
+    pub parallel_allowed: Option<bool>,
 }
 
 /// A planned WITH query.
@@ -106,6 +110,10 @@ pub struct Root<'g, 'a> {
     pub append_children: Vec<AppendChild>,
     /// Which orders of rows paths are kept for.
     pub interest: OrderInterest,
+    /// Partial paths are worth looking for.
+    pub parallel: bool,
+    /// Those of all scans and joins together.
+    pub partial_paths: Vec<PathRef>,
 }
 
 /// A value of a sibling that a LATERAL entry uses.
@@ -120,7 +128,7 @@ pub struct LateralParam {
 /// OID of `pg_class`, the class of relations in dependency lists.
 const PG_CLASS: Oid = Oid(1259);
 
-pub fn plan_statement(query: &Query, context: &PlannerContext<'_>) -> PgResult<PlannedStmt> {
+pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> PgResult<PlannedStmt> {
     let mut global = Global {
         context,
         subplans: Vec::new(),
@@ -131,6 +139,8 @@ pub fn plan_statement(query: &Query, context: &PlannerContext<'_>) -> PgResult<P
         has_modifying_cte: false,
         sub_plan_count: 0,
         init_plan_count: 0,
+        statement: query,
+        parallel_allowed: None,
     };
     let mut query = query.clone();
     query_walk::strip_positions(&mut query);
@@ -142,11 +152,12 @@ pub fn plan_statement(query: &Query, context: &PlannerContext<'_>) -> PgResult<P
     };
     let (command, has_returning) = (query.command, !query.returning.is_empty());
     let planned = plan_level(&mut global, query, fraction)?;
+    let plan = crate::parallel::force(&mut global, planned.plan);
     let mut stmt = PlannedStmt {
         command,
         has_returning: has_returning && command != CommandType::Select,
         has_modifying_cte: global.has_modifying_cte,
-        plan: planned.plan,
+        plan,
         range_table: global.range_table,
         subplans: global.subplans,
         exec_params: global.exec_params,
@@ -223,6 +234,8 @@ fn plan_as_it_is(
         append_parents: Vec::new(),
         append_children: Vec::new(),
         interest: OrderInterest::default(),
+        parallel: false,
+        partial_paths: Vec::new(),
     };
     crate::prep::preprocess(&mut root)?;
     root.publish_range_table();

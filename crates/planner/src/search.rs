@@ -12,7 +12,8 @@ use nodes::expr::Expr;
 use nodes::query::{FromExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
-use crate::paths::{JoinClauses, JoinSize, add_join_paths, is_unique};
+use crate::parallel;
+use crate::paths::{JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, is_unique, partial};
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
@@ -111,6 +112,7 @@ fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> O
                 break;
             }
         }
+        found.rels.iter_mut().for_each(|rel| gather_below_top(root, rel));
         // The order in which relations are tried decides between equals.
         found.rels.sort_by(|a, b| a.relids.cmp(&b.relids));
         levels.push(found.rels);
@@ -273,18 +275,33 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
     let relids = left.relids.union(&right.relids);
     let clauses = clauses_for(root, left, right, join_type);
     let place = found.places.get(&relids).copied();
-    let (mut paths, size) = match place.and_then(|p| found.rels.get_mut(p)) {
+    let parallel_safe = root.parallel && is_parallel_safe(root, left, right, &clauses);
+    let (mut paths, mut partial, size) = match place.and_then(|p| found.rels.get_mut(p)) {
         Some(rel) => {
-            let (rows, width) = (rel.rows, rel.width);
-            (std::mem::take(&mut rel.paths), JoinSize { relids, rows, width })
+            let (paths, partial) = (
+                std::mem::take(&mut rel.paths),
+                std::mem::take(&mut rel.partial_paths),
+            );
+            let size = JoinSize {
+                relids,
+                rows: rel.rows,
+                width: rel.width,
+                parallel_safe,
+            };
+            (paths, partial, size)
         }
         None => {
-            let rows = estimate_rows(left, right, join_type, &clauses);
-            let width = join_width(root, &relids);
-            (Vec::new(), JoinSize { relids, rows, width })
+            let size = JoinSize {
+                rows: estimate_rows(left, right, join_type, &clauses),
+                width: join_width(root, &relids),
+                relids,
+                parallel_safe,
+            };
+            (Vec::new(), Vec::new(), size)
         }
     };
     add_join_paths(root, (left, right), join_type, &clauses, &size, &mut paths);
+    add_partial_join_paths(root, (left, right), join_type, &clauses, &size, &mut partial);
     let reversed = match join_type {
         JoinType::Inner => Some(JoinType::Inner),
         JoinType::Left => Some(JoinType::Right),
@@ -295,9 +312,13 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
     };
     if let Some(reversed) = reversed {
         add_join_paths(root, (right, left), reversed, &clauses, &size, &mut paths);
+        add_partial_join_paths(root, (right, left), reversed, &clauses, &size, &mut partial);
     }
     match place.and_then(|p| found.rels.get_mut(p)) {
-        Some(rel) => rel.paths = paths,
+        Some(rel) => {
+            rel.paths = paths;
+            rel.partial_paths = partial;
+        }
         None if paths.is_empty() => {}
         None => {
             found.places.insert(size.relids.clone(), found.rels.len());
@@ -306,9 +327,29 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
                 rows: size.rows,
                 width: size.width,
                 paths,
+                partial_paths: partial,
+                parallel_safe: size.parallel_safe,
                 base: None,
             });
         }
+    }
+}
+
+/// Workers may compute both sides and test the conditions.
+fn is_parallel_safe(
+    root: &Root<'_, '_>,
+    left: &RelOptInfo,
+    right: &RelOptInfo,
+    clauses: &JoinClauses,
+) -> bool {
+    let mut infos = clauses.join.iter().chain(&clauses.other);
+    left.parallel_safe && right.parallel_safe && infos.all(|i| parallel::is_safe(root, &i.clause))
+}
+
+/// The usual paths that gathering makes of the partial ones of a join that is not the last.
+fn gather_below_top(root: &Root<'_, '_>, rel: &mut RelOptInfo) {
+    if root.parallel && rel.relids != root.all_rels {
+        partial::add_gathers(root, rel);
     }
 }
 
@@ -420,7 +461,8 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> Option<RelOptIn
 }
 
 fn candidate(root: &mut Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo) -> Option<Candidate> {
-    let joined = join_pair(root, left, right)?;
+    let mut joined = join_pair(root, left, right)?;
+    gather_below_top(root, &mut joined);
     Some(Candidate {
         left: left.relids.clone(),
         right: right.relids.clone(),

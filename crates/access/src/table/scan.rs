@@ -103,6 +103,17 @@ impl Table {
 }
 
 impl TableScan {
+    /// The table scanned.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Goes on, forward, with these row ids after those of before.
+    pub fn go_on(&mut self, rows: Range<u64>) {
+        self.current = None;
+        self.rest = rows;
+    }
+
     /// Up to `max_rows` more rows; None at the end. A batch is never empty.
     pub fn next_batch(&mut self, max_rows: usize) -> PgResult<Option<Batch>> {
         loop {

@@ -1,8 +1,8 @@
-//! What EXPLAIN says of windows and of changes.
+//! What EXPLAIN says of groups, windows and changes.
 
 use common::PgResult;
 use nodes::Expr;
-use nodes::plan::{GroupKey, ModifyTable, Plan, PlanNode};
+use nodes::plan::{AggStrategy, GroupKey, ModifyTable, Plan, PlanNode};
 
 use crate::explain::names::Path;
 use crate::explain::nodes::Explainer;
@@ -10,6 +10,56 @@ use crate::explain::render::{Properties, Shown, Value};
 use crate::explain::words::{frame, operation_word};
 
 impl<'a> Explainer<'a> {
+    pub(super) fn group_keys(
+        &self,
+        label: &str,
+        keys: &[GroupKey],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        for key in keys {
+            parts.push(self.input_text(key.column, path, prefix)?.0);
+        }
+        out.add(label, Value::List(parts), Shown::Both);
+        Ok(())
+    }
+
+    pub(super) fn grouping_sets(
+        &self,
+        passes: &[nodes::plan::GroupingPass],
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let mut sets = Vec::new();
+        for pass in passes {
+            let hashed = pass.strategy == AggStrategy::Hashed;
+            let label = if hashed { "Hash Key" } else { "Group Key" };
+            let mut lists = Vec::new();
+            for set in &pass.sets {
+                let mut parts = Vec::new();
+                for key in set.iter().filter_map(|i| pass.keys.get(*i)) {
+                    parts.push(self.input_text(key.column, path, prefix)?.0);
+                }
+                let line = if parts.is_empty() {
+                    "()".to_owned()
+                } else {
+                    parts.join(", ")
+                };
+                out.add(label, Value::Text(line), Shown::Text);
+                lists.push(parts);
+            }
+            sets.push((label, lists));
+        }
+        out.json("Grouping Sets", Value::Sets(sets));
+        Ok(())
+    }
+
     pub(super) fn window(
         &self,
         plan: &'a Plan,

@@ -231,7 +231,7 @@ impl<'a> Context<'_, 'a> {
     fn subplan_argument(&self, number: usize) -> PgResult<Option<String>> {
         for depth in (0..self.path.len()).rev() {
             let mut found: Option<Expr> = None;
-            for_each_expr(self.path[depth], &mut |expr| {
+            self.path[depth].for_each_expr(&mut |expr| {
                 nodes::walk::walk(expr, &mut |e| {
                     if let Expr::SubPlan(s) = e
                         && let Some((_, value)) = s.params.iter().find(|(slot, _)| *slot == number)
@@ -289,6 +289,13 @@ impl<'a> Context<'_, 'a> {
     }
 
     fn aggregate(&self, agg: &Aggref) -> PgResult<String> {
+        if let (nodes::expr::AggSplit::Final, Some(states)) = (agg.split, agg.args.first()) {
+            // It prints as the call whose states it finishes.
+            let text = self.text(&states.expr)?;
+            let bare = text.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
+            let bare = bare.unwrap_or(&text);
+            return Ok(bare.strip_prefix("PARTIAL ").unwrap_or(bare).to_owned());
+        }
         let mut out = match agg.split {
             nodes::expr::AggSplit::Initial => "PARTIAL ".to_owned(),
             _ => String::new(),
@@ -414,45 +421,6 @@ impl Names for Context<'_, '_> {
             }
             _ => Ok(None),
         }
-    }
-}
-
-/// Every expression that a node evaluates itself.
-pub(crate) fn for_each_expr(plan: &Plan, visit: &mut dyn FnMut(&Expr)) {
-    plan.target_list.iter().for_each(|t| visit(&t.expr));
-    plan.qual.iter().for_each(&mut *visit);
-    match &plan.node {
-        PlanNode::Result { one_time, .. } => one_time.iter().for_each(visit),
-        PlanNode::IndexScan(s) | PlanNode::IndexOnlyScan(s) | PlanNode::BitmapIndexScan(s) => {
-            s.quals.iter().for_each(|q| visit(&q.original));
-        }
-        PlanNode::BitmapHeapScan { recheck, .. } => recheck.iter().for_each(visit),
-        PlanNode::TidScan { tids, .. } => tids.iter().for_each(visit),
-        PlanNode::TidRangeScan { quals, .. } => quals.iter().for_each(visit),
-        PlanNode::FunctionScan { functions, .. } => functions.iter().for_each(|f| visit(&f.expr)),
-        PlanNode::ValuesScan { rows, .. } => rows.iter().flatten().for_each(visit),
-        PlanNode::NestLoop { join_qual, .. } => join_qual.iter().for_each(visit),
-        PlanNode::MergeJoin { join_qual, .. } => join_qual.iter().for_each(visit),
-        PlanNode::HashJoin {
-            clauses, join_qual, ..
-        } => {
-            clauses.iter().for_each(|c| {
-                visit(&c.outer);
-                visit(&c.inner);
-            });
-            join_qual.iter().for_each(visit);
-        }
-        PlanNode::Limit { offset, count, .. } => offset.iter().chain(count).for_each(visit),
-        PlanNode::ModifyTable(m) => {
-            for relation in &m.relations {
-                relation.returning.iter().for_each(|t| visit(&t.expr));
-            }
-            if let Some(conflict) = &m.on_conflict {
-                conflict.set.iter().for_each(|t| visit(&t.expr));
-                conflict.where_clause.iter().for_each(visit);
-            }
-        }
-        _ => {}
     }
 }
 

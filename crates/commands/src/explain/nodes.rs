@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult};
-use nodes::plan::{AggStrategy, GroupKey, IndexScan, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage};
+use nodes::plan::{AggStrategy, IndexScan, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage};
 use nodes::query::RteKind;
 use nodes::{Expr, PlannedStmt};
 use types::io::IoContext;
 
 use crate::context::CommandContext;
-use crate::explain::names::{Path, Printer, aliases, for_each_expr, scan_index};
+use crate::explain::names::{Path, Printer, aliases, scan_index};
 use crate::explain::render::{BUFFERS, Child, Node, Properties, Shown, Value, millis, number};
 use crate::explain::words::{self, children_disabled, join_word, kind, operation_word, set_op_word};
 use crate::explain::{Measured, Options};
@@ -67,7 +67,18 @@ impl<'a> Explainer<'a> {
     fn node(&self, plan: &'a Plan, above: &Path<'a>) -> PgResult<Node> {
         let mut path = above.clone();
         path.push(plan);
-        let (kind, label) = kind(plan);
+        if let PlanNode::Gather {
+            input,
+            invisible: true,
+            ..
+        } = &plan.node
+        {
+            return self.node(input, &path);
+        }
+        let (kind, mut label) = kind(plan);
+        if plan.parallel_aware {
+            label.insert_str(0, "Parallel ");
+        }
         let mut node = Node {
             line: label,
             ..Node::default()
@@ -473,11 +484,21 @@ impl<'a> Explainer<'a> {
                 self.result_relations(m, out)?;
                 self.conflict(m, path, out)?;
             }
-            PlanNode::Gather { workers, keys, .. } => {
-                if keys.is_empty() {
-                    self.filter(plan, path, upper, out)?;
-                }
+            PlanNode::Gather {
+                workers,
+                keys,
+                single_copy,
+                ..
+            } => {
                 out.add("Workers Planned", number(workers), Shown::Both);
+                let stats = self.measured.and_then(|m| m.nodes.get(plan.id as usize));
+                if let Some(launched) = stats.and_then(|s| s.workers) {
+                    out.add("Workers Launched", number(launched), Shown::Both);
+                }
+                let shown = if *single_copy { Shown::Both } else { Shown::Json };
+                if keys.is_empty() {
+                    out.add("Single Copy", Value::Bool(*single_copy), shown);
+                }
             }
             _ => self.filter(plan, path, upper, out)?,
         }
@@ -533,7 +554,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// The text of a column of the node's input, and whether it is more than a column.
-    fn input_text(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<(String, bool)> {
+    pub(super) fn input_text(&self, column: i16, path: &Path<'a>, prefix: bool) -> PgResult<(String, bool)> {
         let Some(child) = path.last().and_then(|p| p.children().first().copied()) else {
             return Ok((format!("col{column}"), false));
         };
@@ -545,56 +566,6 @@ impl<'a> Explainer<'a> {
         below.push(child);
         let text = self.printer.print(&target.expr, &below, prefix)?;
         Ok((text, !matches!(target.expr, Expr::Var(_))))
-    }
-
-    fn group_keys(
-        &self,
-        label: &str,
-        keys: &[GroupKey],
-        path: &Path<'a>,
-        prefix: bool,
-        out: &mut Properties,
-    ) -> PgResult<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut parts = Vec::new();
-        for key in keys {
-            parts.push(self.input_text(key.column, path, prefix)?.0);
-        }
-        out.add(label, Value::List(parts), Shown::Both);
-        Ok(())
-    }
-
-    fn grouping_sets(
-        &self,
-        passes: &[nodes::plan::GroupingPass],
-        path: &Path<'a>,
-        prefix: bool,
-        out: &mut Properties,
-    ) -> PgResult<()> {
-        let mut sets = Vec::new();
-        for pass in passes {
-            let hashed = pass.strategy == AggStrategy::Hashed;
-            let label = if hashed { "Hash Key" } else { "Group Key" };
-            let mut lists = Vec::new();
-            for set in &pass.sets {
-                let mut parts = Vec::new();
-                for key in set.iter().filter_map(|i| pass.keys.get(*i)) {
-                    parts.push(self.input_text(key.column, path, prefix)?.0);
-                }
-                let line = if parts.is_empty() {
-                    "()".to_owned()
-                } else {
-                    parts.join(", ")
-                };
-                out.add(label, Value::Text(line), Shown::Text);
-                lists.push(parts);
-            }
-            sets.push((label, lists));
-        }
-        out.json("Grouping Sets", Value::Sets(sets));
-        Ok(())
     }
 
     fn sort_keys(
@@ -667,7 +638,7 @@ impl<'a> Explainer<'a> {
         }
         let mut seen: Vec<usize> = plan.init_plans.clone();
         let mut subplans: Vec<usize> = Vec::new();
-        for_each_expr(plan, &mut |expr| {
+        plan.for_each_expr(&mut |expr| {
             nodes::walk::walk(expr, &mut |e| {
                 if let Expr::SubPlan(s) = e
                     && !seen.contains(&s.plan_id)

@@ -193,6 +193,7 @@ impl Db {
             temp: &access::TempSpace::default(),
             after: &executor::AfterQueue::default(),
             env: &*env,
+            workers: None,
             source: sql,
             params: &[],
             routine: None,

@@ -143,6 +143,12 @@ pub trait Env: Send + Sync + 'static {
         name: &str,
         task: Box<dyn FnMut() -> TaskStatus + Send>,
     ) -> io::Result<Arc<dyn TaskHandle>>;
+    /// Runs `job` on a thread of its own beside the caller, if fewer than `limit` such jobs run now; false, and nothing done, when
+    /// there is no thread. The simulator has none: there everything happens in one thread.
+    fn spawn_worker(&self, limit: usize, job: Box<dyn FnOnce() + Send>) -> bool {
+        let _ = (limit, job);
+        false
+    }
     /// Waits until `notify` is given or `timeout` (None: forever) passes; true if it was given. Takes the notification.
     fn wait(&self, notify: &Notify, timeout: Option<Duration>) -> bool;
     /// Lets time pass.

@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,8 @@ use crate::env::{Env, File, FileSystem, Notify, OpenMode, TaskHandle, TaskStatus
 #[derive(Debug)]
 pub struct OsEnv {
     start: Instant,
+    /// Jobs of [`Env::spawn_worker`] that run now.
+    workers: Arc<AtomicUsize>,
 }
 
 impl OsEnv {
@@ -31,7 +34,20 @@ impl OsEnv {
     pub fn new() -> OsEnv {
         OsEnv {
             start: Instant::now(),
+            workers: Arc::default(),
         }
+    }
+}
+
+/// Stack of a worker's thread: expressions nest as deep there as in a session.
+const WORKER_STACK_BYTES: usize = 8 << 20;
+
+/// Counts a worker as long as it lives, also when it panics.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -81,6 +97,23 @@ impl Env for OsEnv {
             signal,
             thread: Mutex::new(Some(thread)),
         }))
+    }
+
+    fn spawn_worker(&self, limit: usize, job: Box<dyn FnOnce() + Send>) -> bool {
+        let running = self.workers.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::clone(&self.workers));
+        if running >= limit {
+            return false;
+        }
+        let body = move || {
+            let _counted = counted;
+            job();
+        };
+        thread::Builder::new()
+            .name("pglite worker".to_owned())
+            .stack_size(WORKER_STACK_BYTES)
+            .spawn(body)
+            .is_ok()
     }
 
     fn wait(&self, notify: &Notify, timeout: Option<Duration>) -> bool {
@@ -278,8 +311,6 @@ impl File for OsFile {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::env::os_error_text;

@@ -240,6 +240,13 @@ impl<'a> Compiler<'a> {
                 ops::lock_rows::compile(self, plan, input, row_marks)?
             }
             PlanNode::WindowAgg { .. } => ops::window::compile(self, plan)?,
+            PlanNode::Gather {
+                input,
+                workers,
+                keys,
+                single_copy,
+                ..
+            } => ops::gather::compile(self, plan, input, (*workers, *single_copy), keys)?,
             other => {
                 return Err(unsupported!(
                     "plan node {} is not supported yet",

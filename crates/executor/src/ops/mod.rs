@@ -5,6 +5,7 @@ pub(crate) mod append;
 pub(crate) mod cte_scan;
 pub(crate) mod epq;
 pub(crate) mod function_scan;
+pub(crate) mod gather;
 pub(crate) mod index;
 pub(crate) mod join;
 pub(crate) mod json_table;

@@ -16,6 +16,7 @@ use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
 use crate::cx::Cx;
 use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all};
 use crate::ops::system::{self, SYSTEM};
+use crate::parallel::share::ScanShare;
 
 /// `ctid` and `tableoid` in `pg_attribute.attnum`.
 pub(crate) const CTID: AttrNumber = -1;
@@ -49,11 +50,14 @@ pub(crate) struct BlockScan {
     projector: Projector,
     scan: Option<TableScan>,
     rest: Rest,
+    /// Participants of a Gather take their parts of the table from here.
+    share: Option<Arc<ScanShare>>,
 }
 
 impl BlockScan {
-    pub fn new(parts: &ScanParts) -> BlockScan {
+    pub fn new(parts: &ScanParts, share: Option<Arc<ScanShare>>) -> BlockScan {
         BlockScan {
+            share,
             projector: parts.projection.open(),
             scan: None,
             rest: Rest::default(),
@@ -77,11 +81,21 @@ impl BlockScan {
                 let mut request = ScanRequest::columns(target.columns.clone());
                 request.row_ids = target.needs_row_ids();
                 request.rows = range(cx)?;
-                target.open(cx)?.scan(cx.ext.snapshot, request)
+                let table = target.open(cx)?;
+                if let Some(share) = &self.share {
+                    request.rows = Some(share.claim(&table).unwrap_or(0..0));
+                }
+                table.scan(cx.ext.snapshot, request)
             }
         };
         let mut out = None;
-        while let Some(mut batch) = scan.next_batch(demand)? {
+        loop {
+            let Some(mut batch) = scan.next_batch(demand)? else {
+                let more = self.share.as_ref().and_then(|share| share.claim(scan.table()));
+                let Some(rows) = more else { break };
+                scan.go_on(rows);
+                continue;
+            };
             cx.check()?;
             target.complete_batch(cx, &mut batch)?;
             let inputs = Inputs::scan(&batch.columns, batch.rows);

@@ -12,6 +12,8 @@ use crate::node::{NodeKind, Opening, Operator};
 use crate::ops::scan::{self, BlockScan, EpqScan, ScanParts};
 
 struct SeqScanNode {
+    /// `Plan::id` of a scan that participants of a Gather share.
+    shared_id: Option<u32>,
     parts: ScanParts,
     /// Conditions and targets may run ahead of demand.
     harmless: bool,
@@ -25,6 +27,7 @@ pub(crate) fn compile(
 ) -> PgResult<Arc<dyn NodeKind>> {
     let parts = scan::compile(c, plan, rt_index, relation, &[])?;
     Ok(Arc::new(SeqScanNode {
+        shared_id: plan.parallel_aware.then_some(plan.id),
         harmless: parts.projection.is_harmless(),
         parts,
     }))
@@ -35,8 +38,12 @@ impl NodeKind for SeqScanNode {
         if let Some(substitute) = opening.epq_for(self.parts.target.rt_index) {
             return EpqScan::open(&self.parts, &substitute);
         }
+        let share = match (self.shared_id, &opening.team) {
+            (Some(id), Some(team)) => Some(team.shares.scan(id)),
+            _ => None,
+        };
         Box::new(SeqScanOp {
-            scan: BlockScan::new(&self.parts),
+            scan: BlockScan::new(&self.parts, share),
             node: self,
         })
     }

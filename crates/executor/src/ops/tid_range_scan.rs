@@ -68,7 +68,7 @@ impl NodeKind for TidRangeScanNode {
             return EpqScan::open(&self.parts, &substitute);
         }
         Box::new(TidRangeScanOp {
-            scan: BlockScan::new(&self.parts),
+            scan: BlockScan::new(&self.parts, None),
             node: self,
         })
     }

@@ -283,7 +283,7 @@ impl Db {
         f: impl FnOnce(&ExecContext<'_>) -> T,
     ) -> T {
         f(&ExecContext {
-            txn: &self.txn,
+            txn: Some(&self.txn),
             snapshot,
             catalog: &self.catalog,
             relations: &self.relations,
@@ -297,6 +297,8 @@ impl Db {
             temp: &access::TempSpace::default(),
             after: &pglite_executor::AfterQueue::default(),
             env: &self.env,
+            workers: None,
+            leader_participates: true,
         })
     }
 

@@ -7,11 +7,11 @@ use nodes::expr::Expr;
 use nodes::relids::RelIds;
 
 use crate::cost;
-use crate::path::{Path, PathKey, PathKind, PathRef, add_path, cheapest_total, keys_contained};
+use crate::path::{Parallel, Path, PathKey, PathKind, PathRef, add_path, cheapest_total, keys_contained};
 use crate::paths::base::{build_rel, set_paths, set_size};
 use crate::prep::AppendChild;
 use crate::prune;
-use crate::rel::{Equality, NeededVar, RestrictInfo};
+use crate::rel::{BaseRel, Equality, NeededVar, RestrictInfo};
 use crate::root::Root;
 use crate::search::output_vars;
 
@@ -131,6 +131,15 @@ fn translate_info(info: &RestrictInfo, member: &AppendChild) -> RestrictInfo {
     }
 }
 
+fn member_of(root: &Root<'_, '_>, child: usize) -> Option<AppendChild> {
+    root.append_children.iter().find(|c| c.child == child).cloned()
+}
+
+fn member_paths(root: &Root<'_, '_>, base: &BaseRel) -> Vec<Vec<PathRef>> {
+    let rels = base.members.iter().filter_map(|c| root.rels[*c].as_ref());
+    rels.map(|r| r.paths.clone()).collect()
+}
+
 /// The paths of an inheritance tree.
 pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
     let Some(rel) = root.rels[parent].clone() else {
@@ -138,8 +147,9 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
     };
     let Some(base) = &rel.base else { return Ok(()) };
     for child in &base.members {
-        let member = root.append_children.iter().find(|c| c.child == *child).cloned();
-        let Some(member) = member else { continue };
+        let Some(member) = member_of(root, *child) else {
+            continue;
+        };
         let clauses: Vec<Rc<RestrictInfo>> = root
             .join_clauses
             .iter()
@@ -151,11 +161,7 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
         }
         set_paths(root, *child)?;
     }
-    let children: Vec<Vec<PathRef>> = base
-        .members
-        .iter()
-        .filter_map(|c| root.rels[*c].as_ref().map(|r| r.paths.clone()))
-        .collect();
+    let children = member_paths(root, base);
     let (mut paths, startup) = (Vec::new(), root.startup(&rel.relids));
     let make = |kind: PathKind,
                 rows: f64,
@@ -174,6 +180,7 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
             disabled,
             keys,
             required_outer: outer,
+            parallel: Parallel::default(),
         }
     };
     if children.is_empty() {

@@ -13,8 +13,8 @@ use nodes::relids::RelIds;
 use crate::cost;
 use crate::exprs::facts;
 use crate::order::{self, OrderInterest};
-use crate::path::{Path, PathKind, add_path};
-use crate::paths::{append, index, tid};
+use crate::path::{Parallel, Path, PathKind, add_path};
+use crate::paths::{append, index, partial, tid};
 use crate::rel::{BaseKind, BaseRel, IndexInfo, RelOptInfo};
 use crate::root::{LateralParam, Root, plan_level};
 use crate::selectivity;
@@ -125,6 +125,8 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         rows: base.tuples,
         width: 0,
         paths: Vec::new(),
+        partial_paths: Vec::new(),
+        parallel_safe: false,
         base: Some(base),
     })
 }
@@ -292,11 +294,26 @@ pub fn set_base_paths(root: &mut Root<'_, '_>) -> PgResult<()> {
     }
     crate::joininfo::estimate_join_clauses(root)?;
     OrderInterest::note_joins(root);
+    partial::note_large_tables(root);
     for i in 1..count {
         match kind(root, i) {
-            Some(true) => append::set_append_paths(root, i)?,
+            Some(true) => {
+                append::set_append_paths(root, i)?;
+                partial::set_partial_append(root, i);
+            }
             Some(false) => set_paths(root, i)?,
             None => {}
+        }
+    }
+    if root.parallel && root.all_rels.singleton().is_none() {
+        for i in 1..count {
+            let Some(mut rel) = root.rels[i].take_if(|r| !r.partial_paths.is_empty()) else {
+                continue;
+            };
+            if rel.base.as_ref().is_some_and(|b| b.append_parent.is_none()) {
+                partial::add_gathers(root, &mut rel);
+            }
+            root.rels[i] = Some(rel);
         }
     }
     Ok(())
@@ -402,6 +419,7 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
             disabled,
             keys,
             required_outer: base.lateral.clone(),
+            parallel: Parallel::default(),
         },
         startup,
     );
@@ -410,7 +428,7 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     if let Some(rel) = &mut root.rels[i] {
         rel.paths = paths;
     }
-    Ok(())
+    partial::set_partial_paths(root, i)
 }
 
 fn other_scan(root: &Root<'_, '_>, base: &BaseRel, per_row: f64) -> cost::Cost {

@@ -10,7 +10,7 @@ use nodes::relids::RelIds;
 use crate::cost::{self, IndexScanFacts};
 use crate::exprs::facts;
 use crate::order;
-use crate::path::{BitmapTree, IndexPath, Path, PathKey, PathKind, add_path, add_path_lazily};
+use crate::path::{BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, add_path, add_path_lazily};
 use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
 use crate::root::Root;
 use crate::{equivalence, selectivity};
@@ -286,10 +286,9 @@ fn build_paths(
         filter_per_row,
     };
     let (scan, index_total) = cost::index_scan(s, &scan_facts);
-    let disabled = u32::from(if index_only {
-        !s.enable_indexonlyscan
-    } else {
-        !s.enable_indexscan
+    let disabled = u32::from(match index_only {
+        true => !s.enable_indexonlyscan,
+        false => !s.enable_indexscan,
     });
     let index_path = |direction: ScanDirection| IndexPath {
         index: index.clone(),
@@ -308,22 +307,22 @@ fn build_paths(
         disabled,
         keys,
         required_outer: required_outer.union(&base.lateral),
+        parallel: Parallel::default(),
     };
     let startup = root.startup(&rel.relids);
+    let kind = |direction| PathKind::Index(index_path(direction));
     add_path_lazily(paths, make(forward_keys), startup, || {
-        PathKind::Index(index_path(ScanDirection::Forward))
+        kind(ScanDirection::Forward)
     });
     if !backward_keys.is_empty() {
         add_path_lazily(paths, make(backward_keys), startup, || {
-            PathKind::Index(index_path(ScanDirection::Backward))
+            kind(ScanDirection::Backward)
         });
     }
     if s.enable_bitmapscan && !boundary.is_empty() && !index_only {
         let path = index_path(ScanDirection::Forward);
-        bitmaps.push((
-            BitmapTree::Index(path, index_total, index_selectivity),
-            required_outer.clone(),
-        ));
+        let tree = BitmapTree::Index(path, index_total, index_selectivity);
+        bitmaps.push((tree, required_outer.clone()));
     }
     Ok(())
 }
@@ -527,6 +526,7 @@ fn add_bitmap_paths(
                 disabled: 0,
                 keys: Rc::new([]),
                 required_outer: required_outer.union(&base.lateral),
+                parallel: Parallel::default(),
             },
             root.startup(&rel.relids),
         );

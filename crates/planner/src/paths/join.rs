@@ -13,9 +13,10 @@ use nodes::relids::RelIds;
 use crate::cost::{self, Cost};
 use crate::exprs::facts;
 use crate::order;
+use crate::parallel;
 use crate::path::{
-    self, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind, PathRef, Startup, add_path_lazily,
-    keys_contained,
+    self, JoinClause, JoinMethod, JoinPath, Parallel, Path, PathKey, PathKind, PathRef, Startup,
+    add_path_lazily, keys_contained,
 };
 use crate::rel::{RelOptInfo, RestrictInfo};
 use crate::root::Root;
@@ -36,6 +37,8 @@ pub struct JoinSize {
     pub rows: f64,
     /// Estimated bytes of a row.
     pub width: i32,
+    /// Workers may compute it.
+    pub parallel_safe: bool,
 }
 
 /// Adds to `paths` every way to join `outer` with `inner`.
@@ -58,6 +61,7 @@ pub fn add_join_paths(
         parameter_sources: parameter_sources(root, &size.relids),
         startup: root.startup(&size.relids),
         other_cost: clauses.other.iter().map(|c| c.cost).sum(),
+        parallel_safe: size.parallel_safe,
     };
     if !matches!(
         join_type,
@@ -67,6 +71,65 @@ pub fn add_join_paths(
     }
     hash_join(root, outer, inner, &ctx, paths);
     merge_joins(root, outer, inner, &ctx, paths);
+}
+
+/// Adds to `paths` the ways to join part of `outer` in each participant of a Gather.
+pub fn add_partial_join_paths(
+    root: &mut Root<'_, '_>,
+    (outer, inner): (&RelOptInfo, &RelOptInfo),
+    join_type: JoinType,
+    clauses: &JoinClauses,
+    size: &JoinSize,
+    paths: &mut Vec<PathRef>,
+) {
+    if !size.parallel_safe || outer.partial_paths.is_empty() {
+        return;
+    }
+    let inner_unique = is_unique(inner, &clauses.join);
+    let stops = inner_unique || matches!(join_type, JoinType::Semi | JoinType::Anti);
+    let ctx = JoinContext {
+        join_type,
+        clauses,
+        size,
+        inner_unique,
+        first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
+        parameter_sources: RelIds::empty(),
+        startup: Startup::Ignored,
+        other_cost: clauses.other.iter().map(|c| c.cost).sum(),
+        parallel_safe: true,
+    };
+    // Which inner rows were matched would be known to one participant only.
+    let by_outer = !matches!(
+        join_type,
+        JoinType::Full | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti
+    );
+    if !by_outer {
+        return;
+    }
+    for side in inner_sides(root, outer, inner, &ctx) {
+        if !side.path.parallel.safe {
+            continue;
+        }
+        for outer_path in &outer.partial_paths {
+            let rest = side.path.required_outer.difference(&outer.relids);
+            if rest.is_empty() {
+                let keys = order::useful(root, &ctx.size.relids, &outer_path.keys);
+                nest_loop(root, outer_path, &side, keys, &ctx, paths);
+            }
+        }
+    }
+    let Some(outer_path) = path::cheapest_total(&outer.partial_paths).cloned() else {
+        return;
+    };
+    let safe = inner.paths.iter().filter(|p| p.parallel.safe).cloned();
+    let safe: Vec<PathRef> = safe.collect();
+    if let Some(inner_path) = path::cheapest_total(&safe) {
+        hash_join_of(root, (&outer_path, inner_path), false, &ctx, paths);
+    }
+    let shared = path::cheapest_total(&inner.partial_paths).cloned();
+    if let Some(inner_path) = shared.filter(|_| root.context().settings.enable_parallel_hash) {
+        hash_join_of(root, (&outer_path, &inner_path), true, &ctx, paths);
+    }
 }
 
 struct JoinContext<'c> {
@@ -81,21 +144,48 @@ struct JoinContext<'c> {
     startup: Startup,
     /// Cost of the conditions above an outer join, per row.
     other_cost: f64,
+    /// Workers may test the conditions.
+    parallel_safe: bool,
 }
 
 impl JoinContext<'_> {
     /// A path whose parts are not put together yet.
-    fn path(&self, cost: Cost, disabled: u32, keys: Rc<[PathKey]>, required_outer: RelIds) -> Path {
+    fn path(
+        &self,
+        cost: Cost,
+        rows: f64,
+        disabled: u32,
+        keys: Rc<[PathKey]>,
+        required_outer: RelIds,
+        (outer, inner): (&Path, &Path),
+    ) -> Path {
+        let safe = self.parallel_safe && outer.parallel.safe && inner.parallel.safe;
         Path {
             kind: PathKind::Scan,
             relids: self.size.relids.clone(),
-            rows: self.size.rows,
+            rows,
             width: self.size.width,
             startup: cost.startup,
             total: cost.total,
             disabled,
             keys,
             required_outer,
+            parallel: Parallel {
+                workers: outer.parallel.workers,
+                aware: false,
+                safe,
+            },
+        }
+    }
+
+    /// Rows of a join whose outer side is this path: of one participant when that is partial.
+    fn rows(&self, root: &Root<'_, '_>, outer: &Path) -> f64 {
+        match outer.parallel.workers {
+            0 => self.size.rows,
+            workers => {
+                let share = parallel::divisor(root.context().settings, workers);
+                (self.size.rows / share).round().max(1.0)
+            }
         }
     }
 
@@ -305,7 +395,9 @@ fn nest_loop(
         .required_outer
         .union(&inner.required_outer.difference(&outer.relids));
     let disabled = outer.disabled + inner.disabled + u32::from(!s.enable_nestloop);
-    let path = ctx.path(Cost { startup, total }, disabled, keys, required_outer);
+    let rows = ctx.rows(root, outer);
+    let cost = Cost { startup, total };
+    let path = ctx.path(cost, rows, disabled, keys, required_outer, (outer, inner));
     add_path_lazily(paths, path, ctx.startup, || {
         let inputs = (outer.clone(), inner.clone());
         ctx.kind(JoinMethod::NestLoop, inputs, side.remaining.clone())
@@ -392,26 +484,43 @@ fn hash_join(
     ctx: &JoinContext<'_>,
     paths: &mut Vec<PathRef>,
 ) {
+    if let (Some(outer_path), Some(inner_path)) = (
+        path::cheapest_total(&outer.paths),
+        path::cheapest_total(&inner.paths),
+    ) {
+        hash_join_of(root, (outer_path, inner_path), false, ctx, paths);
+    }
+}
+
+/// A hash join of two paths. `shared`: both are partial, and the participants build one table.
+fn hash_join_of(
+    root: &Root<'_, '_>,
+    (outer_path, inner_path): (&PathRef, &PathRef),
+    shared: bool,
+    ctx: &JoinContext<'_>,
+    paths: &mut Vec<PathRef>,
+) {
     let s = root.context().settings;
-    let mut pairs = equalities(&ctx.clauses.join, &outer.relids, &inner.relids);
+    let mut pairs = equalities(&ctx.clauses.join, &outer_path.relids, &inner_path.relids);
     pairs.retain(|p| p.info.equality.as_ref().is_some_and(|e| e.can_hash));
     if pairs.is_empty() {
         return;
     }
-    let (Some(outer_path), Some(inner_path)) = (
-        path::cheapest_total(&outer.paths),
-        path::cheapest_total(&inner.paths),
-    ) else {
-        return;
-    };
     let join_quals = not_among(&ctx.clauses.join, &pairs);
     let n = pairs.len() as f64;
     let (outer_rows, inner_rows) = (outer_path.rows, inner_path.rows);
     let mut startup = outer_path.startup + inner_path.total;
     startup += (s.cpu_operator_cost * n + s.cpu_tuple_cost) * inner_rows;
     let mut total = startup + (outer_path.total - outer_path.startup) + s.cpu_operator_cost * n * outer_rows;
-    let bytes = inner_rows * (f64::from(inner_path.width) + 40.0);
-    if bytes > s.work_mem_bytes as f64 * s.hash_mem_multiplier {
+    let (table_rows, memory_shares) = match shared {
+        true => (
+            parallel::gathered_rows(s, inner_path),
+            f64::from(inner_path.parallel.workers + 1),
+        ),
+        false => (inner_rows, 1.0),
+    };
+    let bytes = table_rows * (f64::from(inner_path.width) + 40.0);
+    if bytes > s.work_mem_bytes as f64 * s.hash_mem_multiplier * memory_shares {
         let pages = |rows: f64, width: i32| (rows * (f64::from(width) + 24.0) / 8192.0).ceil();
         let (i, o) = (
             pages(inner_rows, inner_path.width),
@@ -425,14 +534,18 @@ fn hash_join(
         e.map_or(1.0, |e| e.distinct[usize::from(!p.swapped)])
     };
     let distinct = pairs.iter().map(inner_distinct).fold(1.0, f64::max);
-    let bucket = (inner_rows / distinct.min(inner_rows.max(1.0))).max(1.0);
+    let bucket = (table_rows / distinct.min(table_rows.max(1.0))).max(1.0);
     let compare: f64 = pairs.iter().map(|p| p.info.cost).sum();
     // On average half of a bucket is compared before the match.
     total += compare * outer_rows * bucket * 0.5;
     let per_row = s.cpu_tuple_cost + join_quals.iter().map(|c| c.cost).sum::<f64>() + ctx.other_cost;
-    total += per_row * ctx.size.rows;
+    let rows = ctx.rows(root, outer_path);
+    total += per_row * rows;
     let disabled = outer_path.disabled + inner_path.disabled + u32::from(!s.enable_hashjoin);
-    let path = ctx.path(Cost { startup, total }, disabled, Rc::new([]), RelIds::empty());
+    let inputs = (&**outer_path, &**inner_path);
+    let cost = Cost { startup, total };
+    let mut path = ctx.path(cost, rows, disabled, Rc::new([]), RelIds::empty(), inputs);
+    path.parallel.aware = shared;
     add_path_lazily(paths, path, ctx.startup, || {
         let inputs = (outer_path.clone(), inner_path.clone());
         ctx.kind(JoinMethod::Hash(pairs), inputs, join_quals)
@@ -538,7 +651,9 @@ fn merge_join(
         order::useful(root, &ctx.size.relids, &keys.into())
     };
     let disabled = outer.disabled + inner.disabled + u32::from(!s.enable_mergejoin);
-    let path = ctx.path(Cost { startup, total }, disabled, order, RelIds::empty());
+    let cost = Cost { startup, total };
+    let inputs = (&*outer, &*inner);
+    let path = ctx.path(cost, ctx.size.rows, disabled, order, RelIds::empty(), inputs);
     add_path_lazily(paths, path, ctx.startup, || {
         ctx.kind(JoinMethod::Merge(merge), (outer, inner), join_quals)
     });

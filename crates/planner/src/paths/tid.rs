@@ -9,7 +9,7 @@ use nodes::expr::{BoolOp, Expr};
 use nodes::plan::PlanNode;
 
 use crate::exprs::facts;
-use crate::path::{Path, PathKind, add_path};
+use crate::path::{Parallel, Path, PathKind, add_path};
 use crate::rel::{BaseRel, RelOptInfo};
 use crate::root::Root;
 use crate::upper::CTID;
@@ -122,6 +122,7 @@ fn add(
         disabled: 0,
         keys: Rc::new([]),
         required_outer: base.lateral.clone(),
+        parallel: Parallel::default(),
     };
     add_path(paths, path, root.startup(&rel.relids));
 }

@@ -10,6 +10,7 @@ use crate::exprs::facts;
 use crate::path::keys_contained;
 use crate::root::Root;
 use crate::selectivity;
+use crate::upper::gather::{Grouping, group_partially};
 use crate::upper::grouping_sets;
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
 
@@ -35,11 +36,27 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         return grouping_sets::add(root, stage, &clauses, output, &having);
     }
     let (facts, strategy, stage) = choose(root, stage, &pairs, &output)?;
+    match in_two_steps(root, &facts, strategy, &stage, &pairs, &output, &having)? {
+        Some(two_steps) => Ok(two_steps),
+        None => in_one_step(root, &facts, strategy, stage, &pairs, output, having),
+    }
+}
+
+/// The node that groups its whole input.
+fn in_one_step(
+    root: &Root<'_, '_>,
+    facts: &AggFacts,
+    strategy: AggStrategy,
+    stage: Stage,
+    pairs: &[(Expr, nodes::query::SortGroupClause)],
+    output: Vec<Expr>,
+    having: Vec<Expr>,
+) -> PgResult<Stage> {
     let s = root.context().settings;
     let c = match strategy {
-        AggStrategy::Plain => cost::agg_plain(s, &facts),
-        AggStrategy::Sorted => cost::agg_sorted(s, &facts),
-        _ => cost::agg_hashed(s, &facts),
+        AggStrategy::Plain => cost::agg_plain(s, facts),
+        AggStrategy::Sorted => cost::agg_sorted(s, facts),
+        _ => cost::agg_hashed(s, facts),
     };
     let selected = selectivity::all(root, having.iter(), None);
     let rows = (facts.groups * selected).round().max(1.0);
@@ -50,7 +67,7 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         rows,
         width,
     };
-    let keys = group_keys(&pairs, &stage.output)?;
+    let keys = group_keys(pairs, &stage.output)?;
     let targets = output
         .iter()
         .enumerate()
@@ -87,6 +104,50 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         plan,
         output,
         keys: order,
+    })
+}
+
+/// Grouping with the help of workers, where that costs less than what `choose` found.
+fn in_two_steps(
+    root: &mut Root<'_, '_>,
+    facts: &AggFacts,
+    strategy: AggStrategy,
+    stage: &Stage,
+    pairs: &[(Expr, nodes::query::SortGroupClause)],
+    output: &[Expr],
+    having: &[Expr],
+) -> PgResult<Option<Stage>> {
+    if root.partial_paths.is_empty() {
+        return Ok(None);
+    }
+    let s = root.context().settings;
+    let clauses: Vec<_> = pairs.iter().map(|(_, c)| c.clone()).collect();
+    let keys = sort_clause_keys(root, &clauses)?;
+    let order = sort_clause_keys(root, &root.query.sort_clause.clone())?;
+    let mut total = match strategy {
+        AggStrategy::Plain => cost::agg_plain(s, facts),
+        AggStrategy::Sorted => cost::agg_sorted(s, facts),
+        _ => cost::agg_hashed(s, facts),
+    }
+    .total;
+    let ordered = strategy == AggStrategy::Sorted && keys_contained(&order, &keys);
+    if !order.is_empty() && !ordered {
+        total = cost::sort(s, total, facts.groups, facts.width, 0.0).total;
+    }
+    let grouping = Grouping {
+        pairs,
+        keys: &keys,
+        output,
+        having,
+        hashable: clauses.iter().all(|c| c.hashable),
+        sortable: !keys.is_empty() && clauses.iter().all(|c| c.sort_op.is_valid()),
+        rival: (stage.plan.disabled_nodes, total),
+        order: &order,
+        groups: facts.groups,
+    };
+    let group: Vec<Expr> = pairs.iter().map(|(e, _)| e.clone()).collect();
+    group_partially(root, &grouping, |root, stage| {
+        project_inputs(root, stage, &group, output)
     })
 }
 
@@ -243,7 +304,8 @@ fn choose(
     Ok((facts, AggStrategy::Sorted, stage))
 }
 
-fn aggregate_cost(root: &Root<'_, '_>, e: &Expr) -> f64 {
+/// Cost of a row for the aggregates in an expression.
+pub fn aggregate_cost(root: &Root<'_, '_>, e: &Expr) -> f64 {
     let mut total = 0.0;
     walk::walk(e, &mut |e| {
         if let Expr::Aggref(a) = e {

@@ -8,9 +8,11 @@ use expr::{ExprProgram, Inputs};
 use functions::framework::aggregate::MakeAccumulator;
 use functions::{Accumulator, CallInfo, FnCache, Place};
 use nodes::Expr;
-use nodes::expr::Aggref;
+use nodes::expr::{AggSplit, Aggref};
 use nodes::plan::SortKey;
 use nodes::query::SortGroupClause;
+use rustc_hash::FxHashMap;
+use types::settings::TypeRef;
 use types::{BATCH_ROWS, Batch, PhysType, Selection, Vector, VectorData};
 
 use crate::compile::{Compiler, ScanMap};
@@ -18,6 +20,7 @@ use crate::cx::Cx;
 use crate::groups::GroupTable;
 use crate::keys::{EqualKeys, Equality, Order, compare_rows};
 use crate::node::Eval;
+use crate::parallel::partial::{PartialStates, StateRef};
 use crate::spill::sorter::Sorter;
 
 /// One aggregate call, compiled.
@@ -33,6 +36,8 @@ pub(crate) struct AggCall {
     filter: Option<Arc<ExprProgram>>,
     ordered: Option<Ordered>,
     result: PhysType,
+    /// The column of the input with the [`StateRef`]s that a finishing node merges.
+    state_column: Option<usize>,
 }
 
 /// DISTINCT or ORDER BY inside a call: rows are kept and sorted. Column 0 of the kept rows is the group.
@@ -66,6 +71,9 @@ impl AggCall {
                 None => internal!("cache lookup failed for function {}", a.func),
             });
         };
+        if a.split == AggSplit::Final {
+            return AggCall::finishing(c, a, make);
+        }
         let (used, junk): (Vec<_>, Vec<_>) = a.args.iter().partition(|t| !t.resjunk);
         let direct = a.direct_args.iter();
         let info = CallInfo {
@@ -98,6 +106,34 @@ impl AggCall {
                 .transpose()?,
             ordered: ordered(c, a, &all)?,
             result: c.phys(a.result.oid)?,
+            state_column: None,
+        })
+    }
+
+    /// A call whose states come from partial aggregation: its argument is the column that refers to them.
+    fn finishing(c: &Compiler<'_>, a: &Aggref, make: MakeAccumulator) -> PgResult<AggCall> {
+        let column = a.args.first().and_then(|t| match &t.expr {
+            Expr::Var(v) => usize::try_from(v.attno - 1).ok(),
+            _ => None,
+        });
+        let column = column.ok_or_else(|| internal!("finishing aggregate without its states"))?;
+        Ok(AggCall {
+            make,
+            info: CallInfo {
+                proc: a.func,
+                args: a.arg_types.iter().map(|t| TypeRef::plain(*t)).collect(),
+                result: a.result,
+                collation: a.input_collation,
+                variadic: a.variadic,
+                columns: Vec::new(),
+            },
+            args: Vec::new(),
+            aggregated: 0,
+            hypothetical: None,
+            filter: None,
+            ordered: None,
+            result: c.phys(a.result.oid)?,
+            state_column: Some(column),
         })
     }
 }
@@ -198,6 +234,8 @@ struct CallState {
     bytes: usize,
     groups: usize,
     rows_since: usize,
+    /// Finishing: for each slot of partial states the groups here of its groups.
+    maps: FxHashMap<u32, Vec<u32>>,
 }
 
 impl AggStates {
@@ -215,6 +253,7 @@ impl AggStates {
                 bytes: 0,
                 groups: 0,
                 rows_since: 0,
+                maps: FxHashMap::default(),
                 call: Arc::clone(call),
             })
             .collect();
@@ -250,6 +289,20 @@ impl AggStates {
         Ok(())
     }
 
+    /// Partial aggregation: leaves the states of all groups for the finishing node; the slots, one per call.
+    pub fn leave(&mut self, cx: &Cx<'_>) -> PgResult<Vec<u32>> {
+        self.calls.iter_mut().map(|c| c.leave(cx)).collect()
+    }
+
+    /// Finishing: merges what rows have referred to.
+    pub fn merge(&mut self, cx: &Cx<'_>, groups: usize) -> PgResult<()> {
+        for call in &mut self.calls {
+            call.accumulator(groups)?;
+            call.merge(cx)?;
+        }
+        Ok(())
+    }
+
     /// Results of groups `from..from + count`, one vector per call.
     pub fn finalize(&mut self, cx: &Cx<'_>, from: usize, count: usize) -> PgResult<Vec<Arc<Vector>>> {
         self.calls
@@ -270,6 +323,56 @@ impl CallState {
         Ok(())
     }
 
+    fn leave(&mut self, cx: &Cx<'_>) -> PgResult<u32> {
+        let accumulator = self.accumulator.take();
+        let Some(accumulator) = accumulator else {
+            return Err(internal!("partial aggregate without state"));
+        };
+        cx.run.partials.leave(PartialStates {
+            accumulator,
+            groups: self.groups,
+            memory: std::mem::take(&mut self.memory),
+        })
+    }
+
+    /// Takes note of the states that rows refer to.
+    fn refer(&mut self, batch: &Batch, column: usize, numbers: &[u32]) -> PgResult<()> {
+        let refs = &batch.columns[column];
+        for (i, &number) in batch.selection.iter().zip(numbers) {
+            let Some(value) = refs.integer(i) else {
+                return Err(internal!("row of a partial aggregate without states"));
+            };
+            let StateRef { slot, group } = StateRef::from_i64(value);
+            let map = self.maps.entry(slot).or_default();
+            let group = group as usize;
+            if map.len() <= group {
+                map.resize(group + 1, u32::MAX);
+            }
+            map[group] = number;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, cx: &Cx<'_>) -> PgResult<()> {
+        let mut maps: Vec<(u32, Vec<u32>)> = self.maps.drain().collect();
+        maps.sort_unstable();
+        for (slot, map) in maps {
+            let states = cx.run.partials.fetch(slot)?;
+            if map.len() != states.groups || map.contains(&u32::MAX) {
+                return Err(internal!("groups of a partial aggregate got lost"));
+            }
+            let Some(accumulator) = &mut self.accumulator else {
+                return Err(internal!("aggregate without state"));
+            };
+            let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
+            accumulator.combine(&mut ctx, states.accumulator, &map)?;
+            self.bytes = accumulator.memory_bytes();
+            self.memory.cover(cx, self.bytes)?;
+            drop(states.memory);
+        }
+        Ok(())
+    }
+
     fn update(
         &mut self,
         cx: &mut Cx<'_>,
@@ -278,6 +381,9 @@ impl CallState {
         groups: usize,
         single: bool,
     ) -> PgResult<()> {
+        if let Some(column) = self.call.state_column {
+            return self.refer(batch, column, numbers);
+        }
         let inputs = Inputs::outer(&batch.columns, batch.rows);
         let (sel, filtered);
         let mut numbers = numbers;

@@ -13,13 +13,13 @@ pub(crate) mod sets;
 
 use std::sync::Arc;
 
-use common::{PgResult, unsupported};
+use common::PgResult;
 use expr::Inputs;
 use nodes::expr::VarSource;
 use nodes::plan::{AggSplit, AggStrategy, GroupKey};
 use nodes::query::TargetEntry;
 use nodes::{Expr, Plan};
-use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
+use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector, VectorData};
 
 use crate::compile::{Compiler, ScanMap, column_refs};
 use crate::cx::Cx;
@@ -28,6 +28,7 @@ use crate::instrument::HashSummary;
 use crate::keys::EqualKeys;
 use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector, Rest};
 use crate::ops::agg::calls::{AggCall, AggStates};
+use crate::parallel::partial::StateRef;
 use crate::spill::batches::BatchFile;
 use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 use crate::store::RowStore;
@@ -37,6 +38,7 @@ struct AggNode {
     id: u32,
     input: Node,
     strategy: AggStrategy,
+    split: AggSplit,
     keys: EqualKeys,
     calls: Vec<Arc<AggCall>>,
     /// Input columns kept of each group's first row: keys and columns used beside aggregates.
@@ -53,9 +55,6 @@ pub(crate) fn compile(
     split: AggSplit,
     keys: &[GroupKey],
 ) -> PgResult<Arc<dyn NodeKind>> {
-    if split != AggSplit::Simple {
-        return Err(unsupported!("partial aggregation is not supported yet"));
-    }
     let mut found: Vec<Expr> = Vec::new();
     let quals: Vec<Expr> = plan.qual.iter().map(|e| extract(e, &mut found)).collect();
     let targets: Vec<TargetEntry> = plan
@@ -83,6 +82,7 @@ pub(crate) fn compile(
         id: plan.id,
         input: c.node(input)?,
         strategy,
+        split,
         keys,
         calls,
         kept,
@@ -100,7 +100,7 @@ pub(super) fn extract(e: &Expr, found: &mut Vec<Expr>) -> Expr {
         return Expr::Var(nodes::Var {
             source: VarSource::Inner,
             attno: at as i16 + 1,
-            type_ref: a.result,
+            type_ref: e.type_ref(),
             collation: a.collation,
             nulling_rels: nodes::RelIds::empty(),
             returning: Default::default(),
@@ -126,6 +126,7 @@ impl NodeKind for AggNode {
             tasks: Vec::new(),
             level: 0,
             summary: HashSummary::default(),
+            slots: Vec::new(),
             node: self,
         })
     }
@@ -183,6 +184,8 @@ struct AggOp {
     /// Files that wait, with their level.
     tasks: Vec<(BatchFile, u32)>,
     summary: HashSummary,
+    /// Partial aggregation: where the states of this generation wait, one slot per call.
+    slots: Vec<u32>,
 }
 
 impl AggOp {
@@ -190,6 +193,11 @@ impl AggOp {
     fn read(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<Stage> {
         let node = Arc::clone(&self.node);
         let sorted = node.strategy == AggStrategy::Sorted;
+        // States merge as a whole, so that a finishing node knows all its groups first.
+        let demand = match node.split {
+            AggSplit::Final => usize::MAX,
+            _ => demand,
+        };
         let mut numbers = Vec::new();
         loop {
             let batch = match self.carry.take(BATCH_ROWS) {
@@ -219,8 +227,8 @@ impl AggOp {
                     !sorted && node.keys.columns.is_empty(),
                 )?;
             }
-            self.limit_memory(cx);
-            if used < batch.len() {
+            let flush = self.limit_memory(cx);
+            if used < batch.len() || flush {
                 self.carry
                     .put(crate::node::slice(&batch, used, batch.len() - used));
                 let count = self.count();
@@ -236,16 +244,22 @@ impl AggOp {
         }
     }
 
-    /// Closes the hash table to new groups when it has outgrown its memory.
-    fn limit_memory(&mut self, cx: &Cx<'_>) {
+    /// Closes the hash table to new groups when it has outgrown its memory. True for a partial aggregation: that gives out what it
+    /// has and begins anew.
+    fn limit_memory(&mut self, cx: &Cx<'_>) -> bool {
         let Groups::Hashed(table) = &self.groups else {
-            return;
+            return false;
         };
         let bytes = table.memory_bytes() + self.states.memory_bytes();
         self.summary.memory = self.summary.memory.max(bytes as u64);
-        if bytes > cx.ext.hash_mem_bytes && cx.ext.temp.may_spill() && self.level < LEVEL_MAX {
+        let too_much = bytes > cx.ext.hash_mem_bytes;
+        if self.node.split != AggSplit::Simple {
+            return too_much && self.node.split == AggSplit::Initial;
+        }
+        if too_much && cx.ext.temp.may_spill() && self.level < LEVEL_MAX {
             self.spilled = Some(Partitions::new(&self.node.input.phys, self.level));
         }
+        false
     }
 
     /// Adds the rows of groups that are in the table; the others go to files.
@@ -288,7 +302,13 @@ impl AggOp {
     }
 
     fn complete(&mut self, cx: &mut Cx<'_>, count: usize, more: bool) -> PgResult<Stage> {
-        self.states.finish_ordered(cx, count)?;
+        match self.node.split {
+            AggSplit::Final => self.states.merge(cx, count)?,
+            _ => self.states.finish_ordered(cx, count)?,
+        }
+        if self.node.split == AggSplit::Initial {
+            self.slots = self.states.leave(cx)?;
+        }
         Ok(Stage::Giving { next: 0, count, more })
     }
 
@@ -340,7 +360,10 @@ impl AggOp {
 
     fn give(&mut self, cx: &mut Cx<'_>, next: usize, count: usize) -> PgResult<Option<Batch>> {
         let first = self.groups.first_rows();
-        let results = self.states.finalize(cx, next, count)?;
+        let results = match self.node.split {
+            AggSplit::Initial => self.slots.iter().map(|s| state_refs(*s, next, count)).collect(),
+            _ => self.states.finalize(cx, next, count)?,
+        };
         // Positions of the input; what is not kept is not read.
         let filler = Arc::new(Vector::constant(PhysType::Bool, &Datum::Null, count));
         let mut outer = vec![filler; self.node.input.phys.len()];
@@ -373,6 +396,15 @@ impl AggOp {
         drop(last);
         self.states = AggStates::new(&self.node.calls);
     }
+}
+
+/// References to consecutive groups of a slot.
+fn state_refs(slot: u32, from: usize, count: usize) -> Arc<Vector> {
+    let refs = (from..from + count).map(|group| {
+        let group = group as u32;
+        StateRef { slot, group }.to_i64()
+    });
+    Arc::new(Vector::new(VectorData::Int8(refs.collect()), None))
 }
 
 fn push_kept(first: &mut RowStore, kept: &[usize], columns: &[Arc<Vector>], i: usize) {

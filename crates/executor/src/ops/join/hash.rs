@@ -21,6 +21,7 @@ use crate::ints::{IntTable, compares_as_integer, integers};
 use crate::keys::Equality;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
 use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
+use crate::parallel::share::{Arrival, BuildPart, BuildShare, ReaderGuard};
 use crate::spill::batches::BatchFile;
 use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 use crate::store::{MemoryUse, RowStore};
@@ -28,6 +29,8 @@ use crate::store::{MemoryUse, RowStore};
 struct HashJoinNode {
     /// `Plan::id` of the Hash node.
     hash_id: u32,
+    /// `Plan::id` of a join whose table participants of a Gather build together.
+    shared_id: Option<u32>,
     shape: Arc<JoinShape>,
     outer: Node,
     inner: Node,
@@ -71,6 +74,7 @@ pub(crate) fn compile(
         .collect::<PgResult<_>>()?;
     Ok(Arc::new(HashJoinNode {
         hash_id: inner.id,
+        shared_id: plan.parallel_aware.then_some(plan.id),
         shape: Arc::new(JoinShape::compile(
             c,
             plan,
@@ -91,6 +95,10 @@ impl NodeKind for HashJoinNode {
         if opening.instrument && self.hash_id != self.inner.id {
             inner = Box::new(Measured::new(self.hash_id, inner));
         }
+        let share = match (self.shared_id, &opening.team) {
+            (Some(id), Some(team)) => Some(team.shares.build(id)),
+            _ => None,
+        };
         Box::new(HashJoinOp {
             outer: opening.open(&self.outer),
             inner,
@@ -98,6 +106,7 @@ impl NodeKind for HashJoinNode {
             outer_keys: self.keys.iter().map(|k| Eval::new(&k.outer)).collect(),
             inner_keys: self.keys.iter().map(|k| Eval::new(&k.inner)).collect(),
             table: None,
+            share,
             probe: None,
             pairs: Pairs::default(),
             unmatched_from: None,
@@ -111,7 +120,7 @@ impl NodeKind for HashJoinNode {
 }
 
 /// The build side.
-struct Table {
+pub(crate) struct HashTable {
     columns: Vec<Arc<Vector>>,
     rows: usize,
     /// Values of the key expressions.
@@ -139,7 +148,7 @@ struct Probe {
     started: bool,
 }
 
-impl Table {
+impl HashTable {
     /// The candidate after a row.
     fn after(&self, row: usize) -> u32 {
         match self.next[row] {
@@ -151,7 +160,7 @@ impl Table {
 
 impl Probe {
     /// The first candidate for the row under way, which lies at `position`.
-    fn first_candidate(&self, table: &Table, position: usize) -> u32 {
+    fn first_candidate(&self, table: &HashTable, position: usize) -> u32 {
         if self.keys.iter().any(|k| k.is_null(position)) {
             return 0;
         }
@@ -172,7 +181,9 @@ struct HashJoinOp {
     join: PairJoin,
     outer_keys: Vec<Eval>,
     inner_keys: Vec<Eval>,
-    table: Option<Table>,
+    table: Option<Arc<HashTable>>,
+    /// The table is built together with others.
+    share: Option<Arc<BuildShare>>,
     probe: Option<Probe>,
     pairs: Pairs,
     /// Set when the outer side has ended: where unmatched inner rows go on.
@@ -195,7 +206,7 @@ struct Task {
 
 /// What building the table came to.
 enum Built {
-    Table(Table),
+    Table(HashTable),
     /// It was too large: the inner rows by part.
     Divided(Vec<Option<BatchFile>>),
 }
@@ -264,13 +275,69 @@ impl HashJoinOp {
         self.table(cx, store, key_store, hashes).map(Built::Table)
     }
 
+    /// The part of the inner side that falls to this participant, then the table that all have in common. It stays in memory: the
+    /// planner sees to it that it should fit.
+    fn build_together(&mut self, cx: &mut Cx<'_>, share: &Arc<BuildShare>) -> PgResult<()> {
+        if let Arrival::Read = share.arrive() {
+            let mut reader = ReaderGuard::new(share);
+            let part = self.read_part(cx)?;
+            if let Some(parts) = reader.leave(part) {
+                let table = self.table_of_parts(cx, parts)?;
+                reader.publish(Arc::new(table));
+            }
+        }
+        let Some(team) = cx.run.team.clone() else {
+            return Err(internal!("shared hash table without a team"));
+        };
+        let table = share.wait(&team)?;
+        self.summary.buckets = (table.rows * 2).next_power_of_two().max(16) as u64;
+        self.table = Some(table);
+        self.note(cx);
+        Ok(())
+    }
+
+    fn read_part(&mut self, cx: &mut Cx<'_>) -> PgResult<BuildPart> {
+        let key_phys: Vec<_> = self.inner_keys.iter().map(|k| k.program.phys()).collect();
+        let mut part = BuildPart {
+            columns: RowStore::new(&self.node.inner.phys),
+            keys: RowStore::new(&key_phys),
+            hashes: Vec::new(),
+        };
+        while let Some(batch) = self.inner.next(cx, BATCH_ROWS)? {
+            cx.check()?;
+            let (keys, hashes) = self.inner_hashes(cx, &batch)?;
+            part.hashes.extend(hashes);
+            part.columns.append_batch(cx, &batch)?;
+            part.keys.append(cx, &keys, &batch.selection)?;
+        }
+        let bytes = part.columns.memory_bytes() + part.keys.memory_bytes() + part.hashes.len() * 20;
+        self.summary.memory = self.summary.memory.max(bytes as u64);
+        Ok(part)
+    }
+
+    /// One table of all parts, appended to the largest.
+    fn table_of_parts(&mut self, cx: &Cx<'_>, mut parts: Vec<BuildPart>) -> PgResult<HashTable> {
+        parts.sort_by_key(|p| std::cmp::Reverse(p.hashes.len()));
+        let mut parts = parts.into_iter();
+        let Some(mut all) = parts.next() else {
+            return Err(internal!("hash table of no parts"));
+        };
+        for mut part in parts {
+            let every = Selection::All(part.hashes.len());
+            all.columns.append(cx, &part.columns.drain_columns().0, &every)?;
+            all.keys.append(cx, &part.keys.drain_columns().0, &every)?;
+            all.hashes.append(&mut part.hashes);
+        }
+        self.table(cx, all.columns, all.keys, all.hashes)
+    }
+
     fn table(
         &mut self,
         cx: &Cx<'_>,
         mut store: RowStore,
         mut key_store: RowStore,
         hashes: Vec<u64>,
-    ) -> PgResult<Table> {
+    ) -> PgResult<HashTable> {
         let mut memory = MemoryUse::default();
         memory.cover(cx, hashes.len() * 20)?;
         let (columns, rows) = store.drain_columns();
@@ -301,7 +368,7 @@ impl HashJoinOp {
         }
         let buckets = (rows * 2).next_power_of_two().max(16);
         self.summary.buckets = self.summary.buckets.max(buckets as u64);
-        Ok(Table {
+        Ok(HashTable {
             columns,
             rows,
             keys,
@@ -349,6 +416,10 @@ impl HashJoinOp {
             let (inner, outer, level) = if self.built_at == 0 {
                 self.built_at = cx.run.now().max(1);
                 self.summary.batches = 1;
+                if let Some(share) = self.share.clone() {
+                    self.build_together(cx, &share)?;
+                    return Ok(true);
+                }
                 (None, None, 0)
             } else {
                 let Some(task) = self.tasks.pop() else {
@@ -368,7 +439,7 @@ impl HashJoinOp {
             };
             match self.build(cx, inner, level)? {
                 Built::Table(table) => {
-                    self.table = Some(table);
+                    self.table = Some(Arc::new(table));
                     self.outer_file = outer;
                     self.note(cx);
                     return Ok(true);

@@ -1,0 +1,131 @@
+//! Plans of inheritance trees: Append and MergeAppend.
+
+use common::{AttrNumber, Oid, PgResult, internal};
+use nodes::expr::Expr;
+use nodes::plan::{PlanNode, SortKey};
+
+use crate::create_plan::{Pending, build, cost_of, key_expr};
+use crate::path::{Path, PathKey, PathRef};
+use crate::root::Root;
+use crate::search::output_vars;
+use crate::upper::{self, Stage, node, pass_through_targets, target};
+
+/// The members of an inheritance tree, handing out the root's columns.
+pub fn append(
+    root: &mut Root<'_, '_>,
+    path: &Path,
+    inputs: &[PathRef],
+    pending: &mut Pending,
+    merge: bool,
+) -> PgResult<Stage> {
+    let parent = path
+        .relids
+        .singleton()
+        .ok_or_else(|| internal!("append of several relations"))?;
+    let output = output_vars(root, &path.relids);
+    let mut plans = Vec::new();
+    for input in inputs {
+        let stage = build(root, input, pending)?;
+        let child = input.relids.singleton();
+        let member = root
+            .append_children
+            .iter()
+            .find(|c| Some(c.child) == child)
+            .cloned()
+            .ok_or_else(|| internal!("append of a relation that is no member"))?;
+        let wanted: Vec<Expr> = output.iter().map(|e| member.translate(e)).collect();
+        plans.push(handing_out(root, stage, &wanted)?.plan);
+    }
+    let keys = if merge {
+        merge_keys(root, path, &output)?
+    } else {
+        Vec::new()
+    };
+    if plans.len() == 1 {
+        if let Some(plan) = plans.pop() {
+            return Ok(Stage {
+                plan,
+                output,
+                keys: Vec::new(),
+            });
+        }
+    }
+    if plans.is_empty() {
+        return Ok(no_rows(path, output));
+    }
+    let list = pass_through_targets(&plans[0].target_list);
+    let rt_index = root.global_index(parent);
+    let plan_node = if merge {
+        PlanNode::MergeAppend {
+            inputs: plans,
+            keys,
+            rt_index,
+        }
+    } else {
+        PlanNode::Append {
+            inputs: plans,
+            rt_index,
+        }
+    };
+    Ok(Stage {
+        plan: node(cost_of(path), list, plan_node),
+        output,
+        keys: Vec::new(),
+    })
+}
+
+/// A member's rows as these columns.
+fn handing_out(root: &Root<'_, '_>, stage: Stage, wanted: &[Expr]) -> PgResult<Stage> {
+    if stage.output == wanted {
+        return Ok(stage);
+    }
+    let list = wanted.iter().enumerate();
+    let list = list.map(|(i, e)| target(e.clone(), i + 1, None)).collect();
+    upper::project(root, stage, list)
+}
+
+/// A tree without members.
+fn no_rows(path: &Path, output: Vec<Expr>) -> Stage {
+    let list = output
+        .iter()
+        .enumerate()
+        .map(|(i, e)| target(Expr::null_const(e.type_ref(), e.collation()), i + 1, None))
+        .collect();
+    let never = PlanNode::Result {
+        input: None,
+        one_time: vec![Expr::bool_const(false)],
+    };
+    Stage {
+        plan: node(cost_of(path), list, never),
+        output,
+        keys: Vec::new(),
+    }
+}
+
+pub fn merge_keys(root: &Root<'_, '_>, path: &Path, output: &[Expr]) -> PgResult<Vec<SortKey>> {
+    let mut keys = Vec::new();
+    for key in path.keys.iter() {
+        let expr = key_expr(root, key, &path.relids, output)?;
+        let column = output
+            .iter()
+            .position(|e| *e == expr)
+            .ok_or_else(|| internal!("order column is not handed up"))?;
+        keys.push(SortKey {
+            column: column as AttrNumber + 1,
+            sort_op: sort_operator(root, key, &expr)?,
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+            collation: expr.collation(),
+        });
+    }
+    Ok(keys)
+}
+
+fn sort_operator(root: &Root<'_, '_>, key: &PathKey, expr: &Expr) -> PgResult<Oid> {
+    let strategy = if key.descending { 5 } else { 1 };
+    let type_oid = expr.type_oid();
+    let catalog = root.context().catalog;
+    catalog
+        .opfamily_member(key.family, type_oid, type_oid, strategy)?
+        .ok_or_else(|| internal!("no sort operator for type {type_oid} in family {}", key.family))
+}
