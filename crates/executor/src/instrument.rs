@@ -31,6 +31,21 @@ pub struct StorageSummary {
     pub bytes: u64,
 }
 
+/// What EXPLAIN ANALYZE says of remembered rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoizeSummary {
+    /// How often the rows were there.
+    pub hits: u64,
+    /// How often they had to be computed.
+    pub misses: u64,
+    /// Entries that had to make room.
+    pub evictions: u64,
+    /// Entries too large to be kept.
+    pub overflows: u64,
+    /// Most memory used, in bytes.
+    pub memory: u64,
+}
+
 /// Measurements of one plan node over a run, all loops together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NodeStats {
@@ -50,6 +65,8 @@ pub struct NodeStats {
     pub hash: Option<HashSummary>,
     /// Material, WindowAgg and CTE Scan: where the rows were kept.
     pub storage: Option<StorageSummary>,
+    /// Memoize: how useful it was.
+    pub memoize: Option<MemoizeSummary>,
     /// Gather: workers launched.
     pub workers: Option<u64>,
 }
@@ -64,6 +81,7 @@ impl NodeStats {
         self.filtered += other.filtered;
         self.sort = self.sort.or(other.sort);
         self.storage = self.storage.or(other.storage);
+        self.memoize = self.memoize.or(other.memoize);
         self.hash = match (self.hash, other.hash) {
             (Some(a), Some(b)) => Some(HashSummary {
                 buckets: a.buckets.max(b.buckets),

@@ -44,7 +44,7 @@ mod store;
 
 pub use constants::{ConstContext, DomainProgram, compile_scalar, evaluate_constant};
 pub use context::{ExecContext, WorkerHost, WorkerJob};
-pub use instrument::{HashSummary, NodeStats, StorageSummary};
+pub use instrument::{HashSummary, MemoizeSummary, NodeStats, StorageSummary};
 pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fire_deferred};
 pub use modify::exclusion::Exclusion;
 pub use modify::foreign_key::validate_foreign_key;

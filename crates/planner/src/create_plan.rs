@@ -21,7 +21,9 @@ use nodes::walk;
 use crate::create_append::{append, merge_keys};
 use crate::exprs::facts;
 use crate::exprs::positions::fix_join;
-use crate::path::{BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, Path, PathKey, PathKind};
+use crate::path::{
+    BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, MemoizePath, Path, PathKey, PathKind,
+};
 use crate::paths::{inner_tested, join_clauses_for, tid_node};
 use crate::prep::{aliases, and_of};
 use crate::rel::{BaseKind, BaseRel, Equality, RestrictInfo};
@@ -64,6 +66,10 @@ pub fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgR
             );
             Stage { plan, ..s }
         }
+        PathKind::Memoize(m) => {
+            let s = build(root, &m.input, pending)?;
+            memoize(root, path, m, s, pending)?
+        }
         PathKind::Sort(input) => {
             let s = build(root, input, pending)?;
             sort(root, path, s)?
@@ -94,6 +100,34 @@ pub fn cost_of(path: &Path) -> PlanCost {
         rows: path.rows,
         width: path.width,
     }
+}
+
+/// Remembered rows: the keys speak of the parameters that a nested loop above sets.
+fn memoize(
+    root: &mut Root<'_, '_>,
+    path: &Path,
+    m: &MemoizePath,
+    input: Stage,
+    pending: &mut Pending,
+) -> PgResult<Stage> {
+    let mut key = |k: &Expr| match pending.iter().find(|(_, value)| value == k) {
+        Some((slot, _)) => Ok(Global::param_expr(*slot, k)),
+        None => at_scan(root, k, 0, pending),
+    };
+    let keys = m.keys.iter().map(&mut key);
+    let keys = keys.collect::<PgResult<Vec<_>>>()?;
+    let list = pass_through_targets(&input.plan.target_list);
+    let memoize = PlanNode::Memoize {
+        input: Box::new(input.plan),
+        keys,
+        key_ops: m.ops.clone(),
+        single_row: m.single_row,
+        binary_mode: m.binary_mode,
+    };
+    Ok(Stage {
+        plan: node(cost_of(path), list, memoize),
+        ..input
+    })
 }
 
 fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {

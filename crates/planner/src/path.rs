@@ -87,6 +87,8 @@ pub enum PathKind {
     Join(Box<JoinPath>),
     /// Rows kept for re-reading.
     Material(PathRef),
+    /// Rows remembered by the values that the path takes from outside.
+    Memoize(Box<MemoizePath>),
     /// Sorted by `Path::keys`.
     Sort(PathRef),
     /// Members of an inheritance tree one after another; none: no rows.
@@ -107,6 +109,19 @@ pub struct IndexPath {
     pub clauses: Vec<Rc<RestrictInfo>>,
     pub direction: ScanDirection,
     pub index_only: bool,
+}
+
+/// A path whose rows are remembered.
+#[derive(Clone, Debug)]
+pub struct MemoizePath {
+    pub input: PathRef,
+    /// What it takes from outside, and the equality operators of that.
+    pub keys: Vec<Expr>,
+    pub ops: Vec<Oid>,
+    /// At most one row per key.
+    pub single_row: bool,
+    /// Keys are compared by their bits.
+    pub binary_mode: bool,
 }
 
 /// A combination of bitmap index scans.

@@ -30,6 +30,7 @@ impl Explainer<'_> {
                 strategy: AggStrategy::Hashed,
                 ..
             } => self.aggregate_memory(stats, out),
+            PlanNode::Memoize { .. } => self.memoized(stats, out),
             PlanNode::Material { .. } | PlanNode::WindowAgg { .. } => {
                 if let Some(storage) = &stats.storage {
                     self.storage(storage, out);
@@ -37,6 +38,21 @@ impl Explainer<'_> {
             }
             _ => {}
         }
+    }
+
+    fn memoized(&self, stats: &NodeStats, out: &mut Properties) {
+        let Some(m) = stats.memoize else { return };
+        let kb = kilobytes(m.memory);
+        let line = format!(
+            "{}  Misses: {}  Evictions: {}  Overflows: {}  Memory Usage: {kb}kB",
+            m.hits, m.misses, m.evictions, m.overflows
+        );
+        text(out, "Hits", line);
+        out.json("Cache Hits", number(m.hits));
+        out.json("Cache Misses", number(m.misses));
+        out.json("Cache Evictions", number(m.evictions));
+        out.json("Cache Overflows", number(m.overflows));
+        out.json("Peak Memory Usage", number(kb));
     }
 
     fn sort_memory(&self, stats: &NodeStats, out: &mut Properties) {

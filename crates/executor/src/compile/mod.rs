@@ -130,9 +130,13 @@ impl<'a> Compiler<'a> {
                 keys,
                 presorted,
             } => ops::sort::compile(self, plan.id, input, keys, *presorted)?,
-            PlanNode::Material { input } | PlanNode::Memoize { input, .. } => {
-                ops::material::compile(self, plan.id, input)?
-            }
+            PlanNode::Material { input } => ops::material::compile(self, plan.id, input)?,
+            PlanNode::Memoize {
+                input,
+                keys,
+                single_row,
+                ..
+            } => ops::memoize::compile(self, plan, input, keys, *single_row)?,
             PlanNode::Hash { input } => return self.node(input),
             PlanNode::Append { inputs, .. } => ops::append::compile(self, plan, inputs)?,
             PlanNode::MergeAppend { inputs, keys, .. } => ops::merge_append::compile(self, inputs, keys)?,

@@ -12,6 +12,7 @@ pub(crate) mod json_table;
 pub(crate) mod limit;
 pub(crate) mod lock_rows;
 pub(crate) mod material;
+pub(crate) mod memoize;
 pub(crate) mod merge_append;
 pub(crate) mod modify_table;
 pub(crate) mod project_set;

@@ -18,6 +18,7 @@ use crate::path::{
     self, JoinClause, JoinMethod, JoinPath, Parallel, Path, PathKey, PathKind, PathRef, Startup,
     add_path_lazily, keys_contained,
 };
+use crate::paths::memoize::{InnerFacts, memoize};
 use crate::rel::{RelOptInfo, RestrictInfo};
 use crate::root::Root;
 
@@ -114,7 +115,10 @@ pub fn add_partial_join_paths(
             let rest = side.path.required_outer.difference(&outer.relids);
             if rest.is_empty() {
                 let keys = order::useful(root, &ctx.size.relids, &outer_path.keys);
-                nest_loop(root, outer_path, &side, keys, &ctx, paths);
+                nest_loop(root, outer_path, &side, keys.clone(), &ctx, paths);
+                if let Some(side) = remembered(root, outer_path, &side, &ctx) {
+                    nest_loop(root, outer_path, &side, keys, &ctx, paths);
+                }
             }
         }
     }
@@ -329,9 +333,36 @@ fn nest_loops(
         for side in &inners {
             if may_need(outer_path, &side.path, outer, ctx) {
                 nest_loop(root, outer_path, side, keys.clone(), ctx, paths);
+                if let Some(side) = remembered(root, outer_path, side, ctx) {
+                    nest_loop(root, outer_path, &side, keys.clone(), ctx, paths);
+                }
             }
         }
     }
+}
+
+/// The same inner side with its rows remembered, where that is possible.
+fn remembered(
+    root: &Root<'_, '_>,
+    outer: &Path,
+    side: &InnerSide,
+    ctx: &JoinContext<'_>,
+) -> Option<InnerSide> {
+    if side.path.required_outer.is_empty() {
+        return None;
+    }
+    let join = InnerFacts {
+        join_type: ctx.join_type,
+        inner_unique: ctx.inner_unique,
+        clauses: &ctx.clauses.join,
+    };
+    let (path, rescan) = memoize(root, outer, &side.path, &join)?;
+    Some(InnerSide {
+        path: Rc::new(path),
+        rescan,
+        remaining: side.remaining.clone(),
+        pair_cost: side.pair_cost,
+    })
 }
 
 /// Relations whose values a join path may wait for: a LATERAL reference says so, or an outer join keeps the path from joining them
@@ -380,7 +411,9 @@ fn nest_loop(
     let startup = outer.startup + inner.startup;
     let inner_run = inner.total - inner.startup;
     let rescan_run = side.rescan.total - side.rescan.startup;
-    let indexed = !inner.required_outer.is_empty() && side.remaining.is_empty();
+    let indexed = !inner.required_outer.is_empty()
+        && side.remaining.is_empty()
+        && !matches!(inner.kind, PathKind::Memoize(_));
     let (scans, pairs) = inner_scans(
         outer_rows,
         inner,
@@ -447,6 +480,7 @@ pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Rc<RestrictInfo>> 
             Err(_) => Vec::new(),
         },
         (PathKind::Material(input), _) => inner_tested(root, input),
+        (PathKind::Memoize(m), _) => inner_tested(root, &m.input),
         _ => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ mod append;
 mod base;
 mod index;
 mod join;
+mod memoize;
 pub mod partial;
 mod tid;
 
