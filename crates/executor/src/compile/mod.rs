@@ -135,8 +135,9 @@ impl<'a> Compiler<'a> {
                 input,
                 keys,
                 single_row,
+                binary_mode,
                 ..
-            } => ops::memoize::compile(self, plan, input, keys, *single_row)?,
+            } => ops::memoize::compile(self, plan, input, keys, (*single_row, *binary_mode))?,
             PlanNode::Hash { input } => return self.node(input),
             PlanNode::Append { inputs, .. } => ops::append::compile(self, plan, inputs)?,
             PlanNode::MergeAppend { inputs, keys, .. } => ops::merge_append::compile(self, inputs, keys)?,

@@ -35,6 +35,8 @@ struct MemoizeNode {
     /// Parameters that the input reads and the keys do not.
     others: Vec<usize>,
     single_row: bool,
+    /// Keys are the same only by their bits.
+    binary_mode: bool,
 }
 
 pub(crate) fn compile(
@@ -42,7 +44,7 @@ pub(crate) fn compile(
     plan: &Plan,
     input: &Plan,
     keys: &[Expr],
-    single_row: bool,
+    (single_row, binary_mode): (bool, bool),
 ) -> PgResult<Arc<dyn NodeKind>> {
     let input = c.node(input)?;
     let mut own = Vec::new();
@@ -67,6 +69,7 @@ pub(crate) fn compile(
         input,
         keys: c.programs(keys, ScanMap::None)?,
         single_row,
+        binary_mode,
     }))
 }
 
@@ -128,6 +131,15 @@ struct MemoizeOp {
     summary: MemoizeSummary,
 }
 
+/// Zero has two signs that are equal.
+fn canonical(value: &mut Datum) {
+    match value {
+        Datum::Float8(v) if *v == 0.0 => *v = 0.0,
+        Datum::Float4(v) if *v == 0.0 => *v = 0.0,
+        _ => {}
+    }
+}
+
 /// Compact copies of a batch's rows, so that an entry does not keep whole blocks alive.
 fn kept(batch: &Batch) -> Batch {
     let columns = batch.columns.iter().map(|c| Arc::new(c.gather(&batch.selection)));
@@ -136,11 +148,14 @@ fn kept(batch: &Batch) -> Batch {
 
 impl MemoizeOp {
     fn key(&mut self, cx: &mut Cx<'_>) -> PgResult<Arc<[u8]>> {
-        let values: Vec<Datum> = self
+        let mut values: Vec<Datum> = self
             .keys
             .iter_mut()
             .map(|k| k.value(cx))
             .collect::<PgResult<_>>()?;
+        if !self.node.binary_mode {
+            values.iter_mut().for_each(canonical);
+        }
         let mut bytes = Vec::new();
         types::tuple::encode(&values, &mut bytes);
         Ok(bytes.into())
