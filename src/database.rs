@@ -1,13 +1,14 @@
 //! A database: what all its sessions share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 use access::{Storage, StorageOptions, TempDirectory};
 use catalog::database::Catalog;
 use commands::verify::Finding;
-use common::Oid;
+use common::error::ErrorExt;
+use common::{Oid, Xid, pg_err};
 use common::cancel::{CancelReason, CancelToken};
 use common::env::Env;
 use common::env::os::OsEnv;
@@ -27,6 +28,11 @@ use crate::session::timeout::Timeouts;
 
 /// OID of database `postgres` in `pg_database`.
 const POSTGRES_DATABASE: Oid = Oid(5);
+/// Its name, unless another was given when it was made.
+const DEFAULT_NAME: &str = "postgres";
+
+/// The id of the first transaction that writes.
+const FIRST_XID: Xid = Xid(3);
 
 /// A handle to an open database; clones are the same database. It closes when the last handle and session are gone.
 #[derive(Clone)]
@@ -55,7 +61,8 @@ pub(crate) struct Inner {
     /// Temporary files; a database in memory has none.
     pub temp: Option<Arc<TempDirectory>>,
     pub database_oid: Oid,
-    pub database_name: Arc<str>,
+    /// Set once, before the first session that others see.
+    name: OnceLock<Arc<str>>,
     pub start_time: i64,
     pub prepared: PreparedTransactions,
     pub exported: ExportedSnapshots,
@@ -67,6 +74,7 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 pub struct Builder {
     dir: Option<PathBuf>,
+    name: Option<String>,
     env: Option<Arc<dyn Env>>,
     kv: KvKind,
     cache_bytes_max: Option<usize>,
@@ -80,6 +88,7 @@ impl Default for Builder {
     fn default() -> Builder {
         Builder {
             dir: None,
+            name: None,
             env: None,
             kv: KvKind::default(),
             cache_bytes_max: None,
@@ -95,6 +104,13 @@ impl Builder {
     /// Keeps the database in a directory, created if need be. Without it the database lives in memory.
     pub fn directory(mut self, dir: impl Into<PathBuf>) -> Builder {
         self.dir = Some(dir.into());
+        self
+    }
+
+    /// The name of a new database (`current_database()`, what clients connect to); `postgres` without it. It stays: a directory
+    /// whose database has another name is refused (3D000).
+    pub fn database(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
         self
     }
 
@@ -166,8 +182,13 @@ impl Builder {
         // Behind the lock of the directory: nobody else uses its temporary files now.
         let temp = directory.map(|dir| Arc::new(TempDirectory::open(env.clone(), &dir)));
         let prepared = PreparedTransactions::new(self.prepared_max);
+        let is_new = storage.manager().next_xid() == FIRST_XID;
+        let has_name = temp.is_some() || self.name.is_some();
         let database = Database::over(storage, env, temp, self.memory_bytes_max, prepared);
         database.inner.resume_prepared()?;
+        if has_name {
+            database.settle_name(self.name.as_deref(), is_new)?;
+        }
         Ok(database)
     }
 }
@@ -212,6 +233,35 @@ impl Database {
         Session::new(self.inner.clone(), role)
     }
 
+    /// Gives a new database the name that is asked for, and reads the name of an old one.
+    fn settle_name(&self, wanted: Option<&str>, is_new: bool) -> Result<()> {
+        let mut session = self.session()?;
+        let mut name = session.stored_database_name()?;
+        match wanted {
+            Some(wanted) if *wanted != *name && is_new => {
+                session.name_database(wanted)?;
+                name = session.stored_database_name()?;
+            }
+            Some(wanted) if *wanted != *name => {
+                return Err(pg_err!(UNDEFINED_DATABASE, "database \"{wanted}\" does not exist")
+                    .detail(format!("The database of this directory is \"{name}\"."))
+                    .into());
+            }
+            _ => {}
+        }
+        let _first = self.inner.name.set(name);
+        drop(session);
+        // This session never was.
+        self.inner.next_pid.store(0, Ordering::Relaxed);
+        self.inner.next_number.store(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The name of the database.
+    pub fn name(&self) -> Arc<str> {
+        self.inner.database_name()
+    }
+
     /// The database over an opened storage.
     fn over(
         storage: Arc<Storage>,
@@ -233,7 +283,7 @@ impl Database {
             memory: MemoryBudget::new(memory_bytes_max),
             temp,
             database_oid: POSTGRES_DATABASE,
-            database_name: "postgres".into(),
+            name: OnceLock::new(),
             start_time,
             prepared,
             exported: ExportedSnapshots::default(),
@@ -253,15 +303,16 @@ impl Database {
         let (prepared, kept) = self.inner.prepared.copies(false)?;
         let storage = self.inner.storage.fork(prepared, || drop(kept))?;
         let memory_bytes_max = self.inner.memory.limit();
-        let forked = Database::over(
+        let fork = Database::over(
             storage,
             self.inner.env.clone(),
             None,
             memory_bytes_max,
             PreparedTransactions::new(self.inner.prepared.max()),
         );
-        forked.inner.resume_prepared()?;
-        Ok(forked)
+        let _first = fork.inner.name.set(self.name());
+        fork.inner.resume_prepared()?;
+        Ok(fork)
     }
 
     /// A fork that lasts: what is committed now, copied into a directory ([`Database::backup`]) and opened there.
@@ -347,6 +398,12 @@ impl Inner {
     /// Now, in PostgreSQL's epoch.
     pub(crate) fn now(&self) -> i64 {
         self.env.now_unix_micros() - crate::session::core::EPOCH_MICROS
+    }
+
+    /// The name of the database.
+    pub fn database_name(&self) -> Arc<str> {
+        let name = self.name.get_or_init(|| DEFAULT_NAME.into());
+        Arc::clone(name)
     }
 
     /// A process id that no other session has: the process's own for the first, numbers above it for the others.

@@ -342,3 +342,56 @@ fn temporary_tables_are_emptied_at_commit_whoever_the_user_is() {
     s.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
     assert_eq!(texts(&mut s, "SELECT count(*) FROM t"), [[Some("0".to_owned())]]);
 }
+
+#[test]
+fn a_database_keeps_the_name_it_was_made_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let current = |db: &Database| -> Vec<String> {
+        let mut session = db.session().unwrap();
+        let sql = "SELECT current_database()::text UNION ALL SELECT datname::text FROM pg_database WHERE NOT datistemplate";
+        session.query_map(sql, params![], |row| row.get(0)).unwrap()
+    };
+    let db = Database::builder()
+        .directory(&path)
+        .database("shop")
+        .open()
+        .unwrap();
+    assert_eq!(current(&db), ["shop", "shop"]);
+    drop(db);
+    let db = Database::open(&path).unwrap();
+    assert_eq!((current(&db), &*db.name()), (vec!["shop".to_owned(); 2], "shop"));
+    drop(db);
+    let other = Database::builder().directory(&path).database("other").open();
+    assert_eq!(other.err().unwrap().code(), "3D000");
+    let memory = Database::builder().database("regression").open().unwrap();
+    assert_eq!(current(&memory.fork().unwrap()), ["regression", "regression"]);
+    assert_eq!(current(&Database::memory().unwrap()), ["postgres", "postgres"]);
+}
+
+#[test]
+fn parameters_of_types_that_users_make() {
+    let db = Database::memory().unwrap();
+    let mut session = db.session().unwrap();
+    session
+        .batch_execute("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int4 CHECK (VALUE > 0)")
+        .unwrap();
+    let text = |session: &mut pglite::Session, sql: &str, params: &[&(dyn pglite::types::ToSql + Sync)]| {
+        let rows = session.query(sql, params).map_err(|e| e.code().to_owned())?;
+        Ok::<_, String>(rows[0].get_text(0).unwrap().unwrap())
+    };
+    assert_eq!(text(&mut session, "SELECT $1::mood", params!["ok"]).unwrap(), "ok");
+    assert_eq!(
+        text(&mut session, "SELECT $1::mood", params!["good"]).unwrap_err(),
+        "22P02"
+    );
+    assert_eq!(
+        text(&mut session, "SELECT $1::mood[]", params![vec!["ok", "sad"]]).unwrap(),
+        "{ok,sad}"
+    );
+    assert_eq!(text(&mut session, "SELECT $1::positive", params![7]).unwrap(), "7");
+    assert_eq!(
+        text(&mut session, "SELECT $1::positive", params![-7]).unwrap_err(),
+        "23514"
+    );
+}

@@ -132,6 +132,7 @@ pub fn run_file(corpus: &Corpus, name: &str, out: &Path) -> Result<(), String> {
     let work = move || -> Result<(), String> {
         // As the server that the results were recorded from.
         let db = pglite::Database::builder()
+            .database("regression")
             .max_prepared_transactions(20)
             .open()
             .map_err(|e| e.to_string())?;

@@ -1,17 +1,17 @@
 //! Parameters of statements: anything that implements `postgres_types::ToSql`.
 
 use bytes::BytesMut;
-use common::pg_err;
-use postgres_types::{IsNull, ToSql, Type};
+use common::{Oid, PgResult, pg_err};
+use postgres_types::{Field, IsNull, Kind, ToSql, Type};
 use types::Datum;
-use types::io::{self, IoContext};
+use types::io::{self, IoContext, UserType};
 
 use crate::error::{Error, Result};
 
 /// Parameters as a slice of references; [`params!`](crate::params) makes one.
 pub trait Params {
     /// Converts to values of the statement's parameter types; `buffer` is scratch space.
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>>;
+    fn to_datums(&self, types: &[Oid], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>>;
 }
 
 /// Lists parameters of different types: `params![1, "x", None::<i32>]`.
@@ -22,26 +22,26 @@ macro_rules! params {
 }
 
 impl Params for &[&(dyn ToSql + Sync)] {
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+    fn to_datums(&self, types: &[Oid], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
         convert(self, types, cx, buffer)
     }
 }
 
 impl<const N: usize> Params for &[&(dyn ToSql + Sync); N] {
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+    fn to_datums(&self, types: &[Oid], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
         convert(&self[..], types, cx, buffer)
     }
 }
 
 impl Params for () {
-    fn to_datums(&self, types: &[Type], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+    fn to_datums(&self, types: &[Oid], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
         convert(&[], types, cx, buffer)
     }
 }
 
 fn convert(
     values: &[&(dyn ToSql + Sync)],
-    types: &[Type],
+    types: &[Oid],
     cx: &IoContext<'_>,
     buffer: &mut BytesMut,
 ) -> Result<Vec<Datum>> {
@@ -55,17 +55,53 @@ fn convert(
         .into());
     }
     let mut out = Vec::with_capacity(values.len());
-    for (n, (value, ty)) in values.iter().zip(types).enumerate() {
+    for (n, (value, type_oid)) in values.iter().zip(types).enumerate() {
         buffer.clear();
+        let ty = shown_type(*type_oid, cx)?;
         let null = value
-            .to_sql_checked(ty, buffer)
-            .map_err(|e| bad_parameter(n + 1, ty, &*e))?;
+            .to_sql_checked(&ty, buffer)
+            .map_err(|e| bad_parameter(n + 1, &ty, &*e))?;
         out.push(match null {
             IsNull::Yes => Datum::Null,
-            IsNull::No => io::receive(common::Oid(ty.oid()), -1, buffer, cx)?,
+            IsNull::No => receive_parameter(*type_oid, buffer, n + 1, cx)?,
         });
     }
     Ok(out)
+}
+
+/// A type as `postgres_types` knows it. A domain shows its base type, and text stands for an enum, as it does for columns: a label is
+/// sent as its text.
+fn shown_type(type_oid: Oid, cx: &IoContext<'_>) -> PgResult<Type> {
+    if let Some(known) = Type::from_oid(type_oid.0) {
+        return Ok(known);
+    }
+    let kind = match cx.names().user_type(type_oid)? {
+        None | Some(UserType::Enum) => return Ok(Type::TEXT),
+        Some(UserType::Domain { base, .. }) => return shown_type(base, cx),
+        Some(UserType::Array { element, .. }) => Kind::Array(shown_type(element, cx)?),
+        Some(UserType::Range { subtype }) => Kind::Range(shown_type(subtype, cx)?),
+        Some(UserType::Multirange { range }) => Kind::Multirange(shown_type(range, cx)?),
+        Some(UserType::Composite { fields }) => {
+            let field = |f: &io::CompositeField| Ok(Field::new(f.name.clone(), shown_type(f.type_oid, cx)?));
+            Kind::Composite(fields.iter().map(field).collect::<PgResult<_>>()?)
+        }
+    };
+    let name = cx.names().type_name(type_oid)?.unwrap_or_default();
+    Ok(Type::new(name, type_oid.0, kind, String::new()))
+}
+
+/// A parameter from its binary form; `number` counts from 1.
+pub(crate) fn receive_parameter(
+    type_oid: Oid,
+    bytes: &[u8],
+    number: usize,
+    cx: &IoContext<'_>,
+) -> PgResult<Datum> {
+    io::receive(type_oid, -1, bytes, cx).map_err(|e| {
+        types::wire::placed(e, || {
+            format!("incorrect binary data format in bind parameter {number}")
+        })
+    })
 }
 
 fn bad_parameter(number: usize, ty: &Type, error: &dyn std::error::Error) -> Error {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use types::FormatSettings;
 
 use crate::api::params::Params;
@@ -153,8 +152,7 @@ impl Session {
     }
 
     fn bind_params<P: Params>(&mut self, prepared: &Arc<Prepared>, params: P) -> Result<Portal> {
-        let types: SmallVec<[postgres_types::Type; 4]> =
-            prepared.param_types.iter().map(|t| type_of(*t)).collect();
+        let types = &prepared.param_types;
         let settings = self.format_settings();
         let mut buffer = std::mem::take(&mut self.bind_buffer);
         let plain = prepared
@@ -162,11 +160,11 @@ impl Session {
             .iter()
             .all(|t| *t < common::Oid::FIRST_NORMAL);
         let values = if plain {
-            params.to_datums(&types, &types::io::IoContext::new(&settings), &mut buffer)
+            params.to_datums(types, &types::io::IoContext::new(&settings), &mut buffer)
         } else {
             let mut out = Err(Error::from(common::internal!("parameters were not converted")));
             self.with_io(&settings, |cx| {
-                out = params.to_datums(&types, cx, &mut buffer);
+                out = params.to_datums(types, cx, &mut buffer);
                 Ok(())
             })?;
             out

@@ -63,7 +63,7 @@ impl Session {
             user: self.core.user.get(),
             session_user: self.core.session_user,
             database: self.core.db.database_oid,
-            database_name: self.core.db.database_name.clone(),
+            database_name: self.core.db.database_name(),
             session_number: self.core.number,
             in_transaction_block: self.block.explicit,
         };

@@ -182,7 +182,7 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn current_database(&self) -> PgResult<String> {
-        Ok(text(&self.core.db.database_name))
+        Ok(text(&self.core.db.database_name()))
     }
 
     fn current_schema(&self) -> PgResult<Option<String>> {

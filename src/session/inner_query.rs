@@ -99,7 +99,7 @@ impl StatementEnv<'_> {
         }
         let cx = AnalyzeContext::new(&*self.view, settings)
             .with_params(ParamTypes::variable(Vec::new()))
-            .with_database(self.core.db.database_name.clone());
+            .with_database(self.core.db.database_name());
         let query = analyzer::analyze(&only.stmt, sql, &cx)?;
         for notice in cx.notices.take() {
             self.core.notice(notice);

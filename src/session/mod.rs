@@ -17,6 +17,7 @@ pub(crate) mod control;
 pub(crate) mod core;
 pub(crate) mod current_of;
 mod cursor;
+mod database_name;
 mod definitions;
 pub(crate) mod env;
 mod inner_query;

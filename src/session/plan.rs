@@ -144,7 +144,7 @@ impl Session {
         let settings = self.format_settings();
         let cx = AnalyzeContext::new(view, &settings)
             .with_params(ParamTypes::variable(types.to_vec()))
-            .with_database(self.core.db.database_name.clone());
+            .with_database(self.core.db.database_name());
         let query = analyzer::analyze(stmt, source, &cx)?;
         for notice in cx.notices.take() {
             self.core.notice(notice);

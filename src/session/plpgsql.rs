@@ -224,7 +224,7 @@ impl Host for PlHost<'_> {
     }
 
     fn database(&self) -> Arc<str> {
-        self.core.db.database_name.clone()
+        self.core.db.database_name()
     }
 
     fn setting(&self, name: &str) -> String {

@@ -50,7 +50,7 @@ impl StatementEnv<'_> {
             options: &options,
             variable_conflict: &conflict,
             print_strict_params: strict,
-            database: self.core.db.database_name.clone(),
+            database: self.core.db.database_name(),
             check_syntax,
         })
     }

@@ -277,7 +277,7 @@ impl StatementEnv<'_> {
             user: core.user.get(),
             session_user: core.session_user,
             database: core.db.database_oid,
-            database_name: core.db.database_name.clone(),
+            database_name: core.db.database_name(),
             session_number: core.number,
             in_transaction_block: true,
         };
@@ -473,7 +473,7 @@ impl Call<'_, '_> {
 
     fn analysis<'c>(&self, view: &'c View, settings: &'c FormatSettings) -> AnalyzeContext<'c> {
         AnalyzeContext::new(view, settings)
-            .with_database(self.core().db.database_name.clone())
+            .with_database(self.core().db.database_name())
             .with_routine(self.scope())
     }
 

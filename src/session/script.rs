@@ -323,18 +323,28 @@ impl Session {
         self.fail(e, "")
     }
 
-    /// A parameter value from its wire form: text or binary.
-    pub fn decode_parameter(&mut self, type_oid: u32, bytes: Option<&[u8]>, binary: bool) -> Result<Datum> {
+    /// The value of parameter `number` (from 1) from its wire form: text or binary.
+    pub fn decode_parameter(
+        &mut self,
+        number: usize,
+        type_oid: u32,
+        bytes: Option<&[u8]>,
+        binary: bool,
+    ) -> Result<Datum> {
         let Some(bytes) = bytes else {
             return Ok(Datum::Null);
         };
         let type_oid = Oid(type_oid);
+        let decode = |cx: &types::io::IoContext<'_>| match binary {
+            true => crate::api::params::receive_parameter(type_oid, bytes, number, cx),
+            false => decode_text(type_oid, bytes, cx),
+        };
         let settings = self.format_settings();
         let result = self.guarded(|s| {
             if needs_names(type_oid) {
-                s.with_io(&settings, |cx| decode(type_oid, bytes, binary, cx))
+                s.with_io(&settings, decode)
             } else {
-                decode(type_oid, bytes, binary, &types::io::IoContext::new(&settings))
+                decode(&types::io::IoContext::new(&settings))
             }
         });
         result.map_err(|e| self.fail(e, ""))
@@ -380,17 +390,14 @@ impl Session {
     }
 }
 
-/// A value from its text or binary form.
-fn decode(type_oid: Oid, bytes: &[u8], binary: bool, cx: &types::io::IoContext<'_>) -> PgResult<Datum> {
+/// A value from its text form.
+fn decode_text(type_oid: Oid, bytes: &[u8], cx: &types::io::IoContext<'_>) -> PgResult<Datum> {
     let invalid = |what: &str| {
         pg_err!(
             CHARACTER_NOT_IN_REPERTOIRE,
             "invalid byte sequence for encoding \"UTF8\"{what}"
         )
     };
-    if binary {
-        return types::io::receive(type_oid, -1, bytes, cx);
-    }
     let text = std::str::from_utf8(bytes).map_err(|_| invalid(""))?;
     if text.contains('\0') {
         return Err(invalid(": 0x00"));

@@ -111,12 +111,12 @@ fn types(session: &mut Session) -> Vec<u32> {
 
 /// A value that comes in must go out, and in again as the same.
 fn round_trip(session: &mut Session, type_oid: u32, bytes: &[u8], binary: bool) {
-    match session.decode_parameter(type_oid, Some(bytes), binary) {
+    match session.decode_parameter(1, type_oid, Some(bytes), binary) {
         Ok(value) => {
             let text = out(session, type_oid, value.clone());
             // Some types cannot be written, or not read again (pseudo-types); that must be said properly too.
             let Ok(Some(text)) = text else { return };
-            match session.decode_parameter(type_oid, Some(text.as_bytes()), false) {
+            match session.decode_parameter(1, type_oid, Some(text.as_bytes()), false) {
                 Ok(again) => {
                     let second = out(session, type_oid, again).unwrap();
                     assert_eq!(

@@ -27,6 +27,9 @@ struct Arguments {
     /// Keep the database in memory; it is gone at the end
     #[arg(long, conflicts_with = "data")]
     in_memory: bool,
+    /// Name of the database, given when it is made (else: postgres)
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
     /// TCP address to listen on
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5432")]
     listen: String,
@@ -133,9 +136,12 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     // Before anything is open, so that no signal finds the process without its handler.
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let builder = Database::builder()
+    let mut builder = Database::builder()
         .cache_size(arguments.cache_size.saturating_mul(1 << 20))
         .max_prepared_transactions(arguments.max_prepared_transactions);
+    if let Some(name) = &arguments.database {
+        builder = builder.database(name);
+    }
     let db = match &arguments.data {
         Some(dir) => builder.directory(dir).open()?,
         None => builder.open()?,

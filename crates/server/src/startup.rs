@@ -55,7 +55,7 @@ pub fn start(stream: &mut Stream, out: &mut Out, shared: &Shared) -> Result<Star
         negotiate(out, &request);
     }
     auth::authenticate(stream, out, shared, &request.user, LOGIN_TIME_MAX)?;
-    if request.database != "postgres" {
+    if request.database != *shared.db.name() {
         let message = format!("database \"{}\" does not exist", request.database);
         return Err(Fatal::new("3D000", message));
     }

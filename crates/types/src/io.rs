@@ -16,7 +16,7 @@ use crate::settings::TypeRef;
 use crate::textsearch::{query, vector};
 use crate::{
     Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime,
-    io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, io_xml, oids,
+    io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, io_xml, oids, wire,
 };
 
 /// Which kind of object a `reg*` value names.
@@ -395,10 +395,20 @@ pub fn output_at(
 /// Wire bytes to value.
 pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
     if let Some(io) = type_io(type_oid) {
+        if let Some(size) = wire::fixed_size(type_oid)
+            && bytes.len() > size
+        {
+            // What is wrong with the value comes first.
+            (io.receive)(&bytes[..size], typmod, ctx)?;
+            return Err(wire::trailing());
+        }
         return (io.receive)(bytes, typmod, ctx);
     }
     if reg_kind(type_oid).is_some() {
-        return io_number::oid_recv(bytes, typmod, ctx);
+        let mut wire = wire::Wire(bytes);
+        let oid = wire.int()?;
+        wire::done(wire.0)?;
+        return Ok(Datum::Oid(oid as u32));
     }
     match other_type(type_oid, ctx)? {
         UserType::Enum => {
@@ -406,8 +416,10 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) ->
             io_text::enum_in(type_oid, label, ctx)
         }
         UserType::Domain { base, typmod } => {
-            let value = receive(base, typmod, bytes, ctx)?;
+            let own = wire::length_of(base, bytes).map_or(bytes.len(), |n| n.min(bytes.len()));
+            let value = receive(base, typmod, &bytes[..own], ctx)?;
             ctx.names().check_domain(type_oid, &value)?;
+            wire::done(&bytes[own..])?;
             Ok(value)
         }
         UserType::Array { element, .. } => io_array::array_recv(element, typmod, bytes, ctx),
@@ -450,7 +462,7 @@ pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>
 /// Wire bytes of the values that need no work: text as it lies there, small numbers through `number`. `None`: ask [`send`].
 pub fn send_plain<'v>(type_oid: Oid, value: &'v Datum, number: &'v mut [u8; 8]) -> Option<&'v [u8]> {
     Some(match (value, type_oid) {
-        (Datum::Text(v), _) => v.as_bytes(),
+        (Datum::Text(v), t) if t != oids::JSONPATH => v.as_bytes(),
         (Datum::Int4(v), oids::INT4) => {
             number[..4].copy_from_slice(&v.to_be_bytes());
             &number[..4]
@@ -481,7 +493,7 @@ pub fn send_at(
         (VectorData::Int4(v), oids::INT4) => out.extend_from_slice(&v[k].to_be_bytes()),
         (VectorData::Int8(v), oids::INT8) => out.extend_from_slice(&v[k].to_be_bytes()),
         (VectorData::Float8(v), oids::FLOAT8) => out.extend_from_slice(&v[k].to_be_bytes()),
-        (VectorData::Text(v), _) => out.extend_from_slice(v.bytes(k)),
+        (VectorData::Text(v), t) if t != oids::JSONPATH => out.extend_from_slice(v.bytes(k)),
         _ => return send(type_oid, &vector.datum(i), ctx, out),
     }
     Ok(())
@@ -515,12 +527,6 @@ pub fn out_of_range(type_name: &str, text: &str) -> Box<PgError> {
         NUMERIC_VALUE_OUT_OF_RANGE,
         "value \"{text}\" is out of range for type {type_name}"
     )
-}
-
-/// The error for wire values of the wrong length (08P01 as PostgreSQL has it).
-#[cold]
-pub fn bad_binary() -> Box<PgError> {
-    pg_err!(PROTOCOL_VIOLATION, "insufficient data left in message")
 }
 
 /// A datum that does not belong to the type it is printed as: a bug of ours.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 
-use crate::io::{self, IoContext, bad_binary, wrong_datum};
+use crate::io::{self, IoContext, wrong_datum};
 use crate::io_number::push_int;
 use crate::io_text::{is_space, trim_space};
+use crate::wire::{self, Wire, done};
 use crate::{ArrayDim, ArrayValue, Datum, oids};
 
 /// Most dimensions an array can have.
@@ -34,7 +35,7 @@ pub fn element_count(dims: &[ArrayDim]) -> PgResult<usize> {
     let mut count = 1i64;
     for d in dims {
         count = count.saturating_mul(i64::from(d.len));
-        if count > ELEMENTS_MAX {
+        if d.len < 0 || count > ELEMENTS_MAX {
             return Err(pg_err!(
                 PROGRAM_LIMIT_EXCEEDED,
                 "array size exceeds the maximum allowed ({ELEMENTS_MAX})"
@@ -414,41 +415,15 @@ fn push_quoted(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Takes bytes off the front of a wire value.
-pub(crate) struct Wire<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Wire<'a> {
-    fn take(&mut self, n: usize) -> PgResult<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(n).ok_or_else(bad_binary)?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    pub(crate) fn byte(&mut self) -> PgResult<u8> {
-        let [byte] = self.take(1)?.try_into().map_err(|_| bad_binary())?;
-        Ok(byte)
-    }
-
-    pub(crate) fn int(&mut self) -> PgResult<i32> {
-        let bytes = self.take(4)?.try_into().map_err(|_| bad_binary())?;
-        Ok(i32::from_be_bytes(bytes))
-    }
-
-    /// A length and that many bytes, or NULL.
-    pub(crate) fn value(&mut self, type_oid: Oid, typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-        match self.int()? {
-            -1 => Ok(Datum::Null),
-            n => {
-                let n = usize::try_from(n).map_err(|_| bad_binary())?;
-                io::receive(type_oid, typmod, self.take(n)?, ctx)
-            }
-        }
-    }
+pub(crate) fn array_recv(element: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let mut from = Wire(bytes);
+    let value = array_from(&mut from, element, typmod, ctx)?;
+    done(from.0)?;
+    Ok(value)
 }
 
-pub(crate) fn array_recv(element: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
-    let mut wire = Wire(bytes);
-    let ndims = wire.int()?;
+fn array_from(from: &mut Wire<'_>, element: Oid, typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let ndims = from.int()?;
     if ndims < 0 {
         return Err(pg_err!(
             INVALID_BINARY_REPRESENTATION,
@@ -458,29 +433,35 @@ pub(crate) fn array_recv(element: Oid, typmod: i32, bytes: &[u8], ctx: &IoContex
     if ndims as usize > DIMENSIONS_MAX {
         return Err(too_many_dimensions(ndims as usize));
     }
-    let flags = wire.int()?;
+    let flags = from.int()?;
     if flags != 0 && flags != 1 {
         return Err(pg_err!(INVALID_BINARY_REPRESENTATION, "invalid array flags"));
     }
-    let sent = Oid(wire.int()? as u32);
-    if sent != element {
+    let sent = Oid(from.int()? as u32);
+    if wire::contradicts(sent, element) {
         return Err(pg_err!(
             DATATYPE_MISMATCH,
-            "binary data has array element type {sent} instead of expected {element}"
+            "binary data has array element type {} instead of expected {}",
+            wire::described(sent),
+            wire::described(element)
         ));
     }
     let mut dims = Vec::new();
     for _ in 0..ndims {
-        let (len, lower) = (wire.int()?, wire.int()?);
-        if len < 0 {
-            return Err(bad_binary());
-        }
+        let (len, lower) = (from.int()?, from.int()?);
         dims.push(ArrayDim { len, lower });
     }
     let count = element_count(&dims)?;
-    let mut elements = Vec::with_capacity(count.min(bytes.len()));
-    for _ in 0..count {
-        elements.push(wire.value(element, typmod, ctx)?);
+    if let Some(d) = dims.iter().find(|d| d.lower.checked_add(d.len).is_none()) {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "array lower bound is too large: {}",
+            d.lower
+        ));
+    }
+    let mut elements = Vec::with_capacity(count.min(from.0.len()));
+    for k in 0..count {
+        elements.push(from.value(element, typmod, ctx, ("array element", k + 1))?);
     }
     if count == 0 {
         dims.clear();
@@ -567,12 +548,27 @@ pub(crate) fn vector_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> 
     Ok(())
 }
 
-pub(crate) fn int2vector_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    array_recv(oids::INT2, typmod, bytes, ctx)
+/// The vectors have one dimension, begin at 0, and hold no NULL.
+fn vector_recv(element: Oid, name: &str, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let mut from = Wire(bytes);
+    let value = array_from(&mut from, element, -1, ctx)?;
+    let is_vector = matches!(
+        &value,
+        Datum::Array(a) if a.dims.len() == 1 && a.dims[0].lower == 0 && !a.elements.iter().any(Datum::is_null)
+    );
+    if !is_vector {
+        return Err(pg_err!(INVALID_BINARY_REPRESENTATION, "invalid {name} data"));
+    }
+    done(from.0)?;
+    Ok(value)
 }
 
-pub(crate) fn oidvector_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    array_recv(oids::OID, typmod, bytes, ctx)
+pub(crate) fn int2vector_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    vector_recv(oids::INT2, "int2vector", bytes, ctx)
+}
+
+pub(crate) fn oidvector_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    vector_recv(oids::OID, "oidvector", bytes, ctx)
 }
 
 pub(crate) fn vector_send(value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {

@@ -177,11 +177,7 @@ pub fn uuid_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> 
 pub fn uuid_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     match bytes.try_into() {
         Ok(v) => Ok(Datum::Uuid(v)),
-        Err(_) if bytes.len() < 16 => Err(pg_err!(PROTOCOL_VIOLATION, "insufficient data left in message")),
-        Err(_) => Err(pg_err!(
-            INVALID_BINARY_REPRESENTATION,
-            "incorrect binary data format"
-        )),
+        Err(_) => Err(crate::wire::bad_binary()),
     }
 }
 

@@ -7,7 +7,8 @@
 use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, wrong_datum};
+use crate::io::{IoContext, wrong_datum};
+use crate::wire::{Wire, done};
 
 /// Most bits a string may have.
 pub const BITS_MAX: usize = (i32::MAX - 7) as usize;
@@ -145,8 +146,8 @@ fn check_varbit(value: Vec<u8>, typmod: i32) -> PgResult<Datum> {
 }
 
 fn from_wire(bytes: &[u8]) -> PgResult<Vec<u8>> {
-    let (len, rest) = bytes.split_first_chunk::<4>().ok_or_else(bad_binary)?;
-    let len = i32::from_be_bytes(*len);
+    let mut wire = Wire(bytes);
+    let len = wire.int()?;
     if len < 0 || len as usize > BITS_MAX {
         return Err(pg_err!(
             INVALID_BINARY_REPRESENTATION,
@@ -154,10 +155,9 @@ fn from_wire(bytes: &[u8]) -> PgResult<Vec<u8>> {
         ));
     }
     let len = len as usize;
-    if rest.len() != len.div_ceil(8) {
-        return Err(bad_binary());
-    }
-    Ok(pack(len, rest.to_vec()))
+    let bits = wire.take(len.div_ceil(8))?;
+    done(wire.0)?;
+    Ok(pack(len, bits.to_vec()))
 }
 
 /// `bit` from text.

@@ -8,7 +8,8 @@ use common::{PgResult, pg_err};
 use crate::Datum;
 use crate::float;
 use crate::geo::{Circle, Line, Lseg, Path, Point, Polygon, Rect, Shape, is_zero};
-use crate::io::{IoContext, bad_binary, invalid_input, wrong_datum};
+use crate::io::{IoContext, invalid_input, wrong_datum};
+use crate::wire::{Wire, bad_binary, done};
 
 /// The text that is read, with what PostgreSQL calls it in errors.
 struct Reader<'a> {
@@ -475,26 +476,41 @@ pub fn box_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     shape(&Rect::of_corners(b.high, b.low))
 }
 
-fn listed(bytes: &[u8], head: usize, name: &str) -> PgResult<Datum> {
-    let count = bytes.get(head..head + 4).ok_or_else(bad_binary)?;
-    let count = count.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) as i32;
+/// A list of points behind `head` bytes; PostgreSQL keeps it behind `fixed` bytes of its own.
+fn listed<'b>(bytes: &'b [u8], head: usize, name: &str, fixed: u64) -> PgResult<Wire<'b>> {
+    let mut wire = Wire(bytes);
+    wire.single_bytes(head)?;
+    let count = wire.int()?;
     if count <= 0 || count as usize >= i32::MAX as usize / 16 {
         return Err(pg_err!(
             INVALID_BINARY_REPRESENTATION,
             "invalid number of points in external \"{name}\" value"
         ));
     }
-    fixed(bytes, head + 4 + count as usize * 16)
+    let size = fixed + 16 * count as u64;
+    if size > 0x3fff_ffff {
+        return Err(common::internal!("invalid memory alloc request size {size}"));
+    }
+    wire.take(count as usize * 16)?;
+    Ok(wire)
 }
 
 /// `path` from the wire.
 pub fn path_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    listed(bytes, 1, "path")
+    let rest = listed(bytes, 1, "path", 16)?;
+    done(rest.0)?;
+    let mut value = bytes.to_vec();
+    if let Some(closed) = value.first_mut() {
+        *closed = u8::from(*closed != 0);
+    }
+    Ok(Datum::Bytes(value.into()))
 }
 
 /// `polygon` from the wire.
 pub fn polygon_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    listed(bytes, 0, "polygon")
+    let rest = listed(bytes, 0, "polygon", 40)?;
+    done(rest.0)?;
+    Ok(Datum::Bytes(bytes.into()))
 }
 
 /// `circle` from the wire.

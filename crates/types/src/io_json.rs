@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, wrong_datum};
+use crate::io::{IoContext, wrong_datum};
 use crate::io_text::utf8;
 use crate::jsonb::{self, JsonbRef};
 use crate::jsonpath;
@@ -30,11 +30,14 @@ pub fn jsonb_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()>
 fn versioned<'a>(bytes: &'a [u8], type_name: &str) -> PgResult<&'a str> {
     match bytes.split_first() {
         Some((&WIRE_VERSION, text)) => utf8(text),
-        Some((other, _)) => Err(pg_err!(
+        Some((other, _)) => {
+            let colon = if type_name == "jsonpath" { ":" } else { "" };
+            Err(pg_err!(
             INTERNAL_ERROR,
-            "unsupported {type_name} version number {other}"
-        )),
-        None => Err(bad_binary()),
+            "unsupported {type_name} version number{colon} {other}"
+            ))
+        }
+        None => Err(crate::wire::bad_binary()),
     }
 }
 

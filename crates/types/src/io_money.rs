@@ -1,6 +1,6 @@
 //! Input and output of `money`, as the locale `C` has it: `-$1,234.56`.
 
-use common::{PgResult, pg_err};
+use common::PgResult;
 
 use crate::Datum;
 use crate::io::{IoContext, invalid_input, out_of_range, wrong_datum};
@@ -116,6 +116,6 @@ pub fn money_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult
 pub fn money_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     match bytes.try_into() {
         Ok(b) => Ok(Datum::Int8(i64::from_be_bytes(b))),
-        Err(_) => Err(pg_err!(PROTOCOL_VIOLATION, "insufficient data left in message")),
+        Err(_) => Err(crate::wire::bad_binary()),
     }
 }

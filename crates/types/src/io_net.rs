@@ -10,7 +10,8 @@ use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, invalid_input, wrong_datum};
+use crate::io::{IoContext, invalid_input, wrong_datum};
+use crate::wire::{Wire, done, no_data};
 
 /// Family byte of IPv4.
 pub const FAMILY_V4: u8 = 2;
@@ -315,26 +316,25 @@ fn receive(bytes: &[u8], cidr: bool) -> PgResult<Datum> {
             "invalid {what} in external \"{name}\" value"
         )
     };
-    let [family, bits, _, len, address @ ..] = bytes else {
-        return Err(bad_binary());
-    };
-    if !matches!(*family, FAMILY_V4 | FAMILY_V6) {
+    let mut wire = Wire(bytes);
+    let family = wire.byte()?;
+    if !matches!(family, FAMILY_V4 | FAMILY_V6) {
         return Err(bad("address family"));
     }
     let mut value = Inet {
-        family: *family,
-        bits: *bits,
+        family,
+        bits: wire.byte()?,
         addr: [0; 16],
     };
     if value.bits > value.bits_max() {
         return Err(bad("bits"));
     }
-    if usize::from(*len) != value.width() {
+    // Whether it is a cidr: nobody asks.
+    wire.byte()?;
+    if usize::from(wire.byte()?) != value.width() {
         return Err(bad("length"));
     }
-    if address.len() != value.width() {
-        return Err(bad_binary());
-    }
+    let address = wire.single_bytes(value.width())?;
     value.addr[..address.len()].copy_from_slice(address);
     if cidr && !value.is_network() {
         return Err(
@@ -342,6 +342,7 @@ fn receive(bytes: &[u8], cidr: bool) -> PgResult<Datum> {
                 .detail("Value has bits set to right of mask."),
         );
     }
+    done(wire.0)?;
     Ok(Datum::Bytes(value.to_bytes().into()))
 }
 
@@ -482,7 +483,7 @@ pub fn macaddr_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResu
 pub fn macaddr_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     match bytes.len() {
         6 => Ok(Datum::Bytes(bytes.into())),
-        _ => Err(bad_binary()),
+        _ => Err(no_data()),
     }
 }
 
@@ -492,7 +493,11 @@ pub fn macaddr8_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum>
         [a, b, c, d, e, f] => Ok(Datum::Bytes(
             [*a, *b, *c, 0xff, 0xfe, *d, *e, *f].as_slice().into(),
         )),
-        _ if bytes.len() == 8 => Ok(Datum::Bytes(bytes.into())),
-        _ => Err(bad_binary()),
+        _ => {
+            let mut wire = Wire(bytes);
+            let eight = wire.single_bytes(8)?;
+            done(wire.0)?;
+            Ok(Datum::Bytes(eight.into()))
+        }
     }
 }

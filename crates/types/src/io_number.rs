@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use common::{Oid, PgResult};
 
-use crate::io::{IoContext, RegKind, bad_binary, invalid_input, out_of_range, wrong_datum};
+use crate::io::{IoContext, RegKind, invalid_input, out_of_range, wrong_datum};
+use crate::wire::bad_binary;
 use crate::io_text::{is_space, trim_space};
 use crate::{Datum, float, numeric};
 

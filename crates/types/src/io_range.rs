@@ -5,7 +5,8 @@ use common::{Oid, PgError, PgResult, pg_err};
 
 use crate::Datum;
 use crate::io::{self, IoContext, UserType};
-use crate::io_array::{Wire, send_value};
+use crate::io_array::send_value;
+use crate::wire::Wire;
 use crate::io_text::{is_space, trim_space};
 use crate::range::{BUILTIN, MultirangeValue, Range, RangeBound, RangeValue, make_range, normalize};
 
@@ -193,12 +194,13 @@ pub(crate) fn range_recv(
             return Ok(RangeBound::infinite());
         }
         Ok(RangeBound {
-            value: wire.value(subtype, typmod, ctx)?,
+            value: wire.bound(subtype, typmod, ctx)?,
             inclusive: flags & inclusive != 0,
         })
     };
     let lower = read(LOWER_INFINITE, LOWER_INCLUSIVE)?;
     let upper = read(UPPER_INFINITE, UPPER_INCLUSIVE)?;
+    wire.end()?;
     let range = if flags & EMPTY != 0 {
         None
     } else {
@@ -336,6 +338,24 @@ pub(crate) fn multirange_out(value: &MultirangeValue, ctx: &IoContext<'_>, out: 
     Ok(())
 }
 
+/// What PostgreSQL allocates for so many ranges has a limit.
+fn check_count(count: i32) -> PgResult<()> {
+    const POINTER_BYTES: u64 = 8;
+    const ALLOC_BYTES_MAX: u64 = 0x3fff_ffff;
+    let size = u64::from(count.unsigned_abs()) * POINTER_BYTES;
+    if count < 0 {
+        let count = i64::from(count) as u64;
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "invalid memory allocation request size {POINTER_BYTES} * {count}"
+        ));
+    }
+    if size > ALLOC_BYTES_MAX {
+        return Err(common::internal!("invalid memory alloc request size {size}"));
+    }
+    Ok(())
+}
+
 pub(crate) fn multirange_recv(
     multirange_type: Oid,
     range_type: Oid,
@@ -346,11 +366,14 @@ pub(crate) fn multirange_recv(
     let subtype = subtype_of(range_type, ctx)?;
     let mut wire = Wire(bytes);
     let mut ranges = Vec::new();
-    for _ in 0..wire.int()? {
-        if let Datum::Range(r) = wire.value(range_type, typmod, ctx)? {
+    let count = wire.int()?;
+    check_count(count)?;
+    for _ in 0..count {
+        if let Datum::Range(r) = wire.bound(range_type, typmod, ctx)? {
             ranges.extend(r.range.clone());
         }
     }
+    wire.end()?;
     Ok(multirange(multirange_type, range_type, subtype, ranges))
 }
 

@@ -6,8 +6,9 @@ use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 
 use crate::io::{self, CompositeField, IoContext};
-use crate::io_array::{Wire, send_value};
+use crate::io_array::send_value;
 use crate::io_text::{is_space, trim_space};
+use crate::wire::{self, Wire, done};
 use crate::{Datum, RecordValue};
 
 #[cold]
@@ -128,8 +129,8 @@ pub(crate) fn record_recv(
     bytes: &[u8],
     ctx: &IoContext<'_>,
 ) -> PgResult<Datum> {
-    let mut wire = Wire(bytes);
-    let count = wire.int()?;
+    let mut from = Wire(bytes);
+    let count = from.int()?;
     if count as usize != columns.len() {
         return Err(pg_err!(
             DATATYPE_MISMATCH,
@@ -139,17 +140,20 @@ pub(crate) fn record_recv(
     }
     let mut fields = Vec::with_capacity(columns.len());
     for column in columns {
-        let sent = Oid(wire.int()? as u32);
-        if sent != column.type_oid {
+        let sent = Oid(from.int()? as u32);
+        if wire::contradicts(sent, column.type_oid) {
             return Err(pg_err!(
                 DATATYPE_MISMATCH,
-                "binary data has type {sent} instead of expected {} in record column {}",
-                column.type_oid,
+                "binary data has type {} instead of expected {} in record column {}",
+                wire::described(sent),
+                wire::described(column.type_oid),
                 fields.len() + 1
             ));
         }
-        fields.push(wire.value(column.type_oid, column.typmod, ctx)?);
+        let place = ("record column", fields.len() + 1);
+        fields.push(from.value(column.type_oid, column.typmod, ctx, place)?);
     }
+    done(from.0)?;
     Ok(record(type_oid, columns, fields))
 }
 

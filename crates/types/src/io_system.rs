@@ -7,7 +7,8 @@
 use common::{PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, invalid_input, wrong_datum};
+use crate::io::{IoContext, invalid_input, wrong_datum};
+use crate::wire::{Wire, bad_binary, done};
 
 fn int8(value: &Datum, name: &str) -> PgResult<i64> {
     match value {
@@ -125,7 +126,7 @@ impl Snapshot {
         let mut parts = text.splitn(3, ':');
         let (xmin, xmax): (u64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let list = parts.next()?;
-        if xmin == 0 || xmax < xmin || xmax > i64::MAX as u64 {
+        if !is_valid(xmin) || !is_valid(xmax) || xmax < xmin || xmax > i64::MAX as u64 {
             return None;
         }
         let mut running: Vec<u64> = Vec::new();
@@ -174,20 +175,37 @@ pub fn snapshot_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgRes
     Ok(())
 }
 
+/// An id whose lower half is 0 stands for no transaction.
+fn is_valid(xid: u64) -> bool {
+    xid as u32 != 0
+}
+
+/// Most transactions that a snapshot from the wire lists.
+const RUNNING_MAX: i32 = 0x3fff_ffff / 8 - 3;
+
 /// A snapshot from the wire.
 pub fn snapshot_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     let bad = || pg_err!(INVALID_BINARY_REPRESENTATION, "invalid external pg_snapshot data");
-    let Some((count, rest)) = bytes.split_first_chunk::<4>() else {
-        return Err(bad_binary());
-    };
-    let count = u32::from_be_bytes(*count) as usize;
-    if rest.len() < 16 || rest.len() / 8 - 2 != count || rest.len() % 8 != 0 {
+    let mut wire = Wire(bytes);
+    let count = wire.int()?;
+    if count < 0 || count > RUNNING_MAX {
         return Err(bad());
     }
-    let v = Snapshot::new(bytes);
-    let ordered = v.running.is_sorted() && v.running.iter().all(|x| (v.xmin..v.xmax).contains(x));
-    if v.xmin == 0 || v.xmax < v.xmin || !ordered {
+    let (xmin, xmax) = (wire.int8()? as u64, wire.int8()? as u64);
+    if !is_valid(xmin) || !is_valid(xmax) || xmax < xmin {
         return Err(bad());
     }
-    Ok(Datum::Bytes(bytes.into()))
+    let mut running: Vec<u64> = Vec::new();
+    for _ in 0..count {
+        let xid = wire.int8()? as u64;
+        if xid < running.last().copied().unwrap_or(0) || !(xmin..=xmax).contains(&xid) {
+            return Err(bad());
+        }
+        if running.last() != Some(&xid) {
+            running.push(xid);
+        }
+    }
+    done(wire.0)?;
+    let snapshot = Snapshot { xmin, xmax, running };
+    Ok(Datum::Bytes(snapshot.to_bytes().into()))
 }

@@ -3,7 +3,8 @@
 use common::{Oid, PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, invalid_input, text_datum, wrong_datum};
+use crate::io::{IoContext, invalid_input, text_datum, wrong_datum};
+use crate::wire::no_data;
 
 /// Longest identifier in bytes (PostgreSQL's `NAMEDATALEN - 1`).
 pub const NAME_LEN_MAX: usize = 63;
@@ -27,12 +28,16 @@ pub fn trim_space(s: &str) -> &str {
 
 /// Text from the wire.
 pub fn utf8(bytes: &[u8]) -> PgResult<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(s) if !s.contains('\0') => Ok(s),
-        Ok(_) => Err(pg_err!(
+    let zero = || {
+        pg_err!(
             CHARACTER_NOT_IN_REPERTOIRE,
             "invalid byte sequence for encoding \"UTF8\": 0x00"
-        )),
+        )
+    };
+    match std::str::from_utf8(bytes) {
+        Ok(s) if !s.contains('\0') => Ok(s),
+        Ok(_) => Err(zero()),
+        Err(e) if bytes[..e.valid_up_to()].contains(&0) => Err(zero()),
         Err(e) => {
             let at = e.valid_up_to();
             let lead = bytes.get(at).copied().unwrap_or(0);
@@ -84,7 +89,7 @@ pub(crate) fn bool_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> Pg
 pub(crate) fn bool_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     match bytes {
         [b] => Ok(Datum::Bool(*b != 0)),
-        _ => Err(bad_binary()),
+        _ => Err(no_data()),
     }
 }
 
@@ -131,7 +136,7 @@ pub(crate) fn char_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> Pg
 pub(crate) fn char_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     match bytes {
         [b] => Ok(Datum::Char(*b)),
-        _ => Err(bad_binary()),
+        _ => Err(no_data()),
     }
 }
 

@@ -53,6 +53,7 @@ pub mod textsearch;
 pub mod tuple;
 pub mod typmod;
 pub mod vector;
+pub mod wire;
 pub mod xml;
 
 pub use array::{ArrayDim, ArrayValue, FieldNames, RecordValue};

@@ -321,10 +321,10 @@ impl Psql<'_> {
             return Err(self.session.protocol_error("08P01", &text));
         }
         let mut values = Vec::new();
-        for (oid, value) in types.iter().zip(params) {
+        for (number, (oid, value)) in (1..).zip(types.iter().zip(params)) {
             values.push(
                 self.session
-                    .decode_parameter(*oid, Some(value.as_bytes()), false)?,
+                    .decode_parameter(number, *oid, Some(value.as_bytes()), false)?,
             );
         }
         let mut portal = self.session.bind(&prepared, values)?;

@@ -155,6 +155,19 @@ impl Ddl<'_> {
         self.store.delete(oids::PG_AUTHID, row.row)
     }
 
+    /// Another name for a database; 42P04 when there is one of that name.
+    pub fn rename_database(&mut self, database: Oid, name: &str) -> PgResult<()> {
+        use pg_database::*;
+        let rows = self.store.scan(oids::PG_DATABASE)?;
+        if rows.iter().any(|row| &*row.text(DATNAME) == name) {
+            return Err(pg_err!(DUPLICATE_DATABASE, "database \"{name}\" already exists"));
+        }
+        match rows.into_iter().find(|row| row.oid(OID) == database) {
+            Some(row) => self.set(oids::PG_DATABASE, row, &[(DATNAME, Datum::text(name))]),
+            None => Err(pg_err!(UNDEFINED_DATABASE, "database \"{name}\" does not exist")),
+        }
+    }
+
     /// A `pg_database` row like that of `template1`.
     pub fn create_database_row(&mut self, name: &str) -> PgResult<Oid> {
         use pg_database::*;

@@ -8,32 +8,17 @@ use crate::datetime::input::{adjust_interval_typmod, adjust_time_precision, adju
 use crate::datetime::{
     END_DATE, MIN_DATE, USECS_PER_DAY, date_is_finite, timestamp_in_range, timestamp_is_finite,
 };
+use crate::wire::bad_binary;
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> PgResult<[u8; N]> {
-    match bytes.split_first_chunk::<N>() {
-        Some((head, rest)) => {
-            *bytes = rest;
-            Ok(*head)
-        }
-        None => Err(pg_err!(PROTOCOL_VIOLATION, "insufficient data left in message")),
-    }
-}
-
-fn done(bytes: &[u8]) -> PgResult<()> {
-    if bytes.is_empty() {
-        Ok(())
-    } else {
-        Err(pg_err!(
-            INVALID_BINARY_REPRESENTATION,
-            "incorrect binary data format"
-        ))
-    }
+    let (head, rest) = bytes.split_first_chunk::<N>().ok_or_else(bad_binary)?;
+    *bytes = rest;
+    Ok(*head)
 }
 
 /// Reads a `date`.
 pub fn date_recv(mut bytes: &[u8]) -> PgResult<i32> {
     let v = i32::from_be_bytes(take(&mut bytes)?);
-    done(bytes)?;
     if date_is_finite(v) && !(MIN_DATE..END_DATE).contains(&i64::from(v)) {
         return Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "date out of range"));
     }
@@ -43,7 +28,6 @@ pub fn date_recv(mut bytes: &[u8]) -> PgResult<i32> {
 /// Reads a `time`.
 pub fn time_recv(mut bytes: &[u8], typmod: i32) -> PgResult<i64> {
     let v = i64::from_be_bytes(take(&mut bytes)?);
-    done(bytes)?;
     if !(0..=USECS_PER_DAY).contains(&v) {
         return Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "time out of range"));
     }
@@ -53,11 +37,10 @@ pub fn time_recv(mut bytes: &[u8], typmod: i32) -> PgResult<i64> {
 /// Reads a `timetz`.
 pub fn timetz_recv(mut bytes: &[u8], typmod: i32) -> PgResult<TimeTz> {
     let micros = i64::from_be_bytes(take(&mut bytes)?);
-    let zone_west = i32::from_be_bytes(take(&mut bytes)?);
-    done(bytes)?;
     if !(0..=USECS_PER_DAY).contains(&micros) {
         return Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "time out of range"));
     }
+    let zone_west = i32::from_be_bytes(take(&mut bytes)?);
     if zone_west.unsigned_abs() >= 16 * 3600 {
         return Err(pg_err!(
             INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
@@ -73,7 +56,6 @@ pub fn timetz_recv(mut bytes: &[u8], typmod: i32) -> PgResult<TimeTz> {
 /// Reads a `timestamp` or `timestamptz`.
 pub fn timestamp_recv(mut bytes: &[u8], typmod: i32) -> PgResult<i64> {
     let v = i64::from_be_bytes(take(&mut bytes)?);
-    done(bytes)?;
     if timestamp_is_finite(v) && !timestamp_in_range(v) {
         return Err(pg_err!(DATETIME_VALUE_OUT_OF_RANGE, "timestamp out of range"));
     }
@@ -87,7 +69,6 @@ pub fn interval_recv(mut bytes: &[u8], typmod: i32) -> PgResult<Interval> {
         days: i32::from_be_bytes(take(&mut bytes)?),
         months: i32::from_be_bytes(take(&mut bytes)?),
     };
-    done(bytes)?;
     adjust_interval_typmod(v, typmod)
 }
 

@@ -1,13 +1,15 @@
 //! `numeric` on the wire: base-10,000 digits, as stored in [`BigNumeric`].
 
+use std::fmt::Write as _;
+
 use common::{PgResult, pg_err};
 use num_bigint::{BigInt, BigUint, Sign};
 
 use crate::Numeric;
-use crate::io::bad_binary;
 use crate::numeric::BigNumeric;
 use crate::numeric::Decimal;
-use crate::numeric::convert::{Rounding, SCALE_MAX, group_digits, pow10};
+use crate::numeric::convert::{SCALE_MAX, group_digits, pow10};
+use crate::wire::{Wire, done};
 
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
@@ -49,57 +51,47 @@ fn send_digits(big: &BigNumeric, out: &mut Vec<u8>) {
 
 /// Reads the wire format.
 pub fn receive(bytes: &[u8]) -> PgResult<Numeric> {
-    let mut words = bytes.chunks(2).map(|c| match c {
-        [a, b] => Ok(u16::from_be_bytes([*a, *b])),
-        _ => Err(bad_binary()),
-    });
-    let mut next = || words.next().unwrap_or_else(|| Err(bad_binary()));
-    let (count, weight, sign, scale) = (next()?, next()? as i16, next()?, next()?);
-    let negative = match sign {
-        POSITIVE => false,
-        NEGATIVE => true,
-        NAN => return Ok(Numeric::NaN),
-        POSITIVE_INFINITY => return Ok(Numeric::PosInf),
-        NEGATIVE_INFINITY => return Ok(Numeric::NegInf),
-        _ => {
-            return Err(pg_err!(
-                INVALID_BINARY_REPRESENTATION,
-                "invalid sign in external \"numeric\" value"
-            ));
-        }
-    };
-    if scale > SCALE_MAX {
-        return Err(pg_err!(
+    let bad = |what: &str| {
+        pg_err!(
             INVALID_BINARY_REPRESENTATION,
-            "invalid scale in external \"numeric\" value"
-        ));
-    }
-    let mut text = String::with_capacity(usize::from(count) * 4);
-    for _ in 0..count {
-        let d = next()?;
-        if d > 9999 {
-            return Err(pg_err!(
-                INVALID_BINARY_REPRESENTATION,
-                "invalid digit in external \"numeric\" value"
-            ));
-        }
-        text.push_str(&format!("{d:04}"));
-    }
-    let magnitude = BigUint::parse_bytes(text.as_bytes(), 10).unwrap_or_default();
-    let sign = if negative { Sign::Minus } else { Sign::Plus };
-    let mut unscaled = BigInt::from_biguint(sign, magnitude);
-    let mut stored = (i64::from(count) - 1 - i64::from(weight)) * 4;
-    if stored < 0 {
-        unscaled *= pow10((-stored) as u32);
-        stored = 0;
-    }
-    let stored = u16::try_from(stored).map_err(|_| bad_binary())?;
-    let value = Decimal {
-        unscaled,
-        scale: stored,
+            "invalid {what} in external \"numeric\" value"
+        )
     };
+    let mut wire = Wire(bytes);
+    let (count, weight, sign) = (wire.int2()?, wire.int2()? as i16, wire.int2()?);
+    let special = match sign {
+        POSITIVE | NEGATIVE => None,
+        NAN => Some(Numeric::NaN),
+        POSITIVE_INFINITY => Some(Numeric::PosInf),
+        NEGATIVE_INFINITY => Some(Numeric::NegInf),
+        _ => return Err(bad("sign")),
+    };
+    let scale = wire.int2()?;
+    if scale > SCALE_MAX {
+        return Err(bad("scale"));
+    }
+    let mut digits = String::with_capacity(usize::from(count) * 4);
+    for _ in 0..count {
+        let d = wire.int2()?;
+        if d > 9999 {
+            return Err(bad("digit"));
+        }
+        let _ = write!(digits, "{d:04}");
+    }
+    if let Some(special) = special {
+        done(wire.0)?;
+        return Ok(special);
+    }
     // Digits beyond the display scale are cut, as PostgreSQL does.
-    value
-        .into_numeric()?
-        .round_to(i32::from(scale), Rounding::Truncate)
+    let beyond = (i64::from(count) - 1 - i64::from(weight)) * 4 - i64::from(scale);
+    let kept = usize::try_from(digits.len() as i64 - beyond.max(0)).unwrap_or(0);
+    let magnitude = BigUint::parse_bytes(&digits.as_bytes()[..kept], 10).unwrap_or_default();
+    let sign = if sign == NEGATIVE { Sign::Minus } else { Sign::Plus };
+    let mut unscaled = BigInt::from_biguint(sign, magnitude);
+    if beyond < 0 {
+        unscaled *= pow10(beyond.unsigned_abs() as u32);
+    }
+    let value = Decimal { unscaled, scale }.into_numeric()?;
+    done(wire.0)?;
+    Ok(value)
 }

@@ -12,7 +12,8 @@
 use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, wrong_datum};
+use crate::io::{IoContext, wrong_datum};
+use crate::wire::{Wire, done};
 use crate::textsearch::parse::{Syntax, parse};
 use crate::textsearch::{WORD_BYTES_MAX, push_quoted};
 
@@ -388,36 +389,73 @@ fn push_operand(w: &Operand, out: &mut String) {
     }
 }
 
+/// Most items of a query from the wire.
+const ITEMS_MAX: u32 = 0x3fff_ffff / 12;
+
+/// The next item; the last one cannot be an operator.
+fn received_item(wire: &mut Wire<'_>, is_last: bool) -> PgResult<Item> {
+    match wire.int1()? {
+        1 => {
+            let (weight, prefix, word) = (wire.int1()?, wire.int1()?, wire.string()?);
+            if weight > 15 {
+                return Err(common::internal!("invalid tsquery: invalid weight bitmap"));
+            }
+            if word.len() > WORD_BYTES_MAX {
+                return Err(common::internal!("invalid tsquery: operand too long"));
+            }
+            Ok(Item::Word(Operand {
+                word: word.to_owned(),
+                weight,
+                prefix: prefix != 0,
+            }))
+        }
+        2 => {
+            let operator = wire.int1()? as i8;
+            if !(1..=4).contains(&operator) {
+                return Err(common::internal!(
+                    "invalid tsquery: unrecognized operator type {operator}"
+                ));
+            }
+            if is_last {
+                return Err(common::internal!("invalid pointer to right operand"));
+            }
+            Ok(match operator {
+                1 => Item::Not,
+                2 => Item::And,
+                3 => Item::Or,
+                _ => Item::Phrase(wire.int2()?),
+            })
+        }
+        other => Err(common::internal!("unrecognized tsquery node type: {}", other as i8)),
+    }
+}
+
 /// `tsquery` from the wire.
 pub fn tsquery_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let (count, mut rest) = bytes.split_first_chunk::<4>().ok_or_else(bad_binary)?;
-    let count = u32::from_be_bytes(*count) as usize;
+    let mut wire = Wire(bytes);
+    let count = wire.int()? as u32;
+    if count > ITEMS_MAX {
+        return Err(common::internal!("invalid size of tsquery"));
+    }
     let mut list = Vec::new();
+    for k in 0..count {
+        list.push(received_item(&mut wire, k + 1 == count)?);
+    }
     // How many operands the items so far still wait for.
-    let mut missing = usize::from(count > 0);
-    for _ in 0..count {
-        let (item, after) = first_item(rest).ok_or_else(bad_binary)?;
-        rest = after;
-        if let Item::Word(w) = &item
-            && w.word.len() > WORD_BYTES_MAX
-        {
-            return Err(common::internal!("invalid tsquery: operand too long"));
-        }
+    let mut missing = 1;
+    for item in &list {
         if missing == 0 {
-            break;
+            return Err(common::internal!("malformed tsquery: extra nodes"));
         }
         missing = missing - 1 + item.operands();
-        list.push(item);
     }
-    if missing != 0 || !rest.is_empty() || list.len() != count {
-        return Err(pg_err!(
-            INVALID_BINARY_REPRESENTATION,
-            "incorrect binary data format"
-        ));
+    if missing != 0 {
+        return Err(common::internal!("malformed tsquery: operand not found"));
     }
+    done(wire.0)?;
     list.reverse();
     check_depth(&list)?;
-    Ok(Datum::Bytes(bytes.into()))
+    Ok(Datum::Bytes(encode(&list).into()))
 }
 
 /// `tsquery` to the wire.

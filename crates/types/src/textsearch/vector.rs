@@ -12,7 +12,8 @@ use std::cmp::Ordering;
 use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
-use crate::io::{IoContext, bad_binary, wrong_datum};
+use crate::io::{IoContext, wrong_datum};
+use crate::wire::{Wire, done};
 use crate::textsearch::token::{Grammar, WordReader};
 use crate::textsearch::{POSITION_MAX, POSITIONS_MAX, TEXT_BYTES_MAX, WORD_BYTES_MAX, push_quoted};
 
@@ -270,33 +271,40 @@ pub fn tsvector_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<
 
 /// `tsvector` from the wire.
 pub fn tsvector_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let (count, mut rest) = bytes.split_first_chunk::<4>().ok_or_else(bad_binary)?;
-    let count = i32::from_be_bytes(*count);
+    let mut wire = Wire(bytes);
+    let count = wire.int()?;
     if !(0..=0x0fff_ffff).contains(&count) {
         return Err(common::internal!("invalid size of tsvector"));
     }
+    // Twice the head of a vector, which PostgreSQL allocates.
+    let size = (8 + 4 * i64::from(count)) * 2;
+    if size > 0x3fff_ffff {
+        return Err(common::internal!("invalid memory alloc request size {size}"));
+    }
     let mut words: Vec<Entry> = Vec::new();
     for _ in 0..count {
-        let (entry, after) = first_entry(rest).ok_or_else(bad_binary)?;
-        rest = after;
-        if entry.word.len() > WORD_BYTES_MAX {
+        let word = wire.string()?;
+        let places = usize::from(wire.int2()?);
+        if word.len() > WORD_BYTES_MAX {
             return Err(common::internal!("invalid tsvector: lexeme too long"));
         }
-        if entry.position_count() > POSITIONS_MAX {
+        if places > POSITIONS_MAX {
             return Err(common::internal!("unexpected number of tsvector positions"));
         }
-        let places: Vec<Position> = entry.positions().collect();
-        if places.windows(2).any(|w| w[0].at() >= w[1].at()) || places.first().is_some_and(|p| p.at() == 0) {
-            return Err(common::internal!("position information is misordered"));
+        let mut positions: Vec<Position> = Vec::with_capacity(places);
+        for _ in 0..places {
+            let next = Position(wire.int2()?);
+            if positions.last().is_some_and(|last| next.at() <= last.at()) {
+                return Err(common::internal!("position information is misordered"));
+            }
+            positions.push(next);
         }
-        words.push(entry.to_entry());
+        words.push(Entry {
+            word: word.to_owned(),
+            positions,
+        });
     }
-    if !rest.is_empty() {
-        return Err(pg_err!(
-            INVALID_BINARY_REPRESENTATION,
-            "incorrect binary data format"
-        ));
-    }
+    done(wire.0)?;
     Ok(Datum::Bytes(build(words)?.into()))
 }
 
