@@ -63,6 +63,7 @@ pub(crate) struct Inner {
     pub database_oid: Oid,
     /// Set once, before the first session that others see.
     name: OnceLock<Arc<str>>,
+    default_name: Arc<str>,
     pub start_time: i64,
     pub prepared: PreparedTransactions,
     pub exported: ExportedSnapshots,
@@ -284,6 +285,7 @@ impl Database {
             temp,
             database_oid: POSTGRES_DATABASE,
             name: OnceLock::new(),
+            default_name: DEFAULT_NAME.into(),
             start_time,
             prepared,
             exported: ExportedSnapshots::default(),
@@ -402,8 +404,7 @@ impl Inner {
 
     /// The name of the database.
     pub fn database_name(&self) -> Arc<str> {
-        let name = self.name.get_or_init(|| DEFAULT_NAME.into());
-        Arc::clone(name)
+        Arc::clone(self.name.get().unwrap_or(&self.default_name))
     }
 
     /// A process id that no other session has: the process's own for the first, numbers above it for the others.

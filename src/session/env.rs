@@ -75,6 +75,24 @@ impl<'s> StatementEnv<'s> {
         Ok((self.core.db.storage.sequence(desc.storage, persistence)?, params))
     }
 
+    /// Definitions that cannot be printed yet: NULL where there is no such object.
+    fn no_definition(&self, kind: DefKind, oid: Oid) -> PgResult<Option<String>> {
+        use catalog::oids;
+        use catalog::store::CatalogRead;
+        let catalog = match kind {
+            DefKind::Rule => oids::PG_REWRITE,
+            DefKind::Trigger => oids::PG_TRIGGER,
+            _ => oids::PG_STATISTIC_EXT,
+        };
+        let rows = self.view.rows().scan(catalog)?;
+        if rows.iter().any(|r| r.oid(0) == oid) {
+            return Err(common::unsupported!(
+                "this kind of definition cannot be printed yet"
+            ));
+        }
+        Ok(None)
+    }
+
     fn refuse_read_only(&self, what: &str) -> PgResult<()> {
         if self.core.guc.borrow().get_bool("transaction_read_only") {
             return Err(pg_err!(
@@ -296,9 +314,7 @@ impl SessionContext for StatementEnv<'_> {
             DefKind::Function => self.names.function_definition(oid),
             DefKind::PartitionKey => self.names.partition_key(oid, column),
             DefKind::PartitionConstraint => self.names.partition_constraint(oid),
-            _ => Err(common::unsupported!(
-                "this kind of definition cannot be printed yet"
-            )),
+            DefKind::Rule | DefKind::Trigger | DefKind::Statistics => self.no_definition(kind, oid),
         }
     }
 

@@ -101,6 +101,7 @@ fn explained(exceptions: &[Exception], expr: &Expr, mine: &Answer, theirs: &Answ
             let name = expr.head.split('(').next().unwrap_or_default();
             expr.head == e.pattern || facts::is_named(&e.pattern, name)
         }
+        "sql" => e.pattern.split(" & ").all(|part| expr.sql.contains(part)),
         "sign" => {
             let sign = |a: &str| a.parse().map(i64::signum).ok();
             expr.head.contains(&e.pattern) && sign(&m).is_some() && sign(&m) == sign(&t)

@@ -105,7 +105,8 @@ impl Analyzer<'_> {
                 return Ok(false);
             }
         }
-        Ok(true)
+        // A literal of unknown type is no value of an enum.
+        Ok(s.element.is_valid() || !enumeration)
     }
 
     fn check_family_2(&self, actual: &[Oid], declared: &[Oid]) -> PgResult<bool> {

@@ -18,7 +18,7 @@ pub fn format_type(view: &dyn CatalogView, oid: Oid, typmod: i32) -> PgResult<St
     if desc.is_array && !matches!(oid, t::INT2VECTOR | t::OIDVECTOR) {
         return Ok(format!("{}[]", format_type(view, desc.element, typmod)?));
     }
-    if let Some(name) = special_name(oid, typmod) {
+    if let Some(name) = special_name(oid, typmod)? {
         return Ok(name);
     }
     let visible = view
@@ -38,7 +38,7 @@ pub fn format_type(view: &dyn CatalogView, oid: Oid, typmod: i32) -> PgResult<St
 }
 
 /// Types whose SQL name is not their `typname`.
-fn special_name(oid: Oid, typmod: i32) -> Option<String> {
+fn special_name(oid: Oid, typmod: i32) -> PgResult<Option<String>> {
     let with = typmod >= 0;
     let length = |name: &str, subtract: i32| {
         if with {
@@ -51,7 +51,7 @@ fn special_name(oid: Oid, typmod: i32) -> Option<String> {
         true => format!("{name}({typmod}){rest}"),
         false => format!("{name}{rest}"),
     };
-    Some(match oid {
+    Ok(Some(match oid {
         t::BOOL => "boolean".to_owned(),
         t::INT2 => "smallint".to_owned(),
         t::INT4 => "integer".to_owned(),
@@ -83,15 +83,15 @@ fn special_name(oid: Oid, typmod: i32) -> Option<String> {
         t::TIMETZ => precision("time", " with time zone"),
         t::TIMESTAMP => precision("timestamp", " without time zone"),
         t::TIMESTAMPTZ => precision("timestamp", " with time zone"),
-        t::INTERVAL => interval_name(typmod),
-        _ => return None,
-    })
+        t::INTERVAL => return interval_name(typmod).map(Some),
+        _ => return Ok(None),
+    }))
 }
 
 /// `interval`, its fields, its precision: fields in the upper half of the modifier, precision in the lower.
-fn interval_name(typmod: i32) -> String {
+fn interval_name(typmod: i32) -> PgResult<String> {
     if typmod < 0 {
-        return "interval".to_owned();
+        return Ok("interval".to_owned());
     }
     const MONTH: i32 = 1 << 1;
     const YEAR: i32 = 1 << 2;
@@ -115,11 +115,16 @@ fn interval_name(typmod: i32) -> String {
         (HOUR | MINUTE | SECOND, " hour to second"),
         (MINUTE | SECOND, " minute to second"),
     ];
-    let words = words.iter().find(|w| w.0 == fields).map_or("", |w| w.1);
-    match precision {
+    const ALL_FIELDS: i32 = 0x7fff;
+    let words = match words.iter().find(|w| w.0 == fields) {
+        Some((_, words)) => words,
+        None if fields == ALL_FIELDS => "",
+        None => return Err(common::internal!("invalid INTERVAL typmod: {typmod:#x}")),
+    };
+    Ok(match precision {
         0xffff => format!("interval{words}"),
         digits => format!("interval{words}({digits})"),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 use crate::settings::TypeRef;
 use crate::textsearch::{query, vector};
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_array, io_binary, io_bit, io_datetime,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_acl, io_array, io_binary, io_bit, io_datetime,
     io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, io_xml, oids, wire,
 };
 
@@ -196,12 +196,12 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(FLOAT4, io_number::float4_in, float4_out, float4_recv, float4_send),
     entry!(FLOAT8, io_number::float8_in, float8_out, float8_recv, float8_send),
     entry!(UNKNOWN, io_text::text_in, text_out, text_recv, text_send),
-    entry!(ACLITEM, io_text::text_in, text_out, text_recv, text_send),
+    (oids::ACLITEM, TypeIo { input: io_acl::aclitem_in, output: io_text::text_out, receive: io_acl::aclitem_recv, send: io_text::text_send }),
     entry!(BPCHAR, io_text::bpchar_in, text_out, bpchar_recv, text_send),
     entry!(VARCHAR, io_text::varchar_in, text_out, varchar_recv, text_send),
     entry!(NUMERIC, io_number::numeric_in, numeric_out, numeric_recv, numeric_send),
     entry!(REFCURSOR, io_text::text_in, text_out, text_recv, text_send),
-    entry!(VOID, io_text::text_in, text_out, text_recv, text_send),
+    entry!(VOID, io_text::void_in, text_out, text_recv, text_send),
     entry!(CSTRING, io_text::text_in, text_out, text_recv, text_send),
     entry!(XID8, io_number::xid8_in, xid8_out, int8_recv, int_send),
     entry!(BYTEA, io_binary::bytea_in, bytea_out, bytea_recv, bytea_send),

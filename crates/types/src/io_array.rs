@@ -531,8 +531,16 @@ pub(crate) fn int2vector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult
     vector_in(oids::INT2, text, ctx)
 }
 
-pub(crate) fn oidvector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    vector_in(oids::OID, text, ctx)
+/// Numbers need no space between them: a sign will do.
+pub(crate) fn oidvector_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    let mut elements = Vec::new();
+    let mut rest = trim_space(text);
+    while !rest.is_empty() {
+        let (oid, after) = crate::io_number::leading_u32(rest, "oid")?;
+        elements.push(Datum::Oid(oid));
+        rest = after.trim_start_matches(is_space);
+    }
+    Ok(vector_value(oids::OID, elements))
 }
 
 pub(crate) fn vector_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {

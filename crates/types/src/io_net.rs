@@ -11,6 +11,7 @@ use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
 use crate::io::{IoContext, invalid_input, wrong_datum};
+use crate::io_text::is_space;
 use crate::wire::{Wire, done, no_data};
 
 /// Family byte of IPv4.
@@ -373,57 +374,52 @@ pub fn cidr_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResul
     send(value, true, out)
 }
 
-/// Six numbers in hexadecimal, separated as given; each may have any number of digits.
-fn six_numbers(text: &str, separator: char) -> Option<[u64; 6]> {
+/// Six numbers in the way of C's `sscanf`: hexadecimal, with white space, a sign or `0x` before them, and at most `width` characters
+/// each (0: any); `separators` stand behind each but the last. Nothing but white space may follow.
+fn scan(text: &str, width: usize, separators: [Option<char>; 5]) -> Option<[i64; 6]> {
     let mut out = [0; 6];
-    let mut parts = text.trim_ascii_end().split(separator);
-    for to in &mut out {
-        let part = parts.next()?.trim_ascii_start();
-        let plain = !part.is_empty() && part.bytes().all(|b| b.is_ascii_hexdigit());
-        *to = if plain {
-            u64::from_str_radix(part, 16).ok()?
-        } else {
-            return None;
+    let mut rest = text;
+    for (at, to) in out.iter_mut().enumerate() {
+        rest = rest.trim_start_matches(is_space);
+        let most = if width == 0 { rest.len() } else { width.min(rest.len()) };
+        let field = rest.get(..most)?;
+        let unsigned = field.strip_prefix(['+', '-']).unwrap_or(field);
+        let digits = match unsigned.get(..2) {
+            Some("0x" | "0X") => &unsigned[2..],
+            _ => unsigned,
         };
-    }
-    parts.next().is_none().then_some(out)
-}
-
-/// Twelve digits with separators between groups of `group`.
-fn grouped(text: &str, group: usize, separator: Option<char>) -> Option<[u64; 6]> {
-    let text = text.trim_ascii();
-    let mut digits = String::new();
-    match separator {
-        None => digits.push_str(text),
-        Some(separator) => {
-            let parts: Vec<&str> = text.split(separator).collect();
-            if parts.len() != 12 / group || parts.iter().any(|p| p.len() != group) {
-                return None;
-            }
-            parts.iter().for_each(|p| digits.push_str(p));
+        let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
+        if end == 0 {
+            return None;
+        }
+        // As the unsigned number that C would keep in 32 bits.
+        let value = u64::from_str_radix(&digits[..end], 16).unwrap_or(u64::MAX);
+        let value = if field.starts_with('-') { value.wrapping_neg() } else { value };
+        *to = i64::from(value as i32);
+        rest = &rest[field.len() - digits.len() + end..];
+        if let Some(Some(separator)) = separators.get(at) {
+            rest = rest.strip_prefix(*separator)?;
         }
     }
-    if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut out = [0; 6];
-    for (i, to) in out.iter_mut().enumerate() {
-        *to = u64::from_str_radix(&digits[i * 2..i * 2 + 2], 16).ok()?;
-    }
-    Some(out)
+    rest.trim_start_matches(is_space).is_empty().then_some(out)
 }
 
 /// `macaddr` from text.
 pub fn macaddr_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let numbers = six_numbers(text, ':')
-        .or_else(|| six_numbers(text, '-'))
-        .or_else(|| grouped(text, 6, Some(':')))
-        .or_else(|| grouped(text, 6, Some('-')))
-        .or_else(|| grouped(text, 4, Some('.')))
-        .or_else(|| grouped(text, 4, Some('-')))
-        .or_else(|| grouped(text, 12, None))
-        .ok_or_else(|| invalid_input("macaddr", text))?;
-    if numbers.iter().any(|n| *n > 255) {
+    let between = |c: char| [Some(c); 5];
+    let every = |n: usize, c: char| [1, 2, 3, 4, 5].map(|k| (k % n == 0).then_some(c));
+    let shapes = [
+        (0, between(':')),
+        (0, between('-')),
+        (2, every(3, ':')),
+        (2, every(3, '-')),
+        (2, every(2, '.')),
+        (2, every(2, '-')),
+        (2, [None; 5]),
+    ];
+    let mut found = shapes.iter().filter_map(|(width, separators)| scan(text, *width, *separators));
+    let numbers = found.next().ok_or_else(|| invalid_input("macaddr", text))?;
+    if numbers.iter().any(|n| !(0..=255).contains(n)) {
         return Err(pg_err!(
             NUMERIC_VALUE_OUT_OF_RANGE,
             "invalid octet value in \"macaddr\" value: \"{text}\""

@@ -144,16 +144,24 @@ pub fn parse_oid(text: &str) -> PgResult<u32> {
     unsigned_u32(text, "oid")
 }
 
-fn unsigned_u32(text: &str, type_name: &str) -> PgResult<u32> {
-    match parse_unsigned(text) {
-        Some((value, rest)) if trim_space(rest).is_empty() => match u32::try_from(value) {
-            Ok(v) => Ok(v),
-            // -1 is 4294967295, as in C.
-            Err(_) => match i32::try_from(value) {
-                Ok(v) => Ok(v as u32),
-                Err(_) => Err(out_of_range(type_name, text)),
-            },
+/// A number at the front, and what follows it.
+pub(crate) fn leading_u32<'t>(text: &'t str, type_name: &str) -> PgResult<(u32, &'t str)> {
+    let Some((value, rest)) = parse_unsigned(text) else {
+        return Err(invalid_input(type_name, text));
+    };
+    match u32::try_from(value) {
+        Ok(v) => Ok((v, rest)),
+        // -1 is 4294967295, as in C.
+        Err(_) => match i32::try_from(value) {
+            Ok(v) => Ok((v as u32, rest)),
+            Err(_) => Err(out_of_range(type_name, text)),
         },
+    }
+}
+
+fn unsigned_u32(text: &str, type_name: &str) -> PgResult<u32> {
+    match leading_u32(text, type_name)? {
+        (value, rest) if trim_space(rest).is_empty() => Ok(value),
         _ => Err(invalid_input(type_name, text)),
     }
 }

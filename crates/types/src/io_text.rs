@@ -152,6 +152,11 @@ pub(crate) fn text_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> 
     Ok(text_datum(text))
 }
 
+/// `void` is nothing, whatever stands there.
+pub(crate) fn void_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(text_datum(""))
+}
+
 pub(crate) fn text_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     match value {
         Datum::Text(s) => out.push_str(s),

@@ -22,6 +22,7 @@ pub mod float;
 pub mod geo;
 pub mod interval;
 pub mod io;
+pub mod io_acl;
 pub mod io_array;
 pub mod io_binary;
 pub mod io_bit;

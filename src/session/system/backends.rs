@@ -108,7 +108,9 @@ impl StatementEnv<'_> {
 
     /// The row of `pg_sequence_parameters`.
     pub(super) fn sequence_parameters(&self, sequence: Oid) -> PgResult<Vec<Vec<Datum>>> {
-        self.sequence(sequence)?;
+        if self.sequence(sequence).is_err() {
+            return Err(common::internal!("cache lookup failed for sequence {sequence}"));
+        }
         let found = catalog::ddl::sequence::parameters(self.view.rows(), sequence)?;
         let row = found.map(|p| {
             vec![

@@ -21,10 +21,10 @@ use crate::session::names::Names;
 use crate::session::system::oid;
 
 /// A privilege asked for, and whether the right to grant it.
-type Asked = (Privilege, bool);
+pub(super) type Asked = (Privilege, bool);
 
 /// `SELECT, INSERT WITH GRANT OPTION`: any of them will do.
-fn parse(list: &str, allowed: &str) -> PgResult<Vec<Asked>> {
+pub(super) fn parse(list: &str, allowed: &str) -> PgResult<Vec<Asked>> {
     const OPTION: &str = " WITH GRANT OPTION";
     let mut asked = Vec::new();
     for word in list.split(',').map(str::trim) {
@@ -59,6 +59,8 @@ fn any(roles: &Roles, user: Oid, object: Guarded<'_>, asked: &[Asked]) -> bool {
     })
 }
 
+/// The letters of all privileges.
+pub(super) const EVERY_LETTER: &str = types::io_acl::LETTERS;
 const RELATION: &str = "arwdDxtm";
 const COLUMN: &str = "arwx";
 
@@ -399,10 +401,11 @@ impl StatementEnv<'_> {
                     b't' => ObjectKind::Tablespace,
                     b'T' => ObjectKind::Type,
                     other => {
-                        let other = char::from(*other);
+                        let other = Some(char::from(*other)).filter(|c| *c != '\0');
                         return Err(pg_err!(
                             INVALID_PARAMETER_VALUE,
-                            "unrecognized object type abbreviation: {other}"
+                            "unrecognized object type abbreviation: {}",
+                            other.map_or_else(String::new, String::from)
                         ));
                     }
                 };

@@ -15,7 +15,7 @@ static NULLS: &[&str] = &[
     "pg_collation_actual_version", "pg_column_compression", "pg_column_toast_chunk_id", "pg_current_logfile",
     "pg_current_logfile_1arg", "pg_database_collation_actual_version", "pg_last_wal_receive_lsn",
     "pg_last_wal_replay_lsn", "pg_last_xact_replay_timestamp", "pg_stat_get_checkpointer_stat_reset_time",
-    "pg_stat_get_snapshot_timestamp", "pg_get_replica_identity_index", "system_user",
+    "pg_stat_get_snapshot_timestamp", "system_user",
 ];
 
 /// Functions that answer zero, false, or nothing at all (`void`).

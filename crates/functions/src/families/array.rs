@@ -11,7 +11,7 @@ use types::{ArrayDim, ArrayValue, Datum, PhysType, Vector, io, oids};
 use crate::families::int::sign;
 use crate::framework::context::FnContext;
 use crate::framework::macros::{builtins, set_functions};
-use crate::framework::set::SetRows;
+use crate::framework::set::{SetRows, materialized};
 
 fn dimension(a: &ArrayValue, k: i32) -> Option<&ArrayDim> {
     a.dims.get(usize::try_from(k).ok()?.checked_sub(1)?)
@@ -416,6 +416,9 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     } else {
         vec![1; lens.len()]
     };
+    if lens.len() > types::io_array::DIMENSIONS_MAX {
+        return Err(types::io_array::too_many_dimensions(lens.len()));
+    }
     if lowers.len() != lens.len() {
         return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts")
             .detail("Low bound array has different size than dimensions array."));
@@ -427,9 +430,6 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         .collect();
     if lens.contains(&0) {
         dims.clear();
-    }
-    if dims.len() > types::io_array::DIMENSIONS_MAX {
-        return Err(types::io_array::too_many_dimensions(dims.len()));
     }
     if lens.iter().any(|n| *n < 0) {
         return Err(pg_err!(
@@ -529,7 +529,20 @@ fn text_to_table(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetR
     }))
 }
 
+/// The elements of the first dimension with their numbers, for the information schema.
+fn expand(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let Some(Datum::Array(a)) = args.first() else {
+        return Ok(materialized(&[oids::ANYELEMENT, oids::INT4], Vec::new()));
+    };
+    let len = a.dims.first().map_or(0, |d| d.len);
+    let flat = a.dims.len() == 1;
+    let element = |k: usize| a.elements.get(k).filter(|_| flat).cloned().unwrap_or_default();
+    let rows = (0..len).map(|k| vec![element(k as usize), Datum::Int4(k + 1)]);
+    Ok(materialized(&[a.element_type, oids::INT4], rows.collect()))
+}
+
 set_functions! {
+    _pg_expandarray(anyarray) -> record = expand;
     array_unnest(anyarray) -> anyelement = unnest;
     generate_subscripts(anyarray, int4, bool) -> int4 = subscripts;
     generate_subscripts_nodir(anyarray, int4) -> int4 = subscripts;

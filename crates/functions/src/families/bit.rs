@@ -39,8 +39,14 @@ fn bitge(a: &[u8], b: &[u8]) -> bool {
     cmp(a, b).is_ge()
 }
 
+/// The difference of the first unequal bytes, as memcmp has it; else which one is longer.
 fn bitcmp(a: &[u8], b: &[u8]) -> i32 {
-    cmp(a, b) as i32
+    let (x, y) = (BitStr::new(a), BitStr::new(b));
+    let unequal = x.bytes.iter().zip(y.bytes).find(|(x, y)| x != y);
+    unequal.map_or_else(
+        || x.len.cmp(&y.len) as i32,
+        |(x, y)| i32::from(*x) - i32::from(*y),
+    )
 }
 
 fn bitlength(v: &[u8]) -> i32 {

@@ -32,7 +32,7 @@ fn byteage(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// The difference of the first unequal bytes, as memcmp has it; else which one is longer.
-fn byteacmp(a: &[u8], b: &[u8]) -> i32 {
+pub(crate) fn byteacmp(a: &[u8], b: &[u8]) -> i32 {
     let unequal = a.iter().zip(b).find(|(x, y)| x != y);
     unequal.map_or_else(
         || a.len().cmp(&b.len()) as i32,

@@ -120,18 +120,20 @@ fn nilike(text: &str, pattern: &str) -> PgResult<bool> {
     Ok(!ilike(text, pattern)?)
 }
 
+fn bad_escape() -> Box<PgError> {
+    common::error::ErrorExt::hint(
+        pg_err!(INVALID_ESCAPE_SEQUENCE, "invalid escape string"),
+        "Escape string must be empty or one character.",
+    )
+}
+
 /// Rewrites a pattern with another escape character to the standard one.
 fn like_escape(pattern: &str, escape: &str) -> PgResult<String> {
     let mut chars = escape.chars();
     let escape = match (chars.next(), chars.next()) {
         (None, _) => None,
         (Some(c), None) => Some(c),
-        _ => {
-            return Err(common::error::ErrorExt::hint(
-                pg_err!(INVALID_ESCAPE_SEQUENCE, "invalid escape string"),
-                "Escape string must be empty or one character.",
-            ));
-        }
+        _ => return Err(bad_escape()),
     };
     if escape == Some('\\') {
         return Ok(pattern.to_owned());
@@ -153,12 +155,36 @@ fn like_escape(pattern: &str, escape: &str) -> PgResult<String> {
     Ok(out)
 }
 
+/// The same for bytes.
+fn like_escape_bytea(pattern: &[u8], escape: &[u8]) -> PgResult<Vec<u8>> {
+    let escape = match escape {
+        [] => None,
+        [b'\\'] => return Ok(pattern.to_vec()),
+        [b] => Some(*b),
+        _ => return Err(bad_escape()),
+    };
+    let mut out = Vec::with_capacity(pattern.len() + 4);
+    let mut after_escape = false;
+    for b in pattern {
+        let is_escape = Some(*b) == escape && !after_escape;
+        if is_escape || (*b == b'\\' && !after_escape) {
+            out.push(b'\\');
+        }
+        if !is_escape {
+            out.push(*b);
+        }
+        after_escape = is_escape;
+    }
+    Ok(out)
+}
+
 builtins! {
     texticlike = ilike(text: text, pattern: text) -> bool;
     texticnlike = nilike(text: text, pattern: text) -> bool;
     nameiclike = ilike(text: name, pattern: text) -> bool;
     nameicnlike = nilike(text: name, pattern: text) -> bool;
     like_escape(pattern: text, escape: text) -> text;
+    like_escape = like_escape_bytea(pattern: bytea, escape: bytea) -> bytea;
 }
 
 #[cfg(test)]

@@ -229,6 +229,10 @@ pseudo_inputs! {
     anyenum_in "anyenum";
 }
 
+fn shell_in(_: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
+    Err(pg_err!(FEATURE_NOT_SUPPORTED, "cannot accept a value of a shell type"))
+}
+
 builtins! {
     btoidvectorcmp(a: oidvector, b: oidvector) -> int4;
     oidvectorlt(a: oidvector, b: oidvector) -> bool;
@@ -251,6 +255,7 @@ builtins! {
     domain_in[general](cstring, oid, int4) -> any;
     enum_in = domain_in[general strict](cstring, oid) -> anyenum;
     array_in[general strict](cstring, oid, int4) -> anyarray;
+    shell_in[general](cstring) -> void;
     any_in[general](cstring) -> any;
     anyarray_in[general](cstring) -> anyarray;
     anyelement_in[general](cstring) -> anyelement;

@@ -124,10 +124,24 @@ fn pg_column_size(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     Ok(Datum::Int4((data + header) as i32))
 }
 
+/// Types that users make: enums, composites and ranges have none; arrays and domains may.
+fn has_no_collation(io: &types::io::IoContext<'_>, type_oid: common::Oid) -> PgResult<bool> {
+    use types::io::UserType;
+    let kind = io.names().user_type(type_oid)?;
+    Ok(matches!(
+        kind,
+        Some(UserType::Enum | UserType::Composite { .. } | UserType::Range { .. } | UserType::Multirange { .. })
+    ))
+}
+
 fn pg_collation_for(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
     let type_oid = ctx.call.arg_type(0);
     let io = ctx.io();
-    if builtin::type_row(type_oid).is_some_and(|t| !t.typcollation.is_valid() && t.oid != oids::UNKNOWN) {
+    let has_no_collation = match builtin::type_row(type_oid) {
+        Some(t) => !t.typcollation.is_valid() && t.oid != oids::UNKNOWN,
+        None => !ctx.call.collation.is_valid() && has_no_collation(&io, type_oid)?,
+    };
+    if has_no_collation {
         let name = ctx.session.format_type(type_oid, None)?;
         return Err(pg_err!(
             DATATYPE_MISMATCH,

@@ -16,7 +16,11 @@ use crate::framework::set::{SetRows, materialized};
 /// Functions of one value (or one row) that the session answers.
 #[rustfmt::skip]
 static SCALARS: &[&str] = &[
-    "acldefault_sql", "has_any_column_privilege_id", "has_any_column_privilege_id_id", "has_any_column_privilege_id_name",
+    "_pg_index_position", "aclcontains", "acldefault_sql", "aclitem_eq", "fmgr_c_validator", "fmgr_internal_validator",
+    "fmgr_sql_validator", "hash_aclitem", "hash_aclitem_extended", "makeaclitem", "pg_describe_object", "pg_get_acl",
+    "pg_get_object_address", "pg_get_replica_identity_index", "pg_identify_object", "pg_identify_object_as_address",
+    "pg_index_column_has_property", "pg_index_has_property", "pg_indexam_has_property", "pg_settings_get_flags",
+    "postgresql_fdw_validator", "has_any_column_privilege_id", "has_any_column_privilege_id_id", "has_any_column_privilege_id_name",
     "has_any_column_privilege_name", "has_any_column_privilege_name_id", "has_any_column_privilege_name_name",
     "has_column_privilege_id_attnum", "has_column_privilege_id_id_attnum", "has_column_privilege_id_id_name",
     "has_column_privilege_id_name", "has_column_privilege_id_name_attnum", "has_column_privilege_id_name_name",
@@ -43,7 +47,7 @@ static SCALARS: &[&str] = &[
 /// Functions of rows that the session answers.
 #[rustfmt::skip]
 static SETS: &[&str] = &[
-    "aclexplode", "pg_get_keywords", "pg_listening_channels", "pg_stat_get_backend_idset", "pg_tablespace_databases", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
+    "aclexplode", "pg_get_catalog_foreign_keys", "pg_get_keywords", "pg_listening_channels", "pg_stat_get_backend_idset", "pg_tablespace_databases", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
     "pg_get_publication_tables", "pg_get_replication_slots", 
     "pg_hba_file_rules", "pg_ident_file_mappings", "pg_lock_status",
     "pg_options_to_table", "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_xact",

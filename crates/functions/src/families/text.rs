@@ -44,7 +44,11 @@ fn ge(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<bool> {
     Ok(order(ctx, a, b)?.is_ge())
 }
 fn cmp(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<i32> {
-    Ok(sign(order(ctx, a, b)?))
+    let by_bytes = crate::families::bytea::byteacmp(a.as_bytes(), b.as_bytes());
+    if matches!(ctx.call.collation.0, 0 | 100 | C_COLLATION) {
+        return Ok(by_bytes);
+    }
+    Ok(ctx.session.collate(ctx.call.collation, a, b)?.map_or(by_bytes, sign))
 }
 fn larger<'a>(ctx: &mut FnContext<'_>, a: &'a str, b: &'a str) -> PgResult<&'a str> {
     Ok(if order(ctx, a, b)?.is_gt() { a } else { b })
@@ -67,7 +71,7 @@ fn pattern_ge(a: &str, b: &str) -> bool {
     a >= b
 }
 fn pattern_cmp(a: &str, b: &str) -> i32 {
-    sign(a.cmp(b))
+    crate::families::bytea::byteacmp(a.as_bytes(), b.as_bytes())
 }
 
 fn bpcharlt(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<bool> {

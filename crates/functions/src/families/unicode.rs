@@ -153,13 +153,20 @@ fn convert(bytes: &[u8], from: &str, to: &str) -> PgResult<Vec<u8>> {
 }
 
 fn length_in_encoding(bytes: &[u8], name: &str) -> PgResult<i32> {
+    let code = super::session_info::encoding_code(name);
     match encoding(name, "source") {
         Ok(Encoding::Utf8) => Ok(decode(bytes, Encoding::Utf8)?.chars().count() as i32),
-        Ok(_) => Ok(bytes.len() as i32),
-        Err(_) => Err(pg_err!(
+        _ if code < 0 => Err(pg_err!(
             INVALID_PARAMETER_VALUE,
             "invalid encoding name \"{name}\""
         )),
+        _ if bytes.contains(&0) => Err(pg_err!(
+            CHARACTER_NOT_IN_REPERTOIRE,
+            "invalid byte sequence for encoding \"{}\": 0x00",
+            super::session_info::encoding_name(code)
+        )),
+        // Encodings of several bytes are not known here: their letters are counted as bytes.
+        _ => Ok(bytes.len() as i32),
     }
 }
 

@@ -173,7 +173,7 @@ pub fn adjust_interval_typmod(v: Interval, typmod: i32) -> PgResult<Interval> {
         dd::DAY => out.micros = 0,
         dd::HOUR | DAY_HOUR => out.micros = v.micros / USECS_PER_HOUR * USECS_PER_HOUR,
         dd::MINUTE | DAY_MINUTE | HOUR_MINUTE => out.micros = v.micros / USECS_PER_MINUTE * USECS_PER_MINUTE,
-        other => return Err(common::internal!("unrecognized interval typmod: {other}")),
+        _ => return Err(common::internal!("unrecognized interval typmod: {typmod}")),
     }
     let precision = typmod & 0xFFFF;
     if precision != INTERVAL_FULL_PRECISION {

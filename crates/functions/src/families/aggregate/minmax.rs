@@ -107,7 +107,7 @@ impl Extreme {
     fn offer(&mut self, ctx: &FnContext<'_>, group: usize, value: Datum) -> PgResult<()> {
         let best = &self.best[group];
         if let (Datum::Record(a), Datum::Record(b)) = (&value, best) {
-            if self.keep != Keep::First && self.wants(order_records(ctx, a, b)?) {
+            if self.keep != Keep::First && self.wants(order_records(ctx, b, a)?.reverse()) {
                 self.best[group] = value;
             }
             return Ok(());

@@ -82,6 +82,8 @@ fn row_of<'a>(base: &'a Datum, function: &str, ctx: &FnContext<'_>) -> PgResult<
         _ if type_oid != oids::RECORD => match composite_fields(type_oid, ctx)? {
             Some(fields) => (type_oid, fields),
             None => {
+                // The function that only asks says what the other says.
+                let function = function.trim_end_matches("_valid");
                 return Err(pg_err!(
                     DATATYPE_MISMATCH,
                     "first argument of {function} must be a row type"

@@ -17,6 +17,8 @@ pub(crate) struct Config {
     oid: Oid,
     /// Dictionaries by kind of token, each with its OID.
     kinds: Vec<Vec<(Oid, Arc<Dictionary>)>>,
+    /// Why there is none: said when it is first needed.
+    missing: Option<Box<PgError>>,
 }
 
 /// A lexeme at its place.
@@ -37,7 +39,17 @@ impl Config {
     fn open(ctx: &FnContext<'_>, oid: Oid) -> PgResult<Config> {
         let mut opened: HashMap<Oid, Arc<Dictionary>> = HashMap::new();
         let mut kinds = vec![Vec::new(); 24];
-        for (kind, dictionary) in ctx.session.text_search_config(oid)? {
+        let list = match ctx.session.text_search_config(oid) {
+            Ok(list) => list,
+            Err(missing) => {
+                return Ok(Config {
+                    oid,
+                    kinds,
+                    missing: Some(missing),
+                });
+            }
+        };
+        for (kind, dictionary) in list {
             let found = match opened.get(&dictionary) {
                 Some(found) => found.clone(),
                 None => {
@@ -51,7 +63,19 @@ impl Config {
                 list.push((dictionary, found));
             }
         }
-        Ok(Config { oid, kinds })
+        Ok(Config {
+            oid,
+            kinds,
+            missing: None,
+        })
+    }
+
+    /// The error when there is no such configuration.
+    pub fn check(&self) -> PgResult<()> {
+        match &self.missing {
+            Some(missing) => Err(missing.clone()),
+            None => Ok(()),
+        }
     }
 
     /// The dictionaries of a kind of token.
@@ -92,6 +116,7 @@ pub(crate) fn default_config(ctx: &mut FnContext<'_>) -> PgResult<Arc<Config>> {
 impl Parsed {
     /// Adds the lexemes of a text.
     pub fn add(&mut self, ctx: &FnContext<'_>, config: &Config, text: &str) -> PgResult<()> {
+        config.check()?;
         for (n, (kind, token)) in DefaultParser::new(text).enumerate() {
             if n % 4096 == 4095 {
                 ctx.cancel.check()?;
@@ -139,6 +164,9 @@ pub(crate) fn check_parser_oid(oid: u32) -> PgResult<()> {
 /// The name of a parser.
 pub(crate) fn check_parser_name(name: &str) -> PgResult<()> {
     if !matches!(name, "default" | "pg_catalog.default") {
+        if let Some((schema, _)) = name.split_once('.').filter(|(schema, _)| *schema != "pg_catalog") {
+            return Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{schema}\" does not exist"));
+        }
         return Err(pg_err!(
             UNDEFINED_OBJECT,
             "text search parser \"{name}\" does not exist"

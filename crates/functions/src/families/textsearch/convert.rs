@@ -446,6 +446,7 @@ fn ts_debug(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows
     };
     let mut rows = Vec::new();
     for (kind, token) in DefaultParser::new(text.as_str().unwrap_or("")) {
+        config.check()?;
         let (_, alias, description) = KINDS[kind as usize - 1];
         let all = config
             .dictionaries(kind)

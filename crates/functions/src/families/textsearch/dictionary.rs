@@ -165,7 +165,7 @@ impl Dictionary {
     pub fn lexize(&self, token: &str) -> Option<Vec<String>> {
         let word = token.to_ascii_lowercase();
         match self {
-            Dictionary::Simple { stop, .. } if stop.contains(&word) => Some(Vec::new()),
+            Dictionary::Simple { stop, .. } if word.is_empty() || stop.contains(&word) => Some(Vec::new()),
             Dictionary::Simple { accept, .. } => accept.then(|| vec![word]),
             Dictionary::Snowball { .. } if word.len() > 1000 => Some(vec![word]),
             Dictionary::Snowball { stop, .. } if word.is_empty() || stop.contains(&word) => Some(Vec::new()),

@@ -35,6 +35,9 @@ fn texts(sql: &str, ctx: &FnContext<'_>) -> PgResult<Vec<Vec<String>>> {
 pub(super) fn select_all(table: Oid, ctx: &FnContext<'_>) -> PgResult<String> {
     let mut name = String::new();
     io::output(oids::REGCLASS, &Datum::Oid(table.0), &ctx.io(), &mut name)?;
+    if name == "-" || name.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(common::internal!("could not open relation with OID {table}"));
+    }
     Ok(format!("SELECT * FROM {name}"))
 }
 
