@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 use txn::Proc;
 
 use crate::error::Result;
+use crate::outcomes::Outcomes;
 use crate::prepared::PreparedTransactions;
 use crate::session::Session;
 use crate::session::notify::{Mailbox, NotifyHub};
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub start_time: i64,
     pub prepared: PreparedTransactions,
     pub exported: ExportedSnapshots,
+    pub outcomes: Outcomes,
     next_pid: AtomicI32,
     next_number: AtomicU32,
 }
@@ -273,6 +275,7 @@ impl Database {
     ) -> Database {
         let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
         let catalog = Catalog::open(storage.clone());
+        let outcomes = Outcomes::new(storage.manager().next_xid().0);
         let inner = Inner {
             relations: open_relations(&storage, &catalog),
             catalog,
@@ -289,6 +292,7 @@ impl Database {
             start_time,
             prepared,
             exported: ExportedSnapshots::default(),
+            outcomes,
             next_pid: AtomicI32::new(0),
             next_number: AtomicU32::new(1),
         };

@@ -30,6 +30,7 @@
 mod api;
 mod database;
 mod error;
+mod outcomes;
 mod prepared;
 mod session;
 

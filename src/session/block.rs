@@ -215,6 +215,9 @@ impl Session {
                 Ok(())
             }
             Err(e) => {
+                if let Some(xid) = txn.xid() {
+                    self.core.db.outcomes.note_abort(xid.0);
+                }
                 self.abort_transaction();
                 self.core.guc.borrow_mut().rollback_to(0);
                 self.core.pending_notify.borrow_mut().clear();
@@ -234,7 +237,11 @@ impl Session {
     fn abort_transaction(&mut self) {
         self.core.withdraw_snapshots();
         if let Some(txn) = self.block.txn.take() {
-            txn.into_inner().abort();
+            let txn = txn.into_inner();
+            if let Some(xid) = txn.xid() {
+                self.core.db.outcomes.note_abort(xid.0);
+            }
+            txn.abort();
         }
         if let Some(namespace) = self.block.temp_before {
             self.core.temp_namespace.set(namespace);

@@ -210,6 +210,9 @@ impl Names {
     }
 
     pub(crate) fn type_ref(&self, text: &str) -> PgResult<TypeRef> {
+        if text.trim().is_empty() {
+            return Err(pg_err!(SYNTAX_ERROR, "invalid type name \"{text}\""));
+        }
         let parsed = parser::parse_type_name(text)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
@@ -278,7 +281,13 @@ impl Names {
         let schema = match schema {
             Some(s) => match self.view.namespace_by_name(s)? {
                 Some(oid) => Some(oid),
-                None => return Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{s}\" does not exist")),
+                None => {
+                    return Err(pg_err!(
+                        UNDEFINED_OBJECT,
+                        "text search {word} \"{}\" does not exist",
+                        parts.join(".")
+                    ));
+                }
             },
             None => None,
         };

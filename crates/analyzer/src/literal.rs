@@ -228,6 +228,15 @@ impl NameResolver for CatalogNames<'_> {
         if matches!(kind, RegKind::Procedure | RegKind::Oper | RegKind::Operator) {
             return self.resolve_signature(kind, name);
         }
+        if kind == RegKind::Type {
+            // A type's name may be words: `character varying`.
+            if name.trim().is_empty() {
+                return Err(pg_err!(SYNTAX_ERROR, "invalid type name \"{name}\""));
+            }
+            let parsed = parser::parse_type_name(name)?;
+            let found = crate::state::Analyzer::new(self.cx).resolve_type(&parsed);
+            return Ok(found.map_err(without_place)?.oid);
+        }
         let parts = split_name(name)?;
         let (schema, last) = match parts.as_slice() {
             [last] => (None, last.as_str()),
@@ -244,16 +253,6 @@ impl NameResolver for CatalogNames<'_> {
                     parts.join(".")
                 )),
             },
-            RegKind::Type => {
-                let parsed = parser::parse_type_name(name)?;
-                Ok(crate::state::Analyzer::new(self.cx)
-                    .resolve_type(&parsed)
-                    .map_err(|mut e| {
-                        e.position = None;
-                        e
-                    })?
-                    .oid)
-            }
             RegKind::Proc => {
                 let all = catalog.functions_by_name(schema, last)?;
                 match all.as_slice() {

@@ -45,6 +45,18 @@ pub fn element_count(dims: &[ArrayDim]) -> PgResult<usize> {
     Ok(if dims.is_empty() { 0 } else { count as usize })
 }
 
+/// The upper bounds must be integers too.
+pub fn check_bounds(dims: &[ArrayDim]) -> PgResult<()> {
+    match dims.iter().find(|d| d.lower.checked_add(d.len).is_none()) {
+        Some(d) => Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "array lower bound is too large: {}",
+            d.lower
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A cursor over an array literal.
 struct Reader<'a, 'c> {
     text: &'a str,
@@ -452,13 +464,7 @@ fn array_from(from: &mut Wire<'_>, element: Oid, typmod: i32, ctx: &IoContext<'_
         dims.push(ArrayDim { len, lower });
     }
     let count = element_count(&dims)?;
-    if let Some(d) = dims.iter().find(|d| d.lower.checked_add(d.len).is_none()) {
-        return Err(pg_err!(
-            PROGRAM_LIMIT_EXCEEDED,
-            "array lower bound is too large: {}",
-            d.lower
-        ));
-    }
+    check_bounds(&dims)?;
     let mut elements = Vec::with_capacity(count.min(from.0.len()));
     for k in 0..count {
         elements.push(from.value(element, typmod, ctx, ("array element", k + 1))?);
@@ -534,7 +540,7 @@ pub(crate) fn int2vector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult
 /// Numbers need no space between them: a sign will do.
 pub(crate) fn oidvector_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     let mut elements = Vec::new();
-    let mut rest = trim_space(text);
+    let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
         let (oid, after) = crate::io_number::leading_u32(rest, "oid")?;
         elements.push(Datum::Oid(oid));

@@ -149,14 +149,17 @@ pub(crate) fn leading_u32<'t>(text: &'t str, type_name: &str) -> PgResult<(u32, 
     let Some((value, rest)) = parse_unsigned(text) else {
         return Err(invalid_input(type_name, text));
     };
-    match u32::try_from(value) {
-        Ok(v) => Ok((v, rest)),
-        // -1 is 4294967295, as in C.
-        Err(_) => match i32::try_from(value) {
-            Ok(v) => Ok((v as u32, rest)),
-            Err(_) => Err(out_of_range(type_name, text)),
-        },
+    // As C does: a number of 64 bits, of which 32 are kept when the rest says no more than their sign.
+    let wide = match u64::try_from(value.unsigned_abs()) {
+        Ok(v) if value < 0 => v.wrapping_neg(),
+        Ok(v) => v,
+        Err(_) => return Err(out_of_range(type_name, text)),
+    };
+    let kept = wide as u32;
+    if wide != u64::from(kept) && wide != i64::from(kept as i32) as u64 {
+        return Err(out_of_range(type_name, text));
     }
+    Ok((kept, rest))
 }
 
 fn unsigned_u32(text: &str, type_name: &str) -> PgResult<u32> {

@@ -108,9 +108,10 @@ impl StatementEnv<'_> {
 
     /// The row of `pg_sequence_parameters`.
     pub(super) fn sequence_parameters(&self, sequence: Oid) -> PgResult<Vec<Vec<Datum>>> {
-        if self.sequence(sequence).is_err() {
+        if self.view.relation(sequence)?.is_some_and(|d| d.relkind != b'S') {
             return Err(common::internal!("cache lookup failed for sequence {sequence}"));
         }
+        self.sequence(sequence)?;
         let found = catalog::ddl::sequence::parameters(self.view.rows(), sequence)?;
         let row = found.map(|p| {
             vec![

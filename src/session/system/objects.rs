@@ -144,19 +144,21 @@ impl StatementEnv<'_> {
                 description: format!("{word} {shown}"),
             }));
         }
-        let found = i16::try_from(column).ok().and_then(|n| desc.column(n));
-        let Some(found) = found.filter(|c| !c.dropped) else {
+        const SYSTEM: [&str; 6] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
+        let own = i16::try_from(column).ok().and_then(|n| desc.column(n));
+        let system = usize::try_from(-1 - column).ok().and_then(|n| SYSTEM.get(n));
+        let Some(found) = own.filter(|c| !c.dropped).map(|c| &*c.name).or(system.copied()) else {
             return Ok(None);
         };
-        names.push(found.name.to_string());
+        names.push(found.to_owned());
         Ok(Some(Identity {
             word: format!("{word} column"),
             schema: Some(desc.namespace_name.to_string()),
             name: Some(quote_identifier(&desc.name).into_owned()),
-            identity: format!("{qualified}.{}", quote_identifier(&found.name)),
+            identity: format!("{qualified}.{}", quote_identifier(found)),
             names,
             args: Vec::new(),
-            description: format!("column {} of {word} {shown}", found.name),
+            description: format!("column {found} of {word} {shown}"),
         }))
     }
 

@@ -191,7 +191,10 @@ impl Names {
                 .view
                 .namespace_by_name(name)?
                 .ok_or_else(|| pg_err!(UNDEFINED_SCHEMA, "schema \"{name}\" does not exist")),
-            ObjectClass::Type => self.object(types::io::RegKind::Type, name),
+            ObjectClass::Type => match self.object(types::io::RegKind::Type, name)? {
+                Oid::INVALID => Err(missing("type")),
+                found => Ok(found),
+            },
             ObjectClass::Function => self.object(types::io::RegKind::Procedure, name),
             ObjectClass::Database => named(c::pg_database::DATNAME)?
                 .ok_or_else(|| pg_err!(UNDEFINED_DATABASE, "database \"{name}\" does not exist")),
@@ -252,9 +255,10 @@ impl Names {
         user: Oid,
         q: &PrivilegeQuestion<'_>,
     ) -> PgResult<Option<bool>> {
-        let desc = self.relation_of(q.object)?;
-        let asked = parse(q.privilege, COLUMN)?;
-        let Some(desc) = desc else { return Ok(None) };
+        let Some(desc) = self.relation_of(q.object)? else {
+            parse(q.privilege, COLUMN)?;
+            return Ok(None);
+        };
         let columns: Vec<_> = match q.column {
             Some(ColumnRef::Name(name)) => match desc.column_by_name(name) {
                 Some(column) => vec![column],
@@ -268,10 +272,14 @@ impl Names {
             },
             Some(ColumnRef::Number(number)) => match desc.column(number).filter(|c| !c.dropped) {
                 Some(column) => vec![column],
-                None => return Ok(None),
+                None => {
+                    parse(q.privilege, COLUMN)?;
+                    return Ok(None);
+                }
             },
             None => desc.columns.iter().filter(|c| !c.dropped).collect(),
         };
+        let asked = parse(q.privilege, COLUMN)?;
         if any(roles, user, guarded_relation(&desc), &asked) {
             return Ok(Some(true));
         }

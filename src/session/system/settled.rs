@@ -137,6 +137,7 @@ impl StatementEnv<'_> {
             "fmgr_c_validator" => self.validate_language(oid(args, 0), (13, 2247))?,
             "fmgr_sql_validator" => self.validate_language(oid(args, 0), (14, 2248))?,
             "_pg_index_position" => self.index_position(oid(args, 0), int(args, 1))?,
+            "pg_xact_status" => self.transaction_status(int(args, 0) as u64)?,
             "pg_get_replica_identity_index" => self.replica_identity(oid(args, 0))?,
             _ => return Ok(None),
         }))
@@ -165,6 +166,29 @@ impl StatementEnv<'_> {
             ));
         }
         Ok(Datum::text(""))
+    }
+
+    /// `pg_xact_status`: NULL for transactions too old to know.
+    fn transaction_status(&self, xid: u64) -> PgResult<Datum> {
+        const FIRST_NORMAL: u64 = 3;
+        let manager = self.core.db.storage.manager();
+        if xid >= manager.next_xid().0 {
+            return Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "transaction ID {xid} is in the future"
+            ));
+        }
+        Ok(match xid {
+            0 => Datum::Null,
+            // PostgreSQL's own, which are for ever.
+            1..FIRST_NORMAL => Datum::text("committed"),
+            _ if manager.active_xids().iter().any(|x| x.0 == xid) => Datum::text("in progress"),
+            _ => match self.core.db.outcomes.is_committed(xid) {
+                Some(true) => Datum::text("committed"),
+                Some(false) => Datum::text("aborted"),
+                None => Datum::Null,
+            },
+        })
     }
 
     /// The place of a column in an index, counted from 1.

@@ -168,12 +168,13 @@ impl SrfRun {
             if matches!(mode, b'o' | b't' | b'b') {
                 let name = extra.and_then(|e| e.proargnames.get(k)).copied().unwrap_or("");
                 names.push(Box::from(name));
-                field_types.push(
-                    extra
-                        .and_then(|e| e.proallargtypes.get(k))
-                        .copied()
-                        .unwrap_or(Oid::INVALID),
-                );
+                let declared = extra.and_then(|e| e.proallargtypes.get(k)).copied();
+                field_types.push(match declared {
+                    // Of the array that is the first argument.
+                    Some(types::oids::ANYELEMENT) => types::builtin::type_row(self.call.info.arg_type(0))
+                        .map_or(Oid::INVALID, |array| array.typelem),
+                    other => other.unwrap_or(Oid::INVALID),
+                });
             }
         }
         let names: FieldNames = names.into();

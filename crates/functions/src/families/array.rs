@@ -170,7 +170,7 @@ fn array_cat(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     } else {
         b.dims.clone()
     };
-    let inner_differ = |x: &[ArrayDim], y: &[ArrayDim]| x.iter().map(|d| d.len).ne(y.iter().map(|d| d.len));
+    let inner_differ = |x: &[ArrayDim], y: &[ArrayDim]| x != y;
     match a.dims.len() as i64 - b.dims.len() as i64 {
         0 if inner_differ(&a.dims[1..], &b.dims[1..]) => {
             return Err(incompatible(
@@ -438,6 +438,7 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         ));
     }
     let count = types::io_array::element_count(&dims)?;
+    types::io_array::check_bounds(&dims)?;
     Ok(Datum::Array(Arc::new(ArrayValue {
         element_type: ctx.call.arg_type(0),
         dims,

@@ -245,6 +245,10 @@ fn gt_unsigned(a: i64, b: i64) -> bool {
 fn ge_unsigned(a: i64, b: i64) -> bool {
     a as u64 >= b as u64
 }
+/// What PostgreSQL gives for the order of small numbers.
+fn difference<A: Into<i32>>(a: A, b: A) -> i32 {
+    a.into() - b.into()
+}
 fn cmp_unsigned(a: i64, b: i64) -> i32 {
     sign((a as u64).cmp(&(b as u64)))
 }
@@ -287,7 +291,7 @@ direct! {
     int84eq = eq_wide(a: int8, b: int4) -> bool; int84ne = ne_wide(a: int8, b: int4) -> bool;
     int84lt = lt_wide(a: int8, b: int4) -> bool; int84le = le_wide(a: int8, b: int4) -> bool;
     int84gt = gt_wide(a: int8, b: int4) -> bool; int84ge = ge_wide(a: int8, b: int4) -> bool;
-    btint2cmp = cmp(a: int2, b: int2) -> int4; btint4cmp = cmp(a: int4, b: int4) -> int4;
+    btint2cmp = difference(a: int2, b: int2) -> int4; btint4cmp = cmp(a: int4, b: int4) -> int4;
     btint8cmp = cmp(a: int8, b: int8) -> int4; btint24cmp = cmp_wide(a: int2, b: int4) -> int4;
     btint28cmp = cmp_wide(a: int2, b: int8) -> int4; btint42cmp = cmp_wide(a: int4, b: int2) -> int4;
     btint48cmp = cmp_wide(a: int4, b: int8) -> int4; btint82cmp = cmp_wide(a: int8, b: int2) -> int4;
@@ -343,7 +347,7 @@ direct! {
     btboolcmp = cmp(a: bool, b: bool) -> int4;
     chareq = eq(a: char, b: char) -> bool; charne = ne(a: char, b: char) -> bool; charlt = lt(a: char, b: char) -> bool;
     charle = le(a: char, b: char) -> bool; chargt = gt(a: char, b: char) -> bool; charge = ge(a: char, b: char) -> bool;
-    btcharcmp = cmp(a: char, b: char) -> int4;
+    btcharcmp = difference(a: char, b: char) -> int4;
 }
 
 fn gcd(mut a: u64, mut b: u64) -> u64 {

@@ -184,7 +184,7 @@ builtins! {
     nameiclike = ilike(text: name, pattern: text) -> bool;
     nameicnlike = nilike(text: name, pattern: text) -> bool;
     like_escape(pattern: text, escape: text) -> text;
-    like_escape = like_escape_bytea(pattern: bytea, escape: bytea) -> bytea;
+    like_escape_bytea(pattern: bytea, escape: bytea) -> bytea;
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ fn compare(a: &Datum, b: &Datum) -> Ordering {
 }
 
 fn btoidvectorcmp(a: &Datum, b: &Datum) -> i32 {
-    compare(a, b) as i32
+    let (x, y) = (oids_of(a).len() as i32, oids_of(b).len() as i32);
+    if x == y { compare(a, b) as i32 } else { x - y }
 }
 
 macro_rules! comparisons {

@@ -14,15 +14,18 @@ fn integers(ctx: &FnContext<'_>, given: &ArrayValue) -> PgResult<Vec<i32>> {
             "typmod array must be one-dimensional"
         ));
     }
+    if given.elements.iter().any(Datum::is_null) {
+        return Err(pg_err!(
+            NULL_VALUE_NOT_ALLOWED,
+            "typmod array must not contain nulls"
+        ));
+    }
     let one = |d: &Datum| match d.as_str() {
         Some(text) => match types::io::input(oids::INT4, -1, text, &ctx.io())? {
             Datum::Int4(v) => Ok(v),
             other => Err(common::internal!("int4 value expected, got {other:?}")),
         },
-        None => Err(pg_err!(
-            NULL_VALUE_NOT_ALLOWED,
-            "typmod array must not contain nulls"
-        )),
+        None => Err(common::internal!("cstring value expected, got {d:?}")),
     };
     given.elements.iter().map(one).collect()
 }

@@ -90,9 +90,9 @@ fn encoding(name: &str, role: &str) -> PgResult<Encoding> {
 #[cold]
 fn bad_bytes(bytes: &[u8], at: usize) -> Box<PgError> {
     let expected = match bytes.get(at) {
-        Some(0xf0..) => 4,
-        Some(0xe0..) => 3,
-        Some(0xc0..) => 2,
+        Some(0xf0..=0xf7) => 4,
+        Some(0xe0..=0xef) => 3,
+        Some(0xc0..=0xdf) => 2,
         _ => 1,
     };
     let shown: Vec<String> = bytes[at..]
@@ -108,7 +108,11 @@ fn bad_bytes(bytes: &[u8], at: usize) -> Box<PgError> {
 }
 
 fn decode(bytes: &[u8], from: Encoding) -> PgResult<String> {
-    if let Some(at) = bytes.iter().position(|b| *b == 0) {
+    let good = match (from, std::str::from_utf8(bytes)) {
+        (Encoding::Utf8 | Encoding::Ascii, Err(e)) => e.valid_up_to(),
+        _ => bytes.len(),
+    };
+    if let Some(at) = bytes[..good].iter().position(|b| *b == 0) {
         return Err(bad_bytes(bytes, at));
     }
     match from {

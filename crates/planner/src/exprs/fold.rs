@@ -91,7 +91,29 @@ fn with_collation(arg: Expr, collation: common::Oid) -> Expr {
     }
 }
 
+/// What a constant argument decides alone, so that the others are never evaluated: NULLIF beside NULL is its first argument; a row
+/// with a field that is NULL is not `IS NOT NULL`, one with a field that is not is not `IS NULL`.
+fn decided_by_one(e: &mut Expr) -> Option<Expr> {
+    match e {
+        Expr::NullIf(f) if f.args.iter().any(|a| matches!(a, Expr::Const(c) if c.value.is_null())) => {
+            Some(f.args.swap_remove(0))
+        }
+        Expr::NullTest(n) if n.arg_is_row => match &*n.arg {
+            Expr::Row(row) => {
+                let decides = |a: &Expr| matches!(a, Expr::Const(c) if c.value.is_null() == n.is_not);
+                row.args.iter().any(decides).then(|| Expr::bool_const(false))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn fold_call(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
+    if let Some(decided) = decided_by_one(e) {
+        *e = decided;
+        return Ok(());
+    }
     let mut all_const = true;
     let mut any_null = false;
     walk::for_each_child(e, &mut |child| match child {

@@ -363,14 +363,14 @@ fn special_power(base: &Numeric, exponent: &Numeric) -> PgResult<Option<Numeric>
             Numeric::ZERO
         }));
     }
-    if exponent.signum() < 0 {
-        return Ok(Some(Numeric::ZERO));
-    }
     if base.signum() < 0 && !is_integer(exponent) {
         return Err(pg_err!(
             INVALID_ARGUMENT_FOR_POWER_FUNCTION,
             "a negative number raised to a non-integer power yields a complex result"
         ));
+    }
+    if exponent.signum() < 0 {
+        return Ok(Some(Numeric::ZERO));
     }
     let negative = base.signum() < 0 && is_odd(exponent);
     Ok(Some(if negative {

@@ -83,13 +83,11 @@ impl ArrayOfArrays {
         let Datum::Array(array) = value else {
             return Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
         };
-        if array.dims.is_empty() {
+        let first = self.groups[group].first();
+        if array.dims.is_empty() && first.is_none() {
             return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "cannot accumulate empty arrays"));
         }
-        if self.groups[group]
-            .first()
-            .is_some_and(|first| first.dims != array.dims)
-        {
+        if first.is_some_and(|first| first.dims != array.dims) {
             return Err(pg_err!(
                 ARRAY_SUBSCRIPT_ERROR,
                 "cannot accumulate arrays of different dimensionality"

@@ -102,6 +102,8 @@ fn overflow() -> Box<common::PgError> {
 
 /// What an aggregate makes of the sums.
 trait Finish: Send + 'static {
+    /// Nothing but the number of pairs is asked for: nothing can overflow.
+    const COUNTS_ONLY: bool = false;
     fn finish(s: &Sums) -> Datum;
 }
 
@@ -137,7 +139,12 @@ impl<F: Finish> Accumulator for Pairs<F> {
         let (y, x) = (Column::<phys::Float8>::open(y)?, Column::<phys::Float8>::open(x)?);
         for (i, &group) in sel.iter().zip(groups) {
             if let (Some(y), Some(x)) = (y.get(i), x.get(i)) {
-                self.groups[group as usize].add(x, y)?;
+                let sums = &mut self.groups[group as usize];
+                if F::COUNTS_ONLY {
+                    sums.n += 1.0;
+                } else {
+                    sums.add(x, y)?;
+                }
             }
         }
         Ok(())
@@ -146,7 +153,11 @@ impl<F: Finish> Accumulator for Pairs<F> {
     fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
         let other = downcast::<Pairs<F>>(other)?;
         for (sums, &group) in other.groups.iter().zip(map) {
-            self.groups[group as usize].merge(sums)?;
+            if F::COUNTS_ONLY {
+                self.groups[group as usize].n += sums.n;
+            } else {
+                self.groups[group as usize].merge(sums)?;
+            }
         }
         Ok(())
     }
@@ -194,6 +205,8 @@ finishes! {
 struct Count;
 
 impl Finish for Count {
+    const COUNTS_ONLY: bool = true;
+
     fn finish(s: &Sums) -> Datum {
         Datum::Int8(s.n as i64)
     }

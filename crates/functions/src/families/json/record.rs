@@ -206,11 +206,9 @@ fn columns_row<'a>(ctx: &FnContext<'_>, function: &str) -> PgResult<Row<'a>> {
     if ctx.call.columns.is_empty() {
         return Err(pg_err!(
             FEATURE_NOT_SUPPORTED,
-            "function returning record called in context that cannot accept type record"
+            "could not determine row type for result of {function}"
         )
-        .hint(format!(
-            "Try calling the function in the FROM clause using a column definition list: {function}(...) AS (...)."
-        )));
+        .hint("Provide a non-null record argument, or call the function in the FROM clause using a column definition list."));
     }
     Ok(Row {
         type_oid: oids::RECORD,
@@ -247,7 +245,7 @@ fn recordset(
         match (s.shape()?, s) {
             (Shape::Array, _) => {}
             (Shape::Object, Source::Json(_)) => return Err(wrong("an object")),
-            (Shape::Object, Source::Jsonb(_)) => return Err(wrong("a non-array")),
+            (_, Source::Jsonb(_)) => return Err(wrong("a non-array")),
             _ => return Err(wrong("a scalar")),
         }
         for element in s.elements()? {
@@ -287,7 +285,18 @@ fn jsonb_to_recordset(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<d
     recordset(&row, args.first(), "jsonb_to_recordset", ctx)
 }
 
+/// Outside of FROM there are no columns to fill.
+fn no_columns(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    if args.iter().any(Datum::is_null) {
+        return Ok(Datum::Null);
+    }
+    let name = crate::facts::proc(ctx.call.proc).map_or("", |p| p.proname);
+    columns_row(ctx, name).map(|_| Datum::Null)
+}
+
 builtins! {
+    json_to_record = no_columns[general](json) -> record;
+    jsonb_to_record = no_columns[general](jsonb) -> record;
     json_populate_record[general](anyelement, json, bool) -> anyelement;
     jsonb_populate_record[general](anyelement, jsonb) -> anyelement;
     jsonb_populate_record_valid[general](anyelement, jsonb) -> bool;

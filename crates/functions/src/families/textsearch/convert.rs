@@ -78,6 +78,9 @@ fn json_parts(flags: &[u8]) -> PgResult<JsonParts> {
     let mut parts = JsonParts::default();
     for flag in list {
         let JsonbRef::String(name) = flag else {
+            if matches!(flag, JsonbRef::Object(_) | JsonbRef::Array(_)) {
+                return Err(common::internal!("unexpected end of flag array"));
+            }
             return Err(pg_err!(INVALID_PARAMETER_VALUE, "flag array element is not a string").hint(HINT));
         };
         let set: &mut [&mut bool] = match name.to_ascii_lowercase().as_str() {
@@ -445,8 +448,9 @@ fn ts_debug(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows
         _ => return Err(common::internal!("ts_debug called with other arguments")),
     };
     let mut rows = Vec::new();
-    for (kind, token) in DefaultParser::new(text.as_str().unwrap_or("")) {
-        config.check()?;
+    // A configuration that does not exist has no parser.
+    let text = text.as_str().filter(|_| config.check().is_ok());
+    for (kind, token) in DefaultParser::new(text.unwrap_or("")) {
         let (_, alias, description) = KINDS[kind as usize - 1];
         let all = config
             .dictionaries(kind)

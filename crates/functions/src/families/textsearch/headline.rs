@@ -637,6 +637,7 @@ macro_rules! headlines {
         }
         fn $by_id(ctx: &mut FnContext<'_>, id: u32, document: $ty, query: &[u8]) -> PgResult<$ret> {
             let config = config(ctx, id)?;
+            config.check()?;
             $make(ctx, &config, document, &Query::new(query), &Options::default())
         }
         fn $by_id_opt(
@@ -647,6 +648,7 @@ macro_rules! headlines {
             options: &str,
         ) -> PgResult<$ret> {
             let config = config(ctx, id)?;
+            config.check()?;
             let options = Options::read(ctx, options)?;
             $make(ctx, &config, document, &Query::new(query), &options)
         }

@@ -67,7 +67,7 @@ fn reweigh(entry: &mut Entry, weight: u8) {
 }
 
 fn tsvector_setweight(v: &[u8], letter: u8) -> PgResult<Vec<u8>> {
-    let weight = weight_of(letter).ok_or_else(|| internal!("unrecognized weight: {letter}"))?;
+    let weight = weight_of(letter).ok_or_else(|| internal!("unrecognized weight: {}", letter as i8))?;
     let mut words = owned(v);
     words.iter_mut().for_each(|e| reweigh(e, weight));
     vector::encode(&words)

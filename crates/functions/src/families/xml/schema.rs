@@ -35,9 +35,6 @@ fn texts(sql: &str, ctx: &FnContext<'_>) -> PgResult<Vec<Vec<String>>> {
 pub(super) fn select_all(table: Oid, ctx: &FnContext<'_>) -> PgResult<String> {
     let mut name = String::new();
     io::output(oids::REGCLASS, &Datum::Oid(table.0), &ctx.io(), &mut name)?;
-    if name == "-" || name.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(common::internal!("could not open relation with OID {table}"));
-    }
     Ok(format!("SELECT * FROM {name}"))
 }
 
@@ -307,6 +304,10 @@ fn push_table(
 
 /// The schema of a table's rows.
 pub(super) fn of_table(table: Oid, s: Shape<'_>, ctx: &FnContext<'_>) -> PgResult<String> {
+    let name = io::to_text(oids::REGCLASS, &Datum::Oid(table.0), &ctx.io())?;
+    if name == "-" || name.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(common::internal!("could not open relation with OID {table}"));
+    }
     let columns = columns_of(table, ctx)?;
     let (schema, name) = table_names(table, ctx)?;
     let database = ctx.session.current_database()?;
