@@ -1,18 +1,18 @@
 //! A database: what all its sessions share.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use access::{Storage, StorageOptions, TempDirectory};
 use catalog::database::Catalog;
 use commands::verify::Finding;
-use common::error::ErrorExt;
-use common::{Oid, Xid, pg_err};
 use common::cancel::{CancelReason, CancelToken};
 use common::env::Env;
 use common::env::os::OsEnv;
+use common::error::ErrorExt;
 use common::memory::MemoryBudget;
+use common::{Oid, Xid, pg_err};
 use executor::RelationCache;
 use kv::KvKind;
 use parking_lot::RwLock;
@@ -246,9 +246,11 @@ impl Database {
                 name = session.stored_database_name()?;
             }
             Some(wanted) if *wanted != *name => {
-                return Err(pg_err!(UNDEFINED_DATABASE, "database \"{wanted}\" does not exist")
-                    .detail(format!("The database of this directory is \"{name}\"."))
-                    .into());
+                return Err(
+                    pg_err!(UNDEFINED_DATABASE, "database \"{wanted}\" does not exist")
+                        .detail(format!("The database of this directory is \"{name}\"."))
+                        .into(),
+                );
             }
             _ => {}
         }

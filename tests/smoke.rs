@@ -374,13 +374,18 @@ fn parameters_of_types_that_users_make() {
     let db = Database::memory().unwrap();
     let mut session = db.session().unwrap();
     session
-        .batch_execute("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int4 CHECK (VALUE > 0)")
+        .batch_execute(
+            "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int4 CHECK (VALUE > 0)",
+        )
         .unwrap();
     let text = |session: &mut pglite::Session, sql: &str, params: &[&(dyn pglite::types::ToSql + Sync)]| {
         let rows = session.query(sql, params).map_err(|e| e.code().to_owned())?;
         Ok::<_, String>(rows[0].get_text(0).unwrap().unwrap())
     };
-    assert_eq!(text(&mut session, "SELECT $1::mood", params!["ok"]).unwrap(), "ok");
+    assert_eq!(
+        text(&mut session, "SELECT $1::mood", params!["ok"]).unwrap(),
+        "ok"
+    );
     assert_eq!(
         text(&mut session, "SELECT $1::mood", params!["good"]).unwrap_err(),
         "22P02"
@@ -389,7 +394,10 @@ fn parameters_of_types_that_users_make() {
         text(&mut session, "SELECT $1::mood[]", params![vec!["ok", "sad"]]).unwrap(),
         "{ok,sad}"
     );
-    assert_eq!(text(&mut session, "SELECT $1::positive", params![7]).unwrap(), "7");
+    assert_eq!(
+        text(&mut session, "SELECT $1::positive", params![7]).unwrap(),
+        "7"
+    );
     assert_eq!(
         text(&mut session, "SELECT $1::positive", params![-7]).unwrap_err(),
         "23514"

@@ -213,10 +213,14 @@ impl Names {
         if text.trim().is_empty() {
             return Err(pg_err!(SYNTAX_ERROR, "invalid type name \"{text}\""));
         }
+        let without_place = |mut e: Box<common::PgError>| {
+            e.position = None;
+            e
+        };
         let parsed = parser::parse_type_name(text)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
-        analyzer::utility::resolve_type_name(&parsed, &cx)
+        analyzer::utility::resolve_type_name(&parsed, &cx).map_err(without_place)
     }
 
     /// `+`, when there is only one.

@@ -25,7 +25,9 @@ fn giants_end_in_an_error() {
     let before = peak_bytes();
     let mut wrong = String::new();
     for line in include_str!("giants.txt").lines() {
-        let (expected, sql) = line.split_once('\t').expect("giants.txt: SQLSTATE, tab, statement");
+        let (expected, sql) = line
+            .split_once('\t')
+            .expect("giants.txt: SQLSTATE, tab, statement");
         let code = match session.query(sql, params![]) {
             Ok(rows) => format!("{} rows", rows.len()),
             Err(e) => e.code().to_owned(),

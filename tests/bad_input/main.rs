@@ -35,13 +35,29 @@ const SET_UP: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
     SET TimeZone = 'America/Los_Angeles'; SET DateStyle = 'ISO, MDY'";
 
 /// Types that any text is a value of, or whose values are the server's own.
-const SKIPPED: &[&str] = &["text", "varchar", "bpchar", "name", "cstring", "unknown", "refcursor", "xml", "char"];
+const SKIPPED: &[&str] = &[
+    "text",
+    "varchar",
+    "bpchar",
+    "name",
+    "cstring",
+    "unknown",
+    "refcursor",
+    "xml",
+    "char",
+];
 
 /// Parts of messages that explain a difference, and why.
 const EXPLAINED: &[(&str, &str)] = &[
     ("unsupported XML feature", "the oracle is built without libxml"),
-    (" of jsonpath input", "which token a syntax error names depends on PostgreSQL's scanner; the SQLSTATE is the same"),
-    ("\u{fffd}", "PostgreSQL cuts a text in the middle of a character for its message"),
+    (
+        " of jsonpath input",
+        "which token a syntax error names depends on PostgreSQL's scanner; the SQLSTATE is the same",
+    ),
+    (
+        "\u{fffd}",
+        "PostgreSQL cuts a text in the middle of a character for its message",
+    ),
 ];
 
 /// Value, or SQLSTATE, message and position.
@@ -49,10 +65,79 @@ type Answer = Result<Option<String>, (String, String, Option<u32>)>;
 
 /// What hostile texts are made of.
 const PIECES: &[&str] = &[
-    "", " ", "  ", "\t", "\n", "\u{b}", "\u{a0}", "0", "1", "9", "-", "+", ".", ",", ";", ":", "/", "\\", "'", "\"", "(", ")", "[", "]",
-    "{", "}", "<", ">", "&", "|", "!", "*", "%", "_", "e", "E", "x", "0x", "0b", "0o", "NaN", "inf", "infinity", "-infinity", "null",
-    "NULL", "empty", "true", "BC", "UTC", "now", "epoch", "T", "Z", "P1Y", "ago", "ä", "😀", "\u{301}", "99999999999999999999", "1e99999",
-    "2147483648", "-2147483649", "4294967296", "::", "=", "$", "@", "#", "~", "`", "^", "?",
+    "",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\u{b}",
+    "\u{a0}",
+    "0",
+    "1",
+    "9",
+    "-",
+    "+",
+    ".",
+    ",",
+    ";",
+    ":",
+    "/",
+    "\\",
+    "'",
+    "\"",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<",
+    ">",
+    "&",
+    "|",
+    "!",
+    "*",
+    "%",
+    "_",
+    "e",
+    "E",
+    "x",
+    "0x",
+    "0b",
+    "0o",
+    "NaN",
+    "inf",
+    "infinity",
+    "-infinity",
+    "null",
+    "NULL",
+    "empty",
+    "true",
+    "BC",
+    "UTC",
+    "now",
+    "epoch",
+    "T",
+    "Z",
+    "P1Y",
+    "ago",
+    "ä",
+    "😀",
+    "\u{301}",
+    "99999999999999999999",
+    "1e99999",
+    "2147483648",
+    "-2147483649",
+    "4294967296",
+    "::",
+    "=",
+    "$",
+    "@",
+    "#",
+    "~",
+    "`",
+    "^",
+    "?",
 ];
 
 fn hostile(r: &mut Random, pool: &[String]) -> String {
@@ -63,7 +148,12 @@ fn hostile(r: &mut Random, pool: &[String]) -> String {
             0 if at < text.len() => {
                 text.remove(at);
             }
-            1 if at < text.len() => text[at] = PIECES[1 + r.below(PIECES.len() - 1)].chars().next().unwrap_or('x'),
+            1 if at < text.len() => {
+                text[at] = PIECES[1 + r.below(PIECES.len() - 1)]
+                    .chars()
+                    .next()
+                    .unwrap_or('x')
+            }
             2 => text.truncate(at),
             _ => {
                 let piece = PIECES[r.below(PIECES.len())];
@@ -105,12 +195,16 @@ impl Oracle {
             .build()
             .unwrap();
         let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("PGLITE_ORACLE_URL");
+            let (client, connection) = tokio_postgres::connect(&url, NoTls)
+                .await
+                .expect("PGLITE_ORACLE_URL");
             tokio::spawn(connection);
             client
         });
         let schema = format!("pglite_input_{}", std::process::id());
-        let begin = format!("CREATE SCHEMA {schema}; SET search_path = {schema}; SET client_min_messages = error; {SET_UP}");
+        let begin = format!(
+            "CREATE SCHEMA {schema}; SET search_path = {schema}; SET client_min_messages = error; {SET_UP}"
+        );
         runtime.block_on(client.batch_execute(&begin)).unwrap();
         Some(Oracle {
             runtime,
@@ -208,7 +302,8 @@ fn bad_input_gets_postgresqls_errors() {
         let cases: Vec<(String, String)> = (0..BATCH.min(count - done))
             .map(|_| {
                 let (name, own) = &types[r.below(types.len())];
-                let text = hostile(&mut r, if r.chance(25) { &everything } else { own });
+                let pool = if r.chance(25) { &everything } else { own };
+                let text = hostile(&mut r, pool);
                 let literal = format!("'{}'", text.replace('\'', "''"));
                 // As a literal of the type, and as a text that becomes one at run time.
                 let sql = match r.below(3) {
@@ -235,7 +330,10 @@ fn bad_input_gets_postgresqls_errors() {
             let (count, text) = differences.entry(name.clone()).or_default();
             *count += 1;
             if *count <= 6 {
-                let _ = writeln!(text, "{sql:?}\n    PostgreSQL: {theirs:?}\n    pglite:     {mine:?}");
+                let _ = writeln!(
+                    text,
+                    "{sql:?}\n    PostgreSQL: {theirs:?}\n    pglite:     {mine:?}"
+                );
             }
         }
     }

@@ -8,13 +8,13 @@
 //! damaged ones must be no panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod wire;
 #[path = "../value_differential/pools.rs"]
 #[allow(dead_code)]
 mod pools;
 #[path = "../support/random.rs"]
 #[allow(dead_code)]
 mod random;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,7 +35,15 @@ const SET_UP: &[&str] = &[
     "CREATE TYPE wordrange AS RANGE (subtype = text, collation = \"C\", multirange_type_name = wordmultirange)",
     "CREATE TYPE nested AS (p pair, m mood[], r int4range, d positive)",
 ];
-const USER_TYPES: &[&str] = &["mood", "pair", "positive", "moods", "wordrange", "wordmultirange", "nested"];
+const USER_TYPES: &[&str] = &[
+    "mood",
+    "pair",
+    "positive",
+    "moods",
+    "wordrange",
+    "wordmultirange",
+    "nested",
+];
 const USER_VALUES: &[(&str, &[&str])] = &[
     ("moods", &["{}", "{sad,NULL,happy}", "{{ok},{sad}}"]),
     ("wordrange", &["[a,b)", "(,zz]", "empty", "[\"a,b\",c]"]),
@@ -53,11 +61,24 @@ const USER_VALUES: &[(&str, &[&str])] = &[
 /// What a difference may be explained by: part of either answer, and why.
 const EXPLAINED: &[(&str, &str)] = &[
     ("unsupported XML feature", "the oracle is built without libxml"),
-    (" of jsonpath input", "which token a syntax error names depends on PostgreSQL's scanner; the SQLSTATE is the same"),
+    (
+        " of jsonpath input",
+        "which token a syntax error names depends on PostgreSQL's scanner; the SQLSTATE is the same",
+    ),
 ];
 
 /// Types without a binary form, or whose values are the server's own.
-const SKIPPED: &[&str] = &["cstring", "unknown", "aclitem", "regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator"];
+const SKIPPED: &[&str] = &[
+    "cstring",
+    "unknown",
+    "aclitem",
+    "regclass",
+    "regtype",
+    "regproc",
+    "regprocedure",
+    "regoper",
+    "regoperator",
+];
 
 struct Case {
     /// What it is filed under.
@@ -95,7 +116,9 @@ fn damaged(r: &mut Random, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold("\\x".to_owned(), |text, b| format!("{text}{b:02x}"))
+    bytes
+        .iter()
+        .fold("\\x".to_owned(), |text, b| format!("{text}{b:02x}"))
 }
 
 /// Texts of a type's values.
@@ -118,7 +141,10 @@ fn sql_name(name: &str) -> String {
 const SHAPES: &[(&str, &str)] = &[
     ("", "SELECT $1::text::{T}"),
     (" in an array", "SELECT ARRAY[$1::text::{T}, NULL, $1::text::{T}]"),
-    (" in two dimensions", "SELECT ARRAY[ARRAY[$1::text::{T}], ARRAY[$1::text::{T}]]"),
+    (
+        " in two dimensions",
+        "SELECT ARRAY[ARRAY[$1::text::{T}], ARRAY[$1::text::{T}]]",
+    ),
     (" in a row", "SELECT ROW($1::text::{T}, 1::int2, NULL::{T})"),
 ];
 
@@ -146,9 +172,8 @@ impl Comparison {
         };
         let same_code = matches!((mine, theirs), (Err((a, _)), Err((b, _))) if a == b);
         let (mine, theirs) = (show(mine), show(theirs));
-        let explained = |(part, _): &(&str, &str)| {
-            theirs.contains(part) && (same_code || !part.contains("jsonpath"))
-        };
+        let explained =
+            |(part, _): &(&str, &str)| theirs.contains(part) && (same_code || !part.contains("jsonpath"));
         if EXPLAINED.iter().any(explained) {
             return;
         }

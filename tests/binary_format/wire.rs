@@ -34,7 +34,11 @@ impl ToSql for Raw {
         true
     }
 
-    fn to_sql_checked(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+    fn to_sql_checked(
+        &self,
+        ty: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         self.to_sql(ty, out)
     }
 }
@@ -115,7 +119,10 @@ impl Oracle {
             oracle.schema,
             set_up.join(";")
         );
-        oracle.runtime.block_on(oracle.client.batch_execute(&begin)).unwrap();
+        oracle
+            .runtime
+            .block_on(oracle.client.batch_execute(&begin))
+            .unwrap();
         Some(oracle)
     }
 }

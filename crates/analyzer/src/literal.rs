@@ -9,6 +9,7 @@ use nodes::Expr;
 use nodes::expr::{CoerceExpr, Const, Param, ParamKind};
 use parser::ast::{self, ConstValue};
 use types::io::{CompositeField, IoContext, NameResolver, RegKind, UserType};
+use types::io_text::is_space;
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
@@ -233,16 +234,12 @@ impl NameResolver for CatalogNames<'_> {
             if name.trim().is_empty() {
                 return Err(pg_err!(SYNTAX_ERROR, "invalid type name \"{name}\""));
             }
-            let parsed = parser::parse_type_name(name)?;
+            let parsed = parser::parse_type_name(name).map_err(without_place)?;
             let found = crate::state::Analyzer::new(self.cx).resolve_type(&parsed);
             return Ok(found.map_err(without_place)?.oid);
         }
         let parts = split_name(name)?;
-        let (schema, last) = match parts.as_slice() {
-            [last] => (None, last.as_str()),
-            [.., schema, last] => (Some(schema.as_str()), last.as_str()),
-            [] => return Err(pg_err!(INVALID_NAME, "invalid name syntax")),
-        };
+        let (schema, last) = self.qualified(kind, &parts)?;
         let catalog = self.cx.catalog;
         match kind {
             RegKind::Class => match catalog.relation_by_name(schema, last)? {
@@ -264,6 +261,7 @@ impl NameResolver for CatalogNames<'_> {
                     )),
                 }
             }
+            RegKind::Namespace if schema.is_some() => Err(pg_err!(INVALID_NAME, "invalid name syntax")),
             RegKind::Namespace => match catalog.namespace_by_name(last)? {
                 Some(oid) => Ok(oid),
                 None => Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{last}\" does not exist")),
@@ -272,11 +270,14 @@ impl NameResolver for CatalogNames<'_> {
                 Some(oid) => Ok(oid),
                 None => Err(pg_err!(
                     UNDEFINED_OBJECT,
-                    "collation \"{name}\" for encoding \"UTF8\" does not exist"
+                    "collation \"{}\" for encoding \"UTF8\" does not exist",
+                    parts.join(".")
                 )),
             },
-            RegKind::Config => self.text_search(TextSearchObject::Config, name, schema, last),
-            RegKind::Dictionary => self.text_search(TextSearchObject::Dictionary, name, schema, last),
+            RegKind::Config => self.text_search(TextSearchObject::Config, &parts.join("."), schema, last),
+            RegKind::Dictionary => {
+                self.text_search(TextSearchObject::Dictionary, &parts.join("."), schema, last)
+            }
             RegKind::Role => match catalog.role_by_name(last)? {
                 Some(oid) if schema.is_none() => Ok(oid),
                 None if schema.is_none() => Err(pg_err!(UNDEFINED_OBJECT, "role \"{last}\" does not exist")),
@@ -341,6 +342,35 @@ impl NameResolver for CatalogNames<'_> {
 }
 
 impl CatalogNames<'_> {
+    /// Schema and name of a name in parts; a database may stand before them, if it is this one.
+    fn qualified<'p>(&self, kind: RegKind, parts: &'p [String]) -> PgResult<(Option<&'p str>, &'p str)> {
+        match parts {
+            [name] => Ok((None, name)),
+            [schema, name] => Ok((Some(schema), name)),
+            [database, schema, name] if **database == *self.cx.database => Ok((Some(schema), name)),
+            [_, _, _] if kind == RegKind::Class => Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cross-database references are not implemented: \"{}\"",
+                parts.join(".")
+            )),
+            [_, _, _] => Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cross-database references are not implemented: {}",
+                parts.join(".")
+            )),
+            _ => Err(pg_err!(
+                SYNTAX_ERROR,
+                "improper {} name (too many dotted names): {}",
+                if kind == RegKind::Class {
+                    "relation"
+                } else {
+                    "qualified"
+                },
+                parts.join(".")
+            )),
+        }
+    }
+
     fn text_search(
         &self,
         object: TextSearchObject,
@@ -359,7 +389,10 @@ impl CatalogNames<'_> {
     /// `f(integer)`, `+(integer,integer)`, or an operator's bare name.
     fn resolve_signature(&self, kind: RegKind, text: &str) -> PgResult<Oid> {
         let (name, types) = match kind {
-            RegKind::Oper => (text.trim(), Vec::new()),
+            RegKind::Oper => {
+                split_name(text)?;
+                (text.trim(), Vec::new())
+            }
             _ => self.split_signature(text)?,
         };
         if kind == RegKind::Procedure {
@@ -432,7 +465,7 @@ impl CatalogNames<'_> {
                 types.push(Oid::INVALID);
                 continue;
             }
-            let parsed = parser::parse_type_name(p.trim())?;
+            let parsed = parser::parse_type_name(p.trim()).map_err(without_place)?;
             let resolved = crate::state::Analyzer::new(self.cx).resolve_type(&parsed);
             types.push(resolved.map_err(without_place)?.oid);
         }
@@ -450,7 +483,7 @@ fn without_place(mut e: Box<common::PgError>) -> Box<common::PgError> {
 fn split_name(text: &str) -> PgResult<Vec<String>> {
     let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
     let mut parts = Vec::new();
-    let mut rest = text.trim();
+    let mut rest = text.trim_matches(is_space);
     loop {
         if let Some(quoted) = rest.strip_prefix('"') {
             let mut part = String::new();
@@ -470,18 +503,19 @@ fn split_name(text: &str) -> PgResult<Vec<String>> {
             rest = quoted.get(end.ok_or_else(invalid)?..).unwrap_or("").trim_start();
             parts.push(part);
         } else {
-            let end = rest
-                .find(|c: char| c == '.' || c.is_whitespace())
-                .unwrap_or(rest.len());
+            let end = rest.find(|c: char| c == '.' || is_space(c)).unwrap_or(rest.len());
             if end == 0 {
                 return Err(invalid());
             }
-            parts.push(rest[..end].to_lowercase());
-            rest = rest[end..].trim_start();
+            parts.push(rest[..end].to_ascii_lowercase());
+            rest = rest[end..].trim_start_matches(is_space);
         }
         if rest.is_empty() {
             return Ok(parts);
         }
-        rest = rest.strip_prefix('.').ok_or_else(invalid)?.trim_start();
+        rest = rest
+            .strip_prefix('.')
+            .ok_or_else(invalid)?
+            .trim_start_matches(is_space);
     }
 }

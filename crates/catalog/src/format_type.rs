@@ -41,7 +41,7 @@ pub fn format_type(view: &dyn CatalogView, oid: Oid, typmod: i32) -> PgResult<St
 fn special_name(oid: Oid, typmod: i32) -> PgResult<Option<String>> {
     let with = typmod >= 0;
     let length = |name: &str, subtract: i32| {
-        if with {
+        if typmod > subtract {
             format!("{name}({})", typmod - subtract)
         } else {
             name.to_owned()

@@ -23,7 +23,7 @@ pub mod load;
 pub mod names;
 pub mod oids;
 pub mod partition;
-mod partition_hash;
+pub mod partition_hash;
 pub mod privileges;
 pub mod row;
 pub mod search_path;

@@ -121,7 +121,7 @@ fn hash_value(type_oid: Oid, value: &Datum) -> PgResult<u64> {
 }
 
 /// The hash of a partition key; NULLs count for nothing.
-pub(crate) fn hash_key(values: &[(Oid, &Datum)]) -> PgResult<u64> {
+pub fn hash_key(values: &[(Oid, &Datum)]) -> PgResult<u64> {
     let mut hash = 0u64;
     for (type_oid, value) in values {
         if value.is_null() {

@@ -57,7 +57,12 @@ impl Connection<'_> {
                 Err(_) => None,
             };
             let binary = formats.get(i).or(formats.first()).copied().unwrap_or(false);
-            params.push(attempt!(self.session.decode_parameter(i + 1, type_oid, bytes, binary)));
+            params.push(attempt!(self.session.decode_parameter(
+                i + 1,
+                type_oid,
+                bytes,
+                binary
+            )));
         }
         let result_formats = match read_formats(&mut message)? {
             Ok(formats) => formats,

@@ -15,8 +15,9 @@ use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 use crate::settings::TypeRef;
 use crate::textsearch::{query, vector};
 use crate::{
-    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_acl, io_array, io_binary, io_bit, io_datetime,
-    io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text, io_xml, oids, wire,
+    Datum, FormatSettings, PhysType, Vector, VectorData, builtin, io_acl, io_array, io_binary, io_bit,
+    io_datetime, io_geo, io_json, io_money, io_net, io_number, io_range, io_record, io_system, io_text,
+    io_xml, oids, wire,
 };
 
 /// Which kind of object a `reg*` value names.

@@ -6,8 +6,8 @@ use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 
 use crate::io::{self, IoContext, wrong_datum};
-use crate::io_number::push_int;
-use crate::io_text::{is_space, trim_space};
+use crate::io_number::{Junk, push_int};
+use crate::io_text::is_space;
 use crate::wire::{self, Wire, done};
 use crate::{ArrayDim, ArrayValue, Datum, oids};
 
@@ -512,15 +512,6 @@ pub(crate) fn send_value(
     Ok(())
 }
 
-/// `int2vector` and `oidvector`: numbers between blanks, an array from index 0.
-fn vector_in(element: Oid, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    let words = trim_space(text).split(is_space).filter(|w| !w.is_empty());
-    let elements = words
-        .map(|w| io::input(element, -1, w, ctx))
-        .collect::<PgResult<Vec<Datum>>>()?;
-    Ok(vector_value(element, elements))
-}
-
 /// An `int2vector` or `oidvector`.
 pub fn vector_value(element: Oid, elements: Vec<Datum>) -> Datum {
     Datum::Array(Arc::new(ArrayValue {
@@ -533,8 +524,22 @@ pub fn vector_value(element: Oid, elements: Vec<Datum>) -> Datum {
     }))
 }
 
+/// Messages show all that is left of the text.
 pub(crate) fn int2vector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    vector_in(oids::INT2, text, ctx)
+    let mut elements = Vec::new();
+    let mut rest = text.trim_start_matches(is_space);
+    while !rest.is_empty() {
+        let unsigned = rest.strip_prefix(['+', '-']).unwrap_or(rest);
+        let len = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(rest.len() - unsigned.len() + len);
+        if len == 0 || !(after.is_empty() || after.starts_with(' ')) {
+            return Err(io::invalid_input("smallint", rest));
+        }
+        let value = io::input(oids::INT2, -1, number, ctx).map_err(|_| io::out_of_range("smallint", rest))?;
+        elements.push(value);
+        rest = after.trim_start_matches(is_space);
+    }
+    Ok(vector_value(oids::INT2, elements))
 }
 
 /// Numbers need no space between them: a sign will do.
@@ -542,7 +547,7 @@ pub(crate) fn oidvector_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Da
     let mut elements = Vec::new();
     let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
-        let (oid, after) = crate::io_number::leading_u32(rest, "oid")?;
+        let (oid, after) = crate::io_number::leading_u32(rest, "oid", Junk::Allowed)?;
         elements.push(Datum::Oid(oid));
         rest = after.trim_start_matches(is_space);
     }

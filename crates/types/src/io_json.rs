@@ -33,8 +33,8 @@ fn versioned<'a>(bytes: &'a [u8], type_name: &str) -> PgResult<&'a str> {
         Some((other, _)) => {
             let colon = if type_name == "jsonpath" { ":" } else { "" };
             Err(pg_err!(
-            INTERNAL_ERROR,
-            "unsupported {type_name} version number{colon} {other}"
+                INTERNAL_ERROR,
+                "unsupported {type_name} version number{colon} {other}"
             ))
         }
         None => Err(crate::wire::bad_binary()),

@@ -381,20 +381,30 @@ fn scan(text: &str, width: usize, separators: [Option<char>; 5]) -> Option<[i64;
     let mut rest = text;
     for (at, to) in out.iter_mut().enumerate() {
         rest = rest.trim_start_matches(is_space);
-        let most = if width == 0 { rest.len() } else { width.min(rest.len()) };
+        let most = if width == 0 {
+            rest.len()
+        } else {
+            width.min(rest.len())
+        };
         let field = rest.get(..most)?;
         let unsigned = field.strip_prefix(['+', '-']).unwrap_or(field);
         let digits = match unsigned.get(..2) {
             Some("0x" | "0X") => &unsigned[2..],
             _ => unsigned,
         };
-        let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
+        let end = digits
+            .find(|c: char| !c.is_ascii_hexdigit())
+            .unwrap_or(digits.len());
         if end == 0 {
             return None;
         }
         // As the unsigned number that C would keep in 32 bits.
         let value = u64::from_str_radix(&digits[..end], 16).unwrap_or(u64::MAX);
-        let value = if field.starts_with('-') { value.wrapping_neg() } else { value };
+        let value = if field.starts_with('-') {
+            value.wrapping_neg()
+        } else {
+            value
+        };
         *to = i64::from(value as i32);
         rest = &rest[field.len() - digits.len() + end..];
         if let Some(Some(separator)) = separators.get(at) {
@@ -417,7 +427,9 @@ pub fn macaddr_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
         (2, every(2, '-')),
         (2, [None; 5]),
     ];
-    let mut found = shapes.iter().filter_map(|(width, separators)| scan(text, *width, *separators));
+    let mut found = shapes
+        .iter()
+        .filter_map(|(width, separators)| scan(text, *width, *separators));
     let numbers = found.next().ok_or_else(|| invalid_input("macaddr", text))?;
     if numbers.iter().any(|n| !(0..=255).contains(n)) {
         return Err(pg_err!(
@@ -448,7 +460,8 @@ fn parse_macaddr8(text: &str) -> Option<Vec<u8>> {
             rest = tail;
         }
     }
-    if !rest.is_empty() {
+    // One character that is left over is not looked at.
+    if rest.len() > 1 {
         return None;
     }
     match out.len() {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use common::{Oid, PgResult};
 
 use crate::io::{IoContext, RegKind, invalid_input, out_of_range, wrong_datum};
-use crate::wire::bad_binary;
 use crate::io_text::{is_space, trim_space};
+use crate::wire::bad_binary;
 use crate::{Datum, float, numeric};
 
 /// Appends an integer in decimal.
@@ -139,13 +139,20 @@ fn parse_unsigned(text: &str) -> Option<(i128, &str)> {
     Some((if negative { -value } else { value }, &digits[end..]))
 }
 
+/// What may follow a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Junk {
+    Allowed,
+    Refused,
+}
+
 /// An OID from text, with PostgreSQL's errors.
 pub fn parse_oid(text: &str) -> PgResult<u32> {
     unsigned_u32(text, "oid")
 }
 
-/// A number at the front, and what follows it.
-pub(crate) fn leading_u32<'t>(text: &'t str, type_name: &str) -> PgResult<(u32, &'t str)> {
+/// A number at the front, and what follows it. Junk comes before numbers that do not fit in 32 bits, behind those that do not in 64.
+pub(crate) fn leading_u32<'t>(text: &'t str, type_name: &str, junk: Junk) -> PgResult<(u32, &'t str)> {
     let Some((value, rest)) = parse_unsigned(text) else {
         return Err(invalid_input(type_name, text));
     };
@@ -155,6 +162,9 @@ pub(crate) fn leading_u32<'t>(text: &'t str, type_name: &str) -> PgResult<(u32, 
         Ok(v) => v,
         Err(_) => return Err(out_of_range(type_name, text)),
     };
+    if junk == Junk::Refused && !trim_space(rest).is_empty() {
+        return Err(invalid_input(type_name, text));
+    }
     let kept = wide as u32;
     if wide != u64::from(kept) && wide != i64::from(kept as i32) as u64 {
         return Err(out_of_range(type_name, text));
@@ -163,10 +173,7 @@ pub(crate) fn leading_u32<'t>(text: &'t str, type_name: &str) -> PgResult<(u32, 
 }
 
 fn unsigned_u32(text: &str, type_name: &str) -> PgResult<u32> {
-    match leading_u32(text, type_name)? {
-        (value, rest) if trim_space(rest).is_empty() => Ok(value),
-        _ => Err(invalid_input(type_name, text)),
-    }
+    Ok(leading_u32(text, type_name, Junk::Refused)?.0)
 }
 
 pub(crate) fn oid_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {

@@ -6,9 +6,9 @@ use common::{Oid, PgError, PgResult, pg_err};
 use crate::Datum;
 use crate::io::{self, IoContext, UserType};
 use crate::io_array::send_value;
-use crate::wire::Wire;
 use crate::io_text::{is_space, trim_space};
 use crate::range::{BUILTIN, MultirangeValue, Range, RangeBound, RangeValue, make_range, normalize};
+use crate::wire::Wire;
 
 /// Flags of the binary form.
 const EMPTY: u8 = 0x01;

@@ -17,25 +17,41 @@ fn int8(value: &Datum, name: &str) -> PgResult<i64> {
     }
 }
 
-/// Digits with an optional sign, as `strtoul` takes them.
-fn number(s: &str) -> Option<i64> {
-    let s = s.trim_ascii_start();
-    let digits = s.strip_prefix(['-', '+']).unwrap_or(s);
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let value: i64 = digits.parse().ok().filter(|_| plain)?;
-    Some(if s.starts_with('-') { -value } else { value })
-}
-
 fn parse_tid(text: &str) -> Option<i64> {
-    let (_, inner) = text.split_once('(')?;
-    let (block, rest) = inner.split_once(',')?;
-    let (offset, _) = rest.split_once(')')?;
-    let block = match number(block)? {
-        v if u32::try_from(v).is_ok() => v as u32,
-        v => i32::try_from(v).ok()? as u32,
+    // As PostgreSQL: the first number stands behind the first parenthesis or comma, the second behind the next comma.
+    let mut starts = Vec::new();
+    for (at, c) in text.char_indices() {
+        if starts.len() == 2 || c == ')' {
+            break;
+        }
+        if c == ',' || (c == '(' && starts.is_empty()) {
+            starts.push(at + 1);
+        }
+    }
+    let [block, item] = starts[..] else { return None };
+    let number = |from: usize, end: char| -> Option<u64> {
+        let rest = &text[from..];
+        let digits = rest.trim_start_matches(crate::io_text::is_space);
+        let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+        let len = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+        if len == 0 {
+            // No number at all is 0, for which nothing is taken.
+            return rest.starts_with(end).then_some(0);
+        }
+        let value: u64 = unsigned[..len].parse().ok()?;
+        let value = if digits.starts_with('-') {
+            value.wrapping_neg()
+        } else {
+            value
+        };
+        unsigned[len..].starts_with(end).then_some(value)
     };
-    let offset = u16::try_from(number(offset)?).ok()?;
-    Some(i64::from(block) << 16 | i64::from(offset))
+    let block = number(block, ',')?;
+    let item = u16::try_from(number(item, ')')?).ok()?;
+    // A block beyond 32 bits is refused, unless it is a negative number of 32.
+    let kept = block as u32;
+    let fits = block == u64::from(kept) || block == i64::from(kept as i32) as u64;
+    fits.then(|| i64::from(kept) << 16 | i64::from(item))
 }
 
 /// `tid` from text.
@@ -130,6 +146,8 @@ impl Snapshot {
             return None;
         }
         let mut running: Vec<u64> = Vec::new();
+        // A comma may stand at the end.
+        let list = list.strip_suffix(',').unwrap_or(list);
         for item in list.split(',').filter(|_| !list.is_empty()) {
             let value: u64 = item.parse().ok()?;
             let last = running.last().copied().unwrap_or(0);

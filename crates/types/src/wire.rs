@@ -48,7 +48,14 @@ pub(crate) const fn fixed_size(type_oid: Oid) -> Option<usize> {
         oids::INT2 => 2,
         oids::INT4 | oids::OID | oids::XID | oids::CID | oids::FLOAT4 | oids::DATE => 4,
         oids::MACADDR | oids::TID => 6,
-        oids::INT8 | oids::FLOAT8 | oids::MONEY | oids::TIME | oids::TIMESTAMP | oids::TIMESTAMPTZ | oids::PG_LSN | oids::XID8 => 8,
+        oids::INT8
+        | oids::FLOAT8
+        | oids::MONEY
+        | oids::TIME
+        | oids::TIMESTAMP
+        | oids::TIMESTAMPTZ
+        | oids::PG_LSN
+        | oids::XID8 => 8,
         oids::TIMETZ => 12,
         oids::UUID | oids::INTERVAL | oids::POINT => 16,
         oids::LINE | oids::CIRCLE => 24,
@@ -181,7 +188,9 @@ impl<'a> Wire<'a> {
         let n = usize::try_from(self.int()?).map_err(|_| bad_binary())?;
         let bytes = self.take(n)?;
         // What stands behind a bound is passed over.
-        let value = length_of(type_oid, bytes).and_then(|n| bytes.get(..n)).unwrap_or(bytes);
+        let value = length_of(type_oid, bytes)
+            .and_then(|n| bytes.get(..n))
+            .unwrap_or(bytes);
         io::receive(type_oid, typmod, value, ctx)
     }
 
@@ -198,7 +207,8 @@ impl<'a> Wire<'a> {
             return io::input_null(type_oid, ctx);
         }
         let n = usize::try_from(n).ok().filter(|n| *n <= self.0.len());
-        let n = n.ok_or_else(|| pg_err!(INVALID_BINARY_REPRESENTATION, "insufficient data left in message"))?;
+        let n =
+            n.ok_or_else(|| pg_err!(INVALID_BINARY_REPRESENTATION, "insufficient data left in message"))?;
         io::receive(type_oid, typmod, self.take(n)?, ctx)
             .map_err(|e| placed(e, || format!("improper binary format in {place} {number}")))
     }

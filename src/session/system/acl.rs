@@ -61,7 +61,11 @@ impl StatementEnv<'_> {
                 let Some(Datum::Array(acl)) = args.first() else {
                     return Ok(Some(Datum::Null));
                 };
-                let all = acl.elements.iter().filter_map(Datum::as_str).filter_map(AclItem::parse);
+                let all = acl
+                    .elements
+                    .iter()
+                    .filter_map(Datum::as_str)
+                    .filter_map(AclItem::parse);
                 let mut same = all.filter(|i| i.grantee == wanted.grantee && i.grantor == wanted.grantor);
                 Datum::Bool(same.any(|i| {
                     wanted.privileges & !i.privileges == 0 && wanted.grant_options & !i.grant_options == 0
@@ -103,16 +107,43 @@ impl StatementEnv<'_> {
             Oid(2612) => c::pg_language::LANACL,
             Oid(1213) => c::pg_tablespace::SPCACL,
             Oid(
-                1260 | 2601..=2607 | 2613 | 2616..=2618 | 2620 | 2753 | 3079 | 3256 | 3381 | 3456 | 3600..=3602 | 3764
-                | 1417 | 1418 | 2328 | 3466 | 3576 | 6100 | 6104 | 6106 | 6237 | 6243 | 826 | 1261,
+                1260
+                | 2601..=2607
+                | 2613
+                | 2616..=2618
+                | 2620
+                | 2753
+                | 3079
+                | 3256
+                | 3381
+                | 3456
+                | 3600..=3602
+                | 3764
+                | 1417
+                | 1418
+                | 2328
+                | 3466
+                | 3576
+                | 6100
+                | 6104
+                | 6106
+                | 6237
+                | 6243
+                | 826
+                | 1261,
             ) => return Ok(Datum::Null),
             _ => return Err(internal!("unrecognized class ID: {class}")),
         };
         if class == oids::PG_CLASS && column != 0 {
             let desc = self.view.relation(object)?;
-            let found = i16::try_from(column).ok().and_then(|n| desc.as_ref()?.column(n).cloned());
+            let found = i16::try_from(column)
+                .ok()
+                .and_then(|n| desc.as_ref()?.column(n).cloned());
             return Ok(found.and_then(|c| c.acl).map_or(Datum::Null, |acl| {
-                Datum::Array(Arc::new(ArrayValue::from_elements(types::oids::ACLITEM, acl.to_vec())))
+                Datum::Array(Arc::new(ArrayValue::from_elements(
+                    types::oids::ACLITEM,
+                    acl.to_vec(),
+                )))
             }));
         }
         let rows = self.view.rows().scan(class)?;

@@ -81,7 +81,9 @@ impl StatementEnv<'_> {
             "pg_index_has_property" => {
                 let property = text(args, 1).to_ascii_lowercase();
                 let desc = self.view.relation(oid(args, 0))?;
-                let method = desc.as_ref().and_then(|d| of_oid(d.index.as_ref()?.access_method));
+                let method = desc
+                    .as_ref()
+                    .and_then(|d| of_oid(d.index.as_ref()?.access_method));
                 answer(method.and_then(|m| match property.as_str() {
                     "clusterable" => Some(m.cluster),
                     "index_scan" => Some(m.index_scan),

@@ -168,7 +168,7 @@ impl StatementEnv<'_> {
             "pg_stat_get_activity" => self.activity(args)?,
             "show_all_settings" => self.all_settings(),
             "pg_timezone_names" => self.zone_names(),
-            "pg_options_to_table" => settings::options(args),
+            "pg_options_to_table" => settings::options(args)?,
             "pg_partition_ancestors" => {
                 let all = self.partition_ancestors(oid(args, 0))?;
                 all.into_iter().map(|a| vec![Datum::Oid(a.0)]).collect()

@@ -200,7 +200,14 @@ impl StatementEnv<'_> {
     }
 
     /// What is special about a class.
-    fn complete(&self, class: Oid, object: Oid, row: &StoredRow, name: &str, found: &mut Identity) -> PgResult<()> {
+    fn complete(
+        &self,
+        class: Oid,
+        object: Oid,
+        row: &StoredRow,
+        name: &str,
+        found: &mut Identity,
+    ) -> PgResult<()> {
         let schema = found.schema.as_deref().map(|s| quote_identifier(s).into_owned());
         let schema = schema.unwrap_or_default();
         match class {
@@ -211,8 +218,11 @@ impl StatementEnv<'_> {
                 found.names = vec![shown];
             }
             oids::PG_PROC => {
-                let types: PgResult<Vec<String>> =
-                    row.oids(c::pg_proc::PROARGTYPES).into_iter().map(|t| self.type_text(t)).collect();
+                let types: PgResult<Vec<String>> = row
+                    .oids(c::pg_proc::PROARGTYPES)
+                    .into_iter()
+                    .map(|t| self.type_text(t))
+                    .collect();
                 found.args = types?;
                 found.word = match row.char(c::pg_proc::PROKIND) {
                     b'a' => "aggregate",
@@ -226,7 +236,8 @@ impl StatementEnv<'_> {
             }
             oids::PG_OPERATOR => {
                 let sides = [c::pg_operator::OPRLEFT, c::pg_operator::OPRRIGHT];
-                let types: PgResult<Vec<String>> = sides.iter().map(|at| self.type_text(row.oid(*at))).collect();
+                let types: PgResult<Vec<String>> =
+                    sides.iter().map(|at| self.type_text(row.oid(*at))).collect();
                 found.args = types?;
                 found.name = None;
                 found.identity = format!("{schema}.{name}({})", found.args.join(","));
@@ -312,7 +323,8 @@ impl StatementEnv<'_> {
         }
         let known = CLASSES.iter().map(|k| (k.catalog, k.word));
         let mut all = known.chain(EMPTY.iter().copied());
-        all.find(|(catalog, _)| *catalog == class.0).map_or("", |(_, word)| word)
+        all.find(|(catalog, _)| *catalog == class.0)
+            .map_or("", |(_, word)| word)
     }
 
     /// `pg_identify_object` and, with `address`, `pg_identify_object_as_address`.
@@ -343,7 +355,10 @@ impl StatementEnv<'_> {
     pub(super) fn object_address(&self, args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
         let word = text(args, 0);
         let Some(kind) = AddressKind::of(word) else {
-            return Err(pg_err!(INVALID_PARAMETER_VALUE, "unrecognized object type \"{word}\""));
+            return Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "unrecognized object type \"{word}\""
+            ));
         };
         let list = |at: usize| -> PgResult<Vec<String>> {
             let Some(Datum::Array(a)) = args.get(at) else {
@@ -355,13 +370,24 @@ impl StatementEnv<'_> {
                     "name or argument lists may not contain nulls"
                 ));
             }
-            Ok(a.elements.iter().filter_map(Datum::as_str).map(str::to_owned).collect())
+            Ok(a.elements
+                .iter()
+                .filter_map(Datum::as_str)
+                .map(str::to_owned)
+                .collect())
         };
         let (names, arguments) = (list(1)?, list(2)?);
-        let dotted = names.iter().map(|n| quote_identifier(n)).collect::<Vec<_>>().join(".");
+        let dotted = names
+            .iter()
+            .map(|n| quote_identifier(n))
+            .collect::<Vec<_>>()
+            .join(".");
         let single = |what: &str| match &names[..] {
             [one] => Ok(quote_identifier(one).into_owned()),
-            _ => Err(pg_err!(INVALID_PARAMETER_VALUE, "name list length must be exactly {what}")),
+            _ => Err(pg_err!(
+                INVALID_PARAMETER_VALUE,
+                "name list length must be exactly {what}"
+            )),
         };
         if names.is_empty() && !matches!(kind, AddressKind::Type) {
             return Err(pg_err!(
@@ -372,22 +398,51 @@ impl StatementEnv<'_> {
         let (class, object, sub) = match kind {
             AddressKind::Relation => (oids::PG_CLASS, self.names.object(RegKind::Class, &dotted)?, 0),
             AddressKind::Column => self.column_address(&names)?,
-            AddressKind::Type => (oids::PG_TYPE, self.names.type_ref(&single("1")?.replace('"', ""))?.oid, 0),
-            AddressKind::Schema => (oids::PG_NAMESPACE, self.names.object(RegKind::Namespace, &single("1")?)?, 0),
-            AddressKind::Role => (oids::PG_AUTHID, self.names.object(RegKind::Role, &single("1")?)?, 0),
+            AddressKind::Type => (
+                oids::PG_TYPE,
+                self.names.type_ref(&single("1")?.replace('"', ""))?.oid,
+                0,
+            ),
+            AddressKind::Schema => (
+                oids::PG_NAMESPACE,
+                self.names.object(RegKind::Namespace, &single("1")?)?,
+                0,
+            ),
+            AddressKind::Role => (
+                oids::PG_AUTHID,
+                self.names.object(RegKind::Role, &single("1")?)?,
+                0,
+            ),
             AddressKind::Routine => {
                 let signature = format!("{dotted}({})", arguments.join(","));
-                (oids::PG_PROC, self.names.object(RegKind::Procedure, &signature)?, 0)
+                (
+                    oids::PG_PROC,
+                    self.names.object(RegKind::Procedure, &signature)?,
+                    0,
+                )
             }
             AddressKind::Operator => {
                 let signature = format!("{}({})", names.join("."), arguments.join(","));
-                (oids::PG_OPERATOR, self.names.object(RegKind::Operator, &signature)?, 0)
+                (
+                    oids::PG_OPERATOR,
+                    self.names.object(RegKind::Operator, &signature)?,
+                    0,
+                )
             }
-            AddressKind::Collation => (oids::PG_COLLATION, self.names.object(RegKind::Collation, &dotted)?, 0),
+            AddressKind::Collation => (
+                oids::PG_COLLATION,
+                self.names.object(RegKind::Collation, &dotted)?,
+                0,
+            ),
             AddressKind::Unsupported => {
-                return Err(pg_err!(INVALID_PARAMETER_VALUE, "unsupported object type \"{word}\""));
+                return Err(pg_err!(
+                    INVALID_PARAMETER_VALUE,
+                    "unsupported object type \"{word}\""
+                ));
             }
-            AddressKind::Other => return Err(unsupported!("addresses of type \"{word}\" are not supported yet")),
+            AddressKind::Other => {
+                return Err(unsupported!("addresses of type \"{word}\" are not supported yet"));
+            }
         };
         Ok(vec![vec![
             Datum::Oid(class.0),
@@ -400,10 +455,17 @@ impl StatementEnv<'_> {
         let Some((column, relation)) = names.split_last().filter(|(_, r)| !r.is_empty()) else {
             return Err(pg_err!(SYNTAX_ERROR, "column name must be qualified"));
         };
-        let dotted = relation.iter().map(|n| quote_identifier(n)).collect::<Vec<_>>().join(".");
+        let dotted = relation
+            .iter()
+            .map(|n| quote_identifier(n))
+            .collect::<Vec<_>>()
+            .join(".");
         let object = self.names.object(RegKind::Class, &dotted)?;
         let desc = self.view.relation(object)?;
-        let number = desc.as_ref().and_then(|d| d.column_by_name(column)).map(|c| c.attno);
+        let number = desc
+            .as_ref()
+            .and_then(|d| d.column_by_name(column))
+            .map(|c| c.attno);
         let number = number.ok_or_else(|| {
             pg_err!(
                 UNDEFINED_COLUMN,
@@ -433,26 +495,60 @@ enum AddressKind {
 impl AddressKind {
     fn of(word: &str) -> Option<AddressKind> {
         Some(match word {
-            "table" | "index" | "sequence" | "view" | "materialized view" | "foreign table" => AddressKind::Relation,
-            "table column" | "index column" | "view column" | "materialized view column" | "foreign table column" => {
-                AddressKind::Column
+            "table" | "index" | "sequence" | "view" | "materialized view" | "foreign table" => {
+                AddressKind::Relation
             }
+            "table column"
+            | "index column"
+            | "view column"
+            | "materialized view column"
+            | "foreign table column" => AddressKind::Column,
             "type" => AddressKind::Type,
             "schema" => AddressKind::Schema,
             "role" => AddressKind::Role,
             "aggregate" | "function" | "procedure" => AddressKind::Routine,
             "operator" => AddressKind::Operator,
             "collation" => AddressKind::Collation,
-            "toast table" | "composite type" | "sequence column" | "toast table column" | "composite type column" => {
-                AddressKind::Unsupported
-            }
-            "table constraint" | "domain constraint" | "conversion" | "default value" | "language" | "large object"
-            | "operator class" | "operator family" | "access method" | "operator of access method"
-            | "function of access method" | "rule" | "trigger" | "text search parser" | "text search dictionary"
-            | "text search template" | "text search configuration" | "role membership" | "database" | "tablespace"
-            | "foreign-data wrapper" | "server" | "user mapping" | "default acl" | "extension" | "event trigger"
-            | "policy" | "publication" | "publication namespace" | "publication relation" | "subscription"
-            | "transform" | "statistics object" | "cast" | "parameter ACL" => AddressKind::Other,
+            "toast table"
+            | "composite type"
+            | "sequence column"
+            | "toast table column"
+            | "composite type column" => AddressKind::Unsupported,
+            "table constraint"
+            | "domain constraint"
+            | "conversion"
+            | "default value"
+            | "language"
+            | "large object"
+            | "operator class"
+            | "operator family"
+            | "access method"
+            | "operator of access method"
+            | "function of access method"
+            | "rule"
+            | "trigger"
+            | "text search parser"
+            | "text search dictionary"
+            | "text search template"
+            | "text search configuration"
+            | "role membership"
+            | "database"
+            | "tablespace"
+            | "foreign-data wrapper"
+            | "server"
+            | "user mapping"
+            | "default acl"
+            | "extension"
+            | "event trigger"
+            | "policy"
+            | "publication"
+            | "publication namespace"
+            | "publication relation"
+            | "subscription"
+            | "transform"
+            | "statistics object"
+            | "cast"
+            | "parameter ACL" => AddressKind::Other,
             _ => return None,
         })
     }

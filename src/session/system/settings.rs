@@ -1,6 +1,7 @@
 //! `pg_show_all_settings`, time zones, options.
 
 use commands::guc::defs::{Kind, SettingDef};
+use common::{PgError, PgResult, pg_err};
 use types::{ArrayValue, Datum, Interval, oids};
 
 use crate::session::env::StatementEnv;
@@ -91,15 +92,27 @@ impl StatementEnv<'_> {
 }
 
 /// `{name=value, ...}` as rows.
-pub(super) fn options(args: &[Datum]) -> Vec<Vec<Datum>> {
+pub(super) fn options(args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
     let Some(Datum::Array(list)) = args.first() else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
+    if list.elements.iter().any(Datum::is_null) {
+        return Err(null_element());
+    }
     let pairs = list.elements.iter().filter_map(Datum::as_str);
-    pairs
+    Ok(pairs
         .map(|pair| match pair.split_once('=') {
             Some((name, value)) => vec![Datum::text(name), Datum::text(value)],
             None => vec![Datum::text(pair), Datum::Null],
         })
-        .collect()
+        .collect())
+}
+
+/// A list of options holds no NULL.
+#[cold]
+pub(super) fn null_element() -> Box<PgError> {
+    pg_err!(
+        NULL_VALUE_NOT_ALLOWED,
+        "null array element not allowed in this context"
+    )
 }

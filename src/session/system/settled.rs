@@ -87,6 +87,9 @@ fn check_connection_options(args: &[Datum]) -> PgResult<Datum> {
     let Some(Datum::Array(options)) = args.first() else {
         return Ok(Datum::Null);
     };
+    if options.elements.iter().any(Datum::is_null) {
+        return Err(crate::session::system::settings::null_element());
+    }
     for option in options.elements.iter().filter_map(Datum::as_str) {
         let name = option.split('=').next().unwrap_or_default();
         let fits = |(known, of_user): &(&str, bool)| {
@@ -124,7 +127,10 @@ fn catalog_foreign_keys() -> Vec<Vec<Datum>> {
             Datum::Bool(optional == "true"),
         ]
     };
-    include_str!("catalog_foreign_keys.tsv").lines().map(row).collect()
+    include_str!("catalog_foreign_keys.tsv")
+        .lines()
+        .map(row)
+        .collect()
 }
 
 impl StatementEnv<'_> {
@@ -137,6 +143,7 @@ impl StatementEnv<'_> {
             "fmgr_c_validator" => self.validate_language(oid(args, 0), (13, 2247))?,
             "fmgr_sql_validator" => self.validate_language(oid(args, 0), (14, 2248))?,
             "_pg_index_position" => self.index_position(oid(args, 0), int(args, 1))?,
+            "satisfies_hash_partition" => self.hash_partition(args)?,
             "pg_xact_status" => self.transaction_status(int(args, 0) as u64)?,
             "pg_get_replica_identity_index" => self.replica_identity(oid(args, 0))?,
             _ => return Ok(None),
@@ -166,6 +173,45 @@ impl StatementEnv<'_> {
             ));
         }
         Ok(Datum::text(""))
+    }
+
+    /// `satisfies_hash_partition(parent, modulus, remainder, keys...)`.
+    fn hash_partition(&self, args: &[Datum]) -> PgResult<Datum> {
+        if args.iter().take(3).any(Datum::is_null) {
+            return Ok(Datum::Bool(false));
+        }
+        let (parent, modulus, remainder) = (oid(args, 0), int(args, 1), int(args, 2));
+        let wrong = |what: &str| Err(pg_err!(INVALID_PARAMETER_VALUE, "{what}"));
+        if modulus <= 0 {
+            return wrong("modulus for hash partition must be an integer value greater than zero");
+        }
+        if remainder < 0 {
+            return wrong(
+                "remainder for hash partition must be an integer value greater than or equal to zero",
+            );
+        }
+        if remainder >= modulus {
+            return wrong("remainder for hash partition must be less than modulus");
+        }
+        let Some(desc) = self.view.relation(parent)? else {
+            return Err(common::internal!("could not open relation with OID {parent}"));
+        };
+        let key = desc.inheritance.key.as_ref();
+        let Some(key) = key.filter(|k| k.strategy == nodes::partition::PartitionStrategy::Hash) else {
+            return wrong(&format!("\"{}\" is not a hash partitioned table", desc.name));
+        };
+        let values = args.get(3..).unwrap_or_default();
+        if values.len() != key.columns.len() {
+            return wrong(&format!(
+                "number of partitioning columns ({}) does not match number of partition keys provided ({})",
+                key.columns.len(),
+                values.len()
+            ));
+        }
+        let columns = key.columns.iter().map(|c| c.type_ref.oid);
+        let pairs: Vec<(Oid, &Datum)> = columns.zip(values).collect();
+        let hash = catalog::partition_hash::hash_key(&pairs)?;
+        Ok(Datum::Bool(hash % modulus as u64 == remainder as u64))
     }
 
     /// `pg_xact_status`: NULL for transactions too old to know.

@@ -231,7 +231,10 @@ pseudo_inputs! {
 }
 
 fn shell_in(_: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
-    Err(pg_err!(FEATURE_NOT_SUPPORTED, "cannot accept a value of a shell type"))
+    Err(pg_err!(
+        FEATURE_NOT_SUPPORTED,
+        "cannot accept a value of a shell type"
+    ))
 }
 
 builtins! {

@@ -130,7 +130,12 @@ fn has_no_collation(io: &types::io::IoContext<'_>, type_oid: common::Oid) -> PgR
     let kind = io.names().user_type(type_oid)?;
     Ok(matches!(
         kind,
-        Some(UserType::Enum | UserType::Composite { .. } | UserType::Range { .. } | UserType::Multirange { .. })
+        Some(
+            UserType::Enum
+                | UserType::Composite { .. }
+                | UserType::Range { .. }
+                | UserType::Multirange { .. }
+        )
     ))
 }
 

@@ -20,7 +20,7 @@ static SCALARS: &[&str] = &[
     "fmgr_sql_validator", "hash_aclitem", "hash_aclitem_extended", "makeaclitem", "pg_describe_object", "pg_get_acl",
     "pg_get_object_address", "pg_get_replica_identity_index", "pg_identify_object", "pg_identify_object_as_address",
     "pg_index_column_has_property", "pg_index_has_property", "pg_indexam_has_property", "pg_settings_get_flags",
-    "postgresql_fdw_validator", "pg_xact_status", "has_any_column_privilege_id", "has_any_column_privilege_id_id", "has_any_column_privilege_id_name",
+    "postgresql_fdw_validator", "pg_xact_status", "satisfies_hash_partition", "has_any_column_privilege_id", "has_any_column_privilege_id_id", "has_any_column_privilege_id_name",
     "has_any_column_privilege_name", "has_any_column_privilege_name_id", "has_any_column_privilege_name_name",
     "has_column_privilege_id_attnum", "has_column_privilege_id_id_attnum", "has_column_privilege_id_id_name",
     "has_column_privilege_id_name", "has_column_privilege_id_name_attnum", "has_column_privilege_id_name_name",

@@ -48,7 +48,10 @@ fn cmp(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<i32> {
     if matches!(ctx.call.collation.0, 0 | 100 | C_COLLATION) {
         return Ok(by_bytes);
     }
-    Ok(ctx.session.collate(ctx.call.collation, a, b)?.map_or(by_bytes, sign))
+    Ok(ctx
+        .session
+        .collate(ctx.call.collation, a, b)?
+        .map_or(by_bytes, sign))
 }
 fn larger<'a>(ctx: &mut FnContext<'_>, a: &'a str, b: &'a str) -> PgResult<&'a str> {
     Ok(if order(ctx, a, b)?.is_gt() { a } else { b })

@@ -95,7 +95,11 @@ fn with_collation(arg: Expr, collation: common::Oid) -> Expr {
 /// with a field that is NULL is not `IS NOT NULL`, one with a field that is not is not `IS NULL`.
 fn decided_by_one(e: &mut Expr) -> Option<Expr> {
     match e {
-        Expr::NullIf(f) if f.args.iter().any(|a| matches!(a, Expr::Const(c) if c.value.is_null())) => {
+        Expr::NullIf(f)
+            if f.args
+                .iter()
+                .any(|a| matches!(a, Expr::Const(c) if c.value.is_null())) =>
+        {
             Some(f.args.swap_remove(0))
         }
         Expr::NullTest(n) if n.arg_is_row => match &*n.arg {

@@ -13,9 +13,9 @@ use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
 use crate::io::{IoContext, wrong_datum};
-use crate::wire::{Wire, done};
 use crate::textsearch::parse::{Syntax, parse};
 use crate::textsearch::{WORD_BYTES_MAX, push_quoted};
+use crate::wire::{Wire, done};
 
 /// The largest distance of a phrase operator.
 pub const DISTANCE_MAX: u16 = 1 << 14;
@@ -426,7 +426,10 @@ fn received_item(wire: &mut Wire<'_>, is_last: bool) -> PgResult<Item> {
                 _ => Item::Phrase(wire.int2()?),
             })
         }
-        other => Err(common::internal!("unrecognized tsquery node type: {}", other as i8)),
+        other => Err(common::internal!(
+            "unrecognized tsquery node type: {}",
+            other as i8
+        )),
     }
 }
 

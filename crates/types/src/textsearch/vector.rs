@@ -13,9 +13,9 @@ use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
 use crate::io::{IoContext, wrong_datum};
-use crate::wire::{Wire, done};
 use crate::textsearch::token::{Grammar, WordReader};
 use crate::textsearch::{POSITION_MAX, POSITIONS_MAX, TEXT_BYTES_MAX, WORD_BYTES_MAX, push_quoted};
+use crate::wire::{Wire, done};
 
 /// A place in a document, and its weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

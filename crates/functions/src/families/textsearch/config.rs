@@ -163,7 +163,11 @@ pub(crate) fn check_parser_oid(oid: u32) -> PgResult<()> {
 
 /// The name of a parser.
 pub(crate) fn check_parser_name(name: &str) -> PgResult<()> {
-    let name = if name.contains('"') { name.to_owned() } else { name.to_lowercase() };
+    let name = if name.contains('"') {
+        name.to_owned()
+    } else {
+        name.to_lowercase()
+    };
     if !matches!(name.as_str(), "default" | "pg_catalog.default") {
         if let Some((schema, _)) = name.split_once('.').filter(|(schema, _)| *schema != "pg_catalog") {
             return Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{schema}\" does not exist"));
