@@ -135,7 +135,7 @@ impl SessionContext for WorkerSession<'_> {
     }
 
     fn current_database(&self) -> PgResult<String> {
-        Ok(self.luggage.db.database_name.to_string())
+        Ok(self.luggage.db.database_name().to_string())
     }
 
     fn current_schema(&self) -> PgResult<Option<String>> {
