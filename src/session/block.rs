@@ -1,6 +1,7 @@
 //! Transaction blocks: BEGIN to COMMIT, savepoints, the failed state.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use access::{Savepoint, Transaction};
 use common::{Oid, PgResult, pg_err};
@@ -56,6 +57,8 @@ pub(crate) struct Block {
     /// The temporary schema when the transaction began: one made since goes with it.
     temp_before: Option<Option<Oid>>,
     savepoints: Vec<NamedSavepoint>,
+    /// Roles that SET ROLE and SET SESSION AUTHORIZATION went through, the first one before them.
+    pub roles: Vec<(Arc<str>, Oid)>,
 }
 
 /// `transaction_isolation` and `transaction_read_only` say what the defaults say.
@@ -258,7 +261,28 @@ impl Session {
         self.end_block();
     }
 
+    /// The current role follows its setting, which a rollback (or the end of SET LOCAL) has put back.
+    fn follow_role_setting(&mut self) {
+        let Some((first, _)) = self.block.roles.first() else {
+            return;
+        };
+        let wanted: Arc<str> = {
+            let guc = self.core.guc.borrow();
+            match (guc.get("role"), guc.get("session_authorization")) {
+                ("none", "") => first.clone(),
+                ("none", session) => session.into(),
+                (role, _) => role.into(),
+            }
+        };
+        let known = self.block.roles.iter().find(|(name, _)| *name == wanted);
+        if let Some((name, oid)) = known.or(self.block.roles.first()) {
+            self.core.user.set(*oid);
+            *self.core.user_name.borrow_mut() = name.clone();
+        }
+    }
+
     pub(crate) fn end_block(&mut self) {
+        self.follow_role_setting();
         self.block = Block::default();
         self.core.withdraw_snapshots();
         self.core.used_temp.set(false);
@@ -281,6 +305,7 @@ impl Session {
             // Nothing to go back to: locks need not be kept until the client says ROLLBACK.
             self.abort_transaction();
             self.core.guc.borrow_mut().rollback_to(0);
+            self.follow_role_setting();
         }
     }
 
@@ -354,6 +379,7 @@ impl Session {
             .catalog_state
             .borrow_mut()
             .rolled_back_to_savepoint(&self.core.db.catalog);
+        self.follow_role_setting();
         Ok(())
     }
 }

@@ -109,9 +109,14 @@ impl Session {
             SessionAction::TransactionModes(modes) => self.apply_modes(modes)?,
             SessionAction::ImportSnapshot(name) => self.import_snapshot(&name)?,
             SessionAction::SetRole(oid) => {
+                if self.block.roles.is_empty() {
+                    let before = self.core.user_name.borrow().clone();
+                    self.block.roles.push((before, self.core.user.get()));
+                }
                 self.core.user.set(oid);
                 let view = self.current_view()?;
                 if let Some(name) = view.role_name(oid)? {
+                    self.block.roles.push((name.clone(), oid));
                     *self.core.user_name.borrow_mut() = name;
                 }
             }

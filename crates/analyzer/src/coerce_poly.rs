@@ -214,7 +214,7 @@ impl Analyzer<'_> {
             one = self.solve_family_1(actual, declared, allow_poly)?;
         }
         if has_2 {
-            two = self.solve_family_2(actual, declared)?;
+            two = self.solve_family_2(actual, declared, allow_poly)?;
         }
         for (d, &a) in declared.iter_mut().zip(actual) {
             if !is_polymorphic(*d) {
@@ -326,6 +326,14 @@ impl Analyzer<'_> {
             if s.array == oids::ANYARRAY {
                 return Ok(s);
             }
+            if allow_poly {
+                return Ok(Solved {
+                    element: oids::ANYELEMENT,
+                    array: oids::ANYARRAY,
+                    range: oids::ANYRANGE,
+                    multirange: oids::ANYMULTIRANGE,
+                });
+            }
             return Err(pg_err!(
                 DATATYPE_MISMATCH,
                 "could not determine polymorphic type because input has type {}",
@@ -419,7 +427,7 @@ impl Analyzer<'_> {
         .detail(format!("{} versus {}", self.format_type(a), self.format_type(b)))
     }
 
-    fn solve_family_2(&self, actual: &[Oid], declared: &[Oid]) -> PgResult<Solved> {
+    fn solve_family_2(&self, actual: &[Oid], declared: &[Oid], allow_poly: bool) -> PgResult<Solved> {
         let mut s = Solved::default();
         let mut candidates = Vec::new();
         let mut non_array = false;
@@ -430,7 +438,7 @@ impl Analyzer<'_> {
             }
             non_array |= d == oids::ANYCOMPATIBLENONARRAY;
             wants_range |= matches!(d, oids::ANYCOMPATIBLERANGE | oids::ANYCOMPATIBLEMULTIRANGE);
-            if a == oids::UNKNOWN {
+            if a == oids::UNKNOWN || allow_poly && a == d {
                 continue;
             }
             self.collect_family_2(&mut s, &mut candidates, a, d)?;
@@ -461,17 +469,7 @@ impl Analyzer<'_> {
             candidates.push(subtype);
         }
         if candidates.is_empty() {
-            if wants_range {
-                return Err(pg_err!(
-                    DATATYPE_MISMATCH,
-                    "could not determine polymorphic type {} because input has type {}",
-                    "anycompatiblerange",
-                    "unknown"
-                ));
-            }
-            s.element = oids::TEXT;
-            s.array = oids::TEXT_ARRAY;
-            return Ok(s);
+            return undetermined_family_2(s, wants_range, allow_poly);
         }
         let common = self.select_common_type_of(&candidates, &[])?;
         if !common.is_valid() {
@@ -538,6 +536,31 @@ impl Analyzer<'_> {
             self.format_type(actual)
         )
     }
+}
+
+/// The family when no argument tells anything: literals are texts.
+fn undetermined_family_2(s: Solved, wants_range: bool, allow_poly: bool) -> PgResult<Solved> {
+    if allow_poly {
+        return Ok(Solved {
+            element: oids::ANYCOMPATIBLE,
+            array: oids::ANYCOMPATIBLEARRAY,
+            range: oids::ANYCOMPATIBLERANGE,
+            multirange: oids::ANYCOMPATIBLEMULTIRANGE,
+        });
+    }
+    if wants_range {
+        return Err(pg_err!(
+            DATATYPE_MISMATCH,
+            "could not determine polymorphic type {} because input has type {}",
+            "anycompatiblerange",
+            "unknown"
+        ));
+    }
+    Ok(Solved {
+        element: oids::TEXT,
+        array: oids::TEXT_ARRAY,
+        ..s
+    })
 }
 
 fn agree(slot: &mut Oid, value: Oid) -> bool {

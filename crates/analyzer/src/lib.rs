@@ -22,6 +22,7 @@ mod cast_call;
 mod coerce_poly;
 mod column_ref;
 mod context;
+pub mod definition;
 mod expr_construct;
 mod expr_op;
 mod format_type;

@@ -225,6 +225,10 @@ pub enum ObjectKind {
     Operator,
     Collation,
     Statistics,
+    Conversion,
+    TextSearchConfiguration,
+    TextSearchDictionary,
+    LargeObject,
 }
 
 impl ObjectKind {
@@ -261,6 +265,10 @@ impl ObjectKind {
             ObjectKind::Operator => "operator",
             ObjectKind::Collation => "collation",
             ObjectKind::Statistics => "statistics object",
+            ObjectKind::Conversion => "conversion",
+            ObjectKind::TextSearchConfiguration => "text search configuration",
+            ObjectKind::TextSearchDictionary => "text search dictionary",
+            ObjectKind::LargeObject => "large object",
         }
     }
 
@@ -273,6 +281,7 @@ impl ObjectKind {
             ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Aggregate => ("X", "X"),
             ObjectKind::Type | ObjectKind::Language => ("U", "U"),
             ObjectKind::Tablespace => ("C", ""),
+            ObjectKind::LargeObject => ("rw", ""),
             _ => ("arwdDxtm", ""),
         }
     }

@@ -220,6 +220,24 @@ pub struct AggregateDesc {
     pub sort_op: Oid,
     pub trans_type: Oid,
     pub init_value: Option<Arc<str>>,
+    /// The final function also gets NULLs of the aggregated arguments' types.
+    pub final_extra: bool,
+    /// What `finalfunc_modify` says: r, s, w.
+    pub final_modify: u8,
+    /// The form for frames that move; its functions are invalid when there is none.
+    pub moving: MovingDesc,
+}
+
+/// The moving-aggregate form of an aggregate (`aggm...` in `pg_aggregate`).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct MovingDesc {
+    pub trans_func: Oid,
+    pub inverse_func: Oid,
+    pub final_func: Oid,
+    pub final_extra: bool,
+    pub trans_type: Oid,
+    pub init_value: Option<Arc<str>>,
 }
 
 /// An operator class.

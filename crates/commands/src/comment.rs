@@ -104,6 +104,22 @@ fn find(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectAddress> 
             | ObjectType::Routine
             | ObjectType::Aggregate),
         ) => Ok(address(&*owned(signature, kind, cx)?)),
+        _ => other_object(stmt, cx),
+    }
+}
+
+/// Operators, casts, and what is a row with a name.
+fn other_object(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectAddress> {
+    match (&stmt.object, stmt.objtype) {
+        (ObjectName::WithArgs(signature), ObjectType::Operator) => {
+            Ok(crate::operator::address(&*crate::operator::owned(signature, cx)?))
+        }
+        (ObjectName::TypePair(source, target), ObjectType::Cast) => {
+            crate::cast::find_cast(source, target, cx)?
+        }
+        (ObjectName::Name(names), kind) if let Some(class) = crate::object::class_of(kind) => {
+            Ok(crate::object::owned(class, names, cx)?.address())
+        }
         (_, kind) => {
             Err(unsupported!("COMMENT ON {} is not supported yet", object_type_word(kind)).at(stmt.span))
         }

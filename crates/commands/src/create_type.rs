@@ -9,8 +9,7 @@ use catalog::desc::TypeDesc;
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{
-    ColumnDefItem, CompositeTypeStmt, CreateEnumStmt, CreateRangeStmt, DefArg, DefElem, DefineStmt, Ident,
-    ObjectType, TypeName,
+    ColumnDefItem, CompositeTypeStmt, CreateEnumStmt, CreateRangeStmt, DefElem, DefineStmt, Ident, ObjectType,
 };
 
 use crate::context::{CommandContext, CommandOutcome};
@@ -78,9 +77,14 @@ pub(crate) fn attribute(item: &ColumnDefItem, cx: &CommandContext<'_>) -> PgResu
 
 /// CREATE TYPE with options, and the other statements of this form.
 pub(crate) fn define(stmt: &DefineStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
-    let what = crate::classify::command_tag(&parser::ast::Statement::Define(Box::new(stmt.clone())));
-    if stmt.kind != ObjectType::Type {
-        return Err(unsupported!("{what} is not supported yet").at(stmt.span));
+    match stmt.kind {
+        ObjectType::Type => {}
+        ObjectType::Aggregate => return crate::aggregate::create_aggregate(stmt, cx),
+        ObjectType::Operator => return crate::operator::create_operator(stmt, cx),
+        _ => {
+            let what = crate::classify::command_tag(&parser::ast::Statement::Define(Box::new(stmt.clone())));
+            return Err(unsupported!("{what} is not supported yet").at(stmt.span));
+        }
     }
     if stmt.definition.is_empty() {
         let (namespace, name) = creation_place(&stmt.defnames, cx)?;
@@ -189,19 +193,6 @@ impl<'a> RangeOptions<'a> {
     }
 }
 
-/// The names an option's value consists of.
-fn names_of(option: &DefElem) -> PgResult<Vec<Ident>> {
-    match &option.arg {
-        Some(DefArg::Names(names)) => Ok(names.clone()),
-        Some(DefArg::TypeName(name)) => Ok(name.names.clone()),
-        Some(DefArg::String(text)) => {
-            let span = option.span;
-            Ok(vec![Ident::new(&**text, span)])
-        }
-        _ => Err(pg_err!(SYNTAX_ERROR, "argument of {} must be a name", option.name).at(option.span)),
-    }
-}
-
 /// CREATE TYPE ... AS RANGE.
 pub(crate) fn create_range(stmt: &CreateRangeStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     let (namespace, name) = creation_place(&stmt.type_name, cx)?;
@@ -214,7 +205,7 @@ pub(crate) fn create_range(stmt: &CreateRangeStmt, cx: &mut CommandContext<'_>) 
     let new = NewRange {
         multirange_name: given
             .multirange
-            .map(|option| creation_place(&names_of(option)?, cx))
+            .map(|option| creation_place(&options::names(option)?, cx))
             .transpose()?,
         collation: range_collation(given.collation, &subtype, &*view, cx)?,
         opclass: range_opclass(given.opclass, &subtype, &*view)?,
@@ -248,10 +239,7 @@ fn range_subtype(
     view: &dyn CatalogView,
     cx: &CommandContext<'_>,
 ) -> PgResult<std::sync::Arc<TypeDesc>> {
-    let name: TypeName = match &option.arg {
-        Some(DefArg::TypeName(name)) => (**name).clone(),
-        _ => return Err(pg_err!(SYNTAX_ERROR, "argument of subtype must be a type name")),
-    };
+    let name = options::type_name(option)?;
     let found = analyzer::utility::resolve_type_name(&name, &cx.analysis(view))?;
     let Some(desc) = view.type_desc(found.oid)? else {
         return Err(common::internal!("cache lookup failed for type {}", found.oid));
@@ -275,7 +263,7 @@ fn range_opclass(option: Option<&DefElem>, subtype: &TypeDesc, view: &dyn Catalo
         )
         .hint("You must specify an operator class for the range type or define a default operator class for the subtype."));
     };
-    let names = names_of(option)?;
+    let names = options::names(option)?;
     let (schema, name) = match names.as_slice() {
         [.., schema, name] => (Some(schema.as_str()), name.as_str()),
         [name] => (None, name.as_str()),
@@ -314,14 +302,14 @@ fn range_collation(
             "range collation specified but subtype does not support collation"
         )),
         Some(option) => {
-            let names = names_of(option)?;
+            let names = options::names(option)?;
             analyzer::utility::resolve_collation(&names, common::Span::NONE, &cx.analysis(view))
         }
     }
 }
 
 fn subtype_diff(option: &DefElem, subtype: &TypeDesc, view: &dyn CatalogView) -> PgResult<Oid> {
-    let names = names_of(option)?;
+    let names = options::names(option)?;
     let (schema, name) = match names.as_slice() {
         [.., schema, name] => (Some(schema.as_str()), name.as_str()),
         [name] => (None, name.as_str()),

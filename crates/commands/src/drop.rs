@@ -41,7 +41,12 @@ pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> Pg
         ObjectType::Function | ObjectType::Procedure | ObjectType::Routine | ObjectType::Aggregate => {
             routines(stmt, cx)?
         }
-        _ => other_objects(stmt, cx)?,
+        ObjectType::Operator => operators(stmt, cx)?,
+        ObjectType::Cast => casts(stmt, cx)?,
+        kind => match crate::object::class_of(kind) {
+            Some(class) => named(class, stmt, cx)?,
+            None => other_objects(stmt, cx)?,
+        },
     };
     if !objects.is_empty() {
         let how = behavior(stmt.behavior);
@@ -276,6 +281,82 @@ fn routines(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<Object
         }
         check_owner(&found, cx)?;
         objects.push(address(&found));
+    }
+    Ok(objects)
+}
+
+fn operators(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::WithArgs(signature) = object else {
+            return Err(common::internal!("DROP OPERATOR without a signature"));
+        };
+        match crate::operator::owned(signature, cx) {
+            Ok(op) => objects.push(crate::operator::address(&op)),
+            Err(e) if stmt.missing_ok && e.sqlstate == sqlstate::UNDEFINED_FUNCTION => {
+                let shown: Vec<&str> = signature.name.iter().map(Ident::as_str).collect();
+                let message = format!("operator {} does not exist", shown.join("."));
+                absent(true, e.sqlstate, message, cx)?;
+            }
+            Err(e)
+                if stmt.missing_ok
+                    && matches!(
+                        e.sqlstate,
+                        sqlstate::UNDEFINED_OBJECT | sqlstate::UNDEFINED_SCHEMA
+                    ) =>
+            {
+                absent(true, e.sqlstate, e.message.clone(), cx)?;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(objects)
+}
+
+fn casts(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAddress>> {
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::TypePair(source, target) = object else {
+            return Err(common::internal!("DROP CAST without its types"));
+        };
+        match crate::cast::find_cast(source, target, cx)? {
+            Ok(found) => objects.push(found),
+            Err(e) if stmt.missing_ok => {
+                let message = match e.message.starts_with("cast ") {
+                    // As written, unlike in the error.
+                    true => format!(
+                        "cast from type {} to type {} does not exist",
+                        crate::routine::find::written(source),
+                        crate::routine::find::written(target)
+                    ),
+                    false => e.message.clone(),
+                };
+                absent(true, e.sqlstate, message, cx)?;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(objects)
+}
+
+fn named(
+    class: catalog::ddl::named::NamedClass,
+    stmt: &DropStmt,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<Vec<ObjectAddress>> {
+    let mut objects = Vec::new();
+    for object in &stmt.objects {
+        let ObjectName::Name(names) = object else {
+            return Err(common::internal!("DROP of an object without a name"));
+        };
+        match crate::object::lookup(class, names, cx)? {
+            Ok(found) => {
+                crate::object::check_owner(&found, names, cx)?;
+                objects.push(found.address());
+            }
+            Err((e, message)) if stmt.missing_ok => absent(true, e.sqlstate, message, cx)?,
+            Err((e, _)) => return Err(e),
+        }
     }
     Ok(objects)
 }

@@ -11,13 +11,15 @@
 //! BEGIN, COMMIT, SAVEPOINT, PREPARE, EXECUTE, cursors, LISTEN, NOTIFY: the session's business ([`is_command`] says which).
 
 mod access_method;
+mod aggregate;
 mod alter_column;
 mod alter_identity;
 mod alter_inherit;
 mod alter_table;
 mod alter_type;
 mod analyze;
-pub mod classify;
+pub mod cast;
+mod classify;
 mod columns;
 mod comment;
 mod concurrently;
@@ -45,7 +47,9 @@ mod lookup;
 mod maintenance;
 mod matview;
 mod namespace;
-pub mod options;
+pub mod object;
+mod operator;
+mod options;
 mod partition;
 mod partition_index;
 pub mod query;

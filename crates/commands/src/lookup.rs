@@ -179,8 +179,13 @@ impl CommandContext<'_> {
 
     /// CREATE on a schema or `permission denied for schema s`.
     pub(crate) fn check_create_in(&self, namespace: Oid) -> PgResult<()> {
+        self.check_may_create_in(self.user, namespace)
+    }
+
+    /// The same for another user.
+    pub(crate) fn check_may_create_in(&self, user: Oid, namespace: Oid) -> PgResult<()> {
         let roles = self.roles()?;
-        if roles.is_superuser(self.user) || Some(namespace) == self.catalog.temp_namespace() {
+        if roles.is_superuser(user) || Some(namespace) == self.catalog.temp_namespace() {
             return Ok(());
         }
         let (name, owner, acl) = self.ddl(|ddl| {
@@ -199,7 +204,7 @@ impl CommandContext<'_> {
             owner,
             acl: acl.as_deref(),
         };
-        roles.check(self.user, guarded, Privilege::Create, &name)
+        roles.check(user, guarded, Privilege::Create, &name)
     }
 
     /// Where a new relation goes; `persistence` is what was written. Makes the temporary schema when it is needed.

@@ -2,7 +2,7 @@
 
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
-use parser::ast::{DefArg, DefElem, TypeName};
+use parser::ast::{DefArg, DefElem, Ident, TypeName};
 
 /// A boolean word or prefix of one, as PostgreSQL's `parse_bool`.
 pub fn parse_bool(text: &str) -> Option<bool> {
@@ -98,4 +98,38 @@ fn parse_int8(text: &str) -> PgResult<i64> {
 /// `conflicting or redundant options`.
 pub fn conflicting(option: &DefElem) -> Box<PgError> {
     pg_err!(SYNTAX_ERROR, "conflicting or redundant options").at(option.span)
+}
+
+/// The names an option's value consists of.
+pub fn names(option: &DefElem) -> PgResult<Vec<Ident>> {
+    match &option.arg {
+        Some(DefArg::Names(names)) => Ok(names.clone()),
+        Some(DefArg::TypeName(name)) => Ok(name.names.clone()),
+        Some(DefArg::String(text)) => {
+            let span = option.span;
+            Ok(vec![Ident::new(&**text, span)])
+        }
+        _ => Err(pg_err!(SYNTAX_ERROR, "argument of {} must be a name", option.name).at(option.span)),
+    }
+}
+
+/// A type option (PostgreSQL's `defGetTypeName`).
+pub fn type_name(option: &DefElem) -> PgResult<TypeName> {
+    match &option.arg {
+        Some(DefArg::TypeName(name)) => Ok((**name).clone()),
+        Some(DefArg::String(text)) => Ok(TypeName {
+            names: vec![Ident::new(text.clone(), option.span)],
+            setof: false,
+            pct_type: false,
+            typmods: Vec::new(),
+            array_bounds: Vec::new(),
+            span: option.span,
+        }),
+        None => Err(requires_parameter(option)),
+        Some(_) => Err(pg_err!(
+            SYNTAX_ERROR,
+            "argument of {} must be a type name",
+            option.name
+        )),
+    }
 }

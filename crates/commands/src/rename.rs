@@ -60,6 +60,17 @@ fn signature(object: Option<&ObjectName>) -> PgResult<&ObjectWithArgs> {
     }
 }
 
+/// The class and name of an object that is a row with a name.
+fn named(
+    kind: ObjectType,
+    object: Option<&ObjectName>,
+) -> PgResult<(catalog::ddl::named::NamedClass, &[Ident])> {
+    match (crate::object::class_of(kind), object) {
+        (Some(class), Some(ObjectName::Name(names))) => Ok((class, names)),
+        _ => Err(common::internal!("object without a name")),
+    }
+}
+
 /// ALTER INDEX is for indexes; ALTER TABLE for whatever has a name.
 fn is_of_kind(relkind: u8, wanted: ObjectType) -> bool {
     match wanted {
@@ -153,13 +164,20 @@ pub(crate) fn rename(stmt: &RenameStmt, cx: &mut CommandContext<'_>) -> PgResult
             | ObjectType::Aggregate),
             _,
         ) => routine::alter::rename(signature(stmt.object.as_ref())?, kind, new, cx)?,
-        (kind, _) => {
-            return Err(
-                unsupported!("ALTER {} RENAME is not supported yet", object_type_word(kind)).at(stmt.span),
-            );
-        }
+        (kind, _) => rename_named(stmt, kind, cx)?,
     }
     Ok(CommandOutcome::tag(tag))
+}
+
+/// What is a row with a name.
+fn rename_named(stmt: &RenameStmt, kind: ObjectType, cx: &CommandContext<'_>) -> PgResult<()> {
+    if crate::object::class_of(kind).is_none() {
+        return Err(
+            unsupported!("ALTER {} RENAME is not supported yet", object_type_word(kind)).at(stmt.span),
+        );
+    }
+    let (class, names) = named(kind, stmt.object.as_ref())?;
+    crate::object::rename(class, names, stmt.newname.as_str(), cx)
 }
 
 fn rename_schema(old: &str, new: &str, cx: &CommandContext<'_>) -> PgResult<()> {
@@ -219,6 +237,16 @@ pub(crate) fn set_schema(
         routine::alter::set_schema(object, stmt.object_type, namespace, cx)?;
         return Ok(CommandOutcome::tag(tag));
     }
+    if stmt.object_type == ObjectType::Operator {
+        let namespace = cx.namespace(&stmt.newschema)?;
+        crate::operator::set_schema(signature(stmt.object.as_ref())?, namespace, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
+    if crate::object::class_of(stmt.object_type).is_some() {
+        let (class, names) = named(stmt.object_type, stmt.object.as_ref())?;
+        crate::object::set_schema(class, names, &stmt.newschema, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
     let Some(rel) = &stmt.relation else {
         return Err(unsupported!(
             "ALTER {} SET SCHEMA is not supported yet",
@@ -269,6 +297,17 @@ pub(crate) fn set_owner(stmt: &AlterOwnerStmt, cx: &mut CommandContext<'_>) -> P
     if is_routine(stmt.object_type) {
         let owner = cx.role(&stmt.newowner)?;
         routine::alter::set_owner(signature(Some(&stmt.object))?, stmt.object_type, owner, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
+    if stmt.object_type == ObjectType::Operator {
+        let owner = cx.role(&stmt.newowner)?;
+        crate::operator::set_owner(signature(Some(&stmt.object))?, owner, cx)?;
+        return Ok(CommandOutcome::tag(tag));
+    }
+    if crate::object::class_of(stmt.object_type).is_some() {
+        let (class, names) = named(stmt.object_type, Some(&stmt.object))?;
+        let owner = cx.role(&stmt.newowner)?;
+        crate::object::set_owner(class, names, owner, cx)?;
         return Ok(CommandOutcome::tag(tag));
     }
     let (ObjectType::Schema, ObjectName::Name(names)) = (stmt.object_type, &stmt.object) else {

@@ -29,11 +29,11 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    pub fn new(proc: Oid, args: &[Oid], result: Oid, collation: Oid) -> PgResult<Function> {
+    pub fn new(c: &Compiler<'_>, proc: Oid, args: &[Oid], result: Oid, collation: Oid) -> PgResult<Function> {
         let mut info = CallInfo::new(proc, args, result);
         info.collation = collation;
         Ok(Function {
-            kernels: functions::require_kernels(proc)?,
+            kernels: c.kernels_of(proc)?,
             info,
         })
     }
@@ -126,7 +126,7 @@ impl Equality {
             .catalog
             .operator(eq_op)?
             .ok_or_else(|| internal!("cache lookup failed for operator {eq_op}"))?;
-        let equal = Function::new(op.function, &[left, right], oids::BOOL, collation)?;
+        let equal = Function::new(c, op.function, &[left, right], oids::BOOL, collation)?;
         Ok(Equality::Function(
             equal,
             hash_functions(c, eq_op, left, right, collation)?,
@@ -303,8 +303,8 @@ fn hash_functions(
             continue;
         }
         return Ok(Some([
-            Function::new(a, &[left], oids::INT4, collation)?,
-            Function::new(b, &[right], oids::INT4, collation)?,
+            Function::new(c, a, &[left], oids::INT4, collation)?,
+            Function::new(c, b, &[right], oids::INT4, collation)?,
         ]));
     }
     Ok(None)
@@ -402,6 +402,7 @@ impl Order {
             }
         } else {
             Comparison::Function(Function::new(
+                c,
                 clause.cmp_func,
                 &[left, right],
                 oids::INT4,
@@ -476,7 +477,7 @@ fn comparison(c: &Compiler<'_>, type_oid: Oid, sort_op: Oid, collation: Oid) -> 
     }
     for (family, _) in c.catalog.operator_families(BTREE, sort_op)? {
         if let Some(proc) = c.catalog.opfamily_proc(family, type_oid, type_oid, 1)? {
-            let f = Function::new(proc, &[type_oid, type_oid], oids::INT4, collation)?;
+            let f = Function::new(c, proc, &[type_oid, type_oid], oids::INT4, collation)?;
             return Ok(Comparison::Function(f));
         }
     }

@@ -143,7 +143,10 @@ fn column(a: &Aggref) -> Option<&Var> {
 
 /// The subquery that gives an aggregate's value.
 fn link(query: &Query, a: &Aggref, context: &PlannerContext<'_>) -> PgResult<Option<Expr>> {
-    let sort_op = functions::facts::aggregate(a.func).map_or(Oid::INVALID, |f| f.aggsortop);
+    let sort_op = context
+        .catalog
+        .aggregate(a.func)?
+        .map_or(Oid::INVALID, |f| f.sort_op);
     let families = match sort_op.is_valid() {
         true => context.catalog.operator_families(BTREE, sort_op)?,
         false => return Ok(None),

@@ -146,6 +146,9 @@ impl TestCatalog {
                     sort_op: Oid::INVALID,
                     trans_type: oid(&a, "aggtranstype"),
                     init_value: None,
+                    final_extra: false,
+                    final_modify: b'r',
+                    moving: Default::default(),
                 },
             );
         }

@@ -10,7 +10,7 @@ use crate::builtin::defaults;
 use crate::builtin::slots::Slots;
 use crate::desc::{FunctionDesc, OperatorDesc};
 use crate::oids;
-use crate::view::{AggregateDesc, CastDesc};
+use crate::view::{AggregateDesc, CastDesc, MovingDesc};
 
 struct Tables {
     functions: Slots<FunctionDesc>,
@@ -155,5 +155,15 @@ fn describe_aggregate(a: &AggregateRow) -> AggregateDesc {
         sort_op: a.aggsortop,
         trans_type: a.aggtranstype,
         init_value: a.agginitval.map(Arc::from),
+        final_extra: a.aggfinalextra,
+        final_modify: a.aggfinalmodify,
+        moving: MovingDesc {
+            trans_func: a.aggmtransfn,
+            inverse_func: a.aggminvtransfn,
+            final_func: a.aggmfinalfn,
+            final_extra: a.aggmfinalextra,
+            trans_type: a.aggmtranstype,
+            init_value: a.aggminitval.map(Arc::from),
+        },
     }
 }

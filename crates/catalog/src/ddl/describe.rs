@@ -1,18 +1,79 @@
 //! Objects as messages call them: `table t`, `column a of table t`, `constraint c on table t`.
 
-use common::{Oid, PgResult};
+use std::sync::Arc;
+
+use common::{Oid, PgResult, RelationId, RowId, internal};
+use types::Datum;
 
 use crate::builtin;
 use crate::columns::{
-    pg_attrdef, pg_attribute, pg_cast, pg_class, pg_collation, pg_constraint, pg_opclass, pg_operator,
-    pg_policy, pg_proc, pg_rewrite, pg_statistic_ext, pg_trigger,
+    pg_attrdef, pg_attribute, pg_cast, pg_class, pg_constraint, pg_opclass, pg_policy, pg_proc, pg_rewrite,
+    pg_statistic_ext, pg_trigger,
 };
 use crate::ddl::{Ddl, ObjectAddress};
 use crate::format_type::format_type;
 use crate::names::quote_qualified;
 use crate::oids;
 use crate::row::StoredRow;
+use crate::search_path::SearchPath;
+use crate::store::{CatalogRead, CatalogWrite};
 use crate::view::CatalogView;
+
+/// Catalogs that are only read.
+struct ReadOnly<'r>(&'r dyn CatalogRead);
+
+impl CatalogRead for ReadOnly<'_> {
+    fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+        self.0.lookup(index, key)
+    }
+
+    fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
+        self.0.lookup_all(index, key)
+    }
+
+    fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>> {
+        self.0.scan(catalog)
+    }
+}
+
+fn only_read<T>() -> PgResult<T> {
+    Err(internal!("catalogs that are only read were changed"))
+}
+
+impl CatalogWrite for ReadOnly<'_> {
+    fn insert(&mut self, _: Oid, _: Vec<Datum>) -> PgResult<()> {
+        only_read()
+    }
+
+    fn update(&mut self, _: Oid, _: RowId, _: Vec<Datum>) -> PgResult<()> {
+        only_read()
+    }
+
+    fn delete(&mut self, _: Oid, _: RowId) -> PgResult<()> {
+        only_read()
+    }
+
+    fn new_oid(&mut self) -> PgResult<Oid> {
+        only_read()
+    }
+
+    fn create_storage(&mut self) -> PgResult<RelationId> {
+        only_read()
+    }
+
+    fn drop_storage(&mut self, _: RelationId) -> PgResult<()> {
+        only_read()
+    }
+}
+
+/// `pg_describe_object`.
+pub fn describe_object(
+    read: &dyn CatalogRead,
+    path: Arc<SearchPath>,
+    object: ObjectAddress,
+) -> PgResult<String> {
+    Ddl::new(&mut ReadOnly(read), Oid::INVALID, path).describe(object)
+}
 
 /// What messages call a `relkind`.
 pub fn relkind_word(relkind: u8) -> &'static str {
@@ -174,31 +235,27 @@ impl Ddl<'_> {
 
     /// `operator +(integer,integer)`, with NONE for a missing operand.
     fn describe_operator(&self, operator: Oid) -> PgResult<String> {
-        let Some(row) = self.find(oids::PG_OPERATOR_OID_INDEX, operator)? else {
+        let view = self.view();
+        let Some(op) = view.operator(operator)? else {
             return Ok(format!("operator {operator}"));
         };
-        let view = self.view();
         let operand = |oid: Oid| match oid {
             Oid::INVALID => Ok("NONE".to_owned()),
             oid => format_type(&view, oid, -1),
         };
-        let name = row.text(pg_operator::OPRNAME);
         let visible = view
-            .operators_by_name(None, &name)?
+            .operators_by_name(None, &op.name)?
             .iter()
             .any(|found| found.oid == operator);
         let schema = match visible {
             true => String::new(),
-            false => match view.namespace_name(row.oid(pg_operator::OPRNAMESPACE))? {
+            false => match view.namespace_name(op.namespace)? {
                 Some(schema) => format!("{}.", crate::names::quote_identifier(&schema)),
                 None => String::new(),
             },
         };
-        let (left, right) = (
-            operand(row.oid(pg_operator::OPRLEFT))?,
-            operand(row.oid(pg_operator::OPRRIGHT))?,
-        );
-        Ok(format!("operator {schema}{name}({left},{right})"))
+        let (left, right) = (operand(op.left)?, operand(op.right)?);
+        Ok(format!("operator {schema}{}({left},{right})", op.name))
     }
 
     fn describe_other(&self, object: ObjectAddress) -> PgResult<String> {
@@ -210,8 +267,13 @@ impl Ddl<'_> {
             );
             Ok(format!("{word} {name}"))
         };
+        let named = crate::ddl::named::CLASSES
+            .iter()
+            .find(|c| c.catalog == object.class);
+        if let Some(named) = named {
+            return self.describe_named(*named, object.object);
+        }
         match object.class {
-            oids::PG_COLLATION => class(oids::PG_COLLATION_OID_INDEX, "collation", pg_collation::COLLNAME),
             oids::PG_OPCLASS => class(oids::PG_OPCLASS_OID_INDEX, "operator class", pg_opclass::OPCNAME),
             oids::PG_OPFAMILY => class(
                 oids::PG_OPFAMILY_OID_INDEX,

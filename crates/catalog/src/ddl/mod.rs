@@ -10,7 +10,9 @@
 //! - A row type, its array type, defaults, indexes and constraints go with their table through `pg_depend` alone: [`drop`] knows no
 //!   other way.
 
+pub mod aggregate;
 pub mod alter;
+pub mod cast;
 pub mod columns;
 pub mod comments;
 pub mod constraint;
@@ -20,7 +22,9 @@ pub mod drop;
 pub mod enums;
 pub mod index;
 pub mod inherit;
+pub mod named;
 pub mod namespace;
+pub mod operator;
 pub mod ranges;
 pub mod relation;
 mod remove;

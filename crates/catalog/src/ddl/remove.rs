@@ -22,17 +22,16 @@ const PARTS_OF_RELATION: [(Oid, Oid); 6] = [
 ];
 
 /// Catalogs whose objects are a row found by OID and nothing else.
-const SIMPLE: [(Oid, Oid); 6] = [
+const SIMPLE: [(Oid, Oid); 5] = [
     (oids::PG_REWRITE, oids::PG_REWRITE_OID_INDEX),
     (oids::PG_TRIGGER, oids::PG_TRIGGER_OID_INDEX),
-    (oids::PG_OPERATOR, oids::PG_OPERATOR_OID_INDEX),
     (oids::PG_OPCLASS, oids::PG_OPCLASS_OID_INDEX),
     (oids::PG_OPFAMILY, oids::PG_OPFAMILY_OID_INDEX),
     (oids::PG_COLLATION, oids::PG_COLLATION_OID_INDEX),
 ];
 
 /// Catalogs with few rows of users, found by scanning; their first column is `oid`.
-const SCANNED: [Oid; 8] = [
+const SCANNED: [Oid; 11] = [
     oids::PG_NAMESPACE,
     oids::PG_CAST,
     oids::PG_POLICY,
@@ -41,6 +40,9 @@ const SCANNED: [Oid; 8] = [
     oids::PG_EXTENSION,
     oids::PG_TS_CONFIG,
     oids::PG_TS_DICT,
+    oids::PG_TS_PARSER,
+    oids::PG_TS_TEMPLATE,
+    oids::PG_CONVERSION,
 ];
 
 impl Ddl<'_> {
@@ -62,6 +64,10 @@ impl Ddl<'_> {
             }
             oids::PG_ATTRDEF => self.remove_default(object.object)?,
             oids::PG_CONSTRAINT => self.remove_constraint(object.object)?,
+            oids::PG_OPERATOR => {
+                self.unlink_operator(object.object)?;
+                self.delete_rows(oids::PG_OPERATOR, oids::PG_OPERATOR_OID_INDEX, object.object)?;
+            }
             class => self.remove_simple(class, object.object)?,
         }
         self.delete_dependencies(object, None)?;

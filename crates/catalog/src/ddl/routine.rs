@@ -123,7 +123,10 @@ impl Ddl<'_> {
         Ok(object.object)
     }
 
-    fn routine_with_arguments(&self, new: &NewRoutine) -> PgResult<Option<std::sync::Arc<FunctionDesc>>> {
+    pub(crate) fn routine_with_arguments(
+        &self,
+        new: &NewRoutine,
+    ) -> PgResult<Option<std::sync::Arc<FunctionDesc>>> {
         let view = self.view();
         let Some(schema) = view.namespace_name(new.namespace)? else {
             return Ok(None);
@@ -136,14 +139,17 @@ impl Ddl<'_> {
     fn check_replacement(&self, old: &FunctionDesc, new: &NewRoutine) -> PgResult<()> {
         let roles = self.view().roles()?;
         if !roles.owns(self.user, old.owner) {
-            let kind = if old.kind == b'p' {
-                ObjectKind::Procedure
-            } else {
-                ObjectKind::Function
+            let kind = match old.kind {
+                b'p' => ObjectKind::Procedure,
+                b'a' => ObjectKind::Aggregate,
+                _ => ObjectKind::Function,
             };
             return Err(must_be_owner(kind, &new.name));
         }
         if old.kind != new.kind {
+            if old.kind == b'a' {
+                return Err(self.aggregate_kind_error(old)?);
+            }
             return Err(
                 pg_err!(WRONG_OBJECT_TYPE, "cannot change routine kind").detail(format!(
                     "\"{}\" is {}.",
@@ -152,7 +158,11 @@ impl Ddl<'_> {
                 )),
             );
         }
-        let word = if old.kind == b'p' { "PROCEDURE" } else { "FUNCTION" };
+        let word = match old.kind {
+            b'p' => "PROCEDURE",
+            b'a' => "AGGREGATE",
+            _ => "FUNCTION",
+        };
         let hint = format!("Use DROP {word} {} first.", self.function_signature(old.oid)?);
         if old.result != new.result || old.returns_set != new.returns_set {
             let what = if old.kind == b'p' {

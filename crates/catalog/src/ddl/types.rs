@@ -90,6 +90,15 @@ pub struct NewDomain {
 }
 
 impl Ddl<'_> {
+    /// Owner and privileges of a type made by a user; those of built-in types are the defaults.
+    pub fn type_privileges(&self, type_oid: Oid) -> PgResult<Option<(Oid, Option<Vec<Datum>>)>> {
+        let row = self.find(oids::PG_TYPE_OID_INDEX, type_oid)?;
+        Ok(row.map(|row| {
+            let acl = row.list_opt(pg_type::TYPACL).map(<[Datum]>::to_vec);
+            (row.oid(pg_type::TYPOWNER), acl)
+        }))
+    }
+
     /// True when a type may be called so: an array type of that name, which nobody chose, gives way by taking another.
     pub(crate) fn make_way_for_type(&mut self, namespace: Oid, name: &str) -> PgResult<bool> {
         if crate::builtin::types::type_by_name(namespace, name).is_some() {

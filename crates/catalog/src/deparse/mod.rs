@@ -412,7 +412,7 @@ impl Writer<'_> {
         }
     }
 
-    fn operator_name(&self, op: Oid) -> PgResult<String> {
+    pub(crate) fn operator_name(&self, op: Oid) -> PgResult<String> {
         let Some(desc) = self.ctx.view.operator(op)? else {
             return Err(common::internal!("cache lookup failed for operator {op}"));
         };

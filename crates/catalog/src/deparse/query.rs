@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use common::{PgResult, unsupported};
+use common::{Oid, PgResult, unsupported};
 use nodes::query::{
     CommandType, CommonTableExpr, CteMaterialize, GroupingSet, JoinTreeNode, LockStrength, LockWait, RteKind,
     SetOp, SetOperation, SortGroupClause, TargetEntry,
@@ -358,6 +358,11 @@ impl Writer<'_> {
         for (at, item) in items.iter().enumerate() {
             self.push(if at > 0 { ", " } else { "" });
             self.sort_item(item.target_ref, targets, place)?;
+            if let Some(operator) = self.unusual_order(item, targets)? {
+                let nulls = if item.nulls_first { "FIRST" } else { "LAST" };
+                self.push(&format!(" USING {operator} NULLS {nulls}"));
+                continue;
+            }
             self.push(match (item.reverse, item.nulls_first) {
                 (false, false) => "",
                 (false, true) => " NULLS FIRST",
@@ -366,6 +371,26 @@ impl Writer<'_> {
             });
         }
         Ok(())
+    }
+
+    /// The operator of USING, when it is not what ASC or DESC mean for the type.
+    fn unusual_order(&self, item: &SortGroupClause, targets: &[TargetEntry]) -> PgResult<Option<String>> {
+        const BTREE: Oid = Oid(403);
+        let target = targets.iter().find(|t| t.sort_group_ref == item.target_ref);
+        let Some(target) = target.filter(|_| item.sort_op.is_valid()) else {
+            return Ok(None);
+        };
+        let view = self.ctx.view;
+        let Some(class) = view.default_opclass(BTREE, target.expr.type_oid())? else {
+            return Ok(None);
+        };
+        let t = class.input_type;
+        for strategy in [1, 5] {
+            if view.opfamily_member(class.family, t, t, strategy)? == Some(item.sort_op) {
+                return Ok(None);
+            }
+        }
+        self.operator_name(item.sort_op).map(Some)
     }
 
     /// One expression of ORDER BY, GROUP BY and relatives.

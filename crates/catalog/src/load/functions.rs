@@ -11,7 +11,7 @@ use crate::desc::{FunctionDesc, OperatorDesc};
 use crate::oids;
 use crate::row::StoredRow;
 use crate::store::{CatalogRead, key_name, key_oid};
-use crate::view::{AggregateDesc, CastDesc, OpclassDesc};
+use crate::view::{AggregateDesc, CastDesc, MovingDesc, OpclassDesc};
 
 /// A function made (or changed) by a user.
 pub fn function(read: &dyn CatalogRead, oid: Oid) -> PgResult<Option<FunctionDesc>> {
@@ -127,6 +127,16 @@ pub fn aggregate(read: &dyn CatalogRead, func: Oid) -> PgResult<Option<Aggregate
         sort_op: row.oid(AGGSORTOP),
         trans_type: row.oid(AGGTRANSTYPE),
         init_value: row.text_opt(AGGINITVAL),
+        final_extra: row.bool(AGGFINALEXTRA),
+        final_modify: row.char(AGGFINALMODIFY),
+        moving: MovingDesc {
+            trans_func: row.oid(AGGMTRANSFN),
+            inverse_func: row.oid(AGGMINVTRANSFN),
+            final_func: row.oid(AGGMFINALFN),
+            final_extra: row.bool(AGGMFINALEXTRA),
+            trans_type: row.oid(AGGMTRANSTYPE),
+            init_value: row.text_opt(AGGMINITVAL),
+        },
     }))
 }
 

@@ -10,7 +10,7 @@ use catalog::oids;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, Span, pg_err, unsupported};
 use nodes::serial::StoredBody;
-use parser::ast::{CreateFunctionStmt, DefArg, DefElem, SqlBody, Statement};
+use parser::ast::{CreateFunctionStmt, DefArg, DefElem, ObjectType, SqlBody, Statement};
 use types::Datum;
 use types::oids as t;
 use types::settings::TypeRef;
@@ -18,7 +18,7 @@ use types::settings::TypeRef;
 use crate::context::{CommandContext, CommandOutcome};
 use crate::create_type::creation_place;
 use crate::routine::attributes::{Attributes, apply_config};
-use crate::routine::params::{Params, polymorphic_error, result_type};
+use crate::routine::params::{ParameterList, Params, polymorphic_error, result_type};
 
 /// What AS and the SQL body give.
 struct Body {
@@ -46,7 +46,15 @@ pub(crate) fn create_function(
             "only superuser can define a leakproof function"
         ));
     }
-    let params = Params::read(stmt, language, cx)?;
+    let list = ParameterList {
+        parameters: &stmt.parameters,
+        kind: match stmt.is_procedure {
+            true => ObjectType::Procedure,
+            false => ObjectType::Function,
+        },
+        language,
+    };
+    let params = Params::read(list, cx)?;
     let (result, returns_set) = result_of(stmt, &params, cx)?;
     let view = cx.view()?;
     let outs = params.all_types.iter().zip(&params.modes);

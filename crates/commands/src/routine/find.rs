@@ -34,7 +34,7 @@ fn joined(names: &[Ident]) -> String {
 }
 
 /// A type as written.
-fn written(name: &TypeName) -> String {
+pub(crate) fn written(name: &TypeName) -> String {
     format!("{}{}", joined(&name.names), "[]".repeat(name.array_bounds.len()))
 }
 

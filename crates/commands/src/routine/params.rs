@@ -7,7 +7,7 @@ use catalog::{CatalogView, oids};
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, Span, pg_err, sqlstate};
 use nodes::Expr;
-use parser::ast::{self, CreateFunctionStmt, FunctionParameter, FunctionParameterMode as Mode, TypeName};
+use parser::ast::{self, FunctionParameter, FunctionParameterMode as Mode, ObjectType, TypeName};
 use types::oids as t;
 use types::settings::TypeRef;
 
@@ -63,13 +63,28 @@ fn bad(message: String, span: Span) -> Box<PgError> {
     PgError::new(sqlstate::INVALID_FUNCTION_DEFINITION, message).at(span)
 }
 
+/// Parameters as written, and what they are of.
+#[derive(Clone, Copy)]
+pub(crate) struct ParameterList<'s> {
+    pub parameters: &'s [FunctionParameter],
+    /// Function, procedure or aggregate.
+    pub kind: ObjectType,
+    pub language: Oid,
+}
+
+impl ParameterList<'_> {
+    fn is_procedure(&self) -> bool {
+        self.kind == ObjectType::Procedure
+    }
+}
+
 impl Params {
-    pub fn read(stmt: &CreateFunctionStmt, language: Oid, cx: &CommandContext<'_>) -> PgResult<Params> {
+    pub fn read(stmt: ParameterList<'_>, cx: &CommandContext<'_>) -> PgResult<Params> {
         let mut all = Params::default();
         let (mut types, mut modes, mut out_count) = (Vec::new(), Vec::new(), 0);
         let (mut have_default, mut variadic_seen) = (false, false);
         for (at, p) in stmt.parameters.iter().enumerate() {
-            let type_oid = parameter_type(p, stmt.is_procedure, language, cx)?;
+            let type_oid = parameter_type(p, stmt, cx)?;
             if is_input(p.mode) {
                 if variadic_seen {
                     return Err(bad(
@@ -82,7 +97,7 @@ impl Params {
                     .push(p.name.as_ref().map_or(String::new(), |n| n.as_str().to_owned()));
             }
             if !matches!(p.mode, Mode::Default | Mode::In | Mode::Variadic) {
-                if stmt.is_procedure {
+                if stmt.is_procedure() {
                     if variadic_seen {
                         return Err(bad(
                             "VARIADIC parameter must be the last parameter".into(),
@@ -129,7 +144,7 @@ impl Params {
     /// What only all parameters together tell.
     fn finish(
         &mut self,
-        stmt: &CreateFunctionStmt,
+        stmt: ParameterList<'_>,
         types: Vec<Oid>,
         modes: Vec<u8>,
         out_count: usize,
@@ -139,7 +154,7 @@ impl Params {
             self.all_types = types;
             self.modes = modes;
         }
-        if out_count > 1 || out_count > 0 && stmt.is_procedure {
+        if out_count > 1 || out_count > 0 && stmt.is_procedure() {
             self.required_result = Some(t::RECORD);
         }
         if stmt.parameters.iter().any(|p| p.name.is_some()) {
@@ -150,12 +165,7 @@ impl Params {
     }
 }
 
-fn parameter_type(
-    p: &FunctionParameter,
-    is_procedure: bool,
-    language: Oid,
-    cx: &CommandContext<'_>,
-) -> PgResult<Oid> {
+fn parameter_type(p: &FunctionParameter, list: ParameterList<'_>, cx: &CommandContext<'_>) -> PgResult<Oid> {
     let view = cx.view()?;
     let analysis = cx.analysis(&*view);
     let found = analyzer::utility::resolve_type_name(&p.arg_type, &analysis);
@@ -166,7 +176,13 @@ fn parameter_type(
             return Err(pg_err!(UNDEFINED_OBJECT, "type {} does not exist", written(&p.arg_type)).at(p.span));
         }
         Err(e) if e.message.ends_with("is only a shell") => match shell_type(&p.arg_type, &*view)? {
-            Some(shell) if language != oids::SQL_LANGUAGE => {
+            Some(_) if list.kind == ObjectType::Aggregate => {
+                return Err(bad(
+                    format!("aggregate cannot accept shell type {}", written(&p.arg_type)),
+                    p.span,
+                ));
+            }
+            Some(shell) if list.language != oids::SQL_LANGUAGE => {
                 cx.notice(PgError::notice(
                     Severity::Notice,
                     sqlstate::WRONG_OBJECT_TYPE,
@@ -184,7 +200,11 @@ fn parameter_type(
         Err(e) => return Err(e),
     };
     if p.arg_type.setof {
-        let what = if is_procedure { "procedures" } else { "functions" };
+        let what = match list.kind {
+            ObjectType::Procedure => "procedures",
+            ObjectType::Aggregate => "aggregates",
+            _ => "functions",
+        };
         return Err(bad(format!("{what} cannot accept set arguments"), p.span));
     }
     Ok(type_oid)

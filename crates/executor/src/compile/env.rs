@@ -177,6 +177,17 @@ pub(crate) fn kernel_function(catalog: &dyn CatalogView, func: Oid) -> PgResult<
     Ok(code.unwrap_or(func))
 }
 
+/// The code of a function, whoever made it.
+pub(crate) fn kernels_of(catalog: &dyn CatalogView, func: Oid) -> PgResult<functions::Kernels> {
+    if func < Oid::FIRST_NORMAL {
+        return functions::require_kernels(func);
+    }
+    if let Some(strict) = session_function(catalog, func)? {
+        return Ok(functions::framework::registry::routine_kernels(strict));
+    }
+    functions::kernels(kernel_function(catalog, func)?).ok_or_else(|| missing(catalog, func))
+}
+
 fn missing(catalog: &dyn CatalogView, proc: Oid) -> Box<common::PgError> {
     match catalog.function(proc) {
         Ok(Some(f)) => unsupported!("function {} is not implemented yet", f.name),

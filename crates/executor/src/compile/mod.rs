@@ -27,6 +27,11 @@ pub(crate) struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
+    /// The code of a function, whoever made it.
+    pub fn kernels_of(&self, func: common::Oid) -> PgResult<functions::Kernels> {
+        env::kernels_of(self.catalog, func)
+    }
+
     pub fn env<'e>(&self, scan: ScanMap<'e>) -> Env<'e>
     where
         'a: 'e,

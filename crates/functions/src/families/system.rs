@@ -35,6 +35,7 @@ static SCALARS: &[&str] = &[
     "pg_stat_have_stats", "pg_sequence_parameters",  "pg_column_is_updatable", "pg_get_function_arg_default",
     "pg_get_function_sqlbody", "pg_get_statisticsobjdef_columns", "pg_get_statisticsobjdef_expressions", "pg_has_role_id",
     "pg_has_role_id_id", "pg_has_role_id_name", "pg_has_role_name", "pg_has_role_name_id", "pg_has_role_name_name",
+    "pg_describe_object",
     "pg_indexam_progress_phasename", "pg_is_other_temp_schema", "pg_my_temp_schema", "pg_partition_root",
     "pg_postmaster_start_time", "pg_relation_filenode", "pg_relation_is_publishable", "pg_relation_is_updatable",
     "pg_safe_snapshot_blocking_pids",

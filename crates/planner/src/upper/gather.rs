@@ -108,13 +108,16 @@ pub fn sorted(
     })
 }
 
-/// True for calls whose states can be merged.
+/// True for calls whose states can be merged: of built-in aggregates only, as states of users' functions stay where they were made.
 ///
 /// PG: `find_compatible_agg` and others note what has no combine function in `hasNonPartialAggs`.
 fn can_combine(root: &Root<'_, '_>, a: &Aggref) -> bool {
     let Ok(Some(desc)) = root.context().catalog.aggregate(a.func) else {
         return false;
     };
+    if a.func >= common::Oid::FIRST_NORMAL {
+        return false;
+    }
     a.distinct.is_empty() && a.order_by.is_empty() && a.direct_args.is_empty() && desc.combine_func.is_valid()
 }
 

@@ -20,12 +20,15 @@ use crate::cx::Cx;
 use crate::groups::GroupTable;
 use crate::keys::{EqualKeys, Equality, Order, compare_rows};
 use crate::node::Eval;
+use crate::ops::agg::user::{AggCode, AggSignature};
 use crate::parallel::partial::{PartialStates, StateRef};
 use crate::spill::sorter::Sorter;
 
 /// One aggregate call, compiled.
 pub(crate) struct AggCall {
-    make: MakeAccumulator,
+    code: AggCode,
+    /// The call, of aggregates made by users: another call with the same arguments may use its states.
+    user_call: Option<Box<Aggref>>,
     info: CallInfo,
     /// Direct arguments of ordered-set aggregates, aggregated arguments, then those that only ORDER BY needs.
     args: Vec<Arc<ExprProgram>>,
@@ -65,13 +68,9 @@ impl AggCall {
         let Expr::Aggref(a) = e else {
             return Err(internal!("aggregate call expected"));
         };
-        let Some(make) = functions::aggregate(a.func) else {
-            return Err(match c.catalog.function(a.func)? {
-                Some(f) => unsupported!("aggregate {} is not implemented yet", f.name),
-                None => internal!("cache lookup failed for function {}", a.func),
-            });
-        };
         if a.split == AggSplit::Final {
+            let make = functions::aggregate(a.func);
+            let make = make.ok_or_else(|| internal!("partial states of an aggregate that has none"))?;
             return AggCall::finishing(c, a, make);
         }
         let (used, junk): (Vec<_>, Vec<_>) = a.args.iter().partition(|t| !t.resjunk);
@@ -88,9 +87,21 @@ impl AggCall {
             variadic: a.variadic,
             columns: Vec::new(),
         };
+        let code = AggCode::compile(
+            c,
+            &AggSignature {
+                func: a.func,
+                args: &info.args,
+                direct: a.direct_args.len(),
+                trans_type: Some(a.trans_type),
+                result: a.result,
+                collation: a.input_collation,
+            },
+        )?;
         let all: Vec<&nodes::query::TargetEntry> = used.iter().chain(&junk).copied().collect();
         Ok(AggCall {
-            make,
+            user_call: matches!(code, AggCode::User(_)).then(|| Box::new((**a).clone())),
+            code,
             info,
             args: direct
                 .clone()
@@ -118,7 +129,8 @@ impl AggCall {
         });
         let column = column.ok_or_else(|| internal!("finishing aggregate without its states"))?;
         Ok(AggCall {
-            make,
+            code: AggCode::Builtin(make),
+            user_call: None,
             info: CallInfo {
                 proc: a.func,
                 args: a.arg_types.iter().map(|t| TypeRef::plain(*t)).collect(),
@@ -135,6 +147,38 @@ impl AggCall {
             result: c.phys(a.result.oid)?,
             state_column: Some(column),
         })
+    }
+}
+
+impl AggCall {
+    /// True when the states of `other` are those that this call would have.
+    fn shares_with(&self, other: &AggCall) -> bool {
+        let (Some(a), Some(b)) = (&self.user_call, &other.user_call) else {
+            return false;
+        };
+        self.code.shares_with(&other.code)
+            && a.args.len() == b.args.len()
+            && a.args
+                .iter()
+                .zip(&b.args)
+                .all(|(x, y)| same_value(&x.expr, &y.expr) && x.resjunk == y.resjunk)
+            && a.direct_args.is_empty()
+            && b.direct_args.is_empty()
+            && a.order_by == b.order_by
+            && a.distinct == b.distinct
+            && match (&a.filter, &b.filter) {
+                (None, None) => true,
+                (Some(x), Some(y)) => same_value(x, y),
+                _ => false,
+            }
+    }
+}
+
+/// Equal columns; expressions are only equal when they stand at one place.
+fn same_value(a: &Expr, b: &Expr) -> bool {
+    match (a, b) {
+        (Expr::Var(x), Expr::Var(y)) => x.source == y.source && x.attno == y.attno,
+        _ => a == b,
     }
 }
 
@@ -217,10 +261,13 @@ fn distinct_keys(
 /// The states of all calls of a node.
 pub(crate) struct AggStates {
     calls: Vec<CallState>,
+    by_row: bool,
 }
 
 struct CallState {
     call: Arc<AggCall>,
+    /// The call before it that keeps the states for this one too.
+    shared: Option<usize>,
     args: Vec<Eval>,
     filter: Option<Eval>,
     accumulator: Option<Box<dyn Accumulator>>,
@@ -240,9 +287,12 @@ struct CallState {
 
 impl AggStates {
     pub fn new(calls: &[Arc<AggCall>]) -> AggStates {
+        let sharing = |at: usize| (0..at).find(|before| calls[at].shares_with(&calls[*before]));
         let calls = calls
             .iter()
-            .map(|call| CallState {
+            .enumerate()
+            .map(|(at, call)| CallState {
+                shared: sharing(at),
                 args: Eval::all(&call.args),
                 filter: call.filter.as_ref().map(Eval::new),
                 accumulator: None,
@@ -256,8 +306,14 @@ impl AggStates {
                 maps: FxHashMap::default(),
                 call: Arc::clone(call),
             })
-            .collect();
-        AggStates { calls }
+            .collect::<Vec<CallState>>();
+        let by_users = calls
+            .iter()
+            .filter(|c| c.shared.is_none() && c.call.user_call.is_some());
+        AggStates {
+            by_row: by_users.count() > 1,
+            calls,
+        }
     }
 
     /// Adds a batch; `numbers[k]` is the group of its `k`-th row. `single`: all are in group 0.
@@ -269,8 +325,33 @@ impl AggStates {
         groups: usize,
         single: bool,
     ) -> PgResult<()> {
-        for call in &mut self.calls {
+        if self.by_row {
+            return self.update_by_row(cx, batch, numbers, groups);
+        }
+        for call in self.calls.iter_mut().filter(|c| c.shared.is_none()) {
             call.update(cx, batch, numbers, groups, single)?;
+        }
+        Ok(())
+    }
+
+    /// Several functions of users, who may see the order of their calls, get the rows one by one.
+    fn update_by_row(
+        &mut self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        numbers: &[u32],
+        groups: usize,
+    ) -> PgResult<()> {
+        let rows: Vec<usize> = batch.selection.iter().collect();
+        for (k, row) in rows.into_iter().enumerate() {
+            let one = Batch {
+                selection: Selection::Rows(vec![row as u16].into()),
+                ..batch.clone()
+            };
+            let number = numbers.get(k).map_or(&[][..], std::slice::from_ref);
+            for call in self.calls.iter_mut().filter(|c| c.shared.is_none()) {
+                call.update(cx, &one, number, groups, numbers.is_empty())?;
+            }
         }
         Ok(())
     }
@@ -282,7 +363,7 @@ impl AggStates {
 
     /// Sorts and adds the rows kept for DISTINCT and ORDER BY. All groups are known now.
     pub fn finish_ordered(&mut self, cx: &mut Cx<'_>, groups: usize) -> PgResult<()> {
-        for call in &mut self.calls {
+        for call in self.calls.iter_mut().filter(|c| c.shared.is_none()) {
             call.accumulator(groups)?;
             call.finish_ordered(cx)?;
         }
@@ -305,10 +386,16 @@ impl AggStates {
 
     /// Results of groups `from..from + count`, one vector per call.
     pub fn finalize(&mut self, cx: &Cx<'_>, from: usize, count: usize) -> PgResult<Vec<Arc<Vector>>> {
-        self.calls
-            .iter_mut()
-            .map(|c| Ok(Arc::new(c.finalize(cx, from, count)?)))
-            .collect()
+        let mut results = Vec::with_capacity(self.calls.len());
+        for at in 0..self.calls.len() {
+            let (before, rest) = self.calls.split_at_mut(at);
+            let Some(call) = rest.first_mut() else { break };
+            results.push(Arc::new(match call.shared.and_then(|k| before.get_mut(k)) {
+                Some(keeper) => call.finalize_shared(cx, keeper, from, count)?,
+                None => call.finalize(cx, from, count)?,
+            }));
+        }
+        Ok(results)
     }
 }
 
@@ -316,7 +403,7 @@ impl CallState {
     fn accumulator(&mut self, groups: usize) -> PgResult<()> {
         let accumulator = match &mut self.accumulator {
             Some(a) => a,
-            None => self.accumulator.insert((self.call.make)(&self.call.info)?),
+            None => self.accumulator.insert(self.call.code.make(&self.call.info)?),
         };
         accumulator.resize(groups);
         self.groups = groups;
@@ -574,6 +661,32 @@ impl CallState {
         let mut ctx = cx.fn_context(&self.call.info, &mut self.cache);
         for group in from..from + count {
             out.push(&accumulator.finalize(&mut ctx, group as u32)?);
+        }
+        Ok(out)
+    }
+}
+
+impl CallState {
+    /// Results from the states of another call.
+    fn finalize_shared(
+        &mut self,
+        cx: &Cx<'_>,
+        keeper: &mut CallState,
+        from: usize,
+        count: usize,
+    ) -> PgResult<Vector> {
+        let mut out = Vector::empty(self.call.result);
+        let Some(states) = &mut keeper.accumulator else {
+            return Err(internal!("aggregate without state"));
+        };
+        let ctx = cx.fn_context(&self.call.info, &mut self.cache);
+        for group in from..from + count {
+            out.push(
+                &self
+                    .call
+                    .code
+                    .finalize_shared(states.as_mut(), &ctx, group as u32)?,
+            );
         }
         Ok(out)
     }

@@ -10,6 +10,7 @@
 
 mod calls;
 pub(crate) mod sets;
+pub(crate) mod user;
 
 use std::sync::Arc;
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use common::{PgResult, internal, pg_err, unsupported};
 use expr::{ExprProgram, Inputs};
-use functions::framework::aggregate::MakeAccumulator;
 use functions::{CallInfo, FnCache, facts};
 use nodes::expr::{Expr, WindowFunc};
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
@@ -12,10 +11,11 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::Eval;
+use crate::ops::agg::user::{AggCode, AggSignature, Moving};
 use crate::ops::window::frame::{Frames, Partition};
 use crate::store::RowStore;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Kind {
     RowNumber,
     Rank,
@@ -28,7 +28,7 @@ enum Kind {
     FirstValue,
     LastValue,
     NthValue,
-    Aggregate(MakeAccumulator),
+    Aggregate(AggCode),
 }
 
 /// A call, compiled.
@@ -38,6 +38,8 @@ pub(crate) struct WindowCall {
     args: Vec<Arc<ExprProgram>>,
     filter: Option<Arc<ExprProgram>>,
     result: PhysType,
+    /// An argument may have another value when it is computed again.
+    volatile: bool,
 }
 
 impl WindowCall {
@@ -62,15 +64,45 @@ impl WindowCall {
                 .map(|f| c.program(f, ScanMap::None))
                 .transpose()?,
             result: c.phys(w.result.oid)?,
+            volatile: is_volatile(c, w)?,
         })
     }
 }
 
-fn kind(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<Kind> {
-    if let Some(make) = functions::aggregate(w.func) {
-        return Ok(Kind::Aggregate(make));
+fn is_volatile(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<bool> {
+    let mut functions = Vec::new();
+    for e in w.args.iter().chain(&w.filter) {
+        nodes::walk::walk(e, &mut |e| {
+            if let Expr::Func(f) = e {
+                functions.push(f.func);
+            }
+            true
+        });
     }
-    let source = facts::proc(w.func).map_or("", |p| p.prosrc);
+    for func in functions {
+        if c.catalog.function(func)?.is_some_and(|f| f.volatility == b'v') {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn kind(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<Kind> {
+    let is_aggregate = functions::aggregate(w.func).is_some() || c.catalog.aggregate(w.func)?.is_some();
+    if is_aggregate {
+        let args: Vec<types::settings::TypeRef> = w.args.iter().map(Expr::type_ref).collect();
+        let signature = AggSignature {
+            func: w.func,
+            args: &args,
+            direct: 0,
+            trans_type: None,
+            result: w.result,
+            collation: w.input_collation,
+        };
+        return Ok(Kind::Aggregate(AggCode::compile(c, &signature)?));
+    }
+    let func = crate::compile::kernel_function(c.catalog, w.func)?;
+    let source = facts::proc(func).map_or("", |p| p.prosrc);
     Ok(match source {
         "window_row_number" => Kind::RowNumber,
         "window_rank" => Kind::Rank,
@@ -151,8 +183,9 @@ impl WindowState {
 
     /// Results for all rows of the next partition.
     pub fn compute(&mut self, cx: &Cx<'_>, p: &Partition, frame: &Frames) -> PgResult<()> {
-        match self.call.kind {
-            Kind::Aggregate(make) => return self.aggregate(cx, make, p, frame),
+        let call = Arc::clone(&self.call);
+        match &call.kind {
+            Kind::Aggregate(code) => return self.aggregate(cx, code, p, frame),
             Kind::Ntile => return self.ntile(p),
             _ => {}
         }
@@ -257,13 +290,14 @@ impl WindowState {
         Ok(())
     }
 
-    fn aggregate(
-        &mut self,
-        cx: &Cx<'_>,
-        make: MakeAccumulator,
-        p: &Partition,
-        frame: &Frames,
-    ) -> PgResult<()> {
+    fn aggregate(&mut self, cx: &Cx<'_>, code: &AggCode, p: &Partition, frame: &Frames) -> PgResult<()> {
+        if let AggCode::User(user) = code
+            && let Some(moving) = &user.moving
+            && frame.moves_simply()
+            && !self.call.volatile
+        {
+            return self.moving(cx, moving, p, frame);
+        }
         if let Some(totals) = Totals::new(self, p) {
             for row in p.start..p.end {
                 let value = totals.over(&frame.parts(p, row))?;
@@ -276,7 +310,7 @@ impl WindowState {
             let range = frame.parts(p, row);
             let value = match &last {
                 Some((known, value)) if *known == range && frame.plain() => value.clone(),
-                _ => self.over(cx, make, &range)?,
+                _ => self.over(cx, code, &range)?,
             };
             self.out.push(&value);
             last = Some((range, value));
@@ -284,12 +318,80 @@ impl WindowState {
         Ok(())
     }
 
+    /// The aggregate over frames that move forward: what leaves a frame is taken out of the state, when that can be done.
+    fn moving(&mut self, cx: &Cx<'_>, form: &Moving, p: &Partition, frame: &Frames) -> PgResult<()> {
+        let call = Arc::clone(&self.call);
+        let mut caches = [FnCache::default(), FnCache::default(), FnCache::default()];
+        let mut unused = FnCache::default();
+        let (mut base, mut upto) = (p.start, p.start);
+        let (mut state, mut count) = (None, 0_usize);
+        let mut last: Option<((usize, usize), Datum)> = None;
+        let mut begun = false;
+        for row in p.start..p.end {
+            cx.check()?;
+            let (from, to) = frame.whole(row);
+            if let Some((known, value)) = &last
+                && *known == (from, to)
+            {
+                self.out.push(value);
+                continue;
+            }
+            let ctx = cx.fn_context(&call.info, &mut unused);
+            let [add, remove, finish] = &mut caches;
+            while begun && base < from && base < upto {
+                let values = self.values(base);
+                base += 1;
+                if !self.is_kept(base - 1) || form.skips(&values) {
+                    continue;
+                }
+                let left = match (state.take(), count) {
+                    (Some(state), 2..) => form.remove(&ctx, remove, state, &values)?,
+                    // The last value: what is left is the state without any, which the function need not know.
+                    (_, 0..=1) => {
+                        state = form.forward.initial(&ctx)?;
+                        count = 0;
+                        continue;
+                    }
+                    (None, _) => None,
+                };
+                match left {
+                    Some(left) => (state, count) = (Some(left), count - 1),
+                    None => begun = false,
+                }
+            }
+            if !begun || base < from || to < upto {
+                (base, upto, count, begun) = (from, from, 0, true);
+                state = form.forward.initial(&ctx)?;
+            }
+            while upto < to {
+                let values = self.values(upto);
+                upto += 1;
+                if self.is_kept(upto - 1) && !form.skips(&values) {
+                    state = form.add(&ctx, add, state.take(), &values)?;
+                    count += 1;
+                }
+            }
+            let value = form.forward.finish(&ctx, finish, state.clone(), &[])?;
+            self.out.push(&value);
+            last = Some(((from, to), value));
+        }
+        Ok(())
+    }
+
+    fn values(&self, row: usize) -> Vec<Datum> {
+        self.args.columns.iter().map(|c| c.datum(row)).collect()
+    }
+
+    fn is_kept(&self, row: usize) -> bool {
+        self.kept.get(row).copied().unwrap_or(true)
+    }
+
     /// The aggregate of a range of rows.
-    fn over(&mut self, cx: &Cx<'_>, make: MakeAccumulator, parts: &[(usize, usize)]) -> PgResult<Datum> {
+    fn over(&mut self, cx: &Cx<'_>, code: &AggCode, parts: &[(usize, usize)]) -> PgResult<Datum> {
         cx.check()?;
         self.make_blocks();
         let call = Arc::clone(&self.call);
-        let mut accumulator = make(&call.info)?;
+        let mut accumulator = code.make(&call.info)?;
         accumulator.resize(1);
         let mut ctx = cx.fn_context(&call.info, &mut self.cache);
         for &(from, to) in parts {

@@ -271,9 +271,16 @@ pub(crate) struct Frames {
     bounds: Vec<(usize, usize)>,
     start: usize,
     exclusion: FrameExclusion,
+    /// The frame clause does not say UNBOUNDED PRECEDING.
+    moves: bool,
 }
 
 impl Frames {
+    /// True when the first row of frames moves forward, and none is excluded: what a moving aggregate is for.
+    pub fn moves_simply(&self) -> bool {
+        self.moves && self.plain()
+    }
+
     /// The rows `from..to` of a row's frame, before exclusion.
     pub fn whole(&self, row: usize) -> (usize, usize) {
         self.bounds[row - self.start]
@@ -337,6 +344,7 @@ impl Frame {
             bounds,
             start: p.start,
             exclusion: self.exclusion,
+            moves: self.ranges.is_some() || !matches!(self.start, Bound::UnboundedPreceding),
         })
     }
 

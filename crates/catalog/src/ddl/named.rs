@@ -1,0 +1,236 @@
+//! Objects that are one row with a name, a schema and an owner: collations, conversions, text search objects.
+//!
+//! PG: src/backend/commands/alter.c, catalog/objectaddress.c (`ObjectProperty`).
+
+use common::{Oid, PgResult, pg_err};
+use types::Datum;
+
+use crate::columns::{pg_collation, pg_conversion, pg_ts_config, pg_ts_dict, pg_ts_parser, pg_ts_template};
+use crate::ddl::depend::DependencyType;
+use crate::ddl::{Ddl, ObjectAddress, oid};
+use crate::oids;
+use crate::row::StoredRow;
+use crate::view::CatalogView;
+
+/// A kind of such objects: its catalog, whose first column is `oid`.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedClass {
+    /// The catalog.
+    pub catalog: Oid,
+    /// What messages call it.
+    pub word: &'static str,
+    name: usize,
+    namespace: usize,
+    owner: Option<usize>,
+}
+
+/// Collations.
+pub const COLLATION: NamedClass = NamedClass {
+    catalog: oids::PG_COLLATION,
+    word: "collation",
+    name: pg_collation::COLLNAME,
+    namespace: pg_collation::COLLNAMESPACE,
+    owner: Some(pg_collation::COLLOWNER),
+};
+
+/// Conversions.
+pub const CONVERSION: NamedClass = NamedClass {
+    catalog: oids::PG_CONVERSION,
+    word: "conversion",
+    name: pg_conversion::CONNAME,
+    namespace: pg_conversion::CONNAMESPACE,
+    owner: Some(pg_conversion::CONOWNER),
+};
+
+/// Text search configurations.
+pub const TS_CONFIG: NamedClass = NamedClass {
+    catalog: oids::PG_TS_CONFIG,
+    word: "text search configuration",
+    name: pg_ts_config::CFGNAME,
+    namespace: pg_ts_config::CFGNAMESPACE,
+    owner: Some(pg_ts_config::CFGOWNER),
+};
+
+/// Text search dictionaries.
+pub const TS_DICT: NamedClass = NamedClass {
+    catalog: oids::PG_TS_DICT,
+    word: "text search dictionary",
+    name: pg_ts_dict::DICTNAME,
+    namespace: pg_ts_dict::DICTNAMESPACE,
+    owner: Some(pg_ts_dict::DICTOWNER),
+};
+
+/// Text search parsers; they have no owner.
+pub const TS_PARSER: NamedClass = NamedClass {
+    catalog: oids::PG_TS_PARSER,
+    word: "text search parser",
+    name: pg_ts_parser::PRSNAME,
+    namespace: pg_ts_parser::PRSNAMESPACE,
+    owner: None,
+};
+
+/// Text search templates; they have no owner.
+pub const TS_TEMPLATE: NamedClass = NamedClass {
+    catalog: oids::PG_TS_TEMPLATE,
+    word: "text search template",
+    name: pg_ts_template::TMPLNAME,
+    namespace: pg_ts_template::TMPLNAMESPACE,
+    owner: None,
+};
+
+/// All of them.
+pub const CLASSES: [NamedClass; 6] = [COLLATION, CONVERSION, TS_CONFIG, TS_DICT, TS_PARSER, TS_TEMPLATE];
+
+/// An object found.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct NamedObject {
+    pub class: NamedClass,
+    pub oid: Oid,
+    pub name: String,
+    pub namespace: Oid,
+    /// `None`: only superusers may change it.
+    pub owner: Option<Oid>,
+    /// Its row.
+    pub row: StoredRow,
+}
+
+impl NamedObject {
+    /// Where it is in the catalogs.
+    pub fn address(&self) -> ObjectAddress {
+        ObjectAddress::new(self.class.catalog, self.oid)
+    }
+}
+
+impl NamedClass {
+    fn object(self, row: StoredRow) -> NamedObject {
+        NamedObject {
+            class: self,
+            oid: row.oid(0),
+            name: row.text(self.name).to_string(),
+            namespace: row.oid(self.namespace),
+            owner: self.owner.map(|at| row.oid(at)),
+            row,
+        }
+    }
+}
+
+impl Ddl<'_> {
+    /// The object of a name in a schema, or in the first of the search path that has one.
+    pub fn find_named(
+        &self,
+        class: NamedClass,
+        schema: Option<&str>,
+        name: &str,
+    ) -> PgResult<Option<NamedObject>> {
+        let schemas = match schema {
+            Some(schema) => Vec::from_iter(self.view().namespace_by_name(schema)?),
+            None => self.path.effective().to_vec(),
+        };
+        let mut rows = self.store.scan(class.catalog)?;
+        rows.retain(|row| &*row.text(class.name) == name);
+        for home in schemas {
+            if let Some(at) = rows.iter().position(|r| r.oid(class.namespace) == home) {
+                return Ok(Some(class.object(rows.swap_remove(at))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The object with an OID.
+    pub fn named_by_oid(&self, class: NamedClass, object: Oid) -> PgResult<Option<NamedObject>> {
+        Ok(self.scan_for(class.catalog, object)?.map(|row| class.object(row)))
+    }
+
+    /// True when a schema has an object of that name.
+    pub fn is_name_taken(&self, class: NamedClass, namespace: Oid, name: &str) -> PgResult<bool> {
+        let rows = self.store.scan(class.catalog)?;
+        Ok(rows
+            .iter()
+            .any(|r| r.oid(class.namespace) == namespace && &*r.text(class.name) == name))
+    }
+
+    /// Makes an object from its row (all but the OID), and records that it needs its schema.
+    pub fn create_named(&mut self, class: NamedClass, mut row: Vec<Datum>) -> PgResult<Oid> {
+        let made = self.store.new_oid()?;
+        let namespace = row
+            .get(class.namespace)
+            .and_then(Datum::as_oid)
+            .unwrap_or_default();
+        if let Some(first) = row.first_mut() {
+            *first = oid(made);
+        }
+        if let Some(at) = class.owner.and_then(|at| row.get_mut(at)) {
+            *at = oid(self.user);
+        }
+        self.store.insert(class.catalog, row)?;
+        let schema = ObjectAddress::new(oids::PG_NAMESPACE, namespace);
+        let object = ObjectAddress::new(class.catalog, made);
+        self.record_dependency(object, schema, DependencyType::Normal)?;
+        Ok(made)
+    }
+
+    /// Changes columns of an object's row.
+    pub fn alter_named(&mut self, object: &NamedObject, changes: &[(usize, Datum)]) -> PgResult<()> {
+        self.set(object.class.catalog, object.row.clone(), changes)
+    }
+
+    /// ALTER ... RENAME TO.
+    pub fn rename_named(&mut self, object: &NamedObject, new: &str) -> PgResult<()> {
+        self.check_named_free(object.class, object.namespace, new)?;
+        self.alter_named(object, &[(object.class.name, Datum::text(new))])
+    }
+
+    /// ALTER ... SET SCHEMA.
+    pub fn move_named(&mut self, object: &NamedObject, namespace: Oid) -> PgResult<()> {
+        if object.namespace == namespace {
+            return Ok(());
+        }
+        self.check_named_free(object.class, namespace, &object.name)?;
+        self.alter_named(object, &[(object.class.namespace, oid(namespace))])?;
+        self.delete_dependencies(object.address(), Some(oids::PG_NAMESPACE))?;
+        let schema = ObjectAddress::new(oids::PG_NAMESPACE, namespace);
+        self.record_dependency(object.address(), schema, DependencyType::Normal)
+    }
+
+    /// ALTER ... OWNER TO.
+    pub fn own_named(&mut self, object: &NamedObject, owner: Oid) -> PgResult<()> {
+        match object.class.owner {
+            Some(at) => self.alter_named(object, &[(at, oid(owner))]),
+            None => Ok(()),
+        }
+    }
+
+    /// `text search dictionary "d" already exists in schema "s"`.
+    pub fn check_named_free(&self, class: NamedClass, namespace: Oid, name: &str) -> PgResult<()> {
+        if !self.is_name_taken(class, namespace, name)? {
+            return Ok(());
+        }
+        let schema = self.view().namespace_name(namespace)?.unwrap_or_default();
+        let encoding = match class.catalog {
+            oids::PG_COLLATION => " for encoding \"UTF8\"",
+            _ => "",
+        };
+        Err(pg_err!(
+            DUPLICATE_OBJECT,
+            "{} \"{name}\"{encoding} already exists in schema \"{schema}\"",
+            class.word
+        ))
+    }
+
+    /// `collation c`, qualified when the search path does not find it.
+    pub(crate) fn describe_named(&self, class: NamedClass, object: Oid) -> PgResult<String> {
+        let Some(found) = self.named_by_oid(class, object)? else {
+            return Ok(format!("{} {object}", class.word));
+        };
+        let visible = self
+            .find_named(class, None, &found.name)?
+            .is_some_and(|o| o.oid == object);
+        let schema = match visible {
+            true => None,
+            false => self.view().namespace_name(found.namespace)?,
+        };
+        let name = crate::names::quote_qualified(schema.as_deref(), &found.name);
+        Ok(format!("{} {name}", class.word))
+    }
+}
