@@ -169,11 +169,7 @@ fn mine(session: &mut Session, sql: &str) -> Answer {
     match rows.map(|rows| rows.first().map(|r| r.get_text(0))) {
         Ok(None) => Ok(None),
         Ok(Some(Ok(text))) => Ok(text),
-        Ok(Some(Err(e))) | Err(e) => Err((
-            e.code().to_owned(),
-            e.message().to_owned(),
-            e.position().map(|p| p as u32),
-        )),
+        Ok(Some(Err(e))) | Err(e) => Err((e.code().to_owned(), e.message().to_owned(), e.position())),
     }
 }
 

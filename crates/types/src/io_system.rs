@@ -206,7 +206,7 @@ pub fn snapshot_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum>
     let bad = || pg_err!(INVALID_BINARY_REPRESENTATION, "invalid external pg_snapshot data");
     let mut wire = Wire(bytes);
     let count = wire.int()?;
-    if count < 0 || count > RUNNING_MAX {
+    if !(0..=RUNNING_MAX).contains(&count) {
         return Err(bad());
     }
     let (xmin, xmax) = (wire.int8()? as u64, wire.int8()? as u64);

@@ -137,10 +137,9 @@ impl StatementEnv<'_> {
             }
             "pg_get_viewdef_name_ext" => {
                 let view = self.names.known_relation(text(args, 0))?;
-                let style = if args.get(1) == Some(&Datum::Bool(true)) {
-                    Style::PRETTY
-                } else {
-                    Style::PLAIN
+                let style = match args.get(1) {
+                    Some(Datum::Bool(true)) => Style::PRETTY,
+                    _ => Style::PLAIN,
                 };
                 optional(self.names.view_definition(view, style)?)
             }
@@ -185,16 +184,9 @@ impl StatementEnv<'_> {
             "pg_partition_tree" => self.partition_tree(oid(args, 0))?,
             "pg_config" => vec![vec![Datum::text("VERSION"), Datum::text(functions::VERSION)]],
             "pg_stat_get_archiver" => {
-                let none = || Datum::Null;
-                vec![vec![
-                    Datum::Int8(0),
-                    none(),
-                    none(),
-                    Datum::Int8(0),
-                    none(),
-                    none(),
-                    none(),
-                ]]
+                let mut row = vec![Datum::Null; 7];
+                (row[0], row[3]) = (Datum::Int8(0), Datum::Int8(0));
+                vec![row]
             }
             "pg_prepared_xact" => crate::session::two_phase::rows(&self.core.db.prepared),
             "pg_stat_get_slru" => activity::slru(),

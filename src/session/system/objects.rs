@@ -259,34 +259,40 @@ impl StatementEnv<'_> {
                 found.description = format!("cast from {source} to {target}");
                 (found.names, found.args) = (vec![source], vec![target]);
             }
-            oids::PG_CONSTRAINT => {
-                let relation = row.oid(c::pg_constraint::CONRELID);
-                let domain = row.oid(c::pg_constraint::CONTYPID);
-                if relation.is_valid() {
-                    self.on_relation("table constraint", name, relation, found)?;
-                    found.description = found.description.replacen("table constraint", "constraint", 1);
-                } else {
-                    let domain = self.type_text(domain)?;
-                    found.word = "domain constraint".to_owned();
-                    found.name = None;
-                    found.identity = format!("{} on {domain}", quote_identifier(name));
-                    found.description = format!("constraint {name} on domain {domain}");
-                    (found.names, found.args) = (vec![domain], vec![name.to_owned()]);
-                }
-            }
+            oids::PG_CONSTRAINT => self.complete_constraint(row, name, found)?,
             oids::PG_REWRITE => self.on_relation("rule", name, row.oid(c::pg_rewrite::EV_CLASS), found)?,
             oids::PG_TRIGGER => self.on_relation("trigger", name, row.oid(c::pg_trigger::TGRELID), found)?,
             oids::PG_POLICY => self.on_relation("policy", name, row.oid(c::pg_policy::POLRELID), found)?,
-            oids::PG_ATTRDEF => {
-                let column = i64::from(row.int2(c::pg_attrdef::ADNUM));
-                if let Some(of) = self.relation_identity(row.oid(c::pg_attrdef::ADRELID), column)? {
-                    found.name = None;
-                    found.identity = format!("for {}", of.identity);
-                    found.description = format!("default value for {}", of.description);
-                    found.names = of.names;
-                }
-            }
+            oids::PG_ATTRDEF => self.complete_default(row, found)?,
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn complete_constraint(&self, row: &StoredRow, name: &str, found: &mut Identity) -> PgResult<()> {
+        let relation = row.oid(c::pg_constraint::CONRELID);
+        let domain = row.oid(c::pg_constraint::CONTYPID);
+        if relation.is_valid() {
+            self.on_relation("table constraint", name, relation, found)?;
+            found.description = found.description.replacen("table constraint", "constraint", 1);
+        } else {
+            let domain = self.type_text(domain)?;
+            found.word = "domain constraint".to_owned();
+            found.name = None;
+            found.identity = format!("{} on {domain}", quote_identifier(name));
+            found.description = format!("constraint {name} on domain {domain}");
+            (found.names, found.args) = (vec![domain], vec![name.to_owned()]);
+        }
+        Ok(())
+    }
+
+    fn complete_default(&self, row: &StoredRow, found: &mut Identity) -> PgResult<()> {
+        let column = i64::from(row.int2(c::pg_attrdef::ADNUM));
+        if let Some(of) = self.relation_identity(row.oid(c::pg_attrdef::ADRELID), column)? {
+            found.name = None;
+            found.identity = format!("for {}", of.identity);
+            found.description = format!("default value for {}", of.description);
+            found.names = of.names;
         }
         Ok(())
     }
@@ -360,28 +366,9 @@ impl StatementEnv<'_> {
                 "unrecognized object type \"{word}\""
             ));
         };
-        let list = |at: usize| -> PgResult<Vec<String>> {
-            let Some(Datum::Array(a)) = args.get(at) else {
-                return Ok(Vec::new());
-            };
-            if a.elements.iter().any(Datum::is_null) {
-                return Err(pg_err!(
-                    INVALID_PARAMETER_VALUE,
-                    "name or argument lists may not contain nulls"
-                ));
-            }
-            Ok(a.elements
-                .iter()
-                .filter_map(Datum::as_str)
-                .map(str::to_owned)
-                .collect())
-        };
-        let (names, arguments) = (list(1)?, list(2)?);
-        let dotted = names
-            .iter()
-            .map(|n| quote_identifier(n))
-            .collect::<Vec<_>>()
-            .join(".");
+        let (names, arguments) = (names_of(args, 1)?, names_of(args, 2)?);
+        let quoted: Vec<_> = names.iter().map(|n| quote_identifier(n)).collect();
+        let dotted = quoted.join(".");
         let single = |what: &str| match &names[..] {
             [one] => Ok(quote_identifier(one).into_owned()),
             _ => Err(pg_err!(
@@ -403,31 +390,20 @@ impl StatementEnv<'_> {
                 self.names.type_ref(&single("1")?.replace('"', ""))?.oid,
                 0,
             ),
-            AddressKind::Schema => (
-                oids::PG_NAMESPACE,
-                self.names.object(RegKind::Namespace, &single("1")?)?,
-                0,
-            ),
-            AddressKind::Role => (
-                oids::PG_AUTHID,
-                self.names.object(RegKind::Role, &single("1")?)?,
-                0,
-            ),
-            AddressKind::Routine => {
-                let signature = format!("{dotted}({})", arguments.join(","));
-                (
-                    oids::PG_PROC,
-                    self.names.object(RegKind::Procedure, &signature)?,
-                    0,
-                )
+            AddressKind::Schema | AddressKind::Role => {
+                let (class, kind) = match kind {
+                    AddressKind::Schema => (oids::PG_NAMESPACE, RegKind::Namespace),
+                    _ => (oids::PG_AUTHID, RegKind::Role),
+                };
+                (class, self.names.object(kind, &single("1")?)?, 0)
             }
-            AddressKind::Operator => {
-                let signature = format!("{}({})", names.join("."), arguments.join(","));
-                (
-                    oids::PG_OPERATOR,
-                    self.names.object(RegKind::Operator, &signature)?,
-                    0,
-                )
+            AddressKind::Routine | AddressKind::Operator => {
+                let (class, kind, name) = match kind {
+                    AddressKind::Routine => (oids::PG_PROC, RegKind::Procedure, dotted),
+                    _ => (oids::PG_OPERATOR, RegKind::Operator, names.join(".")),
+                };
+                let signature = format!("{name}({})", arguments.join(","));
+                (class, self.names.object(kind, &signature)?, 0)
             }
             AddressKind::Collation => (
                 oids::PG_COLLATION,
@@ -552,4 +528,19 @@ impl AddressKind {
             _ => return None,
         })
     }
+}
+
+/// An argument that is a list of names.
+fn names_of(args: &[Datum], at: usize) -> PgResult<Vec<String>> {
+    let Some(Datum::Array(a)) = args.get(at) else {
+        return Ok(Vec::new());
+    };
+    if a.elements.iter().any(Datum::is_null) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "name or argument lists may not contain nulls"
+        ));
+    }
+    let names = a.elements.iter().filter_map(Datum::as_str);
+    Ok(names.map(str::to_owned).collect())
 }
