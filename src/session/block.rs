@@ -59,6 +59,8 @@ pub(crate) struct Block {
     savepoints: Vec<NamedSavepoint>,
     /// Roles that SET ROLE and SET SESSION AUTHORIZATION went through, the first one before them.
     pub roles: Vec<(Arc<str>, Oid)>,
+    /// The settings of the role and of the session's role after the last of these statements.
+    pub role_settings: (Arc<str>, Arc<str>),
 }
 
 /// `transaction_isolation` and `transaction_read_only` say what the defaults say.
@@ -261,18 +263,25 @@ impl Session {
         self.end_block();
     }
 
+    pub(crate) fn role_settings(&self) -> (Arc<str>, Arc<str>) {
+        let guc = self.core.guc.borrow();
+        (guc.get("role").into(), guc.get("session_authorization").into())
+    }
+
     /// The current role follows its setting, which a rollback (or the end of SET LOCAL) has put back.
     fn follow_role_setting(&mut self) {
         let Some((first, _)) = self.block.roles.first() else {
             return;
         };
-        let wanted: Arc<str> = {
-            let guc = self.core.guc.borrow();
-            match (guc.get("role"), guc.get("session_authorization")) {
-                ("none", "") => first.clone(),
-                ("none", session) => session.into(),
-                (role, _) => role.into(),
-            }
+        let settings = self.role_settings();
+        // RESET SESSION AUTHORIZATION leaves a role in the setting that is not the current one.
+        if settings == self.block.role_settings {
+            return;
+        }
+        let wanted: Arc<str> = match (&*settings.0, &*settings.1) {
+            ("none", "") => first.clone(),
+            ("none", session) => session.into(),
+            (role, _) => role.into(),
         };
         let known = self.block.roles.iter().find(|(name, _)| *name == wanted);
         if let Some((name, oid)) = known.or(self.block.roles.first()) {

@@ -119,6 +119,7 @@ impl Session {
                     self.block.roles.push((name.clone(), oid));
                     *self.core.user_name.borrow_mut() = name;
                 }
+                self.block.role_settings = self.role_settings();
             }
         }
         Ok(())
