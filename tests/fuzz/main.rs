@@ -27,6 +27,7 @@ fn is_bug(e: &pglite::Error) -> bool {
         "unsupported jsonb version number",
         "unsupported jsonpath version number",
         "invalid size of tsvector",
+        "invalid size of tsquery",
         "invalid tsvector: ",
         "unexpected number of tsvector positions",
         "position information is misordered",

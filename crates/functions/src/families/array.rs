@@ -387,6 +387,9 @@ fn text_to_array_null(s: Option<&str>, delimiter: Option<&str>, null: Option<&st
     Some(ArrayValue::from_elements(oids::TEXT, split(s?, delimiter, null)))
 }
 
+/// PostgreSQL's limit of one value.
+const ARRAY_BYTES_MAX: usize = 0x3fff_ffff;
+
 fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let value = args.first().cloned().unwrap_or_default();
     let numbers = |k: usize, what: &str| -> PgResult<Vec<i32>> {
@@ -439,6 +442,17 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     }
     let count = types::io_array::element_count(&dims)?;
     types::io_array::check_bounds(&dims)?;
+    let width = match &value {
+        Datum::Text(s) => s.len() + 4,
+        Datum::Bytes(b) => b.len() + 4,
+        _ => 1,
+    };
+    if count.saturating_mul(width) > ARRAY_BYTES_MAX {
+        return Err(pg_err!(
+            PROGRAM_LIMIT_EXCEEDED,
+            "array size exceeds the maximum allowed ({ARRAY_BYTES_MAX})"
+        ));
+    }
     Ok(Datum::Array(Arc::new(ArrayValue {
         element_type: ctx.call.arg_type(0),
         dims,

@@ -129,6 +129,7 @@ macro_rules! to_reg {
         fn $name(ctx: &mut FnContext<'_>, name: &str) -> PgResult<Option<u32>> {
             use common::sqlstate as s;
             match ctx.session.resolver().resolve(RegKind::$kind, name) {
+                Err(_) if name.trim().is_empty() => Ok(None),
                 Ok(oid) => Ok(Some(oid.0)),
                 Err(e) if [s::UNDEFINED_TABLE, s::UNDEFINED_OBJECT, s::UNDEFINED_FUNCTION, s::INVALID_SCHEMA_NAME,
                     s::AMBIGUOUS_FUNCTION, s::INVALID_NAME, s::INVALID_TEXT_REPRESENTATION, s::UNDEFINED_PARAMETER,

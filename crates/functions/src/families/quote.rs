@@ -157,7 +157,19 @@ impl Format<'_> {
 }
 
 /// PostgreSQL's `MaxAllocSize`.
-const STRING_BYTES_MAX: usize = 0x3fff_ffff;
+pub(crate) const STRING_BYTES_MAX: usize = 0x3fff_ffff;
+
+/// What a string under construction says that has so many bytes and would get more than there may be.
+#[cold]
+pub(crate) fn string_too_long(bytes: usize, more: usize) -> Box<PgError> {
+    pg_err!(
+        PROGRAM_LIMIT_EXCEEDED,
+        "string buffer exceeds maximum allowed length ({STRING_BYTES_MAX} bytes)"
+    )
+    .detail(format!(
+        "Cannot enlarge string buffer containing {bytes} bytes by {more} more bytes."
+    ))
+}
 
 #[cold]
 fn too_few_arguments() -> Box<PgError> {
@@ -171,15 +183,7 @@ fn push_padded(text: &str, mut width: i64, mut left: bool, out: &mut String) -> 
     }
     let missing = (width as usize).saturating_sub(text.chars().count());
     if out.len() + missing + text.len() >= STRING_BYTES_MAX {
-        return Err(pg_err!(
-            PROGRAM_LIMIT_EXCEEDED,
-            "string buffer exceeds maximum allowed length ({STRING_BYTES_MAX} bytes)"
-        )
-        .detail(format!(
-            "Cannot enlarge string buffer containing {} bytes by {} more bytes.",
-            out.len(),
-            missing.max(text.len())
-        )));
+        return Err(string_too_long(out.len(), missing.max(text.len())));
     }
     if left {
         out.push_str(text);

@@ -7,6 +7,7 @@ use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use types::{ArrayValue, Datum, PhysType, oids};
 
+use crate::families::quote::{STRING_BYTES_MAX, string_too_long};
 use crate::framework::context::FnContext;
 use crate::framework::macros::{builtins, set_functions};
 use crate::framework::set::{ScalarRows, SetRows};
@@ -178,7 +179,11 @@ fn replace(ctx: &FnContext<'_>, found: &Regex, s: &str, replacement: &str, which
             continue;
         }
         out.push_str(&s[copied..start]);
+        let before = out.len();
         push_replacement(replacement, s, &spans, &mut out);
+        if out.len() >= STRING_BYTES_MAX {
+            return Err(string_too_long(before, out.len() - before));
+        }
         copied = end;
         if which.nth != 0 {
             break;

@@ -13,7 +13,16 @@ use crate::jsonpath::{BinaryOp, Item, ItemId, ItemKind, LEVEL_LAST, Method, Path
 use crate::numeric::{self, neg};
 
 /// Nesting beyond this is refused.
-const DEPTH_MAX: usize = 1000;
+const DEPTH_MAX: usize = 200;
+
+/// PostgreSQL's parser gives up too (some thousand levels later).
+#[cold]
+fn too_deep(token: char) -> Box<PgError> {
+    pg_err!(
+        SYNTAX_ERROR,
+        "memory exhausted at or near \"{token}\" of jsonpath input"
+    )
+}
 
 /// What an operand is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -196,7 +205,7 @@ impl Parser<'_> {
     fn or(&mut self) -> PgResult<Operand> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+            return Err(too_deep('('));
         }
         let mut left = self.and()?;
         while left.kind == Kind::Predicate && self.accept("||")? {
@@ -323,7 +332,7 @@ impl Parser<'_> {
         self.advance()?;
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+            return Err(too_deep(if minus { '-' } else { '+' }));
         }
         let arg = self.unary()?;
         self.depth -= 1;

@@ -8,7 +8,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use crate::Numeric;
 use crate::io::invalid_input;
 use crate::io_text::trim_space;
-use crate::numeric::convert::{SCALE_MAX, div_round, from_big, overflow, pow10};
+use crate::numeric::convert::{SCALE_MAX, from_big, overflow, pow10};
 
 impl fmt::Display for Numeric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,13 +211,7 @@ fn build(digits: &[u8], scale: usize, exponent: i64, negative: bool) -> PgResult
         return from_big(&n, 0);
     }
     if scale > i64::from(SCALE_MAX) {
-        let drop = scale - i64::from(SCALE_MAX);
-        n = if drop > digits.len() as i64 {
-            BigInt::ZERO
-        } else {
-            div_round(&n, &pow10(drop as u32))
-        };
-        return from_big(&n, SCALE_MAX);
+        return Err(overflow());
     }
     from_big(&n, scale as u16)
 }

@@ -36,6 +36,9 @@ pub fn parse(text: &str, syntax: Syntax, push: &mut PushOperand<'_>) -> PgResult
     Ok(parser.out)
 }
 
+/// Where PostgreSQL's recursion ends, about.
+const PARENTHESES_MAX: usize = 9_000;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expects {
     First,
@@ -131,6 +134,9 @@ impl<'a> Parser<'a, '_> {
             if self.eat('(') {
                 self.expects = Expects::Operand;
                 self.parentheses += 1;
+                if self.parentheses > PARENTHESES_MAX {
+                    return Err(pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+                }
                 return Ok(Step::Open);
             }
             if self.rest().starts_with(':') {
