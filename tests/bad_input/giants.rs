@@ -21,7 +21,7 @@ fn peak_bytes() -> Option<u64> {
 fn giants_end_in_an_error() {
     let db = Database::builder().memory_limit(MEMORY_LIMIT).open().unwrap();
     let mut session = db.session().unwrap();
-    session.batch_execute("SET statement_timeout = '2s'").unwrap();
+    session.batch_execute("SET statement_timeout = '1s'").unwrap();
     let before = peak_bytes();
     let mut wrong = String::new();
     for line in include_str!("giants.txt").lines() {

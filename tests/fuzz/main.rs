@@ -28,6 +28,7 @@ fn is_bug(e: &pglite::Error) -> bool {
         "unsupported jsonpath version number",
         "invalid size of tsvector",
         "invalid size of tsquery",
+        "invalid memory alloc request size",
         "invalid tsvector: ",
         "unexpected number of tsvector positions",
         "position information is misordered",
