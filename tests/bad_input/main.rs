@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod giants;
+#[path = "../support/oracle.rs"]
+mod oracle;
 #[path = "../value_differential/pools.rs"]
 #[allow(dead_code)]
 mod pools;
@@ -17,17 +19,16 @@ mod random;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use futures_util::StreamExt;
+use oracle::Oracle;
 use pglite::{Database, Session, params};
 use pools::Pools;
 use random::{Random, number};
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 const COUNT: u64 = 4_000;
 const SEED: u64 = 20_261_122;
 const BATCH: usize = 500;
-const IN_FLIGHT: usize = 64;
 
 const SET_UP: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
     CREATE TYPE pair AS (n int4, t text);
@@ -173,71 +174,21 @@ fn mine(session: &mut Session, sql: &str) -> Answer {
     }
 }
 
-struct Oracle {
-    runtime: tokio::runtime::Runtime,
-    client: tokio_postgres::Client,
-    schema: String,
-}
-
-impl Oracle {
-    fn connect() -> Option<Oracle> {
-        let Ok(url) = std::env::var("PGLITE_ORACLE_URL") else {
-            println!("PGLITE_ORACLE_URL is not set: nothing to compare with");
-            return None;
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls)
-                .await
-                .expect("PGLITE_ORACLE_URL");
-            tokio::spawn(connection);
-            client
-        });
-        let schema = format!("pglite_input_{}", std::process::id());
-        let begin = format!(
-            "CREATE SCHEMA {schema}; SET search_path = {schema}; SET client_min_messages = error; {SET_UP}"
-        );
-        runtime.block_on(client.batch_execute(&begin)).unwrap();
-        Some(Oracle {
-            runtime,
-            client,
-            schema,
-        })
-    }
-
-    fn ask(&self, queries: &[String]) -> Vec<Answer> {
-        let answer = |result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>| match result {
-            Ok(messages) => Ok(messages.iter().find_map(|m| match m {
-                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+/// PostgreSQL's answer.
+fn theirs(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>) -> Answer {
+    match result {
+        Ok(messages) => Ok(messages.iter().find_map(|m| match m {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        })),
+        Err(e) => {
+            let e = e.as_db_error().expect("PostgreSQL answers");
+            let position = match e.position() {
+                Some(ErrorPosition::Original(at)) => Some(*at),
                 _ => None,
-            })),
-            Err(e) => {
-                let e = e.as_db_error().expect("PostgreSQL answers");
-                let position = match e.position() {
-                    Some(ErrorPosition::Original(at)) => Some(*at),
-                    _ => None,
-                };
-                Err((e.code().code().to_owned(), e.message().to_owned(), position))
-            }
-        };
-        self.runtime.block_on(
-            futures_util::stream::iter(queries)
-                .map(|q| self.client.simple_query(q))
-                .buffered(IN_FLIGHT)
-                .map(answer)
-                .collect(),
-        )
-    }
-}
-
-impl Drop for Oracle {
-    fn drop(&mut self) {
-        let sql = format!("DROP SCHEMA {} CASCADE", self.schema);
-        let _ = self.runtime.block_on(self.client.batch_execute(&sql));
+            };
+            Err((e.code().code().to_owned(), e.message().to_owned(), position))
+        }
     }
 }
 
@@ -292,7 +243,7 @@ fn bad_input_gets_postgresqls_errors() {
     session.batch_execute(SET_UP).unwrap();
     let types = types(&mut session, &pools);
     let everything: Vec<String> = types.iter().flat_map(|t| t.1.iter().cloned()).collect();
-    let oracle = Oracle::connect();
+    let oracle = Oracle::connect("input", SET_UP, "nothing to compare with");
     let mut r = Random(number("PGLITE_INPUT_SEED", SEED));
     let count = number("PGLITE_INPUT_COUNT", COUNT) as usize;
     let mut differences: BTreeMap<String, (usize, String)> = BTreeMap::new();
@@ -314,7 +265,7 @@ fn bad_input_gets_postgresqls_errors() {
             .collect();
         done += cases.len();
         let queries: Vec<String> = cases.iter().map(|c| c.1.clone()).collect();
-        let theirs = oracle.as_ref().map(|o| o.ask(&queries));
+        let theirs = oracle.as_ref().map(|o| o.ask(&queries, theirs));
         for (i, (name, sql)) in cases.iter().enumerate() {
             let mine = mine(&mut session, sql);
             let internal = matches!(&mine, Err((_, message, _)) if message.starts_with("internal error"));

@@ -8,6 +8,8 @@
 //! damaged ones must be no panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "../support/oracle.rs"]
+mod oracle;
 #[path = "../value_differential/pools.rs"]
 #[allow(dead_code)]
 mod pools;

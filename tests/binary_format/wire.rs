@@ -6,13 +6,12 @@ use std::error::Error;
 use futures_util::StreamExt;
 use pglite::types::{FromSql, IsNull, ToSql, Type};
 use pglite::{Database, Session, params};
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::Statement;
+
+use crate::oracle::{IN_FLIGHT, Oracle};
 
 /// The bytes of a result, or SQLSTATE and message.
 pub type Answer = Result<Option<Vec<u8>>, (String, String)>;
-
-/// How many statements are on their way at once.
-const IN_FLIGHT: usize = 64;
 
 /// One parameter and one result.
 pub struct Query<'a> {
@@ -75,10 +74,9 @@ impl Server for Session {
     }
 }
 
-struct Oracle {
-    runtime: tokio::runtime::Runtime,
-    client: Client,
-    schema: String,
+/// PostgreSQL, and what it has prepared.
+struct Peer {
+    oracle: Oracle,
     statements: HashMap<String, Result<Statement, (String, String)>>,
 }
 
@@ -89,54 +87,16 @@ fn failure(e: &tokio_postgres::Error) -> (String, String) {
     }
 }
 
-impl Oracle {
-    fn connect(set_up: &[&str]) -> Option<Oracle> {
-        let Ok(url) = std::env::var("PGLITE_ORACLE_URL") else {
-            println!("PGLITE_ORACLE_URL is not set: values only have to come back as they went");
-            return None;
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls)
-                .await
-                .expect("PGLITE_ORACLE_URL");
-            tokio::spawn(connection);
-            client
-        });
-        let schema = format!("pglite_binary_{}", std::process::id());
-        let oracle = Oracle {
-            runtime,
-            client,
-            schema,
-            statements: HashMap::new(),
-        };
-        let begin = format!(
-            "CREATE SCHEMA {0}; SET search_path = {0}; SET client_min_messages = error; {1}",
-            oracle.schema,
-            set_up.join(";")
-        );
-        oracle
-            .runtime
-            .block_on(oracle.client.batch_execute(&begin))
-            .unwrap();
-        Some(oracle)
-    }
-}
-
-impl Server for Oracle {
+impl Server for Peer {
     fn exchange(&mut self, queries: &[Query<'_>]) -> Vec<Answer> {
         for q in queries {
             if !self.statements.contains_key(q.sql) {
-                let prepared = self.runtime.block_on(self.client.prepare(q.sql));
+                let prepared = self.oracle.runtime.block_on(self.oracle.client.prepare(q.sql));
                 let prepared = prepared.map_err(|e| failure(&e));
                 self.statements.insert(q.sql.to_owned(), prepared);
             }
         }
-        let (client, statements) = (&self.client, &self.statements);
+        let (client, statements) = (&self.oracle.client, &self.statements);
         let one = |q: &Query<'_>| {
             let (bytes, statement) = (Raw(q.bytes.to_vec()), &statements[q.sql]);
             async move {
@@ -149,7 +109,7 @@ impl Server for Oracle {
                 Ok(value.map(|raw| raw.0))
             }
         };
-        self.runtime.block_on(
+        self.oracle.runtime.block_on(
             futures_util::stream::iter(queries)
                 .map(one)
                 .buffered(IN_FLIGHT)
@@ -158,17 +118,10 @@ impl Server for Oracle {
     }
 }
 
-impl Drop for Oracle {
-    fn drop(&mut self) {
-        let sql = format!("DROP SCHEMA {} CASCADE", self.schema);
-        let _ = self.runtime.block_on(self.client.batch_execute(&sql));
-    }
-}
-
 /// Both ends; OIDs of the types that users made are translated, for each server gives its own.
 pub struct Servers {
     mine: Session,
-    theirs: Option<Oracle>,
+    theirs: Option<Peer>,
     /// Theirs and mine.
     oids: Vec<(u32, u32)>,
     user_types: &'static [&'static str],
@@ -216,7 +169,11 @@ impl Servers {
         for sql in set_up {
             mine.batch_execute(sql).unwrap();
         }
-        let mut theirs = Oracle::connect(set_up);
+        let without = "values only have to come back as they went";
+        let mut theirs = Oracle::connect("binary", &set_up.join(";"), without).map(|oracle| Peer {
+            oracle,
+            statements: HashMap::new(),
+        });
         let mut pairs = Vec::new();
         if let Some(oracle) = &mut theirs {
             let (a, b) = (oids(oracle, user_types), oids(&mut mine, user_types));

@@ -6,8 +6,10 @@
 //! Types, syntax, values and explained differences are data: see the `.txt` and `.tsv` files here.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod answer;
 mod facts;
 mod maker;
+#[path = "../support/oracle.rs"]
 mod oracle;
 mod pools;
 #[path = "../support/random.rs"]
@@ -16,8 +18,9 @@ mod random;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use answer::{Answer, answer};
 use maker::{Expr, Maker};
-use oracle::{Answer, Oracle};
+use oracle::Oracle;
 use pglite::{Database, Session, params};
 use pools::Exception;
 use random::{Random, number};
@@ -131,7 +134,7 @@ impl Comparison {
         let theirs = self.oracle.as_ref().map(|oracle| {
             oracle.batch(SETTINGS[settings]);
             let queries: Vec<String> = exprs.iter().map(|e| statement(&e.sql)).collect();
-            oracle.ask(&queries)
+            oracle.ask(&queries, answer)
         });
         let mut out = Vec::new();
         for (i, expr) in exprs.into_iter().enumerate() {
@@ -245,7 +248,11 @@ fn values_are_postgresqls() {
     };
     let mut comparison = Comparison {
         session,
-        oracle: Oracle::connect(SET_UP),
+        oracle: Oracle::connect(
+            "values",
+            &format!("SET statement_timeout = '3s'; {SET_UP}"),
+            "nothing to compare with",
+        ),
         exceptions,
     };
     let count = number("PGLITE_VALUE_COUNT", COUNT) as usize;

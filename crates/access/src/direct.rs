@@ -15,15 +15,12 @@ use types::Vector;
 use crate::block::{CHUNK_ROWS, MainBlock, row_key, whole_block};
 use crate::pack::{self, PACK_ROWS};
 use crate::shared::Shared;
-use crate::storage::FIRST_RELATION;
 use crate::storage::meta::{self, RelationCounters};
+use crate::storage::{BATCH_BYTES, FIRST_RELATION};
 use crate::table::Table;
 use crate::table::store::TableStore;
 use crate::transaction::Transaction;
 use crate::transaction::writes::Write;
-
-/// Payload of one batch.
-const BATCH_BYTES: usize = 4 << 20;
 
 /// Writes entries of a new relation.
 pub(crate) struct DirectWriter {

@@ -73,15 +73,6 @@ impl StatementEnv<'_> {
             },
             "pg_get_statisticsobjdef_columns" => self.statistics_columns(oid(args, 0))?,
             "pg_get_statisticsobjdef_expressions" | "pg_indexam_progress_phasename" => Datum::Null,
-            "pg_describe_object" => {
-                let object = catalog::ddl::ObjectAddress {
-                    class: oid(args, 0),
-                    object: oid(args, 1),
-                    sub: int(args, 2) as i32,
-                };
-                let (rows, path) = (self.view.rows(), self.view.path().clone());
-                Datum::text(catalog::ddl::describe::describe_object(rows, path, object)?)
-            }
             "pg_is_other_temp_schema" => Datum::Bool(self.is_other_temp_schema(oid(args, 0))?),
             "pg_my_temp_schema" => Datum::Oid(self.core.temp_namespace.get().map_or(0, |o| o.0)),
             _ => return self.relation_value(function, args),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use catalog::CatalogView;
+use catalog::ddl::describe::relkind_word;
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::row::StoredRow;
 use catalog::store::CatalogRead;
@@ -82,19 +83,6 @@ struct Identity {
     description: String,
 }
 
-fn relation_word(relkind: u8) -> &'static str {
-    match relkind {
-        b'i' | b'I' => "index",
-        b'S' => "sequence",
-        b't' => "toast table",
-        b'v' => "view",
-        b'm' => "materialized view",
-        b'c' => "composite type",
-        b'f' => "foreign table",
-        _ => "table",
-    }
-}
-
 fn texts(list: Vec<String>) -> Datum {
     let elements = list.into_iter().map(Datum::text).collect();
     Datum::Array(Arc::new(ArrayValue::from_elements(types::oids::TEXT, elements)))
@@ -129,7 +117,7 @@ impl StatementEnv<'_> {
         let Some(desc) = self.view.relation(object)? else {
             return Ok(None);
         };
-        let word = relation_word(desc.relkind);
+        let word = relkind_word(desc.relkind);
         let qualified = quote_qualified(Some(&desc.namespace_name), &desc.name);
         let shown = self.known(RegKind::Class, object)?;
         let mut names = vec![desc.namespace_name.to_string(), desc.name.to_string()];
@@ -280,7 +268,7 @@ impl StatementEnv<'_> {
             found.word = "domain constraint".to_owned();
             found.name = None;
             found.identity = format!("{} on {domain}", quote_identifier(name));
-            found.description = format!("constraint {name} on domain {domain}");
+            found.description = format!("constraint {name}");
             (found.names, found.args) = (vec![domain], vec![name.to_owned()]);
         }
         Ok(())

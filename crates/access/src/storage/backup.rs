@@ -19,15 +19,13 @@ use common::{Lsn, PgResult, pg_err};
 use kv::{Direction, Durability, Keyspace, Kv, KvKind, KvOptions, WriteBatch};
 use txn::{RecordKind, Wal, WalOptions};
 
-use crate::storage::Storage;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, META};
+use crate::storage::{BATCH_BYTES, Storage};
 use crate::transaction::prepared::PreparedCopy;
 
 /// Lies in a directory while a backup is being written to it.
 const INCOMPLETE: &str = "backup_incomplete";
-/// Payload of one batch.
-const BATCH_BYTES: usize = 4 << 20;
 const CACHE_BYTES: usize = 16 << 20;
 
 /// 55000 when a backup into this directory was not finished.

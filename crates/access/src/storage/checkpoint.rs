@@ -16,10 +16,7 @@ use common::{Csn, PgResult, RelationId};
 use kv::{Durability, WriteBatch};
 
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
-use crate::storage::{Relation, Storage};
-
-/// Payload of one batch.
-const BATCH_BYTES: usize = 4 << 20;
+use crate::storage::{BATCH_BYTES, Relation, Storage};
 
 impl Storage {
     /// Writes everything committed to the KV store, and gives back log below it.

@@ -45,6 +45,8 @@ const OIDS_AHEAD: u64 = 8192;
 const RELATIONS_AHEAD: u64 = 64;
 /// Relation ids below belong to bootstrapped catalogs, which choose them themselves.
 pub const FIRST_RELATION: RelationId = RelationId(16384);
+/// Payload of one batch that goes to the KV store.
+pub(crate) const BATCH_BYTES: usize = 4 << 20;
 
 /// How storage is opened.
 #[derive(Clone)]

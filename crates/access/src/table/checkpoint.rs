@@ -98,7 +98,7 @@ impl TableStore {
             Some(def) if !self.is_catalog() => def,
             _ => return Ok(false),
         };
-        let stored = match first.0 < self.stored_end.load(Ordering::Relaxed) {
+        let stored = match first.0 < self.stored_end.load(Ordering::Acquire) {
             true => self.stored_segment(first)?,
             false => Segment::default(),
         };
@@ -140,7 +140,7 @@ impl TableStore {
     }
 
     fn note_stored(&self, row: RowId) {
-        self.stored_end.fetch_max(row.0 + 1, Ordering::Relaxed);
+        self.stored_end.fetch_max(row.0 + 1, Ordering::AcqRel);
     }
 }
 

@@ -34,11 +34,9 @@ pub(crate) struct TableStore {
     /// The widest definition seen; merging needs one.
     pub(crate) def: ArcSwapOption<TableDef>,
     next_row: AtomicU64,
-    /// Row ids from here on were never in the KV store when the relation was opened.
-    kv_end: AtomicU64,
     /// True once rows went to the KV store otherwise than by checkpoints.
     loaded: AtomicBool,
-    /// Row ids from here on are not in the KV store.
+    /// Row ids from here on are neither in the KV store nor of the program.
     pub(crate) stored_end: AtomicU64,
     /// Committed rows, as far as known.
     pub(crate) live_rows: AtomicI64,
@@ -78,7 +76,7 @@ impl TableStore {
                 };
                 ControlFlow::Break(())
             })?;
-        let kv_end = end?;
+        let stored_end = end?;
         let counters = counters.unwrap_or_default();
         Ok(TableStore {
             id,
@@ -86,9 +84,8 @@ impl TableStore {
             chunks: Chunks::new(),
             delta_bytes: DeltaBytes::new(shared),
             def: ArcSwapOption::empty(),
-            next_row: AtomicU64::new(kv_end.max(counters.next_row)),
-            kv_end: AtomicU64::new(kv_end),
-            stored_end: AtomicU64::new(kv_end),
+            next_row: AtomicU64::new(stored_end.max(counters.next_row)),
+            stored_end: AtomicU64::new(stored_end),
             loaded: AtomicBool::new(false),
             live_rows: AtomicI64::new(counters.live_rows),
             rows_in_flight: AtomicI64::new(0),
@@ -110,7 +107,7 @@ impl TableStore {
         let builtin = def.builtin.as_ref().map_or(0, |b| b.row_count() as u64);
         if known.is_none() && builtin > 0 {
             let before = self.next_row.fetch_max(builtin, Ordering::AcqRel);
-            self.kv_end.fetch_max(builtin, Ordering::AcqRel);
+            self.stored_end.fetch_max(builtin, Ordering::AcqRel);
             if before == 0 {
                 self.live_rows.fetch_add(builtin as i64, Ordering::Relaxed);
                 self.heap_bytes.fetch_add(builtin * 100, Ordering::Relaxed);
@@ -180,7 +177,7 @@ impl TableStore {
         let make = || {
             // Recovery comes here before it is known where the rows of the program end.
             let end_known = self.def.load().is_some() || !self.is_catalog();
-            let fresh = end_known && number * CHUNK_ROWS >= self.kv_end.load(Ordering::Acquire);
+            let fresh = end_known && number * CHUNK_ROWS >= self.stored_end.load(Ordering::Acquire);
             Chunk::new(fresh.then(|| Arc::clone(&self.empty)))
         };
         self.chunks
@@ -220,7 +217,6 @@ impl TableStore {
 
     /// Row ids below `end` may be in the KV store before any checkpoint writes them.
     pub(crate) fn reserve_stored(&self, end: u64) {
-        self.kv_end.fetch_max(end, Ordering::AcqRel);
         self.stored_end.fetch_max(end, Ordering::AcqRel);
         self.loaded.store(true, Ordering::Relaxed);
     }

@@ -316,16 +316,14 @@ impl Transaction {
 
     /// True for storage that this transaction made (and did not undo): nobody else can see anything in it.
     pub fn has_created(&self, id: RelationId) -> bool {
-        let made = |write: &Write| matches!(write, Write::RelationCreated(own) if *own == id);
-        self.writes.iter().any(made)
+        makes(&self.writes, id)
     }
 
     /// The same for storage made since the last savepoint (of those released, too): a rollback that undoes less than the whole
     /// transaction undoes what was put into it after it.
     pub(crate) fn has_created_last(&self, id: RelationId) -> bool {
-        let made = |write: &Write| matches!(write, Write::RelationCreated(own) if *own == id);
         let since = self.writes.get(self.savepoint_at.get()..);
-        since.is_some_and(|writes| writes.iter().any(made))
+        since.is_some_and(|writes| makes(writes, id))
     }
 
     /// Gives a relation's storage up, once this transaction has committed and nobody can see it any more.
@@ -512,6 +510,13 @@ impl Drop for Transaction {
             None => {}
         }
     }
+}
+
+/// True when the storage was made by one of these.
+fn makes(writes: &[Write], id: RelationId) -> bool {
+    writes
+        .iter()
+        .any(|write| matches!(write, Write::RelationCreated(own) if *own == id))
 }
 
 fn ended() -> Box<common::PgError> {

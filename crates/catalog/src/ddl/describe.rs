@@ -1,9 +1,6 @@
 //! Objects as messages call them: `table t`, `column a of table t`, `constraint c on table t`.
 
-use std::sync::Arc;
-
-use common::{Oid, PgResult, RelationId, RowId, internal};
-use types::Datum;
+use common::{Oid, PgResult};
 
 use crate::builtin;
 use crate::columns::{
@@ -15,65 +12,7 @@ use crate::format_type::format_type;
 use crate::names::quote_qualified;
 use crate::oids;
 use crate::row::StoredRow;
-use crate::search_path::SearchPath;
-use crate::store::{CatalogRead, CatalogWrite};
 use crate::view::CatalogView;
-
-/// Catalogs that are only read.
-struct ReadOnly<'r>(&'r dyn CatalogRead);
-
-impl CatalogRead for ReadOnly<'_> {
-    fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
-        self.0.lookup(index, key)
-    }
-
-    fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
-        self.0.lookup_all(index, key)
-    }
-
-    fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>> {
-        self.0.scan(catalog)
-    }
-}
-
-fn only_read<T>() -> PgResult<T> {
-    Err(internal!("catalogs that are only read were changed"))
-}
-
-impl CatalogWrite for ReadOnly<'_> {
-    fn insert(&mut self, _: Oid, _: Vec<Datum>) -> PgResult<()> {
-        only_read()
-    }
-
-    fn update(&mut self, _: Oid, _: RowId, _: Vec<Datum>) -> PgResult<()> {
-        only_read()
-    }
-
-    fn delete(&mut self, _: Oid, _: RowId) -> PgResult<()> {
-        only_read()
-    }
-
-    fn new_oid(&mut self) -> PgResult<Oid> {
-        only_read()
-    }
-
-    fn create_storage(&mut self) -> PgResult<RelationId> {
-        only_read()
-    }
-
-    fn drop_storage(&mut self, _: RelationId) -> PgResult<()> {
-        only_read()
-    }
-}
-
-/// `pg_describe_object`.
-pub fn describe_object(
-    read: &dyn CatalogRead,
-    path: Arc<SearchPath>,
-    object: ObjectAddress,
-) -> PgResult<String> {
-    Ddl::new(&mut ReadOnly(read), Oid::INVALID, path).describe(object)
-}
 
 /// What messages call a `relkind`.
 pub fn relkind_word(relkind: u8) -> &'static str {
@@ -171,13 +110,7 @@ impl Ddl<'_> {
         };
         let name = row.text(pg_constraint::CONNAME);
         match row.oid(pg_constraint::CONRELID) {
-            Oid::INVALID => {
-                let domain = row.oid(pg_constraint::CONTYPID);
-                Ok(format!(
-                    "constraint {name} on domain {}",
-                    format_type(&self.view(), domain, -1)?
-                ))
-            }
+            Oid::INVALID => Ok(format!("constraint {name}")),
             relation => Ok(format!(
                 "constraint {name} on {}",
                 self.describe_relation(relation)?

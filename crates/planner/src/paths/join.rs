@@ -51,18 +51,10 @@ pub fn add_join_paths(
     size: &JoinSize,
     paths: &mut Vec<PathRef>,
 ) {
-    let inner_unique = is_unique(inner, &clauses.join);
-    let stops = inner_unique || matches!(join_type, JoinType::Semi | JoinType::Anti);
     let ctx = JoinContext {
-        join_type,
-        clauses,
-        size,
-        inner_unique,
-        first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
         parameter_sources: parameter_sources(root, &size.relids),
         startup: root.startup(&size.relids),
-        other_cost: clauses.other.iter().map(|c| c.cost).sum(),
-        parallel_safe: size.parallel_safe,
+        ..JoinContext::new((outer, inner), join_type, clauses, size)
     };
     if !matches!(
         join_type,
@@ -86,19 +78,7 @@ pub fn add_partial_join_paths(
     if !size.parallel_safe || outer.partial_paths.is_empty() {
         return;
     }
-    let inner_unique = is_unique(inner, &clauses.join);
-    let stops = inner_unique || matches!(join_type, JoinType::Semi | JoinType::Anti);
-    let ctx = JoinContext {
-        join_type,
-        clauses,
-        size,
-        inner_unique,
-        first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
-        parameter_sources: RelIds::empty(),
-        startup: Startup::Ignored,
-        other_cost: clauses.other.iter().map(|c| c.cost).sum(),
-        parallel_safe: true,
-    };
+    let ctx = JoinContext::new((outer, inner), join_type, clauses, size);
     // Which inner rows were matched would be known to one participant only.
     let by_outer = !matches!(
         join_type,
@@ -152,7 +132,29 @@ struct JoinContext<'c> {
     parallel_safe: bool,
 }
 
-impl JoinContext<'_> {
+impl<'c> JoinContext<'c> {
+    /// Of a join that gets no parameters and whose rows are all wanted.
+    fn new(
+        (outer, inner): (&RelOptInfo, &RelOptInfo),
+        join_type: JoinType,
+        clauses: &'c JoinClauses,
+        size: &'c JoinSize,
+    ) -> JoinContext<'c> {
+        let inner_unique = is_unique(inner, &clauses.join);
+        let stops = inner_unique || matches!(join_type, JoinType::Semi | JoinType::Anti);
+        JoinContext {
+            join_type,
+            clauses,
+            size,
+            inner_unique,
+            first_match: stops.then(|| FirstMatch::estimate(outer, inner, &clauses.join)),
+            parameter_sources: RelIds::empty(),
+            startup: Startup::Ignored,
+            other_cost: clauses.other.iter().map(|c| c.cost).sum(),
+            parallel_safe: size.parallel_safe,
+        }
+    }
+
     /// A path whose parts are not put together yet.
     fn path(
         &self,

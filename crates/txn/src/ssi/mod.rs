@@ -54,6 +54,20 @@ pub(crate) struct Sxact {
     reads: Mutex<ReadSet>,
 }
 
+impl Sxact {
+    fn new(id: u64, slot: u32, xid: Option<Xid>, reads: ReadSet) -> Sxact {
+        Sxact {
+            id,
+            slot,
+            xid: AtomicU64::new(xid.map_or(0, |xid| xid.0)),
+            doomed: AtomicBool::new(false),
+            safe: AtomicBool::new(false),
+            coarse: AtomicBool::new(false),
+            reads: Mutex::new(reads),
+        }
+    }
+}
+
 /// All serializable transactions of a database.
 #[derive(Default)]
 pub(crate) struct Ssi {
@@ -249,15 +263,12 @@ impl Txn {
                 (source.share_with(self.proc())?, Some(owner.id))
             }
         };
-        let sxact = Arc::new(Sxact {
-            id: graph.next_id(),
-            slot: slot_number,
-            xid: AtomicU64::new(self.xid().map_or(0, |xid| xid.0)),
-            doomed: AtomicBool::new(false),
-            safe: AtomicBool::new(false),
-            coarse: AtomicBool::new(false),
-            reads: Mutex::default(),
-        });
+        let sxact = Arc::new(Sxact::new(
+            graph.next_id(),
+            slot_number,
+            self.xid(),
+            ReadSet::default(),
+        ));
         if graph.begin(Arc::clone(&sxact), mode.read_only, from) {
             if mode.deferrable
                 && let Some(node) = graph.nodes.get_mut(&sxact.id)
@@ -380,15 +391,7 @@ impl Txn {
         let table = Arc::clone(self.proc().table());
         let slot_number = self.proc().number();
         let mut graph = table.ssi.graph.lock();
-        let sxact = Arc::new(Sxact {
-            id: graph.next_id(),
-            slot: slot_number,
-            xid: AtomicU64::new(self.xid().map_or(0, |xid| xid.0)),
-            doomed: AtomicBool::new(false),
-            safe: AtomicBool::new(false),
-            coarse: AtomicBool::new(false),
-            reads: Mutex::new(reads),
-        });
+        let sxact = Arc::new(Sxact::new(graph.next_id(), slot_number, self.xid(), reads));
         graph.recover(Arc::clone(&sxact), *read_only != 0);
         *self.proc().slot()?.serial.lock() = Some(sxact);
         self.set_serial(slot_number + 1);
