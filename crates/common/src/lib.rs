@@ -16,6 +16,7 @@ pub mod ids;
 pub mod memory;
 pub mod span;
 pub mod sqlstate;
+pub mod sync;
 
 pub use error::{PgError, PgResult, SqlState};
 pub use ids::{AttrNumber, CommandId, Csn, Lsn, Oid, RelationId, RowId, Xid};

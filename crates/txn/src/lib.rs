@@ -37,6 +37,8 @@ mod sync;
 pub mod table;
 pub mod wal;
 
+#[cfg(all(test, pglite_loom))]
+mod models;
 #[cfg(test)]
 mod tests;
 

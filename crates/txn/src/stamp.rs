@@ -152,7 +152,7 @@ impl AtomicStamp {
                 Some(SlotState::InProgress) => return StampState::InProgress(xid),
                 Some(SlotState::Aborted) => return StampState::Never,
                 // The transaction has finished and settled this stamp since we read it.
-                None => std::hint::spin_loop(),
+                None => crate::sync::spin_loop(),
             }
         }
     }

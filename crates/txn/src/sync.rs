@@ -1,7 +1,8 @@
-//! The synchronisation primitives of this crate in one place, so that a loom build can exchange them.
+//! The synchronisation primitives of this crate: those that models exchange, and what they need not know of.
 
-pub(crate) use parking_lot::{Mutex, MutexGuard};
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+pub(crate) use common::sync::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, spin_loop,
+};
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
 /// Keeps neighbours from sharing a cache line (two lines: processors prefetch pairs).

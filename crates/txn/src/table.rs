@@ -25,7 +25,7 @@ use crate::ssi::{Ssi, Sxact};
 use crate::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, CacheAligned, Mutex, OnceLock, Ordering};
 use crate::wal::CommitWait;
 
-const FIRST_SEGMENT: u32 = 16;
+const FIRST_SEGMENT: u32 = if cfg!(pglite_loom) { 2 } else { 16 };
 const SEGMENTS: usize = 12;
 /// Sessions (with prepared transactions and background workers) that can exist at once: 65,520.
 pub const SLOTS_MAX: u32 = FIRST_SEGMENT * ((1 << SEGMENTS) - 1);

@@ -17,7 +17,9 @@ pub mod sim;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::sync::{Condvar, Mutex};
 
 /// An operating system's error as PostgreSQL prints it with `%m`, without Rust's `(os error 28)`.
 pub fn os_error_text(error: &io::Error) -> String {
@@ -104,8 +106,8 @@ pub trait TaskHandle: Send + Sync {
 /// A one-shot or repeated wake-up between threads, so that waiting goes through [`Env::wait`].
 #[derive(Debug, Default)]
 pub struct Notify {
-    pub(crate) state: parking_lot::Mutex<bool>,
-    pub(crate) condvar: parking_lot::Condvar,
+    state: Mutex<bool>,
+    condvar: Condvar,
 }
 
 impl Notify {
@@ -123,6 +125,22 @@ impl Notify {
     /// Takes the notification without waiting; true if it had been given.
     pub fn take(&self) -> bool {
         std::mem::take(&mut *self.state.lock())
+    }
+
+    /// What [`Env::wait`] of an environment with threads does: blocks until the notification is given or `deadline` (None: never) is there, and takes it; true if it was given.
+    pub fn block(&self, deadline: Option<Instant>) -> bool {
+        let mut given = self.state.lock();
+        while !*given {
+            match deadline {
+                None => self.condvar.wait(&mut given),
+                Some(deadline) => {
+                    if self.condvar.wait_until(&mut given, deadline).timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        std::mem::take(&mut *given)
     }
 }
 

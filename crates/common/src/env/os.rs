@@ -118,18 +118,7 @@ impl Env for OsEnv {
 
     fn wait(&self, notify: &Notify, timeout: Option<Duration>) -> bool {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
-        let mut given = notify.state.lock();
-        while !*given {
-            match deadline {
-                None => notify.condvar.wait(&mut given),
-                Some(deadline) => {
-                    if notify.condvar.wait_until(&mut given, deadline).timed_out() {
-                        break;
-                    }
-                }
-            }
-        }
-        std::mem::take(&mut *given)
+        notify.block(deadline)
     }
 
     fn sleep(&self, duration: Duration) {

@@ -51,9 +51,9 @@ use crate::locks::queue::{Asked, Lock, Waiter};
 use crate::sync::{Arc, AtomicU32, CacheAligned, Mutex, MutexGuard, OnceLock, Ordering};
 use crate::table::{Proc, Slot, TxnTable, VirtualXid};
 
-const SHARDS: usize = 64;
+const SHARDS: usize = if cfg!(pglite_loom) { 2 } else { 64 };
 /// Counters by hash of the relation; a collision costs speed only.
-const COUNTERS: usize = 512;
+const COUNTERS: usize = if cfg!(pglite_loom) { 2 } else { 512 };
 
 /// Who lets go of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

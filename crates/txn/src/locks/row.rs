@@ -117,7 +117,7 @@ impl LockManager {
                 return Ok(Some(stamp));
             }
             // It let go in between.
-            std::hint::spin_loop();
+            crate::sync::spin_loop();
         }
     }
 

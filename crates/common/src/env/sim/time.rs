@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -81,10 +81,7 @@ impl Timeline {
         if timeout.is_some() {
             self.reach(target);
         } else {
-            let mut given = notify.state.lock();
-            if !*given {
-                notify.condvar.wait_for(&mut given, OTHER_THREADS_GRACE);
-            }
+            return notify.block(Instant::now().checked_add(OTHER_THREADS_GRACE));
         }
         notify.take()
     }
