@@ -120,29 +120,29 @@ fn seen(chain: &Chain, snapshot: &Snapshot, manager: &TxnManager) -> Vec<usize> 
 /// than a snapshot before.
 #[test]
 fn snapshots_see_whole_commits() {
-    check(2, || {
+    check(3, || {
         let manager = in_memory();
         let (a, b) = (manager.register(1).unwrap(), manager.register(2).unwrap());
         let chain = chain();
         let (theirs, their_chain) = (Arc::clone(&manager), Arc::clone(&chain));
-        let committer = thread::spawn(move || {
-            for n in 1..3 {
-                let txn = writer(&theirs, &a);
-                replace(&txn, &their_chain, n);
-                commit_and_settle(txn, &their_chain, n);
-            }
+        // The committer runs first: one preemption less to get where it becomes interesting.
+        let reader = thread::spawn(move || {
+            let look = || {
+                let guard = SnapshotGuard::take(&b).unwrap();
+                let snapshot = Snapshot::committed(guard.csn());
+                let now = seen(&their_chain, &snapshot, &theirs);
+                assert_eq!(now.len(), 1, "{now:?}");
+                now[0]
+            };
+            let before = look();
+            assert!(before <= look());
         });
-        let mut before = 0;
-        for _ in 0..2 {
-            let guard = SnapshotGuard::take(&b).unwrap();
-            let snapshot = Snapshot::committed(guard.csn());
-            let now = seen(&chain, &snapshot, &manager);
-            assert_eq!(now.len(), 1);
-            assert_eq!(seen(&chain, &snapshot, &manager), now);
-            assert!(now[0] >= before);
-            before = now[0];
+        for n in 1..3 {
+            let txn = writer(&manager, &a);
+            replace(&txn, &chain, n);
+            commit_and_settle(txn, &chain, n);
         }
-        committer.join().unwrap();
+        reader.join().unwrap();
     });
 }
 
@@ -154,25 +154,24 @@ fn nobody_sees_what_rolled_back() {
         let (a, b) = (manager.register(1).unwrap(), manager.register(2).unwrap());
         let chain = chain();
         let (theirs, their_chain) = (Arc::clone(&manager), Arc::clone(&chain));
-        let committer = thread::spawn(move || {
-            let txn = writer(&theirs, &a);
-            replace(&txn, &their_chain, 1);
-            their_chain[1].0.set(Stamp::NEVER);
-            their_chain[0].1.set(Stamp::NEVER);
-            txn.abort();
-            let txn = writer(&theirs, &a);
-            their_chain[2].0.set(txn.stamp());
-            their_chain[0].1.try_claim(txn.stamp()).unwrap();
-            let mut txn = txn;
-            let csn = txn.commit(None, SynchronousCommit::On).unwrap();
-            their_chain[2].0.set(Stamp::committed(csn));
-            their_chain[0].1.set(Stamp::committed(csn));
-            txn.finish();
+        let reader = thread::spawn(move || {
+            let guard = SnapshotGuard::take(&b).unwrap();
+            let now = seen(&their_chain, &Snapshot::committed(guard.csn()), &theirs);
+            assert!(now == [0] || now == [2], "{now:?}");
         });
-        let guard = SnapshotGuard::take(&b).unwrap();
-        let now = seen(&chain, &Snapshot::committed(guard.csn()), &manager);
-        assert!(now == [0] || now == [2], "{now:?}");
-        committer.join().unwrap();
+        let txn = writer(&manager, &a);
+        replace(&txn, &chain, 1);
+        chain[1].0.set(Stamp::NEVER);
+        chain[0].1.set(Stamp::NEVER);
+        txn.abort();
+        let mut txn = writer(&manager, &a);
+        chain[2].0.set(txn.stamp());
+        chain[0].1.try_claim(txn.stamp()).unwrap();
+        let csn = txn.commit(None, SynchronousCommit::On).unwrap();
+        chain[2].0.set(Stamp::committed(csn));
+        chain[0].1.set(Stamp::committed(csn));
+        txn.finish();
+        reader.join().unwrap();
     });
 }
 
