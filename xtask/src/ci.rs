@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use crate::tidy::Mode;
 use crate::{codegen, deps, tidy};
 
+/// Crates that have models.
+const MODELLED: &[&str] = &["pglite-txn"];
+
 /// Tests that ran, by their outcome.
 #[derive(Default)]
 struct Counts {
@@ -75,7 +78,29 @@ pub fn run(root: &Path) -> Result<(), String> {
         ];
         test(&mut cargo_command(root, &args), &mut counts)
     });
+    step("models", &mut || test(&mut models(root), &mut counts));
     report(&done, &counts)
+}
+
+/// `cargo xtask loom`.
+pub fn loom(root: &Path) -> Result<(), String> {
+    let mut counts = Counts::default();
+    let outcome = test(&mut models(root), &mut counts);
+    println!("models: {} hold, {} fail", counts.passed, counts.failed);
+    outcome
+}
+
+/// The models of concurrency, built with loom's primitives into a target directory of their own.
+fn models(root: &Path) -> Command {
+    let args = ["test", "--release", "--lib", "models::"];
+    let mut command = cargo_command(root, &args);
+    for package in MODELLED {
+        command.args(["--package", package]);
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    command.env("CARGO_TARGET_DIR", target.join("loom"));
+    command.env("RUSTFLAGS", "--cfg pglite_loom");
+    command
 }
 
 fn report(done: &[Done], counts: &Counts) -> Result<(), String> {

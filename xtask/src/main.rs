@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask ci`, `tidy`, `codegen`, `deps`.
+//! Chores of the repository: `cargo xtask ci`, `loom`, `tidy`, `codegen`, `deps`.
 
 mod ci;
 mod codegen;
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
   ci                       everything a change must pass
+  loom                     models of concurrency, under every order of events
   tidy                     house rules
   tidy --update            house rules; sizes that shrank become the new limits
   tidy --accept            writes the sizes as they stand, growth included
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> Result<(), String> {
     match words {
         ["ci"] => ci::run(&tidy::root()?),
+        ["loom"] => ci::loom(&tidy::root()?),
         ["tidy"] => tidy::run(tidy::Mode::Check),
         ["tidy", "--update"] => tidy::run(tidy::Mode::Tighten),
         ["tidy", "--accept"] => tidy::run(tidy::Mode::Accept),

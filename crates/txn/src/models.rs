@@ -1,7 +1,7 @@
 //! Models for loom: publication of commits, group commit, horizons, locks, under every order of events that the memory model allows
 //! with a bounded number of preemptions.
 //!
-//! `RUSTFLAGS="--cfg pglite_loom" cargo test -p pglite-txn --profile regress --lib models::` (`cargo xtask loom`). `LOOM_MAX_PREEMPTIONS` raises the bound.
+//! `cargo xtask loom` runs them; `LOOM_MAX_PREEMPTIONS` raises the bound.
 //! Waits have no timeouts here, so that a wake-up that gets lost is a deadlock, and fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
