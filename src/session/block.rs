@@ -295,6 +295,7 @@ impl Session {
         self.block = Block::default();
         self.core.withdraw_snapshots();
         self.core.used_temp.set(false);
+        self.core.large_objects.borrow_mut().close_all();
         self.core.after.clear();
         self.core.catalog_state.borrow_mut().transaction_ended();
         let settings = settings::current(&mut self.settings, &self.core, &self.block);

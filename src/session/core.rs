@@ -34,6 +34,8 @@ pub(crate) struct SessionCore {
     /// Last value per sequence (`currval`), and the last sequence used (`lastval`).
     pub sequences: RefCell<HashMap<Oid, i64>>,
     pub last_sequence: Cell<Option<Oid>>,
+    /// Open large objects.
+    pub large_objects: RefCell<crate::session::large_object::Descriptors>,
     /// A sequence was logged: the transaction's commit must reach the disk.
     pub sequence_logged: Cell<bool>,
     /// SQL cursors, where functions can read them, too.
@@ -160,6 +162,7 @@ impl SessionCore {
             temp_files: access::TempSpace::new(db.temp.clone()),
             sequences: RefCell::default(),
             last_sequence: Cell::new(None),
+            large_objects: RefCell::default(),
             sequence_logged: Cell::new(false),
             cursors: RefCell::default(),
             inner_queries: Cell::new(0),

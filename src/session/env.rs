@@ -9,8 +9,8 @@ use catalog::CatalogView;
 use commands::guc::Scope;
 use common::{Oid, PgError, PgResult, pg_err};
 use functions::framework::session::{
-    AdvisoryKey, AdvisoryMode, DefKind, PrivilegeQuestion, QueryRows, SizeKind, TextSearchDictionary,
-    VisibleKind,
+    AdvisoryKey, AdvisoryMode, CharacterRules, DefKind, PrivilegeQuestion, QueryRows, SizeKind,
+    TextSearchDictionary, VisibleKind,
 };
 use functions::{CallInfo, SessionContext};
 use types::Datum;
@@ -93,7 +93,7 @@ impl<'s> StatementEnv<'s> {
         Ok(None)
     }
 
-    fn refuse_read_only(&self, what: &str) -> PgResult<()> {
+    pub(crate) fn refuse_read_only(&self, what: &str) -> PgResult<()> {
         if self.core.guc.borrow().get_bool("transaction_read_only") {
             return Err(pg_err!(
                 READ_ONLY_SQL_TRANSACTION,
@@ -394,6 +394,11 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn call(&self, function: &str, args: &[Datum]) -> PgResult<Datum> {
+        if function.starts_with("be_lo")
+            && let Some(value) = self.large_object_call(function, args)?
+        {
+            return Ok(value);
+        }
         match function {
             "pg_current_snapshot" => {
                 let manager = self.core.db.storage.manager();
@@ -490,6 +495,10 @@ impl SessionContext for StatementEnv<'_> {
     fn notice(&self, notice: Box<PgError>) -> PgResult<()> {
         self.core.notice(notice);
         Ok(())
+    }
+
+    fn character_rules(&self, collation: Oid) -> PgResult<CharacterRules> {
+        self.names.character_rules(collation)
     }
 
     fn collate(&self, collation: Oid, a: &str, b: &str) -> PgResult<Option<Ordering>> {

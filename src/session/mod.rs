@@ -21,6 +21,7 @@ mod database_name;
 mod definitions;
 pub(crate) mod env;
 mod inner_query;
+pub(crate) mod large_object;
 pub(crate) mod names;
 pub(crate) mod notify;
 pub(crate) mod object_names;

@@ -1,14 +1,29 @@
-//! Text search configurations and dictionaries, as functions ask for them.
+//! Text search configurations and dictionaries, and the rules of collations, as functions ask for them.
 
 use catalog::columns::{pg_ts_config_map as m, pg_ts_dict as d, pg_ts_template as t};
 use catalog::oids;
 use catalog::store::CatalogRead;
 use common::{Oid, PgResult, internal};
-use functions::framework::session::TextSearchDictionary;
+use functions::framework::session::{CharacterRules, TextSearchDictionary};
 
 use crate::session::names::Names;
 
 impl Names {
+    /// Upper and lower case under a collation made by a user.
+    pub fn character_rules(&self, collation: Oid) -> PgResult<CharacterRules> {
+        use catalog::columns::pg_collation::{COLLCTYPE, COLLLOCALE, OID};
+        let rows = self.view.rows().scan(oids::PG_COLLATION)?;
+        let Some(row) = rows.iter().find(|r| r.oid(OID) == collation) else {
+            return Err(internal!("cache lookup failed for collation {collation}"));
+        };
+        let locale = row.text_opt(COLLLOCALE).or_else(|| row.text_opt(COLLCTYPE));
+        Ok(match locale.as_deref() {
+            Some("PG_UNICODE_FAST") => CharacterRules::Full,
+            Some("C" | "POSIX" | "") | None => CharacterRules::Ascii,
+            Some(_) => CharacterRules::Simple,
+        })
+    }
+
     /// Kinds of token and their dictionaries, in order.
     pub fn text_search_config(&self, config: Oid) -> PgResult<Vec<(i32, Oid)>> {
         let rows = self.view.rows().scan(oids::PG_TS_CONFIG_MAP)?;
@@ -45,7 +60,10 @@ impl Names {
             .find(|r| r.oid(t::OID) == row.oid(d::DICTTEMPLATE));
         Ok(TextSearchDictionary {
             name: row.text(d::DICTNAME).to_string(),
-            template: template.map_or(String::new(), |r| r.text(t::TMPLNAME).to_string()),
+            template: template.map_or(String::new(), |r| {
+                let builtin = functions::textsearch::template_of(r.oid(t::TMPLLEXIZE));
+                builtin.map_or_else(|| r.text(t::TMPLNAME).to_string(), str::to_owned)
+            }),
             options: row.text_opt(d::DICTINITOPTION).map(|o| o.to_string()),
         })
     }

@@ -117,6 +117,10 @@ fn other_object(stmt: &CommentStmt, cx: &CommandContext<'_>) -> PgResult<ObjectA
         (ObjectName::TypePair(source, target), ObjectType::Cast) => {
             crate::cast::find_cast(source, target, cx)?
         }
+        (ObjectName::LargeObject(number), ObjectType::LargeObject) => {
+            let object = crate::object::owned_large_object(number, cx)?;
+            Ok(ObjectAddress::new(oids::PG_LARGEOBJECT, object))
+        }
         (ObjectName::Name(names), kind) if let Some(class) = crate::object::class_of(kind) => {
             Ok(crate::object::owned(class, names, cx)?.address())
         }

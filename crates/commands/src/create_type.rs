@@ -81,6 +81,11 @@ pub(crate) fn define(stmt: &DefineStmt, cx: &mut CommandContext<'_>) -> PgResult
         ObjectType::Type => {}
         ObjectType::Aggregate => return crate::aggregate::create_aggregate(stmt, cx),
         ObjectType::Operator => return crate::operator::create_operator(stmt, cx),
+        ObjectType::Collation => return crate::collation::create_collation(stmt, cx),
+        ObjectType::TsParser => return crate::text_search::create_parser(stmt, cx),
+        ObjectType::TsTemplate => return crate::text_search::create_template(stmt, cx),
+        ObjectType::TsDictionary => return crate::text_search::create_dictionary(stmt, cx),
+        ObjectType::TsConfiguration => return crate::text_search::create_configuration(stmt, cx),
         _ => {
             let what = crate::classify::command_tag(&parser::ast::Statement::Define(Box::new(stmt.clone())));
             return Err(unsupported!("{what} is not supported yet").at(stmt.span));

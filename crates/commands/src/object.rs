@@ -5,7 +5,7 @@
 use catalog::ddl::named::{self, NamedClass, NamedObject};
 use catalog::privileges::{Guarded, ObjectKind, Privilege, must_be_owner};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate};
-use parser::ast::{Ident, ObjectType};
+use parser::ast::{self, Ident, ObjectType};
 
 use crate::context::CommandContext;
 
@@ -130,6 +130,31 @@ pub(crate) fn set_owner(
     let found = owned(class, names, cx)?;
     cx.check_new_owner(owner, Some(found.namespace))?;
     cx.ddl(|ddl| ddl.own_named(&found, owner))
+}
+
+/// A large object that must be there and belong to the user.
+pub(crate) fn owned_large_object(number: &ast::Expr, cx: &CommandContext<'_>) -> PgResult<Oid> {
+    let text = match number {
+        ast::Expr::AConst(c) => match &c.value {
+            ast::ConstValue::Integer(i) => i.to_string(),
+            ast::ConstValue::Float(f) => f.to_string(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    let Ok(object) = text.parse().map(Oid) else {
+        return Err(pg_err!(
+            INVALID_TEXT_REPRESENTATION,
+            "invalid input syntax for type oid: \"{text}\""
+        ));
+    };
+    let Some(found) = cx.ddl(|ddl| ddl.large_object(object))? else {
+        return Err(pg_err!(UNDEFINED_OBJECT, "large object {object} does not exist"));
+    };
+    if cx.roles()?.owns(cx.user, found.owner) {
+        return Ok(object);
+    }
+    Err(must_be_owner(ObjectKind::LargeObject, &object.to_string()))
 }
 
 impl CommandContext<'_> {

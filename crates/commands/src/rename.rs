@@ -304,6 +304,13 @@ pub(crate) fn set_owner(stmt: &AlterOwnerStmt, cx: &mut CommandContext<'_>) -> P
         crate::operator::set_owner(signature(Some(&stmt.object))?, owner, cx)?;
         return Ok(CommandOutcome::tag(tag));
     }
+    if let ObjectName::LargeObject(number) = &stmt.object {
+        let owner = cx.role(&stmt.newowner)?;
+        let object = crate::object::owned_large_object(number, cx)?;
+        cx.check_new_owner(owner, None)?;
+        cx.ddl(|ddl| ddl.own_large_object(object, owner))?;
+        return Ok(CommandOutcome::tag(tag));
+    }
     if crate::object::class_of(stmt.object_type).is_some() {
         let (class, names) = named(stmt.object_type, Some(&stmt.object))?;
         let owner = cx.role(&stmt.newowner)?;

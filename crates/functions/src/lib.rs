@@ -21,6 +21,7 @@ pub use families::json::sqljson;
 pub use families::jsonpath;
 pub use families::quote::{quote_identifier, quote_literal_text};
 pub use families::session_info::VERSION;
+pub use families::textsearch;
 pub use families::xml;
 pub use framework::aggregate::Accumulator;
 pub use framework::context::{CallInfo, FnCache, FnContext};

@@ -22,6 +22,7 @@ pub mod drop;
 pub mod enums;
 pub mod index;
 pub mod inherit;
+pub mod large_object;
 pub mod named;
 pub mod namespace;
 pub mod operator;
@@ -32,6 +33,7 @@ pub mod roles;
 pub mod routine;
 pub mod sequence;
 pub mod settings;
+pub mod text_search;
 pub mod types;
 pub mod view;
 

@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/commands/alter.c, catalog/objectaddress.c (`ObjectProperty`).
 
+use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use types::Datum;
 
@@ -199,6 +200,26 @@ impl Ddl<'_> {
             Some(at) => self.alter_named(object, &[(at, oid(owner))]),
             None => Ok(()),
         }
+    }
+
+    /// A name that a new text search object wants; PostgreSQL leaves it to the catalog's index to complain.
+    pub fn check_unique_name(&self, class: NamedClass, namespace: Oid, name: &str) -> PgResult<()> {
+        if !self.is_name_taken(class, namespace, name)? {
+            return Ok(());
+        }
+        let (catalog, prefix) = match class.catalog {
+            oids::PG_TS_CONFIG => ("pg_ts_config", "cfg"),
+            oids::PG_TS_DICT => ("pg_ts_dict", "dict"),
+            oids::PG_TS_PARSER => ("pg_ts_parser", "prs"),
+            _ => ("pg_ts_template", "tmpl"),
+        };
+        Err(pg_err!(
+            UNIQUE_VIOLATION,
+            "duplicate key value violates unique constraint \"{catalog}_{prefix}name_index\""
+        )
+        .detail(format!(
+            "Key ({prefix}name, {prefix}namespace)=({name}, {namespace}) already exists."
+        )))
     }
 
     /// `text search dictionary "d" already exists in schema "s"`.

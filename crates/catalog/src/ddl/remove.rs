@@ -68,6 +68,10 @@ impl Ddl<'_> {
                 self.unlink_operator(object.object)?;
                 self.delete_rows(oids::PG_OPERATOR, oids::PG_OPERATOR_OID_INDEX, object.object)?;
             }
+            oids::PG_TS_CONFIG => {
+                self.remove_mappings(object.object)?;
+                self.remove_simple(object.class, object.object)?;
+            }
             class => self.remove_simple(class, object.object)?,
         }
         self.delete_dependencies(object, None)?;

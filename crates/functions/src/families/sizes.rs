@@ -159,9 +159,14 @@ fn pg_collation_for(ctx: &mut FnContext<'_>, _: &[Datum]) -> PgResult<Datum> {
     let name = io
         .names()
         .name_of(types::io::RegKind::Collation, ctx.call.collation)?;
+    let built_in = ctx.call.collation < common::Oid::FIRST_NORMAL;
     Ok(name.map_or(Datum::Null, |n| {
-        // Always quoted, as PostgreSQL quotes "default" and "C".
-        Datum::text(if n.contains('"') { n } else { format!("\"{n}\"") })
+        // Built-in ones are always quoted, as PostgreSQL quotes "default" and "C".
+        Datum::text(if built_in && !n.contains('"') {
+            format!("\"{n}\"")
+        } else {
+            n
+        })
     }))
 }
 

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use common::{PgError, PgResult, pg_err};
 use types::io_text::char_offset;
 
+use crate::families::casing;
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
+use crate::framework::session::CharacterRules;
 
 /// Longest value PostgreSQL makes (a gigabyte less header).
 pub(crate) const SIZE_MAX: usize = 0x3fff_ffff - 4;
@@ -40,78 +42,32 @@ fn bit_length(s: &str) -> i32 {
     s.len() as i32 * 8
 }
 
-/// Case mapping of one character where the result is one character too (PostgreSQL's simple mapping).
-fn simple(mut mapped: impl Iterator<Item = char>, original: char) -> char {
-    match (mapped.next(), mapped.next()) {
-        (Some(c), None) => c,
-        _ => original,
-    }
-}
 pub(crate) fn fold_lower(s: &str) -> String {
-    s.chars().map(|c| simple(c.to_lowercase(), c)).collect()
+    s.chars().map(|c| casing::simple(c.to_lowercase(), c)).collect()
 }
-fn fold_upper(s: &str) -> String {
-    s.chars().map(|c| simple(c.to_uppercase(), c)).collect()
+fn lower(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    Ok(match casing::rules(ctx)? {
+        CharacterRules::Ascii => s.to_ascii_lowercase(),
+        CharacterRules::Simple => fold_lower(s),
+        CharacterRules::Full => s.to_lowercase(),
+    })
 }
-/// Under collation C, the database's default too, only ASCII letters have case.
-fn is_c(ctx: &FnContext<'_>) -> bool {
-    matches!(ctx.call.collation.0, 0 | 100 | 950)
+fn upper(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    Ok(match casing::rules(ctx)? {
+        CharacterRules::Ascii => s.to_ascii_uppercase(),
+        CharacterRules::Simple => casing::simple_upper(s),
+        CharacterRules::Full => s.to_uppercase(),
+    })
 }
-fn lower(ctx: &mut FnContext<'_>, s: &str) -> String {
-    if is_c(ctx) {
-        s.to_ascii_lowercase()
-    } else {
-        fold_lower(s)
-    }
+fn casefold(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    Ok(match casing::rules(ctx)? {
+        CharacterRules::Ascii => s.to_ascii_lowercase(),
+        CharacterRules::Simple => s.chars().map(casing::fold).collect(),
+        CharacterRules::Full => casing::full_fold(s),
+    })
 }
-fn upper(ctx: &mut FnContext<'_>, s: &str) -> String {
-    if is_c(ctx) {
-        s.to_ascii_uppercase()
-    } else {
-        fold_upper(s)
-    }
-}
-fn casefold(ctx: &mut FnContext<'_>, s: &str) -> String {
-    if is_c(ctx) {
-        s.to_ascii_lowercase()
-    } else {
-        s.chars().map(fold_case).collect()
-    }
-}
-/// Unicode's simple case folding: what a character and its variants in both cases have in common.
-fn fold_case(c: char) -> char {
-    let upper = simple(c.to_uppercase(), c);
-    match c {
-        // Dotted and dotless i are folded in Turkish only.
-        'ı' | 'İ' => c,
-        // Cherokee folds to its older, upper case.
-        '\u{13a0}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => upper,
-        _ => simple(upper.to_lowercase(), upper),
-    }
-}
-/// Collation `pg_c_utf8`, where of all digits only those of ASCII belong to words.
-const PG_C_UTF8: u32 = 811;
-fn initcap(ctx: &mut FnContext<'_>, s: &str) -> String {
-    let ascii = is_c(ctx);
-    let mut in_word = false;
-    s.chars()
-        .map(|c| {
-            let mapped = match (ascii, in_word) {
-                (true, true) => c.to_ascii_lowercase(),
-                (true, false) => c.to_ascii_uppercase(),
-                (false, true) => simple(c.to_lowercase(), c),
-                (false, false) => simple(c.to_uppercase(), c),
-            };
-            in_word = if ascii {
-                c.is_ascii_alphanumeric()
-            } else if ctx.call.collation.0 == PG_C_UTF8 {
-                c.is_alphabetic() || c.is_ascii_digit()
-            } else {
-                c.is_alphanumeric()
-            };
-            mapped
-        })
-        .collect()
+fn initcap(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    Ok(casing::initcap(casing::rules(ctx)?, s))
 }
 
 #[cold]

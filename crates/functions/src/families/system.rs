@@ -16,6 +16,9 @@ use crate::framework::set::{SetRows, materialized};
 /// Functions of one value (or one row) that the session answers.
 #[rustfmt::skip]
 static SCALARS: &[&str] = &[
+    "be_lo_close", "be_lo_creat", "be_lo_create", "be_lo_export", "be_lo_import", "be_lo_import_with_oid", "be_lo_from_bytea", "be_lo_get", "be_lo_get_fragment", "be_lo_lseek",
+    "be_lo_lseek64", "be_lo_open", "be_lo_put", "be_lo_tell", "be_lo_tell64", "be_lo_truncate", "be_lo_truncate64",
+    "be_lo_unlink", "be_loread", "be_lowrite",
     "_pg_index_position", "aclcontains", "acldefault_sql", "aclitem_eq", "fmgr_c_validator", "fmgr_internal_validator",
     "fmgr_sql_validator", "hash_aclitem", "hash_aclitem_extended", "makeaclitem", "pg_describe_object", "pg_get_acl",
     "pg_get_object_address", "pg_get_replica_identity_index", "pg_identify_object", "pg_identify_object_as_address",

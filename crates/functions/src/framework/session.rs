@@ -50,6 +50,17 @@ pub enum ObjectRef<'a> {
     Name(&'a str),
 }
 
+/// What upper and lower case are under a collation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CharacterRules {
+    /// Only the letters of ASCII have case.
+    Ascii,
+    /// Unicode, one character for one.
+    Simple,
+    /// Unicode, where one character may become several.
+    Full,
+}
+
 /// The kinds of `pg_get_*def`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -245,6 +256,8 @@ pub trait SessionContext {
         fn connection_address(&self, server_side: bool) -> Option<(String, i32)>;
         /// Sends a notice to the client.
         fn notice(&self, notice: Box<common::PgError>) -> ();
+        /// Upper and lower case under a collation made by a user.
+        fn character_rules(&self, collation: Oid) -> CharacterRules;
         /// Comparison under a collation other than C; `None`: compare bytes.
         fn collate(&self, collation: Oid, a: &str, b: &str) -> Option<std::cmp::Ordering>;
         /// Runs a query that only reads, inside the running statement; `rows_max` 0 tells its columns only.

@@ -5,9 +5,10 @@
 //! dictionaries throw away, found by asking one.
 
 use common::error::ErrorExt;
-use common::{PgResult, pg_err, unsupported};
+use common::{Oid, PgResult, pg_err, unsupported};
 use waken_snowball::Algorithm;
 
+use crate::facts;
 use crate::framework::session::TextSearchDictionary;
 
 /// A dictionary, ready to use.
@@ -95,12 +96,42 @@ fn no_stemmer(language: &str) -> Box<common::PgError> {
     )
 }
 
-/// `name = 'value', name = 'value'` as `pg_ts_dict` keeps options.
+/// What is wrong with the options of a dictionary, as far as it can be told from them.
+pub fn check_dictionary(row: &TextSearchDictionary) -> PgResult<()> {
+    Dictionary::open(row).map(drop)
+}
+
+/// The built-in template whose function turns tokens into lexemes.
+pub fn template_of(lexize: Oid) -> Option<&'static str> {
+    Some(match facts::proc(lexize)?.proname {
+        "dsimple_lexize" => "simple",
+        "dsnowball_lexize" => "snowball",
+        "dsynonym_lexize" => "synonym",
+        "thesaurus_lexize" => "thesaurus",
+        "dispell_lexize" => "ispell",
+        _ => return None,
+    })
+}
+
 fn options(text: &str) -> Vec<(String, String)> {
+    let all = dictionary_options(text).into_iter();
+    all.map(|(name, value, _)| (name, value)).collect()
+}
+
+/// `name = 'value', name = 1` as `pg_ts_dict` keeps options: name, value, and whether it stands in quotes.
+pub fn dictionary_options(text: &str) -> Vec<(String, String, bool)> {
     let mut found = Vec::new();
     let mut rest = text.trim();
     while let Some((name, after)) = rest.split_once('=') {
         let after = after.trim_start();
+        if !after.starts_with(['E', '\'']) {
+            let end = after.find(',').unwrap_or(after.len());
+            let name = name.trim().trim_start_matches(',').trim().trim_matches('"');
+            found.push((name.to_owned(), after[..end].trim().to_owned(), false));
+            rest = after[end..].trim_start_matches([',', ' ']);
+            continue;
+        }
+        let escaped = after.starts_with('E');
         let after = after.strip_prefix('E').unwrap_or(after);
         let mut value = String::new();
         let mut end = after.len();
@@ -114,10 +145,13 @@ fn options(text: &str) -> Vec<(String, String)> {
                     break;
                 }
             }
+            if c == '\\' && escaped {
+                chars.next();
+            }
             value.push(c);
         }
         let name = name.trim().trim_start_matches(',').trim().trim_matches('"');
-        found.push((name.to_owned(), value));
+        found.push((name.to_owned(), value, true));
         rest = after.get(end..).unwrap_or("").trim_start_matches([',', ' ']);
     }
     found

@@ -21,6 +21,9 @@ mod rank;
 mod rewrite;
 mod vector;
 
+pub use dictionary::{check_dictionary, dictionary_options, template_of};
+pub use parser::token_kind;
+
 use crate::framework::registry::Builtin;
 use crate::framework::set::SetEntry;
 

@@ -69,6 +69,11 @@ pub(crate) const KINDS: [(i32, &str, &str); 23] = [
     (23, "entity", "XML entity"),
 ];
 
+/// The number of a kind of token.
+pub fn token_kind(alias: &str) -> Option<i32> {
+    KINDS.iter().find(|k| k.1 == alias).map(|k| k.0)
+}
+
 /// Where in a token the parser is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

@@ -6,9 +6,11 @@ use common::{PgResult, pg_err};
 use types::order::sort_form;
 use types::textsearch::query::{self, DISTANCE_MAX, Item, Node};
 use types::textsearch::vector;
+use types::{Datum, oids};
 
 use crate::families::textsearch::matching::{Document, Query};
 use crate::families::textsearch::rewrite;
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 fn compare(a: &[u8], b: &[u8]) -> Ordering {
@@ -159,6 +161,25 @@ fn ts_match_qv(q: &[u8], v: &[u8]) -> bool {
     ts_match_vq(v, q)
 }
 
+/// Replaces what a query of (target, substitute) pairs says.
+fn tsquery_rewrite_query(ctx: &mut FnContext<'_>, q: &[u8], sql: &str) -> PgResult<Vec<u8>> {
+    let found = ctx.session.query(sql, usize::MAX)?;
+    let fits = matches!(&found.columns[..], [a, b] if a.type_ref.oid == oids::TSQUERY && b.type_ref.oid == oids::TSQUERY);
+    if !fits {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "ts_rewrite query must return two tsquery columns"
+        ));
+    }
+    let mut query = q.to_vec();
+    for row in &found.rows {
+        if let [Datum::Bytes(target), Datum::Bytes(substitute)] = &row[..] {
+            query = tsquery_rewrite(&query, target, substitute);
+        }
+    }
+    Ok(query)
+}
+
 fn tsquery_rewrite(q: &[u8], target: &[u8], substitute: &[u8]) -> Vec<u8> {
     rewrite::rewrite(q, target, substitute)
 }
@@ -183,4 +204,5 @@ builtins! {
     ts_match_vq(v: tsvector, q: tsquery) -> bool;
     ts_match_qv(q: tsquery, v: tsvector) -> bool;
     tsquery_rewrite(q: tsquery, target: tsquery, substitute: tsquery) -> tsquery;
+    tsquery_rewrite_query(ctx, q: tsquery, sql: text) -> tsquery;
 }

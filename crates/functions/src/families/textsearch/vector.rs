@@ -212,6 +212,48 @@ fn tsvector_unnest(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn Se
     ))
 }
 
+/// `ts_stat`: in how many of a query's documents a word occurs, and how often.
+fn ts_stat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    let sql = args.first().and_then(Datum::as_str).unwrap_or_default();
+    let letters = args.get(1).and_then(Datum::as_str);
+    let wanted = |p: Position| {
+        let letter = ['D', 'C', 'B', 'A'][usize::from(p.weight())];
+        letters.is_none_or(|l| l.to_ascii_uppercase().contains(letter))
+    };
+    let found = ctx.session.query(sql, usize::MAX)?;
+    if !matches!(&found.columns[..], [only] if only.type_ref.oid == oids::TSVECTOR) {
+        return Err(pg_err!(
+            INVALID_PARAMETER_VALUE,
+            "ts_stat query must return one tsvector column"
+        ));
+    }
+    let mut words: std::collections::BTreeMap<Vec<u8>, (i32, i32)> = Default::default();
+    for row in &found.rows {
+        let Some(Datum::Bytes(document)) = row.first() else {
+            continue;
+        };
+        for entry in vector::entries(document) {
+            let count = match entry.position_count() {
+                0 => i32::from(letters.is_none_or(str::is_empty)),
+                _ if letters.is_none_or(str::is_empty) => entry.position_count() as i32,
+                _ => entry.positions().filter(|p| wanted(*p)).count() as i32,
+            };
+            if count > 0 {
+                let known = words.entry(entry.word.as_bytes().to_vec()).or_default();
+                *known = (known.0 + 1, known.1 + count);
+            }
+        }
+    }
+    let rows = words.into_iter().map(|(word, (documents, entries))| {
+        let word = String::from_utf8_lossy(&word).into_owned();
+        vec![Datum::text(word), Datum::Int4(documents), Datum::Int4(entries)]
+    });
+    Ok(materialized(
+        &[oids::TEXT, oids::INT4, oids::INT4],
+        rows.collect(),
+    ))
+}
+
 builtins! {
     tsvector_lt(a: tsvector, b: tsvector) -> bool;
     tsvector_le(a: tsvector, b: tsvector) -> bool;
@@ -234,4 +276,6 @@ builtins! {
 
 set_functions! {
     tsvector_unnest(tsvector) -> record = tsvector_unnest;
+    ts_stat1(text) -> record = ts_stat;
+    ts_stat2(text, text) -> record = ts_stat;
 }
