@@ -12,17 +12,17 @@ pub struct Error(Box<PgError>);
 /// The result of everything that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The 1-based character at a byte of `sql`.
+pub(crate) fn character_position(at: u32, sql: &str) -> u32 {
+    let at = (at as usize).min(sql.len());
+    let begins = sql.as_bytes()[..at].iter().filter(|b| (**b & 0xC0) != 0x80);
+    begins.count() as u32 + 1
+}
+
 impl Error {
     /// Takes an engine error; a position becomes the 1-based character position in `sql`.
     pub(crate) fn from_engine(mut e: Box<PgError>, sql: &str) -> Error {
-        if let Some(at) = e.position {
-            let at = (at as usize).min(sql.len());
-            let chars = sql.as_bytes()[..at]
-                .iter()
-                .filter(|b| (**b & 0xC0) != 0x80)
-                .count();
-            e.position = Some(chars as u32 + 1);
-        }
+        e.position = e.position.map(|at| character_position(at, sql));
         Error(e)
     }
 

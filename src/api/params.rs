@@ -77,7 +77,7 @@ fn shown_type(type_oid: Oid, cx: &IoContext<'_>) -> PgResult<Type> {
     }
     let kind = match cx.names().user_type(type_oid)? {
         None | Some(UserType::Enum) => return Ok(Type::TEXT),
-        Some(UserType::Domain { base, .. }) => return shown_type(base, cx),
+        Some(UserType::Domain { base: like, .. } | UserType::Base { like }) => return shown_type(like, cx),
         Some(UserType::Array { element, .. }) => Kind::Array(shown_type(element, cx)?),
         Some(UserType::Range { subtype }) => Kind::Range(shown_type(subtype, cx)?),
         Some(UserType::Multirange { range }) => Kind::Multirange(shown_type(range, cx)?),

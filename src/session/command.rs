@@ -348,6 +348,7 @@ impl Session {
             let name = s.current_view()?.namespace_name(namespace)?;
             if let Some(name) = name {
                 s.core.notices.borrow_mut().clear();
+                s.core.placed_notices.set(0);
                 s.run_internal(&format!(
                     "DROP SCHEMA {} CASCADE",
                     catalog::names::quote_identifier(&name)

@@ -82,6 +82,8 @@ pub(crate) struct SessionCore {
     pub statement_start: Cell<i64>,
     /// Names of the snapshots that the transaction has exported.
     pub exported: RefCell<Vec<String>>,
+    /// How many of the notices have their places already.
+    pub placed_notices: Cell<usize>,
     /// Savepoints in force.
     pub savepoints: Cell<usize>,
 }
@@ -180,6 +182,7 @@ impl SessionCore {
             transaction_start: Cell::new(0),
             statement_start: Cell::new(0),
             exported: RefCell::default(),
+            placed_notices: Cell::new(0),
             savepoints: Cell::new(0),
             number,
             catalog_state: RefCell::default(),
@@ -270,6 +273,17 @@ impl SessionCore {
     /// Queues a notice for the client.
     pub fn notice(&self, notice: Box<PgError>) {
         self.notices.borrow_mut().push(notice);
+    }
+
+    /// What was said of a text has its places there.
+    pub fn place_notices(&self, text: &str) {
+        let mut notices = self.notices.borrow_mut();
+        let placed = self.placed_notices.replace(notices.len());
+        for notice in notices.iter_mut().skip(placed) {
+            notice.position = notice
+                .position
+                .map(|at| crate::error::character_position(at, text));
+        }
     }
 }
 

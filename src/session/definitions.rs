@@ -11,14 +11,13 @@ use catalog::oids;
 use catalog::store::{CatalogRead, key_oid};
 use common::{Oid, PgResult, unsupported};
 use nodes::Expr;
-use types::FormatSettings;
 use types::io::IoContext;
 
 use crate::session::names::Names;
 
 impl Names {
     fn print(&self, expr: &Expr, relation: Option<&RelationDesc>, style: Style) -> PgResult<String> {
-        let settings = FormatSettings::default();
+        let settings = self.settings();
         let io = IoContext {
             settings: &settings,
             resolver: Some(self),
@@ -47,7 +46,7 @@ impl Names {
             return Ok(Some(format!(" {};", text.trim_end())));
         }
         let query = std::sync::Arc::new(nodes::serial::decode_query(text)?);
-        let settings = FormatSettings::default();
+        let settings = self.settings();
         let ctx = Deparse {
             view: &*self.view,
             relation: None,
@@ -186,7 +185,7 @@ impl Names {
             Ok(expr) => expr,
             Err(error) => match nodes::partition::PartitionBound::decode(tree) {
                 Ok(bound) => {
-                    let settings = FormatSettings::default();
+                    let settings = self.settings();
                     let io = IoContext {
                         settings: &settings,
                         resolver: Some(self),

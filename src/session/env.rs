@@ -93,6 +93,12 @@ impl<'s> StatementEnv<'s> {
         Ok(None)
     }
 
+    /// Prints definitions, with values as the session shows them.
+    pub(crate) fn printer(&self) -> &Names {
+        self.names.show_as(|| self.core.format_settings());
+        &self.names
+    }
+
     pub(crate) fn refuse_read_only(&self, what: &str) -> PgResult<()> {
         if self.core.guc.borrow().get_bool("transaction_read_only") {
             return Err(pg_err!(
@@ -299,21 +305,21 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn get_expr(&self, tree: &str, relation: Oid, pretty: bool) -> PgResult<Option<String>> {
-        self.names.stored_expression(tree, relation, style(pretty))
+        self.printer().stored_expression(tree, relation, style(pretty))
     }
 
     fn get_def(&self, kind: DefKind, oid: Oid, column: i32, pretty: bool) -> PgResult<Option<String>> {
         let style = style(pretty);
         match kind {
-            DefKind::Index => self.names.index_definition(oid, column, style),
-            DefKind::Constraint => self.names.constraint_definition(oid, style),
-            DefKind::View => self.names.view_definition(oid, style),
-            DefKind::FunctionArguments => self.names.function_arguments(oid, true),
-            DefKind::FunctionIdentityArguments => self.names.function_arguments(oid, false),
-            DefKind::FunctionResult => self.names.function_result(oid),
-            DefKind::Function => self.names.function_definition(oid),
-            DefKind::PartitionKey => self.names.partition_key(oid, column),
-            DefKind::PartitionConstraint => self.names.partition_constraint(oid),
+            DefKind::Index => self.printer().index_definition(oid, column, style),
+            DefKind::Constraint => self.printer().constraint_definition(oid, style),
+            DefKind::View => self.printer().view_definition(oid, style),
+            DefKind::FunctionArguments => self.printer().function_arguments(oid, true),
+            DefKind::FunctionIdentityArguments => self.printer().function_arguments(oid, false),
+            DefKind::FunctionResult => self.printer().function_result(oid),
+            DefKind::Function => self.printer().function_definition(oid),
+            DefKind::PartitionKey => self.printer().partition_key(oid, column),
+            DefKind::PartitionConstraint => self.printer().partition_constraint(oid),
             DefKind::Rule | DefKind::Trigger | DefKind::Statistics => self.no_definition(kind, oid),
         }
     }

@@ -20,6 +20,7 @@ mod cursor;
 mod database_name;
 mod definitions;
 pub(crate) mod env;
+mod fastpath;
 mod inner_query;
 pub(crate) mod large_object;
 pub(crate) mod names;
@@ -259,6 +260,7 @@ impl Session {
 
     /// Notices and warnings since the last call, oldest first.
     pub fn take_notices(&mut self) -> Vec<Error> {
+        self.core.placed_notices.set(0);
         std::mem::take(&mut *self.core.notices.borrow_mut())
             .into_iter()
             .map(Error::from)

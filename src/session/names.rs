@@ -1,6 +1,6 @@
 //! Names behind `reg*` values, visibility, privileges, sizes: questions that functions ask about catalog objects.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub(crate) struct Names {
     pub view: Arc<View>,
     /// Constraints of domains, compiled when the first value is read.
     domains: RefCell<FxHashMap<Oid, Rc<DomainProgram>>>,
+    /// How values look in printed definitions; the defaults unless set.
+    settings: OnceCell<Arc<FormatSettings>>,
 }
 
 /// A session that only knows names: what CHECK constraints of domains see when an input function runs them.
@@ -51,7 +53,17 @@ impl Names {
         Names {
             view,
             domains: RefCell::default(),
+            settings: OnceCell::new(),
         }
+    }
+
+    /// From now on values in printed definitions look so.
+    pub(crate) fn show_as(&self, settings: impl FnOnce() -> Arc<FormatSettings>) {
+        self.settings.get_or_init(settings);
+    }
+
+    pub(crate) fn settings(&self) -> Arc<FormatSettings> {
+        self.settings.get().cloned().unwrap_or_default()
     }
 
     fn domain_program(&self, domain: Oid) -> PgResult<Rc<DomainProgram>> {
@@ -328,6 +340,7 @@ impl NameResolver for Names {
                 .view
                 .range(type_oid)?
                 .map(|r| UserType::Multirange { range: r.range }),
+            _ if desc.like.is_valid() => Some(UserType::Base { like: desc.like }),
             _ => None,
         })
     }

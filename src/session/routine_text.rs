@@ -11,7 +11,6 @@ use catalog::desc::FunctionDesc;
 use catalog::names::{quote_identifier, quote_qualified};
 use catalog::oids;
 use common::{Oid, PgResult, pg_err};
-use types::FormatSettings;
 use types::io::IoContext;
 
 use crate::session::names::Names;
@@ -31,7 +30,7 @@ impl Names {
     pub fn function_body(&self, f: &FunctionDesc) -> PgResult<Option<String>> {
         let Some(body) = &f.sql_body else { return Ok(None) };
         let body = nodes::serial::decode_body(body)?;
-        let settings = FormatSettings::default();
+        let settings = self.settings();
         let ctx = Deparse {
             view: &*self.view,
             relation: None,

@@ -115,6 +115,7 @@ impl Session {
     /// Runs it until there is something to hand out. After an error the rest of the string is not run.
     pub fn step_script(&mut self, script: &mut Script) -> Result<ScriptStep> {
         let result = self.guarded(|s| s.script_step(script));
+        self.core.place_notices(&script.source);
         match result {
             Ok(step) => Ok(step),
             Err(e) => {
@@ -248,6 +249,7 @@ impl Session {
     pub fn parse(&mut self, sql: &str, types: &[u32]) -> Result<Arc<Prepared>> {
         let types: Vec<Oid> = types.iter().map(|t| Oid(*t)).collect();
         let result = self.guarded(|s| s.parse_one(sql, &types));
+        self.core.place_notices(sql);
         result.map_err(|e| self.fail(e, sql))
     }
 
@@ -290,6 +292,7 @@ impl Session {
     /// Runs a portal until there is something to hand out; at most `max_rows` rows (0: no limit) are in it.
     pub fn step(&mut self, portal: &mut Portal, max_rows: usize) -> Result<Step> {
         let result = self.guarded(|s| s.portal_step(portal, max_rows));
+        self.core.place_notices(portal.text());
         result.map_err(|e| {
             let source = portal.prepared.source.clone();
             self.fail(e, &source)

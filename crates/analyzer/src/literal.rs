@@ -323,6 +323,7 @@ impl NameResolver for CatalogNames<'_> {
                 Some(r) => UserType::Multirange { range: r.range },
                 None => return Ok(None),
             },
+            _ if t.like.is_valid() => UserType::Base { like: t.like },
             _ => return Ok(None),
         }))
     }

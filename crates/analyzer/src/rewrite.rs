@@ -278,9 +278,15 @@ impl Analyzer<'_> {
         let Some(text) = &desc.default else {
             return Ok(None);
         };
-        if desc.kind != b'd' {
-            return Ok(None);
-        }
+        // Of a domain it is an expression, of a base type the text of a value.
+        let literal;
+        let text = match desc.kind {
+            b'd' => text,
+            _ => {
+                literal = parser::quote_literal(text);
+                literal.as_str()
+            }
+        };
         let raw = parser::parse_expression(text, &parser::ParseOptions::default())?;
         let e = self.with_level(|a| a.transform_expr(&raw, crate::kind::ExprKind::ColumnDefault))?;
         let to = CoerceTo {

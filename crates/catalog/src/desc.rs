@@ -224,6 +224,8 @@ pub struct TypeDesc {
     pub default: Option<Arc<str>>,
     pub align: u8,
     pub phys: PhysType,
+    /// Of a base type made by a user: the built-in type whose input function it has, whose values it has therefore.
+    pub like: Oid,
 }
 
 /// A function, procedure, aggregate or window function (`pg_proc`).

@@ -1,4 +1,4 @@
-//! CREATE TYPE: enums, composite types, ranges.
+//! CREATE TYPE: enums, composite types, ranges; the statements of the same form.
 //!
 //! PG: src/backend/commands/typecmds.c.
 
@@ -6,8 +6,8 @@ use catalog::CatalogView;
 use catalog::ddl::ranges::NewRange;
 use catalog::ddl::relation::{NewColumn, NewRelation};
 use catalog::desc::TypeDesc;
-use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, unsupported};
 use parser::ast::{
     ColumnDefItem, CompositeTypeStmt, CreateEnumStmt, CreateRangeStmt, DefElem, DefineStmt, Ident, ObjectType,
 };
@@ -96,71 +96,7 @@ pub(crate) fn define(stmt: &DefineStmt, cx: &mut CommandContext<'_>) -> PgResult
         cx.ddl(|ddl| ddl.create_shell_type(namespace, &name))?;
         return Ok(CommandOutcome::tag("CREATE TYPE"));
     }
-    check_base_type(stmt, cx)?;
-    Err(
-        unsupported!("base types are not supported: only enums, composite types, ranges and domains")
-            .at(stmt.span),
-    )
-}
-
-/// What is wrong with the definition of a base type, as far as it can be told.
-fn check_base_type(stmt: &DefineStmt, cx: &CommandContext<'_>) -> PgResult<()> {
-    const ATTRIBUTES: [&str; 19] = [
-        "like",
-        "internallength",
-        "input",
-        "output",
-        "receive",
-        "send",
-        "typmod_in",
-        "typmod_out",
-        "analyze",
-        "analyse",
-        "subscript",
-        "category",
-        "preferred",
-        "delimiter",
-        "element",
-        "default",
-        "passedbyvalue",
-        "alignment",
-        "storage",
-    ];
-    let (_, name) = creation_place(&stmt.defnames, cx)?;
-    let names: Vec<&str> = stmt.defnames.iter().map(Ident::as_str).collect();
-    let schema = names.iter().rev().nth(1).copied();
-    let shell = cx.view()?.type_by_name(schema, &name)?;
-    if shell.is_none() {
-        return Err(pg_err!(UNDEFINED_OBJECT, "type \"{name}\" does not exist").hint(
-            "Create the type as a shell type, then create its I/O functions, then do a full CREATE TYPE.",
-        ));
-    }
-    if shell.is_some_and(|t| t.defined) {
-        return Err(pg_err!(DUPLICATE_OBJECT, "type \"{name}\" already exists"));
-    }
-    let mut given = Vec::new();
-    for option in &stmt.definition {
-        if ATTRIBUTES.contains(&&*option.name) || &*option.name == "collatable" {
-            given.push(&*option.name);
-            continue;
-        }
-        let mut warning = PgError::notice(
-            Severity::Warning,
-            sqlstate::SYNTAX_ERROR,
-            format!("type attribute \"{}\" not recognized", option.name),
-        );
-        warning = warning.at(option.span);
-        cx.notice(warning);
-    }
-    for (attribute, what) in [("input", "input"), ("output", "output")] {
-        if !given.contains(&attribute) {
-            return Err(pg_err!(
-                INVALID_OBJECT_DEFINITION,
-                "type {what} function must be specified"
-            ));
-        }
-    }
-    Ok(())
+    crate::base_type::create_base_type(stmt, cx)
 }
 
 /// The options of CREATE TYPE ... AS RANGE, as written.

@@ -1,4 +1,4 @@
-//! GRANT and REVOKE on tables, sequences and schemas.
+//! GRANT and REVOKE on tables, sequences, schemas, routines and large objects.
 //!
 //! PG: src/backend/catalog/aclchk.c.
 
@@ -19,6 +19,7 @@ use types::{ArrayValue, Datum, oids as t};
 use crate::classify::object_type_word;
 use crate::context::{CommandContext, CommandOutcome};
 use crate::lookup::range_var;
+use crate::object::existing_large_object;
 use crate::routine::find::{Found, find, object_kind};
 
 /// Where an ACL is.
@@ -28,6 +29,7 @@ enum Place {
     Column(Oid, i16),
     Schema(Oid),
     Routine(Oid),
+    LargeObject(Oid),
 }
 
 /// An object with the ACL to change.
@@ -45,6 +47,7 @@ fn all_privileges(kind: ObjectKind) -> &'static [Privilege] {
     match kind {
         ObjectKind::Sequence => &[P::Select, P::Update, P::Usage],
         ObjectKind::Schema => &[P::Usage, P::Create],
+        ObjectKind::LargeObject => &[P::Select, P::Update],
         ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Aggregate => &[P::Execute],
         _ => &[
             P::Insert,
@@ -186,6 +189,10 @@ fn targets(stmt: &GrantStmt, cx: &CommandContext<'_>) -> PgResult<Vec<Target>> {
             }
             Ok(found)
         }
+        (ObjectType::LargeObject, GrantTargetType::Object) => {
+            let objects = stmt.objects.iter();
+            objects.map(|object| large_object_target(object, cx)).collect()
+        }
         (kind, _) => Err(unsupported!(
             "GRANT and REVOKE on {} are not supported yet",
             object_type_word(kind)
@@ -229,6 +236,20 @@ fn routine_target(f: &FunctionDesc) -> Target {
         owner: f.owner,
         acl: f.acl.clone(),
     }
+}
+
+fn large_object_target(object: &ObjectName, cx: &CommandContext<'_>) -> PgResult<Target> {
+    let ObjectName::LargeObject(number) = object else {
+        return Err(common::internal!("GRANT on a large object without a number"));
+    };
+    let (oid, found) = existing_large_object(number, cx)?;
+    Ok(Target {
+        place: Place::LargeObject(oid),
+        kind: ObjectKind::LargeObject,
+        name: oid.to_string(),
+        owner: found.owner,
+        acl: found.acl,
+    })
 }
 
 fn schema_target(name: &Ident, cx: &CommandContext<'_>) -> PgResult<Target> {
@@ -478,5 +499,6 @@ fn store(place: Place, acl: Vec<AclItem>, cx: &CommandContext<'_>) -> PgResult<(
         Place::Column(oid, attno) => ddl.alter_column(oid, attno, &[(pg_attribute::ATTACL, value)]),
         Place::Routine(oid) => ddl.alter_routine(oid, &[(pg_proc::PROACL, value)]),
         Place::Schema(oid) => ddl.alter_namespace(oid, &[(pg_namespace::NSPACL, value)]),
+        Place::LargeObject(oid) => ddl.open_large_object(oid, value),
     })
 }

@@ -18,6 +18,7 @@ mod alter_inherit;
 mod alter_table;
 mod alter_type;
 mod analyze;
+mod base_type;
 pub mod cast;
 mod classify;
 mod collation;

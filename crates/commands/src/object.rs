@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/commands/alter.c, catalog/objectaddress.c.
 
+use catalog::ddl::large_object::LargeObject;
 use catalog::ddl::named::{self, NamedClass, NamedObject};
 use catalog::privileges::{Guarded, ObjectKind, Privilege, must_be_owner};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate};
@@ -132,8 +133,11 @@ pub(crate) fn set_owner(
     cx.ddl(|ddl| ddl.own_named(&found, owner))
 }
 
-/// A large object that must be there and belong to the user.
-pub(crate) fn owned_large_object(number: &ast::Expr, cx: &CommandContext<'_>) -> PgResult<Oid> {
+/// A large object that must be there.
+pub(crate) fn existing_large_object(
+    number: &ast::Expr,
+    cx: &CommandContext<'_>,
+) -> PgResult<(Oid, LargeObject)> {
     let text = match number {
         ast::Expr::AConst(c) => match &c.value {
             ast::ConstValue::Integer(i) => i.to_string(),
@@ -148,9 +152,15 @@ pub(crate) fn owned_large_object(number: &ast::Expr, cx: &CommandContext<'_>) ->
             "invalid input syntax for type oid: \"{text}\""
         ));
     };
-    let Some(found) = cx.ddl(|ddl| ddl.large_object(object))? else {
-        return Err(pg_err!(UNDEFINED_OBJECT, "large object {object} does not exist"));
-    };
+    match cx.ddl(|ddl| ddl.large_object(object))? {
+        Some(found) => Ok((object, found)),
+        None => Err(pg_err!(UNDEFINED_OBJECT, "large object {object} does not exist")),
+    }
+}
+
+/// A large object that must be there and belong to the user.
+pub(crate) fn owned_large_object(number: &ast::Expr, cx: &CommandContext<'_>) -> PgResult<Oid> {
+    let (object, found) = existing_large_object(number, cx)?;
     if cx.roles()?.owns(cx.user, found.owner) {
         return Ok(object);
     }

@@ -24,6 +24,8 @@ pub struct EquivalenceClass {
 pub struct Member {
     pub expr: Expr,
     pub relids: RelIds,
+    /// The same in every row: without columns, and nothing inside makes values of its own.
+    pub is_constant: bool,
 }
 
 impl EquivalenceClass {
@@ -38,7 +40,7 @@ impl EquivalenceClass {
 
     /// The member that is a constant, if any: such a class sorts nothing.
     pub fn constant(&self) -> Option<&Expr> {
-        self.members.iter().find(|m| m.relids.is_empty()).map(|m| &m.expr)
+        self.members.iter().find(|m| m.is_constant).map(|m| &m.expr)
     }
 }
 
@@ -61,6 +63,7 @@ pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usi
     let member = |e: &Expr, r: &RelIds| Member {
         expr: e.clone(),
         relids: r.clone(),
+        is_constant: r.is_empty(),
     };
     let (l, r) = (
         member(&eq.left, &eq.left_relids),
@@ -199,9 +202,11 @@ pub fn path_key(
         .iter()
         .position(|c| c.family == family && c.collation == collation && c.contains(expr));
     let class = found.unwrap_or_else(|| {
+        let relids = facts::relids(expr);
         let member = Member {
             expr: expr.clone(),
-            relids: facts::relids(expr),
+            is_constant: relids.is_empty() && !facts::makes_values(expr, root.context().catalog),
+            relids,
         };
         root.classes.push(EquivalenceClass {
             family,

@@ -199,10 +199,7 @@ impl<'a> Connection<'a> {
             }
             // Left over from a COPY that failed.
             b'd' | b'c' | b'f' => Ok(Ok(())),
-            b'F' => {
-                let text = "fastpath function calls are not supported";
-                Ok(Err(self.session.protocol_error("0A000", text)))
-            }
+            b'F' => self.function_call(),
             _ => {
                 let text = format!("invalid frontend message type {kind}");
                 Err(End::Fatal(Fatal::protocol(text)))
@@ -289,7 +286,7 @@ impl<'a> Connection<'a> {
     }
 
     /// ReadyForQuery, with what must come before it.
-    fn ready(&mut self) -> Result<(), End> {
+    pub(crate) fn ready(&mut self) -> Result<(), End> {
         self.notices();
         self.report_settings(false);
         if self.session.transaction_status() == TransactionStatus::Idle {

@@ -202,7 +202,7 @@ impl Connection<'_> {
 }
 
 /// Format codes, true for binary; `Err` inside: the complaint about a code that does not exist.
-fn read_formats(message: &mut Cursor<'_>) -> Result<Result<Formats, String>, Malformed> {
+pub(crate) fn read_formats(message: &mut Cursor<'_>) -> Result<Result<Formats, String>, Malformed> {
     let count = message.count()?;
     let mut formats = Formats::with_capacity(count);
     for _ in 0..count {

@@ -21,6 +21,7 @@ mod auth;
 mod connection;
 mod copy;
 mod extended;
+mod fastpath;
 mod listen;
 mod report;
 mod scram;

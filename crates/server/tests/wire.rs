@@ -185,6 +185,85 @@ fn malformed_messages_are_errors_of_their_statement() {
     }
 }
 
+/// A FunctionCall: arguments (in binary), and the value asked for in binary or text.
+fn call(function: u32, arguments: &[Option<&[u8]>], binary: bool) -> Vec<u8> {
+    let mut body = function.to_be_bytes().to_vec();
+    body.extend_from_slice(b"\0\x01\0\x01");
+    body.extend_from_slice(&(arguments.len() as u16).to_be_bytes());
+    for argument in arguments {
+        let len = argument.map_or(-1, |a| a.len() as i32);
+        body.extend_from_slice(&len.to_be_bytes());
+        body.extend_from_slice(argument.unwrap_or_default());
+    }
+    body.extend_from_slice(&u16::from(binary).to_be_bytes());
+    message(b'F', &body)
+}
+
+/// What libpq's large-object functions send, and what goes wrong (recorded from PostgreSQL).
+#[test]
+fn functions_are_called_by_their_oids() {
+    let server = server();
+    let mut raw = Raw::connect(&server);
+    raw.send(&startup(0));
+    raw.until_ready();
+    let int = |v: i32| v.to_be_bytes();
+    let mut ask = |bytes: Vec<u8>| {
+        raw.send(&bytes);
+        let messages = raw.until_ready();
+        match messages.iter().find(|m| matches!(m.kind, b'V' | b'E')) {
+            Some(m) if m.kind == b'V' => Ok(m.body.clone()),
+            Some(m) => Err((m.field(b'C').unwrap(), m.field(b'M').unwrap())),
+            None => Ok(Vec::new()),
+        }
+    };
+    let value = |bytes: &[u8]| Ok([&int(bytes.len() as i32)[..], bytes].concat());
+    let error = |code: &str, text: &str| Err((code.to_owned(), text.to_owned()));
+    assert_eq!(
+        ask(call(177, &[Some(&int(2)), Some(&int(3))], true)),
+        value(&int(5))
+    );
+    assert_eq!(
+        ask(call(177, &[Some(&int(2)), Some(&int(3))], false)),
+        value(b"5")
+    );
+    assert_eq!(ask(call(177, &[Some(&int(2)), None], true)), Ok(int(-1).to_vec()));
+    let overflow = error("22003", "integer out of range");
+    assert_eq!(
+        ask(call(177, &[Some(&int(i32::MAX)), Some(&int(1))], true)),
+        overflow
+    );
+    let count = "function call message contains 1 arguments but function requires 2";
+    assert_eq!(ask(call(177, &[Some(&int(2))], true)), error("08P01", count));
+    assert_eq!(
+        ask(call(5, &[], true)),
+        error("42883", "function with OID 5 does not exist")
+    );
+    let set = "cannot call function \"generate_series\" via fastpath interface";
+    assert_eq!(ask(call(1067, &[], true)), error("0A000", set));
+
+    // lo_create, lo_open, lowrite, lo_lseek, loread, lo_close, lo_unlink.
+    assert!(ask(query("BEGIN")).is_ok());
+    assert_eq!(ask(call(715, &[Some(&int(4711))], true)), value(&int(4711)));
+    let modes = [Some(&int(4711)[..]), Some(&int(0x6_0000)[..])];
+    assert_eq!(ask(call(952, &modes, true)), value(&int(0)));
+    assert_eq!(
+        ask(call(955, &[Some(&int(0)), Some(b"hello")], true)),
+        value(&int(5))
+    );
+    let start = [Some(&int(0)[..]), Some(&int(1)[..]), Some(&int(0)[..])];
+    assert_eq!(ask(call(956, &start, true)), value(&int(1)));
+    assert_eq!(
+        ask(call(954, &[Some(&int(0)), Some(&int(100))], true)),
+        value(b"ello")
+    );
+    assert_eq!(ask(call(953, &[Some(&int(0))], true)), value(&int(0)));
+    let closed = error("42704", "invalid large-object descriptor: 0");
+    assert_eq!(ask(call(953, &[Some(&int(0))], true)), closed);
+    let aborted = "current transaction is aborted, commands ignored until end of transaction block";
+    assert_eq!(ask(call(5, &[], true)), error("25P02", aborted));
+    assert!(ask(query("ROLLBACK")).is_ok());
+}
+
 /// Data and its end in one packet: the end comes when the error has been told, and must not keep the answer back.
 #[test]
 fn a_failed_copy_is_answered_at_once() {

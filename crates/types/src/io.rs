@@ -41,12 +41,28 @@ pub enum RegKind {
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum UserType {
+    /// A base type with the values of a built-in one.
+    Base {
+        like: Oid,
+    },
     Enum,
-    Domain { base: Oid, typmod: i32 },
-    Composite { fields: Vec<CompositeField> },
-    Array { element: Oid, delimiter: char },
-    Range { subtype: Oid },
-    Multirange { range: Oid },
+    Domain {
+        base: Oid,
+        typmod: i32,
+    },
+    Composite {
+        fields: Vec<CompositeField>,
+    },
+    Array {
+        element: Oid,
+        delimiter: char,
+    },
+    Range {
+        subtype: Oid,
+    },
+    Multirange {
+        range: Oid,
+    },
 }
 
 /// One attribute of a composite type.
@@ -320,6 +336,7 @@ pub fn input(type_oid: Oid, typmod: i32, text: &str, ctx: &IoContext<'_>) -> PgR
         ));
     }
     match other_type(type_oid, ctx)? {
+        UserType::Base { like } => input(like, typmod, text, ctx),
         UserType::Enum => io_text::enum_in(type_oid, text, ctx),
         UserType::Domain { base, typmod } => {
             let value = input(base, typmod, text, ctx)?;
@@ -359,12 +376,14 @@ pub fn output(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Strin
         Datum::Oid(v) => match reg_kind(type_oid) {
             Some(kind) => io_number::reg_out(kind, Oid(*v), ctx, out),
             None => match other_type(type_oid, ctx)? {
-                UserType::Domain { base, .. } => output(base, value, ctx, out),
+                UserType::Domain { base: like, .. } | UserType::Base { like } => {
+                    output(like, value, ctx, out)
+                }
                 _ => io_text::enum_out(Oid(*v), ctx, out),
             },
         },
         _ => match other_type(type_oid, ctx)? {
-            UserType::Domain { base, .. } => output(base, value, ctx, out),
+            UserType::Domain { base: like, .. } | UserType::Base { like } => output(like, value, ctx, out),
             _ => Err(no_io(type_oid)),
         },
     }
@@ -412,6 +431,7 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) ->
         return Ok(Datum::Oid(oid as u32));
     }
     match other_type(type_oid, ctx)? {
+        UserType::Base { like } => receive(like, typmod, bytes, ctx),
         UserType::Enum => {
             let label = io_text::utf8(bytes)?;
             io_text::enum_in(type_oid, label, ctx)
@@ -445,8 +465,9 @@ pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>
             Ok(())
         }
         Datum::Oid(v) => {
-            if let UserType::Domain { base, .. } = other_type(type_oid, ctx)? {
-                return send(base, value, ctx, out);
+            let kind = other_type(type_oid, ctx)?;
+            if let UserType::Domain { base: like, .. } | UserType::Base { like } = kind {
+                return send(like, value, ctx, out);
             }
             let mut label = String::new();
             io_text::enum_out(Oid(*v), ctx, &mut label)?;
@@ -454,7 +475,7 @@ pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>
             Ok(())
         }
         _ => match other_type(type_oid, ctx)? {
-            UserType::Domain { base, .. } => send(base, value, ctx, out),
+            UserType::Domain { base: like, .. } | UserType::Base { like } => send(like, value, ctx, out),
             _ => Err(no_io(type_oid)),
         },
     }

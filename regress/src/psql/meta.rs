@@ -241,6 +241,7 @@ impl Psql<'_> {
                 let prefix = args.next(&self.vars).unwrap_or_default();
                 self.send(Use::Set(prefix));
             }
+            "copy" => self.copy(args),
             "gexec" => self.send(Use::Execute),
             "gdesc" => self.send(Use::Describe),
             "bind" => {
@@ -328,8 +329,7 @@ impl Psql<'_> {
 
     /// Commands that psql has and we have not, and those that nobody has.
     fn unknown(&mut self, name: &str, args: &mut Arguments<'_>) {
-        const OTHERS: [&str; 25] = [
-            "copy",
+        const OTHERS: [&str; 24] = [
             "copyright",
             "crosstabview",
             "watch",
@@ -360,6 +360,20 @@ impl Psql<'_> {
             self.print(&format!("{NOT_SUPPORTED} \\{name}\n"));
         } else {
             self.print(&format!("invalid command \\{name}\n"));
+        }
+    }
+
+    /// `\copy` between a table and the script or the output; not with files.
+    fn copy(&mut self, args: &mut Arguments<'_>) {
+        let rest = args.rest();
+        let place = rest.to_ascii_lowercase();
+        if ["stdin", "stdout", "pstdin", "pstdout"]
+            .iter()
+            .any(|w| place.contains(w))
+        {
+            self.execute(&format!("COPY {}", rest.trim()), &Use::Print);
+        } else {
+            self.print(&format!("{NOT_SUPPORTED} \\copy\n"));
         }
     }
 

@@ -64,11 +64,12 @@ impl StatementEnv<'_> {
                     int(args, 1) > 0 && row_events & updatable::UPDATE_DELETE == updatable::UPDATE_DELETE,
                 )
             }
-            "pg_get_function_arg_default" => {
-                optional(self.names.function_default(oid(args, 0), int(args, 1) as i32)?)
-            }
+            "pg_get_function_arg_default" => optional(
+                self.printer()
+                    .function_default(oid(args, 0), int(args, 1) as i32)?,
+            ),
             "pg_get_function_sqlbody" => match self.view.function(oid(args, 0))? {
-                Some(f) => optional(self.names.function_body(&f)?),
+                Some(f) => optional(self.printer().function_body(&f)?),
                 None => Datum::Null,
             },
             "pg_get_statisticsobjdef_columns" => self.statistics_columns(oid(args, 0))?,
@@ -124,7 +125,7 @@ impl StatementEnv<'_> {
                     wrap_column: int(args, 1).max(0) as usize,
                     ..Style::PRETTY
                 };
-                optional(self.names.view_definition(oid(args, 0), style)?)
+                optional(self.printer().view_definition(oid(args, 0), style)?)
             }
             "pg_get_viewdef_name_ext" => {
                 let view = self.names.known_relation(text(args, 0))?;
@@ -132,7 +133,7 @@ impl StatementEnv<'_> {
                     Some(Datum::Bool(true)) => Style::PRETTY,
                     _ => Style::PLAIN,
                 };
-                optional(self.names.view_definition(view, style)?)
+                optional(self.printer().view_definition(view, style)?)
             }
             "pg_describe_object" => self.describe_object(args)?,
             _ => {

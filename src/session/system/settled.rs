@@ -216,6 +216,7 @@ impl StatementEnv<'_> {
 
     /// `pg_xact_status`: NULL for transactions too old to know.
     fn transaction_status(&self, xid: u64) -> PgResult<Datum> {
+        // Older ones are too old to know: PostgreSQL has frozen what initdb made.
         const FIRST_NORMAL: u64 = 3;
         let manager = self.core.db.storage.manager();
         if xid >= manager.next_xid().0 {
@@ -225,7 +226,7 @@ impl StatementEnv<'_> {
             ));
         }
         Ok(match xid {
-            0 => Datum::Null,
+            0 | FIRST_NORMAL => Datum::Null,
             // PostgreSQL's own, which are for ever.
             1..FIRST_NORMAL => Datum::text("committed"),
             _ if manager.active_xids().iter().any(|x| x.0 == xid) => Datum::text("in progress"),

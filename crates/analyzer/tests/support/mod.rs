@@ -100,6 +100,7 @@ impl TestCatalog {
                 default: t["typdefault"].as_str().map(Into::into),
                 align: b'i',
                 phys,
+                like: common::Oid::INVALID,
             };
             c.types.insert(desc.oid, Arc::new(desc));
         }

@@ -64,6 +64,7 @@ fn describe(t: &TypeRow) -> TypeDesc {
         default: None,
         align: t.typalign,
         phys: PhysType::of_builtin(t.oid),
+        like: common::Oid::INVALID,
     }
 }
 

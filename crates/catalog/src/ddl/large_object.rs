@@ -16,6 +16,8 @@ use crate::store::key_oid;
 
 /// Bytes of a page.
 pub const PAGE: usize = 2048;
+/// A read of fewer pages looks each of them up.
+const FEW_PAGES: i32 = 64;
 /// Bytes of the largest object.
 pub const SIZE_MAX: u64 = i32::MAX as u64 * PAGE as u64;
 
@@ -40,6 +42,14 @@ fn bytes(row: &StoredRow) -> &[u8] {
         Datum::Bytes(data) => data,
         _ => &[],
     }
+}
+
+fn start_of(row: &StoredRow) -> u64 {
+    row.int4(p::PAGENO) as u64 * PAGE as u64
+}
+
+fn end_of(row: &StoredRow) -> u64 {
+    start_of(row) + bytes(row).len() as u64
 }
 
 impl Ddl<'_> {
@@ -89,6 +99,12 @@ impl Ddl<'_> {
         self.set(oids::PG_LARGEOBJECT_METADATA, row, &[(m::LOMOWNER, oid(owner))])
     }
 
+    /// Sets whom it is open to.
+    pub fn open_large_object(&mut self, object: Oid, acl: Datum) -> PgResult<()> {
+        let row = self.get(METADATA_INDEX, object)?;
+        self.set(oids::PG_LARGEOBJECT_METADATA, row, &[(m::LOMACL, acl)])
+    }
+
     /// Its pages by number.
     fn pages(&self, object: Oid) -> PgResult<Vec<StoredRow>> {
         self.store.lookup(PAGE_INDEX, &[key_oid(object)])
@@ -102,25 +118,38 @@ impl Ddl<'_> {
     /// Where it ends.
     pub fn large_object_size(&self, object: Oid) -> PgResult<u64> {
         let ends = self.pages(object)?;
-        let end = |row: &StoredRow| row.int4(p::PAGENO) as u64 * PAGE as u64 + bytes(row).len() as u64;
-        Ok(ends.iter().map(end).max().unwrap_or(0))
+        Ok(ends.iter().map(end_of).max().unwrap_or(0))
     }
 
     /// The bytes from an offset on, at most so many.
     pub fn read_large_object(&self, object: Oid, offset: u64, length: usize) -> PgResult<Vec<u8>> {
-        let size = self.large_object_size(object)?;
-        let end = size.min(offset.saturating_add(length as u64));
-        if offset >= end {
+        let wanted = offset.saturating_add(length as u64).min(SIZE_MAX);
+        if offset >= wanted {
             return Ok(Vec::new());
         }
-        let mut out = vec![0; (end - offset) as usize];
-        for row in self.pages(object)? {
-            let start = row.int4(p::PAGENO) as u64 * PAGE as u64;
-            let data = bytes(&row);
-            let (from, to) = (start.max(offset), (start + data.len() as u64).min(end));
+        let (first, last) = (page_number(offset), page_number(wanted - 1));
+        let rows = if last - first < FEW_PAGES {
+            let mut rows = Vec::new();
+            for number in first..=last {
+                rows.extend(self.page(object, number)?);
+            }
+            rows
+        } else {
+            self.pages(object)?
+        };
+        // Behind a page that is missing or short there may be others.
+        let whole = rows.last().is_some_and(|row| end_of(row) >= wanted);
+        let end = match whole {
+            true => wanted,
+            false => wanted.min(self.large_object_size(object)?),
+        };
+        let mut out = vec![0; end.saturating_sub(offset) as usize];
+        for row in rows {
+            let start = start_of(&row);
+            let (from, to) = (start.max(offset), end_of(&row).min(end));
             if from < to {
                 let into = &mut out[(from - offset) as usize..(to - offset) as usize];
-                into.copy_from_slice(&data[(from - start) as usize..(to - start) as usize]);
+                into.copy_from_slice(&bytes(&row)[(from - start) as usize..(to - start) as usize]);
             }
         }
         Ok(out)

@@ -12,6 +12,7 @@
 
 pub mod aggregate;
 pub mod alter;
+pub mod base_type;
 pub mod cast;
 pub mod columns;
 pub mod comments;

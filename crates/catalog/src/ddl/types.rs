@@ -265,8 +265,12 @@ impl Ddl<'_> {
             functions: functions(["domain_in", "-", "domain_recv", "-", "-", "-"]),
         };
         let mut row = self.type_row(type_oid, new.namespace, &new.name, &shape);
-        if let Some(facts) = types::builtin::type_row(new.base.oid) {
-            row[TYPOUTPUT] = oid(function_oid(facts.typoutput));
+        match types::builtin::type_row(new.base.oid) {
+            Some(facts) => row[TYPOUTPUT] = oid(function_oid(facts.typoutput)),
+            None => {
+                let base = self.get(oids::PG_TYPE_OID_INDEX, new.base.oid)?;
+                row[TYPOUTPUT] = oid(base.oid(TYPOUTPUT));
+            }
         }
         row[TYPARRAY] = oid(array);
         row[TYPBASETYPE] = oid(new.base.oid);

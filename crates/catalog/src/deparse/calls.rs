@@ -49,60 +49,6 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Functions with a syntax of their own, when it was written so.
-    fn special_syntax(&mut self, name: &str, args: &[Expr]) -> PgResult<bool> {
-        match (name, args) {
-            ("timezone", [zone, value]) => {
-                self.push("(");
-                self.expr(value, Implicit::Shown)?;
-                self.push(" AT TIME ZONE ");
-                self.expr(zone, Implicit::Shown)?;
-                self.push(")");
-            }
-            ("extract", [Expr::Const(field), value]) => {
-                let field = field.value.as_str().unwrap_or_default().to_owned();
-                self.push(&format!("EXTRACT({field} FROM "));
-                self.expr(value, Implicit::Shown)?;
-                self.push(")");
-            }
-            ("position", [text, part]) => {
-                self.push("POSITION((");
-                self.expr(part, Implicit::Shown)?;
-                self.push(") IN (");
-                self.expr(text, Implicit::Shown)?;
-                self.push("))");
-            }
-            ("btrim" | "ltrim" | "rtrim", [text, rest @ ..]) => {
-                let side = match name {
-                    "btrim" => "BOTH",
-                    "ltrim" => "LEADING",
-                    _ => "TRAILING",
-                };
-                self.push(&format!("TRIM({side}"));
-                if let [chars] = rest {
-                    self.push(" ");
-                    self.expr(chars, Implicit::Shown)?;
-                }
-                self.push(" FROM ");
-                self.expr(text, Implicit::Shown)?;
-                self.push(")");
-            }
-            ("substring", [text, from, rest @ ..]) => {
-                self.push("SUBSTRING(");
-                self.expr(text, Implicit::Shown)?;
-                self.push(" FROM ");
-                self.expr(from, Implicit::Shown)?;
-                if let [len] = rest {
-                    self.push(" FOR ");
-                    self.expr(len, Implicit::Shown)?;
-                }
-                self.push(")");
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
     pub(crate) fn aggregate(&mut self, a: &Aggref) -> PgResult<()> {
         let name = self.function_name(a.func)?;
         self.push(&format!("{name}("));

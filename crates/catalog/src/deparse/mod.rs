@@ -17,6 +17,7 @@ mod json;
 mod paren;
 mod query;
 mod routine;
+mod syntax;
 mod xml;
 
 #[cfg(test)]

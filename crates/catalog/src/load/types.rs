@@ -4,6 +4,7 @@ use common::{Oid, PgResult};
 use types::PhysType;
 
 use crate::builtin;
+use crate::columns::pg_proc;
 use crate::columns::pg_type::*;
 use crate::desc::TypeDesc;
 use crate::oids;
@@ -42,8 +43,27 @@ fn phys_of_row(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<PhysType> {
         b'c' | b'r' | b'm' => PhysType::Nested,
         _ if row.oid(TYPELEM).is_valid() => PhysType::Nested,
         b'p' => PhysType::of_builtin(row.oid(OID)),
-        _ => PhysType::Bytes,
+        _ => PhysType::of_builtin(like(read, row)?),
     })
+}
+
+/// The built-in type whose input function a base type has: there are no others that a user could give it.
+fn like(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<Oid> {
+    if row.char(TYPTYPE) != b'b' || row.oid(TYPELEM).is_valid() {
+        return Ok(Oid::INVALID);
+    }
+    let rows = read.lookup_all(oids::PG_PROC_OID_INDEX, &[key_oid(row.oid(TYPINPUT))])?;
+    let Some(function) = rows.first() else {
+        return Ok(Oid::INVALID);
+    };
+    Ok(type_of_input(&function.text(pg_proc::PROSRC)).unwrap_or(Oid::INVALID))
+}
+
+/// The built-in type that an input function reads.
+pub fn type_of_input(source: &str) -> Option<Oid> {
+    let mut types = types::builtin::TYPES.iter();
+    let found = types.find(|t| t.typtype == b'b' && !t.is_array() && t.typinput == source);
+    found.map(|t| t.oid)
 }
 
 fn describe(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<TypeDesc> {
@@ -72,5 +92,6 @@ fn describe(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<TypeDesc> {
         default: row.text_opt(TYPDEFAULT),
         align: row.char(TYPALIGN),
         phys: phys_of_row(read, row)?,
+        like: like(read, row)?,
     })
 }

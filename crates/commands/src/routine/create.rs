@@ -55,7 +55,7 @@ pub(crate) fn create_function(
         language,
     };
     let params = Params::read(list, cx)?;
-    let (result, returns_set) = result_of(stmt, &params, cx)?;
+    let (result, returns_set) = result_of(stmt, &params, language, cx)?;
     let view = cx.view()?;
     let outs = params.all_types.iter().zip(&params.modes);
     let outs = outs
@@ -161,13 +161,18 @@ fn language(attributes: &Attributes<'_>, stmt: &CreateFunctionStmt) -> PgResult<
 }
 
 /// The result type, and whether it is a set.
-fn result_of(stmt: &CreateFunctionStmt, params: &Params, cx: &CommandContext<'_>) -> PgResult<(Oid, bool)> {
+fn result_of(
+    stmt: &CreateFunctionStmt,
+    params: &Params,
+    language: Oid,
+    cx: &CommandContext<'_>,
+) -> PgResult<(Oid, bool)> {
     if stmt.is_procedure {
         return Ok((params.required_result.unwrap_or(t::VOID), false));
     }
     match (&stmt.return_type, params.required_result) {
         (Some(name), required) => {
-            let found = result_type(name, cx)?;
+            let found = result_type(name, language, cx)?;
             if let Some(required) = required.filter(|r| *r != found) {
                 let view = cx.view()?;
                 return Err(pg_err!(

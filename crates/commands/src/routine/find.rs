@@ -200,13 +200,13 @@ fn argument_types<'n>(
         let analysis = cx.analysis(&*view);
         match analyzer::utility::resolve_type_name(name, &analysis) {
             Ok(found) => types.push(found.oid),
-            Err(e) if e.sqlstate == sqlstate::UNDEFINED_OBJECT => {
-                return Ok(Err(crate::alter_type::without_position(e)));
-            }
             Err(e) if e.message.ends_with("is only a shell") => {
                 let last = name.names.last().map_or("", |n| n.as_str());
                 let shell = view.type_by_name(None, last)?;
                 types.push(shell.map_or(Oid::INVALID, |d| d.oid));
+            }
+            Err(e) if e.sqlstate == sqlstate::UNDEFINED_OBJECT => {
+                return Ok(Err(crate::alter_type::without_position(e)));
             }
             Err(e) => return Err(e),
         }

@@ -172,9 +172,6 @@ fn parameter_type(p: &FunctionParameter, list: ParameterList<'_>, cx: &CommandCo
     cx.take_notices(analysis);
     let type_oid = match found {
         Ok(found) => found.oid,
-        Err(e) if e.sqlstate == sqlstate::UNDEFINED_OBJECT && e.message.starts_with("type ") => {
-            return Err(pg_err!(UNDEFINED_OBJECT, "type {} does not exist", written(&p.arg_type)).at(p.span));
-        }
         Err(e) if e.message.ends_with("is only a shell") => match shell_type(&p.arg_type, &*view)? {
             Some(_) if list.kind == ObjectType::Aggregate => {
                 return Err(bad(
@@ -183,11 +180,12 @@ fn parameter_type(p: &FunctionParameter, list: ParameterList<'_>, cx: &CommandCo
                 ));
             }
             Some(shell) if list.language != oids::SQL_LANGUAGE => {
-                cx.notice(PgError::notice(
+                let notice = PgError::notice(
                     Severity::Notice,
                     sqlstate::WRONG_OBJECT_TYPE,
                     format!("argument type {} is only a shell", written(&p.arg_type)),
-                ));
+                );
+                cx.notice(notice.at(p.span));
                 shell
             }
             _ => {
@@ -197,6 +195,9 @@ fn parameter_type(p: &FunctionParameter, list: ParameterList<'_>, cx: &CommandCo
                 ));
             }
         },
+        Err(e) if e.sqlstate == sqlstate::UNDEFINED_OBJECT && e.message.starts_with("type ") => {
+            return Err(pg_err!(UNDEFINED_OBJECT, "type {} does not exist", written(&p.arg_type)).at(p.span));
+        }
         Err(e) => return Err(e),
     };
     if p.arg_type.setof {
@@ -290,19 +291,57 @@ fn default_value(
     })
 }
 
-/// The type of RETURNS.
-pub(crate) fn result_type(name: &TypeName, cx: &CommandContext<'_>) -> PgResult<Oid> {
+/// The type of RETURNS. Functions in other languages may return a shell, and those in C and `internal` make one of a new name.
+pub(crate) fn result_type(name: &TypeName, language: Oid, cx: &CommandContext<'_>) -> PgResult<Oid> {
     let view = cx.view()?;
     let analysis = cx.analysis(&*view);
     let found = analyzer::utility::resolve_type_name(name, &analysis);
     cx.take_notices(analysis);
     match found {
         Ok(found) => Ok(found.oid),
+        Err(e) if e.message.ends_with("is only a shell") => match shell_type(name, &*view)? {
+            Some(shell) if language != oids::SQL_LANGUAGE => {
+                cx.notice(PgError::notice(
+                    Severity::Notice,
+                    sqlstate::WRONG_OBJECT_TYPE,
+                    format!("return type {} is only a shell", written(name)),
+                ));
+                Ok(shell)
+            }
+            _ => Err(pg_err!(
+                INVALID_FUNCTION_DEFINITION,
+                "SQL function cannot return shell type {}",
+                written(name)
+            )),
+        },
         Err(e) if e.sqlstate == sqlstate::UNDEFINED_OBJECT && e.message.starts_with("type ") => {
-            Err(crate::alter_type::without_position(e))
+            if !matches!(language, oids::INTERNAL_LANGUAGE | oids::C_LANGUAGE) {
+                return Err(crate::alter_type::without_position(e));
+            }
+            drop(view);
+            new_shell(name, cx)
         }
         Err(e) => Err(e),
     }
+}
+
+/// A shell for the type that a function returns.
+fn new_shell(name: &TypeName, cx: &CommandContext<'_>) -> PgResult<Oid> {
+    if !name.typmods.is_empty() {
+        return Err(pg_err!(
+            SYNTAX_ERROR,
+            "type modifier cannot be specified for shell type \"{}\"",
+            written(name)
+        ));
+    }
+    let notice = PgError::notice(
+        Severity::Notice,
+        sqlstate::UNDEFINED_OBJECT,
+        format!("type \"{}\" is not yet defined", written(name)),
+    );
+    cx.notice(notice.detail("Creating a shell type definition."));
+    let (namespace, last) = crate::create_type::creation_place(&name.names, cx)?;
+    cx.ddl(|ddl| ddl.create_shell_type(namespace, &last))
 }
 
 /// The error for a polymorphic result that no parameter determines.

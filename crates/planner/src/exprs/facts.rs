@@ -47,6 +47,14 @@ pub fn contains_agg(expr: &Expr) -> bool {
     })
 }
 
+/// True when an expression without columns may yet differ from row to row: aggregates, window functions, sets, volatile functions.
+pub fn makes_values(expr: &Expr, catalog: &dyn CatalogView) -> bool {
+    contains_agg(expr)
+        || contains_srf(expr)
+        || walk::any(expr, &mut |e| matches!(e, Expr::WindowFunc(_)))
+        || is_volatile(expr, catalog).unwrap_or(true)
+}
+
 /// True when a set-returning function is inside.
 pub fn contains_srf(expr: &Expr) -> bool {
     walk::any(expr, &mut |e| matches!(e, Expr::Func(f) if f.returns_set))

@@ -93,7 +93,7 @@ impl IntervalParts {
         Ok(())
     }
 
-    /// The interval; `None` when it does not fit or would read as infinite.
+    /// The interval; `None` when it does not fit. The extremes of all parts together read as infinite.
     pub fn finish(self) -> Option<Interval> {
         let months = i64::from(self.years) * 12 + i64::from(self.months);
         let v = Interval {
@@ -101,7 +101,7 @@ impl IntervalParts {
             days: self.days,
             months: i32::try_from(months).ok()?,
         };
-        v.is_finite().then_some(v)
+        Some(v)
     }
 }
 
