@@ -326,7 +326,24 @@ impl Session {
     pub(crate) fn fail(&mut self, e: Box<PgError>, sql: &str) -> Error {
         self.statement_failed();
         self.at_rest();
+        let e = if e.sqlstate == common::sqlstate::STATEMENT_TOO_COMPLEX {
+            self.with_stack_limit(e)
+        } else {
+            e
+        };
         Error::from_engine(e, sql)
+    }
+}
+
+impl Session {
+    /// Hints that name `max_stack_depth` name its value.
+    #[cold]
+    fn with_stack_limit(&self, mut e: Box<PgError>) -> Box<PgError> {
+        let limit = self.core.guc.borrow().get_number("max_stack_depth");
+        if let Some(hint) = &mut e.hint {
+            *hint = hint.replace("(currently 2048kB)", &format!("(currently {limit}kB)"));
+        }
+        e
     }
 }
 

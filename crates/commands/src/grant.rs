@@ -246,7 +246,8 @@ fn large_object_target(object: &ObjectName, cx: &CommandContext<'_>) -> PgResult
     Ok(Target {
         place: Place::LargeObject(oid),
         kind: ObjectKind::LargeObject,
-        name: oid.to_string(),
+        // PostgreSQL says "large object" twice, too.
+        name: format!("large object {oid}"),
         owner: found.owner,
         acl: found.acl,
     })

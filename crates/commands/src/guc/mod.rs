@@ -35,6 +35,7 @@ pub fn find(name: &str) -> Option<&'static SettingDef> {
 const INITIAL: &[(&str, &str)] = &[
     // Activity is not counted; see the functions behind `pg_stat_*`.
     ("track_counts", "off"),
+    ("max_stack_depth", "2048"),
     ("timezone", "Etc/UTC"),
     ("log_timezone", "Etc/UTC"),
     ("client_encoding", "UTF8"),

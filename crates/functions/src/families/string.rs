@@ -6,6 +6,7 @@ use common::{PgError, PgResult, pg_err};
 use types::io_text::char_offset;
 
 use crate::families::casing;
+use crate::families::quote::{STRING_BYTES_MAX, string_too_long};
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 use crate::framework::session::CharacterRules;
@@ -190,11 +191,30 @@ fn repeat(s: &str, count: i32) -> PgResult<String> {
     Ok(s.repeat(count))
 }
 
-fn replace<'a>(s: &'a str, from: &str, to: &str) -> Cow<'a, str> {
+fn replace<'a>(s: &'a str, from: &str, to: &str) -> PgResult<Cow<'a, str>> {
     if from.is_empty() || memchr::memmem::find(s.as_bytes(), from.as_bytes()).is_none() {
-        return Cow::Borrowed(s);
+        return Ok(Cow::Borrowed(s));
     }
-    Cow::Owned(s.replace(from, to))
+    let longer = to.len().saturating_sub(from.len());
+    if s.len().saturating_mul(longer).saturating_add(s.len()) < STRING_BYTES_MAX {
+        return Ok(Cow::Owned(s.replace(from, to)));
+    }
+    let mut out = String::new();
+    let mut push = |piece: &str| match out.len() + piece.len() < STRING_BYTES_MAX {
+        true => {
+            out.push_str(piece);
+            Ok(())
+        }
+        false => Err(string_too_long(out.len(), piece.len())),
+    };
+    let mut at = 0;
+    for (found, _) in s.match_indices(from) {
+        push(&s[at..found])?;
+        push(to)?;
+        at = found + from.len();
+    }
+    push(&s[at..])?;
+    Ok(Cow::Owned(out))
 }
 
 fn translate(s: &str, from: &str, to: &str) -> String {

@@ -1,8 +1,9 @@
 //! Constant folding and boolean simplification (PostgreSQL's `eval_const_expressions`).
 
 use catalog::CatalogView;
+use common::error::ErrorExt;
 use common::sqlstate::{FEATURE_NOT_SUPPORTED, INTERNAL_ERROR};
-use common::{PgResult, Span};
+use common::{Oid, PgError, PgResult, Span};
 use nodes::expr::{BoolOp, Const, Expr, ParamKind};
 use nodes::walk;
 use types::Datum;
@@ -149,7 +150,19 @@ fn fold_call(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
         }
         // What cannot be evaluated here may be at run time.
         Err(e) if matches!(e.sqlstate, FEATURE_NOT_SUPPORTED | INTERNAL_ERROR) => Ok(()),
-        Err(e) => Err(e),
+        Err(error) => Err(from_sql_function(e, error, context)),
+    }
+}
+
+/// Some built-in functions are in language SQL in PostgreSQL, which says so where one of them fails at planning.
+#[cold]
+fn from_sql_function(e: &Expr, error: Box<PgError>, context: &PlannerContext<'_>) -> Box<PgError> {
+    let Expr::Func(f) = e else { return error };
+    match context.catalog.function(f.func) {
+        Ok(Some(desc)) if desc.is_sql() && desc.oid < Oid::FIRST_NORMAL => {
+            error.context(format!("SQL function \"{}\" statement 1", desc.name))
+        }
+        _ => error,
     }
 }
 
