@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""TPC-H beside PostgreSQL: answers compared and times of both servers in one run.
+"""TPC-H beside PostgreSQL and DuckDB: answers compared and times of all in one run.
 
     benches/tpch.py --pg "host=127.0.0.1 port=54419 user=postgres" --ours "host=127.0.0.1 port=5670 user=postgres" \\
-        [--load] [--cpu PID] [--scale 0.1] [--perf ../shared/perf] [--data DIR] [--only 5,9] [--workers N]
+        [--load] [--cpu PID] [--duckdb FILE] [--scale 0.1] [--perf ../shared/perf] [--data DIR] [--only 5,9] [--workers N]
 
 --perf is the directory of `tpch_queries.py` (texts, tables, indexes), --data that of the `.tbl` files (its `setup.sh` makes them). Neither
 server may use parallel workers unless --workers is given. REPEATS (environment, default 3) rounds in turn, the best of each counts.
---cpu PID: CPU time instead of wall clock, as in whole_tables.py. Prints a table and the total; the exit status tells of wrong answers.
+--cpu PID: CPU time instead of wall clock, as in whole_tables.py. --duckdb FILE: DuckDB too, with as many threads as --workers and one. Prints a table and the total; the exit status tells of wrong answers.
 """
 import argparse
 import os
 import sys
 
 import whole_tables
-from whole_tables import Server, best, close
+from whole_tables import DuckDb, Server, best, close
 
 
 def load(servers, tpch, data):
@@ -22,6 +22,8 @@ def load(servers, tpch, data):
         def run(c, table=table, columns=columns):
             c.execute(f"drop table if exists {table}")
             c.execute(f"create table {table} ({columns})")
+            if isinstance(c, DuckDb):
+                return c.execute(f"copy {table} from '{data}/{table}.tbl' (format csv, delimiter '|', header false, quote '')")
             copy = f"copy {table} from stdin with (format csv, delimiter '|', quote e'\\b')"
             with c.cursor().copy(copy) as to, open(f"{data}/{table}.tbl", "rb") as file:
                 while block := file.read(1 << 20):
@@ -29,11 +31,11 @@ def load(servers, tpch, data):
 
         timed(f"copy {table}", run, servers)
     for table, key in tpch.PK.items():
-        timed(f"primary key of {table}", lambda c: c.execute(f"alter table {table} add primary key ({key})"), servers)
+        timed(f"primary key of {table}", lambda c: c.execute(f"alter table {table} add primary key ({key})"), servers[:2])
     for columns in tpch.FK:
-        timed(f"index {columns}", lambda c: c.execute(f"create index on {columns}"), servers)
+        timed(f"index {columns}", lambda c: c.execute(f"create index on {columns}"), servers[:2])
     for c in servers:
-        c.execute("vacuum analyze")
+        c.execute("checkpoint" if isinstance(c, DuckDb) else "vacuum analyze")
 
 
 def timed(name, run, servers):
@@ -56,6 +58,7 @@ def main():
     args.add_argument("--data")
     args.add_argument("--only", default="")
     args.add_argument("--workers", type=int, default=0)
+    args.add_argument("--duckdb", metavar="FILE")
     args = args.parse_args()
     sys.path.insert(0, args.perf)
     import tpch_queries as tpch
@@ -65,16 +68,18 @@ def main():
     servers = [Server(args.pg, pids[0]), Server(args.ours, pids[1])]
     for c in servers:
         c.execute(f"set max_parallel_workers_per_gather = {args.workers}")
-    print(f"| TPC-H {args.scale:g} | PostgreSQL ms | pglite ms | PostgreSQL / pglite |\n|---|---|---|---|", flush=True)
+    if args.duckdb:
+        servers.append(DuckDb(args.duckdb, args.cpu is not None, args.workers + 1))
+    whole_tables.head(f"TPC-H {args.scale:g}", servers)
     if args.load:
         load(servers, tpch, data)
-    total, right, ran = [0.0, 0.0], 0, 0
+    total, right, ran = [0.0] * len(servers), 0, 0
     for number in range(1, 23):
         if args.only and str(number) not in args.only.split(","):
             continue
         text = tpch.query(number, args.scale)
         times, answers = best(lambda c: c.execute(text).fetchall(), servers)
-        agree = close(*answers)
+        agree = all(close(answers[0], other) for other in answers[1:])
         ran, right = ran + 1, right + agree
         total = [a + b for a, b in zip(total, times)]
         whole_tables.row(f"Q{number}", times, "" if agree else " answers differ")

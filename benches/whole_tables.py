@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Whole-table work beside PostgreSQL: loading by COPY and the operators of analytical queries, one core each.
+"""Whole-table work beside PostgreSQL and DuckDB: loading by COPY and the operators of analytical queries, one core each.
 
-    benches/whole_tables.py --pg "host=127.0.0.1 port=54419 user=postgres" --ours "host=127.0.0.1 port=5670 user=postgres" [--load] [--cpu PID]
+    benches/whole_tables.py --pg "host=127.0.0.1 port=54419 user=postgres" --ours "host=127.0.0.1 port=5670 user=postgres" \\
+        [--load] [--cpu PID] [--duckdb FILE]
 
 Both servers must run; PostgreSQL may not use parallel workers (its settings are changed for the session). ROWS (environment, default
 10,000,000) scales everything; REPEATS (default 3) rounds are run in turn. Prints one table: the best time of each server, and the ratio
 PostgreSQL / pglite (above 1: pglite is faster). Answers are compared.
 
 --cpu PID: CPU time instead of wall clock, for machines that others use too: that of PostgreSQL's backend, and of all threads of the
-process PID (pglited), so background work counts for pglite and not for PostgreSQL.
+process PID (pglited), so background work counts for pglite and not for PostgreSQL; that of this process for DuckDB.
+--duckdb FILE: DuckDB too (its Python package), one thread, in this process, the database in FILE.
 """
 import argparse
 import glob
@@ -43,19 +45,22 @@ QUERIES = {
 }
 
 
-def statements():
-    series = f"generate_series(0::bigint, {ROWS - 1}) i"
+def statements(duckdb):
     keys = ROWS // 10
-    yield "drop table if exists big, dim, copied"
+    series = lambda rows: f"range(0, {rows}) r(i)" if duckdb else f"generate_series(0::bigint, {rows - 1}) i"
+    hex = "lower(to_hex" if duckdb else "(to_hex"
+    cents = f"{HASH} % 1000000"
+    decimal = f"(({cents})::decimal(14,2) / 100)::decimal(12,2)" if duckdb else f"({cents})::numeric(12,2) / 100"
+    for table in ("big", "dim", "copied"):
+        yield f"drop table if exists {table}"
     yield "create table big (id bigint, k bigint, grp integer, x double precision, d numeric(12,2), s text)"
     yield (
         f"insert into big select i, {HASH} % {keys}, {HASH} % 100, ({HASH} % 1000003)::float8,"
-        f" ({HASH} % 1000000)::numeric(12,2) / 100, 'item-' || to_hex({HASH}) || '-' || (i % 97) from {series}"
+        f" {decimal}, 'item-' || {hex}({HASH})) || '-' || (i % 97) from {series(ROWS)}"
     )
     yield "create table dim (k bigint, name text, w integer)"
-    yield f"insert into dim select i, 'name-' || i, i % 7 from generate_series(0::bigint, {keys - 1}) i"
-    yield "vacuum analyze big"
-    yield "vacuum analyze dim"
+    yield f"insert into dim select i, 'name-' || i, i % 7 from {series(keys)}"
+    yield "checkpoint" if duckdb else "vacuum analyze big, dim"
 
 
 def cpu_seconds(pid):
@@ -81,9 +86,22 @@ class Server:
             self.clock = lambda: cpu_seconds(pid)
 
 
+class DuckDb:
+    """DuckDB in this process, with one thread."""
+
+    def __init__(self, file, cpu, threads=1):
+        import duckdb
+
+        self.connection = duckdb.connect(file)
+        self.execute = self.connection.execute
+        self.execute(f"set threads = {threads}")
+        self.clock = time.process_time if cpu else time.perf_counter
+
+
 def connect(info):
     c = psycopg.connect(info, autocommit=True)
     c.execute("set max_parallel_workers_per_gather = 0")
+    c.execute("set max_parallel_maintenance_workers = 0")
     c.execute("set work_mem = '1GB'")
     return c
 
@@ -99,9 +117,17 @@ def best(run, servers):
     return [min(t) for t in times], answers
 
 
+def head(what, servers):
+    """The first lines of a table of `row`s."""
+    duckdb = " DuckDB ms | PostgreSQL / pglite | DuckDB / pglite |" if len(servers) > 2 else " PostgreSQL / pglite |"
+    print(f"| {what} | PostgreSQL ms | pglite ms |{duckdb}\n{'|---' * (len(duckdb.split('|')) + 2)}|", flush=True)
+
+
 def row(name, times, note=""):
-    pg, ours = times
-    print(f"| {name} | {pg * 1e3:.0f} | {ours * 1e3:.0f} | {pg / ours:.2f} |{note}", flush=True)
+    ours = times[1]
+    ratios = [f"{other / ours:.2f}" for other in times[:1] + times[2:]]
+    cells = [name] + [f"{t * 1e3:.0f}" for t in times] + ratios
+    print(f"| {' | '.join(cells)} |{note}", flush=True)
 
 
 def close(a, b):
@@ -109,7 +135,8 @@ def close(a, b):
         try:
             return abs(float(x) - float(y)) <= 1e-6 * max(1.0, abs(float(x)))
         except (TypeError, ValueError):
-            return x == y
+            # DuckDB's char(n) comes without the blanks.
+            return str(x).rstrip() == str(y).rstrip()
 
     rows = [sorted((tuple(r) for r in rows), key=str) for rows in (a, b)]
     return len(rows[0]) == len(rows[1]) and all(all(map(same, x, y)) for x, y in zip(*rows))
@@ -166,23 +193,27 @@ def main():
     args.add_argument("--load", action="store_true")
     args.add_argument("--only", default="")
     args.add_argument("--cpu", type=int, metavar="PID")
+    args.add_argument("--duckdb", metavar="FILE")
     args = args.parse_args()
     pids = (None, None) if args.cpu is None else (0, args.cpu)
     servers = [Server(args.pg, pids[0]), Server(args.ours, pids[1])]
+    if args.duckdb:
+        servers.append(DuckDb(args.duckdb, args.cpu is not None))
     if args.load:
         for c in servers:
-            for text in statements():
+            for text in statements(isinstance(c, DuckDb)):
                 c.execute(text)
-    print(f"| {ROWS:,} rows | PostgreSQL ms | pglite ms | ratio |\n|---|---|---|---|", flush=True)
     if args.only in ("", "load"):
-        loading(servers)
+        head("loading", servers[:2])
+        loading(servers[:2])
+    head(f"{ROWS:,} rows", servers)
     wrong = False
     for name, text in QUERIES.items():
         if args.only and args.only not in name:
             continue
         text = text.format(quarter=ROWS // 4, tenth=ROWS // 10)
         times, answers = best(lambda c: c.execute(text).fetchall(), servers)
-        agree = close(*answers)
+        agree = all(close(answers[0], other) for other in answers[1:])
         wrong |= not agree
         row(name, times, "" if agree else " answers differ")
     sys.exit(wrong)

@@ -185,6 +185,13 @@ impl Table {
         rows: std::ops::Range<usize>,
         scratch: &mut Vec<u8>,
     ) -> PgResult<()> {
+        let keyspace = Keyspace(self.store.id.0);
+        let position = (first.0 % PACK_ROWS) as usize;
+        let xid = |i| block.xids.get(i);
+        if let Some(bytes) = pack::encode_columns(&block.columns, rows.clone(), position, xid) {
+            writer.put(keyspace, &pack::pack_key(first), bytes);
+            return Ok(());
+        }
         scratch.clear();
         let mut ends = Vec::with_capacity(rows.len());
         for i in rows {
@@ -197,7 +204,6 @@ impl Table {
             .enumerate()
             .map(|(i, &end)| (i, &scratch[std::mem::replace(&mut start, end)..end]))
             .collect();
-        let keyspace = Keyspace(self.store.id.0);
         match pack::encode(&all, &self.def.columns)? {
             Some(bytes) => writer.put(keyspace, &pack::pack_key(first), bytes),
             None => {

@@ -12,6 +12,9 @@
 //! - A row stored under its own key counts more than the pack that covers it; an empty value there says that it was deleted.
 //! - A pack is self-describing: reading a row as bytes needs no definition of the table.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use common::{PgResult, RowId, pg_err};
 use smallvec::SmallVec;
 use types::{PhysType, Vector, tuple};
@@ -112,7 +115,11 @@ pub(crate) fn encode(rows: &[(usize, &[u8])], columns: &[PhysType]) -> PgResult<
     out.push(FORMAT);
     let present = rows.iter().fold(0_u128, |all, (position, _)| all | 1 << position);
     out.extend_from_slice(&present.to_le_bytes());
-    put_xids(rows, &mut out);
+    let xids: SmallVec<[u64; 128]> = rows
+        .iter()
+        .map(|(_, row)| tuple::xid(row).unwrap_or(FROZEN))
+        .collect();
+    put_xids(&xids, &mut out);
     out.extend_from_slice(&(natts as u16).to_le_bytes());
     let mut values = Vec::with_capacity(rows.len());
     for phys in &columns[..natts] {
@@ -125,9 +132,51 @@ pub(crate) fn encode(rows: &[(usize, &[u8])], columns: &[PhysType]) -> PgResult<
     Ok(Some(out))
 }
 
-fn put_xids(rows: &[(usize, &[u8])], out: &mut Vec<u8>) {
-    let xid = |row: &[u8]| tuple::xid(row).unwrap_or(FROZEN);
-    let all: SmallVec<[u64; 128]> = rows.iter().map(|(_, row)| xid(row)).collect();
+/// The same for some rows of columns that follow each other; the first has position `position` in the pack.
+pub(crate) fn encode_columns(
+    columns: &[Arc<Vector>],
+    rows: Range<usize>,
+    position: usize,
+    xid: impl Fn(usize) -> u64,
+) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    out.push(FORMAT);
+    let present = rows
+        .clone()
+        .zip(position..)
+        .fold(0_u128, |all, (_, at)| all | 1 << at);
+    out.extend_from_slice(&present.to_le_bytes());
+    let xids: SmallVec<[u64; 128]> = rows.clone().map(|i| xid(i).max(FROZEN)).collect();
+    put_xids(&xids, &mut out);
+    out.extend_from_slice(&(columns.len() as u16).to_le_bytes());
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(rows.len()));
+    for column in columns {
+        bytes.clear();
+        ends.clear();
+        for i in rows.clone() {
+            if !column.is_null(i) {
+                tuple::encode_value(column, i, &mut bytes);
+            }
+            ends.push(bytes.len());
+        }
+        if out.len() + bytes.len() > PACK_BYTES_MAX {
+            return None;
+        }
+        let mut start = 0;
+        let values: SmallVec<[Option<&[u8]>; 128]> = rows
+            .clone()
+            .zip(&ends)
+            .map(|(i, &end)| {
+                let value = &bytes[std::mem::replace(&mut start, end)..end];
+                (!column.is_null(i)).then_some(value)
+            })
+            .collect();
+        put_column(&values, column.phys(), &mut out);
+    }
+    Some(out)
+}
+
+fn put_xids(all: &[u64], out: &mut Vec<u8>) {
     let put = |xid: u64, out: &mut Vec<u8>| out.extend_from_slice(&xid.to_le_bytes()[..XID_BYTES]);
     match all.first() {
         Some(&first) if all.iter().all(|&xid| xid == first) => {

@@ -58,6 +58,12 @@ impl IndexKeys {
         }
     }
 
+    /// True when keys are columns, and nothing else belongs to an entry.
+    fn is_plain(&self) -> bool {
+        let column = |source: &KeySource| matches!(source, KeySource::Column(_));
+        self.predicate.is_none() && self.columns.len() == self.key_count && self.columns.iter().all(column)
+    }
+
     /// Key and INCLUDE datums of a row; `None`: the row does not belong into the index.
     pub fn of_row(
         &mut self,
@@ -146,12 +152,16 @@ pub(crate) fn build(
     let memory = (cx.guc.borrow().get_number("maintenance_work_mem") as usize) << 10;
     let mut builder = IndexBuilder::new(&target, &opened, cx.temp, memory);
     let columns = table.columns.len();
-    for_each_row_of(&opened, columns, &keys.reads(columns), cx, &mut |row, id| {
-        if let Some((key, include)) = keys.of_row(cx, row)? {
-            builder.push(&key, &include, id)?;
-        }
-        Ok(())
-    })?;
+    let reads = keys.reads(columns);
+    match keys.is_plain() {
+        true => for_each_batch(&opened, &reads, cx, &mut |batch| builder.push_batch(batch))?,
+        false => for_each_row_of(&opened, columns, &reads, cx, &mut |row, id| {
+            if let Some((key, include)) = keys.of_row(cx, row)? {
+                builder.push(&key, &include, id)?;
+            }
+            Ok(())
+        })?,
+    }
     let outcome = builder.finish(&mut cx.txn.borrow_mut())?;
     match outcome {
         BuildOutcome::Built(count) => {

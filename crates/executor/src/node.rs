@@ -102,6 +102,12 @@ pub(crate) trait Operator: Send {
         let _ = rows;
     }
 
+    /// Before the first row is asked for: passes over up to `rows` rows, if it can do so more cheaply than by giving them; how many.
+    fn skip(&mut self, cx: &mut Cx<'_>, rows: u64) -> PgResult<u64> {
+        let _ = (cx, rows);
+        Ok(0)
+    }
+
     /// As the inner side of a nested loop: rows for many outer rows at once. `None`: one at a time, by parameters.
     fn probe(&mut self, cx: &mut Cx<'_>, keys: &OuterKeys<'_>) -> PgResult<Option<Matches>> {
         let _ = (cx, keys);

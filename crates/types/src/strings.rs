@@ -97,6 +97,19 @@ impl StringColumn {
         &self.buffers[buffer][offset..offset + len]
     }
 
+    /// Where string `i` lies: number of a buffer and offset in it; `None` for a short string, which lies in no buffer.
+    #[inline]
+    pub fn place(&self, i: usize) -> Option<(usize, usize)> {
+        let view = &self.views[i];
+        (view.len as usize > INLINE).then(|| view.buffer())
+    }
+
+    /// A buffer that strings lie in.
+    #[inline]
+    pub fn buffer(&self, number: usize) -> &[u8] {
+        &self.buffers[number]
+    }
+
     /// String `i` as text. Only for columns filled from `&str` (class `Text`).
     #[inline]
     #[expect(

@@ -66,22 +66,31 @@ pub fn encode_row(columns: &[Arc<Vector>], i: usize, out: &mut Vec<u8>) {
             out[bitmap + number / 8] |= 1 << (number % 8);
             continue;
         }
-        let at = column.index(i);
         match column.data() {
-            VectorData::Bool(v) => out.push(u8::from(v[at])),
-            VectorData::Char(v) => out.push(v[at]),
-            VectorData::Int2(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-            VectorData::Int4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-            VectorData::Int8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-            VectorData::Oid(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-            VectorData::Float4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-            VectorData::Float8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-            VectorData::Interval(v) => put_interval(&v[at], out),
-            VectorData::Uuid(v) => out.extend_from_slice(&v[at]),
-            VectorData::Numeric(v) => put_numeric(&v[at], out),
-            VectorData::Text(v) | VectorData::Bytes(v) => put_bytes(v.bytes(at), out),
-            VectorData::Nested(v) => put_datum(&v[at], out),
+            VectorData::Text(v) | VectorData::Bytes(v) => put_bytes(v.bytes(column.index(i)), out),
+            _ => encode_value(column, i, out),
         }
+    }
+}
+
+/// Writes row `i` of a column, which is not NULL, as [`TupleReader::raw`] gives it: a string without its length.
+#[inline]
+pub fn encode_value(column: &Vector, i: usize, out: &mut Vec<u8>) {
+    let at = column.index(i);
+    match column.data() {
+        VectorData::Bool(v) => out.push(u8::from(v[at])),
+        VectorData::Char(v) => out.push(v[at]),
+        VectorData::Int2(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+        VectorData::Int4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+        VectorData::Int8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+        VectorData::Oid(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+        VectorData::Float4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+        VectorData::Float8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
+        VectorData::Interval(v) => put_interval(&v[at], out),
+        VectorData::Uuid(v) => out.extend_from_slice(&v[at]),
+        VectorData::Numeric(v) => put_numeric(&v[at], out),
+        VectorData::Text(v) | VectorData::Bytes(v) => out.extend_from_slice(v.bytes(at)),
+        VectorData::Nested(v) => put_datum(&v[at], out),
     }
 }
 
@@ -133,7 +142,8 @@ fn put_numeric(v: &Numeric, out: &mut Vec<u8>) {
             put_varint(u64::from(*scale), out);
             put_varint(((unscaled << 1) ^ (unscaled >> 63)) as u64, out);
         }
-        Numeric::Big(big) => {
+        Numeric::Wide { .. } | Numeric::Big(_) => {
+            let Some(big) = v.big_form() else { return };
             out.push(1);
             out.push(u8::from(big.negative));
             out.extend_from_slice(&big.weight.to_le_bytes());
@@ -479,12 +489,12 @@ impl<'a> Reader<'_, 'a> {
                 for _ in 0..n {
                     digits.push(u16::from_le_bytes(self.array()?));
                 }
-                Numeric::Big(Arc::new(BigNumeric {
+                Numeric::from_big_form(BigNumeric {
                     negative,
                     weight,
                     scale,
                     digits,
-                }))
+                })
             }
             2 => Numeric::NaN,
             3 => Numeric::PosInf,

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use common::{PgResult, RowId};
-use types::{Datum, key};
+use types::{Batch, Datum, key};
 
 use crate::direct::DirectWriter;
 use crate::index::pack::{self, PackWriter};
@@ -62,6 +62,32 @@ impl<'b> IndexBuilder<'b> {
         let value = value::encode(values, include, exact);
         let checked = index.def.unique && !index.exempt_from_unique(values);
         self.sorter.push(&self.prefix, row, &value, checked)
+    }
+
+    /// Adds the entries of a batch of rows: the key columns, nothing else but the row ids in the last column.
+    pub fn push_batch(&mut self, batch: &Batch) -> PgResult<()> {
+        let index = self.index;
+        let Some((ids, keys)) = batch.columns.split_last() else {
+            return Ok(());
+        };
+        for i in batch.selection.iter() {
+            self.prefix.clear();
+            let mut exact = true;
+            for (column, values) in index.def.columns.iter().zip(keys) {
+                exact &= key::encode_at(column, values, i, &mut self.prefix);
+            }
+            let row = RowId(ids.integer(i).unwrap_or_default() as u64);
+            let exempt = !index.def.nulls_not_distinct && keys.iter().any(|values| values.is_null(i));
+            let checked = index.def.unique && !exempt;
+            if exact {
+                self.sorter.push(&self.prefix, row, &[], checked)?;
+                continue;
+            }
+            let values: Vec<Datum> = keys.iter().map(|values| values.datum(i)).collect();
+            let value = value::encode(&values, &[], false);
+            self.sorter.push(&self.prefix, row, &value, checked)?;
+        }
+        Ok(())
     }
 
     /// Writes them all.

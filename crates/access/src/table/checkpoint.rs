@@ -16,7 +16,7 @@ use crate::pack::{self, PACK_ROWS, Pack};
 use crate::shared::Shared;
 use crate::table::store::TableStore;
 use crate::table::stored::Segment;
-use crate::version::Version;
+use crate::version::{RowData, Version};
 
 /// What a checkpoint between two CSNs finds in a row's versions.
 enum RowChange {
@@ -102,6 +102,13 @@ impl TableStore {
             true => self.stored_segment(first)?,
             false => Segment::default(),
         };
+        if stored.is_empty()
+            && let Some(bytes) = pack_of_block(first, changes, def.columns.len())
+        {
+            batch.put(Keyspace(self.id.0), pack::pack_key(first).to_vec(), bytes);
+            self.note_stored(RowId(first.0 + PACK_ROWS - 1));
+            return Ok(true);
+        }
         let mut rows: Vec<Option<Vec<u8>>> = vec![None; PACK_ROWS as usize];
         let slot = |row: RowId| (row.0 - first.0) as usize;
         if let Some(bytes) = &stored.pack {
@@ -142,6 +149,33 @@ impl TableStore {
     fn note_stored(&self, row: RowId) {
         self.stored_end.fetch_max(row.0 + 1, Ordering::AcqRel);
     }
+}
+
+/// The pack of rows that were inserted by columns and lie behind each other in one block, as most loaded ones do.
+fn pack_of_block(first: RowId, changes: &[(RowId, RowChange)], columns: usize) -> Option<Vec<u8>> {
+    let place = |change: &RowChange| match change {
+        RowChange::Put(version) => match &version.data {
+            RowData::Block(block, at) => Some((Arc::clone(block), usize::from(*at))),
+            _ => None,
+        },
+        RowChange::Delete => None,
+    };
+    let (row, change) = changes.first()?;
+    let (block, at) = place(change)?;
+    let follow = (0..).zip(changes).all(|(k, (other, change))| match change {
+        RowChange::Put(version) => {
+            let here = matches!(&version.data, RowData::Block(b, i) if Arc::ptr_eq(b, &block) && usize::from(*i) == at + k);
+            here && other.0 == row.0 + k as u64
+        }
+        RowChange::Delete => false,
+    });
+    if !follow || block.columns.len() > columns {
+        return None;
+    }
+    let position = (row.0 - first.0) as usize;
+    pack::encode_columns(&block.columns, at..at + changes.len(), position, |i| {
+        block.xids.get(i)
+    })
 }
 
 /// What changed of a row between two CSNs.

@@ -164,7 +164,7 @@ fn numeric_len(value: &Numeric) -> usize {
                 .map_or(0, |d| d as usize + 1);
             2 + 2 * digits.max(usize::from(*scale)).div_ceil(4)
         }
-        Numeric::Big(big) => 4 + 2 * big.digits.len(),
+        Numeric::Wide { .. } | Numeric::Big(_) => value.big_form().map_or(2, |big| 4 + 2 * big.digits.len()),
         _ => 2,
     }
 }

@@ -34,6 +34,12 @@ pub(crate) struct Segment {
     pub(crate) singles: Vec<(RowId, Vec<u8>)>,
 }
 
+impl Segment {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pack.is_none() && self.singles.is_empty()
+    }
+}
+
 impl TableStore {
     /// Reads one row.
     pub(crate) fn stored_row(&self, row: RowId) -> PgResult<StoredRow> {

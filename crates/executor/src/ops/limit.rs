@@ -104,6 +104,9 @@ impl LimitOp {
             self.state = State::Done;
             return Ok(None);
         }
+        if skip > 0 {
+            skip -= self.input.skip(cx, skip)?;
+        }
         let room = left.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
         loop {
             let demand = if skip > 0 {

@@ -23,6 +23,7 @@ pub(crate) mod scan;
 pub(crate) mod seq_scan;
 pub(crate) mod set_op;
 pub(crate) mod sort;
+mod sort_words;
 pub(crate) mod srf;
 pub(crate) mod subquery_scan;
 pub(crate) mod system;

@@ -1,23 +1,23 @@
 //! Sort and IncrementalSort.
 //!
 //! # How it works
-//! A [`Sorter`] collects the rows and, beyond `work_mem`, merges runs of them from files. In memory row numbers are sorted: with one
-//! number per row that orders as the first key does (integers, floats, short decimals, the first bytes of texts), and by comparing columns
-//! where that does not decide.
+//! A [`Sorter`] collects the rows and, beyond `work_mem`, merges runs of them from files. In memory row numbers are sorted: by a word
+//! per row that holds the leading keys ([`sort_words`]), and by comparing columns where that does not decide.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::PgResult;
+use common::{PgError, PgResult};
 use nodes::Plan;
 use nodes::plan::SortKey;
-use types::{BATCH_ROWS, Batch, Numeric, PhysType, Vector, VectorData};
+use types::{BATCH_ROWS, Batch, PhysType, Vector};
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::keys::{Order, compare_rows};
 use crate::node::{Node, NodeKind, Opening, Operator, Rest};
 use crate::ops::quicksort;
+use crate::ops::sort_words::{self, words};
 use crate::spill::sorter::{Sorted, Sorter};
 
 /// Compiled orders of an input.
@@ -25,167 +25,116 @@ pub(crate) fn orders(c: &Compiler<'_>, input: &Plan, keys: &[SortKey]) -> PgResu
     keys.iter().map(|k| Order::compile(c, input, k)).collect()
 }
 
-/// Sorts row numbers `0..rows` of columns.
+/// Row numbers `0..rows` of columns in order, or the first `wanted` of them.
 pub(crate) fn sorted(
     cx: &Cx<'_>,
     orders: &[Order],
     columns: &[Arc<Vector>],
     rows: usize,
+    wanted: Option<usize>,
 ) -> PgResult<Vec<u32>> {
     let mut numbers: Vec<u32> = (0..rows as u32).collect();
-    sort_numbers(cx, orders, columns, &mut numbers)?;
+    let wanted = wanted.unwrap_or(rows).min(rows);
+    let Some(words) = (!orders.is_empty())
+        .then(|| words(cx, orders, columns, &numbers))
+        .flatten()
+    else {
+        let ties = match rows <= TIES_MAX {
+            true => Ties::AsPostgres,
+            false => Ties::InOrder,
+        };
+        sort_by_columns(cx, orders, columns, &mut numbers, ties)?;
+        numbers.truncate(wanted);
+        return Ok(numbers);
+    };
+    let rest = &orders[words.decided..];
+    if rows <= TIES_MAX {
+        let mut failed = None;
+        let mut compare = comparison(cx, rest, columns, &mut failed);
+        let mut keys: Vec<(u64, u32)> = words.words.into_iter().zip(numbers).collect();
+        quicksort::sort(&mut keys, &mut |a, b| {
+            a.0.cmp(&b.0).then_with(|| compare(a.1, b.1))
+        });
+        drop(compare);
+        keys.truncate(wanted);
+        let numbers = keys.into_iter().map(|key| key.1).collect();
+        return failed.map_or(Ok(numbers), Err);
+    }
+    numbers = sort_words::order(cx, &words, wanted)?;
+    if !rest.is_empty() {
+        let same = |a: &u32, b: &u32| words.words[*a as usize] == words.words[*b as usize];
+        let mut at = 0;
+        while at < wanted {
+            let run = numbers[at..].iter().take_while(|n| same(n, &numbers[at])).count();
+            if run > 1 {
+                sort_by_columns(cx, rest, columns, &mut numbers[at..at + run], Ties::InOrder)?;
+            }
+            at += run;
+        }
+    }
+    numbers.truncate(wanted);
     Ok(numbers)
 }
 
 /// Up to so many rows those that are equal come in the order in which PostgreSQL's sort leaves them; beyond, in that of the input.
 const TIES_MAX: usize = 16_384;
 
-/// Sorts the given row numbers (they ascend).
-pub(crate) fn sort_numbers(
+/// Compares rows; the first error is kept, and everything is equal from then on.
+fn comparison<'a>(
+    cx: &'a Cx<'_>,
+    orders: &'a [Order],
+    columns: &'a [Arc<Vector>],
+    failed: &'a mut Option<Box<PgError>>,
+) -> impl FnMut(u32, u32) -> Ordering {
+    let mut compared = 0_u32;
+    move |a, b| {
+        if failed.is_some() {
+            return Ordering::Equal;
+        }
+        compared = compared.wrapping_add(1);
+        let checked = match compared % CHECK_COMPARISONS {
+            0 => cx.check(),
+            _ => Ok(()),
+        };
+        let order = checked.and_then(|()| compare_rows(cx, orders, columns, a as usize, columns, b as usize));
+        order.unwrap_or_else(|error| {
+            *failed = Some(error);
+            Ordering::Equal
+        })
+    }
+}
+
+/// After so many comparisons a sort looks whether it was cancelled.
+const CHECK_COMPARISONS: u32 = 16_384;
+
+/// In which order equal rows come.
+#[derive(Clone, Copy)]
+enum Ties {
+    AsPostgres,
+    /// As in the input.
+    InOrder,
+}
+
+/// Sorts row numbers (they ascend) by comparing columns.
+fn sort_by_columns(
     cx: &Cx<'_>,
     orders: &[Order],
     columns: &[Arc<Vector>],
     numbers: &mut [u32],
+    ties: Ties,
 ) -> PgResult<()> {
-    let Some((first, rest)) = orders.split_first() else {
+    if orders.is_empty() {
         return Ok(());
-    };
+    }
     let mut failed = None;
-    let mut compare = |orders: &[Order], a: u32, b: u32| match compare_rows(
-        cx, orders, columns, a as usize, columns, b as usize,
-    ) {
-        Ok(order) => order,
-        Err(e) => {
-            failed.get_or_insert(e);
-            Ordering::Equal
-        }
-    };
-    match sort_keys(cx, first, &columns[first.column], numbers) {
-        Some((keys, exact)) => {
-            // Where the number says all about the first key, only the others are left to compare.
-            let rest = if exact { rest } else { orders };
-            let second = rest.first().filter(|_| exact && keys.len() > TIES_MAX);
-            let second = second.and_then(|o| sort_keys(cx, o, &columns[o.column], numbers));
-            let keys = match second {
-                Some((more, exact)) => {
-                    let rest = if exact { &rest[1..] } else { rest };
-                    sort_pairs(keys, &more, |a, b| compare(rest, a, b))
-                }
-                None => sort_singles(keys, rest.is_empty(), |a, b| compare(rest, a, b)),
-            };
-            for (slot, (_, number)) in numbers.iter_mut().zip(keys) {
-                *slot = number;
-            }
-        }
-        None if numbers.len() <= TIES_MAX => quicksort::sort(numbers, &mut |a, b| compare(orders, *a, *b)),
-        None => numbers.sort_by(|&a, &b| compare(orders, a, b)),
+    let mut compare = comparison(cx, orders, columns, &mut failed);
+    // Not the sorts of the standard library: those may panic when an error breaks the order off.
+    match ties {
+        Ties::AsPostgres => quicksort::sort(numbers, &mut |a, b| compare(*a, *b)),
+        Ties::InOrder => quicksort::sort(numbers, &mut |a, b| compare(*a, *b).then(a.cmp(b))),
     }
+    drop(compare);
     failed.map_or(Ok(()), Err)
-}
-
-/// Sorts by one number per row, then as `compare` says unless that is `decided`, then by row.
-fn sort_singles(
-    mut keys: Vec<(u64, u32)>,
-    decided: bool,
-    mut compare: impl FnMut(u32, u32) -> Ordering,
-) -> Vec<(u64, u32)> {
-    match decided {
-        _ if keys.len() <= TIES_MAX => {
-            quicksort::sort(&mut keys, &mut |a, b| {
-                a.0.cmp(&b.0).then_with(|| compare(a.1, b.1))
-            });
-        }
-        true => keys.sort_unstable(),
-        false => keys.sort_unstable_by(|a, b| {
-            (a.0.cmp(&b.0))
-                .then_with(|| compare(a.1, b.1))
-                .then(a.1.cmp(&b.1))
-        }),
-    }
-    keys
-}
-
-/// Sorts by two numbers per row, then as `compare` says, then by row.
-fn sort_pairs(
-    keys: Vec<(u64, u32)>,
-    more: &[(u64, u32)],
-    mut compare: impl FnMut(u32, u32) -> Ordering,
-) -> Vec<(u64, u32)> {
-    let mut pairs: Vec<(u64, u64, u32)> = keys.iter().zip(more).map(|(a, b)| (a.0, b.0, a.1)).collect();
-    pairs.sort_unstable_by(|a, b| {
-        (a.0, a.1)
-            .cmp(&(b.0, b.1))
-            .then_with(|| compare(a.2, b.2))
-            .then(a.2.cmp(&b.2))
-    });
-    pairs.into_iter().map(|(key, _, row)| (key, row)).collect()
-}
-
-/// A number per row that sorts as the key does, with the row, and whether rows with equal numbers have equal keys. Not for keys
-/// that may be NULL.
-fn sort_keys(
-    cx: &Cx<'_>,
-    order: &Order,
-    column: &Vector,
-    numbers: &[u32],
-) -> Option<(Vec<(u64, u32)>, bool)> {
-    let (type_oid, descending, _) = order.direct(cx)?;
-    if column.may_have_nulls() || column.is_constant() {
-        return None;
-    }
-    let keyed = |key: &dyn Fn(usize) -> u64| -> Vec<(u64, u32)> {
-        let flip = if descending { u64::MAX } else { 0 };
-        numbers.iter().map(|&n| (key(n as usize) ^ flip, n)).collect()
-    };
-    let signed = |v: i64| v as u64 ^ (1 << 63);
-    let keys = match column.data() {
-        VectorData::Int2(d) => keyed(&|n| signed(i64::from(d[n]))),
-        VectorData::Int4(d) => keyed(&|n| signed(i64::from(d[n]))),
-        VectorData::Int8(d) if type_oid != types::oids::PG_LSN && type_oid != types::oids::XID8 => {
-            keyed(&|n| signed(d[n]))
-        }
-        VectorData::Oid(d) => keyed(&|n| u64::from(d[n])),
-        VectorData::Float8(d) => keyed(&|n| float_key(d[n])),
-        VectorData::Numeric(d) => return decimal_keys(d, numbers, descending).map(|keys| (keys, true)),
-        VectorData::Text(s) if type_oid != types::oids::BPCHAR => {
-            return Some((keyed(&|n| text_key(s.bytes(n))), false));
-        }
-        _ => return None,
-    };
-    Some((keys, true))
-}
-
-/// Orders as PostgreSQL does: -0 equals 0, NaN comes last.
-fn float_key(v: f64) -> u64 {
-    if v.is_nan() {
-        return u64::MAX;
-    }
-    let bits = if v == 0.0 { 0 } else { v.to_bits() };
-    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
-}
-
-/// The first eight bytes.
-fn text_key(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    let shown = bytes.len().min(8);
-    word[..shown].copy_from_slice(&bytes[..shown]);
-    u64::from_be_bytes(word)
-}
-
-/// The digits of numbers that all have one scale.
-fn decimal_keys(values: &[Numeric], numbers: &[u32], descending: bool) -> Option<Vec<(u64, u32)>> {
-    let scale = match values.get(*numbers.first()? as usize)? {
-        Numeric::Small { scale, .. } => *scale,
-        _ => return None,
-    };
-    let flip = if descending { u64::MAX } else { 0 };
-    let key = |&n: &u32| match &values[n as usize] {
-        Numeric::Small { unscaled, scale: s } if *s == scale => {
-            Some((*unscaled as u64 ^ (1 << 63) ^ flip, n))
-        }
-        _ => None,
-    };
-    numbers.iter().map(key).collect()
 }
 
 struct SortNode {
@@ -334,6 +283,14 @@ impl Operator for SortOp {
             }
             self.fill(cx, max_rows)?;
         }
+    }
+
+    fn skip(&mut self, cx: &mut Cx<'_>, rows: u64) -> PgResult<u64> {
+        if self.node.presorted > 0 || self.sorted.is_some() {
+            return Ok(0);
+        }
+        self.fill(cx, BATCH_ROWS)?;
+        Ok(self.sorted.as_mut().map_or(0, |sorted| sorted.skip(rows)))
     }
 
     fn set_bound(&mut self, rows: Option<usize>) {

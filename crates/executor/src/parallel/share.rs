@@ -10,9 +10,8 @@ use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 use types::BATCH_ROWS;
 
-use crate::ops::join::hash::HashTable;
+use crate::ops::join::hash_table::{BuildPart, HashTable};
 use crate::parallel::Team;
-use crate::store::RowStore;
 
 /// Row ids of one block of a table: a morsel is some of them.
 const BLOCK_ROWS: u64 = BATCH_ROWS as u64;
@@ -102,13 +101,6 @@ impl AppendShare {
     pub fn begin(&self) -> usize {
         self.begun.fetch_add(1, Ordering::Relaxed)
     }
-}
-
-/// Rows that one participant has read of a build side.
-pub(crate) struct BuildPart {
-    pub columns: RowStore,
-    pub keys: RowStore,
-    pub hashes: Vec<u64>,
 }
 
 /// A table that participants build together: each reads a part, the last to end makes the table.

@@ -127,8 +127,7 @@ impl Sorter {
         }
         self.pruned = true;
         let (columns, rows) = self.store.drain_columns();
-        let mut order = sorted(cx, orders, &columns, rows)?;
-        order.truncate(bound);
+        let order = sorted(cx, orders, &columns, rows, Some(bound))?;
         for (mine, column) in self.store.columns.iter_mut().zip(&columns) {
             mine.extend_from(column, order.iter().map(|&r| r as usize));
         }
@@ -140,8 +139,7 @@ impl Sorter {
     fn write_run(&mut self, cx: &Cx<'_>, orders: &[Order]) -> PgResult<()> {
         self.cutoff = None;
         let (columns, rows) = self.store.drain_columns();
-        let mut order = sorted(cx, orders, &columns, rows)?;
-        order.truncate(self.bound.unwrap_or(usize::MAX));
+        let order = sorted(cx, orders, &columns, rows, self.bound)?;
         let mut run = BatchFile::create(cx)?;
         for chunk in order.chunks(BATCH_ROWS) {
             cx.check()?;
@@ -169,7 +167,7 @@ impl Sorter {
                     bytes: self.peak as u64,
                 },
                 rows: Rows::Memory {
-                    order: sorted(cx, orders, &columns, rows)?,
+                    order: sorted(cx, orders, &columns, rows, self.bound)?,
                     columns,
                     given: 0,
                     _store: self.store,
@@ -254,6 +252,19 @@ impl Sorted {
                 Ok(Some(Batch::new(columns, rows.len())))
             }
             Rows::Merge(merge) => merge.next(cx, orders, max_rows),
+        }
+    }
+
+    /// Passes over up to so many rows, as far as that is cheaper than reading them; how many.
+    pub fn skip(&mut self, rows: u64) -> u64 {
+        match &mut self.rows {
+            Rows::Memory { order, given, .. } => {
+                let left = order.len() - *given;
+                let passed = usize::try_from(rows).map_or(left, |rows| rows.min(left));
+                *given += passed;
+                passed as u64
+            }
+            Rows::Merge(_) => 0,
         }
     }
 

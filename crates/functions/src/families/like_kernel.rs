@@ -1,8 +1,12 @@
 //! LIKE over batches: a constant pattern is taken apart once.
+//!
+//! # How it works
+//! A pattern is texts that must follow each other. Where it may begin anywhere, and most strings of a batch are asked for, its first text
+//! is looked for in the buffer that the strings lie in behind each other ([`Search`]): one search over many short strings.
 
 use common::{Oid, PgResult};
 use memchr::memmem::Finder;
-use types::{Bitmap, Datum, Selection, Vector, VectorData, oids};
+use types::{Bitmap, Datum, Selection, StringColumn, Vector, VectorData, oids};
 
 use crate::families::like::{like, matches};
 use crate::framework::context::FnContext;
@@ -37,6 +41,18 @@ impl<'p> Pattern<'p> {
         }
     }
 
+    /// The texts of a pattern that may begin and end anywhere.
+    fn anywhere(&self) -> Option<(&Finder<'p>, &[Finder<'p>])> {
+        match self {
+            Pattern::Pieces {
+                head: [],
+                inner,
+                tail: [],
+            } => inner.split_first(),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     fn matches(&self, text: &[u8]) -> PgResult<bool> {
         match self {
@@ -47,17 +63,97 @@ impl<'p> Pattern<'p> {
                 if !long_enough || !text.starts_with(head) || !text.ends_with(tail) {
                     return Ok(false);
                 }
-                let mut rest = &text[head.len()..text.len() - tail.len()];
-                for piece in inner {
-                    match piece.find(rest) {
-                        Some(at) => rest = &rest[at + piece.needle().len()..],
-                        None => return Ok(false),
-                    }
-                }
-                Ok(true)
+                Ok(follow_each_other(
+                    inner,
+                    &text[head.len()..text.len() - tail.len()],
+                ))
             }
         }
     }
+}
+
+/// True when the pieces are found one behind the other.
+#[inline]
+fn follow_each_other(pieces: &[Finder<'_>], text: &[u8]) -> bool {
+    let mut rest = text;
+    for piece in pieces {
+        match piece.find(rest) {
+            Some(at) => rest = &rest[at + piece.needle().len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Bytes of a buffer searched at a time: where strings are left out or lie in another order, so much is searched in vain at most.
+const WINDOW: usize = 2048;
+
+/// Where a text occurs in the strings of a column, which are asked for in ascending order.
+struct Search<'a> {
+    column: &'a StringColumn,
+    finder: &'a Finder<'a>,
+    /// In this buffer no occurrence begins from `from` up to `clear`; one does at `clear` when it is a `hit`.
+    buffer: usize,
+    from: usize,
+    clear: usize,
+    hit: bool,
+}
+
+impl<'a> Search<'a> {
+    fn new(column: &'a StringColumn, finder: &'a Finder<'a>) -> Search<'a> {
+        Search {
+            column,
+            finder,
+            buffer: usize::MAX,
+            from: 0,
+            clear: 0,
+            hit: false,
+        }
+    }
+
+    /// Where the text first occurs in string `i`.
+    #[inline]
+    fn find(&mut self, i: usize) -> Option<usize> {
+        let Some((buffer, start)) = self.column.place(i) else {
+            return self.finder.find(self.column.bytes(i));
+        };
+        let end = start + self.column.byte_len(i);
+        let needle = self.finder.needle().len();
+        loop {
+            if buffer != self.buffer || start < self.from || start > self.clear {
+                (self.buffer, self.from, self.clear, self.hit) = (buffer, start, start, false);
+            }
+            if self.clear + needle > end {
+                return None;
+            }
+            if self.hit {
+                return Some(self.clear - start);
+            }
+            let all = self.column.buffer(buffer);
+            let until = (self.clear + WINDOW).max(end).min(all.len());
+            match self.finder.find(&all[self.clear..until]) {
+                Some(at) => (self.clear, self.hit) = (self.clear + at, true),
+                // The window reaches the end of the string at least, so that this is behind its last chance.
+                None => self.clear = until + 1 - needle,
+            }
+        }
+    }
+}
+
+/// LIKE for a pattern that may begin and end anywhere, over most strings of a column without NULLs.
+fn search<const NEGATED: bool>(
+    column: &StringColumn,
+    (first, rest): (&Finder<'_>, &[Finder<'_>]),
+    sel: &Selection,
+    out: &mut [bool],
+) {
+    let mut search = Search::new(column, first);
+    sel.for_each(|i| {
+        let found = search.find(i).is_some_and(|at| {
+            rest.is_empty() || follow_each_other(rest, &column.bytes(i)[at + first.needle().len()..])
+        });
+        out[i] = found != NEGATED;
+    });
 }
 
 fn vector<const NEGATED: bool>(
@@ -83,6 +179,12 @@ fn vector<const NEGATED: bool>(
     let VectorData::Bool(data) = data else {
         return Err(common::internal!("LIKE gives a boolean"));
     };
+    if let (Some(pieces), Some(column)) = (known.as_ref().and_then(Pattern::anywhere), text.dense())
+        && sel.len() * 2 >= rows
+    {
+        search::<NEGATED>(column, pieces, sel, data);
+        return Ok(());
+    }
     sel.try_for_each(|i| {
         let found = match (&known, text.get(i)) {
             (Some(pattern), Some(text)) => Some(pattern.matches(text.as_bytes())?),
@@ -175,6 +277,34 @@ mod tests {
                     matches(text.as_bytes(), pattern.as_bytes()).unwrap(),
                     "{text} LIKE {pattern}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn searching_buffers_finds_what_searching_strings_does() {
+        let mut column = StringColumn::default();
+        for n in 0..600_u32 {
+            let middle = ["abab", "xaba", "b", "", "needle and thread"][n as usize % 5];
+            column.push_str(&format!("{}{middle}{}", "ab".repeat(n as usize % 9), n % 7));
+        }
+        // Strings in another order share the buffers.
+        let shuffled = column.gather((0..600).map(|i| (i * 7) % 600));
+        for pattern in [
+            "%aba%",
+            "%needle%",
+            "%a%b%7%",
+            "%abababababababababab%",
+            "%zz%",
+            "%b0%",
+        ] {
+            let pattern = Pattern::new(pattern.as_bytes());
+            for column in [&column, &shuffled] {
+                for sel in [Selection::All(600), Selection::All(600).filter(|i| i % 3 != 1)] {
+                    let mut out = vec![false; 600];
+                    search::<false>(column, pattern.anywhere().unwrap(), &sel, &mut out);
+                    sel.for_each(|i| assert_eq!(out[i], pattern.matches(column.bytes(i)).unwrap()));
+                }
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! # How it works
 //! A number whose digits fit 64 bits is two integers, and the numbers of a column mostly have one scale. Then sums and products are
-//! computed for all rows of a batch in one loop ([`uniform`]), selected or not, as nothing in it can fail; the first number that does
-//! not fit sends the selected rows the general way of `types::numeric`, one by one.
+//! computed for all rows of a batch in one loop ([`uniform`]), selected or not, as nothing in it can fail; where a number does not fit,
+//! in another loop by 128 bits ([`wide`]). What does not fit those either sends the selected rows the general way of `types::numeric`.
 
 use common::{PgResult, internal};
 use types::{Bitmap, Datum, Numeric, Selection, Vector, VectorData, numeric, oids};
@@ -18,14 +18,17 @@ trait Arith {
     fn compute(a: &Numeric, b: &Numeric) -> PgResult<Numeric>;
 
     /// What the digits of numbers with these scales must be multiplied by beforehand, and the scale of the results.
-    fn scales(a: u16, b: u16) -> Option<(i64, i64, u16)> {
-        let lift = |from: u16, to: u16| 10_i64.checked_pow(u32::from(to - from));
+    fn scales(a: u16, b: u16) -> Option<(i128, i128, u16)> {
+        let lift = |from: u16, to: u16| numeric::pow10_i128(u32::from(to - from));
         let scale = a.max(b);
         Some((lift(a, scale)?, lift(b, scale)?, scale))
     }
 
     /// The operation on digits, and whether the result does not fit.
     fn digits(a: i64, b: i64) -> (i64, bool);
+
+    /// The same by 128 bits.
+    fn wide(a: i128, b: i128) -> Option<i128>;
 }
 
 struct Add;
@@ -42,6 +45,11 @@ impl Arith for Add {
     fn digits(a: i64, b: i64) -> (i64, bool) {
         a.overflowing_add(b)
     }
+
+    #[inline(always)]
+    fn wide(a: i128, b: i128) -> Option<i128> {
+        a.checked_add(b)
+    }
 }
 
 impl Arith for Sub {
@@ -54,6 +62,11 @@ impl Arith for Sub {
     fn digits(a: i64, b: i64) -> (i64, bool) {
         a.overflowing_sub(b)
     }
+
+    #[inline(always)]
+    fn wide(a: i128, b: i128) -> Option<i128> {
+        a.checked_sub(b)
+    }
 }
 
 impl Arith for Mul {
@@ -62,7 +75,7 @@ impl Arith for Mul {
         numeric::mul(a, b)
     }
 
-    fn scales(a: u16, b: u16) -> Option<(i64, i64, u16)> {
+    fn scales(a: u16, b: u16) -> Option<(i128, i128, u16)> {
         // Far below the greatest scale that there is.
         a.checked_add(b).filter(|s| *s < 1_000).map(|scale| (1, 1, scale))
     }
@@ -70,6 +83,11 @@ impl Arith for Mul {
     #[inline(always)]
     fn digits(a: i64, b: i64) -> (i64, bool) {
         a.overflowing_mul(b)
+    }
+
+    #[inline(always)]
+    fn wide(a: i128, b: i128) -> Option<i128> {
+        numeric::mul_wide(a, b)
     }
 }
 
@@ -94,7 +112,7 @@ impl<'a> Side<'a> {
             Side::One(value) => value,
         };
         match first {
-            Numeric::Small { scale, .. } => Some(*scale),
+            Numeric::Small { scale, .. } | Numeric::Wide { scale, .. } => Some(*scale),
             _ => None,
         }
     }
@@ -104,6 +122,7 @@ impl<'a> Side<'a> {
 fn uniform<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
     let (s, t) = (left.first_scale()?, right.first_scale()?);
     let (lift_left, lift_right, scale) = A::scales(s, t)?;
+    let (lift_left, lift_right) = (i64::try_from(lift_left).ok()?, i64::try_from(lift_right).ok()?);
     let mut out = Vec::with_capacity(rows);
     let mut failed = false;
     let mut step = |a: &Numeric, b: &Numeric| -> bool {
@@ -136,6 +155,34 @@ fn uniform<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<V
     (same && !failed && out.len() == rows).then_some(out)
 }
 
+/// The same for numbers of up to 96 bits and results of up to 128.
+fn wide<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
+    let (s, t) = (left.first_scale()?, right.first_scale()?);
+    let (lift_left, lift_right, scale) = A::scales(s, t)?;
+    let lift = |value: &Numeric, scale: u16, by: i128| match value {
+        Numeric::Small { .. } | Numeric::Wide { .. } => {
+            let (digits, _) = value.to_i128().filter(|(_, found)| *found == scale)?;
+            if by == 1 {
+                Some(digits)
+            } else {
+                numeric::mul_wide(digits, by)
+            }
+        }
+        _ => None,
+    };
+    let step = |a: &Numeric, b: &Numeric| {
+        let digits = A::wide(lift(a, s, lift_left)?, lift(b, t, lift_right)?)?;
+        Some(Numeric::from_i128(digits, scale))
+    };
+    let out: Option<Vec<Numeric>> = match (left, right) {
+        (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).map(|(a, b)| step(a, b)).collect(),
+        (Side::Column(a), Side::One(b)) => a.iter().map(|a| step(a, b)).collect(),
+        (Side::One(a), Side::Column(b)) => b.iter().map(|b| step(a, b)).collect(),
+        (Side::One(_), Side::One(_)) => None,
+    };
+    out.filter(|out| out.len() == rows)
+}
+
 fn vector<A: Arith>(
     _ctx: &mut FnContext<'_>,
     args: &[&Vector],
@@ -156,7 +203,7 @@ fn vector<A: Arith>(
     };
     if sel.len() * 3 >= rows
         && let (Some(a), Some(b)) = (Side::new(left, &a), Side::new(right, &b))
-        && let Some(computed) = uniform::<A>(&a, &b, rows)
+        && let Some(computed) = uniform::<A>(&a, &b, rows).or_else(|| wide::<A>(&a, &b, rows))
     {
         *data = computed;
         return Ok(());
@@ -213,11 +260,13 @@ mod tests {
         fn check<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
             let all = uniform::<A>(&Side::Column(a), &Side::Column(b), a.len());
             let single = a.iter().zip(b).map(|(a, b)| A::compute(a, b));
-            all.is_some_and(|all| {
-                all.into_iter()
-                    .zip(single)
-                    .all(|(x, y)| Ok(x) == y.map_err(|_| ()))
-            })
+            let wide = wide::<A>(&Side::Column(a), &Side::Column(b), a.len());
+            wide == single.clone().map(Result::ok).collect()
+                && all.is_some_and(|all| {
+                    all.into_iter()
+                        .zip(single)
+                        .all(|(x, y)| Ok(x) == y.map_err(|_| ()))
+                })
         }
         assert!(
             check::<Add>(&a[..2], &b[..2])
@@ -228,5 +277,17 @@ mod tests {
         assert!(uniform::<Add>(&Side::Column(&a), &Side::Column(&b), 3).is_none());
         assert!(uniform::<Add>(&Side::Column(&[small(1, 1), small(1, 2)]), &Side::One(&b[0]), 2).is_none());
         assert!(uniform::<Mul>(&Side::One(&Numeric::NaN), &Side::Column(&b), 3).is_none());
+        // Beyond 64 and 96 bits.
+        let c = [
+            small(i64::MAX, 20),
+            small(-1, 20),
+            Numeric::from_i128(1 << 94, 20),
+        ];
+        fn same<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
+            let single = a.iter().zip(b).map(|(a, b)| A::compute(a, b).ok()).collect();
+            wide::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
+        }
+        assert!(same::<Add>(&a, &c) && same::<Sub>(&c, &a));
+        assert!(same::<Mul>(&a[..2], &c[1..]) && !same::<Mul>(&a, &c));
     }
 }

@@ -66,14 +66,15 @@ fn predicate_implied(index: &IndexInfo, base: &BaseRel) -> bool {
 fn outer_sets(root: &Root<'_, '_>, index: &IndexInfo, rel: &RelOptInfo) -> Vec<RelIds> {
     let mut sets = vec![RelIds::empty()];
     for info in clauses_of(root, rel) {
-        let Some(eq) = &info.equality else { continue };
         let uses = |e: &Expr| index.column_exprs.iter().any(|c| c == facts::strip_relabel(e));
-        let other = if eq.left_relids == rel.relids && uses(&eq.left) {
-            &eq.right_relids
-        } else if eq.right_relids == rel.relids && uses(&eq.right) {
-            &eq.left_relids
-        } else {
-            continue;
+        let other = match &info.equality {
+            Some(eq) if eq.left_relids == rel.relids && uses(&eq.left) => &eq.right_relids,
+            Some(eq) if eq.right_relids == rel.relids && uses(&eq.right) => &eq.left_relids,
+            Some(_) => continue,
+            None => match compared_with(root, index, rel, &info.clause) {
+                Some(relids) => &relids.clone(),
+                None => continue,
+            },
         };
         if other.is_empty() || !join_clause_movable(root, info, rel) {
             continue;
@@ -89,6 +90,30 @@ fn outer_sets(root: &Root<'_, '_>, index: &IndexInfo, rel: &RelOptInfo) -> Vec<R
         }
     }
     sets
+}
+
+/// The relations whose values an index column is compared with, by an operator of its family that is no equality.
+fn compared_with(root: &Root<'_, '_>, index: &IndexInfo, rel: &RelOptInfo, clause: &Expr) -> Option<RelIds> {
+    let (op, left, right) = facts::binary_op(clause)?;
+    let commuted = || Some(root.context().catalog.operator(op).ok()??.commutator);
+    let sides = [(left, right, Some(op)), (right, left, commuted())];
+    for (own, other, op) in sides {
+        let relids = facts::relids(other);
+        if facts::relids(own) != rel.relids || relids.overlaps(&rel.relids) {
+            continue;
+        }
+        let columns = index.column_exprs.iter().zip(&index.desc.columns);
+        let mut columns = columns.filter(|(e, _)| *e == facts::strip_relabel(own));
+        if columns.any(|(_, c)| {
+            matches!(
+                strategy_in(root, op.unwrap_or_default(), index, c.opfamily),
+                Ok(Some(_))
+            )
+        }) {
+            return Some(relids);
+        }
+    }
+    None
 }
 
 /// A join condition may be tested inside the scan of `rel` unless an outer join keeps unmatched rows of `rel` that it would drop.
@@ -202,7 +227,8 @@ fn match_one(
                 return Ok(None);
             };
             let strategy = strategy_in(root, op, index, desc.opfamily)?;
-            Ok(strategy.and_then(|s| qual(s, IndexQualValue::Expr(other.clone()))))
+            let found = strategy.and_then(|s| qual(s, IndexQualValue::Expr(other.clone())));
+            Ok(found.map(|q| column_first(root, q, op)))
         }
         Expr::ScalarArrayOp(s)
             if s.use_or
@@ -231,6 +257,20 @@ fn match_one(
         }
         _ => Ok(None),
     }
+}
+
+/// The condition with the index column on the left, as EXPLAIN shows it; `op` is the operator then.
+fn column_first(root: &Root<'_, '_>, mut qual: IndexQual, op: Oid) -> IndexQual {
+    let Expr::Func(f) = &mut qual.original else {
+        return qual;
+    };
+    if f.op != op
+        && let Ok(Some(o)) = root.context().catalog.operator(op)
+    {
+        f.args.reverse();
+        (f.op, f.func) = (op, o.function);
+    }
+    qual
 }
 
 /// The B-tree strategy that an operator stands for in an index.

@@ -5,7 +5,7 @@ use num_bigint::{BigInt, Sign};
 
 use crate::Numeric;
 use crate::numeric::Decimal;
-use crate::numeric::convert::{Rounding, SCALE_MAX, div_round, from_big, pow10, pow10_i128};
+use crate::numeric::convert::{Rounding, SCALE_MAX, div_rem, div_round, from_big, pow10, pow10_i128};
 
 /// Significant digits that division, roots and logarithms aim at.
 pub(super) const SIGNIFICANT_MIN: i32 = 16;
@@ -21,6 +21,10 @@ pub(super) fn division_by_zero() -> Box<PgError> {
 pub fn neg(a: &Numeric) -> Numeric {
     match a {
         Numeric::Small { unscaled, scale } => Numeric::from_i128(-i128::from(*unscaled), *scale),
+        Numeric::Wide { scale, .. } => match a.to_i128() {
+            Some((unscaled, _)) => Numeric::from_i128(-unscaled, *scale),
+            None => a.clone(),
+        },
         Numeric::NaN => Numeric::NaN,
         Numeric::PosInf => Numeric::NegInf,
         Numeric::NegInf => Numeric::PosInf,
@@ -128,10 +132,9 @@ fn add_slow(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
 fn wide_sum(a: &Numeric, b: &Numeric) -> Option<(i128, u16)> {
     let ((x, s), (y, t)) = (a.to_i128()?, b.to_i128()?);
     let unit = pow10_i128(u32::from(s.abs_diff(t)))?;
-    let (x, y) = if s < t {
-        (x.checked_mul(unit)?, y)
-    } else {
-        (x, y.checked_mul(unit)?)
+    let (x, y) = match s < t {
+        true => (mul_wide(x, unit)?, y),
+        false => (x, mul_wide(y, unit)?),
     };
     Some((x.checked_add(y)?, s.max(t)))
 }
@@ -139,7 +142,16 @@ fn wide_sum(a: &Numeric, b: &Numeric) -> Option<(i128, u16)> {
 /// A product in 128 bits.
 fn wide_product(a: &Numeric, b: &Numeric) -> Option<(i128, u16)> {
     let ((x, s), (y, t)) = (a.to_i128()?, b.to_i128()?);
-    Some((x.checked_mul(y)?, s + t)).filter(|(_, scale)| *scale <= SCALE_MAX)
+    Some((mul_wide(x, y)?, s.checked_add(t)?)).filter(|(_, scale)| *scale <= SCALE_MAX)
+}
+
+/// The product when it fits 128 bits: mostly seen without the long way of `checked_mul`.
+#[inline]
+pub fn mul_wide(x: i128, y: i128) -> Option<i128> {
+    if x.unsigned_abs().leading_zeros() + y.unsigned_abs().leading_zeros() > 128 {
+        return Some(x.wrapping_mul(y));
+    }
+    x.checked_mul(y)
 }
 
 /// Small numbers at the larger scale, far from overflowing a sum.
@@ -254,23 +266,12 @@ pub(super) fn div_at(a: &Numeric, b: &Numeric, scale: u16, rounding: Rounding) -
     if b.is_zero() {
         return Err(division_by_zero());
     }
-    if let (
-        Numeric::Small {
-            unscaled: x,
-            scale: s,
-        },
-        Numeric::Small {
-            unscaled: y,
-            scale: t,
-        },
-    ) = (a, b)
-    {
-        let shift = i32::from(scale) + i32::from(*t) - i32::from(*s);
-        if (0..=19).contains(&shift) {
-            let n = pow10_i128(shift as u32).and_then(|p| i128::from(*x).checked_mul(p));
+    if let (Some((x, s)), Some((d, t))) = (a.to_i128(), b.to_i128()) {
+        let shift = i32::from(scale) + i32::from(t) - i32::from(s);
+        if shift >= 0 {
+            let n = pow10_i128(shift as u32).and_then(|p| mul_wide(x, p));
             if let Some(n) = n {
-                let d = i128::from(*y);
-                let (q, r) = (n / d, n % d);
+                let (q, r) = div_rem(n, d);
                 let up = rounding == Rounding::HalfAway && r.unsigned_abs() * 2 >= d.unsigned_abs();
                 let sign = if (n < 0) == (d < 0) { 1 } else { -1 };
                 return Ok(Numeric::from_i128(if up { q + sign } else { q }, scale));

@@ -1,5 +1,6 @@
 //! Between `numeric` and integers, floats, big integers; order, hash, rounding, precision.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 use crate::Numeric;
 use crate::numeric::BigNumeric;
+use crate::numeric::arith::mul_wide;
 
 /// Most digits before the decimal point.
 const INTEGER_DIGITS_MAX: i64 = 131_072;
@@ -64,8 +66,20 @@ pub enum Rounding {
     Ceiling,
 }
 
+/// Quotient towards zero and remainder. Divisions of 128 bits are slow: one at most, and none where 64 bits do.
+#[inline]
+pub(super) fn div_rem(n: i128, d: i128) -> (i128, i128) {
+    if let (Ok(n), Ok(d)) = (i64::try_from(n), i64::try_from(d))
+        && d != -1
+    {
+        return (i128::from(n / d), i128::from(n % d));
+    }
+    let q = n / d;
+    (q, n - q * d)
+}
+
 fn div_i128(n: i128, d: i128, rounding: Rounding) -> i128 {
-    let (q, r) = (n / d, n % d);
+    let (q, r) = div_rem(n, d);
     let up = match rounding {
         Rounding::Truncate => false,
         Rounding::HalfAway => r.unsigned_abs() >= d.unsigned_abs() - r.unsigned_abs(),
@@ -115,6 +129,12 @@ pub(super) fn from_big(unscaled: &BigInt, scale: u16) -> PgResult<Numeric> {
             unscaled: small,
             scale,
         });
+    }
+    if let Some(wide) = i128::try_from(unscaled)
+        .ok()
+        .and_then(|v| Numeric::wide(v, scale))
+    {
+        return Ok(wide);
     }
     let digits = unscaled.magnitude().to_str_radix(10);
     if digits.len() as i64 - i64::from(scale) > INTEGER_DIGITS_MAX {
@@ -186,6 +206,13 @@ fn group_wide(unscaled: u128, scale: u16, negative: bool) -> Option<BigNumeric> 
     })
 }
 
+/// Base-10,000 digits of any 128 bits.
+fn group_i128(unscaled: i128, scale: u16) -> BigNumeric {
+    let magnitude = unscaled.unsigned_abs();
+    group_wide(magnitude, scale, unscaled < 0)
+        .unwrap_or_else(|| group_digits(magnitude.to_string().as_bytes(), scale, unscaled < 0))
+}
+
 fn big_to_decimal(big: &BigNumeric) -> Decimal {
     let mut text = String::with_capacity(big.digits.len() * 4 + 4);
     for d in &big.digits {
@@ -221,27 +248,66 @@ impl Numeric {
         scale: 0,
     };
 
+    /// Digits that fit 96 bits (and not 64).
+    #[inline]
+    fn wide(unscaled: i128, scale: u16) -> Option<Numeric> {
+        let high = i32::try_from(unscaled >> 64).ok()?;
+        Some(Numeric::Wide {
+            high,
+            low: unscaled as u64,
+            scale,
+        })
+    }
+
     /// From 128-bit digits and a scale.
+    #[inline]
     pub fn from_i128(unscaled: i128, scale: u16) -> Numeric {
         match i64::try_from(unscaled) {
             Ok(unscaled) => Numeric::Small { unscaled, scale },
-            Err(_) => {
-                let big = group_wide(unscaled.unsigned_abs(), scale, unscaled < 0).unwrap_or_else(|| {
-                    let digits = unscaled.unsigned_abs().to_string();
-                    group_digits(digits.as_bytes(), scale, unscaled < 0)
-                });
-                Numeric::Big(Arc::new(big))
+            Err(_) => Numeric::wide(unscaled, scale)
+                .unwrap_or_else(|| Numeric::Big(Arc::new(group_i128(unscaled, scale)))),
+        }
+    }
+
+    /// A finite value of base-10,000 digits in the form that it has to have.
+    pub fn from_big_form(big: BigNumeric) -> Numeric {
+        let big = Numeric::Big(Arc::new(big));
+        match big.to_i128() {
+            Some((unscaled, scale)) if unscaled >> 95 == unscaled >> 127 => {
+                Numeric::from_i128(unscaled, scale)
+            }
+            _ => big,
+        }
+    }
+
+    /// The base-10,000 digits of a finite value.
+    pub fn big_form(&self) -> Option<Cow<'_, BigNumeric>> {
+        match self {
+            Numeric::Big(big) => Some(Cow::Borrowed(big)),
+            _ => {
+                let (unscaled, scale) = self.to_i128()?;
+                Some(Cow::Owned(group_i128(unscaled, scale)))
             }
         }
     }
 
     /// Digits and scale of a finite value, if they fit 128 bits.
+    #[inline]
     pub fn to_i128(&self) -> Option<(i128, u16)> {
-        let big = match self {
-            Numeric::Small { unscaled, scale } => return Some((i128::from(*unscaled), *scale)),
-            Numeric::Big(big) if big.digits.len() <= 9 => big,
-            _ => return None,
-        };
+        match self {
+            Numeric::Small { unscaled, scale } => Some((i128::from(*unscaled), *scale)),
+            Numeric::Wide { high, low, scale } => {
+                Some(((i128::from(*high) << 64) | i128::from(*low), *scale))
+            }
+            Numeric::Big(big) => Numeric::big_to_i128(big),
+            _ => None,
+        }
+    }
+
+    fn big_to_i128(big: &BigNumeric) -> Option<(i128, u16)> {
+        if big.digits.len() > 9 {
+            return None;
+        }
         let part = |digits: &[u16]| digits.iter().fold(0_u64, |n, d| n * 10_000 + u64::from(*d));
         let fours = big.digits.chunks(4);
         let digits = fours.fold(0_i128, |n, four| {
@@ -266,6 +332,10 @@ impl Numeric {
                 unscaled: BigInt::from(*unscaled),
                 scale: *scale,
             }),
+            Numeric::Wide { scale, .. } => Some(Decimal {
+                unscaled: BigInt::from(self.to_i128()?.0),
+                scale: *scale,
+            }),
             Numeric::Big(big) => Some(big_to_decimal(big)),
             _ => None,
         }
@@ -274,7 +344,7 @@ impl Numeric {
     /// Digits after the point that are shown.
     pub fn scale(&self) -> u16 {
         match self {
-            Numeric::Small { scale, .. } => *scale,
+            Numeric::Small { scale, .. } | Numeric::Wide { scale, .. } => *scale,
             Numeric::Big(big) => big.scale,
             _ => 0,
         }
@@ -284,6 +354,8 @@ impl Numeric {
     pub fn signum(&self) -> i32 {
         match self {
             Numeric::Small { unscaled, .. } => unscaled.signum() as i32,
+            Numeric::Wide { high, .. } if *high < 0 => -1,
+            Numeric::Wide { .. } => 1,
             Numeric::Big(big) if big.negative => -1,
             Numeric::Big(_) | Numeric::PosInf => 1,
             Numeric::NegInf => -1,
@@ -298,23 +370,21 @@ impl Numeric {
 
     /// True for numbers proper.
     pub fn is_finite(&self) -> bool {
-        matches!(self, Numeric::Small { .. } | Numeric::Big(_))
+        matches!(
+            self,
+            Numeric::Small { .. } | Numeric::Wide { .. } | Numeric::Big(_)
+        )
     }
 
     /// Weight (power of 10,000) and value of the first base-10,000 digit; zeros for zero.
     pub(super) fn leading(&self) -> (i32, u16) {
         match self {
             Numeric::Small { unscaled: 0, .. } => (0, 0),
-            Numeric::Small { unscaled, scale } => {
-                let pad = (4 - u32::from(*scale) % 4) % 4;
-                let mut n = u128::from(unscaled.unsigned_abs()) * 10u128.pow(pad);
-                let mut weight = -i32::from(scale.div_ceil(4));
-                while n >= 10_000 {
-                    n /= 10_000;
-                    weight += 1;
-                }
-                (weight, n as u16)
-            }
+            Numeric::Small { unscaled, scale } => leading_group(u128::from(unscaled.unsigned_abs()), *scale),
+            Numeric::Wide { scale, .. } => match self.to_i128() {
+                Some((unscaled, _)) => leading_group(unscaled.unsigned_abs(), *scale),
+                None => (0, 0),
+            },
             Numeric::Big(big) => (big.weight, big.digits.first().copied().unwrap_or(0)),
             _ => (0, 0),
         }
@@ -324,15 +394,15 @@ impl Numeric {
     pub fn round_to(&self, scale: i32, rounding: Rounding) -> PgResult<Numeric> {
         let scale = scale.clamp(-(INTEGER_DIGITS_MAX as i32) - 1, i32::from(SCALE_MAX));
         let shown = scale.max(0) as u16;
-        if let Numeric::Small { unscaled, scale: old } = self {
-            let drop = i32::from(*old) - scale;
+        if let Some((unscaled, old)) = self.to_i128() {
+            let drop = i32::from(old) - scale;
             if drop <= 0 {
                 return self.at_scale(shown);
             }
-            if drop > 37 {
+            if drop > 38 {
                 let bit = match rounding {
-                    Rounding::Floor if *unscaled < 0 => -1,
-                    Rounding::Ceiling if *unscaled > 0 => 1,
+                    Rounding::Floor if unscaled < 0 => -1,
+                    Rounding::Ceiling if unscaled > 0 => 1,
                     _ => 0,
                 };
                 if bit == 0 {
@@ -342,7 +412,7 @@ impl Numeric {
                     });
                 }
             } else if let Some(d) = pow10_i128(drop as u32) {
-                let q = div_i128(i128::from(*unscaled), d, rounding);
+                let q = div_i128(unscaled, d, rounding);
                 if scale >= 0 {
                     return Ok(Numeric::from_i128(q, shown));
                 }
@@ -367,6 +437,14 @@ impl Numeric {
 
     /// The same value with more digits shown.
     fn at_scale(&self, shown: u16) -> PgResult<Numeric> {
+        if let Some((unscaled, scale)) = self.to_i128()
+            && let Some(unit) = shown
+                .checked_sub(scale)
+                .and_then(|more| pow10_i128(u32::from(more)))
+            && let Some(unscaled) = mul_wide(unscaled, unit)
+        {
+            return Ok(Numeric::from_i128(unscaled, shown));
+        }
         match self.to_decimal() {
             Some(d) => from_big(&d.rescale(shown), shown),
             None => Ok(self.clone()),
@@ -375,6 +453,13 @@ impl Numeric {
 
     /// Without trailing zeros after the point.
     pub fn trim_scale(&self) -> Numeric {
+        if let Some((mut unscaled, mut scale)) = self.to_i128() {
+            while scale > 0 && unscaled % 10 == 0 {
+                unscaled /= 10;
+                scale -= 1;
+            }
+            return Numeric::from_i128(unscaled, scale);
+        }
         let Some(mut d) = self.to_decimal() else {
             return self.clone();
         };
@@ -443,18 +528,7 @@ impl Numeric {
     }
 
     fn compare_slow(&self, other: &Numeric) -> Ordering {
-        if let (
-            Numeric::Small {
-                unscaled: a,
-                scale: s,
-            },
-            Numeric::Small {
-                unscaled: b,
-                scale: t,
-            },
-        ) = (self, other)
-        {
-            let (a, b) = (i128::from(*a), i128::from(*b));
+        if let (Some((a, s)), Some((b, t))) = (self.to_i128(), other.to_i128()) {
             let scaled = |v: i128, by: u16| pow10_i128(u32::from(by)).and_then(|p| v.checked_mul(p));
             let pair = if s < t {
                 scaled(a, t - s).map(|a| (a, b))
@@ -484,8 +558,9 @@ impl Numeric {
     pub fn hash_value<H: Hasher>(&self, state: &mut H) {
         match self {
             Numeric::Small { unscaled, scale } => hash_small(*unscaled, *scale, state),
-            Numeric::Big(_) => match self.trim_scale() {
+            Numeric::Wide { .. } | Numeric::Big(_) => match self.trim_scale() {
                 Numeric::Small { unscaled, scale } => hash_small(unscaled, scale, state),
+                Numeric::Wide { high, low, scale } => (high, low, scale).hash(state),
                 Numeric::Big(big) => {
                     big.negative.hash(state);
                     big.weight.hash(state);
@@ -542,6 +617,26 @@ impl Numeric {
             "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
         )))
     }
+}
+
+/// Weight and value of the first base-10,000 digit of a number that is not zero.
+fn leading_group(unscaled: u128, scale: u16) -> (i32, u16) {
+    let pad = (4 - usize::from(scale) % 4) % 4;
+    let small = u64::try_from(unscaled).ok();
+    let log = match small {
+        Some(small) => small.checked_ilog10(),
+        None => unscaled.checked_ilog10(),
+    };
+    // How many groups the digits fill, the last one filled up with zeros.
+    let groups = (log.map_or(1, |d| d as usize + 1) + pad).div_ceil(4);
+    let weight = groups as i32 - 1 - i32::from(scale.div_ceil(4));
+    let below = (groups - 1) * 4;
+    let first = match (below.checked_sub(pad), small) {
+        (Some(drop), Some(small)) => u128::from(small / POW10_WIDE[drop] as u64),
+        (Some(drop), None) => unscaled / POW10_WIDE[drop] as u128,
+        (None, _) => unscaled * POW10_WIDE[pad - below] as u128,
+    };
+    (weight, first as u16)
 }
 
 fn hash_small<H: Hasher>(mut unscaled: i64, mut scale: u16, state: &mut H) {

@@ -211,7 +211,9 @@ fn ln_weight(a: &Numeric) -> PgResult<i32> {
 fn leading_digits(a: &Numeric, groups: usize) -> (f64, i32) {
     let (weight, _) = a.leading();
     let digits: Vec<u16> = match a {
-        Numeric::Big(big) => big.digits.iter().take(groups).copied().collect(),
+        Numeric::Wide { .. } | Numeric::Big(_) => a
+            .big_form()
+            .map_or_else(Vec::new, |big| big.digits.iter().take(groups).copied().collect()),
         Numeric::Small { unscaled, scale } => {
             let text = unscaled.unsigned_abs().to_string();
             let grouped = super::convert::group_digits(text.as_bytes(), *scale, false);

@@ -1,12 +1,14 @@
-//! The `numeric` value: small decimals inline, everything else on the heap.
+//! The `numeric` value: decimals of up to 96 bits inline, everything else on the heap.
 //!
 //! # How it works
-//! Values whose digits fit an `i64` are [`Numeric::Small`]; sums and products of those run through `i128`. Everything else is
-//! computed as a big integer with a decimal scale ([`Decimal`]) and stored as base-10,000 digits. Results get PostgreSQL's
-//! display scale (`arith`, `math`).
+//! Values whose digits fit an `i64` are [`Numeric::Small`], those of up to 96 bits [`Numeric::Wide`] (28 digits: a quotient, and a product
+//! with it); sums, products and quotients of those run through `i128` and allocate nothing. Everything else is computed as a big integer
+//! with a decimal scale ([`Decimal`]) and stored as base-10,000 digits. Results get PostgreSQL's display scale (`arith`, `math`).
 //!
 //! # Invariants
-//! - A value is [`Numeric::Small`] exactly when its unscaled digits fit an `i64`.
+//! - A value is [`Numeric::Small`] exactly when its unscaled digits fit an `i64`, and [`Numeric::Wide`] exactly when they do not but fit
+//!   96 bits: `PartialEq` and `Hash` rely on it. [`Numeric::from_i128`] and [`Numeric::from_big_form`] see to it.
+//! - A value takes 16 bytes: tables hold them by the million.
 
 mod arith;
 mod convert;
@@ -16,7 +18,7 @@ mod wire;
 
 use std::sync::Arc;
 
-pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, neg, sub};
+pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, mul_wide, neg, sub};
 pub use convert::{Decimal, Rounding, numeric_typmod, pow10_i128, typmod_precision_scale};
 pub use math::{exp, factorial, ln, log, power, sqrt, stddev, variance};
 pub use text::{parse, parse_plain};
@@ -33,7 +35,16 @@ pub enum Numeric {
         /// Digits after the decimal point (display scale).
         scale: u16,
     },
-    /// A number that does not fit [`Numeric::Small`].
+    /// The same with digits of 65 to 96 bits ([`Numeric::to_i128`] puts them together).
+    Wide {
+        /// The upper 32 bits of the digits.
+        high: i32,
+        /// The lower 64 bits.
+        low: u64,
+        /// Digits after the decimal point (display scale).
+        scale: u16,
+    },
+    /// A number that does not fit those.
     Big(Arc<BigNumeric>),
     /// Not a number.
     NaN,
@@ -55,6 +66,8 @@ pub struct BigNumeric {
     /// Base-10,000 digits, most significant first, no leading or trailing zero digits.
     pub digits: Vec<u16>,
 }
+
+const _: () = assert!(size_of::<Numeric>() == 16);
 
 impl Default for Numeric {
     fn default() -> Numeric {

@@ -20,6 +20,10 @@ impl fmt::Display for Numeric {
             Numeric::Small { unscaled, scale } => {
                 write_decimal(f, *unscaled < 0, &unscaled.unsigned_abs().to_string(), *scale)
             }
+            Numeric::Wide { scale, .. } => {
+                let unscaled = self.to_i128().map_or(0, |(unscaled, _)| unscaled);
+                write_decimal(f, unscaled < 0, &unscaled.unsigned_abs().to_string(), *scale)
+            }
             Numeric::Big(big) => {
                 let digits = self.to_decimal().map(|d| d.unscaled.magnitude().to_str_radix(10));
                 write_decimal(f, big.negative, &digits.unwrap_or_default(), big.scale)

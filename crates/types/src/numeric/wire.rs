@@ -35,7 +35,11 @@ pub fn send(value: &Numeric, out: &mut Vec<u8>) {
             let digits = unscaled.unsigned_abs().to_string();
             send_digits(&group_digits(digits.as_bytes(), *scale, *unscaled < 0), out);
         }
-        Numeric::Big(big) => send_digits(big, out),
+        Numeric::Wide { .. } | Numeric::Big(_) => {
+            if let Some(big) = value.big_form() {
+                send_digits(&big, out);
+            }
+        }
     }
 }
 

@@ -17,14 +17,14 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::instrument::{HashSummary, Measured};
-use crate::ints::{IntTable, compares_as_integer, integers};
+use crate::ints::compares_as_integer;
 use crate::keys::Equality;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
+use crate::ops::join::hash_table::{BuildPart, HashTable, Probe};
 use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
-use crate::parallel::share::{Arrival, BuildPart, BuildShare, ReaderGuard};
+use crate::parallel::share::{Arrival, BuildShare, ReaderGuard};
 use crate::spill::batches::BatchFile;
 use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
-use crate::store::{MemoryUse, RowStore};
 
 struct HashJoinNode {
     /// `Plan::id` of the Hash node.
@@ -89,6 +89,17 @@ pub(crate) fn compile(
     }))
 }
 
+impl HashJoinNode {
+    /// True when the one key is an integer on both sides.
+    fn by_integer(&self) -> bool {
+        let [key] = &self.keys[..] else { return false };
+        let sides = [&key.outer, &key.inner];
+        sides
+            .iter()
+            .all(|side| compares_as_integer(&key.equality, &Vector::empty(side.phys())))
+    }
+}
+
 impl NodeKind for HashJoinNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
         let mut inner = opening.open(&self.inner);
@@ -114,63 +125,9 @@ impl NodeKind for HashJoinNode {
             tasks: Vec::new(),
             outer_file: None,
             summary: HashSummary::default(),
+            by_integer: self.by_integer(),
             node: self,
         })
-    }
-}
-
-/// The build side.
-pub(crate) struct HashTable {
-    columns: Vec<Arc<Vector>>,
-    rows: usize,
-    /// Values of the key expressions.
-    keys: Vec<Arc<Vector>>,
-    hashes: Vec<u64>,
-    /// First row of each bucket, and the next of each row, plus 1; 0 ends.
-    heads: Vec<u32>,
-    next: Vec<u32>,
-    /// In place of `heads` when there is one integer key: [`IntTable`]'s numbers are row numbers, doubled, plus 1 when more rows follow.
-    integers: Option<IntTable>,
-    _memory: [MemoryUse; 1],
-    _stores: [RowStore; 2],
-}
-
-/// The outer batch under way.
-struct Probe {
-    keys: Vec<Arc<Vector>>,
-    selection: Selection,
-    hashes: Vec<u64>,
-    /// The keys themselves, where the table is by integer.
-    integers: Vec<i64>,
-    /// Which of its rows is next, and its next candidate: the row's number plus 1, doubled, plus 1 when others may follow.
-    row: usize,
-    candidate: u32,
-    started: bool,
-}
-
-impl HashTable {
-    /// The candidate after a row.
-    fn after(&self, row: usize) -> u32 {
-        match self.next[row] {
-            0 => 0,
-            next => next * 2 + 1,
-        }
-    }
-}
-
-impl Probe {
-    /// The first candidate for the row under way, which lies at `position`.
-    fn first_candidate(&self, table: &HashTable, position: usize) -> u32 {
-        if self.keys.iter().any(|k| k.is_null(position)) {
-            return 0;
-        }
-        match &table.integers {
-            Some(integers) => integers.get(self.integers[self.row]).map_or(0, |found| found + 2),
-            None => match table.heads[self.hashes[self.row] as usize & (table.heads.len() - 1)] {
-                0 => 0,
-                head => head * 2 + 1,
-            },
-        }
     }
 }
 
@@ -194,6 +151,8 @@ struct HashJoinOp {
     /// Where outer rows come from while a part is joined.
     outer_file: Option<Reader>,
     summary: HashSummary,
+    /// There is one key, an integer: the table needs no hashes.
+    by_integer: bool,
 }
 
 /// The two sides of a part in files; a side without rows has none.
@@ -227,52 +186,77 @@ fn hash_keys(
 }
 
 impl HashJoinOp {
-    /// Keys of an inner batch and their hashes.
-    fn inner_hashes(&mut self, cx: &mut Cx<'_>, batch: &Batch) -> PgResult<(Vec<Arc<Vector>>, Vec<u64>)> {
+    /// Keys of an inner batch and their hashes; none where the table needs none.
+    fn inner_hashes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        wanted: bool,
+    ) -> PgResult<(Vec<Arc<Vector>>, Vec<u64>)> {
         let keys = inner_keys(&mut self.inner_keys, cx, batch)?;
-        let hashes = hash_keys(cx, &self.node, &keys, &batch.selection, 1)?;
+        let hashes = match wanted {
+            true => hash_keys(cx, &self.node, &keys, &batch.selection, 1)?,
+            false => Vec::new(),
+        };
         Ok((keys, hashes))
     }
 
-    /// Reads the inner side (of a part) into a table, or divides it over files.
-    fn build(&mut self, cx: &mut Cx<'_>, mut part: Option<Reader>, level: u32) -> PgResult<Built> {
-        let node = Arc::clone(&self.node);
+    fn empty_part(&self) -> BuildPart {
         let key_phys: Vec<_> = self.inner_keys.iter().map(|k| k.program.phys()).collect();
-        let mut store = RowStore::new(&node.inner.phys);
-        let mut key_store = RowStore::new(&key_phys);
-        let mut hashes = Vec::new();
+        BuildPart::new(&self.node.inner.phys, &key_phys)
+    }
+
+    /// Adds an inner batch to rows that are to be in one table; the bytes they take.
+    fn add_inner(&mut self, cx: &mut Cx<'_>, batch: &Batch, part: &mut BuildPart) -> PgResult<usize> {
+        let (keys, hashes) = self.inner_hashes(cx, batch, !self.by_integer)?;
+        part.hashes.extend(hashes);
+        part.columns.append_batch(cx, batch)?;
+        part.keys.append(cx, &keys, &batch.selection)?;
+        let bytes = part.memory_bytes();
+        self.summary.memory = self.summary.memory.max(bytes as u64);
+        Ok(bytes)
+    }
+
+    /// Reads the inner side (of a part) into a table, or divides it over files.
+    fn build(&mut self, cx: &mut Cx<'_>, mut source: Option<Reader>, level: u32) -> PgResult<Built> {
+        let mut part = self.empty_part();
         let mut divided: Option<Partitions> = None;
         loop {
-            let batch = match &mut part {
+            let batch = match &mut source {
                 Some(reader) => reader.next()?,
                 None => self.inner.next(cx, BATCH_ROWS)?,
             };
             let Some(batch) = batch else { break };
             cx.check()?;
-            let (keys, new) = self.inner_hashes(cx, &batch)?;
             if let Some(parts) = &mut divided {
-                parts.add(cx, &batch.columns, &batch.selection, &new)?;
+                let (_, hashes) = self.inner_hashes(cx, &batch, true)?;
+                parts.add(cx, &batch.columns, &batch.selection, &hashes)?;
                 continue;
             }
-            hashes.extend(new);
-            store.append_batch(cx, &batch)?;
-            key_store.append(cx, &keys, &batch.selection)?;
-            let bytes = store.memory_bytes() + key_store.memory_bytes() + hashes.len() * 20;
-            self.summary.memory = self.summary.memory.max(bytes as u64);
+            let bytes = self.add_inner(cx, &batch, &mut part)?;
             if bytes > cx.ext.hash_mem_bytes && cx.ext.temp.may_spill() && level < LEVEL_MAX {
-                let mut parts = Partitions::new(&node.inner.phys, level);
-                let (columns, rows) = store.drain_columns();
-                key_store.clear();
-                parts.add_all(cx, &columns, rows, &hashes)?;
-                store.release();
-                hashes = Vec::new();
-                divided = Some(parts);
+                divided = Some(self.divide_inner(cx, &mut part, level)?);
             }
         }
         if let Some(parts) = divided {
             return Ok(Built::Divided(parts.finish(cx)?));
         }
-        self.table(cx, store, key_store, hashes).map(Built::Table)
+        self.table(cx, part).map(Built::Table)
+    }
+
+    /// Moves the rows read so far to files.
+    fn divide_inner(&self, cx: &Cx<'_>, part: &mut BuildPart, level: u32) -> PgResult<Partitions> {
+        let mut parts = Partitions::new(&self.node.inner.phys, level);
+        let (columns, rows) = part.columns.drain_columns();
+        let (keys, _) = part.keys.drain_columns();
+        let hashes = match self.by_integer {
+            true => hash_keys(cx, &self.node, &keys, &Selection::All(rows), 1)?,
+            false => std::mem::take(&mut part.hashes),
+        };
+        parts.add_all(cx, &columns, rows, &hashes)?;
+        part.columns.release();
+        part.keys.release();
+        Ok(parts)
     }
 
     /// The part of the inner side that falls to this participant, then the table that all have in common. It stays in memory: the
@@ -290,120 +274,41 @@ impl HashJoinOp {
             return Err(internal!("shared hash table without a team"));
         };
         let table = share.wait(&team)?;
-        self.summary.buckets = (table.rows * 2).next_power_of_two().max(16) as u64;
+        self.summary.buckets = table.buckets();
         self.table = Some(table);
         self.note(cx);
         Ok(())
     }
 
     fn read_part(&mut self, cx: &mut Cx<'_>) -> PgResult<BuildPart> {
-        let key_phys: Vec<_> = self.inner_keys.iter().map(|k| k.program.phys()).collect();
-        let mut part = BuildPart {
-            columns: RowStore::new(&self.node.inner.phys),
-            keys: RowStore::new(&key_phys),
-            hashes: Vec::new(),
-        };
+        let mut part = self.empty_part();
         while let Some(batch) = self.inner.next(cx, BATCH_ROWS)? {
             cx.check()?;
-            let (keys, hashes) = self.inner_hashes(cx, &batch)?;
-            part.hashes.extend(hashes);
-            part.columns.append_batch(cx, &batch)?;
-            part.keys.append(cx, &keys, &batch.selection)?;
+            self.add_inner(cx, &batch, &mut part)?;
         }
-        let bytes = part.columns.memory_bytes() + part.keys.memory_bytes() + part.hashes.len() * 20;
-        self.summary.memory = self.summary.memory.max(bytes as u64);
         Ok(part)
     }
 
     /// One table of all parts, appended to the largest.
     fn table_of_parts(&mut self, cx: &Cx<'_>, mut parts: Vec<BuildPart>) -> PgResult<HashTable> {
-        parts.sort_by_key(|p| std::cmp::Reverse(p.hashes.len()));
+        parts.sort_by_key(|p| std::cmp::Reverse(p.columns.rows));
         let mut parts = parts.into_iter();
         let Some(mut all) = parts.next() else {
             return Err(internal!("hash table of no parts"));
         };
-        for mut part in parts {
-            let every = Selection::All(part.hashes.len());
-            all.columns.append(cx, &part.columns.drain_columns().0, &every)?;
-            all.keys.append(cx, &part.keys.drain_columns().0, &every)?;
-            all.hashes.append(&mut part.hashes);
+        for part in parts {
+            all.append(cx, part)?;
         }
-        self.table(cx, all.columns, all.keys, all.hashes)
+        self.table(cx, all)
     }
 
-    fn table(
-        &mut self,
-        cx: &Cx<'_>,
-        mut store: RowStore,
-        mut key_store: RowStore,
-        hashes: Vec<u64>,
-    ) -> PgResult<HashTable> {
-        let mut memory = MemoryUse::default();
-        memory.cover(cx, hashes.len() * 20)?;
-        let (columns, rows) = store.drain_columns();
-        let (keys, _) = key_store.drain_columns();
-        let mut size = (rows * 2).next_power_of_two().max(16);
-        let mut next = vec![0_u32; rows];
-        let integers = self.integer_table(&keys, rows, &mut next);
-        let more = integers.as_ref().map_or(0, IntTable::memory_bytes);
-        memory.cover(cx, rows * 20 + more)?;
-        if integers.is_some() {
-            size = 0;
-        }
-        let mut heads = vec![0_u32; size];
-        // From the last to the first, so that chains run in input order. NULL keys match nothing.
-        for row in (0..rows).rev() {
-            if integers.is_some() {
-                break;
-            }
-            if keys.iter().any(|k| k.is_null(row)) {
-                continue;
-            }
-            let bucket = hashes[row] as usize & (size - 1);
-            next[row] = heads[bucket];
-            heads[bucket] = row as u32 + 1;
-        }
+    fn table(&mut self, cx: &Cx<'_>, rows: BuildPart) -> PgResult<HashTable> {
+        let table = HashTable::new(cx, rows, self.by_integer)?;
         if self.node.shape.tracks_inner() {
-            self.join.inner_matched = vec![false; rows];
+            self.join.inner_matched = vec![false; table.rows];
         }
-        let buckets = (rows * 2).next_power_of_two().max(16);
-        self.summary.buckets = self.summary.buckets.max(buckets as u64);
-        Ok(HashTable {
-            columns,
-            rows,
-            keys,
-            hashes,
-            heads,
-            next,
-            integers,
-            _memory: [memory],
-            _stores: [store, key_store],
-        })
-    }
-
-    /// The table by the one integer key, if there is just one; `next` links rows of one key in input order.
-    fn integer_table(&self, keys: &[Arc<Vector>], rows: usize, next: &mut [u32]) -> Option<IntTable> {
-        let ([key], [clause]) = (keys, &self.node.keys[..]) else {
-            return None;
-        };
-        let outer = Vector::empty(clause.outer.phys());
-        let fits = |column: &Vector| compares_as_integer(&clause.equality, column);
-        if !fits(key) || !fits(&outer) || rows >= u32::MAX as usize / 2 {
-            return None;
-        }
-        let mut table = IntTable::with_room(rows);
-        for row in (0..rows).rev() {
-            if key.is_null(row) {
-                continue;
-            }
-            let value = key.integer(row)?;
-            let alone = row as u32 * 2;
-            if let Some(before) = table.replace(value, alone) {
-                next[row] = before / 2 + 1;
-                table.replace(value, alone + 1);
-            }
-        }
-        Some(table)
+        self.summary.buckets = self.summary.buckets.max(table.buckets());
+        Ok(table)
     }
 
     /// The next table to probe; false when there is none.
@@ -506,33 +411,15 @@ impl HashJoinOp {
             Some(reader) => reader.next()?,
             None => self.outer.next(cx, demand)?,
         };
-        let Some(batch) = batch else {
+        let (Some(batch), Some(table)) = (batch, self.table.clone()) else {
             return Ok(false);
         };
-        let mut values = Vec::new();
-        let (keys, hashes) = match self.table.as_ref().is_some_and(|t| t.integers.is_some()) {
-            true => {
-                let keys = self.outer_values(cx, &batch)?;
-                if !keys
-                    .first()
-                    .is_some_and(|k| integers(k, &batch.selection, &mut values))
-                {
-                    return Err(internal!("join by integer meets another class"));
-                }
-                (keys, Vec::new())
-            }
+        let (keys, hashes) = match table.by_integer() {
+            true => (self.outer_values(cx, &batch)?, Vec::new()),
             false => self.outer_hashes(cx, &batch)?,
         };
         self.join.set_outer(&batch);
-        self.probe = Some(Probe {
-            keys,
-            selection: batch.selection,
-            hashes,
-            integers: values,
-            row: 0,
-            candidate: 0,
-            started: false,
-        });
+        self.probe = Some(table.probe(keys, hashes, batch.selection)?);
         Ok(true)
     }
 
@@ -545,11 +432,16 @@ impl HashJoinOp {
         let first_only = shape.first_match_only() && !shape.has_join_qual();
         let skip_matched = matches!(shape.join_type, JoinType::RightSemi | JoinType::RightAnti);
         self.pairs.clear();
+        let one_each = table.by_integer() && (first_only || table.unique);
+        if one_each && !skip_matched && probe.row == 0 && probe.selection.len() <= limit {
+            probe.collect_first(&mut self.pairs, !shape.is_plain());
+            return Ok(true);
+        }
         while probe.row < probe.selection.len() {
             let position = probe.selection.position(probe.row);
             if !probe.started {
                 probe.started = true;
-                probe.candidate = probe.first_candidate(table, position);
+                probe.candidate = probe.firsts[probe.row];
             }
             while probe.candidate != 0 {
                 let row = probe.candidate as usize / 2 - 1;
@@ -557,14 +449,15 @@ impl HashJoinOp {
                     1 => table.after(row),
                     _ => 0,
                 };
-                let other = table.integers.is_none() && table.hashes[row] != probe.hashes[probe.row];
-                if other || skip_matched && self.join.inner_matched[row] {
+                if !table.by_integer() && table.hashes[row] != probe.hashes[probe.row]
+                    || skip_matched && self.join.inner_matched[row]
+                {
                     continue;
                 }
                 let mut same = true;
-                let keys = match table.integers {
-                    Some(_) => &[][..],
-                    None => &self.node.keys[..],
+                let keys = match table.by_integer() {
+                    true => &[][..],
+                    false => &self.node.keys[..],
                 };
                 for ((key, o), i) in keys.iter().zip(&probe.keys).zip(&table.keys) {
                     same = same && key.equality.equal(cx, o, position, i, row)?;
@@ -627,7 +520,10 @@ impl Operator for HashJoinOp {
             }
             let used_up = self.collect(cx, max_rows)?;
             let pairs = std::mem::take(&mut self.pairs);
-            let out = self.join.round(cx, &inner, &pairs)?;
+            let out = match self.node.shape.is_plain() {
+                true => self.join.plain_round(cx, &inner, &pairs)?,
+                false => self.join.round(cx, &inner, &pairs)?,
+            };
             self.pairs = pairs;
             if used_up {
                 self.probe = None;

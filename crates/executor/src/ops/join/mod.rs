@@ -6,6 +6,7 @@
 //! that found nothing in their place. Output columns are gathered once per round, and only those in use.
 
 pub(crate) mod hash;
+pub(crate) mod hash_table;
 pub(crate) mod merge;
 pub(crate) mod nest_loop;
 
@@ -76,6 +77,11 @@ impl JoinShape {
 
     pub fn has_join_qual(&self) -> bool {
         !self.join_qual.is_empty()
+    }
+
+    /// Every pair is output, and nothing else.
+    pub fn is_plain(&self) -> bool {
+        self.join_type == JoinType::Inner && !self.has_join_qual()
     }
 
     /// Outer rows without a match appear in the output.
@@ -243,6 +249,56 @@ impl PairJoin {
             }
         }
         self.output(cx, inner, &left, &right)
+    }
+
+    /// Output of a round of a join that is plain.
+    pub fn plain_round(
+        &mut self,
+        cx: &mut Cx<'_>,
+        inner: &[Arc<Vector>],
+        pairs: &Pairs,
+    ) -> PgResult<Option<Batch>> {
+        let rows = self.outer_matched.len();
+        // Most outer rows once: their columns stay as they are.
+        let dense = pairs.outer.len() * 2 >= rows && pairs.outer.len() <= rows;
+        match dense && pairs.outer.is_sorted_by(|a, b| a < b) {
+            true => self.output_in_place(cx, inner, pairs, rows),
+            false => self.output(cx, inner, &pairs.outer, &pairs.inner),
+        }
+    }
+
+    /// Output at the positions of the outer rows.
+    fn output_in_place(
+        &mut self,
+        cx: &mut Cx<'_>,
+        inner: &[Arc<Vector>],
+        pairs: &Pairs,
+        rows: usize,
+    ) -> PgResult<Option<Batch>> {
+        let Some(&filler) = pairs.inner.first() else {
+            return Ok(None);
+        };
+        let sel = match pairs.outer.len() == rows {
+            true => Selection::All(rows),
+            false => Selection::Rows(pairs.outer.iter().map(|&row| row as u16).collect()),
+        };
+        let mut right = vec![filler; rows];
+        for (&position, &row) in pairs.outer.iter().zip(&pairs.inner) {
+            right[position as usize] = row;
+        }
+        let inner = gather(
+            inner,
+            &self.shape.inner_phys,
+            &self.shape.output_columns[1],
+            &right,
+        );
+        let inputs = Inputs {
+            rows,
+            scan: &[],
+            outer: &self.outer,
+            inner: &inner,
+        };
+        self.projector.apply(cx, inputs, &sel)
     }
 
     /// Takes note of a match; true when the pair itself is output.

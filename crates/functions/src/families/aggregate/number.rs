@@ -148,19 +148,20 @@ struct ExactSum {
 impl ExactSum {
     #[inline]
     fn add(&mut self, value: &Numeric) -> PgResult<()> {
+        let (unscaled, scale) = match value {
+            Numeric::Small { unscaled, scale } => (i128::from(*unscaled), *scale),
+            Numeric::Wide { high, low, scale } => (i128::from(*high) << 64 | i128::from(*low), *scale),
+            _ => return self.add_slow(value),
+        };
         // A zero adds nothing but its scale: the ELSE of many a CASE.
-        if let Numeric::Small { unscaled, scale } = value
-            && (*scale == self.scale || *unscaled == 0 && *scale < self.scale)
-            && let Some(sum) = self.small.checked_add(i128::from(*unscaled))
+        if (scale == self.scale || unscaled == 0 && scale < self.scale)
+            && let Some(sum) = self.small.checked_add(unscaled)
         {
             self.small = sum;
             return Ok(());
         }
-        if let Numeric::Small { unscaled, scale } = value
-            && self.small == 0
-            && *scale > self.scale
-        {
-            (self.small, self.scale) = (i128::from(*unscaled), *scale);
+        if self.small == 0 && scale > self.scale {
+            (self.small, self.scale) = (unscaled, scale);
             return Ok(());
         }
         self.add_slow(value)

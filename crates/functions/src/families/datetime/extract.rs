@@ -10,7 +10,6 @@ use types::datetime::{
 };
 use types::{Interval, Numeric, oids};
 
-use crate::families::datetime::decimal::decimal;
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
@@ -33,7 +32,7 @@ impl Field {
 
     fn numeric(self) -> Option<Numeric> {
         Some(match self {
-            Field::Exact(unscaled, scale) => decimal(unscaled, scale),
+            Field::Exact(unscaled, scale) => Numeric::from_i128(unscaled, scale),
             Field::Julian(day, micros) => julian_numeric(day, micros),
             Field::Null => return None,
             Field::Infinite(true) => Numeric::NegInf,
@@ -77,7 +76,7 @@ fn julian_numeric(day: i64, micros: i64) -> Numeric {
     let unit = 10_i128.pow(scale);
     let day_micros = i128::from(USECS_PER_DAY);
     let fraction = (i128::from(micros) * unit + day_micros / 2) / day_micros;
-    decimal(i128::from(day) * unit + fraction, scale as u16)
+    Numeric::from_i128(i128::from(day) * unit + fraction, scale as u16)
 }
 
 fn type_name(oid: Oid) -> &'static str {
