@@ -4,6 +4,7 @@
 //! `PGLITE_CRASH_FIRST` is the seed to begin with.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod ahead;
 mod check;
 mod concurrently;
 mod crash;
@@ -32,6 +33,7 @@ fn open(env: &SimEnv) -> Result<Database> {
             options.wal_segment_size = 32 << 10;
             options.pack_rows_min = 2;
             options.spill_bytes = 2000;
+            (options.ahead_after_rows, options.ahead_rows_min) = (0, 20);
         })
         .open()
 }

@@ -123,7 +123,8 @@ impl Transaction {
         load.writer.finish()
     }
 
-    fn loads(&self, id: RelationId) -> bool {
+    /// True when rows of this relation go so.
+    pub(crate) fn fills(&self, id: RelationId) -> bool {
         self.load.as_ref().is_some_and(|load| load.table.id == id)
     }
 }
@@ -139,7 +140,7 @@ impl Table {
     ) -> PgResult<bool> {
         let (store, number) = (&self.store, first.0 / CHUNK_ROWS);
         let whole = first.0 % CHUNK_ROWS == 0 && store.existing_chunk(number).is_none();
-        if !whole || !txn.loads(store.id) {
+        if !whole || !txn.fills(store.id) {
             return Ok(false);
         }
         let xid = txn.stamp()?.xid().unwrap_or_default().0;
@@ -162,7 +163,7 @@ impl Table {
         for from in (0..rows).step_by(PACK_ROWS as usize) {
             let to = rows.min(from + PACK_ROWS as usize);
             self.put_rows(
-                &mut load.writer,
+                &mut load.writer.batch,
                 RowId(first.0 + from as u64),
                 &block,
                 from..to,
@@ -177,9 +178,9 @@ impl Table {
     }
 
     /// Rows of one segment: as a pack, if they fit into one.
-    fn put_rows(
+    pub(crate) fn put_rows(
         &self,
-        writer: &mut DirectWriter,
+        batch: &mut WriteBatch,
         first: RowId,
         block: &MainBlock,
         rows: std::ops::Range<usize>,
@@ -205,10 +206,10 @@ impl Table {
             .map(|(i, &end)| (i, &scratch[std::mem::replace(&mut start, end)..end]))
             .collect();
         match pack::encode(&all, &self.def.columns)? {
-            Some(bytes) => writer.put(keyspace, &pack::pack_key(first), bytes),
+            Some(bytes) => batch.put(keyspace, pack::pack_key(first).as_slice(), bytes),
             None => {
                 for (i, row) in all {
-                    writer.put(keyspace, &row_key(RowId(first.0 + i as u64)), row.to_vec());
+                    batch.put(keyspace, row_key(RowId(first.0 + i as u64)), row.to_vec());
                 }
             }
         }

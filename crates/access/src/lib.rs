@@ -23,9 +23,10 @@
 //! # Invariants
 //! - Readers take no lock: one pointer load gives a consistent pair of delta and main.
 //! - What a snapshot may need leaves delta only for main or the KV store, and is found there.
-//! - The KV store is written by checkpoints and bulk builds only; the log protects the rest.
+//! - The KV store is written by checkpoints, bulk builds and loads only; the log protects the rest.
 //! - Nothing here knows SQL, names or types beyond their storage classes and key orders.
 
+mod ahead;
 mod block;
 mod cache;
 mod chunk;

@@ -7,6 +7,7 @@ use common::Csn;
 use kv::Kv;
 use txn::{Stamp, StampState, TxnManager, TxnTable};
 
+use crate::ahead::Loads;
 use crate::cache::BlockCache;
 use crate::storage::StorageOptions;
 
@@ -15,6 +16,8 @@ pub(crate) struct Shared {
     pub(crate) kv: Arc<dyn Kv>,
     pub(crate) manager: Arc<TxnManager>,
     pub(crate) cache: BlockCache,
+    /// What transactions have in the KV store ahead of their commits.
+    pub(crate) loads: Loads,
     /// Changed rows of a segment after which it is written as a pack.
     pub(crate) pack_min: usize,
     /// Bytes of versions in delta, roughly.
@@ -38,6 +41,7 @@ impl Shared {
             kv,
             manager,
             cache: BlockCache::new(options.cache_bytes_max),
+            loads: Loads::default(),
             pack_min: options.pack_rows_min,
             delta_bytes: AtomicUsize::new(0),
             gathered_chunks: AtomicUsize::new(0),

@@ -53,13 +53,16 @@ fn params() -> SequenceParams {
     }
 }
 
-fn open(env: &SimEnv) -> PgResult<Db> {
+fn open(env: &SimEnv, ahead: bool) -> PgResult<Db> {
     let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new("/db"));
     options.background = false;
     options.wal_segment_size = 32 << 10;
     options.cache_bytes_max = 64 << 10;
     options.spill_bytes = 400;
     options.pack_rows_min = 2;
+    if ahead {
+        (options.ahead_after_rows, options.ahead_rows_min) = (2, 1);
+    }
     let storage = Storage::open(options)?;
     let table = storage.table(&table_def(TABLE))?;
     let index = storage.index(&index_def(INDEX))?;
@@ -86,14 +89,16 @@ impl Db {
             0 => self.table.insert(txn, &row(id, v))?,
             _ => insert_by_columns(&self.table, txn, &[row(id, v)])?,
         };
-        assert_eq!(
-            self.index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)?,
-            Ok(())
-        );
-        assert_eq!(
-            self.by_value.insert(txn, &[int(v)], &[], at, UniqueCheck::No)?,
-            Ok(())
-        );
+        let added = match id % 4 {
+            3 => insert_as_run(&self.index, txn, id, at)?,
+            _ => self.index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)?,
+        };
+        assert_eq!(added, Ok(()));
+        let added = match id % 8 {
+            3 => insert_as_run(&self.by_value, txn, v, at)?,
+            _ => self.by_value.insert(txn, &[int(v)], &[], at, UniqueCheck::No)?,
+        };
+        assert_eq!(added, Ok(()));
         Ok(())
     }
 
@@ -329,6 +334,7 @@ fn seeds(run: impl Fn(u64), share: u32) {
 }
 
 fn power_cuts(seed: u64) {
+    let ahead = seed % 2 == 0;
     let mut random = SimRandom::new(seed);
     let mut env = SimEnv::new(seed);
     let mut model = new_model();
@@ -336,7 +342,7 @@ fn power_cuts(seed: u64) {
     for _ in 0..4 {
         // Somewhere in what the machine will do: opening, filling, working.
         env.crash_at_operation(1 + random.below(if filled { 120 } else { 60 }));
-        let outcome = open(&env).and_then(|db| {
+        let outcome = open(&env, ahead).and_then(|db| {
             check_recovered(&db, &mut model, seed);
             if model.states.len() == 1 {
                 fill(&db, &mut model)?;
@@ -348,7 +354,7 @@ fn power_cuts(seed: u64) {
         drop(outcome);
         env = env.crash();
     }
-    let db = open(&env).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let db = open(&env, ahead).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     check_recovered(&db, &mut model, seed);
 }
 
@@ -362,7 +368,8 @@ fn faults(seed: u64) {
     let mut random = SimRandom::new(seed);
     let env = SimEnv::new(seed);
     let mut model = new_model();
-    let mut db = open(&env).unwrap();
+    let ahead = seed % 2 == 0;
+    let mut db = open(&env, ahead).unwrap();
     fill(&db, &mut model).unwrap();
     for _ in 0..25 {
         let kind = [IoKind::Write, IoKind::Sync, IoKind::Write][random.below(3) as usize];
@@ -380,8 +387,8 @@ fn faults(seed: u64) {
                     // The store does not trust its file any more: the process must open it again.
                     drop(db);
                     // The fault planned may hit this too, once.
-                    db = open(&env)
-                        .or_else(|_| open(&env))
+                    db = open(&env, ahead)
+                        .or_else(|_| open(&env, ahead))
                         .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
                     check_recovered(&db, &mut model, seed);
                     continue;
@@ -397,7 +404,7 @@ fn faults(seed: u64) {
     model.acknowledged = model.acknowledged.min(model.states.len() - 1);
     let db = {
         drop(db);
-        open(&env.crash()).unwrap_or_else(|e| panic!("seed {seed}: {e}"))
+        open(&env.crash(), ahead).unwrap_or_else(|e| panic!("seed {seed}: {e}"))
     };
     check_recovered(&db, &mut model, seed);
 }

@@ -70,8 +70,8 @@ struct World {
 }
 
 impl World {
-    fn new(padding: i32) -> World {
-        let storage = memory();
+    fn new(padding: i32, ahead: bool) -> World {
+        let storage = if ahead { memory_ahead() } else { memory() };
         let table = storage.table(&table_def(20000)).unwrap();
         let index = storage.index(&index_def(20001)).unwrap();
         let sessions: Vec<Session> = (0..SESSIONS).map(|s| Session::new(&storage, s as i32)).collect();
@@ -182,11 +182,11 @@ impl World {
                     0 => self.table.insert(txn, &row(id, v)).unwrap(),
                     _ => insert_by_columns(&self.table, txn, &[row(id, v)]).unwrap(),
                 };
-                match self
-                    .index
-                    .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)
-                    .unwrap()
-                {
+                let added = match id % 4 {
+                    3 => insert_as_run(&self.index, txn, id, at),
+                    _ => self.index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes),
+                };
+                match added.unwrap() {
                     Ok(()) => true,
                     Err(_) => {
                         // Only a row that the own (old) snapshot does not see.
@@ -309,8 +309,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn everybody_sees_what_a_snapshot_should(padding in prop_oneof![Just(0), Just(150), Just(1500)],
+                                             ahead in any::<bool>(),
                                              ops in prop::collection::vec(op(), 1..150)) {
-        let mut world = World::new(padding);
+        let mut world = World::new(padding, ahead);
         for op in &ops {
             world.step(op);
         }

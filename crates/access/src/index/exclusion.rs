@@ -183,7 +183,13 @@ impl Search<'_, '_> {
                 Some(entry) if entry.value().load().is_some() => {
                     (self.index.state_of(entry.value(), self.own), !self.deferrable)
                 }
-                _ => (EntryState::Live, true),
+                _ => {
+                    let row = entry_row(key)?;
+                    let state = self.index.leaf_entry_state(row, self.own);
+                    let gate = self.index.store.gates.find(row);
+                    let own = gate.is_some_and(|gate| gate.begin.load() == self.own);
+                    (state, !self.deferrable || !own)
+                }
             };
             if self.judge(key, leaf.value(i), (state, ends))? == Step::End {
                 return Ok(Step::End);

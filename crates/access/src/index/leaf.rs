@@ -373,6 +373,23 @@ impl Directory {
         Some(Directory::of_groups(groups, self.epoch))
     }
 
+    /// With others in the place of a leaf, after entries came into the KV store. None if it is not there.
+    pub(crate) fn replaced(&self, leaf: &Arc<Leaf>, by: &[Arc<Leaf>]) -> Option<Directory> {
+        let (group, place) = self.last_before(&leaf.low, true)?;
+        if !Arc::ptr_eq(self.leaf((group, place)), leaf) {
+            return None;
+        }
+        let mut leaves = self.groups[group].leaves.clone();
+        leaves.splice(place..=place, by.iter().cloned());
+        let mut groups = self.groups.clone();
+        let new: Vec<Arc<Group>> = match leaves.len() > GROUP_MAX {
+            true => leaves.chunks(GROUP_MAX / 2).map(|c| Group::new(c.to_vec())).collect(),
+            false => vec![Group::new(leaves)],
+        };
+        groups.splice(group..=group, new);
+        Some(Directory::of_groups(groups, self.epoch + 1))
+    }
+
     /// With other leaves, after a merge.
     pub(crate) fn merged(&self, leaves: Vec<Arc<Leaf>>) -> Directory {
         let groups = leaves.chunks(GROUP_MAX / 2).map(|c| Group::new(c.to_vec()));

@@ -60,6 +60,7 @@ impl IndexStore {
 
     /// Moves what everybody sees and the KV store has out of delta.
     pub(crate) fn merge(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) {
+        self.gates.forget(&self.shared, horizon);
         let both = checkpoint.min(horizon);
         let mut changes: Vec<LeafChange> = Vec::new();
         let mut settled: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::new();
@@ -85,7 +86,7 @@ impl IndexStore {
     }
 
     /// Puts changes into the loaded leaves; what is not loaded is right in the KV store.
-    fn publish(self: &Arc<Self>, changes: &[LeafChange]) {
+    pub(super) fn publish(self: &Arc<Self>, changes: &[LeafChange]) {
         let mut fresh = Vec::new();
         {
             let _guard = self.directory_lock.lock();

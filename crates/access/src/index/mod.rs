@@ -2,6 +2,7 @@
 //!
 //! Entries are versioned like rows, so what a scan gives is visible: no re-check against the table, index-only scans always.
 
+mod ahead;
 mod build;
 pub(crate) mod complete;
 pub(crate) mod delta;
@@ -32,6 +33,7 @@ pub use online::Adopted;
 pub use run::EntryRun;
 pub use scan::{IndexBounds, IndexScan, KeyBound};
 
+use crate::ahead::gate::Gate;
 use crate::defs::{IndexDef, Persistence};
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
@@ -294,13 +296,32 @@ impl Index {
                         .get(key)
                         .is_none_or(|e| e.value().load().is_none())
                 {
-                    return Ok(Holder::Row(row));
+                    match self.leaf_entry_state(row, own) {
+                        EntryState::Live => return Ok(Holder::Row(row)),
+                        EntryState::Pending(xid) => return Ok(Holder::Pending(xid)),
+                        EntryState::Dead => {}
+                    }
                 }
             }
             match &leaf.high {
                 Some(high) if high.starts_with(prefix) => from = high.clone(),
                 _ => return Ok(Holder::Nobody),
             }
+        }
+    }
+
+    /// What an insertion has to think of an entry that only a leaf has.
+    fn leaf_entry_state(&self, row: RowId, own: Stamp) -> EntryState {
+        let Some(gate) = self.store.gates.find(row) else {
+            return EntryState::Live;
+        };
+        if gate.begin.load() == own {
+            return EntryState::Live;
+        }
+        match gate.state(self.store.shared.table()) {
+            StampState::Committed(_) => EntryState::Live,
+            StampState::InProgress(xid) => EntryState::Pending(xid),
+            StampState::Never => EntryState::Dead,
         }
     }
 
@@ -374,11 +395,9 @@ impl Index {
         if at >= leaf.len() || leaf.key(at) != key.as_slice() {
             return Ok(None);
         }
-        let base = Arc::new(EntryVersion::new(
-            Stamp::FROZEN,
-            common::CommandId(0),
-            leaf.value(at).into(),
-        ));
+        let Some(base) = self.store.base_version(key, leaf.value(at))? else {
+            return Ok(None);
+        };
         let claimed = base.claim(stamp, txn.command());
         invariant!(claimed.is_ok(), "a new version has an end");
         self.store.push_version(key, &base);
@@ -431,7 +450,8 @@ impl Index {
         rows_max: usize,
         out: &mut Vec<RowId>,
     ) -> PgResult<bool> {
-        if snapshot.serial != 0 || !self.store.delta.is_empty() {
+        let quiet = || self.store.delta.is_empty() && self.store.gates.is_empty();
+        if snapshot.serial != 0 || !quiet() {
             return Ok(false);
         }
         let before = out.len();
@@ -447,7 +467,7 @@ impl Index {
                 at += 1;
             }
             // What came into delta since, no snapshot of before sees; what left it, the leaf may lack.
-            if !self.store.is_current(&leaf) || !self.store.delta.is_empty() {
+            if !self.store.is_current(&leaf) || !quiet() {
                 out.truncate(before);
                 return Ok(false);
             }
@@ -466,11 +486,20 @@ impl Index {
     /// delta was searched.
     #[inline]
     fn sees_leaf_entry(&self, snapshot: &Snapshot, key: &[u8]) -> bool {
-        if self.store.delta.is_empty() {
-            return true;
+        let store = &self.store;
+        if !store.delta.is_empty() {
+            let head = store.delta.get(key).and_then(|e| e.value().load_full());
+            if let Some(head) = head {
+                return visible(&head, snapshot, store.shared.table()).is_some();
+            }
         }
-        let head = self.store.delta.get(key).and_then(|e| e.value().load_full());
-        head.is_none_or(|head| visible(&head, snapshot, self.store.shared.table()).is_some())
+        store.gates.is_empty() || self.hiding(snapshot, key).is_none()
+    }
+
+    /// The gate that keeps the snapshot from seeing an entry that only a leaf has.
+    fn hiding(&self, snapshot: &Snapshot, key: &[u8]) -> Option<Arc<Gate>> {
+        let row = entry_row(key).ok()?;
+        self.store.gates.hiding(row, snapshot, self.store.shared.table())
     }
 
     fn lookup_in_delta(&self, snapshot: &Snapshot, prefix: &[u8]) -> PgResult<Option<RowId>> {

@@ -12,7 +12,9 @@ use common::{PgResult, RowId};
 use types::{Datum, key};
 
 use crate::index::delta::EntryVersion;
-use crate::index::store::{EntryKey, entry_prefix};
+use crate::index::ahead::Went;
+use crate::index::leaf::LeafChange;
+use crate::index::store::{EntryKey, entry_prefix, entry_row};
 use crate::index::{Index, last_entry, value};
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
@@ -36,6 +38,32 @@ impl EntryRun {
         self.values.push(value::encode(values, include, exact));
     }
 
+    /// From the first row to the last; None for none.
+    pub(super) fn rows(&self) -> PgResult<Option<std::ops::Range<u64>>> {
+        let (mut low, mut high) = (u64::MAX, 0);
+        for k in 0..self.ends.len() {
+            let row = entry_row(self.key(k))?.0;
+            (low, high) = (low.min(row), high.max(row + 1));
+        }
+        Ok((low < high).then_some(low..high))
+    }
+
+    /// The entries in order, taken out.
+    pub(super) fn take_sorted(&mut self, order: &[usize]) -> Vec<LeafChange> {
+        let mut take = |&k: &usize| {
+            let value = std::mem::take(&mut self.values[k]);
+            (EntryKey::from_slice(self.key(k)), Some(value))
+        };
+        order.iter().map(&mut take).collect()
+    }
+
+    /// Undoes [`EntryRun::take_sorted`].
+    pub(super) fn give_back(&mut self, entries: Vec<LeafChange>, order: &[usize]) {
+        for (&k, (_, value)) in order.iter().zip(entries) {
+            self.values[k] = value.unwrap_or_default();
+        }
+    }
+
     fn key(&self, k: usize) -> &[u8] {
         let start = k.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start..self.ends[k]]
@@ -53,8 +81,13 @@ impl EntryRun {
 
 impl Index {
     /// Inserts a run of entries. False, and nothing done, when the index is unique and some of their keys may be taken.
-    pub fn insert_run(&self, txn: &mut Transaction, run: EntryRun) -> PgResult<bool> {
+    pub fn insert_run(&self, txn: &mut Transaction, mut run: EntryRun) -> PgResult<bool> {
         let order = run.order();
+        match self.insert_ahead(txn, &mut run, &order)? {
+            Went::Ahead => return Ok(true),
+            Went::Taken => return Ok(false),
+            Went::Not => {}
+        }
         let (stamp, command) = (txn.stamp()?, txn.command());
         let mut made: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::with_capacity(order.len());
         let mut values = run.values;
@@ -94,7 +127,7 @@ impl Index {
     }
 
     /// True when keys differ and nothing lies between the first and the last. The caller holds all latches.
-    fn is_free(&self, run: &EntryRun, order: &[usize]) -> PgResult<bool> {
+    pub(super) fn is_free(&self, run: &EntryRun, order: &[usize]) -> PgResult<bool> {
         let (Some(&first), Some(&last)) = (order.first(), order.last()) else {
             return Ok(true);
         };
@@ -107,11 +140,24 @@ impl Index {
         if self.store.delta.range::<[u8], _>(between).next().is_some() {
             return Ok(false);
         }
-        let leaf = self.store.leaf_at(low)?;
-        let at = leaf.lower_bound(low);
-        Ok(match at < leaf.len() {
-            true => leaf.key(at) > &high[..],
-            false => leaf.high.as_ref().is_none_or(|end| end.as_slice() > &high[..]),
-        })
+        let mut from = EntryKey::from_slice(low);
+        loop {
+            let leaf = self.store.leaf_at(&from)?;
+            for at in leaf.lower_bound(&from)..leaf.len() {
+                let key = leaf.key(at);
+                if key > &high[..] {
+                    return Ok(true);
+                }
+                // What a failed load has left behind is in nobody's way.
+                let gate = self.store.gates.find(entry_row(key)?);
+                if !gate.is_some_and(|gate| gate.is_void()) {
+                    return Ok(false);
+                }
+            }
+            match &leaf.high {
+                Some(end) if end.as_slice() <= &high[..] => from = end.clone(),
+                _ => return Ok(true),
+            }
+        }
     }
 }

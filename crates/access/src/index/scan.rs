@@ -268,6 +268,22 @@ impl IndexScan {
         Ok(Piece { range, entries })
     }
 
+    /// True when a gate keeps the snapshot from seeing an entry that only a leaf has.
+    #[inline]
+    fn hides(&self, key: &[u8]) -> PgResult<bool> {
+        if self.index.store.gates.is_empty() {
+            return Ok(false);
+        }
+        let Some(gate) = self.index.hiding(&self.snapshot, key) else {
+            return Ok(false);
+        };
+        if self.watched {
+            let table = self.index.store.shared.table();
+            table.serial_passes(&self.snapshot, &gate.begin)?;
+        }
+        Ok(true)
+    }
+
     fn merge(&mut self, leaf: &Leaf, piece: &Piece) -> PgResult<()> {
         let from = leaf.lower_bound(&piece.range.low);
         let to = piece
@@ -285,6 +301,7 @@ impl IndexScan {
             }
             match delta.next_if(|(k, _)| k.as_slice() == key) {
                 Some((_, seen)) => found.extend(seen.as_ref().map(|value| (key, &**value))),
+                None if self.hides(key)? => {}
                 None => found.push((key, leaf.value(i))),
             }
         }

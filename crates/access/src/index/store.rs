@@ -14,13 +14,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use common::{PgResult, RelationId, RowId, pg_err};
+use common::{CommandId, PgResult, RelationId, RowId, pg_err};
 use crossbeam_skiplist::SkipMap;
 use kv::{Direction, Keyspace};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use txn::Stamp;
 
+use crate::ahead::gate::{Dated, Gates};
 use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};
 use crate::index::complete::Completeness;
@@ -59,6 +60,12 @@ pub(crate) struct IndexStore {
     pub(crate) bytes: AtomicI64,
     /// Whether some of it lies in packs.
     pub(crate) packed: AtomicBool,
+    /// The last entry of all packs, once it was asked for. Changes under all latches.
+    pub(crate) pack_end: Mutex<Option<EntryKey>>,
+    /// When entries began that leaves and the KV store have, if not long ago.
+    pub(crate) gates: Gates,
+    /// True once entries went to the KV store otherwise than by checkpoints.
+    pub(crate) loaded: AtomicBool,
     /// Whom it is complete for.
     pub(crate) complete: Completeness,
 }
@@ -148,6 +155,9 @@ impl IndexStore {
             entries: AtomicI64::new(counters.entries),
             bytes: AtomicI64::new(counters.bytes),
             packed: AtomicBool::new(packed),
+            pack_end: Mutex::new(None),
+            gates: Gates::default(),
+            loaded: AtomicBool::new(false),
             complete: Completeness::default(),
         })
     }
@@ -190,6 +200,18 @@ impl IndexStore {
         }
         self.delta_bytes.add(version.memory_bytes(key));
         self.count(1, key);
+    }
+
+    /// A version of an entry that a leaf has, as it has been all along or since its gate opened. None: the gate never will. The caller
+    /// holds the latch, and puts it there.
+    pub(crate) fn base_version(self: &Arc<Self>, key: &EntryKey, value: &[u8]) -> PgResult<Option<Arc<EntryVersion>>> {
+        let Some(gate) = self.gates.find(entry_row(key)?) else {
+            let version = EntryVersion::new(Stamp::FROZEN, CommandId(0), value.into());
+            return Ok(Some(Arc::new(version)));
+        };
+        let version = Arc::new(EntryVersion::new(Stamp::NEVER, gate.command, value.into()));
+        let dated = Dated::Entry(Arc::clone(self), key.clone(), Arc::clone(&version));
+        Ok(gate.date(dated).then_some(version))
     }
 
     pub(crate) fn count(&self, sign: i64, key: &[u8]) {

@@ -56,6 +56,7 @@ impl Storage {
         let age = now.saturating_sub(self.checkpoint_millis.load(Ordering::Relaxed));
         let wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
         self.shared.delta_bytes() > self.options.delta_bytes_max
+            || self.shared.loads.has_ended()
             || self.scans_want_merge()
             || wal_bytes > self.options.checkpoint_wal_bytes
             || (wal_bytes > 0 && age > self.options.checkpoint_interval.as_millis() as u64)
@@ -85,7 +86,8 @@ impl Storage {
         };
         let delta = self.shared.delta_bytes();
         let limit = self.options.delta_bytes_max;
-        let due = delta > limit || self.scans_want_merge() || wal_bytes > self.options.checkpoint_wal_bytes;
+        let loads = self.shared.loads.has_ended();
+        let due = delta > limit || loads || self.scans_want_merge() || wal_bytes > self.options.checkpoint_wal_bytes;
         if !due {
             return;
         }

@@ -2,7 +2,8 @@
 //!
 //! # How it works
 //! After a checkpoint the KV store holds exactly what was committed at one moment, and it stays so until the next one: nothing but
-//! checkpoints writes to a relation that others can see. So the checkpoint is held off and the store copied, keyspace by keyspace; the
+//! checkpoints writes to a relation that others can see, except large insertions ahead of their commits, of which the engine's own keyspace, copied
+//! last, has notes: to the copy they are rolled back. So the checkpoint is held off and the store copied, keyspace by keyspace; the
 //! copy needs no log, but for one with a record of each prepared transaction. Sessions go on reading and writing meanwhile; the log and delta keep what they do.
 //!
 //! # Invariants

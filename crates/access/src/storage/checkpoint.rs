@@ -71,10 +71,13 @@ impl Storage {
         for (id, relation) in &relations {
             self.checkpoint_relation(*id, relation, (from, point.csn), &mut batch)?;
         }
+        let ended = self.shared.loads.ended(&self.shared, point.csn);
+        self.end_loads(&ended, &mut batch)?;
         let purged = self.put_drops(&mut batch);
         meta::put_checkpoint(&self.checkpoint_record(point.redo, clean), &mut batch);
         self.shared.kv.write(batch, Durability::Immediate)?;
         self.forget_purged(&purged);
+        self.shared.loads.forget(&ended);
         self.shared.set_checkpoint_csn(point.csn);
         self.checkpoint_lsn.store(point.redo.0, Ordering::Release);
         self.wal_bytes.fetch_sub(wal_bytes, Ordering::Relaxed);
@@ -106,7 +109,7 @@ impl Storage {
             }
             Relation::Index(index) => {
                 index.checkpoint(range, batch, &mut write)?;
-                if !index.delta.is_empty() {
+                if !index.delta.is_empty() || index.loaded.load(Ordering::Relaxed) {
                     meta::put_counters(id, &RelationCounters::Index(index.counters()), batch);
                 }
             }

@@ -2,8 +2,10 @@
 //!
 //! The keys and values are listed in docs/internals/storage-formats.md.
 
+use std::ops::{Bound, ControlFlow, Range};
+
 use common::{Lsn, PgResult, RelationId, Xid, pg_err};
-use kv::{Keyspace, Kv};
+use kv::{Direction, Keyspace, Kv};
 
 use crate::defs::Persistence;
 use crate::index::pack;
@@ -14,8 +16,8 @@ use crate::transaction::redo::{put_varint, take_varint};
 /// Relation ids begin at 1, so this is nobody's.
 pub(crate) const META: Keyspace = Keyspace(0);
 /// Bumped when stored bytes change their meaning.
-pub(crate) const FORMAT_VERSION: u64 = 3;
-/// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen.
+pub(crate) const FORMAT_VERSION: u64 = 4;
+/// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen; nothing else.
 pub(crate) const FORMAT_OLDEST: u64 = 1;
 
 const FORMAT: &[u8] = b"format";
@@ -24,6 +26,7 @@ const CHECKPOINT: &[u8] = b"checkpoint";
 const DROPS: &[u8] = b"drops";
 const VOLATILE: &[u8] = b"volatile";
 const COUNTERS: &[u8] = b"counters/";
+const LOADS: &[u8] = b"loads/";
 
 /// Who a database is: set when it is created, never changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,4 +218,68 @@ pub(crate) fn drop_keyspaces(id: RelationId, batch: &mut kv::WriteBatch) {
 
 pub(crate) fn delete_counters(id: RelationId, batch: &mut kv::WriteBatch) {
     batch.delete(META, counters_key(id));
+}
+
+/// What the store may have of a transaction that has not committed ([`crate::ahead`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoadNote {
+    pub(crate) relation: RelationId,
+    /// Row ids, at least one.
+    pub(crate) rows: Vec<Range<u64>>,
+    /// Indexes with entries of these rows.
+    pub(crate) indexes: Vec<RelationId>,
+}
+
+fn load_key(relation: RelationId, first: u64) -> Vec<u8> {
+    [LOADS, &relation.0.to_be_bytes(), &first.to_be_bytes()].concat()
+}
+
+pub(crate) fn put_load(note: &LoadNote, batch: &mut kv::WriteBatch) {
+    let Some(first) = note.rows.first() else { return };
+    let mut value = Vec::new();
+    put_varint(note.rows.len() as u64, &mut value);
+    for rows in &note.rows {
+        put_varint(rows.start, &mut value);
+        put_varint(rows.end, &mut value);
+    }
+    note.indexes.iter().for_each(|id| put_varint(id.0, &mut value));
+    batch.put(META, load_key(note.relation, first.start), value);
+}
+
+pub(crate) fn delete_load((relation, first): (RelationId, u64), batch: &mut kv::WriteBatch) {
+    batch.delete(META, load_key(relation, first));
+}
+
+/// The notes of all loads.
+pub(crate) fn read_loads(kv: &dyn Kv) -> PgResult<Vec<LoadNote>> {
+    let mut end = LOADS.to_vec();
+    end.push(u8::MAX);
+    let bounds = (Bound::Included(LOADS), Bound::Excluded(&end[..]));
+    let mut notes = Vec::new();
+    let mut outcome = Ok(());
+    kv.range(META, bounds, Direction::Forward, &mut |key, value| {
+        outcome = decode_load(key, value).map(|note| notes.push(note));
+        match outcome {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    outcome.map(|()| notes)
+}
+
+fn decode_load(key: &[u8], value: &[u8]) -> PgResult<LoadNote> {
+    const WHAT: &str = "list of unfinished loads";
+    let relation = key.get(LOADS.len()..LOADS.len() + 8).and_then(|id| id.try_into().ok());
+    let relation = RelationId(u64::from_be_bytes(relation.ok_or_else(|| damaged(WHAT))?));
+    let numbers = list(value, WHAT)?;
+    let (count, rest) = numbers.split_first().ok_or_else(|| damaged(WHAT))?;
+    let (rows, indexes) = usize::try_from(*count)
+        .ok()
+        .and_then(|count| rest.split_at_checked(count.checked_mul(2)?))
+        .ok_or_else(|| damaged(WHAT))?;
+    Ok(LoadNote {
+        relation,
+        rows: rows.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect(),
+        indexes: indexes.iter().copied().map(RelationId).collect(),
+    })
 }

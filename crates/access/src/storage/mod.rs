@@ -2,6 +2,7 @@
 //!
 //! The way of the data is told in docs/internals/storage.md, the bytes in docs/internals/storage-formats.md.
 
+pub(crate) mod ahead;
 mod background;
 mod backup;
 mod checkpoint;
@@ -71,6 +72,10 @@ pub struct StorageOptions {
     pub checkpoint_interval: std::time::Duration,
     /// Changed rows of a segment of row ids after which a checkpoint writes the segment as a whole.
     pub pack_rows_min: usize,
+    /// Rows that a transaction inserts by columns through delta and log; further ones go into the KV store ahead of its commit.
+    pub ahead_after_rows: usize,
+    /// The fewest rows of a batch that do so: it takes up a chunk's row ids.
+    pub ahead_rows_min: usize,
     /// Run checkpoints and merges in a background task.
     pub background: bool,
 }
@@ -89,6 +94,8 @@ impl StorageOptions {
             checkpoint_wal_bytes: 256 << 20,
             checkpoint_interval: std::time::Duration::from_secs(300),
             pack_rows_min: 32,
+            ahead_after_rows: 64 << 10,
+            ahead_rows_min: 512,
             background: true,
         }
     }

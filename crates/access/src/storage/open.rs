@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use txn::{TxnManager, TxnStart, Wal, WalOptions};
 
 use crate::shared::Shared;
+use crate::storage::ahead::StoredLoads;
 use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
@@ -93,7 +94,8 @@ impl Storage {
         for one in storage.in_doubt.lock().iter() {
             storage.manager().wal().hold_back(one.xid, one.lsn);
         }
-        replay.apply(&storage)?;
+        let stored = replay.apply(&storage)?;
+        storage.adopt_loads(&stored)?;
         storage.start_background()?;
         Ok(storage)
     }
@@ -173,6 +175,8 @@ impl Storage {
         };
         let child = Storage::open_in_memory(options, kv, Some(forked))?;
         *child.in_doubt.lock() = prepared.into_iter().map(PreparedCopy::in_doubt).collect();
+        // What others had not committed at the point.
+        child.adopt_loads(&StoredLoads::default())?;
         Ok(child)
     }
 

@@ -15,6 +15,7 @@ use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, entry_prefix};
 use crate::sequence::decode_record;
+use crate::storage::ahead::StoredLoads;
 use crate::storage::meta::CheckpointRecord;
 use crate::storage::open::RECOVERED;
 use crate::storage::resume::InDoubt;
@@ -126,18 +127,19 @@ impl Replay {
         }
     }
 
-    /// Brings everything back.
-    pub(crate) fn apply(self, storage: &Storage) -> PgResult<()> {
+    /// Brings everything back; which loads were whole.
+    pub(crate) fn apply(self, storage: &Storage) -> PgResult<StoredLoads> {
+        let mut stored = StoredLoads::default();
         for payload in &self.committed {
             let mut rest = payload.as_slice();
             while !rest.is_empty() {
-                apply_op(storage, take_op(&mut rest)?)?;
+                apply_op(storage, take_op(&mut rest)?, &mut stored)?;
             }
         }
         for (id, (last_value, is_called)) in self.sequences {
             storage.sequence_store(id)?.replay(last_value, is_called);
         }
-        Ok(())
+        Ok(stored)
     }
 }
 
@@ -145,13 +147,22 @@ fn damaged(error: Box<common::PgError>) -> TxnError {
     TxnError::Corrupt(error.message.clone())
 }
 
-fn apply_op(storage: &Storage, op: RedoOp<'_>) -> PgResult<()> {
+fn apply_op(storage: &Storage, op: RedoOp<'_>, stored: &mut StoredLoads) -> PgResult<()> {
     match op {
         RedoOp::RowPut(id, row, bytes) => put_row(storage, id, row, Some(bytes)),
         RedoOp::RowDelete(id, row) | RedoOp::RowTombstone(id, row) => put_row(storage, id, row, None),
         RedoOp::EntryPut(id, key, value) => put_entry(storage, id, key, Some(value)),
         RedoOp::EntryDelete(id, key) => put_entry(storage, id, key, None),
         RedoOp::Created(_) => Ok(()),
+        RedoOp::Stored {
+            relation,
+            first,
+            rows,
+            heap_bytes,
+        } => {
+            stored.insert((relation, first), (rows, heap_bytes));
+            Ok(())
+        }
         RedoOp::Dropped(id) => {
             storage.relations.write().remove(&id);
             storage.forget_relation(id);

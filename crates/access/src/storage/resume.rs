@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{Lsn, PgResult, RelationId, RowId, Xid};
 use parking_lot::Mutex;
-use txn::{LockDuration, Stamp};
+use txn::LockDuration;
 
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -77,6 +77,7 @@ impl Storage {
             locks.lock(&proc, tag, mode, LockDuration::Transaction, &options.wait)?;
         }
         let mut txn = Transaction::new(Arc::clone(self), below, options);
+        self.resume_loads(&mut txn, &found.parts)?;
         for part in &found.parts {
             let mut rest = part.as_slice();
             while !rest.is_empty() {
@@ -101,7 +102,7 @@ impl Storage {
                 builtin(id, CatalogRelation::Table)?;
             }
             RedoOp::EntryPut(id, ..) | RedoOp::EntryDelete(id, _) => builtin(id, CatalogRelation::Index)?,
-            RedoOp::Created(_) | RedoOp::Dropped(_) => {}
+            RedoOp::Created(_) | RedoOp::Dropped(_) | RedoOp::Stored { .. } => {}
         }
         match op {
             RedoOp::RowPut(id, row, bytes) => put_row(txn, &self.table_store(id)?, row, bytes),
@@ -112,6 +113,7 @@ impl Storage {
             RedoOp::EntryDelete(id, key) => delete_entry(txn, &self.index_store(id)?, key),
             RedoOp::Created(id) => txn.record(Write::RelationCreated(id), None),
             RedoOp::Dropped(id) => txn.record(Write::RelationDropped(id), None),
+            RedoOp::Stored { .. } => Ok(()),
         }
     }
 }
@@ -133,8 +135,10 @@ fn head(table: &Arc<TableStore>, row: RowId) -> PgResult<Option<Arc<Version>>> {
     let (StoredRow::Single(bytes) | StoredRow::Packed(bytes)) = table.stored_row(row)? else {
         return Ok(None);
     };
-    let base = Arc::new(Version::base(RowData::Bytes(bytes)));
     let _guard = chunk.lock.lock();
+    let Some(base) = table.base_version(row, RowData::Bytes(bytes)) else {
+        return Ok(None);
+    };
     table.push_version(chunk, row, &base);
     Ok(Some(base))
 }
@@ -220,8 +224,9 @@ fn newest_entry(index: &Arc<IndexStore>, key: &EntryKey) -> PgResult<Option<Arc<
     if at >= leaf.len() || leaf.key(at) != key.as_slice() {
         return Ok(None);
     }
-    let value = leaf.value(at).into();
-    let base = Arc::new(EntryVersion::new(Stamp::FROZEN, common::CommandId(0), value));
+    let Some(base) = index.base_version(key, leaf.value(at))? else {
+        return Ok(None);
+    };
     debug_assert!(Shared::never(&base.end));
     index.push_version(key, &base);
     index.count(-1, key);

@@ -38,6 +38,11 @@ impl Table {
             columns.len() == self.def.columns.len() && columns.iter().all(|c| c.len() == rows),
             "rows have other columns than their table"
         );
+        if let Some(first) = self.insert_ahead(txn, columns, rows)? {
+            serial::wrote(txn, WriteTarget::Insert(self.def.oid.0))?;
+            return Ok(first);
+        }
+        txn.ahead.count_usual(rows);
         let first = self.store.allocate(rows as u64);
         let mut done = 0;
         while done < rows {
@@ -94,10 +99,10 @@ impl Table {
         Ok(())
     }
 
-    /// Counts what PostgreSQL's heap would have grown by.
-    pub(crate) fn account_rows(&self, block: &MainBlock, rows: usize) {
+    /// Counts what PostgreSQL's heap would have grown by; how many bytes.
+    pub(crate) fn account_rows(&self, block: &MainBlock, rows: usize) -> u64 {
         let width: u64 = (0..rows).map(|i| heap_row_width(&block.columns, i) as u64).sum();
-        self.store.grow_by(width, rows as u64);
+        self.store.grow_by(width, rows as u64)
     }
 
     fn publish(&self, first: RowId, versions: &[Arc<Version>]) -> PgResult<()> {

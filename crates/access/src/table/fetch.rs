@@ -30,6 +30,8 @@ struct Met {
     chunk: u64,
     state: Arc<ChunkState>,
     main: Option<u32>,
+    /// The snapshot does not see what main has.
+    hidden: bool,
     fresh: Option<u32>,
 }
 
@@ -106,13 +108,17 @@ fn locate(
         let at = match known {
             Some(k) => k as usize,
             None => {
-                met.push(meet(table, number, &mut places)?);
+                met.push(meet(table, number, snapshot, &mut places)?);
                 *slot = met.len() as u32;
                 met.len() - 1
             }
         };
         let Met {
-            state, main, fresh, ..
+            state,
+            main,
+            fresh,
+            hidden,
+            ..
         } = &mut met[at];
         let head = state.delta.as_ref().and_then(|delta| delta.head(position));
         if let Some(head) = head {
@@ -132,7 +138,7 @@ fn locate(
             let (Some(block), Some(number)) = (&state.main, *main) else {
                 return Ok(None);
             };
-            if !block.contains(position) {
+            if *hidden || !block.contains(position) {
                 continue;
             }
             places.picks.push((number, position as u32));
@@ -143,7 +149,7 @@ fn locate(
 }
 
 /// Reads a chunk's state.
-fn meet(table: &Table, number: u64, places: &mut Places) -> PgResult<Met> {
+fn meet(table: &Table, number: u64, snapshot: &Snapshot, places: &mut Places) -> PgResult<Met> {
     let chunk = table.store.chunk(number)?;
     let state = chunk.state.load_full();
     let main = state.main.as_ref().filter(|main| main.serves(&table.def));
@@ -153,6 +159,7 @@ fn meet(table: &Table, number: u64, places: &mut Places) -> PgResult<Met> {
     let main = main.map(|main| places.add(main));
     Ok(Met {
         chunk: number,
+        hidden: table.hides(RowId(number * CHUNK_ROWS), snapshot)?,
         main,
         fresh: None,
         state,

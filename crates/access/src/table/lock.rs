@@ -116,6 +116,10 @@ impl Table {
     ) -> PgResult<Option<Obstacle>> {
         let owner = txn.txn()?;
         let own = owner.stamp();
+        if self.hides(row, snapshot)? {
+            // A version in delta tells what is in the way.
+            self.head_or_base(row)?;
+        }
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
         let position = (row.0 % CHUNK_ROWS) as usize;
         let _guard = chunk.lock.lock();

@@ -19,6 +19,7 @@ use crate::version::Version;
 impl TableStore {
     /// Moves what everybody sees and the KV store has out of delta.
     pub(crate) fn merge(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) -> PgResult<()> {
+        self.gates.forget(&self.shared, horizon);
         let Some(def) = self.def.load_full() else {
             return self.drop_unread(checkpoint, horizon);
         };

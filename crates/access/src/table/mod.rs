@@ -98,7 +98,7 @@ impl Table {
 
     /// True when delta has anything: rows may be visible to some and not to others.
     pub(crate) fn has_changes(&self) -> bool {
-        !self.store.dirty.lock().is_empty()
+        !self.store.dirty.lock().is_empty() || !self.store.gates.is_empty()
     }
 
     /// The CSN of the last change that some snapshot may lack; 0 if all are older, or in progress (the caller's own then: a lock
@@ -106,7 +106,7 @@ impl Table {
     pub(crate) fn newest_change(&self) -> Csn {
         let store = &self.store;
         let numbers: Vec<u64> = store.dirty.lock().iter().copied().collect();
-        let mut newest = Csn(0);
+        let mut newest = store.gates.newest(&store.shared);
         for chunk in numbers.into_iter().filter_map(|n| store.existing_chunk(n)) {
             let Some(delta) = chunk.state.load().delta.clone() else {
                 continue;
@@ -197,18 +197,40 @@ impl Table {
         if let Some(main) = state.main.as_ref().filter(|main| main.serves(&self.def)) {
             chunk.touch();
             let data = || Found::Data(RowData::Block(Arc::clone(main), position as u16));
-            return Ok(main.contains(position).then(data));
+            let there = main.contains(position) && !self.hides(row, snapshot)?;
+            return Ok(there.then(data));
         }
         drop(state);
         let (state, data) = self.store.undisturbed(row, &self.def)?;
         match state.delta.as_ref().and_then(|delta| delta.head(position)) {
             Some(head) => Ok(visible(&head, snapshot, self.store.shared.table()).map(Found::Version)),
+            None if self.hides(row, snapshot)? => Ok(None),
             None => Ok(data.map(Found::Data)),
         }
     }
 }
 
 impl Table {
+    /// True when a gate keeps the snapshot from seeing a row found in main or the KV store.
+    #[inline]
+    fn hides(&self, row: RowId, snapshot: &Snapshot) -> PgResult<bool> {
+        if self.store.gates.is_empty() {
+            return Ok(false);
+        }
+        self.hides_now(row, snapshot)
+    }
+
+    fn hides_now(&self, row: RowId, snapshot: &Snapshot) -> PgResult<bool> {
+        let table = self.store.shared.table();
+        let Some(gate) = self.store.gates.hiding(row, snapshot, table) else {
+            return Ok(false);
+        };
+        if serial::is_watched(snapshot, self.def.oid, self.def.persistence) {
+            table.serial_passes(snapshot, &gate.begin)?;
+        }
+        Ok(true)
+    }
+
     /// What a serializable transaction tells before it reads a row. The versions that it passes over are looked at again when it
     /// reads: what came in between finds the lock.
     #[cold]

@@ -187,9 +187,13 @@ impl TableScan {
             serial::reads(self.table.store.shared.table(), &self.snapshot, target)?;
         }
         let state = self.table.store.loaded(number, def)?;
-        let Some(main) = &state.main else {
+        let Some(mut main) = state.main.clone() else {
             return Ok(Batch::new(Vec::new(), 0));
         };
+        if self.table.hides(RowId(number * CHUNK_ROWS), &self.snapshot)? {
+            main = Arc::new(MainBlock::empty());
+        }
+        let main = &main;
         let changed = match &state.delta {
             Some(delta) => self.changes(delta, main)?,
             None => Vec::new(),

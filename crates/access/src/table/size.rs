@@ -51,9 +51,10 @@ impl TableStore {
     }
 
     /// The same for rows of this width together.
-    pub(crate) fn grow_by(&self, width: u64, rows: u64) {
-        self.heap_bytes
-            .fetch_add(width + rows * LINE_POINTER, Ordering::Relaxed);
+    pub(crate) fn grow_by(&self, width: u64, rows: u64) -> u64 {
+        let bytes = width + rows * LINE_POINTER;
+        self.heap_bytes.fetch_add(bytes, Ordering::Relaxed);
+        bytes
     }
 
     /// True while every version ever stored, and one more of this width, fit into one page.

@@ -9,7 +9,9 @@ use arc_swap::ArcSwapOption;
 use common::{PgResult, RelationId, RowId, internal, pg_err};
 use kv::{Direction, Keyspace};
 use parking_lot::Mutex;
+use txn::Stamp;
 
+use crate::ahead::gate::{Dated, Gates};
 use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::cache::Evictable;
 use crate::chunk::{Chunk, ChunkState, Chunks};
@@ -44,6 +46,8 @@ pub(crate) struct TableStore {
     pub(crate) rows_in_flight: AtomicI64,
     /// Bytes that PostgreSQL's heap would have used for every version given a row id.
     pub(crate) heap_bytes: AtomicU64,
+    /// When rows began that main and the KV store have, if not long ago.
+    pub(crate) gates: Gates,
     /// Numbers of chunks with a delta. Rank: after a chunk's lock.
     pub(crate) dirty: Mutex<BTreeSet<u64>>,
     empty: Arc<MainBlock>,
@@ -90,6 +94,7 @@ impl TableStore {
             live_rows: AtomicI64::new(counters.live_rows),
             rows_in_flight: AtomicI64::new(0),
             heap_bytes: AtomicU64::new(counters.heap_bytes),
+            gates: Gates::default(),
             dirty: Mutex::default(),
             empty: Arc::new(MainBlock::empty()),
         })
@@ -136,6 +141,15 @@ impl TableStore {
     /// Gives out `count` consecutive row ids.
     pub(crate) fn allocate(&self, count: u64) -> RowId {
         RowId(self.next_row.fetch_add(count, Ordering::AcqRel))
+    }
+
+    /// Gives out the row ids of a whole chunk.
+    pub(crate) fn allocate_chunk(&self) -> RowId {
+        let aligned = |next: u64| next.next_multiple_of(CHUNK_ROWS);
+        let take = |next: u64| Some(aligned(next) + CHUNK_ROWS);
+        match self.next_row.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) {
+            Ok(next) | Err(next) => RowId(aligned(next)),
+        }
     }
 
     /// Makes sure that a row id found in the log is not given out again.
@@ -221,6 +235,13 @@ impl TableStore {
         self.loaded.store(true, Ordering::Relaxed);
     }
 
+    /// Row ids below `end` are used up, by rows that never were.
+    pub(crate) fn reserve_void(&self, end: u64) {
+        self.next_row.fetch_max(end, Ordering::AcqRel);
+        self.kv_end.fetch_max(end, Ordering::AcqRel);
+        self.stored_end.fetch_max(end, Ordering::AcqRel);
+    }
+
     /// Puts the block of a chunk whose rows went straight to the KV store into its place.
     pub(crate) fn adopt_block(self: &Arc<Self>, number: u64, block: Arc<MainBlock>) -> PgResult<()> {
         let chunk = self.chunk(number)?;
@@ -230,6 +251,30 @@ impl TableStore {
             self.admit(number, weak);
         }
         Ok(())
+    }
+
+    /// The same for a chunk of a table that others read: somebody may have looked and found it empty.
+    pub(crate) fn replace_block(self: &Arc<Self>, number: u64, block: Arc<MainBlock>) -> PgResult<()> {
+        let chunk = self.chunk(number)?;
+        let weak = Arc::downgrade(&block);
+        {
+            let _guard = chunk.lock.lock();
+            let delta = chunk.state.load().delta.clone();
+            chunk.replace_main(Some(block), delta);
+        }
+        self.admit(number, weak);
+        Ok(())
+    }
+
+    /// A version of a row that main or the KV store has, as it has been all along or since its gate opened. None: the gate never will.
+    /// The caller holds the chunk's lock, and puts it there.
+    pub(crate) fn base_version(self: &Arc<Self>, row: RowId, data: RowData) -> Option<Arc<Version>> {
+        let Some(gate) = self.gates.find(row) else {
+            return Some(Arc::new(Version::base(data)));
+        };
+        let version = Arc::new(Version::new(Stamp::NEVER, gate.command, data));
+        let dated = Dated::Row(Arc::clone(self), row, Arc::clone(&version));
+        gate.date(dated).then_some(version)
     }
 
     fn install(&self, chunk: &Chunk, generation: u64, block: Arc<MainBlock>) -> Option<Arc<ChunkState>> {

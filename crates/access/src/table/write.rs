@@ -362,7 +362,9 @@ impl Table {
                 continue;
             }
             let Some(data) = data else { return Ok(None) };
-            let base = Arc::new(Version::base(data));
+            let Some(base) = self.store.base_version(row, data) else {
+                return Ok(None);
+            };
             self.store.push_version(chunk, row, &base);
             return Ok(Some(base));
         }

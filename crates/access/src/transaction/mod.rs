@@ -22,6 +22,7 @@ use txn::{
     WaitOptions,
 };
 
+use crate::ahead::{Ahead, Load as AheadLoad};
 use crate::direct::Load;
 use crate::storage::Storage;
 use crate::transaction::redo::{RedoOp, put_op};
@@ -113,6 +114,8 @@ pub struct Transaction {
     hooks: Hooks,
     /// A table of its own that it fills past memory and log.
     pub(crate) load: Option<Load>,
+    /// What it has put into the store ahead of its commit.
+    pub(crate) ahead: Ahead,
     /// How many writes there were at the latest savepoint ever.
     savepoint_at: Cell<usize>,
     /// Its turn at a row that others are in the way of.
@@ -137,6 +140,7 @@ impl Transaction {
             prepared: false,
             hooks: Hooks::default(),
             load: None,
+            ahead: Ahead::default(),
             savepoint_at: Cell::new(0),
             turn: None,
             buffer: Vec::new(),
@@ -287,6 +291,30 @@ impl Transaction {
         Ok(())
     }
 
+    /// Adds operations that are encoded already.
+    pub(crate) fn log_encoded(&mut self, ops: &[u8]) {
+        if self.logs {
+            self.redo.extend_from_slice(ops);
+        }
+    }
+
+    pub(crate) fn write_count(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// How many writes there were at the latest savepoint: what came later is undone as a whole.
+    pub(crate) fn last_savepoint(&self) -> usize {
+        self.savepoint_at.get()
+    }
+
+    /// What it has in the store ahead of its commit.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = &Arc<AheadLoad>> {
+        self.writes.iter().filter_map(|write| match write {
+            Write::Load(load) => Some(load),
+            _ => None,
+        })
+    }
+
     fn spill(&mut self) -> PgResult<()> {
         let redo = std::mem::take(&mut self.redo);
         self.spills += 1;
@@ -358,6 +386,7 @@ impl Transaction {
     /// Undoes everything since the savepoint, which stays valid. Commit hooks registered since are dropped.
     pub fn rollback_to(&mut self, savepoint: &Savepoint) -> PgResult<()> {
         self.load = None;
+        self.ahead.cut();
         let in_log = self.spills != savepoint.spills;
         if !in_log {
             self.redo.truncate(savepoint.redo);
@@ -369,6 +398,9 @@ impl Transaction {
             }
             self.undo_one(&write);
         }
+        // The savepoint is the latest one again.
+        self.savepoint_at
+            .set(self.savepoint_at.get().min(self.writes.len()));
         self.hooks.commit.truncate(savepoint.hooks);
         let txn = self.txn()?;
         txn.release_locks_to(savepoint.locks);
@@ -380,8 +412,10 @@ impl Transaction {
         if let Some((table, rows)) = write.row_delta().filter(|(_, rows)| *rows > 0) {
             table.rows_in_flight.fetch_sub(rows, Ordering::Relaxed);
         }
-        if let Write::RelationCreated(id) = write {
-            self.storage.forget_relation(*id);
+        match write {
+            Write::RelationCreated(id) => self.storage.forget_relation(*id),
+            Write::Load(_) => self.storage.shared.loads.note_end(),
+            _ => {}
         }
     }
 
@@ -396,6 +430,7 @@ impl Transaction {
         let csn = self.commit_in_place()?;
         self.hooks = Hooks::default();
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
+        self.ahead = Ahead::default();
         self.savepoint_at.set(0);
         self.txn = Some(self.storage.manager().begin(&proc)?);
         Ok(csn)
@@ -414,6 +449,10 @@ impl Transaction {
 
     /// As [`Transaction::commit`] where it stands: what is left is good for dropping only.
     pub fn commit_in_place(&mut self) -> PgResult<Csn> {
+        if let Err(error) = self.seal_loads() {
+            self.undo_all();
+            return Err(error);
+        }
         let payload = std::mem::take(&mut self.redo);
         let logged = !payload.is_empty() || self.spills > 0 || self.needs_record;
         let wrote = logged || !self.writes.is_empty();
@@ -460,6 +499,7 @@ impl Transaction {
             match write {
                 Write::RelationDropped(id) => self.storage.relation_dropped(id, csn),
                 Write::RelationCreated(id) => self.storage.relation_committed(id, csn),
+                Write::Load(_) => self.storage.shared.loads.note_end(),
                 _ => {}
             }
         }
@@ -473,6 +513,7 @@ impl Transaction {
     fn undo_all(&mut self) {
         self.snapshot = None;
         self.load = None;
+        self.ahead = Ahead::default();
         self.savepoint_at.set(0);
         while let Some(write) = self.writes.pop() {
             self.undo_one(&write);

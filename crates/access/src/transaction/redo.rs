@@ -10,6 +10,7 @@
 //! 5 entry delete    length varint, key
 //! 6 created         -
 //! 7 dropped         -
+//! 8 stored          first row id, rows, heap bytes varints   (a load is in the KV store: [`crate::ahead`])
 //! ```
 
 use common::{PgResult, RelationId, RowId, pg_err};
@@ -24,6 +25,13 @@ pub(crate) enum RedoOp<'a> {
     EntryDelete(RelationId, &'a [u8]),
     Created(RelationId),
     Dropped(RelationId),
+    /// All of a load is in the KV store.
+    Stored {
+        relation: RelationId,
+        first: u64,
+        rows: u64,
+        heap_bytes: u64,
+    },
 }
 
 /// Appends an operation.
@@ -36,6 +44,7 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         RedoOp::EntryDelete(r, _) => (5, r),
         RedoOp::Created(r) => (6, r),
         RedoOp::Dropped(r) => (7, r),
+        RedoOp::Stored { relation, .. } => (8, relation),
     };
     // One growth for most transactions instead of several.
     out.reserve(256);
@@ -53,6 +62,12 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         }
         RedoOp::EntryDelete(_, key) => put_bytes(key, out),
         RedoOp::Created(_) | RedoOp::Dropped(_) => {}
+        RedoOp::Stored {
+            first,
+            rows,
+            heap_bytes,
+            ..
+        } => [first, rows, heap_bytes].into_iter().for_each(|n| put_varint(n, out)),
     }
 }
 
@@ -69,6 +84,12 @@ pub(crate) fn take_op<'a>(bytes: &mut &'a [u8]) -> PgResult<RedoOp<'a>> {
         5 => RedoOp::EntryDelete(relation, take_bytes(bytes)?),
         6 => RedoOp::Created(relation),
         7 => RedoOp::Dropped(relation),
+        8 => RedoOp::Stored {
+            relation,
+            first: take_varint(bytes)?,
+            rows: take_varint(bytes)?,
+            heap_bytes: take_varint(bytes)?,
+        },
         _ => return Err(damaged()),
     })
 }
@@ -125,6 +146,12 @@ mod tests {
             RedoOp::EntryDelete(RelationId(2), b"key"),
             RedoOp::Created(RelationId(9)),
             RedoOp::Dropped(RelationId(9)),
+            RedoOp::Stored {
+                relation: RelationId(9),
+                first: 1 << 40,
+                rows: 1000,
+                heap_bytes: 1 << 20,
+            },
         ];
         let mut log = Vec::new();
         ops.iter().for_each(|op| put_op(*op, &mut log));

@@ -1,10 +1,12 @@
 //! The write set: every change of a transaction, for settling its stamps at commit and undoing it at rollback.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use common::{Csn, RelationId, RowId};
 use txn::Stamp;
 
+use crate::ahead::Load;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore};
@@ -30,6 +32,8 @@ pub(crate) enum Write {
         table: Arc<TableStore>,
         rows: u64,
     },
+    /// Rows and entries behind a gate, in the KV store ahead of the commit.
+    Load(Arc<Load>),
     /// In place: `version` in front of `older`, whose end is claimed.
     RowUpdate {
         table: Arc<TableStore>,
@@ -71,6 +75,7 @@ impl Write {
             Write::RowDelete { version, .. } => version.end.set(stamp),
             Write::EntryInsert { version, .. } => version.begin.set(stamp),
             Write::EntryDelete { version, .. } => version.end.set(stamp),
+            Write::Load(load) => load.gate.settle(csn),
             Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
         }
     }
@@ -114,6 +119,11 @@ impl Write {
             Write::RowDelete { .. } | Write::EntryInsert { .. } | Write::EntryDelete { .. } => {}
             // Loaded rows are in the KV store.
             Write::RowsLoad { .. } => {}
+            Write::Load(load) => {
+                if !logged || load.table.is_logged() {
+                    put_op(load.stored_op(), out);
+                }
+            }
             Write::RelationCreated(id) => put_op(RedoOp::Created(*id), out),
             Write::RelationDropped(id) => put_op(RedoOp::Dropped(*id), out),
         }
@@ -146,6 +156,7 @@ impl Write {
             Write::RowDelete { version, .. } => version.unclaim(),
             Write::EntryInsert { index, key, version } => index.undo_insert(key, version),
             Write::EntryDelete { version, .. } => version.unclaim(),
+            Write::Load(load) => load.gate.void(),
             // Loaded rows go with their relation.
             Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
         }
@@ -157,6 +168,7 @@ impl Write {
             Write::RowInsert { table, .. } => Some((table, 1)),
             Write::RowsInsert { table, versions, .. } => Some((table, versions.len() as i64)),
             Write::RowsLoad { table, rows } => Some((table, *rows as i64)),
+            Write::Load(load) => Some((&load.table, load.rows.load(Ordering::Relaxed) as i64)),
             Write::RowDelete { table, .. } => Some((table, -1)),
             _ => None,
         }
@@ -198,7 +210,7 @@ impl Write {
 }
 
 /// Takes a version of a running transaction out of its list. It is the newest: nobody could put one in front.
-fn unlink(table: &TableStore, row: RowId, version: &Arc<Version>) {
+pub(crate) fn unlink(table: &TableStore, row: RowId, version: &Arc<Version>) {
     let Some(chunk) = table.existing_chunk(row.0 / CHUNK_ROWS) else {
         return;
     };

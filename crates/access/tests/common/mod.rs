@@ -17,6 +17,29 @@ pub fn memory() -> Arc<Storage> {
     Storage::open(options).unwrap()
 }
 
+/// Every insertion by columns goes into the store ahead of its commit.
+pub fn memory_ahead() -> Arc<Storage> {
+    let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
+    options.background = false;
+    (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+    Storage::open(options).unwrap()
+}
+
+/// Inserts an entry of an integer key as a run, or alone where the run finds something in its way.
+pub fn insert_as_run(
+    index: &Index,
+    txn: &mut Transaction,
+    key: i32,
+    row: RowId,
+) -> common::PgResult<Result<(), RowId>> {
+    let mut run = EntryRun::default();
+    run.push(index, &[int(key)], &[], row);
+    if index.insert_run(txn, run)? {
+        return Ok(Ok(()));
+    }
+    index.insert(txn, &[int(key)], &[], row, UniqueCheck::Yes)
+}
+
 pub fn on_disk(env: Arc<dyn Env>, dir: &std::path::Path) -> Arc<Storage> {
     let mut options = StorageOptions::in_dir(env, dir);
     options.background = false;

@@ -1,0 +1,185 @@
+//! Gates: when the rows of whole chunks began to be, in one stamp for all of them.
+//!
+//! # How it works
+//! What lies in main or the KV store is as old as can be, unless a gate stands before it: then it began when the gate's stamp says. Who
+//! finds a row (or the index entry of a row) in main or the KV store asks the gate *after* that, because the gate stands there before
+//! the row does. A version of such a row that delta gets takes its beginning from the gate.
+//!
+//! # Invariants
+//! - A gate goes away only when every snapshot sees that it opened. One whose transaction was rolled back stays until the process
+//!   ends: a reader may hold a block of its rows.
+//! - Row ids behind a gate are whole chunks and were given to one command of one transaction.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{CommandId, Csn, RowId};
+use parking_lot::{Mutex, RwLock};
+use txn::{AtomicStamp, Snapshot, Stamp, StampState, TxnTable};
+
+use crate::index::delta::EntryVersion;
+use crate::index::store::{EntryKey, IndexStore};
+use crate::shared::Shared;
+use crate::table::store::TableStore;
+use crate::transaction::writes::unlink;
+use crate::version::Version;
+
+/// When rows began.
+pub(crate) struct Gate {
+    pub(crate) begin: AtomicStamp,
+    pub(crate) command: CommandId,
+    /// Versions in delta that took their beginning from here while it was open how that ends.
+    versions: Mutex<Vec<Dated>>,
+}
+
+/// A version that began with a gate.
+pub(crate) enum Dated {
+    Row(Arc<TableStore>, RowId, Arc<Version>),
+    Entry(Arc<IndexStore>, EntryKey, Arc<EntryVersion>),
+}
+
+impl Dated {
+    fn begin(&self) -> &AtomicStamp {
+        match self {
+            Dated::Row(_, _, version) => &version.begin,
+            Dated::Entry(_, _, version) => &version.begin,
+        }
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(begin: Stamp, command: CommandId) -> Arc<Gate> {
+        Arc::new(Gate {
+            begin: AtomicStamp::new(begin),
+            command,
+            versions: Mutex::default(),
+        })
+    }
+
+    /// Gives a version, which nobody else has yet, its beginning. False: what is behind the gate never was.
+    pub(crate) fn date(&self, version: Dated) -> bool {
+        let mut versions = self.versions.lock();
+        let begin = self.begin.load();
+        version.begin().set(begin);
+        if begin.is_reference() {
+            versions.push(version);
+        }
+        begin != Stamp::NEVER
+    }
+
+    /// The transaction has committed.
+    pub(crate) fn settle(&self, csn: Csn) {
+        let stamp = Stamp::committed(csn);
+        for version in self.set(stamp) {
+            version.begin().set(stamp);
+        }
+    }
+
+    /// The transaction is rolled back, or a savepoint; its later changes of the rows are undone.
+    pub(crate) fn void(&self) {
+        for version in self.set(Stamp::NEVER) {
+            match version {
+                Dated::Row(table, row, version) => unlink(&table, row, &version),
+                Dated::Entry(index, key, version) => {
+                    index.undo_insert(&key, &version);
+                    // It was not counted when delta got it.
+                    index.count(1, &key);
+                }
+            }
+        }
+    }
+
+    fn set(&self, stamp: Stamp) -> Vec<Dated> {
+        let mut versions = self.versions.lock();
+        self.begin.set(stamp);
+        std::mem::take(&mut *versions)
+    }
+
+    /// True when the snapshot sees what is behind it.
+    #[inline]
+    pub(crate) fn is_open(&self, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let begin = self.begin.load();
+        if begin.is_reference() {
+            return txn::snapshot::happened(&self.begin, self.command, snapshot, table);
+        }
+        begin.raw() <= snapshot.csn.0
+    }
+
+    pub(crate) fn is_void(&self) -> bool {
+        Shared::never(&self.begin)
+    }
+
+    pub(crate) fn state(&self, table: &TxnTable) -> StampState {
+        self.begin.resolve(table)
+    }
+}
+
+/// The gates of a relation, by row ids; of an index: those of its table's rows that concern it. Mostly there are none.
+#[derive(Default)]
+pub(crate) struct Gates {
+    count: AtomicUsize,
+    ranges: RwLock<BTreeMap<u64, (u64, Arc<Gate>)>>,
+}
+
+impl Gates {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// The gate before a row.
+    #[inline]
+    pub(crate) fn find(&self, row: RowId) -> Option<Arc<Gate>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.find_among(row)
+    }
+
+    fn find_among(&self, row: RowId) -> Option<Arc<Gate>> {
+        let ranges = self.ranges.read();
+        let (_, (end, gate)) = ranges.range(..=row.0).next_back()?;
+        (row.0 < *end).then(|| Arc::clone(gate))
+    }
+
+    /// The gate before a row, if it keeps the snapshot from seeing the row.
+    #[inline]
+    pub(crate) fn hiding(&self, row: RowId, snapshot: &Snapshot, table: &TxnTable) -> Option<Arc<Gate>> {
+        self.find(row).filter(|gate| !gate.is_open(snapshot, table))
+    }
+
+    /// Puts a gate before rows. They have none.
+    pub(crate) fn add(&self, rows: Range<u64>, gate: &Arc<Gate>) {
+        let mut ranges = self.ranges.write();
+        let before = ranges.range_mut(..=rows.start).next_back();
+        match before {
+            Some((_, (end, last))) if *end >= rows.start && Arc::ptr_eq(last, gate) => {
+                *end = rows.end.max(*end);
+            }
+            _ => {
+                ranges.insert(rows.start, (rows.end, Arc::clone(gate)));
+            }
+        }
+        self.count.store(ranges.len(), Ordering::Release);
+    }
+
+    /// Takes away those that every snapshot sees open.
+    pub(crate) fn forget(&self, shared: &Shared, horizon: Csn) {
+        if self.is_empty() {
+            return;
+        }
+        let mut ranges = self.ranges.write();
+        let open = |gate: &Gate| shared.committed(&gate.begin).is_some_and(|csn| csn <= horizon);
+        ranges.retain(|_, (_, gate)| !open(gate));
+        self.count.store(ranges.len(), Ordering::Release);
+    }
+
+    /// The last opening that some snapshot may not see.
+    pub(crate) fn newest(&self, shared: &Shared) -> Csn {
+        let ranges = self.ranges.read();
+        let csns = ranges.values().filter_map(|(_, gate)| shared.committed(&gate.begin));
+        csns.max().unwrap_or_default()
+    }
+}

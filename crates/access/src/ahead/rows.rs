@@ -1,0 +1,56 @@
+//! Rows into the store, ahead of the commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{PgResult, RowId};
+use kv::{Durability, WriteBatch};
+use types::Vector;
+
+use crate::block::{CHUNK_ROWS, whole_block};
+use crate::pack::PACK_ROWS;
+use crate::table::Table;
+use crate::transaction::Transaction;
+
+impl Table {
+    /// Inserts rows as a chunk of their own; None (and nothing done) when they shall go the usual way.
+    pub(crate) fn insert_ahead(
+        &self,
+        txn: &mut Transaction,
+        columns: &[Arc<Vector>],
+        rows: usize,
+    ) -> PgResult<Option<RowId>> {
+        let store = &self.store;
+        if !txn.goes_ahead(store.id, rows) || txn.fills(store.id) {
+            return Ok(None);
+        }
+        let load = txn.load_of(self)?;
+        let first = store.allocate_chunk();
+        let end = first.0 + CHUNK_ROWS;
+        let is_new = load.rows.load(Ordering::Relaxed) == 0;
+        load.add_rows(first.0..end);
+        if is_new {
+            // Now that it has a name, checkpoints must know it.
+            store.shared.loads.add(&load);
+        }
+        store.reserve_stored(end);
+        let xid = txn.stamp()?.xid().unwrap_or_default().0;
+        let block = whole_block(columns.to_vec(), rows, xid);
+        let bytes = block.memory_bytes();
+        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
+        let heap_bytes = self.account_rows(&block, rows);
+        load.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        load.heap_bytes.fetch_add(heap_bytes, Ordering::Relaxed);
+        store.rows_in_flight.fetch_add(rows as i64, Ordering::Relaxed);
+        let (mut batch, mut scratch) = (WriteBatch::new(), Vec::new());
+        load.put_note(&mut batch);
+        for from in (0..rows).step_by(PACK_ROWS as usize) {
+            let to = rows.min(from + PACK_ROWS as usize);
+            let start = RowId(first.0 + from as u64);
+            self.put_rows(&mut batch, start, &block, from..to, &mut scratch)?;
+        }
+        store.shared.kv.write(batch, Durability::Eventual)?;
+        store.replace_block(first.0 / CHUNK_ROWS, block)?;
+        Ok(Some(first))
+    }
+}

@@ -1,0 +1,128 @@
+//! What a transaction does with its loads: begins them, seals them before its commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use common::{CommandId, PgResult, RelationId, pg_err};
+
+use crate::ahead::Load;
+use crate::ahead::gate::Gate;
+use crate::block::CHUNK_ROWS;
+use crate::storage::FIRST_RELATION;
+use crate::table::Table;
+use crate::transaction::Transaction;
+use crate::transaction::redo::{RedoOp, put_op};
+use crate::transaction::writes::Write;
+
+/// Separate ranges of row ids after which a load ends and another begins: its note is written with every batch.
+const PIECES_MAX: usize = 64;
+
+/// A transaction's loads.
+#[derive(Default)]
+pub(crate) struct Ahead {
+    /// Rows that it has inserted by columns and the usual way.
+    usual_rows: usize,
+    /// The load that takes the next rows.
+    current: Option<Current>,
+    /// The store's losses when the first load began.
+    losses: Option<u64>,
+}
+
+struct Current {
+    load: Arc<Load>,
+    command: CommandId,
+    /// Its place in the write set.
+    write: usize,
+}
+
+impl Ahead {
+    /// Rows went the usual way.
+    pub(crate) fn count_usual(&mut self, rows: usize) {
+        self.usual_rows += rows;
+    }
+
+    /// Rows that come now belong to another load.
+    pub(crate) fn cut(&mut self) {
+        self.current = None;
+    }
+}
+
+impl Transaction {
+    /// True when so many rows shall go into the store ahead of the commit.
+    pub(crate) fn goes_ahead(&self, relation: RelationId, rows: usize) -> bool {
+        let options = self.storage().options();
+        relation >= FIRST_RELATION
+            && self.ahead.usual_rows >= options.ahead_after_rows
+            && (options.ahead_rows_min..=CHUNK_ROWS as usize).contains(&rows)
+    }
+
+    /// The load that rows of this table join.
+    pub(crate) fn load_of(&mut self, table: &Table) -> PgResult<Arc<Load>> {
+        let (stamp, command) = (self.stamp()?, self.command());
+        let since = self.last_savepoint();
+        let fits = |current: &&Current| {
+            current.command == command
+                && current.write >= since
+                && current.load.table.id == table.store.id
+                && current.load.pieces() < PIECES_MAX
+        };
+        if let Some(current) = self.ahead.current.as_ref().filter(fits) {
+            return Ok(Arc::clone(&current.load));
+        }
+        let shared = Arc::clone(&self.storage().shared);
+        self.ahead.losses.get_or_insert_with(|| shared.kv.losses());
+        let load = Arc::new(Load::new(Arc::clone(&table.store), Gate::new(stamp, command)));
+        let write = self.write_count();
+        self.record(Write::Load(Arc::clone(&load)), None)?;
+        self.ahead.current = Some(Current {
+            load: Arc::clone(&load),
+            command,
+            write,
+        });
+        Ok(load)
+    }
+
+    /// The load whose last chunk has all these rows.
+    pub(crate) fn load_with(&self, first: u64, last: u64) -> Option<Arc<Load>> {
+        let current = self.ahead.current.as_ref()?;
+        let chunk = current.load.last_chunk()?;
+        let within = chunk.contains(&first) && chunk.contains(&last);
+        let now = current.command == self.command() && current.write >= self.last_savepoint();
+        (within && now).then(|| Arc::clone(&current.load))
+    }
+
+    /// Before the commit or its first phase: the store is made durable, and the log will say so.
+    pub(crate) fn seal_loads(&mut self) -> PgResult<()> {
+        let Some(losses) = self.ahead.losses.take() else {
+            return Ok(());
+        };
+        self.ahead.current = None;
+        let storage = Arc::clone(self.storage());
+        storage.shared.kv.flush()?;
+        if storage.shared.kv.losses() != losses {
+            return Err(pg_err!(
+                IO_ERROR,
+                "could not write to key-value store: a part was lost after a failed write"
+            ));
+        }
+        let mut ops = Vec::new();
+        for load in self.loads().filter(|load| load.table.is_logged() && load.pieces() > 0) {
+            put_op(load.stored_op(), &mut ops);
+        }
+        self.log_encoded(&ops);
+        Ok(())
+    }
+}
+
+impl Load {
+    /// The operation that says that all of it is in the store.
+    pub(crate) fn stored_op(&self) -> RedoOp<'static> {
+        let (relation, first) = self.name();
+        RedoOp::Stored {
+            relation,
+            first,
+            rows: self.rows.load(Ordering::Relaxed),
+            heap_bytes: self.heap_bytes.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Rows and entries in the store ahead of their commit: prepared transactions, forks, backups, what is left after a rollback.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ::common::cancel::CancelToken;
+use ::common::env::sim::{CrashMode, SimEnv};
+use ::common::{Oid, PgResult, RowId};
+use common::*;
+use kv::KvKind;
+use pglite_access::*;
+use types::Datum;
+
+const TABLE: u64 = 20000;
+const INDEX: u64 = 20001;
+
+struct Db {
+    session: Session,
+    table: Table,
+    index: Index,
+}
+
+impl Db {
+    fn over(storage: &Arc<Storage>) -> Db {
+        Db {
+            session: Session::new(storage, 1),
+            table: storage.table(&table_def(TABLE)).unwrap(),
+            index: storage.index(&index_def(INDEX)).unwrap(),
+        }
+    }
+
+    fn open(env: &SimEnv, dir: &str) -> Db {
+        let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(dir));
+        options.background = false;
+        (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+        Db::over(&Storage::open(options).unwrap())
+    }
+
+    /// Inserts rows with these ids in batches, the entries of each as one run. False where a key may be taken.
+    fn insert(&self, txn: &mut Transaction, ids: std::ops::Range<i32>) -> PgResult<bool> {
+        for start in ids.clone().step_by(600) {
+            if !self.insert_batch(txn, start..ids.end.min(start + 600))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn insert_batch(&self, txn: &mut Transaction, ids: std::ops::Range<i32>) -> PgResult<bool> {
+        let all: Vec<Vec<Datum>> = ids.clone().map(|id| row(id, 0)).collect();
+        let first = insert_by_columns(&self.table, txn, &all)?;
+        let mut run = EntryRun::default();
+        for (id, row) in ids.zip(first.0..) {
+            run.push(&self.index, &[int(id)], &[], RowId(row));
+        }
+        self.index.insert_run(txn, run)
+    }
+
+    /// The ids in the table, which must be those in the index, and each must be found by its key.
+    fn ids(&self) -> Vec<i32> {
+        let mut txn = self.session.begin();
+        let snapshot = txn.snapshot().unwrap();
+        self.ids_for(&snapshot)
+    }
+
+    fn ids_for(&self, snapshot: &ActiveSnapshot) -> Vec<i32> {
+        let all = rows(&self.table, snapshot);
+        let mut ids: Vec<i32> = all.iter().map(|row| row.1).collect();
+        ids.sort_unstable();
+        let by_key: Vec<i32> = entries(&self.index, snapshot).iter().map(|entry| entry.0).collect();
+        assert!(ids == by_key, "{} rows, {} entries", ids.len(), by_key.len());
+        for id in &ids {
+            assert!(find(&self.table, &self.index, snapshot, *id).is_some());
+        }
+        ids
+    }
+
+    fn storage(&self) -> &Arc<Storage> {
+        &self.session.storage
+    }
+}
+
+fn info() -> PreparedInfo {
+    PreparedInfo {
+        gid: "load".into(),
+        owner: Oid(10),
+        database: Oid(5),
+        prepared_unix_micros: 1,
+    }
+}
+
+fn commit(prepared: PreparedTransaction) {
+    let outcome = prepared.commit();
+    assert!(outcome.is_ok());
+}
+
+fn resumed(db: &Db) -> PreparedTransaction {
+    let mut all = db.storage().resume_prepared(&|_| Ok(())).unwrap();
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+#[test]
+fn older_snapshots_and_others_do_not_see_it_before_the_commit() {
+    let storage = memory_ahead();
+    let db = Db::over(&storage);
+    db.session.run(|txn| assert!(db.insert(txn, 0..10).unwrap()));
+    let other = Session::new(&storage, 2);
+    let mut old = other.begin_rr();
+    let snapshot = old.snapshot().unwrap();
+    let mut txn = db.session.begin();
+    assert!(db.insert(&mut txn, 10..2000).unwrap());
+    assert_eq!(db.ids_for(&snapshot).len(), 10);
+    txn.next_command().unwrap();
+    let own = txn.snapshot().unwrap();
+    assert_eq!(db.ids_for(&own).len(), 2000);
+    // Keys of its own are taken.
+    let savepoint = txn.savepoint().unwrap();
+    assert!(!db.insert(&mut txn, 50..60).unwrap());
+    txn.rollback_to(&savepoint).unwrap();
+    drop(own);
+    txn.commit().unwrap();
+    for _ in 0..2 {
+        assert_eq!(db.ids_for(&snapshot).len(), 10);
+        storage.maintain().unwrap();
+    }
+    drop(snapshot);
+    old.abort();
+    storage.maintain().unwrap();
+    assert_eq!(db.ids().len(), 2000);
+    assert_eq!((db.table.size().rows, db.index.size().tuples), (2000, 2000));
+}
+
+#[test]
+fn nothing_is_left_in_the_store_after_a_rollback() {
+    let storage = memory_ahead();
+    let db = Db::over(&storage);
+    let mut txn = db.session.begin();
+    assert!(db.insert(&mut txn, 0..1500).unwrap());
+    let savepoint = txn.savepoint().unwrap();
+    assert!(db.insert(&mut txn, 2000..5000).unwrap());
+    txn.rollback_to(&savepoint).unwrap();
+    storage.checkpoint().unwrap();
+    assert!(db.insert(&mut txn, 2000..2300).unwrap());
+    txn.commit().unwrap();
+    assert_eq!(db.ids().len(), 1800);
+    db.session.begin().abort();
+    let mut txn = db.session.begin();
+    assert!(db.insert(&mut txn, 9000..9900).unwrap());
+    txn.abort();
+    storage.maintain().unwrap();
+    assert_eq!(db.ids().len(), 1800);
+    assert_eq!((db.table.size().rows, db.index.size().tuples), (1800, 1800));
+    // The keys are free again.
+    db.session.run(|txn| {
+        for id in 9000..9010 {
+            let at = db.table.insert(txn, &row(id, 1)).unwrap();
+            let added = db.index.insert(txn, &[int(id)], &[], at, UniqueCheck::Yes);
+            assert_eq!(added.unwrap(), Ok(()));
+        }
+    });
+    assert_eq!(db.ids().len(), 1810);
+}
+
+#[test]
+fn prepared_transactions_keep_it_over_a_restart() {
+    for commits in [true, false] {
+        let mut env = SimEnv::new(3);
+        let db = Db::open(&env, "/db");
+        db.session.run(|txn| assert!(db.insert(txn, 0..10).unwrap()));
+        let mut txn = db.session.begin();
+        assert!(db.insert(&mut txn, 10..1300).unwrap());
+        txn.next_command().unwrap();
+        let snapshot = txn.snapshot().unwrap();
+        let (at, _) = find(&db.table, &db.index, &snapshot, 700).unwrap();
+        db.table.delete(&mut txn, &snapshot, at).unwrap();
+        assert!(db.index.delete(&mut txn, &[int(700)], at).unwrap());
+        drop(snapshot);
+        let prepared = txn.prepare(info()).unwrap();
+        std::mem::forget(prepared);
+        let mut db = db;
+        for _ in 0..2 {
+            env = env.crash_with(CrashMode::LoseUnsynced);
+            std::mem::forget(db);
+            db = Db::open(&env, "/db");
+            // Before anybody takes it up, too.
+            db.storage().checkpoint().unwrap();
+            assert_eq!(db.ids().len(), 10);
+        }
+        let prepared = resumed(&db);
+        db.storage().maintain().unwrap();
+        assert_eq!(db.ids().len(), 10);
+        match commits {
+            true => commit(prepared),
+            false => prepared.rollback().unwrap(),
+        }
+        let left = if commits { 1299 } else { 10 };
+        assert_eq!(db.ids().len(), left);
+        env = env.crash_with(CrashMode::LoseUnsynced);
+        std::mem::forget(db);
+        let db = Db::open(&env, "/db");
+        assert_eq!(db.ids().len(), left);
+        db.storage().maintain().unwrap();
+        assert_eq!(db.ids().len(), left);
+    }
+}
+
+#[test]
+fn copies_have_what_was_committed() {
+    let env = SimEnv::new(4);
+    let db = Db::open(&env, "/db");
+    db.session.run(|txn| assert!(db.insert(txn, 0..1100).unwrap()));
+    let mut txn = db.session.begin();
+    assert!(db.insert(&mut txn, 2000..4500).unwrap());
+    let other = Session::new(db.storage(), 2);
+    let mut second = other.begin();
+    assert!(db.insert(&mut second, 5000..5600).unwrap());
+    let prepared = second.prepare(info()).unwrap();
+    let fork = db
+        .storage()
+        .fork(vec![prepared.copy(false).unwrap()], || ())
+        .unwrap();
+    let copies = vec![prepared.copy(true).unwrap()];
+    let (kind, cancel) = (KvKind::default(), CancelToken::new());
+    db.storage()
+        .backup(Path::new("/copy"), kind, &cancel, (copies, || ()))
+        .unwrap();
+    txn.commit().unwrap();
+    commit(prepared);
+    assert_eq!(db.ids().len(), 1100 + 2500 + 600);
+    for copy in [Db::over(&fork), Db::open(&env, "/copy")] {
+        assert_eq!(copy.ids().len(), 1100);
+        let prepared = resumed(&copy);
+        copy.storage().maintain().unwrap();
+        assert_eq!(copy.ids().len(), 1100);
+        commit(prepared);
+        assert_eq!(copy.ids().len(), 1700);
+        copy.storage().maintain().unwrap();
+        assert_eq!(copy.ids().len(), 1700);
+        copy.session.run(|txn| assert!(copy.insert(txn, 6000..6100).unwrap()));
+        assert_eq!(copy.ids().len(), 1800);
+    }
+}
