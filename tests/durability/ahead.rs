@@ -55,7 +55,10 @@ fn run(db: &Database, session: &mut Session, item: &str) -> Result<()> {
 fn work(db: &Database, seed: u64, after: &mut dyn FnMut(&mut Session)) -> usize {
     let Ok(mut session) = db.session() else { return 0 };
     for (n, item) in ITEMS.iter().enumerate() {
-        match (item.strip_prefix('!'), run(db, &mut session, item.trim_start_matches('!'))) {
+        match (
+            item.strip_prefix('!'),
+            run(db, &mut session, item.trim_start_matches('!')),
+        ) {
             (Some(_), Err(e)) if e.code().starts_with("23") => {}
             (Some(_), Ok(())) => panic!("seed {seed}: {item} went through"),
             (_, Err(_)) => return n,
@@ -99,7 +102,10 @@ fn check(env: &SimEnv, known: &[String], done: usize, what: &str) {
     for round in ["opened", "after a checkpoint", "after insertions"] {
         let found = facts(&mut session).unwrap_or_else(|e| panic!("{what}: {e}"));
         let may_be = [&known[done], &known[(done + 1).min(ITEMS.len())]];
-        assert!(may_be.contains(&&found), "{what}, {round}: {found}, not {may_be:?}");
+        assert!(
+            may_be.contains(&&found),
+            "{what}, {round}: {found}, not {may_be:?}"
+        );
         let findings = db.verify().unwrap_or_else(|e| panic!("{what}: {e}"));
         let findings: Vec<&String> = findings.iter().map(|f| &f.text).collect();
         assert!(findings.is_empty(), "{what}, {round}: {findings:?}");
@@ -107,9 +113,13 @@ fn check(env: &SimEnv, known: &[String], done: usize, what: &str) {
             "opened" => db.checkpoint().unwrap(),
             // Row ids of what failed are not used again while something of it is there.
             _ if done > 1 => {
-                let insert = "BEGIN; INSERT INTO a SELECT g, 9, 'again' FROM generate_series(500001, 500100) g";
-                session.batch_execute(insert).unwrap_or_else(|e| panic!("{what}: {e}"));
-                let count = texts(&mut session, "SELECT count(*) FROM a WHERE k = 9 AND t = 'again'").unwrap();
+                let insert =
+                    "BEGIN; INSERT INTO a SELECT g, 9, 'again' FROM generate_series(500001, 500100) g";
+                session
+                    .batch_execute(insert)
+                    .unwrap_or_else(|e| panic!("{what}: {e}"));
+                let count =
+                    texts(&mut session, "SELECT count(*) FROM a WHERE k = 9 AND t = 'again'").unwrap();
                 assert_eq!(count[0][0].as_deref(), Some("100"), "{what}");
                 session.batch_execute("ROLLBACK").unwrap();
             }

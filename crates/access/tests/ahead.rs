@@ -70,7 +70,10 @@ impl Db {
         let all = rows(&self.table, snapshot);
         let mut ids: Vec<i32> = all.iter().map(|row| row.1).collect();
         ids.sort_unstable();
-        let by_key: Vec<i32> = entries(&self.index, snapshot).iter().map(|entry| entry.0).collect();
+        let by_key: Vec<i32> = entries(&self.index, snapshot)
+            .iter()
+            .map(|entry| entry.0)
+            .collect();
         assert!(ids == by_key, "{} rows, {} entries", ids.len(), by_key.len());
         for id in &ids {
             assert!(find(&self.table, &self.index, snapshot, *id).is_some());
@@ -240,7 +243,8 @@ fn copies_have_what_was_committed() {
         assert_eq!(copy.ids().len(), 1700);
         copy.storage().maintain().unwrap();
         assert_eq!(copy.ids().len(), 1700);
-        copy.session.run(|txn| assert!(copy.insert(txn, 6000..6100).unwrap()));
+        copy.session
+            .run(|txn| assert!(copy.insert(txn, 6000..6100).unwrap()));
         assert_eq!(copy.ids().len(), 1800);
     }
 }

@@ -179,7 +179,9 @@ impl Gates {
     /// The last opening that some snapshot may not see.
     pub(crate) fn newest(&self, shared: &Shared) -> Csn {
         let ranges = self.ranges.read();
-        let csns = ranges.values().filter_map(|(_, gate)| shared.committed(&gate.begin));
+        let csns = ranges
+            .values()
+            .filter_map(|(_, gate)| shared.committed(&gate.begin));
         csns.max().unwrap_or_default()
     }
 }

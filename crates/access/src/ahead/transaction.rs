@@ -106,7 +106,10 @@ impl Transaction {
             ));
         }
         let mut ops = Vec::new();
-        for load in self.loads().filter(|load| load.table.is_logged() && load.pieces() > 0) {
+        for load in self
+            .loads()
+            .filter(|load| load.table.is_logged() && load.pieces() > 0)
+        {
             put_op(load.stored_op(), &mut ops);
         }
         self.log_encoded(&ops);

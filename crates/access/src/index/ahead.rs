@@ -99,12 +99,15 @@ impl IndexStore {
             let mut last = EntryKey::new();
             let mut outcome = Ok(());
             let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-            self.shared
-                .kv
-                .range(pack::keyspace(self.id), all, Direction::Backward, &mut |_, bytes| {
+            self.shared.kv.range(
+                pack::keyspace(self.id),
+                all,
+                Direction::Backward,
+                &mut |_, bytes| {
                     outcome = each_entry(bytes, &mut |key, _| last = EntryKey::from_slice(key));
                     std::ops::ControlFlow::Break(())
-                })?;
+                },
+            )?;
             outcome?;
             *end = Some(last);
         }
@@ -137,7 +140,8 @@ impl IndexStore {
         {
             let _guard = self.directory_lock.lock();
             let directory = self.directory.load_full();
-            let whole = |leaf: &&Arc<crate::index::leaf::Leaf>| leaf.high.as_ref().is_none_or(|high| last < high);
+            let whole =
+                |leaf: &&Arc<crate::index::leaf::Leaf>| leaf.high.as_ref().is_none_or(|high| last < high);
             let found = directory.find(first).ok().filter(whole).cloned();
             if let Some(leaf) = &found {
                 for mut new in merge_leaf(leaf, changes) {
@@ -166,7 +170,9 @@ impl IndexStore {
         };
         let mut removed = (0_i64, 0_i64);
         // A pack may begin below its first entry that is to go.
-        let begin = self.pack_of(Some(low), false)?.map_or(EntryKey::new(), |pack| pack.first);
+        let begin = self
+            .pack_of(Some(low), false)?
+            .map_or(EntryKey::new(), |pack| pack.first);
         let bounds = (std::ops::Bound::Included(&begin[..]), std::ops::Bound::Unbounded);
         remove_in(&self.shared, pack::keyspace(self.id), bounds, &mut |_, bytes| {
             let (mut writer, mut some, mut outcome) = (PackWriter::default(), false, Ok(()));

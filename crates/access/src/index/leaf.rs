@@ -383,7 +383,10 @@ impl Directory {
         leaves.splice(place..=place, by.iter().cloned());
         let mut groups = self.groups.clone();
         let new: Vec<Arc<Group>> = match leaves.len() > GROUP_MAX {
-            true => leaves.chunks(GROUP_MAX / 2).map(|c| Group::new(c.to_vec())).collect(),
+            true => leaves
+                .chunks(GROUP_MAX / 2)
+                .map(|c| Group::new(c.to_vec()))
+                .collect(),
             false => vec![Group::new(leaves)],
         };
         groups.splice(group..=group, new);

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use common::{PgResult, RowId};
 use types::{Datum, key};
 
-use crate::index::delta::EntryVersion;
 use crate::index::ahead::Went;
+use crate::index::delta::EntryVersion;
 use crate::index::leaf::LeafChange;
 use crate::index::store::{EntryKey, entry_prefix, entry_row};
 use crate::index::{Index, last_entry, value};

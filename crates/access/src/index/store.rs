@@ -204,7 +204,11 @@ impl IndexStore {
 
     /// A version of an entry that a leaf has, as it has been all along or since its gate opened. None: the gate never will. The caller
     /// holds the latch, and puts it there.
-    pub(crate) fn base_version(self: &Arc<Self>, key: &EntryKey, value: &[u8]) -> PgResult<Option<Arc<EntryVersion>>> {
+    pub(crate) fn base_version(
+        self: &Arc<Self>,
+        key: &EntryKey,
+        value: &[u8],
+    ) -> PgResult<Option<Arc<EntryVersion>>> {
         let Some(gate) = self.gates.find(entry_row(key)?) else {
             let version = EntryVersion::new(Stamp::FROZEN, CommandId(0), value.into());
             return Ok(Some(Arc::new(version)));

@@ -87,7 +87,10 @@ impl Storage {
         let delta = self.shared.delta_bytes();
         let limit = self.options.delta_bytes_max;
         let loads = self.shared.loads.has_ended();
-        let due = delta > limit || loads || self.scans_want_merge() || wal_bytes > self.options.checkpoint_wal_bytes;
+        let due = delta > limit
+            || loads
+            || self.scans_want_merge()
+            || wal_bytes > self.options.checkpoint_wal_bytes;
         if !due {
             return;
         }

@@ -269,7 +269,9 @@ pub(crate) fn read_loads(kv: &dyn Kv) -> PgResult<Vec<LoadNote>> {
 
 fn decode_load(key: &[u8], value: &[u8]) -> PgResult<LoadNote> {
     const WHAT: &str = "list of unfinished loads";
-    let relation = key.get(LOADS.len()..LOADS.len() + 8).and_then(|id| id.try_into().ok());
+    let relation = key
+        .get(LOADS.len()..LOADS.len() + 8)
+        .and_then(|id| id.try_into().ok());
     let relation = RelationId(u64::from_be_bytes(relation.ok_or_else(|| damaged(WHAT))?));
     let numbers = list(value, WHAT)?;
     let (count, rest) = numbers.split_first().ok_or_else(|| damaged(WHAT))?;

@@ -147,7 +147,10 @@ impl TableStore {
     pub(crate) fn allocate_chunk(&self) -> RowId {
         let aligned = |next: u64| next.next_multiple_of(CHUNK_ROWS);
         let take = |next: u64| Some(aligned(next) + CHUNK_ROWS);
-        match self.next_row.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) {
+        match self
+            .next_row
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+        {
             Ok(next) | Err(next) => RowId(aligned(next)),
         }
     }

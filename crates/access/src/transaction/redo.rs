@@ -67,7 +67,9 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
             rows,
             heap_bytes,
             ..
-        } => [first, rows, heap_bytes].into_iter().for_each(|n| put_varint(n, out)),
+        } => [first, rows, heap_bytes]
+            .into_iter()
+            .for_each(|n| put_varint(n, out)),
     }
 }
 
