@@ -14,15 +14,12 @@ use crate::ahead::gate::Gate;
 use crate::index::store::EntryKey;
 use crate::pack;
 use crate::shared::Shared;
-use crate::storage::Storage;
+use crate::storage::{BATCH_BYTES, Storage};
 use crate::storage::meta::{self, LoadNote};
 use crate::storage::open::RECOVERED;
 use crate::transaction::Transaction;
 use crate::transaction::redo::{RedoOp, take_op};
 use crate::transaction::writes::Write;
-
-/// Payload of one batch.
-const BATCH_BYTES: usize = 4 << 20;
 
 /// Loads that the log says are whole: rows and bytes of each.
 pub(crate) type StoredLoads = FxHashMap<(RelationId, u64), (u64, u64)>;

@@ -241,7 +241,6 @@ impl TableStore {
     /// Row ids below `end` are used up, by rows that never were.
     pub(crate) fn reserve_void(&self, end: u64) {
         self.next_row.fetch_max(end, Ordering::AcqRel);
-        self.kv_end.fetch_max(end, Ordering::AcqRel);
         self.stored_end.fetch_max(end, Ordering::AcqRel);
     }
 
