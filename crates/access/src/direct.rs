@@ -190,7 +190,7 @@ impl Table {
         let position = (first.0 % PACK_ROWS) as usize;
         let xid = |i| block.xids.get(i);
         if let Some(bytes) = pack::encode_columns(&block.columns, rows.clone(), position, xid) {
-            writer.put(keyspace, &pack::pack_key(first), bytes);
+            batch.put(keyspace, pack::pack_key(first).as_slice(), bytes);
             return Ok(());
         }
         scratch.clear();
