@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::{check, open, seeds, workload};
 
 /// The only thing that a statement may say when the machine dies under it.
-fn must_be_io(error: &Error, seed: u64) {
+pub fn must_be_io(error: &Error, seed: u64) {
     assert_eq!(error.code(), "58030", "seed {seed}: {error}");
 }
 

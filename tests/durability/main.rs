@@ -7,6 +7,7 @@
 mod ahead;
 mod check;
 mod concurrently;
+mod copies;
 mod crash;
 mod disk;
 mod loads;
@@ -24,8 +25,12 @@ use pglite::{Database, Result};
 /// Opens the machine's database the way all these tests do: nothing runs by itself, small log segments and caches, so that
 /// little work reaches every path.
 fn open(env: &SimEnv) -> Result<Database> {
+    open_at(env, Path::new("/db"))
+}
+
+fn open_at(env: &SimEnv, dir: &Path) -> Result<Database> {
     Database::builder()
-        .directory(Path::new("/db"))
+        .directory(dir)
         .env(Arc::new(env.clone()))
         .background(false)
         .cache_size(256 << 10)
