@@ -47,3 +47,12 @@ select setconfig from pg_db_role_setting where setrole = 10;
 alter role postgres reset all; select count(*) from pg_db_role_setting where setrole = 10;
 create role regress_rx; set role regress_rx; alter role postgres set work_mem='1MB'; alter role regress_rx set work_mem='1MB'; alter role all set work_mem='1MB'; reset role; alter role regress_rx reset all; drop role regress_rx;
 comment on database nosuch is 'x';
+-- what aggregates give sorts windows and rows
+CREATE TABLE counted (k int, v int);
+INSERT INTO counted VALUES (1, 1), (1, 2), (2, 3), (3, 4), (3, 5), (3, 6), (4, NULL);
+SELECT k FROM counted GROUP BY k ORDER BY count(*) DESC, k;
+SELECT k, rank() OVER (ORDER BY count(*) DESC), sum(count(*)) OVER (ORDER BY count(*)) FROM counted GROUP BY k ORDER BY k;
+SELECT k, grouping(k) FROM counted GROUP BY k ORDER BY k;
+SELECT grouping(k, v), count(*) FROM counted GROUP BY k, v HAVING grouping(k) = 0 ORDER BY 2 DESC LIMIT 1;
+SELECT count(*) FROM (SELECT g FROM generate_series(1, 100) g ORDER BY random() LIMIT 5) x;
+DROP TABLE counted;

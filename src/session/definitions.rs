@@ -16,7 +16,12 @@ use types::io::IoContext;
 use crate::session::names::Names;
 
 impl Names {
-    fn print(&self, expr: &Expr, relation: Option<&RelationDesc>, style: Style) -> PgResult<String> {
+    pub(super) fn print(
+        &self,
+        expr: &Expr,
+        relation: Option<&RelationDesc>,
+        style: Style,
+    ) -> PgResult<String> {
         let settings = self.settings();
         let io = IoContext {
             settings: &settings,

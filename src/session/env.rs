@@ -81,8 +81,7 @@ impl<'s> StatementEnv<'s> {
         use catalog::store::CatalogRead;
         let catalog = match kind {
             DefKind::Rule => oids::PG_REWRITE,
-            DefKind::Trigger => oids::PG_TRIGGER,
-            _ => oids::PG_STATISTIC_EXT,
+            _ => oids::PG_TRIGGER,
         };
         let rows = self.view.rows().scan(catalog)?;
         if rows.iter().any(|r| r.oid(0) == oid) {
@@ -320,7 +319,8 @@ impl SessionContext for StatementEnv<'_> {
             DefKind::Function => self.printer().function_definition(oid),
             DefKind::PartitionKey => self.printer().partition_key(oid, column),
             DefKind::PartitionConstraint => self.printer().partition_constraint(oid),
-            DefKind::Rule | DefKind::Trigger | DefKind::Statistics => self.no_definition(kind, oid),
+            DefKind::Statistics => self.printer().statistics_definition(oid),
+            DefKind::Rule | DefKind::Trigger => self.no_definition(kind, oid),
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod snapshots;
+mod statistics_text;
 pub(crate) mod system;
 pub(crate) mod tag;
 pub(crate) mod template;

@@ -52,7 +52,8 @@ pub struct Cache {
     pub(crate) enum_labels: Map<Oid, crate::view::EnumLabels>,
     pub(crate) enum_names: Map<Oid, Option<Arc<str>>>,
     pub(crate) casts: Map<(Oid, Oid), Option<CastDesc>>,
-    pub(crate) statistics: Map<(Oid, i16), Option<Arc<ColumnStatistics>>>,
+    pub(crate) statistics: Map<(Oid, i16, bool), Option<Arc<ColumnStatistics>>>,
+    pub(crate) extended_statistics: Map<Oid, Arc<[crate::statistics_ext::ExtendedStatistics]>>,
     pub(crate) namespaces: RwLock<Option<Arc<[NamespaceEntry]>>>,
     pub(crate) roles: RwLock<Option<Arc<crate::privileges::Roles>>>,
 }

@@ -29,6 +29,7 @@ pub mod row;
 pub mod search_path;
 pub mod session_view;
 pub mod statistics;
+pub mod statistics_ext;
 pub mod store;
 pub mod view;
 

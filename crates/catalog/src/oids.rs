@@ -106,6 +106,12 @@ pub const PG_STATISTIC: Oid = Oid(2619);
 pub const PG_STATISTIC_EXT: Oid = Oid(3381);
 /// `pg_statistic_ext_data`.
 pub const PG_STATISTIC_EXT_DATA: Oid = Oid(3429);
+/// `pg_statistic_ext_oid_index`.
+pub const PG_STATISTIC_EXT_OID_INDEX: Oid = Oid(3380);
+/// `pg_statistic_ext_relid_index`.
+pub const PG_STATISTIC_EXT_RELID_INDEX: Oid = Oid(3379);
+/// `pg_statistic_ext_data_stxoid_inh_index`.
+pub const PG_STATISTIC_EXT_DATA_STXOID_INH_INDEX: Oid = Oid(3433);
 /// `pg_subscription`.
 pub const PG_SUBSCRIPTION: Oid = Oid(6100);
 /// `pg_subscription_rel`.

@@ -15,6 +15,7 @@ use crate::oids;
 use crate::privileges::Roles;
 use crate::search_path::SearchPath;
 use crate::statistics;
+use crate::statistics_ext::{self, ExtendedStatistics};
 use crate::store::{CatalogRead, key_oid};
 use crate::view::{
     AggregateDesc, BUILTIN_RANGES, CastDesc, CatalogView, ColumnStatistics, EnumLabels, OpclassDesc,
@@ -496,8 +497,23 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
     }
 
     fn statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
-        get_or_load(&self.cache.statistics, (relation, attno), || {
-            statistics::column(&self.read, relation, attno)
+        get_or_load(&self.cache.statistics, (relation, attno, false), || {
+            statistics::column(&self.read, (relation, attno), false)
+        })
+    }
+
+    fn inherited_statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
+        get_or_load(&self.cache.statistics, (relation, attno, true), || {
+            statistics::column(&self.read, (relation, attno), true)
+        })
+    }
+
+    fn extended_statistics(&self, relation: Oid) -> PgResult<Arc<[ExtendedStatistics]>> {
+        if relation < Oid::FIRST_NORMAL {
+            return Ok(Arc::new([]));
+        }
+        get_or_load(&self.cache.extended_statistics, relation, || {
+            statistics_ext::of_table(&self.read, relation)
         })
     }
 

@@ -7,6 +7,7 @@ use types::Datum;
 
 use crate::columns::pg_statistic::*;
 use crate::oids;
+use crate::row::StoredRow;
 use crate::store::{CatalogRead, key_oid};
 use crate::view::ColumnStatistics;
 
@@ -15,13 +16,21 @@ const KIND_MCV: i16 = 1;
 const KIND_HISTOGRAM: i16 = 2;
 const KIND_CORRELATION: i16 = 3;
 
-/// What is known of a column.
-pub fn column(read: &dyn CatalogRead, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
+/// What is known of a column; `inherited`: with the table's children, if that is known.
+pub fn column(
+    read: &dyn CatalogRead,
+    (relation, attno): (Oid, i16),
+    inherited: bool,
+) -> PgResult<Option<Arc<ColumnStatistics>>> {
     let key = [key_oid(relation), Datum::Int2(attno)];
     let rows = read.lookup(oids::PG_STATISTIC_RELID_ATT_INH_INDEX, &key)?;
-    let Some(row) = rows.iter().find(|row| !row.bool(STAINHERIT)).or(rows.first()) else {
-        return Ok(None);
-    };
+    let row = rows.iter().find(|row| row.bool(STAINHERIT) == inherited);
+    let row = row.or(rows.first());
+    Ok(row.map(|row| Arc::new(of_row(row))))
+}
+
+/// The findings of a row of `pg_statistic`.
+pub(crate) fn of_row(row: &StoredRow) -> ColumnStatistics {
     let mut statistics = ColumnStatistics {
         null_fraction: row.float4(STANULLFRAC),
         average_width: row.int4(STAWIDTH),
@@ -41,5 +50,5 @@ pub fn column(read: &dyn CatalogRead, relation: Oid, attno: i16) -> PgResult<Opt
             _ => {}
         }
     }
-    Ok(Some(Arc::new(statistics)))
+    statistics
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use common::{Oid, PgResult};
 
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
+use crate::statistics_ext::ExtendedStatistics;
 
 /// What text search objects are asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +141,14 @@ pub trait CatalogView: Send + Sync {
     fn opfamily_proc(&self, family: Oid, left: Oid, right: Oid, number: i16) -> PgResult<Option<Oid>>;
     /// Column statistics of `pg_statistic`, if ANALYZE made any.
     fn statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>>;
+    /// The same of a table with its children, if that is known.
+    fn inherited_statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
+        self.statistics(relation, attno)
+    }
+    /// What ANALYZE found for the table's extended statistics.
+    fn extended_statistics(&self, _relation: Oid) -> PgResult<Arc<[ExtendedStatistics]>> {
+        Ok(Arc::new([]))
+    }
     /// Current size of a relation as PostgreSQL's heap or btree would have it: (pages, tuples estimate).
     fn relation_size(&self, relation: &Arc<RelationDesc>) -> PgResult<(u64, f64)>;
     /// False when rows that the running transaction's snapshot sees may be missing in an index (`pg_index.indcheckxmin`).

@@ -14,6 +14,7 @@ use catalog::CatalogView;
 use catalog::columns::pg_statistic as s;
 use catalog::ddl::comments::RelationStatistics;
 use catalog::desc::{ColumnDesc, RelationDesc};
+use catalog::statistics_ext::StatisticsObject;
 use common::{Oid, PgResult, pg_err};
 use parser::ast::Ident;
 use types::{ArrayValue, Datum, oids as t};
@@ -24,37 +25,97 @@ use crate::index_build::for_each_batch;
 /// Values wider than this are not kept.
 const WIDTH_MAX: usize = 1024;
 
-/// Analyzes a table, or some columns of it.
+/// Rows of a table, or of a table and its children.
+pub(crate) struct Sample {
+    pub table: Arc<RelationDesc>,
+    pub inherited: bool,
+    /// In table order, columns of the table.
+    pub rows: Vec<Vec<Datum>>,
+    /// How many there are in all.
+    pub total: f64,
+}
+
+/// Analyzes a table, or some columns of it, alone and with its children.
 pub(crate) fn analyze(table: &Arc<RelationDesc>, columns: &[Ident], cx: &CommandContext<'_>) -> PgResult<()> {
     let wanted = wanted_columns(table, columns)?;
     if table.oid < Oid::FIRST_NORMAL {
         return Ok(());
     }
     let default_target = cx.guc.borrow().get_number("default_statistics_target") as usize;
-    let target_of = |c: &ColumnDesc| match usize::try_from(c.stats_target) {
-        Ok(target) => target,
-        Err(_) => default_target,
-    };
-    let largest = wanted.iter().map(|c| target_of(c)).max().unwrap_or(0).max(100);
-    let (sample, total) = sample(table, 300 * largest, cx)?;
+    let objects = cx.ddl(|ddl| catalog::statistics_ext::objects(&*ddl.store, table.oid))?;
+    let extended = objects
+        .iter()
+        .filter_map(|o| o.target)
+        .filter_map(|t| usize::try_from(t).ok());
+    let largest = wanted
+        .iter()
+        .map(|c| target_of(c, default_target))
+        .chain(extended);
+    let size = 300 * largest.max().unwrap_or(0).max(100);
+    if table.relkind != b'p' {
+        let sample = sample(table, std::slice::from_ref(table), size, cx)?;
+        record_findings(&sample, &wanted, &objects, default_target, cx)?;
+        let pages = cx.relations.table(table)?.size().pages;
+        record_sizes(table, i32::try_from(pages).unwrap_or(i32::MAX), sample.total, cx)?;
+    }
+    let below = catalog::partition::descendants(&*cx.view()?, table)?;
+    let mut members: Vec<Arc<RelationDesc>> = below.into_iter().filter(|d| d.oid != table.oid).collect();
+    members.retain(|d| d.relkind == b'r');
+    if members.is_empty() {
+        return Ok(());
+    }
+    if table.relkind != b'p' {
+        members.insert(0, Arc::clone(table));
+    }
+    let sample = sample(table, &members, size, cx)?;
+    record_findings(&sample, &wanted, &objects, default_target, cx)?;
+    if table.relkind == b'p' {
+        let statistics = RelationStatistics {
+            pages: -1,
+            tuples: sample.total as f32,
+            all_visible: 0,
+        };
+        cx.ddl(|ddl| ddl.set_relation_statistics(table.oid, statistics))?;
+    }
+    Ok(())
+}
+
+/// How many values of a column are kept.
+pub(crate) fn target_of(column: &ColumnDesc, default_target: usize) -> usize {
+    usize::try_from(column.stats_target).unwrap_or(default_target)
+}
+
+fn record_findings(
+    sample: &Sample,
+    wanted: &[&ColumnDesc],
+    objects: &[StatisticsObject],
+    default_target: usize,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     let view = cx.view()?;
     for column in wanted {
         cx.cancel.check()?;
-        let target = target_of(column);
+        let target = target_of(column, default_target);
         if target == 0 {
             continue;
         }
         let at = usize::try_from(column.attno - 1).unwrap_or_default();
-        let values: Vec<&Datum> = sample.iter().filter_map(|row| row.get(at)).collect();
+        let values: Vec<&Datum> = sample.rows.iter().filter_map(|row| row.get(at)).collect();
         if values.is_empty() {
             continue;
         }
-        let row = column_row(table.oid, column, &values, total, target, &*view)?;
+        let of = Subject {
+            type_oid: column.type_ref.oid,
+            collation: column.collation,
+            target,
+        };
+        let mut row = statistics_row(of, &values, sample.total, &*view)?;
+        row[s::STARELID] = Datum::Oid(sample.table.oid.0);
+        row[s::STAATTNUM] = Datum::Int2(column.attno);
+        row[s::STAINHERIT] = Datum::Bool(sample.inherited);
         cx.ddl(|ddl| ddl.set_column_statistics(row))?;
     }
-    let size = cx.relations.table(table)?.size();
-    let pages = i32::try_from(size.pages).unwrap_or(i32::MAX);
-    record_sizes(table, pages, total, cx)
+    crate::analyze_ext::analyze(sample, wanted, objects, default_target, cx)
 }
 
 /// `relpages` and `reltuples` of a table and its indexes.
@@ -120,36 +181,58 @@ fn wanted_columns<'d>(table: &'d RelationDesc, columns: &[Ident]) -> PgResult<Ve
 /// Up to `size` rows in table order, and how many rows there are.
 fn sample(
     table: &Arc<RelationDesc>,
+    members: &[Arc<RelationDesc>],
     size: usize,
     cx: &CommandContext<'_>,
-) -> PgResult<(Vec<Vec<Datum>>, f64)> {
-    let opened = cx.relations.table(table)?;
+) -> PgResult<Sample> {
     let mut seed = [0u8; 8];
     cx.env.fill_random(&mut seed);
     let mut state = u64::from_le_bytes(seed) | 1;
     let mut kept: Vec<(u64, Vec<Datum>)> = Vec::new();
     let mut seen: u64 = 0;
-    let all: Vec<u16> = (0..table.columns.len()).map(|c| c as u16).collect();
-    for_each_batch(&opened, &all, cx, &mut |batch| {
-        let row = |position: usize| {
-            let columns = batch.columns.iter().take(all.len());
-            columns.map(|column| column.datum(position)).collect()
-        };
-        for position in batch.selection.iter() {
-            if kept.len() < size {
-                kept.push((seen, row(position)));
-            } else {
-                state = xorshift(state);
-                if let Some(place) = kept.get_mut((state % (seen + 1)) as usize) {
-                    *place = (seen, row(position));
+    for member in members {
+        let opened = cx.relations.table(member)?;
+        let all: Vec<u16> = (0..member.columns.len()).map(|c| c as u16).collect();
+        let places = places(table, member);
+        for_each_batch(&opened, &all, cx, &mut |batch| {
+            let row = |position: usize| {
+                let column = |at: &Option<usize>| at.and_then(|at| batch.columns.get(at));
+                let value = |at| column(at).map_or(Datum::Null, |c| c.datum(position));
+                places.iter().map(value).collect()
+            };
+            for position in batch.selection.iter() {
+                if kept.len() < size {
+                    kept.push((seen, row(position)));
+                } else {
+                    state = xorshift(state);
+                    if let Some(place) = kept.get_mut((state % (seen + 1)) as usize) {
+                        *place = (seen, row(position));
+                    }
                 }
+                seen += 1;
             }
-            seen += 1;
-        }
-        Ok(())
-    })?;
+            Ok(())
+        })?;
+    }
     kept.sort_unstable_by_key(|(position, _)| *position);
-    Ok((kept.into_iter().map(|(_, row)| row).collect(), seen as f64))
+    Ok(Sample {
+        table: Arc::clone(table),
+        inherited: members.first().is_none_or(|m| m.oid != table.oid) || members.len() > 1,
+        rows: kept.into_iter().map(|(_, row)| row).collect(),
+        total: seen as f64,
+    })
+}
+
+/// Where the columns of a table are in one of its children, or in itself.
+fn places(table: &RelationDesc, member: &RelationDesc) -> Vec<Option<usize>> {
+    if table.oid == member.oid {
+        return (0..table.columns.len()).map(Some).collect();
+    }
+    let place = |c: &ColumnDesc| {
+        let found = member.column_by_name(&c.name).filter(|_| !c.dropped)?;
+        usize::try_from(found.attno - 1).ok()
+    };
+    table.columns.iter().map(place).collect()
 }
 
 fn xorshift(mut x: u64) -> u64 {
@@ -183,21 +266,28 @@ struct Findings {
     correlation: Option<f64>,
 }
 
-fn column_row(
-    table: Oid,
-    column: &ColumnDesc,
+/// A column or expression whose values are looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject {
+    pub type_oid: Oid,
+    pub collation: Oid,
+    pub target: usize,
+}
+
+/// A row of `pg_statistic` that does not say yet whose it is.
+pub(crate) fn statistics_row(
+    of: Subject,
     values: &[&Datum],
     total: f64,
-    target: usize,
     view: &dyn CatalogView,
 ) -> PgResult<Vec<Datum>> {
-    let type_oid = crate::access_method::base_type(view, column.type_ref.oid)?;
+    let type_oid = crate::access_method::base_type(view, of.type_oid)?;
     let class = crate::access_method::default_class(view, catalog::oids::BTREE_AM, type_oid)?;
     let fixed = view.type_desc(type_oid)?.map_or(-1, |d| d.len);
-    let findings = findings(values, total, target, type_oid, fixed, class.is_some());
+    let findings = findings(values, total, of.target, type_oid, fixed, class.is_some());
     let mut row = vec![Datum::Null; s::COUNT];
-    row[s::STARELID] = Datum::Oid(table.0);
-    row[s::STAATTNUM] = Datum::Int2(column.attno);
+    row[s::STARELID] = Datum::Oid(0);
+    row[s::STAATTNUM] = Datum::Int2(0);
     row[s::STAINHERIT] = Datum::Bool(false);
     row[s::STANULLFRAC] = Datum::Float4(findings.null_fraction as f32);
     row[s::STAWIDTH] = Datum::Int4(findings.width);
@@ -231,7 +321,7 @@ fn column_row(
     for (slot, (kind, op, numbers, values)) in slots.into_iter().enumerate() {
         row[s::STAKIND1 + slot] = Datum::Int2(kind);
         row[s::STAOP1 + slot] = Datum::Oid(op.0);
-        row[s::STACOLL1 + slot] = Datum::Oid(column.collation.0);
+        row[s::STACOLL1 + slot] = Datum::Oid(of.collation.0);
         row[s::STANUMBERS1 + slot] = numbers.unwrap_or_default();
         row[s::STAVALUES1 + slot] = values.unwrap_or_default();
     }

@@ -50,6 +50,9 @@ pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandCont
     if like.options & TableLikeClause::COMMENTS != 0 {
         add_comments(&source, like.options, spec);
     }
+    if like.options & TableLikeClause::STATISTICS != 0 {
+        spec.statistics.push((source, map));
+    }
     Ok(())
 }
 
@@ -95,7 +98,6 @@ fn column_of(
     if options & TableLikeClause::COMPRESSION != 0 {
         new.compression = column.compression;
     }
-    // STATISTICS: extended statistics cannot be made yet, so there are none to copy.
     let has_identity = matches!(column.identity, b'a' | b'd');
     let mut sequence = None;
     if has_identity && options & TableLikeClause::IDENTITY != 0 {

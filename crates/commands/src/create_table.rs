@@ -38,6 +38,8 @@ pub(crate) struct TableSpec {
     pub foreign: Vec<Constraint>,
     /// LIKE ... INCLUDING COMMENTS: what has the comment, and what takes it.
     pub comments: Vec<(ObjectAddress, LikeComment)>,
+    /// LIKE ... INCLUDING STATISTICS: whose, and the new number of each of its columns.
+    pub statistics: Vec<(std::sync::Arc<RelationDesc>, Vec<i16>)>,
 }
 
 /// A part of a table to be that takes a comment.
@@ -393,6 +395,10 @@ pub(crate) fn build(
         crate::foreign_key::add(cx, &desc, foreign, crate::foreign_key::Existing::None)?;
     }
     copy_comments(made.oid, &spec.comments, cx)?;
+    for (source, map) in &spec.statistics {
+        let target = cx.relation(made.oid)?;
+        crate::statistics::copy_statistics(source, &target, map, cx)?;
+    }
     Ok(made.oid)
 }
 

@@ -11,7 +11,7 @@ use crate::guc::GucStore;
 use crate::{
     alter_table, alter_type, cast, collation, comment, copy, create_index, create_table, create_table_as,
     create_type, create_view, domain, drop, explain, grant, maintenance, matview, namespace, operator,
-    rename, role_settings, roles, routine, sequence, settings, text_search, truncate, vacuum,
+    rename, role_settings, roles, routine, sequence, settings, statistics, text_search, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -67,6 +67,8 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::AlterCollation(s) => collation::refresh_version(s, cx),
         Statement::AlterTsDictionary(s) => text_search::alter_dictionary(s, cx),
         Statement::AlterTsConfiguration(s) => text_search::alter_configuration(s, cx),
+        Statement::CreateStats(s) => statistics::create_statistics(s, cx),
+        Statement::AlterStats(s) => statistics::alter_statistics(s, cx),
         Statement::CheckPoint(_) => maintenance::checkpoint(cx),
         other => Err(unsupported!("{} is not supported yet", command_tag(other)).at(other.span())),
     }

@@ -372,16 +372,11 @@ fn other_objects(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<O
             | ObjectType::Fdw
             | ObjectType::ForeignServer
             | ObjectType::ForeignTable
-            | ObjectType::StatisticExt
     );
     for object in &stmt.objects {
         match object {
             ObjectName::Name(names) if known && stmt.missing_ok => {
                 let shown: Vec<&str> = names.iter().map(Ident::as_str).collect();
-                let word = match stmt.remove_type {
-                    ObjectType::StatisticExt => "statistics object",
-                    _ => word.as_str(),
-                };
                 let message = format!("{word} \"{}\" does not exist", shown.join("."));
                 absent(true, sqlstate::UNDEFINED_OBJECT, message, cx)?;
             }

@@ -19,6 +19,7 @@ pub(crate) fn class_of(kind: ObjectType) -> Option<NamedClass> {
         ObjectType::TsDictionary => named::TS_DICT,
         ObjectType::TsParser => named::TS_PARSER,
         ObjectType::TsTemplate => named::TS_TEMPLATE,
+        ObjectType::StatisticExt => named::STATISTICS,
         _ => return None,
     })
 }
@@ -27,6 +28,7 @@ fn object_kind(class: NamedClass) -> ObjectKind {
     match class.catalog {
         catalog::oids::PG_COLLATION => ObjectKind::Collation,
         catalog::oids::PG_CONVERSION => ObjectKind::Conversion,
+        catalog::oids::PG_STATISTIC_EXT => ObjectKind::Statistics,
         catalog::oids::PG_TS_CONFIG => ObjectKind::TextSearchConfiguration,
         _ => ObjectKind::TextSearchDictionary,
     }

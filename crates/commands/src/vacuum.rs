@@ -62,10 +62,7 @@ pub(crate) fn vacuum(stmt: &VacuumStmt, cx: &mut CommandContext<'_>) -> PgResult
         }
     }
     for (table, columns) in all {
-        if table.relkind == b'p' {
-            continue;
-        }
-        if stmt.is_vacuumcmd {
+        if stmt.is_vacuumcmd && table.relkind != b'p' {
             vacuum_one(&table, cx)?;
         }
         if options.analyze {

@@ -14,7 +14,7 @@ pub mod framework;
 mod regex;
 
 pub use families::aggregate::ordered::Place;
-pub use families::hash::hash_extended;
+pub use families::hash::{hash_any, hash_extended, hash_float8};
 pub use families::json::construct as json_construct;
 pub use families::json::edit as jsonb_edit;
 pub use families::json::sqljson;

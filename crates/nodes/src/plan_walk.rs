@@ -17,6 +17,9 @@ impl Plan {
             }
             PlanNode::BitmapHeapScan { recheck, .. } => recheck.iter().for_each(visit),
             PlanNode::TidScan { tids, .. } => tids.iter().for_each(visit),
+            PlanNode::SampleScan { sample, .. } => {
+                sample.args.iter().chain(&sample.repeatable).for_each(visit)
+            }
             PlanNode::TidRangeScan { quals, .. } => quals.iter().for_each(visit),
             PlanNode::FunctionScan { functions, .. } => functions.iter().for_each(|f| visit(&f.expr)),
             PlanNode::ValuesScan { rows, .. } => rows.iter().flatten().for_each(visit),

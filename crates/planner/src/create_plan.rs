@@ -14,7 +14,7 @@ use nodes::plan::{
     HashClause, IndexQual, IndexQualValue, IndexScan, MergeClause, NestLoopParam, Plan, PlanCost, PlanNode,
     SortKey,
 };
-use nodes::query::RteKind;
+use nodes::query::{RteKind, TableSample};
 use nodes::relids::RelIds;
 use nodes::walk;
 
@@ -248,10 +248,7 @@ fn plain_scan(
     let global = root.global_index(rt_index);
     match &base.kind {
         BaseKind::Table(t) => {
-            return Ok(PlanNode::SeqScan {
-                rt_index: global,
-                relation: t.oid,
-            });
+            return table_scan(root, (rt_index, t.oid), base, pending);
         }
         BaseKind::Subquery(p) => {
             for lateral in root.lateral_params.iter().filter(|l| l.user == rt_index) {
@@ -322,6 +319,27 @@ fn fix_all(
 }
 
 /// Columns of the scanned relation become `Scan` columns, those of others parameters.
+fn table_scan(
+    root: &mut Root<'_, '_>,
+    (own_index, relation): (usize, Oid),
+    base: &BaseRel,
+    pending: &mut Pending,
+) -> PgResult<PlanNode> {
+    let rt_index = root.global_index(own_index);
+    let Some(sample) = &base.sample else {
+        return Ok(PlanNode::SeqScan { rt_index, relation });
+    };
+    let mut sample = TableSample::clone(sample);
+    for e in sample.args.iter_mut().chain(&mut sample.repeatable) {
+        *e = at_scan(root, e, own_index, pending)?;
+    }
+    Ok(PlanNode::SampleScan {
+        rt_index,
+        relation,
+        sample,
+    })
+}
+
 fn at_scan(root: &mut Root<'_, '_>, e: &Expr, rt_index: usize, pending: &mut Pending) -> PgResult<Expr> {
     let mut e = e.clone();
     walk::rewrite(&mut e, &mut |e| {

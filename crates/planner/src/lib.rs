@@ -21,6 +21,8 @@ mod create_append;
 mod create_plan;
 mod equivalence;
 mod exprs;
+mod extended;
+mod groups;
 mod inequality;
 mod joininfo;
 mod minmax;

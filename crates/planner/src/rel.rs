@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{IndexDesc, RelationDesc};
 use common::{AttrNumber, Oid};
 use nodes::expr::Expr;
-use nodes::query::JoinType;
+use nodes::query::{JoinType, TableSample};
 use nodes::relids::RelIds;
 
 use crate::path::PathRef;
@@ -149,6 +149,8 @@ pub struct BaseRel {
     pub append_parent: Option<usize>,
     /// For a member: the root's join conditions in its own terms.
     pub member_clauses: Option<Vec<Rc<RestrictInfo>>>,
+    /// TABLESAMPLE.
+    pub sample: Option<Rc<TableSample>>,
 }
 
 impl BaseRel {

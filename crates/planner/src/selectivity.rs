@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 
 use catalog::view::ColumnStatistics;
-use nodes::expr::{BoolOp, BoolTestKind, Expr, Var};
+use nodes::expr::{BoolOp, BoolTestKind, Const, Expr, ScalarArrayOpExpr, Var};
 use nodes::query::JoinType;
 use types::Datum;
 
 use crate::exprs::facts;
+use crate::extended;
 use crate::inequality::{Inequality, inequality};
 use crate::root::Root;
 
@@ -16,32 +17,34 @@ const DEFAULT_RANGE: f64 = 0.005;
 const DEFAULT_MATCH: f64 = 0.005;
 const DEFAULT_UNK: f64 = 0.005;
 const DEFAULT_DISTINCT: f64 = 200.0;
+/// `ctid` in `pg_attribute.attnum`.
+const CTID: i16 = -1;
+
+/// Whether statistics on several columns together count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Using {
+    All,
+    SingleColumns,
+}
 
 /// The selectivity of one condition, 0 to 1. `join` is the kind of join it is tested at, if it is a join's condition.
 pub fn clause(root: &Root<'_, '_>, expr: &Expr, join: Option<JoinType>) -> f64 {
+    clause_using(root, expr, join, Using::All)
+}
+
+pub(crate) fn clause_using(root: &Root<'_, '_>, expr: &Expr, join: Option<JoinType>, using: Using) -> f64 {
     let s = match expr {
         Expr::Const(c) => match c.value {
             Datum::Bool(true) => 1.0,
             _ => 0.0,
         },
         Expr::Bool(b) => match b.op {
-            BoolOp::And => all(root, b.args.iter(), join),
-            BoolOp::Or => b.args.iter().fold(0.0, |s, a| {
-                let t = clause(root, a, join);
-                s + t - s * t
-            }),
-            BoolOp::Not => 1.0 - b.args.first().map_or(0.5, |a| clause(root, a, join)),
+            BoolOp::And => all_using(root, b.args.iter(), join, using),
+            BoolOp::Or => any_using(root, &b.args, join, using),
+            BoolOp::Not => 1.0 - b.args.first().map_or(0.5, |a| clause_using(root, a, join, using)),
         },
         Expr::Func(_) => operator(root, expr),
-        Expr::ScalarArrayOp(s) => {
-            let n = array_length(&s.array);
-            let one = operator_selectivity(root, s.op, &s.scalar, None);
-            if s.use_or {
-                (one * n).min(1.0)
-            } else {
-                (1.0 - one * n).max(0.0)
-            }
-        }
+        Expr::ScalarArrayOp(s) => array_operator(root, s),
         Expr::NullTest(n) => {
             let nulls = stats_of(root, &n.arg).map_or(DEFAULT_UNK, |s| f64::from(s.null_fraction));
             if n.is_not { 1.0 - nulls } else { nulls }
@@ -63,11 +66,44 @@ pub fn clause(root: &Root<'_, '_>, expr: &Expr, join: Option<JoinType>) -> f64 {
 
 /// The selectivity of several conditions together; pairs of range conditions on one column count as a range.
 pub fn all<'e>(root: &Root<'_, '_>, clauses: impl Iterator<Item = &'e Expr>, join: Option<JoinType>) -> f64 {
-    let mut product = 1.0;
+    all_using(root, clauses, join, Using::All)
+}
+
+fn any_using(root: &Root<'_, '_>, args: &[Expr], join: Option<JoinType>, using: Using) -> f64 {
+    let args: Vec<&Expr> = args.iter().collect();
+    let (start, done) = match using {
+        Using::All => extended::any(root, &args),
+        Using::SingleColumns => (0.0, Vec::new()),
+    };
+    let rest = args
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| done.get(*i) != Some(&true));
+    rest.fold(start, |s, (_, a)| {
+        let t = clause_using(root, a, join, using);
+        s + t - s * t
+    })
+}
+
+pub(crate) fn all_using<'e>(
+    root: &Root<'_, '_>,
+    clauses: impl Iterator<Item = &'e Expr>,
+    join: Option<JoinType>,
+    using: Using,
+) -> f64 {
+    let clauses: Vec<&Expr> = clauses.collect();
+    let (mut product, done) = match (using, clauses.len()) {
+        (Using::All, 2..) => extended::all(root, &clauses),
+        _ => (1.0, Vec::new()),
+    };
+    let rest = clauses
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| done.get(*i) != Some(&true));
     // (column, upper bound side, selectivity)
     let mut ranges: Vec<(&Expr, bool, f64)> = Vec::new();
-    for c in clauses {
-        let s = clause(root, c, join);
+    for (_, c) in rest {
+        let s = clause_using(root, c, join, using);
         match range_side(root, c) {
             Some((column, upper)) => ranges.push((column, upper, s)),
             None => product *= s,
@@ -111,14 +147,48 @@ fn range_side<'e>(root: &Root<'_, '_>, c: &'e Expr) -> Option<(&'e Expr, bool)> 
     }
 }
 
-fn array_length(array: &Expr) -> f64 {
-    match facts::strip_relabel(array) {
-        Expr::Array(a) => a.elements.len() as f64,
+/// `column op ANY (array)` and ALL: the elements one by one.
+///
+/// PG: `scalararraysel`.
+fn array_operator(root: &Root<'_, '_>, s: &ScalarArrayOpExpr) -> f64 {
+    let operator = root.context().catalog.operator(s.op).ok().flatten();
+    let estimator = operator.map(|o| o.restrict.clone());
+    // Equal to one of some values, or different from all of them, is a sum.
+    let sums = estimator.as_deref() == Some(if s.use_or { "eqsel" } else { "neqsel" });
+    let elements: Vec<Option<Expr>> = match facts::strip_relabel(&s.array) {
+        Expr::Array(a) => a.elements.iter().cloned().map(Some).collect(),
         Expr::Const(c) => match &c.value {
-            Datum::Array(a) => a.elements.len() as f64,
-            _ => 10.0,
+            Datum::Array(a) => {
+                let element = |value: &Datum| {
+                    Some(Expr::Const(Const {
+                        value: value.clone(),
+                        type_ref: s.scalar.type_ref(),
+                        collation: c.collation,
+                        span: common::Span::NONE,
+                    }))
+                };
+                a.elements.iter().map(element).collect()
+            }
+            Datum::Null => return 0.0,
+            _ => vec![None; 10],
         },
-        _ => 10.0,
+        _ => vec![None; 10],
+    };
+    let start = if s.use_or { 0.0 } else { 1.0 };
+    let (mut all, mut disjoint): (f64, f64) = (start, start);
+    for element in &elements {
+        let one = operator_selectivity(root, s.op, &s.scalar, element.as_ref().map(|e| (e, false)));
+        if s.use_or {
+            all = all + one - all * one;
+            disjoint += one;
+        } else {
+            all *= one;
+            disjoint += one - 1.0;
+        }
+    }
+    match sums && (0.0..=1.0).contains(&disjoint) {
+        true => disjoint,
+        false => all,
     }
 }
 
@@ -267,14 +337,17 @@ fn equal(root: &Root<'_, '_>, column: &Expr, value: Option<&Datum>) -> f64 {
 }
 
 pub(crate) fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<ColumnStatistics>> {
-    let v = column_of(e)?;
+    let Some(v) = column_of(e) else {
+        return extended::of_expression(root, facts::strip_relabel(e)).map(std::sync::Arc::new);
+    };
     let rel = root.rels.get(facts::var_rel(v)?)?.as_ref()?;
-    let table = rel.base.as_ref()?.table()?;
-    root.context()
-        .catalog
-        .statistics(table.oid, v.attno)
-        .ok()
-        .flatten()
+    let base = rel.base.as_ref()?;
+    let (catalog, table) = (root.context().catalog, base.table()?);
+    let found = match base.is_append {
+        true => catalog.inherited_statistics(table.oid, v.attno),
+        false => catalog.statistics(table.oid, v.attno),
+    };
+    found.ok().flatten()
 }
 
 /// Estimated number of different values of an expression.
@@ -283,7 +356,10 @@ pub fn distinct_values(root: &Root<'_, '_>, e: &Expr) -> f64 {
         return 2.0;
     }
     let Some(v) = column_of(e) else {
-        return DEFAULT_DISTINCT;
+        return match (stats_of(root, e), facts::relids(e).singleton()) {
+            (Some(stats), Some(rel)) => from_statistics(&stats, tuples_of(root, rel)),
+            _ => DEFAULT_DISTINCT,
+        };
     };
     let Some(rel) = facts::var_rel(v)
         .and_then(|i| root.rels.get(i))
@@ -297,45 +373,25 @@ pub fn distinct_values(root: &Root<'_, '_>, e: &Expr) -> f64 {
             .iter()
             .any(|i| i.desc.unique && i.desc.key_count == 1 && i.desc.columns[0].attno == v.attno)
     });
-    if unique {
+    if unique || v.attno == CTID {
         return tuples;
     }
-    if let Some(stats) = stats_of(root, e) {
-        let n = f64::from(stats.n_distinct);
-        if n > 0.0 {
-            return n.min(tuples);
-        }
-        if n < 0.0 {
-            return (-n * tuples).max(1.0).round();
-        }
+    match stats_of(root, e) {
+        Some(stats) => from_statistics(&stats, tuples),
+        None => tuples.min(DEFAULT_DISTINCT),
     }
-    tuples.min(DEFAULT_DISTINCT)
 }
 
-/// Estimated number of groups for some grouping expressions over `rows` input rows.
-pub fn groups(root: &Root<'_, '_>, exprs: &[&Expr], rows: f64) -> f64 {
-    let mut per_rel: std::collections::HashMap<Option<usize>, f64> = Default::default();
-    for e in exprs {
-        if facts::relids(e).is_empty() {
-            continue;
-        }
-        let mut vars = Vec::new();
-        facts::vars(e, false, &mut vars);
-        vars.dedup();
-        for v in vars {
-            let rel = column_of(v).and_then(facts::var_rel);
-            *per_rel.entry(rel).or_insert(1.0) *= distinct_values(root, v);
-        }
+fn tuples_of(root: &Root<'_, '_>, rel: usize) -> f64 {
+    let rel = root.rels.get(rel).and_then(Option::as_ref);
+    rel.map_or(1.0, |r| r.base.as_ref().map_or(r.rows, |b| b.tuples))
+        .max(1.0)
+}
+
+fn from_statistics(stats: &ColumnStatistics, tuples: f64) -> f64 {
+    match f64::from(stats.n_distinct) {
+        n if n > 0.0 => n.min(tuples),
+        n if n < 0.0 => (-n * tuples).max(1.0).round(),
+        _ => tuples.min(DEFAULT_DISTINCT),
     }
-    let total: f64 = per_rel
-        .iter()
-        .map(|(rel, n)| {
-            let size = rel
-                .and_then(|i| root.rels.get(i))
-                .and_then(Option::as_ref)
-                .map_or(rows, |r| r.rows);
-            n.min(size.max(1.0))
-        })
-        .product();
-    total.min(rows).max(1.0).ceil()
 }

@@ -13,7 +13,7 @@ mod settled;
 mod updatable;
 
 use catalog::CatalogView;
-use catalog::columns::{pg_inherits, pg_statistic_ext};
+use catalog::columns::pg_inherits;
 use catalog::deparse::Style;
 use catalog::desc::RelationDesc;
 use catalog::oids;
@@ -72,8 +72,9 @@ impl StatementEnv<'_> {
                 Some(f) => optional(self.printer().function_body(&f)?),
                 None => Datum::Null,
             },
-            "pg_get_statisticsobjdef_columns" => self.statistics_columns(oid(args, 0))?,
-            "pg_get_statisticsobjdef_expressions" | "pg_indexam_progress_phasename" => Datum::Null,
+            "pg_get_statisticsobjdef_columns" => optional(self.names.statistics_columns(oid(args, 0))?),
+            "pg_get_statisticsobjdef_expressions" => self.names.statistics_expressions(oid(args, 0))?,
+            "pg_indexam_progress_phasename" => Datum::Null,
             "pg_is_other_temp_schema" => Datum::Bool(self.is_other_temp_schema(oid(args, 0))?),
             "pg_my_temp_schema" => Datum::Oid(self.core.temp_namespace.get().map_or(0, |o| o.0)),
             _ => return self.relation_value(function, args),
@@ -173,6 +174,7 @@ impl StatementEnv<'_> {
                 let all = self.partition_ancestors(oid(args, 0))?;
                 all.into_iter().map(|a| vec![Datum::Oid(a.0)]).collect()
             }
+            "pg_stats_ext_mcvlist_items" => self.names.mcv_items(text(args, 0))?,
             "pg_partition_tree" => self.partition_tree(oid(args, 0))?,
             "pg_config" => vec![vec![Datum::text("VERSION"), Datum::text(functions::VERSION)]],
             "pg_stat_get_archiver" => {
@@ -208,7 +210,6 @@ impl StatementEnv<'_> {
             | "pg_stat_get_subscription_stats"
             | "pg_stat_get_wal_receiver"
             | "pg_stat_get_wal_senders"
-            | "pg_stats_ext_mcvlist_items"
             | "pg_timezone_abbrevs_abbrevs"
             | "show_all_file_settings" => Vec::new(),
             _ => match self.settled_rows(function) {
@@ -271,22 +272,6 @@ impl StatementEnv<'_> {
             depth += 1;
         }
         Ok(rows)
-    }
-
-    fn statistics_columns(&self, object: Oid) -> PgResult<Datum> {
-        let rows = self.view.rows().scan(oids::PG_STATISTIC_EXT)?;
-        let Some(row) = rows.iter().find(|r| r.oid(pg_statistic_ext::OID) == object) else {
-            return Ok(Datum::Null);
-        };
-        let Some(table) = self.view.relation(row.oid(pg_statistic_ext::STXRELID))? else {
-            return Ok(Datum::Null);
-        };
-        let keys = row.int2s(pg_statistic_ext::STXKEYS);
-        let names = keys.iter().filter_map(|k| table.column(*k));
-        let names: Vec<_> = names
-            .map(|c| catalog::names::quote_identifier(&c.name).into_owned())
-            .collect();
-        Ok(Datum::text(names.join(", ")))
     }
 
     fn is_other_temp_schema(&self, schema: Oid) -> PgResult<bool> {

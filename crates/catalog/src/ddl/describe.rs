@@ -5,7 +5,7 @@ use common::{Oid, PgResult};
 use crate::builtin;
 use crate::columns::{
     pg_attrdef, pg_attribute, pg_cast, pg_class, pg_constraint, pg_opclass, pg_policy, pg_proc, pg_rewrite,
-    pg_statistic_ext, pg_trigger,
+    pg_trigger,
 };
 use crate::ddl::{Ddl, ObjectAddress};
 use crate::format_type::format_type;
@@ -223,14 +223,6 @@ impl Ddl<'_> {
                     }
                     None => Ok(format!("policy {}", object.object)),
                 }
-            }
-            oids::PG_STATISTIC_EXT => {
-                let row = self.scan_for(oids::PG_STATISTIC_EXT, object.object)?;
-                let name = row.map_or_else(
-                    || object.object.to_string().into(),
-                    |r| r.text(pg_statistic_ext::STXNAME),
-                );
-                Ok(format!("statistics object {name}"))
             }
             _ => Ok(format!("object {} of catalog {}", object.object, object.class)),
         }

@@ -34,6 +34,7 @@ pub mod roles;
 pub mod routine;
 pub mod sequence;
 pub mod settings;
+pub mod statistics;
 pub mod text_search;
 pub mod types;
 pub mod view;

@@ -6,7 +6,9 @@ use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use types::Datum;
 
-use crate::columns::{pg_collation, pg_conversion, pg_ts_config, pg_ts_dict, pg_ts_parser, pg_ts_template};
+use crate::columns::{
+    pg_collation, pg_conversion, pg_statistic_ext, pg_ts_config, pg_ts_dict, pg_ts_parser, pg_ts_template,
+};
 use crate::ddl::depend::DependencyType;
 use crate::ddl::{Ddl, ObjectAddress, oid};
 use crate::oids;
@@ -79,8 +81,25 @@ pub const TS_TEMPLATE: NamedClass = NamedClass {
     owner: None,
 };
 
+/// Extended statistics.
+pub const STATISTICS: NamedClass = NamedClass {
+    catalog: oids::PG_STATISTIC_EXT,
+    word: "statistics object",
+    name: pg_statistic_ext::STXNAME,
+    namespace: pg_statistic_ext::STXNAMESPACE,
+    owner: Some(pg_statistic_ext::STXOWNER),
+};
+
 /// All of them.
-pub const CLASSES: [NamedClass; 6] = [COLLATION, CONVERSION, TS_CONFIG, TS_DICT, TS_PARSER, TS_TEMPLATE];
+pub const CLASSES: [NamedClass; 7] = [
+    COLLATION,
+    CONVERSION,
+    TS_CONFIG,
+    TS_DICT,
+    TS_PARSER,
+    TS_TEMPLATE,
+    STATISTICS,
+];
 
 /// An object found.
 #[derive(Clone, Debug)]

@@ -31,11 +31,10 @@ const SIMPLE: [(Oid, Oid); 5] = [
 ];
 
 /// Catalogs with few rows of users, found by scanning; their first column is `oid`.
-const SCANNED: [Oid; 11] = [
+const SCANNED: [Oid; 10] = [
     oids::PG_NAMESPACE,
     oids::PG_CAST,
     oids::PG_POLICY,
-    oids::PG_STATISTIC_EXT,
     oids::PG_PUBLICATION,
     oids::PG_EXTENSION,
     oids::PG_TS_CONFIG,
@@ -72,6 +71,7 @@ impl Ddl<'_> {
                 self.remove_mappings(object.object)?;
                 self.remove_simple(object.class, object.object)?;
             }
+            oids::PG_STATISTIC_EXT => self.remove_statistics(object.object)?,
             class => self.remove_simple(class, object.object)?,
         }
         self.delete_dependencies(object, None)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{AttrNumber, Oid, PgResult};
 use nodes::expr::{CoercionForm, Var, VarSource};
-use nodes::query::{JoinExpr, JoinTreeNode, JoinType, RangeTblEntry, RangeTblFunction, RteKind};
+use nodes::query::{JoinExpr, JoinTreeNode, JoinType, RangeTblEntry, RangeTblFunction, RteKind, TableSample};
 use nodes::{Expr, Query};
 
 use crate::deparse::query::Names;
@@ -253,8 +253,9 @@ impl Writer<'_> {
                     );
                 self.push(if only { "ONLY " } else { "" });
                 self.push(&name);
-                if sample.is_some() {
-                    return Err(common::unsupported!("printing TABLESAMPLE is not supported yet"));
+                if let Some(sample) = sample {
+                    self.alias(index, rte)?;
+                    return self.sample(sample);
                 }
             }
             RteKind::Subquery {
@@ -283,6 +284,23 @@ impl Writer<'_> {
             _ => return Err(common::internal!("unexpected range table entry in FROM")),
         }
         self.alias(index, rte)
+    }
+
+    fn sample(&mut self, sample: &TableSample) -> PgResult<()> {
+        let method = self.ctx.view.function(sample.handler)?;
+        let name = method.map_or_else(String::new, |f| quote_identifier(&f.name).into_owned());
+        self.push(&format!(" TABLESAMPLE {name} ("));
+        for (at, arg) in sample.args.iter().enumerate() {
+            self.push(if at > 0 { ", " } else { "" });
+            self.expr(arg, Implicit::Hidden)?;
+        }
+        self.push(")");
+        if let Some(seed) = &sample.repeatable {
+            self.push(" REPEATABLE (");
+            self.expr(seed, Implicit::Hidden)?;
+            self.push(")");
+        }
+        Ok(())
     }
 
     fn functions(&mut self, functions: &[RangeTblFunction], ordinality: bool) -> PgResult<()> {

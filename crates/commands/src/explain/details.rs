@@ -3,6 +3,7 @@
 use common::PgResult;
 use nodes::Expr;
 use nodes::plan::{AggStrategy, GroupKey, ModifyTable, Plan, PlanNode};
+use nodes::query::TableSample;
 
 use crate::explain::names::Path;
 use crate::explain::nodes::Explainer;
@@ -26,6 +27,31 @@ impl<'a> Explainer<'a> {
             parts.push(self.input_text(key.column, path, prefix)?.0);
         }
         out.add(label, Value::List(parts), Shown::Both);
+        Ok(())
+    }
+
+    /// `bernoulli ('50'::real) REPEATABLE ('2'::double precision)`.
+    pub(super) fn sampling(
+        &self,
+        sample: &TableSample,
+        path: &Path<'a>,
+        prefix: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let method = self.printer.view.function(sample.handler)?;
+        let mut args = Vec::new();
+        for arg in &sample.args {
+            args.push(self.printer.print(arg, path, prefix)?);
+        }
+        let name = method.map_or_else(String::new, |f| f.name.to_string());
+        let mut text = format!("{name} ({})", args.join(", "));
+        if let Some(seed) = &sample.repeatable {
+            text.push_str(&format!(
+                " REPEATABLE ({})",
+                self.printer.print(seed, path, prefix)?
+            ));
+        }
+        out.text("Sampling", text);
         Ok(())
     }
 

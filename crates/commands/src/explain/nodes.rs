@@ -378,8 +378,11 @@ impl<'a> Explainer<'a> {
                 self.condition("Recheck Cond", recheck, path, own, out)?;
                 self.filter(plan, path, own, out)?;
             }
+            PlanNode::SampleScan { sample, .. } => {
+                self.sampling(sample, path, own, out)?;
+                self.filter(plan, path, own, out)?;
+            }
             PlanNode::SeqScan { .. }
-            | PlanNode::SampleScan { .. }
             | PlanNode::ValuesScan { .. }
             | PlanNode::CteScan { .. }
             | PlanNode::WorkTableScan { .. } => self.filter(plan, path, own, out)?,

@@ -66,6 +66,7 @@ impl ParamDeps<'_> {
             }
             PlanNode::BitmapHeapScan { recheck, .. } => self.all(recheck),
             PlanNode::TidScan { tids, .. } => self.all(tids),
+            PlanNode::SampleScan { sample, .. } => self.all(sample.args.iter().chain(&sample.repeatable)),
             PlanNode::TidRangeScan { quals, .. } => self.all(quals),
             PlanNode::FunctionScan { functions, .. } => self.all(functions.iter().map(|f| &f.expr)),
             PlanNode::ValuesScan { rows, .. } => self.all(rows.iter().flatten()),

@@ -230,6 +230,11 @@ impl<'a> Compiler<'a> {
                 recheck,
                 input,
             } => ops::index::compile_bitmap_heap(self, plan, (*rt_index, *relation), recheck, input)?,
+            PlanNode::SampleScan {
+                rt_index,
+                relation,
+                sample,
+            } => ops::sample_scan::compile(self, plan, (*rt_index, *relation), sample)?,
             PlanNode::TidScan {
                 rt_index,
                 relation,

@@ -343,6 +343,16 @@ pub fn hash_extended(type_oid: Oid, value: &Datum, seed: u64) -> PgResult<u64> {
     hash_value(type_oid, value, Form::Seeded(seed))
 }
 
+/// PostgreSQL's `hash_any`.
+pub fn hash_any(bytes: &[u8]) -> u32 {
+    hash_bytes(bytes, Form::Plain) as u32
+}
+
+/// What `hashfloat8` gives.
+pub fn hash_float8(value: f64) -> u32 {
+    hash_f64(value, Form::Plain) as u32
+}
+
 fn plain(hash: u64) -> i32 {
     hash as u32 as i32
 }

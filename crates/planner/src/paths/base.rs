@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use catalog::RelationDesc;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, internal, unsupported};
+use common::{Oid, PgResult, internal};
 use nodes::expr::Expr;
-use nodes::query::{JoinTreeNode, RteKind};
+use nodes::query::{JoinTreeNode, RteKind, TableSample};
 use nodes::relids::RelIds;
+use types::Datum;
 
 use crate::cost;
 use crate::exprs::facts;
@@ -61,6 +62,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         members: Vec::new(),
         append_parent: None,
         member_clauses: None,
+        sample: None,
     };
     match rte.kind {
         RteKind::Relation { relation, sample, .. } => {
@@ -76,15 +78,14 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
                 )
                 .hint("Use the REFRESH MATERIALIZED VIEW command."));
             }
-            if sample.is_some() {
-                return Err(unsupported!("TABLESAMPLE is not supported yet"));
-            }
-            base.is_append = root.append_parents.contains(&rt_index);
-            if !base.is_append && desc.relkind != b'p' {
+            // ONLY of a partitioned table: no members, no rows.
+            base.is_append = root.append_parents.contains(&rt_index) || desc.relkind == b'p';
+            if !base.is_append {
                 (base.pages, base.tuples) = table_size(root, &desc)?;
                 base.indexes = load_indexes(root, rt_index, &desc, base.tuples)?;
             }
             base.kind = BaseKind::Table(desc);
+            set_sample(root, &mut base, sample)?;
         }
         RteKind::Subquery { query, .. } => {
             let mut query = (*query).clone();
@@ -130,6 +131,36 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         base: Some(base),
     })
 }
+
+/// TABLESAMPLE: only part of the table, and no index helps.
+///
+/// PG: `bernoulli_samplescangetsamplesize`, `system_samplescangetsamplesize`.
+fn set_sample(root: &Root<'_, '_>, base: &mut BaseRel, sample: Option<Box<TableSample>>) -> PgResult<()> {
+    let Some(mut sample) = sample else { return Ok(()) };
+    for e in sample.args.iter_mut().chain(&mut sample.repeatable) {
+        crate::exprs::fold::fold_constants(e, root.context())?;
+    }
+    let mut fraction = 0.1;
+    if let Some(Expr::Const(c)) = sample.args.first()
+        && let Datum::Float4(percent) = c.value
+        && (0.0..=100.0).contains(&percent)
+    {
+        fraction = f64::from(percent) / 100.0;
+    }
+    if sample.handler == SYSTEM_METHOD {
+        base.pages = (base.pages * fraction).round().max(1.0);
+    }
+    base.tuples = (base.tuples * fraction).round().max(1.0);
+    base.indexes.clear();
+    for e in sample.args.iter().chain(&sample.repeatable) {
+        base.lateral = base.lateral.union(&facts::relids(e));
+    }
+    base.sample = Some(sample.into());
+    Ok(())
+}
+
+/// The handler of TABLESAMPLE SYSTEM.
+const SYSTEM_METHOD: Oid = Oid(3314);
 
 /// Pages and rows of a table. One that was never analyzed is taken for at least ten pages, full of rows of the width that its types
 /// suggest: it has just been made, and will grow.
@@ -249,7 +280,7 @@ fn load_indexes(
 }
 
 /// Stored expressions speak of range table entry 1.
-fn at_rel(e: &Expr, rt_index: usize) -> Expr {
+pub fn at_rel(e: &Expr, rt_index: usize) -> Expr {
     let mut e = e.clone();
     crate::exprs::query_walk::strip_expr(&mut e);
     crate::exprs::query_walk::offset_rels(&mut e, 0, rt_index - 1);
@@ -382,7 +413,13 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     let s = root.context().settings;
     let per_row = base.restrictions.iter().map(|r| r.cost).sum();
     let scan = match &base.kind {
-        BaseKind::Table(_) => cost::seq_scan(s, base.pages, base.tuples, per_row),
+        BaseKind::Table(_) => {
+            let mut scan = cost::seq_scan(s, base.pages, base.tuples, per_row);
+            if base.sample.as_ref().is_some_and(|t| t.handler == SYSTEM_METHOD) {
+                scan.total += (s.random_page_cost - s.seq_page_cost) * base.pages;
+            }
+            scan
+        }
         BaseKind::Subquery(p) => {
             let trivial = base.restrictions.is_empty();
             let extra = if trivial {
@@ -397,7 +434,9 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
         }
         BaseKind::Other => other_scan(root, base, per_row),
     };
-    let disabled = u32::from(matches!(base.kind, BaseKind::Table(_)) && !s.enable_seqscan);
+    let is_plain = matches!(base.kind, BaseKind::Table(_)) && base.sample.is_none();
+    let disabled = u32::from(is_plain && !s.enable_seqscan);
+    let sampled = base.sample.is_some();
     let mut paths = Vec::new();
     let keys = match &base.kind {
         BaseKind::Subquery(p) => {
@@ -423,10 +462,15 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
         },
         startup,
     );
-    index::add_index_paths(root, &rel, &mut paths)?;
-    tid::add_tid_paths(root, &rel, &mut paths);
+    if !sampled {
+        index::add_index_paths(root, &rel, &mut paths)?;
+        tid::add_tid_paths(root, &rel, &mut paths);
+    }
     if let Some(rel) = &mut root.rels[i] {
         rel.paths = paths;
+    }
+    if sampled {
+        return Ok(());
     }
     partial::set_partial_paths(root, i)
 }

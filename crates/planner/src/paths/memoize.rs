@@ -10,11 +10,11 @@ use nodes::query::JoinType;
 
 use crate::cost::Cost;
 use crate::exprs::facts;
+use crate::groups;
 use crate::path::{MemoizePath, Path, PathKind, PathRef};
 use crate::paths::{expr_width, inner_tested};
 use crate::rel::{BaseRel, RestrictInfo};
 use crate::root::Root;
-use crate::selectivity;
 
 /// Header of a cached row, of an entry and its key.
 const ROW_BYTES: f64 = 16.0;
@@ -159,7 +159,7 @@ fn rescan_cost(root: &Root<'_, '_>, calls: f64, inner: &Path, keys: &[Expr]) -> 
     let room = (memory / entry).floor();
     let refs: Vec<&Expr> = keys.iter().collect();
     let distinct = match keys.iter().all(|k| has_statistics(root, k)) {
-        true => selectivity::groups(root, &refs, calls),
+        true => groups::groups(root, &refs, calls),
         false => calls,
     };
     let evicted = 1.0 - room.min(distinct) / distinct;

@@ -8,7 +8,7 @@ mod memoize;
 pub mod partial;
 mod tid;
 
-pub use base::{build_base_rels, column_expr, expr_width, set_base_paths};
+pub use base::{at_rel, build_base_rels, column_expr, expr_width, set_base_paths};
 pub use index::join_clauses_for;
 pub use join::{JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, inner_tested, is_unique};
 pub use tid::tid_node;

@@ -6,9 +6,9 @@ use nodes::plan::{AggSplit, AggStrategy, PlanCost, PlanNode};
 use nodes::query::SortGroupClause;
 
 use crate::cost::{self, AggFacts, Cost};
+use crate::groups;
 use crate::path::{PathKey, keys_contained};
 use crate::root::Root;
-use crate::selectivity;
 use crate::upper::{
     self, Stage, clause_exprs, group_keys, pass_through_targets, sort_clause_keys, sort_stage,
 };
@@ -23,7 +23,7 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult
     let s = root.context().settings;
     let exprs: Vec<&Expr> = pairs.iter().map(|(e, _)| e).collect();
     let rows = stage.plan.cost.rows;
-    let groups = selectivity::groups(root, &exprs, rows);
+    let groups = groups::groups(root, &exprs, rows);
     let input = stage.plan.cost;
     let facts = AggFacts {
         input: Cost {

@@ -14,8 +14,8 @@ use crate::parallel;
 use crate::path::{Path, PathKey, PathRef, cheapest_total};
 use crate::paths::expr_width;
 use crate::root::Root;
-use crate::selectivity;
 use crate::upper::{self, Stage, group_keys, pass_through_targets, project, sort_stage, target};
+use crate::{groups, selectivity};
 
 /// A Gather of a plan that is partial; with `keys` it keeps their order.
 pub fn gather_node(input: Plan, workers: u32, keys: Vec<SortKey>, cost: PlanCost) -> Plan {
@@ -269,7 +269,7 @@ fn first_step(
     let group: Vec<&Expr> = g.pairs.iter().map(|(e, _)| e).collect();
     let groups = match group.is_empty() {
         true => 1.0,
-        false => selectivity::groups(root, &group, stage.plan.cost.rows),
+        false => groups::groups(root, &group, stage.plan.cost.rows),
     };
     let per_row: f64 = calls
         .iter()

@@ -1,18 +1,20 @@
 //! GROUP BY, aggregates, HAVING.
 
-use common::PgResult;
-use nodes::expr::Expr;
+use common::{Oid, PgResult};
+use nodes::expr::{Const, Expr};
 use nodes::plan::{AggSplit, AggStrategy, PlanCost, PlanNode};
 use nodes::walk;
+use types::Datum;
+use types::settings::TypeRef;
 
 use crate::cost::{self, AggFacts, Cost};
 use crate::exprs::facts;
 use crate::path::keys_contained;
 use crate::root::Root;
-use crate::selectivity;
 use crate::upper::gather::{Grouping, group_partially};
 use crate::upper::grouping_sets;
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
+use crate::{groups, selectivity};
 
 /// Adds the aggregation node; its output are the group columns and aggregates that the level above uses.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
@@ -40,6 +42,27 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         Some(two_steps) => Ok(two_steps),
         None => in_one_step(root, &facts, strategy, stage, &pairs, output, having),
     }
+}
+
+/// Without grouping sets, `GROUPING(...)` is zero.
+pub fn fold_grouping_calls(root: &mut Root<'_, '_>) {
+    if !root.query.grouping_sets.is_empty() {
+        return;
+    }
+    let mut fold = |e: &mut Expr| {
+        walk::rewrite(e, &mut |e| {
+            if matches!(e, Expr::GroupingFunc(g) if g.levels_up == 0) {
+                *e = Expr::Const(Const {
+                    value: Datum::Int4(0),
+                    type_ref: TypeRef::plain(types::oids::INT4),
+                    collation: Oid::INVALID,
+                    span: common::Span::NONE,
+                });
+            }
+        });
+    };
+    root.query.target_list.iter_mut().for_each(|t| fold(&mut t.expr));
+    root.query.having.iter_mut().for_each(&mut fold);
 }
 
 /// The node that groups its whole input.
@@ -239,7 +262,7 @@ fn choose(
     let groups = if pairs.is_empty() {
         1.0
     } else {
-        selectivity::groups(root, &group, input.rows)
+        groups::groups(root, &group, input.rows)
     };
     let aggs: f64 = output.iter().map(|e| aggregate_cost(root, e)).sum();
     let mut facts = AggFacts {

@@ -6,8 +6,8 @@ use nodes::plan::{AggSplit, AggStrategy, GroupKey, GroupingPass, PlanCost, PlanN
 use nodes::query::{GroupingSet, SortGroupClause};
 
 use crate::root::Root;
-use crate::selectivity;
 use crate::upper::{self, Stage, clause_exprs, group_keys, target};
+use crate::{groups, selectivity};
 
 /// The sets written out, as references to GROUP BY's clauses.
 pub fn expand(sets: &[GroupingSet], distinct: bool) -> Vec<Vec<u32>> {
@@ -87,7 +87,7 @@ pub fn add(
         groups += if exprs.is_empty() {
             1.0
         } else {
-            selectivity::groups(root, &exprs, stage.plan.cost.rows)
+            groups::groups(root, &exprs, stage.plan.cost.rows)
         };
     }
     let fix = |e: &Expr| -> PgResult<Expr> {

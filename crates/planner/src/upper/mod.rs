@@ -172,6 +172,7 @@ pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
     modify::prepare_targets(root)?;
     set_limit_fraction(root);
     let stage = scan_join_stage(root)?;
+    grouping::fold_grouping_calls(root);
     let stage = if needs_grouping(root) {
         grouping::add(root, stage)?
     } else {

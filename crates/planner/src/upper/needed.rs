@@ -44,6 +44,9 @@ fn lateral_expressions(root: &mut Root<'_, '_>) {
         }
         let exprs: Vec<Expr> = match &root.query.rte(i).kind {
             RteKind::Function { functions, .. } => functions.iter().map(|f| f.expr.clone()).collect(),
+            RteKind::Relation { sample: Some(s), .. } => {
+                s.args.iter().chain(&s.repeatable).cloned().collect()
+            }
             RteKind::Values { rows, .. } => rows.iter().flatten().cloned().collect(),
             _ => continue,
         };
