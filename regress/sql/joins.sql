@@ -18,3 +18,20 @@ WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5) SE
 SELECT v, row_number() OVER (ORDER BY v), lag(v) OVER (ORDER BY v) FROM a ORDER BY v;
 SELECT v, count(*) FROM a;
 SELECT * FROM a JOIN b ON a.x = b.y;
+-- nothing is joined with one side of a full join before it is done
+CREATE TABLE fa (a int, b int, e int);
+CREATE TABLE fb (a int, b int);
+CREATE TABLE fc (a int, b int, e bigint);
+INSERT INTO fa VALUES (2, 1, 7);
+INSERT INTO fb SELECT g, g % 4 FROM generate_series(0, 13) g;
+INSERT INTO fc SELECT g, g % 3, g FROM generate_series(1, 12) g;
+SELECT count(*) FROM fa FULL JOIN fb ON fa.b = fb.b JOIN fc ON NOT (fc.a IS NULL AND fa.e <= fc.b);
+SELECT count(*) FROM fa FULL JOIN fb ON fa.b = fb.b JOIN fc ON fa.e IS NULL OR fc.a IS NOT NULL;
+SELECT count(*) FROM fc LEFT JOIN (fa FULL JOIN fb ON fa.b = fb.b) ON fa.e IS NULL OR fc.a < 3;
+SELECT count(*) FROM ONLY (SELECT 1) x;
+CREATE TABLE fp (a int) PARTITION BY LIST (a);
+CREATE TABLE fp1 PARTITION OF fp FOR VALUES IN (1);
+INSERT INTO fp VALUES (1);
+SELECT count(*) FROM ONLY fp;
+SELECT fa.a, fp.a FROM fa LEFT JOIN ONLY fp ON fa.a = fp.a;
+DROP TABLE fa, fb, fc, fp;

@@ -210,6 +210,9 @@ fn connected(root: &Root<'_, '_>, a: &RelIds, b: &RelIds) -> bool {
 /// Which kind of join combining the two sides is, and whether they must swap; `None` when it is not allowed.
 fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(JoinType, bool)> {
     let joined = left.union(right);
+    if !full_joins_allow(root, (left, right), &joined) {
+        return None;
+    }
     let mut matched: Option<(&SpecialJoin, bool)> = None;
     for special in &root.special_joins {
         if !special.min_right.overlaps(&joined) || joined.is_subset(&special.min_right) {
@@ -253,6 +256,23 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
             complete.then_some((s.join_type, swap))
         }
     }
+}
+
+/// A full join stays between the two sides as written: nothing else is joined before it is done, nothing moves into it.
+///
+/// PG: `deconstruct_recurse` makes it a join problem of its own.
+fn full_joins_allow(root: &Root<'_, '_>, (left, right): (&RelIds, &RelIds), joined: &RelIds) -> bool {
+    let mut full = root.special_joins.iter().filter(|s| s.join_type == JoinType::Full);
+    full.all(|s| {
+        let whole = s.syn_left.union(&s.syn_right);
+        !joined.overlaps(&whole)
+            || joined.is_subset(&s.syn_left)
+            || joined.is_subset(&s.syn_right)
+            || whole.is_subset(left)
+            || whole.is_subset(right)
+            || (*left == s.syn_left && *right == s.syn_right)
+            || (*left == s.syn_right && *right == s.syn_left)
+    })
 }
 
 /// LATERAL references may go one way only.
