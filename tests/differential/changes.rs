@@ -125,7 +125,8 @@ impl Maker<'_> {
     }
 
     fn merge(&mut self) -> (String, String) {
-        let (target, x, y) = (self.target(), self.alias(), self.alias());
+        // PostgreSQL 18.4 crashes in MERGE of partitioned tables with subqueries in SET and RETURNING OLD.
+        let (target, x, y) = (self.keyed(), self.alias(), self.alias());
         let both = [x.clone(), y.clone()];
         let own = [x.clone()];
         let theirs = [y.clone()];

@@ -58,10 +58,24 @@ fn known(root: &Root<'_, '_>, rel: usize) -> Vec<Known> {
     };
     let own = all.iter().filter(|s| s.inherited == base.is_append);
     own.map(|s| Known {
-        exprs: s.exprs.iter().map(|e| at_rel(e, base.rt_index)).collect(),
+        exprs: s
+            .exprs
+            .iter()
+            .map(|e| as_in_queries(root, e, base.rt_index))
+            .collect(),
         stats: s.clone(),
     })
     .collect()
+}
+
+/// A stored expression as it would look in a query, constants folded.
+fn as_in_queries(root: &Root<'_, '_>, e: &Expr, rt_index: usize) -> Expr {
+    let plain = at_rel(e, rt_index);
+    let mut folded = plain.clone();
+    match crate::exprs::fold::fold_constants(&mut folded, root.context()) {
+        Ok(()) => folded,
+        Err(_) => plain,
+    }
 }
 
 /// Statistics of an expression over one relation.
@@ -221,7 +235,7 @@ fn collect_operands<'e>(root: &Root<'_, '_>, clause: &'e Expr, out: &mut Vec<&'e
         Expr::Bool(b) => return b.args.iter().all(|a| collect_operands(root, a, out)),
         Expr::NullTest(n) => out.push(facts::strip_relabel(&n.arg)),
         Expr::ScalarArrayOp(s) => {
-            if !matches!(facts::strip_relabel(&s.array), Expr::Const(_)) || !compares(s.op) {
+            if !is_constant_array(&s.array) || !compares(s.op) {
                 return false;
             }
             out.push(facts::strip_relabel(&s.scalar));
@@ -240,6 +254,14 @@ fn collect_operands<'e>(root: &Root<'_, '_>, clause: &'e Expr, out: &mut Vec<&'e
         other => out.push(other),
     }
     true
+}
+
+fn is_constant_array(e: &Expr) -> bool {
+    let constant = |e: &Expr| matches!(facts::strip_relabel(e), Expr::Const(_));
+    match facts::strip_relabel(e) {
+        Expr::Array(a) => a.elements.iter().all(constant),
+        other => constant(other),
+    }
 }
 
 /// Shares of the items that conditions match.

@@ -262,7 +262,10 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
 ///
 /// PG: `deconstruct_recurse` makes it a join problem of its own.
 fn full_joins_allow(root: &Root<'_, '_>, (left, right): (&RelIds, &RelIds), joined: &RelIds) -> bool {
-    let mut full = root.special_joins.iter().filter(|s| s.join_type == JoinType::Full);
+    let mut full = root
+        .special_joins
+        .iter()
+        .filter(|s| s.join_type == JoinType::Full);
     full.all(|s| {
         let whole = s.syn_left.union(&s.syn_right);
         !joined.overlaps(&whole)

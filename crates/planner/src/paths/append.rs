@@ -30,7 +30,8 @@ pub fn build_members(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
         .filter(|c| c.parent == parent)
         .cloned()
         .collect();
-    if let Some(table) = base.table().filter(|t| t.relkind == b'p') {
+    let prunes = root.context().settings.enable_partition_pruning;
+    if let Some(table) = base.table().filter(|t| t.relkind == b'p' && prunes) {
         let keep = prune::surviving_leaves(root, &table.clone(), parent, &clauses)?;
         members.retain(|m| keep.contains(&m.desc.oid));
     } else if clauses
