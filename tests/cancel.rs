@@ -1,0 +1,153 @@
+//! A cancelled statement stops within a few batches, whatever operator is at work. The statement cancels itself at a certain row, and
+//! sequences count what is done after that: no clock is asked.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use pglite::{Database, Session, params};
+
+const ROWS: i64 = 120_000;
+
+/// What may be done after the request: some batches of 1,024 rows, in each of a few operators.
+const SLACK: i64 = 8 * 1024;
+
+/// Statements over `input`: a table expression with the columns a, b, c.
+const STATEMENTS: &[(&str, &str)] = &[
+    (
+        "sort by words",
+        "SELECT nextval('made') FROM {input} ORDER BY a % 1000, a",
+    ),
+    (
+        "sort by columns",
+        "SELECT nextval('made'), b FROM (SELECT * FROM {input} ORDER BY ARRAY[a % 1000], b) q",
+    ),
+    (
+        "top rows",
+        "SELECT nextval('made') FROM (SELECT * FROM {input} ORDER BY b LIMIT 60000) q",
+    ),
+    (
+        "distinct",
+        "SELECT nextval('made') FROM (SELECT DISTINCT b FROM {input}) q",
+    ),
+    (
+        "hashed groups",
+        "SELECT nextval('made') FROM (SELECT a, count(*), sum(c) FROM {input} GROUP BY a) q",
+    ),
+    (
+        "sorted groups",
+        "SELECT nextval('made') FROM (SELECT b, array_agg(a ORDER BY c) FROM {input} GROUP BY b) q",
+    ),
+    (
+        "grouping sets",
+        "SELECT nextval('made') FROM (SELECT a, b, count(*) FROM {input} GROUP BY CUBE (a, b)) q",
+    ),
+    (
+        "distinct aggregates",
+        "SELECT nextval('made'), n FROM (SELECT count(DISTINCT b) n FROM {input}) q",
+    ),
+    (
+        "hash join, inner side",
+        "SELECT nextval('made') FROM small s JOIN {input} ON s.a = i.a",
+    ),
+    (
+        "hash join, outer side",
+        "SELECT nextval('made') FROM {input} LEFT JOIN small s ON s.a = i.a",
+    ),
+    (
+        "hash join by texts",
+        "SELECT nextval('made') FROM {input} JOIN t ON t.b = i.b",
+    ),
+    (
+        "merge join",
+        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SELECT nextval('made') FROM {input} JOIN t ON t.a = i.a",
+    ),
+    (
+        "nested loop",
+        "SELECT nextval('made') FROM {input} JOIN small s ON s.a > i.a",
+    ),
+    (
+        "window",
+        "SELECT nextval('made') FROM (SELECT sum(a) OVER (PARTITION BY a % 10 ORDER BY c) FROM {input}) q",
+    ),
+    (
+        "one partition",
+        "SELECT nextval('made') FROM (SELECT rank() OVER (ORDER BY c), ntile(7) OVER (ORDER BY b) FROM {input}) q",
+    ),
+    (
+        "union",
+        "SELECT nextval('made') FROM (SELECT b FROM {input} UNION SELECT b FROM t) q",
+    ),
+    (
+        "except",
+        "SELECT nextval('made') FROM (SELECT a FROM {input} EXCEPT SELECT a FROM small) q",
+    ),
+    (
+        "offset",
+        "SELECT nextval('made') FROM (SELECT * FROM {input} OFFSET 1000) q",
+    ),
+    (
+        "materialized",
+        "WITH q AS MATERIALIZED (SELECT * FROM {input}) SELECT nextval('made') FROM q",
+    ),
+    (
+        "insert",
+        "INSERT INTO copied SELECT nextval('made'), b FROM {input}",
+    ),
+];
+
+fn count(session: &mut Session, sequence: &str) -> i64 {
+    let sql = format!("SELECT nextval('{sequence}') - 1");
+    session.query_map(&sql, params![], |r| r.get(0)).unwrap()[0]
+}
+
+/// Runs a statement over an input that cancels it at row `at`; what was read and made.
+fn cancelled(session: &mut Session, statement: &str, at: i64) -> (i64, i64) {
+    let input = format!(
+        "(SELECT * FROM t WHERE CASE WHEN a = {at} THEN pg_cancel_backend(pg_backend_pid()) ELSE true END AND nextval('read') > 0) i"
+    );
+    session
+        .batch_execute("BEGIN; SELECT setval('read', 1, false), setval('made', 1, false)")
+        .unwrap();
+    let failed = session
+        .batch_execute(&statement.replace("{input}", &input))
+        .unwrap_err();
+    assert_eq!(
+        failed.message(),
+        "canceling statement due to user request",
+        "{statement}"
+    );
+    assert_eq!(failed.code(), "57014");
+    session.batch_execute("ROLLBACK").unwrap();
+    (count(session, "read"), count(session, "made"))
+}
+
+#[test]
+fn every_operator_stops_within_a_few_batches() {
+    let db = Database::memory().unwrap();
+    let mut session = db.session().unwrap();
+    session
+        .batch_execute(&format!(
+            "CREATE SEQUENCE read; CREATE SEQUENCE made; CREATE TABLE copied (a int, b text);
+             CREATE TABLE t AS SELECT g::int AS a, 'row ' || g * 7919 % 100003 AS b, g * 31 % 1009 / 7.0 AS c FROM generate_series(1, {ROWS}) g;
+             CREATE TABLE small AS SELECT a FROM t WHERE a <= 500;
+             ANALYZE t; ANALYZE small"
+        ))
+        .unwrap();
+    for (name, statement) in STATEMENTS {
+        // Early: no more input is read.
+        let (read, _) = cancelled(&mut session, statement, 2000);
+        assert!(read <= 2000 + SLACK, "{name}: read {read} rows");
+        // At the end of the input: what follows it (sorting, giving out groups) does not go on either. Operators that give rows out as
+        // they read them have given all by then.
+        let (_, made) = cancelled(&mut session, statement, ROWS);
+        let streams = [
+            "hash join, outer side",
+            "hash join by texts",
+            "merge join",
+            "nested loop",
+            "offset",
+            "insert",
+        ];
+        if !streams.contains(name) {
+            assert!(made <= SLACK, "{name}: made {made} rows");
+        }
+    }
+}
