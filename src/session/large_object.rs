@@ -234,9 +234,13 @@ impl StatementEnv<'_> {
         self.large(|ddl| ddl.create_large_object(wanted))
     }
 
+    /// Whose it is and whom it is open to, if it is there.
+    pub(crate) fn large_object_facts(&self, object: Oid) -> PgResult<Option<LargeObject>> {
+        self.large(|ddl| ddl.large_object(object))
+    }
+
     fn existing(&self, object: Oid) -> PgResult<LargeObject> {
-        self.large(|ddl| ddl.large_object(object))?
-            .ok_or_else(|| missing(object))
+        self.large_object_facts(object)?.ok_or_else(|| missing(object))
     }
 
     fn check(&self, object: Oid, facts: &LargeObject, privilege: Privilege) -> PgResult<()> {

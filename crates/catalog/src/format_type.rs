@@ -69,7 +69,8 @@ fn special_name(oid: Oid, typmod: i32) -> PgResult<Option<String>> {
         // A key word, but one that names the type.
         t::JSON => "json".to_owned(),
         t::VARBIT => length("bit varying", 0),
-        t::NUMERIC if with => {
+        // Below the header's size it says nothing.
+        t::NUMERIC if typmod >= 4 => {
             let packed = typmod - 4;
             // The scale has 11 bits and a sign.
             format!(

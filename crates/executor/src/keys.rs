@@ -468,7 +468,8 @@ impl Order {
 
 fn comparison(c: &Compiler<'_>, type_oid: Oid, sort_op: Oid, collation: Oid) -> PgResult<Comparison> {
     let default_class = facts::operator(sort_op).is_none_or(|op| matches!(op.oprname, "<" | ">"));
-    if default_class && is_direct(c, type_oid)? {
+    // Records of no type may have columns that do not compare, which their function complains about.
+    if default_class && type_oid != oids::RECORD && is_direct(c, type_oid)? {
         let collates = collation.is_valid() && !BYTE_COLLATIONS.contains(&collation);
         if collates && c.phys(type_oid)? == PhysType::Text {
             return Ok(Comparison::Collated(type_oid, collation));
@@ -476,9 +477,12 @@ fn comparison(c: &Compiler<'_>, type_oid: Oid, sort_op: Oid, collation: Oid) -> 
         return Ok(Comparison::Direct(type_oid));
     }
     for (family, _) in c.catalog.operator_families(BTREE, sort_op)? {
-        if let Some(proc) = c.catalog.opfamily_proc(family, type_oid, type_oid, 1)? {
-            let f = Function::new(c, proc, &[type_oid, type_oid], oids::INT4, collation)?;
-            return Ok(Comparison::Function(f));
+        // The family of arrays is one for all of them.
+        for key in [type_oid, oids::ANYARRAY] {
+            if let Some(proc) = c.catalog.opfamily_proc(family, key, key, 1)? {
+                let f = Function::new(c, proc, &[type_oid, type_oid], oids::INT4, collation)?;
+                return Ok(Comparison::Function(f));
+            }
         }
     }
     Err(common::unsupported!(

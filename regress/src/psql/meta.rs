@@ -1,5 +1,6 @@
 //! Backslash commands.
 
+use super::message::message;
 use super::print::Format;
 use super::vars::{Variables, boolean};
 use super::{Condition, NOT_SUPPORTED, Psql, Use};
@@ -242,6 +243,7 @@ impl Psql<'_> {
                 self.send(Use::Set(prefix));
             }
             "copy" => self.copy(args),
+            "sv" | "sf" => self.definition(name, args),
             "gexec" => self.send(Use::Execute),
             "gdesc" => self.send(Use::Describe),
             "bind" => {
@@ -329,12 +331,10 @@ impl Psql<'_> {
 
     /// Commands that psql has and we have not, and those that nobody has.
     fn unknown(&mut self, name: &str, args: &mut Arguments<'_>) {
-        const OTHERS: [&str; 24] = [
+        const OTHERS: [&str; 22] = [
             "copyright",
             "crosstabview",
             "watch",
-            "sf",
-            "sv",
             "sendpipeline",
             "startpipeline",
             "endpipeline",
@@ -361,6 +361,34 @@ impl Psql<'_> {
         } else {
             self.print(&format!("invalid command \\{name}\n"));
         }
+    }
+
+    /// `\sv` and `\sf`: the statement that made a view or a function.
+    fn definition(&mut self, command: &str, args: &mut Arguments<'_>) {
+        let words = args.all(&self.vars);
+        let name = words.first().map_or("", |w| w.trim_end_matches(';'));
+        let literal = format!("'{}'", name.replace('\'', "''"));
+        let query = match command {
+            "sv" => format!(
+                "SELECT 'CREATE OR REPLACE VIEW ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || E' AS\\n' \
+                 || rtrim(pg_get_viewdef(c.oid, true), ';') || E'\\n' FROM pg_class c JOIN pg_namespace n \
+                 ON n.oid = c.relnamespace WHERE c.oid = {literal}::regclass"
+            ),
+            _ => {
+                let kind = if name.contains('(') {
+                    "regprocedure"
+                } else {
+                    "regproc"
+                };
+                format!("SELECT pg_get_functiondef({literal}::{kind})")
+            }
+        };
+        let found = self.session.query_map(query.as_str(), (), |row| row.get_text(0));
+        let text = match found {
+            Ok(rows) => rows.into_iter().flatten().collect(),
+            Err(e) => message(&e, &query, self.verbosity(), self.show_context()),
+        };
+        self.print(&text);
     }
 
     /// `\copy` between a table and the script or the output; not with files.

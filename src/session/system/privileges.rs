@@ -195,6 +195,9 @@ impl Names {
                 Oid::INVALID => Err(missing("type")),
                 found => Ok(found),
             },
+            ObjectClass::Function if name == "-" => {
+                Err(pg_err!(UNDEFINED_FUNCTION, "function \"{name}\" does not exist"))
+            }
             ObjectClass::Function => self.object(types::io::RegKind::Procedure, name),
             ObjectClass::Database => named(c::pg_database::DATNAME)?
                 .ok_or_else(|| pg_err!(UNDEFINED_DATABASE, "database \"{name}\" does not exist")),
@@ -304,7 +307,7 @@ fn reference(datum: &Datum) -> ObjectRef<'_> {
 }
 
 impl StatementEnv<'_> {
-    /// `has_column_privilege`, `has_any_column_privilege`, `has_parameter_privilege` in all their forms.
+    /// `has_column_privilege`, `has_any_column_privilege`, `has_parameter_privilege`, `has_largeobject_privilege` in all their forms.
     pub(super) fn has_general_privilege(&self, kind: &str, args: &[Datum]) -> PgResult<Datum> {
         let columns = kind.starts_with("column_");
         let with_user = args.len() > if columns { 3 } else { 2 };
@@ -324,6 +327,9 @@ impl StatementEnv<'_> {
             };
             return Ok(Datum::Bool(roles.is_superuser(user)));
         }
+        if kind.starts_with("largeobject_") {
+            return self.large_object_privilege(user, object, privilege);
+        }
         let column = match rest.get(1) {
             Some(Datum::Int2(number)) if columns => Some(ColumnRef::Number(*number)),
             Some(name) if columns => Some(ColumnRef::Name(name.as_str().unwrap_or_default())),
@@ -338,6 +344,31 @@ impl StatementEnv<'_> {
         };
         let answer = self.names.has_privilege(self.core, &question)?;
         Ok(answer.map_or(Datum::Null, Datum::Bool))
+    }
+
+    /// NULL where there is no such large object.
+    fn large_object_privilege(
+        &self,
+        user: Option<ObjectRef<'_>>,
+        object: &Datum,
+        privilege: &Datum,
+    ) -> PgResult<Datum> {
+        let roles = self.view.roles()?;
+        let user = match user {
+            None => self.core.user.get(),
+            Some(role) => self.names.role(&roles, role)?,
+        };
+        let asked = parse(privilege.as_str().unwrap_or_default(), "rw")?;
+        let Some(facts) = self.large_object_facts(object.as_oid().unwrap_or_default())? else {
+            return Ok(Datum::Null);
+        };
+        let object = Guarded {
+            kind: ObjectKind::LargeObject,
+            owner: facts.owner,
+            acl: facts.acl.as_deref(),
+        };
+        let free = self.core.guc.borrow().get_bool("lo_compat_privileges");
+        Ok(Datum::Bool(free || any(&roles, user, object, &asked)))
     }
 
     /// `pg_has_role([user,] role, privilege)`.
@@ -393,11 +424,13 @@ impl StatementEnv<'_> {
             Some(name) => name.to_string(),
             None => owner.to_string(),
         };
+        // Nobody as grantee is everybody.
+        let grantee = if owner.is_valid() { name.as_str() } else { "" };
         let items: Vec<String> = match kind {
             b'c' => Vec::new(),
-            b'L' => vec![format!("{name}=rw/{name}")],
-            b'p' => vec![format!("{name}=sA/{name}")],
-            b'F' | b'S' => vec![format!("{name}=U/{name}")],
+            b'L' => vec![format!("{grantee}=rw/{name}")],
+            b'p' => vec![format!("{grantee}=sA/{name}")],
+            b'F' | b'S' => vec![format!("{grantee}=U/{name}")],
             letter => {
                 let kind = match letter {
                     b'r' => ObjectKind::Table,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use common::{AttrNumber, Oid, PgResult};
 use nodes::expr::{CoercionForm, Var, VarSource};
+use nodes::json::JsonExprKind;
 use nodes::query::{JoinExpr, JoinTreeNode, JoinType, RangeTblEntry, RangeTblFunction, RteKind, TableSample};
 use nodes::{Expr, Query};
 
@@ -475,6 +476,7 @@ pub fn looks_like_function(expr: &Expr) -> bool {
         }
         Expr::Coalesce(_) | Expr::MinMax(_) | Expr::NullIf(_) | Expr::SqlValueFunction(_) => true,
         Expr::Xml(_) => true,
+        Expr::Json(j) => matches!(j.kind, JsonExprKind::Table(_)),
         _ => false,
     }
 }

@@ -63,7 +63,7 @@ impl Writer<'_> {
                 Ok(())
             }
             JsonExprKind::Query(q) => self.json_query(j, q),
-            JsonExprKind::Table(_) => Err(common::unsupported!("printing JSON_TABLE is not supported yet")),
+            JsonExprKind::Table(table) => self.json_table(j, table),
         }
     }
 
@@ -113,7 +113,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn json_options(&mut self, j: &JsonExpr, q: &JsonQuery) -> PgResult<()> {
+    pub(super) fn json_options(&mut self, j: &JsonExpr, q: &JsonQuery) -> PgResult<()> {
         if q.op == JsonQueryOp::Query {
             self.push(match q.wrapper {
                 JsonWrapper::None => " WITHOUT WRAPPER",

@@ -14,6 +14,7 @@ mod calls;
 mod constant;
 mod from;
 mod json;
+mod json_table;
 mod paren;
 mod query;
 mod routine;

@@ -16,6 +16,7 @@ use crate::framework::set::{SetRows, materialized};
 /// Functions of one value (or one row) that the session answers.
 #[rustfmt::skip]
 static SCALARS: &[&str] = &[
+    "has_largeobject_privilege_id", "has_largeobject_privilege_id_id", "has_largeobject_privilege_name_id",
     "be_lo_close", "be_lo_creat", "be_lo_create", "be_lo_export", "be_lo_import", "be_lo_import_with_oid", "be_lo_from_bytea", "be_lo_get", "be_lo_get_fragment", "be_lo_lseek",
     "be_lo_lseek64", "be_lo_open", "be_lo_put", "be_lo_tell", "be_lo_tell64", "be_lo_truncate", "be_lo_truncate64",
     "be_lo_unlink", "be_loread", "be_lowrite",

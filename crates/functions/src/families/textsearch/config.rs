@@ -163,6 +163,9 @@ pub(crate) fn check_parser_oid(oid: u32) -> PgResult<()> {
 
 /// The name of a parser.
 pub(crate) fn check_parser_name(name: &str) -> PgResult<()> {
+    if name.trim().is_empty() {
+        return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
+    }
     let name = if name.contains('"') {
         name.to_owned()
     } else {
