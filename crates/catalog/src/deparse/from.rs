@@ -133,7 +133,11 @@ impl Writer<'_> {
         }
         let names = rte.eref.columns.iter().cloned().map(Some).collect();
         let listed = rte.alias.as_ref().is_some_and(|a| !a.columns.is_empty());
-        Ok((names, listed || matches!(rte.kind, RteKind::Function { .. })))
+        let function = match &rte.kind {
+            RteKind::Function { functions, .. } => !is_table_function(functions),
+            _ => false,
+        };
+        Ok((names, listed || function))
     }
 
     /// A column by the names in force; its bare name, or `None` for whole rows.
