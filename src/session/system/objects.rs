@@ -11,6 +11,7 @@ use catalog::row::StoredRow;
 use catalog::store::CatalogRead;
 use catalog::{columns as c, oids};
 use common::{Oid, PgResult, internal, pg_err, unsupported};
+use functions::framework::session::VisibleKind;
 use types::io::{NameResolver, RegKind};
 use types::{ArrayValue, Datum};
 
@@ -199,6 +200,11 @@ impl StatementEnv<'_> {
         let schema = found.schema.as_deref().map(|s| quote_identifier(s).into_owned());
         let schema = schema.unwrap_or_default();
         match class {
+            oids::PG_STATISTIC_EXT => {
+                if self.names.is_visible(VisibleKind::Statistics, object)? == Some(false) {
+                    found.description = format!("{} {}", found.word, found.identity);
+                }
+            }
             oids::PG_TYPE => {
                 let shown = self.type_text(object)?;
                 found.description = format!("type {shown}");
