@@ -185,6 +185,11 @@ impl StatementEnv<'_> {
             description: format!("{} {}", known.word, quote_identifier(&name)),
         };
         self.complete(class, object, &row, &name, &mut found)?;
+        if class == oids::PG_STATISTIC_EXT
+            && self.names.is_visible(VisibleKind::Statistics, object)? == Some(false)
+        {
+            found.description = format!("{} {}", found.word, found.identity);
+        }
         Ok(Some(found))
     }
 
@@ -200,11 +205,6 @@ impl StatementEnv<'_> {
         let schema = found.schema.as_deref().map(|s| quote_identifier(s).into_owned());
         let schema = schema.unwrap_or_default();
         match class {
-            oids::PG_STATISTIC_EXT => {
-                if self.names.is_visible(VisibleKind::Statistics, object)? == Some(false) {
-                    found.description = format!("{} {}", found.word, found.identity);
-                }
-            }
             oids::PG_TYPE => {
                 let shown = self.type_text(object)?;
                 found.description = format!("type {shown}");
