@@ -282,7 +282,7 @@ impl Values {
     fn most_common(&self, target: usize, total: f64) -> Vec<McvItem> {
         let all: Vec<usize> = (0..self.dimensions.len()).collect();
         let mut groups = self.groups(&all);
-        groups.sort_by(|a, b| b.1.cmp(&a.1));
+        groups.sort_by_key(|g| std::cmp::Reverse(g.1));
         groups.truncate(target);
         let least = least_count(self.rows as f64, total);
         groups.retain(|(_, count)| *count as f64 >= least);

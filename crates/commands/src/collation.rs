@@ -98,14 +98,7 @@ pub(crate) fn create_collation(stmt: &DefineStmt, cx: &CommandContext<'_>) -> Pg
             _ => "",
         };
         let message = format!("collation \"{name}\"{encoding} already exists");
-        if !stmt.if_not_exists {
-            return Err(PgError::new(sqlstate::DUPLICATE_OBJECT, message));
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::DUPLICATE_OBJECT,
-            format!("{message}, skipping"),
-        ));
+        cx.skip(stmt.if_not_exists, sqlstate::DUPLICATE_OBJECT, message)?;
         return outcome;
     }
     cx.ddl(|ddl| ddl.create_named(named::COLLATION, row))?;

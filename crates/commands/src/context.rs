@@ -9,8 +9,9 @@ use catalog::ddl::Ddl;
 use catalog::privileges::Roles;
 use common::cancel::CancelToken;
 use common::env::Env;
+use common::error::Severity;
 use common::memory::MemoryBudget;
-use common::{Oid, PgError, PgResult};
+use common::{Oid, PgError, PgResult, SqlState, sqlstate};
 use executor::RelationOpener;
 use functions::SessionContext;
 use types::Datum;
@@ -204,6 +205,24 @@ impl CommandContext<'_> {
     /// Roles and memberships.
     pub fn roles(&self) -> PgResult<Arc<Roles>> {
         self.catalog.roles(&mut self.txn.borrow_mut())
+    }
+
+    /// What is there already, or not there: an error, or, where the statement says IF [NOT] EXISTS, a NOTICE.
+    pub fn skip(&self, allowed: bool, code: SqlState, message: String) -> PgResult<()> {
+        if !allowed {
+            return Err(PgError::new(code, message));
+        }
+        // What is missing is worth no code.
+        let code = match code {
+            sqlstate::DUPLICATE_OBJECT => code,
+            _ => sqlstate::SUCCESSFUL_COMPLETION,
+        };
+        self.notice(PgError::notice(
+            Severity::Notice,
+            code,
+            format!("{message}, skipping"),
+        ));
+        Ok(())
     }
 
     /// Adds a NOTICE.

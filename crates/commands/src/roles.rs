@@ -300,14 +300,7 @@ pub(crate) fn drop_role(stmt: &DropRoleStmt, cx: &mut CommandContext<'_>) -> PgR
         let roles = cx.roles()?;
         let Some(role) = roles.by_name(name) else {
             let message = format!("role \"{name}\" does not exist");
-            if !stmt.missing_ok {
-                return Err(PgError::new(sqlstate::UNDEFINED_OBJECT, message));
-            }
-            cx.notice(PgError::notice(
-                Severity::Notice,
-                sqlstate::SUCCESSFUL_COMPLETION,
-                format!("{message}, skipping"),
-            ));
+            cx.skip(stmt.missing_ok, sqlstate::UNDEFINED_OBJECT, message)?;
             continue;
         };
         if role.oid == cx.user {

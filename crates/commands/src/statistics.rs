@@ -9,8 +9,8 @@ use catalog::CatalogView;
 use catalog::columns::pg_statistic_ext;
 use catalog::ddl::constraint::NameParts;
 use catalog::ddl::named::{NamedClass, STATISTICS};
-use catalog::ddl::statistics::NewStatistics;
 use catalog::desc::{ColumnDesc, RelationDesc};
+use catalog::statistics_ext::StatisticsObject;
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate};
 use nodes::Expr;
@@ -45,14 +45,7 @@ pub(crate) fn create_statistics(
         && cx.ddl(|ddl| ddl.is_name_taken(STATISTICS, namespace, name))?
     {
         let message = format!("statistics object \"{name}\" already exists");
-        if !stmt.if_not_exists {
-            return Err(PgError::new(sqlstate::DUPLICATE_OBJECT, message));
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::DUPLICATE_OBJECT,
-            format!("{message}, skipping"),
-        ));
+        cx.skip(stmt.if_not_exists, sqlstate::DUPLICATE_OBJECT, message)?;
         return done();
     }
     if stmt.exprs.len() > DIMENSIONS_MAX {
@@ -71,7 +64,8 @@ pub(crate) fn create_statistics(
     };
     let Parts { mut keys, exprs, .. } = parts;
     keys.sort_unstable();
-    let new = NewStatistics {
+    let new = StatisticsObject {
+        oid: Oid::INVALID,
         name,
         namespace,
         table: table.oid,
@@ -384,7 +378,8 @@ pub(crate) fn copy_statistics(
             .collect();
         words.extend(exprs.iter().map(|_| "expr".to_owned()));
         let name = default_name(target, &words, target.namespace, cx)?;
-        let new = NewStatistics {
+        let new = StatisticsObject {
+            oid: Oid::INVALID,
             name,
             namespace: target.namespace,
             table: target.oid,

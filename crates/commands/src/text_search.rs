@@ -9,7 +9,6 @@ use catalog::columns::{pg_ts_config, pg_ts_dict, pg_ts_parser, pg_ts_template};
 use catalog::ddl::ObjectAddress;
 use catalog::ddl::named::{self, NamedObject};
 use catalog::oids;
-use common::error::Severity;
 use common::{Oid, PgError, PgResult, pg_err, sqlstate};
 use functions::framework::session::TextSearchDictionary;
 use parser::ast::{
@@ -344,14 +343,7 @@ fn drop_mappings(
             continue;
         }
         let message = format!("mapping for token type \"{}\" does not exist", token.as_str());
-        if !stmt.missing_ok {
-            return Err(PgError::new(sqlstate::UNDEFINED_OBJECT, message));
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!("{message}, skipping"),
-        ));
+        cx.skip(stmt.missing_ok, sqlstate::UNDEFINED_OBJECT, message)?;
     }
     cx.ddl(|ddl| ddl.record_config_dependencies(config.oid))
 }

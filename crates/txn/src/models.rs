@@ -95,6 +95,13 @@ fn chain() -> Arc<Chain> {
     ])
 }
 
+/// Two sessions and a row.
+fn scene() -> (Arc<TxnManager>, Arc<Proc>, Arc<Proc>, Arc<Chain>) {
+    let manager = in_memory();
+    let (a, b) = (manager.register(1).unwrap(), manager.register(2).unwrap());
+    (manager, a, b, chain())
+}
+
 /// Ends version `n - 1` and begins version `n`.
 fn replace(txn: &Txn, chain: &Chain, n: usize) {
     chain[n].0.set(txn.stamp());
@@ -121,9 +128,7 @@ fn seen(chain: &Chain, snapshot: &Snapshot, manager: &TxnManager) -> Vec<usize> 
 #[test]
 fn snapshots_see_whole_commits() {
     check(3, || {
-        let manager = in_memory();
-        let (a, b) = (manager.register(1).unwrap(), manager.register(2).unwrap());
-        let chain = chain();
+        let (manager, a, b, chain) = scene();
         let (theirs, their_chain) = (Arc::clone(&manager), Arc::clone(&chain));
         // The committer runs first: one preemption less to get where it becomes interesting.
         let reader = thread::spawn(move || {
@@ -150,9 +155,7 @@ fn snapshots_see_whole_commits() {
 #[test]
 fn nobody_sees_what_rolled_back() {
     check(3, || {
-        let manager = in_memory();
-        let (a, b) = (manager.register(1).unwrap(), manager.register(2).unwrap());
-        let chain = chain();
+        let (manager, a, b, chain) = scene();
         let (theirs, their_chain) = (Arc::clone(&manager), Arc::clone(&chain));
         let reader = thread::spawn(move || {
             let guard = SnapshotGuard::take(&b).unwrap();
@@ -359,9 +362,7 @@ fn strong_locks_exclude_those_of_the_fast_path() {
 #[test]
 fn waiters_learn_that_a_transaction_has_ended() {
     check(3, || {
-        let manager = in_memory();
-        let (a, b) = (manager.register(1).unwrap(), manager.register(2).unwrap());
-        let chain = chain();
+        let (manager, a, b, chain) = scene();
         let txn = writer(&manager, &a);
         replace(&txn, &chain, 1);
         let (theirs, their_chain) = (Arc::clone(&manager), Arc::clone(&chain));

@@ -15,27 +15,12 @@ use crate::ddl::depend::DependencyType;
 use crate::ddl::named::STATISTICS;
 use crate::ddl::{Ddl, ObjectAddress};
 use crate::oids;
+use crate::statistics_ext::StatisticsObject;
 use crate::store::key_oid;
 
-/// A statistics object to make.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct NewStatistics {
-    pub name: String,
-    pub namespace: Oid,
-    pub table: Oid,
-    /// Ascending.
-    pub keys: Vec<i16>,
-    /// Over the table as range table entry 1.
-    pub exprs: Vec<Expr>,
-    /// Letters of `stxkind`.
-    pub kinds: Vec<u8>,
-    pub target: Option<i16>,
-}
-
 impl Ddl<'_> {
-    /// Makes the object; what it says comes with ANALYZE.
-    pub fn create_statistics(&mut self, new: &NewStatistics) -> PgResult<Oid> {
+    /// Makes the object, with an OID of its own; what it says comes with ANALYZE.
+    pub fn create_statistics(&mut self, new: &StatisticsObject) -> PgResult<Oid> {
         let mut row = vec![Datum::Null; COUNT];
         row[STXRELID] = key_oid(new.table);
         row[STXNAME] = Datum::text(new.name.as_str());
