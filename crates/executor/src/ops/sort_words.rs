@@ -63,7 +63,7 @@ pub(super) fn words(
             Some(mut before) => {
                 if taken > 0 {
                     for (word, code) in before.words.iter_mut().zip(&part.codes) {
-                        *word = *word << taken | code >> drop;
+                        *word = word.unbounded_shl(taken) | code >> drop;
                     }
                 }
                 before.bits += taken;
