@@ -282,7 +282,9 @@ impl Kv for RedbKv {
     }
 
     fn losses(&self) -> u64 {
-        self.losses.load(Ordering::SeqCst)
+        // A failed instance counts from its failure on: who begins after it, before the next instance is there, loses nothing.
+        let current = self.current.read();
+        self.losses.load(Ordering::SeqCst) + u64::from(current.health.has_failed())
     }
 
     fn flush(&self) -> KvResult<()> {
