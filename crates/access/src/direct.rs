@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{PgResult, RelationId, RowId, pg_err};
+use common::{PgResult, RelationId, RowId};
 use kv::{Durability, Keyspace, WriteBatch};
 use types::Vector;
 
@@ -59,14 +59,7 @@ impl DirectWriter {
     /// Makes all of it durable.
     pub(crate) fn finish(mut self) -> PgResult<()> {
         self.write()?;
-        self.shared.kv.flush()?;
-        if self.shared.kv.losses() != self.losses {
-            return Err(pg_err!(
-                IO_ERROR,
-                "could not write to key-value store: a part was lost after a failed write"
-            ));
-        }
-        Ok(())
+        self.shared.flush_whole(self.losses)
     }
 }
 

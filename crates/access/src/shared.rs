@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use common::Csn;
+use common::{Csn, PgResult, pg_err};
 use kv::Kv;
 use txn::{Stamp, StampState, TxnManager, TxnTable};
 
@@ -31,6 +31,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Flushes the store; an error if it lost something since it counted `losses`.
+    pub(crate) fn flush_whole(&self, losses: u64) -> PgResult<()> {
+        self.kv.flush()?;
+        if self.kv.losses() != losses {
+            return Err(pg_err!(
+                IO_ERROR,
+                "could not write to key-value store: a part was lost after a failed write"
+            ));
+        }
+        Ok(())
+    }
+
     pub(crate) fn new(
         kv: Arc<dyn Kv>,
         manager: Arc<TxnManager>,

@@ -9,8 +9,8 @@ use catalog::CatalogView;
 use catalog::columns::pg_attribute;
 use catalog::ddl::sequence::SequenceOwner;
 use catalog::desc::RelationDesc;
-use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
 use nodes::expr::{ReturningKind, Var, VarSource};
 use parser::ast::{self, CollateClause, ColumnDef, ConstrType, Ident, TypeName};
@@ -32,15 +32,12 @@ pub(crate) fn add(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<()> {
     if missing_ok && desc.column_by_name(def.name.as_str()).is_some() {
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::DUPLICATE_COLUMN,
-            format!(
-                "column \"{}\" of relation \"{}\" already exists, skipping",
-                def.name.as_str(),
-                desc.name
-            ),
-        ));
+        let message = format!(
+            "column \"{}\" of relation \"{}\" already exists",
+            def.name.as_str(),
+            desc.name
+        );
+        cx.skipping(sqlstate::DUPLICATE_COLUMN, &message);
         return Ok(());
     }
     let mut spec = column_spec(def, &desc.name, cx)?;
@@ -322,15 +319,7 @@ pub(crate) fn drop_expression(
             "column \"{}\" of relation \"{}\" is not a generated column",
             found.name, desc.name
         );
-        if !missing_ok {
-            return Err(PgError::new(sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!("{message}, skipping"),
-        ));
-        return Ok(());
+        return cx.skip(missing_ok, sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, message);
     }
     cx.ddl(|ddl| {
         ddl.alter_column(

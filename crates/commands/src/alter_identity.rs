@@ -5,8 +5,8 @@
 use catalog::columns::pg_attribute;
 use catalog::ddl::sequence::SequenceOwner;
 use catalog::desc::RelationDesc;
-use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate};
+use common::error::ErrorExt;
+use common::{PgError, PgResult, pg_err};
 use parser::ast::{self, Constraint, DefElem, GeneratedWhen, Ident};
 use types::Datum;
 
@@ -143,11 +143,7 @@ pub(crate) fn drop(
         if !missing_ok {
             return Err(error);
         }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!("{}, skipping", error.message),
-        ));
+        cx.skipping(error.sqlstate, &error.message);
         return Ok(());
     }
     let sequence = found.identity_sequence;

@@ -64,17 +64,7 @@ pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) ->
 }
 
 fn missing(stmt: &AlterTableStmt, tag: &str, cx: &CommandContext<'_>) -> PgResult<CommandOutcome> {
-    if !stmt.missing_ok {
-        return Err(crate::lookup::undefined_relation(&stmt.relation));
-    }
-    cx.notice(PgError::notice(
-        Severity::Notice,
-        sqlstate::SUCCESSFUL_COMPLETION,
-        format!(
-            "relation \"{}\" does not exist, skipping",
-            display(&stmt.relation)
-        ),
-    ));
+    crate::lookup::missing_relation(&stmt.relation, stmt.missing_ok, cx)?;
     Ok(CommandOutcome::tag(tag))
 }
 
@@ -358,16 +348,12 @@ fn drop_column(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<()> {
     if missing_ok && desc.column_by_name(name.as_str()).is_none() {
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!(
-                "column \"{}\" of relation \"{}\" does not exist, skipping",
-                name.as_str(),
-                desc.name
-            ),
-        ));
-        return Ok(());
+        let message = format!(
+            "column \"{}\" of relation \"{}\" does not exist",
+            name.as_str(),
+            desc.name
+        );
+        return cx.skip(missing_ok, sqlstate::UNDEFINED_COLUMN, message);
     }
     let found = column(desc, name).map_err(|e| {
         if e.sqlstate == sqlstate::FEATURE_NOT_SUPPORTED {
@@ -489,24 +475,7 @@ fn set_statistics(
         Some(name) => column(desc, name)?.attno,
         None => i16::try_from(num).unwrap_or_default(),
     };
-    let target = match value {
-        None | Some(-1) => Datum::Null,
-        Some(v) if v < -1 => {
-            return Err(pg_err!(
-                INVALID_PARAMETER_VALUE,
-                "statistics target {v} is too low"
-            ));
-        }
-        Some(v) if v > 10_000 => {
-            cx.notice(PgError::notice(
-                Severity::Warning,
-                sqlstate::INVALID_PARAMETER_VALUE,
-                "lowering statistics target to 10000",
-            ));
-            Datum::Int2(10_000)
-        }
-        Some(v) => Datum::Int2(v as i16),
-    };
+    let target = crate::statistics::target(value, cx)?;
     cx.ddl(|ddl| ddl.alter_column(desc.oid, attno, &[(pg_attribute::ATTSTATTARGET, target)]))
 }
 
@@ -770,15 +739,7 @@ fn drop_constraint(
             name.as_str(),
             desc.name
         );
-        if !missing_ok {
-            return Err(PgError::new(sqlstate::UNDEFINED_OBJECT, message));
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!("{message}, skipping"),
-        ));
-        return Ok(());
+        return cx.skip(missing_ok, sqlstate::UNDEFINED_OBJECT, message);
     };
     check_not_inherited(desc, constraint)?;
     alter_inherit::drop_constraint(desc, constraint, reach, cx)?;

@@ -12,7 +12,7 @@ use catalog::desc::{RelationDesc, TypeDesc};
 use catalog::oids;
 use catalog::privileges::{ObjectKind, must_be_owner};
 use catalog::store::key_oid;
-use common::error::{ErrorExt, Severity};
+use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{
     AlterEnumStmt, AlterTableAction, CollateClause, ColumnDef, ColumnDefItem, DropBehavior, Ident, TypeName,
@@ -292,15 +292,7 @@ fn drop_attribute(
             name.as_str(),
             desc.name
         );
-        if !missing_ok {
-            return Err(PgError::new(sqlstate::UNDEFINED_COLUMN, message));
-        }
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            format!("{message}, skipping"),
-        ));
-        return Ok(());
+        return cx.skip(missing_ok, sqlstate::UNDEFINED_COLUMN, message);
     };
     let live = desc.columns.iter().filter(|c| !c.dropped);
     let at = live.take_while(|c| c.attno != found.attno).count();

@@ -212,9 +212,18 @@ impl CommandContext<'_> {
         if !allowed {
             return Err(PgError::new(code, message));
         }
+        self.skipping(code, &message);
+        Ok(())
+    }
+
+    /// The NOTICE of [`Self::skip`], where the condition is met already.
+    pub fn skipping(&self, code: SqlState, message: &str) {
         // What is missing is worth no code.
         let code = match code {
-            sqlstate::DUPLICATE_OBJECT => code,
+            sqlstate::DUPLICATE_OBJECT
+            | sqlstate::DUPLICATE_TABLE
+            | sqlstate::DUPLICATE_SCHEMA
+            | sqlstate::DUPLICATE_COLUMN => code,
             _ => sqlstate::SUCCESSFUL_COMPLETION,
         };
         self.notice(PgError::notice(
@@ -222,7 +231,6 @@ impl CommandContext<'_> {
             code,
             format!("{message}, skipping"),
         ));
-        Ok(())
     }
 
     /// Adds a NOTICE.

@@ -10,8 +10,8 @@ use catalog::ddl::constraint::{NameParts, NewConstraint};
 use catalog::ddl::index::{NewIndex, index_columns};
 use catalog::ddl::relation::NewRelation;
 use catalog::desc::{IndexColumnDesc, IndexDesc, RelationDesc};
-use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::error::ErrorExt;
+use common::{Oid, PgError, PgResult, pg_err, unsupported};
 use nodes::Expr;
 use parser::ast::{DefElem, Ident, IndexElem, IndexStmt, NameList, SortByDir, SortByNulls};
 use txn::LockMode;
@@ -175,12 +175,7 @@ pub(crate) fn define_index(
     let columns = analyze_columns(cx, &*view, table, method, &request)?;
     let predicate = analyze_predicate(cx, &*view, table, request.where_clause)?;
     let name = request.name.unwrap_or_default();
-    if request.if_not_exists && crate::sequence::name_exists(cx, table.namespace, name)? {
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::DUPLICATE_TABLE,
-            format!("relation \"{name}\" already exists, skipping"),
-        ));
+    if crate::create_table::exists_already(cx, table.namespace, name, request.if_not_exists)? {
         return Ok(None);
     }
     let options = storage_params::merge(method.params, &[], request.options)?;

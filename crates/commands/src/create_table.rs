@@ -15,8 +15,8 @@ use catalog::ddl::relation::NewRelation;
 use catalog::ddl::sequence::SequenceOwner;
 use catalog::desc::RelationDesc;
 use catalog::oids;
-use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, sqlstate, unsupported};
 use nodes::Expr;
 use parser::ast::{
     ColumnDef, ConstrType, Constraint, CreateStmt, Ident, OnCommitAction, PartitionBoundSpec, PartitionSpec,
@@ -60,11 +60,10 @@ pub(crate) fn exists_already(
     if !if_not_exists || !crate::sequence::name_exists(cx, namespace, name)? {
         return Ok(false);
     }
-    cx.notice(PgError::notice(
-        Severity::Notice,
+    cx.skipping(
         sqlstate::DUPLICATE_TABLE,
-        format!("relation \"{name}\" already exists, skipping"),
-    ));
+        &format!("relation \"{name}\" already exists"),
+    );
     Ok(true)
 }
 

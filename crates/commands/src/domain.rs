@@ -13,7 +13,7 @@ use catalog::deparse::{Deparse, expression};
 use catalog::desc::{ConstraintDesc, RelationDesc, TypeDesc};
 use catalog::oids;
 use catalog::store::key_oid;
-use common::error::{ErrorExt, Severity};
+use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, Span, pg_err, sqlstate};
 use nodes::Expr;
 use nodes::expr::{ReturningKind, Var, VarSource};
@@ -346,15 +346,7 @@ fn missing_constraint(
         "constraint \"{name}\" of domain \"{}\" does not exist",
         target.name
     );
-    if !missing_ok {
-        return Err(PgError::new(sqlstate::UNDEFINED_OBJECT, message));
-    }
-    cx.notice(PgError::notice(
-        Severity::Notice,
-        sqlstate::SUCCESSFUL_COMPLETION,
-        format!("{message}, skipping"),
-    ));
-    Ok(())
+    cx.skip(missing_ok, sqlstate::UNDEFINED_OBJECT, message)
 }
 
 /// ALTER DOMAIN ... RENAME CONSTRAINT.

@@ -7,8 +7,8 @@ use catalog::ddl::drop::DropBehavior;
 use catalog::desc::RelationDesc;
 use catalog::oids;
 use catalog::privileges::{ObjectKind, must_be_owner};
-use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::error::ErrorExt;
+use common::{PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{self, DropStmt, Ident, ObjectName, ObjectType, RangeVar};
 use txn::LockMode;
 
@@ -142,7 +142,7 @@ fn missing_relation(rel: &RangeVar, stmt: &DropStmt, cx: &CommandContext<'_>) ->
         && cx.view()?.namespace_by_name(schema.as_str())?.is_none()
     {
         let message = format!("schema \"{}\" does not exist", schema.as_str());
-        return absent(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message, cx);
+        return cx.skip(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message);
     }
     let code = match stmt.remove_type {
         ObjectType::Index => sqlstate::UNDEFINED_OBJECT,
@@ -150,30 +150,7 @@ fn missing_relation(rel: &RangeVar, stmt: &DropStmt, cx: &CommandContext<'_>) ->
     };
     // Messages of DROP name the relation without its schema.
     let name = rel.relation.as_str();
-    absent(
-        stmt.missing_ok,
-        code,
-        format!("{word} \"{name}\" does not exist"),
-        cx,
-    )
-}
-
-/// A NOTICE with IF EXISTS, else the error.
-fn absent(
-    missing_ok: bool,
-    code: common::SqlState,
-    message: String,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    if !missing_ok {
-        return Err(PgError::new(code, message));
-    }
-    cx.notice(PgError::notice(
-        Severity::Notice,
-        sqlstate::SUCCESSFUL_COMPLETION,
-        format!("{message}, skipping"),
-    ));
-    Ok(())
+    cx.skip(stmt.missing_ok, code, format!("{word} \"{name}\" does not exist"))
 }
 
 fn check_kind(desc: &RelationDesc, wanted: ObjectType) -> PgResult<()> {
@@ -210,7 +187,7 @@ fn schemas(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectA
         let found = cx.view()?.namespace_by_name(name.as_str())?;
         let Some(oid) = found else {
             let message = format!("schema \"{}\" does not exist", name.as_str());
-            absent(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message, cx)?;
+            cx.skip(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message)?;
             continue;
         };
         let owner = crate::namespace::owner_of(cx, oid)?;
@@ -239,13 +216,13 @@ fn types(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAdd
             && view.namespace_by_name(schema)?.is_none()
         {
             let message = format!("schema \"{schema}\" does not exist");
-            absent(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message, cx)?;
+            cx.skip(stmt.missing_ok, sqlstate::UNDEFINED_SCHEMA, message)?;
             continue;
         }
         let Some(desc) = view.type_by_name(schema, last)? else {
             let shown: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
             let message = format!("type \"{}\" does not exist", shown.join("."));
-            absent(stmt.missing_ok, sqlstate::UNDEFINED_OBJECT, message, cx)?;
+            cx.skip(stmt.missing_ok, sqlstate::UNDEFINED_OBJECT, message)?;
             continue;
         };
         if stmt.remove_type == ObjectType::Domain && desc.kind != b'd' {
@@ -268,7 +245,7 @@ fn routines(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<Object
         let found = match find(signature, stmt.remove_type, cx)? {
             Found::Routine(f) => f,
             Found::Missing(e, message) if stmt.missing_ok => {
-                absent(true, e.sqlstate, message, cx)?;
+                cx.skipping(e.sqlstate, &message);
                 continue;
             }
             Found::Missing(e, _) => return Err(e),
@@ -296,7 +273,7 @@ fn operators(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<Objec
             Err(e) if stmt.missing_ok && e.sqlstate == sqlstate::UNDEFINED_FUNCTION => {
                 let shown: Vec<&str> = signature.name.iter().map(Ident::as_str).collect();
                 let message = format!("operator {} does not exist", shown.join("."));
-                absent(true, e.sqlstate, message, cx)?;
+                cx.skipping(e.sqlstate, &message);
             }
             Err(e)
                 if stmt.missing_ok
@@ -305,7 +282,7 @@ fn operators(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<Objec
                         sqlstate::UNDEFINED_OBJECT | sqlstate::UNDEFINED_SCHEMA
                     ) =>
             {
-                absent(true, e.sqlstate, e.message.clone(), cx)?;
+                cx.skipping(e.sqlstate, &e.message);
             }
             Err(e) => return Err(e),
         }
@@ -331,7 +308,7 @@ fn casts(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<ObjectAdd
                     ),
                     false => e.message.clone(),
                 };
-                absent(true, e.sqlstate, message, cx)?;
+                cx.skipping(e.sqlstate, &message);
             }
             Err(e) => return Err(e),
         }
@@ -354,7 +331,7 @@ fn named(
                 crate::object::check_owner(&found, names, cx)?;
                 objects.push(found.address());
             }
-            Err((e, message)) if stmt.missing_ok => absent(true, e.sqlstate, message, cx)?,
+            Err((e, message)) if stmt.missing_ok => cx.skipping(e.sqlstate, &message),
             Err((e, _)) => return Err(e),
         }
     }
@@ -378,7 +355,7 @@ fn other_objects(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> PgResult<Vec<O
             ObjectName::Name(names) if known && stmt.missing_ok => {
                 let shown: Vec<&str> = names.iter().map(Ident::as_str).collect();
                 let message = format!("{word} \"{}\" does not exist", shown.join("."));
-                absent(true, sqlstate::UNDEFINED_OBJECT, message, cx)?;
+                cx.skipping(sqlstate::UNDEFINED_OBJECT, &message);
             }
             _ => {
                 return Err(

@@ -57,6 +57,16 @@ pub(crate) fn undefined_relation(rel: &RangeVar) -> Box<common::PgError> {
     pg_err!(UNDEFINED_TABLE, "relation \"{}\" does not exist", display(rel))
 }
 
+/// The error for a relation that is not there, or with IF EXISTS the NOTICE.
+pub(crate) fn missing_relation(rel: &RangeVar, missing_ok: bool, cx: &CommandContext<'_>) -> PgResult<()> {
+    let error = undefined_relation(rel);
+    if !missing_ok {
+        return Err(error);
+    }
+    cx.skipping(error.sqlstate, &error.message);
+    Ok(())
+}
+
 impl CommandContext<'_> {
     /// What analysis of expressions and queries needs, without parameters.
     pub(crate) fn analysis<'c>(&'c self, view: &'c dyn CatalogView) -> AnalyzeContext<'c> {

@@ -6,8 +6,8 @@ use catalog::columns::{pg_class, pg_namespace};
 use catalog::ddl::drop::DropBehavior;
 use catalog::ddl::{Ddl, ObjectAddress};
 use catalog::oids;
-use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err, sqlstate};
 use parser::ast::{CreateSchemaStmt, RoleSpecType, Statement};
 
 use crate::context::{CommandContext, CommandOutcome};
@@ -48,11 +48,10 @@ fn make_schema(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<CommandOutcome> {
     if stmt.if_not_exists && cx.view()?.namespace_by_name(name)?.is_some() {
-        cx.notice(PgError::notice(
-            Severity::Notice,
+        cx.skipping(
             sqlstate::DUPLICATE_SCHEMA,
-            format!("schema \"{name}\" already exists, skipping"),
-        ));
+            &format!("schema \"{name}\" already exists"),
+        );
         return Ok(CommandOutcome::tag("CREATE SCHEMA"));
     }
     cx.ddl(|ddl| ddl.create_namespace(name, owner))?;

@@ -4,11 +4,11 @@
 
 use catalog::columns::pg_namespace;
 use catalog::privileges::{ObjectKind, must_be_owner};
-use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::error::ErrorExt;
+use common::{PgResult, pg_err, unsupported};
 use parser::ast::{
-    AlterObjectSchemaStmt, AlterOwnerStmt, Ident, ObjectName, ObjectType, ObjectWithArgs, RangeVar,
-    RenameStmt, Statement,
+    AlterObjectSchemaStmt, AlterOwnerStmt, Ident, ObjectName, ObjectType, ObjectWithArgs, RenameStmt,
+    Statement,
 };
 use txn::LockMode;
 use types::Datum;
@@ -17,20 +17,8 @@ use crate::alter_inherit::Reach;
 use crate::alter_type::{self, Wanted};
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome};
-use crate::lookup::{display, wrong_kind};
+use crate::lookup::{missing_relation, wrong_kind};
 use crate::routine;
-
-fn missing_relation(rel: &RangeVar, missing_ok: bool, cx: &CommandContext<'_>) -> PgResult<()> {
-    if !missing_ok {
-        return Err(crate::lookup::undefined_relation(rel));
-    }
-    cx.notice(PgError::notice(
-        Severity::Notice,
-        sqlstate::SUCCESSFUL_COMPLETION,
-        format!("relation \"{}\" does not exist, skipping", display(rel)),
-    ));
-    Ok(())
-}
 
 /// The name behind ALTER TYPE or ALTER DOMAIN.
 fn type_names(kind: ObjectType, object: Option<&ObjectName>) -> PgResult<(&[Ident], Wanted)> {

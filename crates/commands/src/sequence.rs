@@ -8,14 +8,14 @@ use catalog::ddl::constraint::NameParts;
 use catalog::ddl::sequence::{SequenceOwner, SequenceParameters, parameters};
 use catalog::oids;
 use catalog::store::key_oid;
-use common::error::{ErrorExt, Severity};
+use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, RelationId, pg_err, sqlstate};
 use parser::ast::{AlterSeqStmt, CreateSeqStmt, DefArg, DefElem};
 use txn::LockMode;
 use types::oids as t;
 
 use crate::context::{CommandContext, CommandOutcome, SessionAction};
-use crate::lookup::{display, wrong_kind};
+use crate::lookup::wrong_kind;
 use crate::options;
 
 /// How a sequence starts or goes on: its parameters and what to do with its value.
@@ -392,16 +392,8 @@ pub(crate) fn params_of(cx: &CommandContext<'_>, sequence: Oid) -> PgResult<Sequ
 /// ALTER SEQUENCE.
 pub(crate) fn alter_sequence(stmt: &AlterSeqStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     let Some(desc) = cx.open_relation_if_exists(&stmt.sequence, LockMode::ShareRowExclusive)? else {
-        if stmt.missing_ok {
-            let name = display(&stmt.sequence);
-            cx.notice(PgError::notice(
-                Severity::Notice,
-                sqlstate::SUCCESSFUL_COMPLETION,
-                format!("relation \"{name}\" does not exist, skipping"),
-            ));
-            return Ok(CommandOutcome::tag("ALTER SEQUENCE"));
-        }
-        return Err(crate::lookup::undefined_relation(&stmt.sequence));
+        crate::lookup::missing_relation(&stmt.sequence, stmt.missing_ok, cx)?;
+        return Ok(CommandOutcome::tag("ALTER SEQUENCE"));
     };
     if desc.relkind != b'S' {
         return Err(wrong_kind(&desc, parser::ast::ObjectType::Sequence));

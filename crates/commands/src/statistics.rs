@@ -314,21 +314,17 @@ fn default_name(
     cx.ddl(|ddl| ddl.choose_statistics_name(parts, namespace))
 }
 
-/// ALTER STATISTICS ... SET STATISTICS.
-pub(crate) fn alter_statistics(
-    stmt: &AlterStatsStmt,
-    cx: &mut CommandContext<'_>,
-) -> PgResult<CommandOutcome> {
-    let done = || Ok(CommandOutcome::tag("ALTER STATISTICS"));
-    let target = match stmt.stxstattarget.filter(|t| *t != -1) {
-        None => Datum::Null,
-        Some(t) if t < 0 => {
+/// The catalogs' form of a statistics target: null is the default, -1 says so too; too high ones are lowered with a WARNING.
+pub(crate) fn target(value: Option<i32>, cx: &CommandContext<'_>) -> PgResult<Datum> {
+    Ok(match value {
+        None | Some(-1) => Datum::Null,
+        Some(v) if v < -1 => {
             return Err(pg_err!(
                 INVALID_PARAMETER_VALUE,
-                "statistics target {t} is too low"
+                "statistics target {v} is too low"
             ));
         }
-        Some(t) if t > 10_000 => {
+        Some(v) if v > 10_000 => {
             cx.notice(PgError::notice(
                 Severity::Warning,
                 sqlstate::INVALID_PARAMETER_VALUE,
@@ -336,17 +332,22 @@ pub(crate) fn alter_statistics(
             ));
             Datum::Int2(10_000)
         }
-        Some(t) => Datum::Int2(t as i16),
-    };
+        Some(v) => Datum::Int2(v as i16),
+    })
+}
+
+/// ALTER STATISTICS ... SET STATISTICS.
+pub(crate) fn alter_statistics(
+    stmt: &AlterStatsStmt,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<CommandOutcome> {
+    let done = || Ok(CommandOutcome::tag("ALTER STATISTICS"));
+    let target = target(stmt.stxstattarget, cx)?;
     let class: NamedClass = STATISTICS;
     let found = match crate::object::lookup(class, &stmt.defnames, cx)? {
         Ok(found) => found,
-        Err((_, message)) if stmt.missing_ok => {
-            cx.notice(PgError::notice(
-                Severity::Notice,
-                sqlstate::SUCCESSFUL_COMPLETION,
-                format!("{message}, skipping"),
-            ));
+        Err((e, message)) if stmt.missing_ok => {
+            cx.skipping(e.sqlstate, &message);
             return done();
         }
         Err((e, _)) => return Err(e),

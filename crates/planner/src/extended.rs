@@ -3,6 +3,7 @@
 //! PG: src/backend/statistics/README, `extended_stats.c`, `mcv.c`, `dependencies.c`.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use catalog::statistics_ext::ExtendedStatistics;
 use catalog::view::ColumnStatistics;
@@ -12,11 +13,13 @@ use nodes::walk;
 
 use crate::exprs::facts;
 use crate::paths::at_rel;
+use crate::rel::BaseRel;
 use crate::root::Root;
 use crate::selectivity::{Using, all_using, clause_using};
 
 /// A statistics object of a relation, its expressions in the relation's terms.
-struct Known {
+#[derive(Debug)]
+pub struct Known {
     stats: ExtendedStatistics,
     exprs: Vec<Expr>,
 }
@@ -43,29 +46,31 @@ impl Known {
     }
 }
 
-/// What is known of a base relation: of its tree if it stands for one.
-fn known(root: &Root<'_, '_>, rel: usize) -> Vec<Known> {
+/// What is known of a base relation (of its tree if it stands for one), found out once per query.
+fn known<'r>(root: &'r Root<'_, '_>, rel: usize) -> &'r [Known] {
     let base = root
         .rels
         .get(rel)
         .and_then(Option::as_ref)
         .and_then(|r| r.base.as_ref());
-    let Some((base, table)) = base.and_then(|b| Some((b, b.table()?))) else {
-        return Vec::new();
-    };
-    let Ok(all) = root.context().catalog.extended_statistics(table.oid) else {
-        return Vec::new();
-    };
-    let own = all.iter().filter(|s| s.inherited == base.is_append);
-    own.map(|s| Known {
-        exprs: s
-            .exprs
-            .iter()
-            .map(|e| as_in_queries(root, e, base.rt_index))
-            .collect(),
-        stats: s.clone(),
-    })
-    .collect()
+    base.map_or(&[], |base| base.extended.get_or_init(|| look_up(root, base)))
+}
+
+fn look_up(root: &Root<'_, '_>, base: &BaseRel) -> Rc<[Known]> {
+    let found = base
+        .table()
+        .and_then(|table| root.context().catalog.extended_statistics(table.oid).ok());
+    let all = found.iter().flat_map(|all| all.iter());
+    all.filter(|s| s.inherited == base.is_append)
+        .map(|s| Known {
+            exprs: s
+                .exprs
+                .iter()
+                .map(|e| as_in_queries(root, e, base.rt_index))
+                .collect(),
+            stats: s.clone(),
+        })
+        .collect()
 }
 
 /// A stored expression as it would look in a query, constants folded.
@@ -84,7 +89,7 @@ pub fn of_expression(root: &Root<'_, '_>, e: &Expr) -> Option<ColumnStatistics> 
         return None;
     }
     let rel = facts::relids(e).singleton()?;
-    known(root, rel).into_iter().find_map(|k| {
+    known(root, rel).iter().find_map(|k| {
         let at = k.exprs.iter().position(|x| x == e)?;
         k.stats.expr_statistics.get(at).cloned()
     })
@@ -92,7 +97,7 @@ pub fn of_expression(root: &Root<'_, '_>, e: &Expr) -> Option<ColumnStatistics> 
 
 /// How many combinations some of the expressions have, and which ones these are.
 pub fn ndistinct(root: &Root<'_, '_>, rel: usize, exprs: &[&Expr]) -> Option<(f64, Vec<bool>)> {
-    let mut best: Option<(usize, usize, Known, Vec<Option<i16>>)> = None;
+    let mut best: Option<(usize, usize, &Known, Vec<Option<i16>>)> = None;
     for k in known(root, rel) {
         let found: Vec<Option<i16>> = exprs.iter().map(|e| k.attribute(e)).collect();
         let of_exprs = found.iter().flatten().filter(|a| **a < 0).count();
@@ -134,7 +139,7 @@ pub fn all(root: &Root<'_, '_>, clauses: &[&Expr]) -> (f64, Vec<bool>) {
         return (1.0, done);
     }
     let mut product = 1.0;
-    while let Some((k, members)) = best_list(root, &known, clauses, &done) {
+    while let Some((k, members)) = best_list(root, known, clauses, &done) {
         let chosen: Vec<&Expr> = members.iter().map(|i| clauses[*i]).collect();
         members.iter().for_each(|i| done[*i] = true);
         let simple = all_using(root, chosen.iter().copied(), None, Using::SingleColumns);
@@ -142,7 +147,7 @@ pub fn all(root: &Root<'_, '_>, clauses: &[&Expr]) -> (f64, Vec<bool>) {
         let found: Vec<bool> = (0..k.stats.mcv.len()).map(matches).collect();
         product *= Matched::of(k, &found).combined(simple);
     }
-    (product * by_dependencies(root, &known, clauses, &mut done), done)
+    (product * by_dependencies(root, known, clauses, &mut done), done)
 }
 
 /// The same for conditions joined by OR.
@@ -152,7 +157,7 @@ pub fn any(root: &Root<'_, '_>, clauses: &[&Expr]) -> (f64, Vec<bool>) {
         return (0.0, done);
     };
     let mut sum = 0.0;
-    while let Some((k, members)) = best_list(root, &known, clauses, &done) {
+    while let Some((k, members)) = best_list(root, known, clauses, &done) {
         let mut before = vec![false; k.stats.mcv.len()];
         let (mut of_list, mut simple_or) = (0.0f64, 0.0f64);
         for i in members {

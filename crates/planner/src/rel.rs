@@ -1,5 +1,6 @@
 //! A base relation or join while it is being planned.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use nodes::expr::Expr;
 use nodes::query::{JoinType, TableSample};
 use nodes::relids::RelIds;
 
+use crate::extended::Known;
 use crate::path::PathRef;
 use crate::upper::Planned;
 
@@ -151,6 +153,8 @@ pub struct BaseRel {
     pub member_clauses: Option<Vec<Rc<RestrictInfo>>>,
     /// TABLESAMPLE.
     pub sample: Option<Rc<TableSample>>,
+    /// Its extended statistics, once somebody asked.
+    pub extended: OnceCell<Rc<[Known]>>,
 }
 
 impl BaseRel {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{CommandId, PgResult, RelationId, pg_err};
+use common::{CommandId, PgResult, RelationId};
 
 use crate::ahead::Load;
 use crate::ahead::gate::Gate;
@@ -98,13 +98,7 @@ impl Transaction {
         };
         self.ahead.current = None;
         let storage = Arc::clone(self.storage());
-        storage.shared.kv.flush()?;
-        if storage.shared.kv.losses() != losses {
-            return Err(pg_err!(
-                IO_ERROR,
-                "could not write to key-value store: a part was lost after a failed write"
-            ));
-        }
+        storage.shared.flush_whole(losses)?;
         let mut ops = Vec::new();
         for load in self
             .loads()

@@ -93,13 +93,16 @@ struct Chooser {
 
 impl Chooser {
     fn takes(&self, block: u32, offset: u16) -> bool {
-        let words = [block, u32::from(offset), self.seed];
         let words = match self.by_block {
-            true => vec![block, self.seed],
-            false => words.to_vec(),
+            true => [block, self.seed, 0],
+            false => [block, u32::from(offset), self.seed],
         };
-        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        u64::from(hash_any(&bytes)) < self.cutoff
+        let mut bytes = [0; 12];
+        for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        let used = if self.by_block { 8 } else { 12 };
+        u64::from(hash_any(&bytes[..used])) < self.cutoff
     }
 }
 

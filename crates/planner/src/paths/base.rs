@@ -63,6 +63,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         append_parent: None,
         member_clauses: None,
         sample: None,
+        extended: Default::default(),
     };
     match rte.kind {
         RteKind::Relation { relation, sample, .. } => {

@@ -1,0 +1,42 @@
+//! Figures of pglite beside SQLite in one process, and of many writers in one process.
+//!
+//! `pglite-peers sqlite [SECONDS]`: point select, point update, 100,000 inserts in a transaction, single-row commits, two readers beside a
+//! writer; both engines in turn, three rounds, medians. SQLite: WAL, `synchronous=FULL`; so both wait for the disk at a commit.
+//! `pglite-peers tpcb WRITERS SECONDS [async]`: pgbench's TPC-B transaction at scale 10 by that many sessions of this process.
+//! `benches/peers.sh` runs them beside PostgreSQL. Figures of record stand in docs/BENCHMARKS.md.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod tpcb;
+mod versus;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().unwrap());
+    match arguments.first().map(String::as_str) {
+        Some("sqlite") => versus::run(number(1, 2)),
+        Some("tpcb") => tpcb::run(number(1, 32), number(2, 10), arguments.get(3).is_some_and(|word| word == "async")),
+        _ => {
+            eprintln!("usage: pglite-peers sqlite [SECONDS] | tpcb WRITERS SECONDS [async]");
+            std::process::exit(2);
+        }
+    }
+}
+
+/// Numbers that only need to look random: xorshift.
+pub struct Random(pub u64);
+
+impl Random {
+    /// One of `0..below`.
+    pub fn below(&mut self, below: u64) -> i32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % below) as i32
+    }
+}
+
+/// The value at `share` of the sorted times.
+pub fn quantile(times: &mut [u64], share: f64) -> u64 {
+    times.sort_unstable();
+    times.get(((times.len() as f64 - 1.0) * share) as usize).copied().unwrap_or(0)
+}
