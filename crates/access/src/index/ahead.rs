@@ -71,6 +71,9 @@ impl Index {
             load.put_note(&mut batch);
             store.put_packs(&changes, &mut batch);
             store.packed.store(true, Ordering::Release);
+            if let Some((last, _)) = changes.last() {
+                store.high.raise(last);
+            }
             store.shared.kv.write(batch, Durability::Eventual)?;
             store.show(&changes);
         }

@@ -7,6 +7,7 @@ mod build;
 pub(crate) mod complete;
 pub(crate) mod delta;
 mod exclusion;
+pub(crate) mod high;
 pub(crate) mod leaf;
 mod merge;
 mod online;
@@ -168,7 +169,7 @@ impl Index {
         let mut found = Ok(());
         let version = loop {
             let latch = self.store.latch(prefix).lock();
-            if check != UniqueCheck::No {
+            if check != UniqueCheck::No && !self.store.is_above_all(prefix)? {
                 match self.holder(prefix, row, stamp)? {
                     Holder::Nobody => {}
                     Holder::Row(_) | Holder::Pending(_) if check == UniqueCheck::Partial => found = Err(row),

@@ -26,6 +26,7 @@ use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};
 use crate::index::complete::Completeness;
 use crate::index::delta::EntryVersion;
+use crate::index::high::HighKey;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
 use crate::index::pack;
 use crate::shared::{DeltaBytes, Shared};
@@ -62,6 +63,7 @@ pub(crate) struct IndexStore {
     pub(crate) packed: AtomicBool,
     /// The last entry of all packs, once it was asked for. Changes under all latches.
     pub(crate) pack_end: Mutex<Option<EntryKey>>,
+    pub(crate) high: HighKey,
     /// When entries began that leaves and the KV store have, if not long ago.
     pub(crate) gates: Gates,
     /// True once entries went to the KV store otherwise than by checkpoints.
@@ -156,6 +158,7 @@ impl IndexStore {
             bytes: AtomicI64::new(counters.bytes),
             packed: AtomicBool::new(packed),
             pack_end: Mutex::new(None),
+            high: HighKey::default(),
             gates: Gates::default(),
             loaded: AtomicBool::new(false),
             complete: Completeness::default(),
@@ -190,6 +193,7 @@ impl IndexStore {
 
     /// Puts a version in front of an entry's list. Callers hold the latch.
     pub(crate) fn push_version(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
+        self.high.raise(key);
         // Nearly every entry is new: it goes in with its version, as replacing one must look after readers in all threads.
         let new = || EntryHead::from(Some(Arc::clone(version)));
         let entry = self.delta.get_or_insert_with(key.clone(), new);
