@@ -248,3 +248,38 @@ fn copies_have_what_was_committed() {
         assert_eq!(copy.ids().len(), 1800);
     }
 }
+
+/// Which of two keys a unique index takes for a new row.
+fn takes(db: &Db, keys: [i32; 2]) -> [bool; 2] {
+    db.session.run(|txn| {
+        keys.map(|id| {
+            let savepoint = txn.savepoint().unwrap();
+            let at = db.table.insert(txn, &row(id, 1)).unwrap();
+            let added = db
+                .index
+                .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)
+                .unwrap();
+            if added.is_err() {
+                txn.rollback_to(&savepoint).unwrap();
+            }
+            added.is_ok()
+        })
+    })
+}
+
+#[test]
+fn single_rows_find_the_last_key_however_it_came() {
+    let env = SimEnv::new(5);
+    let db = Db::open(&env, "/db");
+    assert_eq!(takes(&db, [5, 5]), [true, false]);
+    db.session.run(|txn| assert!(db.insert(txn, 10..1300).unwrap()));
+    assert_eq!(takes(&db, [1299, 1300]), [false, true]);
+    db.storage().maintain().unwrap();
+    assert_eq!(takes(&db, [1300, 1301]), [false, true]);
+    assert_eq!(takes(&db, [1302, 1301]), [true, false]);
+    drop(db);
+    let db = Db::open(&env, "/db");
+    assert_eq!(takes(&db, [1302, 1303]), [false, true]);
+    assert_eq!(takes(&db, [1303, 6]), [false, true]);
+    assert_eq!(db.ids().len(), 1 + 1290 + 4 + 1);
+}
