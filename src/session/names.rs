@@ -164,11 +164,12 @@ impl Names {
         Ok(found.map(|c| c.to_string()))
     }
 
-    /// What PostgreSQL's TOAST table of this table takes while it is empty: one page of its index. Long values are stored in their
-    /// rows here, and counted there.
-    fn toast_size(&self, table: Oid) -> i64 {
+    /// What PostgreSQL's TOAST table of this table takes: one page of its index while it is empty.
+    fn toast_size(&self, db: &Inner, table: Oid) -> i64 {
         const THRESHOLD: i32 = 2000;
         const UTF8_BYTES: i32 = 4;
+        const TOAST_PAGE_BYTES: u64 = 4 * 1996;
+        const TOAST_PAGES_PER_LEAF: u64 = 100;
         let Ok(Some(desc)) = self.view.relation(table) else {
             return 0;
         };
@@ -183,11 +184,13 @@ impl Names {
                 }
                 _ => true,
             });
-        if long && matches!(desc.relkind, b'r' | b'm') && table >= Oid::FIRST_NORMAL {
-            8192
-        } else {
-            0
+        if !long || !matches!(desc.relkind, b'r' | b'm') || table < Oid::FIRST_NORMAL {
+            return 0;
         }
+        let values = db.relations.table(&desc).map_or(0, |table| table.toast_bytes());
+        // Pages of chunks of 2 kB, and the index's.
+        let pages = values.div_ceil(TOAST_PAGE_BYTES);
+        (pages + 1 + pages.div_ceil(TOAST_PAGES_PER_LEAF)) as i64 * 8192
     }
 
     /// Sizes in bytes.
@@ -210,10 +213,10 @@ impl Names {
         match kind {
             SizeKind::Relation { oid, fork: "main" } => relation(oid),
             SizeKind::Relation { oid, .. } => Ok(relation(oid)?.map(|_| 0)),
-            SizeKind::Table(oid) => Ok(relation(oid)?.map(|size| size + self.toast_size(oid))),
+            SizeKind::Table(oid) => Ok(relation(oid)?.map(|size| size + self.toast_size(db, oid))),
             SizeKind::Indexes(oid) => Ok(Some(indexes(oid)?)),
             SizeKind::TotalRelation(oid) => match relation(oid)? {
-                Some(size) => Ok(Some(size + self.toast_size(oid) + indexes(oid)?)),
+                Some(size) => Ok(Some(size + self.toast_size(db, oid) + indexes(oid)?)),
                 None => Ok(None),
             },
             SizeKind::Database(_) | SizeKind::Tablespace(_) => {

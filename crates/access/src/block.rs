@@ -7,11 +7,14 @@
 use std::sync::Arc;
 
 use common::{PgResult, RowId};
-use types::{Bitmap, Datum, PhysType, Selection, Vector, tuple};
+use types::{Batch, Bitmap, Datum, PhysType, Selection, Vector, tuple};
 
 use crate::cache::Charge;
 use crate::defs::TableDef;
 use crate::pack::Pack;
+use crate::toast::block::BlockToast;
+use crate::toast::rows::RowPlaces;
+use crate::toast::store::Places;
 use crate::version::RowData;
 use crate::xids::{FROZEN, Xids};
 
@@ -34,6 +37,8 @@ pub(crate) struct MainBlock {
     /// Attributes of the widest stored row; columns beyond are the missing values for every row.
     natts_max: usize,
     overlays: u8,
+    /// Values that lie elsewhere; None for none.
+    toast: Option<Arc<BlockToast>>,
     _charge: Option<Charge>,
 }
 
@@ -51,8 +56,32 @@ impl MainBlock {
             xids: Xids::Same(FROZEN),
             natts_max: 0,
             overlays: 0,
+            toast: None,
             _charge: None,
         }
+    }
+
+    /// The values that lie elsewhere, if there are any.
+    #[inline]
+    pub(crate) fn toast(&self) -> Option<&Arc<BlockToast>> {
+        self.toast.as_ref()
+    }
+
+    /// The same block of rows with values elsewhere.
+    pub(crate) fn with_toast(mut self, toast: BlockToast) -> MainBlock {
+        self.toast = (!toast.is_empty()).then(|| Arc::new(toast));
+        self
+    }
+
+    /// The values of a row that lie elsewhere: columns and places.
+    pub(crate) fn places(&self, position: usize) -> impl Iterator<Item = (u16, Box<[u8]>)> {
+        let toast = self.toast.iter();
+        toast.flat_map(move |toast| toast.row(position).map(|(column, place)| (column, place.into())))
+    }
+
+    /// True when some value of these columns lies elsewhere.
+    pub(crate) fn has_toasted(&self, columns: &[u16]) -> bool {
+        self.toast.as_ref().is_some_and(|toast| toast.has_any_of(columns))
     }
 
     /// True when it has all columns of the definition that rows can have.
@@ -87,7 +116,11 @@ impl MainBlock {
     /// Encodes a row as it would be stored.
     pub(crate) fn encode_row(&self, position: usize, out: &mut Vec<u8>) {
         let start = out.len();
-        tuple::encode_row(&self.columns, position, out);
+        let places: RowPlaces = self.places(position).collect();
+        match places.is_empty() {
+            true => tuple::encode_row(&self.columns, position, out),
+            false => tuple::toasted::encode_row(&self.columns, position, &places, out),
+        }
         let xid = self.xids.get(position);
         if xid > FROZEN {
             tuple::put_xid(start, xid, out);
@@ -118,6 +151,7 @@ impl MainBlock {
         size_of::<MainBlock>()
             + self.xids.memory_bytes()
             + self.columns.iter().map(|c| c.memory_bytes()).sum::<usize>()
+            + self.toast.as_ref().map_or(0, |toast| toast.memory_bytes())
     }
 
     pub(crate) fn with_charge(mut self, charge: Charge) -> MainBlock {
@@ -134,13 +168,19 @@ impl MainBlock {
     ) -> PgResult<Overlay> {
         let mut out = Overlay::start(self, def, columns);
         let mut scratch = Vec::with_capacity(columns.len());
+        let mut places = Places::new();
         for (position, change) in changes {
             let position = usize::from(*position);
+            if !out.toast.is_empty() {
+                out.toast.remove_row(position);
+            }
             match change {
                 Some(data) => {
                     scratch.clear();
-                    data.columns(def, columns, &mut scratch)?;
+                    data.columns(def, columns, &mut scratch, &mut places)?;
                     out.put(position, &scratch);
+                    let added = places.drain(..);
+                    added.for_each(|(at, _, place)| out.toast.push_sorted(position, at as u16, place));
                 }
                 None if position < out.bitmap.len() => out.bitmap.set(position, false),
                 None => {}
@@ -162,13 +202,16 @@ impl MainBlock {
         }
         let mut builder = BlockBuilder::new(def);
         let mut changes = changes.iter().peekable();
-        let mut row = Vec::new();
+        let (mut row, mut places) = (Vec::new(), Places::new());
         for position in 0..CHUNK_ROWS as usize {
             row.clear();
             match changes.next_if(|(p, _)| usize::from(*p) == position) {
                 Some((_, Some(data))) => {
-                    data.row(def, &mut row)?;
+                    data.row(def, &mut row, &mut places)?;
                     builder.push(position, &row, data.xid());
+                    for (column, _, place) in places.drain(..) {
+                        builder.toast.push(position, column as u16, place);
+                    }
                 }
                 Some((_, None)) => {}
                 None if self.contains(position) => builder.push_from(position, self, position),
@@ -183,6 +226,8 @@ impl MainBlock {
 pub(crate) struct Overlay {
     columns: Vec<Vector>,
     bitmap: Bitmap,
+    /// Values that lie elsewhere, by places in `columns`.
+    toast: BlockToast,
 }
 
 impl Overlay {
@@ -191,6 +236,9 @@ impl Overlay {
         Overlay {
             columns: columns.iter().map(flat).collect(),
             bitmap: block.bitmap.clone(),
+            toast: block
+                .toast()
+                .map_or_else(BlockToast::default, |toast| toast.project(columns)),
         }
     }
 
@@ -214,15 +262,28 @@ impl Overlay {
         }
     }
 
+    /// The columns as a batch, and its values that lie elsewhere.
+    pub(crate) fn into_batch(mut self) -> (Batch, BlockToast) {
+        let toast = std::mem::take(&mut self.toast);
+        let (columns, rows, selection) = self.into_parts();
+        let batch = Batch {
+            columns,
+            rows,
+            selection,
+        };
+        (batch, toast)
+    }
+
     /// Columns, their length, and the positions that count.
-    pub(crate) fn into_parts(self) -> (Vec<Arc<Vector>>, usize, Selection) {
+    fn into_parts(self) -> (Vec<Arc<Vector>>, usize, Selection) {
         let rows = self.bitmap.len();
         let present = selection_of(&self.bitmap);
         (self.columns.into_iter().map(Arc::new).collect(), rows, present)
     }
 
-    fn finish(self, natts_max: usize) -> MainBlock {
+    fn finish(mut self, natts_max: usize) -> MainBlock {
         let bitmap = self.bitmap.clone();
+        let toast = std::mem::take(&mut self.toast);
         let (columns, rows, present) = self.into_parts();
         MainBlock {
             columns,
@@ -232,6 +293,7 @@ impl Overlay {
             xids: Xids::Same(FROZEN),
             natts_max,
             overlays: 0,
+            toast: (!toast.is_empty()).then(|| Arc::new(toast)),
             _charge: None,
         }
     }
@@ -257,6 +319,7 @@ pub(crate) struct BlockBuilder<'a> {
     bitmap: Bitmap,
     xids: Vec<u64>,
     natts_max: usize,
+    toast: BlockToast,
 }
 
 impl<'a> BlockBuilder<'a> {
@@ -267,6 +330,7 @@ impl<'a> BlockBuilder<'a> {
             bitmap: Bitmap::default(),
             xids: Vec::new(),
             natts_max: 0,
+            toast: BlockToast::default(),
         }
     }
 
@@ -295,6 +359,9 @@ impl<'a> BlockBuilder<'a> {
     pub(crate) fn push_from(&mut self, position: usize, block: &MainBlock, from: usize) {
         self.skip_to(position, block.xids.get(from));
         self.natts_max = self.natts_max.max(block.natts_max);
+        for (column, place) in block.places(from) {
+            self.toast.push(position, column, place);
+        }
         for (number, column) in self.columns.iter_mut().enumerate() {
             match block.columns.get(number) {
                 Some(vector) => column.push_from(vector, from),
@@ -309,7 +376,10 @@ impl<'a> BlockBuilder<'a> {
         let natts = reader.natts();
         self.natts_max = self.natts_max.max(natts);
         for (number, column) in self.columns.iter_mut().enumerate() {
-            if number < natts {
+            if let Some(place) = reader.toasted()? {
+                self.toast.push(position, number as u16, place.into());
+                column.push(&Datum::Null);
+            } else if number < natts {
                 reader.append_to(column)?;
             } else {
                 column.push(&self.def.missing_value(number));
@@ -345,7 +415,8 @@ impl<'a> BlockBuilder<'a> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> MainBlock {
+    pub(crate) fn finish(mut self) -> MainBlock {
+        self.toast.sort();
         MainBlock {
             present: selection_of(&self.bitmap),
             rows: self.bitmap.len(),
@@ -354,6 +425,7 @@ impl<'a> BlockBuilder<'a> {
             xids: Xids::of(&self.xids),
             natts_max: self.natts_max,
             overlays: 0,
+            toast: (!self.toast.is_empty()).then(|| Arc::new(self.toast)),
             _charge: None,
         }
     }
@@ -369,6 +441,7 @@ pub(crate) fn whole_block(columns: Vec<Arc<Vector>>, rows: usize, xid: u64) -> M
         rows,
         columns,
         overlays: 0,
+        toast: None,
         _charge: None,
     }
 }

@@ -21,6 +21,32 @@ pub enum Persistence {
     Temporary,
 }
 
+/// What may be done with a column's long values (`pg_attribute.attstorage`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColumnStorage {
+    /// They stay in their rows as they are.
+    Plain,
+    /// They may leave their rows, and are not compressed.
+    External,
+    /// They may be compressed and leave their rows.
+    #[default]
+    Extended,
+    /// They may be compressed, and leave their rows only when very long.
+    Main,
+}
+
+impl ColumnStorage {
+    /// From PostgreSQL's letter.
+    pub fn of_letter(letter: u8) -> ColumnStorage {
+        match letter {
+            b'p' => ColumnStorage::Plain,
+            b'e' => ColumnStorage::External,
+            b'm' => ColumnStorage::Main,
+            _ => ColumnStorage::Extended,
+        }
+    }
+}
+
 /// A table as storage sees it: numbered columns of storage classes.
 #[derive(Clone)]
 pub struct TableDef {
@@ -32,6 +58,8 @@ pub struct TableDef {
     pub columns: Vec<PhysType>,
     /// Values of columns that older rows lack, by position; short means NULL.
     pub missing: Vec<Datum>,
+    /// What may be done with long values, by position; short means [`ColumnStorage::Extended`].
+    pub storage: Vec<ColumnStorage>,
     /// See [`Persistence`].
     pub persistence: Persistence,
     /// Rows that come with the program: row ids `0..row_count`.
@@ -46,9 +74,14 @@ impl TableDef {
             oid,
             columns,
             missing: Vec::new(),
+            storage: Vec::new(),
             persistence: Persistence::Permanent,
             builtin: None,
         }
+    }
+
+    pub(crate) fn storage_of(&self, column: usize) -> ColumnStorage {
+        self.storage.get(column).copied().unwrap_or_default()
     }
 
     /// The value of a column that a stored row lacks.

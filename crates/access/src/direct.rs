@@ -19,6 +19,7 @@ use crate::storage::meta::{self, RelationCounters};
 use crate::storage::{BATCH_BYTES, FIRST_RELATION};
 use crate::table::Table;
 use crate::table::store::TableStore;
+use crate::toast::{self, block::BlockToast};
 use crate::transaction::Transaction;
 use crate::transaction::writes::Write;
 
@@ -137,11 +138,12 @@ impl Table {
             return Ok(false);
         }
         let xid = txn.stamp()?.xid().unwrap_or_default().0;
-        let block = whole_block(columns.to_vec(), rows, xid);
+        self.account_rows(columns, rows);
+        let (columns, toast) = self.toast_direct(txn, first, columns)?;
+        let block = whole_block(columns, rows, xid).with_toast(toast);
         let bytes = block.memory_bytes();
         let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
         store.reserve_stored(first.0 + rows as u64);
-        self.account_rows(&block, rows);
         txn.record(
             Write::RowsLoad {
                 table: Arc::clone(store),
@@ -170,6 +172,26 @@ impl Table {
         Ok(true)
     }
 
+    /// The columns without their long values, which go to the store.
+    fn toast_direct(
+        &self,
+        txn: &mut Transaction,
+        first: RowId,
+        columns: &[Arc<Vector>],
+    ) -> PgResult<(Vec<Arc<Vector>>, BlockToast)> {
+        let Some(mut load) = txn.load.take() else {
+            return Ok((columns.to_vec(), BlockToast::default()));
+        };
+        let id = self.store.id;
+        let mut sink = |key: [u8; 24], bytes: Vec<u8>| {
+            load.writer.put(toast::keyspace(id), &key, bytes);
+            load.writer.offer().map(drop)
+        };
+        let short = self.toast_columns(txn, first, columns, Some(&mut sink));
+        txn.load = Some(load);
+        Ok(short?.unwrap_or_else(|| (columns.to_vec(), BlockToast::default())))
+    }
+
     /// Rows of one segment: as a pack, if they fit into one.
     pub(crate) fn put_rows(
         &self,
@@ -182,7 +204,9 @@ impl Table {
         let keyspace = Keyspace(self.store.id.0);
         let position = (first.0 % PACK_ROWS) as usize;
         let xid = |i| block.xids.get(i);
-        if let Some(bytes) = pack::encode_columns(&block.columns, rows.clone(), position, xid) {
+        if block.toast().is_none()
+            && let Some(bytes) = pack::encode_columns(&block.columns, rows.clone(), position, xid)
+        {
             batch.put(keyspace, pack::pack_key(first).as_slice(), bytes);
             return Ok(());
         }

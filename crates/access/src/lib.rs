@@ -41,11 +41,12 @@ mod shared;
 mod storage;
 mod table;
 mod temp;
+mod toast;
 mod transaction;
 mod version;
 mod xids;
 
-pub use defs::{BuiltinEntries, BuiltinRows, IndexDef, Persistence, TableDef};
+pub use defs::{BuiltinEntries, BuiltinRows, ColumnStorage, IndexDef, Persistence, TableDef};
 pub use index::{
     Adopted, BuildOutcome, EntryRun, Excluding, ExclusionProbe, Index, IndexBounds, IndexBuilder, IndexScan,
     IndexSize, Judge, KeyBound, TransactionMark, UniqueCheck, Verdict,

@@ -8,7 +8,7 @@
 //! [`types::tuple`] has them, strings without their lengths. With `CONSTANT` one value (or none) stands for all rows that are not NULL.
 //!
 //! # Invariants
-//! - All rows of a pack have the same number of attributes.
+//! - All rows of a pack have the same number of attributes, and no values elsewhere.
 //! - A row stored under its own key counts more than the pack that covers it; an empty value there says that it was deleted.
 //! - A pack is self-describing: reading a row as bytes needs no definition of the table.
 
@@ -107,7 +107,7 @@ pub(crate) fn encode(rows: &[(usize, &[u8])], columns: &[PhysType]) -> PgResult<
     let Some(natts) = readers.first().map(|r| r.natts()) else {
         return Ok(None);
     };
-    let uniform = readers.iter().all(|r| r.natts() == natts);
+    let uniform = readers.iter().all(|r| r.natts() == natts && !r.has_toasted());
     if !uniform || natts > columns.len() || bytes > PACK_BYTES_MAX {
         return Ok(None);
     }

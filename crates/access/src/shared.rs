@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) loads: Loads,
     /// Changed rows of a segment after which it is written as a pack.
     pub(crate) pack_min: usize,
+    /// Longer values may leave their rows.
+    pub(crate) toast_min: usize,
     /// Bytes of versions in delta, roughly.
     delta_bytes: AtomicUsize,
     /// Chunks whose rows a scan had to gather from delta, since the last merge.
@@ -55,6 +57,7 @@ impl Shared {
             cache: BlockCache::new(options.cache_bytes_max),
             loads: Loads::default(),
             pack_min: options.pack_rows_min,
+            toast_min: options.toast_bytes_min,
             delta_bytes: AtomicUsize::new(0),
             gathered_chunks: AtomicUsize::new(0),
             checkpoint_csn: AtomicU64::new(checkpoint.0),

@@ -19,6 +19,8 @@ use types::{Datum, PhysType, tuple};
 use crate::block::MainBlock;
 use crate::defs::TableDef;
 use crate::link::{Lifetime, Link};
+use crate::toast::rows::RowPlaces;
+use crate::toast::store::Places;
 use crate::xids::FROZEN;
 
 /// Where the attributes of a version are.
@@ -149,6 +151,21 @@ impl Version {
 /// What a version costs beside its attributes: header, reference counts, allocator, its part of the slots made for it.
 pub(crate) const VERSION_OVERHEAD: usize = 160;
 
+impl Version {
+    /// Its values that lie elsewhere: columns and places.
+    pub(crate) fn places(&self) -> PgResult<RowPlaces> {
+        let mut places = RowPlaces::new();
+        match &self.data {
+            RowData::Bytes(bytes) => tuple::toasted::each(bytes, &mut |column, place| {
+                places.push((column, place.into()));
+                Ok(())
+            })?,
+            RowData::Block(block, position) => places.extend(block.places(usize::from(*position))),
+        }
+        Ok(places)
+    }
+}
+
 impl RowData {
     /// Who wrote it.
     pub(crate) fn xid(&self) -> u64 {
@@ -158,31 +175,84 @@ impl RowData {
         }
     }
 
-    /// Appends the listed columns.
-    pub(crate) fn columns(&self, def: &TableDef, columns: &[u16], out: &mut Vec<Datum>) -> PgResult<()> {
+    /// Appends the listed columns. Of values that lie elsewhere, NULL to `out` and the rest to `places`.
+    pub(crate) fn columns(
+        &self,
+        def: &TableDef,
+        columns: &[u16],
+        out: &mut Vec<Datum>,
+        places: &mut Places,
+    ) -> PgResult<()> {
         match self {
+            RowData::Bytes(bytes) if tuple::toasted::has_any(bytes) => {
+                let start = out.len();
+                let mut row = Vec::with_capacity(def.columns.len());
+                let found = decode_toasted(bytes, def, &mut row)?;
+                for (k, &column) in columns.iter().enumerate() {
+                    out.push(row.get(usize::from(column)).cloned().unwrap_or(Datum::Null));
+                    if let Some((_, place)) = found.iter().find(|(at, _)| *at == column) {
+                        places.push((start + k, phys(def, usize::from(column)), place.clone()));
+                    }
+                }
+                Ok(())
+            }
             RowData::Bytes(bytes) => decode_columns(bytes, def, columns, out),
             RowData::Block(block, position) => {
+                let position = usize::from(*position);
+                let start = out.len();
                 out.extend(
                     columns
                         .iter()
-                        .map(|&c| block.datum(def, usize::from(c), usize::from(*position))),
+                        .map(|&c| block.datum(def, usize::from(c), position)),
                 );
+                for (column, place) in block.places(position) {
+                    let at = |(_, c): &(usize, &u16)| **c == column;
+                    for (k, _) in columns.iter().enumerate().filter(at) {
+                        places.push((start + k, phys(def, usize::from(column)), place.clone()));
+                    }
+                }
                 Ok(())
             }
         }
     }
 
-    /// Appends all columns of the definition.
-    pub(crate) fn row(&self, def: &TableDef, out: &mut Vec<Datum>) -> PgResult<()> {
-        match self {
-            RowData::Bytes(bytes) => tuple::decode(bytes, &def.columns, &def.missing, out),
+    /// Appends all columns of the definition, as [`RowData::columns`] does.
+    pub(crate) fn row(&self, def: &TableDef, out: &mut Vec<Datum>, places: &mut Places) -> PgResult<()> {
+        let start = out.len();
+        let found = match self {
+            RowData::Bytes(bytes) if tuple::toasted::has_any(bytes) => decode_toasted(bytes, def, out)?,
+            RowData::Bytes(bytes) => return tuple::decode(bytes, &def.columns, &def.missing, out),
             RowData::Block(block, position) => {
-                out.extend((0..def.columns.len()).map(|c| block.datum(def, c, usize::from(*position))));
-                Ok(())
+                let position = usize::from(*position);
+                out.extend((0..def.columns.len()).map(|c| block.datum(def, c, position)));
+                block.places(position).collect()
             }
+        };
+        let place = |(column, place): (u16, Box<[u8]>)| {
+            let column = usize::from(column);
+            (start + column, phys(def, column), place)
+        };
+        places.extend(found.into_iter().map(place));
+        Ok(())
+    }
+}
+
+/// Appends all columns of an encoded row, NULL for values that lie elsewhere; where they do.
+fn decode_toasted(bytes: &[u8], def: &TableDef, out: &mut Vec<Datum>) -> PgResult<RowPlaces> {
+    let mut reader = tuple::TupleReader::new(bytes)?;
+    let natts = reader.natts();
+    let mut places = RowPlaces::new();
+    for (column, phys) in def.columns.iter().enumerate() {
+        if column >= natts {
+            out.push(def.missing_value(column));
+        } else if let Some(place) = reader.toasted()? {
+            places.push((column as u16, place.into()));
+            out.push(Datum::Null);
+        } else {
+            out.push(reader.datum(*phys)?);
         }
     }
+    Ok(places)
 }
 
 /// Appends the listed columns of an encoded row. Columns may be listed in any order.

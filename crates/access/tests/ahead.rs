@@ -36,6 +36,7 @@ impl Db {
         let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(dir));
         options.background = false;
         (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+        options.toast_bytes_min = 25;
         Db::over(&Storage::open(options).unwrap())
     }
 

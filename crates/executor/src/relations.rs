@@ -117,6 +117,11 @@ pub(crate) fn table_def(desc: &RelationDesc) -> PgResult<TableDef> {
     }
     let mut def = TableDef::new(desc.storage, desc.oid, desc.phys_columns());
     def.persistence = persistence(desc);
+    let storage = desc
+        .columns
+        .iter()
+        .map(|c| access::ColumnStorage::of_letter(c.storage));
+    def.storage = storage.collect();
     let missing = |c: &catalog::desc::ColumnDesc| c.missing.clone().unwrap_or(Datum::Null);
     if desc.columns.iter().any(|c| c.missing.is_some()) {
         def.missing = desc.columns.iter().map(missing).collect();

@@ -12,6 +12,11 @@ use std::sync::Arc;
 
 const INLINE: usize = 12;
 
+/// A string of so many bytes may be a buffer by itself.
+const OWN_BUFFER: usize = 64 << 10;
+/// Buffers grow up to here.
+const GROWING_MAX: usize = 16 << 20;
+
 /// One string: inline or a reference into a buffer.
 #[derive(Clone, Copy, Debug, Default)]
 struct View {
@@ -156,7 +161,11 @@ impl StringColumn {
         if bytes.len() <= INLINE {
             return View::inline(bytes);
         }
-        let fits = |b: &Arc<Vec<u8>>| b.len() + bytes.len() <= u32::MAX as usize;
+        // A long buffer is not moved to make it longer.
+        let fits = |b: &Arc<Vec<u8>>| {
+            let len = b.len() + bytes.len();
+            len <= b.capacity() || len <= GROWING_MAX
+        };
         let room = self
             .buffers
             .last_mut()
@@ -195,6 +204,15 @@ impl StringColumn {
     #[inline]
     pub fn set_str(&mut self, i: usize, s: &str) {
         self.set_bytes(i, s.as_bytes());
+    }
+
+    /// Replaces string `i` with bytes that become a buffer, if they are many.
+    pub fn set_owned(&mut self, i: usize, bytes: Vec<u8>) {
+        if bytes.len() < OWN_BUFFER {
+            return self.set_bytes(i, &bytes);
+        }
+        self.views[i] = View::outline(&bytes, self.buffers.len() as u32, 0);
+        self.buffers.push(Arc::new(bytes));
     }
 
     /// Forgets the strings from `len` on (their bytes stay).

@@ -4,12 +4,15 @@
 //! `u16` number of attributes (LE), null bitmap (1 bit per attribute, set = NULL, LSB first, whole bytes), then the
 //! non-NULL attributes in order: fixed-width classes as little-endian bytes (interval: micros, days, months), `Text` and
 //! `Bytes` as varint length + bytes, `Numeric` and `Nested` self-describing (see `put_datum`). With the top bit of the number of
-//! attributes set, six more bytes follow: the xid of the transaction that wrote the row (LE).
+//! attributes set, six more bytes follow: the xid of the transaction that wrote the row (LE). With the bit below, two things follow
+//! the bitmap of NULLs: another one, of strings that lie elsewhere ([`toasted`]), and what says where, as one string of strings.
 //!
 //! # Invariants
 //! - The classes are known from outside (the relation's columns) and equal on write and read.
 //! - Decoding never panics on damaged bytes: it says `XX001`.
 //! - A tuple may have fewer attributes than the relation (columns added later): the caller supplies the missing values.
+
+pub mod toasted;
 
 use std::sync::Arc;
 
@@ -23,6 +26,8 @@ use crate::{
 
 /// In the number of attributes: a xid follows.
 const HAS_XID: u16 = 1 << 15;
+/// In the number of attributes: a bitmap of strings that lie elsewhere follows.
+const HAS_TOASTED: u16 = 1 << 14;
 const XID_BYTES: usize = 6;
 
 /// Adds the xid of its writer to the encoded row that begins at `start` of `out` and ends with it.
@@ -247,6 +252,9 @@ pub fn take_datum(bytes: &mut &[u8]) -> PgResult<Datum> {
 pub struct TupleReader<'a> {
     natts: usize,
     bitmap: &'a [u8],
+    /// Empty when no attribute lies elsewhere.
+    toasted: &'a [u8],
+    places: &'a [u8],
     rest: &'a [u8],
     next: usize,
 }
@@ -255,11 +263,18 @@ impl<'a> TupleReader<'a> {
     /// Opens an encoded row.
     pub fn new(bytes: &'a [u8]) -> PgResult<TupleReader<'a>> {
         let (head, rest) = bytes.split_at_checked(2).ok_or_else(corrupt)?;
-        let natts = usize::from(u16::from_le_bytes([head[0], head[1]]) & !HAS_XID);
+        let head = u16::from_le_bytes([head[0], head[1]]);
+        let natts = usize::from(head & !(HAS_XID | HAS_TOASTED));
         let (bitmap, rest) = rest.split_at_checked(natts.div_ceil(8)).ok_or_else(corrupt)?;
+        let (toasted, places, rest) = match head & HAS_TOASTED {
+            0 => (&[][..], &[][..], rest),
+            _ => toasted::split(bitmap.len(), rest)?,
+        };
         Ok(TupleReader {
             natts,
             bitmap,
+            toasted,
+            places,
             rest,
             next: 0,
         })
@@ -276,8 +291,17 @@ impl<'a> TupleReader<'a> {
         i >= self.natts || self.bitmap[i / 8] >> (i % 8) & 1 == 1
     }
 
-    /// The next attribute.
+    /// The next attribute is neither NULL nor elsewhere.
+    fn next_is_here(&mut self) -> bool {
+        let elsewhere = self.has_toasted() && self.next_is_toasted();
+        !self.next_is_null() && !elsewhere
+    }
+
+    /// The next attribute. One that lies elsewhere must have been asked for with [`TupleReader::toasted`].
     pub fn datum(&mut self, phys: PhysType) -> PgResult<Datum> {
+        if self.has_toasted() && self.next_is_toasted() {
+            return Err(corrupt());
+        }
         if self.next_is_null() {
             return Ok(Datum::Null);
         }
@@ -290,7 +314,7 @@ impl<'a> TupleReader<'a> {
 
     /// Steps over the next attribute.
     pub fn skip(&mut self, phys: PhysType) -> PgResult<()> {
-        if self.next_is_null() {
+        if !self.next_is_here() {
             return Ok(());
         }
         let mut r = Reader {
@@ -310,6 +334,9 @@ impl<'a> TupleReader<'a> {
 
     /// Appends the next attribute to a column of its class, without a datum in between where that pays.
     pub fn append_to(&mut self, column: &mut Vector) -> PgResult<()> {
+        if self.has_toasted() && self.next_is_toasted() {
+            return Err(corrupt());
+        }
         if self.next_is_null() {
             column.push(&Datum::Null);
             return Ok(());
@@ -328,7 +355,7 @@ impl<'a> TupleReader<'a> {
     pub fn raw(&mut self, phys: PhysType) -> PgResult<Option<&'a [u8]>> {
         let before = self.rest;
         if matches!(phys, PhysType::Text | PhysType::Bytes) {
-            if self.next_is_null() {
+            if !self.next_is_here() {
                 return Ok(None);
             }
             let mut reader = Reader {

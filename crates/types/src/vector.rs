@@ -349,6 +349,21 @@ impl Vector {
         }
     }
 
+    /// Replaces string `i` of a column of strings; a text's bytes must be UTF-8, as they are checked in debug builds only.
+    pub fn set_string(&mut self, i: usize, bytes: Vec<u8>) {
+        match &mut self.data {
+            VectorData::Text(strings) => {
+                debug_assert!(std::str::from_utf8(&bytes).is_ok());
+                strings.set_owned(i, bytes);
+            }
+            VectorData::Bytes(strings) => strings.set_owned(i, bytes),
+            _ => return debug_assert!(false, "a string in a vector of {:?}", self.phys()),
+        }
+        if let Some(v) = &mut self.validity {
+            v.set(i, true);
+        }
+    }
+
     /// Forgets the rows from `len` on.
     pub fn truncate(&mut self, len: usize) {
         debug_assert!(!self.constant);

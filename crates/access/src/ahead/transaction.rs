@@ -69,8 +69,7 @@ impl Transaction {
         if let Some(current) = self.ahead.current.as_ref().filter(fits) {
             return Ok(Arc::clone(&current.load));
         }
-        let shared = Arc::clone(&self.storage().shared);
-        self.ahead.losses.get_or_insert_with(|| shared.kv.losses());
+        self.note_store();
         let load = Arc::new(Load::new(Arc::clone(&table.store), Gate::new(stamp, command)));
         let write = self.write_count();
         self.record(Write::Load(Arc::clone(&load)), None)?;
@@ -80,6 +79,12 @@ impl Transaction {
             write,
         });
         Ok(load)
+    }
+
+    /// From here on it has something in the store, which must be durable before it commits.
+    pub(crate) fn note_store(&mut self) {
+        let shared = Arc::clone(&self.storage().shared);
+        self.ahead.losses.get_or_insert_with(|| shared.kv.losses());
     }
 
     /// The load whose last chunk has all these rows.

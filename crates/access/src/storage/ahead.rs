@@ -17,6 +17,7 @@ use crate::shared::Shared;
 use crate::storage::meta::{self, LoadNote};
 use crate::storage::open::RECOVERED;
 use crate::storage::{BATCH_BYTES, Storage};
+use crate::toast;
 use crate::transaction::Transaction;
 use crate::transaction::redo::{RedoOp, take_op};
 use crate::transaction::writes::Write;
@@ -43,6 +44,10 @@ impl Storage {
         let ranges = load.ranges();
         for rows in &ranges {
             remove_rows(&self.shared, load.table.id, rows)?;
+            let (low, high) = (rows.start.to_be_bytes(), rows.end.to_be_bytes());
+            let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
+            let values = toast::keyspace(load.table.id);
+            remove_in(&self.shared, values, bounds, &mut |_, _| Ok(Keep::Not))?;
         }
         for (index, low) in load.indexes() {
             index.remove_rows(&ranges, &low)?;

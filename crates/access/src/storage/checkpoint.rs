@@ -57,6 +57,7 @@ impl Storage {
         let point = manager.checkpoint_point();
         manager.wal().flush(point.lsn)?;
         let from = self.shared.checkpoint_csn();
+        let horizon = self.shared.horizon();
         let mut batch = WriteBatch::new();
         let volatile: Vec<_> = self.volatile.lock().iter().map(|(id, p)| (*id, *p)).collect();
         if !volatile.is_empty() {
@@ -69,13 +70,18 @@ impl Storage {
             .map(|(id, r)| (*id, r.clone()))
             .collect();
         for (id, relation) in &relations {
-            self.checkpoint_relation(*id, relation, (from, point.csn), &mut batch)?;
+            self.checkpoint_relation(*id, relation, ((from, point.csn), horizon), &mut batch)?;
         }
         let ended = self.shared.loads.ended(&self.shared, point.csn);
         self.end_loads(&ended, &mut batch)?;
         let purged = self.put_drops(&mut batch);
         meta::put_checkpoint(&self.checkpoint_record(point.redo, clean), &mut batch);
         self.shared.kv.write(batch, Durability::Immediate)?;
+        for (_, relation) in &relations {
+            if let Relation::Table(table) = relation {
+                table.settle_toast();
+            }
+        }
         self.forget_purged(&purged);
         self.shared.loads.forget(&ended);
         self.shared.set_checkpoint_csn(point.csn);
@@ -90,7 +96,7 @@ impl Storage {
         &self,
         id: RelationId,
         relation: &Relation,
-        range: (Csn, Csn),
+        (range, horizon): ((Csn, Csn), Csn),
         batch: &mut WriteBatch,
     ) -> PgResult<()> {
         let kv = &self.shared.kv;
@@ -103,6 +109,7 @@ impl Storage {
         match relation {
             Relation::Table(table) => {
                 table.checkpoint(range, batch, &mut write)?;
+                table.checkpoint_toast(range.1, horizon, batch, &mut write)?;
                 if table.changed_since_checkpoint() {
                     meta::put_counters(id, &RelationCounters::Table(table.counters()), batch);
                 }

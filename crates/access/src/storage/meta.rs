@@ -11,12 +11,13 @@ use crate::defs::Persistence;
 use crate::index::pack;
 use crate::index::store::IndexCounters;
 use crate::table::store::TableCounters;
+use crate::toast::{NAME_BYTES, Name};
 use crate::transaction::redo::{put_varint, take_varint};
 
 /// Relation ids begin at 1, so this is nobody's.
 pub(crate) const META: Keyspace = Keyspace(0);
 /// Bumped when stored bytes change their meaning.
-pub(crate) const FORMAT_VERSION: u64 = 4;
+pub(crate) const FORMAT_VERSION: u64 = 5;
 /// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen; nothing else.
 pub(crate) const FORMAT_OLDEST: u64 = 1;
 
@@ -27,6 +28,7 @@ const DROPS: &[u8] = b"drops";
 const VOLATILE: &[u8] = b"volatile";
 const COUNTERS: &[u8] = b"counters/";
 const LOADS: &[u8] = b"loads/";
+const TOAST: &[u8] = b"toast/";
 
 /// Who a database is: set when it is created, never changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,12 +189,16 @@ pub(crate) fn read_counters(kv: &dyn Kv, id: RelationId) -> PgResult<Option<Rela
     let Some(bytes) = kv.get(META, &counters_key(id))? else {
         return Ok(None);
     };
-    let [kind, a, b, c] = numbers(&bytes, "size of a relation")?;
+    const WHAT: &str = "size of a relation";
+    let all = list(&bytes, WHAT)?;
+    // Older ones have no bytes of values elsewhere.
+    let [kind, a, b, c] = *all.first_chunk().ok_or_else(|| damaged(WHAT))?;
     Ok(Some(if kind == 0 {
         RelationCounters::Table(TableCounters {
             live_rows: a as i64,
             heap_bytes: b,
             next_row: c,
+            toast_bytes: all.get(4).copied().unwrap_or_default(),
         })
     } else {
         RelationCounters::Index(IndexCounters {
@@ -204,8 +210,8 @@ pub(crate) fn read_counters(kv: &dyn Kv, id: RelationId) -> PgResult<Option<Rela
 
 pub(crate) fn put_counters(id: RelationId, counters: &RelationCounters, batch: &mut kv::WriteBatch) {
     let numbers = match counters {
-        RelationCounters::Table(t) => [0, t.live_rows as u64, t.heap_bytes, t.next_row],
-        RelationCounters::Index(i) => [1, i.entries as u64, i.bytes as u64, 0],
+        RelationCounters::Table(t) => [0, t.live_rows as u64, t.heap_bytes, t.next_row, t.toast_bytes],
+        RelationCounters::Index(i) => [1, i.entries as u64, i.bytes as u64, 0, 0],
     };
     batch.put(META, counters_key(id), encode(&numbers));
 }
@@ -218,6 +224,77 @@ pub(crate) fn drop_keyspaces(id: RelationId, batch: &mut kv::WriteBatch) {
 
 pub(crate) fn delete_counters(id: RelationId, batch: &mut kv::WriteBatch) {
     batch.delete(META, counters_key(id));
+}
+
+/// A value that is to go: for good, or unless the log says that it is stored ([`crate::toast`]).
+pub(crate) struct ToastNote {
+    pub(crate) relation: RelationId,
+    pub(crate) name: Name,
+    pub(crate) chunks: u32,
+    pub(crate) ended: bool,
+}
+
+fn toast_key(relation: RelationId, name: &Name) -> Vec<u8> {
+    let name = name.chunk_key(0);
+    [TOAST, &relation.0.to_be_bytes(), &name[..NAME_BYTES]].concat()
+}
+
+pub(crate) fn put_toast(
+    relation: RelationId,
+    name: &Name,
+    chunks: u32,
+    ended: bool,
+    batch: &mut kv::WriteBatch,
+) {
+    let mut value = Vec::new();
+    name.put(&mut value);
+    put_varint(u64::from(chunks), &mut value);
+    put_varint(u64::from(ended), &mut value);
+    batch.put(META, toast_key(relation, name), value);
+}
+
+pub(crate) fn delete_toast(relation: RelationId, name: &Name, batch: &mut kv::WriteBatch) {
+    batch.delete(META, toast_key(relation, name));
+}
+
+/// The notes of all values.
+pub(crate) fn read_toast(kv: &dyn Kv) -> PgResult<Vec<ToastNote>> {
+    let mut notes = Vec::new();
+    each_note(kv, TOAST, &mut |key, mut value| {
+        const WHAT: &str = "list of values to be removed";
+        let relation = key.get(TOAST.len()..).and_then(|rest| rest.first_chunk::<8>());
+        let relation = RelationId(u64::from_be_bytes(*relation.ok_or_else(|| damaged(WHAT))?));
+        let name = Name::take(&mut value).map_err(|_| damaged(WHAT))?;
+        let [chunks, ended] = numbers(value, WHAT)?;
+        notes.push(ToastNote {
+            relation,
+            name,
+            chunks: chunks as u32,
+            ended: ended == 1,
+        });
+        Ok(())
+    })?;
+    Ok(notes)
+}
+
+/// Visits the keys that begin so, as long as there is no error.
+fn each_note(
+    kv: &dyn Kv,
+    prefix: &[u8],
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> PgResult<()>,
+) -> PgResult<()> {
+    let mut end = prefix.to_vec();
+    end.push(u8::MAX);
+    let bounds = (Bound::Included(prefix), Bound::Excluded(&end[..]));
+    let mut outcome = Ok(());
+    kv.range(META, bounds, Direction::Forward, &mut |key, value| {
+        outcome = visit(key, value);
+        match outcome {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    outcome
 }
 
 /// What the store may have of a transaction that has not committed ([`crate::ahead`]).
@@ -252,19 +329,12 @@ pub(crate) fn delete_load((relation, first): (RelationId, u64), batch: &mut kv::
 
 /// The notes of all loads.
 pub(crate) fn read_loads(kv: &dyn Kv) -> PgResult<Vec<LoadNote>> {
-    let mut end = LOADS.to_vec();
-    end.push(u8::MAX);
-    let bounds = (Bound::Included(LOADS), Bound::Excluded(&end[..]));
     let mut notes = Vec::new();
-    let mut outcome = Ok(());
-    kv.range(META, bounds, Direction::Forward, &mut |key, value| {
-        outcome = decode_load(key, value).map(|note| notes.push(note));
-        match outcome {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+    each_note(kv, LOADS, &mut |key, value| {
+        notes.push(decode_load(key, value)?);
+        Ok(())
     })?;
-    outcome.map(|()| notes)
+    Ok(notes)
 }
 
 fn decode_load(key: &[u8], value: &[u8]) -> PgResult<LoadNote> {

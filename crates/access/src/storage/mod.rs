@@ -11,6 +11,7 @@ pub(crate) mod meta;
 mod open;
 mod recovery;
 pub(crate) mod resume;
+mod toast;
 mod verify;
 
 use std::path::PathBuf;
@@ -76,6 +77,10 @@ pub struct StorageOptions {
     pub ahead_after_rows: usize,
     /// The fewest rows of a batch that do so: it takes up a chunk's row ids.
     pub ahead_rows_min: usize,
+    /// Bytes of a value after which it may leave its row.
+    pub toast_bytes_min: usize,
+    /// Bytes of a value, or of a transaction's values, after which they go into the KV store ahead of the commit.
+    pub toast_ahead_bytes: usize,
     /// Run checkpoints and merges in a background task.
     pub background: bool,
 }
@@ -96,6 +101,8 @@ impl StorageOptions {
             pack_rows_min: 32,
             ahead_after_rows: 64 << 10,
             ahead_rows_min: 512,
+            toast_bytes_min: 2000,
+            toast_ahead_bytes: 4 << 20,
             background: true,
         }
     }

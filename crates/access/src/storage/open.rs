@@ -16,12 +16,13 @@ use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
 use crate::storage::recovery::Replay;
+use crate::storage::toast::StoredValues;
 use crate::storage::{Counters, FIRST_RELATION, Owner, Storage, StorageOptions};
 use crate::transaction::prepared::PreparedCopy;
 
 /// The CSN of everything that recovery finds in the log; 1 is the checkpoint's.
 pub(crate) const RECOVERED: Csn = Csn(2);
-const CHECKPOINTED: Csn = Csn(1);
+pub(crate) const CHECKPOINTED: Csn = Csn(1);
 
 impl Storage {
     /// Opens a database, creating it when missing. Recovery happens here: the log above the last checkpoint comes back into delta.
@@ -94,8 +95,9 @@ impl Storage {
         for one in storage.in_doubt.lock().iter() {
             storage.manager().wal().hold_back(one.xid, one.lsn);
         }
-        let stored = replay.apply(&storage)?;
-        storage.adopt_loads(&stored)?;
+        let (loads, values) = replay.apply(&storage)?;
+        storage.adopt_loads(&loads)?;
+        storage.adopt_toast(&values)?;
         storage.start_background()?;
         Ok(storage)
     }
@@ -177,6 +179,7 @@ impl Storage {
         *child.in_doubt.lock() = prepared.into_iter().map(PreparedCopy::in_doubt).collect();
         // What others had not committed at the point.
         child.adopt_loads(&StoredLoads::default())?;
+        child.adopt_toast(&StoredValues::default())?;
         Ok(child)
     }
 

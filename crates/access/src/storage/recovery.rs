@@ -19,10 +19,15 @@ use crate::storage::ahead::StoredLoads;
 use crate::storage::meta::CheckpointRecord;
 use crate::storage::open::RECOVERED;
 use crate::storage::resume::InDoubt;
+use crate::storage::toast::StoredValues;
 use crate::storage::{Counters, FIRST_RELATION, RECORD_COUNTERS, Storage};
+use crate::toast::store::Tracked;
 use crate::transaction::prepared::{Head, take_header};
 use crate::transaction::redo::{RedoOp, take_op, take_varint};
 use crate::version::{RowData, Version};
+
+/// Loads and values that the log says are whole.
+type Stored = (StoredLoads, StoredValues);
 
 /// What the log has said so far.
 pub(crate) struct Replay {
@@ -127,10 +132,11 @@ impl Replay {
         }
     }
 
-    /// Brings everything back; which loads were whole.
-    pub(crate) fn apply(self, storage: &Storage) -> PgResult<StoredLoads> {
-        let mut stored = StoredLoads::default();
-        for payload in &self.committed {
+    /// Brings everything back; which loads and values were whole.
+    pub(crate) fn apply(self, storage: &Storage) -> PgResult<Stored> {
+        let mut stored = Stored::default();
+        // What is applied goes: long values are not in memory twice.
+        for payload in self.committed {
             let mut rest = payload.as_slice();
             while !rest.is_empty() {
                 apply_op(storage, take_op(&mut rest)?, &mut stored)?;
@@ -147,7 +153,7 @@ fn damaged(error: Box<common::PgError>) -> TxnError {
     TxnError::Corrupt(error.message.clone())
 }
 
-fn apply_op(storage: &Storage, op: RedoOp<'_>, stored: &mut StoredLoads) -> PgResult<()> {
+fn apply_op(storage: &Storage, op: RedoOp<'_>, (loads, values): &mut Stored) -> PgResult<()> {
     match op {
         RedoOp::RowPut(id, row, bytes) => put_row(storage, id, row, Some(bytes)),
         RedoOp::RowDelete(id, row) | RedoOp::RowTombstone(id, row) => put_row(storage, id, row, None),
@@ -160,7 +166,25 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, stored: &mut StoredLoads) -> PgRe
             rows,
             heap_bytes,
         } => {
-            stored.insert((relation, first), (rows, heap_bytes));
+            loads.insert((relation, first), (rows, heap_bytes));
+            Ok(())
+        }
+        RedoOp::ToastPut {
+            relation,
+            name,
+            chunk,
+            bytes,
+        } => storage
+            .table_store(relation)?
+            .put_fresh(name, chunk, bytes.into()),
+        RedoOp::ToastEnd(relation, name, chunks) => {
+            let end = Stamp::committed(RECOVERED);
+            let value = Tracked::found(name, chunks, (Stamp::FROZEN, end), false);
+            storage.table_store(relation)?.toast.track(&value);
+            Ok(())
+        }
+        RedoOp::ToastStored(relation, name) => {
+            values.insert((relation, name));
             Ok(())
         }
         RedoOp::Dropped(id) => {

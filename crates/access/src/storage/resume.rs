@@ -6,10 +6,11 @@
 //! delta and into its write set; then ending it is as if nothing had happened.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use common::{Lsn, PgResult, RelationId, RowId, Xid};
 use parking_lot::Mutex;
-use txn::LockDuration;
+use txn::{LockDuration, Stamp};
 
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -19,6 +20,7 @@ use crate::storage::{FIRST_RELATION, Storage};
 use crate::table::Table;
 use crate::table::store::TableStore;
 use crate::table::stored::StoredRow;
+use crate::toast::store::Tracked;
 use crate::transaction::prepared::{Head, PreparedTransaction};
 use crate::transaction::redo::{RedoOp, take_op};
 use crate::transaction::writes::Write;
@@ -102,7 +104,7 @@ impl Storage {
                 builtin(id, CatalogRelation::Table)?;
             }
             RedoOp::EntryPut(id, ..) | RedoOp::EntryDelete(id, _) => builtin(id, CatalogRelation::Index)?,
-            RedoOp::Created(_) | RedoOp::Dropped(_) | RedoOp::Stored { .. } => {}
+            _ => {}
         }
         match op {
             RedoOp::RowPut(id, row, bytes) => put_row(txn, &self.table_store(id)?, row, bytes),
@@ -114,6 +116,34 @@ impl Storage {
             RedoOp::Created(id) => txn.record(Write::RelationCreated(id), None),
             RedoOp::Dropped(id) => txn.record(Write::RelationDropped(id), None),
             RedoOp::Stored { .. } => Ok(()),
+            RedoOp::ToastPut {
+                relation,
+                name,
+                chunk,
+                bytes,
+            } => {
+                let table = self.table_store(relation)?;
+                table.put_fresh(name, chunk, bytes.into())?;
+                match chunk {
+                    0 => txn.record(Write::Toast { table, name }, None),
+                    _ => Ok(()),
+                }
+            }
+            RedoOp::ToastEnd(relation, name, chunks) => {
+                let table = self.table_store(relation)?;
+                let value = Tracked::found(name, chunks, (Stamp::FROZEN, txn.stamp()?), false);
+                table.toast.track(&value);
+                txn.record(Write::ToastEnd { table, value }, None)
+            }
+            RedoOp::ToastStored(relation, name) => {
+                let table = self.table_store(relation)?;
+                let Some(value) = table.toast.find_ahead(&name) else {
+                    return Ok(());
+                };
+                value.begin.set(txn.stamp()?);
+                value.in_doubt.store(false, Ordering::Release);
+                txn.record(Write::ToastAhead { table, value }, None)
+            }
         }
     }
 }

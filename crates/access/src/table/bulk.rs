@@ -15,10 +15,16 @@ use crate::block::{CHUNK_ROWS, MainBlock, whole_block};
 use crate::chunk::Delta;
 use crate::serial;
 use crate::table::{Table, heap_row_width};
+use crate::toast::block::BlockToast;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
 use crate::version::{RowData, Version};
+
+/// Rows that are longer count as so many as this goes into them, when it comes to going ahead of the commit.
+const BYTES_PER_ROW: usize = 512;
+/// Bytes of a batch of rows after which it is not collected further.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 
 impl Table {
     /// How many rows a batch has best.
@@ -42,8 +48,13 @@ impl Table {
             serial::wrote(txn, WriteTarget::Insert(self.def.oid.0))?;
             return Ok(first);
         }
-        txn.ahead.count_usual(rows);
-        let first = self.store.allocate(rows as u64);
+        let bytes: usize = columns.iter().map(|c| c.memory_bytes()).sum();
+        txn.ahead.count_usual(rows.max(bytes / BYTES_PER_ROW));
+        let first = match txn.fills(self.store.id) {
+            // Batches that long values end early: each a chunk of its own.
+            true if rows <= CHUNK_ROWS as usize => self.store.allocate_chunk(),
+            _ => self.store.allocate(rows as u64),
+        };
         let mut done = 0;
         while done < rows {
             let row = RowId(first.0 + done as u64);
@@ -73,8 +84,13 @@ impl Table {
         if self.insert_direct(txn, first, &columns, rows)? {
             return Ok(());
         }
+        self.account_rows(&columns, rows);
         let (stamp, command) = (txn.stamp()?, txn.command());
-        let block = whole_block(columns, rows, stamp.xid().unwrap_or_default().0);
+        let (columns, toast) = match self.toast_columns(txn, first, &columns, None)? {
+            Some(short) => short,
+            None => (columns, BlockToast::default()),
+        };
+        let block = whole_block(columns, rows, stamp.xid().unwrap_or_default().0).with_toast(toast);
         let bytes = block.memory_bytes();
         let block = Arc::new(block.with_charge(self.store.shared.cache.charge(bytes)));
         let version = |i: usize| {
@@ -85,7 +101,6 @@ impl Table {
             ))
         };
         let versions: Box<[Arc<Version>]> = (0..rows).map(version).collect();
-        self.account_rows(&block, rows);
         self.publish(first, &versions)?;
         let write = Write::RowsInsert {
             table: Arc::clone(&self.store),
@@ -100,8 +115,8 @@ impl Table {
     }
 
     /// Counts what PostgreSQL's heap would have grown by; how many bytes.
-    pub(crate) fn account_rows(&self, block: &MainBlock, rows: usize) -> u64 {
-        let width: u64 = (0..rows).map(|i| heap_row_width(&block.columns, i) as u64).sum();
+    pub(crate) fn account_rows(&self, columns: &[Arc<Vector>], rows: usize) -> u64 {
+        let width: u64 = (0..rows).map(|i| heap_row_width(columns, i) as u64).sum();
         self.store.grow_by(width, rows as u64)
     }
 
@@ -144,6 +159,7 @@ impl Table {
 pub struct Collector {
     columns: Vec<Vector>,
     rows: usize,
+    bytes: usize,
 }
 
 impl Collector {
@@ -152,6 +168,7 @@ impl Collector {
         Collector {
             columns: table.def.columns.iter().map(|p| Vector::empty(*p)).collect(),
             rows: 0,
+            bytes: 0,
         }
     }
 
@@ -178,18 +195,20 @@ impl Collector {
             }
         }
         self.rows += count;
+        self.bytes = self.columns.iter().map(Vector::memory_bytes).sum();
         count
     }
 
-    /// True when the table's chunk takes no more.
+    /// True when the table's chunk takes no more, or memory should not.
     pub fn is_full(&self, table: &Table) -> bool {
-        self.rows > 0 && self.rows >= table.rows_to_chunk_end()
+        self.rows > 0 && (self.rows >= table.rows_to_chunk_end() || self.bytes > BATCH_BYTES_MAX)
     }
 
     /// The rows collected; it is empty afterwards.
     pub fn drain(&mut self) -> (Vec<Arc<Vector>>, usize) {
         let take = |c: &mut Vector| Arc::new(std::mem::replace(c, Vector::empty(c.phys())));
         let columns = self.columns.iter_mut().map(take).collect();
+        self.bytes = 0;
         (columns, std::mem::take(&mut self.rows))
     }
 }

@@ -34,6 +34,7 @@ impl TableStore {
     ) -> PgResult<()> {
         let numbers: Vec<u64> = self.dirty.lock().iter().copied().collect();
         let mut changes = Vec::new();
+        self.begin_toast_checkpoint();
         for number in numbers {
             let Some(chunk) = self.existing_chunk(number) else {
                 continue;
@@ -47,7 +48,7 @@ impl TableStore {
                 changes.extend(row_change(&self.shared, head, from, to).map(|change| (row, change)));
             }
             for segment in changes.chunk_by(|(a, _), (b, _)| pack::first_of(*a) == pack::first_of(*b)) {
-                self.put_segment(segment, batch)?;
+                self.put_segment(segment, batch, write)?;
             }
             write(batch)?;
         }
@@ -55,7 +56,12 @@ impl TableStore {
     }
 
     /// Changes of one segment, ascending, at least one.
-    fn put_segment(&self, changes: &[(RowId, RowChange)], batch: &mut WriteBatch) -> PgResult<()> {
+    fn put_segment(
+        &self,
+        changes: &[(RowId, RowChange)],
+        batch: &mut WriteBatch,
+        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
+    ) -> PgResult<()> {
         let Some((row, _)) = changes.first() else {
             return Ok(());
         };
@@ -68,7 +74,9 @@ impl TableStore {
         for (row, change) in changes {
             match change {
                 RowChange::Put(version) => {
-                    batch.put(keyspace, row_key(*row), version.encoded().into_owned());
+                    let bytes = version.encoded();
+                    self.put_toasted(&bytes, batch, write)?;
+                    batch.put(keyspace, row_key(*row), bytes.into_owned());
                     self.note_stored(*row);
                 }
                 RowChange::Delete if self.is_builtin_row(*row) => batch.put(keyspace, row_key(*row), []),
@@ -169,7 +177,7 @@ fn pack_of_block(first: RowId, changes: &[(RowId, RowChange)], columns: usize) -
         }
         RowChange::Delete => false,
     });
-    if !follow || block.columns.len() > columns {
+    if !follow || block.columns.len() > columns || block.toast().is_some() {
         return None;
     }
     let position = (row.0 - first.0) as usize;

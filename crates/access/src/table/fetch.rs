@@ -70,7 +70,7 @@ pub(super) fn fetch_blocks(
     if !places
         .blocks
         .iter()
-        .all(|b| columns.iter().all(|&c| column(b, c)))
+        .all(|b| columns.iter().all(|&c| column(b, c)) && !b.has_toasted(columns))
     {
         found.truncate(before);
         return Ok(false);

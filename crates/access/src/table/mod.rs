@@ -35,6 +35,7 @@ use crate::link::visible;
 use crate::serial;
 use crate::shared::Shared;
 use crate::table::store::TableStore;
+use crate::toast::store::Places;
 use crate::version::RowData;
 
 /// A table, opened under a definition. Cheap to clone; shared by nobody in particular.
@@ -82,7 +83,11 @@ impl Table {
 
     /// Appends all columns of the row to `out`; false (and nothing) if the snapshot sees no such row.
     pub fn fetch(&self, row: RowId, snapshot: &Snapshot, out: &mut Vec<Datum>) -> PgResult<bool> {
-        self.with_row(row, snapshot, |data| data.row(&self.def, out))
+        self.with_row(row, snapshot, |data| {
+            let mut places = Places::new();
+            data.row(&self.def, out, &mut places)?;
+            self.store.fill(places, out)
+        })
     }
 
     /// Appends the listed columns (0-based) of the row to `out`; false (and nothing) if the snapshot sees no such row.
@@ -93,7 +98,7 @@ impl Table {
         columns: &[u16],
         out: &mut Vec<Datum>,
     ) -> PgResult<bool> {
-        self.with_row(row, snapshot, |data| data.columns(&self.def, columns, out))
+        self.with_row(row, snapshot, |data| self.read_columns(data, columns, out))
     }
 
     /// True when delta has anything: rows may be visible to some and not to others.
@@ -147,12 +152,15 @@ impl Table {
         let mut scratch = Vec::with_capacity(columns.len());
         for (index, row) in rows.iter().enumerate() {
             let seen = self.with_row(*row, snapshot, |data| {
-                if let RowData::Block(block, position) = data {
-                    push_block_row(block, &self.def, usize::from(*position), columns, out);
-                    return Ok(());
+                match data {
+                    RowData::Block(block, position) if block.toast().is_none() => {
+                        push_block_row(block, &self.def, usize::from(*position), columns, out);
+                        return Ok(());
+                    }
+                    _ => {}
                 }
                 scratch.clear();
-                data.columns(&self.def, columns, &mut scratch)?;
+                self.read_columns(data, columns, &mut scratch)?;
                 out.iter_mut()
                     .zip(&scratch)
                     .for_each(|(vector, datum)| vector.push(datum));
@@ -163,6 +171,12 @@ impl Table {
             }
         }
         Ok(())
+    }
+
+    fn read_columns(&self, data: &RowData, columns: &[u16], out: &mut Vec<Datum>) -> PgResult<()> {
+        let mut places = Places::new();
+        data.columns(&self.def, columns, out, &mut places)?;
+        self.store.fill(places, out)
     }
 
     /// Calls `read` with what the snapshot sees of the row.

@@ -12,10 +12,14 @@ use crate::chunk::Delta;
 use crate::link::visible;
 use crate::serial;
 use crate::table::Table;
+use crate::toast::block::BlockToast;
 use crate::version::{RowData, Version};
 
 /// Rows gathered from delta for one chunk that make a merge worth while.
 const GATHERED_MANY: usize = 128;
+
+/// Bytes of values that lie elsewhere in one batch, if it has more than one row.
+const TOAST_BYTES_MAX: usize = 16 << 20;
 
 /// Which way a scan goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +60,21 @@ impl ScanRequest {
     }
 }
 
+/// The rows of a chunk as they were read: values that lie elsewhere are missing in the batch.
+struct Read {
+    batch: Batch,
+    toast: BlockToast,
+}
+
+impl From<Batch> for Read {
+    fn from(batch: Batch) -> Read {
+        Read {
+            batch,
+            toast: BlockToast::default(),
+        }
+    }
+}
+
 /// A running scan. It keeps no lock and no snapshot registered: the caller holds the [`txn::SnapshotGuard`].
 pub struct TableScan {
     table: Table,
@@ -64,7 +83,7 @@ pub struct TableScan {
     /// Row ids not yet looked at.
     rest: Range<u64>,
     /// A batch not yet handed out in full, and how many of its rows have been.
-    current: Option<(Batch, usize)>,
+    current: Option<(Read, usize)>,
     /// A serializable transaction must tell what it reads.
     watched: bool,
 }
@@ -117,42 +136,76 @@ impl TableScan {
     /// Up to `max_rows` more rows; None at the end. A batch is never empty.
     pub fn next_batch(&mut self, max_rows: usize) -> PgResult<Option<Batch>> {
         loop {
-            if let Some((batch, done)) = self.current.take() {
-                if let Some(out) = self.hand_out(batch, done, max_rows.max(1)) {
+            if let Some((read, done)) = self.current.take() {
+                if let Some(out) = self.hand_out(read, done, max_rows.max(1))? {
                     return Ok(Some(out));
                 }
             }
             if self.rest.is_empty() {
                 return Ok(None);
             }
-            let batch = self.next_chunk()?;
-            self.current = Some((batch, 0));
+            let read = self.next_chunk()?;
+            self.current = Some((read, 0));
         }
     }
 
-    fn hand_out(&mut self, batch: Batch, done: usize, max_rows: usize) -> Option<Batch> {
+    fn hand_out(&mut self, read: Read, done: usize, max_rows: usize) -> PgResult<Option<Batch>> {
+        let batch = &read.batch;
         let left = batch.len() - done;
         if left == 0 {
-            return None;
+            return Ok(None);
         }
-        if done == 0 && left <= max_rows {
-            return Some(batch);
+        let mut take = left.min(max_rows);
+        if !read.toast.is_empty() {
+            let positions = (done..done + take).map(|k| batch.selection.position(k));
+            take = read.toast.rows_within(positions, TOAST_BYTES_MAX)?;
         }
-        let take = left.min(max_rows);
+        if done == 0 && take == left {
+            let columns = self.fill(&read, done..done + take)?;
+            return Ok(Some(Batch {
+                columns,
+                ..read.batch
+            }));
+        }
         let rows = (done..done + take)
             .map(|k| batch.selection.position(k) as u16)
             .collect();
         let out = Batch {
-            columns: batch.columns.clone(),
+            columns: self.fill(&read, done..done + take)?,
             rows: batch.rows,
             selection: Selection::Rows(rows),
         };
-        self.current = Some((batch, done + take));
-        Some(out)
+        self.current = Some((read, done + take));
+        Ok(Some(out))
+    }
+
+    /// The columns of a batch with the values of some of its rows that lie elsewhere.
+    fn fill(&self, read: &Read, rows: Range<usize>) -> PgResult<Vec<Arc<Vector>>> {
+        let mut columns = read.batch.columns.clone();
+        if read.toast.is_empty() {
+            return Ok(columns);
+        }
+        let mut filled: Vec<Option<Vector>> = vec![None; columns.len()];
+        for position in rows.map(|k| read.batch.selection.position(k)) {
+            for (column, place) in read.toast.row(position) {
+                let at = usize::from(column);
+                let (Some(source), Some(out)) = (columns.get(at), filled.get_mut(at)) else {
+                    continue;
+                };
+                let out = out.get_or_insert_with(|| source.flatten());
+                self.table.store.detoast_into(place, out, position)?;
+            }
+        }
+        for (column, filled) in columns.iter_mut().zip(filled) {
+            if let Some(filled) = filled {
+                *column = Arc::new(filled);
+            }
+        }
+        Ok(columns)
     }
 
     /// The next chunk's visible rows (perhaps none).
-    fn next_chunk(&mut self) -> PgResult<Batch> {
+    fn next_chunk(&mut self) -> PgResult<Read> {
         let number = match self.request.direction {
             ScanDirection::Forward => self.rest.start / CHUNK_ROWS,
             ScanDirection::Backward => (self.rest.end - 1) / CHUNK_ROWS,
@@ -163,7 +216,8 @@ impl TableScan {
             ScanDirection::Forward => self.rest.start = wanted.end,
             ScanDirection::Backward => self.rest.end = wanted.start,
         }
-        let mut batch = self.chunk_batch(number)?;
+        let mut read = self.chunk_batch(number)?;
+        let batch = &mut read.batch;
         let positions = (wanted.start - first) as usize..(wanted.end - first) as usize;
         if positions.start > 0 || positions.end < batch.rows {
             batch.selection = batch.selection.filter(|p| positions.contains(&p));
@@ -175,12 +229,14 @@ impl TableScan {
                 .push(Arc::new(Vector::new(VectorData::Int8(ids), None)));
         }
         if self.request.direction == ScanDirection::Backward {
-            batch = reversed(&batch);
+            let rows = 0..read.batch.len();
+            read.batch.columns = self.fill(&read, rows)?;
+            return Ok(reversed(&read.batch).into());
         }
-        Ok(batch)
+        Ok(read)
     }
 
-    fn chunk_batch(&self, number: u64) -> PgResult<Batch> {
+    fn chunk_batch(&self, number: u64) -> PgResult<Read> {
         let def = &self.table.def;
         if self.watched {
             let target = self.table.read_target();
@@ -188,7 +244,7 @@ impl TableScan {
         }
         let state = self.table.store.loaded(number, def)?;
         let Some(mut main) = state.main.clone() else {
-            return Ok(Batch::new(Vec::new(), 0));
+            return Ok(Batch::new(Vec::new(), 0).into());
         };
         if self.table.hides(RowId(number * CHUNK_ROWS), &self.snapshot)? {
             main = Arc::new(MainBlock::empty());
@@ -205,14 +261,15 @@ impl TableScan {
                 .iter()
                 .map(|&c| main.column(def, usize::from(c)))
                 .collect();
-            return Ok(Batch {
+            let batch = Batch {
                 columns,
                 rows: main.rows,
                 selection: main.present.clone(),
-            });
+            };
+            return Ok(self.read_of(main, batch));
         }
-        if let Some(batch) = self.fresh_block(main, &changed) {
-            return Ok(batch);
+        if let Some(read) = self.fresh_block(main, &changed) {
+            return Ok(read);
         }
         if changed.len() >= GATHERED_MANY {
             let gathered = &self.table.store.shared.gathered_chunks;
@@ -222,16 +279,21 @@ impl TableScan {
             .iter()
             .map(|(p, v)| (*p, v.as_ref().map(|v| &v.data)))
             .collect();
-        let (columns, rows, selection) = main.overlay(def, &self.request.columns, &changes)?.into_parts();
-        Ok(Batch {
-            columns,
-            rows,
-            selection,
-        })
+        let (batch, toast) = main.overlay(def, &self.request.columns, &changes)?.into_batch();
+        Ok(Read { batch, toast })
+    }
+
+    /// The columns of a block as they are.
+    fn read_of(&self, block: &MainBlock, batch: Batch) -> Read {
+        let toast = block.toast().map(|toast| toast.project(&self.request.columns));
+        Read {
+            batch,
+            toast: toast.unwrap_or_default(),
+        }
     }
 
     /// The rows of a chunk that was filled by columns, handed out as they came.
-    fn fresh_block(&self, main: &MainBlock, changed: &[(u16, Option<Arc<Version>>)]) -> Option<Batch> {
+    fn fresh_block(&self, main: &MainBlock, changed: &[(u16, Option<Arc<Version>>)]) -> Option<Read> {
         let block = fresh_block(main, changed)?;
         let def = &self.table.def;
         let columns = self.request.columns.iter();
@@ -239,11 +301,12 @@ impl TableScan {
             true => Selection::All(block.rows),
             false => Selection::Rows(changed.iter().map(|(p, _)| *p).collect()),
         };
-        Some(Batch {
+        let batch = Batch {
             columns: columns.map(|&c| block.column(def, usize::from(c))).collect(),
             rows: block.rows,
             selection,
-        })
+        };
+        Some(self.read_of(block, batch))
     }
 
     /// Rows of delta as the snapshot sees them, without those that are in main all the same.

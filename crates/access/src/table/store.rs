@@ -19,6 +19,7 @@ use crate::defs::{Persistence, TableDef};
 use crate::pack::{self, StoredKey};
 use crate::shared::{DeltaBytes, Shared};
 use crate::table::stored::StoredRow;
+use crate::toast::store::ToastStore;
 use crate::version::{RowData, Version};
 use crate::xids::BOOTSTRAP;
 
@@ -48,6 +49,8 @@ pub(crate) struct TableStore {
     pub(crate) heap_bytes: AtomicU64,
     /// When rows began that main and the KV store have, if not long ago.
     pub(crate) gates: Gates,
+    /// Values that have left their rows.
+    pub(crate) toast: ToastStore,
     /// Numbers of chunks with a delta. Rank: after a chunk's lock.
     pub(crate) dirty: Mutex<BTreeSet<u64>>,
     empty: Arc<MainBlock>,
@@ -59,6 +62,7 @@ pub(crate) struct TableCounters {
     pub(crate) live_rows: i64,
     pub(crate) heap_bytes: u64,
     pub(crate) next_row: u64,
+    pub(crate) toast_bytes: u64,
 }
 
 impl TableStore {
@@ -95,6 +99,7 @@ impl TableStore {
             rows_in_flight: AtomicI64::new(0),
             heap_bytes: AtomicU64::new(counters.heap_bytes),
             gates: Gates::default(),
+            toast: ToastStore::of_bytes(counters.toast_bytes),
             dirty: Mutex::default(),
             empty: Arc::new(MainBlock::empty()),
         })
@@ -126,12 +131,13 @@ impl TableStore {
             live_rows: self.live_rows.load(Ordering::Relaxed),
             heap_bytes: self.heap_bytes.load(Ordering::Relaxed),
             next_row: self.next_row.load(Ordering::Relaxed),
+            toast_bytes: self.toast.bytes.load(Ordering::Relaxed).max(0) as u64,
         }
     }
 
     /// True when something was written since the changes of the last checkpoint were merged.
     pub(crate) fn changed_since_checkpoint(&self) -> bool {
-        self.loaded.load(Ordering::Relaxed) || !self.dirty.lock().is_empty()
+        self.loaded.load(Ordering::Relaxed) || !self.dirty.lock().is_empty() || self.toast.has_changes()
     }
 
     pub(crate) fn next_row(&self) -> u64 {

@@ -70,17 +70,24 @@ impl Table {
 
     fn insert_row(&self, txn: &mut Transaction, values: &[Datum]) -> PgResult<RowId> {
         let row = self.store.allocate(1);
-        self.insert_at(txn, row, values)?;
+        self.insert_at(txn, row, values, None)?;
         Ok(row)
     }
 
-    fn insert_at(&self, txn: &mut Transaction, row: RowId, values: &[Datum]) -> PgResult<()> {
+    /// `older`: what it replaces, where that has moved.
+    fn insert_at(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        values: &[Datum],
+        older: Option<&Version>,
+    ) -> PgResult<()> {
         invariant!(
             values.len() == self.def.columns.len(),
             "row has another number of columns than its table"
         );
         let stamp = txn.stamp()?;
-        let bytes = self.encode(txn, values, stamp);
+        let bytes = self.encode(txn, row, values, older)?;
         let version = Arc::new(Version::new(stamp, txn.command(), RowData::Bytes(bytes)));
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
         {
@@ -96,12 +103,23 @@ impl Table {
     }
 
     /// Through the transaction's scratch buffer: one allocation of exactly the right size.
-    fn encode(&self, txn: &mut Transaction, values: &[Datum], writer: Stamp) -> Box<[u8]> {
+    fn encode(
+        &self,
+        txn: &mut Transaction,
+        row: RowId,
+        values: &[Datum],
+        older: Option<&Version>,
+    ) -> PgResult<Box<[u8]>> {
+        let places = self.toast_row(txn, row, values, older)?;
+        let writer = txn.stamp()?.xid().unwrap_or_default().0;
         txn.buffer.clear();
         txn.buffer.reserve(128);
-        tuple::encode(values, &mut txn.buffer);
-        tuple::put_xid(0, writer.xid().unwrap_or_default().0, &mut txn.buffer);
-        txn.buffer.as_slice().into()
+        match places.is_empty() {
+            true => tuple::encode(values, &mut txn.buffer),
+            false => tuple::toasted::encode(values, &places, &mut txn.buffer),
+        }
+        tuple::put_xid(0, writer, &mut txn.buffer);
+        Ok(txn.buffer.as_slice().into())
     }
 
     fn record_put(
@@ -121,7 +139,7 @@ impl Table {
         txn.record(write(Arc::clone(&self.store)), op)
     }
 
-    pub(super) fn is_logged(&self) -> bool {
+    pub(crate) fn is_logged(&self) -> bool {
         self.def.persistence == crate::defs::Persistence::Permanent
     }
 
@@ -165,8 +183,8 @@ impl Table {
             // First the way to the new place, then a look at who has locked the old one: who locks it now looks the other way round.
             older.set_forward(Some(to));
             self.carry_lock(txn, row, to)?;
-            self.record_delete(txn, row, older)?;
-            self.insert_at(txn, to, values)?;
+            self.record_delete(txn, row, Arc::clone(&older))?;
+            self.insert_at(txn, to, values, Some(&older))?;
             return Ok(WriteOutcome::Done(to));
         }
         self.replace(txn, row, older, values)?;
@@ -199,7 +217,7 @@ impl Table {
         values: &[Datum],
     ) -> PgResult<()> {
         let stamp = txn.stamp()?;
-        let data = RowData::Bytes(self.encode(txn, values, stamp));
+        let data = RowData::Bytes(self.encode(txn, row, values, Some(&older))?);
         let version = Arc::new(Version::succeeding(
             stamp,
             txn.command(),
@@ -246,6 +264,7 @@ impl Table {
     ) -> PgResult<WriteOutcome> {
         match self.claim(txn, snapshot, row, kind, RowLockMode::Update)? {
             Ok(version) => {
+                self.end_toasted(txn, &version)?;
                 self.record_delete(txn, row, version)?;
                 Ok(WriteOutcome::Done(row))
             }

@@ -16,7 +16,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{CommandId, Csn, Oid, PgResult, RelationId, Xid, internal, pg_err};
+use common::{CommandId, Csn, Oid, PgResult, RelationId, RowId, Xid, internal, pg_err};
 use txn::{
     LockMark, LockMode, LockTag, SerialMode, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn,
     WaitOptions,
@@ -25,6 +25,7 @@ use txn::{
 use crate::ahead::{Ahead, Load as AheadLoad};
 use crate::direct::Load;
 use crate::storage::Storage;
+use crate::toast::Name;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::writes::Write;
 
@@ -94,6 +95,19 @@ struct Hooks {
     abort: Vec<Hook>,
 }
 
+/// Values in memory, as many times [`crate::StorageOptions::toast_ahead_bytes`], after which further ones go into the store.
+const TOASTS_FACTOR: usize = 8;
+
+/// A transaction's long values.
+#[derive(Default)]
+struct Toasts {
+    /// The next one's number.
+    number: u32,
+    bytes: usize,
+    /// The log has something to say about some of them with the commit.
+    at_commit: bool,
+}
+
 /// One transaction of one session. Dropping it rolls back.
 pub struct Transaction {
     storage: Arc<Storage>,
@@ -116,6 +130,8 @@ pub struct Transaction {
     pub(crate) load: Option<Load>,
     /// What it has put into the store ahead of its commit.
     pub(crate) ahead: Ahead,
+    /// Its long values.
+    toasts: Toasts,
     /// How many writes there were at the latest savepoint ever.
     savepoint_at: Cell<usize>,
     /// Its turn at a row that others are in the way of.
@@ -141,6 +157,7 @@ impl Transaction {
             hooks: Hooks::default(),
             load: None,
             ahead: Ahead::default(),
+            toasts: Toasts::default(),
             savepoint_at: Cell::new(0),
             turn: None,
             buffer: Vec::new(),
@@ -315,6 +332,44 @@ impl Transaction {
         })
     }
 
+    /// A name for a value of a row.
+    pub(crate) fn toast_name(&mut self, row: RowId) -> PgResult<Name> {
+        let xid = self.stamp()?.xid().unwrap_or_default().0;
+        let number = self.toasts.number;
+        self.toasts.number += 1;
+        Ok(Name {
+            row: row.0,
+            xid,
+            number,
+        })
+    }
+
+    /// True when a value of this length goes into the store ahead of the commit.
+    pub(crate) fn toasts_ahead(&mut self, len: usize) -> bool {
+        let limit = self.storage.options().toast_ahead_bytes;
+        self.toasts.bytes += len;
+        len >= limit || self.toasts.bytes >= limit.saturating_mul(TOASTS_FACTOR)
+    }
+
+    /// The log has something to say about values with the commit.
+    pub(crate) fn note_toast(&mut self) {
+        self.toasts.at_commit = true;
+    }
+
+    fn seal_toasts(&mut self) {
+        if std::mem::take(&mut self.toasts.at_commit) && self.logs {
+            let writes = self.writes.iter();
+            writes.for_each(|write| write.put_at_commit(true, &mut self.redo));
+        }
+    }
+
+    /// What it has written outside of memory and log must be durable before the log says so.
+    fn seal(&mut self) -> PgResult<()> {
+        self.seal_loads()?;
+        self.seal_toasts();
+        Ok(())
+    }
+
     fn spill(&mut self) -> PgResult<()> {
         let redo = std::mem::take(&mut self.redo);
         self.spills += 1;
@@ -431,6 +486,7 @@ impl Transaction {
         self.hooks = Hooks::default();
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
         self.ahead = Ahead::default();
+        self.toasts = Toasts::default();
         self.savepoint_at.set(0);
         self.txn = Some(self.storage.manager().begin(&proc)?);
         Ok(csn)
@@ -441,6 +497,7 @@ impl Transaction {
         let proc = Arc::clone(self.txn()?.proc());
         self.undo_all();
         self.redo.clear();
+        self.toasts = Toasts::default();
         self.hooks = Hooks::default();
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
         self.txn = Some(self.storage.manager().begin(&proc)?);
@@ -449,7 +506,7 @@ impl Transaction {
 
     /// As [`Transaction::commit`] where it stands: what is left is good for dropping only.
     pub fn commit_in_place(&mut self) -> PgResult<Csn> {
-        if let Err(error) = self.seal_loads() {
+        if let Err(error) = self.seal() {
             self.undo_all();
             return Err(error);
         }

@@ -39,7 +39,7 @@ impl Transaction {
     /// The first phase. On error it has been rolled back.
     pub fn prepare(mut self, info: PreparedInfo) -> PgResult<PreparedTransaction> {
         self.snapshot = None;
-        let prepared = self.seal_loads().and_then(|()| self.log_prepare(&info));
+        let prepared = self.seal().and_then(|()| self.log_prepare(&info));
         match prepared {
             Ok(xid) => {
                 // What it did is in the log: the commit record needs to say nothing more.

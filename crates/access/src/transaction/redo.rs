@@ -11,9 +11,14 @@
 //! 6 created         -
 //! 7 dropped         -
 //! 8 stored          first row id, rows, heap bytes varints   (a load is in the KV store: [`crate::ahead`])
+//! 9 toast put       row id, xid, number, chunk, length varints, chunk        (a value: [`crate::toast`])
+//! 10 toast end      row id, xid, number, chunks varints      (no row has the value any more)
+//! 11 toast stored   row id, xid, number varints              (the value is in the KV store)
 //! ```
 
 use common::{PgResult, RelationId, RowId, pg_err};
+
+use crate::toast::Name;
 
 /// One logged operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,17 @@ pub(crate) enum RedoOp<'a> {
         rows: u64,
         heap_bytes: u64,
     },
+    /// A chunk of a value.
+    ToastPut {
+        relation: RelationId,
+        name: Name,
+        chunk: u32,
+        bytes: &'a [u8],
+    },
+    /// A value that no row has any more, and how many chunks it has.
+    ToastEnd(RelationId, Name, u32),
+    /// All of a value is in the KV store.
+    ToastStored(RelationId, Name),
 }
 
 /// Appends an operation.
@@ -45,6 +61,9 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         RedoOp::Created(r) => (6, r),
         RedoOp::Dropped(r) => (7, r),
         RedoOp::Stored { relation, .. } => (8, relation),
+        RedoOp::ToastPut { relation, .. } => (9, relation),
+        RedoOp::ToastEnd(r, ..) => (10, r),
+        RedoOp::ToastStored(r, _) => (11, r),
     };
     // One growth for most transactions instead of several.
     out.reserve(256);
@@ -70,6 +89,18 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         } => [first, rows, heap_bytes]
             .into_iter()
             .for_each(|n| put_varint(n, out)),
+        RedoOp::ToastPut {
+            name, chunk, bytes, ..
+        } => {
+            name.put(out);
+            put_varint(u64::from(chunk), out);
+            put_bytes(bytes, out);
+        }
+        RedoOp::ToastEnd(_, name, chunks) => {
+            name.put(out);
+            put_varint(u64::from(chunks), out);
+        }
+        RedoOp::ToastStored(_, name) => name.put(out),
     }
 }
 
@@ -92,6 +123,14 @@ pub(crate) fn take_op<'a>(bytes: &mut &'a [u8]) -> PgResult<RedoOp<'a>> {
             rows: take_varint(bytes)?,
             heap_bytes: take_varint(bytes)?,
         },
+        9 => RedoOp::ToastPut {
+            relation,
+            name: Name::take(bytes)?,
+            chunk: take_varint(bytes)? as u32,
+            bytes: take_bytes(bytes)?,
+        },
+        10 => RedoOp::ToastEnd(relation, Name::take(bytes)?, take_varint(bytes)? as u32),
+        11 => RedoOp::ToastStored(relation, Name::take(bytes)?),
         _ => return Err(damaged()),
     })
 }
@@ -140,6 +179,11 @@ mod tests {
 
     #[test]
     fn operations_survive_the_log_and_damage_is_an_error() {
+        let name = Name {
+            row: 1 << 40,
+            xid: 700,
+            number: 5,
+        };
         let ops = [
             RedoOp::RowPut(RelationId(300), RowId(1 << 40), b"row"),
             RedoOp::RowDelete(RelationId(1), RowId(0)),
@@ -154,6 +198,14 @@ mod tests {
                 rows: 1000,
                 heap_bytes: 1 << 20,
             },
+            RedoOp::ToastPut {
+                relation: RelationId(9),
+                name,
+                chunk: 300,
+                bytes: b"chunk",
+            },
+            RedoOp::ToastEnd(RelationId(9), name, 4),
+            RedoOp::ToastStored(RelationId(9), name),
         ];
         let mut log = Vec::new();
         ops.iter().for_each(|op| put_op(*op, &mut log));

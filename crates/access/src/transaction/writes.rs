@@ -11,6 +11,8 @@ use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore};
 use crate::table::store::TableStore;
+use crate::toast::Name;
+use crate::toast::store::Tracked;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::version::Version;
 
@@ -57,6 +59,21 @@ pub(crate) enum Write {
         key: EntryKey,
         version: Arc<EntryVersion>,
     },
+    /// A value that is in memory and log.
+    Toast {
+        table: Arc<TableStore>,
+        name: Name,
+    },
+    /// A value that is in the KV store ahead of the commit.
+    ToastAhead {
+        table: Arc<TableStore>,
+        value: Arc<Tracked>,
+    },
+    /// A value whose row ends.
+    ToastEnd {
+        table: Arc<TableStore>,
+        value: Arc<Tracked>,
+    },
     RelationCreated(RelationId),
     RelationDropped(RelationId),
 }
@@ -76,7 +93,12 @@ impl Write {
             Write::EntryInsert { version, .. } => version.begin.set(stamp),
             Write::EntryDelete { version, .. } => version.end.set(stamp),
             Write::Load(load) => load.gate.settle(csn),
-            Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
+            Write::ToastAhead { value, .. } => value.begin.set(stamp),
+            Write::ToastEnd { value, .. } => value.end.set(stamp),
+            Write::Toast { .. }
+            | Write::RowsLoad { .. }
+            | Write::RelationCreated(_)
+            | Write::RelationDropped(_) => {}
         }
     }
 
@@ -124,8 +146,34 @@ impl Write {
                     put_op(load.stored_op(), out);
                 }
             }
+            Write::Toast { table, name } if !logged || table.is_logged() => {
+                for (chunk, bytes) in (0..).zip(table.fresh_chunks(name)) {
+                    let op = RedoOp::ToastPut {
+                        relation: table.id,
+                        name: *name,
+                        chunk,
+                        bytes: &bytes,
+                    };
+                    put_op(op, out);
+                }
+            }
+            Write::Toast { .. } => {}
+            Write::ToastAhead { .. } | Write::ToastEnd { .. } => self.put_at_commit(logged, out),
             Write::RelationCreated(id) => put_op(RedoOp::Created(*id), out),
             Write::RelationDropped(id) => put_op(RedoOp::Dropped(*id), out),
+        }
+    }
+
+    /// Appends what the log gets with the commit, because a rollback to a savepoint cannot take it back.
+    pub(crate) fn put_at_commit(&self, logged: bool, out: &mut Vec<u8>) {
+        match self {
+            Write::ToastAhead { table, value } if !logged || table.is_logged() => {
+                put_op(RedoOp::ToastStored(table.id, value.name), out);
+            }
+            Write::ToastEnd { table, value } if !logged || table.is_logged() => {
+                put_op(RedoOp::ToastEnd(table.id, value.name, value.chunks), out);
+            }
+            _ => {}
         }
     }
 
@@ -157,6 +205,9 @@ impl Write {
             Write::EntryInsert { index, key, version } => index.undo_insert(key, version),
             Write::EntryDelete { version, .. } => version.unclaim(),
             Write::Load(load) => load.gate.void(),
+            Write::Toast { table, name } => table.undo_fresh(name),
+            Write::ToastAhead { table, value } => table.undo_ahead(value),
+            Write::ToastEnd { value, .. } => value.end.set(Stamp::NEVER),
             // Loaded rows go with their relation.
             Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
         }
@@ -202,6 +253,10 @@ impl Write {
             }
             Write::EntryDelete { index, key, version } if index.is_logged() => {
                 put_op(RedoOp::EntryPut(index.id, key, &version.value), out);
+            }
+            Write::Toast { table, name } if table.is_logged() => {
+                let chunks = table.fresh_chunks(name).len() as u32;
+                put_op(RedoOp::ToastEnd(table.id, *name, chunks), out);
             }
             Write::RelationCreated(id) => put_op(RedoOp::Dropped(*id), out),
             _ => {}

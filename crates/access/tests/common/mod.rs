@@ -22,6 +22,7 @@ pub fn memory_ahead() -> Arc<Storage> {
     let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
     options.background = false;
     (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+    options.toast_bytes_min = 25;
     Storage::open(options).unwrap()
 }
 
@@ -122,17 +123,25 @@ pub fn row(id: i32, v: i32) -> Vec<Datum> {
 
 /// All rows a snapshot sees: (row id, id, v), in scan order.
 pub fn rows(table: &Table, snapshot: &Snapshot) -> Vec<(u64, i32, i32)> {
+    try_rows(table, snapshot).unwrap()
+}
+
+pub fn try_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u64, i32, i32)>> {
     let mut out = Vec::new();
-    let mut scan = table.scan(snapshot, ScanRequest::columns([0, 1]).with_row_ids());
-    while let Some(batch) = scan.next_batch(300).unwrap() {
+    let mut scan = table.scan(snapshot, ScanRequest::columns([0, 1, 2]).with_row_ids());
+    while let Some(batch) = scan.next_batch(300)? {
         for k in 0..batch.len() {
             match batch.row(k).as_slice() {
-                [Datum::Int4(id), Datum::Int4(v), Datum::Int8(row)] => out.push((*row as u64, *id, *v)),
+                [Datum::Int4(id), Datum::Int4(v), text, Datum::Int8(at)] => {
+                    // Rows of the program have other texts.
+                    assert!(*text == row(*id, *v)[2] || table.id().0 < 16384);
+                    out.push((*at as u64, *id, *v));
+                }
                 other => panic!("{other:?}"),
             }
         }
     }
-    out
+    Ok(out)
 }
 
 /// All entries a snapshot sees: (key, row id).
