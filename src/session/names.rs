@@ -10,7 +10,7 @@ use catalog::oids;
 use catalog::store::CatalogRead;
 use common::cancel::CancelToken;
 use common::{Oid, PgResult, pg_err};
-use executor::{ConstContext, DomainProgram};
+use executor::{ConstContext, DomainProgram, RelationOpener};
 use functions::SessionContext;
 use functions::framework::session::SizeKind;
 use rustc_hash::FxHashMap;

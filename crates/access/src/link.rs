@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use common::CommandId;
+use common::{CommandId, Csn};
 use parking_lot::Mutex;
-use txn::{AtomicStamp, Snapshot, TxnTable};
+use txn::{AtomicStamp, LiveSnapshots, Snapshot, TxnTable};
+
+use crate::shared::Shared;
 
 /// A version in a list from newest to oldest: which snapshots see it.
 pub(crate) trait Lifetime: Sized {
@@ -54,6 +56,48 @@ pub(crate) fn visible<V: Lifetime>(head: &Arc<V>, snapshot: &Snapshot, table: &T
     None
 }
 
+/// True when no snapshot, now or later, sees the version: it began and ended between two of them.
+pub(crate) fn is_unseen<V: Lifetime>(version: &V, shared: &Shared, live: &LiveSnapshots) -> bool {
+    let begin = shared.committed(version.begin().0);
+    let end = shared.committed(version.end());
+    begin
+        .zip(end)
+        .is_some_and(|(begin, end)| !live.may_see(begin, end))
+}
+
+/// Takes versions that no snapshot sees out of the list behind `head`; those taken out go to `gone`.
+pub(crate) fn thin_out<V: Lifetime>(
+    head: &Arc<V>,
+    shared: &Shared,
+    live: &LiveSnapshots,
+    gone: &mut dyn FnMut(&V),
+) {
+    let mut version = Arc::clone(head);
+    while let Some(older) = version.older().load_full() {
+        if !is_unseen(&*older, shared, live) {
+            version = older;
+        } else if version.older().replace(&older, older.older().load_full()) {
+            gone(&older);
+        } else {
+            // Somebody cuts the list.
+            return;
+        }
+    }
+}
+
+/// True when a version that ended at or before `checkpoint` was never seen by a snapshot that still lives, and there is nothing behind it.
+pub(crate) fn is_forgotten<V: Lifetime>(
+    head: &V,
+    shared: &Shared,
+    checkpoint: Csn,
+    live: &LiveSnapshots,
+) -> bool {
+    let end = shared.committed(head.end());
+    end.is_some_and(|end| end <= checkpoint)
+        && is_unseen(head, shared, live)
+        && head.older().load_full().is_none()
+}
+
 /// A pointer that is set when the version is made, sometimes cut later, and seldom followed: a lock of one byte costs less than an
 /// `ArcSwap`, whose every store and drop looks at the readers of all threads. It is held for a copy of the pointer.
 #[derive(Debug)]
@@ -72,6 +116,18 @@ impl<T> Link<T> {
     /// Lets it lead elsewhere; what it led to.
     pub(crate) fn swap(&self, to: Option<Arc<T>>) -> Option<Arc<T>> {
         std::mem::replace(&mut *self.0.lock(), to)
+    }
+
+    /// Lets it lead elsewhere if it leads to `from`; true if it did.
+    pub(crate) fn replace(&self, from: &Arc<T>, to: Option<Arc<T>>) -> bool {
+        let mut link = self.0.lock();
+        let same = link.as_ref().is_some_and(|now| Arc::ptr_eq(now, from));
+        if same {
+            let gone = std::mem::replace(&mut *link, to);
+            drop(link);
+            drop(gone);
+        }
+        same
     }
 
     /// Lets it lead elsewhere.

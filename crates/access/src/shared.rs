@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use common::{Csn, PgResult, pg_err};
 use kv::Kv;
-use txn::{Stamp, StampState, TxnManager, TxnTable};
+use txn::{LiveSnapshots, Stamp, StampState, TxnManager, TxnTable};
 
 use crate::ahead::Loads;
 use crate::cache::BlockCache;
@@ -110,6 +110,16 @@ impl Shared {
     pub(crate) fn never(stamp: &txn::AtomicStamp) -> bool {
         stamp.load() == Stamp::NEVER
     }
+}
+
+/// Up to where a merge goes.
+pub(crate) struct MergeBounds {
+    /// Commits up to here are in the KV store.
+    pub(crate) checkpoint: Csn,
+    /// What ended at or before it, nobody can see.
+    pub(crate) horizon: Csn,
+    /// Who is left above it.
+    pub(crate) live: LiveSnapshots,
 }
 
 /// The memory of one relation's versions, counted for the database too; given back when the relation goes.

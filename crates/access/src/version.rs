@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //! - Only the owner of the claim on the newest version puts one in front of it, under the lock of the chunk.
-//! - `older` only ever changes from something to nothing (cleaning), `end`, `cmax` and `ended_by` only by the claimant.
+//! - `older` only ever changes to nothing, or past a version that nobody sees (cleaning), `end`, `cmax` and `ended_by` only by the claimant.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};

@@ -439,3 +439,78 @@ fn a_fork_goes_its_own_way() {
     s.run(|txn| assert_eq!(rows(&table, &txn.snapshot().unwrap()).len(), 100));
     f.run(|txn| assert_eq!(rows(&theirs, &txn.snapshot().unwrap()).len(), 101));
 }
+
+/// Versions between an old snapshot and the newest one go although the old one stays: of a row changed again and again, of rows and index
+/// entries that came and went.
+#[test]
+fn what_no_snapshot_sees_goes_before_the_oldest_does() {
+    let storage = memory();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let index = storage.index(&index_def(20001)).unwrap();
+    let session = Session::new(&storage, 1);
+    let insert = |txn: &mut Transaction, id: i32| {
+        let at = table.insert(txn, &row(id, 0)).unwrap();
+        index
+            .insert(txn, &[int(id)], &[], at, UniqueCheck::Yes)
+            .unwrap()
+            .unwrap();
+        at
+    };
+    // Beyond a page, so that updates stay in place.
+    let first = session.run(|txn| {
+        let first = insert(txn, 0);
+        (1..500).for_each(|id| assert!(insert(txn, id) > first));
+        first
+    });
+    storage.maintain().unwrap();
+    let (readers, mut old) = ([Session::new(&storage, 2), Session::new(&storage, 3)], Vec::new());
+    let change = |v: i32| {
+        session.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            let mode = txn::RowLockMode::NoKeyUpdate;
+            let outcome = table.update(txn, &snapshot, first, &row(0, v), mode).unwrap();
+            assert_eq!(outcome, WriteOutcome::Done(first));
+        });
+        let at = session.run(|txn| insert(txn, 1000 + v));
+        session.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            assert_eq!(table.delete(txn, &snapshot, at).unwrap(), WriteOutcome::Done(at));
+            assert!(index.delete(txn, &[int(1000 + v)], at).unwrap());
+        });
+    };
+    let mut v = 0;
+    for reader in &readers {
+        (0..300).for_each(|_| {
+            v += 1;
+            change(v);
+        });
+        let mut txn = reader.begin_rr();
+        let snapshot = txn.snapshot().unwrap();
+        old.push((txn, snapshot, v));
+    }
+    (0..300).for_each(|_| {
+        v += 1;
+        change(v);
+    });
+    assert!(storage.memory_bytes().0 > 100_000);
+    storage.maintain().unwrap();
+    // The row three times: for each of the two, and as it is now.
+    assert!(storage.memory_bytes().0 < 1500, "{:?}", storage.memory_bytes());
+    for (_, snapshot, v) in &old {
+        let all = rows(&table, snapshot);
+        assert_eq!(all.len(), 500);
+        assert!(all.iter().any(|r| (r.1, r.2) == (0, *v)));
+        assert_eq!(entries(&index, snapshot).len(), 500);
+    }
+    drop(old);
+    storage.maintain().unwrap();
+    assert_eq!(storage.memory_bytes().0, 0);
+    session.run(|txn| {
+        let snapshot = txn.snapshot().unwrap();
+        assert!(rows(&table, &snapshot).iter().any(|r| (r.1, r.2) == (0, v)));
+        assert_eq!(
+            index.verify(&table, &[0], &snapshot).unwrap(),
+            Vec::<String>::new()
+        );
+    });
+}

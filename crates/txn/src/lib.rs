@@ -48,7 +48,7 @@ pub use locks::{
     RowLockMode, WaitOptions, Watch,
 };
 pub use manager::{CheckpointPoint, Txn, TxnInfo, TxnManager, TxnStart};
-pub use snapshot::{Snapshot, SnapshotGuard, visible};
+pub use snapshot::{LiveSnapshots, Snapshot, SnapshotGuard, visible};
 pub use ssi::{ReadTarget, SerialLock, SerialMode, WriteTarget};
 pub use stamp::{AtomicStamp, Stamp, StampState};
 pub use table::{Proc, TxnTable, VirtualXid};

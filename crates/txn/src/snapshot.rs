@@ -10,7 +10,8 @@
 //! horizon:  h := visible; minimum of h and all cells
 //! ```
 //! If the scan misses the cell, h was read before c2, so h <= c2. If it sees the cell, the minimum is <= c1 <= c2.
-//! All five accesses are SeqCst.
+//! All five accesses are SeqCst. Until c2 is known the cell says that c1 is provisional; then it holds c2, exactly: a scan that asks which
+//! versions nobody sees ([`LiveSnapshots`]) counts on nothing at or above a provisional one.
 //!
 //! A snapshot that moves to another slot ([`SnapshotGuard::share_with`]) is registered there before the old registration ends; a scan
 //! that may have passed both looks at a counter and starts over.
@@ -83,12 +84,14 @@ pub fn happened(stamp: &AtomicStamp, command: CommandId, snapshot: &Snapshot, ta
     matches!(stamp.resolve(table), StampState::Committed(csn) if csn <= snapshot.csn)
 }
 
+/// In a cell: the snapshot is this old or younger.
+const PROVISIONAL: u64 = 1 << 63;
+
 /// A registered snapshot: while it lives, nothing it sees is cleaned up.
 pub struct SnapshotGuard {
     proc: Arc<Proc>,
+    /// What stands in the cell.
     csn: Csn,
-    /// What stands in the cell: at most `csn`.
-    registered: Csn,
     /// Index of the cell; `SNAPSHOT_CELLS` when it went to the vector.
     cell: usize,
 }
@@ -98,13 +101,13 @@ impl SnapshotGuard {
     pub fn take(proc: &Arc<Proc>) -> TxnResult<SnapshotGuard> {
         let table = proc.table();
         let slot = proc.slot()?;
-        let registered = table.visible_csn();
-        let cell = reserve(slot, registered.0);
+        let provisional = table.visible_csn().0 | PROVISIONAL;
+        let cell = reserve(slot, provisional);
         let csn = table.visible_csn();
+        settle(slot, cell, provisional, csn.0);
         Ok(SnapshotGuard {
             proc: Arc::clone(proc),
             csn,
-            registered,
             cell,
         })
     }
@@ -112,26 +115,24 @@ impl SnapshotGuard {
     /// A second registration of the same CSN (a cursor that outlives its statement, a parallel worker).
     pub fn share(&self) -> TxnResult<SnapshotGuard> {
         let slot = self.proc.slot()?;
-        let cell = reserve(slot, self.registered.0);
+        let cell = reserve(slot, self.csn.0);
         // A scan that passed our cell before this and the old cell after its release would miss both: it looks
         // at this counter and starts over.
         slot.snapshots.0.shared.fetch_add(1, Ordering::SeqCst);
         Ok(SnapshotGuard {
             proc: Arc::clone(&self.proc),
             csn: self.csn,
-            registered: self.registered,
             cell,
         })
     }
 
     /// A registration of the same CSN for another session (`SET TRANSACTION SNAPSHOT`).
     pub fn share_with(&self, proc: &Arc<Proc>) -> TxnResult<SnapshotGuard> {
-        let cell = reserve(proc.slot()?, self.registered.0);
+        let cell = reserve(proc.slot()?, self.csn.0);
         proc.table().imported.fetch_add(1, Ordering::SeqCst);
         Ok(SnapshotGuard {
             proc: Arc::clone(proc),
             csn: self.csn,
-            registered: self.registered,
             cell,
         })
     }
@@ -166,10 +167,24 @@ impl Drop for SnapshotGuard {
             return;
         }
         let mut more = cells.more.lock();
-        if let Some(at) = more.iter().position(|&csn| csn == self.registered.0) {
+        if let Some(at) = more.iter().position(|&csn| csn == self.csn.0) {
             more.swap_remove(at);
         }
         cells.more_count.store(more.len() as u32, Ordering::Release);
+    }
+}
+
+/// The provisional CSN in a cell is known now.
+fn settle(slot: &Slot, cell: usize, provisional: u64, csn: u64) {
+    let cells = &slot.snapshots.0;
+    match cells.cells.get(cell) {
+        Some(cell) => cell.store(csn, Ordering::Release),
+        None => {
+            let mut more = cells.more.lock();
+            if let Some(known) = more.iter_mut().find(|known| **known == provisional) {
+                *known = csn;
+            }
+        }
     }
 }
 
@@ -209,24 +224,81 @@ impl TxnTable {
     }
 }
 
+/// The snapshots there are, for finding versions that none of them sees although the oldest is older.
+pub struct LiveSnapshots {
+    /// Ascending.
+    csns: Vec<u64>,
+    /// All others are at or above this.
+    floor: u64,
+}
+
+impl LiveSnapshots {
+    /// True when some snapshot, now or later, may see what began and ended so.
+    pub fn may_see(&self, begin: Csn, end: Csn) -> bool {
+        let first = self.csns.partition_point(|&csn| csn < begin.0);
+        end.0 > self.floor || self.csns.get(first).is_some_and(|&csn| csn < end.0)
+    }
+}
+
+impl TxnTable {
+    /// The snapshots there are now. While serializable transactions are watched none but the oldest counts: they ask who made the
+    /// versions that they do not see.
+    pub fn live_snapshots(&self) -> LiveSnapshots {
+        if self.watches_any() {
+            let (csns, floor) = (Vec::new(), self.horizon().0);
+            return LiveSnapshots { csns, floor };
+        }
+        loop {
+            let imported = self.imported.load(Ordering::SeqCst);
+            let (mut csns, mut floor) = (Vec::new(), self.visible_csn().0);
+            for (_, slot) in self.slots() {
+                for csn in snapshots_of(slot) {
+                    match csn & PROVISIONAL {
+                        0 => csns.push(csn),
+                        _ => floor = floor.min(csn & !PROVISIONAL),
+                    }
+                }
+            }
+            if self.imported.load(Ordering::SeqCst) == imported {
+                csns.sort_unstable();
+                return LiveSnapshots { csns, floor };
+            }
+        }
+    }
+}
+
 /// The oldest CSN registered in a slot, or `NO_SNAPSHOT`.
 pub(crate) fn oldest_snapshot(slot: &Slot) -> u64 {
     let cells = &slot.snapshots.0;
+    let oldest_of = |oldest: u64, csn: u64| match csn {
+        NO_SNAPSHOT => oldest,
+        csn => oldest.min(csn & !PROVISIONAL),
+    };
     loop {
         let shared = cells.shared.load(Ordering::SeqCst);
-        let mut oldest = NO_SNAPSHOT;
-        for cell in &cells.cells {
-            oldest = oldest.min(cell.load(Ordering::SeqCst));
-        }
+        let all = cells.cells.iter().map(|cell| cell.load(Ordering::SeqCst));
+        let mut oldest = all.fold(NO_SNAPSHOT, oldest_of);
         if cells.more_count.load(Ordering::SeqCst) > 0 {
-            oldest = cells
-                .more
-                .lock()
-                .iter()
-                .fold(oldest, |oldest, &csn| oldest.min(csn));
+            oldest = cells.more.lock().iter().copied().fold(oldest, oldest_of);
         }
         if cells.shared.load(Ordering::SeqCst) == shared {
             return oldest;
+        }
+    }
+}
+
+/// What stands in a slot's cells.
+fn snapshots_of(slot: &Slot) -> Vec<u64> {
+    let cells = &slot.snapshots.0;
+    loop {
+        let shared = cells.shared.load(Ordering::SeqCst);
+        let all = cells.cells.iter().map(|cell| cell.load(Ordering::SeqCst));
+        let mut csns: Vec<u64> = all.filter(|&csn| csn != NO_SNAPSHOT).collect();
+        if cells.more_count.load(Ordering::SeqCst) > 0 {
+            csns.extend(cells.more.lock().iter());
+        }
+        if cells.shared.load(Ordering::SeqCst) == shared {
+            return csns;
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::PackedKeys;
 use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, entry_prefix};
-use crate::shared::Shared;
+use crate::link::{is_forgotten, thin_out};
+use crate::shared::{MergeBounds, Shared};
 
 /// Entries after which a checkpoint's batch is offered for writing.
 const OFFER_EVERY: usize = 1024;
@@ -59,21 +60,23 @@ impl IndexStore {
     }
 
     /// Moves what everybody sees and the KV store has out of delta.
-    pub(crate) fn merge(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) {
-        self.gates.forget(&self.shared, horizon);
-        let both = checkpoint.min(horizon);
+    pub(crate) fn merge(self: &Arc<Self>, bounds: &MergeBounds) {
+        self.gates.forget(&self.shared, bounds.horizon);
         let mut changes: Vec<LeafChange> = Vec::new();
         let mut settled: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::new();
         for entry in self.delta.iter() {
             let Some(head) = entry.value().load_full() else {
                 continue;
             };
-            match fate(&self.shared, &head, both) {
+            if self.fate(&head, bounds).is_none() {
+                self.prune(entry.key(), &head, bounds);
+            }
+            match self.fate(&head, bounds) {
                 Some(alive) => {
                     changes.push((entry.key().clone(), alive.then(|| head.value.clone())));
                     settled.push((entry.key().clone(), head));
                 }
-                None => self.prune(entry.key(), &head, horizon),
+                None => {}
             }
         }
         if settled.is_empty() {
@@ -81,7 +84,7 @@ impl IndexStore {
         }
         self.publish(&changes);
         for (key, head) in settled {
-            self.remove(&key, &head, both);
+            self.remove(&key, &head, bounds);
         }
     }
 
@@ -117,17 +120,26 @@ impl IndexStore {
     }
 
     /// Cuts off versions that nobody can see.
-    fn prune(&self, key: &EntryKey, head: &EntryVersion, horizon: Csn) {
+    fn prune(&self, key: &EntryKey, head: &Arc<EntryVersion>, bounds: &MergeBounds) {
         if self
             .shared
             .committed(&head.begin)
-            .is_some_and(|begin| begin <= horizon)
+            .is_some_and(|begin| begin <= bounds.horizon)
         {
             self.delta_bytes.sub(head.cut(key));
         }
+        let gone = &mut |version: &EntryVersion| self.delta_bytes.sub(version.memory_bytes(key));
+        thin_out(head, &self.shared, &bounds.live, gone);
     }
 
-    fn remove(&self, key: &EntryKey, head: &Arc<EntryVersion>, both: Csn) {
+    /// Some(alive?) when an entry leaves delta.
+    fn fate(&self, head: &EntryVersion, bounds: &MergeBounds) -> Option<bool> {
+        let both = bounds.checkpoint.min(bounds.horizon);
+        let forgotten = || is_forgotten(head, &self.shared, bounds.checkpoint, &bounds.live).then_some(false);
+        fate(&self.shared, head, both).or_else(forgotten)
+    }
+
+    fn remove(&self, key: &EntryKey, head: &Arc<EntryVersion>, bounds: &MergeBounds) {
         let _latch = self.latch(entry_prefix(key)).lock();
         let Some(entry) = self.delta.get(key) else { return };
         let same = entry
@@ -136,7 +148,7 @@ impl IndexStore {
             .as_ref()
             .is_some_and(|now| Arc::ptr_eq(now, head));
         // Deleted or brought back since: it stays, and overrides the leaf.
-        if !same || fate(&self.shared, head, both).is_none() {
+        if !same || self.fate(head, bounds).is_none() {
             return;
         }
         let alive = Shared::never(&head.end);

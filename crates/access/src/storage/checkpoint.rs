@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use common::{Csn, PgResult, RelationId};
 use kv::{Durability, WriteBatch};
 
+use crate::shared::MergeBounds;
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
 use crate::storage::{BATCH_BYTES, Relation, Storage};
 
@@ -170,14 +171,17 @@ impl Storage {
     }
 
     fn merge_locked(&self) -> PgResult<()> {
-        let horizon = self.shared.horizon();
-        let checkpoint = self.shared.checkpoint_csn();
+        let bounds = MergeBounds {
+            checkpoint: self.shared.checkpoint_csn(),
+            horizon: self.shared.horizon(),
+            live: self.shared.table().live_snapshots(),
+        };
         self.shared.gathered_chunks.store(0, Ordering::Relaxed);
         let relations: Vec<Relation> = self.relations.read().values().cloned().collect();
         for relation in relations {
             match relation {
-                Relation::Table(table) => table.merge(checkpoint, horizon)?,
-                Relation::Index(index) => Arc::clone(&index).merge(checkpoint, horizon),
+                Relation::Table(table) => table.merge(&bounds)?,
+                Relation::Index(index) => Arc::clone(&index).merge(&bounds),
                 Relation::Sequence(_) => {}
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - A row leaves delta only when its newest version is in the KV store (begun or ended at or before the last checkpoint) and every
-//!   snapshot sees the same of it (begun or ended at or before the horizon).
+//!   snapshot sees the same of it (begun or ended at or before the horizon; or nothing, begun and ended between snapshots).
 
 use std::sync::Arc;
 
@@ -11,33 +11,34 @@ use common::{Csn, PgResult};
 use crate::block::Change;
 use crate::chunk::{Chunk, Delta};
 use crate::defs::TableDef;
-use crate::shared::Shared;
+use crate::link::{is_forgotten, thin_out};
+use crate::shared::{MergeBounds, Shared};
 use crate::table::scan::fresh_block;
 use crate::table::store::TableStore;
 use crate::version::Version;
 
 impl TableStore {
     /// Moves what everybody sees and the KV store has out of delta.
-    pub(crate) fn merge(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) -> PgResult<()> {
-        self.gates.forget(&self.shared, horizon);
+    pub(crate) fn merge(self: &Arc<Self>, bounds: &MergeBounds) -> PgResult<()> {
+        self.gates.forget(&self.shared, bounds.horizon);
         let Some(def) = self.def.load_full() else {
-            return self.drop_unread(checkpoint, horizon);
+            return self.drop_unread(bounds);
         };
         let numbers: Vec<u64> = self.dirty.lock().iter().copied().collect();
         for number in numbers {
             if let Some(chunk) = self.existing_chunk(number) {
-                self.merge_chunk(chunk, number, Some(&def), checkpoint, horizon)?;
+                self.merge_chunk(chunk, number, Some(&def), bounds)?;
             }
         }
         Ok(())
     }
 
     /// The same for a relation that nobody has opened since recovery: there is no main to keep up to date.
-    fn drop_unread(self: &Arc<Self>, checkpoint: Csn, horizon: Csn) -> PgResult<()> {
+    fn drop_unread(self: &Arc<Self>, bounds: &MergeBounds) -> PgResult<()> {
         let numbers: Vec<u64> = self.dirty.lock().iter().copied().collect();
         for number in numbers {
             if let Some(chunk) = self.existing_chunk(number) {
-                self.merge_chunk(chunk, number, None, checkpoint, horizon)?;
+                self.merge_chunk(chunk, number, None, bounds)?;
             }
         }
         Ok(())
@@ -48,8 +49,7 @@ impl TableStore {
         chunk: &Chunk,
         number: u64,
         def: Option<&TableDef>,
-        checkpoint: Csn,
-        horizon: Csn,
+        bounds: &MergeBounds,
     ) -> PgResult<()> {
         let guard = chunk.lock.lock();
         let state = chunk.state.load_full();
@@ -57,7 +57,7 @@ impl TableStore {
             self.dirty.lock().remove(&number);
             return Ok(());
         };
-        let (settled, kept) = self.sort_out(delta, checkpoint, horizon);
+        let (settled, kept) = self.sort_out(delta, bounds);
         if settled.is_empty() {
             if kept.is_none() {
                 chunk.replace_main(state.main.clone(), None);
@@ -91,15 +91,17 @@ impl TableStore {
         Ok(())
     }
 
-    /// Cuts off versions that nobody can see: all behind one that began at or before the horizon.
-    fn prune(&self, head: &Arc<Version>, horizon: Csn) {
+    /// Takes out versions that nobody can see: all behind one that began at or before the horizon, and those between snapshots.
+    fn prune(&self, head: &Arc<Version>, bounds: &MergeBounds) {
         let mut version = Arc::clone(head);
-        while !self.cut_behind(&version, horizon) {
+        while !self.cut_behind(&version, bounds.horizon) {
             let Some(older) = version.older.load_full() else {
-                return;
+                break;
             };
             version = older;
         }
+        let gone = &mut |version: &Version| self.delta_bytes.sub(version.memory_bytes());
+        thin_out(head, &self.shared, &bounds.live, gone);
     }
 
     /// Cuts off what lies behind a version that began at or before the horizon; false if it did not.
@@ -118,12 +120,11 @@ impl TableStore {
     fn sort_out(
         &self,
         delta: &Delta,
-        checkpoint: Csn,
-        horizon: Csn,
+        bounds: &MergeBounds,
     ) -> (Vec<(u16, Option<Arc<Version>>)>, Option<Arc<Delta>>) {
         let mut settled = Vec::new();
         let mut kept = None;
-        let both = checkpoint.min(horizon);
+        let both = bounds.checkpoint.min(bounds.horizon);
         for (position, head) in delta.heads() {
             match fate(&self.shared, &head, both) {
                 Some(alive) => {
@@ -131,7 +132,15 @@ impl TableStore {
                     settled.push((position, alive.then_some(head)));
                 }
                 None => {
-                    self.prune(&head, horizon);
+                    self.prune(&head, bounds);
+                    // Who follows an updated row to its new place needs the way.
+                    let forgotten = head.forward().is_none()
+                        && is_forgotten(&*head, &self.shared, bounds.checkpoint, &bounds.live);
+                    if forgotten {
+                        self.delta_bytes.sub(head.memory_bytes());
+                        settled.push((position, None));
+                        continue;
+                    }
                     kept.get_or_insert_with(|| Arc::new(Delta::default()))
                         .set_head(usize::from(position), Some(head));
                 }

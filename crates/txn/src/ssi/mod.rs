@@ -117,6 +117,11 @@ impl Reason {
 }
 
 impl TxnTable {
+    /// True while some transaction is serializable, or was and counts yet.
+    pub(crate) fn watches_any(&self) -> bool {
+        !self.ssi.graph.lock().nodes.is_empty()
+    }
+
     fn sxact(&self, serial: u32) -> Option<Arc<Sxact>> {
         let slot = self.slot(serial.checked_sub(1)?)?;
         let sxact = slot.serial.lock().clone()?;
