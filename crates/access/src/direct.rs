@@ -31,12 +31,17 @@ pub(crate) struct DirectWriter {
 }
 
 impl DirectWriter {
-    pub(crate) fn new(shared: &Arc<Shared>) -> DirectWriter {
-        DirectWriter {
-            losses: shared.kv.losses(),
-            shared: Arc::clone(shared),
-            batch: WriteBatch::new(),
-        }
+    /// For a relation that the transaction has created.
+    pub(crate) fn new(txn: &mut Transaction, relation: RelationId) -> PgResult<DirectWriter> {
+        let shared = Arc::clone(&txn.storage().shared);
+        let losses = shared.kv.losses();
+        let mut batch = WriteBatch::new();
+        txn.note_newborn(relation, &mut batch)?;
+        Ok(DirectWriter {
+            shared,
+            batch,
+            losses,
+        })
     }
 
     pub(crate) fn put(&mut self, keyspace: Keyspace, key: &[u8], value: Vec<u8>) {
@@ -93,7 +98,7 @@ impl Transaction {
         }
         self.require_record()?;
         self.load = Some(Load {
-            writer: DirectWriter::new(&table.store.shared),
+            writer: DirectWriter::new(self, id)?,
             table: Arc::clone(&table.store),
             waiting: Vec::new(),
         });

@@ -52,7 +52,7 @@ pub use index::{
     IndexSize, Judge, KeyBound, TransactionMark, UniqueCheck, Verdict,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
-pub use storage::{CatalogRelation, FIRST_RELATION, Identity, Storage, StorageOptions};
+pub use storage::{CatalogRelation, CompactFile, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
     Collector, Conflict, LockOutcome, NewestLock, RowSystem, ScanDirection, ScanRequest, Table, TableScan,
     TableSize, WaitPolicy, WriteOutcome, heap_tuple_width,

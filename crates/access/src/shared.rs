@@ -10,6 +10,7 @@ use txn::{LiveSnapshots, Stamp, StampState, TxnManager, TxnTable};
 use crate::ahead::Loads;
 use crate::cache::BlockCache;
 use crate::storage::StorageOptions;
+use crate::storage::newborn::Newborns;
 
 /// The part of a database that tables and indexes need.
 pub(crate) struct Shared {
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) cache: BlockCache,
     /// What transactions have in the KV store ahead of their commits.
     pub(crate) loads: Loads,
+    /// Relations whose contents are there before their creation is committed.
+    pub(crate) newborns: Newborns,
     /// Changed rows of a segment after which it is written as a pack.
     pub(crate) pack_min: usize,
     /// Longer values may leave their rows.
@@ -56,6 +59,7 @@ impl Shared {
             manager,
             cache: BlockCache::new(options.cache_bytes_max),
             loads: Loads::default(),
+            newborns: Newborns::default(),
             pack_min: options.pack_rows_min,
             toast_min: options.toast_bytes_min,
             delta_bytes: AtomicUsize::new(0),

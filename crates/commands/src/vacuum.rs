@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use access::CompactFile;
 use catalog::columns::pg_class;
 use catalog::desc::RelationDesc;
 use catalog::oids;
@@ -61,16 +62,18 @@ pub(crate) fn vacuum(stmt: &VacuumStmt, cx: &mut CommandContext<'_>) -> PgResult
             all.extend(leaves.map(|d| (d, columns.clone())));
         }
     }
+    let mut vacuumed = Vec::new();
     for (table, columns) in all {
         if stmt.is_vacuumcmd && table.relkind != b'p' {
             vacuum_one(&table, cx)?;
+            vacuumed.push(Arc::clone(&table));
         }
         if options.analyze {
             analyze::analyze(&table, &columns, cx)?;
         }
     }
     if stmt.is_vacuumcmd {
-        cx.relations.storage().maintain()?;
+        give_space_back(&vacuumed, options.full, cx)?;
     }
     Ok(CommandOutcome::tag(tag))
 }
@@ -231,6 +234,19 @@ fn is_wanted(desc: &RelationDesc, stmt: &VacuumStmt, cx: &CommandContext<'_>, na
 }
 
 /// What VACUUM records of a table. Dead versions are removed by the storage as soon as nobody sees them.
+/// Versions that nobody sees go, rows that lie apart come together, and the file gets smaller where that is worth while.
+fn give_space_back(tables: &[Arc<RelationDesc>], full: bool, cx: &CommandContext<'_>) -> PgResult<()> {
+    let user = tables.iter().filter(|desc| desc.oid >= common::Oid::FIRST_NORMAL);
+    let tables: Vec<access::Table> = user
+        .map(|desc| cx.relations.table(desc))
+        .collect::<PgResult<_>>()?;
+    let file = match full {
+        true => CompactFile::Always,
+        false => CompactFile::IfGrown,
+    };
+    cx.relations.storage().compact(&tables, file)
+}
+
 fn vacuum_one(table: &Arc<RelationDesc>, cx: &CommandContext<'_>) -> PgResult<()> {
     if table.oid < common::Oid::FIRST_NORMAL {
         return Ok(());

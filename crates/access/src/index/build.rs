@@ -119,7 +119,7 @@ impl Index {
     ) -> PgResult<Option<(RowId, RowId)>> {
         let store = &self.store;
         txn.require_record()?;
-        let mut out = DirectWriter::new(&store.shared);
+        let mut out = DirectWriter::new(txn, store.id)?;
         let (keyspace, mut writer) = (pack::keyspace(store.id), PackWriter::default());
         let duplicate = sorter.finish(&mut |entry: Entry<'_>| {
             store.count(1, entry.key);

@@ -31,8 +31,7 @@ impl Storage {
         let run = move || match storage.upgrade() {
             Some(storage) => {
                 if storage.is_due() {
-                    // An error (a full disk, say) leaves everything as it was; the next look tries again.
-                    let _ = storage.try_maintain();
+                    storage.maintain_by_itself();
                 }
                 TaskStatus::SleepFor(LOOK_EVERY)
             }
@@ -46,6 +45,15 @@ impl Storage {
                 .map_err(failed)?,
         );
         Ok(())
+    }
+
+    /// An error (a full disk, say) leaves everything as it was: the log keeps what the store lacks, and the next look tries again.
+    fn maintain_by_itself(&self) {
+        let failure = self.try_maintain().err();
+        let mut last = self.failure.lock();
+        if failure.is_some() || last.is_some() {
+            *last = failure;
+        }
     }
 
     fn is_due(&self) -> bool {
@@ -99,8 +107,8 @@ impl Storage {
             return;
         }
         if delta > limit.saturating_mul(HELP_FACTOR) || !self.options.background {
-            // The commit is done; what fails here fails again in the task and is harmless.
-            let _ = self.try_maintain();
+            // The commit is done, whatever comes of this.
+            self.maintain_by_itself();
         }
     }
 }

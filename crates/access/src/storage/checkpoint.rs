@@ -18,6 +18,19 @@ use kv::{Durability, WriteBatch};
 use crate::shared::MergeBounds;
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
 use crate::storage::{BATCH_BYTES, Relation, Storage};
+use crate::table::Table;
+
+/// Bytes of a file that may stay as it is.
+const COMPACT_MIN: u64 = 16 << 20;
+
+/// When the store's file is compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompactFile {
+    /// When it has grown by a quarter since it was last, or since the database was opened.
+    IfGrown,
+    /// In any case.
+    Always,
+}
 
 impl Storage {
     /// Writes everything committed to the KV store, and gives back log below it.
@@ -37,6 +50,26 @@ impl Storage {
         let _guard = self.maintenance.lock();
         self.checkpoint_locked(false)?;
         self.merge_locked()
+    }
+
+    /// Makes the store smaller: rows of these tables that lie singly go into packs, and the file gives back what is free in it, if `whole`
+    /// or if it has grown much since it last did. Whoever reads from the store waits meanwhile.
+    pub fn compact(&self, tables: &[Table], whole: CompactFile) -> PgResult<()> {
+        let _guard = self.maintenance.lock();
+        self.checkpoint_locked(false)?;
+        self.merge_locked()?;
+        for table in tables {
+            table.store.repack()?;
+        }
+        let kv = &self.shared.kv;
+        kv.flush()?;
+        let (size, before) = (kv.size_on_disk()?, self.compacted_size.load(Ordering::Relaxed));
+        let grown = size > COMPACT_MIN && size > before + before / 4;
+        if whole == CompactFile::Always || grown {
+            kv.compact()?;
+            self.compacted_size.store(kv.size_on_disk()?, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// As [`Storage::maintain`], unless somebody is at it already.
@@ -75,6 +108,10 @@ impl Storage {
         }
         let ended = self.shared.loads.ended(&self.shared, point.csn);
         self.end_loads(&ended, &mut batch)?;
+        let born = self
+            .shared
+            .newborns
+            .put_notes(&self.shared, point.csn, &mut batch);
         let purged = self.put_drops(&mut batch);
         meta::put_checkpoint(&self.checkpoint_record(point.redo, clean), &mut batch);
         self.shared.kv.write(batch, Durability::Immediate)?;
@@ -83,6 +120,7 @@ impl Storage {
                 table.settle_toast();
             }
         }
+        self.shared.newborns.forget(&born);
         self.forget_purged(&purged);
         self.shared.loads.forget(&ended);
         self.shared.set_checkpoint_csn(point.csn);
@@ -151,6 +189,7 @@ impl Storage {
         for drop in &gone {
             meta::drop_keyspaces(drop.id, batch);
             meta::delete_counters(drop.id, batch);
+            meta::delete_newborn(drop.id, batch);
         }
         let kept: Vec<RelationId> = kept.iter().map(|d| d.id).collect();
         meta::put_drops(&kept, batch);

@@ -29,6 +29,7 @@ const VOLATILE: &[u8] = b"volatile";
 const COUNTERS: &[u8] = b"counters/";
 const LOADS: &[u8] = b"loads/";
 const TOAST: &[u8] = b"toast/";
+const NEWBORN: &[u8] = b"newborn/";
 
 /// Who a database is: set when it is created, never changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -224,6 +225,31 @@ pub(crate) fn drop_keyspaces(id: RelationId, batch: &mut kv::WriteBatch) {
 
 pub(crate) fn delete_counters(id: RelationId, batch: &mut kv::WriteBatch) {
     batch.delete(META, counters_key(id));
+}
+
+/// A relation that has contents and whose creation may not be committed.
+pub(crate) fn put_newborn(id: RelationId, batch: &mut kv::WriteBatch) {
+    batch.put(META, newborn_key(id), []);
+}
+
+pub(crate) fn delete_newborn(id: RelationId, batch: &mut kv::WriteBatch) {
+    batch.delete(META, newborn_key(id));
+}
+
+fn newborn_key(id: RelationId) -> Vec<u8> {
+    [NEWBORN, &id.0.to_be_bytes()].concat()
+}
+
+/// All of them.
+pub(crate) fn read_newborns(kv: &dyn Kv) -> PgResult<Vec<RelationId>> {
+    let mut ids = Vec::new();
+    each_note(kv, NEWBORN, &mut |key, _| {
+        let id = key.get(NEWBORN.len()..).and_then(|id| id.try_into().ok());
+        let id = id.ok_or_else(|| damaged("list of new relations"))?;
+        ids.push(RelationId(u64::from_be_bytes(id)));
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
 /// A value that is to go: for good, or unless the log says that it is stored ([`crate::toast`]).

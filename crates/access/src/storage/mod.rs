@@ -8,6 +8,7 @@ mod backup;
 mod checkpoint;
 mod lockfile;
 pub(crate) mod meta;
+pub(crate) mod newborn;
 mod open;
 mod recovery;
 pub(crate) mod resume;
@@ -19,12 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::env::{Env, TaskHandle};
-use common::{Csn, Lsn, Oid, PgResult, RelationId, Xid, internal};
+use common::{Csn, Lsn, Oid, PgError, PgResult, RelationId, Xid, internal};
 use kv::KvKind;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use txn::{Proc, RecordKind, TxnManager};
 
+pub use checkpoint::CompactFile;
 pub use meta::Identity;
 pub use resume::CatalogRelation;
 
@@ -159,6 +161,8 @@ pub struct Storage {
     /// One checkpoint or merge at a time.
     maintenance: Mutex<()>,
     wal_bytes: AtomicU64,
+    /// Bytes of the store's file when it was last compacted.
+    compacted_size: AtomicU64,
     checkpoint_lsn: AtomicU64,
     checkpoint_millis: AtomicU64,
     /// Snapshots before this CSN may find an index that is not complete for them.
@@ -166,6 +170,8 @@ pub struct Storage {
     /// Prepared transactions that nobody has taken up since the start.
     in_doubt: resume::InDoubtList,
     task: Mutex<Option<Arc<dyn TaskHandle>>>,
+    /// Why the last maintenance of the background failed, if it did.
+    failure: Mutex<Option<Box<PgError>>>,
     closed: AtomicBool,
     owner: Owner,
 }
@@ -381,6 +387,11 @@ impl Storage {
     /// Memory of changes not yet merged, and of cached blocks.
     pub fn memory_bytes(&self) -> (usize, usize) {
         (self.shared.delta_bytes(), self.shared.cache.used())
+    }
+
+    /// Why the last checkpoint or merge that came by itself failed, if it did: it is tried again, nothing is lost meanwhile.
+    pub fn maintenance_failure(&self) -> Option<Box<PgError>> {
+        self.failure.lock().clone()
     }
 
     /// Bytes of the KV store on disk.

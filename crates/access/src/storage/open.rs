@@ -11,12 +11,10 @@ use parking_lot::{Mutex, RwLock};
 use txn::{TxnManager, TxnStart, Wal, WalOptions};
 
 use crate::shared::Shared;
-use crate::storage::ahead::StoredLoads;
 use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
-use crate::storage::recovery::Replay;
-use crate::storage::toast::StoredValues;
+use crate::storage::recovery::{Replay, Replayed};
 use crate::storage::{Counters, FIRST_RELATION, Owner, Storage, StorageOptions};
 use crate::transaction::prepared::PreparedCopy;
 
@@ -95,9 +93,10 @@ impl Storage {
         for one in storage.in_doubt.lock().iter() {
             storage.manager().wal().hold_back(one.xid, one.lsn);
         }
-        let (loads, values) = replay.apply(&storage)?;
-        storage.adopt_loads(&loads)?;
-        storage.adopt_toast(&values)?;
+        let replayed = replay.apply(&storage)?;
+        storage.adopt_loads(&replayed.loads)?;
+        storage.adopt_toast(&replayed.values)?;
+        storage.adopt_newborns(&replayed.created)?;
         storage.start_background()?;
         Ok(storage)
     }
@@ -122,11 +121,13 @@ impl Storage {
             volatile: Mutex::default(),
             maintenance: Mutex::new(()),
             wal_bytes: AtomicU64::new(0),
+            compacted_size: AtomicU64::new(0),
             checkpoint_lsn: AtomicU64::new(0),
             checkpoint_millis: AtomicU64::new(now),
             youngest_index: AtomicU64::new(0),
             in_doubt: Mutex::default(),
             task: Mutex::new(None),
+            failure: Mutex::new(None),
             closed: AtomicBool::new(false),
             owner,
         })
@@ -178,8 +179,10 @@ impl Storage {
         let child = Storage::open_in_memory(options, kv, Some(forked))?;
         *child.in_doubt.lock() = prepared.into_iter().map(PreparedCopy::in_doubt).collect();
         // What others had not committed at the point.
-        child.adopt_loads(&StoredLoads::default())?;
-        child.adopt_toast(&StoredValues::default())?;
+        let nothing = Replayed::default();
+        child.adopt_loads(&nothing.loads)?;
+        child.adopt_toast(&nothing.values)?;
+        child.adopt_newborns(&nothing.created)?;
         Ok(child)
     }
 

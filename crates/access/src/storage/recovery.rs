@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
 
 use crate::block::CHUNK_ROWS;
@@ -26,8 +26,15 @@ use crate::transaction::prepared::{Head, take_header};
 use crate::transaction::redo::{RedoOp, take_op, take_varint};
 use crate::version::{RowData, Version};
 
-/// Loads and values that the log says are whole.
-type Stored = (StoredLoads, StoredValues);
+/// What the log says of that which it does not have itself.
+#[derive(Default)]
+pub(crate) struct Replayed {
+    /// Loads and values that are whole.
+    pub(crate) loads: StoredLoads,
+    pub(crate) values: StoredValues,
+    /// Relations that came to be.
+    pub(crate) created: FxHashSet<RelationId>,
+}
 
 /// What the log has said so far.
 pub(crate) struct Replay {
@@ -132,9 +139,9 @@ impl Replay {
         }
     }
 
-    /// Brings everything back; which loads and values were whole.
-    pub(crate) fn apply(self, storage: &Storage) -> PgResult<Stored> {
-        let mut stored = Stored::default();
+    /// Brings everything back.
+    pub(crate) fn apply(self, storage: &Storage) -> PgResult<Replayed> {
+        let mut stored = Replayed::default();
         // What is applied goes: long values are not in memory twice.
         for payload in self.committed {
             let mut rest = payload.as_slice();
@@ -153,20 +160,23 @@ fn damaged(error: Box<common::PgError>) -> TxnError {
     TxnError::Corrupt(error.message.clone())
 }
 
-fn apply_op(storage: &Storage, op: RedoOp<'_>, (loads, values): &mut Stored) -> PgResult<()> {
+fn apply_op(storage: &Storage, op: RedoOp<'_>, replayed: &mut Replayed) -> PgResult<()> {
     match op {
         RedoOp::RowPut(id, row, bytes) => put_row(storage, id, row, Some(bytes)),
         RedoOp::RowDelete(id, row) | RedoOp::RowTombstone(id, row) => put_row(storage, id, row, None),
         RedoOp::EntryPut(id, key, value) => put_entry(storage, id, key, Some(value)),
         RedoOp::EntryDelete(id, key) => put_entry(storage, id, key, None),
-        RedoOp::Created(_) => Ok(()),
+        RedoOp::Created(id) => {
+            replayed.created.insert(id);
+            Ok(())
+        }
         RedoOp::Stored {
             relation,
             first,
             rows,
             heap_bytes,
         } => {
-            loads.insert((relation, first), (rows, heap_bytes));
+            replayed.loads.insert((relation, first), (rows, heap_bytes));
             Ok(())
         }
         RedoOp::ToastPut {
@@ -184,7 +194,7 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, (loads, values): &mut Stored) -> 
             Ok(())
         }
         RedoOp::ToastStored(relation, name) => {
-            values.insert((relation, name));
+            replayed.values.insert((relation, name));
             Ok(())
         }
         RedoOp::Dropped(id) => {

@@ -113,7 +113,15 @@ impl Storage {
             }
             RedoOp::EntryPut(id, key, value) => put_entry(txn, &self.index_store(id)?, key, value),
             RedoOp::EntryDelete(id, key) => delete_entry(txn, &self.index_store(id)?, key),
-            RedoOp::Created(id) => txn.record(Write::RelationCreated(id), None),
+            RedoOp::Created(id) => {
+                txn.record(Write::RelationCreated(id), None)?;
+                let Some(newborn) = self.shared.newborns.find(id) else {
+                    return Ok(());
+                };
+                newborn.begin.set(txn.stamp()?);
+                newborn.in_doubt.store(false, Ordering::Release);
+                txn.record(Write::Newborn(newborn), None)
+            }
             RedoOp::Dropped(id) => txn.record(Write::RelationDropped(id), None),
             RedoOp::Stored { .. } => Ok(()),
             RedoOp::ToastPut {

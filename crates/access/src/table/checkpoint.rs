@@ -5,18 +5,25 @@
 //!   and in the log above the checkpoint.
 //! - Only checkpoints write what lies in a table's keyspace, and one of them runs at a time.
 
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{Csn, PgResult, RowId};
-use kv::{Keyspace, WriteBatch};
+use kv::{Direction, Durability, Keyspace, WriteBatch};
 
 use crate::block::{CHUNK_ROWS, row_key};
-use crate::pack::{self, PACK_ROWS, Pack};
+use crate::pack::{self, PACK_ROWS, Pack, StoredKey};
 use crate::shared::Shared;
+use crate::storage::BATCH_BYTES;
 use crate::table::store::TableStore;
 use crate::table::stored::Segment;
 use crate::version::{RowData, Version};
+
+/// Rows of a segment under their own keys that make packing pay.
+const REPACK_SINGLES: usize = 4;
+/// Bytes visited at a time: a long visit would keep old pages of the store.
+const LOOK_BYTES: usize = 64 << 20;
 
 /// What a checkpoint between two CSNs finds in a row's versions.
 enum RowChange {
@@ -152,6 +159,66 @@ impl TableStore {
             batch.delete(keyspace, row_key(*row));
         }
         Ok(true)
+    }
+
+    /// Puts rows that lie under their own keys into packs, where there are some in one segment. Nobody else checkpoints.
+    pub(crate) fn repack(&self) -> PgResult<()> {
+        if self.is_catalog() {
+            return Ok(());
+        }
+        let mut from = RowId(0);
+        loop {
+            let (segments, next) = self.segments_with_singles(from)?;
+            let mut batch = WriteBatch::new();
+            for first in segments {
+                self.put_pack(first, &[], &mut batch)?;
+                if batch.payload_bytes() > BATCH_BYTES {
+                    let full = std::mem::take(&mut batch);
+                    self.shared.kv.write(full, Durability::Eventual)?;
+                }
+            }
+            if !batch.is_empty() {
+                self.shared.kv.write(batch, Durability::Eventual)?;
+            }
+            match next {
+                Some(next) => from = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Segments from `from` on that have so many rows under their own keys that packing pays, and where to go on.
+    fn segments_with_singles(&self, from: RowId) -> PgResult<(Vec<RowId>, Option<RowId>)> {
+        let low = pack::pack_key(from);
+        let bounds = (Bound::Included(&low[..]), Bound::Unbounded);
+        let (mut found, mut next, mut looked) = (Vec::new(), None, 0);
+        let (mut segment, mut singles) = (from, 0);
+        let keyspace = Keyspace(self.id.0);
+        self.shared
+            .kv
+            .range(keyspace, bounds, Direction::Forward, &mut |key, value| {
+                let row = match StoredKey::of(key) {
+                    Some(StoredKey::Row(row) | StoredKey::Pack(row)) => row,
+                    None => return ControlFlow::Continue(()),
+                };
+                let first = pack::first_of(row);
+                if first != segment {
+                    if looked > LOOK_BYTES {
+                        next = Some(first);
+                        return ControlFlow::Break(());
+                    }
+                    (segment, singles) = (first, 0);
+                }
+                looked += key.len() + value.len();
+                let packs = matches!(StoredKey::of(key), Some(StoredKey::Row(_)))
+                    && !types::tuple::toasted::has_any(value);
+                singles += usize::from(packs);
+                if packs && singles == REPACK_SINGLES {
+                    found.push(first);
+                }
+                ControlFlow::Continue(())
+            })?;
+        Ok((found, next))
     }
 
     fn note_stored(&self, row: RowId) {

@@ -10,6 +10,7 @@ use crate::ahead::Load;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore};
+use crate::storage::newborn::Newborn;
 use crate::table::store::TableStore;
 use crate::toast::Name;
 use crate::toast::store::Tracked;
@@ -75,6 +76,8 @@ pub(crate) enum Write {
         value: Arc<Tracked>,
     },
     RelationCreated(RelationId),
+    /// The store has contents of one that it has created.
+    Newborn(Arc<Newborn>),
     RelationDropped(RelationId),
 }
 
@@ -95,6 +98,7 @@ impl Write {
             Write::Load(load) => load.gate.settle(csn),
             Write::ToastAhead { value, .. } => value.begin.set(stamp),
             Write::ToastEnd { value, .. } => value.end.set(stamp),
+            Write::Newborn(newborn) => newborn.begin.set(stamp),
             Write::Toast { .. }
             | Write::RowsLoad { .. }
             | Write::RelationCreated(_)
@@ -140,7 +144,7 @@ impl Write {
             }
             Write::RowDelete { .. } | Write::EntryInsert { .. } | Write::EntryDelete { .. } => {}
             // Loaded rows are in the KV store.
-            Write::RowsLoad { .. } => {}
+            Write::RowsLoad { .. } | Write::Newborn(_) => {}
             Write::Load(load) => {
                 if !logged || load.table.is_logged() {
                     put_op(load.stored_op(), out);
@@ -208,6 +212,7 @@ impl Write {
             Write::Toast { table, name } => table.undo_fresh(name),
             Write::ToastAhead { table, value } => table.undo_ahead(value),
             Write::ToastEnd { value, .. } => value.end.set(Stamp::NEVER),
+            Write::Newborn(newborn) => newborn.begin.set(Stamp::NEVER),
             // Loaded rows go with their relation.
             Write::RowsLoad { .. } | Write::RelationCreated(_) | Write::RelationDropped(_) => {}
         }

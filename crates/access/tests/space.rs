@@ -1,0 +1,177 @@
+//! Space: what is left of relations that never came to be, files that shrink, full disks.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ::common::env::sim::{SimEnv, SimRandom};
+use ::common::sqlstate;
+use common::*;
+use kv::{Keyspace, KvKind, KvOptions};
+use pglite_access::*;
+use txn::RowLockMode;
+
+fn open(env: &SimEnv) -> Arc<Storage> {
+    on_disk(Arc::new(env.clone()), Path::new("/db"))
+}
+
+/// The keyspaces of the store, and whether it has notes of new relations. Nobody has it open.
+fn keyspaces(env: &SimEnv) -> (Vec<Keyspace>, bool) {
+    let env: Arc<dyn ::common::env::Env> = Arc::new(env.clone());
+    let options = KvOptions {
+        cache_bytes_max: 1 << 20,
+    };
+    let store = kv::open(KvKind::default(), &env, Path::new("/db/kv"), &options).unwrap();
+    let mut noted = false;
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    store
+        .range(Keyspace(0), all, kv::Direction::Forward, &mut |key, _| {
+            noted |= key.starts_with(b"newborn/");
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    (store.keyspaces().unwrap(), noted)
+}
+
+/// A table of the transaction's own, filled past memory and log.
+fn load(storage: &Arc<Storage>, txn: &mut Transaction) -> ::common::RelationId {
+    let id = txn.create_relation().unwrap();
+    let table = storage.table(&table_def(id.0)).unwrap();
+    assert!(txn.begin_load(&table).unwrap());
+    let all: Vec<_> = (0..1000).map(|i| row(i, i)).collect();
+    insert_by_columns(&table, txn, &all).unwrap();
+    txn.end_load().unwrap();
+    id
+}
+
+#[test]
+fn a_load_that_dies_with_its_process_leaves_nothing() {
+    for checkpoint in [false, true] {
+        let env = SimEnv::new(1);
+        let storage = open(&env);
+        let session = Session::new(&storage, 1);
+        let kept = session.run(|txn| load(&storage, txn));
+        let mut txn = session.begin();
+        let lost = load(&storage, &mut txn);
+        if checkpoint {
+            storage.maintain().unwrap();
+        }
+        let env = env.crash();
+        drop((txn, session, storage));
+        let storage = open(&env);
+        storage.maintain().unwrap();
+        for id in [kept, lost] {
+            let table = storage.table(&table_def(id.0)).unwrap();
+            let mut txn = Session::new(&storage, 1).begin();
+            let count = rows(&table, &txn.snapshot().unwrap()).len();
+            assert_eq!(count, if id == kept { 1000 } else { 0 });
+        }
+        storage.close().unwrap();
+        drop(storage);
+        let (there, noted) = keyspaces(&env);
+        assert!(there.contains(&Keyspace(kept.0)) && !there.contains(&Keyspace(lost.0)));
+        assert!(!noted);
+    }
+}
+
+/// Random updates, by which rows come to lie singly and the file grows.
+fn scatter(storage: &Arc<Storage>, table: &Table, all: i32) {
+    let session = Session::new(storage, 1);
+    let mut random = SimRandom::new(7);
+    for round in 0..20 {
+        session.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            for _ in 0..all / 40 {
+                let id = random.below(all as u64) as i32;
+                let at = ::common::RowId(id as u64);
+                let outcome = table.update(txn, &snapshot, at, &row(id, round), RowLockMode::NoKeyUpdate);
+                // Twice in one command is once.
+                assert!(matches!(
+                    outcome.unwrap(),
+                    WriteOutcome::Done(_) | WriteOutcome::SelfModified { .. }
+                ));
+            }
+        });
+        storage.maintain().unwrap();
+    }
+}
+
+#[test]
+fn compaction_gives_space_back_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = StorageOptions::in_dir(Arc::new(::common::env::os::OsEnv::new()), dir.path());
+    options.background = false;
+    let storage = Storage::open(options.clone()).unwrap();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let all = 40_000;
+    Session::new(&storage, 1).run(|txn| {
+        for from in (0..all).step_by(1000) {
+            let batch: Vec<_> = (from..from + 1000).map(|id| row(id, 0)).collect();
+            insert_by_columns(&table, txn, &batch).unwrap();
+        }
+    });
+    storage.maintain().unwrap();
+    scatter(&storage, &table, all);
+    let session = Session::new(&storage, 2);
+    let mut txn = session.begin();
+    let before = rows(&table, &txn.snapshot().unwrap());
+    txn.abort();
+    let size = storage.size_on_disk().unwrap();
+    storage
+        .compact(std::slice::from_ref(&table), CompactFile::Always)
+        .unwrap();
+    let compacted = storage.size_on_disk().unwrap();
+    println!("{size} bytes, {compacted} when compacted");
+    assert!(compacted < size / 2);
+    drop((session, table, storage));
+    let storage = Storage::open(options).unwrap();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let mut txn = Session::new(&storage, 1).begin();
+    assert!(rows(&table, &txn.snapshot().unwrap()) == before);
+}
+
+/// A full disk: checkpoints say so, and nothing is lost by them; when there is space again, they go on.
+#[test]
+fn a_full_disk_stops_checkpoints_and_loses_nothing() {
+    let env = SimEnv::new(2);
+    let storage = open(&env);
+    let table = storage.table(&table_def(20000)).unwrap();
+    let session = Session::new(&storage, 1);
+    let mut committed = 0;
+    session.run(|txn| drop(table.insert(txn, &row(0, 0)).map(|_| committed += 1)));
+    storage.maintain().unwrap();
+    env.set_capacity(Some(env.used_bytes() + 300_000));
+    let mut full = 0;
+    for batch in 0..200 {
+        let mut txn = session.begin();
+        for id in 0..20 {
+            table.insert(&mut txn, &row(1 + batch * 20 + id, id)).unwrap();
+        }
+        match txn.commit() {
+            Ok(_) => committed += 20,
+            Err(error) => assert_eq!(error.sqlstate, sqlstate::DISK_FULL, "{error}"),
+        }
+        if let Err(error) = storage.maintain() {
+            assert_eq!(error.sqlstate, sqlstate::DISK_FULL, "{error}");
+            full += 1;
+        }
+    }
+    assert!(full > 0, "the disk was never full");
+    let count = |storage: &Arc<Storage>, table: &Table| {
+        let mut txn = Session::new(storage, 2).begin();
+        rows(table, &txn.snapshot().unwrap()).len()
+    };
+    assert_eq!(count(&storage, &table), committed);
+    // Another process finds it so, too.
+    let after = env.crash();
+    after.set_capacity(None);
+    let reopened = open(&after);
+    let theirs = reopened.table(&table_def(20000)).unwrap();
+    assert_eq!(count(&reopened, &theirs), committed);
+    env.set_capacity(None);
+    storage.maintain().unwrap();
+    assert_eq!(storage.memory_bytes().0, 0);
+    assert_eq!(count(&storage, &table), committed);
+}
