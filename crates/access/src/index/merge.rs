@@ -71,12 +71,10 @@ impl IndexStore {
             if self.fate(&head, bounds).is_none() {
                 self.prune(entry.key(), &head, bounds);
             }
-            match self.fate(&head, bounds) {
-                Some(alive) => {
-                    changes.push((entry.key().clone(), alive.then(|| head.value.clone())));
-                    settled.push((entry.key().clone(), head));
-                }
-                None => {}
+            // Perhaps nothing is left behind it now.
+            if let Some(alive) = self.fate(&head, bounds) {
+                changes.push((entry.key().clone(), alive.then(|| head.value.clone())));
+                settled.push((entry.key().clone(), head));
             }
         }
         if settled.is_empty() {
