@@ -1,4 +1,4 @@
-//! Main blocks: up to 1,024 consecutive row ids, decoded to columns, immutable.
+//! Main blocks: up to 1,024 consecutive row ids, as columns at rest ([`types::Compact`]), immutable.
 //!
 //! # Invariants
 //! - Position = row id - `first`. Positions without a row hold arbitrary values and are missing from `present`.
@@ -105,7 +105,7 @@ impl MainBlock {
     /// A column for a batch.
     pub(crate) fn column(&self, def: &TableDef, column: usize) -> Arc<Vector> {
         match self.columns.get(column) {
-            Some(vector) => Arc::clone(vector),
+            Some(vector) => vector.lent(),
             None => {
                 let phys = def.columns.get(column).copied().unwrap_or(PhysType::Nested);
                 Arc::new(Vector::constant(phys, &def.missing_value(column), self.rows))
@@ -145,6 +145,23 @@ impl MainBlock {
             }
         }
         Xids::of(&all)
+    }
+
+    /// The same rows in little room.
+    pub(crate) fn at_rest(&self) -> MainBlock {
+        MainBlock {
+            columns: self
+                .columns
+                .iter()
+                .map(|c| Arc::new(c.at_rest(&self.bitmap)))
+                .collect(),
+            present: self.present.clone(),
+            bitmap: self.bitmap.clone(),
+            xids: self.xids.clone(),
+            toast: self.toast.clone(),
+            _charge: None,
+            ..*self
+        }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -420,7 +437,11 @@ impl<'a> BlockBuilder<'a> {
         MainBlock {
             present: selection_of(&self.bitmap),
             rows: self.bitmap.len(),
-            columns: self.columns.into_iter().map(Arc::new).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|c| Arc::new(c.at_rest(&self.bitmap)))
+                .collect(),
             bitmap: self.bitmap,
             xids: Xids::of(&self.xids),
             natts_max: self.natts_max,

@@ -146,8 +146,6 @@ impl Table {
         self.account_rows(columns, rows);
         let (columns, toast) = self.toast_direct(txn, first, columns)?;
         let block = whole_block(columns, rows, xid).with_toast(toast);
-        let bytes = block.memory_bytes();
-        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
         store.reserve_stored(first.0 + rows as u64);
         txn.record(
             Write::RowsLoad {
@@ -170,6 +168,9 @@ impl Table {
                 &mut scratch,
             )?;
         }
+        let block = block.at_rest();
+        let bytes = block.memory_bytes();
+        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
         load.waiting.push((number, block));
         if load.writer.offer()? {
             load.show()?;

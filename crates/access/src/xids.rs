@@ -6,7 +6,7 @@ pub(crate) const FROZEN: u64 = 2;
 pub(crate) const BOOTSTRAP: u64 = 1;
 
 /// A xid per position.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Xids {
     /// One transaction wrote them all, as bulk loads do.
     Same(u64),

@@ -80,6 +80,15 @@ impl Packer {
             let code = v.wrapping_add(1 << (bits - 1)) as u64;
             (code >> bits == 0).then_some(code)
         };
+        if let (Some((codes, words)), true) = (column.dictionary(), matches!(kind, Kind::Text | Kind::Padded))
+        {
+            let code = |word: usize| match kind {
+                Kind::Padded => text_code(without_padding(words.bytes(word)), bits),
+                _ => text_code(words.bytes(word), bits),
+            };
+            let known: Vec<Option<u64>> = (0..words.len()).map(code).collect();
+            return each(out, &|i| known[usize::from(codes[i])]);
+        }
         match (column.data(), kind) {
             (VectorData::Int2(d), _) => each(out, &|i| integer(i64::from(d[i]))),
             (VectorData::Int4(d), _) => each(out, &|i| integer(i64::from(d[i]))),

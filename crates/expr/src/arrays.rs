@@ -9,6 +9,7 @@ use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector, VectorData
 use crate::eval::{Cx, fn_context};
 use crate::program::{Node, NodeKind, ScalarArray, Subscript};
 use crate::raw;
+use crate::words::any_of_words;
 
 /// PostgreSQL's limit on dimensions.
 const MAX_DIMS: usize = 6;
@@ -53,6 +54,9 @@ impl Cx<'_, '_> {
         let array = self.eval(&s.array, sel)?;
         if s.hashable && array.is_constant() {
             if let Datum::Array(a) = array.datum(0) {
+                if let Some(found) = any_of_words(&scalar, &a, sel) {
+                    return Ok(found);
+                }
                 return Ok(any_of(&scalar, &a, self.inputs.rows, sel));
             }
         }
@@ -137,7 +141,7 @@ impl Cx<'_, '_> {
 }
 
 /// `x = ANY (constant array)`: few elements one by one, many through their hashes.
-fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> Arc<Vector> {
+pub(crate) fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> Arc<Vector> {
     let type_oid = array.element_type;
     let known: Vec<Datum> = array.elements.iter().filter(|e| !e.is_null()).cloned().collect();
     let has_null = known.len() < array.elements.len();

@@ -218,6 +218,9 @@ impl Cx<'_, '_> {
 
     fn call(&mut self, node: &Node, call: &Call, sel: &Selection) -> PgResult<Arc<Vector>> {
         let values = self.args(&call.args, sel)?;
+        if let Some(computed) = self.call_by_words(node, call, &values, sel) {
+            return Ok(computed);
+        }
         let refs: smallvec::SmallVec<[&Vector; 4]> = values.iter().map(|v| &**v).collect();
         let mut out = self.output(node.phys);
         self.run(call, &refs, sel, &mut out)?;

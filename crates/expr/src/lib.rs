@@ -25,6 +25,7 @@ mod rows;
 mod scalar;
 mod sqljson;
 mod subplan;
+mod words;
 mod xml;
 
 pub use env::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, FnParts, Inputs, RowInputs, Runtime, Side};

@@ -151,6 +151,10 @@ pub fn compare_at(type_oid: Oid, a: &Vector, i: usize, b: &Vector, j: usize) -> 
         (false, true) => return Ordering::Less,
         _ => {}
     }
+    match (a.decimal(i), b.decimal(j)) {
+        (Some((x, s)), Some((y, t))) if s == t => return x.cmp(&y),
+        _ => {}
+    }
     let (x, y) = (a.index(i), b.index(j));
     match (a.data(), b.data()) {
         (VectorData::Bool(v), VectorData::Bool(w)) => v[x].cmp(&w[y]),
@@ -306,6 +310,9 @@ fn hash_range(subtype: Oid, range: &range::Range) -> u64 {
 pub fn hash_at(type_oid: Oid, v: &Vector, i: usize) -> u64 {
     if v.is_null(i) {
         return NULL_HASH;
+    }
+    if v.decimal(i).is_some() {
+        return hash(type_oid, &v.datum(i));
     }
     let k = v.index(i);
     match v.data() {

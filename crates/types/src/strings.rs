@@ -8,6 +8,7 @@
 //! - Every view lies inside its buffer.
 //! - A column inside `VectorData::Text` was only ever filled from `&str`, or from another such column.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 const INLINE: usize = 12;
@@ -225,6 +226,29 @@ impl StringColumn {
         StringColumn {
             views: positions.map(|i| self.views[i]).collect(),
             buffers: self.buffers.clone(),
+        }
+    }
+
+    /// Strings that lie in a buffer, which they share; no more than 4 GB long.
+    pub fn of_places(buffer: &Arc<Vec<u8>>, places: impl Iterator<Item = Range<usize>>) -> StringColumn {
+        let view = |place: Range<usize>| {
+            let (offset, bytes) = (place.start, &buffer[place]);
+            match bytes.len() <= INLINE {
+                true => View::inline(bytes),
+                false => View::outline(bytes, 0, offset as u32),
+            }
+        };
+        StringColumn {
+            views: places.map(view).collect(),
+            buffers: vec![Arc::clone(buffer)],
+        }
+    }
+
+    /// Gives back room that nothing lies in.
+    pub fn shrink_to_fit(&mut self) {
+        self.views.shrink_to_fit();
+        if let Some(buffer) = self.buffers.last_mut().and_then(Arc::get_mut) {
+            buffer.shrink_to_fit();
         }
     }
 

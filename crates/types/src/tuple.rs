@@ -71,9 +71,9 @@ pub fn encode_row(columns: &[Arc<Vector>], i: usize, out: &mut Vec<u8>) {
             out[bitmap + number / 8] |= 1 << (number % 8);
             continue;
         }
-        match column.data() {
-            VectorData::Text(v) | VectorData::Bytes(v) => put_bytes(v.bytes(column.index(i)), out),
-            _ => encode_value(column, i, out),
+        match column.bytes(i) {
+            Some(bytes) => put_bytes(bytes, out),
+            None => encode_value(column, i, out),
         }
     }
 }
@@ -81,6 +81,20 @@ pub fn encode_row(columns: &[Arc<Vector>], i: usize, out: &mut Vec<u8>) {
 /// Writes row `i` of a column, which is not NULL, as [`TupleReader::raw`] gives it: a string without its length.
 #[inline]
 pub fn encode_value(column: &Vector, i: usize, out: &mut Vec<u8>) {
+    // Columns at rest stay so.
+    if let Some(integer) = column.integer(i) {
+        let width = column.phys().fixed_width();
+        return out.extend_from_slice(&integer.to_le_bytes()[..width]);
+    }
+    if let Some(bytes) = column.bytes(i) {
+        return out.extend_from_slice(bytes);
+    }
+    if column.phys() == PhysType::Numeric {
+        return column.numeric(i).iter().for_each(|n| put_numeric(n, out));
+    }
+    if column.is_at_rest() {
+        return put_plain(&column.datum(i), out);
+    }
     let at = column.index(i);
     match column.data() {
         VectorData::Bool(v) => out.push(u8::from(v[at])),

@@ -1,170 +1,14 @@
 //! A typed column of values with validity.
+//!
+//! # How it works
+//! The general form ([`VectorData`]) has the values one beside the other in the Rust type of their class; everything can work with it.
+//! Numbers may lie there as [`Decimals`], columns of stored blocks as a [`Compact`] form; who knows these asks for them, for all others
+//! [`Vector::data`] makes the general form when it is first asked for.
 
 use std::sync::Arc;
 
-use crate::{Bitmap, Datum, Interval, Numeric, PhysType, Selection, StringColumn};
-
-/// The values of a vector, one variant per [`PhysType`].
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub enum VectorData {
-    Bool(Vec<bool>),
-    Char(Vec<u8>),
-    Int2(Vec<i16>),
-    Int4(Vec<i32>),
-    Int8(Vec<i64>),
-    Oid(Vec<u32>),
-    Float4(Vec<f32>),
-    Float8(Vec<f64>),
-    Interval(Vec<Interval>),
-    Uuid(Vec<[u8; 16]>),
-    Numeric(Vec<Numeric>),
-    Text(StringColumn),
-    Bytes(StringColumn),
-    Nested(Vec<Datum>),
-}
-
-/// Runs the same expression for whichever variant it is (`v` is bound to the `Vec` or [`StringColumn`]).
-macro_rules! each {
-    ($data:expr, $v:ident => $vec:expr, $s:ident => $strings:expr) => {
-        match $data {
-            VectorData::Bool($v) => $vec,
-            VectorData::Char($v) => $vec,
-            VectorData::Int2($v) => $vec,
-            VectorData::Int4($v) => $vec,
-            VectorData::Int8($v) => $vec,
-            VectorData::Oid($v) => $vec,
-            VectorData::Float4($v) => $vec,
-            VectorData::Float8($v) => $vec,
-            VectorData::Interval($v) => $vec,
-            VectorData::Uuid($v) => $vec,
-            VectorData::Numeric($v) => $vec,
-            VectorData::Nested($v) => $vec,
-            VectorData::Text($s) => $strings,
-            VectorData::Bytes($s) => $strings,
-        }
-    };
-}
-
-/// The same, building the same variant again.
-macro_rules! map_each {
-    ($data:expr, $v:ident => $vec:expr, $s:ident => $strings:expr) => {
-        match $data {
-            VectorData::Bool($v) => VectorData::Bool($vec),
-            VectorData::Char($v) => VectorData::Char($vec),
-            VectorData::Int2($v) => VectorData::Int2($vec),
-            VectorData::Int4($v) => VectorData::Int4($vec),
-            VectorData::Int8($v) => VectorData::Int8($vec),
-            VectorData::Oid($v) => VectorData::Oid($vec),
-            VectorData::Float4($v) => VectorData::Float4($vec),
-            VectorData::Float8($v) => VectorData::Float8($vec),
-            VectorData::Interval($v) => VectorData::Interval($vec),
-            VectorData::Uuid($v) => VectorData::Uuid($vec),
-            VectorData::Numeric($v) => VectorData::Numeric($vec),
-            VectorData::Nested($v) => VectorData::Nested($vec),
-            VectorData::Text($s) => VectorData::Text($strings),
-            VectorData::Bytes($s) => VectorData::Bytes($strings),
-        }
-    };
-}
-
-impl VectorData {
-    /// `len` default values of a class.
-    pub fn defaults(phys: PhysType, len: usize) -> VectorData {
-        match phys {
-            PhysType::Bool => VectorData::Bool(vec![false; len]),
-            PhysType::Char => VectorData::Char(vec![0; len]),
-            PhysType::Int2 => VectorData::Int2(vec![0; len]),
-            PhysType::Int4 => VectorData::Int4(vec![0; len]),
-            PhysType::Int8 => VectorData::Int8(vec![0; len]),
-            PhysType::Oid => VectorData::Oid(vec![0; len]),
-            PhysType::Float4 => VectorData::Float4(vec![0.0; len]),
-            PhysType::Float8 => VectorData::Float8(vec![0.0; len]),
-            PhysType::Interval => VectorData::Interval(vec![Interval::default(); len]),
-            PhysType::Uuid => VectorData::Uuid(vec![[0; 16]; len]),
-            // As `vec!` clones them one by one.
-            PhysType::Numeric => VectorData::Numeric((0..len).map(|_| Numeric::ZERO).collect()),
-            PhysType::Text => VectorData::Text(StringColumn::empty_strings(len)),
-            PhysType::Bytes => VectorData::Bytes(StringColumn::empty_strings(len)),
-            PhysType::Nested => VectorData::Nested(vec![Datum::Null; len]),
-        }
-    }
-
-    /// Physical number of values.
-    pub fn len(&self) -> usize {
-        each!(self, v => v.len(), s => s.len())
-    }
-
-    /// True without values.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The class.
-    pub fn phys(&self) -> PhysType {
-        match self {
-            VectorData::Bool(_) => PhysType::Bool,
-            VectorData::Char(_) => PhysType::Char,
-            VectorData::Int2(_) => PhysType::Int2,
-            VectorData::Int4(_) => PhysType::Int4,
-            VectorData::Int8(_) => PhysType::Int8,
-            VectorData::Oid(_) => PhysType::Oid,
-            VectorData::Float4(_) => PhysType::Float4,
-            VectorData::Float8(_) => PhysType::Float8,
-            VectorData::Interval(_) => PhysType::Interval,
-            VectorData::Uuid(_) => PhysType::Uuid,
-            VectorData::Numeric(_) => PhysType::Numeric,
-            VectorData::Text(_) => PhysType::Text,
-            VectorData::Bytes(_) => PhysType::Bytes,
-            VectorData::Nested(_) => PhysType::Nested,
-        }
-    }
-
-    fn datum(&self, i: usize) -> Datum {
-        match self {
-            VectorData::Bool(v) => Datum::Bool(v[i]),
-            VectorData::Char(v) => Datum::Char(v[i]),
-            VectorData::Int2(v) => Datum::Int2(v[i]),
-            VectorData::Int4(v) => Datum::Int4(v[i]),
-            VectorData::Int8(v) => Datum::Int8(v[i]),
-            VectorData::Oid(v) => Datum::Oid(v[i]),
-            VectorData::Float4(v) => Datum::Float4(v[i]),
-            VectorData::Float8(v) => Datum::Float8(v[i]),
-            VectorData::Interval(v) => Datum::Interval(v[i]),
-            VectorData::Uuid(v) => Datum::Uuid(v[i]),
-            VectorData::Numeric(v) => Datum::Numeric(v[i].clone()),
-            VectorData::Text(s) => Datum::Text(s.str(i).into()),
-            VectorData::Bytes(s) => Datum::Bytes(s.bytes(i).into()),
-            VectorData::Nested(v) => v[i].clone(),
-        }
-    }
-
-    /// Stores a datum of this class; false (and nothing stored) when the class differs.
-    fn set(&mut self, i: usize, value: &Datum) -> bool {
-        match (self, value) {
-            (VectorData::Bool(v), Datum::Bool(x)) => v[i] = *x,
-            (VectorData::Char(v), Datum::Char(x)) => v[i] = *x,
-            (VectorData::Int2(v), Datum::Int2(x)) => v[i] = *x,
-            (VectorData::Int4(v), Datum::Int4(x)) => v[i] = *x,
-            (VectorData::Int8(v), Datum::Int8(x)) => v[i] = *x,
-            (VectorData::Oid(v), Datum::Oid(x)) => v[i] = *x,
-            (VectorData::Float4(v), Datum::Float4(x)) => v[i] = *x,
-            (VectorData::Float8(v), Datum::Float8(x)) => v[i] = *x,
-            (VectorData::Interval(v), Datum::Interval(x)) => v[i] = *x,
-            (VectorData::Uuid(v), Datum::Uuid(x)) => v[i] = *x,
-            (VectorData::Numeric(v), Datum::Numeric(x)) => v[i] = x.clone(),
-            (VectorData::Text(s), Datum::Text(x)) => s.set_str(i, x),
-            (VectorData::Bytes(s), Datum::Bytes(x)) => s.set_bytes(i, x),
-            (VectorData::Nested(v), x) => v[i] = x.clone(),
-            _ => return false,
-        }
-        true
-    }
-
-    fn push_default(&mut self) {
-        each!(self, v => v.push(Default::default()), s => s.push_bytes(&[]));
-    }
-}
+use crate::vector_values::{Decimals, Values};
+use crate::{Bitmap, Compact, Datum, Numeric, PhysType, Selection, StringColumn, VectorData};
 
 /// Appending one value of a class without a datum; false (and nothing done) when the vector has another class.
 macro_rules! typed_pushes {
@@ -173,7 +17,7 @@ macro_rules! typed_pushes {
         #[inline]
         pub fn $name(&mut self, value: $t) -> bool {
             debug_assert!(!self.constant);
-            let VectorData::$variant(data) = &mut self.data else {
+            let VectorData::$variant(data) = self.values.general_mut() else {
                 return false;
             };
             data.push(value);
@@ -192,14 +36,13 @@ impl Vector {
         push_int4 Int4 i32;
         push_int8 Int8 i64;
         push_float8 Float8 f64;
-        push_numeric Numeric Numeric;
     }
 }
 
 /// A column: values plus validity, or one value that stands for every row.
 #[derive(Clone, Debug)]
 pub struct Vector {
-    data: VectorData,
+    values: Values,
     /// None: no NULLs.
     validity: Option<Bitmap>,
     len: usize,
@@ -211,7 +54,7 @@ impl Vector {
     /// `len` default, non-NULL values: what kernels write into.
     pub fn defaults(phys: PhysType, len: usize) -> Vector {
         Vector {
-            data: VectorData::defaults(phys, len),
+            values: Values::defaults(phys, len),
             validity: None,
             len,
             constant: false,
@@ -225,13 +68,52 @@ impl Vector {
 
     /// Wraps data with validity (`None`: no NULLs).
     pub fn new(data: VectorData, validity: Option<Bitmap>) -> Vector {
-        let len = data.len();
+        Vector::of_values(Values::general_of(data), validity)
+    }
+
+    /// Wraps decimals with validity (`None`: no NULLs).
+    pub fn of_decimals(decimals: Decimals, validity: Option<Bitmap>) -> Vector {
+        Vector::of_values(Values::decimals_of(decimals), validity)
+    }
+
+    fn of_values(values: Values, validity: Option<Bitmap>) -> Vector {
+        let len = values.len();
         debug_assert!(validity.as_ref().is_none_or(|v| v.len() == len));
         Vector {
-            data,
+            values,
             validity,
             len,
             constant: false,
+        }
+    }
+
+    /// The same column in little room, to be kept; `present` says which positions have rows.
+    pub fn at_rest(&self, present: &Bitmap) -> Vector {
+        let values = match Compact::of(self, present) {
+            Some(compact) => Values::rest_of(Arc::new(compact)),
+            None => self.values.clone(),
+        };
+        Vector {
+            values,
+            validity: self.validity.clone(),
+            ..*self
+        }
+    }
+
+    /// True while the values are in their compact form only.
+    pub fn is_at_rest(&self) -> bool {
+        self.values.rest().is_some()
+    }
+
+    /// The column of a [`Vector::at_rest`] for somebody to work with: what is made of it goes with him.
+    pub fn lent(self: &Arc<Vector>) -> Arc<Vector> {
+        match self.values.afresh() {
+            Some(values) => Arc::new(Vector {
+                values,
+                validity: self.validity.clone(),
+                ..**self
+            }),
+            None => Arc::clone(self),
         }
     }
 
@@ -266,7 +148,7 @@ impl Vector {
 
     /// The class.
     pub fn phys(&self) -> PhysType {
-        self.data.phys()
+        self.values.phys()
     }
 
     /// True when one value stands for every row; kernels may then compute once.
@@ -284,21 +166,33 @@ impl Vector {
     /// The values, by [`Vector::index`].
     #[inline]
     pub fn data(&self) -> &VectorData {
-        &self.data
+        self.values.general()
+    }
+
+    /// The values as decimals, by [`Vector::index`], when they are numbers of one scale in 64 bits. Never for constants.
+    #[inline]
+    pub fn decimals(&self) -> Option<&Decimals> {
+        self.values.decimals()
+    }
+
+    /// Replaces the values by decimals.
+    pub fn set_decimals(&mut self, decimals: Decimals) {
+        debug_assert!(!self.constant && decimals.digits.len() == self.len);
+        self.values = Values::decimals_of(decimals);
     }
 
     /// The values for writing. Not for constants.
     #[inline]
     pub fn data_mut(&mut self) -> &mut VectorData {
         debug_assert!(!self.constant);
-        &mut self.data
+        self.values.general_mut()
     }
 
     /// Values and validity for writing, together. Not for constants.
     #[inline]
     pub fn parts_mut(&mut self) -> (&mut VectorData, &mut Option<Bitmap>) {
         debug_assert!(!self.constant);
-        (&mut self.data, &mut self.validity)
+        (self.values.general_mut(), &mut self.validity)
     }
 
     /// Validity by [`Vector::index`]; `None` when nothing is NULL.
@@ -321,7 +215,7 @@ impl Vector {
 
     /// Makes row `i` NULL.
     pub fn set_null(&mut self, i: usize) {
-        let physical = self.data.len();
+        let physical = self.values.len();
         self.validity
             .get_or_insert_with(|| Bitmap::filled(physical, true))
             .set(i, false);
@@ -329,7 +223,7 @@ impl Vector {
 
     /// Replaces validity as a whole (`None`: no NULLs).
     pub fn set_validity(&mut self, validity: Option<Bitmap>) {
-        debug_assert!(validity.as_ref().is_none_or(|v| v.len() == self.data.len()));
+        debug_assert!(validity.as_ref().is_none_or(|v| v.len() == self.values.len()));
         self.validity = validity;
     }
 
@@ -339,7 +233,7 @@ impl Vector {
             self.set_null(i);
             return;
         }
-        if self.data.set(i, value) {
+        if self.values.general_mut().set(i, value) {
             if let Some(v) = &mut self.validity {
                 v.set(i, true);
             }
@@ -351,7 +245,7 @@ impl Vector {
 
     /// Replaces string `i` of a column of strings; a text's bytes must be UTF-8, as they are checked in debug builds only.
     pub fn set_string(&mut self, i: usize, bytes: Vec<u8>) {
-        match &mut self.data {
+        match self.values.general_mut() {
             VectorData::Text(strings) => {
                 debug_assert!(std::str::from_utf8(&bytes).is_ok());
                 strings.set_owned(i, bytes);
@@ -370,7 +264,7 @@ impl Vector {
         if len >= self.len {
             return;
         }
-        each!(&mut self.data, v => v.truncate(len), s => s.truncate(len));
+        self.values.truncate(len);
         if let Some(v) = &mut self.validity {
             v.truncate(len);
         }
@@ -379,10 +273,50 @@ impl Vector {
 
     /// Appends a value for a position without a row: not NULL where the class has a default, so that kernels need no validity for it.
     pub fn push_filler(&mut self) {
-        if let VectorData::Nested(_) = self.data {
+        if self.phys() == PhysType::Nested {
             return self.push(&Datum::Null);
         }
-        self.data.push_default();
+        self.push_default();
+    }
+
+    fn push_default(&mut self) {
+        self.values.push_default();
+        if let Some(v) = &mut self.validity {
+            v.push(true);
+        }
+        self.len += 1;
+    }
+
+    /// Appends a number; false when the vector has another class.
+    #[inline]
+    pub fn push_numeric(&mut self, value: Numeric) -> bool {
+        debug_assert!(!self.constant);
+        match &value {
+            Numeric::Small { unscaled, scale } if self.push_decimal(*unscaled, *scale) => return true,
+            _ => {}
+        }
+        let VectorData::Numeric(data) = self.values.general_mut() else {
+            return false;
+        };
+        data.push(value);
+        self.grown();
+        true
+    }
+
+    /// Appends a number to decimals of the same scale.
+    #[inline]
+    fn push_decimal(&mut self, unscaled: i64, scale: u16) -> bool {
+        let Some(digits) = self.values.growing(scale) else {
+            return false;
+        };
+        digits.push(unscaled);
+        self.grown();
+        true
+    }
+
+    /// A value that is not NULL was appended.
+    #[inline]
+    fn grown(&mut self) {
         if let Some(v) = &mut self.validity {
             v.push(true);
         }
@@ -392,33 +326,30 @@ impl Vector {
     /// Appends a datum or NULL.
     pub fn push(&mut self, value: &Datum) {
         debug_assert!(!self.constant);
-        match (&self.data, value) {
-            (VectorData::Text(_), Datum::Text(s)) => return self.push_string(s.as_bytes()),
-            (VectorData::Bytes(_), Datum::Bytes(b)) => return self.push_string(b),
+        match (self.phys(), value) {
+            (PhysType::Text, Datum::Text(s)) => return self.push_string(s.as_bytes()),
+            (PhysType::Bytes, Datum::Bytes(b)) => return self.push_string(b),
+            (PhysType::Numeric, Datum::Numeric(n)) => {
+                self.push_numeric(n.clone());
+                return;
+            }
             _ => {}
         }
-        self.data.push_default();
-        if let Some(v) = &mut self.validity {
-            v.push(true);
-        }
-        self.len += 1;
+        self.push_default();
         self.set(self.len - 1, value);
     }
 
     /// Appends the bytes of a string without a datum in between. Only for classes `Text` (then valid UTF-8) and `Bytes`.
     pub fn push_string(&mut self, bytes: &[u8]) {
         debug_assert!(!self.constant);
-        match &mut self.data {
+        match self.values.general_mut() {
             VectorData::Text(s) | VectorData::Bytes(s) => s.push_bytes(bytes),
             other => {
                 debug_assert!(false, "a string in a vector of {:?}", other.phys());
                 return;
             }
         }
-        if let Some(v) = &mut self.validity {
-            v.push(true);
-        }
-        self.len += 1;
+        self.grown();
     }
 
     /// Appends row `i` of a vector of the same class.
@@ -428,9 +359,19 @@ impl Vector {
             return;
         }
         let j = other.index(i);
+        match other.values.decimal(j) {
+            Some((unscaled, scale)) if self.push_decimal(unscaled, scale) => return,
+            _ => {}
+        }
+        if let Some(rest) = other.values.rest() {
+            return match rest.bytes(j) {
+                Some(bytes) => self.push_string(bytes),
+                None => self.push(&rest.datum(j)),
+            };
+        }
         macro_rules! same {
             ($($variant:ident)*) => {
-                match (&mut self.data, &other.data) {
+                match (self.values.general_mut(), other.data()) {
                     (VectorData::Text(a), VectorData::Text(b)) | (VectorData::Bytes(a), VectorData::Bytes(b)) => {
                         a.push_from(b, j);
                     }
@@ -440,18 +381,26 @@ impl Vector {
             };
         }
         same!(Int4 Int8 Numeric Float8 Int2 Oid Bool Char Float4 Interval Uuid Nested);
-        if let Some(v) = &mut self.validity {
-            v.push(true);
-        }
-        self.len += 1;
+        self.grown();
     }
 
     /// Appends rows of a vector of the same class.
     pub fn extend_from(&mut self, other: &Vector, positions: impl Iterator<Item = usize> + Clone) {
         debug_assert!(!self.constant);
+        if other.values.rest().is_some() {
+            let part = other.take(positions);
+            return self.extend_from(&part, 0..part.len);
+        }
+        if !other.constant
+            && let Some(Decimals { scale, digits }) = other.decimals()
+            && let Some(mine) = self.values.growing(*scale)
+        {
+            mine.extend(positions.clone().map(|i| digits[i]));
+            return self.extend_validity(other, positions);
+        }
         macro_rules! same {
             ($($variant:ident)*) => {
-                match (&mut self.data, &other.data) {
+                match (self.values.general_mut(), other.data()) {
                     $((VectorData::$variant(a), VectorData::$variant(b)) => {
                         a.extend(positions.clone().map(|i| b[other.index(i)].clone()));
                     })*
@@ -463,7 +412,12 @@ impl Vector {
             };
         }
         same!(Bool Char Int2 Int4 Int8 Oid Float4 Float8 Interval Uuid Numeric Nested);
-        let before = std::mem::replace(&mut self.len, self.data.len());
+        self.extend_validity(other, positions);
+    }
+
+    /// After the values of rows of another vector were appended: their validity.
+    fn extend_validity(&mut self, other: &Vector, positions: impl Iterator<Item = usize>) {
+        let before = std::mem::replace(&mut self.len, self.values.len());
         match (&mut self.validity, &other.validity) {
             (None, None) => {}
             (Some(mine), None) => (before..self.len).for_each(|_| mine.push(true)),
@@ -478,6 +432,10 @@ impl Vector {
     pub fn extend_picked(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) {
         debug_assert!(!self.constant);
         let plain = |v: &&Vector| v.validity.is_none() && !v.constant;
+        let at_rest = |v: &&Vector| v.values.ready().is_none();
+        if self.validity.is_none() && sources.iter().all(plain) && sources.iter().any(at_rest) {
+            return self.pick_at_rest(sources, picks);
+        }
         if self.validity.is_some() || !sources.iter().all(plain) || !self.pick(sources, picks) {
             for &(source, row) in picks {
                 self.push_from(sources[source as usize], row as usize);
@@ -485,15 +443,45 @@ impl Vector {
         }
     }
 
+    /// [`Vector::extend_picked`] where some vectors are compact or decimals.
+    fn pick_at_rest(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) {
+        let scale = sources.first().and_then(|s| s.values.scale());
+        if let Some(scale) = scale
+            && sources.iter().all(|s| s.values.scale() == Some(scale))
+            && let Some(mine) = self.values.growing(scale)
+        {
+            let digits =
+                |v: &Vector, row: u32| v.values.decimal(row as usize).map_or(0, |(digits, _)| digits);
+            mine.extend(picks.iter().map(|&(s, row)| digits(sources[s as usize], row)));
+            self.len = self.values.len();
+            return;
+        }
+        let integer = |&(s, row): &(u32, u32)| {
+            let value = sources[s as usize].values.integer(row as usize);
+            value.unwrap_or_default()
+        };
+        match (self.phys(), self.values.general_mut()) {
+            (PhysType::Int2, VectorData::Int2(mine)) => mine.extend(picks.iter().map(|p| integer(p) as i16)),
+            (PhysType::Int4, VectorData::Int4(mine)) => mine.extend(picks.iter().map(|p| integer(p) as i32)),
+            (PhysType::Int8, VectorData::Int8(mine)) => mine.extend(picks.iter().map(integer)),
+            _ => {
+                return picks
+                    .iter()
+                    .for_each(|&(s, row)| self.push_from(sources[s as usize], row as usize));
+            }
+        }
+        self.len = self.values.len();
+    }
+
     /// [`Vector::extend_picked`] of values that lie there as they are; false (and nothing done) when some vector has another class.
     fn pick(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) -> bool {
         macro_rules! same {
             ($($variant:ident)*) => {
-                match &mut self.data {
+                match self.values.general_mut() {
                     $(VectorData::$variant(mine) => {
                         let mut slices = Vec::with_capacity(sources.len());
                         for source in sources {
-                            let VectorData::$variant(data) = &source.data else {
+                            let VectorData::$variant(data) = source.data() else {
                                 return false;
                             };
                             slices.push(data.as_slice());
@@ -505,7 +493,7 @@ impl Vector {
             };
         }
         same!(Bool Char Int2 Int4 Int8 Oid Float4 Float8 Interval Uuid Numeric);
-        self.len = self.data.len();
+        self.len = self.values.len();
         true
     }
 
@@ -514,7 +502,7 @@ impl Vector {
         debug_assert!(!self.constant);
         macro_rules! same {
             ($($variant:ident)*) => {
-                match (&mut self.data, &other.data) {
+                match (self.values.general_mut(), other.data()) {
                     $((VectorData::$variant(a), VectorData::$variant(b)) if other.constant => {
                         let value = &b[0];
                         sel.for_each(|i| a[i] = value.clone());
@@ -534,7 +522,7 @@ impl Vector {
             (None, None) => {}
             (Some(mine), None) => sel.for_each(|i| mine.set(i, true)),
             (mine, Some(bits)) => {
-                let physical = self.data.len();
+                let physical = self.values.len();
                 let mine = mine.get_or_insert_with(|| Bitmap::filled(physical, true));
                 sel.for_each(|i| mine.set(i, bits.get(other.index(i))));
             }
@@ -564,19 +552,58 @@ impl Vector {
         if self.is_null(i) {
             Datum::Null
         } else {
-            self.data.datum(self.index(i))
+            self.values.datum(self.index(i))
         }
     }
 
     /// Row `i` of a column of integers (not of OIDs); what a NULL has is arbitrary.
     #[inline]
     pub fn integer(&self, i: usize) -> Option<i64> {
-        match &self.data {
-            VectorData::Int2(d) => Some(i64::from(d[self.index(i)])),
-            VectorData::Int4(d) => Some(i64::from(d[self.index(i)])),
-            VectorData::Int8(d) => Some(d[self.index(i)]),
+        self.values.integer(self.index(i))
+    }
+
+    /// Row `i` of a column of numbers; what a NULL has is arbitrary.
+    pub fn numeric(&self, i: usize) -> Option<Numeric> {
+        let i = self.index(i);
+        if let Some((unscaled, scale)) = self.values.decimal(i) {
+            return Some(Numeric::Small { unscaled, scale });
+        }
+        if self.phys() != PhysType::Numeric {
+            return None;
+        }
+        match self.data() {
+            VectorData::Numeric(v) => Some(v[i].clone()),
             _ => None,
         }
+    }
+
+    /// The number of each row's word, and the words, when it is a column of few different strings ([`Compact`]). Positions that are NULL
+    /// have any word.
+    #[inline]
+    pub fn dictionary(&self) -> Option<(&[u8], &StringColumn)> {
+        self.values.dictionary()
+    }
+
+    /// The words of [`Vector::dictionary`] as a vector, for computing with them once instead of once a row.
+    pub fn words(&self) -> Option<Vector> {
+        let (_, words) = self.values.dictionary()?;
+        let data = match self.phys() {
+            PhysType::Text => VectorData::Text(words.clone()),
+            _ => VectorData::Bytes(words.clone()),
+        };
+        Some(Vector::new(data, None))
+    }
+
+    /// The digits and the scale of row `i` in a column of decimals.
+    #[inline]
+    pub fn decimal(&self, i: usize) -> Option<(i64, u16)> {
+        self.values.decimal(self.index(i))
+    }
+
+    /// The bytes of row `i` of a column of strings; what a NULL has is arbitrary.
+    #[inline]
+    pub fn bytes(&self, i: usize) -> Option<&[u8]> {
+        self.values.bytes(self.index(i))
     }
 
     /// The selected rows, squeezed together.
@@ -593,13 +620,13 @@ impl Vector {
     /// The rows at arbitrary positions (repeats allowed), in that order.
     pub fn take(&self, positions: impl Iterator<Item = usize> + Clone) -> Vector {
         let p = positions.clone().map(|i| self.index(i));
-        let data = map_each!(&self.data, v => p.map(|i| v[i].clone()).collect(), s => s.gather(p));
+        let values = self.values.take(p);
         let validity = self.validity.as_ref().map(|bits| {
             let mut out = Bitmap::default();
             positions.for_each(|i| out.push(bits.get(self.index(i))));
             out
         });
-        Vector::new(data, validity)
+        Vector::of_values(values, validity)
     }
 
     /// The same rows without the constant form.
@@ -613,10 +640,7 @@ impl Vector {
 
     /// Bytes held in memory, roughly.
     pub fn memory_bytes(&self) -> usize {
-        match &self.data {
-            VectorData::Text(s) | VectorData::Bytes(s) => s.memory_bytes(),
-            data => data.len() * data.phys().fixed_width(),
-        }
+        self.values.memory_bytes()
     }
 }
 

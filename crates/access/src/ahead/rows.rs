@@ -53,8 +53,6 @@ impl Table {
         let short = self.toast_columns(txn, first, columns, Some(&mut sink))?;
         let (short, toast) = short.unwrap_or_else(|| (columns.to_vec(), BlockToast::default()));
         let block = whole_block(short, rows, xid).with_toast(toast);
-        let bytes = block.memory_bytes();
-        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
         load.rows.fetch_add(rows as u64, Ordering::Relaxed);
         load.heap_bytes.fetch_add(heap_bytes, Ordering::Relaxed);
         store.rows_in_flight.fetch_add(rows as i64, Ordering::Relaxed);
@@ -63,6 +61,9 @@ impl Table {
             let start = RowId(first.0 + from as u64);
             self.put_rows(&mut batch, start, &block, from..to, &mut scratch)?;
         }
+        let block = block.at_rest();
+        let bytes = block.memory_bytes();
+        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
         store.shared.kv.write(batch, Durability::Eventual)?;
         store.replace_block(first.0 / CHUNK_ROWS, block)?;
         Ok(Some(first))

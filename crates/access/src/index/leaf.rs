@@ -80,7 +80,11 @@ impl Leaf {
         self.ends.push(self.bytes.len() as u32);
     }
 
+    /// The leaf is complete: what it takes is what is counted.
     pub(crate) fn set_charge(&mut self, charge: Charge) {
+        self.heads.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+        self.ends.shrink_to_fit();
         self._charge = Some(charge);
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{Csn, PgResult};
 
-use crate::block::Change;
+use crate::block::{Change, MainBlock};
 use crate::chunk::{Chunk, Delta};
 use crate::defs::TableDef;
 use crate::link::{is_forgotten, thin_out};
@@ -68,15 +68,15 @@ impl TableStore {
         // A chunk filled by columns: their block as it is.
         let fresh = state.main.as_ref().and_then(|main| fresh_block(main, &settled));
         let main = match (&state.main, def) {
-            (Some(_), Some(_)) if fresh.is_some_and(|block| block.rows == settled.len()) => fresh.cloned(),
+            (Some(_), Some(_)) if fresh.is_some_and(|block| block.rows == settled.len()) => {
+                fresh.map(|block| self.charged(block.at_rest()))
+            }
             (Some(main), Some(def)) if main.serves(def) => {
                 let changes: Vec<Change<'_>> = settled
                     .iter()
                     .map(|(p, v)| (*p, v.as_ref().map(|v| &v.data)))
                     .collect();
-                let block = main.merge(def, &changes)?;
-                let bytes = block.memory_bytes();
-                Some(Arc::new(block.with_charge(self.shared.cache.charge(bytes))))
+                Some(self.charged(main.merge(def, &changes)?))
             }
             _ => None,
         };
@@ -89,6 +89,11 @@ impl TableStore {
             self.admit(number, Arc::downgrade(&block));
         }
         Ok(())
+    }
+
+    fn charged(&self, block: MainBlock) -> Arc<MainBlock> {
+        let bytes = block.memory_bytes();
+        Arc::new(block.with_charge(self.shared.cache.charge(bytes)))
     }
 
     /// Takes out versions that nobody can see: all behind one that began at or before the horizon, and those between snapshots.

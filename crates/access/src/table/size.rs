@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use types::{Datum, Numeric, PhysType, Vector, VectorData};
+use types::{Datum, Numeric, PhysType, Vector};
 
 use crate::table::Table;
 use crate::table::store::TableStore;
@@ -88,11 +88,11 @@ fn place_row(at: usize, column: &Vector, i: usize) -> usize {
     if column.is_null(i) {
         return at;
     }
-    match (column.phys(), column.data()) {
-        (_, VectorData::Text(s) | VectorData::Bytes(s)) => place_varlena(at, s.bytes(column.index(i)).len()),
-        (_, VectorData::Numeric(v)) => place_varlena(at, numeric_len(&v[column.index(i)])),
-        (_, VectorData::Nested(v)) => place(at, &v[column.index(i)]),
-        (phys, _) => place_fixed(at, phys),
+    match column.phys() {
+        PhysType::Text | PhysType::Bytes => place_varlena(at, column.bytes(i).map_or(0, <[u8]>::len)),
+        PhysType::Numeric => place_varlena(at, column.numeric(i).map_or(0, |n| numeric_len(&n))),
+        PhysType::Nested => place(at, &column.datum(i)),
+        phys => place_fixed(at, phys),
     }
 }
 

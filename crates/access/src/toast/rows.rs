@@ -220,6 +220,9 @@ impl Table {
     }
 
     fn has_toastable(&self, number: usize, column: &Vector) -> bool {
+        if !matches!(column.phys(), PhysType::Text | PhysType::Bytes) {
+            return false;
+        }
         let (VectorData::Text(strings) | VectorData::Bytes(strings)) = column.data() else {
             return false;
         };
@@ -288,11 +291,5 @@ fn string_bytes(value: &Datum) -> Option<&[u8]> {
 
 /// The string in row `i` of a column, if it is one of strings and not NULL there.
 fn string_at(column: &Vector, i: usize) -> Option<&[u8]> {
-    match column.data() {
-        VectorData::Text(strings) | VectorData::Bytes(strings) if !column.is_null(i) => {
-            debug_assert!(matches!(column.phys(), PhysType::Text | PhysType::Bytes));
-            Some(strings.bytes(column.index(i)))
-        }
-        _ => None,
-    }
+    column.bytes(i).filter(|_| !column.is_null(i))
 }

@@ -140,6 +140,9 @@ fn codes(type_oid: common::Oid, column: &Vector, rows: &[u32]) -> Option<(Vec<u6
     let each =
         |key: &dyn Fn(usize) -> u64| -> Vec<u64> { rows.iter().map(|&row| key(row as usize)).collect() };
     let signed = |v: i64| v as u64 ^ (1 << 63);
+    if let Some(decimals) = column.decimals() {
+        return Some((each(&|n| signed(decimals.digits[n])), true));
+    }
     let codes = match column.data() {
         VectorData::Bool(d) => each(&|n| u64::from(d[n])),
         VectorData::Int2(d) => each(&|n| signed(i64::from(d[n]))),

@@ -29,6 +29,7 @@ mod money;
 mod network;
 mod number_text;
 mod numeric;
+mod numeric_compare;
 mod numeric_kernel;
 mod oidvector;
 pub mod quote;
@@ -63,6 +64,7 @@ static LISTS: &[&[Builtin]] = &[
     float::DIRECT,
     float::BUILTINS,
     numeric::BUILTINS,
+    numeric_compare::BUILTINS,
     numeric_kernel::BUILTINS,
     math::DIRECT,
     math::BUILTINS,

@@ -8,23 +8,17 @@ use crate::families::int::{empty_random_range, random_up_to, sign};
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
-fn eq(a: &Numeric, b: &Numeric) -> bool {
-    a.compare(b).is_eq()
-}
-fn ne(a: &Numeric, b: &Numeric) -> bool {
-    a.compare(b).is_ne()
-}
 fn lt(a: &Numeric, b: &Numeric) -> bool {
     a.compare(b).is_lt()
 }
 fn le(a: &Numeric, b: &Numeric) -> bool {
     a.compare(b).is_le()
 }
-fn gt(a: &Numeric, b: &Numeric) -> bool {
-    a.compare(b).is_gt()
-}
 fn ge(a: &Numeric, b: &Numeric) -> bool {
     a.compare(b).is_ge()
+}
+fn gt(a: &Numeric, b: &Numeric) -> bool {
+    a.compare(b).is_gt()
 }
 fn cmp(a: &Numeric, b: &Numeric) -> i32 {
     sign(a.compare(b))
@@ -263,9 +257,6 @@ fn steps_of(digits: &[u64], decimals: usize) -> PgResult<Numeric> {
 
 #[rustfmt::skip]
 builtins! {
-    numeric_eq = eq(a: numeric, b: numeric) -> bool; numeric_ne = ne(a: numeric, b: numeric) -> bool;
-    numeric_lt = lt(a: numeric, b: numeric) -> bool; numeric_le = le(a: numeric, b: numeric) -> bool;
-    numeric_gt = gt(a: numeric, b: numeric) -> bool; numeric_ge = ge(a: numeric, b: numeric) -> bool;
     numeric_cmp = cmp(a: numeric, b: numeric) -> int4;
     numeric_larger = larger(a: numeric, b: numeric) -> numeric; numeric_smaller = smaller(a: numeric, b: numeric) -> numeric;
     numeric_div = div(a: numeric, b: numeric) -> numeric;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::PgResult;
 
 use crate::tuple::{HAS_TOASTED, Reader, TupleReader, corrupt, encode_value, put_bytes, put_plain};
-use crate::{Datum, Vector, VectorData};
+use crate::{Datum, Vector};
 
 /// Positions in the row, ascending, and where the values are.
 pub type Toasted = [(u16, Box<[u8]>)];
@@ -104,9 +104,9 @@ pub fn encode_row(columns: &[Arc<Vector>], i: usize, toasted: &Toasted, out: &mu
         if is_in(toasted, number) || column.is_null(i) {
             continue;
         }
-        match column.data() {
-            VectorData::Text(v) | VectorData::Bytes(v) => put_bytes(v.bytes(column.index(i)), out),
-            _ => encode_value(column, i, out),
+        match column.bytes(i) {
+            Some(bytes) => put_bytes(bytes, out),
+            None => encode_value(column, i, out),
         }
     }
 }

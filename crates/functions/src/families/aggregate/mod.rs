@@ -15,7 +15,7 @@ mod statistics;
 pub(crate) mod transition;
 
 use common::PgResult;
-use types::{Datum, Selection, Vector};
+use types::{Bitmap, Datum, Decimals, Selection, Vector};
 
 use crate::framework::aggregate::{Accumulator, AggregateEntry, downcast};
 use crate::framework::context::{CallInfo, FnContext};
@@ -41,6 +41,12 @@ pub(crate) trait State: Default + Send + 'static {
     fn add_dense(&mut self, data: &<Self::Phys as Phys>::Data, rows: usize) -> PgResult<()> {
         (0..rows).try_for_each(|i| self.add(Self::Phys::at(data, i)))
     }
+    /// True for sums of `numeric`, which [`State::add_decimal`] understands.
+    const DECIMALS: bool = false;
+    /// Adds a number with this many digits after the point.
+    fn add_decimal(&mut self, _unscaled: i128, _scale: u16, _count: i64) -> PgResult<()> {
+        Ok(())
+    }
     /// Takes over what another state of the same group has seen.
     fn merge(&mut self, other: Self) -> PgResult<()>;
     /// The aggregate's value.
@@ -62,6 +68,49 @@ impl<S: State> Groups<S> {
     }
 }
 
+impl<S: State> Groups<S> {
+    fn update_decimals(
+        &mut self,
+        decimals: &Decimals,
+        validity: Option<&Bitmap>,
+        groups: &[u32],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let Decimals { scale, digits } = decimals;
+        let mut rows = sel.iter().zip(groups);
+        rows.try_for_each(|(i, &group)| match validity {
+            Some(bits) if !bits.get(i) => Ok(()),
+            _ => self.states[group as usize].add_decimal(i128::from(digits[i]), *scale, 1),
+        })
+    }
+}
+
+/// The sum of the selected numbers that are not NULL, and how many they are.
+fn sum_decimals(digits: &[i64], validity: Option<&Bitmap>, sel: &Selection) -> (i128, i64) {
+    let (mut high, mut low, mut count) = (0_i64, 0_i64, 0);
+    let mut add = |v: i64| {
+        high += v >> 32;
+        low += v & 0xffff_ffff;
+    };
+    match (validity, sel) {
+        (None, Selection::All(rows)) => {
+            digits[..*rows].iter().for_each(|v| add(*v));
+            count = *rows as i64;
+        }
+        (None, Selection::Rows(rows)) => {
+            rows.iter().for_each(|&i| add(digits[usize::from(i)]));
+            count = rows.len() as i64;
+        }
+        (Some(bits), _) => sel.for_each(|i| {
+            if bits.get(i) {
+                add(digits[i]);
+                count += 1;
+            }
+        }),
+    }
+    ((i128::from(high) << 32) + i128::from(low), count)
+}
+
 pub(in crate::families) fn argument<'a>(args: &[&'a Vector]) -> PgResult<&'a Vector> {
     args.first()
         .copied()
@@ -80,7 +129,13 @@ impl<S: State> Accumulator for Groups<S> {
         args: &[&Vector],
         sel: &Selection,
     ) -> PgResult<()> {
-        let column = Column::<S::Phys>::open(argument(args)?)?;
+        let argument = argument(args)?;
+        if S::DECIMALS
+            && let Some(decimals) = argument.decimals()
+        {
+            return self.update_decimals(decimals, argument.validity(), groups, sel);
+        }
+        let column = Column::<S::Phys>::open(argument)?;
         if let Some(data) = column.dense() {
             let mut add = |i: usize, group: u32| self.states[group as usize].add(S::Phys::at(data, i));
             return match sel {
@@ -106,8 +161,15 @@ impl<S: State> Accumulator for Groups<S> {
         args: &[&Vector],
         sel: &Selection,
     ) -> PgResult<()> {
-        let column = Column::<S::Phys>::open(argument(args)?)?;
+        let argument = argument(args)?;
         let state = &mut self.states[group as usize];
+        if S::DECIMALS
+            && let Some(decimals) = argument.decimals()
+        {
+            let (sum, count) = sum_decimals(&decimals.digits, argument.validity(), sel);
+            return state.add_decimal(sum, decimals.scale, count);
+        }
+        let column = Column::<S::Phys>::open(argument)?;
         if let (Selection::All(rows), Some(data)) = (sel, column.dense()) {
             return state.add_dense(data, *rows);
         }

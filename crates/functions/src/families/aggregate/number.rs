@@ -148,11 +148,17 @@ struct ExactSum {
 impl ExactSum {
     #[inline]
     fn add(&mut self, value: &Numeric) -> PgResult<()> {
-        let (unscaled, scale) = match value {
-            Numeric::Small { unscaled, scale } => (i128::from(*unscaled), *scale),
-            Numeric::Wide { high, low, scale } => (i128::from(*high) << 64 | i128::from(*low), *scale),
-            _ => return self.add_slow(value),
-        };
+        match value {
+            Numeric::Small { unscaled, scale } => self.add_digits(i128::from(*unscaled), *scale),
+            Numeric::Wide { high, low, scale } => {
+                self.add_digits(i128::from(*high) << 64 | i128::from(*low), *scale)
+            }
+            _ => self.add_slow(value),
+        }
+    }
+
+    #[inline]
+    fn add_digits(&mut self, unscaled: i128, scale: u16) -> PgResult<()> {
         // A zero adds nothing but its scale: the ELSE of many a CASE.
         if (scale == self.scale || unscaled == 0 && scale < self.scale)
             && let Some(sum) = self.small.checked_add(unscaled)
@@ -164,7 +170,7 @@ impl ExactSum {
             (self.small, self.scale) = (unscaled, scale);
             return Ok(());
         }
-        self.add_slow(value)
+        self.add_slow(&Numeric::from_i128(unscaled, scale))
     }
 
     fn add_slow(&mut self, value: &Numeric) -> PgResult<()> {
@@ -241,9 +247,20 @@ struct NumericSum<const AVERAGE: bool> {
 impl<const AVERAGE: bool> State for NumericSum<AVERAGE> {
     type Phys = phys::Numeric;
 
+    const DECIMALS: bool = true;
+
     fn add(&mut self, value: &Numeric) -> PgResult<()> {
         self.count += 1;
         self.sum.add(value)
+    }
+
+    #[inline]
+    fn add_decimal(&mut self, unscaled: i128, scale: u16, count: i64) -> PgResult<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        self.count += count;
+        self.sum.add_digits(unscaled, scale)
     }
 
     fn merge(&mut self, other: Self) -> PgResult<()> {
@@ -368,4 +385,48 @@ aggregates! {
     stddev_samp(int8) -> numeric = StddevSamp::<phys::Int8>::make; stddev_samp(numeric) -> numeric = StddevSamp::<phys::Numeric>::make;
     stddev_pop(int2) -> numeric = StddevPop::<phys::Int2>::make; stddev_pop(int4) -> numeric = StddevPop::<phys::Int4>::make;
     stddev_pop(int8) -> numeric = StddevPop::<phys::Int8>::make; stddev_pop(numeric) -> numeric = StddevPop::<phys::Numeric>::make;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use types::{Bitmap, Selection};
+
+    use super::*;
+    use crate::families::aggregate::sum_decimals;
+
+    /// Batches of decimals added at once give what their numbers give one by one, display scale included.
+    #[test]
+    fn sums_of_decimals_are_sums_of_numbers() {
+        let mut seed = 11_u64;
+        let mut next = || {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            seed ^ seed >> 31
+        };
+        for _ in 0..300 {
+            let (mut at_once, mut single) = (NumericSum::<true>::default(), NumericSum::<true>::default());
+            for _ in 0..next() % 5 {
+                let (scale, bits, rows) = ((next() % 7) as u16, (next() % 64 + 1) as u32, next() % 70);
+                let digits: Vec<i64> = (0..rows).map(|_| (next() as i64) >> (64 - bits)).collect();
+                let mut valid = Bitmap::filled(rows as usize, true);
+                (0..rows as usize)
+                    .filter(|_| next() % 4 == 0)
+                    .for_each(|i| valid.set(i, false));
+                let validity = (next() % 2 == 0).then_some(&valid);
+                let sel = match next() % 3 {
+                    0 => Selection::All(rows as usize).filter(|_| next() % 2 == 0),
+                    _ => Selection::All(rows as usize),
+                };
+                let (sum, count) = sum_decimals(&digits, validity, &sel);
+                at_once.add_decimal(sum, scale, count).unwrap();
+                for i in sel.iter().filter(|i| validity.is_none_or(|v| v.get(*i))) {
+                    let unscaled = digits[i];
+                    single.add(&Numeric::Small { unscaled, scale }).unwrap();
+                }
+            }
+            assert_eq!(at_once.result().unwrap(), single.result().unwrap());
+        }
+    }
 }
