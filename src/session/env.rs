@@ -508,8 +508,11 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn collate(&self, collation: Oid, a: &str, b: &str) -> PgResult<Option<Ordering>> {
-        let _ = (collation, a, b);
-        Ok(None)
+        Ok(self
+            .names
+            .view
+            .text_order(collation)?
+            .map(|order| order.compare(a, b)))
     }
 }
 

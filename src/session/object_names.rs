@@ -11,66 +11,10 @@ use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use functions::framework::session::VisibleKind;
 use types::io::RegKind;
+use types::names::{name_and_types, split_name};
 use types::settings::TypeRef;
 
 use crate::session::names::Names;
-
-/// White space to PostgreSQL's scanner.
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
-}
-
-fn truncated(mut name: String) -> String {
-    let mut end = types::io_text::NAME_LEN_MAX.min(name.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.truncate(end);
-    name
-}
-
-/// A part in double quotes (the first is gone) and what follows it.
-fn quoted_part(text: &str) -> Option<(String, &str)> {
-    let mut part = String::new();
-    let mut rest = text;
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        part.push_str(before);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                part.push('"');
-                rest = more;
-            }
-            None => return Some((part, after)),
-        }
-    }
-}
-
-/// Splits `a.b` into its parts: quoted parts keep their case, others fold.
-pub(crate) fn split_name(name: &str) -> PgResult<Vec<String>> {
-    let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
-    let mut parts = Vec::new();
-    let mut rest = name.trim_matches(is_space);
-    loop {
-        let (part, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_part(quoted).ok_or_else(invalid)?,
-            None => {
-                let end = rest.find(|c| c == '.' || is_space(c)).unwrap_or(rest.len());
-                if end == 0 {
-                    return Err(invalid());
-                }
-                (rest[..end].to_ascii_lowercase(), &rest[end..])
-            }
-        };
-        parts.push(truncated(part));
-        let after = after.trim_start_matches(is_space);
-        match after.strip_prefix('.') {
-            Some(next) => rest = next.trim_start_matches(is_space),
-            None if after.is_empty() => return Ok(parts),
-            None => return Err(invalid()),
-        }
-    }
-}
 
 /// A number, as `reg*` types take it for an OID; `-` is 0.
 fn numeric_oid(name: &str) -> PgResult<Option<Oid>> {
@@ -79,40 +23,6 @@ fn numeric_oid(name: &str) -> PgResult<Option<Oid>> {
         true => Ok(Some(Oid(types::io_number::parse_oid(name)?))),
         false => Ok(None),
     }
-}
-
-/// `name(type, type)` taken apart.
-fn name_and_types(text: &str) -> PgResult<(&str, Vec<&str>)> {
-    let invalid = |what: &str| pg_err!(INVALID_TEXT_REPRESENTATION, "expected a {what} parenthesis");
-    let mut in_quotes = false;
-    let open = text.find(|c| {
-        in_quotes ^= c == '"';
-        c == '(' && !in_quotes
-    });
-    let at = open.ok_or_else(|| invalid("left"))?;
-    let list = text[at + 1..].trim_end_matches(is_space);
-    let list = list.strip_suffix(')').ok_or_else(|| invalid("right"))?;
-    let mut types = Vec::new();
-    let (mut depth, mut in_quotes, mut begin) = (0, false, 0);
-    for (i, c) in list.char_indices() {
-        match c {
-            '"' => in_quotes = !in_quotes,
-            '(' | '[' if !in_quotes => depth += 1,
-            ')' | ']' if !in_quotes => depth -= 1,
-            ',' if !in_quotes && depth == 0 => {
-                types.push(list[begin..i].trim_matches(is_space));
-                begin = i + 1;
-            }
-            _ => {}
-        }
-    }
-    let last = list[begin..].trim_matches(is_space);
-    if !last.is_empty() {
-        types.push(last);
-    } else if !types.is_empty() {
-        return Err(pg_err!(INVALID_TEXT_REPRESENTATION, "expected a type name"));
-    }
-    Ok((&text[..at], types))
 }
 
 impl Names {
@@ -196,8 +106,7 @@ impl Names {
 
     /// `name(type, type)`.
     pub(crate) fn procedure(&self, text: &str) -> PgResult<Oid> {
-        let (name, args) = name_and_types(text)?;
-        let parts = split_name(name)?;
+        let (parts, args) = name_and_types(text)?;
         let types: PgResult<Vec<Oid>> = args.iter().map(|a| Ok(self.type_ref(a)?.oid)).collect();
         let types = types?;
         let (schema, func) = self.qualified(&parts)?;
@@ -217,7 +126,7 @@ impl Names {
             e.position = None;
             e
         };
-        let parsed = parser::parse_type_name(text)?;
+        let parsed = parser::parse_type_name(text).map_err(without_place)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
         analyzer::utility::resolve_type_name(&parsed, &cx).map_err(without_place)
@@ -237,8 +146,7 @@ impl Names {
 
     /// `+(type, type)`.
     fn operator(&self, text: &str) -> PgResult<Oid> {
-        let (name, args) = name_and_types(text)?;
-        let parts = split_name(name)?;
+        let (parts, args) = name_and_types(text)?;
         let side = |a: &&str| match a.eq_ignore_ascii_case("none") {
             true => Ok(Oid::INVALID),
             false => Ok(self.type_ref(a)?.oid),

@@ -1,8 +1,8 @@
 //! Text search configurations and dictionaries, and the rules of collations, as functions ask for them.
 
 use catalog::columns::{pg_ts_config_map as m, pg_ts_dict as d, pg_ts_template as t};
-use catalog::oids;
 use catalog::store::CatalogRead;
+use catalog::{CatalogView, oids};
 use common::{Oid, PgResult, internal};
 use functions::framework::session::{CharacterRules, TextSearchDictionary};
 
@@ -16,6 +16,9 @@ impl Names {
         let Some(row) = rows.iter().find(|r| r.oid(OID) == collation) else {
             return Err(internal!("cache lookup failed for collation {collation}"));
         };
+        if self.view.text_order(collation)?.is_some() {
+            return Ok(CharacterRules::Full);
+        }
         let locale = row.text_opt(COLLLOCALE).or_else(|| row.text_opt(COLLCTYPE));
         Ok(match locale.as_deref() {
             Some("PG_UNICODE_FAST") => CharacterRules::Full,

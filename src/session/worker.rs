@@ -9,7 +9,7 @@ use common::memory::MemoryBudget;
 use common::{Oid, PgResult};
 use executor::{AfterQueue, ExecContext, WorkerHost, WorkerJob};
 use functions::SessionContext;
-use functions::framework::session::{TextSearchDictionary, VisibleKind};
+use functions::framework::session::{CharacterRules, TextSearchDictionary, VisibleKind};
 use types::io::{NameResolver, RegKind};
 use types::{Datum, FormatSettings};
 
@@ -196,7 +196,12 @@ impl SessionContext for WorkerSession<'_> {
         Ok(false)
     }
 
-    fn collate(&self, _collation: Oid, _a: &str, _b: &str) -> PgResult<Option<std::cmp::Ordering>> {
-        Ok(None)
+    fn character_rules(&self, collation: Oid) -> PgResult<CharacterRules> {
+        self.names.character_rules(collation)
+    }
+
+    fn collate(&self, collation: Oid, a: &str, b: &str) -> PgResult<Option<std::cmp::Ordering>> {
+        let order = self.luggage.view.text_order(collation)?;
+        Ok(order.map(|order| order.compare(a, b)))
     }
 }

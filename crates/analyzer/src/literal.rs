@@ -9,7 +9,7 @@ use nodes::Expr;
 use nodes::expr::{CoerceExpr, Const, Param, ParamKind};
 use parser::ast::{self, ConstValue};
 use types::io::{CompositeField, IoContext, NameResolver, RegKind, UserType};
-use types::io_text::is_space;
+use types::names::{name_and_types, split_name};
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
@@ -239,6 +239,9 @@ impl NameResolver for CatalogNames<'_> {
             return Ok(found.map_err(without_place)?.oid);
         }
         let parts = split_name(name)?;
+        if matches!(kind, RegKind::Namespace | RegKind::Role) && parts.len() > 1 {
+            return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
+        }
         let (schema, last) = self.qualified(kind, &parts)?;
         let catalog = self.cx.catalog;
         match kind {
@@ -261,7 +264,6 @@ impl NameResolver for CatalogNames<'_> {
                     )),
                 }
             }
-            RegKind::Namespace if schema.is_some() => Err(pg_err!(INVALID_NAME, "invalid name syntax")),
             RegKind::Namespace => match catalog.namespace_by_name(last)? {
                 Some(oid) => Ok(oid),
                 None => Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{last}\" does not exist")),
@@ -279,9 +281,8 @@ impl NameResolver for CatalogNames<'_> {
                 self.text_search(TextSearchObject::Dictionary, &parts.join("."), schema, last)
             }
             RegKind::Role => match catalog.role_by_name(last)? {
-                Some(oid) if schema.is_none() => Ok(oid),
-                None if schema.is_none() => Err(pg_err!(UNDEFINED_OBJECT, "role \"{last}\" does not exist")),
-                _ => Err(pg_err!(INVALID_NAME, "invalid name syntax")),
+                Some(oid) => Ok(oid),
+                None => Err(pg_err!(UNDEFINED_OBJECT, "role \"{last}\" does not exist")),
             },
             _ => Err(common::unsupported!(
                 "names of this kind are not supported in literals yet"
@@ -389,30 +390,19 @@ impl CatalogNames<'_> {
 
     /// `f(integer)`, `+(integer,integer)`, or an operator's bare name.
     fn resolve_signature(&self, kind: RegKind, text: &str) -> PgResult<Oid> {
-        let (name, types) = match kind {
-            RegKind::Oper => {
-                split_name(text)?;
-                (text.trim(), Vec::new())
-            }
-            _ => self.split_signature(text)?,
+        let (parts, written) = match kind {
+            RegKind::Oper => (split_name(text)?, Vec::new()),
+            _ => name_and_types(text)?,
         };
+        let types = self.argument_types(&written)?;
+        let (schema, last) = self.qualified(kind, &parts)?;
         if kind == RegKind::Procedure {
-            let parts = split_name(name)?;
-            let (schema, last) = match parts.as_slice() {
-                [.., schema, last] => (Some(schema.as_str()), last.as_str()),
-                [last] => (None, last.as_str()),
-                [] => return Err(pg_err!(INVALID_NAME, "invalid name syntax")),
-            };
             let all = self.cx.catalog.functions_by_name(schema, last)?;
             return match all.iter().find(|f| f.arg_types == types) {
                 Some(f) => Ok(f.oid),
                 None => Err(pg_err!(UNDEFINED_FUNCTION, "function \"{text}\" does not exist")),
             };
         }
-        let (schema, last) = match name.rsplit_once('.') {
-            Some((schema, op)) => (Some(schema), op),
-            None => (None, name),
-        };
         let all = self.cx.catalog.operators_by_name(schema, last)?;
         let missing = || pg_err!(UNDEFINED_FUNCTION, "operator does not exist: {text}");
         if kind == RegKind::Oper {
@@ -432,45 +422,16 @@ impl CatalogNames<'_> {
         }
     }
 
-    fn split_signature<'t>(&self, text: &'t str) -> PgResult<(&'t str, Vec<Oid>)> {
-        let Some((name, rest)) = text.split_once('(') else {
-            return Err(pg_err!(
-                INVALID_TEXT_REPRESENTATION,
-                "expected a left parenthesis"
-            ));
-        };
-        let Some(inner) = rest.trim_end().strip_suffix(')') else {
-            return Err(pg_err!(
-                INVALID_TEXT_REPRESENTATION,
-                "expected a right parenthesis"
-            ));
-        };
-        let (mut depth, mut start, mut pieces) = (0, 0, Vec::new());
-        for (i, c) in inner.char_indices() {
-            match c {
-                '(' => depth += 1,
-                ')' => depth -= 1,
-                ',' if depth == 0 => {
-                    pieces.push(&inner[start..i]);
-                    start = i + 1;
-                }
-                _ => {}
+    fn argument_types(&self, written: &[&str]) -> PgResult<Vec<Oid>> {
+        let one = |name: &&str| {
+            if name.eq_ignore_ascii_case("none") {
+                return Ok(Oid::INVALID);
             }
-        }
-        if !inner.trim().is_empty() {
-            pieces.push(&inner[start..]);
-        }
-        let mut types = Vec::with_capacity(pieces.len());
-        for p in pieces {
-            if p.trim().eq_ignore_ascii_case("none") {
-                types.push(Oid::INVALID);
-                continue;
-            }
-            let parsed = parser::parse_type_name(p.trim()).map_err(without_place)?;
+            let parsed = parser::parse_type_name(name).map_err(without_place)?;
             let resolved = crate::state::Analyzer::new(self.cx).resolve_type(&parsed);
-            types.push(resolved.map_err(without_place)?.oid);
-        }
-        Ok((name.trim(), types))
+            Ok(resolved.map_err(without_place)?.oid)
+        };
+        written.iter().map(one).collect()
     }
 }
 
@@ -478,45 +439,4 @@ impl CatalogNames<'_> {
 fn without_place(mut e: Box<common::PgError>) -> Box<common::PgError> {
     e.position = None;
     e
-}
-
-/// Splits `schema."Name"` into folded parts.
-fn split_name(text: &str) -> PgResult<Vec<String>> {
-    let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
-    let mut parts = Vec::new();
-    let mut rest = text.trim_matches(is_space);
-    loop {
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let mut part = String::new();
-            let mut chars = quoted.char_indices().peekable();
-            let mut end = None;
-            while let Some((i, c)) = chars.next() {
-                if c != '"' {
-                    part.push(c);
-                } else if chars.peek().is_some_and(|(_, n)| *n == '"') {
-                    part.push('"');
-                    chars.next();
-                } else {
-                    end = Some(i + 1);
-                    break;
-                }
-            }
-            rest = quoted.get(end.ok_or_else(invalid)?..).unwrap_or("").trim_start();
-            parts.push(part);
-        } else {
-            let end = rest.find(|c: char| c == '.' || is_space(c)).unwrap_or(rest.len());
-            if end == 0 {
-                return Err(invalid());
-            }
-            parts.push(rest[..end].to_ascii_lowercase());
-            rest = rest[end..].trim_start_matches(is_space);
-        }
-        if rest.is_empty() {
-            return Ok(parts);
-        }
-        rest = rest
-            .strip_prefix('.')
-            .ok_or_else(invalid)?
-            .trim_start_matches(is_space);
-    }
 }

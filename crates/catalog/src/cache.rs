@@ -51,6 +51,9 @@ pub struct Cache {
     pub(crate) operator_names: Map<Box<str>, Arc<[Arc<OperatorDesc>]>>,
     pub(crate) enum_labels: Map<Oid, crate::view::EnumLabels>,
     pub(crate) enum_names: Map<Oid, Option<Arc<str>>>,
+    /// Families of users that hold a built-in operator, by access method.
+    pub(crate) families: Map<(Oid, Oid), Arc<[(Oid, i16)]>>,
+    pub(crate) text_orders: Map<Oid, Option<Arc<types::collation::Collation>>>,
     pub(crate) casts: Map<(Oid, Oid), Option<CastDesc>>,
     pub(crate) statistics: Map<(Oid, i16, bool), Option<Arc<ColumnStatistics>>>,
     pub(crate) extended_statistics: Map<Oid, Arc<[crate::statistics_ext::ExtendedStatistics]>>,

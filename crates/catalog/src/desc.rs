@@ -148,6 +148,8 @@ pub struct IndexColumnDesc {
     /// Input type of the operator class.
     pub opcintype: Oid,
     pub collation: Oid,
+    /// The collation's order where it is not that of bytes; of indexes that are stored.
+    pub text_order: Option<Arc<types::collation::Collation>>,
     pub descending: bool,
     pub nulls_first: bool,
 }

@@ -270,6 +270,10 @@ pub const PG_OPCLASS_OID_INDEX: Oid = Oid(2687);
 pub const PG_OPCLASS_AM_NAME_NSP_INDEX: Oid = Oid(2686);
 /// Index `pg_opfamily_oid_index`.
 pub const PG_OPFAMILY_OID_INDEX: Oid = Oid(2755);
+/// Index `pg_amop_oid_index`.
+pub const PG_AMOP_OID_INDEX: Oid = Oid(2756);
+/// Index `pg_amproc_oid_index`.
+pub const PG_AMPROC_OID_INDEX: Oid = Oid(2757);
 /// Index `pg_amop_fam_strat_index`.
 pub const PG_AMOP_FAM_STRAT_INDEX: Oid = Oid(2653);
 /// Index `pg_amop_opr_fam_index`.

@@ -379,6 +379,12 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
         Ok(rows.first().map(|row| row.text(pg_collation::COLLNAME)))
     }
 
+    fn text_order(&self, collation: Oid) -> PgResult<Option<Arc<types::collation::Collation>>> {
+        get_or_load(&self.cache.text_orders, collation, || {
+            load::collations::text_order(&self.read, collation)
+        })
+    }
+
     fn enum_labels(&self, type_oid: Oid) -> PgResult<EnumLabels> {
         use pg_enum::*;
         get_or_load(&self.cache.enum_labels, type_oid, || {
@@ -479,13 +485,10 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
 
     fn operator_families(&self, access_method: Oid, op: Oid) -> PgResult<Vec<(Oid, i16)>> {
         let mut families = builtin::families::of_operator(access_method, op);
-        if !is_builtin(op) {
-            families.extend(load::functions::families_of_operator(
-                &self.read,
-                access_method,
-                op,
-            )?);
-        }
+        let made = get_or_load(&self.cache.families, (access_method, op), || {
+            Ok(load::functions::families_of_operator(&self.read, access_method, op)?.into())
+        })?;
+        families.extend(made.iter());
         Ok(families)
     }
 

@@ -74,6 +74,11 @@ pub trait CatalogView: Send + Sync {
     }
     /// Collation's name, for messages.
     fn collation_name(&self, oid: Oid) -> PgResult<Option<Arc<str>>>;
+    /// The order of texts under a collation; `None`: that of their bytes.
+    fn text_order(&self, collation: Oid) -> PgResult<Option<Arc<types::collation::Collation>>> {
+        let _ = collation;
+        Ok(None)
+    }
     /// Labels of an enum type in sort order: (label OID, text).
     fn enum_labels(&self, type_oid: Oid) -> PgResult<EnumLabels>;
     /// Text of an enum label by its OID.

@@ -6,7 +6,7 @@
 //! PG: src/backend/commands/indexcmds.c (`DefineIndex`, `ComputeIndexAttrs`, `ResolveOpClass`), utils/index/amapi.c.
 
 use catalog::CatalogView;
-use catalog::desc::{IndexColumnDesc, OperatorDesc};
+use catalog::desc::{IndexColumnDesc, IndexDesc, OperatorDesc};
 use catalog::oids;
 use catalog::store::key_oid;
 use catalog::view::OpclassDesc;
@@ -222,6 +222,57 @@ fn find_class(
         ));
     }
     Ok(class)
+}
+
+/// Whether an index can be kept under the classes that users made: entries lie in the order of their type, so a class's comparison
+/// function must be the type's own; under a hash class, its equality.
+pub(crate) fn check_classes(view: &dyn CatalogView, index: &IndexDesc, name: &str) -> PgResult<()> {
+    let method = index.access_method;
+    for (column, attribute) in index.columns.iter().take(index.key_count).zip(1..) {
+        if column.opclass < Oid::FIRST_NORMAL {
+            continue;
+        }
+        let of = column.opcintype;
+        let Some(compares) = view.opfamily_proc(column.opfamily, of, of, 1)? else {
+            return Err(common::internal!(
+                "missing support function 1 for attribute {attribute} of index \"{name}\""
+            ));
+        };
+        let own = catalog::builtin::families::default_opclass(method, of);
+        let serves = match own {
+            Some(own) if method == oids::HASH_AM => {
+                view.opfamily_member(column.opfamily, of, of, 1)?
+                    == view.opfamily_member(own.family, of, of, 1)?
+            }
+            Some(own) => view.opfamily_proc(own.family, of, of, 1)? == Some(compares),
+            None => false,
+        };
+        if !serves {
+            return Err(unsupported!(
+                "indexes under operator classes that order or compare otherwise than their data type are not supported yet"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Class and family of a column of a partition key, if rows can be routed by it.
+pub(crate) fn partition_class(
+    view: &dyn CatalogView,
+    class: &OpclassDesc,
+    collation: Oid,
+) -> PgResult<(Oid, Oid)> {
+    if class.oid >= Oid::FIRST_NORMAL {
+        return Err(unsupported!(
+            "partition keys under operator classes made by users are not supported yet"
+        ));
+    }
+    match view.text_order(collation)? {
+        None => Ok((class.oid, class.family)),
+        Some(_) => Err(unsupported!(
+            "partition keys under collations that do not compare bytes are not supported yet"
+        )),
+    }
 }
 
 /// The extension that teaches GiST the types of B-trees.

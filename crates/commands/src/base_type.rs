@@ -89,7 +89,7 @@ impl<'a> Options<'a> {
     }
 }
 
-fn bad(message: String) -> Box<PgError> {
+pub(crate) fn bad(message: String) -> Box<PgError> {
     PgError::new(sqlstate::INVALID_OBJECT_DEFINITION, message)
 }
 
@@ -106,11 +106,7 @@ pub(crate) fn create_base_type(stmt: &DefineStmt, cx: &CommandContext<'_>) -> Pg
     let o = Options::read(&stmt.definition, cx)?;
     let mut new = NewBaseType::new(shell.oid, namespace, &name);
     read_shape(&o, &mut new, cx)?;
-    let finder = Finder {
-        shell: &shell,
-        name: catalog::format_type::format_type(&*cx.view()?, shell.oid, -1)?,
-        cx,
-    };
+    let finder = Finder::new(&shell, cx)?;
     finder.functions(&o, &mut new)?;
     check_shape(&new)?;
     if new.element.is_valid() {
@@ -203,7 +199,7 @@ fn alignment(text: &str) -> PgResult<u8> {
     }
 }
 
-fn storage(text: &str) -> PgResult<u8> {
+pub(crate) fn storage(text: &str) -> PgResult<u8> {
     match text.to_ascii_lowercase().as_str() {
         "plain" => Ok(b'p'),
         "external" => Ok(b'e'),
@@ -254,13 +250,49 @@ fn check_shape(new: &NewBaseType) -> PgResult<()> {
 }
 
 /// Finds the functions of a type by their names.
-struct Finder<'a> {
+pub(crate) struct Finder<'a> {
     shell: &'a TypeDesc,
     name: String,
     cx: &'a CommandContext<'a>,
 }
 
-impl Finder<'_> {
+/// A support function as the option of a type: option, what messages call it, signatures, result.
+type Support = (&'static str, &'static str, Vec<Vec<Oid>>, Oid);
+
+fn reading(first: Oid) -> Vec<Vec<Oid>> {
+    vec![vec![first], vec![first, t::OID, t::INT4]]
+}
+
+/// The functions that a type may have beside input and output, in the order of [`NewBaseType`].
+fn supports(own: Oid) -> [Support; 6] {
+    [
+        ("receive", "receive", reading(INTERNAL), own),
+        ("send", "send", vec![vec![own]], t::BYTEA),
+        ("typmod_in", "typmod_in", vec![vec![CSTRING_ARRAY]], t::INT4),
+        ("typmod_out", "typmod_out", vec![vec![t::INT4]], t::CSTRING),
+        ("analyze", "analyze", vec![vec![INTERNAL]], t::BOOL),
+        ("subscript", "subscripting", vec![vec![INTERNAL]], INTERNAL),
+    ]
+}
+
+impl<'a> Finder<'a> {
+    /// For a type, perhaps a shell.
+    pub(crate) fn new(of: &'a TypeDesc, cx: &'a CommandContext<'a>) -> PgResult<Finder<'a>> {
+        Ok(Finder {
+            shell: of,
+            name: catalog::format_type::format_type(&*cx.view()?, of.oid, -1)?,
+            cx,
+        })
+    }
+
+    /// A support function by the option that names it.
+    pub(crate) fn function(&self, option: &str, names: &[Ident]) -> PgResult<Oid> {
+        match supports(self.shell.oid).iter().find(|s| s.0 == option) {
+            Some((_, what, signatures, result)) => Ok(self.one_of(what, names, signatures, *result)?.oid),
+            None => Err(common::internal!("no support function \"{option}\"")),
+        }
+    }
+
     fn functions(&self, o: &Options<'_>, new: &mut NewBaseType) -> PgResult<()> {
         let own = self.shell.oid;
         let names = |what: &str| o.names(what);
@@ -275,22 +307,13 @@ impl Finder<'_> {
                 "type modifier output function is useless without a type modifier input function".into(),
             ));
         }
-        let reading = |first: Oid| [vec![first], vec![first, t::OID, t::INT4]];
         let input = self.one_of("input", &input, &reading(t::CSTRING), own)?;
         let output = self.one_of("output", &output, &[vec![own]], t::CSTRING)?;
         new.functions[0] = input.oid;
         new.functions[1] = output.oid;
-        let others: [(&str, &str, &[Vec<Oid>], Oid); 6] = [
-            ("receive", "receive", &reading(INTERNAL), own),
-            ("send", "send", &[vec![own]], t::BYTEA),
-            ("typmod_in", "typmod_in", &[vec![CSTRING_ARRAY]], t::INT4),
-            ("typmod_out", "typmod_out", &[vec![t::INT4]], t::CSTRING),
-            ("analyze", "analyze", &[vec![INTERNAL]], t::BOOL),
-            ("subscript", "subscripting", &[vec![INTERNAL]], INTERNAL),
-        ];
-        for (at, (option, what, signatures, result)) in others.into_iter().enumerate() {
+        for (at, (option, what, signatures, result)) in supports(own).into_iter().enumerate() {
             if let Some(names) = names(option)? {
-                new.functions[at + 2] = self.one_of(what, &names, signatures, result)?.oid;
+                new.functions[at + 2] = self.one_of(what, &names, &signatures, result)?.oid;
             }
         }
         check_internal(&input, &output)

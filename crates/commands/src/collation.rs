@@ -2,7 +2,8 @@
 //!
 //! PG: src/backend/commands/collationcmds.c.
 //!
-//! Collations of the providers `builtin` and `libc` are there as far as they compare bytes: `C`, `POSIX`, `C.UTF-8` and `PG_UNICODE_FAST`.
+//! Collations of the providers `builtin` and `libc` are there as far as they compare bytes: `C`, `POSIX`, `C.UTF-8` and `PG_UNICODE_FAST`;
+//! those of provider `icu` with cargo feature `icu`, deterministic ones without rules of their own.
 
 use catalog::columns::pg_collation::*;
 use catalog::ddl::named::{self, NamedObject};
@@ -87,7 +88,7 @@ pub(crate) fn create_collation(stmt: &DefineStmt, cx: &CommandContext<'_>) -> Pg
     let o = Options::read(&stmt.definition)?;
     let mut row = match o.from {
         Some(from) => copied(from, cx)?,
-        None => made(&o)?,
+        None => made(&o, cx)?,
     };
     row[COLLNAME] = Datum::text(name.as_str());
     row[COLLNAMESPACE] = Datum::Oid(namespace.0);
@@ -114,7 +115,7 @@ fn copied(from: &DefElem, cx: &CommandContext<'_>) -> PgResult<Vec<Datum>> {
     Ok(found.row.values)
 }
 
-fn made(o: &Options<'_>) -> PgResult<Vec<Datum>> {
+fn made(o: &Options<'_>, cx: &CommandContext<'_>) -> PgResult<Vec<Datum>> {
     let provider = match text(o.provider)?.map(|p| p.to_ascii_lowercase()).as_deref() {
         None | Some("libc") => b'c',
         Some("builtin") => b'b',
@@ -153,7 +154,16 @@ fn made(o: &Options<'_>) -> PgResult<Vec<Datum>> {
             }
         }
         _ => {
-            return Err(unsupported!("ICU is not supported in this build"));
+            let locale = locale.ok_or_else(|| missing("locale"))?;
+            row[COLLLOCALE] = Datum::text(icu_locale(&locale, cx)?);
+            row[COLLENCODING] = Datum::Int4(-1);
+            if o.rules.is_some() {
+                return Err(unsupported!("ICU rules are not supported yet"));
+            }
+            if !deterministic {
+                return Err(unsupported!("nondeterministic collations are not supported yet"));
+            }
+            return Ok(row);
         }
     }
     if !deterministic {
@@ -166,6 +176,20 @@ fn made(o: &Options<'_>) -> PgResult<Vec<Datum>> {
         return Err(bad("ICU rules cannot be specified unless locale provider is ICU"));
     }
     Ok(row)
+}
+
+/// The standard form of an ICU locale, which must be one that can be opened.
+fn icu_locale(locale: &str, cx: &CommandContext<'_>) -> PgResult<String> {
+    let tag = types::collation::language_tag(locale)?;
+    types::collation::Collation::open(&tag)?;
+    if tag != locale {
+        cx.notice(PgError::notice(
+            Severity::Notice,
+            sqlstate::SUCCESSFUL_COMPLETION,
+            format!("using standard form \"{tag}\" for ICU locale \"{locale}\""),
+        ));
+    }
+    Ok(tag)
 }
 
 fn builtin_locale(name: &str) -> PgResult<&'static str> {

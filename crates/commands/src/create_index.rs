@@ -245,6 +245,7 @@ pub(crate) fn make_index(
         Some(name) => name.to_owned(),
         None => choose_name(cx, table, columns, constraint.as_ref())?,
     };
+    access_method::check_classes(&*cx.view()?, &desc, &name)?;
     let partitioned = table.relkind == b'p';
     let oid = store(cx, table, &name, columns, desc, options, constraint)?;
     let table = cx.relation(table.oid)?;
@@ -453,6 +454,7 @@ fn included_column(table: &RelationDesc, element: &IndexElem) -> PgResult<Column
             collation: Oid::INVALID,
             descending: false,
             nulls_first: false,
+            text_order: None,
         },
         name: name.as_str().to_owned(),
         type_ref: column.type_ref,
@@ -472,10 +474,9 @@ fn key_column(
                 return Err(missing_column(name, in_constraint));
             };
             if column.generated == b'v' {
-                let what = if in_constraint {
-                    "unique constraints"
-                } else {
-                    "indexes"
+                let what = match in_constraint {
+                    true => "unique constraints",
+                    false => "indexes",
                 };
                 return Err(unsupported!(
                     "{what} on virtual generated columns are not supported"
@@ -539,6 +540,7 @@ fn key_column(
             collation,
             descending,
             nulls_first,
+            text_order: None,
         },
         name,
         type_ref,

@@ -236,7 +236,7 @@ fn range_collation(
     view: &dyn CatalogView,
     cx: &CommandContext<'_>,
 ) -> PgResult<Oid> {
-    match option {
+    let collation = match option {
         None => Ok(subtype.collation),
         Some(_) if !subtype.collation.is_valid() => Err(pg_err!(
             WRONG_OBJECT_TYPE,
@@ -246,7 +246,13 @@ fn range_collation(
             let names = options::names(option)?;
             analyzer::utility::resolve_collation(&names, common::Span::NONE, &cx.analysis(view))
         }
+    }?;
+    if view.text_order(collation)?.is_some() {
+        return Err(unsupported!(
+            "ranges under collations that do not compare bytes are not supported yet"
+        ));
     }
+    Ok(collation)
 }
 
 fn subtype_diff(option: &DefElem, subtype: &TypeDesc, view: &dyn CatalogView) -> PgResult<Oid> {

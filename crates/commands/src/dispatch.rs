@@ -9,9 +9,10 @@ use crate::classify::{check_transaction_block, command_tag};
 use crate::context::{CommandContext, CommandOutcome, ResultColumn};
 use crate::guc::GucStore;
 use crate::{
-    alter_table, alter_type, cast, collation, comment, copy, create_index, create_table, create_table_as,
-    create_type, create_view, domain, drop, explain, grant, maintenance, matview, namespace, operator,
-    rename, role_settings, roles, routine, sequence, settings, statistics, text_search, truncate, vacuum,
+    alter_base_type, alter_table, alter_type, cast, collation, comment, copy, create_index, create_table,
+    create_table_as, create_type, create_view, domain, drop, explain, grant, maintenance, matview, namespace,
+    opclass, operator, rename, role_settings, roles, routine, sequence, settings, statistics, text_search,
+    truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -64,6 +65,10 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Do(s) => routine::inline::do_block(s, cx),
         Statement::CreateCast(s) => cast::create_cast(s, cx),
         Statement::AlterOperator(s) => operator::alter_operator(s, cx),
+        Statement::AlterType(s) => alter_base_type::alter_type(s, cx),
+        Statement::CreateOpClass(s) => opclass::create_class(s, cx),
+        Statement::CreateOpFamily(s) => opclass::create_family(s, cx),
+        Statement::AlterOpFamily(s) => opclass::alter_family(s, cx),
         Statement::AlterCollation(s) => collation::refresh_version(s, cx),
         Statement::AlterTsDictionary(s) => text_search::alter_dictionary(s, cx),
         Statement::AlterTsConfiguration(s) => text_search::alter_configuration(s, cx),

@@ -12,6 +12,7 @@
 
 mod access_method;
 mod aggregate;
+mod alter_base_type;
 mod alter_column;
 mod alter_identity;
 mod alter_inherit;
@@ -51,6 +52,7 @@ mod maintenance;
 mod matview;
 mod namespace;
 pub mod object;
+mod opclass;
 mod operator;
 mod options;
 mod partition;

@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/commands/alter.c, catalog/objectaddress.c.
 
+use catalog::columns::pg_am;
 use catalog::ddl::large_object::LargeObject;
 use catalog::ddl::named::{self, NamedClass, NamedObject};
 use catalog::privileges::{Guarded, ObjectKind, Privilege, must_be_owner};
@@ -20,6 +21,8 @@ pub(crate) fn class_of(kind: ObjectType) -> Option<NamedClass> {
         ObjectType::TsParser => named::TS_PARSER,
         ObjectType::TsTemplate => named::TS_TEMPLATE,
         ObjectType::StatisticExt => named::STATISTICS,
+        ObjectType::OpClass => named::OPCLASS,
+        ObjectType::OpFamily => named::OPFAMILY,
         _ => return None,
     })
 }
@@ -29,6 +32,8 @@ fn object_kind(class: NamedClass) -> ObjectKind {
         catalog::oids::PG_COLLATION => ObjectKind::Collation,
         catalog::oids::PG_CONVERSION => ObjectKind::Conversion,
         catalog::oids::PG_STATISTIC_EXT => ObjectKind::Statistics,
+        catalog::oids::PG_OPCLASS => ObjectKind::OperatorClass,
+        catalog::oids::PG_OPFAMILY => ObjectKind::OperatorFamily,
         catalog::oids::PG_TS_CONFIG => ObjectKind::TextSearchConfiguration,
         _ => ObjectKind::TextSearchDictionary,
     }
@@ -51,12 +56,38 @@ fn joined(names: &[Ident]) -> String {
     names.iter().map(Ident::as_str).collect::<Vec<_>>().join(".")
 }
 
+/// The access method by name.
+pub(crate) fn access_method(name: &str, cx: &CommandContext<'_>) -> PgResult<Oid> {
+    let rows = cx.ddl(|ddl| ddl.store.scan(catalog::oids::PG_AM))?;
+    let found = rows.iter().find(|r| &*r.text(pg_am::AMNAME) == name);
+    match found {
+        Some(row) => Ok(row.oid(pg_am::OID)),
+        None => Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "access method \"{name}\" does not exist"
+        )),
+    }
+}
+
+/// Takes the access method off the front of an operator class's or family's name.
+fn of_method<'n>(
+    class: NamedClass,
+    names: &'n [Ident],
+    cx: &CommandContext<'_>,
+) -> PgResult<(Option<Oid>, &'n [Ident])> {
+    match names {
+        [method, rest @ ..] if class.is_of_method() => Ok((Some(access_method(method.as_str(), cx)?), rest)),
+        _ => Ok((None, names)),
+    }
+}
+
 /// An object by name, or the error for a missing one with what IF EXISTS says.
 pub(crate) fn lookup(
     class: NamedClass,
     names: &[Ident],
     cx: &CommandContext<'_>,
 ) -> PgResult<Result<NamedObject, (Box<PgError>, String)>> {
+    let (method, names) = of_method(class, names, cx)?;
     let (schema, name) = split(names)?;
     if let Some(schema) = schema
         && cx.view()?.namespace_by_name(schema)?.is_none()
@@ -65,8 +96,17 @@ pub(crate) fn lookup(
         let e = PgError::new(sqlstate::UNDEFINED_SCHEMA, message.clone());
         return Ok(Err((e, message)));
     }
-    if let Some(found) = cx.ddl(|ddl| ddl.find_named(class, schema, name))? {
+    if let Some(found) = cx.ddl(|ddl| ddl.find_of_method(class, method, schema, name))? {
         return Ok(Ok(found));
+    }
+    if let Some(method) = method {
+        let (word, shown) = (class.word, joined(names));
+        let method = cx.ddl(|ddl| ddl.method_name(method))?;
+        let message = format!("{word} \"{shown}\" does not exist for access method \"{method}\"");
+        return Ok(Err((
+            PgError::new(sqlstate::UNDEFINED_OBJECT, message.clone()),
+            message,
+        )));
     }
     let encoding = match class.catalog {
         catalog::oids::PG_COLLATION => " for encoding \"UTF8\"",
@@ -82,10 +122,14 @@ pub(crate) fn existing(class: NamedClass, names: &[Ident], cx: &CommandContext<'
     lookup(class, names, cx)?.map_err(|(e, _)| e)
 }
 
+fn without_method(class: NamedClass, names: &[Ident]) -> &[Ident] {
+    names.get(usize::from(class.is_of_method())..).unwrap_or(names)
+}
+
 /// An object that must be there and belong to the user.
 pub(crate) fn owned(class: NamedClass, names: &[Ident], cx: &CommandContext<'_>) -> PgResult<NamedObject> {
     let found = existing(class, names, cx)?;
-    check_owner(&found, names, cx)?;
+    check_owner(&found, without_method(class, names), cx)?;
     Ok(found)
 }
 
@@ -118,7 +162,7 @@ pub(crate) fn set_schema(
     let namespace = cx
         .namespace(schema)
         .map_err(crate::alter_type::without_position)?;
-    check_owner(&found, names, cx)?;
+    check_owner(&found, without_method(class, names), cx)?;
     cx.check_create_in(namespace)?;
     cx.ddl(|ddl| ddl.move_named(&found, namespace))
 }

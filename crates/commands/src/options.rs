@@ -113,18 +113,23 @@ pub fn names(option: &DefElem) -> PgResult<Vec<Ident>> {
     }
 }
 
+/// A type by nothing but its name.
+pub fn as_type_name(names: &[Ident]) -> TypeName {
+    TypeName {
+        names: names.to_vec(),
+        setof: false,
+        pct_type: false,
+        typmods: Vec::new(),
+        array_bounds: Vec::new(),
+        span: names.first().map_or(common::Span::NONE, |n| n.span),
+    }
+}
+
 /// A type option (PostgreSQL's `defGetTypeName`).
 pub fn type_name(option: &DefElem) -> PgResult<TypeName> {
     match &option.arg {
         Some(DefArg::TypeName(name)) => Ok((**name).clone()),
-        Some(DefArg::String(text)) => Ok(TypeName {
-            names: vec![Ident::new(text.clone(), option.span)],
-            setof: false,
-            pct_type: false,
-            typmods: Vec::new(),
-            array_bounds: Vec::new(),
-            span: option.span,
-        }),
+        Some(DefArg::String(text)) => Ok(as_type_name(&[Ident::new(text.clone(), option.span)])),
         None => Err(requires_parameter(option)),
         Some(_) => Err(pg_err!(
             SYNTAX_ERROR,

@@ -90,7 +90,7 @@ fn key_column(
         }
         (false, true) => Oid::INVALID,
     };
-    let (opclass, opfamily) = operator_class(element, strategy, type_ref.oid, view)?;
+    let (opclass, opfamily) = operator_class(element, strategy, (type_ref.oid, collation), view)?;
     Ok(PartitionKeyColumn {
         attno,
         expr,
@@ -204,7 +204,7 @@ const HASH_AM: Oid = Oid(405);
 fn operator_class(
     element: &PartitionElem,
     strategy: PartitionStrategy,
-    type_oid: Oid,
+    (type_oid, collation): (Oid, Oid),
     view: &dyn CatalogView,
 ) -> PgResult<(Oid, Oid)> {
     let (method, word, article) = match strategy {
@@ -238,7 +238,7 @@ fn operator_class(
         }
     };
     match found {
-        Some(class) => Ok((class.oid, class.family)),
+        Some(class) => crate::access_method::partition_class(view, &class, collation),
         None => Err(pg_err!(
             UNDEFINED_OBJECT,
             "data type {} has no default operator class for access method \"{word}\"",

@@ -11,6 +11,7 @@ use common::{Oid, PgResult, internal};
 use functions::{CallInfo, FnCache, Kernels, facts};
 use nodes::Plan;
 use nodes::plan::{GroupKey, MergeClause, SortKey};
+use types::collation::Collation;
 use types::{Datum, PhysType, Selection, Vector, VectorData, compare, oids};
 
 use crate::compile::Compiler;
@@ -19,9 +20,6 @@ use crate::cx::Cx;
 /// OID of the B-tree and hash access methods.
 const BTREE: Oid = Oid(403);
 const HASH: Oid = Oid(405);
-/// Collations that compare bytes: `C`, `POSIX`, `ucs_basic`.
-const BYTE_COLLATIONS: [Oid; 3] = [Oid(950), Oid(951), Oid(962)];
-
 /// A function called on datums.
 pub(crate) struct Function {
     kernels: Kernels,
@@ -366,8 +364,8 @@ pub(crate) struct Order {
 
 enum Comparison {
     Direct(Oid),
-    /// Text under a collation that the session may know.
-    Collated(Oid, Oid),
+    /// Text of a type under a collation that does not order by bytes.
+    Collated(Oid, Arc<Collation>),
     Function(Function),
 }
 
@@ -394,12 +392,7 @@ impl Order {
             base_type(c, clause.inner.type_oid())?,
         );
         let comparison = if left == right && is_direct(c, left)? {
-            let collates = clause.collation.is_valid() && !BYTE_COLLATIONS.contains(&clause.collation);
-            if collates && c.phys(left)? == PhysType::Text {
-                Comparison::Collated(left, clause.collation)
-            } else {
-                Comparison::Direct(left)
-            }
+            direct(c, left, clause.collation)?
         } else {
             Comparison::Function(Function::new(
                 c,
@@ -443,7 +436,7 @@ impl Order {
         }
         let order = match &self.comparison {
             Comparison::Direct(t) => compare::compare_at(*t, a, i, b, j),
-            Comparison::Collated(t, collation) => collated(cx, *t, *collation, a, i, b, j)?,
+            Comparison::Collated(t, order) => collated(*t, order, a, i, b, j),
             Comparison::Function(f) => f
                 .call(cx, &[a.datum(i), b.datum(j)])?
                 .as_i64()
@@ -453,28 +446,31 @@ impl Order {
         Ok(if self.descending { order.reverse() } else { order })
     }
 
-    /// For specialised sorts: compares plainly by `types::compare`, also where the session does not know the collation.
-    pub fn direct(&self, cx: &Cx<'_>) -> Option<(Oid, bool, bool)> {
-        let by_bytes = |collation| !matches!(cx.ext.session.collate(collation, "", ""), Ok(Some(_)));
+    /// For specialised sorts: compares plainly by `types::compare`.
+    pub fn direct(&self) -> Option<(Oid, bool, bool)> {
         match self.comparison {
             Comparison::Direct(t) => Some((t, self.descending, self.nulls_first)),
-            Comparison::Collated(t, collation) if by_bytes(collation) => {
-                Some((t, self.descending, self.nulls_first))
-            }
             _ => None,
         }
     }
+}
+
+/// The order of a type by itself, or of its texts under a collation.
+fn direct(c: &Compiler<'_>, type_oid: Oid, collation: Oid) -> PgResult<Comparison> {
+    if collation.is_valid()
+        && c.phys(type_oid)? == PhysType::Text
+        && let Some(order) = c.catalog.text_order(collation)?
+    {
+        return Ok(Comparison::Collated(type_oid, order));
+    }
+    Ok(Comparison::Direct(type_oid))
 }
 
 fn comparison(c: &Compiler<'_>, type_oid: Oid, sort_op: Oid, collation: Oid) -> PgResult<Comparison> {
     let default_class = facts::operator(sort_op).is_none_or(|op| matches!(op.oprname, "<" | ">"));
     // Records of no type may have columns that do not compare, which their function complains about.
     if default_class && type_oid != oids::RECORD && is_direct(c, type_oid)? {
-        let collates = collation.is_valid() && !BYTE_COLLATIONS.contains(&collation);
-        if collates && c.phys(type_oid)? == PhysType::Text {
-            return Ok(Comparison::Collated(type_oid, collation));
-        }
-        return Ok(Comparison::Direct(type_oid));
+        return direct(c, type_oid, collation);
     }
     for (family, _) in c.catalog.operator_families(BTREE, sort_op)? {
         // The family of arrays is one for all of them.
@@ -490,23 +486,17 @@ fn comparison(c: &Compiler<'_>, type_oid: Oid, sort_op: Oid, collation: Oid) -> 
     ))
 }
 
-fn collated(
-    cx: &Cx<'_>,
-    type_oid: Oid,
-    collation: Oid,
-    a: &Vector,
-    i: usize,
-    b: &Vector,
-    j: usize,
-) -> PgResult<Ordering> {
-    if let (VectorData::Text(x), VectorData::Text(y)) = (a.data(), b.data()) {
-        let (x, y) = (x.str(a.index(i)), y.str(b.index(j)));
-        // A session that knows no collations compares bytes.
-        if let Ok(Some(order)) = cx.ext.session.collate(collation, x, y) {
-            return Ok(order);
+fn collated(type_oid: Oid, order: &Collation, a: &Vector, i: usize, b: &Vector, j: usize) -> Ordering {
+    match (a.data(), b.data()) {
+        (VectorData::Text(x), VectorData::Text(y)) => {
+            let (x, y) = (x.str(a.index(i)), y.str(b.index(j)));
+            match type_oid {
+                oids::BPCHAR => order.compare(compare::without_padding(x), compare::without_padding(y)),
+                _ => order.compare(x, y),
+            }
         }
+        _ => compare::compare_at(type_oid, a, i, b, j),
     }
-    Ok(compare::compare_at(type_oid, a, i, b, j))
 }
 
 /// Compares rows by several orders.

@@ -158,6 +158,7 @@ pub(crate) fn index_def(desc: &RelationDesc, table: &RelationDesc) -> PgResult<I
             type_oid: key_type(desc, table, position),
             descending: column.descending,
             nulls_first: column.nulls_first,
+            collation: column.text_order.clone(),
         });
     }
     let mut def = IndexDef::new(desc.storage, desc.oid, columns);

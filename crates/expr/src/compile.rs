@@ -244,6 +244,15 @@ impl Compiler<'_> {
         kernels(code).ok_or_else(|| self.env.missing_function(func))
     }
 
+    /// The kernels of a call under a collation, which may be one that nobody can determine.
+    fn kernels_under(&self, func: Oid, collation: Oid) -> PgResult<Kernels> {
+        let found = self.kernels(func)?;
+        if collation.is_valid() {
+            return Ok(found);
+        }
+        Ok(functions::framework::indeterminate::without_collation(func).unwrap_or(found))
+    }
+
     fn function(
         &self,
         func: Oid,
@@ -251,14 +260,14 @@ impl Compiler<'_> {
         result: Oid,
         collation: Oid,
     ) -> PgResult<(Kernels, CallInfo)> {
-        let found = self.kernels(func)?;
+        let found = self.kernels_under(func, collation)?;
         let mut info = CallInfo::new(func, args, result);
         info.collation = collation;
         Ok((found, info))
     }
 
     fn call(&mut self, f: &FuncExpr) -> PgResult<Call> {
-        let found = self.kernels(f.func)?;
+        let found = self.kernels_under(f.func, f.input_collation)?;
         let info = CallInfo {
             proc: f.func,
             args: f.args.iter().map(Expr::type_ref).collect(),
@@ -286,6 +295,8 @@ impl Compiler<'_> {
         let args = [s.scalar.type_oid(), element_type];
         let (found, info) = self.function(s.func, &args, oids::BOOL, s.input_collation)?;
         let hashable = args[0] == element_type
+            && (s.input_collation.is_valid()
+                || functions::framework::indeterminate::without_collation(s.func).is_none())
             && facts::operator(s.op).is_some_and(|o| o.oprcanhash && o.oprleft == o.oprright && s.use_or);
         Ok(ScalarArray {
             kernels: found,

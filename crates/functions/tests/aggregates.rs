@@ -23,7 +23,11 @@ impl Site {
             .find(|p| p.prokind == b'a' && (p.proargtypes == [arg] || p.proargtypes == [oids::ANYNONARRAY]))
             .expect("aggregate exists");
         Site {
-            call: CallInfo::new(proc.oid, &[arg], proc.prorettype),
+            call: CallInfo {
+                // Of the database.
+                collation: Oid(100),
+                ..CallInfo::new(proc.oid, &[arg], proc.prorettype)
+            },
             settings: FormatSettings::default(),
             cancel: CancelToken::new(),
             cache: FnCache::default(),

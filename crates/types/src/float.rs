@@ -151,6 +151,45 @@ fn is_decimal(s: &str) -> bool {
     digits > 0 && points <= 1 && digits + points == number.len() && exponent_fine
 }
 
+/// The part of a text that `strtod` takes.
+fn decimal_prefix(s: &str) -> &str {
+    let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
+    let sign = usize::from(s.starts_with(['+', '-']));
+    let whole = digits(&s[sign..]);
+    let mut end = sign + whole;
+    if s[end..].starts_with('.') {
+        let fraction = digits(&s[end + 1..]);
+        if whole + fraction > 0 {
+            end += 1 + fraction;
+        }
+    }
+    if end > sign && s[end..].starts_with(['e', 'E']) {
+        let after = end + 1 + usize::from(s[end + 1..].starts_with(['+', '-']));
+        let exponent = digits(&s[after..]);
+        if exponent > 0 {
+            end = after + exponent;
+        }
+    }
+    &s[..end]
+}
+
+/// What is wrong with a text that is no number as a whole: the number in front is looked at first.
+#[cold]
+fn refused<T>(
+    s: &str,
+    text: &str,
+    type_name: &str,
+    read: impl Fn(&str) -> PgResult<T>,
+) -> Box<common::PgError> {
+    let prefix = decimal_prefix(s);
+    if is_decimal(prefix)
+        && let Err(e) = read(prefix)
+    {
+        return e;
+    }
+    invalid_input(type_name, text)
+}
+
 fn has_nonzero_digit(s: &str) -> bool {
     let number = s.split(['e', 'E']).next().unwrap_or(s);
     number.bytes().any(|b| (b'1'..=b'9').contains(&b))
@@ -197,7 +236,7 @@ pub fn parse_f64(text: &str, type_name: &str) -> PgResult<f64> {
     let s = trim_space(text);
     if !is_decimal(s) {
         let value = parse_special(s).or_else(|| parse_hexadecimal(s));
-        return value.ok_or_else(|| invalid_input(type_name, text));
+        return value.ok_or_else(|| refused(s, text, type_name, |prefix| parse_f64(prefix, type_name)));
     }
     let value: f64 = s.parse().map_err(|_| invalid_input(type_name, text))?;
     if value.is_infinite() || (value == 0.0 && has_nonzero_digit(s)) {
@@ -215,7 +254,7 @@ pub fn parse_f32(text: &str) -> PgResult<f32> {
     if !is_decimal(s) {
         return match parse_special(s).or_else(|| parse_hexadecimal(s)) {
             Some(v) => Ok(v as f32),
-            None => Err(invalid_input("real", text)),
+            None => Err(refused(s, text, "real", parse_f32)),
         };
     }
     let value: f32 = s.parse().map_err(|_| invalid_input("real", text))?;

@@ -240,7 +240,10 @@ impl Reader<'_, '_> {
                 }
             }
             self.skip_space();
-            if !matches!(self.peek(), None | Some('}' | '{')) && self.peek() != Some(self.delimiter) {
+            if self.peek().is_none() {
+                return Err(self.fail("Unexpected end of input."));
+            }
+            if !matches!(self.peek(), Some('}' | '{')) && self.peek() != Some(self.delimiter) {
                 return Err(self.fail("Incorrectly quoted array element."));
             }
             return self.push_element(&token);
@@ -532,10 +535,13 @@ pub(crate) fn int2vector_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult
         let unsigned = rest.strip_prefix(['+', '-']).unwrap_or(rest);
         let len = unsigned.bytes().take_while(u8::is_ascii_digit).count();
         let (number, after) = rest.split_at(rest.len() - unsigned.len() + len);
-        if len == 0 || !(after.is_empty() || after.starts_with(' ')) {
+        if len == 0 {
             return Err(io::invalid_input("smallint", rest));
         }
         let value = io::input(oids::INT2, -1, number, ctx).map_err(|_| io::out_of_range("smallint", rest))?;
+        if !(after.is_empty() || after.starts_with(' ')) {
+            return Err(io::invalid_input("smallint", rest));
+        }
         elements.push(value);
         rest = after.trim_start_matches(is_space);
     }

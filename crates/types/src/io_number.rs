@@ -36,7 +36,7 @@ enum IntError {
 
 /// PostgreSQL's integer syntax: white space around, a sign, decimal or `0x`/`0o`/`0b` digits, single underscores between.
 ///
-/// Digits beyond `limit` end the reading at once, whatever follows them.
+/// A digit behind more than a part of `limit` ends the reading at once, whatever follows.
 fn parse_i128(text: &str, limit: i128) -> Result<i128, IntError> {
     let s = trim_space(text);
     let (negative, s) = match s.as_bytes() {
@@ -59,10 +59,10 @@ fn parse_i128(text: &str, limit: i128) -> Result<i128, IntError> {
             }
         } else {
             let digit = char::from(b).to_digit(radix).ok_or(IntError::Syntax)?;
-            value = value * i128::from(radix) + i128::from(digit);
-            if value > limit {
+            if value > limit / i128::from(radix) {
                 return Err(IntError::Range);
             }
+            value = value * i128::from(radix) + i128::from(digit);
         }
         previous = b;
     }
@@ -195,17 +195,18 @@ pub(crate) fn oid_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datu
 }
 
 pub(crate) fn xid8_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    match parse_unsigned(text) {
-        Some((value, rest)) if trim_space(rest).is_empty() => match u64::try_from(value) {
-            Ok(v) => Ok(Datum::Int8(v as i64)),
-            // -1 is the greatest, as in C.
-            Err(_) => match i64::try_from(value) {
-                Ok(v) => Ok(Datum::Int8(v)),
-                Err(_) => Err(out_of_range("xid8", text)),
-            },
-        },
-        _ => Err(invalid_input("xid8", text)),
+    let Some((value, rest)) = parse_unsigned(text) else {
+        return Err(invalid_input("xid8", text));
+    };
+    let Ok(size) = u64::try_from(value.unsigned_abs()) else {
+        return Err(out_of_range("xid8", text));
+    };
+    if !trim_space(rest).is_empty() {
+        return Err(invalid_input("xid8", text));
     }
+    // -1 is the greatest, as in C.
+    let wrapped = if value < 0 { size.wrapping_neg() } else { size };
+    Ok(Datum::Int8(wrapped as i64))
 }
 
 pub(crate) fn xid8_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {

@@ -140,7 +140,8 @@ impl Snapshot {
 
     fn parse(text: &str) -> Option<Snapshot> {
         let mut parts = text.splitn(3, ':');
-        let (xmin, xmax): (u64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let number = |s: &str| -> Option<u64> { s.trim_start_matches(crate::io_text::is_space).parse().ok() };
+        let (xmin, xmax) = (number(parts.next()?)?, number(parts.next()?)?);
         let list = parts.next()?;
         if !is_valid(xmin) || !is_valid(xmax) || xmax < xmin || xmax > i64::MAX as u64 {
             return None;
@@ -149,7 +150,7 @@ impl Snapshot {
         // A comma may stand at the end.
         let list = list.strip_suffix(',').unwrap_or(list);
         for item in list.split(',').filter(|_| !list.is_empty()) {
-            let value: u64 = item.parse().ok()?;
+            let value = number(item)?;
             let last = running.last().copied().unwrap_or(0);
             if value < xmin || value >= xmax || value < last {
                 return None;

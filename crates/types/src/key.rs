@@ -9,6 +9,7 @@
 //! | `Bool`, `Char`, `Oid`, `Uuid`; `pg_lsn`, `xid8` | unsigned, big-endian |
 //! | `Int2`, `Int4`, `Int8` | big-endian with the sign bit flipped |
 //! | `Float4`, `Float8` | IEEE bits made monotonic; -0 is 0, every NaN is the same and the greatest |
+//! | `Text` under a collation | its sort key, then the text, each as follows |
 //! | `Text`, `Bytes` | bytes with `00` escaped as `00 FF`, then `00 01` (`bpchar` without its trailing blanks) |
 //! | `Numeric` | class byte, decimal exponent, digit pairs + 1, `00`; inverted below zero |
 //! | `Interval` | microseconds of 30-day months and 24-hour days, 16 bytes |
@@ -23,18 +24,23 @@
 //! - Decoding damaged bytes says `XX001`.
 //!
 //! # Not here
-//! Collations other than `C`; the orders of types with an encoding of their own in class `Bytes` (they sort by their bytes);
+//! The orders of types with an encoding of their own in class `Bytes` (they sort by their bytes);
 //! enums sort by the OIDs of their labels.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
 
 use common::{Oid, PgResult, pg_err};
 
+use crate::collation::Collation;
 use crate::numeric::BigNumeric;
 use crate::{
-    ArrayValue, Datum, Interval, Numeric, PhysType, Range, RecordValue, Vector, VectorData, oids, order,
+    ArrayValue, Datum, Interval, Numeric, PhysType, Range, RecordValue, Vector, VectorData, compare, oids,
+    order,
 };
 
 /// How one column of a key sorts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KeyColumn {
     /// Storage class.
     pub phys: PhysType,
@@ -44,6 +50,8 @@ pub struct KeyColumn {
     pub descending: bool,
     /// `NULLS FIRST`.
     pub nulls_first: bool,
+    /// Texts that do not sort by their bytes.
+    pub collation: Option<Arc<Collation>>,
 }
 
 impl KeyColumn {
@@ -54,6 +62,20 @@ impl KeyColumn {
             type_oid,
             descending: false,
             nulls_first: false,
+            collation: None,
+        }
+    }
+}
+
+impl KeyColumn {
+    /// The order of two values that are not NULL, of an ascending column.
+    pub fn compare(&self, a: &Datum, b: &Datum) -> Ordering {
+        match (&self.collation, a, b) {
+            (Some(collation), Datum::Text(x), Datum::Text(y)) if self.type_oid == oids::BPCHAR => {
+                collation.compare(compare::without_padding(x), compare::without_padding(y))
+            }
+            (Some(collation), Datum::Text(x), Datum::Text(y)) => collation.compare(x, y),
+            _ => compare::compare(self.type_oid, a, b),
         }
     }
 }
@@ -70,6 +92,15 @@ pub fn encode(column: &KeyColumn, value: &Datum, out: &mut Vec<u8>) -> bool {
     }
     out.push(VALUE);
     let start = out.len();
+    if let (Some(collation), Datum::Text(text)) = (&column.collation, value) {
+        let mut key = Vec::new();
+        let text = match column.type_oid {
+            oids::BPCHAR => compare::without_padding(text),
+            _ => text,
+        };
+        collation.sort_key(text, &mut key);
+        put_bytes(&key, out);
+    }
     let exact = put_value(column.type_oid, value, out);
     if column.descending {
         out[start..].iter_mut().for_each(|b| *b = !*b);
@@ -81,7 +112,7 @@ pub fn encode(column: &KeyColumn, value: &Datum, out: &mut Vec<u8>) -> bool {
 #[inline]
 pub fn encode_at(column: &KeyColumn, values: &Vector, i: usize, out: &mut Vec<u8>) -> bool {
     let at = values.index(i);
-    if column.descending || values.is_null(i) {
+    if column.descending || column.collation.is_some() || values.is_null(i) {
         return encode(column, &values.datum(i), out);
     }
     match values.data() {
@@ -465,6 +496,9 @@ impl Reader<'_, '_> {
             PhysType::Uuid => Datum::Uuid(self.take()?),
             PhysType::Numeric => Datum::Numeric(self.numeric()?),
             PhysType::Text => {
+                if column.collation.is_some() {
+                    self.bytes()?;
+                }
                 let bytes = self.bytes()?;
                 Datum::Text(std::str::from_utf8(&bytes).map_err(|_| corrupt())?.into())
             }

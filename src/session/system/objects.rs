@@ -49,6 +49,8 @@ static CLASSES: &[Class] = &[
     class(2616, "operator class", c::pg_opclass::OPCNAME, Some(c::pg_opclass::OPCNAMESPACE)),
     class(2753, "operator family", c::pg_opfamily::OPFNAME, Some(c::pg_opfamily::OPFNAMESPACE)),
     class(2601, "access method", c::pg_am::AMNAME, None),
+    class(2602, "operator of access method", c::pg_amop::OID, None),
+    class(2603, "function of access method", c::pg_amproc::OID, None),
     class(2605, "cast", c::pg_cast::OID, None),
     class(3456, "collation", c::pg_collation::COLLNAME, Some(c::pg_collation::COLLNAMESPACE)),
     class(2606, "constraint", c::pg_constraint::CONNAME, None),
@@ -67,7 +69,7 @@ static CLASSES: &[Class] = &[
 /// Catalogs that have no objects here.
 #[rustfmt::skip]
 static EMPTY: &[(u32, &str)] = &[
-    (2613, "large object"), (2602, "operator of access method"), (2603, "function of access method"), (3079, "extension"),
+    (2613, "large object"), (3079, "extension"),
     (826, "default acl"), (6243, "parameter ACL"), (2328, "foreign-data wrapper"), (1417, "server"), (1418, "user mapping"),
     (3466, "event trigger"), (6104, "publication"), (6106, "publication relation"), (6237, "publication namespace"),
     (6100, "subscription"), (3576, "transform"), (1261, "role membership"),
@@ -245,6 +247,7 @@ impl StatementEnv<'_> {
                 found.description = format!("{} for access method {method}", found.description);
                 found.names.insert(0, method);
             }
+            oids::PG_AMOP | oids::PG_AMPROC => self.complete_member(class == oids::PG_AMPROC, row, found)?,
             oids::PG_CAST => {
                 let source = self.type_text(row.oid(c::pg_cast::CASTSOURCE))?;
                 let target = self.type_text(row.oid(c::pg_cast::CASTTARGET))?;
@@ -277,6 +280,34 @@ impl StatementEnv<'_> {
             found.description = format!("constraint {name}");
             (found.names, found.args) = (vec![domain], vec![name.to_owned()]);
         }
+        Ok(())
+    }
+
+    /// Members of operator families; both catalogs begin alike.
+    fn complete_member(&self, is_function: bool, row: &StoredRow, found: &mut Identity) -> PgResult<()> {
+        use c::pg_amop::{AMOPFAMILY, AMOPLEFTTYPE, AMOPOPR, AMOPRIGHTTYPE, AMOPSTRATEGY};
+        let Some(family) = self.identity(oids::PG_OPFAMILY, row.oid(AMOPFAMILY), 0)? else {
+            return Ok(());
+        };
+        let (word, object) = match is_function {
+            true => (
+                "function",
+                self.known(RegKind::Procedure, row.oid(c::pg_amproc::AMPROC))?,
+            ),
+            false => ("operator", self.known(RegKind::Operator, row.oid(AMOPOPR))?),
+        };
+        let number = row.int2(AMOPSTRATEGY);
+        let (left, right) = (
+            self.type_text(row.oid(AMOPLEFTTYPE))?,
+            self.type_text(row.oid(AMOPRIGHTTYPE))?,
+        );
+        let place = format!("{word} {number} ({left}, {right}) of ");
+        found.name = None;
+        found.identity = format!("{place}{}", family.identity);
+        found.description = format!("{place}{}: {object}", family.description);
+        found.names = family.names;
+        found.names.push(number.to_string());
+        found.args = vec![left, right];
         Ok(())
     }
 

@@ -263,6 +263,7 @@ impl Names {
             return Ok(None);
         };
         let columns: Vec<_> = match q.column {
+            Some(column) if is_system_column(&desc, column) => Vec::new(),
             Some(ColumnRef::Name(name)) => match desc.column_by_name(name) {
                 Some(column) => vec![column],
                 None => {
@@ -296,6 +297,17 @@ impl Names {
         });
         Ok(Some(found))
     }
+}
+
+/// `ctid` and its like have no privileges of their own.
+fn is_system_column(desc: &RelationDesc, column: ColumnRef<'_>) -> bool {
+    const NAMES: [&str; 6] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
+    let has_some = !matches!(desc.relkind, b'v' | b'c' | b'i' | b'I');
+    has_some
+        && match column {
+            ColumnRef::Name(name) => NAMES.contains(&name),
+            ColumnRef::Number(number) => (-6..0).contains(&number),
+        }
 }
 
 /// User and object by their datums: names or OIDs.

@@ -135,6 +135,7 @@ fn index_desc(index: &'static BuiltinIndex) -> IndexDesc {
                 opfamily: class.as_ref().map_or(Oid::INVALID, |c| c.family),
                 opcintype: class.as_ref().map_or(Oid::INVALID, |c| c.input_type),
                 collation: Oid(*collation),
+                text_order: None,
                 descending: false,
                 nulls_first: false,
             }

@@ -4,8 +4,7 @@ use common::{Oid, PgResult};
 
 use crate::builtin;
 use crate::columns::{
-    pg_attrdef, pg_attribute, pg_cast, pg_class, pg_constraint, pg_opclass, pg_policy, pg_proc, pg_rewrite,
-    pg_trigger,
+    pg_attrdef, pg_attribute, pg_cast, pg_class, pg_constraint, pg_policy, pg_proc, pg_rewrite, pg_trigger,
 };
 use crate::ddl::{Ddl, ObjectAddress};
 use crate::format_type::format_type;
@@ -192,14 +191,6 @@ impl Ddl<'_> {
     }
 
     fn describe_other(&self, object: ObjectAddress) -> PgResult<String> {
-        let class = |index: Oid, word: &str, name: usize| -> PgResult<String> {
-            let row = self.find(index, object.object)?;
-            let name = row.map_or_else(
-                || object.object.to_string().into(),
-                |row: StoredRow| row.text(name),
-            );
-            Ok(format!("{word} {name}"))
-        };
         let named = crate::ddl::named::CLASSES
             .iter()
             .find(|c| c.catalog == object.class);
@@ -207,12 +198,7 @@ impl Ddl<'_> {
             return self.describe_named(*named, object.object);
         }
         match object.class {
-            oids::PG_OPCLASS => class(oids::PG_OPCLASS_OID_INDEX, "operator class", pg_opclass::OPCNAME),
-            oids::PG_OPFAMILY => class(
-                oids::PG_OPFAMILY_OID_INDEX,
-                "operator family",
-                crate::columns::pg_opfamily::OPFNAME,
-            ),
+            oids::PG_AMOP | oids::PG_AMPROC => self.describe_member(object),
             oids::PG_CAST => self.describe_cast(object.object),
             oids::PG_POLICY => {
                 let row = self.scan_for(oids::PG_POLICY, object.object)?;

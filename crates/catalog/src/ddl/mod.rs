@@ -26,6 +26,7 @@ pub mod inherit;
 pub mod large_object;
 pub mod named;
 pub mod namespace;
+pub mod opclass;
 pub mod operator;
 pub mod ranges;
 pub mod relation;

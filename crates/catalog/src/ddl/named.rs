@@ -1,4 +1,4 @@
-//! Objects that are one row with a name, a schema and an owner: collations, conversions, text search objects.
+//! Objects that are one row with a name, a schema and an owner: collations, conversions, text search objects, operator classes.
 //!
 //! PG: src/backend/commands/alter.c, catalog/objectaddress.c (`ObjectProperty`).
 
@@ -7,7 +7,8 @@ use common::{Oid, PgResult, pg_err};
 use types::Datum;
 
 use crate::columns::{
-    pg_collation, pg_conversion, pg_statistic_ext, pg_ts_config, pg_ts_dict, pg_ts_parser, pg_ts_template,
+    pg_am, pg_collation, pg_conversion, pg_opclass, pg_opfamily, pg_statistic_ext, pg_ts_config, pg_ts_dict,
+    pg_ts_parser, pg_ts_template,
 };
 use crate::ddl::depend::DependencyType;
 use crate::ddl::{Ddl, ObjectAddress, oid};
@@ -25,6 +26,8 @@ pub struct NamedClass {
     name: usize,
     namespace: usize,
     owner: Option<usize>,
+    /// The access method, for names that are unique for each.
+    method: Option<usize>,
 }
 
 /// Collations.
@@ -34,6 +37,7 @@ pub const COLLATION: NamedClass = NamedClass {
     name: pg_collation::COLLNAME,
     namespace: pg_collation::COLLNAMESPACE,
     owner: Some(pg_collation::COLLOWNER),
+    method: None,
 };
 
 /// Conversions.
@@ -43,6 +47,7 @@ pub const CONVERSION: NamedClass = NamedClass {
     name: pg_conversion::CONNAME,
     namespace: pg_conversion::CONNAMESPACE,
     owner: Some(pg_conversion::CONOWNER),
+    method: None,
 };
 
 /// Text search configurations.
@@ -52,6 +57,7 @@ pub const TS_CONFIG: NamedClass = NamedClass {
     name: pg_ts_config::CFGNAME,
     namespace: pg_ts_config::CFGNAMESPACE,
     owner: Some(pg_ts_config::CFGOWNER),
+    method: None,
 };
 
 /// Text search dictionaries.
@@ -61,6 +67,7 @@ pub const TS_DICT: NamedClass = NamedClass {
     name: pg_ts_dict::DICTNAME,
     namespace: pg_ts_dict::DICTNAMESPACE,
     owner: Some(pg_ts_dict::DICTOWNER),
+    method: None,
 };
 
 /// Text search parsers; they have no owner.
@@ -70,6 +77,7 @@ pub const TS_PARSER: NamedClass = NamedClass {
     name: pg_ts_parser::PRSNAME,
     namespace: pg_ts_parser::PRSNAMESPACE,
     owner: None,
+    method: None,
 };
 
 /// Text search templates; they have no owner.
@@ -79,6 +87,7 @@ pub const TS_TEMPLATE: NamedClass = NamedClass {
     name: pg_ts_template::TMPLNAME,
     namespace: pg_ts_template::TMPLNAMESPACE,
     owner: None,
+    method: None,
 };
 
 /// Extended statistics.
@@ -88,10 +97,31 @@ pub const STATISTICS: NamedClass = NamedClass {
     name: pg_statistic_ext::STXNAME,
     namespace: pg_statistic_ext::STXNAMESPACE,
     owner: Some(pg_statistic_ext::STXOWNER),
+    method: None,
+};
+
+/// Operator classes.
+pub const OPCLASS: NamedClass = NamedClass {
+    catalog: oids::PG_OPCLASS,
+    word: "operator class",
+    name: pg_opclass::OPCNAME,
+    namespace: pg_opclass::OPCNAMESPACE,
+    owner: Some(pg_opclass::OPCOWNER),
+    method: Some(pg_opclass::OPCMETHOD),
+};
+
+/// Operator families.
+pub const OPFAMILY: NamedClass = NamedClass {
+    catalog: oids::PG_OPFAMILY,
+    word: "operator family",
+    name: pg_opfamily::OPFNAME,
+    namespace: pg_opfamily::OPFNAMESPACE,
+    owner: Some(pg_opfamily::OPFOWNER),
+    method: Some(pg_opfamily::OPFMETHOD),
 };
 
 /// All of them.
-pub const CLASSES: [NamedClass; 7] = [
+pub const CLASSES: [NamedClass; 9] = [
     COLLATION,
     CONVERSION,
     TS_CONFIG,
@@ -99,6 +129,8 @@ pub const CLASSES: [NamedClass; 7] = [
     TS_PARSER,
     TS_TEMPLATE,
     STATISTICS,
+    OPCLASS,
+    OPFAMILY,
 ];
 
 /// An object found.
@@ -111,6 +143,8 @@ pub struct NamedObject {
     pub namespace: Oid,
     /// `None`: only superusers may change it.
     pub owner: Option<Oid>,
+    /// Of operator classes and families.
+    pub method: Option<Oid>,
     /// Its row.
     pub row: StoredRow,
 }
@@ -123,6 +157,11 @@ impl NamedObject {
 }
 
 impl NamedClass {
+    /// True when names are unique for each access method only.
+    pub fn is_of_method(self) -> bool {
+        self.method.is_some()
+    }
+
     fn object(self, row: StoredRow) -> NamedObject {
         NamedObject {
             class: self,
@@ -130,6 +169,7 @@ impl NamedClass {
             name: row.text(self.name).to_string(),
             namespace: row.oid(self.namespace),
             owner: self.owner.map(|at| row.oid(at)),
+            method: self.method.map(|at| row.oid(at)),
             row,
         }
     }
@@ -143,12 +183,23 @@ impl Ddl<'_> {
         schema: Option<&str>,
         name: &str,
     ) -> PgResult<Option<NamedObject>> {
+        self.find_of_method(class, None, schema, name)
+    }
+
+    /// The same of an access method.
+    pub fn find_of_method(
+        &self,
+        class: NamedClass,
+        method: Option<Oid>,
+        schema: Option<&str>,
+        name: &str,
+    ) -> PgResult<Option<NamedObject>> {
         let schemas = match schema {
             Some(schema) => Vec::from_iter(self.view().namespace_by_name(schema)?),
             None => self.path.effective().to_vec(),
         };
         let mut rows = self.store.scan(class.catalog)?;
-        rows.retain(|row| &*row.text(class.name) == name);
+        rows.retain(|row| &*row.text(class.name) == name && class.method.map(|at| row.oid(at)) == method);
         for home in schemas {
             if let Some(at) = rows.iter().position(|r| r.oid(class.namespace) == home) {
                 return Ok(Some(class.object(rows.swap_remove(at))));
@@ -164,10 +215,29 @@ impl Ddl<'_> {
 
     /// True when a schema has an object of that name.
     pub fn is_name_taken(&self, class: NamedClass, namespace: Oid, name: &str) -> PgResult<bool> {
+        self.is_taken_of_method(class, None, namespace, name)
+    }
+
+    /// The same of an access method.
+    pub fn is_taken_of_method(
+        &self,
+        class: NamedClass,
+        method: Option<Oid>,
+        namespace: Oid,
+        name: &str,
+    ) -> PgResult<bool> {
         let rows = self.store.scan(class.catalog)?;
-        Ok(rows
-            .iter()
-            .any(|r| r.oid(class.namespace) == namespace && &*r.text(class.name) == name))
+        Ok(rows.iter().any(|r| {
+            r.oid(class.namespace) == namespace
+                && &*r.text(class.name) == name
+                && class.method.map(|at| r.oid(at)) == method
+        }))
+    }
+
+    /// The name of an access method.
+    pub fn method_name(&self, method: Oid) -> PgResult<String> {
+        let row = self.scan_for(oids::PG_AM, method)?;
+        Ok(row.map_or_else(|| method.to_string(), |r| r.text(pg_am::AMNAME).to_string()))
     }
 
     /// Makes an object from its row (all but the OID), and records that it needs its schema.
@@ -197,7 +267,7 @@ impl Ddl<'_> {
 
     /// ALTER ... RENAME TO.
     pub fn rename_named(&mut self, object: &NamedObject, new: &str) -> PgResult<()> {
-        self.check_named_free(object.class, object.namespace, new)?;
+        self.check_named_free(object, object.namespace, new)?;
         self.alter_named(object, &[(object.class.name, Datum::text(new))])
     }
 
@@ -206,7 +276,7 @@ impl Ddl<'_> {
         if object.namespace == namespace {
             return Ok(());
         }
-        self.check_named_free(object.class, namespace, &object.name)?;
+        self.check_named_free(object, namespace, &object.name)?;
         self.alter_named(object, &[(object.class.namespace, oid(namespace))])?;
         self.delete_dependencies(object.address(), Some(oids::PG_NAMESPACE))?;
         let schema = ObjectAddress::new(oids::PG_NAMESPACE, namespace);
@@ -241,19 +311,21 @@ impl Ddl<'_> {
         )))
     }
 
-    /// `text search dictionary "d" already exists in schema "s"`.
-    pub fn check_named_free(&self, class: NamedClass, namespace: Oid, name: &str) -> PgResult<()> {
-        if !self.is_name_taken(class, namespace, name)? {
+    /// `text search dictionary "d" already exists in schema "s"`: for an object that is to have a name.
+    fn check_named_free(&self, object: &NamedObject, namespace: Oid, name: &str) -> PgResult<()> {
+        let class = object.class;
+        if !self.is_taken_of_method(class, object.method, namespace, name)? {
             return Ok(());
         }
         let schema = self.view().namespace_name(namespace)?.unwrap_or_default();
-        let encoding = match class.catalog {
-            oids::PG_COLLATION => " for encoding \"UTF8\"",
-            _ => "",
+        let which = match (class.catalog, object.method) {
+            (oids::PG_COLLATION, _) => " for encoding \"UTF8\"".to_owned(),
+            (_, Some(method)) => format!(" for access method \"{}\"", self.method_name(method)?),
+            _ => String::new(),
         };
         Err(pg_err!(
             DUPLICATE_OBJECT,
-            "{} \"{name}\"{encoding} already exists in schema \"{schema}\"",
+            "{} \"{name}\"{which} already exists in schema \"{schema}\"",
             class.word
         ))
     }
@@ -264,13 +336,17 @@ impl Ddl<'_> {
             return Ok(format!("{} {object}", class.word));
         };
         let visible = self
-            .find_named(class, None, &found.name)?
+            .find_of_method(class, found.method, None, &found.name)?
             .is_some_and(|o| o.oid == object);
         let schema = match visible {
             true => None,
             false => self.view().namespace_name(found.namespace)?,
         };
         let name = crate::names::quote_qualified(schema.as_deref(), &found.name);
-        Ok(format!("{} {name}", class.word))
+        let method = match found.method {
+            Some(method) => format!(" for access method {}", self.method_name(method)?),
+            None => String::new(),
+        };
+        Ok(format!("{} {name}{method}", class.word))
     }
 }

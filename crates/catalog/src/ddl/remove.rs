@@ -22,11 +22,13 @@ const PARTS_OF_RELATION: [(Oid, Oid); 6] = [
 ];
 
 /// Catalogs whose objects are a row found by OID and nothing else.
-const SIMPLE: [(Oid, Oid); 5] = [
+const SIMPLE: [(Oid, Oid); 7] = [
     (oids::PG_REWRITE, oids::PG_REWRITE_OID_INDEX),
     (oids::PG_TRIGGER, oids::PG_TRIGGER_OID_INDEX),
     (oids::PG_OPCLASS, oids::PG_OPCLASS_OID_INDEX),
     (oids::PG_OPFAMILY, oids::PG_OPFAMILY_OID_INDEX),
+    (oids::PG_AMOP, oids::PG_AMOP_OID_INDEX),
+    (oids::PG_AMPROC, oids::PG_AMPROC_OID_INDEX),
     (oids::PG_COLLATION, oids::PG_COLLATION_OID_INDEX),
 ];
 

@@ -393,6 +393,7 @@ fn primary_key(db: &Db, table: Oid) -> (Oid, Oid) {
             collation: Oid(0),
             descending: true,
             nulls_first: true,
+            text_order: None,
         }],
         key_count: 1,
         predicate: None,

@@ -1,5 +1,6 @@
 //! Descriptors from catalog rows.
 
+pub mod collations;
 pub mod functions;
 pub mod relation;
 pub mod types;

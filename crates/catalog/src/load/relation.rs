@@ -466,13 +466,15 @@ fn index_columns(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<Vec<IndexC
             None
         };
         let flags = flags.get(at).copied().unwrap_or_default();
+        let collation = collations.get(at).copied().unwrap_or_default();
         Ok(IndexColumnDesc {
             attno,
             expr: expr.map(Arc::new),
             opclass,
             opfamily: class.as_ref().map_or(Oid::INVALID, |c| c.family),
             opcintype: class.as_ref().map_or(Oid::INVALID, |c| c.input_type),
-            collation: collations.get(at).copied().unwrap_or_default(),
+            collation,
+            text_order: super::collations::text_order(read, collation)?,
             descending: flags & 1 != 0,
             nulls_first: flags & 2 != 0,
         })

@@ -36,7 +36,7 @@ pub(crate) fn sorted(
     let mut numbers: Vec<u32> = (0..rows as u32).collect();
     let wanted = wanted.unwrap_or(rows).min(rows);
     let Some(words) = (!orders.is_empty())
-        .then(|| words(cx, orders, columns, &numbers))
+        .then(|| words(orders, columns, &numbers))
         .flatten()
     else {
         let ties = match rows <= TIES_MAX {

@@ -36,17 +36,12 @@ struct Part {
 }
 
 /// The words of the given rows; `None` when not even the first key can be a number.
-pub(super) fn words(
-    cx: &Cx<'_>,
-    orders: &[Order],
-    columns: &[std::sync::Arc<Vector>],
-    rows: &[u32],
-) -> Option<Words> {
+pub(super) fn words(orders: &[Order], columns: &[std::sync::Arc<Vector>], rows: &[u32]) -> Option<Words> {
     let mut out: Option<Words> = None;
     for order in orders {
         let used = out.as_ref().map_or(0, |w| w.bits);
         let Some(part) = (used < 64)
-            .then(|| part(cx, order, &columns[order.column], rows))
+            .then(|| part(order, &columns[order.column], rows))
             .flatten()
         else {
             break;
@@ -80,8 +75,8 @@ pub(super) fn words(
 }
 
 /// One key of the rows as numbers of few bits.
-fn part(cx: &Cx<'_>, order: &Order, column: &Vector, rows: &[u32]) -> Option<Part> {
-    let (type_oid, descending, nulls_first) = order.direct(cx)?;
+fn part(order: &Order, column: &Vector, rows: &[u32]) -> Option<Part> {
+    let (type_oid, descending, nulls_first) = order.direct()?;
     if column.is_constant() {
         return Some(Part {
             codes: vec![0; rows.len()],

@@ -245,6 +245,7 @@ impl Db {
                     collation: Oid(0),
                     descending: false,
                     nulls_first: false,
+                    text_order: None,
                 }],
                 key_count: 1,
                 predicate: None,

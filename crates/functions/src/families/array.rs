@@ -390,58 +390,62 @@ fn text_to_array_null(s: Option<&str>, delimiter: Option<&str>, null: Option<&st
 /// PostgreSQL's limit of one value.
 const ARRAY_BYTES_MAX: usize = 0x3fff_ffff;
 
-fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
-    let value = args.first().cloned().unwrap_or_default();
-    let numbers = |k: usize, what: &str| -> PgResult<Vec<i32>> {
-        match args.get(k) {
-            Some(Datum::Array(a)) if a.dims.len() > 1 => {
-                Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts")
-                    .detail(format!("{what} array must be one dimensional.")))
-            }
-            Some(Datum::Array(a)) if a.elements.iter().any(Datum::is_null) => {
-                Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "dimension values cannot be null"))
-            }
-            Some(Datum::Array(a)) => Ok(a
-                .elements
-                .iter()
-                .filter_map(Datum::as_i64)
-                .map(|n| n as i32)
-                .collect()),
-            _ => Err(pg_err!(
+/// The numbers of an array of dimensions or lower bounds.
+fn fill_numbers(a: &ArrayValue) -> PgResult<Vec<i32>> {
+    if a.dims.len() > 1 {
+        return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts")
+            .detail("Dimension array must be one dimensional."));
+    }
+    if a.elements.iter().any(Datum::is_null) {
+        return Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "dimension values cannot be null"));
+    }
+    Ok(a.elements
+        .iter()
+        .filter_map(Datum::as_i64)
+        .map(|n| n as i32)
+        .collect())
+}
+
+/// Dimensions and lower bounds as `array_fill` takes them; none when there is to be no element.
+fn fill_dims(args: &[Datum]) -> PgResult<Vec<ArrayDim>> {
+    let mut given = Vec::new();
+    for arg in args {
+        let Datum::Array(a) = arg else {
+            return Err(pg_err!(
                 NULL_VALUE_NOT_ALLOWED,
                 "dimension array or low bound array cannot be null"
-            )),
-        }
-    };
-    let lens = numbers(1, "Dimension")?;
-    let lowers = if args.len() > 2 {
-        numbers(2, "Low bound")?
-    } else {
-        vec![1; lens.len()]
-    };
+            ));
+        };
+        given.push(a);
+    }
+    let lens = given.first().map_or(Ok(Vec::new()), |a| fill_numbers(a))?;
     if lens.len() > types::io_array::DIMENSIONS_MAX {
         return Err(types::io_array::too_many_dimensions(lens.len()));
     }
+    let lowers = given
+        .get(1)
+        .map_or(Ok(vec![1; lens.len()]), |a| fill_numbers(a))?;
     if lowers.len() != lens.len() {
         return Err(pg_err!(ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts")
             .detail("Low bound array has different size than dimensions array."));
     }
-    let mut dims: Vec<ArrayDim> = lens
-        .iter()
-        .zip(&lowers)
-        .map(|(&len, &lower)| ArrayDim { len, lower })
-        .collect();
-    if lens.contains(&0) {
-        dims.clear();
-    }
-    if lens.iter().any(|n| *n < 0) {
-        return Err(pg_err!(
-            PROGRAM_LIMIT_EXCEEDED,
-            "array size exceeds the maximum allowed (134217727)"
-        ));
-    }
+    let pairs = lens.iter().zip(lowers);
+    let mut dims: Vec<ArrayDim> = pairs.map(|(&len, lower)| ArrayDim { len, lower }).collect();
     let count = types::io_array::element_count(&dims)?;
     types::io_array::check_bounds(&dims)?;
+    if count == 0 {
+        dims.clear();
+    }
+    Ok(dims)
+}
+
+/// So many elements are made between two looks at the cancel flag.
+const FILL_CHUNK: usize = 1 << 16;
+
+fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+    let value = args.first().cloned().unwrap_or_default();
+    let dims = fill_dims(args.get(1..).unwrap_or(&[]))?;
+    let count = types::io_array::element_count(&dims)?;
     let width = match &value {
         Datum::Text(s) => s.len() + 4,
         Datum::Bytes(b) => b.len() + 4,
@@ -453,10 +457,16 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             "array size exceeds the maximum allowed ({ARRAY_BYTES_MAX})"
         ));
     }
+    let mut elements = Vec::with_capacity(count);
+    while elements.len() < count {
+        ctx.cancel.check()?;
+        let more = FILL_CHUNK.min(count - elements.len());
+        elements.resize(elements.len() + more, value.clone());
+    }
     Ok(Datum::Array(Arc::new(ArrayValue {
         element_type: ctx.call.arg_type(0),
         dims,
-        elements: vec![value; count],
+        elements,
     })))
 }
 
@@ -549,10 +559,8 @@ fn expand(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
     let Some(Datum::Array(a)) = args.first() else {
         return Ok(materialized(&[oids::ANYELEMENT, oids::INT4], Vec::new()));
     };
-    let len = a.dims.first().map_or(0, |d| d.len);
-    let flat = a.dims.len() == 1;
-    let element = |k: usize| a.elements.get(k).filter(|_| flat).cloned().unwrap_or_default();
-    let rows = (0..len).map(|k| vec![element(k as usize), Datum::Int4(k + 1)]);
+    let numbered = a.elements.iter().zip(1..);
+    let rows = numbered.map(|(element, k)| vec![element.clone(), Datum::Int4(k)]);
     Ok(materialized(&[a.element_type, oids::INT4], rows.collect()))
 }
 

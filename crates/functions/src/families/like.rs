@@ -2,6 +2,8 @@
 
 use common::{PgError, PgResult, pg_err};
 
+use crate::families::string::lower;
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 #[cold]
@@ -106,18 +108,12 @@ pub(crate) fn like(text: &str, pattern: &str) -> PgResult<bool> {
     matches(t, p)
 }
 
-fn ilike(text: &str, pattern: &str) -> PgResult<bool> {
-    if text.is_ascii() && pattern.is_ascii() {
-        return like(&text.to_ascii_lowercase(), &pattern.to_ascii_lowercase());
-    }
-    like(
-        &super::string::fold_lower(text),
-        &super::string::fold_lower(pattern),
-    )
+fn ilike(ctx: &mut FnContext<'_>, text: &str, pattern: &str) -> PgResult<bool> {
+    like(&lower(ctx, text)?, &lower(ctx, pattern)?)
 }
 
-fn nilike(text: &str, pattern: &str) -> PgResult<bool> {
-    Ok(!ilike(text, pattern)?)
+fn nilike(ctx: &mut FnContext<'_>, text: &str, pattern: &str) -> PgResult<bool> {
+    Ok(!ilike(ctx, text, pattern)?)
 }
 
 fn bad_escape() -> Box<PgError> {
@@ -179,10 +175,10 @@ fn like_escape_bytea(pattern: &[u8], escape: &[u8]) -> PgResult<Vec<u8>> {
 }
 
 builtins! {
-    texticlike = ilike(text: text, pattern: text) -> bool;
-    texticnlike = nilike(text: text, pattern: text) -> bool;
-    nameiclike = ilike(text: name, pattern: text) -> bool;
-    nameicnlike = nilike(text: name, pattern: text) -> bool;
+    texticlike = ilike(ctx, text: text, pattern: text) -> bool;
+    texticnlike = nilike(ctx, text: text, pattern: text) -> bool;
+    nameiclike = ilike(ctx, text: name, pattern: text) -> bool;
+    nameicnlike = nilike(ctx, text: name, pattern: text) -> bool;
     like_escape(pattern: text, escape: text) -> text;
     like_escape_bytea(pattern: bytea, escape: bytea) -> bytea;
 }

@@ -6,7 +6,7 @@ mod array;
 mod array_order;
 mod bit;
 mod bytea;
-mod casing;
+pub(crate) mod casing;
 mod catalog_info;
 mod concat;
 mod count;

@@ -7,6 +7,7 @@ use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use types::{ArrayValue, Datum, PhysType, oids};
 
+use crate::families::casing;
 use crate::families::quote::{STRING_BYTES_MAX, string_too_long};
 use crate::framework::context::FnContext;
 use crate::framework::macros::{builtins, set_functions};
@@ -16,18 +17,21 @@ use crate::regex::{Flags, Regex, Spans};
 /// The last pattern of a call site, compiled.
 struct Compiled {
     pattern: String,
+    /// As the call gave them: the rules of its collation never change.
     options: Flags,
     regex: Arc<Regex>,
 }
 
 fn regex(ctx: &mut FnContext<'_>, pattern: &str, options: Flags) -> PgResult<Arc<Regex>> {
+    let (session, collation) = (ctx.session, ctx.call.collation);
     let compiled = ctx.cache.get_or_try_insert(
         |c: &Compiled| c.pattern == pattern && c.options == options,
         || {
+            let rules = casing::rules_of(session, collation)?;
             Ok(Compiled {
                 pattern: pattern.to_owned(),
                 options,
-                regex: Arc::new(Regex::new(pattern, options)?),
+                regex: Arc::new(Regex::new(pattern, Flags { rules, ..options })?),
             })
         },
     )?;

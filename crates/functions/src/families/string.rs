@@ -43,21 +43,19 @@ fn bit_length(s: &str) -> i32 {
     s.len() as i32 * 8
 }
 
-pub(crate) fn fold_lower(s: &str) -> String {
-    s.chars().map(|c| casing::simple(c.to_lowercase(), c)).collect()
-}
-fn lower(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+/// Lower case by the rules of the call's collation.
+pub(crate) fn lower(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
     Ok(match casing::rules(ctx)? {
         CharacterRules::Ascii => s.to_ascii_lowercase(),
-        CharacterRules::Simple => fold_lower(s),
-        CharacterRules::Full => s.to_lowercase(),
+        CharacterRules::Simple => s.chars().map(casing::simple_lower).collect(),
+        CharacterRules::Full => casing::full_lower(s),
     })
 }
 fn upper(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
     Ok(match casing::rules(ctx)? {
         CharacterRules::Ascii => s.to_ascii_uppercase(),
-        CharacterRules::Simple => casing::simple_upper(s),
-        CharacterRules::Full => s.to_uppercase(),
+        CharacterRules::Simple => s.chars().map(casing::simple_upper).collect(),
+        CharacterRules::Full => casing::full_upper(s),
     })
 }
 fn casefold(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {

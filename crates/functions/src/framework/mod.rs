@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod context;
 pub mod direct;
+pub mod indeterminate;
 pub mod macros;
 pub mod phys;
 pub mod registry;

@@ -51,9 +51,10 @@ pub enum ObjectRef<'a> {
 }
 
 /// What upper and lower case are under a collation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CharacterRules {
     /// Only the letters of ASCII have case.
+    #[default]
     Ascii,
     /// Unicode, one character for one.
     Simple,

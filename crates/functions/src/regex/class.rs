@@ -1,4 +1,8 @@
-//! Sets of characters, and the named classes of locale `C`.
+//! Sets of characters, and the named classes.
+
+use super::unicode;
+use crate::families::casing;
+use crate::framework::session::CharacterRules;
 
 /// A set of characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,13 +39,28 @@ impl Class {
         }
     }
 
-    /// The set of one character, or of both its cases.
-    pub(crate) fn single(c: char, ignore_case: bool) -> Class {
-        let one = |c: char| (u32::from(c), u32::from(c));
-        if ignore_case && c.is_ascii_alphabetic() {
-            return Class::of(vec![one(c.to_ascii_lowercase()), one(c.to_ascii_uppercase())]);
+    /// The set of one character.
+    pub(crate) fn single(c: char) -> Class {
+        Class::of(vec![(u32::from(c), u32::from(c))])
+    }
+
+    /// The set of both cases of a character: a third one, of digraphs at the beginning of words, is not among them.
+    pub(crate) fn both_cases(c: char, rules: CharacterRules) -> Class {
+        let (lower, upper) = match rules {
+            CharacterRules::Ascii => (c.to_ascii_lowercase(), c.to_ascii_uppercase()),
+            _ => (casing::simple_lower(c), casing::simple_upper(c)),
+        };
+        Class::of([lower, upper].map(|c| (u32::from(c), u32::from(c))).to_vec())
+    }
+
+    /// A class by its name between `[:` and `:]`.
+    pub(crate) fn named(name: &str, rules: CharacterRules) -> Option<Class> {
+        if rules != CharacterRules::Ascii
+            && let Some(ranges) = unicode::named(name, rules)
+        {
+            return Some(Class::of(ranges));
         }
-        Class::of(vec![one(c)])
+        named(name)
     }
 
     /// Everything.
@@ -66,8 +85,12 @@ impl Class {
     }
 
     /// Both cases of every letter.
-    pub(crate) fn with_both_cases(&self) -> Class {
+    pub(crate) fn with_both_cases(&self, rules: CharacterRules) -> Class {
         let mut ranges = self.ranges.clone();
+        if rules != CharacterRules::Ascii {
+            ranges.extend(unicode::other_cases(|c| self.contains(c)));
+            return Class::of(ranges);
+        }
         for c in 'a'..='z' {
             let upper = c.to_ascii_uppercase();
             if self.contains(c) || self.contains(upper) {
@@ -112,18 +135,24 @@ impl Class {
 }
 
 /// A character of a word.
-pub(crate) fn is_word(c: char) -> bool {
-    c == '_' || c.is_ascii_alphanumeric()
+pub(crate) fn is_word(c: char, rules: CharacterRules) -> bool {
+    match rules {
+        _ if c.is_ascii() => c == '_' || c.is_ascii_alphanumeric(),
+        CharacterRules::Ascii => false,
+        CharacterRules::Simple => c.is_alphabetic(),
+        CharacterRules::Full => c.is_alphabetic() || unicode::is_digit(c),
+    }
 }
 
-/// A class by its name between `[:` and `:]`.
-pub(crate) fn named(name: &str) -> Option<Class> {
+/// A class of locale `C`.
+fn named(name: &str) -> Option<Class> {
     let test: fn(&u8) -> bool = match name {
         "alnum" => u8::is_ascii_alphanumeric,
         "alpha" => u8::is_ascii_alphabetic,
         "ascii" => u8::is_ascii,
         "blank" => |b| matches!(b, b' ' | b'\t'),
-        "cntrl" => u8::is_ascii_control,
+        // The only one that goes beyond ASCII.
+        "cntrl" => return Some(Class::of(vec![(0, 0x1f), (0x7f, 0x9f)])),
         "digit" => u8::is_ascii_digit,
         "graph" => u8::is_ascii_graphic,
         "lower" => u8::is_ascii_lowercase,
@@ -132,7 +161,7 @@ pub(crate) fn named(name: &str) -> Option<Class> {
         "space" => |b| matches!(b, b' ' | 9..=13),
         "upper" => u8::is_ascii_uppercase,
         "xdigit" => u8::is_ascii_hexdigit,
-        "word" => |b| is_word(char::from(*b)),
+        "word" => |b| is_word(char::from(*b), CharacterRules::Ascii),
         _ => return None,
     };
     let members = (0u8..128).filter(test).map(|b| (u32::from(b), u32::from(b)));

@@ -14,7 +14,10 @@
 
 use common::PgResult;
 
-use super::parse::{Ast, Repeat};
+use crate::families::casing;
+use crate::framework::session::CharacterRules;
+
+use super::parse::{Ast, Flags, Repeat};
 use super::program::{Program, Walker, Want};
 
 /// What a part prefers.
@@ -254,11 +257,22 @@ fn without_groups(ast: &Ast) -> Ast {
     }
 }
 
+/// True when the span repeats a text as often as allowed, whatever the case. The cases of a letter may be of different length.
+fn repeats_folded(wanted: &str, span: &str, (min, max): (usize, Option<usize>)) -> bool {
+    let lower = |s: &str| -> Vec<char> { s.chars().map(casing::simple_lower).collect() };
+    let (wanted, span) = (lower(wanted), lower(span));
+    let count = span.len() / wanted.len();
+    span.len() % wanted.len() == 0
+        && count >= min
+        && max.is_none_or(|m| count <= m)
+        && span.chunks(wanted.len()).all(|part| part == wanted)
+}
+
 /// A match being taken apart.
 pub(crate) struct Dissection<'w, 'a> {
     pub(crate) walker: &'w mut Walker<'a>,
     pub(crate) spans: Spans,
-    pub(crate) ignore_case: bool,
+    pub(crate) flags: Flags,
 }
 
 impl Dissection<'_, '_> {
@@ -327,12 +341,15 @@ impl Dissection<'_, '_> {
         if span.is_empty() {
             return min == 0;
         }
+        if self.flags.ignore_case && self.flags.rules != CharacterRules::Ascii {
+            return repeats_folded(wanted, span, (min, max));
+        }
         if span.len() % wanted.len() != 0 {
             return false;
         }
         let count = span.len() / wanted.len();
         let same = |a: &[u8]| {
-            if self.ignore_case {
+            if self.flags.ignore_case {
                 a.eq_ignore_ascii_case(wanted.as_bytes())
             } else {
                 a == wanted.as_bytes()

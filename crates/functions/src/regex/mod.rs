@@ -10,7 +10,7 @@
 //!
 //! # Invariants
 //! - No expression takes exponential time without back references; with them, and everywhere else, cancellation is looked at.
-//! - Classes and cases are ASCII's, as under collation `C`.
+//! - Classes and cases are the collation's ([`Flags::rules`]): ASCII's under `C`, else Unicode's ([`unicode`]).
 
 mod basic;
 mod class;
@@ -19,12 +19,15 @@ mod parse;
 mod program;
 #[cfg(test)]
 mod tests;
+mod unicode;
 
 use std::fmt::Write;
 use std::sync::OnceLock;
 
 use common::PgResult;
 use common::cancel::CancelToken;
+
+use crate::framework::session::CharacterRules;
 
 use matcher::{Builder, Dissection, Part, Prefer};
 use parse::{Assertion, Ast, Parsed};
@@ -48,7 +51,8 @@ impl Regex {
     pub(crate) fn new(pattern: &str, flags: Flags) -> PgResult<Regex> {
         let parsed = parse::parse(pattern, flags)?;
         let mut translated = String::new();
-        let fast = if translate(&parsed.ast, &mut translated) {
+        let unicode = parsed.flags.rules != CharacterRules::Ascii;
+        let fast = if translate(&parsed.ast, &mut translated) && !(unicode && translated.contains("\\b")) {
             regex::RegexBuilder::new(&translated)
                 .size_limit(1 << 22)
                 .build()
@@ -96,7 +100,7 @@ impl Regex {
             return Ok(fast.find_at(text, from).map(|m| vec![Some((m.start(), m.end()))]));
         }
         let part = self.part()?;
-        let mut walker = Walker::new(text, cancel);
+        let mut walker = Walker::new(text, cancel, self.parsed.flags.rules);
         if part.refers() {
             return self.find_referring(part, &mut walker, from);
         }
@@ -127,7 +131,7 @@ impl Regex {
             let mut dissection = Dissection {
                 walker,
                 spans,
-                ignore_case: self.parsed.flags.ignore_case,
+                flags: self.parsed.flags,
             };
             if !dissection.dissect(part, start, end)? {
                 return Ok(None);

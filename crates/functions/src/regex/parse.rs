@@ -3,7 +3,8 @@
 use common::{PgError, PgResult, pg_err};
 
 use super::basic::advanced_of_basic;
-use super::class::{Class, element, named};
+use super::class::{Class, element};
+use crate::framework::session::CharacterRules;
 
 /// The flags of a regular expression.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub(crate) struct Flags {
     pub(crate) literal: bool,
     /// Basic regular expressions. (PostgreSQL takes the option `e` for this too.)
     pub(crate) basic: bool,
+    /// Classes and cases: the collation's.
+    pub(crate) rules: CharacterRules,
 }
 
 impl Flags {
@@ -205,7 +208,14 @@ fn embedded<'a>(pattern: &'a str, flags: &mut Flags) -> PgResult<&'a str> {
 
 impl Parser {
     fn literal(&self, c: char) -> Ast {
-        Ast::Class(Class::single(c, self.flags.ignore_case))
+        Ast::Class(match self.flags.ignore_case {
+            true => Class::both_cases(c, self.flags.rules),
+            false => Class::single(c),
+        })
+    }
+
+    fn named(&self, name: &str) -> Option<Class> {
+        Class::named(name, self.flags.rules)
     }
 
     fn peek(&self) -> Option<char> {
@@ -436,8 +446,8 @@ impl Parser {
             return Err(invalid(BAD_ESCAPE));
         };
         self.at += 1;
-        let class = |name: &str| Escape::Class(named(name).unwrap_or_default());
-        let other = |name: &str| Escape::Class(named(name).unwrap_or_default().negated());
+        let class = |name: &str| Escape::Class(self.named(name).unwrap_or_default());
+        let other = |name: &str| Escape::Class(self.named(name).unwrap_or_default().negated());
         Ok(match c {
             'a' => Escape::Char('\x07'),
             'A' => Escape::Assert(Assertion::TextStart),
@@ -561,7 +571,7 @@ impl Parser {
         }
         let mut class = Class::of(ranges);
         if self.flags.ignore_case {
-            class = class.with_both_cases();
+            class = class.with_both_cases(self.flags.rules);
         }
         if negative {
             class = class.negated();
@@ -584,7 +594,10 @@ impl Parser {
         };
         let is_range = self.peek() == Some('-') && !matches!(self.peek_at(1), Some(']') | None);
         if !is_range {
-            ranges.push((from, from));
+            match char::from_u32(from).filter(|_| self.flags.ignore_case) {
+                Some(c) => ranges.extend_from_slice(Class::both_cases(c, self.flags.rules).ranges()),
+                None => ranges.push((from, from)),
+            }
             return Ok(());
         }
         self.at += 1;
@@ -606,9 +619,11 @@ impl Parser {
                 self.at += 1;
                 let name = self.name_until(kind)?;
                 if kind == ':' {
-                    let mut class = named(&name).ok_or_else(|| invalid("invalid character class"))?;
+                    let mut class = self
+                        .named(&name)
+                        .ok_or_else(|| invalid("invalid character class"))?;
                     if self.flags.ignore_case && matches!(name.as_str(), "lower" | "upper") {
-                        class = class.with_both_cases();
+                        class = class.with_both_cases(self.flags.rules);
                     }
                     return Ok(Escape::Class(class));
                 }

@@ -9,6 +9,8 @@ use common::cancel::CancelToken;
 use common::{PgResult, internal};
 
 use super::class::{Class, is_word};
+use crate::framework::session::CharacterRules;
+
 use super::parse::{Assertion, Ast, Repeat, TOO_COMPLEX, invalid};
 
 #[derive(Debug)]
@@ -220,6 +222,7 @@ struct Room {
 pub(crate) struct Walker<'a> {
     text: &'a str,
     cancel: &'a CancelToken,
+    rules: CharacterRules,
     rooms: Vec<Room>,
     steps: u32,
 }
@@ -234,10 +237,11 @@ pub(crate) enum Want {
 
 impl<'a> Walker<'a> {
     /// A walker over a text.
-    pub(crate) fn new(text: &'a str, cancel: &'a CancelToken) -> Walker<'a> {
+    pub(crate) fn new(text: &'a str, cancel: &'a CancelToken, rules: CharacterRules) -> Walker<'a> {
         Walker {
             text,
             cancel,
+            rules,
             rooms: Vec::new(),
             steps: 0,
         }
@@ -413,7 +417,8 @@ impl<'a> Walker<'a> {
     fn holds(&self, assertion: Assertion, at: usize) -> bool {
         let before = self.text[..at].chars().next_back();
         let after = self.text[at..].chars().next();
-        let (left, right) = (before.is_some_and(is_word), after.is_some_and(is_word));
+        let in_word = |c: Option<char>| c.is_some_and(|c| is_word(c, self.rules));
+        let (left, right) = (in_word(before), in_word(after));
         match assertion {
             Assertion::TextStart => before.is_none(),
             Assertion::TextEnd => after.is_none(),

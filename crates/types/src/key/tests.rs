@@ -22,6 +22,7 @@ fn check_order(phys: PhysType, type_oid: Oid, groups: &[&[Datum]]) {
             type_oid,
             descending,
             nulls_first,
+            collation: None,
         };
         let keys: Vec<Vec<Vec<u8>>> = groups
             .iter()

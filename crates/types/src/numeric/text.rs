@@ -91,9 +91,13 @@ pub fn parse(text: &str, type_name: &str) -> PgResult<Numeric> {
         [b'0'..=b'9' | b'.', ..] => {}
         _ => return special(s, negative).ok_or_else(invalid),
     }
-    let (digits, scale, exponent) = scan(rest).ok_or_else(invalid)?;
+    let (digits, scale, exponent, rest) = scan(rest).ok_or_else(invalid)?;
+    // What follows such an exponent is not looked at.
     if exponent.unsigned_abs() >= i64::from(i32::MAX / 2).unsigned_abs() {
         return Err(overflow());
+    }
+    if !rest.is_empty() {
+        return Err(invalid());
     }
     build(&digits, scale, exponent, negative)
 }
@@ -148,8 +152,8 @@ fn take_digits(rest: &mut &[u8], out: &mut Vec<u8>) -> bool {
     at == 0 || previous != b'_'
 }
 
-/// Digits, how many of them follow the point, and the exponent.
-fn scan(text: &str) -> Option<(Vec<u8>, usize, i64)> {
+/// Digits, how many of them follow the point, the exponent, and what is left.
+fn scan(text: &str) -> Option<(Vec<u8>, usize, i64, &[u8])> {
     let mut rest = text.as_bytes();
     let mut digits = Vec::with_capacity(rest.len());
     if !take_digits(&mut rest, &mut digits) {
@@ -189,7 +193,7 @@ fn scan(text: &str) -> Option<(Vec<u8>, usize, i64)> {
         });
         exponent = if negative { -n } else { n };
     }
-    rest.is_empty().then_some((digits, scale, exponent))
+    Some((digits, scale, exponent, rest))
 }
 
 fn build(digits: &[u8], scale: usize, exponent: i64, negative: bool) -> PgResult<Numeric> {

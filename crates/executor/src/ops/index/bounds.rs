@@ -220,7 +220,7 @@ impl IndexMethod {
                 };
                 let mut values: Vec<Datum> = a.elements.iter().cloned().filter_map(one).collect();
                 values.sort_by(|a, b| {
-                    let order = compare::compare(key.type_oid, a, b);
+                    let order = key.compare(a, b);
                     if key.descending { order.reverse() } else { order }
                 });
                 values.dedup_by(|a, b| compare::equal(key.type_oid, a, b));
@@ -296,7 +296,7 @@ impl Limits {
         let closer = match slot {
             None => true,
             Some((old, old_inclusive)) => {
-                let order = compare::compare(key.type_oid, &value, old);
+                let order = key.compare(&value, old);
                 let order = if is_upper { order.reverse() } else { order };
                 order.is_gt() || order.is_eq() && *old_inclusive && !inclusive
             }

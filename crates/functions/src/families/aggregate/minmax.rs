@@ -11,6 +11,7 @@ use super::{Groups, State, argument};
 use crate::families::record::order_records;
 use crate::framework::aggregate::{Accumulator, downcast};
 use crate::framework::context::{CallInfo, FnContext};
+use crate::framework::indeterminate::indeterminate_collation;
 use crate::framework::macros::aggregates;
 use crate::framework::phys::{self, Native, Phys, Put};
 
@@ -75,14 +76,21 @@ enum Keep {
 struct Extreme {
     type_oid: Oid,
     keep: Keep,
+    /// Of texts that may not sort by their bytes.
+    collation: Option<Oid>,
     best: Vec<Datum>,
 }
+
+/// `unicode`; the other built-in collations compare bytes.
+const UNICODE: Oid = Oid(963);
 
 impl Extreme {
     fn make(call: &CallInfo, keep: Keep) -> PgResult<Box<dyn Accumulator>> {
         Ok(Box::new(Extreme {
             type_oid: call.arg_type(0),
             keep,
+            collation: Some(call.collation)
+                .filter(|c| matches!(*c, Oid::INVALID | UNICODE) || *c >= Oid::FIRST_NORMAL),
             best: Vec::new(),
         }))
     }
@@ -108,6 +116,16 @@ impl Extreme {
         let best = &self.best[group];
         if let (Datum::Record(a), Datum::Record(b)) = (&value, best) {
             if self.keep != Keep::First && self.wants(order_records(ctx, b, a)?.reverse()) {
+                self.best[group] = value;
+            }
+            return Ok(());
+        }
+        if let (Some(collation), Datum::Text(a), Datum::Text(b)) = (self.collation, &value, best) {
+            if !collation.is_valid() {
+                return Err(indeterminate_collation("string comparison"));
+            }
+            let known = ctx.session.collate(collation, a, b)?;
+            if self.wants(known.unwrap_or_else(|| compare(self.type_oid, &value, best))) {
                 self.best[group] = value;
             }
             return Ok(());
@@ -147,7 +165,7 @@ impl Accumulator for Extreme {
     ) -> PgResult<()> {
         // The best row of the batch first, so that only one datum is made.
         let arg = argument(args)?;
-        if self.type_oid == oids::RECORD {
+        if self.type_oid == oids::RECORD || self.collation.is_some() {
             return sel.try_for_each(|i| self.offer(ctx, group as usize, arg.datum(i)));
         }
         let mut best: Option<usize> = None;

@@ -8,6 +8,7 @@ use types::datetime::{
     DATE_INFINITY, TIMESTAMP_INFINITY, TimeTz, UNIX_EPOCH_DAYS, USECS_PER_DAY, USECS_PER_SEC, date_is_finite,
     timestamp_is_finite, zone,
 };
+use types::io_text::NAME_LEN_MAX;
 use types::{Interval, Numeric, oids};
 
 use crate::framework::context::FnContext;
@@ -90,12 +91,20 @@ fn type_name(oid: Oid) -> &'static str {
     }
 }
 
+/// The name of a unit as messages show it: lower case, no longer than an identifier.
+fn shown(units: &str) -> String {
+    let end = (0..=NAME_LEN_MAX.min(units.len()))
+        .rev()
+        .find(|at| units.is_char_boundary(*at));
+    units[..end.unwrap_or(0)].to_ascii_lowercase()
+}
+
 /// A field of this name exists, but not in this type.
 #[cold]
 pub(crate) fn unit_unsupported(units: &str, of: Oid) -> Box<PgError> {
     unsupported!(
         "unit \"{}\" not supported for type {}",
-        units.to_ascii_lowercase(),
+        shown(units),
         type_name(of)
     )
 }
@@ -106,7 +115,7 @@ pub(crate) fn unit_unknown(units: &str, of: Oid) -> Box<PgError> {
     pg_err!(
         INVALID_PARAMETER_VALUE,
         "unit \"{}\" not recognized for type {}",
-        units.to_ascii_lowercase(),
+        shown(units),
         type_name(of)
     )
 }

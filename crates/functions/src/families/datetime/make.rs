@@ -80,6 +80,12 @@ fn make_time(hour: i32, minute: i32, seconds: f64) -> PgResult<i64> {
 
 fn make_timestamp(year: i32, month: i32, day: i32, hour: i32, minute: i32, seconds: f64) -> PgResult<i64> {
     let c = date_of(year, month, day)?;
+    if !is_valid_julian(c.year, c.month) {
+        return Err(pg_err!(
+            DATETIME_VALUE_OUT_OF_RANGE,
+            "date out of range: {year}-{month:02}-{day:02}"
+        ));
+    }
     let time = make_time(hour, minute, seconds)?;
     let ts = c.to_timestamp_unchecked().and_then(|d| d.checked_add(time));
     ts.filter(|ts| timestamp_in_range(*ts)).ok_or_else(|| {

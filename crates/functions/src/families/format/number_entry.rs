@@ -4,7 +4,7 @@ use common::{PgResult, pg_err};
 use types::{Numeric, io, oids};
 
 use crate::families::datetime::decimal::{Plain, plain};
-use crate::families::format::number::NumberTemplate;
+use crate::families::format::number::{Key, Node, NumberTemplate};
 use crate::families::format::number_in::{roman, scan, to_roman};
 use crate::families::format::number_out::{Digits, print};
 use crate::framework::context::FnContext;
@@ -77,12 +77,24 @@ fn exponent_of_decimal(number: &Plain, post: usize) -> String {
     )
 }
 
+/// A template without digits makes a lone point of every number, which has no ordinal ending.
+fn check_ordinal(t: &NumberTemplate, negative: bool) -> PgResult<()> {
+    let ordinal = || t.nodes.iter().any(|n| matches!(n, Node::Key(Key::Ordinal(_))));
+    let digits = t.pre + t.post + t.multi > 0 || t.decimal;
+    if negative || digits || t.roman.is_some() || t.exponent || !ordinal() {
+        return Ok(());
+    }
+    Err(pg_err!(INVALID_TEXT_REPRESENTATION, "\".\" is not a number"))
+}
+
 fn numeric_to_char(ctx: &mut FnContext<'_>, value: &Numeric, format: &str) -> PgResult<String> {
     if format.is_empty() {
         return Ok(String::new());
     }
     let t = template(ctx, format)?;
-    Ok(decimal_to_char(t, &plain(value)))
+    let number = plain(value);
+    check_ordinal(t, number.negative)?;
+    Ok(decimal_to_char(t, &number))
 }
 
 fn decimal_to_char(t: &NumberTemplate, number: &Plain) -> String {
@@ -129,6 +141,7 @@ fn int4_to_char(ctx: &mut FnContext<'_>, value: i32, format: &str) -> PgResult<S
         return Ok(String::new());
     }
     let t = template(ctx, format)?;
+    check_ordinal(t, value < 0)?;
     if let Some(upper) = t.roman {
         return Ok(roman_text(t, upper, Some(value)));
     }
@@ -149,6 +162,7 @@ fn int8_to_char(ctx: &mut FnContext<'_>, value: i64, format: &str) -> PgResult<S
         return Ok(String::new());
     }
     let t = template(ctx, format)?;
+    check_ordinal(t, value < 0)?;
     if t.shift && !t.exponent && t.roman.is_none() {
         let scale = u32::try_from(t.multi).ok().and_then(|m| 10_i64.checked_pow(m));
         if scale.and_then(|s| value.checked_mul(s)).is_none() {
@@ -205,14 +219,18 @@ fn float8_to_char(ctx: &mut FnContext<'_>, value: f64, format: &str) -> PgResult
     if format.is_empty() {
         return Ok(String::new());
     }
-    Ok(float_to_char(template(ctx, format)?, value, 15))
+    let t = template(ctx, format)?;
+    check_ordinal(t, value < 0.0)?;
+    Ok(float_to_char(t, value, 15))
 }
 
 fn float4_to_char(ctx: &mut FnContext<'_>, value: f32, format: &str) -> PgResult<String> {
     if format.is_empty() {
         return Ok(String::new());
     }
-    Ok(float_to_char(template(ctx, format)?, f64::from(value), 6))
+    let t = template(ctx, format)?;
+    check_ordinal(t, value < 0.0)?;
+    Ok(float_to_char(t, f64::from(value), 6))
 }
 
 fn numeric_to_number(ctx: &mut FnContext<'_>, text: &str, format: &str) -> PgResult<Option<Numeric>> {

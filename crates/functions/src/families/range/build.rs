@@ -5,6 +5,7 @@ use common::{Oid, PgError, PgResult, pg_err};
 use types::range::make_range;
 use types::{Datum, MultirangeValue, Numeric, RangeBound, RangeValue};
 
+use crate::families::float::numeric_float8;
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
@@ -114,7 +115,7 @@ fn int8range_subdiff(a: i64, b: i64) -> f64 {
     a as f64 - b as f64
 }
 fn numrange_subdiff(a: &Numeric, b: &Numeric) -> PgResult<f64> {
-    Ok(types::numeric::sub(a, b)?.to_f64())
+    numeric_float8(&types::numeric::sub(a, b)?)
 }
 
 fn canonical(r: &RangeValue) -> RangeValue {

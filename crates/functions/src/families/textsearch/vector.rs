@@ -79,7 +79,11 @@ fn texts(array: &ArrayValue) -> impl Iterator<Item = &str> {
 }
 
 fn tsvector_setweight_by_filter(v: &[u8], letter: u8, only: &ArrayValue) -> PgResult<Vec<u8>> {
-    let weight = weight_of(letter).ok_or_else(|| internal!("unrecognized weight: {}", char::from(letter)))?;
+    let weight = weight_of(letter).ok_or_else(|| match letter {
+        // C's string ends there.
+        0 => internal!("unrecognized weight: "),
+        _ => internal!("unrecognized weight: {}", char::from(letter)),
+    })?;
     let mut words = owned(v);
     for word in texts(only) {
         if let Ok(at) = words.binary_search_by(|e| e.word.as_bytes().cmp(word.as_bytes())) {

@@ -1,0 +1,85 @@
+-- operator classes and families
+CREATE OPERATOR FAMILY ff USING btree;
+CREATE OPERATOR FAMILY ff USING btree;
+CREATE OPERATOR FAMILY ff USING foo;
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 1 < (int4, int8), FUNCTION 1 (int4, int8) btint48cmp(int4, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 1 < (int4, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 1 (int4, int8) btint48cmp(int4, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 2 <;
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 6 < (int4, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 7 btint48cmp(int4, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD STORAGE int4;
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 2 < (int4, int8), OPERATOR 2 <= (int4, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 1 (int4) btint4cmp(int4, int4), FUNCTION 1 (int4, int4) btint4cmp(int4, int4);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 1 hashint4(int4);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 1 int8eq(int8, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 2 int8eq(int8, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 2 btint4sortsupport(internal);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 3 int8eq(int8, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 4 int8eq(int8, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 5 int8eq(int8, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD FUNCTION 6 int8eq(int8, int8);
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 3 + (int4, int4);
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 3 - (NONE, int4);
+ALTER OPERATOR FAMILY ff USING btree ADD OPERATOR 3 < (int4, int4) FOR ORDER BY float_ops;
+ALTER OPERATOR FAMILY ff USING btree DROP OPERATOR 3 (int4, int4);
+ALTER OPERATOR FAMILY ff USING btree DROP FUNCTION 3 (int4, int4);
+ALTER OPERATOR FAMILY ff USING btree DROP OPERATOR 9 (int4, int4);
+ALTER OPERATOR FAMILY ff USING btree DROP OPERATOR 1 (int4, int8), FUNCTION 1 (int4, int8);
+ALTER OPERATOR FAMILY ff USING btree DROP FUNCTION 1 (int4, int8, int2);
+CREATE OPERATOR CLASS cc FOR TYPE int4 USING btree AS
+  OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(int4, int4);
+CREATE OPERATOR CLASS cc FOR TYPE int4 USING btree AS OPERATOR 1 <;
+CREATE OPERATOR CLASS cd DEFAULT FOR TYPE int4 USING btree AS OPERATOR 1 <;
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING btree AS OPERATOR 1 <, STORAGE int8;
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING btree AS OPERATOR 1 <, STORAGE int4, STORAGE int4;
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING btree FAMILY nofam AS OPERATOR 1 <;
+CREATE OPERATOR CLASS ce FOR TYPE nosuch USING btree AS OPERATOR 1 <;
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING hash AS OPERATOR 1 =, FUNCTION 1 int4larger(int4, int4);
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING hash AS OPERATOR 1 =, FUNCTION 2 int4larger(int4, int4);
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING hash AS OPERATOR 1 =, FUNCTION 3 int4larger(int4, int4);
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING hash AS OPERATOR 2 =;
+CREATE OPERATOR CLASS ce FOR TYPE int4 USING btree AS OPERATOR 1 < (int4, int8);
+CREATE OPERATOR CLASS cf FOR TYPE point USING gist AS OPERATOR 1 <-> (point, point) FOR ORDER BY pg_catalog.float_ops;
+DROP OPERATOR CLASS nocls USING btree;
+DROP OPERATOR CLASS nocls USING nomethod;
+DROP OPERATOR CLASS IF EXISTS nocls USING btree;
+DROP OPERATOR CLASS IF EXISTS nosch.nocls USING btree;
+DROP OPERATOR FAMILY nocls USING btree;
+DROP OPERATOR FAMILY IF EXISTS nocls USING btree;
+ALTER OPERATOR CLASS cc USING btree RENAME TO ce;
+ALTER OPERATOR FAMILY ff USING btree RENAME TO fg;
+SELECT pg_describe_object(classid, objid, objsubid) AS object,
+       pg_describe_object(refclassid, refobjid, refobjsubid) AS needs, deptype
+  FROM pg_depend WHERE classid IN ('pg_opclass'::regclass, 'pg_amop'::regclass, 'pg_amproc'::regclass) AND objid > 16383
+  ORDER BY 1, 2;
+SELECT opfname, amname FROM pg_opfamily f JOIN pg_am a ON a.oid = opfmethod WHERE f.oid > 16383 ORDER BY 1, 2;
+ALTER OPERATOR FAMILY cc USING btree DROP OPERATOR 1 (int4, int4);
+
+-- indexes
+CREATE TABLE t (a int4, b text);
+INSERT INTO t SELECT g, 'x' || g FROM generate_series(1, 100) g;
+CREATE INDEX t_missing ON t (a ce);
+CREATE INDEX t_a ON t (a cc);
+CREATE UNIQUE INDEX t_u ON t (a cc DESC);
+INSERT INTO t VALUES (5, 'again');
+SET enable_seqscan = off;
+SELECT * FROM t WHERE a = 5;
+SELECT count(*), min(a), max(a) FROM t WHERE a > 90;
+SELECT pg_get_indexdef('t_a'::regclass);
+DROP OPERATOR CLASS cc USING btree;
+DROP OPERATOR FAMILY cc USING btree CASCADE;
+SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1;
+
+-- privileges
+CREATE ROLE opclass_user;
+CREATE OPERATOR FAMILY mine USING hash;
+SET ROLE opclass_user;
+CREATE OPERATOR FAMILY other USING hash;
+ALTER OPERATOR FAMILY mine USING hash ADD OPERATOR 1 = (int4, int4);
+ALTER OPERATOR FAMILY mine USING hash RENAME TO theirs;
+DROP OPERATOR FAMILY mine USING hash;
+RESET ROLE;
+COMMENT ON OPERATOR FAMILY mine USING hash IS 'a family';
+DROP OPERATOR FAMILY mine USING hash;
+DROP ROLE opclass_user;
