@@ -44,6 +44,17 @@ pub(crate) fn is_optimizable(stmt: &Statement) -> bool {
     }
 }
 
+/// How many custom plans are made before a plan for any values is weighed against them.
+const CUSTOM_PLANS_TRIED: u32 = 5;
+
+/// What planning costs for each relation, in operators.
+const PLANNING_OPERATORS: f64 = 1000.0;
+
+/// Estimated cost of a statement.
+fn total_cost(plan: &nodes::PlannedStmt) -> f64 {
+    plan.plan.cost.total
+}
+
 impl Session {
     /// Settings of the planner and a number that changes with them.
     pub(crate) fn cost_settings(&mut self) -> (Arc<planner::CostSettings>, u64) {
@@ -194,8 +205,44 @@ impl Session {
         Ok(fresh)
     }
 
-    /// The plan of a query: kept with the statement as long as catalog and planner settings stay.
-    pub(crate) fn plan_for(&mut self, prepared: &Prepared, view: &Arc<View>) -> PgResult<Arc<PreparedPlan>> {
+    /// The plan of a query for some parameter values: one made for any values, which is kept, or one made for these.
+    ///
+    /// PG: `choose_custom_plan`. A point statement has nothing to choose.
+    pub(crate) fn plan_for(
+        &mut self,
+        prepared: &Prepared,
+        view: &Arc<View>,
+        params: &[Datum],
+    ) -> PgResult<Arc<PreparedPlan>> {
+        let generic = self.generic_plan(prepared, view)?;
+        if params.is_empty() || generic.is_point() || !self.prefers_custom(prepared, &generic) {
+            return Ok(generic);
+        }
+        let custom = self.make_plan(prepared, view, Some(params))?;
+        // Planning counts too: so much for each relation.
+        let relations = custom.plan().range_table.len() as f64;
+        let planning = PLANNING_OPERATORS * self.cost_settings().0.cpu_operator_cost * (relations + 1.0);
+        prepared.count_custom_plan(total_cost(custom.plan()) + planning);
+        Ok(custom)
+    }
+
+    fn prefers_custom(&self, prepared: &Prepared, generic: &PreparedPlan) -> bool {
+        match self.core.guc.borrow().get("plan_cache_mode") {
+            "force_generic_plan" => return false,
+            "force_custom_plan" => return true,
+            _ => {}
+        }
+        let so_far = prepared.custom_plans();
+        so_far.count < CUSTOM_PLANS_TRIED
+            || total_cost(generic.plan()) >= so_far.cost / f64::from(so_far.count)
+    }
+
+    /// The plan for any parameter values: kept with the statement as long as catalog and planner settings stay.
+    pub(crate) fn generic_plan(
+        &mut self,
+        prepared: &Prepared,
+        view: &Arc<View>,
+    ) -> PgResult<Arc<PreparedPlan>> {
         let generation = self.core.guc.borrow().generation();
         let number = match &self.costs {
             Some((known, _, number)) if *known == generation => *number,
@@ -210,6 +257,19 @@ impl Session {
         if let Some(plan) = prepared.cached_plan(version, number).filter(|_| !old_snapshot) {
             return Ok(plan);
         }
+        let plan = self.make_plan(prepared, view, None)?;
+        if !old_snapshot {
+            prepared.keep_plan(version, number, &plan);
+        }
+        Ok(plan)
+    }
+
+    fn make_plan(
+        &mut self,
+        prepared: &Prepared,
+        view: &Arc<View>,
+        bound_params: Option<&[Datum]>,
+    ) -> PgResult<Arc<PreparedPlan>> {
         let Some(query) = prepared.query() else {
             return Err(common::internal!("utility statement has no plan"));
         };
@@ -234,17 +294,13 @@ impl Session {
                 catalog: &**view,
                 settings: &costs,
                 evaluator: &evaluator,
-                bound_params: None,
+                bound_params,
                 param_types: &prepared.param_types,
                 cursor: false,
                 parallel: true,
             },
         )?;
-        let plan = Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?);
-        if !old_snapshot {
-            prepared.keep_plan(version, number, &plan);
-        }
-        Ok(plan)
+        Ok(Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?))
     }
 
     /// Only statements that end a failed block may run in it.

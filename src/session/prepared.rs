@@ -46,6 +46,14 @@ pub(crate) struct CachedPlan {
     pub version: u64,
     pub settings: u64,
     pub plan: Arc<PreparedPlan>,
+    pub custom: CustomPlans,
+}
+
+/// Plans made for one run's parameter values, and what they cost together, planning included.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CustomPlans {
+    pub count: u32,
+    pub cost: f64,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -119,7 +127,20 @@ impl Prepared {
             version,
             settings,
             plan: plan.clone(),
+            custom: CustomPlans::default(),
         });
+    }
+
+    /// What custom plans have cost since the plan for any values was made.
+    pub(crate) fn custom_plans(&self) -> CustomPlans {
+        self.plan.lock().as_ref().map(|c| c.custom).unwrap_or_default()
+    }
+
+    pub(crate) fn count_custom_plan(&self, cost: f64) {
+        if let Some(cached) = self.plan.lock().as_mut() {
+            cached.custom.count += 1;
+            cached.custom.cost += cost;
+        }
     }
 }
 

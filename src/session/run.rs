@@ -178,7 +178,7 @@ impl Session {
             if !self.is_current(&portal.prepared, view.version()) {
                 portal.prepared = self.revalidate(&portal.prepared, &view)?;
             }
-            let plan = self.plan_for(&portal.prepared, &view)?;
+            let plan = self.plan_for(&portal.prepared, &view, &portal.params)?;
             self.check_access(&plan, &view)?;
             self.lock_range_table(
                 &plan.plan().range_table,

@@ -245,7 +245,7 @@ impl Session {
         let types = vec![oids::INT4; literals.values.len()];
         let prepared = self.prepare_statement(&text, Some(raw), &types).ok()?;
         let view = self.current_view().ok()?;
-        let plan: Arc<PreparedPlan> = self.plan_for(&prepared, &view).ok()?;
+        let plan: Arc<PreparedPlan> = self.generic_plan(&prepared, &view).ok()?;
         let shared = plan.is_point()
             && prepared.query().is_some_and(|q| !counts(q))
             && !leaves_work(&plan.plan().plan);

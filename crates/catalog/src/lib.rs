@@ -25,6 +25,7 @@ pub mod oids;
 pub mod partition;
 pub mod partition_hash;
 pub mod privileges;
+pub mod prune;
 pub mod row;
 pub mod search_path;
 pub mod session_view;

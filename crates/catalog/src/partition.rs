@@ -8,7 +8,7 @@
 //! - The ranges of one table never overlap: whoever adds a partition checks it with [`Partitions::conflict`].
 //!
 //! # Not here
-//! Evaluating key expressions (whoever has the row does that); pruning (the planner's).
+//! Evaluating key expressions (whoever has the row does that); pruning ([`crate::prune`]).
 
 use std::cmp::Ordering;
 use std::collections::HashMap;

@@ -151,6 +151,41 @@ pub(crate) fn record_sizes(
     })
 }
 
+/// `relpages` and `reltuples` of a table and a new index of it that has `entries` entries: the table was read, so its size is known.
+///
+/// PG: `index_update_stats`.
+pub(crate) fn record_built(
+    (table, opened): (&Arc<RelationDesc>, &access::Table),
+    (index, target): (&Arc<RelationDesc>, &access::Index),
+    entries: u64,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    // An empty table has just been made, and will grow: its size stays unknown.
+    if entries == 0 || table.oid < Oid::FIRST_NORMAL {
+        return Ok(());
+    }
+    let (of_table, of_index) = (opened.size(), target.size());
+    let pages = |pages: u64| i32::try_from(pages).unwrap_or(i32::MAX);
+    let table_statistics = RelationStatistics {
+        pages: pages(of_table.pages),
+        tuples: of_table.rows.max(entries) as f32,
+        all_visible: if table.reltuples < 0.0 {
+            0
+        } else {
+            pages(of_table.pages)
+        },
+    };
+    let index_statistics = RelationStatistics {
+        pages: pages(of_index.pages),
+        tuples: entries as f32,
+        all_visible: 0,
+    };
+    cx.ddl(|ddl| {
+        ddl.set_relation_statistics(table.oid, table_statistics)?;
+        ddl.set_relation_statistics(index.oid, index_statistics)
+    })
+}
+
 fn wanted_columns<'d>(table: &'d RelationDesc, columns: &[Ident]) -> PgResult<Vec<&'d ColumnDesc>> {
     if columns.is_empty() {
         return Ok(table.columns.iter().filter(|c| !c.dropped).collect());

@@ -165,6 +165,7 @@ pub(crate) fn build(
     let outcome = builder.finish(&mut cx.txn.borrow_mut())?;
     match outcome {
         BuildOutcome::Built(count) => {
+            crate::analyze::record_built((table, &opened), (index, &target), count, cx)?;
             check_exclusion(cx, (table, index), (&opened, &target), &mut keys)?;
             Ok(count)
         }

@@ -117,6 +117,7 @@ impl CommandContext<'_> {
     /// Plans an analyzed query.
     pub(crate) fn plan_query(&self, query: &Query, view: Arc<dyn CatalogView>) -> PgResult<Planned> {
         let settings = cost_settings(&self.guc.borrow());
+        let generic = self.guc.borrow().get("plan_cache_mode") == "force_generic_plan";
         let evaluator = Evaluator {
             cx: self,
             catalog: &*view,
@@ -125,7 +126,7 @@ impl CommandContext<'_> {
             catalog: &*view,
             settings: &settings,
             evaluator: &evaluator,
-            bound_params: Some(self.params),
+            bound_params: (!generic).then_some(self.params),
             param_types: self.param_types,
             cursor: false,
             parallel: true,

@@ -49,6 +49,7 @@ pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fi
 pub use modify::exclusion::Exclusion;
 pub use modify::foreign_key::validate_foreign_key;
 pub use modify::{ColumnsAction, InsertTarget};
+pub use ops::prune::inputs_at_start;
 pub use prepared::{PointOutcome, PreparedPlan};
 pub use relations::{BuiltinSource, RelationCache, RelationOpener};
 pub use run::{QueryRun, RunOptions};

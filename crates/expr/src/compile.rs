@@ -382,6 +382,7 @@ impl Compiler<'_> {
                 .map(|(slot, e)| Ok((*slot, self.node(e)?)))
                 .collect::<PgResult<_>>()?,
             hash,
+            unknown_is_false: s.unknown_equals_false,
             element_type,
         })
     }

@@ -266,5 +266,7 @@ pub(crate) struct SubPlanNode {
     pub params: Vec<(usize, Node)>,
     /// For hashed ANY: left sides and their types.
     pub hash: Option<Vec<(Node, Oid)>>,
+    /// NULL counts as false.
+    pub unknown_is_false: bool,
     pub element_type: Oid,
 }

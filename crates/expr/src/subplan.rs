@@ -152,6 +152,9 @@ impl Cx<'_, '_> {
         };
         Ok(crate::eval::bool_vector(self.inputs.rows, sel, |i| {
             let row: Vec<Datum> = left.iter().map(|v| v.datum(i)).collect();
+            if s.unknown_is_false {
+                return Some(set.has(&row, &types));
+            }
             set.contains(&row, &types)
         }))
     }
@@ -177,14 +180,22 @@ impl HashedSet {
         set
     }
 
+    /// True when a row matches.
+    fn has(&self, row: &[Datum], types: &[Oid]) -> bool {
+        if row.iter().any(Datum::is_null) {
+            return false;
+        }
+        let bucket = self.buckets.get(&hash_row(row, types));
+        bucket.is_some_and(|b| b.iter().any(|r| equal_rows(r, row, types) == Some(true)))
+    }
+
     /// SQL's IN: true when a row matches, unknown when only NULLs keep it from being decided.
     fn contains(&self, row: &[Datum], types: &[Oid]) -> Option<bool> {
         if self.rows == 0 {
             return Some(false);
         }
         if !row.iter().any(Datum::is_null) {
-            let bucket = self.buckets.get(&hash_row(row, types));
-            if bucket.is_some_and(|b| b.iter().any(|r| equal_rows(r, row, types) == Some(true))) {
+            if self.has(row, types) {
                 return Some(true);
             }
             let unknown = self

@@ -16,6 +16,7 @@ pub mod json;
 pub mod partition;
 pub mod plan;
 mod plan_walk;
+pub mod prune;
 pub mod query;
 pub mod relids;
 pub mod serial;

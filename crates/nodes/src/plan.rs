@@ -14,6 +14,7 @@ use common::{AttrNumber, Oid};
 use types::settings::TypeRef;
 
 use crate::expr::Expr;
+use crate::prune::PartitionPrune;
 use crate::query::{
     CommandType, FrameBound, FrameExclusion, FrameUnits, JoinType, LockStrength, LockWait, MergeAction,
     Overriding, RangeTblEntry, RangeTblFunction, SetOp, TableSample, TargetEntry, WithCheckOption,
@@ -403,6 +404,8 @@ pub enum PlanNode {
         inputs: Vec<Plan>,
         /// Partitioned table it stands for, for EXPLAIN; 0: none.
         rt_index: usize,
+        /// Which inputs to run, decided at run time.
+        prune: Option<Box<PartitionPrune>>,
     },
     /// Sorted inputs merged.
     MergeAppend {
@@ -412,6 +415,8 @@ pub enum PlanNode {
         keys: Vec<SortKey>,
         /// Partitioned table.
         rt_index: usize,
+        /// Which inputs to run, decided at run time.
+        prune: Option<Box<PartitionPrune>>,
     },
     /// WITH RECURSIVE.
     RecursiveUnion {

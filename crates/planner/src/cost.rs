@@ -1,6 +1,7 @@
 //! PostgreSQL's cost formulas.
 
-use nodes::expr::Expr;
+use nodes::expr::{Expr, SubLinkKind, SubPlan};
+use nodes::plan::{SubPlanEntry, SubPlanUsage};
 use nodes::walk;
 
 use crate::context::CostSettings;
@@ -24,15 +25,30 @@ pub fn eval_cost(root: &Root<'_, '_>, expr: &Expr) -> f64 {
             Expr::Distinct(d) => procost(root, d.equality.func),
             Expr::ScalarArrayOp(_) => 5.0,
             Expr::CoerceViaIo(_) | Expr::RowCompare(_) => 2.0,
-            Expr::SubPlan(s) => root.global.subplans.get(s.plan_id).map_or(0.0, |p| {
-                let per_run = if s.use_hash_table { 0.0 } else { p.plan.cost.total };
-                per_run / root.context().settings.cpu_operator_cost
-            }),
+            Expr::SubPlan(s) => root
+                .global
+                .subplans
+                .get(s.plan_id)
+                .map_or(0.0, |p| per_run(s, p) / root.context().settings.cpu_operator_cost),
             _ => 0.0,
         };
         true
     });
     calls * root.context().settings.cpu_operator_cost
+}
+
+/// Cost of a subplan for one row of the query around it. An initplan runs once, whoever reads it.
+///
+/// PG: `cost_subplan`.
+fn per_run(s: &SubPlan, entry: &SubPlanEntry) -> f64 {
+    let cost = &entry.plan.cost;
+    let run = cost.total - cost.startup;
+    match s.kind {
+        _ if s.use_hash_table || matches!(entry.usage, SubPlanUsage::InitPlan(_)) => 0.0,
+        SubLinkKind::Exists => cost.startup + run / cost.rows.max(1.0),
+        SubLinkKind::Any | SubLinkKind::All => cost.startup + 0.5 * run,
+        _ => cost.total,
+    }
 }
 
 fn procost(root: &Root<'_, '_>, func: common::Oid) -> f64 {

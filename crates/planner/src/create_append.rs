@@ -3,9 +3,12 @@
 use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::Expr;
 use nodes::plan::{PlanNode, SortKey};
+use nodes::prune::PartitionPrune;
 
-use crate::create_plan::{Pending, build, cost_of, key_expr};
+use crate::create_plan::{Pending, build, cost_of, key_expr, with_parameters};
 use crate::path::{Path, PathKey, PathRef};
+use crate::paths::join_clauses_for;
+use crate::prune;
 use crate::root::Root;
 use crate::search::output_vars;
 use crate::upper::{self, Stage, node, pass_through_targets, target};
@@ -23,7 +26,7 @@ pub fn append(
         .singleton()
         .ok_or_else(|| internal!("append of several relations"))?;
     let output = output_vars(root, &path.relids);
-    let mut plans = Vec::new();
+    let (mut plans, mut tables) = (Vec::new(), Vec::new());
     for input in inputs {
         let stage = build(root, input, pending)?;
         let child = input.relids.singleton();
@@ -35,6 +38,7 @@ pub fn append(
             .ok_or_else(|| internal!("append of a relation that is no member"))?;
         let wanted: Vec<Expr> = output.iter().map(|e| member.translate(e)).collect();
         plans.push(handing_out(root, stage, &wanted)?.plan);
+        tables.push(member.desc.oid);
     }
     let keys = if merge {
         merge_keys(root, path, &output)?
@@ -54,17 +58,20 @@ pub fn append(
         return Ok(no_rows(path, output));
     }
     let list = pass_through_targets(&plans[0].target_list);
+    let prune = pruning(root, path, parent, &tables, pending)?;
     let rt_index = root.global_index(parent);
     let plan_node = if merge {
         PlanNode::MergeAppend {
             inputs: plans,
             keys,
             rt_index,
+            prune,
         }
     } else {
         PlanNode::Append {
             inputs: plans,
             rt_index,
+            prune,
         }
     };
     Ok(Stage {
@@ -72,6 +79,28 @@ pub fn append(
         output,
         keys: Vec::new(),
     })
+}
+
+/// What excludes members at run time: conditions with parameters and stable functions, and those that a nested loop above hands in.
+fn pruning(
+    root: &mut Root<'_, '_>,
+    path: &Path,
+    parent: usize,
+    tables: &[Oid],
+    pending: &mut Pending,
+) -> PgResult<Option<Box<PartitionPrune>>> {
+    let rel = root.rel(parent)?.clone();
+    let Some(base) = &rel.base else { return Ok(None) };
+    let prunes = root.context().settings.enable_partition_pruning;
+    let Some(table) = base.table().filter(|t| t.relkind == b'p' && prunes).cloned() else {
+        return Ok(None);
+    };
+    let mut clauses: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+    for info in join_clauses_for(root, &rel, &path.required_outer) {
+        clauses.push(with_parameters(root, &info.clause, parent, pending));
+    }
+    let prune = prune::at_run_time(root, &table, parent, &clauses, tables)?;
+    Ok(prune.map(Box::new))
 }
 
 /// A member's rows as these columns.

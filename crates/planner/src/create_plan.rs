@@ -341,27 +341,36 @@ fn table_scan(
 }
 
 fn at_scan(root: &mut Root<'_, '_>, e: &Expr, rt_index: usize, pending: &mut Pending) -> PgResult<Expr> {
-    let mut e = e.clone();
+    let mut e = with_parameters(root, e, rt_index, pending);
     walk::rewrite(&mut e, &mut |e| {
         let Expr::Var(v) = e else { return };
-        match facts::var_rel(v) {
-            Some(i) if i == rt_index => *e = aliases::at_scan(v, root.query.rte(rt_index)),
-            Some(_) => {
-                let value = Expr::Var(v.clone());
-                let slot = match pending.iter().find(|(_, x)| *x == value) {
-                    Some((slot, _)) => *slot,
-                    None => {
-                        let slot = root.global.new_param();
-                        pending.push((slot, value));
-                        slot
-                    }
-                };
-                *e = Global::param_expr(slot, e);
-            }
-            None => {}
+        if facts::var_rel(v) == Some(rt_index) {
+            *e = aliases::at_scan(v, root.query.rte(rt_index));
         }
     });
     Ok(e)
+}
+
+/// An expression of one relation: columns of others become parameters.
+pub fn with_parameters(root: &mut Root<'_, '_>, e: &Expr, rt_index: usize, pending: &mut Pending) -> Expr {
+    let mut e = e.clone();
+    walk::rewrite(&mut e, &mut |e| {
+        let Expr::Var(v) = e else { return };
+        if facts::var_rel(v).is_none_or(|i| i == rt_index) {
+            return;
+        }
+        let value = Expr::Var(v.clone());
+        let slot = match pending.iter().find(|(_, x)| *x == value) {
+            Some((slot, _)) => *slot,
+            None => {
+                let slot = root.global.new_param();
+                pending.push((slot, value));
+                slot
+            }
+        };
+        *e = Global::param_expr(slot, e);
+    });
+    e
 }
 
 fn index_scan(

@@ -341,7 +341,10 @@ pub fn place(root: &mut Root<'_, '_>, mut info: RestrictInfo) -> PgResult<()> {
 /// After base relations exist: conditions of one relation move to it, with their selectivities.
 pub fn assign_base_restrictions(root: &mut Root<'_, '_>) -> PgResult<()> {
     let clauses = std::mem::take(&mut root.join_clauses);
-    for info in clauses {
+    // PostgreSQL gives equalities back to relations when it has seen all other conditions.
+    let is_equality = |c: &Rc<RestrictInfo>| c.class.is_some() && c.required.singleton().is_some();
+    let (equalities, others): (Vec<_>, Vec<_>) = clauses.into_iter().partition(is_equality);
+    for info in others.into_iter().chain(equalities) {
         let mut info = (*info).clone();
         match info.required.singleton() {
             Some(i) if root.rels.get(i).is_some_and(Option::is_some) => {

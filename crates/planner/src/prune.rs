@@ -1,37 +1,24 @@
-//! Partition pruning at plan time: which partitions can hold rows that satisfy the conditions.
+//! Partition pruning: what the conditions of a query say of partition keys, and which partitions that leaves.
 //!
-//! PG: src/backend/partitioning/partprune.c.
+//! PG: src/backend/partitioning/partprune.c, `gen_partprune_steps`.
 //!
 //! # How it works
-//! Conditions `key OP constant` are collected per key column. LIST tests every value of a partition, RANGE compares the partition's
-//! bounds with the prefix of key columns that the conditions fix, HASH needs all columns. OR prunes what all its arms prune.
-//!
-//! # Not here
-//! Pruning by values that are only known at run time.
+//! Conditions `key OP value` become steps over key columns, for each partitioned table of a tree; `catalog::prune` decides by them. Values
+//! that are constants count at once ([`surviving_leaves`]); the plan keeps the steps where others may exclude more ([`at_run_time`]).
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use catalog::RelationDesc;
-use catalog::partition::{PartitionKeyColumn, Partitions, compare_values};
+use catalog::partition::{PartitionKeyColumn, Partitions};
+use catalog::prune::{Known, partitions_to_read};
 use common::{Oid, PgResult};
 use nodes::expr::{BoolOp, BoolTestKind, Expr};
-use nodes::partition::{PartitionBound, PartitionStrategy, RangeDatum};
-use types::{Datum, PhysType};
+use nodes::partition::PartitionStrategy;
+use nodes::prune::{PartitionPrune, PruneLevel, PruneMember, PruneStep};
+use types::Datum;
 
 use crate::exprs::facts;
 use crate::root::Root;
-
-/// What a condition says of a key column.
-#[derive(Clone, Debug)]
-enum Condition {
-    /// Btree strategy (1 <, 2 <=, 3 =, 4 >=, 5 >; 6 <>) and value.
-    Compare(usize, u8, Datum),
-    In(usize, Vec<Datum>),
-    Null(usize, bool),
-    /// Never true.
-    Never,
-}
 
 /// The leaf partitions (OIDs) of a partitioned table that may satisfy the conditions, over range table entry `rt_index`.
 pub fn surviving_leaves(
@@ -40,48 +27,117 @@ pub fn surviving_leaves(
     rt_index: usize,
     clauses: &[Expr],
 ) -> PgResult<Vec<Oid>> {
-    let mut out = Vec::new();
-    collect(root, table, table, rt_index, clauses, &mut out)?;
-    Ok(out)
+    let mut tree = Tree::new(root, table, rt_index, clauses);
+    tree.collect(table)?;
+    Ok(tree.leaves)
 }
 
-fn collect(
+/// What an Append over these leaf partitions asks when it runs; `None`: nothing that planning does not know.
+pub fn at_run_time(
     root: &Root<'_, '_>,
-    top: &Arc<RelationDesc>,
-    level: &Arc<RelationDesc>,
+    table: &Arc<RelationDesc>,
     rt_index: usize,
     clauses: &[Expr],
-    out: &mut Vec<Oid>,
-) -> PgResult<()> {
-    let catalog = root.context().catalog;
-    let partitions = Partitions::load(catalog, level)?;
-    // Key columns in terms of the columns of the table in the query.
-    let keys: Vec<Expr> = partitions
-        .key
-        .columns
-        .iter()
-        .map(|c| key_expr(c, top, level, rt_index))
-        .collect();
-    let pruner = Pruner {
-        root,
-        partitions: &partitions,
-        keys: &keys,
-    };
-    let keep = pruner.all(clauses)?;
-    for (part, kept) in partitions.parts.iter().zip(keep) {
-        if !kept {
-            continue;
-        }
-        let Some(child) = catalog.relation(part.oid)? else {
-            continue;
-        };
-        if child.relkind == b'p' {
-            collect(root, top, &child, rt_index, clauses, out)?;
-        } else {
-            out.push(child.oid);
+    inputs: &[Oid],
+) -> PgResult<Option<PartitionPrune>> {
+    let mut tree = Tree::new(root, table, rt_index, clauses);
+    tree.collect(table)?;
+    let mut prune = tree.prune;
+    if prune.values.iter().all(|v| matches!(v, Expr::Const(_))) {
+        return Ok(None);
+    }
+    for level in &mut prune.levels {
+        level.members.retain_mut(|(oid, member)| match member {
+            PruneMember::Level(_) => true,
+            PruneMember::Input(at) => match inputs.iter().position(|i| i == oid) {
+                Some(input) => {
+                    *at = input;
+                    true
+                }
+                None => false,
+            },
+        });
+    }
+    Ok(Some(prune))
+}
+
+/// The steps of a tree of partitioned tables, and the leaves that constants leave.
+struct Tree<'r, 'g, 'a> {
+    root: &'r Root<'g, 'a>,
+    top: Arc<RelationDesc>,
+    rt_index: usize,
+    clauses: &'r [Expr],
+    prune: PartitionPrune,
+    leaves: Vec<Oid>,
+}
+
+impl<'r, 'g, 'a> Tree<'r, 'g, 'a> {
+    fn new(
+        root: &'r Root<'g, 'a>,
+        top: &Arc<RelationDesc>,
+        rt_index: usize,
+        clauses: &'r [Expr],
+    ) -> Tree<'r, 'g, 'a> {
+        Tree {
+            root,
+            top: top.clone(),
+            rt_index,
+            clauses,
+            prune: PartitionPrune::default(),
+            leaves: Vec::new(),
         }
     }
-    Ok(())
+
+    /// Adds a partitioned table; its place among the levels.
+    fn collect(&mut self, table: &Arc<RelationDesc>) -> PgResult<usize> {
+        let catalog = self.root.context().catalog;
+        let partitions = Partitions::load(catalog, table)?;
+        // Key columns in terms of the columns of the table in the query.
+        let columns = partitions.key.columns.iter();
+        let keys: Vec<Expr> = columns
+            .map(|c| key_expr(c, &self.top, table, self.rt_index))
+            .collect();
+        let mut steps = Steps {
+            root: self.root,
+            partitions: &partitions,
+            keys: &keys,
+            values: std::mem::take(&mut self.prune.values),
+        };
+        let found = steps.all(self.clauses)?;
+        self.prune.values = steps.values;
+        let datums: Vec<Option<Datum>> = self.prune.values.iter().map(constant).collect();
+        let known = Known {
+            exprs: &self.prune.values,
+            datums: &datums,
+        };
+        let keep = partitions_to_read(&partitions, &found, known)?;
+        let place = self.prune.levels.len();
+        self.prune.levels.push(PruneLevel {
+            table: table.oid,
+            steps: found,
+            members: Vec::new(),
+        });
+        for (part, _) in partitions.parts.iter().zip(keep).filter(|(_, kept)| *kept) {
+            let Some(child) = catalog.relation(part.oid)? else {
+                continue;
+            };
+            let member = if child.relkind == b'p' {
+                PruneMember::Level(self.collect(&child)?)
+            } else {
+                self.leaves.push(child.oid);
+                PruneMember::Input(0)
+            };
+            self.prune.levels[place].members.push((part.oid, member));
+        }
+        Ok(place)
+    }
+}
+
+fn constant(value: &Expr) -> Option<Datum> {
+    match value {
+        Expr::Const(c) => Some(c.value.clone()),
+        _ => None,
+    }
 }
 
 fn key_expr(column: &PartitionKeyColumn, top: &RelationDesc, level: &RelationDesc, rt_index: usize) -> Expr {
@@ -107,301 +163,164 @@ fn key_expr(column: &PartitionKeyColumn, top: &RelationDesc, level: &RelationDes
     }
 }
 
-struct Pruner<'r, 'g, 'a> {
+/// Conditions as steps over the keys of one table.
+struct Steps<'r, 'g, 'a> {
     root: &'r Root<'g, 'a>,
     partitions: &'r Partitions,
     keys: &'r [Expr],
+    values: Vec<Expr>,
 }
 
-impl Pruner<'_, '_, '_> {
-    /// Which partitions may satisfy all clauses.
-    fn all(&self, clauses: &[Expr]) -> PgResult<Vec<bool>> {
-        let mut conditions = Vec::new();
-        let mut keep = vec![true; self.partitions.parts.len()];
-        fn narrow(keep: &mut [bool], other: Vec<bool>) {
-            keep.iter_mut().zip(other).for_each(|(k, o)| *k &= o);
-        }
+impl Steps<'_, '_, '_> {
+    /// What all clauses together say.
+    fn all(&mut self, clauses: &[Expr]) -> PgResult<Vec<PruneStep>> {
+        let mut out = Vec::new();
         for clause in clauses {
             match clause {
                 Expr::Bool(b) if b.op == BoolOp::Or => {
-                    let mut any = vec![false; self.partitions.parts.len()];
+                    let mut arms = Vec::new();
                     for arm in &b.args {
                         let mut parts = Vec::new();
                         facts::flatten_and(arm.clone(), &mut parts);
-                        let arm = self.all(&parts)?;
-                        any.iter_mut().zip(arm).for_each(|(a, x)| *a |= x);
+                        arms.push(self.all(&parts)?);
                     }
-                    narrow(&mut keep, any);
+                    // An arm that says nothing keeps everything.
+                    if arms.iter().all(|arm| !arm.is_empty()) {
+                        out.push(PruneStep::Or(arms));
+                    }
                 }
-                Expr::Bool(b) if b.op == BoolOp::And => {
-                    let all = self.all(&b.args)?;
-                    narrow(&mut keep, all);
-                }
-                other => conditions.extend(self.condition(other)?),
+                Expr::Bool(b) if b.op == BoolOp::And => out.extend(self.all(&b.args)?),
+                other => out.extend(self.step(other)?),
             }
         }
-        if conditions.iter().any(|c| matches!(c, Condition::Never)) {
-            return Ok(vec![false; keep.len()]);
-        }
-        // An IN list is the union of its values.
-        if let Some(at) = conditions.iter().position(|c| matches!(c, Condition::In(..))) {
-            let Condition::In(column, values) = conditions.swap_remove(at) else {
-                return Ok(keep);
-            };
-            let mut any = vec![false; keep.len()];
-            for value in values.into_iter().filter(|v| !v.is_null()) {
-                let mut one = conditions.clone();
-                one.push(Condition::Compare(column, 3, value));
-                let kept = self.conditions(&one)?;
-                any.iter_mut().zip(kept).for_each(|(a, x)| *a |= x);
-            }
-            narrow(&mut keep, any);
-            return Ok(keep);
-        }
-        let rest = self.conditions(&conditions)?;
-        narrow(&mut keep, rest);
-        Ok(keep)
+        Ok(out)
     }
 
-    fn conditions(&self, conditions: &[Condition]) -> PgResult<Vec<bool>> {
-        let count = self.partitions.parts.len();
-        if conditions.is_empty() {
-            return Ok(vec![true; count]);
-        }
-        if let Some(at) = conditions.iter().position(|c| matches!(c, Condition::In(..))) {
-            let mut rest = conditions.to_vec();
-            let Condition::In(column, values) = rest.swap_remove(at) else {
-                return Ok(vec![true; count]);
-            };
-            let mut any = vec![false; count];
-            for value in values.into_iter().filter(|v| !v.is_null()) {
-                let mut one = rest.clone();
-                one.push(Condition::Compare(column, 3, value));
-                let kept = self.conditions(&one)?;
-                any.iter_mut().zip(kept).for_each(|(a, x)| *a |= x);
-            }
-            return Ok(any);
-        }
-        match self.partitions.key.strategy {
-            PartitionStrategy::List => Ok(self.list(conditions)),
-            PartitionStrategy::Range => self.range(conditions),
-            PartitionStrategy::Hash => self.hash(conditions),
-        }
-    }
-
-    fn holds(&self, column: usize, condition: &Condition, value: &Datum) -> bool {
-        match condition {
-            Condition::Compare(c, strategy, wanted) if *c == column => {
-                if value.is_null() {
-                    return false;
-                }
-                let order = compare_values(&self.partitions.key.columns[column], value, wanted);
-                match strategy {
-                    1 => order == Ordering::Less,
-                    2 => order != Ordering::Greater,
-                    3 => order == Ordering::Equal,
-                    4 => order != Ordering::Less,
-                    5 => order == Ordering::Greater,
-                    _ => order != Ordering::Equal,
-                }
-            }
-            Condition::Null(c, is_null) if *c == column => value.is_null() == *is_null,
-            _ => true,
-        }
-    }
-
-    fn list(&self, conditions: &[Condition]) -> Vec<bool> {
-        let equal = conditions.iter().find_map(|c| match c {
-            Condition::Compare(0, 3, v) => Some(v),
-            _ => None,
-        });
-        let null = conditions.iter().any(|c| matches!(c, Condition::Null(0, true)));
-        let mut keep: Vec<bool> = self
-            .partitions
-            .parts
-            .iter()
-            .map(|p| match &*p.bound {
-                PartitionBound::List(values) => values
-                    .iter()
-                    .any(|v| conditions.iter().all(|c| self.holds(0, c, &v.value))),
-                _ => true,
-            })
-            .collect();
-        if let Some(default) = self.partitions.default {
-            let found_elsewhere = keep.iter().enumerate().any(|(i, k)| *k && i != default);
-            if (equal.is_some() || null) && found_elsewhere {
-                keep[default] = false;
-            }
-        }
-        keep
-    }
-
-    fn hash(&self, conditions: &[Condition]) -> PgResult<Vec<bool>> {
-        let count = self.partitions.parts.len();
-        let mut values = Vec::new();
-        for column in 0..self.partitions.key.columns.len() {
-            let value = conditions.iter().find_map(|c| match c {
-                Condition::Compare(i, 3, v) if *i == column => Some(v.clone()),
-                Condition::Null(i, true) if *i == column => Some(Datum::Null),
-                _ => None,
-            });
-            match value {
-                Some(v) => values.push(v),
-                None => return Ok(vec![true; count]),
-            }
-        }
-        let found = self.partitions.route(&values)?;
-        Ok((0..count).map(|i| Some(i) == found).collect())
-    }
-
-    fn range(&self, conditions: &[Condition]) -> PgResult<Vec<bool>> {
-        let count = self.partitions.parts.len();
-        let is_default = |i: usize| Some(i) == self.partitions.default;
-        if conditions.iter().any(|c| matches!(c, Condition::Null(_, true))) {
-            return Ok((0..count).map(is_default).collect());
-        }
-        let bounds = QueryRange::new(conditions, self.partitions.key.columns.len(), self.partitions);
-        if bounds.is_empty(self.partitions) {
-            return Ok(vec![false; count]);
-        }
-        if bounds.exact(self.partitions.key.columns.len()) {
-            let found = self.partitions.route(&bounds.low.0)?;
-            return Ok((0..count).map(|i| Some(i) == found).collect());
-        }
-        let mut keep: Vec<bool> = self
-            .partitions
-            .parts
-            .iter()
-            .map(|p| match &*p.bound {
-                PartitionBound::Range { lower, upper } => bounds.overlaps(lower, upper, self.partitions),
-                _ => false,
-            })
-            .collect();
-        if let Some(default) = self.partitions.default {
-            let chosen: Vec<usize> = (0..count).filter(|i| keep[*i]).collect();
-            keep[default] = !self.covered(&chosen, &bounds);
-        }
-        Ok(keep)
-    }
-
-    /// True when the chosen partitions hold everything in the range: the default one is not needed.
-    fn covered(&self, chosen: &[usize], range: &QueryRange) -> bool {
-        let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
-            return false;
+    /// A place for a value that is the same for all rows; `None` where it may not be.
+    fn place(&mut self, value: &Expr) -> PgResult<Option<usize>> {
+        let value = facts::strip_relabel(value);
+        let catalog = self.root.context().catalog;
+        let differs = nodes::walk::any(value, &mut |e| matches!(e, Expr::Var(_)));
+        let waits = |e: &Expr| match e {
+            Expr::SubLink(_) => true,
+            Expr::SubPlan(s) => !s.params.is_empty() || s.test.is_some(),
+            _ => false,
         };
-        let bound = |i: usize| match &*self.partitions.parts[i].bound {
-            PartitionBound::Range { lower, upper } => Some((lower, upper)),
-            _ => None,
-        };
-        let (Some((lower, _)), Some((_, upper))) = (bound(*first), bound(*last)) else {
-            return false;
-        };
-        let starts = compare_prefix(lower, &range.low.0, self.partitions);
-        let ends = compare_prefix(upper, &range.high.0, self.partitions);
-        let low_ok = if range.low.0.is_empty() {
-            matches!(lower.first(), Some(RangeDatum::MinValue))
-        } else {
-            starts == Ordering::Less
-                || starts == Ordering::Equal && range.low.0.len() == self.partitions.key.columns.len()
-        };
-        let high_ok = if range.high.0.is_empty() {
-            matches!(upper.first(), Some(RangeDatum::MaxValue))
-        } else {
-            ends == Ordering::Greater || ends == Ordering::Equal && !range.high.1
-        };
-        low_ok && high_ok && self.partitions.is_contiguous(chosen)
+        if differs || nodes::walk::any(value, &mut |e| waits(e)) || facts::is_volatile(value, catalog)? {
+            return Ok(None);
+        }
+        if let Some(at) = self.values.iter().position(|v| v == value) {
+            return Ok(Some(at));
+        }
+        self.values.push(value.clone());
+        Ok(Some(self.values.len() - 1))
     }
 
     /// What a clause says of key columns; nothing when it says nothing usable.
-    fn condition(&self, clause: &Expr) -> PgResult<Option<Condition>> {
-        let is_key = |e: &Expr, at: usize| facts::strip_relabel(e) == facts::strip_relabel(&self.keys[at]);
-        for at in 0..self.keys.len() {
-            let column = &self.partitions.key.columns[at];
-            match clause {
-                Expr::Const(c) if c.value.as_bool() != Some(true) => return Ok(Some(Condition::Never)),
-                Expr::NullTest(n) if !n.arg_is_row && is_key(&n.arg, at) => {
-                    return Ok(Some(Condition::Null(at, !n.is_not)));
-                }
-                Expr::Func(f) => {
-                    let Some((op, left, right)) = facts::binary_op(clause) else {
-                        continue;
-                    };
-                    let (op, value) = if is_key(left, at) {
-                        (op, right)
-                    } else if is_key(right, at) {
-                        match self.root.context().catalog.operator(op)? {
-                            Some(o) if o.commutator.is_valid() => (o.commutator, left),
-                            _ => continue,
-                        }
-                    } else {
-                        continue;
-                    };
-                    if column.collation.is_valid() && f.input_collation != column.collation {
-                        continue;
-                    }
-                    let Expr::Const(value) = facts::strip_relabel(value) else {
-                        continue;
-                    };
-                    if value.value.is_null() {
-                        return Ok(Some(Condition::Never));
-                    }
-                    let Some(strategy) = self.strategy(op, column)? else {
-                        continue;
-                    };
-                    if let Some(value) = convert(&value.value, column.phys) {
-                        return Ok(Some(Condition::Compare(at, strategy, value)));
-                    }
-                }
-                Expr::ScalarArrayOp(s) if is_key(&s.scalar, at) => {
-                    if column.collation.is_valid() && s.input_collation != column.collation {
-                        continue;
-                    }
-                    let (Expr::Const(array), Some(strategy)) = (&*s.array, self.strategy(s.op, column)?)
-                    else {
-                        continue;
-                    };
-                    let Datum::Array(array) = &array.value else {
-                        return Ok(array.value.is_null().then_some(Condition::Never));
-                    };
-                    let values: Option<Vec<Datum>> = array
-                        .elements
-                        .iter()
-                        .map(|v| {
-                            if v.is_null() {
-                                Some(Datum::Null)
-                            } else {
-                                convert(v, column.phys)
-                            }
-                        })
-                        .collect();
-                    let Some(values) = values else { continue };
-                    if s.use_or && strategy == 3 {
-                        return Ok(Some(Condition::In(at, values)));
-                    }
-                    if !s.use_or && strategy == 6 && values.iter().any(Datum::is_null) {
-                        return Ok(Some(Condition::Never));
-                    }
-                }
-                Expr::Var(_) if column.type_ref.oid == types::oids::BOOL && is_key(clause, at) => {
-                    return Ok(Some(Condition::Compare(at, 3, Datum::Bool(true))));
-                }
-                Expr::Bool(b) if b.op == BoolOp::Not && b.args.first().is_some_and(|a| is_key(a, at)) => {
-                    return Ok(Some(Condition::Compare(at, 3, Datum::Bool(false))));
-                }
-                Expr::BooleanTest(t) if is_key(&t.arg, at) => {
-                    let value = match t.kind {
-                        BoolTestKind::IsTrue => Condition::Compare(at, 3, Datum::Bool(true)),
-                        BoolTestKind::IsFalse => Condition::Compare(at, 3, Datum::Bool(false)),
-                        BoolTestKind::IsUnknown => Condition::Null(at, true),
-                        BoolTestKind::IsNotUnknown => Condition::Null(at, false),
-                        _ => continue,
-                    };
-                    return Ok(Some(value));
-                }
-                _ => {}
+    fn step(&mut self, clause: &Expr) -> PgResult<Option<PruneStep>> {
+        if matches!(clause, Expr::Const(c) if c.value.as_bool() != Some(true)) {
+            return Ok(Some(PruneStep::Never));
+        }
+        for column in 0..self.keys.len() {
+            let found = match clause {
+                Expr::Func(_) => self.comparison(clause, column)?,
+                Expr::ScalarArrayOp(_) => self.array(clause, column)?,
+                _ => self.test(clause, column),
+            };
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    fn is_key(&self, e: &Expr, column: usize) -> bool {
+        facts::strip_relabel(e) == facts::strip_relabel(&self.keys[column])
+    }
+
+    /// `key OP value`, either way round.
+    fn comparison(&mut self, clause: &Expr, column: usize) -> PgResult<Option<PruneStep>> {
+        let (Expr::Func(f), Some((op, left, right))) = (clause, facts::binary_op(clause)) else {
+            return Ok(None);
+        };
+        let (op, value) = if self.is_key(left, column) {
+            (op, right)
+        } else if self.is_key(right, column) {
+            match self.root.context().catalog.operator(op)? {
+                Some(o) if o.commutator.is_valid() => (o.commutator, left),
+                _ => return Ok(None),
+            }
+        } else {
+            return Ok(None);
+        };
+        let key = &self.partitions.key.columns[column];
+        if key.collation.is_valid() && f.input_collation != key.collation {
+            return Ok(None);
+        }
+        // No operator of a key is true of NULL.
+        if constant(facts::strip_relabel(value)).is_some_and(|v| v.is_null()) {
+            return Ok(Some(PruneStep::Never));
+        }
+        let Some(strategy) = self.strategy(op, key)? else {
+            return Ok(None);
+        };
+        let value = self.place(value)?;
+        Ok(value.map(|value| PruneStep::Compare {
+            column,
+            strategy,
+            value,
+        }))
+    }
+
+    /// `key = ANY (array)`, `key <> ALL (array)`.
+    fn array(&mut self, clause: &Expr, column: usize) -> PgResult<Option<PruneStep>> {
+        let Expr::ScalarArrayOp(s) = clause else {
+            return Ok(None);
+        };
+        let key = &self.partitions.key.columns[column];
+        if !self.is_key(&s.scalar, column) || key.collation.is_valid() && s.input_collation != key.collation {
+            return Ok(None);
+        }
+        let Some(strategy) = self.strategy(s.op, key)? else {
+            return Ok(None);
+        };
+        if !matches!((s.use_or, strategy), (true, 3) | (false, 6)) {
+            return Ok(None);
+        }
+        let array = self.place(&s.array)?;
+        Ok(array.map(|array| match s.use_or {
+            true => PruneStep::Any { column, array },
+            false => PruneStep::Differs { column, array },
+        }))
+    }
+
+    /// Tests for NULL, and of a boolean key.
+    fn test(&self, clause: &Expr, column: usize) -> Option<PruneStep> {
+        let is = |value| PruneStep::Is { column, value };
+        let null = |is_null| PruneStep::Null { column, is_null };
+        match clause {
+            Expr::NullTest(n) if !n.arg_is_row && self.is_key(&n.arg, column) => Some(null(!n.is_not)),
+            Expr::Var(_)
+                if self.partitions.key.columns[column].type_ref.oid == types::oids::BOOL
+                    && self.is_key(clause, column) =>
+            {
+                Some(is(true))
+            }
+            Expr::Bool(b)
+                if b.op == BoolOp::Not && b.args.first().is_some_and(|a| self.is_key(a, column)) =>
+            {
+                Some(is(false))
+            }
+            Expr::BooleanTest(t) if self.is_key(&t.arg, column) => match t.kind {
+                BoolTestKind::IsTrue => Some(is(true)),
+                BoolTestKind::IsFalse => Some(is(false)),
+                BoolTestKind::IsNotTrue => Some(PruneStep::Or(vec![vec![is(false)], vec![null(true)]])),
+                BoolTestKind::IsNotFalse => Some(PruneStep::Or(vec![vec![is(true)], vec![null(true)]])),
+                BoolTestKind::IsUnknown => Some(null(true)),
+                BoolTestKind::IsNotUnknown => Some(null(false)),
+            },
+            _ => None,
+        }
     }
 
     fn strategy(&self, op: Oid, column: &PartitionKeyColumn) -> PgResult<Option<u8>> {
@@ -425,126 +344,4 @@ impl Pruner<'_, '_, '_> {
             _ => Ok(None),
         }
     }
-}
-
-/// A value in the class of the key column.
-fn convert(value: &Datum, to: PhysType) -> Option<Datum> {
-    if value.phys() == Some(to) {
-        return Some(value.clone());
-    }
-    let integer = match value {
-        Datum::Int2(v) => i64::from(*v),
-        Datum::Int4(v) => i64::from(*v),
-        Datum::Int8(v) => *v,
-        _ => return None,
-    };
-    match to {
-        PhysType::Int2 => i16::try_from(integer).ok().map(Datum::Int2),
-        PhysType::Int4 => i32::try_from(integer).ok().map(Datum::Int4),
-        PhysType::Int8 => Some(Datum::Int8(integer)),
-        _ => None,
-    }
-}
-
-/// The prefix of key columns that conditions bound from below and above; true: inclusive.
-struct QueryRange {
-    low: (Vec<Datum>, bool),
-    high: (Vec<Datum>, bool),
-}
-
-impl QueryRange {
-    fn new(conditions: &[Condition], columns: usize, partitions: &Partitions) -> QueryRange {
-        let mut range = QueryRange {
-            low: (Vec::new(), true),
-            high: (Vec::new(), true),
-        };
-        for column in 0..columns {
-            let of = |strategies: [u8; 2]| {
-                conditions.iter().filter_map(move |c| match c {
-                    Condition::Compare(i, s, v) if *i == column && strategies.contains(s) => Some((*s, v)),
-                    _ => None,
-                })
-            };
-            if let Some((_, value)) = of([3, 3]).next() {
-                range.low.0.push(value.clone());
-                range.high.0.push(value.clone());
-                continue;
-            }
-            let key = &partitions.key.columns[column];
-            let low = of([4, 5]).max_by(|a, b| compare_values(key, a.1, b.1).then(a.0.cmp(&b.0)));
-            let high = of([1, 2]).min_by(|a, b| compare_values(key, a.1, b.1).then(a.0.cmp(&b.0)));
-            if let Some((strategy, value)) = low {
-                range.low.0.push(value.clone());
-                range.low.1 = strategy == 4;
-            }
-            if let Some((strategy, value)) = high {
-                range.high.0.push(value.clone());
-                range.high.1 = strategy == 2;
-            }
-            break;
-        }
-        range
-    }
-
-    fn exact(&self, columns: usize) -> bool {
-        self.low.0.len() == columns && self.low.0 == self.high.0 && self.low.1 && self.high.1
-    }
-
-    /// True when no value satisfies both ends.
-    fn is_empty(&self, partitions: &Partitions) -> bool {
-        let mut order = Ordering::Equal;
-        let both = self.low.0.len().min(self.high.0.len());
-        if both == 0 {
-            return false;
-        }
-        for (i, key) in partitions.key.columns.iter().enumerate().take(both) {
-            order = compare_values(key, &self.low.0[i], &self.high.0[i]);
-            if order != Ordering::Equal {
-                break;
-            }
-        }
-        match order {
-            Ordering::Greater => true,
-            Ordering::Equal => self.low.0.len() == self.high.0.len() && !(self.low.1 && self.high.1),
-            Ordering::Less => false,
-        }
-    }
-
-    fn overlaps(&self, lower: &[RangeDatum], upper: &[RangeDatum], partitions: &Partitions) -> bool {
-        if !self.high.0.is_empty() {
-            match compare_prefix(lower, &self.high.0, partitions) {
-                Ordering::Greater => return false,
-                Ordering::Equal if !self.high.1 => return false,
-                _ => {}
-            }
-        }
-        if !self.low.0.is_empty() {
-            match compare_prefix(upper, &self.low.0, partitions) {
-                Ordering::Less => return false,
-                Ordering::Equal => {
-                    let next = upper.get(self.low.0.len());
-                    if !self.low.1 || next.is_none() || matches!(next, Some(RangeDatum::MinValue)) {
-                        return false;
-                    }
-                }
-                Ordering::Greater => {}
-            }
-        }
-        true
-    }
-}
-
-/// A bound against the leading columns of a row.
-fn compare_prefix(bound: &[RangeDatum], values: &[Datum], partitions: &Partitions) -> Ordering {
-    for ((edge, value), key) in bound.iter().zip(values).zip(&partitions.key.columns) {
-        let order = match edge {
-            RangeDatum::MinValue => Ordering::Less,
-            RangeDatum::MaxValue => Ordering::Greater,
-            RangeDatum::Value(c) => compare_values(key, &c.value, value),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    Ordering::Equal
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use common::{PgResult, unsupported};
 use nodes::expr::{Expr, ParamKind, SubLink, SubLinkKind, SubPlan, VarSource};
 use nodes::plan::{SubPlanEntry, SubPlanUsage};
-use nodes::query::Query;
+use nodes::query::{Query, RteKind};
 use nodes::walk;
 
 use crate::exprs::{facts, query_walk};
 use crate::prep::ctes::shift_cte_references;
-use crate::prep::{PLACEHOLDER_BASE, plan_links_in};
+use crate::prep::{PLACEHOLDER_BASE, plan_links_in, sub_links};
 use crate::root::{Global, Root, plan_level};
 
 /// Replaces every reference that leaves the query by an executor parameter. Returns slots with the values to put there, as
@@ -88,8 +88,68 @@ fn lower_level(e: &mut Expr, nested: usize, by: usize) {
     }
 }
 
-/// Plans a subquery of an expression and returns what stands for it.
+/// Plans a subquery of an expression and returns what stands for it. A correlated EXISTS may become one run of its subquery with a
+/// hash table of what it gives.
+///
+/// PG: `AlternativeSubPlan`.
 pub fn make_sub_plan(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> {
+    let alternative = match link.kind {
+        SubLinkKind::Exists => sub_links::exists_to_any(link, root.context())?,
+        _ => None,
+    };
+    let plain = plan_link(root, link)?;
+    let Some(alternative) = alternative else {
+        return Ok(plain);
+    };
+    let before = root.global.clone();
+    let mut hashed = plan_link(root, &alternative)?;
+    let of = |e: &Expr| match e {
+        Expr::SubPlan(s) => root
+            .global
+            .subplans
+            .get(s.plan_id)
+            .map(|p| (s.use_hash_table, p.plan.cost)),
+        _ => None,
+    };
+    if let (Some((_, each)), Some((true, once))) = (of(&plain), of(&hashed)) {
+        let runs = outer_rows(root, &alternative)?;
+        let s = root.context().settings;
+        let per_run = each.startup + (each.total - each.startup) / each.rows.max(1.0);
+        let table = once.rows * f64::from(once.width + HASH_ENTRY);
+        let memory = s.work_mem_bytes as f64 * s.hash_mem_multiplier;
+        if table <= memory && once.total + runs * s.cpu_operator_cost < runs * per_run {
+            if let Expr::SubPlan(s) = &mut hashed {
+                s.unknown_equals_false = true;
+            }
+            return Ok(hashed);
+        }
+    }
+    *root.global = before;
+    // It had a number.
+    root.global.subplan_name(false);
+    Ok(plain)
+}
+
+/// What an entry of a hash table takes beside its row.
+const HASH_ENTRY: i32 = 40;
+
+/// How often the test of a subquery runs, at most: once for each row of the relations that it looks at.
+fn outer_rows(root: &Root<'_, '_>, link: &SubLink) -> PgResult<f64> {
+    let mut rows: f64 = 1.0;
+    let used = link.test.as_ref().map(facts::relids).unwrap_or_default();
+    for index in used.iter() {
+        let entry = index.checked_sub(1).and_then(|i| root.query.range_table.get(i));
+        let Some(RteKind::Relation { relation, .. }) = entry.map(|e| &e.kind) else {
+            return Ok(rows.max(1000.0));
+        };
+        if let Some(table) = root.context().catalog.relation(*relation)? {
+            rows = rows.max(root.context().catalog.relation_size(&table)?.1);
+        }
+    }
+    Ok(rows)
+}
+
+fn plan_link(root: &mut Root<'_, '_>, link: &SubLink) -> PgResult<Expr> {
     if link.kind == SubLinkKind::MultiExpr {
         return Err(unsupported!(
             "multiple-column assignment from a subquery is not supported yet"

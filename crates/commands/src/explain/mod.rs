@@ -10,6 +10,7 @@ mod details;
 mod memory;
 mod names;
 mod nodes;
+mod removed;
 mod render;
 mod serialize;
 mod settings;

@@ -14,6 +14,8 @@ use parser::quote_identifier;
 use types::io::IoContext;
 use types::settings::TypeRef;
 
+use crate::explain::removed::Removed;
+
 /// What all expressions of a plan are printed with.
 pub(crate) struct Printer<'a> {
     pub plan: &'a PlannedStmt,
@@ -33,6 +35,8 @@ struct Context<'p, 'a> {
     prefix: bool,
     /// SubPlans whose test is being printed.
     testing: RefCell<Vec<SubPlan>>,
+    /// Below an Append seen from above: the root of the tree, whose name members' columns have there.
+    tree: Option<usize>,
 }
 
 impl<'a> Printer<'a> {
@@ -43,6 +47,7 @@ impl<'a> Printer<'a> {
             path: path.clone(),
             prefix,
             testing: RefCell::default(),
+            tree: None,
         };
         names.text(expr)
     }
@@ -104,6 +109,16 @@ pub(crate) fn scan_index(plan: &Plan) -> Option<usize> {
     }
 }
 
+/// The root of the inheritance tree whose members a node puts together.
+fn tree_root(plan: &Plan) -> Option<usize> {
+    match &plan.node {
+        PlanNode::Append { rt_index, .. } | PlanNode::MergeAppend { rt_index, .. } => {
+            Some(*rt_index).filter(|i| *i > 0)
+        }
+        _ => None,
+    }
+}
+
 fn system_column(attno: i16) -> &'static str {
     match attno {
         -1 => "ctid",
@@ -125,6 +140,7 @@ impl<'a> Context<'_, 'a> {
     fn at(&self, path: Path<'a>, expr: &Expr, prefix: bool) -> PgResult<String> {
         let names = Context {
             printer: self.printer,
+            tree: None,
             path,
             prefix,
             testing: RefCell::new(self.testing.borrow().clone()),
@@ -157,7 +173,8 @@ impl<'a> Context<'_, 'a> {
             (None, Ok(at)) => format!("col{at}"),
             (Some(_), Ok(_)) => String::new(),
         };
-        let alias = rt_index.checked_sub(1).and_then(|i| self.printer.aliases.get(i));
+        let named = self.tree.unwrap_or(rt_index);
+        let alias = named.checked_sub(1).and_then(|i| self.printer.aliases.get(i));
         match alias.filter(|a| self.prefix && !a.is_empty()) {
             Some(alias) => format!("{}.{name}", quote_identifier(alias)),
             None => name,
@@ -174,7 +191,13 @@ impl<'a> Context<'_, 'a> {
         };
         let mut path = self.path.clone();
         path.push(child);
-        let text = self.at(path, &target.expr, self.prefix)?;
+        let below = Context {
+            tree: self.tree.or(tree_root(plan)).or(tree_root(child)),
+            path,
+            testing: RefCell::new(self.testing.borrow().clone()),
+            ..*self
+        };
+        let text = below.text(&target.expr)?;
         // What is computed below is shown in parentheses of its own.
         Ok(Some(match &target.expr {
             Expr::Var(_) => text,
@@ -425,13 +448,19 @@ impl Names for Context<'_, '_> {
 }
 
 /// Names of the range table, each used once: `t`, `t_1`... Entries of the plan itself are named before those of its subplans.
-pub(crate) fn aliases(plan: &PlannedStmt) -> Vec<String> {
+pub(crate) fn aliases(plan: &PlannedStmt, removed: &Removed) -> Vec<String> {
     let mut order: Vec<usize> = Vec::new();
     // The plan's own entries come first, in the order of the range table; then those of each subplan.
-    let roots = std::iter::once(&plan.plan).chain(plan.subplans.iter().map(|s| &s.plan));
+    let used = subplans_used(plan);
+    let subplans = plan
+        .subplans
+        .iter()
+        .enumerate()
+        .filter(|(id, _)| used.contains(id));
+    let roots = std::iter::once(&plan.plan).chain(subplans.map(|(_, s)| &s.plan));
     for root in roots {
         let mut found: Vec<usize> = Vec::new();
-        scanned(root, &mut |at| {
+        scanned(root, removed, &mut |at| {
             if !order.contains(&at) && !found.contains(&at) {
                 found.push(at);
             }
@@ -461,8 +490,36 @@ pub(crate) fn aliases(plan: &PlannedStmt) -> Vec<String> {
     names
 }
 
+/// Subplans that are part of the plan: a subquery that may run in two ways was planned twice.
+fn subplans_used(plan: &PlannedStmt) -> Vec<usize> {
+    let mut used: Vec<usize> = Vec::new();
+    let mut open = vec![&plan.plan];
+    while let Some(node) = open.pop() {
+        open.extend(node.children());
+        let mut named = node.init_plans.clone();
+        if let PlanNode::CteScan { plan_id, .. } = &node.node {
+            named.push(*plan_id);
+        }
+        node.for_each_expr(&mut |e| {
+            nodes::walk::walk(e, &mut |e| {
+                if let Expr::SubPlan(s) = e {
+                    named.push(s.plan_id);
+                }
+                true
+            });
+        });
+        for id in named {
+            if !used.contains(&id) {
+                used.push(id);
+                open.extend(plan.subplans.get(id).map(|s| &s.plan));
+            }
+        }
+    }
+    used
+}
+
 /// Range table entries that the nodes of a plan read, in the order of the nodes.
-fn scanned(plan: &Plan, visit: &mut dyn FnMut(usize)) {
+fn scanned(plan: &Plan, removed: &Removed, visit: &mut dyn FnMut(usize)) {
     if let Some(at) = scan_index(plan) {
         visit(at);
     }
@@ -474,7 +531,7 @@ fn scanned(plan: &Plan, visit: &mut dyn FnMut(usize)) {
         PlanNode::ModifyTable(m) => m.relations.iter().for_each(|r| visit(r.rt_index)),
         _ => {}
     }
-    for child in plan.children() {
-        scanned(child, visit);
+    for (_, child) in removed.children(plan) {
+        scanned(child, removed, visit);
     }
 }

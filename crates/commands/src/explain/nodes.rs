@@ -11,6 +11,7 @@ use types::io::IoContext;
 
 use crate::context::CommandContext;
 use crate::explain::names::{Path, Printer, aliases, scan_index};
+use crate::explain::removed::Removed;
 use crate::explain::render::{BUFFERS, Child, Node, Properties, Shown, Value, millis, number};
 use crate::explain::words::{self, children_disabled, join_word, kind, operation_word, set_op_word};
 use crate::explain::{Measured, Options};
@@ -23,6 +24,9 @@ pub(super) struct Explainer<'a> {
     pub(super) measured: Option<&'a Measured>,
     /// Prefix columns with their table: several tables, or VERBOSE.
     several: bool,
+    removed: Removed,
+    /// Initplans that some node shows.
+    attached: Vec<usize>,
 }
 
 /// The tree of a plan.
@@ -37,6 +41,10 @@ pub(crate) fn tree(
         .range_table
         .iter()
         .filter(|r| !matches!(r.kind, RteKind::Group { .. }));
+    let removed = match options.generic_plan {
+        true => Removed::default(),
+        false => Removed::at_start(planned, cx)?,
+    };
     let explainer = Explainer {
         printer: Printer {
             plan,
@@ -45,13 +53,27 @@ pub(crate) fn tree(
                 settings: &cx.settings,
                 resolver: Some(cx.session.resolver()),
             },
-            aliases: aliases(plan),
+            aliases: aliases(plan, &removed),
         },
         options,
         measured,
         several: real.count() + without_from(plan) > 1,
+        removed,
+        attached: attached(plan),
     };
     explainer.node(&plan.plan, &Vec::new())
+}
+
+/// Initplans by the nodes that they hang on.
+fn attached(plan: &PlannedStmt) -> Vec<usize> {
+    let mut out = Vec::new();
+    let mut open: Vec<&Plan> = plan.subplans.iter().map(|s| &s.plan).collect();
+    open.push(&plan.plan);
+    while let Some(plan) = open.pop() {
+        out.extend(&plan.init_plans);
+        open.extend(plan.children());
+    }
+    out
 }
 
 /// Query levels without FROM: PostgreSQL gives each an entry in the range table.
@@ -464,10 +486,10 @@ impl<'a> Explainer<'a> {
                 let first = keys.get(..*presorted).unwrap_or_default();
                 self.sort_keys("Presorted Key", first, path, upper, out)?;
             }
-            PlanNode::Append { .. } => out.json("Subplans Removed", number(0)),
+            PlanNode::Append { .. } => self.removed.show(plan, out),
             PlanNode::MergeAppend { keys, .. } => {
                 self.sort_keys("Sort Key", keys, path, upper, out)?;
-                out.json("Subplans Removed", number(0));
+                self.removed.show(plan, out);
             }
             PlanNode::Result { one_time, .. } => {
                 self.condition("One-Time Filter", one_time, path, upper, out)?;
@@ -626,7 +648,7 @@ impl<'a> Explainer<'a> {
                 | PlanNode::BitmapAnd { .. }
                 | PlanNode::BitmapOr { .. }
         );
-        for (at, child) in plan.children().into_iter().enumerate() {
+        for (at, child) in self.removed.children(plan) {
             let relationship = match (&plan.node, at) {
                 (PlanNode::SubqueryScan { .. }, _) => "Subquery",
                 _ if member => "Member",
@@ -645,6 +667,7 @@ impl<'a> Explainer<'a> {
             nodes::walk::walk(expr, &mut |e| {
                 if let Expr::SubPlan(s) = e
                     && !seen.contains(&s.plan_id)
+                    && !self.attached.contains(&s.plan_id)
                 {
                     seen.push(s.plan_id);
                     subplans.push(s.plan_id);

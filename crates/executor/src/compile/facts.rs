@@ -43,6 +43,20 @@ impl ParamDeps<'_> {
         deps.read.into()
     }
 
+    /// For expressions.
+    pub fn of_exprs(exprs: &[Expr], subplans: &[SubPlanEntry]) -> Arc<[usize]> {
+        let mut deps = ParamDeps {
+            subplans,
+            read: Vec::new(),
+            set: Vec::new(),
+            visited: Vec::new(),
+        };
+        deps.all(exprs);
+        let set = std::mem::take(&mut deps.set);
+        deps.read.retain(|slot| !set.contains(slot));
+        deps.read.into()
+    }
+
     fn plan(&mut self, plan: &Plan) {
         for t in &plan.target_list {
             self.expr(&t.expr);

@@ -144,8 +144,12 @@ impl<'a> Compiler<'a> {
                 ..
             } => ops::memoize::compile(self, plan, input, keys, (*single_row, *binary_mode))?,
             PlanNode::Hash { input } => return self.node(input),
-            PlanNode::Append { inputs, .. } => ops::append::compile(self, plan, inputs)?,
-            PlanNode::MergeAppend { inputs, keys, .. } => ops::merge_append::compile(self, inputs, keys)?,
+            PlanNode::Append { inputs, prune, .. } => {
+                ops::append::compile(self, plan, inputs, prune.as_deref())?
+            }
+            PlanNode::MergeAppend {
+                inputs, keys, prune, ..
+            } => ops::merge_append::compile(self, inputs, keys, prune.as_deref())?,
             PlanNode::Unique { input, keys } => ops::unique::compile(self, input, keys)?,
             PlanNode::SetOp {
                 op,

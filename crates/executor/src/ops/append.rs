@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use common::PgResult;
 use nodes::Plan;
+use nodes::prune::PartitionPrune;
 use types::Batch;
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{Node, NodeKind, Opening, Operator};
+use crate::ops::prune::{PruneNode, Pruning};
 use crate::parallel::share::AppendShare;
 
 struct AppendNode {
@@ -17,9 +19,15 @@ struct AppendNode {
     partial: Vec<bool>,
     /// `Plan::id` of an Append whose inputs are divided.
     shared_id: Option<u32>,
+    prune: Option<Arc<PruneNode>>,
 }
 
-pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan, inputs: &[Plan]) -> PgResult<Arc<dyn NodeKind>> {
+pub(crate) fn compile(
+    c: &Compiler<'_>,
+    plan: &Plan,
+    inputs: &[Plan],
+    prune: Option<&PartitionPrune>,
+) -> PgResult<Arc<dyn NodeKind>> {
     debug_assert!(
         inputs
             .iter()
@@ -29,6 +37,7 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan, inputs: &[Plan]) -> PgResul
         inputs: inputs.iter().map(|p| c.node(p)).collect::<PgResult<_>>()?,
         partial: inputs.iter().map(is_partial).collect(),
         shared_id: plan.parallel_aware.then_some(plan.id),
+        prune: PruneNode::compile(c, prune)?,
     }))
 }
 
@@ -49,6 +58,8 @@ impl NodeKind for AppendNode {
             share,
             current: 0,
             begun: false,
+            pruning: Pruning::open(&self.prune),
+            stale: vec![false; self.inputs.len()],
             node: self,
         })
     }
@@ -64,19 +75,32 @@ struct AppendOp {
     current: usize,
     /// The current input is this participant's.
     begun: bool,
+    pruning: Option<Pruning>,
+    /// Inputs to start again before they are read: those that pruning excludes stay as they are.
+    stale: Vec<bool>,
 }
 
 impl AppendOp {
     /// The current input, if it has rows for this participant.
-    fn input(&mut self, at: usize) -> Option<&mut Box<dyn Operator>> {
-        if let (Some(share), false) = (&self.share, self.begun) {
+    fn input(&mut self, cx: &mut Cx<'_>, at: usize) -> PgResult<Option<&mut Box<dyn Operator>>> {
+        if !self.begun {
             self.begun = true;
-            let mine = self.node.partial[at] || share.take(at);
-            if !mine {
-                return None;
+            if let Some(pruning) = &mut self.pruning
+                && !pruning.inputs(cx, self.inputs.len())?[at]
+            {
+                return Ok(None);
+            }
+            if let Some(share) = &self.share
+                && !self.node.partial[at]
+                && !share.take(at)
+            {
+                return Ok(None);
+            }
+            if std::mem::take(&mut self.stale[at]) {
+                self.inputs[at].rescan(cx)?;
             }
         }
-        self.inputs.get_mut(at)
+        Ok(self.inputs.get_mut(at))
     }
 }
 
@@ -84,7 +108,7 @@ impl Operator for AppendOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
         while self.current < self.inputs.len() {
             let at = (self.first + self.current) % self.inputs.len();
-            if let Some(input) = self.input(at)
+            if let Some(input) = self.input(cx, at)?
                 && let Some(batch) = input.next(cx, max_rows)?
             {
                 return Ok(Some(batch));
@@ -98,6 +122,10 @@ impl Operator for AppendOp {
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.current = 0;
         self.begun = false;
+        if self.pruning.is_some() {
+            self.stale.fill(true);
+            return Ok(());
+        }
         self.inputs.iter_mut().try_for_each(|i| i.rescan(cx))
     }
 }

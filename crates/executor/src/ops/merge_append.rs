@@ -5,12 +5,14 @@ use std::sync::Arc;
 use common::{PgResult, internal};
 use nodes::Plan;
 use nodes::plan::SortKey;
+use nodes::prune::PartitionPrune;
 use types::{BATCH_ROWS, Batch, PhysType};
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::keys::{Order, compare_rows};
 use crate::node::{Node, NodeKind, Opening, Operator};
+use crate::ops::prune::{PruneNode, Pruning};
 use crate::ops::sort;
 use crate::store::RowStore;
 
@@ -18,9 +20,15 @@ struct MergeAppendNode {
     inputs: Vec<Node>,
     orders: Vec<Order>,
     phys: Vec<PhysType>,
+    prune: Option<Arc<PruneNode>>,
 }
 
-pub(crate) fn compile(c: &Compiler<'_>, inputs: &[Plan], keys: &[SortKey]) -> PgResult<Arc<dyn NodeKind>> {
+pub(crate) fn compile(
+    c: &Compiler<'_>,
+    inputs: &[Plan],
+    keys: &[SortKey],
+    prune: Option<&PartitionPrune>,
+) -> PgResult<Arc<dyn NodeKind>> {
     let first = inputs
         .first()
         .ok_or_else(|| internal!("merge append without inputs"))?;
@@ -28,6 +36,7 @@ pub(crate) fn compile(c: &Compiler<'_>, inputs: &[Plan], keys: &[SortKey]) -> Pg
         orders: sort::orders(c, first, keys)?,
         phys: c.output_phys(first)?,
         inputs: inputs.iter().map(|p| c.node(p)).collect::<PgResult<_>>()?,
+        prune: PruneNode::compile(c, prune)?,
     }))
 }
 
@@ -38,9 +47,12 @@ impl NodeKind for MergeAppendNode {
             batch: None,
             row: 0,
             done: false,
+            stale: false,
         });
         Box::new(MergeAppendOp {
             inputs: inputs.collect(),
+            pruning: Pruning::open(&self.prune),
+            begun: false,
             node: self,
         })
     }
@@ -52,11 +64,16 @@ struct Source {
     batch: Option<Batch>,
     row: usize,
     done: bool,
+    /// To be started again before it is read.
+    stale: bool,
 }
 
 impl Source {
     /// True when there is a current row.
     fn fill(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<bool> {
+        if !self.done && std::mem::take(&mut self.stale) {
+            self.operator.rescan(cx)?;
+        }
         while !self.done {
             if self.batch.as_ref().is_some_and(|b| self.row < b.len()) {
                 return Ok(true);
@@ -72,9 +89,21 @@ impl Source {
 struct MergeAppendOp {
     node: Arc<MergeAppendNode>,
     inputs: Vec<Source>,
+    pruning: Option<Pruning>,
+    begun: bool,
 }
 
 impl MergeAppendOp {
+    /// Passes over the inputs that cannot have rows.
+    fn begin(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.begun = true;
+        if let Some(pruning) = &mut self.pruning {
+            let run = pruning.inputs(cx, self.inputs.len())?;
+            self.inputs.iter_mut().zip(run).for_each(|(i, run)| i.done = !run);
+        }
+        Ok(())
+    }
+
     fn smallest(&mut self, cx: &mut Cx<'_>, demand: usize) -> PgResult<Option<usize>> {
         let mut best: Option<usize> = None;
         for k in 0..self.inputs.len() {
@@ -103,6 +132,9 @@ impl MergeAppendOp {
 impl Operator for MergeAppendOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
         cx.check()?;
+        if !self.begun {
+            self.begin(cx)?;
+        }
         let mut out = RowStore::new(&self.node.phys);
         while out.rows < max_rows.min(BATCH_ROWS) {
             let Some(k) = self.smallest(cx, max_rows)? else {
@@ -118,12 +150,13 @@ impl Operator for MergeAppendOp {
         Ok((rows > 0).then(|| Batch::new(columns, rows)))
     }
 
-    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+    fn rescan(&mut self, _: &mut Cx<'_>) -> PgResult<()> {
+        self.begun = false;
         for source in &mut self.inputs {
             source.batch = None;
             source.row = 0;
             source.done = false;
-            source.operator.rescan(cx)?;
+            source.stale = true;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub(crate) mod memoize;
 pub(crate) mod merge_append;
 pub(crate) mod modify_table;
 pub(crate) mod project_set;
+pub(crate) mod prune;
 pub(crate) mod quicksort;
 pub(crate) mod recursive_union;
 pub(crate) mod result;

@@ -57,6 +57,11 @@ fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
             *e = with_collation(arg, collation);
         }
         Expr::Func(f) if f.returns_set => {}
+        Expr::Func(f) if matches!(f.func, BOOLEQ | BOOLNE) => {
+            if !fold_boolean_equality(e) {
+                fold_call(e, context)?;
+            }
+        }
         Expr::Func(_)
         | Expr::NullIf(_)
         | Expr::Distinct(_)
@@ -126,6 +131,10 @@ fn fold_call(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
         Expr::CaseTest(_) => all_const = false,
         _ => all_const = false,
     });
+    if let Expr::ArrayCoerce(a) = e {
+        // Its element expression speaks of an element.
+        all_const = matches!(*a.arg, Expr::Const(_));
+    }
     let strict_null = any_null
         && match e {
             Expr::Func(f) => facts::is_strict(f.func, context.catalog),
@@ -168,6 +177,38 @@ fn from_sql_function(e: &Expr, error: Box<PgError>, context: &PlannerContext<'_>
 
 fn is_volatile_call(e: &Expr, catalog: &dyn CatalogView) -> bool {
     !matches!(facts::is_volatile(e, catalog), Ok(false))
+}
+
+const BOOLEQ: Oid = Oid(60);
+const BOOLNE: Oid = Oid(84);
+
+/// `x = true` is `x`, `x = false` is `NOT x`; whether it was one of them.
+///
+/// PG: `simplify_boolean_equality`.
+fn fold_boolean_equality(e: &mut Expr) -> bool {
+    let Expr::Func(f) = e else { return false };
+    let wanted = |e: &Expr| match e {
+        Expr::Const(c) => c.value.as_bool(),
+        _ => None,
+    };
+    let [left, right] = &f.args[..] else { return false };
+    let (value, at) = match (wanted(left), wanted(right)) {
+        (None, Some(value)) if !matches!(left, Expr::Const(_)) => (value, 0),
+        (Some(value), None) if !matches!(right, Expr::Const(_)) => (value, 1),
+        _ => return false,
+    };
+    let positive = value == (f.func == BOOLEQ);
+    let arg = f.args.swap_remove(at);
+    *e = match positive {
+        true => arg,
+        false => Expr::Bool(nodes::expr::BoolExpr {
+            op: BoolOp::Not,
+            args: vec![arg],
+            span: Span::NONE,
+        }),
+    };
+    fold_not(e);
+    true
 }
 
 fn fold_not(e: &mut Expr) {

@@ -7,7 +7,7 @@ mod merge;
 mod outer_joins;
 mod pull_up;
 mod search_cycle;
-mod sub_links;
+pub mod sub_links;
 
 pub use inherit::AppendChild;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
@@ -42,13 +42,19 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
         return Err(error);
     }
     outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
+    outer_joins::left_to_anti(&mut root.query, context)?;
     inherit::expand(root)?;
     plan_sub_links(root)
 }
 
 /// Replaces the subqueries left in expressions by subplans.
 fn plan_sub_links(root: &mut Root<'_, '_>) -> PgResult<()> {
-    let mut query = std::mem::replace(&mut root.query, nodes::Query::new(CommandType::Select));
+    let mut stand_in = nodes::Query::new(CommandType::Select);
+    if root.query.has_sub_links {
+        // How many rows there are outside decides how a subquery runs.
+        stand_in.range_table.clone_from(&root.query.range_table);
+    }
+    let mut query = std::mem::replace(&mut root.query, stand_in);
     let mut failure = None;
     query_walk::for_each_expr_mut(&mut query, &mut |e| {
         if failure.is_none() {

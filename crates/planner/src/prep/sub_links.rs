@@ -233,27 +233,10 @@ fn convert_exists(
     context: &PlannerContext<'_>,
 ) -> PgResult<Option<JoinExpr>> {
     let mut sub = (*link.query).clone();
-    let plain = sub.command == CommandType::Select
-        && sub.set_operations.is_none()
-        && !sub.has_aggs
-        && !sub.has_window_funcs
-        && !sub.has_target_srfs
-        && sub.grouping_sets.is_empty()
-        && sub.having.is_none()
-        && sub.limit_offset.is_none()
-        && sub.row_marks.is_empty()
-        && sub.ctes.is_empty()
-        && !sub.join_tree.items.is_empty();
-    if !plain || !limit_keeps_a_row(&sub) {
+    if !is_plain_exists(&sub) {
         return Ok(None);
     }
-    // Which columns it returns, and how often and in what order, does not matter to EXISTS.
-    sub.target_list.clear();
-    sub.group_clause.clear();
-    sub.distinct_clause.clear();
-    sub.sort_clause.clear();
-    sub.window_clause.clear();
-    sub.limit_count = None;
+    forget_output(&mut sub);
     crate::prep::aliases::flatten_join_aliases(&mut sub);
     let Some(condition) = sub.join_tree.quals.take() else {
         return Ok(None);
@@ -277,6 +260,120 @@ fn convert_exists(
         return Ok(None);
     }
     Ok(Some(absorb_exists(query, sub, condition, join_type)))
+}
+
+/// A correlated EXISTS as `outer = ANY (SELECT inner ...)`: where the subquery refers to the query outside by hashable equalities alone.
+///
+/// PG: `convert_EXISTS_to_ANY`.
+pub fn exists_to_any(link: &SubLink, context: &PlannerContext<'_>) -> PgResult<Option<SubLink>> {
+    let mut sub = (*link.query).clone();
+    if !is_plain_exists(&sub) {
+        return Ok(None);
+    }
+    forget_output(&mut sub);
+    crate::prep::aliases::flatten_join_aliases(&mut sub);
+    let Some(condition) = sub.join_tree.quals.take() else {
+        return Ok(None);
+    };
+    if has_outer_reference(&sub)
+        || facts::is_volatile(&condition, context.catalog)?
+        || facts::contains_subquery(&condition)
+    {
+        return Ok(None);
+    }
+    let (mut clauses, mut kept, mut tests) = (Vec::new(), Vec::new(), Vec::new());
+    facts::flatten_and(condition, &mut clauses);
+    for clause in clauses {
+        if !walk::any(&clause, &mut |e| leaves(e, 0)) {
+            kept.push(clause);
+            continue;
+        }
+        let Some((test, inner)) = link_test(clause, tests.len(), context)? else {
+            return Ok(None);
+        };
+        tests.push(test);
+        let mut target = crate::upper::target(inner, tests.len(), None);
+        target.resjunk = false;
+        sub.target_list.push(target);
+    }
+    sub.join_tree.quals = and_of(kept);
+    let Some(test) = and_of(tests) else {
+        return Ok(None);
+    };
+    Ok(Some(SubLink {
+        kind: SubLinkKind::Any,
+        test: Some(test),
+        query: Arc::new(sub),
+        ..link.clone()
+    }))
+}
+
+/// `outer = inner`, either way round: the comparison of the outer side with the subquery's column, and the inner side.
+fn link_test(clause: Expr, column: usize, context: &PlannerContext<'_>) -> PgResult<Option<(Expr, Expr)>> {
+    let Expr::Func(mut f) = clause else {
+        return Ok(None);
+    };
+    let Ok([left, right]) = <[Expr; 2]>::try_from(std::mem::take(&mut f.args)) else {
+        return Ok(None);
+    };
+    let Some(op) = context.catalog.operator(f.op)? else {
+        return Ok(None);
+    };
+    let is_outer = |e: &Expr| {
+        let own =
+            |e: &Expr| matches!(e, Expr::Var(v) if matches!(v.source, VarSource::Rel { levels_up: 0, .. }));
+        walk::any(e, &mut |e| leaves(e, 0)) && !walk::any(e, &mut |e| own(e) || leaves(e, 1))
+    };
+    let is_inner = |e: &Expr| !walk::any(e, &mut |e| leaves(e, 0));
+    let (outer, inner) = match (is_outer(&left), is_outer(&right)) {
+        (true, false) if is_inner(&right) => (left, right),
+        (false, true) if is_inner(&left) && op.commutator == op.oid => (right, left),
+        _ => return Ok(None),
+    };
+    let hashes = op.can_hash && facts::is_strict(op.function, context.catalog);
+    if !hashes
+        || outer.type_oid() != inner.type_oid()
+        || walk::any(&outer, &mut |e| matches!(e, Expr::Aggref(_)))
+    {
+        return Ok(None);
+    }
+    let mut outer = outer;
+    walk::rewrite(&mut outer, &mut |e| {
+        if let Expr::Var(v) = e
+            && let VarSource::Rel { levels_up, .. } = &mut v.source
+        {
+            *levels_up -= 1;
+        }
+    });
+    let slot = crate::root::Global::param_expr(PLACEHOLDER_BASE + column, &inner);
+    f.args = vec![outer, slot];
+    Ok(Some((Expr::Func(f), inner)))
+}
+
+/// Which columns a subquery returns, and how often and in what order, does not matter to EXISTS.
+fn forget_output(sub: &mut Query) {
+    sub.target_list.clear();
+    sub.group_clause.clear();
+    sub.distinct_clause.clear();
+    sub.sort_clause.clear();
+    sub.window_clause.clear();
+    sub.limit_count = None;
+}
+
+/// A subquery that is a join with a condition, as far as EXISTS cares.
+fn is_plain_exists(sub: &Query) -> bool {
+    sub.command == CommandType::Select
+        && sub.set_operations.is_none()
+        && !sub.has_aggs
+        && !sub.has_window_funcs
+        && !sub.has_target_srfs
+        && sub.grouping_sets.is_empty()
+        && sub.having.is_none()
+        && sub.limit_offset.is_none()
+        && sub.row_marks.is_empty()
+        && sub.ctes.is_empty()
+        && !sub.join_tree.items.is_empty()
+        && limit_keeps_a_row(sub)
 }
 
 fn limit_keeps_a_row(sub: &Query) -> bool {

@@ -631,6 +631,12 @@ pub fn group_keys(pairs: &[(Expr, SortGroupClause)], input: &[Expr]) -> PgResult
 /// Drops the junk bookkeeping and turns the order into positions.
 fn finish(root: &mut Root<'_, '_>, mut stage: Stage) -> Planned {
     stage.plan.init_plans = std::mem::take(&mut root.init_plans);
+    // They run before the first row, at the latest.
+    for id in &stage.plan.init_plans {
+        let once = root.global.subplans.get(*id).map_or(0.0, |s| s.plan.cost.total);
+        stage.plan.cost.startup += once;
+        stage.plan.cost.total += once;
+    }
     let mut keys = Vec::new();
     if root.query.command == CommandType::Select && root.query.set_operations.is_none() {
         for (e, c) in clause_exprs(root, &root.query.sort_clause.clone()) {
