@@ -135,6 +135,7 @@ fn make_special_join(root: &Root<'_, '_>, join: &JoinExpr, left: &Below, right: 
         syn_left,
         syn_right,
         lhs_strict: false,
+        filtered: false,
     };
     if join.join_type == JoinType::Full {
         return special;
@@ -169,7 +170,8 @@ fn make_special_join(root: &Root<'_, '_>, join: &JoinExpr, left: &Below, right: 
                 || !clause_rels.overlaps(&other.min_left)
                 || join.join_type != JoinType::Left
                 || other.join_type != JoinType::Left
-                || !other.lhs_strict)
+                || !other.lhs_strict
+                || other.filtered)
         {
             min_right = min_right.union(&whole);
         }
@@ -227,14 +229,22 @@ fn distribute(
         // No columns (or volatile): test it as late as its scope allows.
         required = scope.clone();
     }
-    delay_above_outer_joins(root, &mut required, scope, outer_join);
+    for join in delay_above_outer_joins(root, &mut required, scope, outer_join) {
+        root.special_joins[join].filtered |= pushed_down;
+    }
     let info = make_restrict_info(root, clause, required, pushed_down)?;
     place(root, info)
 }
 
 /// A condition from above an outer join must wait for it when it uses the side that the join may turn to NULL.
-/// A LATERAL reference out of its scope means the output of joins further left: of all that are known here.
-fn delay_above_outer_joins(root: &Root<'_, '_>, required: &mut RelIds, scope: &RelIds, own: Option<usize>) {
+/// A LATERAL reference out of its scope means the output of joins further left: of all that are known here. Which joins it waits for.
+fn delay_above_outer_joins(
+    root: &Root<'_, '_>,
+    required: &mut RelIds,
+    scope: &RelIds,
+    own: Option<usize>,
+) -> Vec<usize> {
+    let mut waits_for = Vec::new();
     let lateral = required.difference(scope);
     loop {
         let before = required.clone();
@@ -251,10 +261,11 @@ fn delay_above_outer_joins(root: &Root<'_, '_>, required: &mut RelIds, scope: &R
                 || (special.join_type == JoinType::Full && required.overlaps(&special.min_left));
             if hits {
                 *required = required.union(&whole);
+                waits_for.push(i);
             }
         }
         if *required == before {
-            return;
+            return waits_for;
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct SpecialJoin {
     pub syn_right: RelIds,
     /// The condition rejects NULLs of the left side.
     pub lhs_strict: bool,
+    /// A condition from above it tests the side that it may turn to NULL: no join further up may come before it.
+    pub filtered: bool,
 }
 
 /// An index of a base relation.

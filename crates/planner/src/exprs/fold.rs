@@ -57,10 +57,8 @@ fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
             *e = with_collation(arg, collation);
         }
         Expr::Func(f) if f.returns_set => {}
-        Expr::Func(f) if matches!(f.func, BOOLEQ | BOOLNE) => {
-            if !fold_boolean_equality(e) {
-                fold_call(e, context)?;
-            }
+        Expr::Func(f) if matches!(f.func, BOOLEQ | BOOLNE) && is_boolean_equality(&f.args) => {
+            fold_boolean_equality(e);
         }
         Expr::Func(_)
         | Expr::NullIf(_)
@@ -182,20 +180,32 @@ fn is_volatile_call(e: &Expr, catalog: &dyn CatalogView) -> bool {
 const BOOLEQ: Oid = Oid(60);
 const BOOLNE: Oid = Oid(84);
 
-/// `x = true` is `x`, `x = false` is `NOT x`; whether it was one of them.
-///
-/// PG: `simplify_boolean_equality`.
-fn fold_boolean_equality(e: &mut Expr) -> bool {
-    let Expr::Func(f) = e else { return false };
-    let wanted = |e: &Expr| match e {
+fn known_bool(e: &Expr) -> Option<bool> {
+    match e {
         Expr::Const(c) => c.value.as_bool(),
         _ => None,
-    };
-    let [left, right] = &f.args[..] else { return false };
-    let (value, at) = match (wanted(left), wanted(right)) {
-        (None, Some(value)) if !matches!(left, Expr::Const(_)) => (value, 0),
-        (Some(value), None) if !matches!(right, Expr::Const(_)) => (value, 1),
-        _ => return false,
+    }
+}
+
+/// One side is true or false, the other is not known.
+fn is_boolean_equality(args: &[Expr]) -> bool {
+    let known = |e: &Expr| known_bool(e).is_some();
+    let open = |e: &Expr| !matches!(e, Expr::Const(_));
+    matches!(args, [a, b] if known(a) && open(b) || open(a) && known(b))
+}
+
+/// `x = true` is `x`, `x = false` is `NOT x`.
+///
+/// PG: `simplify_boolean_equality`.
+fn fold_boolean_equality(e: &mut Expr) {
+    let Expr::Func(f) = e else { return };
+    let side = f
+        .args
+        .iter()
+        .enumerate()
+        .find_map(|(i, a)| Some((i, known_bool(a)?)));
+    let Some((at, value)) = side.map(|(known, value)| (1 - known, value)) else {
+        return;
     };
     let positive = value == (f.func == BOOLEQ);
     let arg = f.args.swap_remove(at);
@@ -208,7 +218,6 @@ fn fold_boolean_equality(e: &mut Expr) -> bool {
         }),
     };
     fold_not(e);
-    true
 }
 
 fn fold_not(e: &mut Expr) {
