@@ -157,6 +157,36 @@ fn values_of_all_lengths_come_back() {
     }
 }
 
+/// Columns that a scan gives later: NULL first, then what was asked for.
+#[test]
+fn values_are_read_of_rows_that_pass() {
+    let storage = memory();
+    let table = storage.table(&def(TABLE, &[])).unwrap();
+    let session = Session::new(&storage, 1);
+    let all = lengths();
+    session.run(|txn| all.iter().for_each(|row| assert!(table.insert(txn, row).is_ok())));
+    for merged in [false, true] {
+        if merged {
+            storage.maintain().unwrap();
+        }
+        let mut txn = session.begin();
+        let snapshot = txn.snapshot().unwrap();
+        let mut request = ScanRequest::columns([0, 2, 1]);
+        request.later = vec![1];
+        let mut scan = table.scan(&snapshot, request);
+        let mut batch = scan.next_batch(1024).unwrap().unwrap();
+        assert!(scan.has_later());
+        let texts = (0..batch.len()).map(|k| batch.row(k)[2].clone());
+        assert!(texts.eq(all.iter().map(|row| row[1].clone())));
+        assert_eq!(batch.row(10)[1], Datum::Null);
+        let passed = types::Selection::Rows(vec![9, 10].into());
+        assert_eq!(scan.later_within(&passed).unwrap(), 2);
+        scan.fill_later(&mut batch.columns, &passed).unwrap();
+        assert!(batch.row(10)[1] == all[10][2] && batch.row(9)[1] == all[9][2]);
+        assert_eq!(batch.row(8)[1], Datum::Null);
+    }
+}
+
 #[test]
 fn a_load_takes_its_values_along() {
     let env = SimEnv::new(2);

@@ -237,6 +237,11 @@ impl Projector {
         self.project(cx, inputs, kept).map(Some)
     }
 
+    /// The conditions alone: the rows that pass.
+    pub fn filter(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Selection> {
+        filter_all(&mut self.filters, cx, inputs, sel)
+    }
+
     /// The target list alone.
     pub fn project(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: Selection) -> PgResult<Batch> {
         if self.computes && sel.len() * SPARSE < inputs.rows {

@@ -36,6 +36,9 @@ pub enum ScanDirection {
 pub struct ScanRequest {
     /// Columns (0-based), in the order of the batch.
     pub columns: Vec<u16>,
+    /// Places in `columns` of strings that the caller asks for later, of some of the rows ([`TableScan::fill_later`]): where they do not lie
+    /// in their rows a batch has NULL until then. Forward only.
+    pub later: Vec<u16>,
     /// One more column at the end: the row ids, as `Int8` (`ctid`).
     pub row_ids: bool,
     /// Only row ids in this range; None for all.
@@ -64,6 +67,8 @@ impl ScanRequest {
 struct Read {
     batch: Batch,
     toast: BlockToast,
+    /// Those that the caller asks for itself.
+    later: Arc<BlockToast>,
 }
 
 impl From<Batch> for Read {
@@ -71,6 +76,7 @@ impl From<Batch> for Read {
         Read {
             batch,
             toast: BlockToast::default(),
+            later: Arc::default(),
         }
     }
 }
@@ -84,6 +90,8 @@ pub struct TableScan {
     rest: Range<u64>,
     /// A batch not yet handed out in full, and how many of its rows have been.
     current: Option<(Read, usize)>,
+    /// Values that the batch handed out last lacks.
+    pending: Arc<BlockToast>,
     /// A serializable transaction must tell what it reads.
     watched: bool,
 }
@@ -107,6 +115,7 @@ impl Table {
             request,
             rest,
             current: None,
+            pending: Arc::default(),
             watched,
         }
     }
@@ -155,13 +164,14 @@ impl TableScan {
         if left == 0 {
             return Ok(None);
         }
+        self.pending = Arc::clone(&read.later);
         let mut take = left.min(max_rows);
         if !read.toast.is_empty() {
             let positions = (done..done + take).map(|k| batch.selection.position(k));
             take = read.toast.rows_within(positions, TOAST_BYTES_MAX)?;
         }
         if done == 0 && take == left {
-            let columns = self.fill(&read, done..done + take)?;
+            let columns = self.fill_rows(&read, done..done + take)?;
             return Ok(Some(Batch {
                 columns,
                 ..read.batch
@@ -171,7 +181,7 @@ impl TableScan {
             .map(|k| batch.selection.position(k) as u16)
             .collect();
         let out = Batch {
-            columns: self.fill(&read, done..done + take)?,
+            columns: self.fill_rows(&read, done..done + take)?,
             rows: batch.rows,
             selection: Selection::Rows(rows),
         };
@@ -179,15 +189,41 @@ impl TableScan {
         Ok(Some(out))
     }
 
+    /// True when the batch handed out last lacks values that the caller asks for later.
+    pub fn has_later(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// How many of these rows of the batch handed out last have values that fit into memory together; at least one, if there are any.
+    pub fn later_within(&self, rows: &Selection) -> PgResult<usize> {
+        self.pending.rows_within(rows.iter(), TOAST_BYTES_MAX)
+    }
+
+    /// Puts the values that lie elsewhere of these rows into the columns of the batch handed out last.
+    pub fn fill_later(&self, columns: &mut [Arc<Vector>], rows: &Selection) -> PgResult<()> {
+        self.fill(columns, &self.pending, rows.iter())
+    }
+
     /// The columns of a batch with the values of some of its rows that lie elsewhere.
-    fn fill(&self, read: &Read, rows: Range<usize>) -> PgResult<Vec<Arc<Vector>>> {
+    fn fill_rows(&self, read: &Read, rows: Range<usize>) -> PgResult<Vec<Arc<Vector>>> {
         let mut columns = read.batch.columns.clone();
-        if read.toast.is_empty() {
-            return Ok(columns);
+        let positions = rows.map(|k| read.batch.selection.position(k));
+        self.fill(&mut columns, &read.toast, positions)?;
+        Ok(columns)
+    }
+
+    fn fill(
+        &self,
+        columns: &mut [Arc<Vector>],
+        toast: &BlockToast,
+        positions: impl Iterator<Item = usize>,
+    ) -> PgResult<()> {
+        if toast.is_empty() {
+            return Ok(());
         }
         let mut filled: Vec<Option<Vector>> = vec![None; columns.len()];
-        for position in rows.map(|k| read.batch.selection.position(k)) {
-            for (column, place) in read.toast.row(position) {
+        for position in positions {
+            for (column, place) in toast.row(position) {
                 let at = usize::from(column);
                 let (Some(source), Some(out)) = (columns.get(at), filled.get_mut(at)) else {
                     continue;
@@ -201,7 +237,7 @@ impl TableScan {
                 *column = Arc::new(filled);
             }
         }
-        Ok(columns)
+        Ok(())
     }
 
     /// The next chunk's visible rows (perhaps none).
@@ -230,7 +266,7 @@ impl TableScan {
         }
         if self.request.direction == ScanDirection::Backward {
             let rows = 0..read.batch.len();
-            read.batch.columns = self.fill(&read, rows)?;
+            read.batch.columns = self.fill_rows(&read, rows)?;
             return Ok(reversed(&read.batch).into());
         }
         Ok(read)
@@ -280,15 +316,25 @@ impl TableScan {
             .map(|(p, v)| (*p, v.as_ref().map(|v| &v.data)))
             .collect();
         let (batch, toast) = main.overlay(def, &self.request.columns, &changes)?.into_batch();
-        Ok(Read { batch, toast })
+        Ok(self.divided(batch, toast))
     }
 
     /// The columns of a block as they are.
     fn read_of(&self, block: &MainBlock, batch: Batch) -> Read {
         let toast = block.toast().map(|toast| toast.project(&self.request.columns));
+        self.divided(batch, toast.unwrap_or_default())
+    }
+
+    /// A batch, and which of its values the caller asks for later.
+    fn divided(&self, batch: Batch, mut toast: BlockToast) -> Read {
+        let later = match self.request.direction {
+            ScanDirection::Forward => toast.split_off(&self.request.later),
+            ScanDirection::Backward => BlockToast::default(),
+        };
         Read {
             batch,
-            toast: toast.unwrap_or_default(),
+            toast,
+            later: Arc::new(later),
         }
     }
 

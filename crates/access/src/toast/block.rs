@@ -87,6 +87,17 @@ impl BlockToast {
         Ok(rows)
     }
 
+    /// Takes those of some columns out.
+    pub(crate) fn split_off(&mut self, columns: &[u16]) -> BlockToast {
+        if columns.is_empty() || self.is_empty() {
+            return BlockToast::default();
+        }
+        let all = std::mem::take(&mut self.places).into_iter();
+        let (later, now) = all.partition(|(_, column, _)| columns.contains(column));
+        self.places = now;
+        BlockToast { places: later }
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         self.places.iter().map(|(.., place)| 40 + place.len()).sum()
     }

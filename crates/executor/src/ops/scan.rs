@@ -14,7 +14,7 @@ use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
 use crate::cx::Cx;
-use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all};
+use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all, slice};
 use crate::ops::system::{self, SYSTEM};
 use crate::parallel::share::ScanShare;
 
@@ -35,6 +35,8 @@ pub(crate) struct ScanTarget {
     pub tableoid: bool,
     /// The other system columns.
     pub system: Vec<AttrNumber>,
+    /// Places in `columns` of strings that no condition looks at: their long values are read of rows that pass only.
+    pub later: Vec<u16>,
 }
 
 /// A scan node's expressions over that target.
@@ -50,6 +52,8 @@ pub(crate) struct BlockScan {
     projector: Projector,
     scan: Option<TableScan>,
     rest: Rest,
+    /// Rows that have passed and whose long values have not been read yet.
+    passed: Option<(Batch, usize)>,
     /// Participants of a Gather take their parts of the table from here.
     share: Option<Arc<ScanShare>>,
 }
@@ -61,6 +65,7 @@ impl BlockScan {
             projector: parts.projection.open(),
             scan: None,
             rest: Rest::default(),
+            passed: None,
         }
     }
 
@@ -79,6 +84,7 @@ impl BlockScan {
             Some(scan) => scan,
             None => {
                 let mut request = ScanRequest::columns(target.columns.clone());
+                request.later = target.later.clone();
                 request.row_ids = target.needs_row_ids();
                 request.rows = range(cx)?;
                 let table = target.open(cx)?;
@@ -90,6 +96,10 @@ impl BlockScan {
         };
         let mut out = None;
         loop {
+            if let Some((batch, done)) = self.passed.take() {
+                out = Some(self.project_passed(cx, &scan, batch, done)?);
+                break;
+            }
             let Some(mut batch) = scan.next_batch(demand)? else {
                 let more = self.share.as_ref().and_then(|share| share.claim(scan.table()));
                 let Some(rows) = more else { break };
@@ -99,6 +109,11 @@ impl BlockScan {
             cx.check()?;
             target.complete_batch(cx, &mut batch)?;
             let inputs = Inputs::scan(&batch.columns, batch.rows);
+            if scan.has_later() {
+                batch.selection = self.projector.filter(cx, inputs, &batch.selection)?;
+                self.passed = (!batch.is_empty()).then_some((batch, 0));
+                continue;
+            }
             out = self.projector.apply(cx, inputs, &batch.selection)?;
             if out.is_some() {
                 break;
@@ -110,8 +125,28 @@ impl BlockScan {
         Ok(self.rest.take(max_rows))
     }
 
+    /// Some of the rows that have passed, with all their values.
+    fn project_passed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        scan: &TableScan,
+        batch: Batch,
+        done: usize,
+    ) -> PgResult<Batch> {
+        let mut part = slice(&batch, done, batch.len() - done);
+        let take = scan.later_within(&part.selection)?;
+        if take < part.len() {
+            part = slice(&part, 0, take);
+            self.passed = Some((batch, done + take));
+        }
+        scan.fill_later(&mut part.columns, &part.selection)?;
+        let inputs = Inputs::scan(&part.columns, part.rows);
+        self.projector.project(cx, inputs, part.selection.clone())
+    }
+
     /// Begins again at the next call.
     pub fn restart(&mut self) {
+        self.passed = None;
         self.scan = None;
         self.rest.clear();
     }
@@ -145,7 +180,14 @@ pub(crate) fn compile(
     {
         column_refs(e, VarSource::Scan, &mut used);
     }
-    let target = ScanTarget::new(rt_index, desc, &used)?;
+    let mut target = ScanTarget::new(rt_index, desc, &used)?;
+    if !quals.is_empty() {
+        let mut tested = Vec::new();
+        quals
+            .iter()
+            .for_each(|e| column_refs(e, VarSource::Scan, &mut tested));
+        target.look_later(&tested);
+    }
     let map = ScanMap::Attnos(&target.attnos);
     let projection = c.projection_of(&quals, &targets, map)?;
     let recheck = c.programs(&recheck, map)?;
@@ -183,7 +225,16 @@ impl ScanTarget {
             ctid,
             tableoid,
             system,
+            later: Vec::new(),
         })
+    }
+
+    /// Strings that are not among these columns may be read later.
+    fn look_later(&mut self, tested: &[AttrNumber]) {
+        let is_string = |phys: &PhysType| matches!(phys, PhysType::Text | PhysType::Bytes);
+        let columns = self.attnos.iter().zip(&self.phys).enumerate();
+        let later = columns.filter(|(_, (attno, phys))| is_string(phys) && !tested.contains(attno));
+        self.later = later.map(|(place, _)| place as u16).collect();
     }
 
     pub fn open(&self, cx: &Cx<'_>) -> PgResult<Table> {
