@@ -284,7 +284,11 @@ impl Names {
                 .filter_map(|a| of.column(*a))
                 .map(|col| quote_identifier(&col.name).into_owned())
                 .collect();
-            names.join(", ")
+            match names.split_last() {
+                Some((last, [])) => last.clone(),
+                Some((last, rest)) if c.period => format!("{}, PERIOD {last}", rest.join(", ")),
+                _ => names.join(", "),
+            }
         };
         let Some(other) = self.view.relation(f.table)? else {
             return Ok(String::new());

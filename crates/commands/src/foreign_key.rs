@@ -46,14 +46,14 @@ pub(crate) fn add(
     key: &Constraint,
     existing: Existing,
 ) -> PgResult<Oid> {
-    if key.fk_with_period || key.pk_with_period {
-        return Err(unsupported!("foreign keys with PERIOD are not supported yet").at(key.span));
-    }
     let Some(name) = &key.pktable else {
         return Err(common::internal!("foreign key without a referenced table"));
     };
     let referenced = open_referenced(cx, table, name)?;
     let columns = key_columns(table, &key.fk_attrs)?;
+    if key.pk_with_period && !key.fk_with_period {
+        return Err(period_of_referenced_only());
+    }
     let set_columns = set_columns(table, key, &columns)?;
     let (pk_columns, index) = referenced_key(cx, &referenced, key)?;
     check_column_privileges(cx, &referenced, &pk_columns)?;
@@ -64,12 +64,16 @@ pub(crate) fn add(
         ));
     }
     check_generated(table, key, &columns)?;
+    check_period_actions(key)?;
     let view = cx.view()?;
     let name = match &key.conname {
         Some(name) => name.as_str().to_owned(),
         None => choose_name(cx, table, &columns)?,
     };
-    let operators = operators(&*view, table, &referenced, &columns, &pk_columns, &index, &name)?;
+    let mut operators = operators(&*view, table, &referenced, &columns, &pk_columns, &index, &name)?;
+    if key.fk_with_period {
+        use_overlaps(&mut operators, &referenced, &index)?;
+    }
     drop(view);
     let mut new = NewConstraint::new(b'f', name, table.namespace, table.oid, columns);
     new.index = index.oid;
@@ -88,6 +92,7 @@ pub(crate) fn add(
     });
     new.pp_eq_ops = operators.1;
     new.ff_eq_ops = operators.2;
+    new.period = key.fk_with_period;
     new.deferrable = key.deferrable;
     new.deferred = key.initdeferred;
     new.enforced = key.is_enforced;
@@ -225,11 +230,20 @@ fn referenced_key(
                 referenced.name
             ));
         }
+        if primary.period && !key.fk_with_period {
+            return Err(period_of_referenced_only());
+        }
         let index = cx.relation(primary.index)?;
         let columns = index.index.as_ref().map_or_else(Vec::new, |i| {
             i.columns.iter().take(i.key_count).map(|c| c.attno).collect()
         });
         return Ok((columns, index));
+    }
+    if key.fk_with_period && !key.pk_with_period {
+        return Err(pg_err!(
+            INVALID_FOREIGN_KEY,
+            "foreign key uses PERIOD on the referencing table but not the referenced table"
+        ));
     }
     let columns = key_columns(referenced, &key.pk_attrs)?;
     for (i, column) in columns.iter().enumerate() {
@@ -250,9 +264,20 @@ fn referenced_key(
             .take(info.key_count)
             .map(|c| c.attno)
             .collect();
-        let usable = info.unique && info.valid && info.predicate.is_none() && own.len() == columns.len();
+        // With PERIOD the key is one WITHOUT OVERLAPS, and the period its last column.
+        let kind = match key.fk_with_period {
+            true => info.exclusion && own.last() == columns.last(),
+            false => info.unique,
+        };
+        let usable = kind && info.valid && info.predicate.is_none() && own.len() == columns.len();
         if !usable || !own.iter().all(|a| *a > 0 && columns.contains(a)) {
             continue;
+        }
+        if info.immediate && info.exclusion && !key.fk_with_period {
+            return Err(pg_err!(
+                INVALID_FOREIGN_KEY,
+                "foreign key must use PERIOD when referencing a primary key using WITHOUT OVERLAPS"
+            ));
         }
         if info.immediate {
             return Ok((columns, index));
@@ -272,6 +297,47 @@ fn referenced_key(
             referenced.name
         )
     })
+}
+
+fn period_of_referenced_only() -> Box<common::PgError> {
+    pg_err!(
+        INVALID_FOREIGN_KEY,
+        "foreign key uses PERIOD on the referenced table but not the referencing table"
+    )
+}
+
+fn check_period_actions(key: &Constraint) -> PgResult<()> {
+    let unsupported = |action, what| match action {
+        FkAction::NoAction => Ok(()),
+        _ => Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "unsupported {what} action for foreign key constraint using PERIOD"
+        )),
+    };
+    if !key.fk_with_period {
+        return Ok(());
+    }
+    unsupported(key.fk_upd_action, "ON UPDATE")?;
+    unsupported(key.fk_del_action, "ON DELETE")
+}
+
+/// The last columns of a key with PERIOD refer to each other by `&&`.
+fn use_overlaps(operators: &mut Operators, referenced: &RelationDesc, index: &RelationDesc) -> PgResult<()> {
+    let key = referenced.constraints.iter().find(|c| c.index == index.oid);
+    let overlaps = key.filter(|c| c.period).and_then(|c| c.exclusion_ops.last());
+    let Some(overlaps) = overlaps else {
+        return Err(
+            pg_err!(UNDEFINED_OBJECT, "could not identify an overlaps operator for foreign key").detail(
+                "Could not translate compare type 7 for operator family \"range_ops\" of access method \"btree\".",
+            ),
+        );
+    };
+    for list in [&mut operators.0, &mut operators.1, &mut operators.2] {
+        if let Some(last) = list.last_mut() {
+            *last = *overlaps;
+        }
+    }
+    Ok(())
 }
 
 fn check_column_privileges(
@@ -319,6 +385,9 @@ fn choose_name(cx: &CommandContext<'_>, table: &RelationDesc, columns: &[i16]) -
 
 type Operators = (Vec<Oid>, Vec<Oid>, Vec<Oid>);
 
+/// The strategy of equality in the families that keys WITHOUT OVERLAPS name.
+const GIST_EQUAL: i16 = 18;
+
 /// Equality operators pk = fk, pk = pk, fk = fk of the index's families.
 fn operators(
     view: &dyn CatalogView,
@@ -330,6 +399,11 @@ fn operators(
     name: &str,
 ) -> PgResult<Operators> {
     let mut out: Operators = (Vec::new(), Vec::new(), Vec::new());
+    let btree = index
+        .index
+        .as_ref()
+        .is_some_and(|i| i.access_method == oids::BTREE_AM);
+    let equal = if btree { 3 } else { GIST_EQUAL };
     for (own, theirs) in columns.iter().zip(pk_columns) {
         let (Some(fk), Some(pk)) = (table.column(*own), referenced.column(*theirs)) else {
             return Err(common::internal!("key column vanished"));
@@ -341,9 +415,9 @@ fn operators(
             .ok_or_else(|| common::internal!("index \"{}\" lacks a key column", index.name))?;
         let fk_type = crate::access_method::base_type(view, fk.type_ref.oid)?;
         let family = info.opfamily;
-        let pp = view.opfamily_member(family, info.opcintype, info.opcintype, 3)?;
-        let mut pf = view.opfamily_member(family, info.opcintype, fk_type, 3)?;
-        let mut ff = view.opfamily_member(family, fk_type, fk_type, 3)?;
+        let pp = view.opfamily_member(family, info.opcintype, info.opcintype, equal)?;
+        let mut pf = view.opfamily_member(family, info.opcintype, fk_type, equal)?;
+        let mut ff = view.opfamily_member(family, fk_type, fk_type, equal)?;
         if pf.is_none() || ff.is_none() {
             // The referencing value is cast to the index's type.
             let castable = fk_type == info.opcintype
@@ -430,6 +504,7 @@ fn clone_one(
         c.kind == b'f'
             && !c.parent.is_valid()
             && c.columns == columns
+            && c.period == above.period
             && c.foreign.as_ref().is_some_and(|f| {
                 f.table == foreign.table
                     && f.columns == foreign.columns
@@ -472,6 +547,7 @@ fn clone_one(
     });
     new.pp_eq_ops = foreign.pf_eq_ops.clone();
     new.ff_eq_ops = foreign.pf_eq_ops.clone();
+    new.period = above.period;
     new.deferrable = above.deferrable;
     new.deferred = above.deferred;
     new.enforced = above.enforced;

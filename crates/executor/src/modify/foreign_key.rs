@@ -22,7 +22,8 @@ use crate::compile::{Compiler, ScanMap};
 use crate::context::ExecContext;
 use crate::modify::after::{Event, Firing};
 use crate::modify::errors;
-use crate::modify::referencing::{lookup, matching_rows};
+use crate::modify::period::{self, Period};
+use crate::modify::referencing::{Match, lookup, matching_rows};
 use crate::modify::target::{OpenTarget, TargetDef, Written};
 
 /// A column of a key as it must be looked up.
@@ -43,10 +44,10 @@ pub(crate) struct FkCheck {
     key: Vec<KeyType>,
 }
 
-struct KeyIndex {
-    table: Arc<RelationDesc>,
-    index: Arc<RelationDesc>,
-    order: Vec<usize>,
+pub(super) struct KeyIndex {
+    pub(super) table: Arc<RelationDesc>,
+    pub(super) index: Arc<RelationDesc>,
+    pub(super) order: Vec<usize>,
 }
 
 fn foreign_of(constraint: &ConstraintDesc) -> PgResult<ForeignKeyDesc> {
@@ -171,7 +172,13 @@ impl FkCheck {
                 .detail("MATCH FULL does not allow mixing of null and nonnull key values."));
         }
         let wanted: Option<Vec<Datum>> = key.iter().zip(&self.key).map(|(v, t)| convert(v, *t)).collect();
-        if let Some(wanted) = wanted {
+        if let Some(wanted) = &wanted
+            && self.constraint.period
+        {
+            if period::is_covered(ext, &self.referenced, wanted, true)? {
+                return Ok(());
+            }
+        } else if let Some(wanted) = wanted {
             for place in &self.referenced {
                 if place.find_and_lock(ext, &wanted)? {
                     return Ok(());
@@ -206,8 +213,11 @@ impl FkCheck {
         errors::key_and_values(ext, &columns, key)
     }
 
-    /// True when some row has the key now.
+    /// True when some row has the key now (with PERIOD: when some rows cover it).
     fn exists(&self, ext: &ExecContext<'_>, wanted: &[Datum]) -> PgResult<bool> {
+        if self.constraint.period {
+            return period::is_covered(ext, &self.referenced, wanted, false);
+        }
         for place in &self.referenced {
             let now = ext.with_txn(|txn| txn.latest_snapshot())?;
             if place.find(ext, &now, wanted)?.is_some() {
@@ -219,6 +229,13 @@ impl FkCheck {
 }
 
 impl KeyIndex {
+    /// Positions of the key's columns in the table, in the index's order.
+    pub(super) fn columns(&self) -> impl Iterator<Item = u16> {
+        let info = self.index.index.iter();
+        info.flat_map(|i| i.columns.iter().take(i.key_count))
+            .map(|c| c.attno.max(1) as u16 - 1)
+    }
+
     fn find(&self, ext: &ExecContext<'_>, snapshot: &Snapshot, key: &[Datum]) -> PgResult<Option<RowId>> {
         let index = ext.relations.index(&self.index, &self.table)?;
         let values: Vec<Datum> = self.order.iter().map(|i| key[*i].clone()).collect();
@@ -254,7 +271,7 @@ impl KeyIndex {
 }
 
 /// What a foreign key's check of the referenced table sees: nothing newer than the transaction does.
-fn checking_snapshot(txn: &mut Transaction) -> PgResult<ActiveSnapshot> {
+pub(super) fn checking_snapshot(txn: &mut Transaction) -> PgResult<ActiveSnapshot> {
     if txn.uses_one_snapshot() {
         txn.snapshot()
     } else {
@@ -381,6 +398,11 @@ impl FkReferenced {
         Ok(found)
     }
 
+    fn types(&self) -> Vec<Oid> {
+        let columns = self.columns.iter().filter_map(|i| self.table.columns.get(*i));
+        columns.map(|c| c.type_ref.oid).collect()
+    }
+
     /// Queues what a deletion or update of a row means.
     pub fn queue(self: &Arc<FkReferenced>, ext: &ExecContext<'_>, old: &[Datum], new: Option<&[Datum]>) {
         let key = |row: &[Datum]| -> Vec<Datum> {
@@ -395,6 +417,12 @@ impl FkReferenced {
         }
         let after = new.map(key);
         if after.as_ref() == Some(&before) {
+            return;
+        }
+        if let Some(after) = &after
+            && self.constraint.period
+            && period::still_there(&self.types(), &before, after)
+        {
             return;
         }
         let action = if new.is_some() {
@@ -426,7 +454,7 @@ pub(crate) fn run_referenced(
     } else {
         foreign.foreign.on_delete
     };
-    if action == b'a' {
+    if action == b'a' && !foreign.constraint.period {
         let again = FkCheck::compile(ext.catalog, &foreign.constraint)?;
         if again.exists(ext, old)? {
             return Ok(false);
@@ -446,7 +474,13 @@ pub(crate) fn run_referenced(
             .iter()
             .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
             .collect();
-        let rows = matching_rows(ext, table, &columns, old)?;
+        if foreign.constraint.period {
+            if uncovered(ext, foreign, table, &columns, old)? {
+                return Err(still_referenced(ext, foreign, &root, old, false));
+            }
+            continue;
+        }
+        let rows = matching_rows(ext, table, &columns, old, Match::Equal)?;
         if rows.is_empty() {
             continue;
         }
@@ -458,6 +492,41 @@ pub(crate) fn run_referenced(
         }
     }
     Ok(wrote)
+}
+
+/// True when a row of a referencing table shares time with a key that is no more, and other rows do not cover what they shared.
+fn uncovered(
+    ext: &ExecContext<'_>,
+    foreign: &FkReferenced,
+    table: &Arc<RelationDesc>,
+    columns: &[usize],
+    old: &[Datum],
+) -> PgResult<bool> {
+    let check = FkCheck::compile(ext.catalog, &foreign.constraint)?;
+    let gone = old.last().and_then(Period::of);
+    let opened = ext.relations.table(table)?;
+    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+    let wanted: Vec<u16> = columns.iter().map(|c| *c as u16).collect();
+    for row in matching_rows(ext, table, columns, old, Match::SharingTime)? {
+        let mut key = Vec::new();
+        if !opened.fetch_columns(row, &snapshot, &wanted, &mut key)? {
+            continue;
+        }
+        let theirs = key.pop().as_ref().and_then(Period::of);
+        let (Some(gone), Some(theirs)) = (&gone, theirs) else {
+            continue;
+        };
+        let referenced: Option<Vec<Datum>> =
+            key.iter().zip(&check.key).map(|(v, t)| convert(v, *t)).collect();
+        let Some(mut wanted) = referenced else {
+            continue;
+        };
+        wanted.push(theirs.intersection(gone).into_datum());
+        if !check.exists(ext, &wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn still_referenced(

@@ -13,6 +13,7 @@ pub(crate) mod foreign_key;
 mod indexes;
 mod insert_target;
 mod layout;
+mod period;
 mod referencing;
 mod routing;
 mod target;

@@ -10,6 +10,15 @@ use types::{BATCH_ROWS, Datum};
 
 use crate::context::ExecContext;
 use crate::modify::foreign_key::{KeyType, convert, relation};
+use crate::modify::period;
+
+/// How rows refer to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    Equal,
+    /// Their last column, a period, shares something with the key's.
+    SharingTime,
+}
 
 /// The rows of a table that have a key in these columns, as the newest snapshot sees them.
 pub(super) fn matching_rows(
@@ -17,6 +26,7 @@ pub(super) fn matching_rows(
     table: &Arc<RelationDesc>,
     columns: &[usize],
     key: &[Datum],
+    how: Match,
 ) -> PgResult<Vec<RowId>> {
     let types: Vec<KeyType> = columns
         .iter()
@@ -32,15 +42,22 @@ pub(super) fn matching_rows(
     };
     let opened = ext.relations.table(table)?;
     let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    let equal = |row: &[Datum]| {
-        row.iter()
+    let oids: Vec<Oid> = types.iter().map(|t| t.type_oid).collect();
+    let equal = |row: &[Datum]| match how {
+        Match::SharingTime => period::same_time(&oids, row, &wanted),
+        Match::Equal => row
+            .iter()
             .zip(&wanted)
-            .zip(&types)
-            .all(|((v, w), t)| !v.is_null() && types::compare::equal(t.type_oid, v, w))
+            .zip(&oids)
+            .all(|((v, w), t)| !v.is_null() && types::compare::equal(*t, v, w)),
+    };
+    let exact = match how {
+        Match::Equal => columns,
+        Match::SharingTime => &columns[..columns.len().saturating_sub(1)],
     };
     let mut found = Vec::new();
     let wanted_columns: Vec<u16> = columns.iter().map(|c| *c as u16).collect();
-    if let Some((index, equals)) = usable_index(ext, table, columns, &wanted)? {
+    if let Some((index, equals)) = usable_index(ext, table, exact, &wanted)? {
         let index = ext.relations.index(&index, table)?;
         let bounds = index.bounds(&equals, &KeyBound::Unbounded, &KeyBound::Unbounded);
         let mut scan = index.scan(&snapshot, bounds, ScanDirection::Forward);
