@@ -740,6 +740,7 @@ fn a_concurrent_update_is_followed() {
                 row_id_column: 2,
                 table_oid_column: 0,
                 members: Vec::new(),
+                columns: Vec::new(),
             }];
             plan(
                 PlanNode::LockRows {

@@ -42,6 +42,8 @@ pub struct PlannedStmt {
     pub generic: bool,
     /// Stable functions were folded, so it is good for this transaction only.
     pub transient: bool,
+    /// Some row mark keeps whole rows ([`PlanRowMark::columns`]).
+    pub has_row_copies: bool,
 }
 
 /// A subplan and its kind of use.
@@ -283,6 +285,8 @@ pub struct PlanRowMark {
     pub table_oid_column: AttrNumber,
     /// Those tables then, with the entries under which they are read.
     pub members: Vec<(usize, Oid)>,
+    /// For what is no table: input columns with all columns of its row. `relation` and the other columns are 0 then.
+    pub columns: Vec<AttrNumber>,
 }
 
 /// The node kinds, named as EXPLAIN prints them.

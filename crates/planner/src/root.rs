@@ -30,6 +30,8 @@ pub struct Global<'a> {
     /// WITH queries in force, one map per query level, outermost first.
     pub ctes: Vec<HashMap<Arc<str>, CteInfo>>,
     pub has_modifying_cte: bool,
+    /// Row marks keep whole rows.
+    pub has_row_copies: bool,
     sub_plan_count: usize,
     init_plan_count: usize,
     /// The whole statement.
@@ -137,6 +139,7 @@ pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> 
         depends_on: Vec::new(),
         ctes: Vec::new(),
         has_modifying_cte: false,
+        has_row_copies: false,
         sub_plan_count: 0,
         init_plan_count: 0,
         statement: query,
@@ -165,6 +168,7 @@ pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> 
         depends_on: global.depends_on,
         generic: context.bound_params.is_none(),
         transient: false,
+        has_row_copies: global.has_row_copies,
     };
     number_plans(&mut stmt);
     Ok(stmt)

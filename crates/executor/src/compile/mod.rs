@@ -115,8 +115,14 @@ impl<'a> Compiler<'a> {
             PlanNode::SeqScan { rt_index, relation } => {
                 ops::seq_scan::compile(self, plan, *rt_index, *relation)?
             }
-            PlanNode::ValuesScan { rows, .. } => ops::values_scan::compile(self, plan, rows)?,
-            PlanNode::SubqueryScan { input, .. } => ops::subquery_scan::compile(self, plan, input)?,
+            PlanNode::ValuesScan { rows, rt_index } => {
+                let scan = ops::values_scan::compile(self, plan, rows)?;
+                ops::epq::replaceable(self, plan, *rt_index, scan)?
+            }
+            PlanNode::SubqueryScan { input, rt_index } => {
+                let scan = ops::subquery_scan::compile(self, plan, input)?;
+                ops::epq::replaceable(self, plan, *rt_index, scan)?
+            }
             PlanNode::Limit {
                 input,
                 offset,
@@ -173,7 +179,10 @@ impl<'a> Compiler<'a> {
             PlanNode::Agg {
                 input, keys, passes, ..
             } => ops::agg::sets::compile(self, plan, input, keys, passes)?,
-            PlanNode::CteScan { plan_id, .. } => ops::cte_scan::compile(self, plan, *plan_id)?,
+            PlanNode::CteScan { plan_id, rt_index } => {
+                let scan = ops::cte_scan::compile(self, plan, *plan_id)?;
+                ops::epq::replaceable(self, plan, *rt_index, scan)?
+            }
             PlanNode::WorkTableScan { worktable_param, .. } => {
                 ops::recursive_union::compile_scan(self, plan, *worktable_param)?
             }
@@ -253,7 +262,10 @@ impl<'a> Compiler<'a> {
                 rt_index,
                 functions,
                 ordinality,
-            } => ops::function_scan::compile(self, plan, *rt_index, functions, *ordinality)?,
+            } => {
+                let scan = ops::function_scan::compile(self, plan, *rt_index, functions, *ordinality)?;
+                ops::epq::replaceable(self, plan, *rt_index, scan)?
+            }
             PlanNode::ProjectSet { input } => ops::project_set::compile(self, plan, input)?,
             PlanNode::LockRows { input, row_marks, .. } => {
                 ops::lock_rows::compile(self, plan, input, row_marks)?

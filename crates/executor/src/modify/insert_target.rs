@@ -170,5 +170,6 @@ pub(crate) fn no_plan() -> PlannedStmt {
         depends_on: Vec::new(),
         generic: true,
         transient: false,
+        has_row_copies: false,
     }
 }

@@ -4,21 +4,32 @@
 //!
 //! # How it works
 //! The plan below is opened anew, and its scans see one row each: of the relations that are locked or changed the newest version, of the
-//! others the row that they had in the join, which the input names by its `ctid`. What is no table (subqueries, functions) is computed in
-//! full.
+//! others the row that they had in the join, which the input names by its `ctid`. What is no table (subqueries, functions, VALUES, CTEs) has
+//! no name for a row, so the input has the whole row ([`Replaceable`] scans give it).
 
 use std::sync::Arc;
 
 use access::Table;
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, RowId, internal};
+use expr::Inputs;
+use nodes::Plan;
 use nodes::plan::PlanRowMark;
-use types::Datum;
+use types::{Batch, Datum, PhysType};
 
-use crate::compile::Compiler;
+use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
-use crate::node::{Epq, EpqRow};
+use crate::node::{Epq, EpqRow, NodeKind, Opening, Operator, Projection, Projector, Substitute};
 use crate::ops::system;
+use crate::store::RowStore;
+
+/// What a join had beside the rows that are locked or changed.
+pub(crate) enum Other {
+    /// A row of a table, named.
+    Named(Place),
+    /// A row of something else, whole: its entry, and the input columns that have it.
+    Whole(usize, Vec<usize>),
+}
 
 /// Where the rows of a relation are named in the input.
 pub(crate) struct Place {
@@ -80,12 +91,114 @@ impl Place {
 }
 
 /// The relations of a join that are neither locked nor changed.
-pub(crate) fn others(c: &Compiler<'_>, marks: &[PlanRowMark]) -> PgResult<Vec<Place>> {
+pub(crate) fn others(c: &Compiler<'_>, marks: &[PlanRowMark]) -> PgResult<Vec<Other>> {
     let others = marks.iter().filter(|m| m.strength.is_none());
-    others.map(|mark| Place::compile(c, mark)).collect()
+    let compile = |mark: &PlanRowMark| {
+        if mark.relation.is_valid() {
+            return Place::compile(c, mark).map(Other::Named);
+        }
+        let columns = mark.columns.iter().map(|at| (*at).max(1) as usize - 1);
+        Ok(Other::Whole(mark.rt_index, columns.collect()))
+    };
+    others.map(compile).collect()
+}
+
+/// A scan of something that is no table, which EvalPlanQual may replace by the row that a join had.
+struct Replaceable {
+    rt_index: usize,
+    scan: Arc<dyn NodeKind>,
+    /// Of its columns.
+    phys: Vec<PhysType>,
+    projection: Projection,
+}
+
+/// Makes a scan replaceable where the statement may want that.
+pub(crate) fn replaceable(
+    c: &Compiler<'_>,
+    plan: &Plan,
+    rt_index: usize,
+    scan: Arc<dyn NodeKind>,
+) -> PgResult<Arc<dyn NodeKind>> {
+    if !c.plan.has_row_copies {
+        return Ok(scan);
+    }
+    let Some(entry) = rt_index.checked_sub(1).and_then(|i| c.plan.range_table.get(i)) else {
+        return Err(internal!("no range table entry {rt_index}"));
+    };
+    let columns = entry.columns.iter();
+    Ok(Arc::new(Replaceable {
+        rt_index,
+        scan,
+        phys: columns
+            .map(|column| c.phys(column.type_ref.oid))
+            .collect::<PgResult<_>>()?,
+        projection: c.projection(plan, ScanMap::Positions)?,
+    }))
+}
+
+impl NodeKind for Replaceable {
+    fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
+        let row = match opening.epq_for(self.rt_index) {
+            None => return Arc::clone(&self.scan).open(opening),
+            Some(Substitute::Nothing) => None,
+            Some(Substitute::Row(row)) => Some(row),
+        };
+        Box::new(Replacement {
+            given: false,
+            row,
+            projector: self.projection.open(),
+            node: self,
+        })
+    }
+}
+
+struct Replacement {
+    node: Arc<Replaceable>,
+    row: Option<Arc<EpqRow>>,
+    given: bool,
+    projector: Projector,
+}
+
+impl Operator for Replacement {
+    fn next(&mut self, cx: &mut Cx<'_>, _max_rows: usize) -> PgResult<Option<Batch>> {
+        let Some(row) = self.row.as_ref().filter(|_| !self.given) else {
+            return Ok(None);
+        };
+        self.given = true;
+        let mut store = RowStore::new(&self.node.phys);
+        store.push_datums(&row.values);
+        let (columns, rows) = store.drain_columns();
+        let batch = Batch::new(columns, rows);
+        let inputs = Inputs::scan(&batch.columns, batch.rows);
+        self.projector.apply(cx, inputs, &batch.selection)
+    }
+
+    fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
+        self.given = false;
+        Ok(())
+    }
 }
 
 impl Epq {
+    /// Puts what an input row had beside the changed ones in its place.
+    pub fn add_other(&mut self, cx: &Cx<'_>, other: &Other, input: &[Datum]) -> PgResult<()> {
+        let (rt_index, columns) = match other {
+            Other::Named(place) => return self.add_named(cx, place, input),
+            Other::Whole(rt_index, columns) => (*rt_index, columns),
+        };
+        let values: Arc<[Datum]> = columns
+            .iter()
+            .map(|at| input.get(*at).cloned().unwrap_or_default())
+            .collect();
+        self.rows.push(Arc::new(EpqRow {
+            rt_index,
+            row: RowId(0),
+            system: Default::default(),
+            values,
+        }));
+        Ok(())
+    }
+
     /// Puts rows of other relations in their places: those that an input row names.
     pub fn add_named(&mut self, cx: &Cx<'_>, place: &Place, input: &[Datum]) -> PgResult<()> {
         let Some((entry, desc, row)) = place.find(cx, input)? else {

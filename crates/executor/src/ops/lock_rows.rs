@@ -13,14 +13,14 @@ use types::{Batch, Datum, PhysType};
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{Epq, Node, NodeKind, Opening, Operator};
-use crate::ops::epq::{self, Place};
+use crate::ops::epq::{self, Other, Place};
 use crate::store::RowStore;
 
 struct LockRowsNode {
     input: Node,
     marks: Vec<Mark>,
     /// Relations that are not locked.
-    others: Vec<Place>,
+    others: Vec<Other>,
     phys: Vec<PhysType>,
 }
 
@@ -105,8 +105,11 @@ impl LockRowsOp {
             epq.add_newest(cx, table, (*entry, *at), values)?;
             epq.add_empty(place, *entry);
         }
-        for place in same.into_iter().chain(&node.others) {
+        for place in same {
             epq.add_named(cx, place, &row)?;
+        }
+        for other in &node.others {
+            epq.add_other(cx, other, &row)?;
         }
         let mut again = Opening::with_epq(epq).open(&node.input);
         Ok(again.next(cx, 1)?.map(|batch| batch.row(0)))

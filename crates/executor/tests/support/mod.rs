@@ -380,6 +380,7 @@ pub fn stmt(mut plan: Plan) -> PlannedStmt {
         depends_on: Vec::new(),
         generic: true,
         transient: false,
+        has_row_copies: false,
     }
 }
 

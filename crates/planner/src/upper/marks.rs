@@ -4,25 +4,53 @@
 
 use common::{AttrNumber, Oid, PgResult, unsupported};
 use nodes::plan::PlanRowMark;
-use nodes::query::{JoinTreeNode, JoinType, LockWait, Query, RteKind};
+use nodes::query::{JoinTreeNode, JoinType, LockWait, Query, RteColumn, RteKind};
 
 use crate::root::Root;
-use crate::upper::modify::{ctid_var, table_oid_var};
+use crate::upper::modify::{ctid_var, plain_var, table_oid_var};
 
 /// The tables of which each row of the query has at most one, without those that are changed or locked.
 pub fn others(query: &Query) -> Vec<usize> {
-    let mut all = Vec::new();
-    query
-        .join_tree
-        .items
-        .iter()
-        .for_each(|item| collect(item, &mut all));
+    let mut all = in_join(query);
     all.retain(|&rt_index| {
         let locked = query.row_marks.iter().any(|mark| mark.rt_index == rt_index);
         let table =
             matches!(query.rte(rt_index).kind, RteKind::Relation { relkind, .. } if b"rpm".contains(&relkind));
         table && !locked && rt_index != query.result_relation
     });
+    all
+}
+
+/// What is no table: such a row cannot be fetched again, so all of it comes along.
+pub fn copied(query: &Query) -> Vec<usize> {
+    let mut all = in_join(query);
+    all.retain(|&rt_index| {
+        matches!(
+            query.rte(rt_index).kind,
+            RteKind::Subquery { .. }
+                | RteKind::Function { .. }
+                | RteKind::Values { .. }
+                | RteKind::Cte { .. }
+        )
+    });
+    all
+}
+
+/// All columns of an entry.
+pub fn column_vars(query: &Query, rt_index: usize) -> Vec<nodes::Expr> {
+    let columns = query.rte(rt_index).columns.iter().enumerate();
+    let var = |(at, column): (usize, &RteColumn)| {
+        let mut v = plain_var(rt_index, at as AttrNumber + 1, column.type_ref);
+        v.collation = column.collation;
+        nodes::Expr::Var(v)
+    };
+    columns.map(var).collect()
+}
+
+fn in_join(query: &Query) -> Vec<usize> {
+    let mut all = Vec::new();
+    let items = query.join_tree.items.iter();
+    items.for_each(|item| collect(item, &mut all));
     all
 }
 
@@ -70,9 +98,31 @@ pub fn other_marks(root: &Root<'_, '_>, output: &[nodes::Expr]) -> Vec<PlanRowMa
             row_id_column: column(ctid_var(rt_index))? as AttrNumber + 1,
             table_oid_column: column(table_oid_var(rt_index)).map_or(0, |at| at as AttrNumber + 1),
             members: members(root, rt_index),
+            columns: Vec::new(),
         })
     };
-    others(&root.query).into_iter().filter_map(mark).collect()
+    let mut marks: Vec<PlanRowMark> = others(&root.query).into_iter().filter_map(mark).collect();
+    let copies = copied(&root.query).into_iter();
+    marks.extend(copies.filter_map(|rt_index| copy_mark(root, rt_index, output)));
+    marks
+}
+
+fn copy_mark(root: &Root<'_, '_>, rt_index: usize, output: &[nodes::Expr]) -> Option<PlanRowMark> {
+    let place = |e: nodes::Expr| Some(output.iter().position(|o| *o == e)? as AttrNumber + 1);
+    let columns: Option<Vec<AttrNumber>> = column_vars(&root.query, rt_index)
+        .into_iter()
+        .map(place)
+        .collect();
+    Some(PlanRowMark {
+        rt_index: root.global_index(rt_index),
+        relation: Oid::INVALID,
+        strength: None,
+        wait: LockWait::Block,
+        row_id_column: 0,
+        table_oid_column: 0,
+        members: Vec::new(),
+        columns: columns?,
+    })
 }
 
 /// The marks of a query with FOR UPDATE and the like: what it locks, then the others.
@@ -105,6 +155,7 @@ pub fn of_select(root: &Root<'_, '_>, output: &[nodes::Expr]) -> PgResult<Vec<Pl
                 .position(|e| *e == table_oid_var(mark.rt_index))
                 .map_or(0, |i| i as AttrNumber + 1),
             members: members(root, mark.rt_index),
+            columns: Vec::new(),
         });
     }
     row_marks.extend(other_marks(root, output));

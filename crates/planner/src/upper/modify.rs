@@ -18,18 +18,23 @@ pub const TABLEOID: AttrNumber = -6;
 
 /// The row identity of a relation.
 pub fn ctid_var(rt_index: usize) -> Expr {
-    Expr::Var(Var {
+    Expr::Var(plain_var(rt_index, CTID, TypeRef::plain(types::oids::TID)))
+}
+
+/// A column of a relation, as it is below all outer joins.
+pub fn plain_var(rt_index: usize, attno: common::AttrNumber, type_ref: TypeRef) -> Var {
+    Var {
         source: VarSource::Rel {
             index: rt_index,
             levels_up: 0,
         },
-        attno: CTID,
-        type_ref: TypeRef::plain(types::oids::TID),
+        attno,
+        type_ref,
         collation: common::Oid::INVALID,
         nulling_rels: RelIds::empty(),
         returning: Default::default(),
         span: Span::NONE,
-    })
+    }
 }
 
 /// Brings the target list into the form that ModifyTable (or LockRows) reads from its input.
@@ -75,6 +80,12 @@ fn push_others(root: &mut Root<'_, '_>) {
         push_junk(root, ctid_var(rt_index), "ctid");
         push_table_oid(root, rt_index);
     }
+    for rt_index in marks::copied(&root.query) {
+        for var in marks::column_vars(&root.query, rt_index) {
+            push_junk(root, var, "wholerow");
+        }
+        root.global.has_row_copies = true;
+    }
 }
 
 /// Rows of an inheritance tree say which table they are in.
@@ -86,12 +97,7 @@ fn push_table_oid(root: &mut Root<'_, '_>, rt_index: usize) {
 
 /// `tableoid` of a relation.
 pub fn table_oid_var(rt_index: usize) -> Expr {
-    let Expr::Var(mut v) = ctid_var(rt_index) else {
-        return ctid_var(rt_index);
-    };
-    v.attno = TABLEOID;
-    v.type_ref = TypeRef::plain(types::oids::OID);
-    Expr::Var(v)
+    Expr::Var(plain_var(rt_index, TABLEOID, TypeRef::plain(types::oids::OID)))
 }
 
 /// MERGE's actions use columns of the source: those come along as junk.

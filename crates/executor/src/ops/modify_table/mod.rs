@@ -32,7 +32,7 @@ use crate::modify::{
     Columns, OpenTarget, Router, RowLayout, RowParts, TargetDef, Written, partition_error, with_check_error,
 };
 use crate::node::{Epq, Eval, Node, NodeKind, Opening, Operator, Rest};
-use crate::ops::epq::{self, Place};
+use crate::ops::epq::{self, Other};
 use crate::ops::system::{self, Which};
 use crate::store::RowStore;
 
@@ -54,7 +54,7 @@ struct ModifyNode {
     layout: RowLayout,
     returning: Option<Vec<Arc<ExprProgram>>>,
     /// Relations of the join that are not changed.
-    others: Vec<Place>,
+    others: Vec<Other>,
     output: Vec<PhysType>,
     with_check: Vec<(WithCheckOption, Arc<ExprProgram>)>,
     on_conflict: Option<ConflictAction>,
@@ -471,7 +471,7 @@ impl ModifyOp {
         let members = self.node.targets.iter().map(|(_, member)| *member);
         epq.empty.extend(members.filter(|member| *member != rt_index));
         for place in &self.node.others {
-            epq.add_named(cx, place, input)?;
+            epq.add_other(cx, place, input)?;
         }
         let found = Opening::with_epq(epq).open(&self.node.input).next(cx, 1)?;
         Ok(found.map(|batch| Existing {
