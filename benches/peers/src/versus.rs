@@ -105,7 +105,7 @@ fn timed(time: Duration, mut f: impl FnMut()) -> Rate {
     Rate(rate, quantile(&mut times, 0.5) as f64 / 1e3, quantile(&mut times, 0.99) as f64 / 1e3)
 }
 
-const WORK: [&str; 7] = [
+const WORK: [&str; 10] = [
     "point select",
     "point update, durable",
     "100,000 inserts in a transaction",
@@ -113,6 +113,9 @@ const WORK: [&str; 7] = [
     "beside a writer: both readers",
     "beside a writer: longest read (ms)",
     "beside two readers: the writer",
+    "beside a writer: readers that pause 50 µs",
+    "beside a writer: longest such read (ms)",
+    "beside such readers: the writer",
 ];
 
 /// One round of everything; `connect` is called in the thread that uses the connection.
@@ -133,12 +136,13 @@ fn round<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration) -> Vec<Ra
     }));
     engine.batch("delete from fresh");
     drop(engine);
-    rates.extend(mixed(connect, time));
+    rates.extend(mixed(connect, time, Duration::ZERO));
+    rates.extend(mixed(connect, time, Duration::from_micros(50)));
     rates
 }
 
-/// Two readers and a writer at a time.
-fn mixed<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration) -> [Rate; 3] {
+/// Two readers and a writer at a time. On two cores readers without a pause leave the writer to the scheduler.
+fn mixed<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration, pause: Duration) -> [Rate; 3] {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let over = &over;
@@ -150,6 +154,9 @@ fn mixed<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration) -> [Rate;
                         let one = Instant::now();
                         engine.select(random.below(ROWS));
                         longest = longest.max(one.elapsed());
+                        if !pause.is_zero() {
+                            std::thread::sleep(pause);
+                        }
                     });
                     over.store(true, Ordering::Relaxed);
                     (rate, longest)
