@@ -4,7 +4,7 @@
 
 use common::{AttrNumber, Oid, PgResult, unsupported};
 use nodes::plan::PlanRowMark;
-use nodes::query::{JoinTreeNode, JoinType, LockWait, Query, RteColumn, RteKind};
+use nodes::query::{JoinTreeNode, JoinType, LockWait, Query, RteColumn, RteKind, SetOp, SetOperation};
 
 use crate::root::Root;
 use crate::upper::modify::{ctid_var, plain_var, table_oid_var};
@@ -24,16 +24,27 @@ pub fn others(query: &Query) -> Vec<usize> {
 /// What is no table: such a row cannot be fetched again, so all of it comes along.
 pub fn copied(query: &Query) -> Vec<usize> {
     let mut all = in_join(query);
-    all.retain(|&rt_index| {
-        matches!(
-            query.rte(rt_index).kind,
-            RteKind::Subquery { .. }
-                | RteKind::Function { .. }
-                | RteKind::Values { .. }
-                | RteKind::Cte { .. }
-        )
+    all.retain(|&rt_index| match &query.rte(rt_index).kind {
+        // PostgreSQL makes a tree of it, whose members it computes anew.
+        RteKind::Subquery { query, .. } => !is_plain_union_all(query),
+        RteKind::Function { .. } | RteKind::Values { .. } | RteKind::Cte { .. } => true,
+        _ => false,
     });
     all
+}
+
+fn is_plain_union_all(query: &Query) -> bool {
+    fn plain(tree: &SetOperation) -> bool {
+        match tree {
+            SetOperation::Rel(_) => true,
+            SetOperation::Op {
+                op, all, left, right, ..
+            } => *op == SetOp::Union && *all && plain(left) && plain(right),
+            SetOperation::Coerce { .. } => false,
+        }
+    }
+    let bare = query.sort_clause.is_empty() && query.limit_count.is_none() && query.limit_offset.is_none();
+    bare && query.ctes.is_empty() && query.set_operations.as_deref().is_some_and(plain)
 }
 
 /// All columns of an entry.

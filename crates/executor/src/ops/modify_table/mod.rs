@@ -182,6 +182,8 @@ struct Existing {
     values: Vec<Datum>,
     snapshot: ActiveSnapshot,
     input: Vec<Datum>,
+    /// What RETURNING shows of other relations, once the row was computed again: what they had at first.
+    shown: Option<Vec<Datum>>,
 }
 
 impl ModifyOp {
@@ -269,6 +271,7 @@ impl ModifyOp {
             values,
             snapshot,
             input,
+            shown: None,
         }))
     }
 
@@ -354,7 +357,10 @@ impl ModifyOp {
                 Changed::Again(row) => {
                     let (leaf, input) = (at.leaf, at.input);
                     match self.recheck(cx, leaf, row, &input)? {
-                        Some(next) => at = next,
+                        Some(next) => {
+                            let shown = Some(at.shown.unwrap_or(input));
+                            at = Existing { shown, ..next };
+                        }
                         None => return Ok(()),
                     }
                 }
@@ -392,7 +398,7 @@ impl ModifyOp {
             Written::Done(to) => {
                 let old = (at.leaf, at.row, &at.values[..]);
                 let new = new.as_deref().map(|v| (at.leaf, to, v));
-                self.finish_row(cx, Some(old), new, &at.input)?;
+                self.finish_row(cx, Some(old), new, at.shown.as_ref().unwrap_or(&at.input))?;
                 Ok(Changed::Done)
             }
             other => self.not_written(other, at, new.is_some()),
@@ -436,7 +442,12 @@ impl ModifyOp {
             &moved,
         );
         let old = (at.leaf, at.row, &at.values[..]);
-        self.finish_row(cx, Some(old), Some((leaf, row, &new)), &at.input)?;
+        self.finish_row(
+            cx,
+            Some(old),
+            Some((leaf, row, &new)),
+            at.shown.as_ref().unwrap_or(&at.input),
+        )?;
         Ok(Changed::Done)
     }
 
@@ -480,6 +491,7 @@ impl ModifyOp {
             values,
             snapshot,
             input: batch.row(0),
+            shown: None,
         }))
     }
 
