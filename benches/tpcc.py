@@ -323,9 +323,11 @@ def main():
     for kind, _ in MIX:
         pathlib.Path(directory, kind.__name__).write_text(kind(a.warehouses))
     start = {"PostgreSQL": lambda: start_postgres(a.pgbin, directory, 54983), "pglite": lambda: start_pglited(a.pglited, directory, 54984)}
-    servers = [run() for name, run in start.items() if a.only in (None, name)]
-    bench, wrong = Bench(a, directory), 0
+    servers, bench, wrong = [], Bench(a, directory), 0
     try:
+        for name, run in start.items():
+            if a.only in (None, name):
+                servers.append(run())
         for server in servers:
             wait_ready(a.pgbin, server)
         for level in a.levels:
