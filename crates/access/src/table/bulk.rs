@@ -21,8 +21,6 @@ use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
 use crate::version::{RowData, Version};
 
-/// Rows that are longer count as so many as this goes into them, when it comes to going ahead of the commit.
-const BYTES_PER_ROW: usize = 512;
 /// Bytes of a batch of rows after which it is not collected further.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
@@ -48,8 +46,7 @@ impl Table {
             serial::wrote(txn, WriteTarget::Insert(self.def.oid.0))?;
             return Ok(first);
         }
-        let bytes: usize = columns.iter().map(|c| c.memory_bytes()).sum();
-        txn.ahead.count_usual(rows.max(bytes / BYTES_PER_ROW));
+        txn.ahead.count_usual(rows);
         let first = match txn.fills(self.store.id) {
             // Batches that long values end early: each a chunk of its own.
             true if rows <= CHUNK_ROWS as usize => self.store.allocate_chunk(),
