@@ -126,7 +126,7 @@ impl Names {
             e.position = None;
             e
         };
-        let parsed = parser::parse_type_name(text).map_err(without_place)?;
+        let parsed = parser::parse_type_name(text)?;
         let settings = types::FormatSettings::default();
         let cx = analyzer::AnalyzeContext::new(&*self.view, &settings);
         analyzer::utility::resolve_type_name(&parsed, &cx).map_err(without_place)

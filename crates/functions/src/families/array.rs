@@ -9,6 +9,7 @@ use types::compare::{compare, compare_arrays};
 use types::{ArrayDim, ArrayValue, Datum, PhysType, Vector, io, oids};
 
 use crate::families::int::sign;
+use crate::families::quote::{STRING_BYTES_MAX, string_too_long};
 use crate::framework::context::FnContext;
 use crate::framework::macros::{builtins, set_functions};
 use crate::framework::set::{SetRows, materialized};
@@ -351,7 +352,14 @@ fn joined(ctx: &FnContext<'_>, a: &ArrayValue, separator: &str, null: Option<&st
     let io = ctx.io();
     let mut out = String::new();
     let mut started = false;
-    for e in a.elements.iter().filter(|e| !e.is_null() || null.is_some()) {
+    let shown = a.elements.iter().filter(|e| !e.is_null() || null.is_some());
+    for (n, e) in shown.enumerate() {
+        if n % 1024 == 1023 {
+            ctx.cancel.check()?;
+        }
+        if out.len() + separator.len() >= STRING_BYTES_MAX {
+            return Err(string_too_long(out.len(), separator.len()));
+        }
         if started {
             out.push_str(separator);
         }

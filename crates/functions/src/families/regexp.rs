@@ -359,8 +359,8 @@ fn instr(
             "invalid value for parameter \"endoption\": {end_option}"
         ));
     }
-    let options = local(flags, "regexp_instr")?;
     let group = subexpression(group)?;
+    let options = local(flags, "regexp_instr")?;
     let found = regex(ctx, pattern, options)?;
     let Some(from) = from else { return Ok(0) };
     let spans = Matches::new(ctx.cancel, &found, s, from).nth(nth - 1)?;
@@ -412,8 +412,8 @@ fn substr(
 ) -> PgResult<Option<String>> {
     let from = start_offset(s, start)?;
     let nth = positive(nth, "n")?;
-    let options = local(flags, "regexp_substr")?;
     let group = subexpression(group)?;
+    let options = local(flags, "regexp_substr")?;
     let found = regex(ctx, pattern, options)?;
     let Some(from) = from else { return Ok(None) };
     let spans = Matches::new(ctx.cancel, &found, s, from).nth(nth - 1)?;

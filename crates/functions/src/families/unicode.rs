@@ -153,6 +153,10 @@ fn convert_to(s: &str, to: &str) -> PgResult<Vec<u8>> {
 
 fn convert(bytes: &[u8], from: &str, to: &str) -> PgResult<Vec<u8>> {
     let (from, to) = (encoding(from, "source")?, encoding(to, "destination")?);
+    // What has no encoding is taken as it is, if it can be of the other one.
+    if from == Encoding::Ascii && to == Encoding::Latin1 && !bytes.contains(&0) {
+        return Ok(bytes.to_vec());
+    }
     encode(&decode(bytes, from)?, to)
 }
 

@@ -4,7 +4,7 @@ use catalog::CatalogView;
 use common::error::ErrorExt;
 use common::sqlstate::{FEATURE_NOT_SUPPORTED, INTERNAL_ERROR};
 use common::{Oid, PgError, PgResult, Span};
-use nodes::expr::{BoolOp, Const, Expr, ParamKind};
+use nodes::expr::{BoolExpr, BoolOp, Const, Expr, NullTest, ParamKind};
 use nodes::walk;
 use types::Datum;
 
@@ -109,7 +109,25 @@ fn decided_by_one(e: &mut Expr) -> Option<Expr> {
         Expr::NullTest(n) if n.arg_is_row => match &*n.arg {
             Expr::Row(row) => {
                 let decides = |a: &Expr| matches!(a, Expr::Const(c) if c.value.is_null() == n.is_not);
-                row.args.iter().any(decides).then(|| Expr::bool_const(false))
+                if row.args.iter().any(decides) {
+                    return Some(Expr::bool_const(false));
+                }
+                // One field after the other: what the first decides, the others need not be looked at for.
+                let test = |arg: &Expr| {
+                    Expr::NullTest(NullTest {
+                        arg: Box::new(arg.clone()),
+                        is_not: n.is_not,
+                        arg_is_row: false,
+                        span: n.span,
+                    })
+                };
+                (row.args.len() > 1).then(|| {
+                    Expr::Bool(BoolExpr {
+                        op: BoolOp::And,
+                        args: row.args.iter().map(test).collect(),
+                        span: n.span,
+                    })
+                })
             }
             _ => None,
         },

@@ -149,6 +149,10 @@ impl<'a> Parser<'a, '_> {
                     Ok(Step::Value(self.modifiers(token.word)))
                 }
                 None if self.expects == Expects::First => Ok(Step::End),
+                // Behind `<->` and before a parenthesis this is nothing special.
+                None if !self.rest().is_empty() || self.text[..self.at].trim_end().ends_with('>') => {
+                    self.fail()
+                }
                 None => Err(pg_err!(SYNTAX_ERROR, "no operand in tsquery: \"{}\"", self.text)),
             };
         }

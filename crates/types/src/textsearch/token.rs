@@ -28,7 +28,7 @@ impl Grammar {
     fn is_delimiter(self, c: char) -> bool {
         match self {
             Grammar::Vector => false,
-            Grammar::Query => is_operator(c),
+            Grammar::Query => is_operator(c) || c == '<',
             Grammar::Web => is_operator(c) || c == '"',
         }
     }

@@ -107,7 +107,8 @@ fn point_div(a: Point, b: Point) -> PgResult<Point> {
 }
 
 fn points_box(a: Point, b: Point) -> Rect {
-    Rect::of_corners(a, b)
+    // Of corners that are equal (zeros may differ in their sign) the second is the upper one.
+    Rect::of_corners(b, a)
 }
 
 fn point_box(p: Point) -> Rect {
