@@ -7,13 +7,6 @@ use std::fs;
 use pglite_regress::corpus::{lines, workspace};
 use pglite_regress::run::run_script;
 
-/// `known-differences.tsv`: lines `file<TAB>reason`. Such a file may differ.
-fn known_differences(file: &str) -> Option<String> {
-    let text = fs::read_to_string(workspace().join("regress/known-differences.tsv")).unwrap_or_default();
-    let line = text.lines().find(|l| l.split('\t').next() == Some(file))?;
-    Some(line.split('\t').next_back().unwrap_or_default().to_owned())
-}
-
 #[test]
 fn own_files_answer_as_postgresql() {
     let folder = workspace().join("regress/sql");
@@ -28,12 +21,8 @@ fn own_files_answer_as_postgresql() {
         let mut out = Vec::new();
         run_script(&db, &sql, &mut out).expect("run");
         let got = String::from_utf8_lossy(&out).into_owned();
-        let same = got == expected;
-        match (same, known_differences(&name)) {
-            (true, None) => {}
-            (true, Some(_)) => println!("{name}: a known difference is gone: take it from the list"),
-            (false, Some(reason)) => println!("{name}: differs as known: {reason}"),
-            (false, None) => failures.push(format!("{name}: {}", first_difference(&expected, &got))),
+        if got != expected {
+            failures.push(format!("{name}: {}", first_difference(&expected, &got)));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

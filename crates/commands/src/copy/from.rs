@@ -63,9 +63,7 @@ impl CopyIn {
         let Some(rel) = &stmt.relation else {
             return Err(common::internal!("COPY FROM without a table"));
         };
-        let desc = cx
-            .open_relation(rel, LockMode::RowExclusive)
-            .map_err(|e| e.at(rel.span))?;
+        let desc = cx.open_relation(rel, LockMode::RowExclusive)?;
         check_target(&desc)?;
         cx.check_relation_privilege(&desc, Privilege::Insert)?;
         let view = cx.view()?;

@@ -264,9 +264,7 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
     let Some(rel) = &stmt.relation else {
         return Err(common::internal!("COPY without a table"));
     };
-    let desc = cx
-        .open_relation(rel, LockMode::AccessShare)
-        .map_err(|e| e.at(rel.span))?;
+    let desc = cx.open_relation(rel, LockMode::AccessShare)?;
     cx.check_relation_privilege(&desc, Privilege::Select)?;
     check_source(&desc)?;
     let columns = select_columns(&desc, &stmt.attlist)?;
