@@ -373,6 +373,9 @@ impl<'a> Pack<'a> {
     ) -> PgResult<()> {
         let column = self.columns.get(column).ok_or_else(damaged)?;
         let mut values = column.values(self.rank(run.start));
+        if !column.is(NULLS) && !column.is(CONSTANT) && column.append(&values, run.len(), out) {
+            return Ok(());
+        }
         for _ in run {
             tuple::push_raw(out, values.next(column).transpose()?)?;
         }
@@ -421,6 +424,20 @@ impl<'a> Column<'a> {
         };
         column.values = take(bytes, total)?;
         Ok(column)
+    }
+
+    /// Appends all values of a run at once; false (and nothing done) when they must be looked at one by one.
+    fn append(&self, from: &Values, count: usize, out: &mut Vector) -> bool {
+        let lengths = (from.next..from.next + count).map(|i| self.length(i));
+        let bytes: usize = lengths.clone().sum();
+        let Some(bytes) = self.values.get(from.at..from.at + bytes) else {
+            return false;
+        };
+        match self.is(STRING) {
+            true => out.extend_strings(bytes, lengths),
+            false if self.is(VARIABLE) => false,
+            false => usize::from(width_of(out.phys()).unwrap_or(0)) == self.width && out.extend_stored(bytes),
+        }
     }
 
     fn is(&self, flag: u8) -> bool {

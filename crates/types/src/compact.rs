@@ -335,8 +335,25 @@ impl Compact {
             (Form::Decimals { scale, digits }, _) => {
                 VectorData::Numeric(digits.all(self.len, |unscaled| small(unscaled, *scale)))
             }
-            (_, phys) => self.take_strings(0..self.len, phys),
+            (_, PhysType::Text) => VectorData::Text(self.all_strings()),
+            _ => VectorData::Bytes(self.all_strings()),
         }
+    }
+
+    fn all_strings(&self) -> StringColumn {
+        let Form::Strings { ends, bytes } = &self.form else {
+            return self.gathered(0..self.len);
+        };
+        let mut end = 0;
+        let mut place = |next: u64| std::mem::replace(&mut end, next as usize)..next as usize;
+        #[allow(
+            clippy::useless_conversion,
+            reason = "one of the widths has the type wanted already"
+        )]
+        let strings = widths!(ends, v => StringColumn::of_places(bytes, v.iter().map(|&x| place(x.into()))), {
+            StringColumn::empty_strings(self.len)
+        });
+        strings
     }
 
     /// The values at positions in the general form.

@@ -190,6 +190,35 @@ impl StringColumn {
         self.views.push(view);
     }
 
+    /// Appends strings that lie behind each other, by their lengths, which together are not longer than `bytes`.
+    pub fn extend_strings(&mut self, bytes: &[u8], lengths: impl Iterator<Item = usize>) {
+        let fits = |b: &Arc<Vec<u8>>| b.len() + bytes.len() <= u32::MAX as usize;
+        let room = self
+            .buffers
+            .last_mut()
+            .is_some_and(|b| fits(b) && Arc::get_mut(b).is_some());
+        if !room {
+            self.buffers
+                .push(Arc::new(Vec::with_capacity(bytes.len().max(4096))));
+        }
+        let number = self.buffers.len() - 1;
+        let Some(buffer) = self.buffers.last_mut().and_then(Arc::get_mut) else {
+            return; // unreachable: the last buffer is ours alone, just checked or just made
+        };
+        let base = buffer.len();
+        buffer.extend_from_slice(bytes);
+        let mut start = 0;
+        self.views.extend(lengths.map(|len| {
+            let string = &bytes[start..start + len];
+            let offset = base + start;
+            start += len;
+            match len <= INLINE {
+                true => View::inline(string),
+                false => View::outline(string, number as u32, offset as u32),
+            }
+        }));
+    }
+
     /// Appends text.
     pub fn push_str(&mut self, s: &str) {
         self.push_bytes(s.as_bytes());

@@ -23,7 +23,7 @@ use common::{Oid, PgResult, pg_err};
 use crate::numeric::BigNumeric;
 use crate::{
     ArrayDim, ArrayValue, Datum, Interval, MultirangeValue, Numeric, PhysType, Range, RangeBound, RangeValue,
-    RecordValue, Vector, VectorData,
+    RecordValue, Vector,
 };
 
 /// In the number of attributes: a xid follows.
@@ -94,25 +94,7 @@ pub fn encode_value(column: &Vector, i: usize, out: &mut Vec<u8>) {
     if column.phys() == PhysType::Numeric {
         return column.numeric(i).iter().for_each(|n| put_numeric(n, out));
     }
-    if column.is_at_rest() {
-        return put_plain(&column.datum(i), out);
-    }
-    let at = column.index(i);
-    match column.data() {
-        VectorData::Bool(v) => out.push(u8::from(v[at])),
-        VectorData::Char(v) => out.push(v[at]),
-        VectorData::Int2(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-        VectorData::Int4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-        VectorData::Int8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-        VectorData::Oid(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-        VectorData::Float4(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-        VectorData::Float8(v) => out.extend_from_slice(&v[at].to_le_bytes()),
-        VectorData::Interval(v) => put_interval(&v[at], out),
-        VectorData::Uuid(v) => out.extend_from_slice(&v[at]),
-        VectorData::Numeric(v) => put_numeric(&v[at], out),
-        VectorData::Text(v) | VectorData::Bytes(v) => out.extend_from_slice(v.bytes(at)),
-        VectorData::Nested(v) => put_datum(&v[at], out),
-    }
+    put_plain(&column.datum(i), out);
 }
 
 /// Writes a value whose class the reader knows.

@@ -5,6 +5,8 @@
 //! Numbers may lie there as [`Decimals`], columns of stored blocks as a [`Compact`] form; who knows these asks for them, for all others
 //! [`Vector::data`] makes the general form when it is first asked for.
 
+mod bulk;
+
 use std::sync::Arc;
 
 use crate::vector_values::{Decimals, Values};
@@ -98,11 +100,6 @@ impl Vector {
             validity: self.validity.clone(),
             ..*self
         }
-    }
-
-    /// True while the values are in their compact form only.
-    pub fn is_at_rest(&self) -> bool {
-        self.values.rest().is_some()
     }
 
     /// The column of a [`Vector::at_rest`] for somebody to work with: what is made of it goes with him.
@@ -426,75 +423,6 @@ impl Vector {
                 positions.for_each(|i| mine.push(bits.get(other.index(i))));
             }
         }
-    }
-
-    /// Appends rows of many vectors of the same class: `picks` are numbers of vectors with rows in them.
-    pub fn extend_picked(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) {
-        debug_assert!(!self.constant);
-        let plain = |v: &&Vector| v.validity.is_none() && !v.constant;
-        let at_rest = |v: &&Vector| v.values.ready().is_none();
-        if self.validity.is_none() && sources.iter().all(plain) && sources.iter().any(at_rest) {
-            return self.pick_at_rest(sources, picks);
-        }
-        if self.validity.is_some() || !sources.iter().all(plain) || !self.pick(sources, picks) {
-            for &(source, row) in picks {
-                self.push_from(sources[source as usize], row as usize);
-            }
-        }
-    }
-
-    /// [`Vector::extend_picked`] where some vectors are compact or decimals.
-    fn pick_at_rest(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) {
-        let scale = sources.first().and_then(|s| s.values.scale());
-        if let Some(scale) = scale
-            && sources.iter().all(|s| s.values.scale() == Some(scale))
-            && let Some(mine) = self.values.growing(scale)
-        {
-            let digits =
-                |v: &Vector, row: u32| v.values.decimal(row as usize).map_or(0, |(digits, _)| digits);
-            mine.extend(picks.iter().map(|&(s, row)| digits(sources[s as usize], row)));
-            self.len = self.values.len();
-            return;
-        }
-        let integer = |&(s, row): &(u32, u32)| {
-            let value = sources[s as usize].values.integer(row as usize);
-            value.unwrap_or_default()
-        };
-        match (self.phys(), self.values.general_mut()) {
-            (PhysType::Int2, VectorData::Int2(mine)) => mine.extend(picks.iter().map(|p| integer(p) as i16)),
-            (PhysType::Int4, VectorData::Int4(mine)) => mine.extend(picks.iter().map(|p| integer(p) as i32)),
-            (PhysType::Int8, VectorData::Int8(mine)) => mine.extend(picks.iter().map(integer)),
-            _ => {
-                return picks
-                    .iter()
-                    .for_each(|&(s, row)| self.push_from(sources[s as usize], row as usize));
-            }
-        }
-        self.len = self.values.len();
-    }
-
-    /// [`Vector::extend_picked`] of values that lie there as they are; false (and nothing done) when some vector has another class.
-    fn pick(&mut self, sources: &[&Vector], picks: &[(u32, u32)]) -> bool {
-        macro_rules! same {
-            ($($variant:ident)*) => {
-                match self.values.general_mut() {
-                    $(VectorData::$variant(mine) => {
-                        let mut slices = Vec::with_capacity(sources.len());
-                        for source in sources {
-                            let VectorData::$variant(data) = source.data() else {
-                                return false;
-                            };
-                            slices.push(data.as_slice());
-                        }
-                        mine.extend(picks.iter().map(|&(s, row)| slices[s as usize][row as usize].clone()));
-                    })*
-                    _ => return false,
-                }
-            };
-        }
-        same!(Bool Char Int2 Int4 Int8 Oid Float4 Float8 Interval Uuid Numeric);
-        self.len = self.values.len();
-        true
     }
 
     /// Takes over the selected rows of a vector of the same class, each at its own position.

@@ -36,8 +36,9 @@ pub(crate) struct Leaf {
     /// The bytes of each key after those: most compares need no more.
     heads: Vec<u64>,
     bytes: Vec<u8>,
-    /// Where each key and each value ends: key, value, key, value...
+    /// Where each key and each value ends: key, value, key, value... Empty while all keys are `stride` long and all values empty.
     ends: Vec<u32>,
+    stride: usize,
     retired: AtomicBool,
     referenced: AtomicBool,
     _charge: Option<Charge>,
@@ -54,6 +55,7 @@ impl Leaf {
             high,
             bytes: Vec::new(),
             ends: Vec::new(),
+            stride: 0,
             retired: AtomicBool::new(false),
             // Whoever made it is about to use it.
             referenced: AtomicBool::new(true),
@@ -63,6 +65,14 @@ impl Leaf {
 
     /// Appends an entry; its key is above the last one.
     pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) {
+        let uniform = value.is_empty() && (self.len() == 0 || key.len() == self.stride);
+        if self.ends.is_empty() && uniform {
+            self.stride = key.len();
+        } else if self.ends.is_empty() {
+            let end = |i: usize| (i * self.stride) as u32;
+            self.ends = (1..=self.len()).flat_map(|i| [end(i); 2]).collect();
+        }
+        let uniform = uniform && self.ends.is_empty();
         match self.len() {
             0 => self.shared = key.len(),
             _ => {
@@ -75,9 +85,11 @@ impl Leaf {
         }
         self.heads.push(head(&key[self.shared..]));
         self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len() as u32);
-        self.bytes.extend_from_slice(value);
-        self.ends.push(self.bytes.len() as u32);
+        if !uniform {
+            self.ends.push(self.bytes.len() as u32);
+            self.bytes.extend_from_slice(value);
+            self.ends.push(self.bytes.len() as u32);
+        }
     }
 
     /// The leaf is complete: what it takes is what is counted.
@@ -89,10 +101,14 @@ impl Leaf {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ends.len() / 2
+        self.heads.len()
     }
 
     fn piece(&self, n: usize) -> &[u8] {
+        if self.ends.is_empty() {
+            let start = n.div_ceil(2) * self.stride;
+            return &self.bytes[start..start + (1 - n % 2) * self.stride];
+        }
         let start = if n == 0 { 0 } else { self.ends[n - 1] as usize };
         &self.bytes[start..self.ends[n] as usize]
     }
@@ -481,6 +497,27 @@ mod tests {
         let d = d.without(&m).unwrap();
         assert_eq!(d.find(b"n").unwrap_err(), gap("f", "p"));
         assert!(d.without(&m).is_none());
+    }
+
+    #[test]
+    fn entries_come_back_whether_uniform_or_not() {
+        // Where the first entry that is longer, or has a value, stands among ten.
+        for (odd, value) in (0..11).flat_map(|odd| [(odd, ""), (odd, "value")]) {
+            let entry = |i: usize| match i == odd {
+                true => (format!("key {i:03} and more"), value),
+                false => (format!("key {i:03}"), ""),
+            };
+            let mut leaf = Leaf::new(key(""), None);
+            (0..10)
+                .map(entry)
+                .for_each(|(k, v)| leaf.push(k.as_bytes(), v.as_bytes()));
+            assert_eq!(leaf.len(), 10);
+            for i in 0..10 {
+                let (k, v) = entry(i);
+                assert_eq!((leaf.key(i), leaf.value(i)), (k.as_bytes(), v.as_bytes()));
+                assert_eq!(leaf.lower_bound(k.as_bytes()), i);
+            }
+        }
     }
 
     #[test]

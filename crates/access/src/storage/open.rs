@@ -18,6 +18,9 @@ use crate::storage::recovery::{Replay, Replayed};
 use crate::storage::{Counters, FIRST_RELATION, Owner, Storage, StorageOptions};
 use crate::transaction::prepared::PreparedCopy;
 
+/// Most memory of the store's own cache of pages.
+const STORE_CACHE_MAX: usize = 64 << 20;
+
 /// The CSN of everything that recovery finds in the log; 1 is the checkpoint's.
 pub(crate) const RECOVERED: Csn = Csn(2);
 pub(crate) const CHECKPOINTED: Csn = Csn(1);
@@ -64,8 +67,8 @@ impl Storage {
         let lock = LockFile::take(&env, dir)?;
         backup::refuse_incomplete(&*env, dir)?;
         let kv_options = KvOptions {
-            // Decoded blocks are cached above the store.
-            cache_bytes_max: (options.cache_bytes_max / 4).max(1 << 20),
+            // Blocks and leaves are cached above the store, in less room than its pages take, and the system caches its file.
+            cache_bytes_max: (options.cache_bytes_max / 4).clamp(1 << 20, STORE_CACHE_MAX),
         };
         let kv = kv::open(options.kv, &env, &dir.join("kv"), &kv_options)?;
         let (identity, checkpoint) = check_format(&*kv, &*env)?;
