@@ -344,7 +344,7 @@ fn books_are_right(level: &str) {
     );
     for (name, sql) in CONDITIONS {
         let broken: Vec<String> = session
-            .query_map(&format!("SELECT q::text FROM ({sql}) q"), params![], |row| {
+            .query_map(format!("SELECT q::text FROM ({sql}) q"), params![], |row| {
                 row.get(0)
             })
             .unwrap();
@@ -366,7 +366,7 @@ fn books_are_right(level: &str) {
     assert_eq!(
         session
             .query_one(
-                &format!("SELECT count(*) FROM orders WHERE o_id > {ORDERS}"),
+                format!("SELECT count(*) FROM orders WHERE o_id > {ORDERS}"),
                 params![]
             )
             .unwrap()

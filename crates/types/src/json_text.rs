@@ -8,7 +8,7 @@ use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 
 /// Deeper nesting is refused (54001), as PostgreSQL does when its stack is used up.
-pub const MAX_DEPTH: usize = 6400;
+pub const MAX_DEPTH: usize = 1600;
 
 const LOW_SURROGATE: &str = "Unicode low surrogate must follow a high surrogate.";
 
@@ -379,8 +379,9 @@ enum Inside {
     Array,
 }
 
+/// PostgreSQL's word on recursion that goes too far.
 #[cold]
-fn too_deep() -> Box<PgError> {
+pub fn too_deep() -> Box<PgError> {
     pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded").hint(
         "Increase the configuration parameter \"max_stack_depth\" (currently 2048kB), after ensuring the platform's \
          stack depth limit is adequate.",

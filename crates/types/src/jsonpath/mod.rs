@@ -188,6 +188,45 @@ pub enum ItemKind {
     Decimal(Option<ItemId>, Option<ItemId>),
 }
 
+impl ItemKind {
+    /// Hands out the items that this one is made of (not the one behind it).
+    pub fn operands(&self, each: &mut dyn FnMut(ItemId)) {
+        match self {
+            ItemKind::Index(subscripts) => subscripts.iter().for_each(|s| {
+                each(s.from);
+                s.to.into_iter().for_each(&mut *each);
+            }),
+            ItemKind::Binary(_, left, right) => {
+                each(*left);
+                each(*right);
+            }
+            ItemKind::Filter(p)
+            | ItemKind::Not(p)
+            | ItemKind::IsUnknown(p)
+            | ItemKind::Exists(p)
+            | ItemKind::Plus(p)
+            | ItemKind::Minus(p)
+            | ItemKind::LikeRegex { expr: p, .. } => each(*p),
+            ItemKind::Method(_, argument) => argument.iter().for_each(|a| each(*a)),
+            ItemKind::Decimal(precision, scale) => {
+                [precision, scale].into_iter().flatten().for_each(|a| each(*a))
+            }
+            ItemKind::Null
+            | ItemKind::Bool(_)
+            | ItemKind::Number(_)
+            | ItemKind::String(_)
+            | ItemKind::Root
+            | ItemKind::Current
+            | ItemKind::Last
+            | ItemKind::Variable(_)
+            | ItemKind::Key(_)
+            | ItemKind::AnyKey
+            | ItemKind::AnyArray
+            | ItemKind::Any { .. } => {}
+        }
+    }
+}
+
 /// The flags of `like_regex`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs)]

@@ -8,12 +8,16 @@ use std::sync::Arc;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 
+use crate::json_text::too_deep as too_deep_for_stack;
 use crate::jsonpath::lex::{Lexer, Token, error_near};
 use crate::jsonpath::{BinaryOp, Item, ItemId, ItemKind, LEVEL_LAST, Method, Path, RegexFlags, Subscript};
 use crate::numeric::{self, neg};
 
 /// Nesting beyond this is refused.
 const DEPTH_MAX: usize = 200;
+
+/// So are more items than this one below or behind another (PostgreSQL: some 10,000, by `max_stack_depth`).
+const CHAIN_MAX: usize = 1000;
 
 /// PostgreSQL's parser gives up too (some thousand levels later).
 #[cold]
@@ -76,8 +80,24 @@ pub fn parse(text: &str) -> PgResult<Path> {
         items: p.items,
         root: root.id,
     };
+    check_depth(&path)?;
     check_places(&path, path.root, Places::default())?;
     Ok(path)
+}
+
+/// Evaluation goes down once per accessor and once per operand: chains that are too long for the stack are refused here.
+fn check_depth(path: &Path) -> PgResult<()> {
+    let mut open = vec![(path.root, 1)];
+    while let Some((id, depth)) = open.pop() {
+        if depth > CHAIN_MAX {
+            return Err(too_deep_for_stack());
+        }
+        let Some(item) = path.items.get(id) else { continue };
+        let mut below = |id: ItemId| open.push((id, depth + 1));
+        item.next.into_iter().for_each(&mut below);
+        item.kind.operands(&mut below);
+    }
+    Ok(())
 }
 
 /// Where an item stands, for `@` and `last`.

@@ -67,14 +67,14 @@ fn levels(first: u32, last: u32) -> String {
 
 impl Path {
     fn print(&self, id: ItemId, place: Place, out: &mut String) {
-        let Some(item) = self.items.get(id) else { return };
-        self.print_kind(item, place, out);
-        if let Some(next) = item.next {
-            let place = Place {
+        let (mut at, mut place) = (Some(id), place);
+        while let Some(item) = at.and_then(|id| self.items.get(id)) {
+            self.print_kind(item, place, out);
+            at = item.next;
+            place = Place {
                 in_key: true,
                 brackets: true,
             };
-            self.print(next, place, out);
         }
     }
 

@@ -172,17 +172,20 @@ impl<'a> Exec<'a, '_, '_> {
         unwrap: bool,
     ) -> Found {
         self.ctx.cancel.check()?;
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(Fail::Hard(pg_err!(
-                STATEMENT_TOO_COMPLEX,
-                "stack depth limit exceeded"
-            )));
-        }
+        self.deeper()?;
         let item = self.node(id)?;
         let result = self.dispatch(item, id, value, found, unwrap);
         self.depth -= 1;
         result
+    }
+
+    /// One level further down the stack; who comes back counts down.
+    fn deeper(&mut self) -> Result<(), Fail> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Fail::Hard(types::json_text::too_deep()));
+        }
+        Ok(())
     }
 
     /// Hands a value to the next item, or to the results.
@@ -456,6 +459,7 @@ impl<'a> Exec<'a, '_, '_> {
         if d.level > d.last {
             return Ok(false);
         }
+        self.deeper()?;
         let mut any = false;
         for member in Self::members(value) {
             let leaves_only = d.first == LEVEL_LAST && d.last == LEVEL_LAST;
@@ -475,7 +479,7 @@ impl<'a> Exec<'a, '_, '_> {
                     (None, None) => any = true,
                 }
                 if any && found.is_none() {
-                    return Ok(true);
+                    break;
                 }
             }
             if d.level < d.last && member.is_container() {
@@ -485,10 +489,11 @@ impl<'a> Exec<'a, '_, '_> {
                 };
                 any |= self.descend(next, &member, found.as_deref_mut(), deeper)?;
                 if any && found.is_none() {
-                    return Ok(true);
+                    break;
                 }
             }
         }
+        self.depth -= 1;
         Ok(any)
     }
 
