@@ -29,6 +29,8 @@ SELECT count(*) FROM a WHERE (EXISTS (SELECT 1 FROM b WHERE b.x = a.x + 1 AND b.
 -- The condition of the subquery holds before the outer join around it.
 SELECT count(*), count(q.x), count(q.z) FROM a LEFT JOIN (SELECT b.x, c.y AS z FROM b LEFT JOIN c ON b.x = c.x WHERE b.y > 1 OR c.y = 0) q ON a.x = q.x;
 SELECT count(*), count(q.x), count(q.z) FROM a LEFT JOIN (SELECT b.x, c.y AS z FROM b LEFT JOIN c ON b.x = c.x WHERE c.y IS DISTINCT FROM 1) q ON a.x = q.x;
+-- What a disjunction says of the nullable side does not filter that side.
+SELECT count(*), count(b.x) FROM a LEFT JOIN b ON a.x = b.x WHERE (coalesce(b.y, 3) = 3 AND a.y = 1) OR (coalesce(b.y, 3) = 2 AND a.y = b.x);
 -- Index builds tell the planner how large a table is.
 SELECT relname, relpages, reltuples FROM pg_class WHERE relname = 'a';
 CREATE TABLE d AS SELECT g AS x FROM generate_series(1, 34) g;

@@ -382,6 +382,9 @@ fn restrict_by_disjunction(root: &mut Root<'_, '_>, info: &mut RestrictInfo) -> 
     }
     let rels: Vec<usize> = info.clause_relids.iter().collect();
     for rel in rels {
+        if made_null_below(root, rel, &info.clause_relids) {
+            continue;
+        }
         let restriction = or_clauses::restriction_on(&info.clause, rel, root.context().catalog)?;
         let Some(restriction) = restriction else { continue };
         let mut own = make_restrict_info(root, restriction, RelIds::single(rel), true)?;
@@ -395,6 +398,17 @@ fn restrict_by_disjunction(root: &mut Root<'_, '_>, info: &mut RestrictInfo) -> 
         }
     }
     Ok(())
+}
+
+/// An outer join between the relation and a condition over these relations may turn its rows to NULL: the condition then says nothing
+/// of its rows alone.
+fn made_null_below(root: &Root<'_, '_>, rel: usize, clause: &RelIds) -> bool {
+    let nulls = |side: &RelIds| side.contains(rel) && !clause.is_subset(side);
+    root.special_joins.iter().any(|s| match s.join_type {
+        JoinType::Full => nulls(&s.syn_left) || nulls(&s.syn_right),
+        JoinType::Semi => false,
+        _ => nulls(&s.syn_right),
+    })
 }
 
 /// After base sizes are known: selectivities of join conditions, and what joining by them needs to know.
