@@ -19,6 +19,7 @@ use txn::LockMode;
 use types::Datum;
 
 use crate::context::CommandContext;
+use crate::foreign_key_period::{check_period_actions, period_of_referenced_only, use_overlaps};
 
 fn action_letter(action: FkAction) -> u8 {
     match action {
@@ -71,9 +72,7 @@ pub(crate) fn add(
         None => choose_name(cx, table, &columns)?,
     };
     let mut operators = operators(&*view, table, &referenced, &columns, &pk_columns, &index, &name)?;
-    if key.fk_with_period {
-        use_overlaps(&mut operators, &referenced, &index)?;
-    }
+    use_overlaps(key, &mut operators, &referenced, &index)?;
     drop(view);
     let mut new = NewConstraint::new(b'f', name, table.namespace, table.oid, columns);
     new.index = index.oid;
@@ -209,6 +208,36 @@ fn set_columns(table: &RelationDesc, key: &Constraint, columns: &[i16]) -> PgRes
     Ok(out)
 }
 
+/// REFERENCES without columns.
+fn primary_key(
+    cx: &CommandContext<'_>,
+    referenced: &RelationDesc,
+    key: &Constraint,
+) -> PgResult<(Vec<i16>, Arc<RelationDesc>)> {
+    let Some(primary) = referenced.constraints.iter().find(|c| c.kind == b'p') else {
+        return Err(pg_err!(
+            UNDEFINED_OBJECT,
+            "there is no primary key for referenced table \"{}\"",
+            referenced.name
+        ));
+    };
+    if primary.deferrable {
+        return Err(pg_err!(
+            OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "cannot use a deferrable primary key for referenced table \"{}\"",
+            referenced.name
+        ));
+    }
+    if primary.period && !key.fk_with_period {
+        return Err(period_of_referenced_only());
+    }
+    let index = cx.relation(primary.index)?;
+    let columns = index.index.as_ref().map_or_else(Vec::new, |i| {
+        i.columns.iter().take(i.key_count).map(|c| c.attno).collect()
+    });
+    Ok((columns, index))
+}
+
 /// The columns referred to and their unique index.
 fn referenced_key(
     cx: &CommandContext<'_>,
@@ -216,28 +245,7 @@ fn referenced_key(
     key: &Constraint,
 ) -> PgResult<(Vec<i16>, Arc<RelationDesc>)> {
     if key.pk_attrs.is_empty() {
-        let Some(primary) = referenced.constraints.iter().find(|c| c.kind == b'p') else {
-            return Err(pg_err!(
-                UNDEFINED_OBJECT,
-                "there is no primary key for referenced table \"{}\"",
-                referenced.name
-            ));
-        };
-        if primary.deferrable {
-            return Err(pg_err!(
-                OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "cannot use a deferrable primary key for referenced table \"{}\"",
-                referenced.name
-            ));
-        }
-        if primary.period && !key.fk_with_period {
-            return Err(period_of_referenced_only());
-        }
-        let index = cx.relation(primary.index)?;
-        let columns = index.index.as_ref().map_or_else(Vec::new, |i| {
-            i.columns.iter().take(i.key_count).map(|c| c.attno).collect()
-        });
-        return Ok((columns, index));
+        return primary_key(cx, referenced, key);
     }
     if key.fk_with_period && !key.pk_with_period {
         return Err(pg_err!(
@@ -299,47 +307,6 @@ fn referenced_key(
     })
 }
 
-fn period_of_referenced_only() -> Box<common::PgError> {
-    pg_err!(
-        INVALID_FOREIGN_KEY,
-        "foreign key uses PERIOD on the referenced table but not the referencing table"
-    )
-}
-
-fn check_period_actions(key: &Constraint) -> PgResult<()> {
-    let unsupported = |action, what| match action {
-        FkAction::NoAction => Ok(()),
-        _ => Err(pg_err!(
-            FEATURE_NOT_SUPPORTED,
-            "unsupported {what} action for foreign key constraint using PERIOD"
-        )),
-    };
-    if !key.fk_with_period {
-        return Ok(());
-    }
-    unsupported(key.fk_upd_action, "ON UPDATE")?;
-    unsupported(key.fk_del_action, "ON DELETE")
-}
-
-/// The last columns of a key with PERIOD refer to each other by `&&`.
-fn use_overlaps(operators: &mut Operators, referenced: &RelationDesc, index: &RelationDesc) -> PgResult<()> {
-    let key = referenced.constraints.iter().find(|c| c.index == index.oid);
-    let overlaps = key.filter(|c| c.period).and_then(|c| c.exclusion_ops.last());
-    let Some(overlaps) = overlaps else {
-        return Err(
-            pg_err!(UNDEFINED_OBJECT, "could not identify an overlaps operator for foreign key").detail(
-                "Could not translate compare type 7 for operator family \"range_ops\" of access method \"btree\".",
-            ),
-        );
-    };
-    for list in [&mut operators.0, &mut operators.1, &mut operators.2] {
-        if let Some(last) = list.last_mut() {
-            *last = *overlaps;
-        }
-    }
-    Ok(())
-}
-
 fn check_column_privileges(
     cx: &CommandContext<'_>,
     referenced: &RelationDesc,
@@ -383,7 +350,7 @@ fn choose_name(cx: &CommandContext<'_>, table: &RelationDesc, columns: &[i16]) -
     cx.ddl(|ddl| ddl.choose_constraint_name(parts, table.oid, table.namespace))
 }
 
-type Operators = (Vec<Oid>, Vec<Oid>, Vec<Oid>);
+pub(crate) type Operators = (Vec<Oid>, Vec<Oid>, Vec<Oid>);
 
 /// The strategy of equality in the families that keys WITHOUT OVERLAPS name.
 const GIST_EQUAL: i16 = 18;
@@ -482,6 +449,23 @@ pub(crate) fn clone_to_partition(cx: &CommandContext<'_>, parent: &RelationDesc,
     Ok(())
 }
 
+/// True when a foreign key says what another one says, names and columns apart.
+fn is_same_key(c: &ConstraintDesc, above: &ConstraintDesc) -> bool {
+    let (Some(own), Some(foreign)) = (&c.foreign, &above.foreign) else {
+        return false;
+    };
+    (own.table, own.on_update, own.on_delete, own.match_type)
+        == (
+            foreign.table,
+            foreign.on_update,
+            foreign.on_delete,
+            foreign.match_type,
+        )
+        && own.columns == foreign.columns
+        && (c.deferrable, c.deferred, c.enforced) == (above.deferrable, above.deferred, above.enforced)
+        && c.period == above.period
+}
+
 fn clone_one(
     cx: &CommandContext<'_>,
     parent: &RelationDesc,
@@ -500,20 +484,8 @@ fn clone_one(
             .collect()
     };
     let columns = mapped(&above.columns);
-    let same = child.constraints.iter().find(|c| {
-        c.kind == b'f'
-            && !c.parent.is_valid()
-            && c.columns == columns
-            && c.period == above.period
-            && c.foreign.as_ref().is_some_and(|f| {
-                f.table == foreign.table
-                    && f.columns == foreign.columns
-                    && f.on_update == foreign.on_update
-                    && f.on_delete == foreign.on_delete
-                    && f.match_type == foreign.match_type
-            })
-            && (c.deferrable, c.deferred, c.enforced) == (above.deferrable, above.deferred, above.enforced)
-    });
+    let mut own = child.constraints.iter();
+    let same = own.find(|c| !c.parent.is_valid() && c.columns == columns && is_same_key(c, &above));
     if let Some(own) = same {
         let own = own.oid;
         return cx.ddl(|ddl| {

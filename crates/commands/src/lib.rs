@@ -43,6 +43,7 @@ mod drop;
 mod eval;
 mod explain;
 mod foreign_key;
+mod foreign_key_period;
 mod grant;
 pub mod guc;
 mod index_build;

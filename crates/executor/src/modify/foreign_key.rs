@@ -8,23 +8,21 @@
 
 use std::sync::Arc;
 
-use access::{ActiveSnapshot, Conflict, LockOutcome, ScanRequest, Transaction, WaitPolicy, WriteOutcome};
+use access::{ActiveSnapshot, LockOutcome, ScanRequest, Transaction, WaitPolicy};
 use catalog::CatalogView;
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::{column_map, descendants};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, RowId, internal, pg_err, unsupported};
-use nodes::Expr;
 use txn::{RowLockMode, Snapshot};
 use types::{BATCH_ROWS, Datum, PhysType};
 
-use crate::compile::{Compiler, ScanMap};
 use crate::context::ExecContext;
 use crate::modify::after::{Event, Firing};
 use crate::modify::errors;
-use crate::modify::period::{self, Period};
 use crate::modify::referencing::{Match, lookup, matching_rows};
-use crate::modify::target::{OpenTarget, TargetDef, Written};
+use crate::modify::target::{OpenTarget, TargetDef};
+use crate::modify::{period, referential_action};
 
 /// A column of a key as it must be looked up.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +39,7 @@ pub(crate) struct FkCheck {
     pub columns: Vec<usize>,
     /// Where referenced rows may be: table, index, and for each index column the position in the key.
     referenced: Vec<KeyIndex>,
-    key: Vec<KeyType>,
+    pub(super) key: Vec<KeyType>,
 }
 
 pub(super) struct KeyIndex {
@@ -214,7 +212,7 @@ impl FkCheck {
     }
 
     /// True when some row has the key now (with PERIOD: when some rows cover it).
-    fn exists(&self, ext: &ExecContext<'_>, wanted: &[Datum]) -> PgResult<bool> {
+    pub(super) fn exists(&self, ext: &ExecContext<'_>, wanted: &[Datum]) -> PgResult<bool> {
         if self.constraint.period {
             return period::is_covered(ext, &self.referenced, wanted, false);
         }
@@ -475,7 +473,7 @@ pub(crate) fn run_referenced(
             .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
             .collect();
         if foreign.constraint.period {
-            if uncovered(ext, foreign, table, &columns, old)? {
+            if period::uncovered(ext, foreign, table, &columns, old)? {
                 return Err(still_referenced(ext, foreign, &root, old, false));
             }
             continue;
@@ -488,45 +486,10 @@ pub(crate) fn run_referenced(
             return Err(still_referenced(ext, foreign, &root, old, action == b'r'));
         }
         for row in rows {
-            wrote |= act(firing, foreign, table, &columns, row, old, new, action, &map)?;
+            wrote |= referential_action::act(firing, foreign, table, &columns, row, old, new, action, &map)?;
         }
     }
     Ok(wrote)
-}
-
-/// True when a row of a referencing table shares time with a key that is no more, and other rows do not cover what they shared.
-fn uncovered(
-    ext: &ExecContext<'_>,
-    foreign: &FkReferenced,
-    table: &Arc<RelationDesc>,
-    columns: &[usize],
-    old: &[Datum],
-) -> PgResult<bool> {
-    let check = FkCheck::compile(ext.catalog, &foreign.constraint)?;
-    let gone = old.last().and_then(Period::of);
-    let opened = ext.relations.table(table)?;
-    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    let wanted: Vec<u16> = columns.iter().map(|c| *c as u16).collect();
-    for row in matching_rows(ext, table, columns, old, Match::SharingTime)? {
-        let mut key = Vec::new();
-        if !opened.fetch_columns(row, &snapshot, &wanted, &mut key)? {
-            continue;
-        }
-        let theirs = key.pop().as_ref().and_then(Period::of);
-        let (Some(gone), Some(theirs)) = (&gone, theirs) else {
-            continue;
-        };
-        let referenced: Option<Vec<Datum>> =
-            key.iter().zip(&check.key).map(|(v, t)| convert(v, *t)).collect();
-        let Some(mut wanted) = referenced else {
-            continue;
-        };
-        wanted.push(theirs.intersection(gone).into_datum());
-        if !check.exists(ext, &wanted)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn still_referenced(
@@ -569,155 +532,6 @@ fn still_referenced(
         .table(&*referencing.namespace_name, &*referencing.name)
         .constraint(&**name)
 }
-/// A transaction with one snapshot must not change rows that it cannot see.
-fn refuse_newer(ext: &ExecContext<'_>, target: &OpenTarget, row: RowId) -> PgResult<()> {
-    let seen = ext.with_txn(|txn| {
-        if !txn.uses_one_snapshot() {
-            return Ok(true);
-        }
-        // A look, not a read that counts.
-        let own = Snapshot {
-            serial: 0,
-            ..*txn.snapshot()?
-        };
-        target.table.is_visible(row, &own)
-    })?;
-    if seen {
-        return Ok(());
-    }
-    Err(pg_err!(
-        T_R_SERIALIZATION_FAILURE,
-        "could not serialize access due to concurrent update"
-    ))
-}
-
-/// CASCADE, SET NULL, SET DEFAULT on one row.
-#[expect(clippy::too_many_arguments, reason = "one call, all of it needed")]
-fn act(
-    firing: &mut Firing<'_, '_>,
-    foreign: &FkReferenced,
-    table: &Arc<RelationDesc>,
-    columns: &[usize],
-    row: RowId,
-    key: &[Datum],
-    new: Option<&[Datum]>,
-    action: u8,
-    map: &[i16],
-) -> PgResult<bool> {
-    let ext = firing.ext;
-    let mut at = row;
-    loop {
-        let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-        let target = firing.target(table.oid)?;
-        let Some(old) = target.fetch(&snapshot, at)? else {
-            return Ok(false);
-        };
-        refuse_newer(ext, target, at)?;
-        let still = columns.iter().zip(key).all(|(i, k)| {
-            let t = &table.columns[*i];
-            let to = KeyType {
-                type_oid: t.type_ref.oid,
-                phys: t.phys,
-            };
-            convert(k, to).is_some_and(|k| types::compare::equal(t.type_ref.oid, &old[*i], &k))
-        });
-        if !still {
-            return Ok(false);
-        }
-        let replacement = match (action, new) {
-            (b'c', None) => None,
-            (b'c', Some(new)) => Some(cascaded(table, columns, &old, new)?),
-            _ => Some(cleared(
-                firing,
-                foreign,
-                table,
-                columns,
-                &old,
-                action,
-                new.is_none(),
-                map,
-            )?),
-        };
-        let mut rt = crate::constants::RowRuntime(ext);
-        let target = firing.target(table.oid)?;
-        let written = match replacement {
-            None => target.delete(ext, &mut rt, &snapshot, at, &old)?,
-            Some(mut values) => {
-                target.generate(&mut rt, &mut values)?;
-                target.check(ext, &mut rt, &values)?;
-                target.update(ext, &mut rt, &snapshot, at, (&old, &values))?
-            }
-        };
-        match written {
-            Written::Done(_) => return Ok(true),
-            Written::Not(WriteOutcome::Conflict(Conflict::Updated(to))) => at = to,
-            Written::Not(_) => return Ok(false),
-        }
-    }
-}
-
-fn cascaded(table: &RelationDesc, columns: &[usize], old: &[Datum], new: &[Datum]) -> PgResult<Vec<Datum>> {
-    let mut values = old.to_vec();
-    for (i, value) in columns.iter().zip(new) {
-        let column = &table.columns[*i];
-        let to = KeyType {
-            type_oid: column.type_ref.oid,
-            phys: column.phys,
-        };
-        values[*i] = convert(value, to).ok_or_else(|| {
-            pg_err!(
-                NUMERIC_VALUE_OUT_OF_RANGE,
-                "value of column \"{}\" is out of range",
-                column.name
-            )
-        })?;
-    }
-    Ok(values)
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call, all of it needed")]
-fn cleared(
-    firing: &mut Firing<'_, '_>,
-    foreign: &FkReferenced,
-    table: &RelationDesc,
-    columns: &[usize],
-    old: &[Datum],
-    action: u8,
-    deletes: bool,
-    map: &[i16],
-) -> PgResult<Vec<Datum>> {
-    let ext = firing.ext;
-    let mut values = old.to_vec();
-    let some = deletes && !foreign.foreign.delete_set_columns.is_empty();
-    for i in columns {
-        let chosen = foreign
-            .foreign
-            .delete_set_columns
-            .iter()
-            .any(|a| map.get(*a as usize - 1) == Some(&(*i as i16 + 1)));
-        if some && !chosen {
-            continue;
-        }
-        let column = &table.columns[*i];
-        values[*i] = match (&column.default, action) {
-            (Some(default), b'd') => default_value(ext, default)?,
-            _ => Datum::Null,
-        };
-    }
-    Ok(values)
-}
-
-fn default_value(ext: &ExecContext<'_>, default: &Expr) -> PgResult<Datum> {
-    let plan = crate::modify::insert_target::no_plan();
-    let compiler = Compiler {
-        plan: &plan,
-        catalog: ext.catalog,
-    };
-    let program = compiler.program(default, ScanMap::None)?;
-    let mut eval = crate::node::Eval::new(&program);
-    eval.value(&mut crate::constants::RowRuntime(ext))
-}
-
 /// Queues the checks of a row just written.
 pub(crate) fn queue_checks(
     ext: &ExecContext<'_>,

@@ -15,6 +15,7 @@ mod insert_target;
 mod layout;
 mod period;
 mod referencing;
+mod referential_action;
 mod routing;
 mod target;
 

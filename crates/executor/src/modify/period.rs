@@ -6,6 +6,9 @@
 //! The referenced key is one WITHOUT OVERLAPS. A referencing row is right when the periods of the referenced rows with its other
 //! columns cover its own period together; those rows are locked FOR KEY SHARE, so none shrinks meanwhile.
 
+use std::sync::Arc;
+
+use catalog::desc::RelationDesc;
 use common::{Oid, PgResult, RowId};
 use txn::{RowLockMode, Snapshot};
 use types::range::{self, Range};
@@ -14,7 +17,8 @@ use types::{Datum, key};
 use access::{ActiveSnapshot, IndexDef, KeyBound, LockOutcome, NewestLock, ScanDirection, Table, WaitPolicy};
 
 use crate::context::ExecContext;
-use crate::modify::foreign_key::{KeyIndex, checking_snapshot};
+use crate::modify::foreign_key::{FkCheck, FkReferenced, KeyIndex, checking_snapshot, convert};
+use crate::modify::referencing::{Match, matching_rows};
 
 /// The pieces of time that a range or multirange is.
 #[derive(Clone, Debug)]
@@ -213,4 +217,39 @@ pub(super) fn is_covered(
         }
     }
     Ok(covered.covers(&period))
+}
+
+/// True when a row of a referencing table shares time with a key that is no more, and other rows do not cover what they shared.
+pub(super) fn uncovered(
+    ext: &ExecContext<'_>,
+    foreign: &FkReferenced,
+    table: &Arc<RelationDesc>,
+    columns: &[usize],
+    old: &[Datum],
+) -> PgResult<bool> {
+    let check = FkCheck::compile(ext.catalog, &foreign.constraint)?;
+    let gone = old.last().and_then(Period::of);
+    let opened = ext.relations.table(table)?;
+    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+    let wanted: Vec<u16> = columns.iter().map(|c| *c as u16).collect();
+    for row in matching_rows(ext, table, columns, old, Match::SharingTime)? {
+        let mut key = Vec::new();
+        if !opened.fetch_columns(row, &snapshot, &wanted, &mut key)? {
+            continue;
+        }
+        let theirs = key.pop().as_ref().and_then(Period::of);
+        let (Some(gone), Some(theirs)) = (&gone, theirs) else {
+            continue;
+        };
+        let referenced: Option<Vec<Datum>> =
+            key.iter().zip(&check.key).map(|(v, t)| convert(v, *t)).collect();
+        let Some(mut wanted) = referenced else {
+            continue;
+        };
+        wanted.push(theirs.intersection(gone).into_datum());
+        if !check.exists(ext, &wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
