@@ -30,7 +30,10 @@ fn deep_values_end_in_an_answer_or_an_error() {
             "ok",
         ),
         (
-            format!("SELECT jsonb_path_query({}, 'strict $.**')", nested(500)),
+            format!(
+                "SELECT count(*) FROM jsonb_path_query({}, 'strict $.**')",
+                nested(500)
+            ),
             "ok",
         ),
         (
@@ -38,14 +41,14 @@ fn deep_values_end_in_an_answer_or_an_error() {
                 "SELECT count(*) FROM jsonb_path_query({}, '$.**.a')",
                 nested(1500)
             ),
-            "54001",
+            "ok",
         ),
         (
             format!(
                 "SELECT count(*) FROM jsonb_path_query({}, '$[*][*] ? (exists (@.**.b))')",
                 arrays(1500)
             ),
-            "54001",
+            "ok",
         ),
         (
             "SELECT ('1' || repeat(' + 1', 100000))::jsonpath".to_owned(),

@@ -12,10 +12,9 @@ use std::sync::Arc;
 
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
-use types::Numeric;
 use types::jsonb::JsonbRef;
 use types::jsonpath::{BinaryOp, Item, ItemId, ItemKind, LEVEL_LAST, Path, Subscript};
-use types::numeric::{self, Rounding};
+use types::numeric::{self, Numeric, Rounding};
 
 use crate::families::jsonpath::value::PathValue;
 use crate::framework::context::FnContext;
