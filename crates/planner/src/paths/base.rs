@@ -68,9 +68,8 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
     match rte.kind {
         RteKind::Relation { relation, sample, .. } => {
             let catalog = root.context().catalog;
-            let desc = catalog
-                .relation(relation)?
-                .ok_or_else(|| internal!("could not open relation with OID {relation}"))?;
+            let found = catalog.relation(relation)?;
+            let desc = found.ok_or_else(|| internal!("could not open relation with OID {relation}"))?;
             if desc.relkind == b'm' && !desc.populated {
                 return Err(common::pg_err!(
                     OBJECT_NOT_IN_PREREQUISITE_STATE,
