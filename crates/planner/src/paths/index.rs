@@ -481,6 +481,16 @@ fn over_parent(root: &Root<'_, '_>, expr: &Expr) -> Option<Expr> {
     }
 }
 
+/// True when the rows wanted have one value of a boolean column: `b` and `NOT b` are conditions of which no class knows.
+fn is_fixed_boolean(rel: &RelOptInfo, key: &Expr) -> bool {
+    let fixes = |clause: &Expr| match clause {
+        Expr::Bool(b) if b.op == BoolOp::Not => b.args.first() == Some(key),
+        other => other == key,
+    };
+    let base = rel.base.iter();
+    base.flat_map(|b| &b.restrictions).any(|r| fixes(&r.clause))
+}
+
 /// The order of an index scan.
 fn index_keys(
     root: &mut Root<'_, '_>,
@@ -500,6 +510,9 @@ fn index_keys(
         .zip(&index.column_exprs)
         .take(index.desc.key_count)
     {
+        if is_fixed_boolean(rel, expr) {
+            continue;
+        }
         let Some(expr) = over_parent(root, expr) else {
             break;
         };
