@@ -195,7 +195,10 @@ fn is_volatile_call(e: &Expr, catalog: &dyn CatalogView) -> bool {
     !matches!(facts::is_volatile(e, catalog), Ok(false))
 }
 
-const BOOLEQ: Oid = Oid(60);
+/// `boolean = boolean`, and its function.
+pub const BOOLEAN_EQUAL: Oid = Oid(91);
+/// See [`BOOLEAN_EQUAL`].
+pub const BOOLEQ: Oid = Oid(60);
 const BOOLNE: Oid = Oid(84);
 
 fn known_bool(e: &Expr) -> Option<bool> {

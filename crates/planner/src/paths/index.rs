@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use common::{Oid, PgResult};
-use nodes::expr::{BoolOp, Expr};
+use common::{Oid, PgResult, Span};
+use nodes::expr::{BoolOp, CoercionForm, Expr, FuncExpr};
 use nodes::plan::{IndexQual, IndexQualValue, ScanDirection};
 use nodes::relids::RelIds;
+use types::settings::TypeRef;
 
 use crate::cost::{self, IndexScanFacts};
-use crate::exprs::facts;
+use crate::exprs::{facts, fold};
 use crate::order;
 use crate::path::{BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, add_path, add_path_lazily};
 use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
@@ -251,11 +252,33 @@ fn match_one(
             },
         )),
         // A boolean column is its own condition.
-        Expr::Var(_) if clause == key => Ok(qual(3, IndexQualValue::Expr(Expr::bool_const(true)))),
+        Expr::Var(_) if clause == key => Ok(Some(boolean_qual(column, key, true))),
         Expr::Bool(b) if b.op == BoolOp::Not && b.args.first() == Some(key) => {
-            Ok(qual(3, IndexQualValue::Expr(Expr::bool_const(false))))
+            Ok(Some(boolean_qual(column, key, false)))
         }
         _ => Ok(None),
+    }
+}
+
+/// `b` and `NOT b` as EXPLAIN shows them: `b = true`, `b = false`.
+fn boolean_qual(index_column: usize, key: &Expr, value: bool) -> IndexQual {
+    let value = Expr::bool_const(value);
+    IndexQual {
+        index_column,
+        strategy: 3,
+        value: IndexQualValue::Expr(value.clone()),
+        original: Expr::Func(FuncExpr {
+            func: fold::BOOLEQ,
+            op: fold::BOOLEAN_EQUAL,
+            args: vec![key.clone(), value],
+            result: TypeRef::plain(types::oids::BOOL),
+            returns_set: false,
+            variadic: false,
+            form: CoercionForm::ExplicitCall,
+            input_collation: Oid::INVALID,
+            collation: Oid::INVALID,
+            span: Span::NONE,
+        }),
     }
 }
 
