@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use common::{PgResult, RelationId};
+use kv::{Durability, WriteBatch};
 use rustc_hash::FxHashSet;
 use txn::Stamp;
 
@@ -23,6 +24,7 @@ impl Storage {
             return Ok(());
         }
         let doubtful = self.values_in_doubt()?;
+        let mut gone = WriteBatch::new();
         for note in notes {
             let key = (note.relation, note.name);
             let (begin, end) = if note.ended {
@@ -33,8 +35,16 @@ impl Storage {
                 (Stamp::NEVER, Stamp::NEVER)
             };
             let value = Tracked::found(note.name, note.chunks, (begin, end), true);
+            if begin == Stamp::NEVER && !doubtful.contains(&key) {
+                // At once: its transaction's number is given out again, and then the name may be, too.
+                value.remove(note.relation, &mut gone);
+                continue;
+            }
             value.in_doubt.store(doubtful.contains(&key), Ordering::Release);
             self.table_store(note.relation)?.toast.track(&value);
+        }
+        if !gone.is_empty() {
+            self.shared.kv.write(gone, Durability::Eventual)?;
         }
         Ok(())
     }

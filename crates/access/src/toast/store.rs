@@ -88,7 +88,9 @@ impl Tracked {
         meta::put_toast(table, &self.name, self.chunks, ended, batch);
     }
 
-    fn delete_value(&self, table: RelationId, batch: &mut WriteBatch) {
+    /// Removes it, and the note of it.
+    pub(crate) fn remove(&self, table: RelationId, batch: &mut WriteBatch) {
+        meta::delete_toast(table, &self.name, batch);
         for chunk in 0..self.chunks {
             batch.delete(keyspace(table), self.name.chunk_key(chunk));
         }
@@ -376,10 +378,7 @@ impl TableStore {
                 Fate::TakeNote => meta::delete_toast(self.id, &value.name, batch),
                 Fate::LeaveNote if value.noted.load(Ordering::Relaxed) => {}
                 Fate::LeaveNote => value.put_note(self.id, batch),
-                Fate::Remove => {
-                    value.delete_value(self.id, batch);
-                    meta::delete_toast(self.id, &value.name, batch);
-                }
+                Fate::Remove => value.remove(self.id, batch),
             }
             value.fate.store(fate as u8, Ordering::Relaxed);
             write(batch)?;
