@@ -111,10 +111,16 @@ def run_cell(pgbin, server, cell, seconds):
     return number(r"tps = ([\d.]+)"), number(r"latency average = ([\d.]+)"), sum(used) / transactions * 1e6, used[1] / transactions * 1e6, failed
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def programs(doc):
+    """The arguments that name both servers' programs."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pgbin", required=True)
     parser.add_argument("--pglited", default="target/release/pglited")
+    return parser
+
+
+def main():
+    parser = programs(__doc__)
     parser.add_argument("--scale", type=int, default=10)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)

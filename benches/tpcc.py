@@ -9,9 +9,9 @@ again with the same numbers. Both servers keep their data on the same disk and w
 consistency conditions 1 to 10 and 12 of the standard (clause 3.3.2), and some of our own (stock against order lines), are checked in either server;
 a row that any of them returns is printed and the run fails. No result of the official benchmark: it has rules about much more than this.
 """
-import argparse, os, pathlib, random, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+import os, pathlib, random, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
-from pgbench import cpu_seconds, memory_mb, start_pglited, start_postgres, wait_ready
+from pgbench import cpu_seconds, memory_mb, programs, start_pglited, start_postgres, wait_ready
 
 SEED = 20261122
 ITEMS, DISTRICTS, CUSTOMERS, ORDERS, DELIVERED = 100_000, 10, 3_000, 3_000, 2_100
@@ -306,9 +306,7 @@ class Bench:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pgbin", required=True)
-    parser.add_argument("--pglited", default="target/release/pglited")
+    parser = programs(__doc__)
     parser.add_argument("--warehouses", type=int, default=2)
     parser.add_argument("--terminals", type=int, default=8)
     parser.add_argument("--seconds", type=int, default=20)

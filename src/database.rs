@@ -19,7 +19,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use txn::Proc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcomes::Outcomes;
 use crate::prepared::PreparedTransactions;
 use crate::session::Session;
@@ -369,6 +369,12 @@ impl Database {
     /// Writes everything committed to the key-value store, so that the log can be dropped.
     pub fn checkpoint(&self) -> Result<()> {
         Ok(self.inner.storage.checkpoint()?)
+    }
+
+    /// Why the last checkpoint or merge that came by itself failed (53100, say: the disk is full); `None` once one succeeds again.
+    /// Nothing is lost meanwhile: the log keeps what the store lacks, and grows.
+    pub fn maintenance_failure(&self) -> Option<Error> {
+        self.inner.storage.maintenance_failure().map(Error::from)
     }
 
     /// Asks the statement of the session with this process id to stop; false when the secret does not match.

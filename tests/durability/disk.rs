@@ -228,3 +228,25 @@ fn failing_statement(seed: u64) -> u64 {
 fn each_statement_survives_its_failure() {
     seeds("failing statements", failing_statement);
 }
+
+#[test]
+fn a_failed_checkpoint_is_told_until_one_succeeds() {
+    let env = SimEnv::new(1);
+    let db = Database::builder()
+        .directory("/db")
+        .env(std::sync::Arc::new(env.clone()))
+        .background(false)
+        .storage_options(|options| options.checkpoint_wal_bytes = 1)
+        .open()
+        .unwrap();
+    let mut session = db.session().unwrap();
+    session.batch_execute("CREATE TABLE t (x int)").unwrap();
+    assert!(db.maintenance_failure().is_none());
+    // The commit writes once; what comes behind it is the checkpoint's.
+    env.fail(IoKind::Write, 2, ErrorKind::StorageFull);
+    session.execute("INSERT INTO t VALUES (1)", params![]).unwrap();
+    let told = db.maintenance_failure().expect("the checkpoint met a full disk");
+    assert_eq!(told.code(), "53100");
+    session.execute("INSERT INTO t VALUES (2)", params![]).unwrap();
+    assert!(db.maintenance_failure().is_none());
+}

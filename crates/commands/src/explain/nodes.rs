@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::desc::RelationDesc;
 use common::{Oid, PgResult};
 use nodes::plan::{AggStrategy, IndexScan, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage};
-use nodes::query::RteKind;
+use nodes::query::{RangeTblFunction, RteKind};
 use nodes::{Expr, PlannedStmt};
 use types::io::IoContext;
 
@@ -410,13 +410,7 @@ impl<'a> Explainer<'a> {
             | PlanNode::WorkTableScan { .. } => self.filter(plan, path, own, out)?,
             PlanNode::SubqueryScan { .. } => self.filter(plan, path, true, out)?,
             PlanNode::FunctionScan { functions, .. } => {
-                if self.options.verbose {
-                    let mut calls = Vec::new();
-                    for function in functions {
-                        calls.push(self.printer.print(&function.expr, path, own)?);
-                    }
-                    out.text(words::call_label(functions), calls.join(", "));
-                }
+                self.calls(functions, path, out)?;
                 self.filter(plan, path, own, out)?;
             }
             PlanNode::TidScan { tids, .. } => {
@@ -442,12 +436,8 @@ impl<'a> Explainer<'a> {
                 ..
             } => {
                 self.inner_unique(*inner_unique, out);
-                let mut conditions = Vec::new();
-                for c in clauses {
-                    let args = vec![c.outer.clone(), c.inner.clone()];
-                    conditions.push(self.printer.operator_call(c.eq_op, args)?);
-                }
-                self.condition("Merge Cond", &conditions, path, upper, out)?;
+                let pairs = clauses.iter().map(|c| (c.eq_op, &c.outer, &c.inner));
+                self.join_clauses("Merge Cond", pairs, path, upper, out)?;
                 self.join_filters(plan, join_qual, path, upper, out)?;
             }
             PlanNode::HashJoin {
@@ -457,12 +447,8 @@ impl<'a> Explainer<'a> {
                 ..
             } => {
                 self.inner_unique(*inner_unique, out);
-                let mut conditions = Vec::new();
-                for c in clauses {
-                    let args = vec![c.outer.clone(), c.inner.clone()];
-                    conditions.push(self.printer.operator_call(c.eq_op, args)?);
-                }
-                self.condition("Hash Cond", &conditions, path, upper, out)?;
+                let pairs = clauses.iter().map(|c| (c.eq_op, &c.outer, &c.inner));
+                self.join_clauses("Hash Cond", pairs, path, upper, out)?;
                 self.join_filters(plan, join_qual, path, upper, out)?;
             }
             PlanNode::Agg { keys, passes, .. } => {
@@ -498,12 +484,7 @@ impl<'a> Explainer<'a> {
             PlanNode::Memoize {
                 keys, binary_mode, ..
             } => {
-                let mut parts = Vec::new();
-                for key in keys {
-                    parts.push(self.printer.print(key, path, upper)?);
-                }
-                out.text("Cache Key", parts.join(", "));
-                out.text("Cache Mode", if *binary_mode { "binary" } else { "logical" });
+                self.cache(keys, *binary_mode, path, upper, out)?;
             }
             PlanNode::ModifyTable(m) => {
                 self.result_relations(m, out)?;
@@ -515,11 +496,7 @@ impl<'a> Explainer<'a> {
                 single_copy,
                 ..
             } => {
-                out.add("Workers Planned", number(workers), Shown::Both);
-                let stats = self.measured.and_then(|m| m.nodes.get(plan.id as usize));
-                if let Some(launched) = stats.and_then(|s| s.workers) {
-                    out.add("Workers Launched", number(launched), Shown::Both);
-                }
+                self.workers(plan, *workers, out);
                 let shown = if *single_copy { Shown::Both } else { Shown::Json };
                 if keys.is_empty() {
                     out.add("Single Copy", Value::Bool(*single_copy), shown);
@@ -534,6 +511,63 @@ impl<'a> Explainer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The calls of a FunctionScan, with VERBOSE.
+    fn calls(&self, functions: &[RangeTblFunction], path: &Path<'a>, out: &mut Properties) -> PgResult<()> {
+        if !self.options.verbose {
+            return Ok(());
+        }
+        let mut calls = Vec::new();
+        for function in functions {
+            calls.push(self.printer.print(&function.expr, path, true)?);
+        }
+        out.text(words::call_label(functions), calls.join(", "));
+        Ok(())
+    }
+
+    /// What a merge or hash join compares.
+    fn join_clauses<'e>(
+        &self,
+        label: &'static str,
+        pairs: impl Iterator<Item = (Oid, &'e Expr, &'e Expr)>,
+        path: &Path<'a>,
+        upper: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let mut conditions = Vec::new();
+        for (operator, outer, inner) in pairs {
+            let args = vec![outer.clone(), inner.clone()];
+            conditions.push(self.printer.operator_call(operator, args)?);
+        }
+        self.condition(label, &conditions, path, upper, out)
+    }
+
+    /// By what a Memoize keeps its results.
+    fn cache(
+        &self,
+        keys: &[Expr],
+        binary: bool,
+        path: &Path<'a>,
+        upper: bool,
+        out: &mut Properties,
+    ) -> PgResult<()> {
+        let mut parts = Vec::new();
+        for key in keys {
+            parts.push(self.printer.print(key, path, upper)?);
+        }
+        out.text("Cache Key", parts.join(", "));
+        out.text("Cache Mode", if binary { "binary" } else { "logical" });
+        Ok(())
+    }
+
+    /// Processes that a Gather asked for, and those that it got.
+    fn workers(&self, plan: &Plan, planned: usize, out: &mut Properties) {
+        out.add("Workers Planned", number(planned), Shown::Both);
+        let stats = self.measured.and_then(|m| m.nodes.get(plan.id as usize));
+        if let Some(launched) = stats.and_then(|s| s.workers) {
+            out.add("Workers Launched", number(launched), Shown::Both);
+        }
     }
 
     fn inner_unique(&self, unique: bool, out: &mut Properties) {

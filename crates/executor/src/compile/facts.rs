@@ -31,29 +31,23 @@ pub(crate) struct ParamDeps<'a> {
 impl ParamDeps<'_> {
     /// For a whole plan tree.
     pub fn of_plan(plan: &Plan, subplans: &[SubPlanEntry]) -> Arc<[usize]> {
-        let mut deps = ParamDeps {
-            subplans,
-            read: Vec::new(),
-            set: Vec::new(),
-            visited: Vec::new(),
-        };
-        deps.plan(plan);
-        let set = std::mem::take(&mut deps.set);
-        deps.read.retain(|slot| !set.contains(slot));
-        deps.read.into()
+        ParamDeps::collect(subplans, |deps| deps.plan(plan))
     }
 
     /// For expressions.
     pub fn of_exprs(exprs: &[Expr], subplans: &[SubPlanEntry]) -> Arc<[usize]> {
+        ParamDeps::collect(subplans, |deps| deps.all(exprs))
+    }
+
+    fn collect(subplans: &[SubPlanEntry], walk: impl FnOnce(&mut ParamDeps<'_>)) -> Arc<[usize]> {
         let mut deps = ParamDeps {
             subplans,
             read: Vec::new(),
             set: Vec::new(),
             visited: Vec::new(),
         };
-        deps.all(exprs);
-        let set = std::mem::take(&mut deps.set);
-        deps.read.retain(|slot| !set.contains(slot));
+        walk(&mut deps);
+        deps.read.retain(|slot| !deps.set.contains(slot));
         deps.read.into()
     }
 

@@ -92,28 +92,31 @@ impl Period {
 
 /// True when two keys agree but for their last columns, periods that share something.
 pub(super) fn same_time(types: &[Oid], a: &[Datum], b: &[Datum]) -> bool {
-    let (Some((time_a, a)), Some((time_b, b))) = (a.split_last(), b.split_last()) else {
-        return false;
-    };
-    let equal = |((x, y), t): ((&Datum, &Datum), &Oid)| !x.is_null() && types::compare::equal(*t, x, y);
-    let overlap = match (Period::of(time_a), Period::of(time_b)) {
-        (Some(x), Some(y)) => x.overlaps(&y),
-        _ => false,
-    };
-    overlap && a.iter().zip(b).zip(types).all(equal)
+    agree_but_for_time(types, a, b, Period::overlaps)
 }
 
 /// True when a key's new form stands for all that the old one stood for.
 pub(super) fn still_there(types: &[Oid], old: &[Datum], new: &[Datum]) -> bool {
-    let (Some((before, a)), Some((after, b))) = (old.split_last(), new.split_last()) else {
+    agree_but_for_time(types, old, new, |before, after| after.covers(before))
+}
+
+/// True when the columns before the last are equal (none of them null), and `fits` holds of the last ones.
+fn agree_but_for_time(
+    types: &[Oid],
+    a: &[Datum],
+    b: &[Datum],
+    fits: impl Fn(&Period, &Period) -> bool,
+) -> bool {
+    let (Some((time_a, a)), Some((time_b, b))) = (a.split_last(), b.split_last()) else {
         return false;
     };
-    let equal = |((x, y), t): ((&Datum, &Datum), &Oid)| !y.is_null() && types::compare::equal(*t, x, y);
-    let covers = match (Period::of(before), Period::of(after)) {
-        (Some(before), Some(after)) => after.covers(&before),
-        _ => false,
+    let (Some(time_a), Some(time_b)) = (Period::of(time_a), Period::of(time_b)) else {
+        return false;
     };
-    covers && a.iter().zip(b).zip(types).all(equal)
+    let equal = |((x, y), t): ((&Datum, &Datum), &Oid)| {
+        !x.is_null() && !y.is_null() && types::compare::equal(*t, x, y)
+    };
+    fits(&time_a, &time_b) && a.iter().zip(b).zip(types).all(equal)
 }
 
 impl KeyIndex {
