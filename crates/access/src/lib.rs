@@ -33,7 +33,6 @@ mod chunk;
 mod defs;
 mod direct;
 mod index;
-mod link;
 mod pack;
 mod sequence;
 mod serial;

@@ -9,8 +9,8 @@ use common::{Oid, PgResult};
 use txn::{ReadTarget, Snapshot, TxnTable, WriteTarget};
 
 use crate::defs::Persistence;
-use crate::link::Lifetime;
 use crate::transaction::Transaction;
+use txn::versions::Lifetime;
 
 /// True when reads of a relation under this snapshot must be told.
 #[inline]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use common::{Csn, PgResult, pg_err};
 use kv::Kv;
-use txn::{LiveSnapshots, Stamp, StampState, TxnManager, TxnTable};
+use txn::{LiveSnapshots, Stamp, TxnManager, TxnTable};
 
 use crate::ahead::Loads;
 use crate::cache::BlockCache;
@@ -100,14 +100,7 @@ impl Shared {
 
     /// The CSN of a stamp, once it is committed.
     pub(crate) fn committed(&self, stamp: &txn::AtomicStamp) -> Option<Csn> {
-        let now = stamp.load();
-        if !now.is_reference() {
-            return now.csn();
-        }
-        match stamp.resolve(self.table()) {
-            StampState::Committed(csn) => Some(csn),
-            StampState::InProgress(_) | StampState::Never => None,
-        }
+        stamp.committed(self.table())
     }
 
     /// True when the stamp says that nothing happened and nobody is about to.

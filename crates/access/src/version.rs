@@ -18,10 +18,10 @@ use types::{Datum, PhysType, tuple};
 
 use crate::block::MainBlock;
 use crate::defs::TableDef;
-use crate::link::{Lifetime, Link};
 use crate::toast::rows::RowPlaces;
 use crate::toast::store::Places;
 use crate::xids::FROZEN;
+use txn::versions::{Lifetime, Link};
 
 /// Where the attributes of a version are.
 #[derive(Debug)]

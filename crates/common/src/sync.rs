@@ -165,6 +165,10 @@ mod models {
             MutexGuard(Some(self.0.lock().expect(POISONED)))
         }
 
+        pub fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().expect(POISONED)
+        }
+
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
         }

@@ -35,6 +35,7 @@ pub mod ssi;
 pub mod stamp;
 mod sync;
 pub mod table;
+pub mod versions;
 pub mod wal;
 
 #[cfg(all(test, pglite_loom))]

@@ -1,4 +1,4 @@
-//! Models for loom: publication of commits, group commit, horizons, locks, under every order of events that the memory model allows
+//! Models for loom: publication of commits, lists of versions read while they are cleaned, group commit, horizons, locks, under every order of events that the memory model allows
 //! with a bounded number of preemptions.
 //!
 //! `cargo xtask loom` runs them; `LOOM_MAX_PREEMPTIONS` raises the bound.
@@ -13,10 +13,11 @@ use std::time::Duration;
 use common::cancel::CancelToken;
 use common::env::sim::{IoKind, SimEnv};
 use common::env::{Env, FileSystem, Notify, TaskHandle, TaskStatus};
-use common::sync::{AtomicU32, Ordering};
+use common::sync::{AtomicU32, Mutex, Ordering};
 use common::{CommandId, Lsn, Oid};
 use loom::thread;
 
+use crate::versions::{self, Lifetime, Link};
 use crate::{
     AtomicStamp, LockDuration, LockMode, LockTag, Proc, Snapshot, SnapshotGuard, Stamp, StampState,
     SynchronousCommit, Txn, TxnManager, TxnStart, WaitOptions, Wal, WalOptions, visible,
@@ -199,6 +200,141 @@ fn horizons_stay_below_snapshots() {
         // What a cleaner may have removed by now, the snapshot does not need.
         assert!(cleaner.join().unwrap() <= shared.csn());
         committer.join().unwrap();
+    });
+}
+
+/// A version of a row that counts its updates.
+#[derive(Debug)]
+struct Counted {
+    count: u64,
+    begin: AtomicStamp,
+    end: AtomicStamp,
+    older: Link<Counted>,
+}
+
+impl Counted {
+    fn new(count: u64, begin: Stamp, older: Option<Arc<Counted>>) -> Arc<Counted> {
+        Arc::new(Counted {
+            count,
+            begin: AtomicStamp::new(begin),
+            end: AtomicStamp::new(Stamp::NEVER),
+            older: Link::new(older),
+        })
+    }
+}
+
+impl Lifetime for Counted {
+    fn begin(&self) -> (&AtomicStamp, CommandId) {
+        (&self.begin, CommandId(0))
+    }
+
+    fn end(&self) -> &AtomicStamp {
+        &self.end
+    }
+
+    fn cmax(&self) -> CommandId {
+        CommandId(0)
+    }
+
+    fn older(&self) -> &Link<Counted> {
+        &self.older
+    }
+}
+
+/// The newest version of a row; the lock is that of the row's chunk, readers take it for one load.
+type Row = Arc<Mutex<Arc<Counted>>>;
+
+/// Commits one update of the row.
+fn count_up(manager: &Arc<TxnManager>, proc: &Arc<Proc>, row: &Row) {
+    let mut txn = writer(manager, proc);
+    let (before, after) = {
+        let mut head = row.lock();
+        head.end.try_claim(txn.stamp()).unwrap();
+        let after = Counted::new(head.count + 1, txn.stamp(), Some(Arc::clone(&head)));
+        (std::mem::replace(&mut *head, Arc::clone(&after)), after)
+    };
+    let csn = txn.commit(None, SynchronousCommit::On).unwrap();
+    after.begin.set(Stamp::committed(csn));
+    before.end.set(Stamp::committed(csn));
+    txn.finish();
+}
+
+/// What a merge does to a list: cut it behind what all see, take out what lies between snapshots.
+fn collect(manager: &TxnManager, row: &Row) {
+    let (horizon, live) = (manager.horizon(), manager.table().live_snapshots());
+    let head = Arc::clone(&row.lock());
+    let mut version = Arc::clone(&head);
+    while !versions::hides_older(&*version, manager.table(), horizon) {
+        let Some(older) = version.older.load_full() else {
+            break;
+        };
+        version = older;
+    }
+    if versions::hides_older(&*version, manager.table(), horizon) {
+        version.older.store(None);
+    }
+    versions::thin_out(&head, manager.table(), &live, &mut |_| ());
+}
+
+/// The count that a snapshot taken now sees, before and after somebody else had time.
+fn look_twice(manager: &TxnManager, proc: &Arc<Proc>, row: &Row, updates_end: u64) -> u64 {
+    let guard = SnapshotGuard::take(proc).unwrap();
+    let snapshot = Snapshot::committed(guard.csn());
+    let look = || {
+        let head = Arc::clone(&row.lock());
+        let seen = versions::visible(&head, &snapshot, manager.table());
+        seen.expect("a version for every snapshot").count
+    };
+    let first = look();
+    thread::yield_now();
+    assert_eq!(first, look());
+    assert!(first <= updates_end);
+    first
+}
+
+/// A reader finds the version of its snapshot while the row is updated twice and its list is cleaned behind the reader's back.
+#[test]
+fn garbage_is_what_nobody_reads() {
+    check(2, || {
+        let manager = in_memory();
+        let procs: Vec<_> = (0..2).map(|pid| manager.register(pid).unwrap()).collect();
+        let row: Row = Arc::new(Mutex::new(Counted::new(0, Stamp::FROZEN, None)));
+        let (theirs, their_row, proc) = (Arc::clone(&manager), Arc::clone(&row), Arc::clone(&procs[1]));
+        let reader = thread::spawn(move || look_twice(&theirs, &proc, &their_row, 2));
+        let (theirs, their_row) = (Arc::clone(&manager), Arc::clone(&row));
+        let cleaner = thread::spawn(move || collect(&theirs, &their_row));
+        count_up(&manager, &procs[0], &row);
+        count_up(&manager, &procs[0], &row);
+        reader.join().unwrap();
+        cleaner.join().unwrap();
+        assert_eq!(look_twice(&manager, &procs[1], &row, 2), 2);
+    });
+}
+
+/// The same with a snapshot that is older than all updates, so that versions between it and the newest go.
+#[test]
+fn versions_between_snapshots_are_taken_out_unnoticed() {
+    check(2, || {
+        let manager = in_memory();
+        let procs: Vec<_> = (0..3).map(|pid| manager.register(pid).unwrap()).collect();
+        let row: Row = Arc::new(Mutex::new(Counted::new(0, Stamp::FROZEN, None)));
+        let old = SnapshotGuard::take(&procs[2]).unwrap();
+        count_up(&manager, &procs[0], &row);
+        count_up(&manager, &procs[0], &row);
+        let (theirs, their_row, proc) = (Arc::clone(&manager), Arc::clone(&row), Arc::clone(&procs[1]));
+        let reader = thread::spawn(move || look_twice(&theirs, &proc, &their_row, 3));
+        let (theirs, their_row) = (Arc::clone(&manager), Arc::clone(&row));
+        let cleaner = thread::spawn(move || collect(&theirs, &their_row));
+        count_up(&manager, &procs[0], &row);
+        assert!(reader.join().unwrap() >= 2);
+        cleaner.join().unwrap();
+        collect(&manager, &row);
+        let snapshot = Snapshot::committed(old.csn());
+        let head = Arc::clone(&row.lock());
+        let seen = versions::visible(&head, &snapshot, manager.table()).unwrap();
+        assert_eq!(seen.count, 0);
+        // Head and the old snapshot's version, nothing between them.
+        assert_eq!(head.older.load_full().map(|version| version.count), Some(0));
     });
 }
 

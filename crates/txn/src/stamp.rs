@@ -137,6 +137,18 @@ impl AtomicStamp {
         }
     }
 
+    /// The CSN of what it dates, once that is committed.
+    pub fn committed(&self, table: &TxnTable) -> Option<Csn> {
+        let now = self.load();
+        if !now.is_reference() {
+            return now.csn();
+        }
+        match self.resolve(table) {
+            StampState::Committed(csn) => Some(csn),
+            StampState::InProgress(_) | StampState::Never => None,
+        }
+    }
+
     /// What it says after asking the transaction it names, if any.
     pub fn resolve(&self, table: &TxnTable) -> StampState {
         loop {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::link::{Lifetime, Link};
 use common::CommandId;
+use txn::versions::{Lifetime, Link};
 use txn::{AtomicStamp, Stamp};
 
 /// A version of an entry.

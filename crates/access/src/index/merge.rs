@@ -13,8 +13,8 @@ use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::PackedKeys;
 use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, entry_prefix};
-use crate::link::{is_forgotten, thin_out};
 use crate::shared::{MergeBounds, Shared};
+use txn::versions::{hides_older, is_forgotten, thin_out};
 
 /// Entries after which a checkpoint's batch is offered for writing.
 const OFFER_EVERY: usize = 1024;
@@ -119,21 +119,18 @@ impl IndexStore {
 
     /// Cuts off versions that nobody can see.
     fn prune(&self, key: &EntryKey, head: &Arc<EntryVersion>, bounds: &MergeBounds) {
-        if self
-            .shared
-            .committed(&head.begin)
-            .is_some_and(|begin| begin <= bounds.horizon)
-        {
+        if hides_older(&**head, self.shared.table(), bounds.horizon) {
             self.delta_bytes.sub(head.cut(key));
         }
         let gone = &mut |version: &EntryVersion| self.delta_bytes.sub(version.memory_bytes(key));
-        thin_out(head, &self.shared, &bounds.live, gone);
+        thin_out(head, self.shared.table(), &bounds.live, gone);
     }
 
     /// Some(alive?) when an entry leaves delta.
     fn fate(&self, head: &EntryVersion, bounds: &MergeBounds) -> Option<bool> {
         let both = bounds.checkpoint.min(bounds.horizon);
-        let forgotten = || is_forgotten(head, &self.shared, bounds.checkpoint, &bounds.live).then_some(false);
+        let table = self.shared.table();
+        let forgotten = || is_forgotten(head, table, bounds.checkpoint, &bounds.live).then_some(false);
         fate(&self.shared, head, both).or_else(forgotten)
     }
 

@@ -38,11 +38,11 @@ use crate::ahead::gate::Gate;
 use crate::defs::{IndexDef, Persistence};
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
-use crate::link::visible;
 use crate::serial;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
+use txn::versions::visible;
 
 /// What an insertion checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

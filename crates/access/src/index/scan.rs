@@ -16,9 +16,9 @@ use types::{Datum, key};
 use crate::index::leaf::Leaf;
 use crate::index::store::{EntryKey, entry_row};
 use crate::index::{Index, value};
-use crate::link::visible;
 use crate::serial;
 use crate::table::ScanDirection;
+use txn::versions::visible;
 
 /// Entries of delta looked at in one refill.
 const DELTA_MAX: usize = 256;

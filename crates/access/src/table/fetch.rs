@@ -14,10 +14,10 @@ use types::Vector;
 
 use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::chunk::ChunkState;
-use crate::link::visible;
 use crate::serial;
 use crate::table::Table;
 use crate::version::RowData;
+use txn::versions::visible;
 
 /// Fewer rows are not worth the preparations.
 pub(super) const BATCH_MIN: usize = 4;

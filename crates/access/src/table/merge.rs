@@ -11,11 +11,11 @@ use common::{Csn, PgResult};
 use crate::block::{Change, MainBlock};
 use crate::chunk::{Chunk, Delta};
 use crate::defs::TableDef;
-use crate::link::{is_forgotten, thin_out};
 use crate::shared::{MergeBounds, Shared};
 use crate::table::scan::fresh_block;
 use crate::table::store::TableStore;
 use crate::version::Version;
+use txn::versions::{hides_older, is_forgotten, thin_out};
 
 impl TableStore {
     /// Moves what everybody sees and the KV store has out of delta.
@@ -106,15 +106,12 @@ impl TableStore {
             version = older;
         }
         let gone = &mut |version: &Version| self.delta_bytes.sub(version.memory_bytes());
-        thin_out(head, &self.shared, &bounds.live, gone);
+        thin_out(head, self.shared.table(), &bounds.live, gone);
     }
 
     /// Cuts off what lies behind a version that began at or before the horizon; false if it did not.
     pub(crate) fn cut_behind(&self, version: &Version, horizon: Csn) -> bool {
-        let hides = self
-            .shared
-            .committed(&version.begin)
-            .is_some_and(|begin| begin <= horizon);
+        let hides = hides_older(version, self.shared.table(), horizon);
         if hides {
             self.delta_bytes.sub(list_bytes(version.older.swap(None)));
         }
@@ -140,7 +137,7 @@ impl TableStore {
                     self.prune(&head, bounds);
                     // Who follows an updated row to its new place needs the way.
                     let forgotten = head.forward().is_none()
-                        && is_forgotten(&*head, &self.shared, bounds.checkpoint, &bounds.live);
+                        && is_forgotten(&*head, self.shared.table(), bounds.checkpoint, &bounds.live);
                     if forgotten {
                         self.delta_bytes.sub(head.memory_bytes());
                         settled.push((position, None));

@@ -31,12 +31,12 @@ pub use write::{Conflict, WriteOutcome};
 use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::chunk::Chunk;
 use crate::defs::TableDef;
-use crate::link::visible;
 use crate::serial;
 use crate::shared::Shared;
 use crate::table::store::TableStore;
 use crate::toast::store::Places;
 use crate::version::RowData;
+use txn::versions::visible;
 
 /// A table, opened under a definition. Cheap to clone; shared by nobody in particular.
 #[derive(Clone)]

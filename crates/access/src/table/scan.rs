@@ -9,11 +9,11 @@ use types::{Batch, Selection, Vector, VectorData};
 
 use crate::block::{CHUNK_ROWS, Change, MainBlock};
 use crate::chunk::Delta;
-use crate::link::visible;
 use crate::serial;
 use crate::table::Table;
 use crate::toast::block::BlockToast;
 use crate::version::{RowData, Version};
+use txn::versions::visible;
 
 /// Rows gathered from delta for one chunk that make a merge worth while.
 const GATHERED_MANY: usize = 128;

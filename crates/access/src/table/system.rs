@@ -9,8 +9,8 @@
 use common::{Oid, PgResult, RowId};
 use txn::{LockTag, Snapshot, Stamp};
 
-use crate::link::Lifetime;
 use crate::table::{Found, Table};
+use txn::versions::Lifetime;
 
 /// The system columns of a row, in PostgreSQL's widths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,13 +13,13 @@ use types::{Datum, tuple};
 
 use crate::block::CHUNK_ROWS;
 use crate::chunk::Chunk;
-use crate::link::Lifetime;
 use crate::serial;
 use crate::table::{Table, heap_tuple_width};
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
 use crate::version::{EndKind, RowData, Version};
+use txn::versions::Lifetime;
 
 /// What became of an update or a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
