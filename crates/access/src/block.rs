@@ -42,6 +42,31 @@ pub(crate) struct MainBlock {
     _charge: Option<Charge>,
 }
 
+/// A block of which only some columns were read; the others are empty and nobody's business.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) block: Arc<MainBlock>,
+    /// Those that were read, ascending.
+    columns: Arc<[u16]>,
+}
+
+impl Part {
+    pub(crate) fn new(block: Arc<MainBlock>, columns: &[u16]) -> Part {
+        Part {
+            block,
+            columns: columns.into(),
+        }
+    }
+
+    pub(crate) fn columns(&self) -> &[u16] {
+        &self.columns
+    }
+
+    pub(crate) fn has_all(&self, columns: &[u16]) -> bool {
+        columns.iter().all(|c| self.columns.binary_search(c).is_ok())
+    }
+}
+
 /// A change to a block: the row's new attributes, or None for no row.
 pub(crate) type Change<'a> = (u16, Option<&'a RowData>);
 
@@ -82,6 +107,21 @@ impl MainBlock {
     /// True when some value of these columns lies elsewhere.
     pub(crate) fn has_toasted(&self, columns: &[u16]) -> bool {
         self.toast.as_ref().is_some_and(|toast| toast.has_any_of(columns))
+    }
+
+    /// The same rows with columns of an older part beside those read now; None if its rows are others.
+    pub(crate) fn joined(mut self, old: &Part) -> Option<MainBlock> {
+        let before = &*old.block;
+        let same = self.bitmap == before.bitmap
+            && self.natts_max == before.natts_max
+            && self.columns.len() == before.columns.len()
+            && self.toast.is_none()
+            && before.toast.is_none();
+        for &column in same.then_some(old.columns())? {
+            let column = usize::from(column);
+            *self.columns.get_mut(column)? = Arc::clone(before.columns.get(column)?);
+        }
+        Some(self)
     }
 
     /// True when it has all columns of the definition that rows can have.
@@ -217,7 +257,7 @@ impl MainBlock {
             block.overlays = self.overlays + 1;
             return Ok(block);
         }
-        let mut builder = BlockBuilder::new(def);
+        let mut builder = BlockBuilder::new(def, None);
         let mut changes = changes.iter().peekable();
         let (mut row, mut places) = (Vec::new(), Places::new());
         for position in 0..CHUNK_ROWS as usize {
@@ -332,6 +372,9 @@ fn selection_of(bitmap: &Bitmap) -> Selection {
 /// Builds a block row by row, positions ascending.
 pub(crate) struct BlockBuilder<'a> {
     def: &'a TableDef,
+    /// The columns wanted, ascending.
+    numbers: Vec<usize>,
+    /// Theirs.
     columns: Vec<Vector>,
     bitmap: Bitmap,
     xids: Vec<u64>,
@@ -340,10 +383,17 @@ pub(crate) struct BlockBuilder<'a> {
 }
 
 impl<'a> BlockBuilder<'a> {
-    pub(crate) fn new(def: &'a TableDef) -> BlockBuilder<'a> {
+    /// Of these columns, ascending; None for all.
+    pub(crate) fn new(def: &'a TableDef, columns: Option<&[u16]>) -> BlockBuilder<'a> {
+        let numbers: Vec<usize> = match columns {
+            Some(some) => some.iter().map(|&c| usize::from(c)).collect(),
+            None => (0..def.columns.len()).collect(),
+        };
+        let empty = |&c: &usize| Vector::empty(def.columns.get(c).copied().unwrap_or(PhysType::Nested));
         BlockBuilder {
             def,
-            columns: def.columns.iter().map(|p| Vector::empty(*p)).collect(),
+            columns: numbers.iter().map(empty).collect(),
+            numbers,
             bitmap: Bitmap::default(),
             xids: Vec::new(),
             natts_max: 0,
@@ -368,8 +418,8 @@ impl<'a> BlockBuilder<'a> {
     pub(crate) fn push(&mut self, position: usize, row: &[Datum], xid: u64) {
         self.skip_to(position, xid);
         self.natts_max = self.natts_max.max(row.len());
-        for (column, datum) in self.columns.iter_mut().zip(row) {
-            column.push(datum);
+        for (&number, column) in self.numbers.iter().zip(&mut self.columns) {
+            column.push(row.get(number).unwrap_or(&Datum::Null));
         }
     }
 
@@ -379,7 +429,7 @@ impl<'a> BlockBuilder<'a> {
         for (column, place) in block.places(from) {
             self.toast.push(position, column, place);
         }
-        for (number, column) in self.columns.iter_mut().enumerate() {
+        for (&number, column) in self.numbers.iter().zip(&mut self.columns) {
             match block.columns.get(number) {
                 Some(vector) => column.push_from(vector, from),
                 None => column.push(&self.def.missing_value(number)),
@@ -392,14 +442,21 @@ impl<'a> BlockBuilder<'a> {
         let mut reader = tuple::TupleReader::new(bytes)?;
         let natts = reader.natts();
         self.natts_max = self.natts_max.max(natts);
-        for (number, column) in self.columns.iter_mut().enumerate() {
+        let mut wanted = self.numbers.iter().zip(&mut self.columns).peekable();
+        for (number, phys) in self.def.columns.iter().enumerate() {
+            let column = wanted.next_if(|(wanted, _)| **wanted == number);
             if let Some(place) = reader.toasted()? {
                 self.toast.push(position, number as u16, place.into());
-                column.push(&Datum::Null);
-            } else if number < natts {
-                reader.append_to(column)?;
-            } else {
-                column.push(&self.def.missing_value(number));
+                column
+                    .into_iter()
+                    .for_each(|(_, column)| column.push(&Datum::Null));
+                continue;
+            }
+            match column {
+                Some((_, column)) if number < natts => reader.append_to(column)?,
+                Some((_, column)) => column.push(&self.def.missing_value(number)),
+                None if number < natts => reader.skip(*phys)?,
+                None => {}
             }
         }
         Ok(())
@@ -420,7 +477,7 @@ impl<'a> BlockBuilder<'a> {
             self.xids.resize(base + run.start, FROZEN);
             self.xids.extend(run.clone().map(|position| pack.xid(position)));
             run.clone().for_each(|_| self.bitmap.push(true));
-            for (number, column) in self.columns.iter_mut().enumerate() {
+            for (&number, column) in self.numbers.iter().zip(&mut self.columns) {
                 if number < pack.natts() {
                     pack.append(number, run.clone(), column)?;
                 } else {
@@ -434,14 +491,17 @@ impl<'a> BlockBuilder<'a> {
 
     pub(crate) fn finish(mut self) -> MainBlock {
         self.toast.sort();
+        let nothing = Arc::new(Vector::empty(PhysType::Bool));
+        let mut columns = vec![nothing; self.def.columns.len()];
+        for (&number, column) in self.numbers.iter().zip(&self.columns) {
+            if let Some(place) = columns.get_mut(number) {
+                *place = Arc::new(column.at_rest(&self.bitmap));
+            }
+        }
         MainBlock {
             present: selection_of(&self.bitmap),
             rows: self.bitmap.len(),
-            columns: self
-                .columns
-                .iter()
-                .map(|c| Arc::new(c.at_rest(&self.bitmap)))
-                .collect(),
+            columns,
             bitmap: self.bitmap,
             xids: Xids::of(&self.xids),
             natts_max: self.natts_max,

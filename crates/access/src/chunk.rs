@@ -10,6 +10,7 @@
 //! - A block read from the KV store may be newer than a snapshot. Rows for which that matters are in delta, because nothing
 //!   that a registered snapshot may still need leaves delta. So delta is looked at after the KV store, never before.
 //! - A block is put into its place only if no merge or eviction came between (`generation`).
+//! - Columns of a [`Part`] may have been read at different times, but never across a generation: rows that differ are in delta.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,7 +18,8 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
-use crate::block::{CHUNK_ROWS, MainBlock};
+use crate::block::{CHUNK_ROWS, MainBlock, Part};
+use crate::defs::TableDef;
 use crate::version::Version;
 
 /// Slots made together: few, as random changes touch one here and one there.
@@ -139,10 +141,24 @@ impl Delta {
 pub(crate) struct ChunkState {
     /// None: not loaded.
     pub(crate) main: Option<Arc<MainBlock>>,
+    /// Some columns of what main would have, for those who want no others. None beside main.
+    pub(crate) part: Option<Part>,
     /// None: nothing changed.
     pub(crate) delta: Option<Arc<Delta>>,
     /// Counts replacements of `main`.
     pub(crate) generation: u64,
+}
+
+impl ChunkState {
+    /// The block that has these columns, if it is in memory.
+    #[inline]
+    pub(crate) fn block(&self, def: &TableDef, columns: &[u16]) -> Option<&Arc<MainBlock>> {
+        match (&self.main, &self.part) {
+            (Some(main), _) if main.serves(def) => Some(main),
+            (_, Some(part)) if part.has_all(columns) => Some(&part.block),
+            _ => None,
+        }
+    }
 }
 
 /// A chunk.
@@ -161,6 +177,7 @@ impl Chunk {
             lock: Mutex::new(()),
             state: ArcSwap::from_pointee(ChunkState {
                 main,
+                part: None,
                 delta: None,
                 generation: 0,
             }),
@@ -194,8 +211,18 @@ impl Chunk {
         let generation = self.state.load().generation + 1;
         self.state.store(Arc::new(ChunkState {
             main,
+            part: None,
             delta,
             generation,
+        }));
+    }
+
+    /// Replaces the part, which says nothing new. Callers hold the lock.
+    pub(crate) fn set_part(&self, part: Part) {
+        let state = self.state.load();
+        self.state.store(Arc::new(ChunkState {
+            part: Some(part),
+            ..ChunkState::clone(&state)
         }));
     }
 

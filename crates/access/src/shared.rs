@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) newborns: Newborns,
     /// Changed rows of a segment after which it is written as a pack.
     pub(crate) pack_min: usize,
+    /// Tables with more row ids are read by columns.
+    pub(crate) parts_from: u64,
     /// Longer values may leave their rows.
     pub(crate) toast_min: usize,
     /// Bytes of versions in delta, roughly.
@@ -58,6 +60,7 @@ impl Shared {
             kv,
             manager,
             cache: BlockCache::new(options.cache_bytes_max),
+            parts_from: options.parts_from_rows,
             loads: Loads::default(),
             newborns: Newborns::default(),
             pack_min: options.pack_rows_min,

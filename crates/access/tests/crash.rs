@@ -75,6 +75,7 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
     options.background = false;
     options.wal_segment_size = 32 << 10;
     options.cache_bytes_max = 64 << 10;
+    options.parts_from_rows = 0;
     options.spill_bytes = 400;
     options.pack_rows_min = 2;
     if kind.toast > 0 {

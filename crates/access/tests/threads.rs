@@ -154,6 +154,7 @@ fn money_is_neither_made_nor_lost_on_disk_with_a_tiny_cache() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = StorageOptions::in_dir(Arc::new(OsEnv::new()), dir.path());
     options.cache_bytes_max = 100_000;
+    options.parts_from_rows = 0;
     let storage = Storage::open(options.clone()).unwrap();
     transfers(Arc::clone(&storage), 2 * ACCOUNTS, Duration::from_secs(3));
     let error = Storage::open(options.clone()).err().unwrap();

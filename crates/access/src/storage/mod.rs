@@ -63,6 +63,8 @@ pub struct StorageOptions {
     pub kv: KvKind,
     /// Most memory of cached blocks and leaves.
     pub cache_bytes_max: usize,
+    /// Tables with more row ids are read from the KV store by the columns asked for, smaller ones whole.
+    pub parts_from_rows: u64,
     /// Memory of unmerged changes after which they are checkpointed and merged.
     pub delta_bytes_max: usize,
     /// Bytes of a transaction's log record after which a part goes to the log before the commit.
@@ -95,6 +97,7 @@ impl StorageOptions {
             dir: None,
             kv: KvKind::Memory,
             cache_bytes_max: 256 << 20,
+            parts_from_rows: 8 << 10,
             delta_bytes_max: 32 << 20,
             spill_bytes: 1 << 20,
             wal_segment_size: 16 << 20,

@@ -62,7 +62,7 @@ pub(super) fn fetch_blocks(
         return Ok(false);
     }
     let before = found.len();
-    let Some(places) = locate(table, rows, snapshot, found)? else {
+    let Some(places) = locate(table, rows, snapshot, columns, found)? else {
         found.truncate(before);
         return Ok(false);
     };
@@ -91,8 +91,13 @@ fn locate(
     table: &Table,
     rows: &[RowId],
     snapshot: &Snapshot,
+    columns: &[u16],
     found: &mut Vec<u32>,
 ) -> PgResult<Option<Places>> {
+    let wanted = Wanted {
+        columns,
+        rows: rows.len(),
+    };
     let end = table.store.next_row();
     let mut places = Places::default();
     let mut met: Vec<Met> = Vec::new();
@@ -108,7 +113,7 @@ fn locate(
         let at = match known {
             Some(k) => k as usize,
             None => {
-                met.push(meet(table, number, snapshot, &mut places)?);
+                met.push(meet(table, number, snapshot, &wanted, &mut places)?);
                 *slot = met.len() as u32;
                 met.len() - 1
             }
@@ -135,10 +140,10 @@ fn locate(
             };
             places.picks.push((number, u32::from(*position)));
         } else {
-            let (Some(block), Some(number)) = (&state.main, *main) else {
+            let Some(number) = *main else {
                 return Ok(None);
             };
-            if *hidden || !block.contains(position) {
+            if *hidden || !places.blocks[number as usize].contains(position) {
                 continue;
             }
             places.picks.push((number, position as u32));
@@ -148,15 +153,30 @@ fn locate(
     Ok(Some(places))
 }
 
-/// Reads a chunk's state.
-fn meet(table: &Table, number: u64, snapshot: &Snapshot, places: &mut Places) -> PgResult<Met> {
+/// What a batch wants: columns of so many rows.
+struct Wanted<'a> {
+    columns: &'a [u16],
+    rows: usize,
+}
+
+/// Reads a chunk's state, and its block if that is worth while.
+fn meet(
+    table: &Table,
+    number: u64,
+    snapshot: &Snapshot,
+    wanted: &Wanted<'_>,
+    places: &mut Places,
+) -> PgResult<Met> {
     let chunk = table.store.chunk(number)?;
-    let state = chunk.state.load_full();
-    let main = state.main.as_ref().filter(|main| main.serves(&table.def));
+    let mut state = chunk.state.load_full();
+    let mut main = state.block(&table.def, wanted.columns).cloned();
     if main.is_some() {
         chunk.touch();
+    } else if table.store.is_worth_loading(chunk, &state, wanted.rows) {
+        let (loaded, block) = table.store.loaded_columns(number, &table.def, wanted.columns)?;
+        (state, main) = (loaded, Some(block));
     }
-    let main = main.map(|main| places.add(main));
+    let main = main.map(|main| places.add(&main));
     Ok(Met {
         chunk: number,
         hidden: table.hides(RowId(number * CHUNK_ROWS), snapshot)?,

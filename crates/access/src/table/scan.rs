@@ -278,10 +278,8 @@ impl TableScan {
             let target = self.table.read_target();
             serial::reads(self.table.store.shared.table(), &self.snapshot, target)?;
         }
-        let state = self.table.store.loaded(number, def)?;
-        let Some(mut main) = state.main.clone() else {
-            return Ok(Batch::new(Vec::new(), 0).into());
-        };
+        let columns = &self.request.columns;
+        let (state, mut main) = self.table.store.loaded_columns(number, def, columns)?;
         if self.table.hides(RowId(number * CHUNK_ROWS), &self.snapshot)? {
             main = Arc::new(MainBlock::empty());
         }

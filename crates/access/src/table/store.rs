@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use txn::Stamp;
 
 use crate::ahead::gate::{Dated, Gates};
-use crate::block::{CHUNK_ROWS, MainBlock};
+use crate::block::{CHUNK_ROWS, MainBlock, Part};
 use crate::cache::Evictable;
 use crate::chunk::{Chunk, ChunkState, Chunks};
 use crate::defs::{Persistence, TableDef};
@@ -25,6 +25,8 @@ use crate::xids::BOOTSTRAP;
 
 /// Single rows of a chunk read from the KV store before its block is loaded: loading costs about as much as so many.
 const LOAD_AFTER_READS: u32 = 64;
+/// A batch that wants so many rows is one of many.
+const BATCH_ROWS_MANY: usize = 16;
 /// As many of them does a row read out of a pack cost.
 const PACK_READS: u32 = 4;
 
@@ -217,7 +219,7 @@ impl TableStore {
                 chunk.touch();
                 return Ok(state);
             }
-            let block = self.load_block(def, number)?;
+            let block = self.load_block(def, number, None)?;
             let bytes = block.memory_bytes();
             let block = Arc::new(block.with_charge(self.shared.cache.charge(bytes)));
             let weak = Arc::downgrade(&block);
@@ -227,6 +229,89 @@ impl TableStore {
                 return Ok(installed);
             }
         }
+    }
+
+    /// A state with a block that has at least these columns, and the block. Of big tables others are not read.
+    pub(crate) fn loaded_columns(
+        self: &Arc<Self>,
+        number: u64,
+        def: &TableDef,
+        columns: &[u16],
+    ) -> PgResult<(Arc<ChunkState>, Arc<MainBlock>)> {
+        let chunk = self.chunk(number)?;
+        loop {
+            let state = chunk.state.load_full();
+            if let Some(block) = state.block(def, columns) {
+                chunk.touch();
+                let block = Arc::clone(block);
+                return Ok((state, block));
+            }
+            let mut wanted = columns.to_vec();
+            wanted.extend(state.part.iter().flat_map(|part| part.columns()));
+            wanted.sort_unstable();
+            wanted.dedup();
+            if !self.is_read_in_parts(def, &wanted) {
+                let state = self.loaded(number, def)?;
+                let main = state.main.clone();
+                let main = main.ok_or_else(|| internal!("a loaded chunk has no block"))?;
+                return Ok((state, main));
+            }
+            let block = self.load_part(def, number, state.part.as_ref(), &wanted)?;
+            let bytes = block.memory_bytes();
+            let block = Arc::new(block.with_charge(self.shared.cache.charge(bytes)));
+            let weak = Arc::downgrade(&block);
+            chunk.touch();
+            if self.install_part(chunk, &state, Part::new(block, &wanted)) {
+                self.admit(number, weak);
+            }
+        }
+    }
+
+    /// Small tables and those with rows of the program are read whole.
+    fn is_read_in_parts(&self, def: &TableDef, wanted: &[u16]) -> bool {
+        let big = self.next_row() > self.shared.parts_from;
+        let some = wanted.len() < def.columns.len();
+        let known = wanted.iter().all(|&c| usize::from(c) < def.columns.len());
+        big && some && known && def.builtin.is_none() && !self.is_catalog()
+    }
+
+    /// Reads the columns that `old` lacks of those wanted, or all of them if its rows are others.
+    fn load_part(
+        &self,
+        def: &TableDef,
+        number: u64,
+        old: Option<&Part>,
+        wanted: &[u16],
+    ) -> PgResult<MainBlock> {
+        if let Some(old) = old {
+            let lacking = |c: &u16| !old.has_all(&[*c]);
+            let lacking: Vec<u16> = wanted.iter().copied().filter(lacking).collect();
+            let block = self.load_block(def, number, Some(&lacking))?;
+            if let Some(block) = block.joined(old) {
+                return Ok(block);
+            }
+        }
+        self.load_block(def, number, Some(wanted))
+    }
+
+    /// Puts a part read since `before` into its place; false if something came between.
+    fn install_part(&self, chunk: &Chunk, before: &ChunkState, part: Part) -> bool {
+        let _guard = chunk.lock.lock();
+        let now = chunk.state.load();
+        let place = |state: &ChunkState| state.part.as_ref().map(|part| Arc::as_ptr(&part.block));
+        let same = now.generation == before.generation && place(&now) == place(before);
+        if same {
+            chunk.set_part(part);
+        }
+        same
+    }
+
+    /// True when a batch that wants so many rows, some of a chunk, shall have its block read: other columns of it are in memory, there is
+    /// room, or rows of it were read one by one often enough. Some columns cost about as much as a few rows.
+    pub(crate) fn is_worth_loading(&self, chunk: &Chunk, state: &ChunkState, rows: usize) -> bool {
+        chunk.read_cold(PACK_READS);
+        let at_once = state.part.is_some() || self.shared.cache.has_room() && rows >= BATCH_ROWS_MANY;
+        at_once || chunk.is_warm(LOAD_AFTER_READS)
     }
 
     /// Puts a chunk's block on the cache's clock. No lock of a chunk is held.
@@ -378,10 +463,8 @@ struct ChunkPlace {
 impl ChunkPlace {
     fn holds_block(&self, chunk: &Chunk) -> bool {
         let state = chunk.state.load();
-        state
-            .main
-            .as_ref()
-            .is_some_and(|main| std::ptr::eq(Arc::as_ptr(main), self.block.as_ptr()))
+        let mine = |block: &Arc<MainBlock>| std::ptr::eq(Arc::as_ptr(block), self.block.as_ptr());
+        state.main.as_ref().is_some_and(mine) || state.part.as_ref().is_some_and(|part| mine(&part.block))
     }
 }
 

@@ -84,10 +84,16 @@ impl TableStore {
         Ok(segment)
     }
 
-    /// Builds the block of a chunk from the KV store and, below it, rows of the program.
-    pub(crate) fn load_block(&self, def: &TableDef, chunk: u64) -> PgResult<MainBlock> {
+    /// Builds the block of a chunk from the KV store and, below it, rows of the program; of these columns only, ascending (None: of all).
+    pub(crate) fn load_block(
+        &self,
+        def: &TableDef,
+        chunk: u64,
+        columns: Option<&[u16]>,
+    ) -> PgResult<MainBlock> {
         let mut loader = Loader {
             def,
+            columns,
             builtin: builtin_part(def, chunk)?,
             builder: None,
             next: 0,
@@ -152,6 +158,7 @@ impl TableStore {
 /// Builds a block from what is stored, in the order of the rows.
 struct Loader<'a> {
     def: &'a TableDef,
+    columns: Option<&'a [u16]>,
     builtin: MainBlock,
     /// None until something stored was met.
     builder: Option<BlockBuilder<'a>>,
@@ -165,7 +172,9 @@ struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// Rows of the program before a position, then the builder.
     fn at(&mut self, position: usize) -> &mut BlockBuilder<'a> {
-        let builder = self.builder.get_or_insert_with(|| BlockBuilder::new(self.def));
+        let builder = self
+            .builder
+            .get_or_insert_with(|| BlockBuilder::new(self.def, self.columns));
         (self.next..position)
             .filter(|&p| self.builtin.contains(p))
             .for_each(|p| builder.push_from(p, &self.builtin, p));

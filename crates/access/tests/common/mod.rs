@@ -21,6 +21,8 @@ pub fn memory() -> Arc<Storage> {
 pub fn memory_ahead() -> Arc<Storage> {
     let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
     options.background = false;
+    // Nothing stays in memory, and columns are read as they are asked for.
+    (options.cache_bytes_max, options.parts_from_rows) = (0, 0);
     (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
     options.toast_bytes_min = 25;
     Storage::open(options).unwrap()
@@ -46,6 +48,7 @@ pub fn on_disk(env: Arc<dyn Env>, dir: &std::path::Path) -> Arc<Storage> {
     options.background = false;
     options.wal_segment_size = 64 << 10;
     options.pack_rows_min = 3;
+    options.parts_from_rows = 0;
     Storage::open(options).unwrap()
 }
 
@@ -126,7 +129,43 @@ pub fn rows(table: &Table, snapshot: &Snapshot) -> Vec<(u64, i32, i32)> {
     try_rows(table, snapshot).unwrap()
 }
 
+/// One column of all rows, with their ids.
+fn try_column(table: &Table, snapshot: &Snapshot, column: u16) -> common::PgResult<Vec<(u64, i32)>> {
+    let mut out = Vec::new();
+    let mut scan = table.scan(snapshot, ScanRequest::columns([column]).with_row_ids());
+    while let Some(batch) = scan.next_batch(1000)? {
+        for k in 0..batch.len() {
+            match batch.row(k).as_slice() {
+                [Datum::Int4(v), Datum::Int8(at)] => out.push((*at as u64, *v)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Scanned column by column, fetched as a batch and scanned whole, which must all be the same.
 pub fn try_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u64, i32, i32)>> {
+    let values = try_column(table, snapshot, 1)?;
+    let ids = try_column(table, snapshot, 0)?;
+    let at: Vec<RowId> = ids.iter().map(|(at, _)| RowId(*at)).collect();
+    let mut fetched = [
+        types::Vector::empty(PhysType::Int4),
+        types::Vector::empty(PhysType::Int4),
+    ];
+    let mut found = Vec::new();
+    table.fetch_batch(&at, snapshot, &[1, 0], &mut fetched, &mut found)?;
+    let all = try_whole_rows(table, snapshot)?;
+    assert_eq!(values, all.iter().map(|(at, _, v)| (*at, *v)).collect::<Vec<_>>());
+    assert_eq!(ids, all.iter().map(|(at, id, _)| (*at, *id)).collect::<Vec<_>>());
+    assert_eq!(found.len(), all.len());
+    for (i, (_, id, v)) in all.iter().enumerate() {
+        assert_eq!((fetched[1].datum(i), fetched[0].datum(i)), (int(*id), int(*v)));
+    }
+    Ok(all)
+}
+
+fn try_whole_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u64, i32, i32)>> {
     let mut out = Vec::new();
     let mut scan = table.scan(snapshot, ScanRequest::columns([0, 1, 2]).with_row_ids());
     while let Some(batch) = scan.next_batch(300)? {
