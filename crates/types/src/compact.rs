@@ -139,6 +139,39 @@ enum Form {
     Strings { ends: Narrow, bytes: Arc<Vec<u8>> },
 }
 
+/// The strings of a column, one behind the other. Positions that are NULL have an arbitrary one.
+#[derive(Debug)]
+pub struct FlatStrings<'a> {
+    ends: Vec<u32>,
+    bytes: &'a [u8],
+}
+
+impl<'a> FlatStrings<'a> {
+    /// Where each ends.
+    #[inline]
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// All of them.
+    #[inline]
+    pub fn all(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where string `i` begins.
+    #[inline]
+    pub fn start(&self, i: usize) -> usize {
+        i.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+    }
+
+    /// String `i`.
+    #[inline]
+    pub fn get(&self, i: usize) -> &'a [u8] {
+        &self.bytes[self.start(i)..self.ends[i] as usize]
+    }
+}
+
 /// A column without its NULLs (the vector has them).
 #[derive(Debug)]
 pub struct Compact {
@@ -258,6 +291,19 @@ impl Compact {
             }
             _ => None,
         }
+    }
+
+    /// Strings that lie behind each other.
+    pub fn flat_strings(&self) -> Option<FlatStrings<'_>> {
+        let Form::Strings { ends, bytes } = &self.form else {
+            return None;
+        };
+        #[allow(
+            clippy::unnecessary_cast,
+            reason = "one of the widths has the type wanted already"
+        )]
+        let ends = widths!(ends, v => v.iter().map(|&end| end as u32).collect(), vec![0; self.len]);
+        Some(FlatStrings { ends, bytes })
     }
 
     /// Row `i`, which is not NULL.

@@ -65,7 +65,7 @@ pub mod xml;
 pub use array::{ArrayDim, ArrayValue, FieldNames, RecordValue};
 pub use batch::{BATCH_ROWS, Batch};
 pub use bitmap::Bitmap;
-pub use compact::Compact;
+pub use compact::{Compact, FlatStrings};
 pub use datum::Datum;
 pub use interval::Interval;
 pub use numeric::Numeric;

@@ -10,7 +10,7 @@ mod bulk;
 use std::sync::Arc;
 
 use crate::vector_values::{Decimals, Values};
-use crate::{Bitmap, Compact, Datum, Numeric, PhysType, Selection, StringColumn, VectorData};
+use crate::{Bitmap, Compact, Datum, FlatStrings, Numeric, PhysType, Selection, StringColumn, VectorData};
 
 /// Appending one value of a class without a datum; false (and nothing done) when the vector has another class.
 macro_rules! typed_pushes {
@@ -164,6 +164,11 @@ impl Vector {
     #[inline]
     pub fn data(&self) -> &VectorData {
         self.values.general()
+    }
+
+    /// The values in the general form, by [`Vector::index`], if they are in it.
+    pub fn plain_data(&self) -> Option<&VectorData> {
+        self.values.ready()
     }
 
     /// The values as decimals, by [`Vector::index`], when they are numbers of one scale in 64 bits. Never for constants.
@@ -510,6 +515,11 @@ impl Vector {
     #[inline]
     pub fn dictionary(&self) -> Option<(&[u8], &StringColumn)> {
         self.values.dictionary()
+    }
+
+    /// The strings behind each other, in a column at rest that lies so and of which nobody has asked for the general form.
+    pub fn flat_strings(&self) -> Option<FlatStrings<'_>> {
+        self.values.rest().filter(|_| !self.constant)?.flat_strings()
     }
 
     /// The words of [`Vector::dictionary`] as a vector, for computing with them once instead of once a row.
