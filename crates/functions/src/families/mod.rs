@@ -30,6 +30,7 @@ mod network;
 mod number_text;
 mod numeric;
 mod numeric_compare;
+mod numeric_div;
 mod numeric_kernel;
 mod oidvector;
 pub mod quote;
@@ -65,6 +66,7 @@ static LISTS: &[&[Builtin]] = &[
     float::BUILTINS,
     numeric::BUILTINS,
     numeric_compare::BUILTINS,
+    numeric_div::BUILTINS,
     numeric_kernel::BUILTINS,
     math::DIRECT,
     math::BUILTINS,

@@ -36,9 +36,6 @@ pub(crate) fn add(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
 pub(crate) fn sub(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     numeric::sub(a, b)
 }
-fn div(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
-    numeric::div(a, b)
-}
 fn div_trunc(a: &Numeric, b: &Numeric) -> PgResult<Numeric> {
     numeric::div_trunc(a, b)
 }
@@ -259,7 +256,6 @@ fn steps_of(digits: &[u64], decimals: usize) -> PgResult<Numeric> {
 builtins! {
     numeric_cmp = cmp(a: numeric, b: numeric) -> int4;
     numeric_larger = larger(a: numeric, b: numeric) -> numeric; numeric_smaller = smaller(a: numeric, b: numeric) -> numeric;
-    numeric_div = div(a: numeric, b: numeric) -> numeric;
     numeric_div_trunc = div_trunc(a: numeric, b: numeric) -> numeric; numeric_mod = modulo(a: numeric, b: numeric) -> numeric;
     numeric_inc = inc(a: numeric) -> numeric; numeric_uminus = neg(a: numeric) -> numeric; numeric_uplus = pos(a: numeric) -> numeric;
     numeric_abs = abs(a: numeric) -> numeric; numeric_sign = signum(a: numeric) -> numeric;

@@ -4,7 +4,8 @@
 //! Columns mostly are decimals ([`types::Decimals`]): integers with one scale. Then sums and products are computed for all rows of a
 //! batch in one loop ([`decimals`]), selected or not, as nothing in it can fail, and are decimals again. The same goes for numbers that
 //! come in the general form and have one scale ([`uniform`]); where a number does not fit, there is another loop by 128 bits
-//! ([`wide`]). What does not fit those either sends the selected rows the general way of `types::numeric`.
+//! ([`wide`]), and one for numbers that have scales of their own, as quotients do ([`mixed`]). What does not fit those either goes the
+//! general way of `types::numeric`.
 
 use common::{PgResult, internal};
 use types::{Bitmap, Datum, Decimals, Numeric, Selection, Vector, VectorData, numeric, oids};
@@ -279,6 +280,32 @@ fn wide<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<
     out.filter(|out| out.len() == rows)
 }
 
+/// The same for numbers that have different scales; those that do not fit go the general way by themselves. `None` when one fails.
+fn mixed<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
+    let short = |value: &Numeric| match value {
+        Numeric::Small { .. } | Numeric::Wide { .. } => value.to_i128(),
+        _ => None,
+    };
+    let lift = |digits: i128, by: i128| match by {
+        1 => Some(digits),
+        _ => numeric::mul_wide(digits, by),
+    };
+    let by_digits = |a: &Numeric, b: &Numeric| {
+        let ((x, s), (y, t)) = (short(a)?, short(b)?);
+        let (lift_a, lift_b, scale) = A::scales(s, t)?;
+        let digits = A::wide(lift(x, lift_a)?, lift(y, lift_b)?)?;
+        Some(Numeric::from_i128(digits, scale))
+    };
+    let step = |a: &Numeric, b: &Numeric| by_digits(a, b).or_else(|| A::compute(a, b).ok());
+    let out: Option<Vec<Numeric>> = match (left, right) {
+        (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).map(|(a, b)| step(a, b)).collect(),
+        (Side::Column(a), Side::One(b)) => a.iter().map(|a| step(a, b)).collect(),
+        (Side::One(a), Side::Column(b)) => b.iter().map(|b| step(a, b)).collect(),
+        (Side::One(_), Side::One(_)) => None,
+    };
+    out.filter(|out| out.len() == rows)
+}
+
 fn vector<A: Arith>(
     _ctx: &mut FnContext<'_>,
     args: &[&Vector],
@@ -307,7 +334,7 @@ fn vector<A: Arith>(
             out.set_decimals(computed);
             return Ok(());
         }
-        if let Some(computed) = wide::<A>(&a, &b, rows) {
+        if let Some(computed) = wide::<A>(&a, &b, rows).or_else(|| mixed::<A>(&a, &b, rows)) {
             *out = Vector::new(VectorData::Numeric(computed), None);
             return Ok(());
         }
@@ -398,6 +425,28 @@ mod tests {
         }
         assert!(same::<Add>(&a, &c) && same::<Sub>(&c, &a));
         assert!(same::<Mul>(&a[..2], &c[1..]) && !same::<Mul>(&a, &c));
+    }
+
+    #[test]
+    fn numbers_with_scales_of_their_own_compute_as_single_ones_do() {
+        fn same<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
+            let single: Option<Vec<Numeric>> = a.iter().zip(b).map(|(a, b)| A::compute(a, b).ok()).collect();
+            single.is_some() && mixed::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
+        }
+        let mut stream = Stream(3);
+        let mut number = || {
+            let (bits, scale) = ((stream.next() % 64 + 1) as u32, (stream.next() % 30) as u16);
+            match stream.next() % 9 {
+                0 => Numeric::NaN,
+                1 => Numeric::from_i128(i128::from(stream.digits(64)) << 40, scale),
+                2 | 3 => Numeric::from_i128(i128::from(stream.digits(64)) << 24, scale),
+                _ => small(stream.digits(bits), scale),
+            }
+        };
+        for _ in 0..500 {
+            let (a, b): (Vec<_>, Vec<_>) = (0..20).map(|_| (number(), number())).unzip();
+            assert!(same::<Add>(&a, &b) && same::<Sub>(&a, &b) && same::<Mul>(&a, &b));
+        }
     }
 
     /// A stream of numbers, the same each time.

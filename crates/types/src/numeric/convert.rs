@@ -620,7 +620,8 @@ impl Numeric {
 }
 
 /// Weight and value of the first base-10,000 digit of a number that is not zero.
-fn leading_group(unscaled: u128, scale: u16) -> (i32, u16) {
+#[inline]
+pub(super) fn leading_group(unscaled: u128, scale: u16) -> (i32, u16) {
     let pad = (4 - usize::from(scale) % 4) % 4;
     let small = u64::try_from(unscaled).ok();
     let log = match small {

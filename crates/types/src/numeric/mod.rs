@@ -12,6 +12,7 @@
 
 mod arith;
 mod convert;
+mod divisor;
 mod math;
 mod text;
 mod wire;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use arith::{add, div, div_trunc, gcd, lcm, modulo, mul, mul_wide, neg, sub};
 pub use convert::{Decimal, Rounding, numeric_typmod, pow10_i128, typmod_precision_scale};
+pub use divisor::Divisor;
 pub use math::{exp, factorial, ln, log, power, sqrt, stddev, variance};
 pub use text::{parse, parse_plain};
 pub use wire::{receive, send};

@@ -137,13 +137,22 @@ impl State for MoneySum {
     }
 }
 
-/// A running exact sum: 128 bits at one scale while that holds, the rest in `carried`.
+/// A running exact sum: 128 bits at one scale, and at some others beside it, while that holds; the rest in `carried`.
 #[derive(Default)]
 struct ExactSum {
     small: i128,
     scale: u16,
     carried: Option<Numeric>,
+    /// Quotients have scales of their own. Adding each to the sum of its scale takes no multiplication.
+    others: Option<Box<Others>>,
 }
+
+/// Scales and sums.
+#[derive(Default)]
+struct Others(Vec<(u16, i128)>);
+
+/// Most scales that have sums of their own.
+const SCALES_MAX: usize = 8;
 
 impl ExactSum {
     #[inline]
@@ -170,7 +179,25 @@ impl ExactSum {
             (self.small, self.scale) = (unscaled, scale);
             return Ok(());
         }
-        self.add_slow(&Numeric::from_i128(unscaled, scale))
+        match scale != self.scale && self.add_other(unscaled, scale) {
+            true => Ok(()),
+            false => self.add_slow(&Numeric::from_i128(unscaled, scale)),
+        }
+    }
+
+    /// Adds to the sum of another scale; false when there is no room for it.
+    fn add_other(&mut self, unscaled: i128, scale: u16) -> bool {
+        let others = &mut self.others.get_or_insert_default().0;
+        if let Some((_, sum)) = others.iter_mut().find(|(known, _)| *known == scale) {
+            let more = sum.checked_add(unscaled);
+            *sum = more.unwrap_or(*sum);
+            return more.is_some();
+        }
+        let room = others.len() < SCALES_MAX;
+        if room {
+            others.push((scale, unscaled));
+        }
+        room
     }
 
     fn add_slow(&mut self, value: &Numeric) -> PgResult<()> {
@@ -225,14 +252,20 @@ impl ExactSum {
         if let Some(carried) = &other.carried {
             self.carry(carried)?;
         }
+        for (scale, sum) in other.others.into_iter().flat_map(|others| others.0) {
+            self.add_digits(sum, scale)?;
+        }
         self.add(&Numeric::from_i128(other.small, other.scale))
     }
 
     fn value(&self) -> PgResult<Numeric> {
-        let small = Numeric::from_i128(self.small, self.scale);
+        let mut sum = Numeric::from_i128(self.small, self.scale);
+        for (scale, other) in self.others.iter().flat_map(|others| &others.0) {
+            sum = numeric::add(&sum, &Numeric::from_i128(*other, *scale))?;
+        }
         match &self.carried {
-            Some(carried) => numeric::add(carried, &small),
-            None => Ok(small),
+            Some(carried) => numeric::add(carried, &sum),
+            None => Ok(sum),
         }
     }
 }
@@ -427,6 +460,32 @@ mod tests {
                 }
             }
             assert_eq!(at_once.result().unwrap(), single.result().unwrap());
+        }
+    }
+
+    /// Numbers of many scales, added in two states that are merged, are what adding them one to the other gives.
+    #[test]
+    fn sums_over_many_scales_are_exact() {
+        let mut seed = 5_u64;
+        let mut next = || {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            seed ^ seed >> 31
+        };
+        for round in 0..300 {
+            let mut states = [NumericSum::<false>::default(), NumericSum::<false>::default()];
+            let mut expected = Numeric::ZERO;
+            for _ in 0..next() % 60 + 1 {
+                let scale = (next() % (round % 14 + 1) * 4) as u16;
+                let digits = i128::from(next() as i64) << (next() % 62);
+                let number = Numeric::from_i128(if next() % 9 == 0 { 0 } else { digits }, scale);
+                states[next() as usize % 2].add(&number).unwrap();
+                expected = numeric::add(&expected, &number).unwrap();
+            }
+            let [mut a, b] = states;
+            a.merge(b).unwrap();
+            assert_eq!(a.result().unwrap(), Datum::Numeric(expected));
         }
     }
 }
