@@ -31,6 +31,7 @@ mod block;
 mod cache;
 mod chunk;
 mod defs;
+mod dense;
 mod direct;
 mod index;
 mod pack;

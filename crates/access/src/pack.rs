@@ -19,6 +19,7 @@ use common::{PgResult, RowId, pg_err};
 use smallvec::SmallVec;
 use types::{PhysType, Vector, tuple};
 
+use crate::dense;
 use crate::xids::FROZEN;
 
 /// Row ids that one pack covers; divides a chunk.
@@ -27,11 +28,11 @@ pub(crate) const PACK_ROWS: u64 = 128;
 const PACK_BYTES_MAX: usize = 256 << 10;
 
 const FORMAT: u8 = 1;
-const CONSTANT: u8 = 1;
+pub(crate) const CONSTANT: u8 = 1;
 const NULLS: u8 = 2;
-const VARIABLE: u8 = 4;
-const WIDE: u8 = 8;
-const STRING: u8 = 16;
+pub(crate) const VARIABLE: u8 = 4;
+pub(crate) const WIDE: u8 = 8;
+pub(crate) const STRING: u8 = 16;
 
 const XID_BYTES: usize = 6;
 
@@ -151,6 +152,9 @@ pub(crate) fn encode_columns(
     out.extend_from_slice(&(columns.len() as u16).to_le_bytes());
     let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(rows.len()));
     for column in columns {
+        if dense::put_column(column, rows.clone(), PACK_BYTES_MAX, &mut out) {
+            continue;
+        }
         bytes.clear();
         ends.clear();
         for i in rows.clone() {

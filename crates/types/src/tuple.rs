@@ -92,7 +92,7 @@ pub fn encode_value(column: &Vector, i: usize, out: &mut Vec<u8>) {
         return out.extend_from_slice(bytes);
     }
     if column.phys() == PhysType::Numeric {
-        return column.numeric(i).iter().for_each(|n| put_numeric(n, out));
+        return column.numeric(i).iter().for_each(|n| put_number(n, out));
     }
     put_plain(&column.datum(i), out);
 }
@@ -135,6 +135,12 @@ fn put_varint(mut v: u64, out: &mut Vec<u8>) {
         v >>= 7;
     }
     out.push(v as u8);
+}
+
+/// Writes a number as [`encode_value`] does.
+#[inline]
+pub fn put_number(v: &Numeric, out: &mut Vec<u8>) {
+    put_numeric(v, out);
 }
 
 /// Tag byte 0 small (scale, then zigzag varint), 1 big, 2 NaN, 3 infinity, 4 minus infinity.

@@ -23,7 +23,7 @@ use types::{Datum, Vector};
 pub use bulk::Collector;
 pub use lock::{LockOutcome, NewestLock, WaitPolicy};
 pub use scan::{ScanDirection, ScanRequest, TableScan};
-pub(crate) use size::heap_row_width;
+pub(crate) use size::heap_rows_width;
 pub use size::{TableSize, heap_tuple_width};
 pub use system::RowSystem;
 pub use write::{Conflict, WriteOutcome};

@@ -70,11 +70,41 @@ pub fn heap_tuple_width(values: &[Datum]) -> usize {
     tuple_width(nulls.then_some(values.len()), data)
 }
 
-/// The same for row `i` of columns.
-pub(crate) fn heap_row_width(columns: &[Arc<Vector>], i: usize) -> usize {
-    let nulls = columns.iter().any(|c| c.is_null(i));
-    let data = columns.iter().fold(0, |at, column| place_row(at, column, i));
-    tuple_width(nulls.then_some(columns.len()), data)
+/// The same for rows of columns together, column by column.
+pub(crate) fn heap_rows_width(columns: &[Arc<Vector>], rows: usize) -> u64 {
+    let (mut offsets, mut nulls) = (vec![0; rows], vec![false; rows]);
+    for column in columns {
+        match column.validity().is_none() {
+            true => place_column(&mut offsets, column),
+            false => {
+                let each = offsets.iter_mut().zip(&mut nulls).enumerate();
+                each.for_each(|(i, (at, nulls))| {
+                    *nulls |= column.is_null(i);
+                    *at = place_row(*at, column, i);
+                });
+            }
+        }
+    }
+    let width = |(data, nulls): (usize, bool)| tuple_width(nulls.then_some(columns.len()), data) as u64;
+    offsets.into_iter().zip(nulls).map(width).sum()
+}
+
+/// The offsets after the values of a column without NULLs.
+fn place_column(offsets: &mut [usize], column: &Vector) {
+    let phys = column.phys();
+    if !column.is_constant()
+        && let Some(decimals) = column.decimals()
+    {
+        let each = offsets.iter_mut().zip(&decimals.digits);
+        return each.for_each(|(at, digits)| *at = place_varlena(*at, small_len(*digits, decimals.scale)));
+    }
+    match phys {
+        PhysType::Text | PhysType::Bytes | PhysType::Numeric | PhysType::Nested => {
+            let each = offsets.iter_mut().enumerate();
+            each.for_each(|(i, at)| *at = place_row(*at, column, i));
+        }
+        phys => offsets.iter_mut().for_each(|at| *at = place_fixed(*at, phys)),
+    }
 }
 
 /// A tuple's width from that of its values; `attributes` when some are NULL.
@@ -156,15 +186,17 @@ fn varlena_len(value: &Datum) -> usize {
     }
 }
 
+fn small_len(unscaled: i64, scale: u16) -> usize {
+    let digits = unscaled
+        .unsigned_abs()
+        .checked_ilog10()
+        .map_or(0, |d| d as usize + 1);
+    2 + 2 * digits.max(usize::from(scale)).div_ceil(4)
+}
+
 fn numeric_len(value: &Numeric) -> usize {
     match value {
-        Numeric::Small { unscaled, scale } => {
-            let digits = unscaled
-                .unsigned_abs()
-                .checked_ilog10()
-                .map_or(0, |d| d as usize + 1);
-            2 + 2 * digits.max(usize::from(*scale)).div_ceil(4)
-        }
+        Numeric::Small { unscaled, scale } => small_len(*unscaled, *scale),
         Numeric::Wide { .. } | Numeric::Big(_) => value.big_form().map_or(2, |big| 4 + 2 * big.digits.len()),
         _ => 2,
     }
@@ -173,6 +205,59 @@ fn numeric_len(value: &Numeric) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Columns of all kinds, with NULLs and without, give what their rows give one by one.
+    #[test]
+    fn rows_together_are_as_wide_as_one_by_one() {
+        let number = |n: i64| {
+            Datum::Numeric(Numeric::Small {
+                unscaled: n * n * 997,
+                scale: 2,
+            })
+        };
+        let value = |kind: usize, n: i64| match kind {
+            0 => Datum::Bool(n % 2 == 0),
+            1 => Datum::Int2(n as i16),
+            2 => Datum::Int4(n as i32),
+            3 => Datum::Int8(n),
+            4 => number(n),
+            5 => Datum::text("x".repeat((n * 37 % 211) as usize)),
+            6 => Datum::Numeric(Numeric::from_i128(i128::from(n) << 60, 3)),
+            _ => Datum::Uuid([7; 16]),
+        };
+        let kinds = [
+            PhysType::Bool,
+            PhysType::Int2,
+            PhysType::Int4,
+            PhysType::Int8,
+            PhysType::Numeric,
+            PhysType::Text,
+            PhysType::Numeric,
+            PhysType::Uuid,
+        ];
+        for order in 0..40_usize {
+            for with_nulls in [false, true] {
+                let rows: Vec<Vec<Datum>> = (0..60_i64)
+                    .map(|n| {
+                        let cell = |k: usize| match with_nulls && (n as usize + k) % 5 == 0 {
+                            true => Datum::Null,
+                            false => value((k * 3 + order) % 8, n),
+                        };
+                        (0..7).map(cell).collect()
+                    })
+                    .collect();
+                let columns: Vec<Arc<Vector>> = (0..7)
+                    .map(|k| {
+                        let mut column = Vector::empty(kinds[(k * 3 + order) % 8]);
+                        rows.iter().for_each(|row| column.push(&row[k]));
+                        Arc::new(column)
+                    })
+                    .collect();
+                let single: usize = rows.iter().map(|row| heap_tuple_width(row)).sum();
+                assert_eq!(heap_rows_width(&columns, rows.len()), single as u64);
+            }
+        }
+    }
 
     #[test]
     fn widths_are_postgresqls() {
