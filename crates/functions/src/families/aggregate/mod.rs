@@ -59,12 +59,54 @@ pub(crate) trait State: Default + Send + 'static {
 
 /// The states of all groups.
 pub(crate) struct Groups<S> {
-    states: Vec<S>,
+    states: Pieces<S>,
+}
+
+/// States of one piece: so few that the allocator has their room at hand, instead of getting it anew from the system for each query.
+const PIECE: usize = 1 << 10;
+
+/// States by numbers of groups, in pieces: one vector of millions would be copied again and again while it grows.
+struct Pieces<S> {
+    pieces: Vec<Vec<S>>,
+    len: usize,
+}
+
+impl<S: Default> Pieces<S> {
+    fn resize(&mut self, len: usize) {
+        self.pieces.resize_with(len.div_ceil(PIECE), Vec::new);
+        let first = (self.len.min(len) / PIECE).min(self.pieces.len());
+        for (number, piece) in self.pieces.iter_mut().enumerate().skip(first) {
+            let wanted = (len - number * PIECE).min(PIECE);
+            // The first grows as it likes: most queries have few groups.
+            if number > 0 {
+                piece.reserve_exact(PIECE.saturating_sub(piece.len()));
+            }
+            piece.resize_with(wanted, S::default);
+        }
+        self.len = len;
+    }
+
+    #[inline(always)]
+    fn of(&mut self, group: u32) -> &mut S {
+        &mut self.pieces[group as usize / PIECE][group as usize % PIECE]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &S> {
+        self.pieces.iter().flatten()
+    }
+
+    fn into_iter(self) -> impl Iterator<Item = S> {
+        self.pieces.into_iter().flatten()
+    }
 }
 
 impl<S: State> Groups<S> {
     pub(crate) fn make(_: &CallInfo) -> PgResult<Box<dyn Accumulator>> {
-        Ok(Box::new(Groups::<S> { states: Vec::new() }))
+        let states = Pieces {
+            pieces: Vec::new(),
+            len: 0,
+        };
+        Ok(Box::new(Groups::<S> { states }))
     }
 }
 
@@ -80,7 +122,10 @@ impl<S: State> Groups<S> {
         let mut rows = sel.iter().zip(groups);
         rows.try_for_each(|(i, &group)| match validity {
             Some(bits) if !bits.get(i) => Ok(()),
-            _ => self.states[group as usize].add_decimal(i128::from(digits[i]), *scale, 1),
+            _ => self
+                .states
+                .of(group)
+                .add_decimal(i128::from(digits[i]), *scale, 1),
         })
     }
 }
@@ -119,7 +164,7 @@ pub(in crate::families) fn argument<'a>(args: &[&'a Vector]) -> PgResult<&'a Vec
 
 impl<S: State> Accumulator for Groups<S> {
     fn resize(&mut self, groups: usize) {
-        self.states.resize_with(groups, S::default);
+        self.states.resize(groups);
     }
 
     fn update(
@@ -137,7 +182,7 @@ impl<S: State> Accumulator for Groups<S> {
         }
         let column = Column::<S::Phys>::open(argument)?;
         if let Some(data) = column.dense() {
-            let mut add = |i: usize, group: u32| self.states[group as usize].add(S::Phys::at(data, i));
+            let mut add = |i: usize, group: u32| self.states.of(group).add(S::Phys::at(data, i));
             return match sel {
                 Selection::All(rows) => (0..*rows).zip(groups).try_for_each(|(i, &group)| add(i, group)),
                 Selection::Rows(rows) => {
@@ -148,7 +193,7 @@ impl<S: State> Accumulator for Groups<S> {
         }
         for (i, &group) in sel.iter().zip(groups) {
             if let Some(value) = column.get(i) {
-                self.states[group as usize].add(value)?;
+                self.states.of(group).add(value)?;
             }
         }
         Ok(())
@@ -162,7 +207,7 @@ impl<S: State> Accumulator for Groups<S> {
         sel: &Selection,
     ) -> PgResult<()> {
         let argument = argument(args)?;
-        let state = &mut self.states[group as usize];
+        let state = self.states.of(group);
         if S::DECIMALS
             && let Some(decimals) = argument.decimals()
         {
@@ -179,16 +224,57 @@ impl<S: State> Accumulator for Groups<S> {
     fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
         let other = downcast::<Groups<S>>(other)?;
         for (state, &group) in other.states.into_iter().zip(map) {
-            self.states[group as usize].merge(state)?;
+            self.states.of(group).merge(state)?;
         }
         Ok(())
     }
 
     fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
-        self.states[group as usize].result()
+        self.states.of(group).result()
     }
 
     fn memory_bytes(&self) -> usize {
-        self.states.len() * size_of::<S>() + self.states.iter().map(S::heap_bytes).sum::<usize>()
+        self.states.len * size_of::<S>() + self.states.iter().map(S::heap_bytes).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_in_pieces_are_those_of_a_vector() {
+        let (mut pieces, mut plain) = (
+            Pieces::<u32> {
+                pieces: Vec::new(),
+                len: 0,
+            },
+            Vec::new(),
+        );
+        for (turn, len) in [
+            0,
+            1,
+            7,
+            PIECE - 1,
+            PIECE,
+            PIECE,
+            PIECE + 1,
+            5 * PIECE + 3,
+            3 * PIECE,
+            PIECE / 2,
+            2 * PIECE,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            pieces.resize(len);
+            plain.resize_with(len, u32::default);
+            assert!(pieces.iter().eq(&plain) && pieces.len == len);
+            for group in (0..len).step_by(turn + 3) {
+                *pieces.of(group as u32) = (group * 10 + turn) as u32;
+                plain[group] = (group * 10 + turn) as u32;
+            }
+        }
+        assert!(pieces.into_iter().eq(plain));
     }
 }
