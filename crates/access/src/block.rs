@@ -130,7 +130,11 @@ impl MainBlock {
     }
 
     pub(crate) fn contains(&self, position: usize) -> bool {
-        position < self.rows && self.bitmap.get(position)
+        match &self.present {
+            // Without a look at the bitmap, which lies elsewhere: rows fetched by an index are in many blocks.
+            Selection::All(rows) => position < *rows,
+            Selection::Rows(_) => position < self.rows && self.bitmap.get(position),
+        }
     }
 
     /// One value.
