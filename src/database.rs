@@ -1,5 +1,6 @@
 //! A database: what all its sessions share.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,6 +15,7 @@ use common::error::ErrorExt;
 use common::memory::MemoryBudget;
 use common::{Oid, Xid, pg_err};
 use executor::RelationCache;
+use functions::textsearch::DictionaryStore;
 use kv::KvKind;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -22,6 +24,7 @@ use txn::Proc;
 use crate::error::{Error, Result};
 use crate::outcomes::Outcomes;
 use crate::prepared::PreparedTransactions;
+use crate::search_files::SearchFiles;
 use crate::session::Session;
 use crate::session::notify::{Mailbox, NotifyHub};
 use crate::session::snapshots::ExportedSnapshots;
@@ -69,6 +72,9 @@ pub(crate) struct Inner {
     pub prepared: PreparedTransactions,
     pub exported: ExportedSnapshots,
     pub outcomes: Outcomes,
+    /// Opened dictionaries of text search.
+    pub dictionaries: Arc<DictionaryStore>,
+    search_files: SearchFiles,
     next_pid: AtomicI32,
     next_number: AtomicU32,
 }
@@ -85,6 +91,8 @@ pub struct Builder {
     background: bool,
     prepared_max: u32,
     storage: Option<fn(&mut StorageOptions)>,
+    search_files: BTreeMap<String, Arc<[u8]>>,
+    search_directories: Vec<PathBuf>,
 }
 
 impl Default for Builder {
@@ -99,6 +107,8 @@ impl Default for Builder {
             background: true,
             prepared_max: 0,
             storage: None,
+            search_files: BTreeMap::new(),
+            search_directories: Vec::new(),
         }
     }
 }
@@ -153,6 +163,31 @@ impl Builder {
         self
     }
 
+    /// A file for the dictionaries of text search, such as `cooking.syn` or `english.affix`: found before those in the directory
+    /// `tsearch_data` of the database's directory. The way to dictionaries for a database in memory.
+    ///
+    /// ```
+    /// # fn main() -> pglite::Result<()> {
+    /// let db = pglite::Database::builder().text_search_file("cooking.syn", "aubergine eggplant\n").open()?;
+    /// let mut session = db.session()?;
+    /// session.batch_execute("CREATE TEXT SEARCH DICTIONARY cooking (TEMPLATE = synonym, SYNONYMS = cooking)")?;
+    /// let found: Vec<Vec<String>> =
+    ///     session.query_map("SELECT ts_lexize('cooking', 'Aubergine')", (), |row| row.get(0))?;
+    /// assert_eq!(found, [["eggplant"]]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn text_search_file(mut self, name: impl Into<String>, content: impl AsRef<[u8]>) -> Builder {
+        self.search_files.insert(name.into(), content.as_ref().into());
+        self
+    }
+
+    /// Another directory to look for files of dictionaries in, behind the database's own: PostgreSQL's `tsearch_data`, say.
+    pub fn text_search_directory(mut self, dir: impl Into<PathBuf>) -> Builder {
+        self.search_directories.push(dir.into());
+        self
+    }
+
     /// Sizes of the storage below that are not for users: tests make them small to reach rare paths soon.
     #[doc(hidden)]
     pub fn storage_options(mut self, change: fn(&mut StorageOptions)) -> Builder {
@@ -182,12 +217,18 @@ impl Builder {
             change(&mut options);
         }
         let storage = Storage::open(options)?;
+        let search_files = SearchFiles {
+            env: env.clone(),
+            given: self.search_files,
+            own: directory.as_deref().map(SearchFiles::directory_of),
+            others: self.search_directories,
+        };
         // Behind the lock of the directory: nobody else uses its temporary files now.
         let temp = directory.map(|dir| Arc::new(TempDirectory::open(env.clone(), &dir)));
         let prepared = PreparedTransactions::new(self.prepared_max);
         let is_new = storage.manager().next_xid() == FIRST_XID;
         let has_name = temp.is_some() || self.name.is_some();
-        let database = Database::over(storage, env, temp, self.memory_bytes_max, prepared);
+        let database = Database::over(storage, env, temp, self.memory_bytes_max, prepared, search_files);
         database.inner.resume_prepared()?;
         if has_name {
             database.settle_name(self.name.as_deref(), is_new)?;
@@ -274,6 +315,7 @@ impl Database {
         temp: Option<Arc<TempDirectory>>,
         memory_bytes_max: usize,
         prepared: PreparedTransactions,
+        search_files: SearchFiles,
     ) -> Database {
         let start_time = env.now_unix_micros() - crate::session::core::EPOCH_MICROS;
         let catalog = Catalog::open(storage.clone());
@@ -295,6 +337,8 @@ impl Database {
             prepared,
             exported: ExportedSnapshots::default(),
             outcomes,
+            dictionaries: Arc::new(DictionaryStore::new(Box::new(search_files.clone()))),
+            search_files,
             next_pid: AtomicI32::new(0),
             next_number: AtomicU32::new(1),
         };
@@ -317,6 +361,7 @@ impl Database {
             None,
             memory_bytes_max,
             PreparedTransactions::new(self.inner.prepared.max()),
+            self.inner.search_files.clone(),
         );
         let _first = fork.inner.name.set(self.name());
         fork.inner.resume_prepared()?;
@@ -328,7 +373,12 @@ impl Database {
         self.backup(&dir)?;
         let storage = self.inner.storage.options();
         let kind = storage.dir.as_ref().map_or(KvKind::default(), |_| storage.kv);
-        Database::builder()
+        let builder = Builder {
+            search_files: self.inner.search_files.given.clone(),
+            search_directories: self.inner.search_files.others.clone(),
+            ..Builder::default()
+        };
+        builder
             .directory(dir.as_ref())
             .env(self.inner.env.clone())
             .kv(kind)
@@ -348,7 +398,11 @@ impl Database {
             .map_or(KvKind::default(), |_| storage.options().kv);
         let (prepared, kept) = self.inner.prepared.copies(true)?;
         let copies = (prepared, || drop(kept));
-        Ok(storage.backup(dir.as_ref(), kind, &CancelToken::new(), copies)?)
+        let beside = self.inner.search_files.for_backup().map_err(|e| {
+            let text = common::env::os_error_text(&e);
+            pg_err!(IO_ERROR, "could not read text search files: {text}")
+        })?;
+        Ok(storage.backup(dir.as_ref(), kind, &CancelToken::new(), copies, &beside)?)
     }
 
     /// Checks the database while it is used: every stored value against its checksum, every table's rows, every index against its table.

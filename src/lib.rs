@@ -32,6 +32,7 @@ mod database;
 mod error;
 mod outcomes;
 mod prepared;
+mod search_files;
 mod session;
 
 pub use ::commands::verify::Finding;

@@ -133,7 +133,7 @@ fn spec(files: &[&str]) -> Result<(), String> {
 
 fn script(file: &Path) -> Result<(), String> {
     let sql = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-    let db = pglite::Database::memory().map_err(|e| e.to_string())?;
+    let db = pglite_regress::run::builder().open().map_err(|e| e.to_string())?;
     pglite_regress::run::run_script(&db, &sql, &mut std::io::stdout())
 }
 

@@ -131,7 +131,7 @@ pub fn run_file(corpus: &Corpus, name: &str, out: &Path) -> Result<(), String> {
     let out = out.to_owned();
     let work = move || -> Result<(), String> {
         // As the server that the results were recorded from.
-        let db = pglite::Database::builder()
+        let db = builder()
             .database("regression")
             .max_prepared_transactions(20)
             .open()
@@ -145,6 +145,16 @@ pub fn run_file(corpus: &Corpus, name: &str, out: &Path) -> Result<(), String> {
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work);
     let joined = thread.map_err(|e| e.to_string())?.join();
     joined.map_err(|_| "panic".to_owned())?
+}
+
+/// A database in memory that finds the dictionaries of our own scripts, and those in the directory that `PGLITE_TSEARCH_DATA` names.
+pub fn builder() -> pglite::Builder {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tsearch_data");
+    let builder = pglite::Database::builder().text_search_directory(own);
+    match std::env::var_os("PGLITE_TSEARCH_DATA") {
+        Some(dir) => builder.text_search_directory(dir),
+        None => builder,
+    }
 }
 
 /// Runs a script as `psql -X -a -q` with the regression suite's settings.

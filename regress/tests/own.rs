@@ -5,7 +5,7 @@
 use std::fs;
 
 use pglite_regress::corpus::{lines, workspace};
-use pglite_regress::run::run_script;
+use pglite_regress::run::{builder, run_script};
 
 #[test]
 fn own_files_answer_as_postgresql() {
@@ -17,7 +17,7 @@ fn own_files_answer_as_postgresql() {
         let sql = fs::read_to_string(&path).expect("script");
         let expected = workspace().join(format!("regress/expected/{name}.out"));
         let expected = fs::read_to_string(expected).expect("expected");
-        let db = pglite::Database::memory().expect("database");
+        let db = builder().open().expect("database");
         let mut out = Vec::new();
         run_script(&db, &sql, &mut out).expect("run");
         let got = String::from_utf8_lossy(&out).into_owned();

@@ -12,6 +12,7 @@ use functions::framework::session::{
     AdvisoryKey, AdvisoryMode, CharacterRules, DefKind, PrivilegeQuestion, QueryRows, SizeKind,
     TextSearchDictionary, VisibleKind,
 };
+use functions::textsearch::DictionaryStore;
 use functions::{CallInfo, SessionContext};
 use types::Datum;
 use types::io::{NameResolver, RegKind};
@@ -373,6 +374,10 @@ impl SessionContext for StatementEnv<'_> {
 
     fn text_search_dictionary(&self, dictionary: Oid) -> PgResult<TextSearchDictionary> {
         self.names.text_search_dictionary(dictionary)
+    }
+
+    fn dictionary_store(&self) -> PgResult<Arc<DictionaryStore>> {
+        Ok(Arc::clone(&self.core.db.dictionaries))
     }
 
     fn default_text_search_config(&self) -> PgResult<Oid> {

@@ -61,12 +61,19 @@ impl Names {
         let template = templates
             .iter()
             .find(|r| r.oid(t::OID) == row.oid(d::DICTTEMPLATE));
+        let Some(template) = template else {
+            return Err(internal!(
+                "cache lookup failed for text search template {}",
+                row.oid(d::DICTTEMPLATE)
+            ));
+        };
+        let template_name = template.text(t::TMPLNAME).to_string();
+        let builtin = functions::textsearch::template_of(template.oid(t::TMPLLEXIZE));
         Ok(TextSearchDictionary {
             name: row.text(d::DICTNAME).to_string(),
-            template: template.map_or(String::new(), |r| {
-                let builtin = functions::textsearch::template_of(r.oid(t::TMPLLEXIZE));
-                builtin.map_or_else(|| r.text(t::TMPLNAME).to_string(), str::to_owned)
-            }),
+            template: builtin.map_or_else(|| template_name.clone(), str::to_owned),
+            template_name,
+            has_init: template.oid(t::TMPLINIT).is_valid(),
             options: row.text_opt(d::DICTINITOPTION).map(|o| o.to_string()),
         })
     }

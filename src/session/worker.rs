@@ -10,6 +10,7 @@ use common::{Oid, PgResult};
 use executor::{AfterQueue, ExecContext, WorkerHost, WorkerJob};
 use functions::SessionContext;
 use functions::framework::session::{CharacterRules, TextSearchDictionary, VisibleKind};
+use functions::textsearch::DictionaryStore;
 use types::io::{NameResolver, RegKind};
 use types::{Datum, FormatSettings};
 
@@ -185,6 +186,10 @@ impl SessionContext for WorkerSession<'_> {
 
     fn text_search_dictionary(&self, dictionary: Oid) -> PgResult<TextSearchDictionary> {
         self.names.text_search_dictionary(dictionary)
+    }
+
+    fn dictionary_store(&self) -> PgResult<Arc<DictionaryStore>> {
+        Ok(Arc::clone(&self.luggage.db.dictionaries))
     }
 
     fn default_text_search_config(&self) -> PgResult<Oid> {

@@ -52,6 +52,7 @@ pub use index::{
     IndexSize, Judge, KeyBound, TransactionMark, UniqueCheck, Verdict,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
+pub use storage::backup::BackupFile;
 pub use storage::{CatalogRelation, CompactFile, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
     Collector, Conflict, LockOutcome, NewestLock, RowSystem, ScanDirection, ScanRequest, Table, TableScan,

@@ -230,7 +230,7 @@ fn copies_have_what_was_committed() {
     let copies = vec![prepared.copy(true).unwrap()];
     let (kind, cancel) = (KvKind::default(), CancelToken::new());
     db.storage()
-        .backup(Path::new("/copy"), kind, &cancel, (copies, || ()))
+        .backup(Path::new("/copy"), kind, &cancel, (copies, || ()), &[])
         .unwrap();
     txn.commit().unwrap();
     commit(prepared);

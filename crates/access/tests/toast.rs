@@ -331,7 +331,7 @@ fn prepared_transactions_keep_their_values_over_a_restart() {
         let token = CancelToken::new();
         let target = Path::new("/copy");
         storage
-            .backup(target, KvKind::default(), &token, (copies, || ()))
+            .backup(target, KvKind::default(), &token, (copies, || ()), &[])
             .unwrap();
         let env = env.crash();
         drop((prepared, snapshot, session, table, storage));

@@ -175,14 +175,16 @@ fn check_options(
 ) -> PgResult<Option<String>> {
     let text = (!list.is_empty()).then(|| list.iter().map(serialized).collect::<Vec<_>>().join(", "));
     let lexize = template.row.oid(pg_ts_template::TMPLLEXIZE);
-    functions::textsearch::check_dictionary(&TextSearchDictionary {
+    let row = TextSearchDictionary {
         name: String::new(),
         template: functions::textsearch::template_of(lexize)
             .unwrap_or(&template.name)
             .to_owned(),
+        template_name: template.name.to_string(),
+        has_init: template.row.oid(pg_ts_template::TMPLINIT).is_valid(),
         options: text.clone(),
-    })?;
-    let _ = cx;
+    };
+    functions::textsearch::check_dictionary(&row, cx.session, cx.cancel)?;
     Ok(text)
 }
 
@@ -251,6 +253,8 @@ pub(crate) fn alter_dictionary(
     let text = check_options(&template, &list, cx)?;
     let text = text.map_or(Datum::Null, Datum::text);
     cx.ddl(|ddl| ddl.alter_named(&found, &[(pg_ts_dict::DICTINITOPTION, text)]))?;
+    // Changed files come into use.
+    cx.session.dictionary_store()?.forget(found.oid);
     Ok(CommandOutcome::tag("ALTER TEXT SEARCH DICTIONARY"))
 }
 

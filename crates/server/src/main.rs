@@ -51,6 +51,9 @@ struct Arguments {
     /// Transactions that may be prepared at a time (PREPARE TRANSACTION); 0: none
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_prepared_transactions: u32,
+    /// Directory with files of text search dictionaries, besides tsearch_data in the database's directory
+    #[arg(long, value_name = "DIR")]
+    text_search_dir: Vec<PathBuf>,
 }
 
 /// Work on a directory that nobody serves.
@@ -141,6 +144,9 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         .max_prepared_transactions(arguments.max_prepared_transactions);
     if let Some(name) = &arguments.database {
         builder = builder.database(name);
+    }
+    for dir in &arguments.text_search_dir {
+        builder = builder.text_search_directory(dir);
     }
     let db = match &arguments.data {
         Some(dir) => builder.directory(dir).open()?,

@@ -10,7 +10,7 @@
 //! - A copy that was broken off cannot be opened: the file [`INCOMPLETE`] lies in the directory until everything else is durable.
 
 use std::ops::{Bound, ControlFlow};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::cancel::CancelToken;
@@ -42,6 +42,31 @@ pub(crate) fn refuse_incomplete(env: &dyn Env, dir: &Path) -> PgResult<()> {
     .hint("Remove the directory and make the backup again."))
 }
 
+/// A file that goes into the directory as it is.
+pub struct BackupFile {
+    /// Where, in the directory.
+    pub path: PathBuf,
+    #[allow(missing_docs)]
+    pub content: Vec<u8>,
+}
+
+fn copy_beside(env: &dyn Env, dir: &Path, files: &[BackupFile]) -> PgResult<()> {
+    let fs = env.fs();
+    for file in files {
+        let path = dir.join(&file.path);
+        let parent = path.parent().unwrap_or(dir);
+        fs.create_dir_all(parent)
+            .and_then(|()| fs.open(&path, OpenMode::CreateNew))
+            .and_then(|made| {
+                made.write_all_at(&file.content, 0)?;
+                made.sync_all()
+            })
+            .and_then(|()| fs.sync_dir(parent))
+            .map_err(|e| io_error(&format!("could not write file \"{}\"", path.display()), &e))?;
+    }
+    Ok(())
+}
+
 impl Storage {
     /// Writes what is committed now into a directory that does not exist yet or is empty, as a database that can be opened.
     ///
@@ -52,6 +77,7 @@ impl Storage {
         kind: KvKind,
         cancel: &CancelToken,
         (prepared, at_point): (Vec<PreparedCopy>, impl FnOnce()),
+        beside: &[BackupFile],
     ) -> PgResult<()> {
         let env = Arc::clone(self.env());
         let failed = |what: &str, e: &std::io::Error| io_error(&format!("{what} \"{}\"", dir.display()), e);
@@ -83,6 +109,7 @@ impl Storage {
         self.copy_to(&*target, cancel, at_point)?;
         self.log_prepared(&env, &dir.join("wal"), &prepared)?;
         drop(target);
+        copy_beside(&*env, dir, beside)?;
         let parent = dir.parent().unwrap_or(dir);
         fs.sync_dir(dir)
             .and_then(|()| fs.sync_dir(parent))

@@ -4,7 +4,7 @@
 
 pub(crate) mod ahead;
 mod background;
-mod backup;
+pub(crate) mod backup;
 mod checkpoint;
 mod lockfile;
 pub(crate) mod meta;

@@ -6,9 +6,12 @@
 //! - Methods take `&self`: a session keeps what functions may change (sequences, settings) behind its own interior
 //!   mutability.
 
+use std::sync::Arc;
+
 use common::{Oid, PgResult, unsupported};
 use types::Datum;
 
+use crate::families::textsearch::DictionaryStore;
 use crate::framework::context::CallInfo;
 use types::io::{NameResolver, NoNames};
 use types::settings::TypeRef;
@@ -138,8 +141,12 @@ pub enum ColumnRef<'a> {
 #[allow(missing_docs)]
 pub struct TextSearchDictionary {
     pub name: String,
-    /// Name of the template.
+    /// The built-in template whose functions do the work.
     pub template: String,
+    /// Name of the template.
+    pub template_name: String,
+    /// The template takes options.
+    pub has_init: bool,
     pub options: Option<String>,
 }
 
@@ -233,6 +240,8 @@ pub trait SessionContext {
         fn text_search_config(&self, config: Oid) -> Vec<(i32, Oid)>;
         /// A text search dictionary.
         fn text_search_dictionary(&self, dictionary: Oid) -> TextSearchDictionary;
+        /// The opened dictionaries of the database, and their files.
+        fn dictionary_store(&self) -> Arc<DictionaryStore>;
         /// What `default_text_search_config` names.
         fn default_text_search_config(&self) -> Oid;
         /// Bytes.

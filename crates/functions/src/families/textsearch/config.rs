@@ -7,7 +7,8 @@ use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate};
 use types::textsearch::{POSITION_MAX, WORD_BYTES_MAX};
 
-use crate::families::textsearch::dictionary::Dictionary;
+use crate::families::textsearch::dictionary::{Dictionary, dictionary};
+use crate::families::textsearch::lexize::Lexizer;
 use crate::families::textsearch::parser::{DefaultParser, Kind};
 use crate::framework::context::FnContext;
 
@@ -21,17 +22,20 @@ pub(crate) struct Config {
     missing: Option<Box<PgError>>,
 }
 
-/// A lexeme at its place.
+/// A word of a document at its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Lexeme {
+pub(crate) struct ParsedWord {
     pub word: String,
     pub position: u32,
+    /// Words of one variant belong together, see `Lexeme::variant`.
+    pub variant: u16,
+    pub prefix: bool,
 }
 
-/// A document on its way to lexemes.
+/// A document on its way to words.
 #[derive(Default)]
 pub(crate) struct Parsed {
-    pub lexemes: Vec<Lexeme>,
+    pub words: Vec<ParsedWord>,
     pub position: u32,
 }
 
@@ -49,18 +53,17 @@ impl Config {
                 });
             }
         };
-        for (kind, dictionary) in list {
-            let found = match opened.get(&dictionary) {
+        for (kind, oid) in list {
+            let found = match opened.get(&oid) {
                 Some(found) => found.clone(),
                 None => {
-                    let row = ctx.session.text_search_dictionary(dictionary)?;
-                    let made = Arc::new(Dictionary::open(&row)?);
-                    opened.insert(dictionary, made.clone());
+                    let made = dictionary(ctx, oid)?;
+                    opened.insert(oid, made.clone());
                     made
                 }
             };
             if let Some(list) = kinds.get_mut(kind as usize) {
-                list.push((dictionary, found));
+                list.push((oid, found));
             }
         }
         Ok(Config {
@@ -81,12 +84,6 @@ impl Config {
     /// The dictionaries of a kind of token.
     pub fn dictionaries(&self, kind: Kind) -> &[(Oid, Arc<Dictionary>)] {
         self.kinds.get(kind as usize).map_or(&[], Vec::as_slice)
-    }
-
-    /// What the first dictionary that knows a token makes of it.
-    pub fn lexize(&self, kind: Kind, token: &str) -> Option<(Oid, Vec<String>)> {
-        let mut all = self.dictionaries(kind).iter();
-        all.find_map(|(oid, dictionary)| Some((*oid, dictionary.lexize(token)?)))
     }
 }
 
@@ -114,27 +111,40 @@ pub(crate) fn default_config(ctx: &mut FnContext<'_>) -> PgResult<Arc<Config>> {
 }
 
 impl Parsed {
-    /// Adds the lexemes of a text.
+    /// Adds the words of a text.
     pub fn add(&mut self, ctx: &FnContext<'_>, config: &Config, text: &str) -> PgResult<()> {
         config.check()?;
-        for (n, (kind, token)) in DefaultParser::new(text).enumerate() {
+        let mut lexizer = Lexizer::new(config, ctx.cancel);
+        for (n, token) in DefaultParser::new(text).enumerate() {
             if n % 4096 == 4095 {
                 ctx.cancel.check()?;
             }
-            if config.dictionaries(kind).is_empty() {
-                continue;
-            }
-            if token.len() >= WORD_BYTES_MAX {
+            if token.1.len() >= WORD_BYTES_MAX {
                 ctx.session.notice(too_long())?;
                 continue;
             }
-            if let Some((_, words)) = config.lexize(kind, token) {
-                self.position += 1;
-                let position = self.position.min(u32::from(POSITION_MAX));
-                self.lexemes
-                    .extend(words.into_iter().map(|word| Lexeme { word, position }));
+            lexizer.push(token);
+            self.take(&mut lexizer)?;
+        }
+        lexizer.end();
+        self.take(&mut lexizer)
+    }
+
+    /// Adds what the dictionaries have made up their minds about.
+    fn take(&mut self, lexizer: &mut Lexizer<'_, '_>) -> PgResult<()> {
+        while let Some(lexemes) = lexizer.next_lexemes()? {
+            self.position += 1;
+            for lexeme in lexemes {
+                self.position += u32::from(lexeme.adds_position);
+                self.words.push(ParsedWord {
+                    word: lexeme.word,
+                    position: self.position.min(u32::from(POSITION_MAX)),
+                    variant: lexeme.variant,
+                    prefix: lexeme.prefix,
+                });
             }
         }
+        lexizer.take_used();
         Ok(())
     }
 }

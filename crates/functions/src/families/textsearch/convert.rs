@@ -12,9 +12,9 @@ use types::textsearch::vector::{self, Entry, Position};
 use types::{ArrayValue, Datum, oids};
 
 use crate::families::textsearch::config::{
-    Config, Parsed, check_parser_name, check_parser_oid, config, default_config,
+    Config, Parsed, ParsedWord, check_parser_name, check_parser_oid, config, default_config,
 };
-use crate::families::textsearch::dictionary::Dictionary;
+use crate::families::textsearch::dictionary::{Lexeme, dictionary};
 use crate::families::textsearch::parser::{DefaultParser, KINDS};
 use crate::families::textsearch::query::ts_match_vq;
 use crate::framework::context::FnContext;
@@ -23,7 +23,7 @@ use crate::framework::set::{SetRows, materialized};
 
 /// The vector of a parsed document.
 fn vector_of(parsed: Parsed) -> PgResult<Vec<u8>> {
-    let words = parsed.lexemes.into_iter().map(|l| Entry {
+    let words = parsed.words.into_iter().map(|l| Entry {
         word: l.word,
         positions: vec![Position::new(l.position as u16, 0)],
     });
@@ -137,14 +137,14 @@ fn json_vector(ctx: &mut FnContext<'_>, config: &Config, json: &str, parts: Json
         if !wanted {
             return Ok(());
         }
-        let before = parsed.lexemes.len();
+        let before = parsed.words.len();
         if token.kind == TokenKind::String {
             parsed.add(ctx, config, &unescape(text)?)?;
         } else {
             parsed.add(ctx, config, text)?;
         }
         // Phrases do not reach from one value into the next.
-        if parsed.lexemes.len() > before {
+        if parsed.words.len() > before {
             parsed.position += 1;
         }
         Ok(())
@@ -205,33 +205,48 @@ fn push_lexemes(
 ) -> PgResult<()> {
     let mut parsed = Parsed::default();
     parsed.add(ctx, config, &operand.word)?;
-    if parsed.lexemes.is_empty() {
+    if parsed.words.is_empty() {
         out.push(Item::Stop);
         return Ok(());
     }
     let (mut position, mut pushed) = (0, false);
-    let mut push = |out: &mut Vec<Item>, item: Item| {
-        out.push(item);
+    let mut join = |out: &mut Vec<Item>| {
         if pushed {
             out.push(joint.clone());
         }
         pushed = true;
     };
-    for lexeme in parsed.lexemes {
-        while position > 0 && position + 1 < lexeme.position {
-            push(out, Item::Stop);
+    for words in parsed.words.chunk_by(|a, b| a.position == b.position) {
+        let here = words.first().map_or(0, |w| w.position);
+        while position > 0 && position + 1 < here {
+            out.push(Item::Stop);
+            join(out);
             position += 1;
         }
-        position = lexeme.position;
-        push(
-            out,
-            Item::Word(Operand {
-                word: lexeme.word,
-                ..operand.clone()
-            }),
-        );
+        position = here;
+        push_variants(words, operand, out);
+        join(out);
     }
     Ok(())
+}
+
+/// The words of one position: those of a variant must all be there, one of the variants must be.
+fn push_variants(words: &[ParsedWord], operand: &Operand, out: &mut Vec<Item>) {
+    for (n, variant) in words.chunk_by(|a, b| a.variant == b.variant).enumerate() {
+        for (k, word) in variant.iter().enumerate() {
+            out.push(Item::Word(Operand {
+                word: word.word.clone(),
+                prefix: operand.prefix || word.prefix,
+                ..operand.clone()
+            }));
+            if k > 0 {
+                out.push(Item::And);
+            }
+        }
+        if n > 0 {
+            out.push(Item::Or);
+        }
+    }
 }
 
 #[cold]
@@ -398,13 +413,14 @@ fn get_current_ts_config(ctx: &mut FnContext<'_>) -> PgResult<u32> {
     Ok(ctx.session.default_text_search_config()?.0)
 }
 
-fn texts(words: Vec<String>) -> ArrayValue {
-    ArrayValue::from_elements(oids::TEXT, words.into_iter().map(Datum::text).collect())
+fn texts(lexemes: Vec<Lexeme>) -> ArrayValue {
+    let words = lexemes.into_iter().map(|l| Datum::text(l.word));
+    ArrayValue::from_elements(oids::TEXT, words.collect())
 }
 
-fn ts_lexize(ctx: &mut FnContext<'_>, dictionary: u32, token: &str) -> PgResult<Option<ArrayValue>> {
-    let row = ctx.session.text_search_dictionary(common::Oid(dictionary))?;
-    Ok(Dictionary::open(&row)?.lexize(token).map(texts))
+fn ts_lexize(ctx: &mut FnContext<'_>, id: u32, token: &str) -> PgResult<Option<ArrayValue>> {
+    let dictionary = dictionary(ctx, common::Oid(id))?;
+    Ok(dictionary.lexize_alone(token, ctx.cancel)?.map(texts))
 }
 
 fn arg_text(args: &[Datum], at: usize) -> &str {
@@ -452,15 +468,19 @@ fn ts_debug(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows
     let text = text.as_str().filter(|_| config.check().is_ok());
     for (kind, token) in DefaultParser::new(text.unwrap_or("")) {
         let (_, alias, description) = KINDS[kind as usize - 1];
-        let all = config
-            .dictionaries(kind)
-            .iter()
-            .map(|(oid, _)| Datum::Oid(oid.0))
-            .collect();
-        let (mut chosen, mut lexemes) = (Datum::Null, Datum::Null);
-        if let Some((oid, words)) = config.lexize(kind, token) {
-            chosen = Datum::Oid(oid.0);
-            lexemes = Datum::Array(Arc::new(texts(words)));
+        let dictionaries = config.dictionaries(kind);
+        let all = dictionaries.iter().map(|(oid, _)| Datum::Oid(oid.0)).collect();
+        // The first that knows the token; if none does, the first.
+        let mut chosen = dictionaries
+            .first()
+            .map_or(Datum::Null, |(oid, _)| Datum::Oid(oid.0));
+        let mut lexemes = Datum::Null;
+        for (oid, dictionary) in dictionaries {
+            if let Some(found) = dictionary.lexize_alone(token, ctx.cancel)? {
+                chosen = Datum::Oid(oid.0);
+                lexemes = Datum::Array(Arc::new(texts(found)));
+                break;
+            }
         }
         rows.push(vec![
             Datum::text(alias),
@@ -504,7 +524,7 @@ builtins! {
     ts_match_tt(ctx, document: text, text: text) -> bool;
     ts_match_tq(ctx, document: text, query: tsquery) -> bool;
     get_current_ts_config(ctx) -> regconfig;
-    ts_lexize(ctx, dictionary: regdictionary, token: text) -> text_array;
+    ts_lexize(ctx, id: regdictionary, token: text) -> text_array;
 }
 
 set_functions! {

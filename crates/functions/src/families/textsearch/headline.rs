@@ -6,139 +6,19 @@
 //! 3. Without fragments the best cover is stretched or cut to a good length; with fragments the covers richest in query words
 //!    are, each stretched on both sides.
 
-use common::{PgResult, pg_err};
+use common::PgResult;
 use types::Datum;
 use types::json_text::{TokenKind, push_string, unescape};
 use types::textsearch::{POSITION_MAX, WORD_BYTES_MAX};
 
 use crate::families::textsearch::config::{Config, config, default_config};
 use crate::families::textsearch::convert::{json_tokens, jsonb_text};
+use crate::families::textsearch::headline_options::Options;
+use crate::families::textsearch::lexize::Lexizer;
 use crate::families::textsearch::matching::{Answer, Expr, Places, Query, Source, phrase, union};
 use crate::families::textsearch::parser::{DefaultParser, Kind};
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
-
-/// What the options say.
-struct Options {
-    start: String,
-    stop: String,
-    delimiter: String,
-    words_max: i32,
-    words_min: i32,
-    short_word: i32,
-    fragments_max: i32,
-    all: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            start: "<b>".into(),
-            stop: "</b>".into(),
-            delimiter: " ... ".into(),
-            words_max: 35,
-            words_min: 15,
-            short_word: 3,
-            fragments_max: 0,
-            all: false,
-        }
-    }
-}
-
-/// `name = value, name = "value"`.
-fn pairs(text: &str) -> PgResult<Vec<(String, String)>> {
-    let invalid = || pg_err!(SYNTAX_ERROR, "invalid parameter list format: \"{text}\"");
-    let mut found = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let (name, after) = rest.split_once('=').ok_or_else(invalid)?;
-        let name = name.trim().trim_matches('"');
-        if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(invalid());
-        }
-        let after = after.trim_start();
-        let quote = after.chars().next().filter(|c| matches!(c, '\'' | '"'));
-        let (value, behind) = match quote {
-            Some(quote) => {
-                let (mut value, mut end) = (String::new(), None);
-                let mut chars = after.char_indices().skip(1).peekable();
-                while let Some((i, c)) = chars.next() {
-                    if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
-                        end = Some(i + 1);
-                        break;
-                    }
-                    value.push(c);
-                }
-                (value, &after[end.ok_or_else(invalid)?..])
-            }
-            None => {
-                let end = after.find([',', ' ', '\t', '\n']).unwrap_or(after.len());
-                (after[..end].to_owned(), &after[end..])
-            }
-        };
-        found.push((name.to_owned(), value));
-        rest = behind.trim_start();
-        match rest.strip_prefix(',') {
-            Some(next) => rest = next.trim_start(),
-            None if rest.is_empty() => {}
-            None => return Err(invalid()),
-        }
-    }
-    Ok(found)
-}
-
-impl Options {
-    fn read(ctx: &FnContext<'_>, text: &str) -> PgResult<Options> {
-        let mut options = Options::default();
-        for (name, value) in pairs(text)? {
-            let number = || -> PgResult<i32> {
-                match types::io::input(types::oids::INT4, -1, &value, &ctx.io())? {
-                    Datum::Int4(n) => Ok(n),
-                    _ => Ok(0),
-                }
-            };
-            match name.to_ascii_lowercase().as_str() {
-                "maxwords" => options.words_max = number()?,
-                "minwords" => options.words_min = number()?,
-                "shortword" => options.short_word = number()?,
-                "maxfragments" => options.fragments_max = number()?,
-                "startsel" => options.start = value,
-                "stopsel" => options.stop = value,
-                "fragmentdelimiter" => options.delimiter = value,
-                "highlightall" => {
-                    let value = value.to_ascii_lowercase();
-                    options.all = matches!(value.as_str(), "1" | "on" | "true" | "t" | "y" | "yes");
-                }
-                _ => {
-                    return Err(pg_err!(
-                        INVALID_PARAMETER_VALUE,
-                        "unrecognized headline parameter: \"{name}\""
-                    ));
-                }
-            }
-        }
-        options.check()?;
-        Ok(options)
-    }
-
-    fn check(&self) -> PgResult<()> {
-        if self.all {
-            return Ok(());
-        }
-        let complaint = if self.words_min >= self.words_max {
-            "MinWords must be less than MaxWords"
-        } else if self.words_min <= 0 {
-            "MinWords must be positive"
-        } else if self.short_word < 0 {
-            "ShortWord must be >= 0"
-        } else if self.fragments_max < 0 {
-            "MaxFragments must be >= 0"
-        } else {
-            return Ok(());
-        };
-        Err(pg_err!(INVALID_PARAMETER_VALUE, "{complaint}"))
-    }
-}
 
 /// A token of the document; one that is several words of the query stands here several times.
 #[derive(Clone)]
@@ -240,6 +120,73 @@ fn locations(expr: &Expr, source: &dyn Source) -> Option<Vec<Places>> {
     }
 }
 
+/// The words of a document so far.
+struct Gathered<'a> {
+    query: &'a Query,
+    words: Vec<Word<'a>>,
+    position: u32,
+}
+
+impl<'a> Gathered<'a> {
+    /// Adds what the dictionaries are done with.
+    fn take(&mut self, lexizer: &mut Lexizer<'_, 'a>) -> PgResult<()> {
+        loop {
+            let lexemes = lexizer.next_lexemes()?;
+            if lexemes.is_some() {
+                self.position += 1;
+            }
+            let found = lexemes.as_deref().unwrap_or(&[]);
+            for (kind, text) in lexizer.take_used() {
+                self.words.push(Word {
+                    text,
+                    kind,
+                    item: None,
+                    repeated: false,
+                    position: 0,
+                    shown: false,
+                });
+                let mut position = self.position;
+                for lexeme in found {
+                    position += u32::from(lexeme.adds_position);
+                    self.mark(&lexeme.word, position);
+                }
+            }
+            self.position += found.iter().filter(|l| l.adds_position).count() as u32;
+            if lexemes.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says of the last word what it is in the query; a word that is several things stands there several times.
+    fn mark(&mut self, lexeme: &str, position: u32) {
+        let Some(at) = self.words.len().checked_sub(1) else {
+            return;
+        };
+        self.words[at].position = position.min(u32::from(POSITION_MAX));
+        for (k, operand) in self.query.operands.iter().enumerate() {
+            let hit = if operand.prefix {
+                lexeme.starts_with(&operand.word)
+            } else {
+                lexeme == operand.word
+            };
+            if !hit {
+                continue;
+            }
+            if self.words[at].item.is_none() {
+                self.words[at].item = Some(k);
+            } else {
+                let again = Word {
+                    item: Some(k),
+                    repeated: true,
+                    ..self.words[at].clone()
+                };
+                self.words.push(again);
+            }
+        }
+    }
+}
+
 impl<'a> Headline<'a> {
     fn new(
         ctx: &FnContext<'_>,
@@ -248,52 +195,25 @@ impl<'a> Headline<'a> {
         query: &'a Query,
         options: &'a Options,
     ) -> PgResult<Headline<'a>> {
-        let mut words: Vec<Word<'a>> = Vec::new();
-        let mut position = 0_u32;
-        for (n, (kind, token)) in DefaultParser::new(text).enumerate() {
+        let mut gathered = Gathered {
+            query,
+            words: Vec::new(),
+            position: 0,
+        };
+        let mut lexizer = Lexizer::new(config, ctx.cancel);
+        for (n, token) in DefaultParser::new(text).enumerate() {
             if n % 4096 == 4095 {
                 ctx.cancel.check()?;
             }
-            if token.len() >= WORD_BYTES_MAX {
+            if token.1.len() >= WORD_BYTES_MAX {
                 continue;
             }
-            words.push(Word {
-                text: token,
-                kind,
-                item: None,
-                repeated: false,
-                position: 0,
-                shown: false,
-            });
-            let Some((_, lexemes)) = config.lexize(kind, token) else {
-                continue;
-            };
-            position += 1;
-            let at = words.len() - 1;
-            for lexeme in &lexemes {
-                words[at].position = position.min(u32::from(POSITION_MAX));
-                for (k, operand) in query.operands.iter().enumerate() {
-                    let hit = if operand.prefix {
-                        lexeme.starts_with(&operand.word)
-                    } else {
-                        *lexeme == operand.word
-                    };
-                    if !hit {
-                        continue;
-                    }
-                    if words[at].item.is_none() {
-                        words[at].item = Some(k);
-                    } else {
-                        let again = Word {
-                            item: Some(k),
-                            repeated: true,
-                            ..words[at].clone()
-                        };
-                        words.push(again);
-                    }
-                }
-            }
+            lexizer.push(token);
+            gathered.take(&mut lexizer)?;
         }
+        lexizer.end();
+        gathered.take(&mut lexizer)?;
+        let words = gathered.words;
         let expr = query.expr.as_ref();
         let found = expr.and_then(|e| locations(e, &Stretch(&words)));
         Ok(Headline {

@@ -3,17 +3,19 @@
 //! | file | what |
 //! | --- | --- |
 //! | `parser.rs` | the default parser: document to tokens |
-//! | `dictionary.rs` | token to lexemes: `simple`, Snowball, stop words (`data/stopwords`) |
-//! | `config.rs` | configurations of the catalog, opened; document to lexemes with positions |
+//! | `dictionary/` | token to lexemes: `simple`, Snowball, `synonym`, `thesaurus`, `ispell`; stop words (`data/stopwords`) |
+//! | `config.rs`, `lexize.rs` | configurations of the catalog, opened; document to lexemes with positions |
 //! | `convert.rs` | `to_tsvector`, `to_tsquery` and their kin, `ts_debug`, `ts_parse`, `ts_lexize` |
 //! | `vector.rs`, `query.rs`, `rewrite.rs` | functions and operators of the types |
 //! | `matching.rs` | does a document match a query |
-//! | `rank.rs`, `headline.rs` | how well, and where |
+//! | `rank.rs`, `headline.rs`, `headline_options.rs` | how well, and where |
 
 mod config;
 mod convert;
 mod dictionary;
 mod headline;
+mod headline_options;
+mod lexize;
 mod matching;
 mod parser;
 mod query;
@@ -21,7 +23,7 @@ mod rank;
 mod rewrite;
 mod vector;
 
-pub use dictionary::{check_dictionary, dictionary_options, template_of};
+pub use dictionary::{DictionaryStore, TextSearchFiles, check_dictionary, dictionary_options, template_of};
 pub use parser::token_kind;
 
 use crate::framework::registry::Builtin;
