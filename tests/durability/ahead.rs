@@ -8,7 +8,7 @@ use crate::{open, seeds};
 
 /// Each is acknowledged or not. `COPY` stands for rows that come through the protocol, `CHECKPOINT` for one in the middle of a
 /// transaction; `!` begins what must fail.
-const ITEMS: [&str; 16] = [
+const ITEMS: [&str; 17] = [
     "CREATE TABLE a (id int PRIMARY KEY, k int, t text)",
     "CREATE INDEX a_k ON a (k)",
     "INSERT INTO a SELECT g, g % 10, 'x' FROM generate_series(1, 1300) g",
@@ -27,6 +27,10 @@ const ITEMS: [&str; 16] = [
     "!INSERT INTO b SELECT g, CASE g WHEN 30140 THEN -1 ELSE 1 END FROM generate_series(30001, 30150) g",
     "!INSERT INTO a SELECT CASE g WHEN 50140 THEN 7 ELSE g END, 1, 'twice' FROM generate_series(50001, 50150) g",
     "INSERT INTO a SELECT 300000 - g, 70, 'down' FROM generate_series(1, 150) g",
+    "BEGIN; INSERT INTO a SELECT 700000 + g * 37 % 400, g % 7, 'mixed' FROM generate_series(1, 300) g; \
+     DELETE FROM a WHERE id > 700000 AND id % 5 = 0; SAVEPOINT s; UPDATE a SET k = 8 WHERE id BETWEEN 700000 AND 700100; \
+     INSERT INTO a SELECT 710000 - g * 37 % 100, g % 7, 'gone' FROM generate_series(1, 90) g; CHECKPOINT; \
+     DELETE FROM a WHERE id > 709950; ROLLBACK TO s; COMMIT",
     "BEGIN; CREATE TABLE c (id int PRIMARY KEY, k int); INSERT INTO c SELECT g, g FROM generate_series(1, 150) g; \
      CREATE INDEX c_k ON c (k); INSERT INTO c SELECT g, g FROM generate_series(151, 300) g; CHECKPOINT; COMMIT",
     "UPDATE a SET t = 'all', k = k + 1 WHERE id > 10050",

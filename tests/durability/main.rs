@@ -39,6 +39,7 @@ fn open_at(env: &SimEnv, dir: &Path) -> Result<Database> {
             options.pack_rows_min = 2;
             options.spill_bytes = 2000;
             (options.ahead_after_rows, options.ahead_rows_min) = (0, 20);
+            options.ahead_entry_bytes = 12_000;
             (options.toast_bytes_min, options.toast_ahead_bytes) = (40, 1500);
         })
         .open()

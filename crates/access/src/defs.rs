@@ -130,6 +130,8 @@ pub struct IndexDef {
     pub id: RelationId,
     /// `pg_class.oid`.
     pub oid: Oid,
+    /// The table that it is of, where that is known.
+    pub table: Option<RelationId>,
     /// Key columns, most significant first.
     pub columns: Vec<KeyColumn>,
     /// Storage classes of INCLUDE columns.
@@ -152,6 +154,7 @@ impl IndexDef {
         IndexDef {
             id,
             oid,
+            table: None,
             columns,
             include: Vec::new(),
             unique: false,

@@ -36,6 +36,8 @@ impl Db {
         let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(dir));
         options.background = false;
         (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+        options.ahead_entry_bytes = 20_000;
+        options.spill_bytes = 300;
         options.toast_bytes_min = 25;
         Db::over(&Storage::open(options).unwrap())
     }
@@ -248,6 +250,197 @@ fn copies_have_what_was_committed() {
             .run(|txn| assert!(copy.insert(txn, 6000..6100).unwrap()));
         assert_eq!(copy.ids().len(), 1800);
     }
+}
+
+/// Numbers below `count` in an order that is not theirs.
+fn shuffled(count: i32) -> Vec<i32> {
+    (0..count).map(|n| n * 3677 % count).collect()
+}
+
+impl Db {
+    /// Rows with these ids and values, in batches, their entries as runs.
+    fn insert_all(&self, txn: &mut Transaction, ids: &[i32]) -> bool {
+        ids.chunks(700).all(|ids| {
+            let all: Vec<Vec<Datum>> = ids.iter().map(|id| row(*id, 0)).collect();
+            let first = insert_by_columns(&self.table, txn, &all).unwrap();
+            let mut run = EntryRun::default();
+            for (id, row) in ids.iter().zip(first.0..) {
+                run.push(&self.index, &[int(*id)], &[], RowId(row));
+            }
+            self.index.insert_run(txn, run).unwrap()
+        })
+    }
+
+    fn delete(&self, txn: &mut Transaction, ids: impl Iterator<Item = i32>) {
+        txn.next_command().unwrap();
+        let snapshot = txn.snapshot().unwrap();
+        for id in ids {
+            let (at, _) = find(&self.table, &self.index, &snapshot, id).unwrap();
+            self.table.delete(txn, &snapshot, at).unwrap();
+            assert!(self.index.delete(txn, &[int(id)], at).unwrap());
+        }
+    }
+}
+
+/// Keys in any order: they wait in delta, go into the store in parts, and are in the way of others from the first moment.
+#[test]
+fn entries_in_any_order_go_into_the_store_too() {
+    for bytes in [0, 1000, 300_000, 100 << 20] {
+        let mut options = StorageOptions::in_memory(Arc::new(SimEnv::new(1)));
+        options.background = false;
+        (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+        options.ahead_entry_bytes = bytes;
+        let db = Db::over(&Storage::open(options).unwrap());
+        db.session
+            .run(|txn| assert!(db.insert(txn, 100_000..100_900).unwrap()));
+        let other = Session::new(db.storage(), 2);
+        let mut old = other.begin_rr();
+        let snapshot = old.snapshot().unwrap();
+        let mut txn = db.session.begin();
+        assert!(db.insert_all(&mut txn, &shuffled(5000)));
+        if bytes < 1 << 20 {
+            let (waiting, _) = db.storage().memory_bytes();
+            assert!(waiting < bytes + 400_000, "{waiting} bytes wait");
+        }
+        assert_eq!(db.ids_for(&snapshot).len(), 900);
+        txn.next_command().unwrap();
+        // A key that another row of the transaction has, and one of before.
+        for taken in [17, 100_300] {
+            let savepoint = txn.savepoint().unwrap();
+            assert!(!db.insert_all(&mut txn, &[6000, taken, 6001]));
+            txn.rollback_to(&savepoint).unwrap();
+        }
+        db.delete(&mut txn, (0..5000).step_by(9));
+        txn.next_command().unwrap();
+        let own = txn.snapshot().unwrap();
+        let left = 5900 - (0..5000).step_by(9).len();
+        assert_eq!(db.ids_for(&own).len(), left);
+        drop(own);
+        txn.commit().unwrap();
+        for _ in 0..2 {
+            assert_eq!(db.ids_for(&snapshot).len(), 900);
+            db.storage().maintain().unwrap();
+        }
+        drop(snapshot);
+        old.abort();
+        for _ in 0..2 {
+            assert_eq!(db.ids().len(), left);
+            db.storage().maintain().unwrap();
+        }
+        assert_eq!(
+            (db.table.size().rows, db.index.size().tuples),
+            (left as u64, left as u64)
+        );
+        // What it took is free again.
+        db.session.run(|txn| assert!(db.insert_all(txn, &[0, 9, 18])));
+        assert_eq!(db.ids().len(), left + 3);
+    }
+}
+
+/// Inserts much, deletes some of it, undoes that, commits; how many operations of the machine came before the commit.
+fn undo_much(env: &SimEnv) -> (Db, u64) {
+    let db = Db::open(env, "/db");
+    db.session.run(|txn| assert!(db.insert_all(txn, &shuffled(100))));
+    let mut txn = db.session.begin();
+    assert!(db.insert(&mut txn, 200..210).unwrap());
+    let savepoint = txn.savepoint().unwrap();
+    assert!(db.insert(&mut txn, 1000..1100).unwrap());
+    let keys: Vec<i32> = shuffled(100).iter().map(|id| 500 + id).collect();
+    assert!(db.insert_all(&mut txn, &keys));
+    db.delete(&mut txn, (510..590).chain(1010..1090));
+    txn.rollback_to(&savepoint).unwrap();
+    assert!(db.insert(&mut txn, 300..310).unwrap());
+    let before = env.operation_count();
+    drop(txn.commit());
+    (db, before)
+}
+
+/// What a savepoint undoes stays undone after a crash, though the log has changes of it.
+#[test]
+fn what_was_undone_does_not_come_back_with_the_log() {
+    let env = SimEnv::new(6);
+    let (db, before) = undo_much(&env);
+    assert_eq!(db.ids().len(), 120);
+    let mut after_commit = 0;
+    let operations = before..env.operation_count();
+    let step = (operations.clone().count() / 8).max(1);
+    for n in operations.step_by(step) {
+        let env = SimEnv::new(6);
+        env.crash_at_operation(n);
+        std::mem::forget(undo_much(&env));
+        let db = Db::open(&env.crash_with(CrashMode::LoseUnsynced), "/db");
+        let left = db.ids().len();
+        assert!(left == 100 || left == 120, "{left} rows");
+        after_commit += usize::from(left == 120);
+        for _ in 0..2 {
+            assert_eq!(db.ids().len(), left);
+            db.storage().maintain().unwrap();
+        }
+    }
+    assert!(after_commit > 1);
+}
+
+/// Two transactions write the same packs anew; one of them goes.
+#[test]
+fn loads_in_the_same_packs_part_as_they_should() {
+    for first_commits in [true, false] {
+        let env = SimEnv::new(7);
+        let db = Db::open(&env, "/db");
+        let second = Session::new(db.storage(), 2);
+        let even: Vec<i32> = shuffled(3000).iter().map(|id| 2 * id).collect();
+        let odd: Vec<i32> = even.iter().map(|id| id + 1).collect();
+        let (mut one, mut two) = (db.session.begin(), second.begin());
+        for (even, odd) in even.chunks(1000).zip(odd.chunks(1000)) {
+            assert!(db.insert_all(&mut one, even) && db.insert_all(&mut two, odd));
+        }
+        let (stays, goes) = if first_commits { (one, two) } else { (two, one) };
+        goes.abort();
+        db.storage().maintain().unwrap();
+        stays.commit().unwrap();
+        let ids = db.ids();
+        assert_eq!(
+            ids,
+            (0..3000)
+                .map(|id| 2 * id + i32::from(!first_commits))
+                .collect::<Vec<_>>()
+        );
+        db.storage().maintain().unwrap();
+        let env = env.crash_with(CrashMode::LoseUnsynced);
+        std::mem::forget(db);
+        let db = Db::open(&env, "/db");
+        assert_eq!(db.ids(), ids);
+        db.session
+            .run(|txn| assert!(db.insert_all(txn, &if first_commits { odd } else { even })));
+        assert_eq!(db.ids().len(), 6000);
+    }
+}
+
+/// A few rows go out of packs that have grown: what is left of them is whole.
+#[test]
+fn little_goes_out_of_large_packs() {
+    let env = SimEnv::new(8);
+    let db = Db::open(&env, "/db");
+    // Packs of 256 entries grow to 300 or so.
+    let at = |id: &i32| 10 * id;
+    let before: Vec<i32> = (0..1024).collect();
+    db.session
+        .run(|txn| assert!(db.insert_all(txn, &before.iter().map(at).collect::<Vec<_>>())));
+    let more: Vec<i32> = (0..1000).step_by(6).map(|id| 10 * id + 1).collect();
+    db.session.run(|txn| assert!(db.insert_all(txn, &more)));
+    let mut txn = db.session.begin();
+    let gone: Vec<i32> = (0..1000).step_by(7).map(|id| 10 * id + 2).collect();
+    assert!(db.insert_all(&mut txn, &gone));
+    db.storage().checkpoint().unwrap();
+    std::mem::forget(txn);
+    std::mem::forget(db);
+    let env = env.crash_with(CrashMode::LoseUnsynced);
+    let db = Db::open(&env, "/db");
+    // Nothing has been read: no leaf hides what the store lacks.
+    db.storage().maintain().unwrap();
+    assert_eq!(db.ids().len(), 1024 + more.len());
+    drop(db);
+    let db = Db::open(&env, "/db");
+    assert_eq!(db.ids().len(), 1024 + more.len());
 }
 
 /// Which of two keys a unique index takes for a new row.

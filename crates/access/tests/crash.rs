@@ -57,6 +57,8 @@ fn params() -> SequenceParams {
 #[derive(Clone, Copy)]
 struct Kind {
     ahead: bool,
+    /// Memory of index entries that wait to follow rows in the store.
+    entry_bytes: usize,
     /// Texts leave their rows: none, those of fresh rows into the log, all into the store.
     toast: u64,
 }
@@ -65,6 +67,7 @@ impl Kind {
     fn of(seed: u64) -> Kind {
         Kind {
             ahead: seed % 2 == 0,
+            entry_bytes: [0, 500, 1 << 20][(seed / 2 % 3) as usize],
             toast: seed % 3,
         }
     }
@@ -84,6 +87,7 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
     }
     if kind.ahead {
         (options.ahead_after_rows, options.ahead_rows_min) = (2, 1);
+        options.ahead_entry_bytes = kind.entry_bytes;
     }
     let storage = Storage::open(options)?;
     let table = storage.table(&table_def(TABLE))?;
@@ -121,6 +125,21 @@ impl Db {
             _ => self.by_value.insert(txn, &[int(v)], &[], at, UniqueCheck::No)?,
         };
         assert_eq!(added, Ok(()));
+        Ok(())
+    }
+
+    /// Rows of value 0.
+    fn insert_many(&self, txn: &mut Transaction, ids: &[i32]) -> PgResult<()> {
+        txn.next_command()?;
+        let rows: Vec<_> = ids.iter().map(|id| row(*id, 0)).collect();
+        let first = insert_by_columns(&self.table, txn, &rows)?.0;
+        let (mut by_id, mut by_value) = (EntryRun::default(), EntryRun::default());
+        for (at, id) in (first..).zip(ids).map(|(at, id)| (::common::RowId(at), *id)) {
+            by_id.push(&self.index, &[int(id)], &[], at);
+            by_value.push(&self.by_value, &[int(0)], &[], at);
+        }
+        assert!(self.index.insert_run(txn, by_id)?);
+        assert!(self.by_value.insert_run(txn, by_value)?);
         Ok(())
     }
 
@@ -184,9 +203,20 @@ impl Db {
                     }
                 }
                 2 | 3 => {
-                    let id = state.keys().last().copied().unwrap_or(0) + 1;
+                    let id = state.keys().last().copied().unwrap_or(0) + 1 + random.below(3) as i32;
                     self.insert(&mut txn, id, 0)?;
                     state.insert(id, 0);
+                }
+                // Several rows whose keys lie among others.
+                4 if random.below(2) == 0 => {
+                    let last = state.keys().last().copied().unwrap_or(0);
+                    let ids: Vec<i32> = (0..last + 5).filter(|id| !state.contains_key(id)).collect();
+                    let ids = ids
+                        .get(random.below(ids.len() as u64) as usize..)
+                        .unwrap_or_default();
+                    let ids = &ids[..ids.len().min(6)];
+                    self.insert_many(&mut txn, ids)?;
+                    state.extend(ids.iter().map(|id| (*id, 0)));
                 }
                 4 if state.len() > ACCOUNTS as usize => {
                     let victim = *state
@@ -243,14 +273,17 @@ impl Db {
     }
 
     fn read(&self) -> State {
-        let mut txn = self.session.begin();
-        let snapshot = txn.snapshot().unwrap();
         // A failure that is still to come may hit the first try.
-        let all = try_rows(&self.table, &snapshot).or_else(|_| try_rows(&self.table, &snapshot));
-        let all = all.unwrap();
+        self.try_read().or_else(|_| self.try_read()).unwrap()
+    }
+
+    fn try_read(&self) -> PgResult<State> {
+        let mut txn = self.session.begin();
+        let snapshot = txn.snapshot()?;
+        let all = try_rows(&self.table, &snapshot)?;
         let state: State = all.iter().map(|r| (r.1, r.2)).collect();
         assert_eq!(state.len(), all.len(), "a row twice");
-        let by_id: BTreeMap<i32, u64> = entries(&self.index, &snapshot).into_iter().collect();
+        let by_id: BTreeMap<i32, u64> = try_entries(&self.index, &snapshot)?.into_iter().collect();
         assert_eq!(
             by_id,
             all.iter().map(|r| (r.1, r.0)).collect(),
@@ -259,19 +292,19 @@ impl Db {
         let mut by_value: Vec<(i32, u64)> = all.iter().map(|r| (r.2, r.0)).collect();
         by_value.sort_unstable();
         assert_eq!(
-            entries(&self.by_value, &snapshot),
+            try_entries(&self.by_value, &snapshot)?,
             by_value,
             "index by value is not the table"
         );
         assert_eq!(
-            self.index.verify(&self.table, &[0], &snapshot).unwrap(),
+            self.index.verify(&self.table, &[0], &snapshot)?,
             Vec::<String>::new()
         );
         assert_eq!(
-            self.by_value.verify(&self.table, &[1], &snapshot).unwrap(),
+            self.by_value.verify(&self.table, &[1], &snapshot)?,
             Vec::<String>::new()
         );
-        state
+        Ok(state)
     }
 
     /// Runs until something fails.
@@ -283,7 +316,7 @@ impl Db {
                 1 => self.session.storage.merge()?,
                 2 => self.session.storage.maintain()?,
                 3 if cfg!(debug_assertions) => {
-                    assert_eq!(&self.read(), model.states.last().unwrap());
+                    assert_eq!(&self.try_read()?, model.states.last().unwrap());
                 }
                 _ => {}
             }

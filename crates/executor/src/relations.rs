@@ -162,6 +162,7 @@ pub(crate) fn index_def(desc: &RelationDesc, table: &RelationDesc) -> PgResult<I
         });
     }
     let mut def = IndexDef::new(desc.storage, desc.oid, columns);
+    def.table = Some(table.storage);
     def.include = include;
     // What is more than equality is checked above.
     def.unique = info.unique && !info.exclusion;

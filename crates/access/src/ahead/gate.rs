@@ -23,6 +23,7 @@ use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore};
 use crate::shared::Shared;
 use crate::table::store::TableStore;
+use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::writes::unlink;
 use crate::version::Version;
 
@@ -87,6 +88,21 @@ impl Gate {
                     // It was not counted when delta got it.
                     index.count(1, &key);
                 }
+            }
+        }
+    }
+
+    /// The log may have changes of what is behind it, which are undone: replay ends with nothing.
+    pub(crate) fn put_inverse(&self, out: &mut Vec<u8>) {
+        for version in self.versions.lock().iter() {
+            match version {
+                Dated::Row(table, row, _) if table.is_logged() => {
+                    put_op(RedoOp::RowDelete(table.id, *row), out);
+                }
+                Dated::Entry(index, key, _) if index.is_logged() => {
+                    put_op(RedoOp::EntryDelete(index.id, key), out);
+                }
+                Dated::Row(..) | Dated::Entry(..) => {}
             }
         }
     }

@@ -6,7 +6,7 @@
 //! 1. A transaction that has inserted many rows by columns ([`crate::StorageOptions::ahead_after_rows`]) begins a [`Load`]: a gate with its
 //!    stamp ([`gate`]), known to the database. Each further batch takes the row ids of a whole chunk, so nobody else has rows there.
 //! 2. The rows go into the KV store as packs, and their block becomes the chunk's main block. Index entries follow as packs where their
-//!    keys ascend beyond all packs there are ([`crate::index::ahead`]); others go into delta and log as usual.
+//!    keys ascend beyond all packs there are ([`crate::index::ahead`]); others wait in delta until there are many ([`entries`]).
 //! 3. With the first bytes in the store there is a note of the load: its row ids, and the indexes that have entries of it. Batches are
 //!    atomic and in order, so nothing of a load is ever in the store without its note.
 //! 4. The commit makes the store durable, then writes one operation per load into its record: *stored*. Settling the gates makes all
@@ -20,6 +20,7 @@
 //! - Only the transaction itself changes what is behind its gate before the commit, and it does so in delta: checkpoints find no
 //!   committed change in a chunk whose load is not settled.
 
+pub(crate) mod entries;
 pub(crate) mod gate;
 mod rows;
 mod transaction;
@@ -85,6 +86,11 @@ impl Load {
     /// An index gets entries of these rows, the lowest of which is `low`.
     pub(crate) fn add_entries(&self, index: &Arc<IndexStore>, rows: Range<u64>, low: &EntryKey) {
         index.gates.add(rows, &self.gate);
+        self.note_entries(index, low);
+    }
+
+    /// An index is about to get entries in the store, the lowest of which is `low`. The gate is before their rows there.
+    pub(crate) fn note_entries(&self, index: &Arc<IndexStore>, low: &EntryKey) {
         let mut parts = self.parts.lock();
         match parts.indexes.iter_mut().find(|(known, _)| known.id == index.id) {
             Some((_, lowest)) => {
@@ -107,7 +113,7 @@ impl Load {
     }
 
     /// The chunk that came last, with all its row ids.
-    fn last_chunk(&self) -> Option<Range<u64>> {
+    pub(crate) fn last_chunk(&self) -> Option<Range<u64>> {
         let end = self.parts.lock().rows.last()?.end;
         Some(end - crate::block::CHUNK_ROWS..end)
     }

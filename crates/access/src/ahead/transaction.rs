@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{CommandId, PgResult, RelationId};
+use common::{CommandId, PgResult, RelationId, RowId};
 
 use crate::ahead::Load;
+use crate::ahead::entries::AllWaits;
 use crate::ahead::gate::Gate;
 use crate::block::CHUNK_ROWS;
 use crate::storage::FIRST_RELATION;
@@ -26,6 +27,8 @@ pub(crate) struct Ahead {
     current: Option<Current>,
     /// The store's losses when the first load began.
     losses: Option<u64>,
+    /// Index entries that are to follow the rows.
+    pub(crate) waits: AllWaits,
 }
 
 struct Current {
@@ -87,17 +90,17 @@ impl Transaction {
         self.ahead.losses.get_or_insert_with(|| shared.kv.losses());
     }
 
-    /// The load whose last chunk has all these rows.
-    pub(crate) fn load_with(&self, first: u64, last: u64) -> Option<Arc<Load>> {
+    /// The load whose last chunk has this row.
+    pub(crate) fn load_with(&self, row: RowId) -> Option<Arc<Load>> {
         let current = self.ahead.current.as_ref()?;
-        let chunk = current.load.last_chunk()?;
-        let within = chunk.contains(&first) && chunk.contains(&last);
+        let within = current.load.last_chunk()?.contains(&row.0);
         let now = current.command == self.command() && current.write >= self.last_savepoint();
         (within && now).then(|| Arc::clone(&current.load))
     }
 
     /// Before the commit or its first phase: the store is made durable, and the log will say so.
     pub(crate) fn seal_loads(&mut self) -> PgResult<()> {
+        self.store_all_entries()?;
         let Some(losses) = self.ahead.losses.take() else {
             return Ok(());
         };

@@ -9,13 +9,14 @@
 //! - Packs do not overlap: new ones begin above the last entry of the last pack, and nobody else makes any meanwhile (all latches).
 //! - A leaf read before the packs were written does not get into the directory after it: the epoch has changed.
 
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::PgResult;
+use common::{PgResult, RowId};
 use kv::{Direction, Durability, Keyspace, WriteBatch};
 
+use crate::ahead::Load;
 use crate::index::Index;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::{self, PackWriter, each_entry};
@@ -23,36 +24,27 @@ use crate::index::run::EntryRun;
 use crate::index::store::{EntryKey, IndexStore, entry_row};
 use crate::serial;
 use crate::storage::FIRST_RELATION;
-use crate::storage::ahead::{Keep, remove_in};
+use crate::storage::ahead::{Keep, remove_in, remove_some};
 use crate::transaction::Transaction;
 
-/// What became of a run.
-pub(super) enum Went {
-    Ahead,
-    /// Some of its keys may be taken.
-    Taken,
-    /// It is to go the usual way; nothing is done.
-    Not,
-}
-
 impl Index {
-    /// Puts a run into the store, if its rows are there.
+    /// The load that a row is of, if its entry may follow it.
+    pub(super) fn load_of(&self, txn: &Transaction, row: RowId) -> Option<Arc<Load>> {
+        let load = txn.load_with(row)?;
+        let is_of_table = self.def.table.is_none_or(|table| table == load.table.id);
+        let is_settled = !self.def.incomplete && self.def.builtin.is_none();
+        (is_of_table && is_settled && self.store.id >= FIRST_RELATION).then_some(load)
+    }
+
+    /// Puts a run, whose rows are of the load, into the store at once, if its keys lie above all packs. False: nothing is done.
     pub(super) fn insert_ahead(
         &self,
-        txn: &mut Transaction,
+        txn: &Transaction,
+        load: &Load,
         run: &mut EntryRun,
         order: &[usize],
-    ) -> PgResult<Went> {
+    ) -> PgResult<bool> {
         let store = &self.store;
-        let Some(rows) = run.rows()? else {
-            return Ok(Went::Not);
-        };
-        let Some(load) = txn.load_with(rows.start, rows.end - 1) else {
-            return Ok(Went::Not);
-        };
-        if store.id < FIRST_RELATION || self.def.incomplete || self.def.builtin.is_some() {
-            return Ok(Went::Not);
-        }
         let changes = run.take_sorted(order);
         {
             let _latches = store.all_latches();
@@ -63,11 +55,13 @@ impl Index {
             let free = above && (!self.def.unique || self.is_free(run, order)?);
             if !free {
                 run.give_back(changes, order);
-                return Ok(if above { Went::Taken } else { Went::Not });
+                return Ok(false);
             }
             let mut batch = WriteBatch::new();
             let low = changes.first().map_or(EntryKey::new(), |(key, _)| key.clone());
-            load.add_entries(store, chunk_of(&rows), &low);
+            if let Some(chunk) = load.last_chunk() {
+                load.add_entries(store, chunk, &low);
+            }
             load.put_note(&mut batch);
             store.put_packs(&changes, &mut batch);
             store.packed.store(true, Ordering::Release);
@@ -84,14 +78,8 @@ impl Index {
         for (key, _) in &changes {
             serial::wrote(txn, txn::WriteTarget::Entry(self.def.oid.0, key))?;
         }
-        Ok(Went::Ahead)
+        Ok(true)
     }
-}
-
-/// The row ids of the chunk that rows lie in: a gate stands before them all.
-fn chunk_of(rows: &Range<u64>) -> Range<u64> {
-    let start = rows.start - rows.start % crate::block::CHUNK_ROWS;
-    start..start + crate::block::CHUNK_ROWS
 }
 
 impl IndexStore {
@@ -101,7 +89,7 @@ impl IndexStore {
         if end.is_none() {
             let mut last = EntryKey::new();
             let mut outcome = Ok(());
-            let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+            let all = (Bound::Unbounded, Bound::Unbounded);
             self.shared.kv.range(
                 pack::keyspace(self.id),
                 all,
@@ -135,7 +123,7 @@ impl IndexStore {
     }
 
     /// Puts entries into the loaded leaves. The caller holds all latches.
-    fn show(self: &Arc<Self>, changes: &[LeafChange]) {
+    pub(super) fn show(self: &Arc<Self>, changes: &[LeafChange]) {
         let (Some((first, _)), Some((last, _))) = (changes.first(), changes.last()) else {
             return;
         };
@@ -172,20 +160,14 @@ impl IndexStore {
             Ok(ranges.iter().any(|rows| rows.contains(&row)))
         };
         let mut removed = (0_i64, 0_i64);
-        // A pack may begin below its first entry that is to go.
-        let begin = self
-            .pack_of(Some(low), false)?
-            .map_or(EntryKey::new(), |pack| pack.first);
-        let bounds = (std::ops::Bound::Included(&begin[..]), std::ops::Bound::Unbounded);
-        remove_in(&self.shared, pack::keyspace(self.id), bounds, &mut |_, bytes| {
-            let (mut writer, mut some, mut outcome) = (PackWriter::default(), false, Ok(()));
+        let mut judge = |_: &[u8], bytes: &[u8]| {
+            let (mut writer, mut some, mut outcome) = (PackWriter::whole(), false, Ok(()));
             each_entry(bytes, &mut |key, value| match gone(key) {
                 Ok(true) => {
                     some = true;
                     removed.0 += 1;
                     removed.1 += key.len() as i64;
                 }
-                // What is left of a pack is no more than one.
                 Ok(false) => drop(writer.push(key, value)),
                 Err(error) => outcome = Err(error),
             })?;
@@ -195,13 +177,31 @@ impl IndexStore {
                 Some((_, rest)) => Keep::Instead(rest),
                 None => Keep::Not,
             })
-        })?;
-        {
-            // New packs may begin where these were.
+        };
+        let mut from = Bound::Unbounded;
+        loop {
+            // Others may be about to write packs anew.
             let _latches = self.all_latches();
+            if from == Bound::Unbounded {
+                // A pack may begin below its first entry that is to go.
+                let pack = self.pack_of(Some(low), false)?;
+                from = pack.map_or(Bound::Unbounded, |pack| Bound::Included(pack.first.to_vec()));
+            }
+            let low = from.as_ref().map(Vec::as_slice);
+            let last = remove_some(
+                &self.shared,
+                pack::keyspace(self.id),
+                (low, Bound::Unbounded),
+                &mut judge,
+            )?;
+            // New packs may begin where these were.
             *self.pack_end.lock() = None;
+            match last {
+                Some(last) => from = Bound::Excluded(last),
+                None => break,
+            }
         }
-        let bounds = (std::ops::Bound::Included(&low[..]), std::ops::Bound::Unbounded);
+        let bounds = (Bound::Included(&low[..]), Bound::Unbounded);
         remove_in(&self.shared, Keyspace(self.id.0), bounds, &mut |key, _| {
             let gone = gone(key)?;
             if gone {

@@ -7,6 +7,7 @@ mod build;
 pub(crate) mod complete;
 pub(crate) mod delta;
 mod exclusion;
+pub(crate) mod fold;
 pub(crate) mod high;
 pub(crate) mod leaf;
 mod merge;
@@ -204,6 +205,11 @@ impl Index {
         key: EntryKey,
         version: &Arc<EntryVersion>,
     ) -> PgResult<()> {
+        if let Some(load) = self.load_of(txn, entry_row(&key)?) {
+            let entry = (key.clone(), Arc::clone(version));
+            txn.wait_entries(&self.store, &load, std::iter::once(entry))?;
+            return self.tell_write(txn, &key);
+        }
         let op = self
             .is_logged()
             .then(|| RedoOp::EntryPut(self.store.id, &key, &version.value));

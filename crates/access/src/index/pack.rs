@@ -6,7 +6,8 @@
 //! length of the value; then the rest of the key, then the value.
 //!
 //! # Invariants
-//! - Packs are written while nobody else sees their index, do not overlap, and never change.
+//! - Packs are written while nobody else sees their index, or by entries that a gate hides ([`super::ahead`], [`super::fold`]); they change under
+//!   all latches, and do not overlap.
 //! - An entry under its own key counts more than the one in a pack; where one was taken out of a pack, there is
 //!   [`TOMBSTONE`](crate::index::store::TOMBSTONE).
 
@@ -20,6 +21,8 @@ use crate::transaction::redo::{put_varint, take_varint};
 
 /// Entries of a pack, as many as a leaf is read with.
 const PACK_ENTRIES: usize = 256;
+/// Entries up to which a pack may grow before it is cut.
+const PACK_ENTRIES_MAX: usize = 384;
 /// Bytes after which a pack of long entries ends.
 const PACK_BYTES: usize = 16 << 10;
 const FORMAT: u8 = 1;
@@ -41,18 +44,53 @@ fn damaged() -> Box<common::PgError> {
 }
 
 /// Collects entries, ascending, for one pack after the other.
-#[derive(Default)]
 pub(crate) struct PackWriter {
     first: EntryKey,
     last: EntryKey,
     entries: usize,
+    entries_max: usize,
+    bytes_max: usize,
     bytes: Vec<u8>,
 }
 
+impl Default for PackWriter {
+    fn default() -> PackWriter {
+        PackWriter {
+            first: EntryKey::new(),
+            last: EntryKey::new(),
+            entries: 0,
+            entries_max: PACK_ENTRIES,
+            bytes_max: PACK_BYTES,
+            bytes: Vec::new(),
+        }
+    }
+}
+
 impl PackWriter {
+    /// For what is left of one pack, which stays one: without some entries the others may take more bytes than before.
+    pub(crate) fn whole() -> PackWriter {
+        PackWriter {
+            entries_max: usize::MAX,
+            bytes_max: usize::MAX,
+            ..PackWriter::default()
+        }
+    }
+
+    /// For so many entries: packs of about the same size, perhaps one that is a little too large.
+    pub(crate) fn even(entries: usize) -> PackWriter {
+        let packs = match entries {
+            ..=PACK_ENTRIES_MAX => 1,
+            _ => entries.div_ceil(PACK_ENTRIES),
+        };
+        PackWriter {
+            entries_max: entries.div_ceil(packs).max(1),
+            ..PackWriter::default()
+        }
+    }
+
     /// Adds an entry; a pack that was full before it: its key and its value.
     pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) -> Option<(EntryKey, Vec<u8>)> {
-        let full = self.entries == PACK_ENTRIES || self.bytes.len() > PACK_BYTES;
+        let full = self.entries == self.entries_max || self.bytes.len() > self.bytes_max;
         let pack = if full { self.take() } else { None };
         if self.entries == 0 {
             self.first = EntryKey::from_slice(key);

@@ -9,13 +9,14 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use common::{PgResult, RowId};
+use txn::Stamp;
 use types::{Datum, key};
 
-use crate::index::ahead::Went;
+use crate::ahead::Load;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::LeafChange;
 use crate::index::store::{EntryKey, entry_prefix, entry_row};
-use crate::index::{Index, last_entry, value};
+use crate::index::{Holder, Index, last_entry, value};
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
@@ -39,7 +40,7 @@ impl EntryRun {
     }
 
     /// From the first row to the last; None for none.
-    pub(super) fn rows(&self) -> PgResult<Option<std::ops::Range<u64>>> {
+    fn rows(&self) -> PgResult<Option<std::ops::Range<u64>>> {
         let (mut low, mut high) = (u64::MAX, 0);
         for k in 0..self.ends.len() {
             let row = entry_row(self.key(k))?.0;
@@ -83,10 +84,11 @@ impl Index {
     /// Inserts a run of entries. False, and nothing done, when the index is unique and some of their keys may be taken.
     pub fn insert_run(&self, txn: &mut Transaction, mut run: EntryRun) -> PgResult<bool> {
         let order = run.order();
-        match self.insert_ahead(txn, &mut run, &order)? {
-            Went::Ahead => return Ok(true),
-            Went::Taken => return Ok(false),
-            Went::Not => {}
+        let load = self.load_of_run(txn, &run)?;
+        if let Some(load) = &load
+            && self.insert_ahead(txn, load, &mut run, &order)?
+        {
+            return Ok(true);
         }
         let (stamp, command) = (txn.stamp()?, txn.command());
         let mut made: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::with_capacity(order.len());
@@ -95,9 +97,12 @@ impl Index {
             values: Vec::new(),
             ..run
         };
+        if self.def.unique {
+            self.prefetch(&run, &order)?;
+        }
         {
             let _latches = self.store.all_latches();
-            if self.def.unique && !self.is_free(&run, &order)? {
+            if self.def.unique && !self.are_free(&run, &order, stamp)? {
                 return Ok(false);
             }
             for k in order {
@@ -107,6 +112,13 @@ impl Index {
                 self.store.push_version(&key, &version);
                 made.push((key, version));
             }
+        }
+        if let Some(load) = load {
+            txn.wait_entries(&self.store, &load, made.iter().cloned())?;
+            for (key, _) in &made {
+                self.tell_write(txn, key)?;
+            }
+            return Ok(true);
         }
         // First what undoes them all, as writing the log may fail.
         for (key, version) in &made {
@@ -122,6 +134,43 @@ impl Index {
                 txn.log(RedoOp::EntryPut(self.store.id, key, &version.value))?;
             }
             self.tell_write(txn, key)?;
+        }
+        Ok(true)
+    }
+
+    /// The load that all of a run's rows are of.
+    fn load_of_run(&self, txn: &Transaction, run: &EntryRun) -> PgResult<Option<Arc<Load>>> {
+        let Some(rows) = run.rows()? else { return Ok(None) };
+        let first = self.load_of(txn, RowId(rows.start));
+        Ok(first.filter(|_| self.load_of(txn, RowId(rows.end - 1)).is_some()))
+    }
+
+    /// Reads the leaves where other entries with these keys would be, before others have to wait for it.
+    fn prefetch(&self, run: &EntryRun, order: &[usize]) -> PgResult<()> {
+        let mut high: Option<EntryKey> = Some(EntryKey::new());
+        for &k in order {
+            let prefix = entry_prefix(run.key(k));
+            if high.as_ref().is_some_and(|high| prefix >= &high[..]) {
+                high.clone_from(&self.store.leaf_at(prefix)?.high);
+            }
+        }
+        Ok(())
+    }
+
+    /// True when keys differ and nobody has one of them. The caller holds all latches.
+    fn are_free(&self, run: &EntryRun, order: &[usize], own: Stamp) -> PgResult<bool> {
+        if self.is_free(run, order)? {
+            return Ok(true);
+        }
+        let prefix = |k: usize| entry_prefix(run.key(k));
+        if order.windows(2).any(|pair| prefix(pair[0]) == prefix(pair[1])) {
+            return Ok(false);
+        }
+        for &k in order {
+            let holder = self.holder(prefix(k), entry_row(run.key(k))?, own)?;
+            if !matches!(holder, Holder::Nobody) {
+                return Ok(false);
+            }
         }
         Ok(true)
     }

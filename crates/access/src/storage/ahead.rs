@@ -173,35 +173,42 @@ pub(crate) fn remove_in(
     (low, high): (Bound<&[u8]>, Bound<&[u8]>),
     judge: &mut dyn FnMut(&[u8], &[u8]) -> PgResult<Keep>,
 ) -> PgResult<()> {
-    let mut from: Option<Vec<u8>> = None;
-    loop {
-        let low = from.as_deref().map_or(low, Bound::Excluded);
-        let (mut batch, mut looked) = (WriteBatch::new(), 0);
-        let (mut outcome, mut last) = (Ok(()), None);
-        shared
-            .kv
-            .range(keyspace, (low, high), Direction::Forward, &mut |key, value| {
-                match judge(key, value) {
-                    Ok(Keep::Yes) => {}
-                    Ok(Keep::Not) => batch.delete(keyspace, key),
-                    Ok(Keep::Instead(value)) => batch.put(keyspace, key, value),
-                    Err(error) => outcome = Err(error),
-                }
-                looked += key.len() + value.len();
-                // A long visit would keep old pages of the store.
-                if outcome.is_ok() && batch.payload_bytes() < BATCH_BYTES && looked < 16 * BATCH_BYTES {
-                    return ControlFlow::Continue(());
-                }
-                last = Some(key.to_vec());
-                ControlFlow::Break(())
-            })?;
-        outcome?;
-        if !batch.is_empty() {
-            shared.kv.write(batch, Durability::Eventual)?;
-        }
-        match last {
-            Some(key) => from = Some(key),
-            None => return Ok(()),
-        }
+    let mut from = remove_some(shared, keyspace, (low, high), judge)?;
+    while let Some(last) = from {
+        from = remove_some(shared, keyspace, (Bound::Excluded(&last), high), judge)?;
     }
+    Ok(())
+}
+
+/// The first batch of that; the last key it looked at, if there may be more.
+pub(crate) fn remove_some(
+    shared: &Shared,
+    keyspace: Keyspace,
+    bounds: (Bound<&[u8]>, Bound<&[u8]>),
+    judge: &mut dyn FnMut(&[u8], &[u8]) -> PgResult<Keep>,
+) -> PgResult<Option<Vec<u8>>> {
+    let (mut batch, mut looked) = (WriteBatch::new(), 0);
+    let (mut outcome, mut last) = (Ok(()), None);
+    shared
+        .kv
+        .range(keyspace, bounds, Direction::Forward, &mut |key, value| {
+            match judge(key, value) {
+                Ok(Keep::Yes) => {}
+                Ok(Keep::Not) => batch.delete(keyspace, key),
+                Ok(Keep::Instead(value)) => batch.put(keyspace, key, value),
+                Err(error) => outcome = Err(error),
+            }
+            looked += key.len() + value.len();
+            // A long visit would keep old pages of the store.
+            if outcome.is_ok() && batch.payload_bytes() < BATCH_BYTES && looked < 16 * BATCH_BYTES {
+                return ControlFlow::Continue(());
+            }
+            last = Some(key.to_vec());
+            ControlFlow::Break(())
+        })?;
+    outcome?;
+    if !batch.is_empty() {
+        shared.kv.write(batch, Durability::Eventual)?;
+    }
+    Ok(last)
 }

@@ -81,6 +81,8 @@ pub struct StorageOptions {
     pub ahead_after_rows: usize,
     /// The fewest rows of a batch that do so: it takes up a chunk's row ids.
     pub ahead_rows_min: usize,
+    /// Memory of a transaction's index entries that follow such rows but lie among others, after which they go into the KV store.
+    pub ahead_entry_bytes: usize,
     /// Bytes of a value after which it may leave its row.
     pub toast_bytes_min: usize,
     /// Bytes of a value, or of a transaction's values, after which they go into the KV store ahead of the commit.
@@ -106,6 +108,7 @@ impl StorageOptions {
             pack_rows_min: 32,
             ahead_after_rows: 64 << 10,
             ahead_rows_min: 512,
+            ahead_entry_bytes: 32 << 20,
             toast_bytes_min: 2000,
             toast_ahead_bytes: 4 << 20,
             background: true,

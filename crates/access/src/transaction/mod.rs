@@ -453,6 +453,7 @@ impl Transaction {
             }
             self.undo_one(&write);
         }
+        self.ahead.waits.recount();
         // The savepoint is the latest one again.
         self.savepoint_at
             .set(self.savepoint_at.get().min(self.writes.len()));

@@ -7,6 +7,7 @@ use common::{Csn, RelationId, RowId};
 use txn::Stamp;
 
 use crate::ahead::Load;
+use crate::ahead::entries::Waits;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore};
@@ -37,6 +38,8 @@ pub(crate) enum Write {
     },
     /// Rows and entries behind a gate, in the KV store ahead of the commit.
     Load(Arc<Load>),
+    /// Entries of such rows that are in delta.
+    Waits(Arc<Waits>),
     /// In place: `version` in front of `older`, whose end is claimed.
     RowUpdate {
         table: Arc<TableStore>,
@@ -96,6 +99,7 @@ impl Write {
             Write::EntryInsert { version, .. } => version.begin.set(stamp),
             Write::EntryDelete { version, .. } => version.end.set(stamp),
             Write::Load(load) => load.gate.settle(csn),
+            Write::Waits(waits) => waits.settle(csn),
             Write::ToastAhead { value, .. } => value.begin.set(stamp),
             Write::ToastEnd { value, .. } => value.end.set(stamp),
             Write::Newborn(newborn) => newborn.begin.set(stamp),
@@ -144,7 +148,7 @@ impl Write {
             }
             Write::RowDelete { .. } | Write::EntryInsert { .. } | Write::EntryDelete { .. } => {}
             // Loaded rows are in the KV store.
-            Write::RowsLoad { .. } | Write::Newborn(_) => {}
+            Write::RowsLoad { .. } | Write::Newborn(_) | Write::Waits(_) => {}
             Write::Load(load) => {
                 if !logged || load.table.is_logged() {
                     put_op(load.stored_op(), out);
@@ -209,6 +213,7 @@ impl Write {
             Write::EntryInsert { index, key, version } => index.undo_insert(key, version),
             Write::EntryDelete { version, .. } => version.unclaim(),
             Write::Load(load) => load.gate.void(),
+            Write::Waits(waits) => waits.undo(),
             Write::Toast { table, name } => table.undo_fresh(name),
             Write::ToastAhead { table, value } => table.undo_ahead(value),
             Write::ToastEnd { value, .. } => value.end.set(Stamp::NEVER),
@@ -263,6 +268,8 @@ impl Write {
                 let chunks = table.fresh_chunks(name).len() as u32;
                 put_op(RedoOp::ToastEnd(table.id, *name, chunks), out);
             }
+            Write::Load(load) => load.gate.put_inverse(out),
+            Write::Waits(waits) => waits.put_inverse(out),
             Write::RelationCreated(id) => put_op(RedoOp::Dropped(*id), out),
             _ => {}
         }

@@ -24,6 +24,7 @@ pub fn memory_ahead() -> Arc<Storage> {
     // Nothing stays in memory, and columns are read as they are asked for.
     (options.cache_bytes_max, options.parts_from_rows) = (0, 0);
     (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+    options.ahead_entry_bytes = 1000;
     options.toast_bytes_min = 25;
     Storage::open(options).unwrap()
 }
@@ -185,18 +186,22 @@ fn try_whole_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u
 
 /// All entries a snapshot sees: (key, row id).
 pub fn entries(index: &Index, snapshot: &Snapshot) -> Vec<(i32, u64)> {
+    try_entries(index, snapshot).unwrap()
+}
+
+pub fn try_entries(index: &Index, snapshot: &Snapshot) -> common::PgResult<Vec<(i32, u64)>> {
     let mut scan = index
         .scan(snapshot, IndexBounds::all(), ScanDirection::Forward)
         .with_keys();
     let mut out = Vec::new();
     let mut datums = Vec::new();
-    while let Some(row) = scan.next_entry(&mut datums).unwrap() {
+    while let Some(row) = scan.next_entry(&mut datums)? {
         match datums.pop() {
             Some(Datum::Int4(key)) => out.push((key, row.0)),
             other => panic!("{other:?}"),
         }
     }
-    out
+    Ok(out)
 }
 
 pub fn find(table: &Table, index: &Index, snapshot: &Snapshot, id: i32) -> Option<(RowId, Vec<Datum>)> {
