@@ -67,4 +67,9 @@ pub mod protocol {
     pub use crate::session::tag::CommandTag;
     pub use ::types::{Batch, Datum};
     pub use common::{PgError, PgResult};
+
+    /// Texts in a client's encoding.
+    pub mod encoding {
+        pub use ::types::encoding::{Encoding, decode, encode_lossy};
+    }
 }

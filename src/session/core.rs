@@ -13,6 +13,7 @@ use common::{Oid, PgError};
 use rustc_hash::FxHashMap;
 use txn::Proc;
 use types::FormatSettings;
+use types::encoding::Encoding;
 
 use crate::database::Inner;
 use crate::session::catalog::{PathCache, SessionCatalog};
@@ -65,6 +66,8 @@ pub(crate) struct SessionCore {
     pub catalog_state: RefCell<CatalogSession>,
     pub path_cache: RefCell<Option<PathCache>>,
     pub format: RefCell<Option<(u64, Arc<FormatSettings>)>>,
+    /// Values come and go in `client_encoding`.
+    pub encodes: Cell<bool>,
     /// Bodies of routines called lately.
     pub routines: RefCell<FxHashMap<RoutineKey, Arc<Routine>>>,
     /// Compiled PL/pgSQL functions called lately.
@@ -188,6 +191,7 @@ impl SessionCore {
             catalog_state: RefCell::default(),
             path_cache: RefCell::new(None),
             format: RefCell::new(None),
+            encodes: Cell::new(false),
             routines: RefCell::default(),
             functions: RefCell::default(),
             contexts: RefCell::default(),
@@ -221,6 +225,12 @@ impl SessionCore {
         (work_mem, commands::query::hash_mem_bytes(&guc))
     }
 
+    /// Values come and go in `client_encoding` from now on.
+    pub fn use_client_encoding(&self) {
+        self.encodes.set(true);
+        *self.format.borrow_mut() = None;
+    }
+
     /// Settings that shape values, current.
     pub fn format_settings(&self) -> Arc<FormatSettings> {
         let guc = self.guc.borrow();
@@ -245,10 +255,18 @@ impl SessionCore {
                 transaction_timestamp: start,
                 ..(**f).clone()
             },
-            _ => FormatSettings {
-                transaction_timestamp: start,
-                ..commands::guc::special::format_settings(|name| guc.get(name))
-            },
+            _ => {
+                let read = commands::guc::special::format_settings(|name| guc.get(name));
+                FormatSettings {
+                    transaction_timestamp: start,
+                    client_encoding: if self.encodes.get() {
+                        read.client_encoding
+                    } else {
+                        Encoding::UTF8
+                    },
+                    ..read
+                }
+            }
         };
         let settings = Arc::new(settings);
         *known = Some((generation, settings.clone()));

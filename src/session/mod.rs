@@ -55,6 +55,7 @@ use common::cancel::{CancelReason, CancelToken};
 use common::{Oid, PgError, PgResult, pg_err};
 use rustc_hash::FxHashMap;
 use types::FormatSettings;
+use types::encoding::Encoding;
 
 use crate::database::{Inner, LoginRole, SessionEntry};
 use crate::error::{Error, Result};
@@ -286,6 +287,17 @@ impl Session {
     /// A default of this connection, as start-up parameters give it: RESET goes back to it.
     pub fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
         Ok(self.core.guc.borrow_mut().set_default(name, value)?)
+    }
+
+    /// Texts of values and of COPY come and go in `client_encoding` from now on, as protocol servers need it. Without this they are UTF-8,
+    /// as Rust's are, whatever that setting says.
+    pub fn use_client_encoding(&mut self) {
+        self.core.use_client_encoding();
+    }
+
+    /// What values come and go in.
+    pub fn client_encoding(&mut self) -> Encoding {
+        self.format_settings().client_encoding
     }
 
     /// Settings that shape values, current.

@@ -395,17 +395,8 @@ impl Session {
 
 /// A value from its text form.
 fn decode_text(type_oid: Oid, bytes: &[u8], cx: &types::io::IoContext<'_>) -> PgResult<Datum> {
-    let invalid = |what: &str| {
-        pg_err!(
-            CHARACTER_NOT_IN_REPERTOIRE,
-            "invalid byte sequence for encoding \"UTF8\"{what}"
-        )
-    };
-    let text = std::str::from_utf8(bytes).map_err(|_| invalid(""))?;
-    if text.contains('\0') {
-        return Err(invalid(": 0x00"));
-    }
-    types::io::input(type_oid, -1, text, cx)
+    let text = types::encoding::decode(bytes, cx.settings.client_encoding)?;
+    types::io::input(type_oid, -1, &text, cx)
 }
 
 /// Types whose text depends on the catalog: user types, `reg*`, and containers that may hold either.
@@ -464,7 +455,7 @@ fn encode_rows(
                 }
                 text.clear();
                 types::io::output_at(type_oid, vector, position, cx, &mut text)?;
-                bytes.extend_from_slice(text.as_bytes());
+                bytes.extend_from_slice(&types::encoding::encode(&text, cx.settings.client_encoding)?);
                 Ok(())
             })?;
         }
@@ -493,7 +484,7 @@ fn encode_row(
             }
             text.clear();
             types::io::output(column.type_oid, value, cx, &mut text)?;
-            bytes.extend_from_slice(text.as_bytes());
+            bytes.extend_from_slice(&types::encoding::encode(&text, cx.settings.client_encoding)?);
             Ok(())
         })?;
     }

@@ -141,7 +141,7 @@ const GAPS: &str = "
 
 | where | what | why |
 |---|---|---|
-| `convert`, `convert_from`, `convert_to` | UTF8, LATIN1 and SQL_ASCII only; others answer 0A000 | databases are UTF8, clients' encodings are the server's business |
+| `convert` | between MULE_INTERNAL and other encodings: 0A000 | nobody has texts in it |
 | ICU collations | cargo feature `icu`; nondeterministic ones, rules of their own, `kr` and `kb` answer 0A000 | the crate has no rules at run time; equality is that of bytes |
 | `COLLATE \"unicode\"` and the like in partition keys and ranges | 0A000 | both compare bytes |
 ";

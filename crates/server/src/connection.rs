@@ -173,8 +173,8 @@ impl<'a> Connection<'a> {
         }
         match kind {
             b'Q' => {
-                let mut message = Cursor::new(self.stream.body());
-                let sql = message.cstr()?.to_owned();
+                let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
+                let sql = message.cstr()?.into_owned();
                 message.end()?;
                 let done = self.simple_query(&sql)?;
                 if done.is_ok() {
@@ -326,6 +326,7 @@ impl<'a> Connection<'a> {
             return;
         }
         self.generation = generation;
+        self.out.encoding = self.session.client_encoding();
         for (name, known) in REPORTED.iter().zip(&mut self.reported) {
             let Ok(mut value) = self.session.setting(name) else {
                 continue;

@@ -38,6 +38,8 @@ impl Connection<'_> {
         if std::mem::take(&mut self.copying_out) {
             self.out.empty(b'c');
         }
+        // It may have been SET: what follows is in the new encoding already.
+        self.out.encoding = self.session.client_encoding();
         self.notices();
         self.out.command_complete(tag);
     }
@@ -60,8 +62,9 @@ impl Connection<'_> {
                     return Ok(Ok(()));
                 }
                 b'f' => {
-                    let reason = match Cursor::new(self.stream.body()).cstr() {
-                        Ok(reason) => reason.to_owned(),
+                    let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
+                    let reason = match message.cstr() {
+                        Ok(reason) => reason.into_owned(),
                         Err(e) => e.text.into_owned(),
                     };
                     return Ok(Err(self.session.copy_fail(&reason)));

@@ -8,7 +8,7 @@ use crate::wire::{Cursor, Malformed};
 impl Connection<'_> {
     /// Parse.
     pub(crate) fn parse(&mut self) -> Handled {
-        let mut message = Cursor::new(self.stream.body());
+        let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
         let name = message.cstr()?;
         let sql = message.cstr()?;
         let count = message.count()?;
@@ -16,16 +16,16 @@ impl Connection<'_> {
             .map(|_| message.i32().map(|t| t as u32))
             .collect::<Result<Vec<u32>, Malformed>>()?;
         message.end()?;
-        attempt!(self.session.check_statement_name(name));
-        let prepared = attempt!(self.session.parse(sql, &types));
-        self.session.keep_statement(name, prepared);
+        attempt!(self.session.check_statement_name(&name));
+        let prepared = attempt!(self.session.parse(&sql, &types));
+        self.session.keep_statement(&name, prepared);
         self.out.empty(b'1');
         Ok(Ok(()))
     }
 
     /// Bind.
     pub(crate) fn bind(&mut self) -> Handled {
-        let mut message = Cursor::new(self.stream.body());
+        let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
         let portal_name = message.cstr()?;
         let statement_name = message.cstr()?;
         let formats = match read_formats(&mut message)? {
@@ -40,7 +40,7 @@ impl Connection<'_> {
             );
             return Ok(Err(self.session.protocol_error("08P01", &text)));
         }
-        let prepared = attempt!(self.session.statement(statement_name));
+        let prepared = attempt!(self.session.statement(&statement_name));
         let types = prepared.param_types();
         if types.len() != count {
             let text = format!(
@@ -79,23 +79,23 @@ impl Connection<'_> {
                 return Ok(Err(self.session.protocol_error("08P01", &text)));
             }
         };
-        attempt!(self.session.check_portal_name(portal_name));
+        attempt!(self.session.check_portal_name(&portal_name));
         let mut portal = attempt!(self.session.bind(&prepared, params));
         portal.formats = result_formats;
-        self.session.keep_portal(portal_name, portal);
+        self.session.keep_portal(&portal_name, portal);
         self.out.empty(b'2');
         Ok(Ok(()))
     }
 
     /// Describe of a statement or a portal.
     pub(crate) fn describe(&mut self) -> Handled {
-        let mut message = Cursor::new(self.stream.body());
+        let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
         let kind = message.byte()?;
         let name = message.cstr()?;
         message.end()?;
         match kind {
             b'S' => {
-                let prepared = attempt!(self.session.statement(name));
+                let prepared = attempt!(self.session.statement(&name));
                 self.out.begin(b't');
                 let types = prepared.param_types();
                 let (_, count) = types.size_hint();
@@ -110,11 +110,11 @@ impl Connection<'_> {
                 }
             }
             b'P' => {
-                if let Some(columns) = self.session.cursor_columns(name) {
+                if let Some(columns) = self.session.cursor_columns(&name) {
                     self.out.row_description(&columns, &[]);
                     return Ok(Ok(()));
                 }
-                let portal = attempt!(self.session.portal(name));
+                let portal = attempt!(self.session.portal(&name));
                 match portal.columns() {
                     Some(columns) => self.out.row_description(columns, &portal.formats),
                     None => self.out.empty(b'n'),
@@ -130,8 +130,8 @@ impl Connection<'_> {
 
     /// Execute, with or without a limit of rows.
     pub(crate) fn execute(&mut self) -> Handled {
-        let mut message = Cursor::new(self.stream.body());
-        let name = message.cstr()?.to_owned();
+        let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
+        let name = message.cstr()?.into_owned();
         let rows_max = usize::try_from(message.i32()?).unwrap_or(0);
         message.end()?;
         let mut portal = attempt!(self.session.take_portal(&name));
@@ -184,13 +184,13 @@ impl Connection<'_> {
 
     /// Close of a statement or a portal; no error if there is none.
     pub(crate) fn close(&mut self) -> Handled {
-        let mut message = Cursor::new(self.stream.body());
+        let mut message = Cursor::new(self.stream.body()).in_encoding(self.out.encoding);
         let kind = message.byte()?;
         let name = message.cstr()?;
         message.end()?;
         match kind {
-            b'S' => self.session.close_statement(name),
-            b'P' => self.session.close_portal(name),
+            b'S' => self.session.close_statement(&name),
+            b'P' => self.session.close_portal(&name),
             _ => {
                 let text = format!("invalid CLOSE message subtype {kind}");
                 return Ok(Err(self.session.protocol_error("08P01", &text)));

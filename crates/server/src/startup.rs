@@ -60,6 +60,7 @@ pub fn start(stream: &mut Stream, out: &mut Out, shared: &Shared) -> Result<Star
         return Err(Fatal::new("3D000", message));
     }
     let mut session = shared.db.session_as(&request.user)?;
+    session.use_client_encoding();
     for (name, value) in &request.settings {
         session.set_default(name, value)?;
     }
@@ -135,16 +136,16 @@ fn parse_request(minor: i32, mut message: Cursor<'_>) -> Result<Request, Fatal> 
             break;
         }
         let value = message.cstr().map_err(|_| layout())?;
-        match name {
-            "user" => request.user = value.to_owned(),
-            "database" => request.database = value.to_owned(),
+        match &*name {
+            "user" => request.user = value.into_owned(),
+            "database" => request.database = value.into_owned(),
             "options" => {
-                let found = command_line_options(value)?;
+                let found = command_line_options(&value)?;
                 request.settings.splice(0..0, found);
             }
-            "replication" => request.replication = !matches!(value, "false" | "off" | "no" | "0"),
-            _ if name.starts_with("_pq_.") => request.unknown.push(name.to_owned()),
-            _ => request.settings.push((name.to_owned(), value.to_owned())),
+            "replication" => request.replication = !matches!(&*value, "false" | "off" | "no" | "0"),
+            _ if name.starts_with("_pq_.") => request.unknown.push(name.into_owned()),
+            _ => request.settings.push((name.into_owned(), value.into_owned())),
         }
     }
     message.end().map_err(|_| layout())?;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use pglite::Column;
+use pglite::protocol::encoding::{self, Encoding};
 use pglite::protocol::{CommandTag, PgResult, RowSink};
 
 /// The write buffer of a connection.
@@ -18,6 +19,8 @@ pub struct Out {
     start: usize,
     /// Rows finished by the [`RowSink`].
     pub rows: u64,
+    /// What the client wants texts in, and sends them in.
+    pub encoding: Encoding,
 }
 
 impl Out {
@@ -76,7 +79,8 @@ impl Out {
 
     /// A string with its end mark.
     pub fn cstr(&mut self, s: &str) {
-        self.bytes.extend_from_slice(s.as_bytes());
+        self.bytes
+            .extend_from_slice(&encoding::encode_lossy(s, self.encoding));
         self.bytes.push(0);
     }
 
@@ -191,12 +195,21 @@ const SHORT: Malformed = Malformed::new("insufficient data left in message");
 /// Reads a message's contents.
 pub struct Cursor<'a> {
     rest: &'a [u8],
+    encoding: Encoding,
 }
 
 impl<'a> Cursor<'a> {
     /// Over a message without type and length.
     pub fn new(rest: &'a [u8]) -> Cursor<'a> {
-        Cursor { rest }
+        Cursor {
+            rest,
+            encoding: Encoding::UTF8,
+        }
+    }
+
+    /// With strings in the client's encoding.
+    pub fn in_encoding(self, encoding: Encoding) -> Cursor<'a> {
+        Cursor { encoding, ..self }
     }
 
     /// So many bytes.
@@ -229,7 +242,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string up to its end mark.
-    pub fn cstr(&mut self) -> Read<&'a str> {
+    pub fn cstr(&mut self) -> Read<Cow<'a, str>> {
         let end = self
             .rest
             .iter()
@@ -237,7 +250,17 @@ impl<'a> Cursor<'a> {
             .ok_or(Malformed::new("invalid string in message"))?;
         let s = self.take(end)?;
         self.take(1)?;
-        std::str::from_utf8(s).map_err(|e| Malformed::encoding(s, e.valid_up_to()))
+        if self.encoding == Encoding::UTF8 {
+            let text = std::str::from_utf8(s).map_err(|e| Malformed::encoding(s, e.valid_up_to()))?;
+            return Ok(Cow::Borrowed(text));
+        }
+        encoding::decode(s, self.encoding).map_err(|e| Malformed {
+            code: match e.sqlstate.as_str() {
+                "22P05" => "22P05",
+                _ => "22021",
+            },
+            text: Cow::Owned(e.message.clone()),
+        })
     }
 
     /// Nothing may be left.

@@ -389,3 +389,103 @@ fn only_the_right_key_cancels() {
         assert_eq!(error.field(b'C').as_deref(), Some("57014"));
     }
 }
+
+/// Fields of the first DataRow, as bytes.
+fn first_row(messages: &[raw::Message]) -> Vec<Vec<u8>> {
+    let row = messages.iter().find(|m| m.kind == b'D').expect("a DataRow");
+    let mut rest = &row.body[2..];
+    let mut values = Vec::new();
+    while let Some((len, tail)) = rest.split_at_checked(4) {
+        let len = u32::from_be_bytes(len.try_into().unwrap()) as usize;
+        values.push(tail[..len].to_vec());
+        rest = &tail[len..];
+    }
+    values
+}
+
+#[test]
+fn texts_come_and_go_in_the_encoding_of_the_client() {
+    let server = server();
+    let mut raw = Raw::connect(&server);
+    raw.send(&startup_with(
+        3,
+        0,
+        b"user\0postgres\0client_encoding\0latin1\0\0",
+    ));
+    let greeting = raw.until_ready();
+    let status = greeting.iter().filter(|m| m.kind == b'S');
+    assert!(status.clone().any(|m| m.body == b"client_encoding\0LATIN1\0"));
+    raw.send(&message(
+        b'Q',
+        b"SELECT '\xe9' AS \"\xfc\", convert_to('\xe9', 'UTF8'), 'x'\0",
+    ));
+    let answer = raw.until_ready();
+    assert!(answer[0].body[2..].starts_with(b"\xfc\0"));
+    assert_eq!(first_row(&answer), [&b"\xe9"[..], b"\\xc3a9", b"x"]);
+    // What the encoding does not have is an error, in a value; in a message it is a question mark.
+    raw.send(&query("SELECT U&'\\3042'"));
+    let error = raw.until_ready();
+    let error = error.iter().find(|m| m.kind == b'E').unwrap();
+    assert_eq!(error.field(b'C').unwrap(), "22P05");
+    let text = "character with byte sequence 0xe3 0x81 0x82 in encoding \"UTF8\" has no equivalent in encoding \"LATIN1\"";
+    assert_eq!(error.field(b'M').unwrap(), text);
+    // COPY, in the client's encoding and in another one.
+    raw.send(&query("COPY (SELECT U&'\\00e9') TO STDOUT"));
+    let data = raw.until_ready();
+    assert_eq!(data.iter().find(|m| m.kind == b'd').unwrap().body, b"\xe9\n");
+    raw.send(&query("COPY (SELECT U&'\\00e9') TO STDOUT (ENCODING 'utf8')"));
+    let data = raw.until_ready();
+    assert_eq!(data.iter().find(|m| m.kind == b'd').unwrap().body, b"\xc3\xa9\n");
+    // SET counts for what follows; the second byte of a character may look like a backslash.
+    raw.send(&query("SET client_encoding = sjis; CREATE TABLE t (x text)"));
+    raw.until_ready();
+    raw.send(&query("COPY t FROM STDIN"));
+    while raw.message().unwrap().kind != b'G' {}
+    raw.send(&message(b'd', b"\x95"));
+    raw.send(&message(b'd', b"\x5c\n\x82\xa0"));
+    raw.send(&message(b'c', b""));
+    raw.until_ready();
+    raw.send(&query(
+        "SELECT string_agg(x, '' ORDER BY x), string_agg(convert_to(x, 'UTF8'), '' ORDER BY x) FROM t",
+    ));
+    assert_eq!(
+        first_row(&raw.until_ready()),
+        [&b"\x82\xa0\x95\x5c"[..], b"\\xe38182e8a1a8"]
+    );
+    // Parameters and results, as text and binary.
+    for binary in [0_u8, 1] {
+        raw.send(&message(b'P', b"\0SELECT $1::text\0\0\0"));
+        raw.send(&message(
+            b'B',
+            &[
+                &b"\0\0\0\x01\0"[..],
+                &[binary],
+                b"\0\x01\0\0\0\x02\x95\x5c\0\x01\0",
+                &[binary],
+            ]
+            .concat(),
+        ));
+        raw.send(&message(b'E', b"\0\0\0\0\0"));
+        raw.send(&message(b'S', b""));
+        assert_eq!(first_row(&raw.until_ready()), [b"\x95\x5c"]);
+    }
+    raw.send(&message(b'Q', b"SELECT '\x80'\0"));
+    let error = raw.until_ready();
+    let error = error.iter().find(|m| m.kind == b'E').unwrap();
+    assert_eq!(error.field(b'C').unwrap(), "22021");
+    assert_eq!(
+        error.field(b'M').unwrap(),
+        "invalid byte sequence for encoding \"SJIS\": 0x80 0x27"
+    );
+    raw.send(&query("SET client_encoding = mule_internal"));
+    let error = raw.until_ready();
+    let error = error.iter().find(|m| m.kind == b'E').unwrap();
+    assert_eq!(
+        error.field(b'M').unwrap(),
+        "invalid value for parameter \"client_encoding\": \"mule_internal\""
+    );
+    assert_eq!(
+        error.field(b'D').unwrap(),
+        "Conversion between MULE_INTERNAL and UTF8 is not supported."
+    );
+}

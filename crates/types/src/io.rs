@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
 
+use crate::encoding::Encoding;
 use crate::settings::TypeRef;
 use crate::textsearch::{query, vector};
 use crate::{
@@ -433,8 +434,8 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) ->
     match other_type(type_oid, ctx)? {
         UserType::Base { like } => receive(like, typmod, bytes, ctx),
         UserType::Enum => {
-            let label = io_text::utf8(bytes)?;
-            io_text::enum_in(type_oid, label, ctx)
+            let label = io_text::from_client(bytes, ctx)?;
+            io_text::enum_in(type_oid, &label, ctx)
         }
         UserType::Domain { base, typmod } => {
             let own = wire::length_of(base, bytes).map_or(bytes.len(), |n| n.min(bytes.len()));
@@ -515,7 +516,9 @@ pub fn send_at(
         (VectorData::Int4(v), oids::INT4) => out.extend_from_slice(&v[k].to_be_bytes()),
         (VectorData::Int8(v), oids::INT8) => out.extend_from_slice(&v[k].to_be_bytes()),
         (VectorData::Float8(v), oids::FLOAT8) => out.extend_from_slice(&v[k].to_be_bytes()),
-        (VectorData::Text(v), t) if t != oids::JSONPATH => out.extend_from_slice(v.bytes(k)),
+        (VectorData::Text(v), t) if t != oids::JSONPATH && ctx.settings.client_encoding == Encoding::UTF8 => {
+            out.extend_from_slice(v.bytes(k));
+        }
         _ => return send(type_oid, &vector.datum(i), ctx, out),
     }
     Ok(())

@@ -195,5 +195,5 @@ pub fn json_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
 
 /// `json` from the wire.
 pub fn json_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    json_in(crate::io_text::utf8(bytes)?, typmod, ctx)
+    json_in(&crate::io_text::from_client(bytes, ctx)?, typmod, ctx)
 }

@@ -1,12 +1,13 @@
 //! Input and output of `jsonb` and `jsonpath`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use common::{PgResult, pg_err};
 
 use crate::Datum;
 use crate::io::{IoContext, wrong_datum};
-use crate::io_text::utf8;
+use crate::io_text::{from_client, to_client};
 use crate::jsonb::{self, JsonbRef};
 use crate::jsonpath;
 
@@ -27,9 +28,9 @@ pub fn jsonb_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()>
     Ok(())
 }
 
-fn versioned<'a>(bytes: &'a [u8], type_name: &str) -> PgResult<&'a str> {
+fn versioned<'a>(bytes: &'a [u8], type_name: &str, ctx: &IoContext<'_>) -> PgResult<Cow<'a, str>> {
     match bytes.split_first() {
-        Some((&WIRE_VERSION, text)) => utf8(text),
+        Some((&WIRE_VERSION, text)) => from_client(text, ctx),
         Some((other, _)) => {
             let colon = if type_name == "jsonpath" { ":" } else { "" };
             Err(pg_err!(
@@ -42,8 +43,8 @@ fn versioned<'a>(bytes: &'a [u8], type_name: &str) -> PgResult<&'a str> {
 }
 
 /// `jsonb` from the wire: a version and the text.
-pub fn jsonb_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    jsonb::input(versioned(bytes, "jsonb")?)
+pub fn jsonb_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    jsonb::input(&versioned(bytes, "jsonb", ctx)?)
 }
 
 /// `jsonb` to the wire.
@@ -51,8 +52,7 @@ pub fn jsonb_send(v: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult
     let mut text = String::new();
     jsonb_out(v, ctx, &mut text)?;
     out.push(WIRE_VERSION);
-    out.extend_from_slice(text.as_bytes());
-    Ok(())
+    to_client(&text, ctx, out)
 }
 
 /// `jsonpath` from text: kept in its canonical spelling.
@@ -72,7 +72,7 @@ pub fn jsonpath_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<
 
 /// `jsonpath` from the wire.
 pub fn jsonpath_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    jsonpath_in(versioned(bytes, "jsonpath")?, typmod, ctx)
+    jsonpath_in(&versioned(bytes, "jsonpath", ctx)?, typmod, ctx)
 }
 
 /// `jsonpath` to the wire.
@@ -80,6 +80,5 @@ pub fn jsonpath_send(v: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgRes
     let mut text = String::new();
     jsonpath_out(v, ctx, &mut text)?;
     out.push(WIRE_VERSION);
-    out.extend_from_slice(text.as_bytes());
-    Ok(())
+    to_client(&text, ctx, out)
 }

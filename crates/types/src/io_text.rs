@@ -1,8 +1,11 @@
 //! Input and output of `bool`, `"char"`, the text types and enums.
 
+use std::borrow::Cow;
+
 use common::{Oid, PgResult, pg_err};
 
 use crate::Datum;
+use crate::encoding;
 use crate::io::{IoContext, invalid_input, text_datum, wrong_datum};
 use crate::wire::no_data;
 
@@ -165,16 +168,26 @@ pub(crate) fn text_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> Pg
     Ok(())
 }
 
-pub(crate) fn text_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Ok(text_datum(utf8(bytes)?))
+/// Text from the wire, in the client's encoding.
+pub(crate) fn from_client<'b>(bytes: &'b [u8], ctx: &IoContext<'_>) -> PgResult<Cow<'b, str>> {
+    encoding::decode(bytes, ctx.settings.client_encoding)
 }
 
-pub(crate) fn text_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
-    match value {
-        Datum::Text(s) => out.extend_from_slice(s.as_bytes()),
-        other => return Err(wrong_datum("text", other)),
-    }
+/// Text to the wire, in the client's encoding.
+pub(crate) fn to_client(text: &str, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    out.extend_from_slice(&encoding::encode(text, ctx.settings.client_encoding)?);
     Ok(())
+}
+
+pub(crate) fn text_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    Ok(text_datum(&from_client(bytes, ctx)?))
+}
+
+pub(crate) fn text_send(value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    match value {
+        Datum::Text(s) => to_client(s, ctx, out),
+        other => Err(wrong_datum("text", other)),
+    }
 }
 
 /// Cuts an identifier to 63 bytes at a character boundary.
@@ -193,8 +206,8 @@ pub(crate) fn name_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> 
     Ok(text_datum(truncate_name(text)))
 }
 
-pub(crate) fn name_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let s = utf8(bytes)?;
+pub(crate) fn name_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let s = &*from_client(bytes, ctx)?;
     if s.len() > NAME_LEN_MAX {
         return Err(pg_err!(NAME_TOO_LONG, "identifier too long"));
     }
@@ -279,7 +292,7 @@ pub(crate) fn varchar_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult
 }
 
 pub(crate) fn varchar_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    varchar_in(utf8(bytes)?, typmod, ctx)
+    varchar_in(&from_client(bytes, ctx)?, typmod, ctx)
 }
 
 pub(crate) fn bpchar_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
@@ -287,7 +300,7 @@ pub(crate) fn bpchar_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<
 }
 
 pub(crate) fn bpchar_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    bpchar_in(utf8(bytes)?, typmod, ctx)
+    bpchar_in(&from_client(bytes, ctx)?, typmod, ctx)
 }
 
 pub(crate) fn enum_in(type_oid: Oid, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use common::{PgResult, unsupported};
 
 use crate::Datum;
+use crate::encoding::{self, Encoding};
 use crate::io::{IoContext, wrong_datum};
-use crate::io_text::utf8;
+use crate::io_text::to_client;
 use crate::xml::{self, Strictness, push_output};
 
 /// `xml` from text, checked under `xmloption`.
@@ -31,14 +32,17 @@ pub fn xml_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
 /// The bytes as text, by the encoding that their declaration names.
 fn decode(bytes: &[u8]) -> PgResult<Cow<'_, str>> {
     let head: String = bytes.iter().take(256).map(|&b| char::from(b)).collect();
-    let encoding = ::xml::declaration::parse(&head)
+    let declared = ::xml::declaration::parse(&head)
         .ok()
         .and_then(|d| d.encoding.map(str::to_owned));
-    let name = encoding.unwrap_or_default().to_ascii_uppercase();
-    match name.as_str() {
-        "" | "UTF-8" | "UTF8" | "US-ASCII" => utf8(bytes).map(Cow::Borrowed),
-        "ISO-8859-1" | "LATIN1" => Ok(bytes.iter().map(|&b| char::from(b)).collect()),
-        _ => Err(unsupported!("encoding \"{name}\" of binary XML is not supported")),
+    let name = declared.unwrap_or_default().to_ascii_uppercase();
+    let known = match name.as_str() {
+        "" | "US-ASCII" => Some(Encoding::UTF8),
+        _ => Encoding::by_name(&name).filter(|e| encoding::converts_to_utf8(*e)),
+    };
+    match known {
+        Some(known) => encoding::decode(bytes, known),
+        None => Err(unsupported!("encoding \"{name}\" of binary XML is not supported")),
     }
 }
 
@@ -51,6 +55,5 @@ pub fn xml_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datu
 pub fn xml_send(v: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
     let mut text = String::new();
     xml_out(v, ctx, &mut text)?;
-    out.extend_from_slice(text.as_bytes());
-    Ok(())
+    to_client(&text, ctx, out)
 }

@@ -20,6 +20,7 @@ pub mod compact;
 pub mod compare;
 pub mod datetime;
 pub mod datum;
+pub mod encoding;
 pub mod float;
 pub mod geo;
 pub mod interval;

@@ -2,6 +2,7 @@
 
 use common::Oid;
 
+use crate::encoding::Encoding;
 use crate::xml::{XmlBinary, XmlOption};
 
 /// Order of day, month and year in ambiguous input and some output styles.
@@ -62,6 +63,8 @@ pub struct FormatSettings {
     pub time_zone_name: std::sync::Arc<str>,
     /// Start of the transaction, microseconds since 2000-01-01 UTC: what `'now'`, `'today'` mean.
     pub transaction_timestamp: i64,
+    /// `client_encoding`: of texts in binary form.
+    pub client_encoding: Encoding,
 }
 
 impl Default for FormatSettings {
@@ -77,6 +80,7 @@ impl Default for FormatSettings {
             time_zone: jiff::tz::TimeZone::UTC,
             time_zone_name: "UTC".into(),
             transaction_timestamp: 0,
+            client_encoding: Encoding::UTF8,
         }
     }
 }

@@ -14,6 +14,7 @@ use parser::ast::CopyStmt;
 use txn::LockMode;
 use types::Datum;
 use types::column_input::ColumnInput;
+use types::encoding::{Encoding, StreamDecoder};
 
 use crate::context::CommandContext;
 use crate::copy::batch::{FastReader, Pending};
@@ -42,6 +43,8 @@ pub struct CopyIn {
     ended: bool,
     rows: u64,
     skipped: i64,
+    /// Of data that is neither UTF-8 nor binary.
+    decoder: Option<StreamDecoder>,
 }
 
 /// An error of one column's value, which ON_ERROR can skip.
@@ -95,7 +98,12 @@ impl CopyIn {
             ended: false,
             rows: 0,
             skipped: 0,
+            decoder: None,
         };
+        let encoding = copy.options.file_encoding(cx);
+        if copy.binary.is_none() && !matches!(encoding, Encoding::UTF8 | Encoding::SQL_ASCII) {
+            copy.decoder = Some(StreamDecoder::new(encoding)?);
+        }
         copy.open_target(cx)?;
         Ok(copy)
     }
@@ -168,9 +176,18 @@ impl CopyIn {
             return Ok(false);
         }
         self.check_freeze(cx)?;
-        match &mut self.binary {
-            Some(binary) => binary.push(data),
-            None => self.reader.push(data),
+        match (&mut self.binary, &mut self.decoder) {
+            (Some(binary), _) => binary.push(data),
+            (None, None) => self.reader.push(data),
+            (None, Some(decoder)) => {
+                let (text, wrong) = decoder.push(data);
+                self.reader.push(text.as_bytes());
+                if let Some(error) = wrong {
+                    // What came before is read first: it may be wrong, too.
+                    self.drain(cx)?;
+                    return Err(error.context(format!("COPY {}, line {}", self.desc.name, self.line + 1)));
+                }
+            }
         }
         self.drain(cx)?;
         Ok(!self.ended)
@@ -180,6 +197,10 @@ impl CopyIn {
     pub fn finish(mut self, cx: &mut CommandContext<'_>) -> PgResult<u64> {
         self.check_freeze(cx)?;
         if !self.ended {
+            if let Some(decoder) = &self.decoder {
+                let context = format!("COPY {}, line {}", self.desc.name, self.line + 1);
+                decoder.finish().map_err(|e| e.context(context))?;
+            }
             match &mut self.binary {
                 Some(binary) => binary.end(),
                 None => self.reader.end(),

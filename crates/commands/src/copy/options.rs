@@ -5,7 +5,9 @@
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err, unsupported};
 use parser::ast::{DefArg, DefElem};
+use types::encoding::Encoding;
 
+use crate::context::CommandContext;
 use crate::options::{arg_text, boolean, conflicting, text};
 
 /// FORMAT.
@@ -67,6 +69,15 @@ pub(crate) struct CopyOptions {
     pub reject_limit: Option<i64>,
     pub verbosity: Verbosity,
     pub freeze: bool,
+    /// ENCODING; without it the client's.
+    pub encoding: Option<Encoding>,
+}
+
+impl CopyOptions {
+    /// The encoding of the data.
+    pub fn file_encoding(&self, cx: &CommandContext<'_>) -> Encoding {
+        self.encoding.unwrap_or(cx.settings.client_encoding)
+    }
 }
 
 /// Options as written.
@@ -191,7 +202,7 @@ fn read_one(option: &DefElem, is_from: bool, o: &mut CopyOptions, given: &mut Gi
         "convert_selectively" => {
             return Err(unsupported!("COPY option \"convert_selectively\" is not supported").at(option.span));
         }
-        "encoding" => encoding(option)?,
+        "encoding" => o.encoding = Some(encoding(option)?),
         "on_error" => {
             given.on_error = true;
             o.ignore_errors = on_error(option, is_from)?;
@@ -248,26 +259,15 @@ fn on_error(option: &DefElem, is_from: bool) -> PgResult<bool> {
     }
 }
 
-fn encoding(option: &DefElem) -> PgResult<()> {
-    let name = text(option)?;
-    let folded: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    match folded.as_str() {
-        "utf8" | "unicode" | "sqlascii" => Ok(()),
-        f if f.starts_with("latin") || f.starts_with("iso8859") || f.starts_with("win") => Err(unsupported!(
-            "COPY with encoding \"{name}\" is not supported yet: only UTF8 is"
-        )
-        .at(option.span)),
-        _ => Err(pg_err!(
+fn encoding(option: &DefElem) -> PgResult<Encoding> {
+    Encoding::by_name(&text(option)?).ok_or_else(|| {
+        pg_err!(
             INVALID_PARAMETER_VALUE,
             "argument to option \"{}\" must be a valid encoding name",
             option.name
         )
-        .at(option.span)),
-    }
+        .at(option.span)
+    })
 }
 
 /// Defaults that depend on the format; single characters.

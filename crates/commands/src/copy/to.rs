@@ -13,6 +13,7 @@ use executor::QueryRun;
 use nodes::query::CommandType;
 use parser::ast::{CopyStmt, Statement};
 use txn::LockMode;
+use types::encoding::{self, Encoding};
 use types::{BATCH_ROWS, Batch};
 
 use crate::context::CommandContext;
@@ -43,6 +44,8 @@ pub struct CopyOut {
     /// Where the rows of the last chunk end in its buffer.
     row_ends: Vec<usize>,
     scratch: String,
+    /// Of texts that are not binary.
+    encoding: Encoding,
 }
 
 impl CopyOut {
@@ -85,7 +88,9 @@ impl CopyOut {
                 // In one message with what follows.
                 binary::put_header(out);
             } else {
+                let start = out.len();
                 self.header(out);
+                self.recode(start, out)?;
                 self.row_ends.push(out.len());
             }
         }
@@ -131,6 +136,7 @@ impl CopyOut {
         };
         let mut scratch = std::mem::take(&mut self.scratch);
         for k in 0..batch.len() {
+            let start = out.len();
             for (column, type_oid) in self.types.iter().enumerate() {
                 if column > 0 {
                     out.push(self.options.delimiter);
@@ -149,6 +155,7 @@ impl CopyOut {
                 );
             }
             out.push(b'\n');
+            self.recode(start, out)?;
             self.row_ends.push(out.len());
             self.copied += 1;
         }
@@ -169,6 +176,17 @@ impl CopyOut {
             self.row_ends.push(out.len());
             self.copied += 1;
         }
+        Ok(())
+    }
+
+    /// Puts what was appended last into the encoding of the data.
+    fn recode(&self, start: usize, out: &mut Vec<u8>) -> PgResult<()> {
+        if self.encoding == Encoding::UTF8 {
+            return Ok(());
+        }
+        let encoded = encoding::encode(types::io_text::utf8(&out[start..])?, self.encoding)?.into_owned();
+        out.truncate(start);
+        out.extend(encoded);
         Ok(())
     }
 
@@ -283,6 +301,7 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
         names,
         types: columns.iter().map(|&c| desc.columns[c].type_ref.oid).collect(),
         force_quote,
+        encoding: options.file_encoding(cx),
         options,
         rows: Rows::Table(scan),
         snapshot,
@@ -321,6 +340,7 @@ fn from_query(stmt: &Statement, options: CopyOptions, cx: &mut CommandContext<'_
         names,
         types: output.iter().map(|c| c.type_ref.oid).collect(),
         force_quote,
+        encoding: options.file_encoding(cx),
         options,
         rows: Rows::Query(Box::new(run), planned),
         snapshot,

@@ -4,6 +4,7 @@ use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use types::FormatSettings;
 use types::datetime::zone;
+use types::encoding::Encoding;
 use types::settings::{ByteaOutput, DateOrder, DateStyle, IntervalStyle};
 use types::xml::{XmlBinary, XmlOption};
 
@@ -34,73 +35,16 @@ pub fn canonical(name: &str, text: &str, current: &str) -> PgResult<Option<Strin
             text.to_owned()
         }
         "client_encoding" => {
-            let folded: String = text
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .collect::<String>()
-                .to_ascii_uppercase();
-            match folded.as_str() {
-                "UTF8" | "UNICODE" => "UTF8".into(),
-                // Nothing is converted, which is what SQL_ASCII promises for a client that sends UTF-8.
-                "SQLASCII" => "SQL_ASCII".into(),
-                _ if is_known_encoding(&folded) => {
-                    return Err(common::unsupported!(
-                        "client encoding \"{text}\" is not supported yet: only UTF8 is"
-                    ));
-                }
-                _ => return Err(invalid("client_encoding", text)),
+            let encoding = Encoding::by_name(text).ok_or_else(|| invalid("client_encoding", text))?;
+            if !types::encoding::converts_to_utf8(encoding) {
+                let name = encoding.name();
+                return Err(invalid("client_encoding", text)
+                    .detail(format!("Conversion between {name} and UTF8 is not supported.")));
             }
+            encoding.name().to_owned()
         }
         _ => return Ok(None),
     }))
-}
-
-fn is_known_encoding(folded: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "LATIN1",
-        "LATIN2",
-        "LATIN3",
-        "LATIN4",
-        "LATIN5",
-        "LATIN6",
-        "LATIN7",
-        "LATIN8",
-        "LATIN9",
-        "LATIN10",
-        "ISO88591",
-        "ISO885915",
-        "WIN1250",
-        "WIN1251",
-        "WIN1252",
-        "WIN1253",
-        "WIN1254",
-        "WIN1255",
-        "WIN1256",
-        "WIN1257",
-        "WIN1258",
-        "WIN866",
-        "WIN874",
-        "KOI8R",
-        "KOI8U",
-        "EUCJP",
-        "EUCCN",
-        "EUCKR",
-        "EUCTW",
-        "SJIS",
-        "BIG5",
-        "GBK",
-        "UHC",
-        "GB18030",
-        "JOHAB",
-        "SHIFTJIS2004",
-        "EUCJIS2004",
-        "MULEINTERNAL",
-        "ISO88595",
-        "ISO88596",
-        "ISO88597",
-        "ISO88598",
-    ];
-    NAMES.contains(&folded)
 }
 
 /// A zone and what SHOW prints for it.
@@ -235,5 +179,6 @@ pub fn format_settings<'a>(get: impl Fn(&str) -> &'a str) -> FormatSettings {
         time_zone,
         time_zone_name: name.into(),
         transaction_timestamp: 0,
+        client_encoding: Encoding::by_name(get("client_encoding")).unwrap_or(Encoding::UTF8),
     }
 }

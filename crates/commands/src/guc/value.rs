@@ -53,6 +53,10 @@ pub fn canonical(def: &SettingDef, text: &str) -> PgResult<String> {
         },
         Kind::Int { min, max } => {
             let value = number(def, text)?.round();
+            // Beyond what the setting could be in any range.
+            if value > f64::from(i32::MAX).max(max as f64) || value < f64::from(i32::MIN).min(min as f64) {
+                return Err(invalid(def, text).hint("Value exceeds integer range."));
+            }
             if value < min as f64 || value > max as f64 {
                 return Err(outside(
                     def,
@@ -135,15 +139,18 @@ fn canonical_enum(def: &SettingDef, words: &[&str], text: &str) -> PgResult<Stri
     .hint(format!("Available values: {}.", words.join(", "))))
 }
 
+#[cold]
+fn invalid(def: &SettingDef, text: &str) -> Box<common::PgError> {
+    pg_err!(
+        INVALID_PARAMETER_VALUE,
+        "invalid value for parameter \"{}\": \"{text}\"",
+        def.name
+    )
+}
+
 /// A number with an optional unit, in base units.
 fn number(def: &SettingDef, text: &str) -> PgResult<f64> {
-    let invalid = || {
-        pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "invalid value for parameter \"{}\": \"{text}\"",
-            def.name
-        )
-    };
+    let invalid = || invalid(def, text);
     let t = text.trim();
     let digits = t
         .char_indices()

@@ -252,6 +252,9 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         if let Some(position) = d.width_argument {
             let (at, value) = take(position)?;
             width = i64::from(width_of(ctx, value, type_of(at))?);
+            if width == i64::from(i32::MIN) {
+                return Err(pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "number is out of range"));
+            }
         }
         let (at, value) = take(d.argument)?;
         let text = match value {

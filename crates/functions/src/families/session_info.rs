@@ -3,6 +3,7 @@
 use common::error::SqlState;
 use common::sqlstate;
 use common::{PgError, PgResult, pg_err};
+use types::encoding::Encoding;
 use types::{ArrayValue, Datum, RecordValue, io, oids};
 
 use crate::framework::context::FnContext;
@@ -85,76 +86,16 @@ fn client_encoding(ctx: &mut FnContext<'_>) -> PgResult<Option<String>> {
     ctx.session.current_setting("client_encoding", false)
 }
 
-/// PostgreSQL's encodings by number: name and longest character in bytes.
-#[rustfmt::skip]
-static ENCODINGS: &[(&str, i32)] = &[
-    ("SQL_ASCII", 1),
-    ("EUC_JP", 3),
-    ("EUC_CN", 3),
-    ("EUC_KR", 3),
-    ("EUC_TW", 4),
-    ("EUC_JIS_2004", 3), ("UTF8", 4), ("MULE_INTERNAL", 4),
-    ("LATIN1", 1),
-    ("LATIN2", 1),
-    ("LATIN3", 1),
-    ("LATIN4", 1),
-    ("LATIN5", 1),
-    ("LATIN6", 1),
-    ("LATIN7", 1),
-    ("LATIN8", 1),
-    ("LATIN9", 1),
-    ("LATIN10", 1),
-    ("WIN1256", 1),
-    ("WIN1258", 1),
-    ("WIN866", 1),
-    ("WIN874", 1), ("KOI8R", 1),
-    ("WIN1251", 1),
-    ("WIN1252", 1), ("ISO_8859_5", 1), ("ISO_8859_6", 1), ("ISO_8859_7", 1), ("ISO_8859_8", 1),
-    ("WIN1250", 1),
-    ("WIN1253", 1),
-    ("WIN1254", 1),
-    ("WIN1255", 1),
-    ("WIN1257", 1), ("KOI8U", 1), ("SJIS", 2), ("BIG5", 2), ("GBK", 2), ("UHC", 2), ("GB18030", 4), ("JOHAB", 3), ("SHIFT_JIS_2004", 2),
-];
-
-/// Other names, letters and digits only.
-#[rustfmt::skip]
-static ENCODING_ALIASES: &[(&str, &str)] = &[
-    ("abc", "win1258"), ("alt", "win866"), ("iso88591", "latin1"), ("iso885910", "latin6"), ("iso885913", "latin7"),
-    ("iso885914", "latin8"), ("iso885915", "latin9"), ("iso885916", "latin10"), ("iso88592", "latin2"), ("iso88593", "latin3"),
-    ("iso88594", "latin4"), ("iso88599", "latin5"), ("koi8", "koi8r"), ("mskanji", "sjis"), ("shiftjis", "sjis"),
-    ("tcvn", "win1258"), ("tcvn5712", "win1258"), ("unicode", "utf8"), ("vscii", "win1258"), ("win", "win1251"), ("win932", "sjis"),
-    ("win936", "gbk"), ("win949", "uhc"), ("win950", "big5"), ("windows1250", "win1250"), ("windows1251", "win1251"),
-    ("windows1252", "win1252"), ("windows1253", "win1253"), ("windows1254", "win1254"), ("windows1255", "win1255"),
-    ("windows1256", "win1256"), ("windows1257", "win1257"), ("windows1258", "win1258"), ("windows866", "win866"),
-    ("windows874", "win874"), ("windows932", "sjis"), ("windows936", "gbk"), ("windows949", "uhc"), ("windows950", "big5"),
-];
-
-fn encoding(code: i32) -> Option<&'static (&'static str, i32)> {
-    ENCODINGS.get(usize::try_from(code).ok()?)
-}
-
 pub(super) fn encoding_name(code: i32) -> &'static str {
-    encoding(code).map_or("", |e| e.0)
+    Encoding::by_number(code).map_or("", Encoding::name)
 }
 
-/// Letters and digits count, case does not.
 pub(super) fn encoding_code(name: &str) -> i32 {
-    let plain = |s: &str| -> String {
-        let letters = s.chars().filter(char::is_ascii_alphanumeric);
-        letters.map(|c| c.to_ascii_lowercase()).collect()
-    };
-    let wanted = plain(name);
-    let wanted = ENCODING_ALIASES
-        .iter()
-        .find(|(alias, _)| *alias == wanted)
-        .map_or(wanted, |(_, name)| (*name).to_owned());
-    let found = ENCODINGS.iter().position(|e| plain(e.0) == wanted);
-    found.map_or(-1, |at| at as i32)
+    Encoding::by_name(name).map_or(-1, |e| e.number().into())
 }
 
 fn encoding_max_length(code: i32) -> Option<i32> {
-    encoding(code).map(|e| e.1)
+    Encoding::by_number(code).map(Encoding::char_bytes_max)
 }
 
 fn nextval(ctx: &mut FnContext<'_>, sequence: u32) -> PgResult<i64> {

@@ -2,6 +2,7 @@
 
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
+use types::encoding::Encoding;
 use types::{ArrayValue, Datum, oids};
 use unicode_normalization::UnicodeNormalization;
 
@@ -58,124 +59,27 @@ fn icu_unicode_version() -> Option<String> {
     None
 }
 
-/// The encodings that conversion knows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Utf8,
-    Latin1,
-    Ascii,
-}
-
 fn encoding(name: &str, role: &str) -> PgResult<Encoding> {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    Ok(match plain.to_ascii_lowercase().as_str() {
-        "utf8" | "unicode" => Encoding::Utf8,
-        "latin1" | "iso88591" => Encoding::Latin1,
-        "sqlascii" => Encoding::Ascii,
-        "latin2" | "latin9" | "win1252" | "win1251" | "win1250" | "koi8r" | "eucjp" | "sjis" | "big5"
-        | "gbk" => {
-            return Err(common::unsupported!(
-                "conversion of encoding {name} is not supported yet"
-            ));
-        }
-        _ => {
-            return Err(pg_err!(
-                INVALID_PARAMETER_VALUE,
-                "invalid {role} encoding name \"{name}\""
-            ));
-        }
-    })
-}
-
-#[cold]
-fn bad_bytes(bytes: &[u8], at: usize) -> Box<PgError> {
-    let expected = match bytes.get(at) {
-        Some(0xf0..=0xf7) => 4,
-        Some(0xe0..=0xef) => 3,
-        Some(0xc0..=0xdf) => 2,
-        _ => 1,
-    };
-    let shown: Vec<String> = bytes[at..]
-        .iter()
-        .take(expected)
-        .map(|b| format!("0x{b:02x}"))
-        .collect();
-    pg_err!(
-        CHARACTER_NOT_IN_REPERTOIRE,
-        "invalid byte sequence for encoding \"UTF8\": {}",
-        shown.join(" ")
-    )
-}
-
-fn decode(bytes: &[u8], from: Encoding) -> PgResult<String> {
-    let good = match (from, std::str::from_utf8(bytes)) {
-        (Encoding::Utf8 | Encoding::Ascii, Err(e)) => e.valid_up_to(),
-        _ => bytes.len(),
-    };
-    if let Some(at) = bytes[..good].iter().position(|b| *b == 0) {
-        return Err(bad_bytes(bytes, at));
-    }
-    match from {
-        Encoding::Latin1 => Ok(bytes.iter().map(|b| char::from(*b)).collect()),
-        Encoding::Utf8 | Encoding::Ascii => match std::str::from_utf8(bytes) {
-            Ok(s) => Ok(s.to_owned()),
-            Err(e) => Err(bad_bytes(bytes, e.valid_up_to())),
-        },
-    }
-}
-
-fn encode(s: &str, to: Encoding) -> PgResult<Vec<u8>> {
-    match to {
-        Encoding::Utf8 | Encoding::Ascii => Ok(s.as_bytes().to_vec()),
-        Encoding::Latin1 => s
-            .chars()
-            .map(|c| {
-                u8::try_from(u32::from(c)).map_err(|_| {
-                    let bytes: Vec<String> = c.to_string().bytes().map(|b| format!("0x{b:02x}")).collect();
-                    pg_err!(
-                        UNTRANSLATABLE_CHARACTER,
-                        "character with byte sequence {} in encoding \"UTF8\" has no equivalent in encoding \"LATIN1\"",
-                        bytes.join(" ")
-                    )
-                })
-            })
-            .collect(),
-    }
+    let found = Encoding::by_name(name);
+    found.ok_or_else(|| pg_err!(INVALID_PARAMETER_VALUE, "invalid {role}encoding name \"{name}\""))
 }
 
 fn convert_from(bytes: &[u8], from: &str) -> PgResult<String> {
-    decode(bytes, encoding(from, "source")?)
+    let from = encoding(from, "source ")?;
+    Ok(types::encoding::decode(bytes, from)?.into_owned())
 }
 
 fn convert_to(s: &str, to: &str) -> PgResult<Vec<u8>> {
-    encode(s, encoding(to, "destination")?)
+    let to = encoding(to, "destination ")?;
+    Ok(types::encoding::encode(s, to)?.into_owned())
 }
 
 fn convert(bytes: &[u8], from: &str, to: &str) -> PgResult<Vec<u8>> {
-    let (from, to) = (encoding(from, "source")?, encoding(to, "destination")?);
-    // What has no encoding is taken as it is, if it can be of the other one.
-    if from == Encoding::Ascii && to == Encoding::Latin1 && !bytes.contains(&0) {
-        return Ok(bytes.to_vec());
-    }
-    encode(&decode(bytes, from)?, to)
+    types::encoding::convert(bytes, encoding(from, "source ")?, encoding(to, "destination ")?)
 }
 
 fn length_in_encoding(bytes: &[u8], name: &str) -> PgResult<i32> {
-    let code = super::session_info::encoding_code(name);
-    match encoding(name, "source") {
-        Ok(Encoding::Utf8) => Ok(decode(bytes, Encoding::Utf8)?.chars().count() as i32),
-        _ if code < 0 => Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "invalid encoding name \"{name}\""
-        )),
-        _ if bytes.contains(&0) => Err(pg_err!(
-            CHARACTER_NOT_IN_REPERTOIRE,
-            "invalid byte sequence for encoding \"{}\": 0x00",
-            super::session_info::encoding_name(code)
-        )),
-        // Encodings of several bytes are not known here: their letters are counted as bytes.
-        _ => Ok(bytes.len() as i32),
-    }
+    Ok(types::encoding::char_count(encoding(name, "")?, bytes)? as i32)
 }
 
 #[cold]

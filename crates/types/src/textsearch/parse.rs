@@ -135,7 +135,7 @@ impl<'a> Parser<'a, '_> {
                 self.expects = Expects::Operand;
                 self.parentheses += 1;
                 if self.parentheses > PARENTHESES_MAX {
-                    return Err(pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+                    return Err(crate::json_text::too_deep());
                 }
                 return Ok(Step::Open);
             }

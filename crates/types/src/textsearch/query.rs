@@ -9,7 +9,7 @@
 //! Queries are built and taken apart as [`Item`]s in postfix order, left operand first: the bytes backwards. A [`Node`] is a
 //! tree for those who need one; chains of the same operator are one node there, so that only real nesting makes it deep.
 
-use common::{PgError, PgResult, pg_err};
+use common::{PgError, PgResult};
 
 use crate::Datum;
 use crate::io::{IoContext, wrong_datum};
@@ -236,7 +236,7 @@ pub fn check_depth(postfix: &[Item]) -> PgResult<()> {
             depth = depth.max(stack.pop().map_or(1, same));
         }
         if depth > DEPTH_MAX {
-            return Err(pg_err!(STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+            return Err(crate::json_text::too_deep());
         }
         stack.push((depth, code));
     }

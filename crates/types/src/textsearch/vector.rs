@@ -234,8 +234,9 @@ pub fn check_word(word: &str) -> PgResult<()> {
     if word.len() >= WORD_BYTES_MAX {
         return Err(pg_err!(
             PROGRAM_LIMIT_EXCEEDED,
-            "word is too long ({} bytes, max {WORD_BYTES_MAX} bytes)",
-            word.len()
+            "word is too long ({} bytes, max {} bytes)",
+            word.len(),
+            WORD_BYTES_MAX - 1
         ));
     }
     Ok(())
