@@ -49,7 +49,7 @@ mod xids;
 pub use defs::{BuiltinEntries, BuiltinRows, ColumnStorage, IndexDef, Persistence, TableDef};
 pub use index::{
     Adopted, BuildOutcome, EntryRun, Excluding, ExclusionProbe, Index, IndexBounds, IndexBuilder, IndexScan,
-    IndexSize, Judge, KeyBound, TransactionMark, UniqueCheck, Verdict,
+    IndexSize, Judge, KeyBound, KeyList, TransactionMark, UniqueCheck, Verdict,
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::backup::BackupFile;

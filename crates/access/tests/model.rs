@@ -244,6 +244,13 @@ impl World {
         assert_eq!((&state, state.len()), (view, all.len()));
         let found: BTreeMap<i32, u64> = entries(&self.index, snapshot).into_iter().collect();
         assert_eq!(found, all.iter().map(|r| (r.1, r.0)).collect());
+        // All ids and some that are not there, looked up together.
+        let ids: Vec<i32> = found.keys().flat_map(|id| [*id, id + 1]).collect();
+        let (mut keys, mut together) = (KeyList::default(), Vec::new());
+        ids.iter().for_each(|id| keys.push(&self.index, &[int(*id)]));
+        self.index.lookup_many(snapshot, &keys, &mut together).unwrap();
+        let single = ids.iter().map(|id| found.get(id).map(|at| ::common::RowId(*at)));
+        assert!(together.iter().copied().eq(single));
         for (at, id, v) in all {
             let mut out = vec![Datum::Null];
             assert!(

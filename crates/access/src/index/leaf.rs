@@ -12,6 +12,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use smallvec::SmallVec;
+
 use crate::cache::Charge;
 use crate::index::store::EntryKey;
 
@@ -125,20 +127,33 @@ impl Leaf {
     /// How many keys are below `key`.
     #[inline]
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
+        match self.wanted_head(key) {
+            Ok(wanted) => {
+                let low = self.heads.partition_point(|&h| h < wanted);
+                self.settle(low, wanted, key)
+            }
+            Err(place) => place,
+        }
+    }
+
+    /// What to look for among the heads; or the place, if what all keys share decides.
+    #[inline]
+    fn wanted_head(&self, key: &[u8]) -> Result<u64, usize> {
         if self.heads.is_empty() {
-            return 0;
+            return Err(0);
         }
         let common = &self.key(0)[..self.shared];
         let beginning = &key[..self.shared.min(key.len())];
-        let Some(rest) = (match beginning.cmp(common) {
-            std::cmp::Ordering::Less => return 0,
-            std::cmp::Ordering::Greater => return self.len(),
-            std::cmp::Ordering::Equal => key.get(self.shared..),
-        }) else {
-            return 0;
-        };
-        let wanted = head(rest);
-        let mut low = self.heads.partition_point(|&h| h < wanted);
+        match beginning.cmp(common) {
+            std::cmp::Ordering::Less => Err(0),
+            std::cmp::Ordering::Greater => Err(self.len()),
+            std::cmp::Ordering::Equal => key.get(self.shared..).map(head).ok_or(0),
+        }
+    }
+
+    /// The place among keys whose heads are equal, `low` being the first of them.
+    #[inline]
+    fn settle(&self, mut low: usize, wanted: u64, key: &[u8]) -> usize {
         while self.heads.get(low) == Some(&wanted) && self.key(low) < key {
             // Ties are few for numbers; for strings with a common beginning they are all.
             let high = low + self.heads[low..].partition_point(|&h| h == wanted);
@@ -198,6 +213,59 @@ impl Leaf {
     pub(crate) fn take_referenced(&self) -> bool {
         self.referenced.swap(false, Ordering::Relaxed)
     }
+}
+
+/// One of several searches that take turns.
+struct Search<'a> {
+    heads: &'a [u64],
+    wanted: u64,
+    /// The last head below the one wanted is among so many from here on.
+    base: usize,
+    left: usize,
+    /// Found without a search.
+    known: Option<usize>,
+}
+
+impl<'a> Search<'a> {
+    fn new(leaf: &'a Leaf, key: &[u8]) -> Search<'a> {
+        let wanted = leaf.wanted_head(key);
+        Search {
+            heads: &leaf.heads,
+            base: 0,
+            left: if wanted.is_ok() { leaf.heads.len() } else { 0 },
+            known: wanted.err(),
+            wanted: wanted.unwrap_or(0),
+        }
+    }
+}
+
+/// [`Leaf::lower_bound`] of each key in the leaf beside it.
+pub(crate) fn lower_bounds(leaves: &[&Leaf], keys: &[&[u8]]) -> SmallVec<[usize; 8]> {
+    let pairs = || leaves.iter().zip(keys);
+    let mut searches: SmallVec<[Search<'_>; 8]> = pairs().map(|(leaf, key)| Search::new(leaf, key)).collect();
+    let mut open = true;
+    while open {
+        open = false;
+        for search in searches.iter_mut().filter(|search| search.left > 1) {
+            let half = search.left / 2;
+            let middle = search.base + half;
+            search.base = if search.heads[middle] < search.wanted {
+                middle
+            } else {
+                search.base
+            };
+            search.left -= half;
+            open |= search.left > 1;
+        }
+    }
+    let place = |(search, (leaf, key)): (&Search<'_>, (&&Leaf, &&[u8]))| match search.known {
+        Some(place) => place,
+        None => {
+            let below = search.heads[search.base] < search.wanted;
+            leaf.settle(search.base + usize::from(below), search.wanted, key)
+        }
+    };
+    searches.iter().zip(pairs()).map(place).collect()
 }
 
 /// The first 8 bytes as a number that compares alike; equal numbers decide nothing.

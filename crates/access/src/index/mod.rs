@@ -10,6 +10,7 @@ mod exclusion;
 pub(crate) mod fold;
 pub(crate) mod high;
 pub(crate) mod leaf;
+mod many;
 mod merge;
 mod online;
 pub(crate) mod pack;
@@ -31,6 +32,7 @@ use types::{Datum, key};
 
 pub use build::{BuildOutcome, IndexBuilder};
 pub use exclusion::{Excluding, ExclusionProbe, Judge, TransactionMark, Verdict};
+pub use many::KeyList;
 pub use online::Adopted;
 pub use run::EntryRun;
 pub use scan::{IndexBounds, IndexScan, KeyBound};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use access::{IndexScan as EntryScan, Table};
+use access::{IndexScan as EntryScan, KeyList, Table};
 use common::{PgResult, RowId, internal};
 use expr::{Inputs, Runtime};
 use nodes::expr::{Param, ParamKind, Var, VarSource};
@@ -55,7 +55,14 @@ pub(crate) struct Probing {
     index: access::Index,
     scan: Option<EntryScan>,
     prefix: Vec<u8>,
+    /// Keys looked up together, whose they are, and what was found.
+    keys: KeyList,
+    rows: Vec<u32>,
+    found: Vec<Option<RowId>>,
 }
+
+/// Outer rows whose unique keys are looked up together.
+const TOGETHER: usize = 64;
 
 /// A scan's conditions and target list for many outer rows: parameters are columns of the outer side.
 pub(super) struct Unbound {
@@ -148,6 +155,9 @@ impl IndexScanOp {
                 index: cx.ext.relations.index(&node.method.desc, &target.desc)?,
                 scan: None,
                 prefix: Vec::new(),
+                keys: KeyList::default(),
+                rows: Vec::new(),
+                found: Vec::new(),
             });
         }
         let Some(probing) = &mut self.probing else {
@@ -157,6 +167,21 @@ impl IndexScanOp {
         let mut values = Vec::with_capacity(sources.len());
         let mut next = keys.next;
         while next < keys.selection.len() && ids.len() < keys.limit {
+            if node.probes_unique {
+                let to = keys
+                    .selection
+                    .len()
+                    .min(next + TOGETHER.min(keys.limit - ids.len()));
+                for row in next..to {
+                    if key_values(cx, &node, sources, (keys, row), &mut values)? {
+                        probing.keys.push(&probing.index, &values);
+                        probing.rows.push(row as u32);
+                    }
+                }
+                probing.look_up(cx, &mut ids, &mut owners)?;
+                next = to;
+                continue;
+            }
             if probing.scan.is_none() {
                 if key_values(cx, &node, sources, (keys, next), &mut values)? {
                     probing.begin(cx, &node, &values, keys.limit, &mut ids)?;
@@ -229,6 +254,20 @@ impl IndexScanOp {
 }
 
 impl Probing {
+    /// Looks the keys up that have been collected: at most one row each.
+    fn look_up(&mut self, cx: &Cx<'_>, ids: &mut Vec<RowId>, owners: &mut Vec<u32>) -> PgResult<()> {
+        let all = self
+            .index
+            .lookup_many(cx.ext.snapshot, &self.keys, &mut self.found);
+        self.keys.clear();
+        let rows = self.rows.drain(..).zip(self.found.drain(..));
+        for (row, id) in rows.filter_map(|(row, id)| Some((row, id?))) {
+            ids.push(id);
+            owners.push(row);
+        }
+        all
+    }
+
     /// Begins to read the entries of a key.
     fn begin(
         &mut self,
@@ -238,11 +277,6 @@ impl Probing {
         limit: usize,
         ids: &mut Vec<RowId>,
     ) -> PgResult<()> {
-        if node.probes_unique {
-            self.index.encode_prefix(values, &mut self.prefix);
-            ids.extend(self.index.lookup(cx.ext.snapshot, &self.prefix)?);
-            return Ok(());
-        }
         self.index.encode_prefix(values, &mut self.prefix);
         let room = limit.saturating_sub(ids.len());
         if self.index.lookup_all(cx.ext.snapshot, &self.prefix, room, ids)? {
