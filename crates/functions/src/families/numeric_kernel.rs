@@ -296,14 +296,22 @@ fn mixed<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec
         let digits = A::wide(lift(x, lift_a)?, lift(y, lift_b)?)?;
         Some(Numeric::from_i128(digits, scale))
     };
-    let step = |a: &Numeric, b: &Numeric| by_digits(a, b).or_else(|| A::compute(a, b).ok());
-    let out: Option<Vec<Numeric>> = match (left, right) {
-        (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).map(|(a, b)| step(a, b)).collect(),
-        (Side::Column(a), Side::One(b)) => a.iter().map(|a| step(a, b)).collect(),
-        (Side::One(a), Side::Column(b)) => b.iter().map(|b| step(a, b)).collect(),
-        (Side::One(_), Side::One(_)) => None,
+    // A loop of its own: `collect` into an option is not always made one.
+    let mut out = Vec::with_capacity(rows);
+    let mut step = |a: &Numeric, b: &Numeric| match by_digits(a, b).or_else(|| A::compute(a, b).ok()) {
+        Some(result) => {
+            out.push(result);
+            true
+        }
+        None => false,
     };
-    out.filter(|out| out.len() == rows)
+    let done = match (left, right) {
+        (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).all(|(a, b)| step(a, b)),
+        (Side::Column(a), Side::One(b)) => a.iter().all(|a| step(a, b)),
+        (Side::One(a), Side::Column(b)) => b.iter().all(|b| step(a, b)),
+        (Side::One(_), Side::One(_)) => false,
+    };
+    (done && out.len() == rows).then_some(out)
 }
 
 fn vector<A: Arith>(

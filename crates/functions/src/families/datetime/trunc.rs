@@ -1,9 +1,11 @@
 //! `date_trunc` and `date_bin`.
 
+use std::borrow::Cow;
+
 use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use jiff::tz::TimeZone;
-use types::datetime::civil::{Civil, iso_week_monday, iso_year_week};
+use types::datetime::civil::{civil_from_days, days_from_civil, iso_week_monday, iso_year_week};
 use types::datetime::words::{IntervalWord, Unit, interval_word};
 use types::datetime::{
     USECS_PER_DAY, USECS_PER_HOUR, USECS_PER_MINUTE, USECS_PER_SEC, timestamp_in_range, timestamp_is_finite,
@@ -42,27 +44,35 @@ fn year_floor(unit: Unit, year: i32) -> i32 {
     }
 }
 
+/// The first day of a unit of days, months or years; `None` for other units.
+fn first_day(unit: Unit, days: i64) -> Option<i64> {
+    Some(match unit {
+        Unit::Day => days,
+        Unit::Week => {
+            let (year, month, day) = civil_from_days(days);
+            let (year, week) = iso_year_week(year, month, day);
+            iso_week_monday(year, week)
+        }
+        Unit::Month => days - i64::from(civil_from_days(days).2 - 1),
+        Unit::Quarter => {
+            let (year, month, _) = civil_from_days(days);
+            days_from_civil(i64::from(year), i64::from((month - 1) / 3 * 3 + 1), 1)
+        }
+        Unit::Year | Unit::Decade | Unit::Century | Unit::Millennium => {
+            let (year, _, _) = civil_from_days(days);
+            days_from_civil(i64::from(year_floor(unit, year)), 1, 1)
+        }
+        _ => return None,
+    })
+}
+
 /// Truncates a local timestamp; `None` when the type has no such unit.
 fn truncate(unit: Unit, local: i64) -> Option<Option<i64>> {
     if let Some(step) = clock_step(unit) {
         return Some(Some(local - local.rem_euclid(step)));
     }
-    let mut c = Civil::from_timestamp(local);
-    (c.hour, c.minute, c.second, c.micros) = (0, 0, 0, 0);
-    match unit {
-        Unit::Day => {}
-        Unit::Week => {
-            let (year, week) = iso_year_week(c.year, c.month, c.day);
-            c.set_days(iso_week_monday(year, week));
-        }
-        Unit::Month => c.day = 1,
-        Unit::Quarter => (c.month, c.day) = ((c.month - 1) / 3 * 3 + 1, 1),
-        Unit::Year | Unit::Decade | Unit::Century | Unit::Millennium => {
-            (c.year, c.month, c.day) = (year_floor(unit, c.year), 1, 1);
-        }
-        _ => return None,
-    }
-    Some(c.to_timestamp_unchecked())
+    let first = first_day(unit, local.div_euclid(USECS_PER_DAY))?;
+    Some(first.checked_mul(USECS_PER_DAY))
 }
 
 fn checked(ts: Option<i64>) -> PgResult<i64> {
@@ -72,12 +82,21 @@ fn checked(ts: Option<i64>) -> PgResult<i64> {
 
 /// True for the units that `date_trunc` of timestamps knows.
 fn known(unit: Unit) -> bool {
-    truncate(unit, 0).is_some()
+    use Unit::{Century, Day, Decade, Millennium, Month, Quarter, Week, Year};
+    let of_days = matches!(
+        unit,
+        Day | Week | Month | Quarter | Year | Decade | Century | Millennium
+    );
+    of_days || clock_step(unit).is_some()
 }
 
 /// Only the words of intervals name units to truncate to: `dow` or `epoch` are unknown here.
 fn unit_of(units: &str, of: Oid) -> PgResult<Unit> {
-    match interval_word(&units.to_ascii_lowercase()) {
+    let lower = match units.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(units.to_ascii_lowercase()),
+        false => Cow::Borrowed(units),
+    };
+    match interval_word(&lower) {
         Some(IntervalWord::Unit(unit)) => Ok(unit),
         _ => Err(unit_unknown(units, of)),
     }
@@ -206,4 +225,55 @@ builtins! {
     interval_trunc(units: text, v: interval) -> interval;
     timestamp_bin(stride: interval, ts: timestamp, origin: timestamp) -> timestamp;
     timestamptz_bin = timestamp_bin(stride: interval, ts: timestamptz, origin: timestamptz) -> timestamptz;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const UNITS: [&str; 14] = [
+        "microseconds",
+        "ms",
+        "second",
+        "Minute",
+        "hour",
+        "DAY",
+        "week",
+        "month",
+        "quarter",
+        "year",
+        "decade",
+        "century",
+        "millennium",
+        "months",
+    ];
+
+    /// What is truncated is truncated, not later, and the microsecond before it belongs to the unit before; units know each other.
+    #[test]
+    fn units_begin_where_they_begin() {
+        let mut moments: Vec<i64> = (-130_i64..470).map(|n| n * n * n * 86_399_999_977).collect();
+        moments.extend([0, -1, 1, USECS_PER_DAY, -USECS_PER_DAY, 31 * USECS_PER_DAY - 1]);
+        for units in UNITS {
+            let unit = unit_for(units, oids::TIMESTAMP).unwrap();
+            for &ts in moments.iter().filter(|ts| timestamp_in_range(**ts)) {
+                let Some(first) = truncate(unit, ts).unwrap() else {
+                    continue;
+                };
+                assert!(first <= ts, "{units} of {ts}");
+                assert_eq!(truncate(unit, first), Some(Some(first)), "{units} of {ts}");
+                let before = truncate(unit, first - 1).unwrap().unwrap();
+                assert!(before < first, "{units} of {ts}");
+                if matches!(unit, Unit::Month | Unit::Quarter | Unit::Year | Unit::Decade) {
+                    let (_, month, day) =
+                        civil_from_days(first / USECS_PER_DAY - i64::from(first % USECS_PER_DAY < 0));
+                    assert!(
+                        day == 1 && (unit == Unit::Month || month % 3 == 1),
+                        "{units} of {ts}"
+                    );
+                }
+            }
+        }
+        assert!(unit_for("dow", oids::TIMESTAMP).is_err() && unit_for("timezone", oids::TIMESTAMP).is_err());
+    }
 }
