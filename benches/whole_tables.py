@@ -42,6 +42,11 @@ QUERIES = {
     "like middle": "select count(*) from big where s like '%beef%'",
     "case": "select sum(case when grp < 10 then d else 0 end), sum(case when k % 3 = 0 then id end) from big",
     "distinct text, a tenth": "select count(distinct s) from big where id < {tenth}",
+    "sum a * b + c, int8": "select sum(id * k + id) from big",
+    "sum a * b + c, float8": "select sum(x * x + x) from big",
+    "sum a * b + c, numeric": "select sum(d * d + d) from big",
+    "date_trunc month": "select date_trunc('month', t), count(*), sum(v) from ticks group by 1",
+    "date_trunc hour": "select count(*), max(c) from (select date_trunc('hour', t), count(*) c from ticks group by 1) q",
 }
 
 
@@ -51,7 +56,7 @@ def statements(duckdb):
     hex = "lower(to_hex" if duckdb else "(to_hex"
     cents = f"{HASH} % 1000000"
     decimal = f"(({cents})::decimal(14,2) / 100)::decimal(12,2)" if duckdb else f"({cents})::numeric(12,2) / 100"
-    for table in ("big", "dim", "copied"):
+    for table in ("big", "dim", "ticks", "copied"):
         yield f"drop table if exists {table}"
     yield "create table big (id bigint, k bigint, grp integer, x double precision, d numeric(12,2), s text)"
     yield (
@@ -60,7 +65,10 @@ def statements(duckdb):
     )
     yield "create table dim (k bigint, name text, w integer)"
     yield f"insert into dim select i, 'name-' || i, i % 7 from {series(keys)}"
-    yield "checkpoint" if duckdb else "vacuum analyze big, dim"
+    yield "create table ticks (t timestamp, v bigint)"
+    second = "to_seconds(1) * (i % 100000000)" if duckdb else "interval '1 second' * (i % 100000000)"
+    yield f"insert into ticks select timestamp '2001-01-01' + {second}, {HASH} % 1000 from {series(ROWS)}"
+    yield "checkpoint" if duckdb else "vacuum analyze big, dim, ticks"
 
 
 def cpu_seconds(pid):
