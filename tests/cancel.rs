@@ -4,6 +4,46 @@
 
 use pglite::{Database, Session, params};
 
+/// Statements that would take minutes or for ever: `statement_timeout` ends each of them. What is asked is that it does, not when.
+const ENDLESS: &[&str] = &[
+    "SELECT generate_series(1, 1000000000)",
+    "SELECT count(*) FROM generate_series(1, 10000000000)",
+    "SELECT count(*) FROM (SELECT generate_series(1, 1000000000)) q",
+    "SELECT count(*) FROM generate_series(1::numeric, 10000000000)",
+    "SELECT count(*) FROM generate_series(timestamp '2000-01-01', '294000-01-01', '1 s')",
+    "WITH RECURSIVE w(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM w) SELECT count(*) FROM w",
+    "WITH RECURSIVE w(n) AS (SELECT 1 UNION SELECT n + 1 FROM w) SELECT count(*) FROM w",
+    "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 1000000) b WHERE a + b < 0",
+    "SELECT g, (SELECT count(*) FROM generate_series(1, 100000) h WHERE h < g) FROM generate_series(1, 1000000) g",
+    // All rows of both sides have one key.
+    "SELECT count(*) FROM skewed a JOIN skewed b ON a.k = b.k AND a.g + b.g < 0",
+    "SELECT count(*) FROM skewed a LEFT JOIN skewed b ON a.k = b.k AND a.g + b.g < 0",
+    "SELECT count(*) FROM skewed a WHERE NOT EXISTS (SELECT FROM skewed b WHERE a.k = b.k AND a.g + b.g < 0)",
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SELECT count(*) FROM skewed a JOIN skewed b ON a.k = b.k AND a.g + b.g < 0",
+    "SELECT max(m) FROM (SELECT min(g) OVER (ORDER BY g ROWS BETWEEN 90000 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) m FROM skewed) q",
+    "SELECT count(*) FROM (SELECT generate_series(1, 1000000000) INTERSECT SELECT generate_series(1, 1000000000)) q",
+    "SELECT count(*) FROM (SELECT generate_series(1, 1000000000) EXCEPT ALL SELECT generate_series(1, 1000000000)) q",
+    "SELECT count(DISTINCT g) FROM generate_series(1, 1000000000) g",
+    "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY g) FROM generate_series(1, 1000000000) g",
+    "SELECT string_agg(g::text, ',' ORDER BY g DESC) FROM generate_series(1, 1000000000) g",
+    "SELECT count(*) FROM (SELECT g % 7, g % 11, count(*) FROM generate_series(1, 1000000000) g GROUP BY CUBE (1, 2)) q",
+    "SELECT count(*) FROM (SELECT g FROM generate_series(1, 1000000000) g ORDER BY -g OFFSET 10) q",
+    "SELECT length(regexp_replace(repeat('ab', 50000000), '(a)', '<\\1>', 'g'))",
+    "SELECT count(*) FROM regexp_split_to_table(repeat('a,', 50000000), ',')",
+    "SELECT jsonb_path_exists((SELECT jsonb_agg(i) FROM generate_series(1, 20000) i), '$[*] ? (exists($[*] ? (@ == -1)))')",
+    "SELECT factorial(30000)",
+    "SELECT array_length(string_to_array(repeat('a,', 30000000), ','), 1)",
+    "SELECT array_position((SELECT array_agg(g) FROM generate_series(1, 100000) g), -1) FROM generate_series(1, 1000000)",
+    "DO $$ BEGIN LOOP END LOOP; END $$",
+    "CREATE TABLE big AS SELECT generate_series(1, 1000000000) a",
+    "INSERT INTO target SELECT generate_series(1, 1000000000)",
+    "CREATE INDEX ON skewed (endless(g))",
+    "ALTER TABLE skewed ADD COLUMN n int GENERATED ALWAYS AS (endless(g)) STORED",
+    "UPDATE skewed SET g = endless(g)",
+    "COPY (SELECT generate_series(1, 1000000000)) TO STDOUT",
+    "SELECT pg_sleep(1000)",
+];
+
 const ROWS: i64 = 24_000;
 
 /// What may be done after the request: some batches of 1,024 rows, in each of a few operators.
@@ -150,5 +190,31 @@ fn every_operator_stops_within_a_few_batches() {
         if !streams.contains(name) {
             assert!(made <= SLACK, "{name}: made {made} rows");
         }
+    }
+}
+
+#[test]
+fn what_would_never_end_is_timed_out() {
+    let db = Database::memory().unwrap();
+    let mut session = db.session().unwrap();
+    session
+        .batch_execute(
+            "CREATE TABLE skewed AS SELECT 1 AS k, g::int FROM generate_series(1, 100000) g; ANALYZE skewed; CREATE TABLE target (a int);
+             CREATE FUNCTION endless(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql
+             AS $$ BEGIN FOR i IN 1 .. 2000 LOOP n := n + 1; END LOOP; RETURN n; END $$",
+        )
+        .unwrap();
+    for statement in ENDLESS {
+        session
+            .batch_execute("BEGIN; SET LOCAL statement_timeout = '60ms'")
+            .unwrap();
+        let failed = session.batch_execute(statement).unwrap_err();
+        assert_eq!(
+            failed.message(),
+            "canceling statement due to statement timeout",
+            "{statement}"
+        );
+        assert_eq!(failed.code(), "57014");
+        session.batch_execute("ROLLBACK").unwrap();
     }
 }

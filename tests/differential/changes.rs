@@ -152,11 +152,15 @@ impl Maker<'_> {
             let clause = match self.r.below(7) {
                 0 => format!("WHEN MATCHED{} THEN DELETE", and(self, &both)),
                 1 => format!("WHEN MATCHED{} THEN DO NOTHING", and(self, &both)),
-                2 | 3 => format!(
-                    "WHEN MATCHED{} THEN UPDATE SET {}",
-                    and(self, &both),
-                    self.assignments(&both)
-                ),
+                2 | 3 => {
+                    let condition = and(self, &both);
+                    let mut set = self.assignments(&both);
+                    // PostgreSQL 18.4 confuses the subqueries of several assignments to lists of columns in one MERGE.
+                    while sql.contains(") = (SELECT count") && set.contains(") = (SELECT count") {
+                        set = self.assignments(&both);
+                    }
+                    format!("WHEN MATCHED{condition} THEN UPDATE SET {set}")
+                }
                 4 => {
                     format!(
                         "WHEN NOT MATCHED BY SOURCE{} THEN UPDATE SET d = -1, c = 'gone'",

@@ -123,6 +123,56 @@ fn run(session: &mut Session, case: &Case) -> Answer {
     Ok(all)
 }
 
+/// The statement with numbers behind comparisons and LIMIT as parameters (equal ones are one, so that expressions stay equal), and
+/// their values.
+fn with_parameters(sql: &str) -> (String, Vec<&str>) {
+    let (mut out, mut values): (String, Vec<&str>) = (String::new(), Vec::new());
+    let mut rest = sql;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, number) = rest.split_at(start);
+        let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+        let (number, after) = number.split_at(end);
+        out.push_str(before);
+        let compared = ["= ", "< ", "> ", "LIMIT ", "OFFSET "]
+            .iter()
+            .any(|w| before.ends_with(w));
+        let whole = !after.starts_with(|c: char| c == '.' || c == ':' || c.is_alphanumeric());
+        match compared && whole {
+            true => {
+                let at = values.iter().position(|v| *v == number);
+                let at = at.unwrap_or_else(|| {
+                    values.push(number);
+                    values.len() - 1
+                });
+                out.push_str(&format!("${}", at + 1));
+            }
+            false => out.push_str(number),
+        }
+        rest = after;
+    }
+    (out + rest, values)
+}
+
+/// As a prepared statement with parameters, under a plan that does not know their values.
+fn run_generic(session: &mut Session, case: &Case) -> Option<Answer> {
+    let statement = case.statement();
+    let (sql, values) = with_parameters(&statement);
+    if values.is_empty() {
+        return None;
+    }
+    let types = vec!["int"; values.len()].join(", ");
+    let prepared = session.batch_execute(&format!("PREPARE p ({types}) AS {sql}"));
+    if let Err(e) = prepared {
+        return Some(Err(format!("{} {}", e.code(), e.message())));
+    }
+    let mut answer = texts(session, &format!("EXECUTE p ({})", values.join(", ")));
+    session.batch_execute("DEALLOCATE p").unwrap();
+    if let Ok(rows) = &mut answer {
+        rows.sort();
+    }
+    Some(answer)
+}
+
 fn same(mine: &Answer, theirs: &Answer) -> bool {
     match (mine, theirs) {
         (Ok(mine), Ok(theirs)) => mine == theirs,
@@ -180,6 +230,17 @@ fn agree(salt: u64, budget: Budget, make: impl Fn(&mut Maker<'_>) -> Case) {
                 let other = run(&mut session, case);
                 if !same(&other, &plain) {
                     report(settings, case, &plain, &other);
+                }
+            }
+            if case.changes.is_empty() {
+                session
+                    .batch_execute(&format!(
+                        "RESET ALL; {TIMEOUT}; SET plan_cache_mode = force_generic_plan"
+                    ))
+                    .unwrap();
+                match run_generic(&mut session, case) {
+                    Some(other) if !same(&other, &plain) => report("a generic plan", case, &plain, &other),
+                    _ => {}
                 }
             }
             match answers.as_ref().map(|a| &a[i]) {

@@ -153,8 +153,13 @@ impl Maker<'_> {
                     let column = self.r.pick(&NUMBERS);
                     let mut on = format!("{left}.{column} = {alias}.{column}");
                     if kind == "FULL JOIN" {
-                        if self.r.chance(30) {
-                            on = format!("{on} AND {left}.c = {alias}.c");
+                        match self.r.below(4) {
+                            0 => on = format!("{on} AND {left}.c = {alias}.c"),
+                            1 => {
+                                let both = [left, alias.clone()];
+                                on = format!("{on} AND {}", self.rich_condition(&both, 0));
+                            }
+                            _ => {}
                         }
                     } else if self.r.chance(50) {
                         let both = [left, alias.clone()];
@@ -451,7 +456,14 @@ impl Maker<'_> {
             self.number(s),
             from.sql
         );
-        match self.r.below(3) {
+        match self.r.below(4) {
+            // All rows that are equal in the key are there or not.
+            3 => format!(
+                "{list} ORDER BY 1{} OFFSET {} FETCH FIRST {} ROWS WITH TIES",
+                self.r.pick(&["", " DESC", " NULLS FIRST"]),
+                self.r.pick(&["0", "0", "1000"]),
+                1 + self.r.below(5)
+            ),
             0 => format!(
                 "{list} ORDER BY 1{} FETCH FIRST {} ROWS WITH TIES",
                 self.r.pick(&["", " DESC"]),

@@ -128,8 +128,8 @@ impl Analyzer<'_> {
                 if base.oid != target {
                     return self.coerce_to_domain(expr, base, to);
                 }
-                // The collation is decided later; the label only carries the type.
-                return Ok(relabel(expr, TypeRef::plain(target), Oid::INVALID, to));
+                let collation = self.relabeled_collation(&expr, target)?;
+                return Ok(relabel(expr, TypeRef::plain(target), collation, to));
             }
             path => {
                 let base = self.base_type_and_typmod(to.target)?;
@@ -159,6 +159,18 @@ impl Analyzer<'_> {
             self.format_type(input),
             self.format_type(target)
         ))
+    }
+
+    /// A label's collation is decided with those of the expression around it; a constant that changes its type has no other time.
+    fn relabeled_collation(&self, expr: &Expr, target: Oid) -> PgResult<Oid> {
+        let Expr::Const(c) = expr else {
+            return Ok(Oid::INVALID);
+        };
+        let of_type = self.type_collation(target)?;
+        Ok(match of_type.is_valid() && c.collation.is_valid() {
+            true => c.collation,
+            false => of_type,
+        })
     }
 
     fn coerce_unknown_literal(&mut self, c: Const, to: CoerceTo) -> PgResult<Expr> {

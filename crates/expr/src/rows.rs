@@ -94,7 +94,8 @@ impl Cx<'_, '_> {
         Ok(Arc::new(out))
     }
 
-    /// Columns decide from left to right; a NULL met before a difference makes the result NULL.
+    /// Columns decide from left to right; a NULL met before a difference makes the result NULL. What comes behind the column that
+    /// decides is not evaluated.
     pub(crate) fn row_compare(
         &mut self,
         kind: RowCompareKind,
@@ -103,35 +104,44 @@ impl Cx<'_, '_> {
         right: &[Node],
         sel: &Selection,
     ) -> PgResult<Arc<Vector>> {
-        let l = self.args(left, sel)?;
-        let r = self.args(right, sel)?;
         let mut out = self.output(PhysType::Bool);
-        for i in sel.iter() {
-            let mut order = Some(0);
-            for (k, (kernels, info, site)) in pairs.iter().enumerate() {
-                let (a, b) = (l[k].datum(i), r[k].datum(i));
+        let mut open = sel.clone();
+        for ((kernels, info, site), (left, right)) in pairs.iter().zip(left.iter().zip(right)) {
+            let (l, r) = (self.eval(left, &open)?, self.eval(right, &open)?);
+            let mut equal = Vec::new();
+            for i in open.iter() {
+                let (a, b) = (l.datum(i), r.datum(i));
                 if a.is_null() || b.is_null() {
-                    order = None;
-                    break;
+                    out.set(i, &Datum::Null);
+                    continue;
                 }
                 let Some(cache) = self.state.caches.get_mut(*site) else {
                     return Err(internal!("expression state does not fit its program"));
                 };
                 let mut ctx = fn_context(&*self.rt, info, cache);
-                let one = (kernels.scalar)(&mut ctx, &[a, b])?.as_i64().unwrap_or(0);
-                if one != 0 {
-                    order = Some(one);
-                    break;
+                match (kernels.scalar)(&mut ctx, &[a, b])?.as_i64().unwrap_or(0) {
+                    0 => equal.push(i as u16),
+                    order => out.set(i, &Datum::Bool(is_kind(kind, order))),
                 }
             }
-            let value = order.map(|o| match kind {
-                RowCompareKind::Lt => o < 0,
-                RowCompareKind::Le => o <= 0,
-                RowCompareKind::Ge => o >= 0,
-                RowCompareKind::Gt => o > 0,
-            });
-            out.set(i, &value.map_or(Datum::Null, Datum::Bool));
+            open = Selection::Rows(equal.into());
+            if open.is_empty() {
+                break;
+            }
+        }
+        for i in open.iter() {
+            out.set(i, &Datum::Bool(is_kind(kind, 0)));
         }
         Ok(Arc::new(out))
+    }
+}
+
+/// Whether an order of rows is the one asked for.
+fn is_kind(kind: RowCompareKind, order: i64) -> bool {
+    match kind {
+        RowCompareKind::Lt => order < 0,
+        RowCompareKind::Le => order <= 0,
+        RowCompareKind::Ge => order >= 0,
+        RowCompareKind::Gt => order > 0,
     }
 }

@@ -31,6 +31,14 @@ pub fn push_f64(value: f64, extra_float_digits: i32, out: &mut String) {
             if value.abs() >= FLOAT8_WHOLE && is_half_way(&text, value, value.next_up()) {
                 text = format!("{value:.16e}");
             }
+            let bits = value.to_bits();
+            let (mantissa, exponent) = (bits & ((1 << 52) - 1), (bits >> 52 & 0x7ff) as i32);
+            let mantissa = if exponent == 0 {
+                mantissa
+            } else {
+                mantissa | 1 << 52
+            };
+            tie_to_even(&mut text, mantissa, exponent.max(1) - 1075);
             push_shortest(&text, FLOAT8_DIGITS, out);
         }
         None => out.push_str(&format_general(
@@ -50,6 +58,14 @@ pub fn push_f32(value: f32, extra_float_digits: i32, out: &mut String) {
             {
                 text = format!("{value:.8e}");
             }
+            let bits = value.to_bits();
+            let (mantissa, exponent) = (bits & ((1 << 23) - 1), (bits >> 23 & 0xff) as i32);
+            let mantissa = if exponent == 0 {
+                mantissa
+            } else {
+                mantissa | 1 << 23
+            };
+            tie_to_even(&mut text, u64::from(mantissa), exponent.max(1) - 150);
             push_shortest(&text, FLOAT4_DIGITS, out);
         }
         None => {
@@ -76,6 +92,24 @@ fn is_half_way(scientific: &str, value: f64, above: f64) -> bool {
     };
     let gap = (above - value).abs() as i128;
     2 * (named - value.abs() as i128).abs() >= gap && gap > 0
+}
+
+/// Where two shortest texts are equally near, Rust takes the upper one, PostgreSQL the one with an even last digit.
+///
+/// An odd number of `1/2^k` has `k` decimal places, of which the last is a 5: it lies between two texts with one place less.
+fn tie_to_even(scientific: &mut String, mantissa: u64, exponent: i32) {
+    let places = -(exponent + mantissa.trailing_zeros() as i32);
+    if mantissa == 0 || places < 1 {
+        return;
+    }
+    let Some(e) = scientific.find('e') else { return };
+    let digits = scientific[..e].bytes().filter(u8::is_ascii_digit).count() as i32;
+    let shown: i32 = scientific[e + 1..].parse().unwrap_or(0);
+    let last = scientific.as_bytes()[e - 1];
+    if digits - 1 - shown == places - 1 && last.is_ascii_digit() && last % 2 == 1 {
+        let even = char::from(last - 1);
+        scientific.replace_range(e - 1..e, even.encode_utf8(&mut [0; 4]));
+    }
 }
 
 /// Lays out digits in Rust's `d.ddde-7` form as PostgreSQL does: plain while the exponent lies in `-4..fixed_max`.

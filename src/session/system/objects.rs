@@ -348,29 +348,26 @@ impl StatementEnv<'_> {
     }
 
     /// What kind of object it would be that is not there.
-    fn missing_word(class: Oid) -> &'static str {
+    fn missing_word(&self, class: Oid, object: Oid, column: i64) -> PgResult<&'static str> {
         if class == oids::PG_CLASS {
-            return "relation";
+            let table = column != 0 && self.view.relation(object)?.is_some();
+            return Ok(if table { "table column" } else { "relation" });
         }
         let known = CLASSES.iter().map(|k| (k.catalog, k.word));
         let mut all = known.chain(EMPTY.iter().copied());
-        all.find(|(catalog, _)| *catalog == class.0)
-            .map_or("", |(_, word)| word)
+        let found = all.find(|(catalog, _)| *catalog == class.0);
+        Ok(found.map_or("", |(_, word)| word))
     }
 
     /// `pg_identify_object` and, with `address`, `pg_identify_object_as_address`.
     pub(super) fn identify_object(&self, args: &[Datum], as_address: bool) -> PgResult<Vec<Vec<Datum>>> {
         let class = oid(args, 0);
         let found = self.identity(class, oid(args, 1), int(args, 2))?;
+        let missing = Datum::text(self.missing_word(class, oid(args, 1), int(args, 2))?);
         let optional = |t: Option<String>| t.map_or(Datum::Null, Datum::text);
         let row = match (found, as_address) {
-            (None, true) => vec![Datum::text(Self::missing_word(class)), Datum::Null, Datum::Null],
-            (None, false) => vec![
-                Datum::text(Self::missing_word(class)),
-                Datum::Null,
-                Datum::Null,
-                Datum::Null,
-            ],
+            (None, true) => vec![missing, Datum::Null, Datum::Null],
+            (None, false) => vec![missing, Datum::Null, Datum::Null, Datum::Null],
             (Some(f), true) => vec![Datum::text(f.word), texts(f.names), texts(f.args)],
             (Some(f), false) => vec![
                 Datum::text(f.word),

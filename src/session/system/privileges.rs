@@ -132,6 +132,23 @@ fn place(class: ObjectClass) -> Option<Place> {
     }
 }
 
+/// An OID without its object: superusers may do everything with it, and names of numbers end in an error.
+fn gone(roles: &Roles, user: Oid, q: &PrivilegeQuestion<'_>, object: Oid) -> PgResult<Option<bool>> {
+    if roles.is_superuser(user) {
+        return Ok(Some(true));
+    }
+    match (q.object, q.class) {
+        (ObjectRef::Name(_), ObjectClass::Type) => {
+            Err(pg_err!(UNDEFINED_OBJECT, "type with OID {object} does not exist"))
+        }
+        (ObjectRef::Name(_), ObjectClass::Function) => Err(pg_err!(
+            UNDEFINED_FUNCTION,
+            "function with OID {object} does not exist"
+        )),
+        _ => Ok(None),
+    }
+}
+
 /// There are no foreign servers and wrappers: none exists by name, and one by OID is gone.
 fn foreign_privilege(q: &PrivilegeQuestion<'_>) -> PgResult<Option<bool>> {
     if let ObjectRef::Name(name) = q.object {
@@ -195,10 +212,10 @@ impl Names {
                 Oid::INVALID => Err(missing("type")),
                 found => Ok(found),
             },
-            ObjectClass::Function if name == "-" => {
-                Err(pg_err!(UNDEFINED_FUNCTION, "function \"{name}\" does not exist"))
-            }
-            ObjectClass::Function => self.object(types::io::RegKind::Procedure, name),
+            ObjectClass::Function => match self.object(types::io::RegKind::Procedure, name)? {
+                Oid::INVALID => Err(pg_err!(UNDEFINED_FUNCTION, "function \"{name}\" does not exist")),
+                found => Ok(found),
+            },
             ObjectClass::Database => named(c::pg_database::DATNAME)?
                 .ok_or_else(|| pg_err!(UNDEFINED_DATABASE, "database \"{name}\" does not exist")),
             ObjectClass::Language => named(c::pg_language::LANNAME)?.ok_or_else(|| missing("language")),
@@ -240,7 +257,7 @@ impl Names {
                 };
                 let asked = parse(q.privilege, place.letters)?;
                 let Some(row) = self.object_row(&place, object)? else {
-                    return Ok(None);
+                    return gone(&roles, user, q, object);
                 };
                 let object = Guarded {
                     kind: place.kind,

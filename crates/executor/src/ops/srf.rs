@@ -23,6 +23,8 @@ pub(crate) struct SrfCall {
     /// Columns that are not dropped.
     pub live: Vec<bool>,
     info: CallInfo,
+    /// Of the array that is the first argument; invalid for other types.
+    element_type: Oid,
     strict: bool,
     pub args: Vec<Arc<ExprProgram>>,
     /// Storage classes of its columns.
@@ -43,9 +45,17 @@ impl SrfCall {
             Some(_) => None,
             None => Some(session_function(c.catalog, f.func)?.ok_or_else(|| missing(c, f.func))?),
         };
+        let element_type = match f.args.first() {
+            Some(array) => c
+                .catalog
+                .type_desc(array.type_oid())?
+                .map_or(Oid::INVALID, |t| t.element),
+            None => Oid::INVALID,
+        };
         Ok(SrfCall {
             kernel,
             spread,
+            element_type,
             live: vec![true; phys.len()],
             info: CallInfo {
                 proc: f.func,
@@ -171,8 +181,7 @@ impl SrfRun {
                 let declared = extra.and_then(|e| e.proallargtypes.get(k)).copied();
                 field_types.push(match declared {
                     // Of the array that is the first argument.
-                    Some(types::oids::ANYELEMENT) => types::builtin::type_row(self.call.info.arg_type(0))
-                        .map_or(Oid::INVALID, |array| array.typelem),
+                    Some(types::oids::ANYELEMENT) => self.call.element_type,
                     other => other.unwrap_or(Oid::INVALID),
                 });
             }

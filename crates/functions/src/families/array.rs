@@ -276,6 +276,10 @@ fn array_position(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     };
     searchable(a)?;
     let value = args.get(1).cloned().unwrap_or_default();
+    // Where nothing can be found the position is not looked at.
+    if a.elements.is_empty() || (value.is_null() && !a.elements.iter().any(Datum::is_null)) {
+        return Ok(Datum::Null);
+    }
     let from = match args.get(2) {
         None => i32::MIN,
         Some(Datum::Int4(n)) => *n,
@@ -372,27 +376,44 @@ fn joined(ctx: &FnContext<'_>, a: &ArrayValue, separator: &str, null: Option<&st
     Ok(out)
 }
 
-fn split(s: &str, delimiter: Option<&str>, null: Option<&str>) -> Vec<Datum> {
-    let field = |f: &str| {
-        if Some(f) == null {
-            Datum::Null
-        } else {
-            Datum::text(f)
+fn split(ctx: &FnContext<'_>, s: &str, delimiter: Option<&str>, null: Option<&str>) -> PgResult<Vec<Datum>> {
+    /// Pieces between two looks at whether somebody cancels.
+    const CHECK_EVERY: usize = 10_000;
+    let mut pieces = Vec::new();
+    let mut add = |piece: &str| {
+        if pieces.len() % CHECK_EVERY == 0 {
+            ctx.cancel.check()?;
         }
+        pieces.push(match Some(piece) == null {
+            true => Datum::Null,
+            false => Datum::text(piece),
+        });
+        PgResult::Ok(())
     };
     match delimiter {
-        _ if s.is_empty() => Vec::new(),
-        None => s.chars().map(|c| field(c.encode_utf8(&mut [0; 4]))).collect(),
-        Some("") => vec![field(s)],
-        Some(delimiter) => s.split(delimiter).map(field).collect(),
+        _ if s.is_empty() => {}
+        None => s.chars().try_for_each(|c| add(c.encode_utf8(&mut [0; 4])))?,
+        Some("") => add(s)?,
+        Some(delimiter) => s.split(delimiter).try_for_each(add)?,
     }
+    Ok(pieces)
 }
 
-fn text_to_array(s: Option<&str>, delimiter: Option<&str>) -> Option<ArrayValue> {
-    Some(ArrayValue::from_elements(oids::TEXT, split(s?, delimiter, None)))
+fn text_to_array(
+    ctx: &mut FnContext<'_>,
+    s: Option<&str>,
+    delimiter: Option<&str>,
+) -> PgResult<Option<ArrayValue>> {
+    text_to_array_null(ctx, s, delimiter, None)
 }
-fn text_to_array_null(s: Option<&str>, delimiter: Option<&str>, null: Option<&str>) -> Option<ArrayValue> {
-    Some(ArrayValue::from_elements(oids::TEXT, split(s?, delimiter, null)))
+fn text_to_array_null(
+    ctx: &mut FnContext<'_>,
+    s: Option<&str>,
+    delimiter: Option<&str>,
+    null: Option<&str>,
+) -> PgResult<Option<ArrayValue>> {
+    let pieces = s.map(|s| split(ctx, s, delimiter, null)).transpose()?;
+    Ok(pieces.map(|pieces| ArrayValue::from_elements(oids::TEXT, pieces)))
 }
 
 /// PostgreSQL's limit of one value.
@@ -496,7 +517,7 @@ builtins! {
     array_positions[general](anycompatiblearray, anycompatible) -> int4_array;
     trim_array(a: anyarray, n: int4) -> anyarray;
     array_to_text(ctx, a: anyarray, separator: text) -> text; array_to_text_null(ctx, a: anyarray, separator: text, null: text) -> text;
-    text_to_array(s: text, delimiter: text) -> text_array; text_to_array_null(s: text, delimiter: text, null: text) -> text_array;
+    text_to_array(ctx, s: text, delimiter: text) -> text_array; text_to_array_null(ctx, s: text, delimiter: text, null: text) -> text_array;
     array_fill[general](anyelement, int4_array) -> anyarray;
     array_fill_with_lower_bounds = array_fill[general](anyelement, int4_array, int4_array) -> anyarray;
 }
@@ -553,9 +574,12 @@ fn subscripts(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows
     }))
 }
 
-fn text_to_table(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+fn text_to_table(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
     let text = |k: usize| args.get(k).and_then(Datum::as_str);
-    let values = text(0).map(|s| split(s, text(1), text(2))).unwrap_or_default();
+    let values = match text(0) {
+        Some(s) => split(ctx, s, text(1), text(2))?,
+        None => Vec::new(),
+    };
     Ok(Box::new(Values {
         phys: PhysType::Text,
         values: values.into_iter(),

@@ -133,7 +133,7 @@ macro_rules! to_reg {
                 Ok(oid) => Ok(Some(oid.0)),
                 Err(e) if [s::UNDEFINED_TABLE, s::UNDEFINED_OBJECT, s::UNDEFINED_FUNCTION, s::INVALID_SCHEMA_NAME,
                     s::AMBIGUOUS_FUNCTION, s::INVALID_NAME, s::INVALID_TEXT_REPRESENTATION, s::UNDEFINED_PARAMETER,
-                    s::TOO_MANY_ARGUMENTS].contains(&e.sqlstate) => Ok(None),
+                    s::TOO_MANY_ARGUMENTS, s::NUMERIC_VALUE_OUT_OF_RANGE].contains(&e.sqlstate) => Ok(None),
                 Err(e) => Err(e),
             }
         }

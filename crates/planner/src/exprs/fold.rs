@@ -294,6 +294,13 @@ fn fold_case(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
     if let Some(arg) = &mut c.arg {
         fold_constants(arg, context)?;
     }
+    if let Some(Expr::Const(_)) = c.arg.as_deref()
+        && let Some(value) = c.arg.take()
+    {
+        c.whens
+            .iter_mut()
+            .for_each(|w| put_case_value(&mut w.condition, &value));
+    }
     let mut whens = Vec::with_capacity(c.whens.len());
     let mut decided = false;
     for mut w in std::mem::take(&mut c.whens) {
@@ -319,6 +326,21 @@ fn fold_case(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
         *e = std::mem::replace(&mut *c.default, Expr::bool_const(true));
     }
     Ok(())
+}
+
+/// `CASE 1 WHEN ...`: the constant in the conditions, so that they fold one after the other.
+fn put_case_value(condition: &mut Expr, value: &Expr) {
+    match condition {
+        Expr::CaseTest(_) => *condition = value.clone(),
+        // What stands in these is their own.
+        Expr::Case(inner) if inner.arg.is_some() => {
+            if let Some(arg) = &mut inner.arg {
+                put_case_value(arg, value);
+            }
+        }
+        Expr::ArrayCoerce(inner) => put_case_value(&mut inner.arg, value),
+        other => walk::for_each_child_mut(other, &mut |child| put_case_value(child, value)),
+    }
 }
 
 /// COALESCE: what comes after a constant is dropped unseen.

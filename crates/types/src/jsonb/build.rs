@@ -48,6 +48,7 @@ impl Frame {
         let mut order: Vec<usize> = (0..n).collect();
         let sorted = (1..n).all(|i| compare_keys(self.key(i - 1), self.key(i)).is_lt());
         if sorted {
+            order.retain(|i| !self.is_left_out(*i));
             return Ok(order);
         }
         order.sort_by(|a, b| compare_keys(self.key(*a), self.key(*b)).then(b.cmp(a)));
@@ -59,7 +60,12 @@ impl Frame {
                 "duplicate JSON object key value"
             ));
         }
+        order.retain(|i| !self.is_left_out(*i));
         Ok(order)
+    }
+
+    fn is_left_out(&self, i: usize) -> bool {
+        self.skip_nulls && self.ends[i].0 == Kind::Null
     }
 
     fn finish_array(&self, out: &mut Vec<u8>) {
@@ -203,18 +209,9 @@ impl JsonbBuilder {
             write(&mut self.document);
             return Ok(());
         };
-        if kind == Kind::Null && frame.skip_nulls {
+        // A null that is left out still counts as a use of its key: where keys are unique it stays until the end.
+        if kind == Kind::Null && frame.skip_nulls && !(frame.object && frame.unique) {
             if frame.object {
-                // A null that is left out still counts as a use of its key.
-                if frame.unique && frame.key_ends.len() > 1 {
-                    let last = frame.key_ends.len() - 1;
-                    if (0..last).any(|i| frame.key(i) == frame.key(last)) {
-                        return Err(pg_err!(
-                            DUPLICATE_JSON_OBJECT_KEY_VALUE,
-                            "duplicate JSON object key value"
-                        ));
-                    }
-                }
                 frame.key_ends.pop();
                 frame.keys.truncate(frame.key_ends.last().copied().unwrap_or(0));
             }

@@ -104,10 +104,13 @@ impl Extreme {
         Extreme::make(call, Keep::First)
     }
 
+    /// Whether a value in this order to the best one replaces it. Of values that are equal but not alike (`0` and `-0`, `1.0` and
+    /// `1.00`) PostgreSQL's `*_smaller` and `*_larger` take the later one, those of `bpchar` the earlier.
     fn wants(&self, order: Ordering) -> bool {
+        let ties = self.type_oid != oids::BPCHAR;
         match self.keep {
-            Keep::Least => order.is_lt(),
-            Keep::Greatest => order.is_gt(),
+            Keep::Least => order.is_lt() || (ties && order.is_eq()),
+            Keep::Greatest => order.is_gt() || (ties && order.is_eq()),
             Keep::First => false,
         }
     }

@@ -252,11 +252,18 @@ fn local_field(unit: Unit, local: i64, utc: i64) -> Option<Field> {
             julian(c.year, c.month, c.day),
             local.rem_euclid(USECS_PER_DAY),
         )),
-        Unit::Epoch => Some(Field::Exact(
-            i128::from(utc) + i128::from(UNIX_EPOCH_DAYS) * i128::from(USECS_PER_DAY),
-            6,
-        )),
+        Unit::Epoch => Some(Field::Exact(epoch_of(utc), 6)),
         _ => time_field(unit, &c),
+    }
+}
+
+/// Microseconds since 1970. In the last thirty years of the range PostgreSQL divides numerics, which leaves four digits.
+fn epoch_of(utc: i64) -> i128 {
+    let since_1970 = UNIX_EPOCH_DAYS * USECS_PER_DAY;
+    let exact = i128::from(utc) + i128::from(since_1970);
+    match utc < i64::MAX - since_1970 {
+        true => exact,
+        false => (exact + 50) / 100 * 100,
     }
 }
 
@@ -346,7 +353,8 @@ fn interval_field(units: &str, v: Interval) -> PgResult<Field> {
         Unit::Month => Field::Exact(i128::from(f.months), 0),
         // A negative interval has the negative of its mirror's quarter.
         Unit::Quarter if v.months >= 0 => Field::Exact(i128::from(f.months / 3 + 1), 0),
-        Unit::Quarter => Field::Exact(i128::from(-(-f.months / 3 + 1)), 0),
+        // The negation wraps as in PostgreSQL for the least number of months.
+        Unit::Quarter => Field::Exact(i128::from(-(v.months.wrapping_neg() % 12 / 3 + 1)), 0),
         Unit::Decade => Field::Exact(i128::from(f.years / 10), 0),
         Unit::Century => Field::Exact(i128::from(f.years / 100), 0),
         Unit::Millennium => Field::Exact(i128::from(f.years / 1000), 0),

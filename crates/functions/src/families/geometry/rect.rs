@@ -251,18 +251,15 @@ fn box_sub(b: Rect, p: Point) -> PgResult<Rect> {
     })
 }
 
+// Of zeros that differ in their sign only PostgreSQL's `box_construct` takes the second corner's as the high one.
 fn box_mul(b: Rect, p: Point) -> PgResult<Rect> {
-    Ok(Rect::of_corners(
-        point::times(&b.high, &p)?,
-        point::times(&b.low, &p)?,
-    ))
+    let (high, low) = (point::times(&b.high, &p)?, point::times(&b.low, &p)?);
+    Ok(Rect::of_corners(low, high))
 }
 
 fn box_div(b: Rect, p: Point) -> PgResult<Rect> {
-    Ok(Rect::of_corners(
-        point::over(&b.high, &p)?,
-        point::over(&b.low, &p)?,
-    ))
+    let (high, low) = (point::over(&b.high, &p)?, point::over(&b.low, &p)?);
+    Ok(Rect::of_corners(low, high))
 }
 
 fn box_circle(b: Rect) -> PgResult<Circle> {

@@ -65,6 +65,9 @@ impl<'a> Change<'a> {
     }
 
     fn apply(&self, at: JsonbRef<'_>, level: usize, out: &mut JsonbBuilder) -> PgResult<()> {
+        if level < self.path.len() {
+            self.step(level)?;
+        }
         match at {
             JsonbRef::Object(_) => {
                 out.begin_object();

@@ -156,7 +156,9 @@ fn json_extract_path(json: &str, path: &ArrayValue) -> PgResult<Option<String>> 
         return Ok(None);
     }
     validate_convertible(json)?;
-    Ok(follow(json, path)?.map(str::to_owned))
+    // The empty path gives the whole document, without white space around it.
+    let found = follow(json, path)?;
+    Ok(found.map(|json| json.trim_matches([' ', '\t', '\n', '\r']).to_owned()))
 }
 
 fn json_extract_path_text(json: &str, path: &ArrayValue) -> PgResult<Option<String>> {

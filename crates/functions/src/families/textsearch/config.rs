@@ -173,22 +173,75 @@ pub(crate) fn check_parser_oid(oid: u32) -> PgResult<()> {
 
 /// The name of a parser.
 pub(crate) fn check_parser_name(name: &str) -> PgResult<()> {
-    if name.trim().is_empty() {
-        return Err(pg_err!(INVALID_NAME, "invalid name syntax"));
-    }
-    let name = if name.contains('"') {
-        name.to_owned()
-    } else {
-        name.to_lowercase()
-    };
-    if !matches!(name.as_str(), "default" | "pg_catalog.default") {
-        if let Some((schema, _)) = name.split_once('.').filter(|(schema, _)| *schema != "pg_catalog") {
-            return Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{schema}\" does not exist"));
+    let names = dotted_names(name)
+        .filter(|names| !names.is_empty())
+        .ok_or_else(|| pg_err!(INVALID_NAME, "invalid name syntax"))?;
+    let shown = names.join(".");
+    let (schema, parser) = match &names[..] {
+        [parser] => ("pg_catalog", parser),
+        [schema, parser] => (schema.as_str(), parser),
+        [_, _, _] => {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cross-database references are not implemented: {shown}"
+            ));
         }
-        return Err(pg_err!(
+        _ => {
+            return Err(pg_err!(
+                SYNTAX_ERROR,
+                "improper qualified name (too many dotted names): {shown}"
+            ));
+        }
+    };
+    match schema {
+        "pg_catalog" if parser == "default" => Ok(()),
+        "pg_catalog" | "public" | "information_schema" => Err(pg_err!(
             UNDEFINED_OBJECT,
-            "text search parser \"{name}\" does not exist"
-        ));
+            "text search parser \"{shown}\" does not exist"
+        )),
+        _ => Err(pg_err!(UNDEFINED_SCHEMA, "schema \"{schema}\" does not exist")),
     }
-    Ok(())
+}
+
+/// Names between dots, quoted or folded to lower case; `None` where the text is no such list.
+///
+/// PG: `SplitIdentifierString`.
+fn dotted_names(text: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (name, behind) = match rest.strip_prefix('"') {
+            Some(inside) => quoted_name(inside)?,
+            None => {
+                let end = rest.find(|c: char| c == '.' || c.is_ascii_whitespace());
+                let (name, behind) = rest.split_at(end.unwrap_or(rest.len()));
+                (name.to_lowercase(), behind)
+            }
+        };
+        if name.is_empty() {
+            return None;
+        }
+        names.push(name);
+        let behind = behind.trim_start();
+        rest = match behind.strip_prefix('.') {
+            Some(next) if next.trim().is_empty() => return None,
+            Some(next) => next.trim_start(),
+            None if behind.is_empty() => behind,
+            None => return None,
+        };
+    }
+    Some(names)
+}
+
+/// What stands before the closing quote, and what behind it.
+fn quoted_name(inside: &str) -> Option<(String, &str)> {
+    let mut name = String::new();
+    let mut chars = inside.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '"' && chars.next_if(|(_, next)| *next == '"').is_none() {
+            return Some((name, &inside[at + 1..]));
+        }
+        name.push(c);
+    }
+    None
 }

@@ -13,7 +13,7 @@ use types::textsearch::{POSITION_MAX, WORD_BYTES_MAX};
 
 use crate::families::textsearch::config::{Config, config, default_config};
 use crate::families::textsearch::convert::{json_tokens, jsonb_text};
-use crate::families::textsearch::headline_options::Options;
+use crate::families::textsearch::headline_options::{Options, pairs};
 use crate::families::textsearch::lexize::Lexizer;
 use crate::families::textsearch::matching::{Answer, Expr, Places, Query, Source, phrase, union};
 use crate::families::textsearch::parser::{DefaultParser, Kind};
@@ -528,12 +528,19 @@ fn json_headline(
     config: &Config,
     json: &str,
     query: &Query,
-    options: &Options,
+    options: Option<&str>,
 ) -> PgResult<String> {
+    // Options are looked at with the first string.
+    options.map(pairs).transpose()?;
+    let mut read = None;
     let mut out = String::new();
     json_tokens(json, &mut |token, text, key| {
         if token.kind == TokenKind::String && !key {
-            let shown = headline(ctx, config, &unescape(text)?, query, options)?;
+            let options = match read.take() {
+                Some(options) => options,
+                None => Options::given(ctx, options)?,
+            };
+            let shown = headline(ctx, config, &unescape(text)?, query, read.insert(options))?;
             push_string(&shown, &mut out);
         } else {
             out.push_str(text);
@@ -548,17 +555,16 @@ macro_rules! headlines {
     ($($plain:ident $opt:ident $by_id:ident $by_id_opt:ident ($ty:ty => $ret:ty) = $make:expr;)*) => {$(
         fn $plain(ctx: &mut FnContext<'_>, document: $ty, query: &[u8]) -> PgResult<$ret> {
             let config = default_config(ctx)?;
-            $make(ctx, &config, document, &Query::new(query), &Options::default())
+            $make(ctx, &config, document, &Query::new(query), None)
         }
         fn $opt(ctx: &mut FnContext<'_>, document: $ty, query: &[u8], options: &str) -> PgResult<$ret> {
             let config = default_config(ctx)?;
-            let options = Options::read(ctx, options)?;
-            $make(ctx, &config, document, &Query::new(query), &options)
+            $make(ctx, &config, document, &Query::new(query), Some(options))
         }
         fn $by_id(ctx: &mut FnContext<'_>, id: u32, document: $ty, query: &[u8]) -> PgResult<$ret> {
             let config = config(ctx, id)?;
             config.check()?;
-            $make(ctx, &config, document, &Query::new(query), &Options::default())
+            $make(ctx, &config, document, &Query::new(query), None)
         }
         fn $by_id_opt(
             ctx: &mut FnContext<'_>,
@@ -569,10 +575,19 @@ macro_rules! headlines {
         ) -> PgResult<$ret> {
             let config = config(ctx, id)?;
             config.check()?;
-            let options = Options::read(ctx, options)?;
-            $make(ctx, &config, document, &Query::new(query), &options)
+            $make(ctx, &config, document, &Query::new(query), Some(options))
         }
     )*};
+}
+
+fn text_headline(
+    ctx: &FnContext<'_>,
+    config: &Config,
+    text: &str,
+    query: &Query,
+    options: Option<&str>,
+) -> PgResult<String> {
+    headline(ctx, config, text, query, &Options::given(ctx, options)?)
 }
 
 fn jsonb_headline(
@@ -580,7 +595,7 @@ fn jsonb_headline(
     config: &Config,
     json: &[u8],
     query: &Query,
-    options: &Options,
+    options: Option<&str>,
 ) -> PgResult<std::sync::Arc<[u8]>> {
     let text = json_headline(ctx, config, &jsonb_text(json), query, options)?;
     match types::jsonb::input(&text)? {
@@ -590,7 +605,7 @@ fn jsonb_headline(
 }
 
 headlines! {
-    ts_headline ts_headline_opt ts_headline_byid ts_headline_byid_opt (&str => String) = headline;
+    ts_headline ts_headline_opt ts_headline_byid ts_headline_byid_opt (&str => String) = text_headline;
     ts_headline_json ts_headline_json_opt ts_headline_json_byid ts_headline_json_byid_opt (&str => String) = json_headline;
     ts_headline_jsonb ts_headline_jsonb_opt ts_headline_jsonb_byid ts_headline_jsonb_byid_opt
         (&[u8] => std::sync::Arc<[u8]>) = jsonb_headline;

@@ -33,7 +33,7 @@ impl Default for Options {
 }
 
 /// `name = value, name = "value"`.
-fn pairs(text: &str) -> PgResult<Vec<(String, String)>> {
+pub(super) fn pairs(text: &str) -> PgResult<Vec<(String, String)>> {
     let invalid = || pg_err!(SYNTAX_ERROR, "invalid parameter list format: \"{text}\"");
     let mut found = Vec::new();
     let mut rest = text.trim_start();
@@ -75,8 +75,11 @@ fn pairs(text: &str) -> PgResult<Vec<(String, String)>> {
 }
 
 impl Options {
-    /// Reads `name = value, ...`.
-    pub fn read(ctx: &FnContext<'_>, text: &str) -> PgResult<Options> {
+    pub fn given(ctx: &FnContext<'_>, text: Option<&str>) -> PgResult<Options> {
+        text.map_or_else(|| Ok(Options::default()), |text| Options::read(ctx, text))
+    }
+
+    fn read(ctx: &FnContext<'_>, text: &str) -> PgResult<Options> {
         let mut options = Options::default();
         for (name, value) in pairs(text)? {
             let number = || -> PgResult<i32> {
