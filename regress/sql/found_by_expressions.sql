@@ -65,3 +65,9 @@ SELECT has_function_privilege('0', 'x');
 SELECT has_type_privilege('1255'::oid, '1259', 'USAGE');
 SELECT has_type_privilege('1255'::oid, 1259::oid, 'USAGE'), has_schema_privilege(99999, 'USAGE'), has_table_privilege(99999, 'SELECT');
 SELECT pg_identify_object(1259, 1259, 99), pg_identify_object_as_address(1259, 1255, 31), pg_identify_object_as_address(1259, 99999, 1);
+-- found by seed 707
+SELECT '-92233720368547758.08'::money / '-1e-300'::float8;
+SELECT 'abc  '::jsonpath;
+SELECT log(0, '-Infinity'::numeric);
+SELECT pg_get_function_arg_default('int4pl'::regproc, -2147483648);
+SELECT regexp_match('a%b_c', '***:a', 'q'), regexp_match('x***=b', '***=b', 'q');

@@ -159,7 +159,7 @@ impl Names {
         };
         let input =
             |k: &usize| f.arg_modes.is_empty() || matches!(f.arg_modes.get(*k), Some(b'i' | b'b' | b'v'));
-        let Some(at) = usize::try_from(number - 1).ok().filter(input) else {
+        let Some(at) = usize::try_from(i64::from(number) - 1).ok().filter(input) else {
             return Ok(None);
         };
         let inputs = (0..at).filter(input).count();

@@ -88,7 +88,14 @@ fn cash_div_flt8(a: i64, f: f64) -> PgResult<i64> {
     if f == 0.0 {
         return Err(division_by_zero());
     }
-    of_float(a as f64 / f)
+    let quotient = a as f64 / f;
+    if quotient.is_infinite() {
+        return Err(pg_err!(
+            NUMERIC_VALUE_OUT_OF_RANGE,
+            "value out of range: overflow"
+        ));
+    }
+    of_float(quotient)
 }
 
 fn cash_mul_flt4(a: i64, f: f32) -> PgResult<i64> {

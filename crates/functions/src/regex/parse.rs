@@ -150,7 +150,8 @@ struct Parser {
 /// Parses a pattern.
 pub(crate) fn parse(pattern: &str, mut flags: Flags) -> PgResult<Parsed> {
     let mut rest = pattern;
-    if let Some(after) = rest.strip_prefix("***") {
+    // The option `q` takes everything by its letters.
+    if let Some(after) = rest.strip_prefix("***").filter(|_| !flags.literal) {
         if let Some(literal) = after.strip_prefix('=') {
             (flags.literal, rest) = (true, literal);
         } else if let Some(advanced) = after.strip_prefix(':') {

@@ -253,6 +253,11 @@ pub fn log(base: &Numeric, a: &Numeric) -> PgResult<Numeric> {
     if matches!(base, Numeric::NaN) || matches!(a, Numeric::NaN) {
         return Ok(Numeric::NaN);
     }
+    let infinite = |n: &Numeric| matches!(n, Numeric::PosInf | Numeric::NegInf);
+    if (infinite(base) || infinite(a)) && a.signum() < 0 {
+        // Beside an infinity PostgreSQL looks for negative numbers first.
+        check_log_argument(a)?;
+    }
     check_log_argument(base)?;
     check_log_argument(a)?;
     let (Some(b), Some(x)) = (base.to_decimal(), a.to_decimal()) else {
