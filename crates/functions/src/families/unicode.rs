@@ -66,6 +66,8 @@ fn encoding(name: &str, role: &str) -> PgResult<Encoding> {
 
 fn convert_from(bytes: &[u8], from: &str) -> PgResult<String> {
     let from = encoding(from, "source ")?;
+    // By its own rules first: the error names that encoding.
+    types::encoding::verify(from, bytes)?;
     Ok(types::encoding::decode(bytes, from)?.into_owned())
 }
 
