@@ -21,6 +21,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use txn::Proc;
 
+use crate::autovacuum::{Autovacuum, Lease};
 use crate::error::{Error, Result};
 use crate::outcomes::Outcomes;
 use crate::prepared::PreparedTransactions;
@@ -42,6 +43,7 @@ const FIRST_XID: Xid = Xid(3);
 #[derive(Clone)]
 pub struct Database {
     pub(crate) inner: Arc<Inner>,
+    lease: Arc<Lease>,
 }
 
 /// A session as others see it.
@@ -75,6 +77,7 @@ pub(crate) struct Inner {
     /// Opened dictionaries of text search.
     pub dictionaries: Arc<DictionaryStore>,
     search_files: SearchFiles,
+    pub autovacuum: Autovacuum,
     next_pid: AtomicI32,
     next_number: AtomicU32,
 }
@@ -233,6 +236,9 @@ impl Builder {
         if has_name {
             database.settle_name(self.name.as_deref(), is_new)?;
         }
+        if !is_new {
+            database.inner.autovacuum.begin(&database.inner);
+        }
         Ok(database)
     }
 }
@@ -269,12 +275,12 @@ impl Database {
 
     /// A new session as superuser `postgres`. Sessions are independent: one per thread or task.
     pub fn session(&self) -> Result<Session> {
-        Session::new(self.inner.clone(), "postgres")
+        Session::new(self.inner.clone(), Some(self.lease.clone()), "postgres")
     }
 
     /// A new session as another role.
     pub fn session_as(&self, role: &str) -> Result<Session> {
-        Session::new(self.inner.clone(), role)
+        Session::new(self.inner.clone(), Some(self.lease.clone()), role)
     }
 
     /// Gives a new database the name that is asked for, and reads the name of an old one.
@@ -339,11 +345,14 @@ impl Database {
             outcomes,
             dictionaries: Arc::new(DictionaryStore::new(Box::new(search_files.clone()))),
             search_files,
+            autovacuum: Autovacuum::default(),
             next_pid: AtomicI32::new(0),
             next_number: AtomicU32::new(1),
         };
+        let inner = Arc::new(inner);
         Database {
-            inner: Arc::new(inner),
+            lease: Arc::new(Lease(Arc::clone(&inner))),
+            inner,
         }
     }
 
@@ -429,6 +438,11 @@ impl Database {
     /// Nothing is lost meanwhile: the log keeps what the store lacks, and grows.
     pub fn maintenance_failure(&self) -> Option<Error> {
         self.inner.storage.maintenance_failure().map(Error::from)
+    }
+
+    /// Does now what the autovacuum would do: VACUUM and ANALYZE of the tables of which enough has changed; how many tables that were.
+    pub fn autovacuum(&self) -> Result<usize> {
+        Ok(crate::autovacuum::tend(&mut self.session()?)?.0)
     }
 
     /// Asks the statement of the session with this process id to stop; false when the secret does not match.

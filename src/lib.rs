@@ -28,6 +28,7 @@
 //! - Dropping the last handle and session closes cleanly; a crash needs no repair step.
 
 mod api;
+mod autovacuum;
 mod database;
 mod error;
 mod outcomes;

@@ -217,6 +217,7 @@ impl Session {
                 self.core.guc.borrow_mut().commit();
                 self.core.deliver_notifications();
                 self.end_block();
+                self.core.db.autovacuum.after_commit(&self.core.db);
                 Ok(())
             }
             Err(e) => {

@@ -64,6 +64,7 @@ impl Session {
             session_user: self.core.session_user,
             database: self.core.db.database_oid,
             database_name: self.core.db.database_name(),
+            asked: self.core.asked.get(),
             session_number: self.core.number,
             in_transaction_block: self.block.explicit,
         };

@@ -74,6 +74,8 @@ pub(crate) struct SessionCore {
     pub functions: RefCell<FxHashMap<FunctionKey, Compiled>>,
     /// Where the running calls stand, the innermost last.
     pub contexts: RefCell<Vec<plpgsql::Context>>,
+    /// Who wants what the session does.
+    pub asked: Cell<access::Asked>,
     /// The next procedure or DO block that is called may end the transaction.
     pub nonatomic: Cell<bool>,
     /// Number of the last cursor that got a name of its own.
@@ -195,6 +197,7 @@ impl SessionCore {
             routines: RefCell::default(),
             functions: RefCell::default(),
             contexts: RefCell::default(),
+            asked: Cell::new(access::Asked::ByHand),
             nonatomic: Cell::new(false),
             unnamed_portals: Cell::new(0),
             actions: RefCell::default(),

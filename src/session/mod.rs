@@ -57,6 +57,7 @@ use rustc_hash::FxHashMap;
 use types::FormatSettings;
 use types::encoding::Encoding;
 
+use crate::autovacuum::Lease;
 use crate::database::{Inner, LoginRole, SessionEntry};
 use crate::error::{Error, Result};
 use crate::session::block::Block;
@@ -87,6 +88,8 @@ pub struct Session {
     /// Scratch space for parameters on their way in.
     pub(crate) bind_buffer: bytes::BytesMut,
     secret: u64,
+    /// Keeps the database open; the autovacuum's own session has none.
+    _lease: Option<Arc<Lease>>,
 }
 
 /// Asks a running statement to stop, from any thread.
@@ -112,7 +115,7 @@ impl InterruptHandle {
 }
 
 impl Session {
-    pub(crate) fn new(db: Arc<Inner>, role: &str) -> Result<Session> {
+    pub(crate) fn new(db: Arc<Inner>, lease: Option<Arc<Lease>>, role: &str) -> Result<Session> {
         let pid = db.new_pid();
         let proc = db.storage.register(pid)?;
         let mut seed = [0_u8; 24];
@@ -149,6 +152,7 @@ impl Session {
             message_deadline: None,
             bind_buffer: bytes::BytesMut::new(),
             secret,
+            _lease: lease,
         };
         if role != "postgres" {
             session.become_role(role)?;

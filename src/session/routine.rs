@@ -278,6 +278,7 @@ impl StatementEnv<'_> {
             session_user: core.session_user,
             database: core.db.database_oid,
             database_name: core.db.database_name(),
+            asked: core.asked.get(),
             session_number: core.number,
             in_transaction_block: true,
         };

@@ -55,8 +55,8 @@ pub use sequence::{Sequence, SequenceParams, SequenceState};
 pub use storage::backup::BackupFile;
 pub use storage::{CatalogRelation, CompactFile, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{
-    Collector, Conflict, LockOutcome, NewestLock, RowSystem, ScanDirection, ScanRequest, Table, TableScan,
-    TableSize, WaitPolicy, WriteOutcome, heap_tuple_width,
+    Activity, Asked, Collector, Conflict, Done, LockOutcome, NewestLock, RowSystem, ScanDirection,
+    ScanRequest, Table, TableScan, TableSize, Upkeep, WaitPolicy, WriteOutcome, heap_tuple_width,
 };
 pub use temp::{TempDirectory, TempFile, TempSpace};
 pub use transaction::export::ExportedSnapshot;

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) toast_min: usize,
     /// Bytes of versions in delta, roughly.
     delta_bytes: AtomicUsize,
+    /// Rows changed by committed transactions since the database was opened.
+    pub(crate) changed_rows: AtomicU64,
     /// Chunks whose rows a scan had to gather from delta, since the last merge.
     pub(crate) gathered_chunks: AtomicUsize,
     /// Commits up to this CSN are in the KV store.
@@ -66,6 +68,7 @@ impl Shared {
             pack_min: options.pack_rows_min,
             toast_min: options.toast_bytes_min,
             delta_bytes: AtomicUsize::new(0),
+            changed_rows: AtomicU64::new(0),
             gathered_chunks: AtomicUsize::new(0),
             checkpoint_csn: AtomicU64::new(checkpoint.0),
             horizon: AtomicU64::new(0),

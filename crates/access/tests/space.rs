@@ -120,7 +120,11 @@ fn compaction_gives_space_back_and_changes_nothing() {
     txn.abort();
     let size = storage.size_on_disk().unwrap();
     storage
-        .compact(std::slice::from_ref(&table), CompactFile::Always)
+        .compact(
+            std::slice::from_ref(&table),
+            CompactFile::Always,
+            &::common::cancel::CancelToken::new(),
+        )
         .unwrap();
     let compacted = storage.size_on_disk().unwrap();
     println!("{size} bytes, {compacted} when compacted");

@@ -124,6 +124,8 @@ pub struct CommandContext<'a> {
     pub database_name: Arc<str>,
     /// Number of the session: names its temporary schema (`pg_temp_N`).
     pub session_number: u32,
+    /// Whether somebody wrote the statement, or the database keeps itself in order.
+    pub asked: access::Asked,
     /// Inside BEGIN ... COMMIT (explicit or of a multi-statement string) or a function.
     pub in_transaction_block: bool,
 }

@@ -134,17 +134,29 @@ impl CommandContext<'_> {
     /// Takes a lock on a relation until the transaction ends.
     pub(crate) fn lock_relation(&self, relation: Oid, mode: LockMode) -> PgResult<()> {
         let txn = self.txn.borrow();
-        let below = txn.txn()?;
-        let tag = LockTag::Relation {
-            database: self.database,
-            relation,
-        };
+        let (below, tag) = (txn.txn()?, self.lock_tag(relation));
         let wait = txn.options().wait.clone();
         below
             .manager()
             .locks()
             .lock(below.proc(), tag, mode, LockDuration::Transaction, &wait)?;
         Ok(())
+    }
+
+    /// The same without waiting; false: somebody else has one that conflicts.
+    pub(crate) fn try_lock_relation(&self, relation: Oid, mode: LockMode) -> PgResult<bool> {
+        let txn = self.txn.borrow();
+        let (below, tag) = (txn.txn()?, self.lock_tag(relation));
+        let locks = below.manager().locks();
+        let taken = locks.try_lock(below.proc(), tag, mode, LockDuration::Transaction)?;
+        Ok(taken.is_some())
+    }
+
+    fn lock_tag(&self, relation: Oid) -> LockTag {
+        LockTag::Relation {
+            database: self.database,
+            relation,
+        }
     }
 
     /// The newest descriptor of a relation that must exist.

@@ -9,7 +9,7 @@ use catalog::privileges::{Guarded, ObjectKind, Privilege};
 use common::error::{ErrorExt, Severity};
 use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{LockStmt, RangeVar, ReindexObjectType, ReindexStmt};
-use txn::{LockDuration, LockMode, LockTag};
+use txn::LockMode;
 
 use crate::context::{CommandContext, CommandOutcome};
 use crate::options::boolean;
@@ -91,16 +91,9 @@ fn check_privilege(
 }
 
 fn lock_now(relation: Oid, name: &str, mode: LockMode, cx: &CommandContext<'_>) -> PgResult<()> {
-    let txn = cx.txn.borrow();
-    let below = txn.txn()?;
-    let tag = LockTag::Relation {
-        database: cx.database,
-        relation,
-    };
-    let locks = below.manager().locks();
-    match locks.try_lock(below.proc(), tag, mode, LockDuration::Transaction)? {
-        Some(_) => Ok(()),
-        None => Err(pg_err!(
+    match cx.try_lock_relation(relation, mode)? {
+        true => Ok(()),
+        false => Err(pg_err!(
             LOCK_NOT_AVAILABLE,
             "could not obtain lock on relation \"{name}\""
         )),

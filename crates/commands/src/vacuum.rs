@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use access::CompactFile;
+use access::{Asked, CompactFile, Upkeep};
 use catalog::columns::pg_class;
 use catalog::desc::RelationDesc;
 use catalog::oids;
 use common::error::{ErrorExt, Severity};
 use common::{PgError, PgResult, pg_err, sqlstate};
-use parser::ast::{DefElem, Ident, VacuumStmt};
+use parser::ast::{DefElem, Ident, RangeVar, VacuumStmt};
 use txn::LockMode;
 
 use crate::analyze;
@@ -69,7 +69,7 @@ pub(crate) fn vacuum(stmt: &VacuumStmt, cx: &mut CommandContext<'_>) -> PgResult
             vacuumed.push(Arc::clone(&table));
         }
         if options.analyze {
-            analyze::analyze(&table, &columns, cx)?;
+            analyzed(&table, &columns, cx)?;
         }
     }
     if stmt.is_vacuumcmd {
@@ -168,7 +168,9 @@ fn targets(stmt: &VacuumStmt, cx: &CommandContext<'_>, options: &Options) -> PgR
         LockMode::ShareUpdateExclusive
     };
     for rel in &stmt.rels {
-        let desc = cx.open_relation(&rel.relation, mode)?;
+        let Some(desc) = open(&rel.relation, mode, stmt, options, cx)? else {
+            continue;
+        };
         if is_wanted(&desc, stmt, cx, true)? {
             found.push((desc, rel.va_cols.clone()));
         }
@@ -182,12 +184,40 @@ fn targets(stmt: &VacuumStmt, cx: &CommandContext<'_>, options: &Options) -> PgR
             None => continue,
         };
         if is_wanted(&desc, stmt, cx, false)? {
-            cx.lock_relation(oid, mode)?;
+            if !options.skip_locked {
+                cx.lock_relation(oid, mode)?;
+            } else if !cx.try_lock_relation(oid, mode)? {
+                continue;
+            }
             // It may have been changed or dropped while the lock was awaited.
             found.extend(cx.view()?.relation(oid)?.map(|desc| (desc, Vec::new())));
         }
     }
     Ok(found)
+}
+
+/// A relation by name, locked; with SKIP_LOCKED a warning and nothing if somebody else has it.
+fn open(
+    name: &RangeVar,
+    mode: LockMode,
+    stmt: &VacuumStmt,
+    options: &Options,
+    cx: &CommandContext<'_>,
+) -> PgResult<Option<Arc<RelationDesc>>> {
+    if options.skip_locked
+        && let Some(desc) = cx.find_relation(name)?
+        && !cx.try_lock_relation(desc.oid, mode)?
+    {
+        let verb = if stmt.is_vacuumcmd { "vacuum" } else { "analyze" };
+        let message = format!("skipping {verb} of \"{}\" --- lock not available", desc.name);
+        cx.notice(PgError::notice(
+            Severity::Warning,
+            sqlstate::LOCK_NOT_AVAILABLE,
+            message,
+        ));
+        return Ok(None);
+    }
+    cx.open_relation(name, mode).map(Some)
 }
 
 /// Tables and materialized views that are not the system's.
@@ -244,7 +274,30 @@ fn give_space_back(tables: &[Arc<RelationDesc>], full: bool, cx: &CommandContext
         true => CompactFile::Always,
         false => CompactFile::IfGrown,
     };
-    cx.relations.storage().compact(&tables, file)
+    let (began, asked) = (cx.env.monotonic(), cx.asked);
+    let file = match asked {
+        Asked::Automatic => CompactFile::Never,
+        Asked::ByHand => file,
+    };
+    cx.relations.storage().compact(&tables, file, cx.cancel)?;
+    for table in &tables {
+        note(table, Upkeep::Vacuum, began, cx);
+    }
+    Ok(())
+}
+
+fn analyzed(table: &Arc<RelationDesc>, columns: &[Ident], cx: &CommandContext<'_>) -> PgResult<()> {
+    let began = cx.env.monotonic();
+    analyze::analyze(table, columns, cx)?;
+    if matches!(table.relkind, b'r' | b'm') {
+        note(&cx.relations.table(table)?, Upkeep::Analyze, began, cx);
+    }
+    Ok(())
+}
+
+fn note(table: &access::Table, what: Upkeep, began: std::time::Duration, cx: &CommandContext<'_>) {
+    let spent = cx.env.monotonic().saturating_sub(began).as_micros() as u64;
+    table.note_upkeep(what, cx.asked, cx.env.now_unix_micros(), spent);
 }
 
 fn vacuum_one(table: &Arc<RelationDesc>, cx: &CommandContext<'_>) -> PgResult<()> {

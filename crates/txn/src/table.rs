@@ -16,6 +16,7 @@
 //!   then `xid := 0`. All are Release, all loads Acquire. So who reads `state` and afterwards still finds the xid
 //!   has read the state of that xid; who finds another xid will find the stamp settled.
 
+use common::cancel::CancelToken;
 use common::env::Notify;
 use common::{Csn, Xid};
 
@@ -87,6 +88,8 @@ pub(crate) struct Slot {
     pub(crate) locks: Mutex<ProcLocks>,
     /// The serializable transaction that runs here.
     pub(crate) serial: Mutex<Option<Arc<Sxact>>>,
+    /// What makes the session stop when somebody has waited long for one of its locks.
+    pub(crate) gives_way: Mutex<Option<CancelToken>>,
     /// The lock waited for has been granted.
     pub(crate) lock_granted: AtomicBool,
     /// Woken when a lock is granted or the session is interrupted.
@@ -302,6 +305,12 @@ impl Proc {
         }
     }
 
+    /// From now on the session is one that gives way: who has waited for a lock of its for `deadlock_timeout` cancels it.
+    pub fn give_way(&self, cancel: &CancelToken) -> TxnResult<()> {
+        *self.slot()?.gives_way.lock() = Some(cancel.clone());
+        Ok(())
+    }
+
     /// Ends a lock wait early, so that it looks at its cancel token.
     pub fn interrupt(&self) {
         if let Ok(slot) = self.slot() {
@@ -376,6 +385,7 @@ impl Drop for Proc {
         }
         if let Ok(slot) = self.slot() {
             slot.pid.store(0, Ordering::Release);
+            *slot.gives_way.lock() = None;
         }
         self.table.free(self.index);
     }

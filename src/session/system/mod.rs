@@ -10,6 +10,7 @@ mod objects;
 mod privileges;
 mod settings;
 mod settled;
+mod statistics;
 mod updatable;
 
 use catalog::CatalogView;
@@ -143,6 +144,7 @@ impl StatementEnv<'_> {
                     Self::acl_value,
                     Self::index_property,
                     Self::settled_value,
+                    Self::table_statistics,
                 ] {
                     if let Some(value) = answer(self, function, args)? {
                         return Ok(value);

@@ -56,7 +56,7 @@ impl Storage {
         }
     }
 
-    fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         if self.closed.load(Ordering::Acquire) {
             return false;
         }

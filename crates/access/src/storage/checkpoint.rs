@@ -12,7 +12,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{Csn, PgResult, RelationId};
+use common::cancel::CancelToken;
+use common::{Csn, PgResult, RelationId, RowId};
 use kv::{Durability, WriteBatch};
 
 use crate::shared::MergeBounds;
@@ -26,6 +27,8 @@ const COMPACT_MIN: u64 = 16 << 20;
 /// When the store's file is compacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompactFile {
+    /// Not at all: what is free in it is used again.
+    Never,
     /// When it has grown by a quarter since it was last, or since the database was opened.
     IfGrown,
     /// In any case.
@@ -53,19 +56,28 @@ impl Storage {
     }
 
     /// Makes the store smaller: rows of these tables that lie singly go into packs, and the file gives back what is free in it, if `whole`
-    /// or if it has grown much since it last did. Whoever reads from the store waits meanwhile.
-    pub fn compact(&self, tables: &[Table], whole: CompactFile) -> PgResult<()> {
-        let _guard = self.maintenance.lock();
-        self.checkpoint_locked(false)?;
-        self.merge_locked()?;
+    /// or if it has grown much since it last did. Whoever reads from the store waits while the file is compacted. Checkpoints that become
+    /// due go on in between. 57014 when `cancel` says so.
+    pub fn compact(&self, tables: &[Table], whole: CompactFile, cancel: &CancelToken) -> PgResult<()> {
+        self.maintain()?;
         for table in tables {
-            table.store.repack()?;
+            let mut from = Some(RowId(0));
+            while let Some(at) = from {
+                cancel.check()?;
+                let _guard = self.maintenance.lock();
+                if self.is_due() {
+                    self.checkpoint_locked(false)?;
+                    self.merge_locked()?;
+                }
+                from = table.store.repack(at)?;
+            }
         }
+        let _guard = self.maintenance.lock();
         let kv = &self.shared.kv;
         kv.flush()?;
         let (size, before) = (kv.size_on_disk()?, self.compacted_size.load(Ordering::Relaxed));
         let grown = size > COMPACT_MIN && size > before + before / 4;
-        if whole == CompactFile::Always || grown {
+        if whole == CompactFile::Always || whole == CompactFile::IfGrown && grown {
             kv.compact()?;
             self.compacted_size.store(kv.size_on_disk()?, Ordering::Relaxed);
         }

@@ -395,6 +395,11 @@ impl Storage {
         (self.shared.delta_bytes(), self.shared.cache.used())
     }
 
+    /// Rows that committed transactions have changed since the database was opened.
+    pub fn changed_rows(&self) -> u64 {
+        self.shared.changed_rows.load(Ordering::Relaxed)
+    }
+
     /// Why the last checkpoint or merge that came by itself failed, if it did: it is tried again, nothing is lost meanwhile.
     pub fn maintenance_failure(&self) -> Option<Box<PgError>> {
         self.failure.lock().clone()

@@ -161,30 +161,25 @@ impl TableStore {
         Ok(true)
     }
 
-    /// Puts rows that lie under their own keys into packs, where there are some in one segment. Nobody else checkpoints.
-    pub(crate) fn repack(&self) -> PgResult<()> {
+    /// Puts rows that lie under their own keys into packs, where there are some in one segment, for some segments from `from` on; where to
+    /// go on. Nobody else checkpoints.
+    pub(crate) fn repack(&self, from: RowId) -> PgResult<Option<RowId>> {
         if self.is_catalog() {
-            return Ok(());
+            return Ok(None);
         }
-        let mut from = RowId(0);
-        loop {
-            let (segments, next) = self.segments_with_singles(from)?;
-            let mut batch = WriteBatch::new();
-            for first in segments {
-                self.put_pack(first, &[], &mut batch)?;
-                if batch.payload_bytes() > BATCH_BYTES {
-                    let full = std::mem::take(&mut batch);
-                    self.shared.kv.write(full, Durability::Eventual)?;
-                }
-            }
-            if !batch.is_empty() {
-                self.shared.kv.write(batch, Durability::Eventual)?;
-            }
-            match next {
-                Some(next) => from = next,
-                None => return Ok(()),
+        let (segments, next) = self.segments_with_singles(from)?;
+        let mut batch = WriteBatch::new();
+        for first in segments {
+            self.put_pack(first, &[], &mut batch)?;
+            if batch.payload_bytes() > BATCH_BYTES {
+                let full = std::mem::take(&mut batch);
+                self.shared.kv.write(full, Durability::Eventual)?;
             }
         }
+        if !batch.is_empty() {
+            self.shared.kv.write(batch, Durability::Eventual)?;
+        }
+        Ok(next)
     }
 
     /// Segments from `from` on that have so many rows under their own keys that packing pays, and where to go on.

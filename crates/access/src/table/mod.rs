@@ -2,6 +2,7 @@
 //!
 //! The way of a row is told in docs/internals/storage.md.
 
+mod activity;
 mod bulk;
 mod checkpoint;
 mod fetch;
@@ -20,6 +21,7 @@ use common::{Csn, Oid, PgResult, RelationId, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Datum, Vector};
 
+pub use activity::{Activity, Asked, Done, Upkeep};
 pub use bulk::Collector;
 pub use lock::{LockOutcome, NewestLock, WaitPolicy};
 pub use scan::{ScanDirection, ScanRequest, TableScan};

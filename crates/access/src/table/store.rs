@@ -18,6 +18,7 @@ use crate::chunk::{Chunk, ChunkState, Chunks};
 use crate::defs::{Persistence, TableDef};
 use crate::pack::{self, StoredKey};
 use crate::shared::{DeltaBytes, Shared};
+use crate::table::activity::Counters;
 use crate::table::stored::StoredRow;
 use crate::toast::store::ToastStore;
 use crate::version::{RowData, Version};
@@ -45,6 +46,8 @@ pub(crate) struct TableStore {
     pub(crate) stored_end: AtomicU64,
     /// Committed rows, as far as known.
     pub(crate) live_rows: AtomicI64,
+    /// What transactions did, and what keeps the table in order.
+    pub(crate) activity: Counters,
     /// Rows of transactions that run, for estimates.
     pub(crate) rows_in_flight: AtomicI64,
     /// Bytes that PostgreSQL's heap would have used for every version given a row id.
@@ -98,6 +101,7 @@ impl TableStore {
             stored_end: AtomicU64::new(stored_end),
             loaded: AtomicBool::new(false),
             live_rows: AtomicI64::new(counters.live_rows),
+            activity: Counters::default(),
             rows_in_flight: AtomicI64::new(0),
             heap_bytes: AtomicU64::new(counters.heap_bytes),
             gates: Gates::default(),

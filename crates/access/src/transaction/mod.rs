@@ -547,7 +547,12 @@ impl Transaction {
 
     /// Row counts and dropped relations.
     fn account(&mut self, csn: Csn) {
+        let mut changed = 0;
         for write in std::mem::take(&mut self.writes) {
+            if let Some(table) = write.table() {
+                let rows = table.activity.count(&write);
+                changed += if table.is_catalog() { 0 } else { rows };
+            }
             if let Some((table, delta)) = write.row_delta() {
                 table.live_rows.fetch_add(delta, Ordering::Relaxed);
                 if delta > 0 {
@@ -560,6 +565,12 @@ impl Transaction {
                 Write::Load(_) => self.storage.shared.loads.note_end(),
                 _ => {}
             }
+        }
+        if changed > 0 {
+            self.storage
+                .shared
+                .changed_rows
+                .fetch_add(changed, Ordering::Relaxed);
         }
     }
 

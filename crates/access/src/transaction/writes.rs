@@ -235,6 +235,14 @@ impl Write {
         }
     }
 
+    /// The table whose rows it changes.
+    pub(crate) fn table(&self) -> Option<&Arc<TableStore>> {
+        match self {
+            Write::RowUpdate { table, .. } => Some(table),
+            _ => self.row_delta().map(|(table, _)| table),
+        }
+    }
+
     /// For a change that is in the log already and was undone: what makes replay undo it too.
     pub(crate) fn put_inverse(&self, out: &mut Vec<u8>) {
         match self {

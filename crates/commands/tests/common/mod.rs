@@ -198,6 +198,7 @@ impl Db {
             params: &[],
             routine: None,
             param_types: &[],
+            asked: access::Asked::ByHand,
             user: Oid(10),
             session_user: Oid(10),
             database: Oid(5),

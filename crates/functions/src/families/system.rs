@@ -44,6 +44,12 @@ static SCALARS: &[&str] = &[
     "pg_postmaster_start_time", "pg_relation_filenode", "pg_relation_is_publishable", "pg_relation_is_updatable",
     "pg_safe_snapshot_blocking_pids",
     "pg_sequence_last_value", "pg_stat_get_archiver", "pg_stat_get_db_numbackends", "pg_stat_get_live_tuples",
+    "pg_stat_get_tuples_inserted", "pg_stat_get_tuples_updated", "pg_stat_get_tuples_deleted",
+    "pg_stat_get_mod_since_analyze", "pg_stat_get_ins_since_vacuum", "pg_stat_get_last_vacuum_time",
+    "pg_stat_get_last_autovacuum_time", "pg_stat_get_last_analyze_time", "pg_stat_get_last_autoanalyze_time",
+    "pg_stat_get_vacuum_count", "pg_stat_get_autovacuum_count", "pg_stat_get_analyze_count",
+    "pg_stat_get_autoanalyze_count", "pg_stat_get_total_vacuum_time", "pg_stat_get_total_analyze_time",
+    "pg_stat_get_total_autovacuum_time", "pg_stat_get_total_autoanalyze_time",
     "pg_stat_get_replication_slot", "pg_stat_get_subscription_stats", "pg_stat_get_wal_receiver",
     "pg_tablespace_location", "pg_tablespace_size_name", "pg_tablespace_size_oid", "row_security_active",
     "row_security_active_name", "pg_get_viewdef_name_ext", "pg_get_viewdef_wrap", "pg_trigger_depth",
@@ -70,39 +76,19 @@ fn is_counter(name: &str) -> bool {
         "pg_stat_get_bgwriter_",
         "pg_stat_get_function_",
     ];
-    const NAMES: [&str; 25] = [
+    const NAMES: [&str; 10] = [
         "pg_stat_get_numscans",
         "pg_stat_get_lastscan",
         "pg_stat_get_tuples_returned",
         "pg_stat_get_tuples_fetched",
-        "pg_stat_get_tuples_inserted",
-        "pg_stat_get_tuples_updated",
-        "pg_stat_get_tuples_deleted",
         "pg_stat_get_tuples_hot_updated",
         "pg_stat_get_tuples_newpage_updated",
         "pg_stat_get_dead_tuples",
-        "pg_stat_get_mod_since_analyze",
-        "pg_stat_get_ins_since_vacuum",
         "pg_stat_get_blocks_fetched",
         "pg_stat_get_blocks_hit",
         "pg_stat_get_buf_alloc",
-        "pg_stat_get_last_vacuum_time",
-        "pg_stat_get_last_autovacuum_time",
-        "pg_stat_get_last_analyze_time",
-        "pg_stat_get_last_autoanalyze_time",
-        "pg_stat_get_vacuum_count",
-        "pg_stat_get_autovacuum_count",
-        "pg_stat_get_analyze_count",
-        "pg_stat_get_autoanalyze_count",
-        "pg_stat_get_total_vacuum_time",
-        "pg_stat_get_total_analyze_time",
     ];
-    let more = [
-        "pg_stat_get_total_autovacuum_time",
-        "pg_stat_get_total_autoanalyze_time",
-    ];
-    !SCALARS.contains(&name)
-        && (NAMES.contains(&name) || more.contains(&name) || BEGINS.iter().any(|b| name.starts_with(b)))
+    !SCALARS.contains(&name) && (NAMES.contains(&name) || BEGINS.iter().any(|b| name.starts_with(b)))
 }
 
 /// True for functions that [`KERNELS`] serve.

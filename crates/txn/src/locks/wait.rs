@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use common::Xid;
+use common::cancel::CancelReason;
 
 use crate::error::{TxnError, TxnResult};
 use crate::locks::deadlock::{Edge, Graph, LockView, Verdict};
@@ -122,8 +123,9 @@ impl LockManager {
                         self.count(tag, asker.mode, Step::Down);
                         return Err(error);
                     }
-                    None => continue,
+                    None => self.ask_to_give_way(proc.number(), tag),
                 }
+                continue;
             }
             let deadlines = [wait.lock_timeout, (!checked).then_some(wait.deadlock_timeout)];
             let next = deadlines
@@ -183,6 +185,18 @@ impl LockManager {
                 }
                 drop(shards);
                 Some(self.deadlock_error(&cycle))
+            }
+        }
+    }
+
+    /// Cancels what sessions do with the lock that give way to others.
+    fn ask_to_give_way(&self, proc: u32, tag: LockTag) {
+        let shard = self.shard(&tag).lock();
+        let holders = shard.get(&tag).map_or(&[][..], |lock| lock.holders());
+        for holder in holders.iter().filter(|holder| holder.proc != proc) {
+            let token = self.table.slot(holder.proc).map(|slot| &slot.gives_way);
+            if let Some(cancel) = token.and_then(|token| token.lock().clone()) {
+                cancel.cancel(CancelReason::User);
             }
         }
     }
