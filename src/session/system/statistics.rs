@@ -29,7 +29,7 @@ fn last(done: Done) -> Datum {
 
 fn counted(rest: &str, table: Option<&Table>) -> Option<Datum> {
     let done = |what: &str| {
-        Some(upkeep(what).map(|(what, asked)| table.map_or_else(Done::default, |t| t.upkeep(what, asked)))?)
+        upkeep(what).map(|(what, asked)| table.map_or_else(Done::default, |t| t.upkeep(what, asked)))
     };
     if let Some(what) = rest
         .strip_prefix("last_")
