@@ -8,7 +8,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod giants;
-mod limits;
 #[path = "../support/oracle.rs"]
 mod oracle;
 #[path = "../value_differential/pools.rs"]

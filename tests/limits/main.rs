@@ -1,7 +1,8 @@
 //! Values at the edges of what types, functions and settings take: PostgreSQL's answer or error, word for word.
 //!
 //! `limits.txt` holds a line each of outcome and statement, recorded from PostgreSQL 18 (time zone America/Los_Angeles): an SQLSTATE and
-//! the message, or `=` and the values of the rows with bars between them.
+//! the message, or `=` and the values of the rows with bars between them. A program of its own, as it takes gigabytes for a moment.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use pglite::Database;
 
