@@ -8,7 +8,7 @@ use crate::{open, seeds};
 
 /// Each is acknowledged or not. `COPY` stands for rows that come through the protocol, `CHECKPOINT` for one in the middle of a
 /// transaction; `!` begins what must fail.
-const ITEMS: [&str; 17] = [
+const ITEMS: [&str; 18] = [
     "CREATE TABLE a (id int PRIMARY KEY, k int, t text)",
     "CREATE INDEX a_k ON a (k)",
     "INSERT INTO a SELECT g, g % 10, 'x' FROM generate_series(1, 1300) g",
@@ -33,6 +33,8 @@ const ITEMS: [&str; 17] = [
      DELETE FROM a WHERE id > 709950; ROLLBACK TO s; COMMIT",
     "BEGIN; CREATE TABLE c (id int PRIMARY KEY, k int); INSERT INTO c SELECT g, g FROM generate_series(1, 150) g; \
      CREATE INDEX c_k ON c (k); INSERT INTO c SELECT g, g FROM generate_series(151, 300) g; CHECKPOINT; COMMIT",
+    "BEGIN; DELETE FROM a WHERE id % 6 = 1 AND id < 1200; SAVEPOINT s; DELETE FROM a WHERE id % 2 = 1 AND id < 1200; CHECKPOINT; ROLLBACK TO s; \
+     DELETE FROM a WHERE id % 2 = 1 AND id BETWEEN 40010 AND 40200; UPDATE a SET k = 77 WHERE id BETWEEN 40190 AND 40210; COMMIT",
     "UPDATE a SET t = 'all', k = k + 1 WHERE id > 10050",
     "BEGIN; TRUNCATE c; INSERT INTO c SELECT g, 1 FROM generate_series(1, 120) g; ROLLBACK",
 ];

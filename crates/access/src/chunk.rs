@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
+use crate::ahead::ends::Ends;
 use crate::block::{CHUNK_ROWS, MainBlock, Part};
 use crate::defs::TableDef;
 use crate::version::Version;
@@ -145,6 +146,8 @@ pub(crate) struct ChunkState {
     pub(crate) part: Option<Part>,
     /// None: nothing changed.
     pub(crate) delta: Option<Arc<Delta>>,
+    /// Rows that end otherwise than by delta ([`crate::ahead::ends`]). Mostly empty.
+    pub(crate) ends: Vec<Arc<Ends>>,
     /// Counts replacements of `main`.
     pub(crate) generation: u64,
 }
@@ -179,6 +182,7 @@ impl Chunk {
                 main,
                 part: None,
                 delta: None,
+                ends: Vec::new(),
                 generation: 0,
             }),
             referenced: AtomicBool::new(false),
@@ -208,11 +212,23 @@ impl Chunk {
 
     /// Replaces main. Callers hold the lock.
     pub(crate) fn replace_main(&self, main: Option<Arc<MainBlock>>, delta: Option<Arc<Delta>>) {
+        let ends = self.state.load().ends.clone();
+        self.replace(main, delta, ends);
+    }
+
+    /// Replaces all of it. Callers hold the lock.
+    pub(crate) fn replace(
+        &self,
+        main: Option<Arc<MainBlock>>,
+        delta: Option<Arc<Delta>>,
+        ends: Vec<Arc<Ends>>,
+    ) {
         let generation = self.state.load().generation + 1;
         self.state.store(Arc::new(ChunkState {
             main,
             part: None,
             delta,
+            ends,
             generation,
         }));
     }
@@ -222,6 +238,15 @@ impl Chunk {
         let state = self.state.load();
         self.state.store(Arc::new(ChunkState {
             part: Some(part),
+            ..ChunkState::clone(&state)
+        }));
+    }
+
+    /// Replaces the marks of rows that end. Callers hold the lock.
+    pub(crate) fn set_ends(&self, ends: Vec<Arc<Ends>>) {
+        let state = self.state.load();
+        self.state.store(Arc::new(ChunkState {
+            ends,
             ..ChunkState::clone(&state)
         }));
     }

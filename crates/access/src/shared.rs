@@ -8,6 +8,7 @@ use kv::Kv;
 use txn::{LiveSnapshots, Stamp, TxnManager, TxnTable};
 
 use crate::ahead::Loads;
+use crate::ahead::ends::Deletions;
 use crate::cache::BlockCache;
 use crate::storage::StorageOptions;
 use crate::storage::newborn::Newborns;
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) cache: BlockCache,
     /// What transactions have in the KV store ahead of their commits.
     pub(crate) loads: Loads,
+    /// Rows deleted by marks that are in the KV store.
+    pub(crate) deletions: Deletions,
     /// Relations whose contents are there before their creation is committed.
     pub(crate) newborns: Newborns,
     /// Changed rows of a segment after which it is written as a pack.
@@ -64,6 +67,7 @@ impl Shared {
             cache: BlockCache::new(options.cache_bytes_max),
             parts_from: options.parts_from_rows,
             loads: Loads::default(),
+            deletions: Deletions::default(),
             newborns: Newborns::default(),
             pack_min: options.pack_rows_min,
             toast_min: options.toast_bytes_min,

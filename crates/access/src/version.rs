@@ -120,6 +120,11 @@ impl Version {
         self.end.try_claim(stamp)
     }
 
+    /// What a gate ends, which will set the stamp, ends by this command. Nobody else has it yet.
+    pub(crate) fn ends_by(&self, command: CommandId) {
+        self.cmax.store(command.0, Ordering::Release);
+    }
+
     /// Undoes [`Version::claim`].
     pub(crate) fn unclaim(&self) {
         self.set_forward(None);
@@ -167,6 +172,14 @@ impl Version {
 }
 
 impl RowData {
+    /// True when some of its values lie elsewhere.
+    pub(crate) fn has_places(&self) -> bool {
+        match self {
+            RowData::Bytes(bytes) => tuple::toasted::has_any(bytes),
+            RowData::Block(block, position) => block.places(usize::from(*position)).next().is_some(),
+        }
+    }
+
     /// Who wrote it.
     pub(crate) fn xid(&self) -> u64 {
         match self {

@@ -57,6 +57,7 @@ fn params() -> SequenceParams {
 #[derive(Clone, Copy)]
 struct Kind {
     ahead: bool,
+    rows_min: usize,
     /// Memory of index entries that wait to follow rows in the store.
     entry_bytes: usize,
     /// Texts leave their rows: none, those of fresh rows into the log, all into the store.
@@ -67,6 +68,7 @@ impl Kind {
     fn of(seed: u64) -> Kind {
         Kind {
             ahead: seed % 2 == 0,
+            rows_min: (seed / 2 % 2) as usize,
             entry_bytes: [0, 500, 1 << 20][(seed / 2 % 3) as usize],
             toast: seed % 3,
         }
@@ -86,7 +88,7 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
         options.toast_ahead_bytes = if kind.toast == 1 { 500 } else { 1 };
     }
     if kind.ahead {
-        (options.ahead_after_rows, options.ahead_rows_min) = (2, 1);
+        (options.ahead_after_rows, options.ahead_rows_min) = (2, kind.rows_min);
         options.ahead_entry_bytes = kind.entry_bytes;
     }
     let storage = Storage::open(options)?;
@@ -140,6 +142,23 @@ impl Db {
         }
         assert!(self.index.insert_run(txn, by_id)?);
         assert!(self.by_value.insert_run(txn, by_value)?);
+        Ok(())
+    }
+
+    /// Rows of these ids, by one command.
+    fn delete_many(&self, txn: &mut Transaction, ids: &[i32]) -> PgResult<()> {
+        txn.next_command()?;
+        let snapshot = txn.snapshot()?;
+        for id in ids {
+            let mut key = Vec::new();
+            self.index.encode_prefix(&[int(*id)], &mut key);
+            let at = self.index.lookup(&snapshot, &key)?.unwrap();
+            let mut old = Vec::new();
+            assert!(self.table.fetch(at, &snapshot, &mut old)?);
+            assert_eq!(self.table.delete(txn, &snapshot, at)?, WriteOutcome::Done(at));
+            assert!(self.index.delete(txn, &old[..1], at)?);
+            assert!(self.by_value.delete(txn, &old[1..2], at)?);
+        }
         Ok(())
     }
 
@@ -218,6 +237,12 @@ impl Db {
                     self.insert_many(&mut txn, ids)?;
                     state.extend(ids.iter().map(|id| (*id, 0)));
                 }
+                4 if state.len() > ACCOUNTS as usize + 12 => {
+                    let from = random.below(20) as usize;
+                    let ids: Vec<i32> = state.keys().skip(from).step_by(2).take(11).copied().collect();
+                    self.delete_many(&mut txn, &ids)?;
+                    state.retain(|id, _| !ids.contains(id));
+                }
                 4 if state.len() > ACCOUNTS as usize => {
                     let victim = *state
                         .keys()
@@ -280,10 +305,14 @@ impl Db {
     fn try_read(&self) -> PgResult<State> {
         let mut txn = self.session.begin();
         let snapshot = txn.snapshot()?;
-        let all = try_rows(&self.table, &snapshot)?;
+        self.try_read_as(&snapshot)
+    }
+
+    fn try_read_as(&self, snapshot: &ActiveSnapshot) -> PgResult<State> {
+        let all = try_rows(&self.table, snapshot)?;
         let state: State = all.iter().map(|r| (r.1, r.2)).collect();
         assert_eq!(state.len(), all.len(), "a row twice");
-        let by_id: BTreeMap<i32, u64> = try_entries(&self.index, &snapshot)?.into_iter().collect();
+        let by_id: BTreeMap<i32, u64> = try_entries(&self.index, snapshot)?.into_iter().collect();
         assert_eq!(
             by_id,
             all.iter().map(|r| (r.1, r.0)).collect(),
@@ -292,16 +321,16 @@ impl Db {
         let mut by_value: Vec<(i32, u64)> = all.iter().map(|r| (r.2, r.0)).collect();
         by_value.sort_unstable();
         assert_eq!(
-            try_entries(&self.by_value, &snapshot)?,
+            try_entries(&self.by_value, snapshot)?,
             by_value,
             "index by value is not the table"
         );
         assert_eq!(
-            self.index.verify(&self.table, &[0], &snapshot)?,
+            self.index.verify(&self.table, &[0], snapshot)?,
             Vec::<String>::new()
         );
         assert_eq!(
-            self.by_value.verify(&self.table, &[1], &snapshot)?,
+            self.by_value.verify(&self.table, &[1], snapshot)?,
             Vec::<String>::new()
         );
         Ok(state)
@@ -309,9 +338,24 @@ impl Db {
 
     /// Runs until something fails.
     fn work(&self, random: &mut SimRandom, model: &mut Model, transactions: u64) -> PgResult<()> {
+        // A snapshot that others go on beside, and what it sees.
+        let old = Session::new(&self.session.storage, 2);
+        let mut held: Option<(Transaction, ActiveSnapshot, State)> = None;
         for _ in 0..transactions {
             self.transaction(random, model)?;
-            match random.below(12) {
+            match random.below(14) {
+                4 if held.is_none() => {
+                    let mut txn = old.begin_rr();
+                    let snapshot = txn.snapshot()?;
+                    held = Some((txn, snapshot, model.states.last().unwrap().clone()));
+                }
+                4 | 5 => {
+                    if let Some((txn, snapshot, state)) = held.take() {
+                        assert_eq!(self.try_read_as(&snapshot)?, state);
+                        drop(snapshot);
+                        txn.abort();
+                    }
+                }
                 0 => self.session.storage.checkpoint()?,
                 1 => self.session.storage.merge()?,
                 2 => self.session.storage.maintain()?,

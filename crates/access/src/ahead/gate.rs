@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::{CommandId, Csn, RowId};
 use parking_lot::{Mutex, RwLock};
@@ -31,21 +31,26 @@ use crate::version::Version;
 pub(crate) struct Gate {
     pub(crate) begin: AtomicStamp,
     pub(crate) command: CommandId,
+    /// What ended with it is not in the store any more ([`crate::ahead::ends`]).
+    pub(crate) stored: AtomicBool,
     /// Versions in delta that took their beginning from here while it was open how that ends.
     versions: Mutex<Vec<Dated>>,
 }
 
-/// A version that began with a gate.
+/// A version that began or ended with a gate.
 pub(crate) enum Dated {
     Row(Arc<TableStore>, RowId, Arc<Version>),
     Entry(Arc<IndexStore>, EntryKey, Arc<EntryVersion>),
+    /// A row that ends with it ([`crate::ahead::ends`]).
+    RowEnd(Arc<Version>),
 }
 
 impl Dated {
-    fn begin(&self) -> &AtomicStamp {
+    fn stamp(&self) -> &AtomicStamp {
         match self {
             Dated::Row(_, _, version) => &version.begin,
             Dated::Entry(_, _, version) => &version.begin,
+            Dated::RowEnd(version) => &version.end,
         }
     }
 }
@@ -55,15 +60,16 @@ impl Gate {
         Arc::new(Gate {
             begin: AtomicStamp::new(begin),
             command,
+            stored: AtomicBool::new(false),
             versions: Mutex::default(),
         })
     }
 
-    /// Gives a version, which nobody else has yet, its beginning. False: what is behind the gate never was.
+    /// Gives a version, which nobody else has yet, its beginning or end. False: what is behind the gate never was.
     pub(crate) fn date(&self, version: Dated) -> bool {
         let mut versions = self.versions.lock();
         let begin = self.begin.load();
-        version.begin().set(begin);
+        version.stamp().set(begin);
         if begin.is_reference() {
             versions.push(version);
         }
@@ -74,7 +80,7 @@ impl Gate {
     pub(crate) fn settle(&self, csn: Csn) {
         let stamp = Stamp::committed(csn);
         for version in self.set(stamp) {
-            version.begin().set(stamp);
+            version.stamp().set(stamp);
         }
     }
 
@@ -88,6 +94,7 @@ impl Gate {
                     // It was not counted when delta got it.
                     index.count(1, &key);
                 }
+                Dated::RowEnd(version) => version.unclaim(),
             }
         }
     }
@@ -102,7 +109,7 @@ impl Gate {
                 Dated::Entry(index, key, _) if index.is_logged() => {
                     put_op(RedoOp::EntryDelete(index.id, key), out);
                 }
-                Dated::Row(..) | Dated::Entry(..) => {}
+                Dated::Row(..) | Dated::Entry(..) | Dated::RowEnd(_) => {}
             }
         }
     }
@@ -121,6 +128,11 @@ impl Gate {
             return txn::snapshot::happened(&self.begin, self.command, snapshot, table);
         }
         begin.raw() <= snapshot.csn.0
+    }
+
+    /// True when every snapshot up to a merge's bound sees it open, and the store has nothing of what ended with it.
+    pub(crate) fn is_settled(&self, shared: &Shared, both: Csn) -> bool {
+        self.stored.load(Ordering::Acquire) && shared.committed(&self.begin).is_some_and(|csn| csn <= both)
     }
 
     pub(crate) fn is_void(&self) -> bool {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use common::{CommandId, PgResult, RelationId, RowId};
 
 use crate::ahead::Load;
+use crate::ahead::ends::Deletion;
 use crate::ahead::entries::AllWaits;
 use crate::ahead::gate::Gate;
 use crate::block::CHUNK_ROWS;
@@ -29,6 +30,25 @@ pub(crate) struct Ahead {
     losses: Option<u64>,
     /// Index entries that are to follow the rows.
     pub(crate) waits: AllWaits,
+    deletions: Deleting,
+}
+
+/// Rows that it deletes.
+#[derive(Default)]
+struct Deleting {
+    /// Those that got versions: all, and of one command in one table.
+    versions: usize,
+    recent: Option<(RelationId, CommandId, usize)>,
+    /// What marks further ones: its place in the write set.
+    current: Option<(Arc<Deletion>, usize)>,
+    any: bool,
+}
+
+impl Deleting {
+    fn cut(&mut self) {
+        self.current = None;
+        self.recent = None;
+    }
 }
 
 struct Current {
@@ -47,6 +67,13 @@ impl Ahead {
     /// Rows that come now belong to another load.
     pub(crate) fn cut(&mut self) {
         self.current = None;
+        self.deletions.cut();
+    }
+
+    /// True when rows were marked as deleted: the log must have that.
+    pub(crate) fn end_deletions(&mut self) -> bool {
+        self.deletions.cut();
+        std::mem::take(&mut self.deletions.any)
     }
 }
 
@@ -82,6 +109,56 @@ impl Transaction {
             write,
         });
         Ok(load)
+    }
+
+    /// A row of a table got a version that ends.
+    pub(crate) fn count_deletion(&mut self, relation: RelationId) {
+        let command = self.command();
+        let deletions = &mut self.ahead.deletions;
+        deletions.versions += 1;
+        match &mut deletions.recent {
+            Some((known, of, count)) if *known == relation && *of == command => *count += 1,
+            recent => *recent = Some((relation, command, 1)),
+        }
+    }
+
+    /// True when further rows of a table shall be deleted by marks.
+    pub(crate) fn marks_deletions(&self, relation: RelationId) -> bool {
+        let (options, deletions) = (self.storage().options(), &self.ahead.deletions);
+        if deletions.versions < options.ahead_after_rows || relation < FIRST_RELATION {
+            return false;
+        }
+        let count = match deletions.recent {
+            Some((known, command, count)) if known == relation && command == self.command() => count,
+            _ => 0,
+        };
+        count >= options.ahead_rows_min
+    }
+
+    /// What marks rows of this table now.
+    pub(crate) fn deletion_of(&mut self, table: &Table) -> PgResult<Arc<Deletion>> {
+        let (stamp, command, since) = (self.stamp()?, self.command(), self.last_savepoint());
+        let fits = |current: &&(Arc<Deletion>, usize)| {
+            let (deletion, write) = current;
+            deletion.gate.command == command && *write >= since && deletion.table.id == table.store.id
+        };
+        if let Some((deletion, _)) = self.ahead.deletions.current.as_ref().filter(fits) {
+            return Ok(Arc::clone(deletion));
+        }
+        let deletion = Arc::new(Deletion::new(Arc::clone(&table.store), Gate::new(stamp, command)));
+        table.store.shared.deletions.add(&deletion);
+        let write = self.write_count();
+        self.record(Write::Deletion(Arc::clone(&deletion)), None)?;
+        self.ahead.deletions.any = true;
+        self.ahead.deletions.current = Some((Arc::clone(&deletion), write));
+        Ok(deletion)
+    }
+
+    /// What has marked this row of a table, and marks further ones.
+    pub(crate) fn deletion_with(&self, row: RowId, table: RelationId) -> Option<&Arc<Deletion>> {
+        let (deletion, _) = self.ahead.deletions.current.as_ref()?;
+        // Rows of other tables have the same ids.
+        (deletion.table.id == table && deletion.has(row)).then_some(deletion)
     }
 
     /// From here on it has something in the store, which must be durable before it commits.

@@ -9,6 +9,7 @@
 //! - Packs do not overlap: new ones begin above the last entry of the last pack, and nobody else makes any meanwhile (all latches).
 //! - A leaf read before the packs were written does not get into the directory after it: the epoch has changed.
 
+use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +18,8 @@ use common::{PgResult, RowId};
 use kv::{Direction, Durability, Keyspace, WriteBatch};
 
 use crate::ahead::Load;
+use crate::ahead::ends::{RowBits, has_bit};
+use crate::block::CHUNK_ROWS;
 use crate::index::Index;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::{self, PackWriter, each_entry};
@@ -155,19 +158,37 @@ impl IndexStore {
 
     /// Removes the stored entries of rows that never were, from a key on.
     pub(crate) fn remove_rows(&self, ranges: &[Range<u64>], low: &EntryKey) -> PgResult<()> {
-        let gone = |key: &[u8]| -> PgResult<bool> {
-            let row = entry_row(key)?.0;
-            Ok(ranges.iter().any(|rows| rows.contains(&row)))
-        };
         let mut removed = (0_i64, 0_i64);
+        self.remove_where(low, &mut |key| {
+            let row = entry_row(key)?.0;
+            let gone = ranges.iter().any(|rows| rows.contains(&row));
+            if gone {
+                removed.0 += 1;
+                removed.1 += key.len() as i64;
+            }
+            Ok(gone)
+        })?;
+        self.entries.fetch_sub(removed.0, Ordering::Relaxed);
+        self.bytes.fetch_sub(removed.1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Removes the stored entries of rows that have ended. They are not counted any more.
+    pub(crate) fn remove_ended(&self, ended: &BTreeMap<u64, RowBits>) -> PgResult<()> {
+        self.loaded.store(true, Ordering::Relaxed);
+        self.remove_where(&EntryKey::new(), &mut |key| {
+            let row = entry_row(key)?.0;
+            let bits = ended.get(&(row / CHUNK_ROWS));
+            Ok(bits.is_some_and(|bits| has_bit(bits, (row % CHUNK_ROWS) as usize)))
+        })
+    }
+
+    /// Removes stored entries, from a key on.
+    fn remove_where(&self, low: &EntryKey, gone: &mut dyn FnMut(&[u8]) -> PgResult<bool>) -> PgResult<()> {
         let mut judge = |_: &[u8], bytes: &[u8]| {
             let (mut writer, mut some, mut outcome) = (PackWriter::whole(), false, Ok(()));
             each_entry(bytes, &mut |key, value| match gone(key) {
-                Ok(true) => {
-                    some = true;
-                    removed.0 += 1;
-                    removed.1 += key.len() as i64;
-                }
+                Ok(true) => some = true,
                 Ok(false) => drop(writer.push(key, value)),
                 Err(error) => outcome = Err(error),
             })?;
@@ -202,16 +223,9 @@ impl IndexStore {
             }
         }
         let bounds = (Bound::Included(&low[..]), Bound::Unbounded);
+        // What said that a pack's entry is gone goes, too.
         remove_in(&self.shared, Keyspace(self.id.0), bounds, &mut |key, _| {
-            let gone = gone(key)?;
-            if gone {
-                removed.0 += 1;
-                removed.1 += key.len() as i64;
-            }
-            Ok(if gone { Keep::Not } else { Keep::Yes })
-        })?;
-        self.entries.fetch_sub(removed.0, Ordering::Relaxed);
-        self.bytes.fetch_sub(removed.1, Ordering::Relaxed);
-        Ok(())
+            Ok(if gone(key)? { Keep::Not } else { Keep::Yes })
+        })
     }
 }

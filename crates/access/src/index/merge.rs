@@ -62,6 +62,7 @@ impl IndexStore {
     /// Moves what everybody sees and the KV store has out of delta.
     pub(crate) fn merge(self: &Arc<Self>, bounds: &MergeBounds) {
         self.gates.forget(&self.shared, bounds.horizon);
+        self.forget_ended(bounds.checkpoint.min(bounds.horizon));
         let mut changes: Vec<LeafChange> = Vec::new();
         let mut settled: Vec<(EntryKey, Arc<EntryVersion>)> = Vec::new();
         for entry in self.delta.iter() {
@@ -84,6 +85,23 @@ impl IndexStore {
         for (key, head) in settled {
             self.remove(&key, &head, bounds);
         }
+    }
+
+    /// Forgets marks of rows whose entries the store has no more and no snapshot sees. Leaves may have them: they are read anew.
+    fn forget_ended(&self, both: Csn) {
+        if !self.ends.has_settled(&self.shared, both) {
+            return;
+        }
+        // Who looks for what stands in the way of a key does so under its latch.
+        let _latches = self.all_latches();
+        let retired = {
+            let _guard = self.directory_lock.lock();
+            let directory = self.directory.load_full();
+            self.directory.store(Arc::new(directory.merged(Vec::new())));
+            directory
+        };
+        retired.leaves().for_each(|leaf| leaf.retire());
+        self.ends.forget_settled(&self.shared, both);
     }
 
     /// Puts changes into the loaded leaves; what is not loaded is right in the KV store.

@@ -42,6 +42,7 @@ use crate::defs::{IndexDef, Persistence};
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
 use crate::serial;
+use crate::storage::FIRST_RELATION;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
@@ -321,13 +322,24 @@ impl Index {
 
     /// What an insertion has to think of an entry that only a leaf has.
     fn leaf_entry_state(&self, row: RowId, own: Stamp) -> EntryState {
+        let table = self.store.shared.table();
+        let ends = |gate: &Gate| gate.state(table) != StampState::Never;
+        if let Some(ends) = self.store.ends.find(row, ends) {
+            let gate = &ends.gate;
+            return match gate.state(table) {
+                _ if gate.begin.load() == own => EntryState::Dead,
+                StampState::InProgress(xid) => EntryState::Pending(xid),
+                StampState::Committed(_) => EntryState::Dead,
+                StampState::Never => EntryState::Live,
+            };
+        }
         let Some(gate) = self.store.gates.find(row) else {
             return EntryState::Live;
         };
         if gate.begin.load() == own {
             return EntryState::Live;
         }
-        match gate.state(self.store.shared.table()) {
+        match gate.state(table) {
             StampState::Committed(_) => EntryState::Live,
             StampState::InProgress(xid) => EntryState::Pending(xid),
             StampState::Never => EntryState::Dead,
@@ -370,6 +382,10 @@ impl Index {
         let mut prefix = std::mem::take(&mut txn.buffer);
         self.encode_prefix(values, &mut prefix);
         let key = entry_key(&prefix, row);
+        if self.ends_with_row(txn, &prefix, &key, row) {
+            txn.buffer = prefix;
+            return self.tell_write(txn, &key).map(|()| true);
+        }
         let claimed = match self.def.incomplete {
             true => self.take_or_mark(txn, &prefix, &key, stamp),
             false => {
@@ -390,6 +406,23 @@ impl Index {
         txn.record(write, op)?;
         self.tell_write(txn, &key)?;
         Ok(true)
+    }
+
+    /// True when the transaction has marked the row as deleted, and the entry goes with it: delta has nothing of it.
+    fn ends_with_row(&self, txn: &Transaction, prefix: &[u8], key: &EntryKey, row: RowId) -> bool {
+        let Some(deletion) = self.def.table.and_then(|table| txn.deletion_with(row, table)) else {
+            return false;
+        };
+        if self.def.incomplete || self.def.builtin.is_some() || self.store.id < FIRST_RELATION {
+            return false;
+        }
+        let _latch = self.store.latch(prefix).lock();
+        let in_delta = self
+            .store
+            .delta
+            .get(key)
+            .is_some_and(|entry| entry.value().load().is_some());
+        !in_delta && deletion.end_entry(&self.store, key, row)
     }
 
     /// The newest version of an entry, claimed; made from main if delta has none. The caller holds the latch.
@@ -431,9 +464,16 @@ impl Index {
             let mut at = leaf.lower_bound(prefix);
             while at < leaf.len() && is_entry_of(leaf.key(at), prefix) {
                 if self.sees_leaf_entry(snapshot, leaf.key(at)) {
-                    return entry_row(leaf.key(at)).map(Some);
+                    break;
                 }
                 at += 1;
+            }
+            if at < leaf.len() && is_entry_of(leaf.key(at), prefix) {
+                // What says that it has ended may have been forgotten, after its leaf was retired.
+                if !self.store.is_current(&leaf) {
+                    continue;
+                }
+                return entry_row(leaf.key(at)).map(Some);
             }
             let spills_over = leaf
                 .high
@@ -459,7 +499,8 @@ impl Index {
         rows_max: usize,
         out: &mut Vec<RowId>,
     ) -> PgResult<bool> {
-        let quiet = || self.store.delta.is_empty() && self.store.gates.is_empty();
+        let quiet =
+            || self.store.delta.is_empty() && self.store.gates.is_empty() && self.store.ends.is_empty();
         if snapshot.serial != 0 || !quiet() {
             return Ok(false);
         }
@@ -502,7 +543,18 @@ impl Index {
                 return visible(&head, snapshot, store.shared.table()).is_some();
             }
         }
-        store.gates.is_empty() || self.hiding(snapshot, key).is_none()
+        (store.gates.is_empty() || self.hiding(snapshot, key).is_none()) && !self.has_ended(snapshot, key)
+    }
+
+    /// True when the snapshot sees that an entry that only a leaf has went with its row.
+    #[inline]
+    fn has_ended(&self, snapshot: &Snapshot, key: &[u8]) -> bool {
+        let store = &self.store;
+        !store.ends.is_empty()
+            && entry_row(key).is_ok_and(|row| {
+                let open = |gate: &Gate| gate.is_open(snapshot, store.shared.table());
+                store.ends.find(row, open).is_some()
+            })
     }
 
     /// The gate that keeps the snapshot from seeing an entry that only a leaf has.

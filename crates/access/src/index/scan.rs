@@ -7,14 +7,13 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::sync::Arc;
 
 use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Datum, key};
 
 use crate::index::leaf::Leaf;
-use crate::index::store::{EntryKey, entry_row};
+use crate::index::store::{EntryKey, FoundLeaf, entry_row};
 use crate::index::{Index, value};
 use crate::serial;
 use crate::table::ScanDirection;
@@ -180,6 +179,12 @@ impl IndexScan {
         while self.ready.is_empty() && !self.done {
             let (leaf, piece) = self.piece()?;
             self.merge(&leaf, &piece)?;
+            if !self.index.store.is_current(&leaf) {
+                // What says that an entry has ended may have been forgotten meanwhile.
+                self.ready.clear();
+                self.datums.clear();
+                continue;
+            }
             match self.direction {
                 ScanDirection::Forward => match piece.range.high {
                     Some(high) => self.rest.low = high,
@@ -196,7 +201,7 @@ impl IndexScan {
     }
 
     /// The next leaf, and what delta has in (a part of) its range.
-    fn piece(&self) -> PgResult<(Arc<Leaf>, Piece)> {
+    fn piece(&self) -> PgResult<(FoundLeaf, Piece)> {
         let store = &self.index.store;
         loop {
             let leaf = match self.direction {
@@ -218,7 +223,7 @@ impl IndexScan {
             }
             let piece = self.delta_piece(range)?;
             if store.is_current(&leaf) {
-                return Ok((leaf.leaf, piece));
+                return Ok((leaf, piece));
             }
         }
     }
@@ -271,6 +276,9 @@ impl IndexScan {
     /// True when a gate keeps the snapshot from seeing an entry that only a leaf has.
     #[inline]
     fn hides(&self, key: &[u8]) -> PgResult<bool> {
+        if self.index.has_ended(&self.snapshot, key) {
+            return Ok(true);
+        }
         if self.index.store.gates.is_empty() {
             return Ok(false);
         }

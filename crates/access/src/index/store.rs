@@ -21,6 +21,7 @@ use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use txn::Stamp;
 
+use crate::ahead::ends::{EndedRows, Marks};
 use crate::ahead::gate::{Dated, Gates};
 use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};
@@ -66,6 +67,8 @@ pub(crate) struct IndexStore {
     pub(crate) high: HighKey,
     /// When entries began that leaves and the KV store have, if not long ago.
     pub(crate) gates: Gates,
+    /// Rows that end otherwise than by delta, with their entries.
+    pub(crate) ends: EndedRows,
     /// True once entries went to the KV store otherwise than by checkpoints.
     pub(crate) loaded: AtomicBool,
     /// Whom it is complete for.
@@ -160,6 +163,7 @@ impl IndexStore {
             pack_end: Mutex::new(None),
             high: HighKey::default(),
             gates: Gates::default(),
+            ends: EndedRows::default(),
             loaded: AtomicBool::new(false),
             complete: Completeness::default(),
         })
@@ -220,6 +224,17 @@ impl IndexStore {
         let version = Arc::new(EntryVersion::new(Stamp::NEVER, gate.command, value.into()));
         let dated = Dated::Entry(Arc::clone(self), key.clone(), Arc::clone(&version));
         Ok(gate.date(dated).then_some(version))
+    }
+
+    /// Entries that delta has of rows that have ended, in a database that nobody uses yet.
+    pub(crate) fn delta_entries_of(&self, marks: &Marks) -> PgResult<Vec<EntryKey>> {
+        let mut found = Vec::new();
+        for entry in self.delta.iter() {
+            if marks.has(entry_row(entry.key())?) {
+                found.push(entry.key().clone());
+            }
+        }
+        Ok(found)
     }
 
     pub(crate) fn count(&self, sign: i64, key: &[u8]) {

@@ -16,6 +16,7 @@ use common::cancel::CancelToken;
 use common::{Csn, PgResult, RelationId, RowId};
 use kv::{Durability, WriteBatch};
 
+use crate::ahead::ends::Due;
 use crate::shared::MergeBounds;
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
 use crate::storage::{BATCH_BYTES, Relation, Storage};
@@ -118,6 +119,8 @@ impl Storage {
         for (id, relation) in &relations {
             self.checkpoint_relation(*id, relation, ((from, point.csn), horizon), &mut batch)?;
         }
+        let due = self.shared.deletions.due(&self.shared, point.csn, horizon);
+        self.remove_ended(&due, &mut batch)?;
         let ended = self.shared.loads.ended(&self.shared, point.csn);
         self.end_loads(&ended, &mut batch)?;
         let born = self
@@ -132,6 +135,7 @@ impl Storage {
                 table.settle_toast();
             }
         }
+        self.shared.deletions.done(&due);
         self.shared.newborns.forget(&born);
         self.forget_purged(&purged);
         self.shared.loads.forget(&ended);
@@ -141,6 +145,31 @@ impl Storage {
         let now = self.env().monotonic().as_millis() as u64;
         self.checkpoint_millis.store(now, Ordering::Relaxed);
         Ok(manager.wal().recycle_below(point.redo)?)
+    }
+
+    /// Removes rows that were deleted by marks, and their entries; notes of those that somebody sees.
+    fn remove_ended(&self, due: &Due, batch: &mut WriteBatch) -> PgResult<()> {
+        let kv = &self.shared.kv;
+        let (tables, indexes) = due.ended();
+        if !tables.is_empty() {
+            // The packs are read again.
+            kv.write(std::mem::take(batch), Durability::Eventual)?;
+        }
+        let mut write = |batch: &mut WriteBatch| {
+            if batch.payload_bytes() > BATCH_BYTES {
+                kv.write(std::mem::take(batch), Durability::Eventual)?;
+            }
+            Ok(())
+        };
+        for (table, ended) in tables.values() {
+            table.remove_ended(ended, batch, &mut write)?;
+        }
+        for (index, ended) in indexes.values() {
+            index.remove_ended(ended)?;
+            meta::put_counters(index.id, &RelationCounters::Index(index.counters()), batch);
+        }
+        due.put_notes(batch);
+        Ok(())
     }
 
     fn checkpoint_relation(

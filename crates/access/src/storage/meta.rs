@@ -12,12 +12,12 @@ use crate::index::pack;
 use crate::index::store::IndexCounters;
 use crate::table::store::TableCounters;
 use crate::toast::{NAME_BYTES, Name};
-use crate::transaction::redo::{put_varint, take_varint};
+use crate::transaction::redo::{put_bytes, put_varint, take_bytes, take_varint};
 
 /// Relation ids begin at 1, so this is nobody's.
 pub(crate) const META: Keyspace = Keyspace(0);
 /// Bumped when stored bytes change their meaning.
-pub(crate) const FORMAT_VERSION: u64 = 5;
+pub(crate) const FORMAT_VERSION: u64 = 6;
 /// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen; nothing else.
 pub(crate) const FORMAT_OLDEST: u64 = 1;
 
@@ -29,6 +29,7 @@ const VOLATILE: &[u8] = b"volatile";
 const COUNTERS: &[u8] = b"counters/";
 const LOADS: &[u8] = b"loads/";
 const TOAST: &[u8] = b"toast/";
+const ENDED: &[u8] = b"ended/";
 const NEWBORN: &[u8] = b"newborn/";
 
 /// Who a database is: set when it is created, never changed.
@@ -321,6 +322,37 @@ fn each_note(
         }
     })?;
     outcome
+}
+
+fn ended_key((relation, first): (RelationId, u64)) -> Vec<u8> {
+    [ENDED, &relation.0.to_be_bytes(), &first.to_be_bytes()].concat()
+}
+
+/// Rows that have ended and are in the store all the same ([`crate::ahead::ends`]).
+pub(crate) fn put_ended(name: (RelationId, u64), parts: &[Vec<u8>], batch: &mut kv::WriteBatch) {
+    let mut value = Vec::new();
+    parts.iter().for_each(|part| put_bytes(part, &mut value));
+    batch.put(META, ended_key(name), value);
+}
+
+pub(crate) fn delete_ended(name: (RelationId, u64), batch: &mut kv::WriteBatch) {
+    batch.delete(META, ended_key(name));
+}
+
+/// All of them: the relation and the parts of each.
+pub(crate) fn read_ended(kv: &dyn Kv) -> PgResult<Vec<(RelationId, Vec<Vec<u8>>)>> {
+    let mut notes = Vec::new();
+    each_note(kv, ENDED, &mut |key, mut value| {
+        let id = key.get(ENDED.len()..).and_then(|rest| rest.first_chunk::<8>());
+        let id = id.ok_or_else(|| damaged("list of deleted rows"))?;
+        let mut parts = Vec::new();
+        while !value.is_empty() {
+            parts.push(take_bytes(&mut value)?.to_vec());
+        }
+        notes.push((RelationId(u64::from_be_bytes(*id)), parts));
+        Ok(())
+    })?;
+    Ok(notes)
 }
 
 /// What the store may have of a transaction that has not committed ([`crate::ahead`]).

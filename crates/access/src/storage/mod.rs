@@ -77,9 +77,10 @@ pub struct StorageOptions {
     pub checkpoint_interval: std::time::Duration,
     /// Changed rows of a segment of row ids after which a checkpoint writes the segment as a whole.
     pub pack_rows_min: usize,
-    /// Rows that a transaction inserts by columns through delta and log; further ones go into the KV store ahead of its commit.
+    /// Rows that a transaction inserts by columns through delta and log; further ones go into the KV store ahead of its commit. And rows that it deletes
+    /// one by one; further ones are marked.
     pub ahead_after_rows: usize,
-    /// The fewest rows of a batch that do so: it takes up a chunk's row ids.
+    /// The fewest rows of a batch that do so: it takes up a chunk's row ids. And rows deleted by a command before it marks further ones.
     pub ahead_rows_min: usize,
     /// Memory of a transaction's index entries that follow such rows but lie among others, after which they go into the KV store.
     pub ahead_entry_bytes: usize,

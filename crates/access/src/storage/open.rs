@@ -100,6 +100,7 @@ impl Storage {
         storage.adopt_loads(&replayed.loads)?;
         storage.adopt_toast(&replayed.values)?;
         storage.adopt_newborns(&replayed.created)?;
+        storage.adopt_deletions()?;
         storage.start_background()?;
         Ok(storage)
     }
@@ -186,6 +187,7 @@ impl Storage {
         child.adopt_loads(&nothing.loads)?;
         child.adopt_toast(&nothing.values)?;
         child.adopt_newborns(&nothing.created)?;
+        child.adopt_deletions()?;
         Ok(child)
     }
 

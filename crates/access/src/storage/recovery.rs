@@ -11,12 +11,14 @@ use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
 use rustc_hash::{FxHashMap, FxHashSet};
 use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
 
+use crate::ahead::ends::{Deletion, Marks};
+use crate::ahead::gate::Gate;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, entry_prefix};
 use crate::sequence::decode_record;
 use crate::storage::ahead::StoredLoads;
-use crate::storage::meta::CheckpointRecord;
+use crate::storage::meta::{self, CheckpointRecord};
 use crate::storage::open::RECOVERED;
 use crate::storage::resume::InDoubt;
 use crate::storage::toast::StoredValues;
@@ -156,6 +158,22 @@ impl Replay {
     }
 }
 
+impl Storage {
+    /// Takes up the deletions that the store has notes of.
+    pub(super) fn adopt_deletions(&self) -> PgResult<()> {
+        for (id, parts) in meta::read_ended(&*self.shared.kv)? {
+            let is_dropped = |id: RelationId| self.dropped.lock().iter().any(|drop| drop.id == id);
+            let mut marks = Marks::decode_all(&parts)?;
+            marks.indexes.retain(|id| !is_dropped(*id));
+            if !is_dropped(id) {
+                let deletion = end_rows(self, id, &marks)?;
+                self.shared.deletions.add_noted(&deletion);
+            }
+        }
+        Ok(())
+    }
+}
+
 fn damaged(error: Box<common::PgError>) -> TxnError {
     TxnError::Corrupt(error.message.clone())
 }
@@ -193,6 +211,11 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, replayed: &mut Replayed) -> PgRes
             storage.table_store(relation)?.toast.track(&value);
             Ok(())
         }
+        RedoOp::RowsEnded(id, marks) => {
+            let deletion = end_rows(storage, id, &Marks::decode(marks)?)?;
+            storage.shared.deletions.add(&deletion);
+            Ok(())
+        }
         RedoOp::ToastStored(relation, name) => {
             replayed.values.insert((relation, name));
             Ok(())
@@ -203,6 +226,30 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, replayed: &mut Replayed) -> PgRes
             Ok(())
         }
     }
+}
+
+/// Rows deleted by marks, before or above the last checkpoint.
+fn end_rows(storage: &Storage, id: RelationId, marks: &Marks) -> PgResult<Arc<Deletion>> {
+    let table = storage.table_store(id)?;
+    let indexes: PgResult<Vec<_>> = marks.indexes.iter().map(|id| storage.index_store(*id)).collect();
+    let indexes = indexes?;
+    let gate = Gate::new(Stamp::committed(RECOVERED), CommandId(0));
+    let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate));
+    let mut in_delta = 0;
+    deletion.replay(&indexes, marks, &mut |row| {
+        in_delta += 1;
+        put_row(storage, id, row, None)
+    })?;
+    let rows = deletion.rows.load(std::sync::atomic::Ordering::Relaxed) as i64;
+    table
+        .live_rows
+        .fetch_sub(rows - in_delta, std::sync::atomic::Ordering::Relaxed);
+    for index in &indexes {
+        for key in index.delta_entries_of(marks)? {
+            put_entry(storage, index.id, &key, None)?;
+        }
+    }
+    Ok(deletion)
 }
 
 fn put_row(storage: &Storage, id: RelationId, row: RowId, bytes: Option<&[u8]>) -> PgResult<()> {

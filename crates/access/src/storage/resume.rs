@@ -12,6 +12,8 @@ use common::{Lsn, PgResult, RelationId, RowId, Xid};
 use parking_lot::Mutex;
 use txn::{LockDuration, Stamp};
 
+use crate::ahead::ends::{Deletion, Marks};
+use crate::ahead::gate::Gate;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore, entry_prefix};
@@ -122,6 +124,7 @@ impl Storage {
                 newborn.in_doubt.store(false, Ordering::Release);
                 txn.record(Write::Newborn(newborn), None)
             }
+            RedoOp::RowsEnded(id, marks) => self.resume_deletion(txn, id, &Marks::decode(marks)?),
             RedoOp::Dropped(id) => txn.record(Write::RelationDropped(id), None),
             RedoOp::Stored { .. } => Ok(()),
             RedoOp::ToastPut {
@@ -153,6 +156,33 @@ impl Storage {
                 txn.record(Write::ToastAhead { table, value }, None)
             }
         }
+    }
+}
+
+impl Storage {
+    fn resume_deletion(&self, txn: &mut Transaction, id: RelationId, marks: &Marks) -> PgResult<()> {
+        let table = self.table_store(id)?;
+        let indexes: PgResult<Vec<_>> = marks.indexes.iter().map(|id| self.index_store(*id)).collect();
+        let indexes = indexes?;
+        let gate = Gate::new(txn.stamp()?, txn.command());
+        let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate));
+        self.shared.deletions.add(&deletion);
+        txn.record(Write::Deletion(Arc::clone(&deletion)), None)?;
+        let mut in_delta = Vec::new();
+        deletion.replay(&indexes, marks, &mut |row| {
+            in_delta.push(row);
+            Ok(())
+        })?;
+        deletion.rows.fetch_sub(in_delta.len() as u64, Ordering::Relaxed);
+        for row in in_delta {
+            delete_row(txn, &table, row)?;
+        }
+        for index in &indexes {
+            for key in index.delta_entries_of(marks)? {
+                delete_entry(txn, index, &key)?;
+            }
+        }
+        Ok(())
     }
 }
 

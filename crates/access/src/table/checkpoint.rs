@@ -5,6 +5,7 @@
 //!   and in the log above the checkpoint.
 //! - Only checkpoints write what lies in a table's keyspace, and one of them runs at a time.
 
+use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,7 @@ use std::sync::atomic::Ordering;
 use common::{Csn, PgResult, RowId};
 use kv::{Direction, Durability, Keyspace, WriteBatch};
 
+use crate::ahead::ends::{self, RowBits};
 use crate::block::{CHUNK_ROWS, row_key};
 use crate::pack::{self, PACK_ROWS, Pack, StoredKey};
 use crate::shared::Shared;
@@ -46,14 +48,38 @@ impl TableStore {
             let Some(chunk) = self.existing_chunk(number) else {
                 continue;
             };
-            let Some(delta) = chunk.state.load().delta.clone() else {
-                continue;
-            };
+            let state = chunk.state.load_full();
             changes.clear();
-            for (position, head) in delta.heads() {
-                let row = RowId(number * CHUNK_ROWS + u64::from(position));
-                changes.extend(row_change(&self.shared, head, from, to).map(|change| (row, change)));
+            let row = |position: u16| RowId(number * CHUNK_ROWS + u64::from(position));
+            if let Some(delta) = &state.delta {
+                for (position, head) in delta.heads() {
+                    let change = row_change(&self.shared, head, from, to);
+                    changes.extend(change.map(|change| (row(position), change)));
+                }
             }
+            for segment in changes.chunk_by(|(a, _), (b, _)| pack::first_of(*a) == pack::first_of(*b)) {
+                self.put_segment(segment, batch, write)?;
+            }
+            write(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Removes rows that have ended for everybody. What was in batches before must be in the store.
+    pub(crate) fn remove_ended(
+        &self,
+        ended: &BTreeMap<u64, RowBits>,
+        batch: &mut WriteBatch,
+        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
+    ) -> PgResult<()> {
+        for (number, bits) in ended {
+            let change = |position| {
+                (
+                    RowId(number * CHUNK_ROWS + u64::from(position)),
+                    RowChange::Delete,
+                )
+            };
+            let changes: Vec<(RowId, RowChange)> = ends::positions(bits).map(change).collect();
             for segment in changes.chunk_by(|(a, _), (b, _)| pack::first_of(*a) == pack::first_of(*b)) {
                 self.put_segment(segment, batch, write)?;
             }

@@ -143,7 +143,8 @@ fn locate(
             let Some(number) = *main else {
                 return Ok(None);
             };
-            if *hidden || !places.blocks[number as usize].contains(position) {
+            let ended = state.has_ended(position, snapshot, table.store.shared.table());
+            if *hidden || ended || !places.blocks[number as usize].contains(position) {
                 continue;
             }
             places.picks.push((number, position as u32));

@@ -21,7 +21,7 @@ use common::{PgResult, RowId};
 use txn::{LockDuration, LockMode, LockTag, RowLockMode, Snapshot, Stamp, Watch};
 
 use crate::block::CHUNK_ROWS;
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, ChunkState};
 use crate::table::Table;
 use crate::table::write::{Conflict, Obstacle, moved_away, serialization_failure};
 use crate::transaction::{ActiveSnapshot, Transaction};
@@ -116,14 +116,27 @@ impl Table {
     ) -> PgResult<Option<Obstacle>> {
         let owner = txn.txn()?;
         let own = owner.stamp();
+        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
+        let position = (row.0 % CHUNK_ROWS) as usize;
         if self.hides(row, snapshot)? {
             // A version in delta tells what is in the way.
             self.head_or_base(row)?;
         }
-        let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
-        let position = (row.0 % CHUNK_ROWS) as usize;
-        let _guard = chunk.lock.lock();
-        let state = chunk.state.load();
+        let mut guard = chunk.lock.lock();
+        let mut state = chunk.state.load_full();
+        let has_head = |state: &ChunkState| {
+            state
+                .delta
+                .as_ref()
+                .is_some_and(|delta| delta.head(position).is_some())
+        };
+        if state.mark(position).is_some() && !has_head(&state) {
+            drop(guard);
+            self.head_or_base(row)?;
+            guard = chunk.lock.lock();
+            state = chunk.state.load_full();
+        }
+        let _guard = guard;
         let mut updating = None;
         // Only in main: nobody has changed it.
         if let Some(head) = state.delta.as_ref().and_then(|delta| delta.head(position)) {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use common::{Csn, PgResult};
 
+use crate::ahead::ends;
+use crate::ahead::gate::Gate;
 use crate::block::{Change, MainBlock};
 use crate::chunk::{Chunk, Delta};
 use crate::defs::TableDef;
@@ -53,15 +55,25 @@ impl TableStore {
     ) -> PgResult<()> {
         let guard = chunk.lock.lock();
         let state = chunk.state.load_full();
-        let Some(delta) = &state.delta else {
-            self.dirty.lock().remove(&number);
-            return Ok(());
+        let (mut settled, kept) = match &state.delta {
+            Some(delta) => self.sort_out(delta, bounds),
+            None => (Vec::new(), None),
         };
-        let (settled, kept) = self.sort_out(delta, bounds);
+        let both = bounds.checkpoint.min(bounds.horizon);
+        let is_settled = |gate: &Gate| gate.is_settled(&self.shared, both);
+        if let Some(ended) = state.ended_bits(is_settled) {
+            settled.extend(ends::positions(&ended).map(|position| (position, None)));
+            settled.sort_unstable_by_key(|(position, _)| *position);
+        }
+        let mut ends = state.ends.clone();
+        ends.retain(|ends| !is_settled(&ends.gate));
+        let clean = kept.is_none() && ends.is_empty();
         if settled.is_empty() {
-            if kept.is_none() {
-                chunk.replace_main(state.main.clone(), None);
+            if clean {
+                chunk.replace(state.main.clone(), None, ends);
                 self.dirty.lock().remove(&number);
+            } else if ends.len() != state.ends.len() {
+                chunk.replace(state.main.clone(), state.delta.clone(), ends);
             }
             return Ok(());
         }
@@ -80,10 +92,10 @@ impl TableStore {
             }
             _ => None,
         };
-        if kept.is_none() {
+        if clean {
             self.dirty.lock().remove(&number);
         }
-        chunk.replace_main(main.clone(), kept);
+        chunk.replace(main.clone(), kept, ends);
         drop(guard);
         if let Some(block) = main {
             self.admit(number, Arc::downgrade(&block));

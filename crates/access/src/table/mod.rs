@@ -115,7 +115,11 @@ impl Table {
         let numbers: Vec<u64> = store.dirty.lock().iter().copied().collect();
         let mut newest = store.gates.newest(&store.shared);
         for chunk in numbers.into_iter().filter_map(|n| store.existing_chunk(n)) {
-            let Some(delta) = chunk.state.load().delta.clone() else {
+            let state = chunk.state.load_full();
+            for ends in &state.ends {
+                newest = newest.max(store.shared.committed(&ends.gate.begin).unwrap_or_default());
+            }
+            let Some(delta) = state.delta.clone() else {
                 continue;
             };
             // Only the newest version matters: it was made by, or ended in, the row's last change.
@@ -214,13 +218,15 @@ impl Table {
             chunk.touch();
             let data = || Found::Data(RowData::Block(Arc::clone(main), position as u16));
             let there = main.contains(position) && !self.hides(row, snapshot)?;
-            return Ok(there.then(data));
+            let ended = state.has_ended(position, snapshot, self.store.shared.table());
+            return Ok((there && !ended).then(data));
         }
         drop(state);
         let (state, data) = self.store.undisturbed(row, &self.def)?;
         match state.delta.as_ref().and_then(|delta| delta.head(position)) {
             Some(head) => Ok(visible(&head, snapshot, self.store.shared.table()).map(Found::Version)),
             None if self.hides(row, snapshot)? => Ok(None),
+            None if state.has_ended(position, snapshot, self.store.shared.table()) => Ok(None),
             None => Ok(data.map(Found::Data)),
         }
     }

@@ -7,8 +7,9 @@ use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Batch, Selection, Vector, VectorData};
 
+use crate::ahead::ends;
 use crate::block::{CHUNK_ROWS, Change, MainBlock};
-use crate::chunk::Delta;
+use crate::chunk::{ChunkState, Delta};
 use crate::serial;
 use crate::table::Table;
 use crate::toast::block::BlockToast;
@@ -279,7 +280,24 @@ impl TableScan {
             serial::reads(self.table.store.shared.table(), &self.snapshot, target)?;
         }
         let columns = &self.request.columns;
-        let (state, mut main) = self.table.store.loaded_columns(number, def, columns)?;
+        let (state, main) = self.table.store.loaded_columns(number, def, columns)?;
+        let (snapshot, txns) = (&self.snapshot, self.table.store.shared.table());
+        // Before a look at delta, which may get versions of such rows: they say the same.
+        let ended = match state.ends.is_empty() {
+            true => None,
+            false => state.ended_bits(|gate| gate.is_open(snapshot, txns)),
+        };
+        let mut read = self.rows_of(&state, main, number)?;
+        if let Some(ended) = ended {
+            let batch = &mut read.batch;
+            batch.selection = batch.selection.filter(|p| !ends::has_bit(&ended, p));
+        }
+        Ok(read)
+    }
+
+    /// The rows of a chunk, but for those that end otherwise than by delta.
+    fn rows_of(&self, state: &ChunkState, mut main: Arc<MainBlock>, number: u64) -> PgResult<Read> {
+        let def = &self.table.def;
         if self.table.hides(RowId(number * CHUNK_ROWS), &self.snapshot)? {
             main = Arc::new(MainBlock::empty());
         }

@@ -366,12 +366,25 @@ impl TableStore {
     /// A version of a row that main or the KV store has, as it has been all along or since its gate opened. None: the gate never will.
     /// The caller holds the chunk's lock, and puts it there.
     pub(crate) fn base_version(self: &Arc<Self>, row: RowId, data: RowData) -> Option<Arc<Version>> {
-        let Some(gate) = self.gates.find(row) else {
-            return Some(Arc::new(Version::base(data)));
+        let version = match self.gates.find(row) {
+            None => Arc::new(Version::base(data)),
+            Some(gate) => {
+                let version = Arc::new(Version::new(Stamp::NEVER, gate.command, data));
+                let dated = Dated::Row(Arc::clone(self), row, Arc::clone(&version));
+                if !gate.date(dated) {
+                    return None;
+                }
+                version
+            }
         };
-        let version = Arc::new(Version::new(Stamp::NEVER, gate.command, data));
-        let dated = Dated::Row(Arc::clone(self), row, Arc::clone(&version));
-        gate.date(dated).then_some(version)
+        let chunk = self.existing_chunk(row.0 / CHUNK_ROWS);
+        if let Some(chunk) = chunk
+            && let Some(ends) = chunk.state.load().mark((row.0 % CHUNK_ROWS) as usize)
+        {
+            version.ends_by(ends.gate.command);
+            ends.gate.date(Dated::RowEnd(Arc::clone(&version)));
+        }
+        Some(version)
     }
 
     fn install(&self, chunk: &Chunk, generation: u64, block: Arc<MainBlock>) -> Option<Arc<ChunkState>> {

@@ -9,6 +9,7 @@
 use common::{Oid, PgResult, RowId};
 use txn::{LockTag, Snapshot, Stamp};
 
+use crate::block::CHUNK_ROWS;
 use crate::table::{Found, Table};
 use txn::versions::Lifetime;
 
@@ -27,6 +28,10 @@ pub struct RowSystem {
 impl Table {
     /// The system columns of a row, if the snapshot sees it. `database` is what its lockers call theirs.
     pub fn system(&self, row: RowId, snapshot: &Snapshot, database: Oid) -> PgResult<Option<RowSystem>> {
+        if self.is_marked(row) {
+            // A version tells who is ending it.
+            self.head_or_base(row)?;
+        }
         let Some(found) = self.find(row, snapshot)? else {
             return Ok(None);
         };
@@ -61,6 +66,11 @@ impl Table {
             }
         }
         Ok(at)
+    }
+
+    fn is_marked(&self, row: RowId) -> bool {
+        let chunk = self.store.existing_chunk(row.0 / CHUNK_ROWS);
+        chunk.is_some_and(|chunk| chunk.state.load().mark((row.0 % CHUNK_ROWS) as usize).is_some())
     }
 
     /// One of those who have locked the row; 0: nobody has.

@@ -356,9 +356,29 @@ impl Transaction {
         self.toasts.at_commit = true;
     }
 
+    fn seal_deletions(&mut self) -> PgResult<()> {
+        if !self.ahead.end_deletions() || !self.logs {
+            return Ok(());
+        }
+        let deletion = |write: &Write| match write {
+            Write::Deletion(deletion) => Some(Arc::clone(deletion)),
+            _ => None,
+        };
+        let deletions: Vec<_> = self.writes.iter().filter_map(deletion).collect();
+        for deletion in deletions {
+            for part in deletion.encode() {
+                self.log(RedoOp::RowsEnded(deletion.table.id, &part))?;
+            }
+        }
+        Ok(())
+    }
+
     fn seal_toasts(&mut self) {
         if std::mem::take(&mut self.toasts.at_commit) && self.logs {
-            let writes = self.writes.iter();
+            let writes = self
+                .writes
+                .iter()
+                .filter(|write| !matches!(write, Write::Deletion(_)));
             writes.for_each(|write| write.put_at_commit(true, &mut self.redo));
         }
     }
@@ -367,7 +387,7 @@ impl Transaction {
     fn seal(&mut self) -> PgResult<()> {
         self.seal_loads()?;
         self.seal_toasts();
-        Ok(())
+        self.seal_deletions()
     }
 
     fn spill(&mut self) -> PgResult<()> {

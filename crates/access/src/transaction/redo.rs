@@ -48,6 +48,8 @@ pub(crate) enum RedoOp<'a> {
     ToastEnd(RelationId, Name, u32),
     /// All of a value is in the KV store.
     ToastStored(RelationId, Name),
+    /// Rows, and their entries in indexes: see [`crate::ahead::ends::Marks`].
+    RowsEnded(RelationId, &'a [u8]),
 }
 
 /// Appends an operation.
@@ -64,6 +66,7 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         RedoOp::ToastPut { relation, .. } => (9, relation),
         RedoOp::ToastEnd(r, ..) => (10, r),
         RedoOp::ToastStored(r, _) => (11, r),
+        RedoOp::RowsEnded(r, _) => (12, r),
     };
     // One growth for most transactions instead of several.
     out.reserve(256);
@@ -101,6 +104,7 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
             put_varint(u64::from(chunks), out);
         }
         RedoOp::ToastStored(_, name) => name.put(out),
+        RedoOp::RowsEnded(_, marks) => put_bytes(marks, out),
     }
 }
 
@@ -131,6 +135,7 @@ pub(crate) fn take_op<'a>(bytes: &mut &'a [u8]) -> PgResult<RedoOp<'a>> {
         },
         10 => RedoOp::ToastEnd(relation, Name::take(bytes)?, take_varint(bytes)? as u32),
         11 => RedoOp::ToastStored(relation, Name::take(bytes)?),
+        12 => RedoOp::RowsEnded(relation, take_bytes(bytes)?),
         _ => return Err(damaged()),
     })
 }
@@ -206,6 +211,7 @@ mod tests {
             },
             RedoOp::ToastEnd(RelationId(9), name, 4),
             RedoOp::ToastStored(RelationId(9), name),
+            RedoOp::RowsEnded(RelationId(9), b"marks"),
         ];
         let mut log = Vec::new();
         ops.iter().for_each(|op| put_op(*op, &mut log));

@@ -7,6 +7,7 @@ use common::{Csn, RelationId, RowId};
 use txn::Stamp;
 
 use crate::ahead::Load;
+use crate::ahead::ends::Deletion;
 use crate::ahead::entries::Waits;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -40,6 +41,8 @@ pub(crate) enum Write {
     Load(Arc<Load>),
     /// Entries of such rows that are in delta.
     Waits(Arc<Waits>),
+    /// Rows deleted by marks, with their entries.
+    Deletion(Arc<Deletion>),
     /// In place: `version` in front of `older`, whose end is claimed.
     RowUpdate {
         table: Arc<TableStore>,
@@ -100,6 +103,7 @@ impl Write {
             Write::EntryDelete { version, .. } => version.end.set(stamp),
             Write::Load(load) => load.gate.settle(csn),
             Write::Waits(waits) => waits.settle(csn),
+            Write::Deletion(deletion) => deletion.gate.settle(csn),
             Write::ToastAhead { value, .. } => value.begin.set(stamp),
             Write::ToastEnd { value, .. } => value.end.set(stamp),
             Write::Newborn(newborn) => newborn.begin.set(stamp),
@@ -166,7 +170,9 @@ impl Write {
                 }
             }
             Write::Toast { .. } => {}
-            Write::ToastAhead { .. } | Write::ToastEnd { .. } => self.put_at_commit(logged, out),
+            Write::ToastAhead { .. } | Write::ToastEnd { .. } | Write::Deletion(_) => {
+                self.put_at_commit(logged, out);
+            }
             Write::RelationCreated(id) => put_op(RedoOp::Created(*id), out),
             Write::RelationDropped(id) => put_op(RedoOp::Dropped(*id), out),
         }
@@ -180,6 +186,11 @@ impl Write {
             }
             Write::ToastEnd { table, value } if !logged || table.is_logged() => {
                 put_op(RedoOp::ToastEnd(table.id, value.name, value.chunks), out);
+            }
+            Write::Deletion(deletion) if !logged || deletion.table.is_logged() => {
+                for part in deletion.encode() {
+                    put_op(RedoOp::RowsEnded(deletion.table.id, &part), out);
+                }
             }
             _ => {}
         }
@@ -214,6 +225,7 @@ impl Write {
             Write::EntryDelete { version, .. } => version.unclaim(),
             Write::Load(load) => load.gate.void(),
             Write::Waits(waits) => waits.undo(),
+            Write::Deletion(deletion) => deletion.undo(),
             Write::Toast { table, name } => table.undo_fresh(name),
             Write::ToastAhead { table, value } => table.undo_ahead(value),
             Write::ToastEnd { value, .. } => value.end.set(Stamp::NEVER),
@@ -231,6 +243,10 @@ impl Write {
             Write::RowsLoad { table, rows } => Some((table, *rows as i64)),
             Write::Load(load) => Some((&load.table, load.rows.load(Ordering::Relaxed) as i64)),
             Write::RowDelete { table, .. } => Some((table, -1)),
+            Write::Deletion(deletion) => {
+                let rows = deletion.rows.load(Ordering::Relaxed) as i64;
+                Some((&deletion.table, -rows))
+            }
             _ => None,
         }
     }

@@ -23,7 +23,7 @@ pub fn memory_ahead() -> Arc<Storage> {
     options.background = false;
     // Nothing stays in memory, and columns are read as they are asked for.
     (options.cache_bytes_max, options.parts_from_rows) = (0, 0);
-    (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+    (options.ahead_after_rows, options.ahead_rows_min) = (0, 0);
     options.ahead_entry_bytes = 1000;
     options.toast_bytes_min = 25;
     Storage::open(options).unwrap()
@@ -114,7 +114,9 @@ pub fn table_def(id: u64) -> Arc<TableDef> {
 
 pub fn index_def(id: u64) -> Arc<IndexDef> {
     let column = KeyColumn::ascending(PhysType::Int4, oids::INT4);
-    Arc::new(IndexDef::new(common::RelationId(id), Oid(id as u32), vec![column]).unique())
+    let mut def = IndexDef::new(common::RelationId(id), Oid(id as u32), vec![column]).unique();
+    def.table = Some(common::RelationId(20000));
+    Arc::new(def)
 }
 
 pub fn row(id: i32, v: i32) -> Vec<Datum> {

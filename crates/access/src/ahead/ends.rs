@@ -1,0 +1,532 @@
+//! Rows that end: deletions of many rows as one bit each, instead of a version, and of their index entries as nothing at all.
+//!
+//! # How it works
+//! 1. A command that deletes many rows of a transaction that has deleted many ([`crate::StorageOptions::ahead_after_rows`]) marks further ones: each
+//!    chunk has, beside main and delta, [`Ends`], a bit for each row and a [`Gate`]. When the gate opens for a snapshot, the rows are gone for it. The
+//!    same `Ends` stand in each index that is to lose entries of these rows: an entry ends with its row id.
+//! 2. Marks concern rows and entries that main, leaves and the store have. What delta has counts more: where somebody needs a version of a marked row
+//!    (to lock it, to wait for it), it gets its end from the gate.
+//! 3. Before the commit the log gets one operation for all marks of a command ([`Deletion`]). A rollback takes them away.
+//! 4. When no snapshot sees the rows any more, a checkpoint removes them from the store, their packs written anew, and goes through the indexes. One that
+//!    comes earlier writes a note with the marks. Then a merge takes the rows out of main, drops the leaves of the indexes, and forgets the marks.
+//!
+//! # Invariants
+//! - A chunk's marks change with its main and delta, in one pointer: readers get them together.
+//! - An index forgets marks after its leaves are retired: who has found an entry and no mark looks whether its leaf is current.
+//! - The row of a mark that counts has no way back: nobody changes it any more, and its id is never used again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use common::{Csn, PgResult, RelationId, RowId};
+use kv::WriteBatch;
+use parking_lot::{Mutex, RwLock};
+use txn::{Snapshot, TxnTable};
+
+use crate::ahead::gate::Gate;
+use crate::block::CHUNK_ROWS;
+use crate::chunk::{Chunk, ChunkState};
+use crate::index::store::IndexStore;
+use crate::shared::Shared;
+use crate::storage::meta;
+use crate::table::store::TableStore;
+use crate::transaction::redo::{put_varint, take_varint};
+
+/// Words of a chunk's bits.
+pub(crate) const WORDS: usize = CHUNK_ROWS as usize / u64::BITS as usize;
+/// Commands that mark rows of one chunk at a time; others go by delta.
+const MARKS_MAX: usize = 4;
+
+/// Chunks of one operation.
+const PART_CHUNKS: usize = 4096;
+
+/// Bits of a chunk's rows.
+pub(crate) type RowBits = [u64; WORDS];
+
+/// The positions of set bits.
+pub(crate) fn positions(bits: &RowBits) -> impl Iterator<Item = u16> + '_ {
+    (0..CHUNK_ROWS as u16).filter(|position| has_bit(bits, usize::from(*position)))
+}
+
+pub(crate) fn has_bit(bits: &RowBits, position: usize) -> bool {
+    bits[position / 64] & (1 << (position % 64)) != 0
+}
+
+/// Rows of a chunk that end when a gate opens.
+pub(crate) struct Ends {
+    pub(crate) gate: Arc<Gate>,
+    bits: [AtomicU64; WORDS],
+}
+
+impl Ends {
+    fn new(gate: &Arc<Gate>) -> Arc<Ends> {
+        Arc::new(Ends {
+            gate: Arc::clone(gate),
+            bits: std::array::from_fn(|_| AtomicU64::new(0)),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, position: usize) -> bool {
+        self.bits[position / 64].load(Ordering::Acquire) & (1 << (position % 64)) != 0
+    }
+
+    /// Callers hold the chunk's lock.
+    fn set(&self, position: usize) {
+        self.bits[position / 64].fetch_or(1 << (position % 64), Ordering::Release);
+    }
+
+    pub(crate) fn bits(&self) -> RowBits {
+        std::array::from_fn(|word| self.bits[word].load(Ordering::Acquire))
+    }
+}
+
+impl ChunkState {
+    /// True when the snapshot sees that a row that main or the store has ended.
+    #[inline]
+    pub(crate) fn has_ended(&self, position: usize, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        !self.ends.is_empty() && self.has_ended_now(position, snapshot, table)
+    }
+
+    #[cold]
+    fn has_ended_now(&self, position: usize, snapshot: &Snapshot, table: &TxnTable) -> bool {
+        let ended = |ends: &Arc<Ends>| ends.has(position) && ends.gate.is_open(snapshot, table);
+        self.ends.iter().any(ended)
+    }
+
+    /// The mark of a row, which counts or may come to.
+    pub(crate) fn mark(&self, position: usize) -> Option<&Arc<Ends>> {
+        let marks = |ends: &&Arc<Ends>| ends.has(position) && !ends.gate.is_void();
+        self.ends.iter().find(marks)
+    }
+
+    /// The rows whose marks are of this kind and that delta does not know better.
+    pub(crate) fn ended_bits(&self, counts: impl Fn(&Gate) -> bool) -> Option<RowBits> {
+        let mut all: Option<RowBits> = None;
+        for ends in self.ends.iter().filter(|ends| counts(&ends.gate)) {
+            let all = all.get_or_insert([0; WORDS]);
+            for (word, bits) in all.iter_mut().zip(ends.bits()) {
+                *word |= bits;
+            }
+        }
+        let mut all = all?;
+        if let Some(delta) = &self.delta {
+            for (position, _) in delta.heads() {
+                all[usize::from(position) / 64] &= !(1 << (position % 64));
+            }
+        }
+        Some(all)
+    }
+}
+
+impl Chunk {
+    /// The marks of a gate in this chunk, made if need be; None where there are too many. True: they were made. Callers hold the lock.
+    fn ends_of(&self, gate: &Arc<Gate>, max: usize) -> Option<(Arc<Ends>, bool)> {
+        let state = self.state.load();
+        if let Some(own) = state.ends.iter().find(|ends| Arc::ptr_eq(&ends.gate, gate)) {
+            return Some((Arc::clone(own), false));
+        }
+        if state.ends.len() >= max {
+            return None;
+        }
+        let new = Ends::new(gate);
+        let mut ends = state.ends.clone();
+        ends.push(Arc::clone(&new));
+        self.set_ends(ends);
+        Some((new, true))
+    }
+}
+
+/// The rows of a table that one command of a transaction has marked.
+pub(crate) struct Deletion {
+    pub(crate) table: Arc<TableStore>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) rows: AtomicU64,
+    marks: Mutex<BTreeMap<u64, Arc<Ends>>>,
+    indexes: Mutex<Vec<Arc<Losses>>>,
+    /// The store has a note of it.
+    noted: AtomicBool,
+}
+
+/// What an index loses.
+struct Losses {
+    index: Arc<IndexStore>,
+    entries: AtomicI64,
+    bytes: AtomicI64,
+}
+
+impl Deletion {
+    pub(crate) fn new(table: Arc<TableStore>, gate: Arc<Gate>) -> Deletion {
+        Deletion {
+            table,
+            gate,
+            rows: AtomicU64::new(0),
+            marks: Mutex::default(),
+            indexes: Mutex::default(),
+            noted: AtomicBool::new(false),
+        }
+    }
+
+    /// What its note is called: a row is marked once.
+    fn name(&self) -> (RelationId, u64) {
+        let marks = self.marks.lock();
+        let first = marks.iter().find_map(|(number, ends)| {
+            let position = positions(&ends.bits()).next()?;
+            Some(number * CHUNK_ROWS + u64::from(position))
+        });
+        (self.table.id, first.unwrap_or_default())
+    }
+
+    /// Marks a row that main or the store has. False: others have marked too many. The caller holds the lock of its chunk.
+    pub(crate) fn mark(&self, chunk: &Chunk, row: RowId) -> bool {
+        self.mark_among(chunk, row, MARKS_MAX)
+    }
+
+    fn mark_among(&self, chunk: &Chunk, row: RowId, max: usize) -> bool {
+        let number = row.0 / CHUNK_ROWS;
+        let Some((ends, made)) = chunk.ends_of(&self.gate, max) else {
+            return false;
+        };
+        if made {
+            self.table.dirty.lock().insert(number);
+            self.marks.lock().insert(number, Arc::clone(&ends));
+        }
+        ends.set((row.0 % CHUNK_ROWS) as usize);
+        self.rows.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// True when it has marked the row.
+    pub(crate) fn has(&self, row: RowId) -> bool {
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        let marks = self.marks.lock();
+        marks
+            .get(&(row.0 / CHUNK_ROWS))
+            .is_some_and(|ends| ends.has(position))
+    }
+
+    /// An entry of a marked row ends with it. False, and nothing done, when too many others have marks there.
+    pub(crate) fn end_entry(&self, index: &Arc<IndexStore>, key: &[u8], row: RowId) -> bool {
+        let number = row.0 / CHUNK_ROWS;
+        let Some(ends) = self.marks.lock().get(&number).cloned() else {
+            return false;
+        };
+        if !index.ends.add(number, &ends, MARKS_MAX) {
+            return false;
+        }
+        let losses = self.losses(index);
+        losses.entries.fetch_add(1, Ordering::Relaxed);
+        losses.bytes.fetch_add(key.len() as i64, Ordering::Relaxed);
+        index.count(-1, key);
+        true
+    }
+
+    fn losses(&self, index: &Arc<IndexStore>) -> Arc<Losses> {
+        let mut all = self.indexes.lock();
+        if let Some(known) = all.iter().find(|losses| losses.index.id == index.id) {
+            return Arc::clone(known);
+        }
+        let losses = Arc::new(Losses {
+            index: Arc::clone(index),
+            entries: AtomicI64::new(0),
+            bytes: AtomicI64::new(0),
+        });
+        all.push(Arc::clone(&losses));
+        losses
+    }
+
+    /// Takes it all back.
+    pub(crate) fn undo(&self) {
+        self.table.shared.deletions.forget(|one| std::ptr::eq(one, self));
+        self.gate.void();
+        let marks = std::mem::take(&mut *self.marks.lock());
+        for losses in self.indexes.lock().drain(..) {
+            let index = &losses.index;
+            index
+                .entries
+                .fetch_add(losses.entries.load(Ordering::Relaxed), Ordering::Relaxed);
+            index
+                .bytes
+                .fetch_add(losses.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+            index.ends.remove(|ends| Arc::ptr_eq(&ends.gate, &self.gate));
+        }
+        for number in marks.into_keys() {
+            let Some(chunk) = self.table.existing_chunk(number) else {
+                continue;
+            };
+            let _guard = chunk.lock.lock();
+            let mut ends = chunk.state.load().ends.clone();
+            ends.retain(|ends| !Arc::ptr_eq(&ends.gate, &self.gate));
+            chunk.set_ends(ends);
+        }
+    }
+
+    /// What the log calls it, in operations of bounded length: indexes, then chunks with their bits.
+    pub(crate) fn encode(&self) -> Vec<Vec<u8>> {
+        let mut head = Vec::new();
+        let indexes = self.indexes.lock();
+        put_varint(indexes.len() as u64, &mut head);
+        indexes
+            .iter()
+            .for_each(|losses| put_varint(losses.index.id.0, &mut head));
+        let marks = self.marks.lock();
+        let marks: Vec<(&u64, &Arc<Ends>)> = marks.iter().collect();
+        let part = |marks: &[(&u64, &Arc<Ends>)]| {
+            let mut out = head.clone();
+            for (number, ends) in marks {
+                put_varint(**number, &mut out);
+                ends.bits()
+                    .iter()
+                    .for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+            }
+            out
+        };
+        marks.chunks(PART_CHUNKS).map(part).collect()
+    }
+
+    /// Marks what the log says, in a database that nobody uses yet. Rows and entries that delta has are for the caller: it gets the former, and
+    /// the bits for the latter.
+    pub(crate) fn replay(
+        &self,
+        indexes: &[Arc<IndexStore>],
+        marks: &Marks,
+        in_delta: &mut dyn FnMut(RowId) -> PgResult<()>,
+    ) -> PgResult<()> {
+        for (number, bits) in &marks.chunks {
+            let chunk = self.table.chunk(*number)?;
+            for position in positions(bits) {
+                let row = RowId(number * CHUNK_ROWS + u64::from(position));
+                self.table.note_row(row);
+                let guard = chunk.lock.lock();
+                let state = chunk.state.load();
+                let head = state
+                    .delta
+                    .as_ref()
+                    .and_then(|delta| delta.head(usize::from(position)));
+                self.mark_among(chunk, row, usize::MAX);
+                drop(guard);
+                if head.is_some() {
+                    in_delta(row)?;
+                }
+            }
+            if let Some(ends) = self.marks.lock().get(number) {
+                for index in indexes {
+                    index.ends.add(*number, ends, usize::MAX);
+                }
+            }
+        }
+        for index in indexes {
+            self.losses(index);
+        }
+        Ok(())
+    }
+}
+
+/// All deletions by marks of a database whose rows the store has.
+#[derive(Default)]
+pub(crate) struct Deletions(Mutex<Vec<Arc<Deletion>>>);
+
+/// What a checkpoint does about them.
+#[derive(Default)]
+pub(crate) struct Due {
+    /// Nobody sees their rows: they go.
+    pub(crate) gone: Vec<Arc<Deletion>>,
+    /// Somebody does: they get notes.
+    noted: Vec<Arc<Deletion>>,
+}
+
+/// Rows by tables or indexes, and by chunks.
+type Ended<T> = BTreeMap<RelationId, (Arc<T>, BTreeMap<u64, RowBits>)>;
+
+impl Due {
+    /// The rows to be removed, by tables, and the entries, by indexes.
+    pub(crate) fn ended(&self) -> (Ended<TableStore>, Ended<IndexStore>) {
+        let (mut tables, mut indexes) = (Ended::new(), Ended::new());
+        for one in &self.gone {
+            let marks = one.marks.lock();
+            collect(&mut tables, (one.table.id, &one.table), &marks);
+            for losses in one.indexes.lock().iter() {
+                collect(&mut indexes, (losses.index.id, &losses.index), &marks);
+            }
+        }
+        (tables, indexes)
+    }
+
+    /// Adds notes, and that others go.
+    pub(crate) fn put_notes(&self, batch: &mut WriteBatch) {
+        for one in &self.noted {
+            meta::put_ended(one.name(), &one.encode(), batch);
+        }
+        for one in self.gone.iter().filter(|one| one.noted.load(Ordering::Relaxed)) {
+            meta::delete_ended(one.name(), batch);
+        }
+    }
+}
+
+fn collect<T>(all: &mut Ended<T>, (id, of): (RelationId, &Arc<T>), marks: &BTreeMap<u64, Arc<Ends>>) {
+    let (_, chunks) = all.entry(id).or_insert_with(|| (Arc::clone(of), BTreeMap::new()));
+    for (number, ends) in marks {
+        let bits = chunks.entry(*number).or_insert([0; WORDS]);
+        for (word, more) in bits.iter_mut().zip(ends.bits()) {
+            *word |= more;
+        }
+    }
+}
+
+impl Deletions {
+    pub(crate) fn add(&self, deletion: &Arc<Deletion>) {
+        self.0.lock().push(Arc::clone(deletion));
+    }
+
+    /// One that a note has told of.
+    pub(crate) fn add_noted(&self, deletion: &Arc<Deletion>) {
+        deletion.noted.store(true, Ordering::Relaxed);
+        self.add(deletion);
+    }
+
+    fn forget(&self, gone: impl Fn(&Deletion) -> bool) {
+        self.0.lock().retain(|one| !gone(one));
+    }
+
+    /// What a checkpoint up to a CSN does, when no snapshot is older than `horizon`.
+    pub(crate) fn due(&self, shared: &Shared, to: Csn, horizon: Csn) -> Due {
+        let mut due = Due::default();
+        for one in self.0.lock().iter() {
+            match shared.committed(&one.gate.begin) {
+                Some(csn) if csn <= to.min(horizon) => due.gone.push(Arc::clone(one)),
+                Some(csn) if csn <= to && !one.noted.load(Ordering::Relaxed) => {
+                    due.noted.push(Arc::clone(one))
+                }
+                _ => {}
+            }
+        }
+        due
+    }
+
+    /// The checkpoint is durable.
+    pub(crate) fn done(&self, due: &Due) {
+        due.noted
+            .iter()
+            .for_each(|one| one.noted.store(true, Ordering::Relaxed));
+        due.gone
+            .iter()
+            .for_each(|one| one.gate.stored.store(true, Ordering::Release));
+        self.forget(|one| one.gate.stored.load(Ordering::Acquire));
+    }
+}
+
+/// A deletion as the log has it.
+pub(crate) struct Marks {
+    pub(crate) indexes: Vec<RelationId>,
+    pub(crate) chunks: Vec<(u64, RowBits)>,
+}
+
+impl Marks {
+    /// All parts of a note.
+    pub(crate) fn decode_all(parts: &[Vec<u8>]) -> PgResult<Marks> {
+        let mut all = Marks {
+            indexes: Vec::new(),
+            chunks: Vec::new(),
+        };
+        for part in parts {
+            let part = Marks::decode(part)?;
+            all.indexes = part.indexes;
+            all.chunks.extend(part.chunks);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn decode(mut bytes: &[u8]) -> PgResult<Marks> {
+        let count = take_varint(&mut bytes)?;
+        let ids: PgResult<Vec<RelationId>> = (0..count)
+            .map(|_| take_varint(&mut bytes).map(RelationId))
+            .collect();
+        let mut marks = Marks {
+            indexes: ids?,
+            chunks: Vec::new(),
+        };
+        while !bytes.is_empty() {
+            let number = take_varint(&mut bytes)?;
+            let mut bits = [0; WORDS];
+            for word in &mut bits {
+                let (first, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| {
+                    common::pg_err!(DATA_CORRUPTED, "record of the write-ahead log is damaged")
+                })?;
+                (*word, bytes) = (u64::from_le_bytes(*first), rest);
+            }
+            marks.chunks.push((number, bits));
+        }
+        Ok(marks)
+    }
+
+    pub(crate) fn has(&self, row: RowId) -> bool {
+        let number = row.0 / CHUNK_ROWS;
+        let found = self.chunks.binary_search_by_key(&number, |(number, _)| *number);
+        found.is_ok_and(|at| has_bit(&self.chunks[at].1, (row.0 % CHUNK_ROWS) as usize))
+    }
+}
+
+/// The marks that concern an index, by chunks. Mostly there are none.
+#[derive(Default)]
+pub(crate) struct EndedRows {
+    count: AtomicUsize,
+    chunks: RwLock<BTreeMap<u64, Vec<Arc<Ends>>>>,
+}
+
+impl EndedRows {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// True when marks are there, or were put there.
+    fn add(&self, number: u64, ends: &Arc<Ends>, max: usize) -> bool {
+        let known = |all: Option<&Vec<Arc<Ends>>>| {
+            all.is_some_and(|all| all.iter().any(|known| Arc::ptr_eq(known, ends)))
+        };
+        if known(self.chunks.read().get(&number)) {
+            return true;
+        }
+        let mut chunks = self.chunks.write();
+        let all = chunks.entry(number).or_default();
+        if all.len() < max {
+            all.push(Arc::clone(ends));
+        }
+        let there = known(Some(all));
+        self.count.store(chunks.len(), Ordering::Release);
+        there
+    }
+
+    fn remove(&self, gone: impl Fn(&Ends) -> bool) {
+        let mut chunks = self.chunks.write();
+        chunks.retain(|_, all| {
+            all.retain(|ends| !gone(ends));
+            !all.is_empty()
+        });
+        self.count.store(chunks.len(), Ordering::Release);
+    }
+
+    /// The marks of a row.
+    pub(crate) fn find(&self, row: RowId, wanted: impl Fn(&Gate) -> bool) -> Option<Arc<Ends>> {
+        if self.is_empty() {
+            return None;
+        }
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        let chunks = self.chunks.read();
+        let all = chunks.get(&(row.0 / CHUNK_ROWS))?;
+        all.iter()
+            .find(|ends| ends.has(position) && wanted(&ends.gate))
+            .cloned()
+    }
+
+    /// True when there are marks that a merge up to this CSN is to forget.
+    pub(crate) fn has_settled(&self, shared: &Shared, to: Csn) -> bool {
+        let settled = |ends: &Arc<Ends>| ends.gate.is_settled(shared, to);
+        !self.is_empty() && self.chunks.read().values().flatten().any(settled)
+    }
+
+    pub(crate) fn forget_settled(&self, shared: &Shared, to: Csn) {
+        self.remove(|ends| ends.gate.is_settled(shared, to));
+    }
+}
