@@ -97,9 +97,15 @@ impl Db {
         let mut by_value: Vec<(i32, u64)> = all.iter().map(|row| (row.2, row.0)).collect();
         by_value.sort_unstable();
         assert!(entries(&self.by_value, snapshot) == by_value, "index by value");
+        let (mut keys, mut together) = (KeyList::default(), Vec::new());
         for id in (0..ROWS).step_by(7) {
             let found = find(&self.table, &self.by_id, snapshot, id).is_some();
             assert_eq!(found, ids.binary_search(&id).is_ok(), "id {id}");
+            keys.push(&self.by_id, &[int(id)]);
+        }
+        self.by_id.lookup_many(snapshot, &keys, &mut together).unwrap();
+        for (id, found) in (0..ROWS).step_by(7).zip(together) {
+            assert_eq!(found.is_some(), ids.binary_search(&id).is_ok(), "id {id} among others");
         }
         ids
     }

@@ -64,15 +64,14 @@ impl Index {
         Ok(())
     }
 
-    /// False where it takes more than looking at loaded leaves: entries in delta, gates, leaves to be read.
+    /// False where it takes more than looking at loaded leaves: entries in delta, gates, marks, leaves to be read.
     fn look_up_quietly(
         &self,
         snapshot: &Snapshot,
         keys: &KeyList,
         out: &mut Vec<Option<RowId>>,
     ) -> PgResult<bool> {
-        let quiet = || self.store.delta.is_empty() && self.store.gates.is_empty();
-        if snapshot.serial != 0 || !quiet() {
+        if snapshot.serial != 0 || !self.store.is_quiet() {
             return Ok(false);
         }
         let directory = self.store.directory.load_full();
@@ -101,7 +100,7 @@ impl Index {
             }
         }
         // What came into delta since, no snapshot of before sees; what left it, the leaves may lack.
-        Ok(quiet() && (!retired || self.store.directory.load().epoch == directory.epoch))
+        Ok(self.store.is_quiet() && (!retired || self.store.directory.load().epoch == directory.epoch))
     }
 }
 

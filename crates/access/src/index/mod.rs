@@ -499,9 +499,7 @@ impl Index {
         rows_max: usize,
         out: &mut Vec<RowId>,
     ) -> PgResult<bool> {
-        let quiet =
-            || self.store.delta.is_empty() && self.store.gates.is_empty() && self.store.ends.is_empty();
-        if snapshot.serial != 0 || !quiet() {
+        if snapshot.serial != 0 || !self.store.is_quiet() {
             return Ok(false);
         }
         let before = out.len();
@@ -517,7 +515,7 @@ impl Index {
                 at += 1;
             }
             // What came into delta since, no snapshot of before sees; what left it, the leaf may lack.
-            if !self.store.is_current(&leaf) || !quiet() {
+            if !self.store.is_current(&leaf) || !self.store.is_quiet() {
                 out.truncate(before);
                 return Ok(false);
             }

@@ -117,6 +117,12 @@ impl std::ops::Deref for FoundLeaf {
 }
 
 impl IndexStore {
+    /// True when leaves tell all there is to say: nothing in delta, no gates, no marks.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.delta.is_empty() && self.gates.is_empty() && self.ends.is_empty()
+    }
+
     /// True when nothing that the leaf lacks can have left delta since it was found. Asked after looking at delta. A leaf that was
     /// only evicted is as good as before until the next merge: else a cache too small for one leaf would stop all readers.
     #[inline]
