@@ -156,6 +156,15 @@ struct Losses {
     bytes: AtomicI64,
 }
 
+impl Losses {
+    fn counts(&self) -> (i64, i64) {
+        (
+            self.entries.load(Ordering::Relaxed),
+            self.bytes.load(Ordering::Relaxed),
+        )
+    }
+}
+
 impl Deletion {
     pub(crate) fn new(table: Arc<TableStore>, gate: Arc<Gate>) -> Deletion {
         Deletion {
@@ -243,12 +252,8 @@ impl Deletion {
         let marks = std::mem::take(&mut *self.marks.lock());
         for losses in self.indexes.lock().drain(..) {
             let index = &losses.index;
-            index
-                .entries
-                .fetch_add(losses.entries.load(Ordering::Relaxed), Ordering::Relaxed);
-            index
-                .bytes
-                .fetch_add(losses.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+            let (entries, bytes) = losses.counts();
+            index.lose(-entries, -bytes);
             index.ends.remove(|ends| Arc::ptr_eq(&ends.gate, &self.gate));
         }
         for number in marks.into_keys() {
@@ -264,16 +269,19 @@ impl Deletion {
 
     /// What the log calls it, in operations of bounded length: indexes, then chunks with their bits.
     pub(crate) fn encode(&self) -> Vec<Vec<u8>> {
-        let mut head = Vec::new();
         let indexes = self.indexes.lock();
-        put_varint(indexes.len() as u64, &mut head);
-        indexes
-            .iter()
-            .for_each(|losses| put_varint(losses.index.id.0, &mut head));
         let marks = self.marks.lock();
         let marks: Vec<(&u64, &Arc<Ends>)> = marks.iter().collect();
-        let part = |marks: &[(&u64, &Arc<Ends>)]| {
-            let mut out = head.clone();
+        let part = |(at, marks): (usize, &[(&u64, &Arc<Ends>)])| {
+            let mut out = Vec::new();
+            put_varint(indexes.len() as u64, &mut out);
+            for losses in indexes.iter() {
+                // Once: parts are taken one by one.
+                let (entries, bytes) = if at == 0 { losses.counts() } else { (0, 0) };
+                put_varint(losses.index.id.0, &mut out);
+                put_varint(entries as u64, &mut out);
+                put_varint(bytes as u64, &mut out);
+            }
             for (number, ends) in marks {
                 put_varint(**number, &mut out);
                 ends.bits()
@@ -282,7 +290,7 @@ impl Deletion {
             }
             out
         };
-        marks.chunks(PART_CHUNKS).map(part).collect()
+        marks.chunks(PART_CHUNKS).enumerate().map(part).collect()
     }
 
     /// Marks what the log says, in a database that nobody uses yet. Rows and entries that delta has are for the caller: it gets the former, and
@@ -416,9 +424,16 @@ impl Deletions {
     }
 }
 
+/// How much an index lost.
+pub(crate) struct Lost {
+    pub(crate) index: RelationId,
+    pub(crate) entries: i64,
+    pub(crate) bytes: i64,
+}
+
 /// A deletion as the log has it.
 pub(crate) struct Marks {
-    pub(crate) indexes: Vec<RelationId>,
+    pub(crate) indexes: Vec<Lost>,
     pub(crate) chunks: Vec<(u64, RowBits)>,
 }
 
@@ -439,11 +454,16 @@ impl Marks {
 
     pub(crate) fn decode(mut bytes: &[u8]) -> PgResult<Marks> {
         let count = take_varint(&mut bytes)?;
-        let ids: PgResult<Vec<RelationId>> = (0..count)
-            .map(|_| take_varint(&mut bytes).map(RelationId))
-            .collect();
+        let lost = |bytes: &mut &[u8]| -> PgResult<Lost> {
+            Ok(Lost {
+                index: RelationId(take_varint(bytes)?),
+                entries: take_varint(bytes)? as i64,
+                bytes: take_varint(bytes)? as i64,
+            })
+        };
+        let indexes: PgResult<Vec<Lost>> = (0..count).map(|_| lost(&mut bytes)).collect();
         let mut marks = Marks {
-            indexes: ids?,
+            indexes: indexes?,
             chunks: Vec::new(),
         };
         while !bytes.is_empty() {

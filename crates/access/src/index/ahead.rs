@@ -168,8 +168,7 @@ impl IndexStore {
             }
             Ok(gone)
         })?;
-        self.entries.fetch_sub(removed.0, Ordering::Relaxed);
-        self.bytes.fetch_sub(removed.1, Ordering::Relaxed);
+        self.lose(removed.0, removed.1);
         Ok(())
     }
 

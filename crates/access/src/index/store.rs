@@ -243,6 +243,12 @@ impl IndexStore {
         Ok(found)
     }
 
+    /// Counts entries that are gone.
+    pub(crate) fn lose(&self, entries: i64, bytes: i64) {
+        self.entries.fetch_sub(entries, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     pub(crate) fn count(&self, sign: i64, key: &[u8]) {
         self.entries.fetch_add(sign, Ordering::Relaxed);
         self.bytes.fetch_add(sign * key.len() as i64, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 //! checkpoint has not written yet. Applying is idempotent, so it does not matter what the KV store has of it already.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -164,9 +165,10 @@ impl Storage {
         for (id, parts) in meta::read_ended(&*self.shared.kv)? {
             let is_dropped = |id: RelationId| self.dropped.lock().iter().any(|drop| drop.id == id);
             let mut marks = Marks::decode_all(&parts)?;
-            marks.indexes.retain(|id| !is_dropped(*id));
+            marks.indexes.retain(|lost| !is_dropped(lost.index));
             if !is_dropped(id) {
-                let deletion = end_rows(self, id, &marks)?;
+                // The counters that the same checkpoint wrote know of it.
+                let deletion = end_rows(self, id, &marks, Counted::Already)?;
                 self.shared.deletions.add_noted(&deletion);
             }
         }
@@ -212,7 +214,7 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, replayed: &mut Replayed) -> PgRes
             Ok(())
         }
         RedoOp::RowsEnded(id, marks) => {
-            let deletion = end_rows(storage, id, &Marks::decode(marks)?)?;
+            let deletion = end_rows(storage, id, &Marks::decode(marks)?, Counted::Now)?;
             storage.shared.deletions.add(&deletion);
             Ok(())
         }
@@ -228,11 +230,22 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, replayed: &mut Replayed) -> PgRes
     }
 }
 
+/// Whether the counters of relations have a deletion.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Already,
+    Now,
+}
+
 /// Rows deleted by marks, before or above the last checkpoint.
-fn end_rows(storage: &Storage, id: RelationId, marks: &Marks) -> PgResult<Arc<Deletion>> {
+fn end_rows(storage: &Storage, id: RelationId, marks: &Marks, counted: Counted) -> PgResult<Arc<Deletion>> {
     let table = storage.table_store(id)?;
-    let indexes: PgResult<Vec<_>> = marks.indexes.iter().map(|id| storage.index_store(*id)).collect();
-    let indexes = indexes?;
+    let stores: PgResult<Vec<_>> = marks
+        .indexes
+        .iter()
+        .map(|lost| storage.index_store(lost.index))
+        .collect();
+    let indexes = stores?;
     let gate = Gate::new(Stamp::committed(RECOVERED), CommandId(0));
     let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate));
     let mut in_delta = 0;
@@ -240,13 +253,18 @@ fn end_rows(storage: &Storage, id: RelationId, marks: &Marks) -> PgResult<Arc<De
         in_delta += 1;
         put_row(storage, id, row, None)
     })?;
-    let rows = deletion.rows.load(std::sync::atomic::Ordering::Relaxed) as i64;
-    table
-        .live_rows
-        .fetch_sub(rows - in_delta, std::sync::atomic::Ordering::Relaxed);
-    for index in &indexes {
+    let rows = deletion.rows.load(Ordering::Relaxed) as i64;
+    if counted == Counted::Now {
+        table.live_rows.fetch_sub(rows - in_delta, Ordering::Relaxed);
+    }
+    for (index, lost) in indexes.iter().zip(&marks.indexes) {
+        let (mut entries, mut bytes) = (lost.entries, lost.bytes);
         for key in index.delta_entries_of(marks)? {
             put_entry(storage, index.id, &key, None)?;
+            (entries, bytes) = (entries - 1, bytes - key.len() as i64);
+        }
+        if counted == Counted::Now {
+            index.lose(entries, bytes);
         }
     }
     Ok(deletion)
@@ -259,7 +277,7 @@ fn put_row(storage: &Storage, id: RelationId, row: RowId, bytes: Option<&[u8]>) 
     let version = match bytes {
         Some(bytes) => {
             if is_new {
-                table.live_rows.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                table.live_rows.fetch_add(1, Ordering::Relaxed);
                 table.grow(bytes.len() + 24);
             }
             Version::new(
@@ -269,7 +287,7 @@ fn put_row(storage: &Storage, id: RelationId, row: RowId, bytes: Option<&[u8]>) 
             )
         }
         None => {
-            table.live_rows.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            table.live_rows.fetch_sub(1, Ordering::Relaxed);
             let version = Version::base(RowData::Bytes(Box::default()));
             version.end.set(Stamp::committed(RECOVERED));
             version
@@ -294,6 +312,10 @@ fn put_entry(storage: &Storage, id: RelationId, key: &[u8], value: Option<&[u8]>
     let key = EntryKey::from_slice(key);
     let _latch = index.latch(entry_prefix(&key)).lock();
     index.push_version(&key, &Arc::new(version));
+    if value.is_none() {
+        // The version is none more; the merge counts that the entry is gone.
+        index.count(-1, &key);
+    }
     if let Some(entry) = index.delta.get(&key) {
         // Nobody can see what lies behind.
         if let Some(version) = entry.value().load().as_ref() {

@@ -162,7 +162,8 @@ impl Storage {
 impl Storage {
     fn resume_deletion(&self, txn: &mut Transaction, id: RelationId, marks: &Marks) -> PgResult<()> {
         let table = self.table_store(id)?;
-        let indexes: PgResult<Vec<_>> = marks.indexes.iter().map(|id| self.index_store(*id)).collect();
+        let stores = marks.indexes.iter().map(|lost| self.index_store(lost.index));
+        let indexes: PgResult<Vec<_>> = stores.collect();
         let indexes = indexes?;
         let gate = Gate::new(txn.stamp()?, txn.command());
         let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate));
