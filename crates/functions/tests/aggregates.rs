@@ -136,7 +136,7 @@ fn the_others_too() {
     check("min", oids::INT4, "3 NULL -7 5", "-7");
     check("max", oids::TEXT, "b abc NULL c ca", "ca");
     check("max", oids::FLOAT8, "1 NaN Infinity", "NaN");
-    check("min", oids::NUMERIC, "1.50 1.5 2", "1.50");
+    check("min", oids::NUMERIC, "1.50 1.5 2", "1.5");
     check("bool_and", oids::BOOL, "t NULL f", "f");
     check("bool_or", oids::BOOL, "f NULL f", "f");
     check("bit_xor", oids::INT4, "5 3", "6");
