@@ -135,7 +135,7 @@ impl CopyOut {
             resolver: Some(cx.session.resolver()),
         };
         let mut scratch = std::mem::take(&mut self.scratch);
-        for k in 0..batch.len() {
+        for k in batch.selection.iter() {
             let start = out.len();
             for (column, type_oid) in self.types.iter().enumerate() {
                 if column > 0 {
@@ -168,7 +168,7 @@ impl CopyOut {
             settings: &cx.settings,
             resolver: Some(cx.session.resolver()),
         };
-        for k in 0..batch.len() {
+        for k in batch.selection.iter() {
             binary::begin_row(self.types.len(), out);
             for (column, type_oid) in self.types.iter().enumerate() {
                 binary::put_field(*type_oid, &batch.datum(column, k), &io, out)?;

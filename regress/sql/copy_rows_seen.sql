@@ -1,0 +1,20 @@
+-- COPY TO writes the rows that there are: not those that an update or a deletion has left behind in the same page.
+CREATE TABLE e (id int, t text);
+INSERT INTO e SELECT i, repeat('12', i) FROM generate_series(1, 6) i;
+DELETE FROM e WHERE id IN (1, 3);
+COPY e TO STDOUT;
+COPY (SELECT length(t), upper(t), id FROM e) TO STDOUT (FORMAT csv);
+UPDATE e SET t = t || 'x' WHERE id = 2;
+COPY e (t, id) TO STDOUT;
+COPY (SELECT id, length(t) FROM e WHERE id > 2) TO STDOUT;
+BEGIN;
+UPDATE e SET id = id + 10;
+COPY e TO STDOUT;
+COPY (SELECT id, length(t) FROM e WHERE length(t) % 4 = 0) TO STDOUT;
+SAVEPOINT a;
+DELETE FROM e WHERE id < 15;
+COPY e TO STDOUT (FORMAT csv, HEADER);
+ROLLBACK TO a;
+COPY e TO STDOUT (FORMAT csv, HEADER);
+ROLLBACK;
+COPY e TO STDOUT;
