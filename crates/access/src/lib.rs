@@ -59,6 +59,7 @@ pub use table::{
     ScanRequest, Table, TableScan, TableSize, Upkeep, WaitPolicy, WriteOutcome, heap_tuple_width,
 };
 pub use temp::{TempDirectory, TempFile, TempSpace};
+pub use toast::facts::StoredValue;
 pub use transaction::export::ExportedSnapshot;
 pub use transaction::prepared::{PreparedCopy, PreparedInfo, PreparedTransaction};
 pub use transaction::{ActiveSnapshot, Isolation, Savepoint, Transaction, TransactionOptions};

@@ -159,8 +159,15 @@ pub(crate) const VERSION_OVERHEAD: usize = 160;
 impl Version {
     /// Its values that lie elsewhere: columns and places.
     pub(crate) fn places(&self) -> PgResult<RowPlaces> {
+        self.data.places()
+    }
+}
+
+impl RowData {
+    /// The values that do not stand in the row as they are.
+    pub(crate) fn places(&self) -> PgResult<RowPlaces> {
         let mut places = RowPlaces::new();
-        match &self.data {
+        match self {
             RowData::Bytes(bytes) => tuple::toasted::each(bytes, &mut |column, place| {
                 places.push((column, place.into()));
                 Ok(())
@@ -169,9 +176,7 @@ impl Version {
         }
         Ok(places)
     }
-}
 
-impl RowData {
     /// True when some of its values lie elsewhere.
     pub(crate) fn has_places(&self) -> bool {
         match self {

@@ -112,7 +112,16 @@ fn check_kind(desc: &RelationDesc, stmt: &AlterTableStmt) -> PgResult<()> {
 }
 
 fn require_table(desc: &RelationDesc, what: &str) -> PgResult<()> {
-    if matches!(desc.relkind, b'r' | b'p') {
+    require_kind(desc, b"rp", what)
+}
+
+/// The same, or a materialized view.
+fn require_stored(desc: &RelationDesc, what: &str) -> PgResult<()> {
+    require_kind(desc, b"rpm", what)
+}
+
+fn require_kind(desc: &RelationDesc, kinds: &[u8], what: &str) -> PgResult<()> {
+    if kinds.contains(&desc.relkind) {
         return Ok(());
     }
     Err(pg_err!(
@@ -273,6 +282,14 @@ fn action(
             let default = types::builtin::type_row(found.type_ref.oid).map_or(b'x', |r| r.typstorage);
             let value = Datum::Char(letter.unwrap_or(default));
             cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTSTORAGE, value)]))
+        }
+        AlterTableAction::SetCompression { name, method } => {
+            require_stored(desc, "ALTER COLUMN ... SET COMPRESSION")?;
+            let found = column(desc, name)?;
+            let letter = crate::columns::compression_letter(Some(method), &*cx.view()?, found.type_ref)?;
+            let change = (pg_attribute::ATTCOMPRESSION, Datum::Char(letter));
+            // Children keep theirs, as in PostgreSQL.
+            cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[change]))
         }
         AlterTableAction::AddIdentity { name, constraint } => {
             alter_identity::add(desc, name, constraint, reach, cx)

@@ -125,7 +125,7 @@ pub(crate) fn typed_column(
     new.collation = collation;
     new.dims = dims;
     new.storage = storage_letter(def, &*view, type_ref)?;
-    new.compression = compression_letter(def.compression.as_ref())?;
+    new.compression = compression_letter(def.compression.as_ref(), &*view, type_ref)?;
     if !def.fdwoptions.is_empty() {
         return Err(unsupported!("column options of foreign tables are not supported yet").at(def.span));
     }
@@ -150,6 +150,9 @@ pub(crate) fn typed_column(
     spec.new.not_null = spec.not_null.is_some();
     Ok(spec)
 }
+
+/// Methods and their letters. Both are accepted; long values are compressed by LZ4 in either case (docs/adr/0011-toast.md).
+const COMPRESSION_METHODS: [(&str, u8); 2] = [("pglz", b'p'), ("lz4", b'l')];
 
 fn storage_letter(def: &ColumnDef, view: &dyn CatalogView, type_ref: TypeRef) -> PgResult<Option<u8>> {
     match &def.storage {
@@ -184,14 +187,51 @@ pub(crate) fn storage_word(word: &str, view: &dyn CatalogView, type_ref: TypeRef
     Ok(Some(letter))
 }
 
-fn compression_letter(name: Option<&ast::Ident>) -> PgResult<u8> {
-    match name.map(ast::Ident::as_str) {
-        None | Some("default") => Ok(0),
-        Some("pglz") => Ok(b'p'),
-        Some(other) => Err(pg_err!(
-            INVALID_PARAMETER_VALUE,
-            "invalid compression method \"{other}\""
-        )),
+/// The word of a STORAGE letter.
+pub(crate) fn storage_name(letter: u8) -> &'static str {
+    match letter {
+        b'p' => "PLAIN",
+        b'e' => "EXTERNAL",
+        b'x' => "EXTENDED",
+        b'm' => "MAIN",
+        _ => "???",
+    }
+}
+
+/// The letter of a COMPRESSION method in `pg_attribute`; 0: what `default_toast_compression` says.
+pub(crate) fn compression_letter(
+    name: Option<&ast::Ident>,
+    view: &dyn CatalogView,
+    type_ref: TypeRef,
+) -> PgResult<u8> {
+    let method = match name.map(ast::Ident::as_str) {
+        None | Some("default") => return Ok(0),
+        Some(method) => method,
+    };
+    if !is_toastable(view, type_ref.oid)? {
+        return Err(pg_err!(
+            FEATURE_NOT_SUPPORTED,
+            "column data type {} does not support compression",
+            catalog::format_type::format_type(view, type_ref.oid, -1)?
+        ));
+    }
+    let known = COMPRESSION_METHODS.iter().find(|(known, _)| *known == method);
+    known
+        .map(|(_, letter)| *letter)
+        .ok_or_else(|| pg_err!(INVALID_PARAMETER_VALUE, "invalid compression method \"{method}\""))
+}
+
+/// The name of a method that `pg_attribute` has.
+pub(crate) fn compression_name(letter: u8) -> &'static str {
+    let known = COMPRESSION_METHODS.iter().find(|(_, known)| *known == letter);
+    known.map_or("default", |(name, _)| *name)
+}
+
+/// True for types whose values may be compressed or leave their rows.
+fn is_toastable(view: &dyn CatalogView, type_oid: Oid) -> PgResult<bool> {
+    match types::builtin::type_row(type_oid) {
+        Some(row) => Ok(row.typstorage != b'p'),
+        None => Ok(view.type_desc(type_oid)?.is_some_and(|desc| desc.len == -1)),
     }
 }
 

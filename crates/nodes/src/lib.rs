@@ -21,6 +21,7 @@ pub mod query;
 pub mod relids;
 pub mod serial;
 mod span;
+pub mod stored;
 pub mod walk;
 pub mod xml;
 

@@ -26,6 +26,7 @@
 //! - Rows with values elsewhere are never packed. Catalogs keep their values in their rows.
 
 pub(crate) mod block;
+pub(crate) mod facts;
 pub(crate) mod rows;
 pub(crate) mod store;
 

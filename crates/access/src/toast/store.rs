@@ -296,7 +296,7 @@ impl TableStore {
         pg_err!(
             DATA_CORRUPTED,
             "missing chunk number {chunk} for toast value {} in pg_toast_{oid}",
-            pointer.name.number
+            pointer.name.value_id()
         )
     }
 

@@ -188,6 +188,7 @@ impl Ddl<'_> {
             (ATTBYVAL, Datum::Bool(desc.by_val)),
             (ATTALIGN, Datum::Char(desc.align)),
             (ATTSTORAGE, Datum::Char(storage)),
+            (ATTCOMPRESSION, Datum::Char(0)),
             (ATTCOLLATION, oid(collation)),
             (ATTHASMISSING, Datum::Bool(false)),
             (ATTMISSINGVAL, Datum::Null),

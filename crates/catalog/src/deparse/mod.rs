@@ -32,6 +32,7 @@ use nodes::expr::{
     SqlValueFunction, SqlValueKind, SubscriptingRef, VarSource,
 };
 use nodes::partition::{PartitionBound, RangeDatum};
+use nodes::stored::StoredFact;
 use nodes::{Expr, Query};
 use types::io::IoContext;
 use types::settings::TypeRef;
@@ -232,7 +233,7 @@ impl Writer<'_> {
                 BoolOp::Not => self.prefix("NOT", &b.args, Parent::Bool(BoolOp::Not)),
             },
             Expr::Case(c) => self.case(c),
-            Expr::Coalesce(c) => self.named_list("COALESCE", &c.args),
+            Expr::Coalesce(c) => self.coalesce(&c.args),
             Expr::MinMax(m) => self.named_list(if m.greatest { "GREATEST" } else { "LEAST" }, &m.args.args),
             Expr::NullTest(n) => self.null_test(n),
             Expr::BooleanTest(b) => self.boolean_test(b),
@@ -338,6 +339,23 @@ impl Writer<'_> {
             self.expr(arg, Implicit::Shown)?;
         }
         Ok(())
+    }
+
+    fn coalesce(&mut self, args: &[Expr]) -> PgResult<()> {
+        if let (Some(_), [stored, Expr::Func(call)]) = (self.names, args)
+            && StoredFact::of_function(call.func).is_some()
+        {
+            // In a plan: the planner has added what the scan knows to a call, which is printed as it was written.
+            let start = self.text.len();
+            self.expr(stored, Implicit::Hidden)?;
+            let before = self.text.split_off(start);
+            self.call(call, Implicit::Hidden)?;
+            if self.text[start..] == before {
+                return Ok(());
+            }
+            self.text.truncate(start);
+        }
+        self.named_list("COALESCE", args)
     }
 
     fn named_list(&mut self, name: &str, args: &[Expr]) -> PgResult<()> {

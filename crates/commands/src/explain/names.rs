@@ -10,6 +10,7 @@ use common::{Oid, PgResult};
 use nodes::Expr;
 use nodes::expr::{Aggref, FuncExpr, Param, ParamKind, SubLinkKind, SubPlan, Var, VarSource, WindowFunc};
 use nodes::plan::{Plan, PlanNode, PlannedStmt, SubPlanUsage};
+use nodes::stored::StoredFact;
 use parser::quote_identifier;
 use types::io::IoContext;
 use types::settings::TypeRef;
@@ -160,6 +161,9 @@ impl<'a> Context<'_, 'a> {
     }
 
     fn column(&self, rt_index: usize, attno: i16) -> String {
+        if let Some((fact, column)) = StoredFact::of_attno(attno) {
+            return format!("{}({})", fact.function_name(), self.column(rt_index, column));
+        }
         let rte = rt_index
             .checked_sub(1)
             .and_then(|i| self.printer.plan.range_table.get(i));

@@ -82,7 +82,7 @@ pub static SETTINGS: &[SettingDef] = &[
     SettingDef { name: "default_table_access_method", kind: Kind::Text, unit: "", context: Context::User, boot: "heap", category: "Client Connection Defaults / Statement Behavior" },
     SettingDef { name: "default_tablespace", kind: Kind::Text, unit: "", context: Context::User, boot: "", category: "Client Connection Defaults / Statement Behavior" },
     SettingDef { name: "default_text_search_config", kind: Kind::Text, unit: "", context: Context::User, boot: "pg_catalog.simple", category: "Client Connection Defaults / Locale and Formatting" },
-    SettingDef { name: "default_toast_compression", kind: Kind::Enum(&["pglz"]), unit: "", context: Context::User, boot: "pglz", category: "Client Connection Defaults / Statement Behavior" },
+    SettingDef { name: "default_toast_compression", kind: Kind::Enum(&["pglz", "lz4"]), unit: "", context: Context::User, boot: "pglz", category: "Client Connection Defaults / Statement Behavior" },
     SettingDef { name: "default_transaction_deferrable", kind: Kind::Bool, unit: "", context: Context::User, boot: "off", category: "Client Connection Defaults / Statement Behavior" },
     SettingDef { name: "default_transaction_isolation", kind: Kind::Enum(&["serializable", "repeatable read", "read committed", "read uncommitted"]), unit: "", context: Context::User, boot: "read committed", category: "Client Connection Defaults / Statement Behavior" },
     SettingDef { name: "default_transaction_read_only", kind: Kind::Bool, unit: "", context: Context::User, boot: "off", category: "Client Connection Defaults / Statement Behavior" },

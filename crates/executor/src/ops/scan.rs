@@ -10,6 +10,7 @@ use expr::{ExprProgram, Inputs};
 use nodes::Plan;
 use nodes::expr::{Expr, VarSource};
 use nodes::query::TargetEntry;
+use nodes::stored::StoredFact;
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
@@ -208,7 +209,8 @@ impl ScanTarget {
             .map(|a| desc.column(*a).map_or(PhysType::Int4, |c| c.phys))
             .collect();
         let (ctid, tableoid) = (used.contains(&CTID), used.contains(&TABLEOID));
-        let system: Vec<AttrNumber> = SYSTEM.into_iter().filter(|a| used.contains(a)).collect();
+        let mut system: Vec<AttrNumber> = SYSTEM.into_iter().filter(|a| used.contains(a)).collect();
+        system.extend(used.iter().filter(|a| StoredFact::of_attno(**a).is_some()));
         if ctid {
             attnos.push(CTID);
         }
@@ -274,9 +276,10 @@ impl ScanTarget {
         self.complete(&mut columns, 1);
         for attno in &self.system {
             let at = SYSTEM.iter().position(|a| a == attno);
+            // How values are stored is not among what the row came with.
             let value = at.and_then(|at| system.get(at)).unwrap_or(&Datum::Null);
             columns.push(Arc::new(Vector::from_datums(
-                PhysType::Oid,
+                system::phys(*attno),
                 std::slice::from_ref(value),
             )));
         }

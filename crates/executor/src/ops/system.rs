@@ -1,9 +1,10 @@
-//! `xmin`, `cmin`, `xmax`, `cmax`: read row by row, and only where a query asks for them.
+//! `xmin`, `cmin`, `xmax`, `cmax`, and how values are stored: read row by row, and only where a query asks for them.
 
 use std::sync::Arc;
 
-use access::{RowSystem, Table};
+use access::{RowSystem, StoredValue, Table};
 use common::{AttrNumber, Oid, PgResult, RowId};
+use nodes::stored::StoredFact;
 use txn::Snapshot;
 use types::{Batch, Datum, PhysType, Vector, VectorData};
 
@@ -22,6 +23,27 @@ pub(crate) const SYSTEM: [AttrNumber; 4] = [XMIN, CMIN, XMAX, CMAX];
 pub(crate) fn values(row: RowSystem) -> [Datum; 4] {
     // cmin and cmax are one field in PostgreSQL too.
     [row.xmin, row.cid, row.xmax, row.cid].map(Datum::Oid)
+}
+
+/// The class of a system column other than `ctid` and `tableoid`.
+pub(crate) fn phys(attno: AttrNumber) -> PhysType {
+    match StoredFact::of_attno(attno) {
+        Some((StoredFact::Compression, _)) => PhysType::Text,
+        Some((StoredFact::Size, _)) => PhysType::Int4,
+        Some((StoredFact::ChunkId, _)) | None => PhysType::Oid,
+    }
+}
+
+/// A fact about a column (1-based) of a row, some of whose values are not stored as they are.
+fn stored_fact(fact: StoredFact, column: AttrNumber, stored: &[StoredValue]) -> Datum {
+    let Some(value) = stored.iter().find(|v| v.column as AttrNumber == column - 1) else {
+        return Datum::Null;
+    };
+    match fact {
+        StoredFact::Compression => value.compression.map_or(Datum::Null, Datum::text),
+        StoredFact::ChunkId => value.chunk_id.map_or(Datum::Null, Datum::Oid),
+        StoredFact::Size => Datum::Int4(i32::try_from(value.bytes).unwrap_or(i32::MAX)),
+    }
 }
 
 /// A column `ctid`.
@@ -50,14 +72,23 @@ impl ScanTarget {
             return Ok(());
         }
         let (table, database) = (self.open(cx)?, database(cx.ext)?);
-        let mut out: Vec<Vector> = self.system.iter().map(|_| Vector::empty(PhysType::Oid)).collect();
+        let has_facts = self.system.iter().any(|a| StoredFact::of_attno(*a).is_some());
+        let mut out: Vec<Vector> = self.system.iter().map(|a| Vector::empty(phys(*a))).collect();
         for row in rows {
-            let row = match row {
+            let system = match row {
                 Some(row) => table.system(row, snapshot, database)?.unwrap_or_default(),
                 None => RowSystem::default(),
             };
-            let values = values(row);
+            let stored = match row.filter(|_| has_facts) {
+                Some(row) => table.stored_as(row, snapshot)?,
+                None => Vec::new(),
+            };
+            let values = values(system);
             for (attno, vector) in self.system.iter().zip(&mut out) {
+                if let Some((fact, column)) = StoredFact::of_attno(*attno) {
+                    vector.push(&stored_fact(fact, column, &stored));
+                    continue;
+                }
                 let at = SYSTEM.iter().position(|a| a == attno);
                 vector.push(at.and_then(|at| values.get(at)).unwrap_or(&Datum::Null));
             }

@@ -46,6 +46,11 @@ pub fn for_each_expr_mut(query: &mut Query, f: &mut dyn FnMut(&mut Expr)) {
     }
 }
 
+/// Calls `f` with the conditions of FROM and WHERE of this query level.
+pub fn for_each_condition_mut(query: &mut Query, f: &mut dyn FnMut(&mut Expr)) {
+    from_expr_mut(&mut query.join_tree, f);
+}
+
 fn from_expr_mut(from: &mut FromExpr, f: &mut dyn FnMut(&mut Expr)) {
     from.items.iter_mut().for_each(|item| join_tree_mut(item, f));
     from.quals.iter_mut().for_each(f);

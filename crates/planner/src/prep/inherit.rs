@@ -9,6 +9,7 @@ use catalog::partition::{Partitions, column_map};
 use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::{Expr, RowExpr, Var, VarSource};
 use nodes::query::{Alias, JoinTreeNode, Permissions, RangeTblEntry, RteColumn, RteKind};
+use nodes::stored::StoredFact;
 use nodes::walk;
 use types::settings::TypeRef;
 
@@ -49,7 +50,12 @@ impl AppendChild {
                     *e = whole;
                 }
                 n if n > 0 => v.attno = self.map.get(n as usize - 1).copied().unwrap_or(n),
-                _ => {}
+                n => {
+                    if let Some((fact, column)) = StoredFact::of_attno(n) {
+                        let own = self.map.get(column as usize - 1).copied();
+                        v.attno = fact.attno(own.unwrap_or(column));
+                    }
+                }
             }
         });
         expr
@@ -93,9 +99,14 @@ impl AppendChild {
                 index: self.parent,
                 levels_up: 0,
             };
-            if v.attno > 0 {
-                match self.map.iter().position(|a| *a == v.attno) {
-                    Some(at) => v.attno = at as AttrNumber + 1,
+            let fact = StoredFact::of_attno(v.attno);
+            let column = fact.map_or(v.attno, |(_, column)| column);
+            if column > 0 {
+                match self.map.iter().position(|a| *a == column) {
+                    Some(at) => {
+                        let at = at as AttrNumber + 1;
+                        v.attno = fact.map_or(at, |(fact, _)| fact.attno(at));
+                    }
                     None => complete = false,
                 }
             }

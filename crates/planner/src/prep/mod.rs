@@ -7,6 +7,7 @@ mod merge;
 mod outer_joins;
 mod pull_up;
 mod search_cycle;
+mod stored;
 pub mod sub_links;
 
 pub use inherit::AppendChild;
@@ -43,6 +44,7 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     }
     outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
     outer_joins::left_to_anti(&mut root.query, context)?;
+    stored::replace_calls(root)?;
     inherit::expand(root)?;
     plan_sub_links(root)
 }
