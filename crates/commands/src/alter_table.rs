@@ -278,7 +278,7 @@ fn action(
         AlterTableAction::SetStorage { name, storage } => {
             let found = column(desc, name)?;
             let view = cx.view()?;
-            let letter = crate::columns::storage_word(storage.as_str(), &*view, found.type_ref)?;
+            let letter = crate::column_storage::storage_word(storage.as_str(), &*view, found.type_ref)?;
             let default = types::builtin::type_row(found.type_ref.oid).map_or(b'x', |r| r.typstorage);
             let value = Datum::Char(letter.unwrap_or(default));
             cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTSTORAGE, value)]))
@@ -286,7 +286,8 @@ fn action(
         AlterTableAction::SetCompression { name, method } => {
             require_stored(desc, "ALTER COLUMN ... SET COMPRESSION")?;
             let found = column(desc, name)?;
-            let letter = crate::columns::compression_letter(Some(method), &*cx.view()?, found.type_ref)?;
+            let letter =
+                crate::column_storage::compression_letter(Some(method), &*cx.view()?, found.type_ref)?;
             let change = (pg_attribute::ATTCOMPRESSION, Datum::Char(letter));
             // Children keep theirs, as in PostgreSQL.
             cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[change]))

@@ -16,6 +16,7 @@ use parser::ast::{self, ColumnDef, ConstrType, Constraint, GeneratedWhen};
 use types::settings::TypeRef;
 use types::{Datum, oids as t};
 
+use crate::column_storage;
 use crate::context::CommandContext;
 
 /// `nextval(regclass)`.
@@ -124,8 +125,8 @@ pub(crate) fn typed_column(
     let mut new = NewColumn::new(def.name.as_str(), type_ref);
     new.collation = collation;
     new.dims = dims;
-    new.storage = storage_letter(def, &*view, type_ref)?;
-    new.compression = compression_letter(def.compression.as_ref(), &*view, type_ref)?;
+    new.storage = column_storage::storage_letter(def, &*view, type_ref)?;
+    new.compression = column_storage::compression_letter(def.compression.as_ref(), &*view, type_ref)?;
     if !def.fdwoptions.is_empty() {
         return Err(unsupported!("column options of foreign tables are not supported yet").at(def.span));
     }
@@ -149,90 +150,6 @@ pub(crate) fn typed_column(
     column_constraints(def, table, cx, &mut spec)?;
     spec.new.not_null = spec.not_null.is_some();
     Ok(spec)
-}
-
-/// Methods and their letters. Both are accepted; long values are compressed by LZ4 in either case (docs/adr/0011-toast.md).
-const COMPRESSION_METHODS: [(&str, u8); 2] = [("pglz", b'p'), ("lz4", b'l')];
-
-fn storage_letter(def: &ColumnDef, view: &dyn CatalogView, type_ref: TypeRef) -> PgResult<Option<u8>> {
-    match &def.storage {
-        None => Ok(None),
-        Some(word) => storage_word(word.as_str(), view, type_ref),
-    }
-}
-
-/// The letter of a STORAGE word.
-pub(crate) fn storage_word(word: &str, view: &dyn CatalogView, type_ref: TypeRef) -> PgResult<Option<u8>> {
-    let letter = match word.to_ascii_lowercase().as_str() {
-        "plain" => b'p',
-        "external" => b'e',
-        "extended" => b'x',
-        "main" => b'm',
-        "default" => return Ok(None),
-        _ => {
-            return Err(pg_err!(
-                INVALID_PARAMETER_VALUE,
-                "invalid storage type \"{word}\""
-            ));
-        }
-    };
-    let toastable = view.type_desc(type_ref.oid)?.is_some_and(|d| d.len == -1);
-    if letter != b'p' && !toastable {
-        return Err(pg_err!(
-            FEATURE_NOT_SUPPORTED,
-            "column data type {} can only have storage PLAIN",
-            catalog::format_type::format_type(view, type_ref.oid, -1)?
-        ));
-    }
-    Ok(Some(letter))
-}
-
-/// The word of a STORAGE letter.
-pub(crate) fn storage_name(letter: u8) -> &'static str {
-    match letter {
-        b'p' => "PLAIN",
-        b'e' => "EXTERNAL",
-        b'x' => "EXTENDED",
-        b'm' => "MAIN",
-        _ => "???",
-    }
-}
-
-/// The letter of a COMPRESSION method in `pg_attribute`; 0: what `default_toast_compression` says.
-pub(crate) fn compression_letter(
-    name: Option<&ast::Ident>,
-    view: &dyn CatalogView,
-    type_ref: TypeRef,
-) -> PgResult<u8> {
-    let method = match name.map(ast::Ident::as_str) {
-        None | Some("default") => return Ok(0),
-        Some(method) => method,
-    };
-    if !is_toastable(view, type_ref.oid)? {
-        return Err(pg_err!(
-            FEATURE_NOT_SUPPORTED,
-            "column data type {} does not support compression",
-            catalog::format_type::format_type(view, type_ref.oid, -1)?
-        ));
-    }
-    let known = COMPRESSION_METHODS.iter().find(|(known, _)| *known == method);
-    known
-        .map(|(_, letter)| *letter)
-        .ok_or_else(|| pg_err!(INVALID_PARAMETER_VALUE, "invalid compression method \"{method}\""))
-}
-
-/// The name of a method that `pg_attribute` has.
-pub(crate) fn compression_name(letter: u8) -> &'static str {
-    let known = COMPRESSION_METHODS.iter().find(|(_, known)| *known == letter);
-    known.map_or("default", |(name, _)| *name)
-}
-
-/// True for types whose values may be compressed or leave their rows.
-fn is_toastable(view: &dyn CatalogView, type_oid: Oid) -> PgResult<bool> {
-    match types::builtin::type_row(type_oid) {
-        Some(row) => Ok(row.typstorage != b'p'),
-        None => Ok(view.type_desc(type_oid)?.is_some_and(|desc| desc.len == -1)),
-    }
 }
 
 /// Which contradictions were met so far.

@@ -17,6 +17,7 @@ use txn::LockMode;
 use types::Datum;
 use types::settings::TypeRef;
 
+use crate::column_storage;
 use crate::columns::{ColumnSpec, NotNullSpec};
 use crate::constraints::CheckSpec;
 use crate::context::CommandContext;
@@ -256,8 +257,7 @@ impl Merging<'_, '_> {
                 column.name
             ));
         }
-        check_same_storage(&slot.new, column.storage)?;
-        merge_compression(&mut slot.new, column.compression, "inherited column")?;
+        column_storage::merge_inherited(&mut slot.new, column)?;
         slot.new.inherited_count += 1;
         if let Some(not_null) = inherited_not_null(parent, column.attno) {
             match &mut slot.not_null {
@@ -344,7 +344,7 @@ impl Merging<'_, '_> {
         }
         self.check_same_type(at, own.new.type_ref, own.new.collation, "column")?;
         let slot = &mut self.columns[at];
-        merge_compression(&mut slot.new, own.new.compression, "column")?;
+        column_storage::merge_own(&mut slot.new, &own.new)?;
         let own_generated = own.raw_generated.is_some();
         if slot.new.generated != 0 {
             if own.raw_default.is_some() {
@@ -377,9 +377,6 @@ impl Merging<'_, '_> {
             slot.new.identity = own.new.identity;
             self.conflicts.retain(|(n, _)| *n != name);
         }
-        if own.new.storage.is_some() {
-            slot.new.storage = own.new.storage;
-        }
         if let Some(not_null) = own.not_null {
             slot.new.not_null = true;
             match &mut slot.not_null {
@@ -410,40 +407,6 @@ impl Merging<'_, '_> {
             .hint("To resolve the conflict, specify a default explicitly.")),
         }
     }
-}
-
-/// Parents must agree about STORAGE.
-fn check_same_storage(column: &NewColumn, other: u8) -> PgResult<()> {
-    let Some(before) = column.storage.filter(|before| *before != other) else {
-        return Ok(());
-    };
-    let word = crate::columns::storage_name;
-    Err(pg_err!(
-        DATATYPE_MISMATCH,
-        "inherited column \"{}\" has a storage parameter conflict",
-        column.name
-    )
-    .detail(format!("{} versus {}", word(before), word(other))))
-}
-
-/// A method that another definition of the column gives: one that names none agrees with all.
-fn merge_compression(column: &mut NewColumn, other: u8, what: &str) -> PgResult<()> {
-    if column.compression == 0 {
-        column.compression = other;
-    }
-    if other == 0 || column.compression == other {
-        return Ok(());
-    }
-    Err(pg_err!(
-        DATATYPE_MISMATCH,
-        "{what} \"{}\" has a compression method conflict",
-        column.name
-    )
-    .detail(format!(
-        "{} versus {}",
-        crate::columns::compression_name(column.compression),
-        crate::columns::compression_name(other)
-    )))
 }
 
 fn inherited_not_null(parent: &RelationDesc, attno: i16) -> Option<NotNullSpec> {

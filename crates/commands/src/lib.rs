@@ -24,6 +24,7 @@ mod base_type;
 pub mod cast;
 mod classify;
 mod collation;
+mod column_storage;
 mod columns;
 mod comment;
 mod concurrently;

@@ -6,12 +6,30 @@ use nodes::expr::{
     Aggref, CoercionForm, FuncExpr, RowCompareExpr, RowCompareKind, SubLink, SubLinkKind, WindowFunc,
 };
 use nodes::query::{FrameBound, FrameExclusion, FrameUnits, TargetEntry, WindowClause};
+use nodes::stored::StoredFact;
 
 use crate::deparse::query::{Names, SortPlace};
 use crate::deparse::{Implicit, Writer};
 use crate::names::{quote_identifier, quote_qualified};
 
 impl Writer<'_> {
+    pub(super) fn coalesce(&mut self, args: &[Expr]) -> PgResult<()> {
+        if let (Some(_), [stored, Expr::Func(call)]) = (self.names, args)
+            && StoredFact::of_function(call.func).is_some()
+        {
+            // In a plan: the planner has added what the scan knows to a call, which is printed as it was written.
+            let start = self.text.len();
+            self.expr(stored, Implicit::Hidden)?;
+            let before = self.text.split_off(start);
+            self.call(call, Implicit::Hidden)?;
+            if self.text[start..] == before {
+                return Ok(());
+            }
+            self.text.truncate(start);
+        }
+        self.named_list("COALESCE", args)
+    }
+
     /// The name by which a call finds this function.
     pub(crate) fn function_name(&self, func: Oid) -> PgResult<String> {
         let view = self.ctx.view;

@@ -32,7 +32,6 @@ use nodes::expr::{
     SqlValueFunction, SqlValueKind, SubscriptingRef, VarSource,
 };
 use nodes::partition::{PartitionBound, RangeDatum};
-use nodes::stored::StoredFact;
 use nodes::{Expr, Query};
 use types::io::IoContext;
 use types::settings::TypeRef;
@@ -339,23 +338,6 @@ impl Writer<'_> {
             self.expr(arg, Implicit::Shown)?;
         }
         Ok(())
-    }
-
-    fn coalesce(&mut self, args: &[Expr]) -> PgResult<()> {
-        if let (Some(_), [stored, Expr::Func(call)]) = (self.names, args)
-            && StoredFact::of_function(call.func).is_some()
-        {
-            // In a plan: the planner has added what the scan knows to a call, which is printed as it was written.
-            let start = self.text.len();
-            self.expr(stored, Implicit::Hidden)?;
-            let before = self.text.split_off(start);
-            self.call(call, Implicit::Hidden)?;
-            if self.text[start..] == before {
-                return Ok(());
-            }
-            self.text.truncate(start);
-        }
-        self.named_list("COALESCE", args)
     }
 
     fn named_list(&mut self, name: &str, args: &[Expr]) -> PgResult<()> {

@@ -73,9 +73,10 @@ impl ScanTarget {
         }
         let (table, database) = (self.open(cx)?, database(cx.ext)?);
         let has_facts = self.system.iter().any(|a| StoredFact::of_attno(*a).is_some());
+        let has_others = self.system.iter().any(|a| SYSTEM.contains(a));
         let mut out: Vec<Vector> = self.system.iter().map(|a| Vector::empty(phys(*a))).collect();
         for row in rows {
-            let system = match row {
+            let system = match row.filter(|_| has_others) {
                 Some(row) => table.system(row, snapshot, database)?.unwrap_or_default(),
                 None => RowSystem::default(),
             };
