@@ -63,6 +63,21 @@ pub fn run(root: &Path) -> Result<(), String> {
         command.env("PGLITE_CRASH_SECONDS", "3");
         test(&mut command, &mut counts)
     });
+    // The whole engine is built once more for this: no more of it than the two tests want.
+    step("icu", &mut || {
+        let units = [
+            "test",
+            "-p",
+            "pglite-types",
+            "--features",
+            "icu",
+            "--lib",
+            "collation",
+        ];
+        let units = test(&mut cargo_command(root, &units), &mut counts);
+        let statements = ["test", "-p", "pglite", "--features", "icu", "--test", "icu"];
+        units.and(test(&mut cargo_command(root, &statements), &mut counts))
+    });
     // Crashes by the thousand: in an optimised build, for the time that `.ci/run` gives.
     step("durability", &mut || {
         let args = [

@@ -189,7 +189,34 @@ fn icu_locale(locale: &str, cx: &CommandContext<'_>) -> PgResult<String> {
             format!("using standard form \"{tag}\" for ICU locale \"{locale}\""),
         ));
     }
+    validate_language(&tag, cx)?;
     Ok(tag)
+}
+
+/// A language that ICU does not know orders as the root does: `icu_validation_level` says how loudly that is told.
+fn validate_language(tag: &str, cx: &CommandContext<'_>) -> PgResult<()> {
+    let level = cx.guc.borrow().get("icu_validation_level").to_owned();
+    let severity = match level.as_str() {
+        "disabled" => return Ok(()),
+        "error" => Severity::Error,
+        "log" => Severity::Log,
+        "notice" => Severity::Notice,
+        "warning" => Severity::Warning,
+        _ => Severity::Debug,
+    };
+    let Some(language) = types::collation::unknown_language(tag) else {
+        return Ok(());
+    };
+    let message = format!("ICU locale \"{tag}\" has unknown language \"{language}\"");
+    let mut unknown = PgError::new(sqlstate::INVALID_PARAMETER_VALUE, message).hint(
+        "To disable ICU locale validation, set the parameter \"icu_validation_level\" to \"disabled\".",
+    );
+    if severity == Severity::Error {
+        return Err(unknown);
+    }
+    unknown.severity = severity;
+    cx.notice(unknown);
+    Ok(())
 }
 
 fn builtin_locale(name: &str) -> PgResult<&'static str> {

@@ -10,9 +10,13 @@
 //! - Sort keys order as [`Collation::compare`] does. Indexes hold them: another version of the crate's data may order otherwise, and
 //!   then wants the indexes to be rebuilt.
 
+mod languages;
+
 use std::cmp::Ordering;
 
 use common::{PgResult, pg_err, unsupported};
+
+pub use languages::unknown_language;
 
 /// An order of texts.
 pub struct Collation {
@@ -121,12 +125,34 @@ mod icu {
 
     use super::{Collation, Ordering, PgResult, no_tag, pg_err, unsupported};
 
+    /// ICU's longest and shortest language names that are no codes.
+    const NAME_CHARS: std::ops::RangeInclusive<usize> = 5..=8;
+
+    /// A tag's locale, and its language where that is a name of more letters than the crate takes: it orders as the root then.
+    fn parse(tag: &str) -> Option<(Locale, Option<&str>)> {
+        if let Ok(locale) = Locale::try_from_str(tag) {
+            return Some((locale, None));
+        }
+        let language = tag.split('-').next().unwrap_or_default();
+        if !NAME_CHARS.contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_alphabetic()) {
+            return None;
+        }
+        let rest = tag.get(language.len()..)?;
+        let locale = Locale::try_from_str(&format!("und{rest}")).ok()?;
+        Some((locale, Some(language)))
+    }
+
     pub(super) fn canonical(tag: &str) -> Option<String> {
-        Some(Locale::try_from_str(tag).ok()?.to_string())
+        let (locale, name) = parse(tag)?;
+        let form = locale.to_string();
+        Some(match (name, form.strip_prefix("und")) {
+            (Some(name), Some(rest)) => name.to_ascii_lowercase() + rest,
+            _ => form,
+        })
     }
 
     pub(super) fn open(locale: &str) -> PgResult<Collation> {
-        let tag = Locale::try_from_str(locale).map_err(|_| no_tag(locale))?;
+        let (tag, _) = parse(locale).ok_or_else(|| no_tag(locale))?;
         let options = options(&tag)?;
         let collator = CollatorBorrowed::try_new(CollatorPreferences::from(&tag), options).map_err(|e| {
             pg_err!(
@@ -224,66 +250,4 @@ mod icu {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    #[cfg(not(feature = "icu"))]
-    fn without_the_feature_there_is_none() {
-        let e = Collation::open("und").unwrap_err();
-        assert_eq!(e.message, "ICU is not supported in this build");
-    }
-
-    /// Orders that the Unicode collation algorithm, or CLDR for a language, defines.
-    #[test]
-    #[cfg(feature = "icu")]
-    fn texts_order_by_language() {
-        let sorted = |locale: &str, words: &[&str]| -> Vec<String> {
-            let c = Collation::open(&language_tag(locale).unwrap()).unwrap();
-            let mut words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-            words.sort_by(|a, b| c.compare(a, b));
-            let mut by_key = words.clone();
-            by_key.sort_by_cached_key(|w| {
-                let mut key = Vec::new();
-                c.sort_key(w, &mut key);
-                (key, w.clone())
-            });
-            assert_eq!(words, by_key);
-            words
-        };
-        assert_eq!(
-            sorted("und", &["b", "B", "a", "Z", "ä", "A", "z"]),
-            ["a", "A", "ä", "b", "B", "z", "Z"]
-        );
-        assert_eq!(
-            sorted("sv", &["ö", "z", "ä", "o", "å"]),
-            ["o", "z", "å", "ä", "ö"]
-        );
-        assert_eq!(sorted("de", &["ö", "z", "ä", "o"]), ["ä", "o", "ö", "z"]);
-        assert_eq!(
-            sorted("de@collation=phonebook", &["Göbel", "Goethe", "Goldmann"]),
-            ["Göbel", "Goethe", "Goldmann"]
-        );
-        assert_eq!(sorted("en-u-kn", &["a10", "a9", "a100"]), ["a9", "a10", "a100"]);
-        assert_eq!(sorted("en@colNumeric=yes", &["10", "9"]), ["9", "10"]);
-        assert_eq!(sorted("en-u-kf-upper", &["a", "A", "b"]), ["A", "a", "b"]);
-        assert_eq!(
-            sorted("und-u-ka-shifted", &["de luge", "de-luge", "deluge", "de Luge"]).len(),
-            4
-        );
-    }
-
-    #[test]
-    #[cfg(feature = "icu")]
-    fn locales_have_a_standard_form() {
-        assert_eq!(language_tag("de_DE").unwrap(), "de-DE");
-        assert_eq!(language_tag("root").unwrap(), "und");
-        assert_eq!(language_tag("").unwrap(), "und");
-        assert_eq!(
-            language_tag("und@colStrength=secondary").unwrap(),
-            "und-u-ks-level2"
-        );
-        assert!(language_tag("nonsense-nowhere!").is_err());
-    }
-}
+mod tests;
