@@ -44,7 +44,7 @@ pub(crate) struct SessionCore {
     /// Queries that run inside queries, by functions.
     pub inner_queries: Cell<u32>,
     /// State of `random()`.
-    pub random: RefCell<Random>,
+    random: RefCell<Random>,
     pub user: Cell<Oid>,
     pub session_user: Oid,
     pub user_name: RefCell<Arc<str>>,
@@ -151,6 +151,16 @@ impl Random {
 pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 impl SessionCore {
+    /// The generator of random numbers, seeded anew if `seed` was set.
+    pub fn random(&self) -> std::cell::RefMut<'_, Random> {
+        let mut random = self.random.borrow_mut();
+        let seed = self.guc.try_borrow_mut().ok().and_then(|mut guc| guc.take_seed());
+        if let Some(seed) = seed {
+            random.seed_from(seed);
+        }
+        random
+    }
+
     /// The state of a new session.
     pub fn new(
         db: &Arc<Inner>,

@@ -162,15 +162,15 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn random(&self) -> PgResult<f64> {
-        Ok(self.core.random.borrow_mut().next_double())
+        Ok(self.core.random().next_double())
     }
 
     fn random_u64(&self) -> PgResult<u64> {
-        Ok(self.core.random.borrow_mut().next())
+        Ok(self.core.random().next())
     }
 
     fn set_seed(&self, seed: f64) -> PgResult<()> {
-        self.core.random.borrow_mut().seed_from(seed);
+        self.core.random().seed_from(seed);
         Ok(())
     }
 

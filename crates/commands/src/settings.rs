@@ -133,10 +133,6 @@ fn reset_value(name: &str, scope: Scope, cx: &mut CommandContext<'_>) -> PgResul
             cx.actions.push(SessionAction::SetRole(cx.session_user));
             cx.guc.borrow_mut().reset("session_authorization", scope)
         }
-        "transaction_isolation" | "transaction_read_only" | "transaction_deferrable" => Err(pg_err!(
-            FEATURE_NOT_SUPPORTED,
-            "parameter \"{name}\" cannot be reset"
-        )),
         _ => cx.guc.borrow_mut().reset(name, scope),
     }
 }

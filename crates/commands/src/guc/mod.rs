@@ -58,6 +58,24 @@ const UNLISTED: &[(&str, &str)] = &[
     ("seed", "unavailable"),
 ];
 
+/// What `seed` takes. It seeds `random()` and has no value afterwards.
+const SEED: SettingDef = SettingDef {
+    name: "seed",
+    kind: Kind::Real { min: -1.0, max: 1.0 },
+    unit: "",
+    context: Context::User,
+    boot: "0",
+    category: "",
+};
+
+/// Settings that RESET and SET ... TO DEFAULT refuse.
+const NO_RESET: &[&str] = &[
+    "seed",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+];
+
 /// How long a SET lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -83,6 +101,8 @@ pub struct GucStore {
     defaults: HashMap<Arc<str>, Arc<str>>,
     undo: Vec<Undo>,
     generation: u64,
+    /// What `seed` was set to since the generator of random numbers has looked.
+    seed: Option<f64>,
 }
 
 impl Default for GucStore {
@@ -93,6 +113,7 @@ impl Default for GucStore {
             defaults: UNLISTED.iter().chain(INITIAL).map(text).collect(),
             undo: Vec::new(),
             generation: 1,
+            seed: None,
         }
     }
 }
@@ -176,6 +197,11 @@ impl GucStore {
     pub fn set(&mut self, name: &str, text: &str, scope: Scope) -> PgResult<()> {
         let lower = name.to_ascii_lowercase();
         let value = self.check(name, &lower, text)?;
+        if lower == SEED.name {
+            // Rolling back does not take random numbers back.
+            self.seed = value.parse().ok();
+            return Ok(());
+        }
         self.store(&lower, Some(value), scope);
         Ok(())
     }
@@ -185,9 +211,33 @@ impl GucStore {
         self.check(name, &name.to_ascii_lowercase(), text).map(|_| ())
     }
 
+    /// The same for a setting of a routine, which must go back to what it was.
+    pub fn check_local_value(&self, name: &str, text: &str) -> PgResult<()> {
+        self.check_value(name, text)?;
+        let lower = name.to_ascii_lowercase();
+        if NO_RESET.contains(&&*lower) {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "parameter \"{lower}\" cannot be set locally in functions"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What random numbers shall be seeded with, once.
+    pub fn take_seed(&mut self) -> Option<f64> {
+        self.seed.take()
+    }
+
     /// RESET or SET ... TO DEFAULT.
     pub fn reset(&mut self, name: &str, scope: Scope) -> PgResult<()> {
         let lower = name.to_ascii_lowercase();
+        if NO_RESET.contains(&&*lower) {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "parameter \"{lower}\" cannot be reset"
+            ));
+        }
         match find(name) {
             Some(def) => may_change(def)?,
             None if self.values.contains_key(&*lower) || self.defaults.contains_key(&*lower) => {}
@@ -203,7 +253,6 @@ impl GucStore {
         const KEPT: &[&str] = &[
             "role",
             "session_authorization",
-            "seed",
             "transaction_isolation",
             "transaction_read_only",
         ];
@@ -222,6 +271,10 @@ impl GucStore {
     pub fn set_default(&mut self, name: &str, text: &str) -> PgResult<()> {
         let lower = name.to_ascii_lowercase();
         let value = self.check(name, &lower, text)?;
+        if lower == SEED.name {
+            self.seed = value.parse().ok();
+            return Ok(());
+        }
         self.defaults.insert(lower.into(), value);
         self.generation += 1;
         Ok(())
@@ -234,6 +287,9 @@ impl GucStore {
     }
 
     fn check(&self, name: &str, lower: &str, text: &str) -> PgResult<Arc<str>> {
+        if lower == SEED.name {
+            return Ok(value::canonical(&SEED, text)?.into());
+        }
         let Some(def) = find(name) else {
             let known = UNLISTED.iter().any(|(n, _)| *n == lower);
             let custom = lower.contains('.') && !lower.starts_with('.') && !lower.ends_with('.');
@@ -382,6 +438,30 @@ mod tests {
         );
         g.set("foo.bar", "x", Scope::Session).unwrap();
         assert_eq!(g.show("foo.bar").unwrap(), "x");
+    }
+
+    #[test]
+    fn a_seed_is_taken_once() {
+        let mut g = GucStore::default();
+        g.set("SEED", "-0.5", Scope::Local).unwrap();
+        assert_eq!(g.show("seed").unwrap(), "unavailable");
+        assert_eq!(g.take_seed(), Some(-0.5));
+        assert_eq!(g.take_seed(), None);
+        let e = g.set("seed", "2", Scope::Session).unwrap_err();
+        assert_eq!(
+            e.message,
+            "2 is outside the valid range for parameter \"seed\" (-1 .. 1)"
+        );
+        for wrong in ["nan", "x", "0.5 kB", ""] {
+            let e = g.set("seed", wrong, Scope::Session).unwrap_err();
+            assert_eq!(
+                e.message,
+                format!("invalid value for parameter \"seed\": \"{wrong}\"")
+            );
+        }
+        assert_eq!(g.take_seed(), None);
+        let e = g.reset("seed", Scope::Session).unwrap_err();
+        assert_eq!(e.message, "parameter \"seed\" cannot be reset");
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub(crate) fn apply_config(
         }
     };
     if let Some(value) = &value {
-        cx.guc.borrow().check_value(name, value)?;
+        cx.guc.borrow().check_local_value(name, value)?;
     }
     let known = GucStore::display_name(name);
     config.retain(|old| {
