@@ -221,7 +221,8 @@ impl Analyzer<'_> {
                 }
             }
         }
-        crate::typmod::typmod_in(desc.oid, &args, self.cx, || type_name_to_string(name)).at(name.span)
+        crate::typmod::typmod_in(desc.oid, &args, name.span, self.cx, || type_name_to_string(name))
+            .at(name.span)
     }
 
     /// A collation by its possibly qualified name.

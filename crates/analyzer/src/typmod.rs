@@ -1,6 +1,7 @@
 //! Type modifiers as they are written behind a type's name.
 
-use common::{Oid, PgResult, pg_err};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, Span, pg_err};
 
 use crate::context::AnalyzeContext;
 
@@ -8,6 +9,7 @@ use crate::context::AnalyzeContext;
 pub(crate) fn typmod_in(
     type_oid: Oid,
     args: &[String],
+    span: Span,
     cx: &AnalyzeContext<'_>,
     shown_name: impl Fn() -> String,
 ) -> PgResult<i32> {
@@ -20,7 +22,7 @@ pub(crate) fn typmod_in(
         ));
     }
     types::typmod::typmod_in(type_oid, &ints(args)?, &|notice| {
-        cx.notice(notice);
+        cx.notice(notice.at(span));
         Ok(())
     })
 }

@@ -182,8 +182,15 @@ fn push_padded(text: &str, mut width: i64, mut left: bool, out: &mut String) -> 
         (width, left) = (-width, true);
     }
     let missing = (width as usize).saturating_sub(text.chars().count());
-    if out.len() + missing + text.len() >= STRING_BYTES_MAX {
-        return Err(string_too_long(out.len(), missing.max(text.len())));
+    let (first, second) = match left {
+        true => (text.len(), missing),
+        false => (missing, text.len()),
+    };
+    // Room is asked for twice, for the blanks and for the text, but before any gigabyte is filled.
+    for (bytes, more) in [(out.len(), first), (out.len() + first, second)] {
+        if bytes + more >= STRING_BYTES_MAX {
+            return Err(string_too_long(bytes, more));
+        }
     }
     if left {
         out.push_str(text);
