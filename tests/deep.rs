@@ -64,6 +64,28 @@ fn deep_values_end_in_an_answer_or_an_error() {
             "ok",
         ),
         (
+            "SELECT jsonb_path_query('1', ('1' || repeat(' + 1', 8900))::jsonpath)".to_owned(),
+            "ok",
+        ),
+        (
+            "SELECT jsonb_path_query('1', ('$ ? (@ == 1' || repeat(' && @ == 1', 8900) || ')')::jsonpath)"
+                .to_owned(),
+            "ok",
+        ),
+        (
+            "SELECT jsonb_path_query('1', (repeat('1 + (', 200) || '1' || repeat(')', 200))::jsonpath)"
+                .to_owned(),
+            "ok",
+        ),
+        (
+            "SELECT (repeat('1 + (', 4000) || '1' || repeat(')', 4000))::jsonpath".to_owned(),
+            "54001",
+        ),
+        (
+            "SELECT (repeat('-(', 4000) || '1' || repeat(')', 4000))::jsonpath".to_owned(),
+            "42601",
+        ),
+        (
             "SELECT (repeat('[', 20000) || repeat(']', 20000))::jsonb".to_owned(),
             "54001",
         ),

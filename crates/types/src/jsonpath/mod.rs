@@ -9,6 +9,7 @@
 //! # Not here
 //! Evaluation (`functions::families::jsonpath`).
 
+mod check;
 mod lex;
 mod mutable;
 mod parse;
@@ -36,6 +37,23 @@ impl Path {
     /// An item.
     pub fn item(&self, id: ItemId) -> Option<&Item> {
         self.items.get(id)
+    }
+
+    /// The left operand of an operator in a row of its kind, `a + b + c`: such rows may be long, so who walks a path goes along
+    /// them in a loop.
+    pub fn left_chain(&self, kind: &ItemKind) -> Option<ItemId> {
+        let ItemKind::Binary(op, left, _) = kind else {
+            return None;
+        };
+        let item = self.items.get(*left).filter(|item| item.next.is_none())?;
+        match &item.kind {
+            ItemKind::Binary(inner, ..) => {
+                let logic = op.is_logic() && inner.is_logic();
+                let arithmetic = op.is_arithmetic() && inner.is_arithmetic();
+                (logic || arithmetic).then_some(*left)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -68,6 +86,19 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// Of two predicates.
+    pub fn is_logic(self) -> bool {
+        matches!(self, BinaryOp::Or | BinaryOp::And)
+    }
+
+    /// Of two numbers.
+    pub fn is_arithmetic(self) -> bool {
+        matches!(
+            self,
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod
+        )
+    }
+
     /// How it is written.
     pub fn symbol(self) -> &'static str {
         match self {

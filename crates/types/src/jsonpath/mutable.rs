@@ -80,6 +80,10 @@ impl Walk<'_> {
                     _ => Kind::NoDateTime,
                 }
             }
+            ItemKind::Binary(op, ..) if op.is_logic() || op.is_arithmetic() => {
+                self.row(item);
+                kind
+            }
             ItemKind::Binary(op, left, right) => {
                 let (l, r) = (self.chain(*left), self.chain(*right));
                 let compares = matches!(
@@ -114,6 +118,21 @@ impl Walk<'_> {
             ItemKind::Method(method, arg) => self.method(*method, *arg),
             ItemKind::Root => kind,
             _ => Kind::NoDateTime,
+        }
+    }
+
+    /// The operands of a row of operators.
+    fn row(&mut self, item: &Item) {
+        let mut at = Some(item);
+        while let Some(item) = at {
+            let left = self.path.left_chain(&item.kind);
+            if let ItemKind::Binary(_, first, right) = &item.kind {
+                self.chain(*right);
+                if left.is_none() {
+                    self.chain(*first);
+                }
+            }
+            at = left.and_then(|left| self.path.item(left));
         }
     }
 

@@ -1,14 +1,16 @@
 //! The grammar of path expressions.
 //!
 //! A recursive descent over what PostgreSQL has as an LALR grammar. An operand is an expression or a predicate; where one kind is
-//! wanted and the other stands there, the token after it is the error, as an LALR parser would see it.
+//! wanted and the other stands there, the token after it is the error, as an LALR parser would see it. Binary operators and
+//! parentheses wait on a stack of their own, so that neither long rows of operators nor the parentheses around them in canonical
+//! spelling need the thread's.
 
 use std::sync::Arc;
 
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 
-use crate::json_text::too_deep as too_deep_for_stack;
+use crate::jsonpath::check::{check_depth, check_places, check_regex, regex_flags};
 use crate::jsonpath::lex::{Lexer, Token, error_near};
 use crate::jsonpath::{BinaryOp, Item, ItemId, ItemKind, LEVEL_LAST, Method, Path, RegexFlags, Subscript};
 use crate::numeric::{self, neg};
@@ -16,8 +18,9 @@ use crate::numeric::{self, neg};
 /// Nesting beyond this is refused.
 const DEPTH_MAX: usize = 200;
 
-/// So are more items than this one below or behind another (PostgreSQL: some 10,000, by `max_stack_depth`).
-const CHAIN_MAX: usize = 1000;
+/// Operators and parentheses waiting for an operand (PostgreSQL's parser: some 10,000). Canonical forms have parentheses around
+/// every operator of a row.
+const WAITING_MAX: usize = 10_000;
 
 /// PostgreSQL's parser gives up too (some thousand levels later).
 #[cold]
@@ -42,6 +45,63 @@ struct Operand {
     kind: Kind,
     /// A literal without accessors, for folding signs.
     plain: bool,
+}
+
+/// What the token behind an operand is.
+#[derive(Clone, Copy)]
+enum Operator {
+    Binary(BinaryOp),
+    StartsWith,
+    LikeRegex,
+    None,
+}
+
+impl Operator {
+    /// How tightly it binds what is before it.
+    fn priority(self) -> u8 {
+        match self {
+            Operator::Binary(op) => priority(op),
+            Operator::StartsWith | Operator::LikeRegex => COMPARISON,
+            Operator::None => 0,
+        }
+    }
+}
+
+/// What may stand at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Any,
+    Expression,
+}
+
+/// Something before an operand that takes it.
+#[derive(Clone, Copy)]
+enum Waiting {
+    /// With its left operand.
+    Operator(BinaryOp, ItemId),
+    Parenthesis,
+}
+
+/// The priority of comparisons: what binds tighter is arithmetic.
+const COMPARISON: u8 = 3;
+
+/// Operators bind tighter with higher numbers.
+fn priority(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Or => 1,
+        BinaryOp::And => 2,
+        BinaryOp::Add | BinaryOp::Sub => 4,
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => 5,
+        _ => COMPARISON,
+    }
+}
+
+/// What both operands of an operator must be.
+fn operands(op: BinaryOp) -> Kind {
+    match op {
+        BinaryOp::Or | BinaryOp::And => Kind::Predicate,
+        _ => Kind::Expr,
+    }
 }
 
 struct Parser<'a> {
@@ -81,76 +141,8 @@ pub fn parse(text: &str) -> PgResult<Path> {
         root: root.id,
     };
     check_depth(&path)?;
-    check_places(&path, path.root, Places::default())?;
+    check_places(&path)?;
     Ok(path)
-}
-
-/// Evaluation goes down once per accessor and once per operand: chains that are too long for the stack are refused here.
-fn check_depth(path: &Path) -> PgResult<()> {
-    let mut open = vec![(path.root, 1)];
-    while let Some((id, depth)) = open.pop() {
-        if depth > CHAIN_MAX {
-            return Err(too_deep_for_stack());
-        }
-        let Some(item) = path.items.get(id) else { continue };
-        let mut below = |id: ItemId| open.push((id, depth + 1));
-        item.next.into_iter().for_each(&mut below);
-        item.kind.operands(&mut below);
-    }
-    Ok(())
-}
-
-/// Where an item stands, for `@` and `last`.
-#[derive(Clone, Copy, Default)]
-struct Places {
-    in_filter: bool,
-    in_subscript: bool,
-}
-
-fn check_places(path: &Path, id: ItemId, at: Places) -> PgResult<()> {
-    let Some(item) = path.items.get(id) else {
-        return Ok(());
-    };
-    match &item.kind {
-        ItemKind::Current if !at.in_filter => {
-            return Err(pg_err!(SYNTAX_ERROR, "@ is not allowed in root expressions"));
-        }
-        ItemKind::Last if !at.in_subscript => {
-            return Err(pg_err!(SYNTAX_ERROR, "LAST is allowed only in array subscripts"));
-        }
-        ItemKind::Filter(p) => check_places(
-            path,
-            *p,
-            Places {
-                in_filter: true,
-                ..at
-            },
-        )?,
-        ItemKind::Index(subscripts) => {
-            let inside = Places {
-                in_subscript: true,
-                ..at
-            };
-            for s in subscripts {
-                check_places(path, s.from, inside)?;
-                if let Some(to) = s.to {
-                    check_places(path, to, inside)?;
-                }
-            }
-        }
-        ItemKind::Binary(_, a, b) => {
-            check_places(path, *a, at)?;
-            check_places(path, *b, at)?;
-        }
-        ItemKind::Not(p)
-        | ItemKind::IsUnknown(p)
-        | ItemKind::Exists(p)
-        | ItemKind::Plus(p)
-        | ItemKind::Minus(p)
-        | ItemKind::LikeRegex { expr: p, .. } => check_places(path, *p, at)?,
-        _ => {}
-    }
-    item.next.map_or(Ok(()), |next| check_places(path, next, at))
 }
 
 impl Parser<'_> {
@@ -222,54 +214,111 @@ impl Parser<'_> {
         }
     }
 
-    fn or(&mut self) -> PgResult<Operand> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(too_deep('('));
-        }
-        let mut left = self.and()?;
-        while left.kind == Kind::Predicate && self.accept("||")? {
-            let right = self.and()?;
-            let right = self.want(right, Kind::Predicate)?;
-            left = self.made(ItemKind::Binary(BinaryOp::Or, left.id, right.id), Kind::Predicate);
-        }
-        self.depth -= 1;
-        Ok(left)
-    }
-
-    fn and(&mut self) -> PgResult<Operand> {
-        let mut left = self.comparison()?;
-        while left.kind == Kind::Predicate && self.accept("&&")? {
-            let right = self.comparison()?;
-            let right = self.want(right, Kind::Predicate)?;
-            left = self.made(
-                ItemKind::Binary(BinaryOp::And, left.id, right.id),
-                Kind::Predicate,
-            );
-        }
-        Ok(left)
-    }
-
-    fn comparison(&mut self) -> PgResult<Operand> {
-        let left = self.sum()?;
-        if left.kind == Kind::Predicate {
-            return Ok(left);
-        }
-        let op = match &self.token {
+    /// The operator at the token.
+    fn operator(&self) -> Operator {
+        let op = match self.token {
+            Token::Symbol("||") => BinaryOp::Or,
+            Token::Symbol("&&") => BinaryOp::And,
             Token::Symbol("==") => BinaryOp::Eq,
             Token::Symbol("!=") => BinaryOp::Ne,
             Token::Symbol("<") => BinaryOp::Lt,
             Token::Symbol(">") => BinaryOp::Gt,
             Token::Symbol("<=") => BinaryOp::Le,
             Token::Symbol(">=") => BinaryOp::Ge,
-            _ if self.word("starts") => return self.starts_with(left),
-            _ if self.word("like_regex") => return self.like_regex(left),
-            _ => return Ok(left),
+            Token::Symbol("+") => BinaryOp::Add,
+            Token::Symbol("-") => BinaryOp::Sub,
+            Token::Symbol("*") => BinaryOp::Mul,
+            Token::Symbol("/") => BinaryOp::Div,
+            Token::Symbol("%") => BinaryOp::Mod,
+            _ if self.word("starts") => return Operator::StartsWith,
+            _ if self.word("like_regex") => return Operator::LikeRegex,
+            _ => return Operator::None,
         };
-        self.advance()?;
-        let right = self.sum()?;
-        let right = self.want(right, Kind::Expr)?;
-        Ok(self.made(ItemKind::Binary(op, left.id, right.id), Kind::Predicate))
+        Operator::Binary(op)
+    }
+
+    /// An expression or a predicate.
+    fn or(&mut self) -> PgResult<Operand> {
+        self.operators(Whole::Any)
+    }
+
+    /// An expression where the grammar has no predicate.
+    fn expression(&mut self) -> PgResult<Operand> {
+        let whole = self.operators(Whole::Expression)?;
+        self.want(whole, Kind::Expr)
+    }
+
+    fn operators(&mut self, wanted: Whole) -> PgResult<Operand> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(too_deep('('));
+        }
+        let mut waiting = Vec::new();
+        loop {
+            while self.symbol("(") {
+                if waiting.len() >= WAITING_MAX {
+                    return Err(too_deep('('));
+                }
+                self.advance()?;
+                waiting.push(Waiting::Parenthesis);
+            }
+            let left = self.unary()?;
+            if let Some(whole) = self.behind(left, &mut waiting, wanted)? {
+                self.depth -= 1;
+                return Ok(whole);
+            }
+        }
+    }
+
+    /// Goes on behind an operand; `None` where the next operand must follow.
+    fn behind(
+        &mut self,
+        mut left: Operand,
+        waiting: &mut Vec<Waiting>,
+        wanted: Whole,
+    ) -> PgResult<Option<Operand>> {
+        loop {
+            let operator = self.operator();
+            left = self.bind(left, waiting, operator.priority())?;
+            let compares = operator.priority() == COMPARISON;
+            if wanted == Whole::Expression && compares && waiting.is_empty() {
+                return Err(self.syntax_error());
+            }
+            match operator {
+                Operator::Binary(op) if left.kind == operands(op) => {
+                    self.advance()?;
+                    waiting.push(Waiting::Operator(op, left.id));
+                    return Ok(None);
+                }
+                Operator::StartsWith if left.kind == Kind::Expr => left = self.starts_with(left)?,
+                Operator::LikeRegex if left.kind == Kind::Expr => left = self.like_regex(left)?,
+                _ => match waiting.pop() {
+                    Some(Waiting::Parenthesis) => {
+                        self.expect(")")?;
+                        left = self.after_parenthesis(left)?;
+                    }
+                    Some(Waiting::Operator(..)) => return Err(self.syntax_error()),
+                    None => return Ok(Some(left)),
+                },
+            }
+        }
+    }
+
+    /// Gives the operand to the waiting operators that bind it at least as tightly as one behind it would.
+    fn bind(&mut self, mut right: Operand, waiting: &mut Vec<Waiting>, least: u8) -> PgResult<Operand> {
+        while let Some(Waiting::Operator(op, left)) = waiting.last().copied() {
+            if priority(op) < least {
+                break;
+            }
+            waiting.pop();
+            right = self.want(right, operands(op))?;
+            let kind = match priority(op) > COMPARISON {
+                true => Kind::Expr,
+                false => Kind::Predicate,
+            };
+            right = self.made(ItemKind::Binary(op, left, right.id), kind);
+        }
+        Ok(right)
     }
 
     fn starts_with(&mut self, left: Operand) -> PgResult<Operand> {
@@ -309,39 +358,6 @@ impl Parser<'_> {
             flags,
         };
         Ok(self.made(kind, Kind::Predicate))
-    }
-
-    fn sum(&mut self) -> PgResult<Operand> {
-        let mut left = self.product()?;
-        loop {
-            let op = match self.token {
-                Token::Symbol("+") => BinaryOp::Add,
-                Token::Symbol("-") => BinaryOp::Sub,
-                _ => return Ok(left),
-            };
-            left = self.want(left, Kind::Expr)?;
-            self.advance()?;
-            let right = self.product()?;
-            let right = self.want(right, Kind::Expr)?;
-            left = self.made(ItemKind::Binary(op, left.id, right.id), Kind::Expr);
-        }
-    }
-
-    fn product(&mut self) -> PgResult<Operand> {
-        let mut left = self.unary()?;
-        loop {
-            let op = match self.token {
-                Token::Symbol("*") => BinaryOp::Mul,
-                Token::Symbol("/") => BinaryOp::Div,
-                Token::Symbol("%") => BinaryOp::Mod,
-                _ => return Ok(left),
-            };
-            left = self.want(left, Kind::Expr)?;
-            self.advance()?;
-            let right = self.unary()?;
-            let right = self.want(right, Kind::Expr)?;
-            left = self.made(ItemKind::Binary(op, left.id, right.id), Kind::Expr);
-        }
     }
 
     fn unary(&mut self) -> PgResult<Operand> {
@@ -391,6 +407,7 @@ impl Parser<'_> {
                 plain: false,
             });
         }
+        // Behind a sign; others are taken where operands begin.
         if self.accept("(")? {
             let inner = self.or()?;
             self.expect(")")?;
@@ -442,8 +459,7 @@ impl Parser<'_> {
     fn exists(&mut self) -> PgResult<ItemId> {
         self.advance()?;
         self.expect("(")?;
-        let arg = self.or()?;
-        let arg = self.want(arg, Kind::Expr)?;
+        let arg = self.expression()?;
         self.expect(")")?;
         Ok(self.add(ItemKind::Exists(arg.id)))
     }
@@ -497,13 +513,11 @@ impl Parser<'_> {
         }
         let mut list = Vec::new();
         loop {
-            let from = self.or()?;
-            let from = self.want(from, Kind::Expr)?.id;
+            let from = self.expression()?.id;
             let mut to = None;
             if self.word("to") {
                 self.advance()?;
-                let end = self.or()?;
-                to = Some(self.want(end, Kind::Expr)?.id);
+                to = Some(self.expression()?.id);
             }
             list.push(Subscript { from, to });
             if !self.accept(",")? {
@@ -635,62 +649,4 @@ impl Parser<'_> {
                 .detail(".decimal() can only have an optional precision[,scale].")),
         }
     }
-}
-
-fn regex_flags(text: &str) -> PgResult<RegexFlags> {
-    let mut flags = RegexFlags::default();
-    for c in text.chars() {
-        match c {
-            'i' => flags.ignore_case = true,
-            's' => flags.dot_all = true,
-            'm' => flags.multi_line = true,
-            'x' => flags.expanded = true,
-            'q' => flags.quote = true,
-            _ => {
-                return Err(
-                    pg_err!(SYNTAX_ERROR, "invalid input syntax for type jsonpath").detail(format!(
-                        "Unrecognized flag character \"{c}\" in LIKE_REGEX predicate."
-                    )),
-                );
-            }
-        }
-    }
-    Ok(flags)
-}
-
-/// What can be said of a pattern without compiling it.
-fn check_regex(pattern: &str, flags: RegexFlags) -> PgResult<()> {
-    if flags.quote {
-        return Ok(());
-    }
-    if flags.expanded {
-        return Err(pg_err!(
-            FEATURE_NOT_SUPPORTED,
-            "XQuery \"x\" flag (expanded regular expressions) is not implemented"
-        ));
-    }
-    let (mut open, mut in_set) = (0_i64, false);
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => {
-                chars.next();
-            }
-            '[' => in_set = true,
-            ']' => in_set = false,
-            '(' if !in_set => open += 1,
-            ')' if !in_set => open -= 1,
-            _ => {}
-        }
-        if open < 0 {
-            break;
-        }
-    }
-    if open != 0 {
-        return Err(pg_err!(
-            INVALID_REGULAR_EXPRESSION,
-            "invalid regular expression: parentheses () not balanced"
-        ));
-    }
-    Ok(())
 }

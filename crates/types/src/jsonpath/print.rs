@@ -78,19 +78,51 @@ impl Path {
         }
     }
 
+    /// Whether an operand stands in brackets.
+    fn has_brackets(&self, operand: ItemId, parent: &ItemKind) -> bool {
+        self.items
+            .get(operand)
+            .is_some_and(|i| priority(&i.kind) <= priority(parent))
+    }
+
     fn print_operand(&self, id: ItemId, parent: &ItemKind, out: &mut String) {
-        let brackets = self
-            .items
-            .get(id)
-            .is_some_and(|i| priority(&i.kind) <= priority(parent));
-        self.print(
-            id,
-            Place {
-                in_key: false,
-                brackets,
-            },
-            out,
-        );
+        let place = Place {
+            in_key: false,
+            brackets: self.has_brackets(id, parent),
+        };
+        self.print(id, place, out);
+    }
+
+    /// An operator of two operands, with the row of such that its left operand may be.
+    fn print_row(&self, item: &Item, out: &mut String) {
+        let (mut at, mut above) = (item, Vec::new());
+        while let Some((left, inner)) = self
+            .left_chain(&at.kind)
+            .and_then(|left| Some((left, self.items.get(left)?)))
+        {
+            let brackets = self.has_brackets(left, &at.kind);
+            if brackets {
+                out.push('(');
+            }
+            above.push((at, brackets));
+            at = inner;
+        }
+        if let ItemKind::Binary(_, left, _) = &at.kind {
+            self.print_operand(*left, &at.kind, out);
+        }
+        loop {
+            if let ItemKind::Binary(op, _, right) = &at.kind {
+                out.push_str(&format!(" {} ", op.symbol()));
+                self.print_operand(*right, &at.kind, out);
+            }
+            let Some((outer, brackets)) = above.pop() else {
+                return;
+            };
+            if brackets {
+                out.push(')');
+            }
+            at = outer;
+        }
     }
 
     fn print_around(&self, before: &str, id: ItemId, after: &str, out: &mut String) {
@@ -172,11 +204,7 @@ impl Path {
             out.push('(');
         }
         match &item.kind {
-            ItemKind::Binary(op, left, right) => {
-                self.print_operand(*left, &item.kind, out);
-                out.push_str(&format!(" {} ", op.symbol()));
-                self.print_operand(*right, &item.kind, out);
-            }
+            ItemKind::Binary(..) => self.print_row(item, out),
             ItemKind::Plus(arg) => {
                 out.push('+');
                 self.print_operand(*arg, &item.kind, out);

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use types::jsonb::JsonbRef;
-use types::jsonpath::{BinaryOp, Item, ItemId, ItemKind, LEVEL_LAST, Path, Subscript};
-use types::numeric::{self, Numeric, Rounding};
+use types::jsonpath::{Item, ItemId, ItemKind, LEVEL_LAST, Path, Subscript};
+use types::numeric::{Numeric, Rounding};
 
 use crate::families::jsonpath::value::PathValue;
 use crate::framework::context::FnContext;
@@ -248,14 +248,7 @@ impl<'a> Exec<'a, '_, '_> {
                     Ok(false)
                 }
             }
-            ItemKind::Binary(op, left, right)
-                if matches!(
-                    op,
-                    BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod
-                ) =>
-            {
-                self.arithmetic(item, *op, (*left, *right), value, found)
-            }
+            ItemKind::Binary(op, ..) if op.is_arithmetic() => self.arithmetic(item, value, found),
             ItemKind::Plus(arg) | ItemKind::Minus(arg) => self.sign(item, *arg, value, found),
             ItemKind::Binary(..)
             | ItemKind::Not(_)
@@ -604,90 +597,6 @@ impl<'a> Exec<'a, '_, '_> {
             }
         }
         Ok(out)
-    }
-
-    fn operand(
-        &mut self,
-        id: ItemId,
-        value: &PathValue<'a>,
-        side: &str,
-        op: BinaryOp,
-    ) -> Result<Numeric, Fail> {
-        let found = self.results(id, value, true)?;
-        let number = match &found[..] {
-            [one] => one.as_number(),
-            _ => None,
-        };
-        match number {
-            Some(n) => Ok(n),
-            None => soft(pg_err!(
-                SINGLETON_SQL_JSON_ITEM_REQUIRED,
-                "{side} operand of jsonpath operator {} is not a single numeric value",
-                op.symbol()
-            )),
-        }
-    }
-
-    fn arithmetic(
-        &mut self,
-        item: &Item,
-        op: BinaryOp,
-        (left, right): (ItemId, ItemId),
-        value: &PathValue<'a>,
-        found: Sink<'_, 'a>,
-    ) -> Found {
-        // Both sides are evaluated before either is looked at.
-        let l = self.results(left, value, true)?;
-        let r = self.operand(right, value, "right", op);
-        let l = match &l[..] {
-            [one] => one.as_number(),
-            _ => None,
-        };
-        let Some(l) = l else {
-            if let Err(Fail::Hard(e)) = r {
-                return Err(Fail::Hard(e));
-            }
-            return soft(pg_err!(
-                SINGLETON_SQL_JSON_ITEM_REQUIRED,
-                "left operand of jsonpath operator {} is not a single numeric value",
-                op.symbol()
-            ));
-        };
-        let r = r?;
-        let result = match op {
-            BinaryOp::Add => numeric::add(&l, &r),
-            BinaryOp::Sub => numeric::sub(&l, &r),
-            BinaryOp::Mul => numeric::mul(&l, &r),
-            BinaryOp::Div => numeric::div(&l, &r),
-            _ => numeric::modulo(&l, &r),
-        };
-        match result {
-            Ok(n) => self.next(item, &PathValue::Number(n), found),
-            Err(e) => soft(e),
-        }
-    }
-
-    fn sign(&mut self, item: &Item, arg: ItemId, value: &PathValue<'a>, mut found: Sink<'_, 'a>) -> Found {
-        let minus = matches!(item.kind, ItemKind::Minus(_));
-        let mut any = false;
-        for one in self.results(arg, value, true)? {
-            let Some(n) = one.as_number() else {
-                if found.is_none() && item.next.is_none() {
-                    continue;
-                }
-                return soft(pg_err!(
-                    SQL_JSON_NUMBER_NOT_FOUND,
-                    "operand of unary jsonpath operator {} is not a numeric value",
-                    if minus { "-" } else { "+" }
-                ));
-            };
-            let n = if minus { numeric::neg(&n) } else { n };
-            any |= self.next(item, &PathValue::Number(n), found.as_deref_mut())?;
-            if any && found.is_none() {
-                return Ok(true);
-            }
-        }
-        Ok(any)
     }
 }
 

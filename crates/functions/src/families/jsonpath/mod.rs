@@ -12,6 +12,7 @@
 //! | `keyvalue.rs` | `.keyvalue()` and the object ids it gives |
 //! | `entry.rs` | the SQL functions |
 
+mod arithmetic;
 mod datetime;
 pub(crate) mod entry;
 mod exec;

@@ -27,22 +27,7 @@ impl<'a> Exec<'a, '_, '_> {
     /// The predicate of an item, without what follows it.
     pub(crate) fn predicate_item(&mut self, item: &Item, value: &PathValue<'a>) -> Truth {
         match &item.kind {
-            ItemKind::Binary(BinaryOp::And, left, right) => {
-                let l = self.predicate(*left, value)?;
-                if l == Some(false) {
-                    return Ok(l);
-                }
-                let r = self.predicate(*right, value)?;
-                Ok(if r == Some(true) { l } else { r })
-            }
-            ItemKind::Binary(BinaryOp::Or, left, right) => {
-                let l = self.predicate(*left, value)?;
-                if l == Some(true) {
-                    return Ok(l);
-                }
-                let r = self.predicate(*right, value)?;
-                Ok(if r == Some(false) { l } else { r })
-            }
+            ItemKind::Binary(op, ..) if op.is_logic() => self.logic(item, value),
             ItemKind::Not(arg) => Ok(self.predicate(*arg, value)?.map(|b| !b)),
             ItemKind::IsUnknown(arg) => Ok(Some(self.predicate(*arg, value)?.is_none())),
             ItemKind::Exists(arg) => self.exists(*arg, value),
@@ -71,6 +56,33 @@ impl<'a> Exec<'a, '_, '_> {
                 })
             }
             _ => Err(Fail::Hard(common::internal!("jsonpath item is not a predicate"))),
+        }
+    }
+
+    /// `&&` and `||`, with the row of such that the left operand may be.
+    fn logic(&mut self, item: &Item, value: &PathValue<'a>) -> Truth {
+        let (mut at, mut above) = (item, Vec::new());
+        while let Some(left) = self.run.path.left_chain(&at.kind) {
+            above.push(at);
+            at = self.node(left)?;
+        }
+        let mut truth = match &at.kind {
+            ItemKind::Binary(_, left, _) => self.predicate(*left, value)?,
+            _ => None,
+        };
+        loop {
+            if let ItemKind::Binary(op, _, right) = &at.kind {
+                // What decides alone, whatever the other side says.
+                let decisive = *op == BinaryOp::Or;
+                if truth != Some(decisive) {
+                    let right = self.predicate(*right, value)?;
+                    truth = if right == Some(!decisive) { truth } else { right };
+                }
+            }
+            match above.pop() {
+                Some(outer) => at = outer,
+                None => return Ok(truth),
+            }
         }
     }
 
@@ -169,10 +181,7 @@ fn scalar_order(l: &PathValue<'_>, r: &PathValue<'_>) -> Option<Ordering> {
 fn is_boolean(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Not(_) | ItemKind::IsUnknown(_) | ItemKind::Exists(_) | ItemKind::LikeRegex { .. } => true,
-        ItemKind::Binary(op, ..) => !matches!(
-            op,
-            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod
-        ),
+        ItemKind::Binary(op, ..) => !op.is_arithmetic(),
         _ => false,
     }
 }
