@@ -145,6 +145,33 @@ pub(crate) struct InnerCommand<'a> {
     pub language: &'a str,
 }
 
+impl InnerCommand<'_> {
+    /// Refuses what routines may not do.
+    fn check(&self, tag: &str) -> PgResult<()> {
+        if matches!(self.stmt, Statement::Transaction(_)) {
+            return Err(unsupported!("{tag} is not allowed in an SQL function"));
+        }
+        if let Some(name) = commands::must_not_be_in_transaction_block(self.stmt) {
+            return Err(pg_err!(
+                ACTIVE_SQL_TRANSACTION,
+                "{name} cannot be executed from a function"
+            ));
+        }
+        if self.read_only && !commands::is_read_only(self.stmt) {
+            return Err(unsupported!("{tag} is not allowed in a non-volatile function"));
+        }
+        if let Statement::Copy(copy) = self.stmt {
+            if !matches!(commands::copy_target(copy), commands::CopyTarget::File) {
+                return Err(unsupported!(
+                    "cannot COPY to/from client in an {} function",
+                    self.language
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// One call of a routine.
 struct Call<'e, 's> {
     env: &'e StatementEnv<'s>,
@@ -220,25 +247,7 @@ impl StatementEnv<'_> {
         let (core, stmt) = (self.core, command.stmt);
         let tag = commands::command_tag(stmt);
         let language = command.language;
-        if matches!(stmt, Statement::Transaction(_)) {
-            return Err(unsupported!("{tag} is not allowed in an SQL function"));
-        }
-        if let Some(name) = commands::must_not_be_in_transaction_block(stmt) {
-            return Err(pg_err!(
-                ACTIVE_SQL_TRANSACTION,
-                "{name} cannot be executed from a function"
-            ));
-        }
-        if command.read_only && !commands::is_read_only(stmt) {
-            return Err(unsupported!("{tag} is not allowed in a non-volatile function"));
-        }
-        if let Statement::Copy(copy) = stmt {
-            if !matches!(commands::copy_target(copy), commands::CopyTarget::File) {
-                return Err(unsupported!(
-                    "cannot COPY to/from client in an {language} function"
-                ));
-            }
-        }
+        command.check(tag)?;
         if let Statement::Notify(n) = stmt {
             let payload = n.payload.as_deref().unwrap_or("");
             crate::session::env::queue_notification(core, n.conditionname.as_str(), payload)?;

@@ -138,21 +138,24 @@ impl StatementEnv<'_> {
                 optional(self.printer().view_definition(view, style)?)
             }
             "pg_describe_object" => self.describe_object(args)?,
-            _ => {
-                for answer in [
-                    Self::backend_value,
-                    Self::acl_value,
-                    Self::index_property,
-                    Self::settled_value,
-                    Self::table_statistics,
-                ] {
-                    if let Some(value) = answer(self, function, args)? {
-                        return Ok(value);
-                    }
-                }
-                return Err(unsupported!("function {function} is not implemented yet"));
-            }
+            _ => return self.other_value(function, args),
         })
+    }
+
+    /// What other files answer.
+    fn other_value(&self, function: &str, args: &[Datum]) -> PgResult<Datum> {
+        for answer in [
+            Self::backend_value,
+            Self::acl_value,
+            Self::index_property,
+            Self::settled_value,
+            Self::table_statistics,
+        ] {
+            if let Some(value) = answer(self, function, args)? {
+                return Ok(value);
+            }
+        }
+        Err(unsupported!("function {function} is not implemented yet"))
     }
 
     /// A function of rows, or of one row.
