@@ -5,6 +5,9 @@ use std::path::Path;
 
 use super::table::Table;
 
+/// Values that PostgreSQL has when it is built with a library that the one behind the catalog was built without.
+const BUILT_IN: &[(&str, &str)] = &[("default_toast_compression", "lz4")];
+
 /// The table of settings.
 pub fn generate(dir: &Path) -> Result<String, String> {
     let table = Table::read(dir, "settings")?;
@@ -23,7 +26,13 @@ pub fn generate(dir: &Path) -> Result<String, String> {
                 real(row.text("min_val")),
                 real(row.text("max_val"))
             ),
-            "enum" => format!("Kind::Enum(&[{}])", enum_values(row.text("enumvals"))),
+            "enum" => {
+                let mut words = enum_values(row.text("enumvals"));
+                for (_, more) in BUILT_IN.iter().filter(|(setting, _)| *setting == name) {
+                    let _ = write!(words, ", {more:?}");
+                }
+                format!("Kind::Enum(&[{words}])")
+            }
             _ => "Kind::Text".to_owned(),
         };
         let context = match row.text("context") {
