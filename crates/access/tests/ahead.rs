@@ -6,11 +6,9 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::common::cancel::CancelToken;
 use ::common::env::sim::{CrashMode, SimEnv};
-use ::common::{Oid, PgResult, RowId};
+use ::common::{PgResult, RowId};
 use common::*;
-use kv::KvKind;
 use pglite_access::*;
 use types::Datum;
 
@@ -89,24 +87,9 @@ impl Db {
     }
 }
 
-fn info() -> PreparedInfo {
-    PreparedInfo {
-        gid: "load".into(),
-        owner: Oid(10),
-        database: Oid(5),
-        prepared_unix_micros: 1,
-    }
-}
-
 fn commit(prepared: PreparedTransaction) {
     let outcome = prepared.commit();
     assert!(outcome.is_ok());
-}
-
-fn resumed(db: &Db) -> PreparedTransaction {
-    let mut all = db.storage().resume_prepared(&|_| Ok(())).unwrap();
-    assert_eq!(all.len(), 1);
-    all.remove(0)
 }
 
 #[test]
@@ -185,7 +168,7 @@ fn prepared_transactions_keep_it_over_a_restart() {
         db.table.delete(&mut txn, &snapshot, at).unwrap();
         assert!(db.index.delete(&mut txn, &[int(700)], at).unwrap());
         drop(snapshot);
-        let prepared = txn.prepare(info()).unwrap();
+        let prepared = txn.prepare(prepared_info("load")).unwrap();
         std::mem::forget(prepared);
         let mut db = db;
         for _ in 0..2 {
@@ -196,7 +179,7 @@ fn prepared_transactions_keep_it_over_a_restart() {
             db.storage().checkpoint().unwrap();
             assert_eq!(db.ids().len(), 10);
         }
-        let prepared = resumed(&db);
+        let prepared = resumed(db.storage());
         db.storage().maintain().unwrap();
         assert_eq!(db.ids().len(), 10);
         match commits {
@@ -224,22 +207,14 @@ fn copies_have_what_was_committed() {
     let other = Session::new(db.storage(), 2);
     let mut second = other.begin();
     assert!(db.insert(&mut second, 5000..5600).unwrap());
-    let prepared = second.prepare(info()).unwrap();
-    let fork = db
-        .storage()
-        .fork(vec![prepared.copy(false).unwrap()], || ())
-        .unwrap();
-    let copies = vec![prepared.copy(true).unwrap()];
-    let (kind, cancel) = (KvKind::default(), CancelToken::new());
-    db.storage()
-        .backup(Path::new("/copy"), kind, &cancel, (copies, || ()), &[])
-        .unwrap();
+    let prepared = second.prepare(prepared_info("load")).unwrap();
+    let fork = copied_with(db.storage(), &prepared);
     txn.commit().unwrap();
     commit(prepared);
     assert_eq!(db.ids().len(), 1100 + 2500 + 600);
     for copy in [Db::over(&fork), Db::open(&env, "/copy")] {
         assert_eq!(copy.ids().len(), 1100);
-        let prepared = resumed(&copy);
+        let prepared = resumed(copy.storage());
         copy.storage().maintain().unwrap();
         assert_eq!(copy.ids().len(), 1100);
         commit(prepared);

@@ -6,11 +6,9 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::common::cancel::CancelToken;
 use ::common::env::sim::{CrashMode, SimEnv};
 use ::common::{Oid, RowId};
 use common::*;
-use kv::KvKind;
 use pglite_access::*;
 use txn::RowLockMode;
 use types::Datum;
@@ -344,21 +342,6 @@ fn indexes_of_other_tables_keep_their_entries() {
     }
 }
 
-fn info() -> PreparedInfo {
-    PreparedInfo {
-        gid: "deletion".into(),
-        owner: Oid(10),
-        database: Oid(5),
-        prepared_unix_micros: 1,
-    }
-}
-
-fn resumed(db: &Db) -> PreparedTransaction {
-    let mut all = db.storage().resume_prepared(&|_| Ok(())).unwrap();
-    assert_eq!(all.len(), 1);
-    all.remove(0)
-}
-
 #[test]
 fn crashes_bring_nothing_back() {
     // After the commit at once, with a checkpoint that an old snapshot holds up, and after that.
@@ -421,27 +404,19 @@ fn prepared_transactions_and_copies_have_them() {
         let db = Db::filled(&env);
         let mut txn = db.session.begin();
         db.delete(&mut txn, odd());
-        let prepared = txn.prepare(info()).unwrap();
+        let prepared = txn.prepare(prepared_info("deletion")).unwrap();
         let end = |prepared: PreparedTransaction| match commits {
             true => assert!(prepared.commit().is_ok()),
             false => prepared.rollback().unwrap(),
         };
         let left = if commits { even() } else { all() };
-        let fork = db
-            .storage()
-            .fork(vec![prepared.copy(false).unwrap()], || ())
-            .unwrap();
-        let copies = vec![prepared.copy(true).unwrap()];
-        let (kind, cancel) = (KvKind::default(), CancelToken::new());
-        db.storage()
-            .backup(Path::new("/copy"), kind, &cancel, (copies, || ()), &[])
-            .unwrap();
+        let fork = copied_with(db.storage(), &prepared);
         std::mem::forget((prepared, db));
         let env = env.crash_with(CrashMode::KeepUnsynced);
         for copy in [Db::over(&fork), Db::open(&env, "/copy"), Db::open(&env, "/db")] {
             copy.storage().maintain().unwrap();
             assert_eq!(copy.ids(), all());
-            let prepared = resumed(&copy);
+            let prepared = resumed(copy.storage());
             copy.storage().maintain().unwrap();
             assert_eq!(copy.ids(), all());
             end(prepared);

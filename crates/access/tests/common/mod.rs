@@ -217,3 +217,31 @@ pub fn find(table: &Table, index: &Index, snapshot: &Snapshot, id: i32) -> Optio
     );
     Some((row, out))
 }
+
+/// A prepared transaction's name and owner.
+pub fn prepared_info(gid: &str) -> PreparedInfo {
+    PreparedInfo {
+        gid: gid.into(),
+        owner: Oid(10),
+        database: Oid(5),
+        prepared_unix_micros: 1,
+    }
+}
+
+/// The one transaction that is in doubt after a restart.
+pub fn resumed(storage: &Arc<Storage>) -> PreparedTransaction {
+    let mut all = storage.resume_prepared(&|_| Ok(())).unwrap();
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+/// A fork, and a backup in `/copy`, with a transaction that is prepared.
+pub fn copied_with(storage: &Arc<Storage>, prepared: &PreparedTransaction) -> Arc<Storage> {
+    let fork = storage.fork(vec![prepared.copy(false).unwrap()], || ()).unwrap();
+    let copies = vec![prepared.copy(true).unwrap()];
+    let (kind, cancel) = (kv::KvKind::default(), common::cancel::CancelToken::new());
+    storage
+        .backup(std::path::Path::new("/copy"), kind, &cancel, (copies, || ()), &[])
+        .unwrap();
+    fork
+}

@@ -9,7 +9,8 @@ use types::{Datum, oids};
 
 use crate::facts::ProcRow;
 
-/// Functions that answer NULL.
+/// Functions that answer NULL. Those of stored values (`pg_column_*`) come here for values that are not: the planner turns calls on columns into
+/// what the scan knows.
 #[rustfmt::skip]
 static NULLS: &[&str] = &[
     "pg_collation_actual_version", "pg_column_compression", "pg_column_toast_chunk_id", "pg_current_logfile",
