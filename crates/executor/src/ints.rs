@@ -133,6 +133,18 @@ impl KeyTable {
         }
     }
 
+    /// The number of a key.
+    #[inline]
+    fn get(&self, key: i64) -> Option<u32> {
+        match self {
+            KeyTable::Hashed(table) => table.get(key),
+            KeyTable::Array { least, numbers } => {
+                let at = key.wrapping_sub(*least) as usize;
+                numbers.get(at).copied().unwrap_or(0).checked_sub(1)
+            }
+        }
+    }
+
     /// The numbers of keys, plus 1; 0 for keys without. A loop without dependencies, so that many memory accesses are under way at once.
     pub fn get_all(&self, keys: &[i64], out: &mut Vec<u32>) {
         match self {
@@ -141,6 +153,115 @@ impl KeyTable {
                 let at = key.wrapping_sub(*least) as usize;
                 numbers.get(at).copied().unwrap_or(0)
             })),
+        }
+    }
+}
+
+/// A set of keys with their numbers, made to turn most others away quickly.
+pub(crate) struct KeySet {
+    /// A bit for each key of the range, or for hashes.
+    bits: Vec<u64>,
+    least: i64,
+    by_hash: bool,
+    table: KeyTable,
+    count: u32,
+}
+
+/// So many bits for each key, if the range of the keys takes no more.
+const BITS_PER_KEY: usize = 64;
+/// Or for hashes.
+const HASH_BITS_PER_KEY: usize = 16;
+
+impl KeySet {
+    /// The set of `keys` but for those numbered in `except` (ascending), and each one's number in the set plus 1; 0 for those.
+    pub fn of(keys: &[i64], except: &[u32]) -> (KeySet, Vec<u32>) {
+        let known = || {
+            let mut except = except.iter().peekable();
+            (0..)
+                .zip(keys)
+                .filter(move |(at, _)| except.next_if_eq(&at).is_none())
+        };
+        let range = known().fold(None, |range: Option<(i64, i64)>, (_, &key)| match range {
+            Some((least, greatest)) => Some((least.min(key), greatest.max(key))),
+            None => Some((key, key)),
+        });
+        let (least, greatest) = range.unwrap_or((0, 0));
+        let span = greatest
+            .checked_sub(least)
+            .and_then(|span| usize::try_from(span).ok());
+        let near = span.filter(|span| span / BITS_PER_KEY < keys.len().max(64));
+        let bits = match near {
+            Some(span) => span + 1,
+            None => (keys.len() * HASH_BITS_PER_KEY).next_power_of_two(),
+        };
+        let mut set = KeySet {
+            bits: vec![0; bits.div_ceil(64).next_power_of_two()],
+            least,
+            by_hash: near.is_none(),
+            table: KeyTable::new(keys.len(), range),
+            count: 0,
+        };
+        let mut numbers = vec![0; keys.len()];
+        for (at, &key) in known() {
+            let number = match set.table.replace(key, set.count) {
+                Some(before) => {
+                    set.table.replace(key, before);
+                    before
+                }
+                None => {
+                    let bit = set.bit(key);
+                    set.bits[bit / 64] |= 1 << (bit % 64);
+                    set.count += 1;
+                    set.count - 1
+                }
+            };
+            numbers[at as usize] = number + 1;
+        }
+        (set, numbers)
+    }
+
+    /// How many different keys there are.
+    pub fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        self.bits.len() * 8 + self.table.memory_bytes()
+    }
+
+    /// The bit that stands for a key, and for others.
+    #[inline]
+    fn bit(&self, key: i64) -> usize {
+        let word = match self.by_hash {
+            true => hash_u64(key as u64),
+            false => key.wrapping_sub(self.least) as u64,
+        };
+        word as usize & (self.bits.len() * 64 - 1)
+    }
+
+    /// Which of the selected rows, whose keys these are, have a key of the set; the keys' numbers into `numbers`.
+    pub fn filter(&self, keys: &[i64], except: &[u32], sel: &Selection, numbers: &mut Vec<u32>) -> Selection {
+        numbers.clear();
+        let mut found: Vec<u16> = vec![0; keys.len()];
+        let mut count = 0;
+        for (at, &key) in keys.iter().enumerate() {
+            let bit = self.bit(key);
+            found[count] = at as u16;
+            count += (self.bits[bit / 64] >> (bit % 64) & 1) as usize;
+        }
+        found.truncate(count);
+        if !except.is_empty() {
+            found.retain(|at| except.binary_search(&u32::from(*at)).is_err());
+        }
+        found.retain(|&at| {
+            let number = self.table.get(keys[usize::from(at)]);
+            numbers.extend(number);
+            number.is_some()
+        });
+        match sel {
+            Selection::All(rows) if found.len() == *rows => Selection::All(*rows),
+            Selection::All(_) => Selection::Rows(found.into()),
+            Selection::Rows(rows) => Selection::Rows(found.iter().map(|&at| rows[usize::from(at)]).collect()),
         }
     }
 }
@@ -180,6 +301,31 @@ mod tests {
         assert_eq!(table.replace(-7, 9), Some(1));
         assert!((2..5_000).all(|key| table.get(key * -7) == Some(key as u32)));
         assert_eq!((table.get(-7), table.get(1)), (Some(9), None));
+    }
+
+    #[test]
+    fn sets_of_keys_know_their_members() {
+        let near = [7_i64, -3, 7, 90, 12];
+        let far = [i64::MIN, 3, i64::MAX, 3, 1 << 40];
+        for (keys, count) in [(near, 3), (far, 4)] {
+            let (set, numbers) = KeySet::of(&keys, &[1]);
+            assert_eq!((numbers[1], set.count()), (0, count));
+            let probes: Vec<i64> = (-70..200)
+                .chain(keys)
+                .chain([i64::MAX, i64::MIN, 1 << 40])
+                .collect();
+            let except = [5, probes.len() as u32 - 1];
+            let mut found = Vec::new();
+            let sel = set.filter(&probes, &except, &Selection::All(probes.len()), &mut found);
+            let expected = (0..).zip(&probes).filter(|(at, _)| !except.contains(at));
+            let expected: Vec<(usize, u32)> = expected
+                .filter_map(|(at, probe)| {
+                    let known = (0..).zip(&keys).find(|(k, key)| *k != 1 && *key == probe)?;
+                    Some((at as usize, numbers[known.0 as usize] - 1))
+                })
+                .collect();
+            assert!(sel.iter().zip(found).eq(expected), "{keys:?}");
+        }
     }
 
     #[test]

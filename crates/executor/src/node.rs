@@ -7,6 +7,7 @@ use expr::{ExprProgram, ExprState, Inputs, RowInputs, Runtime};
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
+use crate::ops::index::gather::{GatherCall, Gathering};
 use crate::ops::index::probe::{Matches, OuterKeys};
 use crate::parallel::Team;
 
@@ -72,6 +73,13 @@ impl Opening {
         operator
     }
 
+    /// Opens a node whose rows are all asked for.
+    pub fn open_whole(&self, node: &Node) -> Box<dyn Operator> {
+        let mut operator = self.open(node);
+        operator.will_drain();
+        operator
+    }
+
     /// The substitute for a relation, if there is one.
     pub fn epq_for(&self, rt_index: usize) -> Option<Substitute> {
         let epq = self.epq.as_ref()?;
@@ -112,6 +120,20 @@ pub(crate) trait Operator: Send {
     fn probe(&mut self, cx: &mut Cx<'_>, keys: &OuterKeys<'_>) -> PgResult<Option<Matches>> {
         let _ = (cx, keys);
         Ok(None)
+    }
+
+    /// Every row up to the end will be asked for, now and after rescans: outer rows of nested loops may be read ahead.
+    fn will_drain(&mut self) {}
+
+    /// As the inner side of a nested loop: may it know rows for many outer rows at once?
+    fn gathers(&self) -> bool {
+        false
+    }
+
+    /// The rows for all outer rows that wait, if that is cheaper than asking for those of one after the other.
+    fn gather(&mut self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
+        let _ = (cx, call);
+        Ok(Gathering::Lookups)
     }
 
     /// Starts again; executor parameters may have changed.

@@ -119,6 +119,10 @@ impl Operator for AppendOp {
         Ok(None)
     }
 
+    fn will_drain(&mut self) {
+        self.inputs.iter_mut().for_each(|input| input.will_drain());
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.current = 0;
         self.begun = false;

@@ -88,6 +88,12 @@ impl Operator for ResultOp {
         Ok(None)
     }
 
+    fn will_drain(&mut self) {
+        if let Some(input) = &mut self.input {
+            input.will_drain();
+        }
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.gate = Gate::Unknown;
         match &mut self.input {

@@ -166,7 +166,10 @@ pub(crate) fn compile(
 impl NodeKind for SortNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
         Box::new(SortOp {
-            input: opening.open(&self.input),
+            input: match self.presorted {
+                0 => opening.open_whole(&self.input),
+                _ => opening.open(&self.input),
+            },
             node: self,
             carry: None,
             sorted: None,
@@ -296,6 +299,10 @@ impl Operator for SortOp {
     fn set_bound(&mut self, rows: Option<usize>) {
         // Given before the first row; a sort with a bound keeps nothing across rescans.
         self.bound = rows;
+    }
+
+    fn will_drain(&mut self) {
+        self.input.will_drain();
     }
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {

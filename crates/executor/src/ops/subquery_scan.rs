@@ -49,6 +49,10 @@ impl Operator for SubqueryScanOp {
         Ok(None)
     }
 
+    fn will_drain(&mut self) {
+        self.input.will_drain();
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.input.rescan(cx)
     }

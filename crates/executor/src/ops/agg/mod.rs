@@ -116,7 +116,10 @@ pub(super) fn extract(e: &Expr, found: &mut Vec<Expr>) -> Expr {
 impl NodeKind for AggNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
         Box::new(AggOp {
-            input: opening.open(&self.input),
+            input: match self.strategy {
+                AggStrategy::Sorted => opening.open(&self.input),
+                _ => opening.open_whole(&self.input),
+            },
             projector: self.projection.open(),
             states: AggStates::new(&self.calls),
             groups: Groups::new(&self),
@@ -447,6 +450,10 @@ impl Operator for AggOp {
                 Stage::Done => return Ok(None),
             }
         }
+    }
+
+    fn will_drain(&mut self) {
+        self.input.will_drain();
     }
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {

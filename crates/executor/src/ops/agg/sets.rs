@@ -148,7 +148,7 @@ fn extract_grouping(e: &Expr, found: &mut Vec<Vec<u32>>) -> Expr {
 impl NodeKind for SetsNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
         Box::new(SetsOp {
-            input: opening.open(&self.input),
+            input: opening.open_whole(&self.input),
             projector: self.projection.open(),
             running: Vec::new(),
             at: (0, 0),

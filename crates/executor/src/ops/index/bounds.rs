@@ -132,6 +132,11 @@ impl IndexMethod {
         })
     }
 
+    /// The index's key columns.
+    pub fn key_columns(&self) -> &[KeyColumn] {
+        &self.columns
+    }
+
     /// Positions of the conditions that rows must be tested for.
     pub fn leftover(&self) -> Vec<usize> {
         (0..self.quals.len()).filter(|&k| !self.consumed[k]).collect()

@@ -2,6 +2,7 @@
 
 mod bitmap;
 mod bounds;
+pub(crate) mod gather;
 pub(crate) mod probe;
 
 pub(crate) use bitmap::compile as compile_bitmap_heap;
@@ -19,6 +20,7 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::Compiler;
 use crate::cx::Cx;
 use crate::node::{Eval, NodeKind, Opening, Operator, Projector, Rest, filter_all};
+use crate::ops::index::gather::{GatherCall, Gathering};
 use crate::ops::scan::{self, EpqScan, ScanParts};
 use crate::ops::system;
 
@@ -33,6 +35,8 @@ struct IndexScanNode {
     /// The key and the expressions for many outer rows at once, see [`probe`]; the key is that of a unique index, whole.
     probe: Option<(Vec<probe::KeySource>, probe::Unbound)>,
     probes_unique: bool,
+    /// A scan of the table in place of lookups.
+    gather: Option<gather::GatherNode>,
 }
 
 /// An IndexScan, or with `only` an IndexOnlyScan.
@@ -58,7 +62,14 @@ pub(crate) fn compile(
         Some(keys) => probe::Unbound::compile(c, plan, &parts)?.map(|unbound| (keys, unbound)),
         None => None,
     };
+    let gather = match direction {
+        access::ScanDirection::Forward => {
+            gather::GatherNode::compile(c, plan, s, &method, &parts.target.desc)?
+        }
+        access::ScanDirection::Backward => None,
+    };
     Ok(Arc::new(IndexScanNode {
+        gather,
         leftover: method.leftover(),
         probe,
         probes_unique: method.unique_key().is_some(),
@@ -254,6 +265,18 @@ impl Operator for IndexScanOp {
 
     fn probe(&mut self, cx: &mut Cx<'_>, keys: &probe::OuterKeys<'_>) -> PgResult<Option<probe::Matches>> {
         self.probe_keys(cx, keys)
+    }
+
+    fn gathers(&self) -> bool {
+        self.node.gather.is_some()
+    }
+
+    fn gather(&mut self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
+        let node = Arc::clone(&self.node);
+        match &node.gather {
+            Some(gather) => gather.gather(cx, call),
+            None => Ok(Gathering::Lookups),
+        }
     }
 
     fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {

@@ -119,7 +119,7 @@ impl Unbound {
 }
 
 /// The column that stands for a parameter.
-fn as_column(p: &Param, found: &mut Vec<Param>) -> Expr {
+pub(super) fn as_column(p: &Param, found: &mut Vec<Param>) -> Expr {
     let at = found
         .iter()
         .position(|f| f.number == p.number)

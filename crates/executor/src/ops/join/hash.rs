@@ -102,7 +102,7 @@ impl HashJoinNode {
 
 impl NodeKind for HashJoinNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
-        let mut inner = opening.open(&self.inner);
+        let mut inner = opening.open_whole(&self.inner);
         if opening.instrument && self.hash_id != self.inner.id {
             inner = Box::new(Measured::new(self.hash_id, inner));
         }
@@ -532,6 +532,10 @@ impl Operator for HashJoinOp {
                 return Ok(out);
             }
         }
+    }
+
+    fn will_drain(&mut self) {
+        self.outer.will_drain();
     }
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {

@@ -5,6 +5,7 @@
 //! of pairs is tested against the join's own conditions; what survives becomes output according to the join type, outer rows
 //! that found nothing in their place. Output columns are gathered once per round, and only those in use.
 
+mod ahead;
 pub(crate) mod hash;
 pub(crate) mod hash_table;
 pub(crate) mod merge;
@@ -154,6 +155,15 @@ impl Pairs {
     pub fn finish_row(&mut self, outer: u32) {
         self.empty += usize::from(self.outer.last() != Some(&outer));
         self.rows.push((outer, true));
+    }
+
+    /// Leaves those candidates that are selected.
+    pub fn retain(&mut self, kept: &Selection) {
+        if let Selection::All(_) = kept {
+            return;
+        }
+        self.outer = kept.iter().map(|k| self.outer[k]).collect();
+        self.inner = kept.iter().map(|k| self.inner[k]).collect();
     }
 
     /// Upper bound of the output of the round.

@@ -1,9 +1,13 @@
 //! NestLoop: for each outer row, the inner side anew, with values of the outer row as parameters.
+//!
+//! # How it works
+//! Three ways to the inner rows, the best that the inner side offers: for one outer row after the other (`next` after `rescan`), for some of an outer
+//! batch together ([`Operator::probe`]), for many batches by one scan of the inner table ([`Operator::gather`], if all rows of the join are asked for).
 
 use std::sync::Arc;
 
 use common::PgResult;
-use expr::{ExprProgram, Inputs, RowInputs};
+use expr::{ExprProgram, RowInputs};
 use nodes::plan::NestLoopParam;
 use nodes::query::JoinType;
 use nodes::{Expr, Plan};
@@ -12,7 +16,9 @@ use types::{BATCH_ROWS, Batch, Datum, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
+use crate::ops::index::gather::{Gathered, Waiting};
 use crate::ops::index::probe::OuterKeys;
+use crate::ops::join::ahead::{Ahead, parameters};
 use crate::ops::join::{JoinShape, PairJoin, Pairs};
 use crate::store::RowStore;
 
@@ -70,6 +76,11 @@ impl NodeKind for NestLoopNode {
             probes: harmless && !self.params.is_empty(),
             harmless,
             keys: Vec::new(),
+            ahead: Ahead::new(&self.outer.phys),
+            drained: false,
+            gathered: None,
+            first: 0,
+            within: 0,
             buffer: RowStore::new(&self.inner.phys),
             pairs: Pairs::default(),
             node: self,
@@ -95,6 +106,15 @@ struct NestLoopOp {
     /// Parameters are computed per outer batch: these are their values.
     harmless: bool,
     keys: Vec<(usize, Arc<Vector>)>,
+    /// Outer rows read ahead; in use while every row of the join is asked for.
+    ahead: Ahead,
+    drained: bool,
+    /// All inner rows of the outer rows read ahead.
+    gathered: Option<Box<Gathered>>,
+    /// Which of those rows is the first of the outer batch.
+    first: usize,
+    /// How many gathered rows of the outer row under way are done.
+    within: usize,
     /// Inner rows of the pairs of this round.
     buffer: RowStore,
     pairs: Pairs,
@@ -135,20 +155,15 @@ impl NestLoopOp {
                 if self.pairs.weight() > 0 {
                     return Ok(true);
                 }
-                let Some(batch) = self.outer.next(cx, limit.min(BATCH_ROWS))? else {
+                if !self.next_outer(cx, limit)? {
                     return Ok(false);
-                };
-                self.join.set_outer(&batch);
-                if self.harmless {
-                    let inputs = Inputs::outer(&batch.columns, batch.rows);
-                    self.keys.clear();
-                    for (slot, eval) in &mut self.params {
-                        self.keys
-                            .push((*slot, eval.vector(cx, inputs, &batch.selection)?));
-                    }
                 }
-                self.selection = batch.selection;
-                self.row = 0;
+            }
+            if self.gathered.is_some() {
+                cx.check()?;
+                self.pair_gathered(limit);
+                self.filter_pairs(cx)?;
+                return Ok(true);
             }
             if self.probes && self.probe(cx, limit)? {
                 if self.pairs.weight() >= limit {
@@ -186,6 +201,83 @@ impl NestLoopOp {
                 return Ok(true);
             }
         }
+    }
+
+    /// Begins with the next outer batch; false when there is none.
+    fn next_outer(&mut self, cx: &mut Cx<'_>, limit: usize) -> PgResult<bool> {
+        self.first += self.selection.len();
+        let batch = match self.drained {
+            true => {
+                let mut next = self.ahead.pop();
+                if next.is_none() {
+                    self.gathered = None;
+                    let every_pair = !self.node.shape.first_match_only();
+                    let sides = [&mut self.outer, &mut self.inner];
+                    self.gathered = self.ahead.begin(cx, sides, &mut self.params, every_pair)?;
+                    self.first = 0;
+                    next = self.ahead.pop();
+                }
+                let Some(Waiting { batch, params }) = next else {
+                    return Ok(false);
+                };
+                self.keys = params;
+                batch
+            }
+            false => {
+                let Some(batch) = self.outer.next(cx, limit.min(BATCH_ROWS))? else {
+                    return Ok(false);
+                };
+                if self.harmless {
+                    self.keys = parameters(cx, &batch, &mut self.params)?;
+                }
+                batch
+            }
+        };
+        self.join.set_outer(&batch);
+        self.selection = batch.selection;
+        self.row = 0;
+        Ok(true)
+    }
+
+    /// Pairs of the outer batch with rows gathered before, up to `limit`.
+    fn pair_gathered(&mut self, limit: usize) {
+        let Some(gathered) = &self.gathered else { return };
+        let shape = &self.node.shape;
+        let first_only = shape.first_match_only() && !shape.has_join_qual() && gathered.pairs.is_none();
+        while self.row < self.selection.len() && self.pairs.weight() < limit {
+            let position = self.selection.position(self.row) as u32;
+            let rows = &gathered.rows(self.first + self.row)[self.within..];
+            let room = match first_only {
+                true => 1,
+                false => limit - self.pairs.weight(),
+            };
+            let take = rows.len().min(room);
+            for &inner in &rows[..take] {
+                self.pairs.push(position, inner);
+            }
+            if take < rows.len() && !first_only {
+                self.within += take;
+                self.pairs.rows.push((position, false));
+                return;
+            }
+            self.within = 0;
+            self.pairs.finish_row(position);
+            self.row += 1;
+        }
+    }
+
+    /// Leaves the pairs that pass the inner side's conditions.
+    fn filter_pairs(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        let filter = self
+            .gathered
+            .as_mut()
+            .and_then(|gathered| gathered.pairs.as_mut());
+        let Some(filter) = filter.filter(|_| !self.pairs.outer.is_empty()) else {
+            return Ok(());
+        };
+        let kept = filter.apply(cx, &self.keys, [&self.pairs.outer, &self.pairs.inner])?;
+        self.pairs.retain(&kept);
+        Ok(())
     }
 
     /// Collects pairs for many outer rows; false when the inner side takes them one at a time.
@@ -243,9 +335,15 @@ impl Operator for NestLoopOp {
             if !self.collect(cx, max_rows)? {
                 return Ok(None);
             }
-            let (inner, _) = self.buffer.drain_columns();
+            let inner = match &self.gathered {
+                Some(gathered) => gathered.columns.clone(),
+                None => self.buffer.drain_columns().0,
+            };
             let pairs = std::mem::take(&mut self.pairs);
-            let out = self.join.round(cx, &inner, &pairs)?;
+            let out = match self.node.shape.is_plain() {
+                true => self.join.plain_round(cx, &inner, &pairs)?,
+                false => self.join.round(cx, &inner, &pairs)?,
+            };
             self.pairs = pairs;
             if out.is_some() {
                 return Ok(out);
@@ -253,7 +351,15 @@ impl Operator for NestLoopOp {
         }
     }
 
+    fn will_drain(&mut self) {
+        self.drained = self.harmless && !self.params.is_empty() && self.inner.gathers();
+        self.outer.will_drain();
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
+        self.ahead.restart();
+        self.gathered = None;
+        self.within = 0;
         self.selection = Selection::All(0);
         self.row = 0;
         self.inner_open = false;
