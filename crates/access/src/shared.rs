@@ -13,6 +13,14 @@ use crate::cache::BlockCache;
 use crate::storage::StorageOptions;
 use crate::storage::newborn::Newborns;
 
+/// The error of who has written to a store that then failed, somewhere.
+pub(crate) fn lost_a_part() -> Box<common::PgError> {
+    pg_err!(
+        IO_ERROR,
+        "could not write to key-value store: a part was lost after a failed write"
+    )
+}
+
 /// The part of a database that tables and indexes need.
 pub(crate) struct Shared {
     pub(crate) kv: Arc<dyn Kv>,
@@ -47,10 +55,7 @@ impl Shared {
     pub(crate) fn flush_whole(&self, losses: u64) -> PgResult<()> {
         self.kv.flush()?;
         if self.kv.losses() != losses {
-            return Err(pg_err!(
-                IO_ERROR,
-                "could not write to key-value store: a part was lost after a failed write"
-            ));
+            return Err(lost_a_part());
         }
         Ok(())
     }

@@ -120,8 +120,9 @@ impl Version {
         self.end.try_claim(stamp)
     }
 
-    /// What a gate ends, which will set the stamp, ends by this command. Nobody else has it yet.
-    pub(crate) fn ends_by(&self, command: CommandId) {
+    /// What a gate ends, which will set the stamp, ends by this command and for this reason. Nobody else has it yet.
+    pub(crate) fn ends_by(&self, command: CommandId, kind: EndKind) {
+        self.ended_by.store(kind as u8, Ordering::Release);
         self.cmax.store(command.0, Ordering::Release);
     }
 

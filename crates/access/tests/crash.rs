@@ -60,6 +60,8 @@ struct Kind {
     rows_min: usize,
     /// Memory of index entries that wait to follow rows in the store.
     entry_bytes: usize,
+    /// Rows stay where they are when they are updated, from the beginning.
+    in_place: bool,
     /// Texts leave their rows: none, those of fresh rows into the log, all into the store.
     toast: u64,
 }
@@ -70,6 +72,7 @@ impl Kind {
             ahead: seed % 2 == 0,
             rows_min: (seed / 2 % 2) as usize,
             entry_bytes: [0, 500, 1 << 20][(seed / 2 % 3) as usize],
+            in_place: seed / 2 % 3 != 0,
             toast: seed % 3,
         }
     }
@@ -102,6 +105,14 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
         proc: storage.register(1)?,
         storage,
     };
+    if kind.in_place {
+        // More than a page, of which nothing is left.
+        let mut txn = session.begin();
+        let long = vec![int(0), int(0), types::Datum::text("x".repeat(1500))];
+        let filled = (0..6).try_for_each(|_| table.insert(&mut txn, &long).map(drop));
+        txn.abort();
+        filled?;
+    }
     Ok(Db {
         session,
         table,
@@ -162,8 +173,23 @@ impl Db {
         Ok(())
     }
 
+    /// Adds to the values of these ids, by one command.
+    fn update_many(&self, txn: &mut Transaction, state: &mut State, ids: &[i32], n: i32) -> PgResult<()> {
+        txn.next_command()?;
+        for id in ids {
+            let v = state.get_mut(id).unwrap();
+            *v += n;
+            self.change_row(txn, *id, Some(*v))?;
+        }
+        Ok(())
+    }
+
     fn change(&self, txn: &mut Transaction, id: i32, v: Option<i32>) -> PgResult<()> {
         txn.next_command()?;
+        self.change_row(txn, id, v)
+    }
+
+    fn change_row(&self, txn: &mut Transaction, id: i32, v: Option<i32>) -> PgResult<()> {
         let snapshot = txn.snapshot()?;
         let mut key = Vec::new();
         self.index.encode_prefix(&[int(id)], &mut key);
@@ -242,6 +268,13 @@ impl Db {
                     let ids: Vec<i32> = state.keys().skip(from).step_by(2).take(11).copied().collect();
                     self.delete_many(&mut txn, &ids)?;
                     state.retain(|id, _| !ids.contains(id));
+                }
+                5 => {
+                    let from = random.below(state.len() as u64) as usize;
+                    let step = 1 + random.below(3) as usize;
+                    let ids: Vec<i32> = state.keys().skip(from).step_by(step).take(15).copied().collect();
+                    let n = random.below(2) as i32 * 10;
+                    self.update_many(&mut txn, &mut state, &ids, n)?;
                 }
                 4 if state.len() > ACCOUNTS as usize => {
                     let victim = *state

@@ -10,6 +10,8 @@
 //! 4. When no snapshot sees the rows any more, a checkpoint removes them from the store, their packs written anew, and goes through the indexes. One that
 //!    comes earlier writes a note with the marks. Then a merge takes the rows out of main, drops the leaves of the indexes, and forgets the marks.
 //!
+//! Updates of many rows are marked alike; what the rows are then is in the store beside them ([`crate::ahead::heirs`]).
+//!
 //! # Invariants
 //! - A chunk's marks change with its main and delta, in one pointer: readers get them together.
 //! - An index forgets marks after its leaves are retired: who has found an entry and no mark looks whether its leaf is current.
@@ -17,11 +19,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use common::{Csn, PgResult, RelationId, RowId};
 use kv::WriteBatch;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use txn::{Snapshot, TxnTable};
 
 use crate::ahead::gate::Gate;
@@ -31,7 +33,8 @@ use crate::index::store::IndexStore;
 use crate::shared::Shared;
 use crate::storage::meta;
 use crate::table::store::TableStore;
-use crate::transaction::redo::{put_varint, take_varint};
+use crate::transaction::redo::{RedoOp, put_varint, take_varint};
+use crate::version::EndKind;
 
 /// Words of a chunk's bits.
 pub(crate) const WORDS: usize = CHUNK_ROWS as usize / u64::BITS as usize;
@@ -53,18 +56,67 @@ pub(crate) fn has_bit(bits: &RowBits, position: usize) -> bool {
     bits[position / 64] & (1 << (position % 64)) != 0
 }
 
+fn no_bits() -> [AtomicU64; WORDS] {
+    std::array::from_fn(|_| AtomicU64::new(0))
+}
+
 /// Rows of a chunk that end when a gate opens.
 pub(crate) struct Ends {
     pub(crate) gate: Arc<Gate>,
     bits: [AtomicU64; WORDS],
+    /// None: they are deleted.
+    heirs: Option<Box<Heirs>>,
+}
+
+/// Rows that are updated: the store has what they are then ([`crate::ahead::heirs`]).
+struct Heirs {
+    kind: EndKind,
+    bits: [AtomicU64; WORDS],
 }
 
 impl Ends {
-    fn new(gate: &Arc<Gate>) -> Arc<Ends> {
+    /// `updated`: how, if that is why they end.
+    fn new(gate: &Arc<Gate>, updated: Option<EndKind>) -> Arc<Ends> {
+        let heirs = |kind| {
+            Box::new(Heirs {
+                kind,
+                bits: no_bits(),
+            })
+        };
         Arc::new(Ends {
             gate: Arc::clone(gate),
-            bits: std::array::from_fn(|_| AtomicU64::new(0)),
+            bits: no_bits(),
+            heirs: updated.map(heirs),
         })
+    }
+
+    /// Why its rows end.
+    pub(crate) fn kind(&self) -> EndKind {
+        self.heirs.as_ref().map_or(EndKind::Delete, |heirs| heirs.kind)
+    }
+
+    pub(crate) fn is_update(&self) -> bool {
+        self.heirs.is_some()
+    }
+
+    /// True when the store has what the row is when the gate opens.
+    #[inline]
+    pub(crate) fn has_heir(&self, position: usize) -> bool {
+        let bit =
+            |heirs: &Heirs| heirs.bits[position / 64].load(Ordering::Acquire) & (1 << (position % 64)) != 0;
+        self.heirs.as_ref().is_some_and(|heirs| bit(heirs))
+    }
+
+    /// Callers hold the chunk's lock.
+    pub(crate) fn set_heir(&self, position: usize) {
+        if let Some(heirs) = &self.heirs {
+            heirs.bits[position / 64].fetch_or(1 << (position % 64), Ordering::Release);
+        }
+    }
+
+    pub(crate) fn heir_bits(&self) -> RowBits {
+        let bits = |heirs: &Heirs| std::array::from_fn(|word| heirs.bits[word].load(Ordering::Acquire));
+        self.heirs.as_ref().map_or([0; WORDS], |heirs| bits(heirs))
     }
 
     #[inline]
@@ -82,17 +134,37 @@ impl Ends {
     }
 }
 
+/// What a snapshot sees of a row that main or the store has, and delta has not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    There,
+    Gone,
+    /// It is updated: the store has what it is now.
+    Replaced,
+}
+
 impl ChunkState {
-    /// True when the snapshot sees that a row that main or the store has ended.
     #[inline]
-    pub(crate) fn has_ended(&self, position: usize, snapshot: &Snapshot, table: &TxnTable) -> bool {
-        !self.ends.is_empty() && self.has_ended_now(position, snapshot, table)
+    pub(crate) fn fate(&self, position: usize, snapshot: &Snapshot, table: &TxnTable) -> Fate {
+        match self.ends.is_empty() {
+            true => Fate::There,
+            false => self.fate_now(position, snapshot, table),
+        }
     }
 
     #[cold]
-    fn has_ended_now(&self, position: usize, snapshot: &Snapshot, table: &TxnTable) -> bool {
-        let ended = |ends: &Arc<Ends>| ends.has(position) && ends.gate.is_open(snapshot, table);
-        self.ends.iter().any(ended)
+    fn fate_now(&self, position: usize, snapshot: &Snapshot, table: &TxnTable) -> Fate {
+        let ended = |ends: &&Arc<Ends>| ends.has(position) && ends.gate.is_open(snapshot, table);
+        match self.ends.iter().find(ended) {
+            None => Fate::There,
+            Some(ends) if ends.has_heir(position) => Fate::Replaced,
+            Some(_) => Fate::Gone,
+        }
+    }
+
+    /// The marks of a gate.
+    pub(crate) fn ends_of(&self, gate: &Arc<Gate>) -> Option<&Arc<Ends>> {
+        self.ends.iter().find(|ends| Arc::ptr_eq(&ends.gate, gate))
     }
 
     /// The mark of a row, which counts or may come to.
@@ -101,12 +173,21 @@ impl ChunkState {
         self.ends.iter().find(marks)
     }
 
-    /// The rows whose marks are of this kind and that delta does not know better.
+    /// The rows that are deleted by marks of this kind and that delta does not know better.
     pub(crate) fn ended_bits(&self, counts: impl Fn(&Gate) -> bool) -> Option<RowBits> {
+        self.bits_of(|ends| (!ends.is_update() && counts(&ends.gate)).then(|| ends.bits()))
+    }
+
+    /// The same for rows of which the store has what they are now.
+    pub(crate) fn replaced_bits(&self, counts: impl Fn(&Gate) -> bool) -> Option<RowBits> {
+        self.bits_of(|ends| (ends.is_update() && counts(&ends.gate)).then(|| ends.heir_bits()))
+    }
+
+    fn bits_of(&self, bits: impl Fn(&Ends) -> Option<RowBits>) -> Option<RowBits> {
         let mut all: Option<RowBits> = None;
-        for ends in self.ends.iter().filter(|ends| counts(&ends.gate)) {
+        for more in self.ends.iter().filter_map(|ends| bits(ends)) {
             let all = all.get_or_insert([0; WORDS]);
-            for (word, bits) in all.iter_mut().zip(ends.bits()) {
+            for (word, bits) in all.iter_mut().zip(more) {
                 *word |= bits;
             }
         }
@@ -122,15 +203,16 @@ impl ChunkState {
 
 impl Chunk {
     /// The marks of a gate in this chunk, made if need be; None where there are too many. True: they were made. Callers hold the lock.
-    fn ends_of(&self, gate: &Arc<Gate>, max: usize) -> Option<(Arc<Ends>, bool)> {
+    fn ends_of(&self, of: &Deletion, max: usize) -> Option<(Arc<Ends>, bool)> {
+        let gate = &of.gate;
         let state = self.state.load();
-        if let Some(own) = state.ends.iter().find(|ends| Arc::ptr_eq(&ends.gate, gate)) {
+        if let Some(own) = state.ends_of(gate) {
             return Some((Arc::clone(own), false));
         }
         if state.ends.len() >= max {
             return None;
         }
-        let new = Ends::new(gate);
+        let new = Ends::new(gate, of.updated);
         let mut ends = state.ends.clone();
         ends.push(Arc::clone(&new));
         self.set_ends(ends);
@@ -142,6 +224,8 @@ impl Chunk {
 pub(crate) struct Deletion {
     pub(crate) table: Arc<TableStore>,
     pub(crate) gate: Arc<Gate>,
+    /// How its rows are updated; None: they are deleted.
+    pub(crate) updated: Option<EndKind>,
     pub(crate) rows: AtomicU64,
     marks: Mutex<BTreeMap<u64, Arc<Ends>>>,
     indexes: Mutex<Vec<Arc<Losses>>>,
@@ -166,10 +250,11 @@ impl Losses {
 }
 
 impl Deletion {
-    pub(crate) fn new(table: Arc<TableStore>, gate: Arc<Gate>) -> Deletion {
+    pub(crate) fn new(table: Arc<TableStore>, gate: Arc<Gate>, updated: Option<EndKind>) -> Deletion {
         Deletion {
             table,
             gate,
+            updated,
             rows: AtomicU64::new(0),
             marks: Mutex::default(),
             indexes: Mutex::default(),
@@ -177,14 +262,36 @@ impl Deletion {
         }
     }
 
+    /// The rows that it tells others of: what else is updated delta and log have.
+    fn bits_of(&self, ends: &Ends) -> RowBits {
+        match self.updated {
+            Some(_) => ends.heir_bits(),
+            None => ends.bits(),
+        }
+    }
+
     /// What its note is called: a row is marked once.
     fn name(&self) -> (RelationId, u64) {
         let marks = self.marks.lock();
         let first = marks.iter().find_map(|(number, ends)| {
-            let position = positions(&ends.bits()).next()?;
+            let position = positions(&self.bits_of(ends)).next()?;
             Some(number * CHUNK_ROWS + u64::from(position))
         });
         (self.table.id, first.unwrap_or_default())
+    }
+
+    /// The kind of its note.
+    fn note(&self) -> &'static [u8] {
+        match self.updated {
+            Some(_) => meta::CHANGED,
+            None => meta::ENDED,
+        }
+    }
+
+    /// False when nothing is left to be told of it: delta and log have all that it did.
+    fn tells(&self) -> bool {
+        let marks = self.marks.lock();
+        marks.values().any(|ends| self.bits_of(ends) != [0; WORDS])
     }
 
     /// Marks a row that main or the store has. False: others have marked too many. The caller holds the lock of its chunk.
@@ -194,7 +301,7 @@ impl Deletion {
 
     fn mark_among(&self, chunk: &Chunk, row: RowId, max: usize) -> bool {
         let number = row.0 / CHUNK_ROWS;
-        let Some((ends, made)) = chunk.ends_of(&self.gate, max) else {
+        let Some((ends, made)) = chunk.ends_of(self, max) else {
             return false;
         };
         if made {
@@ -267,8 +374,13 @@ impl Deletion {
         }
     }
 
-    /// What the log calls it, in operations of bounded length: indexes, then chunks with their bits.
+    /// What its note and, of a deletion, the log call it, in strings of bounded length: indexes, then chunks with their bits.
     pub(crate) fn encode(&self) -> Vec<Vec<u8>> {
+        self.encode_bits(&mut |_, ends| self.bits_of(ends))
+    }
+
+    /// The same with other bits.
+    pub(crate) fn encode_bits(&self, bits_of: &mut dyn FnMut(u64, &Ends) -> RowBits) -> Vec<Vec<u8>> {
         let indexes = self.indexes.lock();
         let marks = self.marks.lock();
         let marks: Vec<(&u64, &Arc<Ends>)> = marks.iter().collect();
@@ -284,13 +396,30 @@ impl Deletion {
             }
             for (number, ends) in marks {
                 put_varint(**number, &mut out);
-                ends.bits()
-                    .iter()
+                let bits = bits_of(**number, ends);
+                bits.iter()
                     .for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
             }
             out
         };
         marks.chunks(PART_CHUNKS).enumerate().map(part).collect()
+    }
+
+    /// The operation of such a string.
+    pub(crate) fn op<'a>(&self, part: &'a [u8]) -> RedoOp<'a> {
+        match self.updated {
+            Some(_) => RedoOp::RowsChanged(self.table.id, part),
+            None => RedoOp::RowsEnded(self.table.id, part),
+        }
+    }
+
+    /// Its chunks, with the rows of which the store has what they are now.
+    pub(crate) fn heirs(&self) -> Vec<(u64, RowBits)> {
+        let marks = self.marks.lock();
+        marks
+            .iter()
+            .map(|(number, ends)| (*number, ends.heir_bits()))
+            .collect()
     }
 
     /// Marks what the log says, in a database that nobody uses yet. Rows and entries that delta has are for the caller: it gets the former, and
@@ -313,6 +442,9 @@ impl Deletion {
                     .as_ref()
                     .and_then(|delta| delta.head(usize::from(position)));
                 self.mark_among(chunk, row, usize::MAX);
+                if let (None, Some(ends)) = (&head, chunk.state.load().ends_of(&self.gate)) {
+                    ends.set_heir(usize::from(position));
+                }
                 drop(guard);
                 if head.is_some() {
                     in_delta(row)?;
@@ -331,9 +463,13 @@ impl Deletion {
     }
 }
 
-/// All deletions by marks of a database whose rows the store has.
+/// All deletions and updates by marks of a database whose rows the store has.
 #[derive(Default)]
-pub(crate) struct Deletions(Mutex<Vec<Arc<Deletion>>>);
+pub(crate) struct Deletions {
+    all: Mutex<Vec<Arc<Deletion>>>,
+    /// A checkpoint has something to do that readers wait for, or that takes room.
+    has_work: AtomicBool,
+}
 
 /// What a checkpoint does about them.
 #[derive(Default)]
@@ -348,10 +484,15 @@ pub(crate) struct Due {
 type Ended<T> = BTreeMap<RelationId, (Arc<T>, BTreeMap<u64, RowBits>)>;
 
 impl Due {
+    /// Updates whose rows are to be put into their places.
+    pub(crate) fn updates(&self) -> impl Iterator<Item = &Arc<Deletion>> {
+        self.gone.iter().filter(|one| one.updated.is_some())
+    }
+
     /// The rows to be removed, by tables, and the entries, by indexes.
     pub(crate) fn ended(&self) -> (Ended<TableStore>, Ended<IndexStore>) {
         let (mut tables, mut indexes) = (Ended::new(), Ended::new());
-        for one in &self.gone {
+        for one in self.gone.iter().filter(|one| one.updated.is_none()) {
             let marks = one.marks.lock();
             collect(&mut tables, (one.table.id, &one.table), &marks);
             for losses in one.indexes.lock().iter() {
@@ -364,10 +505,10 @@ impl Due {
     /// Adds notes, and that others go.
     pub(crate) fn put_notes(&self, batch: &mut WriteBatch) {
         for one in &self.noted {
-            meta::put_ended(one.name(), &one.encode(), batch);
+            meta::put_ended(one.note(), one.name(), &one.encode(), batch);
         }
         for one in self.gone.iter().filter(|one| one.noted.load(Ordering::Relaxed)) {
-            meta::delete_ended(one.name(), batch);
+            meta::delete_ended(one.note(), one.name(), batch);
         }
     }
 }
@@ -383,8 +524,17 @@ fn collect<T>(all: &mut Ended<T>, (id, of): (RelationId, &Arc<T>), marks: &BTree
 }
 
 impl Deletions {
+    /// There is something to do for the next checkpoint.
+    pub(crate) fn note_work(&self) {
+        self.has_work.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_work(&self) -> bool {
+        self.has_work.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn add(&self, deletion: &Arc<Deletion>) {
-        self.0.lock().push(Arc::clone(deletion));
+        self.all.lock().push(Arc::clone(deletion));
     }
 
     /// One that a note has told of.
@@ -394,15 +544,17 @@ impl Deletions {
     }
 
     fn forget(&self, gone: impl Fn(&Deletion) -> bool) {
-        self.0.lock().retain(|one| !gone(one));
+        self.all.lock().retain(|one| !gone(one));
     }
 
     /// What a checkpoint up to a CSN does, when no snapshot is older than `horizon`.
     pub(crate) fn due(&self, shared: &Shared, to: Csn, horizon: Csn) -> Due {
         let mut due = Due::default();
-        for one in self.0.lock().iter() {
+        self.has_work.store(false, Ordering::Relaxed);
+        for one in self.all.lock().iter() {
             match shared.committed(&one.gate.begin) {
                 Some(csn) if csn <= to.min(horizon) => due.gone.push(Arc::clone(one)),
+                Some(csn) if csn <= to && !one.tells() => due.gone.push(Arc::clone(one)),
                 Some(csn) if csn <= to && !one.noted.load(Ordering::Relaxed) => {
                     due.noted.push(Arc::clone(one))
                 }
@@ -484,69 +636,5 @@ impl Marks {
         let number = row.0 / CHUNK_ROWS;
         let found = self.chunks.binary_search_by_key(&number, |(number, _)| *number);
         found.is_ok_and(|at| has_bit(&self.chunks[at].1, (row.0 % CHUNK_ROWS) as usize))
-    }
-}
-
-/// The marks that concern an index, by chunks. Mostly there are none.
-#[derive(Default)]
-pub(crate) struct EndedRows {
-    count: AtomicUsize,
-    chunks: RwLock<BTreeMap<u64, Vec<Arc<Ends>>>>,
-}
-
-impl EndedRows {
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
-    }
-
-    /// True when marks are there, or were put there.
-    fn add(&self, number: u64, ends: &Arc<Ends>, max: usize) -> bool {
-        let known = |all: Option<&Vec<Arc<Ends>>>| {
-            all.is_some_and(|all| all.iter().any(|known| Arc::ptr_eq(known, ends)))
-        };
-        if known(self.chunks.read().get(&number)) {
-            return true;
-        }
-        let mut chunks = self.chunks.write();
-        let all = chunks.entry(number).or_default();
-        if all.len() < max {
-            all.push(Arc::clone(ends));
-        }
-        let there = known(Some(all));
-        self.count.store(chunks.len(), Ordering::Release);
-        there
-    }
-
-    fn remove(&self, gone: impl Fn(&Ends) -> bool) {
-        let mut chunks = self.chunks.write();
-        chunks.retain(|_, all| {
-            all.retain(|ends| !gone(ends));
-            !all.is_empty()
-        });
-        self.count.store(chunks.len(), Ordering::Release);
-    }
-
-    /// The marks of a row.
-    pub(crate) fn find(&self, row: RowId, wanted: impl Fn(&Gate) -> bool) -> Option<Arc<Ends>> {
-        if self.is_empty() {
-            return None;
-        }
-        let position = (row.0 % CHUNK_ROWS) as usize;
-        let chunks = self.chunks.read();
-        let all = chunks.get(&(row.0 / CHUNK_ROWS))?;
-        all.iter()
-            .find(|ends| ends.has(position) && wanted(&ends.gate))
-            .cloned()
-    }
-
-    /// True when there are marks that a merge up to this CSN is to forget.
-    pub(crate) fn has_settled(&self, shared: &Shared, to: Csn) -> bool {
-        let settled = |ends: &Arc<Ends>| ends.gate.is_settled(shared, to);
-        !self.is_empty() && self.chunks.read().values().flatten().any(settled)
-    }
-
-    pub(crate) fn forget_settled(&self, shared: &Shared, to: Csn) {
-        self.remove(|ends| ends.gate.is_settled(shared, to));
     }
 }

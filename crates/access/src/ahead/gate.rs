@@ -132,7 +132,12 @@ impl Gate {
 
     /// True when every snapshot up to a merge's bound sees it open, and the store has nothing of what ended with it.
     pub(crate) fn is_settled(&self, shared: &Shared, both: Csn) -> bool {
-        self.stored.load(Ordering::Acquire) && shared.committed(&self.begin).is_some_and(|csn| csn <= both)
+        self.is_stored() && shared.committed(&self.begin).is_some_and(|csn| csn <= both)
+    }
+
+    /// True when the store has nothing of what ended with it, and all of what began.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.stored.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_void(&self) -> bool {

@@ -20,9 +20,11 @@
 //! - Only the transaction itself changes what is behind its gate before the commit, and it does so in delta: checkpoints find no
 //!   committed change in a chunk whose load is not settled.
 
+pub(crate) mod ended;
 pub(crate) mod ends;
 pub(crate) mod entries;
 pub(crate) mod gate;
+pub(crate) mod heirs;
 mod rows;
 mod transaction;
 

@@ -9,12 +9,14 @@ use crate::ahead::Load;
 use crate::ahead::ends::Deletion;
 use crate::ahead::entries::AllWaits;
 use crate::ahead::gate::Gate;
+use crate::ahead::heirs::Collected;
 use crate::block::CHUNK_ROWS;
 use crate::storage::FIRST_RELATION;
 use crate::table::Table;
 use crate::transaction::Transaction;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::writes::Write;
+use crate::version::EndKind;
 
 /// Separate ranges of row ids after which a load ends and another begins: its note is written with every batch.
 const PIECES_MAX: usize = 64;
@@ -30,12 +32,15 @@ pub(crate) struct Ahead {
     losses: Option<u64>,
     /// Index entries that are to follow the rows.
     pub(crate) waits: AllWaits,
-    deletions: Deleting,
+    deletions: Marking,
+    updates: Marking,
+    /// Rows updated by marks that are not in the store yet.
+    pub(crate) collected: Option<Collected>,
 }
 
-/// Rows that it deletes.
+/// Rows that it deletes, or those that it updates in place.
 #[derive(Default)]
-struct Deleting {
+struct Marking {
     /// Those that got versions: all, and of one command in one table.
     versions: usize,
     recent: Option<(RelationId, CommandId, usize)>,
@@ -44,7 +49,7 @@ struct Deleting {
     any: bool,
 }
 
-impl Deleting {
+impl Marking {
     fn cut(&mut self) {
         self.current = None;
         self.recent = None;
@@ -68,12 +73,21 @@ impl Ahead {
     pub(crate) fn cut(&mut self) {
         self.current = None;
         self.deletions.cut();
+        self.updates.cut();
     }
 
-    /// True when rows were marked as deleted: the log must have that.
-    pub(crate) fn end_deletions(&mut self) -> bool {
+    /// True when rows were marked: the log must have that.
+    pub(crate) fn end_marks(&mut self) -> bool {
         self.deletions.cut();
-        std::mem::take(&mut self.deletions.any)
+        self.updates.cut();
+        std::mem::take(&mut self.deletions.any) | std::mem::take(&mut self.updates.any)
+    }
+
+    fn marking(&mut self, updated: Option<EndKind>) -> &mut Marking {
+        match updated {
+            Some(_) => &mut self.updates,
+            None => &mut self.deletions,
+        }
     }
 }
 
@@ -111,46 +125,53 @@ impl Transaction {
         Ok(load)
     }
 
-    /// A row of a table got a version that ends.
-    pub(crate) fn count_deletion(&mut self, relation: RelationId) {
+    /// A row of a table got a version that ends: because it is updated in place, this way, or deleted.
+    pub(crate) fn count_ended(&mut self, relation: RelationId, updated: Option<EndKind>) {
         let command = self.command();
-        let deletions = &mut self.ahead.deletions;
-        deletions.versions += 1;
-        match &mut deletions.recent {
+        let marking = self.ahead.marking(updated);
+        marking.versions += 1;
+        match &mut marking.recent {
             Some((known, of, count)) if *known == relation && *of == command => *count += 1,
             recent => *recent = Some((relation, command, 1)),
         }
     }
 
-    /// True when further rows of a table shall be deleted by marks.
-    pub(crate) fn marks_deletions(&self, relation: RelationId) -> bool {
-        let (options, deletions) = (self.storage().options(), &self.ahead.deletions);
-        if deletions.versions < options.ahead_after_rows || relation < FIRST_RELATION {
+    /// True when further rows of a table shall be updated this way or deleted by marks.
+    pub(crate) fn marks_rows(&self, relation: RelationId, updated: Option<EndKind>) -> bool {
+        let (options, ahead) = (self.storage().options(), &self.ahead);
+        let marking = match updated {
+            Some(_) => &ahead.updates,
+            None => &ahead.deletions,
+        };
+        if marking.versions < options.ahead_after_rows || relation < FIRST_RELATION {
             return false;
         }
-        let count = match deletions.recent {
+        let count = match marking.recent {
             Some((known, command, count)) if known == relation && command == self.command() => count,
             _ => 0,
         };
         count >= options.ahead_rows_min
     }
 
-    /// What marks rows of this table now.
-    pub(crate) fn deletion_of(&mut self, table: &Table) -> PgResult<Arc<Deletion>> {
+    /// What marks rows of this table now, as deleted or updated this way.
+    pub(crate) fn marker_of(&mut self, table: &Table, updated: Option<EndKind>) -> PgResult<Arc<Deletion>> {
         let (stamp, command, since) = (self.stamp()?, self.command(), self.last_savepoint());
         let fits = |current: &&(Arc<Deletion>, usize)| {
             let (deletion, write) = current;
-            deletion.gate.command == command && *write >= since && deletion.table.id == table.store.id
+            let same = deletion.table.id == table.store.id && deletion.updated == updated;
+            same && deletion.gate.command == command && *write >= since
         };
-        if let Some((deletion, _)) = self.ahead.deletions.current.as_ref().filter(fits) {
+        if let Some((deletion, _)) = self.ahead.marking(updated).current.as_ref().filter(fits) {
             return Ok(Arc::clone(deletion));
         }
-        let deletion = Arc::new(Deletion::new(Arc::clone(&table.store), Gate::new(stamp, command)));
+        let gate = Gate::new(stamp, command);
+        let deletion = Arc::new(Deletion::new(Arc::clone(&table.store), gate, updated));
         table.store.shared.deletions.add(&deletion);
         let write = self.write_count();
         self.record(Write::Deletion(Arc::clone(&deletion)), None)?;
-        self.ahead.deletions.any = true;
-        self.ahead.deletions.current = Some((Arc::clone(&deletion), write));
+        let marking = self.ahead.marking(updated);
+        marking.any = true;
+        marking.current = Some((Arc::clone(&deletion), write));
         Ok(deletion)
     }
 

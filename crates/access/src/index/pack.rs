@@ -16,6 +16,7 @@ use std::ops::{Bound, ControlFlow};
 use common::{PgResult, RelationId, pg_err};
 use kv::{Direction, Keyspace};
 
+use crate::ahead::heirs;
 use crate::index::store::{EntryKey, IndexStore};
 use crate::transaction::redo::{put_varint, take_varint};
 
@@ -34,9 +35,9 @@ pub(crate) fn keyspace(id: RelationId) -> Keyspace {
     Keyspace(id.0 | PACKS)
 }
 
-/// The relation of a keyspace of either kind.
+/// The relation of a keyspace of any kind.
 pub(crate) fn relation_of(keyspace: Keyspace) -> RelationId {
-    RelationId(keyspace.0 & !PACKS)
+    RelationId(keyspace.0 & !(PACKS | heirs::HEIRS))
 }
 
 fn damaged() -> Box<common::PgError> {

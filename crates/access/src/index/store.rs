@@ -21,7 +21,8 @@ use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use txn::Stamp;
 
-use crate::ahead::ends::{EndedRows, Marks};
+use crate::ahead::ended::EndedRows;
+use crate::ahead::ends::Marks;
 use crate::ahead::gate::{Dated, Gates};
 use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};

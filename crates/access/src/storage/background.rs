@@ -65,6 +65,7 @@ impl Storage {
         let wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
         self.shared.delta_bytes() > self.options.delta_bytes_max
             || self.shared.loads.has_ended()
+            || self.shared.deletions.has_work()
             || self.scans_want_merge()
             || wal_bytes > self.options.checkpoint_wal_bytes
             || (wal_bytes > 0 && age > self.options.checkpoint_interval.as_millis() as u64)

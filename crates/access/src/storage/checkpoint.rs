@@ -17,7 +17,8 @@ use common::{Csn, PgResult, RelationId, RowId};
 use kv::{Durability, WriteBatch};
 
 use crate::ahead::ends::Due;
-use crate::shared::MergeBounds;
+use crate::ahead::heirs::PurgePoint;
+use crate::shared::{MergeBounds, lost_a_part};
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
 use crate::storage::{BATCH_BYTES, Relation, Storage};
 use crate::table::Table;
@@ -34,6 +35,13 @@ pub enum CompactFile {
     IfGrown,
     /// In any case.
     Always,
+}
+
+/// What has just been done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Checkpoint,
+    Merge,
 }
 
 impl Storage {
@@ -103,6 +111,7 @@ impl Storage {
         let wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
         let point = manager.checkpoint_point();
         manager.wal().flush(point.lsn)?;
+        let losses = self.shared.kv.losses();
         let from = self.shared.checkpoint_csn();
         let horizon = self.shared.horizon();
         let mut batch = WriteBatch::new();
@@ -129,6 +138,9 @@ impl Storage {
             .put_notes(&self.shared, point.csn, &mut batch);
         let purged = self.put_drops(&mut batch);
         meta::put_checkpoint(&self.checkpoint_record(point.redo, clean), &mut batch);
+        if self.shared.kv.losses() != losses {
+            return Err(lost_a_part());
+        }
         self.shared.kv.write(batch, Durability::Immediate)?;
         for (_, relation) in &relations {
             if let Relation::Table(table) = relation {
@@ -144,10 +156,11 @@ impl Storage {
         self.wal_bytes.fetch_sub(wal_bytes, Ordering::Relaxed);
         let now = self.env().monotonic().as_millis() as u64;
         self.checkpoint_millis.store(now, Ordering::Relaxed);
+        self.purge_heirs(After::Checkpoint)?;
         Ok(manager.wal().recycle_below(point.redo)?)
     }
 
-    /// Removes rows that were deleted by marks, and their entries; notes of those that somebody sees.
+    /// Removes rows that were deleted by marks, and their entries; puts those updated by marks into their places; notes of what somebody sees otherwise.
     fn remove_ended(&self, due: &Due, batch: &mut WriteBatch) -> PgResult<()> {
         let kv = &self.shared.kv;
         let (tables, indexes) = due.ended();
@@ -164,11 +177,37 @@ impl Storage {
         for (table, ended) in tables.values() {
             table.remove_ended(ended, batch, &mut write)?;
         }
+        for update in due.updates() {
+            // The same packs may have been written just now.
+            kv.write(std::mem::take(batch), Durability::Eventual)?;
+            update.table.place_heirs(&update.heirs(), batch, &mut write)?;
+        }
         for (index, ended) in indexes.values() {
             index.remove_ended(ended)?;
             meta::put_counters(index.id, &RelationCounters::Index(index.counters()), batch);
         }
         due.put_notes(batch);
+        Ok(())
+    }
+
+    /// Removes what nobody needs any more of rows updated by marks. What becomes free now goes the next time.
+    fn purge_heirs(&self, after: After) -> PgResult<()> {
+        if !self.in_doubt.lock().is_empty() {
+            return Ok(());
+        }
+        let at = PurgePoint {
+            redo: self.checkpoint_lsn(),
+            end: self.manager().wal().insert_lsn(),
+            is_durable: after == After::Checkpoint,
+        };
+        let relations: Vec<Relation> = self.relations.read().values().cloned().collect();
+        for relation in relations {
+            if let Relation::Table(table) = relation
+                && table.purge_heirs(&at)?
+            {
+                self.shared.deletions.note_work();
+            }
+        }
         Ok(())
     }
 
@@ -265,6 +304,6 @@ impl Storage {
                 Relation::Sequence(_) => {}
             }
         }
-        Ok(())
+        self.purge_heirs(After::Merge)
     }
 }

@@ -7,6 +7,7 @@ use std::ops::{Bound, ControlFlow, Range};
 use common::{Lsn, PgResult, RelationId, Xid, pg_err};
 use kv::{Direction, Keyspace, Kv};
 
+use crate::ahead::heirs;
 use crate::defs::Persistence;
 use crate::index::pack;
 use crate::index::store::IndexCounters;
@@ -17,7 +18,7 @@ use crate::transaction::redo::{put_bytes, put_varint, take_bytes, take_varint};
 /// Relation ids begin at 1, so this is nobody's.
 pub(crate) const META: Keyspace = Keyspace(0);
 /// Bumped when stored bytes change their meaning.
-pub(crate) const FORMAT_VERSION: u64 = 6;
+pub(crate) const FORMAT_VERSION: u64 = 7;
 /// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen; nothing else.
 pub(crate) const FORMAT_OLDEST: u64 = 1;
 
@@ -29,7 +30,9 @@ const VOLATILE: &[u8] = b"volatile";
 const COUNTERS: &[u8] = b"counters/";
 const LOADS: &[u8] = b"loads/";
 const TOAST: &[u8] = b"toast/";
-const ENDED: &[u8] = b"ended/";
+/// Notes of deletions and of updates ([`crate::ahead`]).
+pub(crate) const ENDED: &[u8] = b"ended/";
+pub(crate) const CHANGED: &[u8] = b"changed/";
 const NEWBORN: &[u8] = b"newborn/";
 
 /// Who a database is: set when it is created, never changed.
@@ -222,6 +225,7 @@ pub(crate) fn put_counters(id: RelationId, counters: &RelationCounters, batch: &
 pub(crate) fn drop_keyspaces(id: RelationId, batch: &mut kv::WriteBatch) {
     batch.drop_keyspace(Keyspace(id.0));
     batch.drop_keyspace(pack::keyspace(id));
+    batch.drop_keyspace(heirs::keyspace(id));
 }
 
 pub(crate) fn delete_counters(id: RelationId, batch: &mut kv::WriteBatch) {
@@ -324,27 +328,27 @@ fn each_note(
     outcome
 }
 
-fn ended_key((relation, first): (RelationId, u64)) -> Vec<u8> {
-    [ENDED, &relation.0.to_be_bytes(), &first.to_be_bytes()].concat()
+fn ended_key(note: &[u8], (relation, first): (RelationId, u64)) -> Vec<u8> {
+    [note, &relation.0.to_be_bytes(), &first.to_be_bytes()].concat()
 }
 
-/// Rows that have ended and are in the store all the same ([`crate::ahead::ends`]).
-pub(crate) fn put_ended(name: (RelationId, u64), parts: &[Vec<u8>], batch: &mut kv::WriteBatch) {
+/// Rows that are deleted and in the store all the same, or updated and there as they were ([`crate::ahead::ends`]): `note` says which.
+pub(crate) fn put_ended(note: &[u8], name: (RelationId, u64), parts: &[Vec<u8>], batch: &mut kv::WriteBatch) {
     let mut value = Vec::new();
     parts.iter().for_each(|part| put_bytes(part, &mut value));
-    batch.put(META, ended_key(name), value);
+    batch.put(META, ended_key(note, name), value);
 }
 
-pub(crate) fn delete_ended(name: (RelationId, u64), batch: &mut kv::WriteBatch) {
-    batch.delete(META, ended_key(name));
+pub(crate) fn delete_ended(note: &[u8], name: (RelationId, u64), batch: &mut kv::WriteBatch) {
+    batch.delete(META, ended_key(note, name));
 }
 
-/// All of them: the relation and the parts of each.
-pub(crate) fn read_ended(kv: &dyn Kv) -> PgResult<Vec<(RelationId, Vec<Vec<u8>>)>> {
+/// All notes of a kind: the relation and the parts of each.
+pub(crate) fn read_ended(kv: &dyn Kv, note: &[u8]) -> PgResult<Vec<(RelationId, Vec<Vec<u8>>)>> {
     let mut notes = Vec::new();
-    each_note(kv, ENDED, &mut |key, mut value| {
-        let id = key.get(ENDED.len()..).and_then(|rest| rest.first_chunk::<8>());
-        let id = id.ok_or_else(|| damaged("list of deleted rows"))?;
+    each_note(kv, note, &mut |key, mut value| {
+        let id = key.get(note.len()..).and_then(|rest| rest.first_chunk::<8>());
+        let id = id.ok_or_else(|| damaged("list of changed rows"))?;
         let mut parts = Vec::new();
         while !value.is_empty() {
             parts.push(take_bytes(&mut value)?.to_vec());

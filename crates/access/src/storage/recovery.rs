@@ -14,8 +14,10 @@ use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
 
 use crate::ahead::ends::{Deletion, Marks};
 use crate::ahead::gate::Gate;
+use crate::ahead::heirs;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
+use crate::index::pack::relation_of;
 use crate::index::store::{EntryKey, entry_prefix};
 use crate::sequence::decode_record;
 use crate::storage::ahead::StoredLoads;
@@ -27,7 +29,7 @@ use crate::storage::{Counters, FIRST_RELATION, RECORD_COUNTERS, Storage};
 use crate::toast::store::Tracked;
 use crate::transaction::prepared::{Head, take_header};
 use crate::transaction::redo::{RedoOp, take_op, take_varint};
-use crate::version::{RowData, Version};
+use crate::version::{EndKind, RowData, Version};
 
 /// What the log says of that which it does not have itself.
 #[derive(Default)]
@@ -160,16 +162,30 @@ impl Replay {
 }
 
 impl Storage {
-    /// Takes up the deletions that the store has notes of.
+    /// Takes up the deletions and updates that the store has notes of.
     pub(super) fn adopt_deletions(&self) -> PgResult<()> {
-        for (id, parts) in meta::read_ended(&*self.shared.kv)? {
-            let is_dropped = |id: RelationId| self.dropped.lock().iter().any(|drop| drop.id == id);
+        let is_dropped = |id: RelationId| self.dropped.lock().iter().any(|drop| drop.id == id);
+        for (id, parts) in meta::read_ended(&*self.shared.kv, meta::ENDED)? {
             let mut marks = Marks::decode_all(&parts)?;
             marks.indexes.retain(|lost| !is_dropped(lost.index));
             if !is_dropped(id) {
                 // The counters that the same checkpoint wrote know of it.
                 let deletion = end_rows(self, id, &marks, Counted::Already)?;
                 self.shared.deletions.add_noted(&deletion);
+            }
+        }
+        for (id, parts) in meta::read_ended(&*self.shared.kv, meta::CHANGED)? {
+            if !is_dropped(id) {
+                // What delta has the log has said, and it is newer.
+                let update = change_rows(self, id, &Marks::decode_all(&parts)?, &mut |_, _| Ok(()))?;
+                self.shared.deletions.add_noted(&update);
+            }
+        }
+        let beside = self.shared.kv.keyspaces()?;
+        for keyspace in beside.into_iter().filter(|keyspace| heirs::is_beside(*keyspace)) {
+            let id = relation_of(keyspace);
+            if !is_dropped(id) {
+                self.table_store(id)?.adopt_heirs()?;
             }
         }
         Ok(())
@@ -218,6 +234,12 @@ fn apply_op(storage: &Storage, op: RedoOp<'_>, replayed: &mut Replayed) -> PgRes
             storage.shared.deletions.add(&deletion);
             Ok(())
         }
+        RedoOp::RowsChanged(id, marks) => {
+            let mut put = |row, bytes: &[u8]| put_row(storage, id, row, Some(bytes));
+            let update = change_rows(storage, id, &Marks::decode(marks)?, &mut put)?;
+            storage.shared.deletions.add(&update);
+            Ok(())
+        }
         RedoOp::ToastStored(relation, name) => {
             replayed.values.insert((relation, name));
             Ok(())
@@ -247,7 +269,7 @@ fn end_rows(storage: &Storage, id: RelationId, marks: &Marks, counted: Counted) 
         .collect();
     let indexes = stores?;
     let gate = Gate::new(Stamp::committed(RECOVERED), CommandId(0));
-    let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate));
+    let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate, None));
     let mut in_delta = 0;
     deletion.replay(&indexes, marks, &mut |row| {
         in_delta += 1;
@@ -268,6 +290,24 @@ fn end_rows(storage: &Storage, id: RelationId, marks: &Marks, counted: Counted) 
         }
     }
     Ok(deletion)
+}
+
+/// Rows updated by marks, before or above the last checkpoint. Those that delta has are for the caller, as they became.
+fn change_rows(
+    storage: &Storage,
+    id: RelationId,
+    marks: &Marks,
+    put: &mut dyn FnMut(RowId, &[u8]) -> PgResult<()>,
+) -> PgResult<Arc<Deletion>> {
+    let table = storage.table_store(id)?;
+    let gate = Gate::new(Stamp::committed(RECOVERED), CommandId(0));
+    let update = Deletion::new(Arc::clone(&table), gate, Some(EndKind::KeyUpdate));
+    update.replay(&[], marks, &mut |row| match table.stored_heir(row)? {
+        Some(bytes) => put(row, &bytes),
+        // Deleted since, which the log will say.
+        None => Ok(()),
+    })?;
+    Ok(Arc::new(update))
 }
 
 fn put_row(storage: &Storage, id: RelationId, row: RowId, bytes: Option<&[u8]>) -> PgResult<()> {
@@ -295,6 +335,12 @@ fn put_row(storage: &Storage, id: RelationId, row: RowId, bytes: Option<&[u8]>) 
     };
     let chunk = table.chunk(row.0 / CHUNK_ROWS)?;
     let _guard = chunk.lock.lock();
+    let state = chunk.state.load();
+    let before = state.delta.as_ref();
+    if let Some(before) = before.and_then(|delta| delta.head((row.0 % CHUNK_ROWS) as usize)) {
+        // Nobody can see it.
+        table.delta_bytes.sub(before.memory_bytes());
+    }
     table.push_version(chunk, row, &Arc::new(version));
     Ok(())
 }
@@ -319,7 +365,7 @@ fn put_entry(storage: &Storage, id: RelationId, key: &[u8], value: Option<&[u8]>
     if let Some(entry) = index.delta.get(&key) {
         // Nobody can see what lies behind.
         if let Some(version) = entry.value().load().as_ref() {
-            version.older.store(None);
+            index.delta_bytes.sub(version.cut(&key));
         }
     }
     Ok(())

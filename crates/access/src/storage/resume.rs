@@ -125,6 +125,7 @@ impl Storage {
                 txn.record(Write::Newborn(newborn), None)
             }
             RedoOp::RowsEnded(id, marks) => self.resume_deletion(txn, id, &Marks::decode(marks)?),
+            RedoOp::RowsChanged(id, marks) => self.resume_update(txn, id, &Marks::decode(marks)?),
             RedoOp::Dropped(id) => txn.record(Write::RelationDropped(id), None),
             RedoOp::Stored { .. } => Ok(()),
             RedoOp::ToastPut {
@@ -166,7 +167,7 @@ impl Storage {
         let indexes: PgResult<Vec<_>> = stores.collect();
         let indexes = indexes?;
         let gate = Gate::new(txn.stamp()?, txn.command());
-        let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate));
+        let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate, None));
         self.shared.deletions.add(&deletion);
         txn.record(Write::Deletion(Arc::clone(&deletion)), None)?;
         let mut in_delta = Vec::new();
@@ -181,6 +182,25 @@ impl Storage {
         for index in &indexes {
             for key in index.delta_entries_of(marks)? {
                 delete_entry(txn, index, &key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resume_update(&self, txn: &mut Transaction, id: RelationId, marks: &Marks) -> PgResult<()> {
+        let table = self.table_store(id)?;
+        let gate = Gate::new(txn.stamp()?, txn.command());
+        let update = Arc::new(Deletion::new(Arc::clone(&table), gate, Some(EndKind::KeyUpdate)));
+        self.shared.deletions.add(&update);
+        txn.record(Write::Deletion(Arc::clone(&update)), None)?;
+        let mut in_delta = Vec::new();
+        update.replay(&[], marks, &mut |row| {
+            in_delta.push(row);
+            Ok(())
+        })?;
+        for row in in_delta {
+            if let Some(bytes) = table.stored_heir(row)? {
+                put_row(txn, &table, row, &bytes)?;
             }
         }
         Ok(())
@@ -204,12 +224,13 @@ fn head(table: &Arc<TableStore>, row: RowId) -> PgResult<Option<Arc<Version>>> {
     let (StoredRow::Single(bytes) | StoredRow::Packed(bytes)) = table.stored_row(row)? else {
         return Ok(None);
     };
-    let _guard = chunk.lock.lock();
-    let Some(base) = table.base_version(row, RowData::Bytes(bytes)) else {
-        return Ok(None);
+    let mark = state.mark(position).filter(|ends| ends.has_heir(position));
+    let heir = match mark {
+        Some(_) => table.stored_heir(row)?.map(RowData::Bytes),
+        None => None,
     };
-    table.push_version(chunk, row, &base);
-    Ok(Some(base))
+    let _guard = chunk.lock.lock();
+    Ok(table.push_base(chunk, row, RowData::Bytes(bytes), heir))
 }
 
 fn put_row(txn: &mut Transaction, table: &Arc<TableStore>, row: RowId, bytes: &[u8]) -> PgResult<()> {

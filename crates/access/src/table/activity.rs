@@ -100,6 +100,15 @@ impl Counters {
                 add(&self.updated, 1)
             }
             Write::RowDelete { .. } => add(&self.deleted, 1),
+            Write::Deletion(deletion) => {
+                let rows = deletion.rows.load(Ordering::Relaxed);
+                let counter = match deletion.updated {
+                    Some(_) => &self.updated,
+                    None => &self.deleted,
+                };
+                add(counter, rows);
+                return rows;
+            }
             _ => match write.row_delta() {
                 Some((_, rows)) => {
                     self.inserted.fetch_add(rows, Ordering::Relaxed);

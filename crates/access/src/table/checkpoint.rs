@@ -14,6 +14,7 @@ use common::{Csn, PgResult, RowId};
 use kv::{Direction, Durability, Keyspace, WriteBatch};
 
 use crate::ahead::ends::{self, RowBits};
+use crate::ahead::heirs;
 use crate::block::{CHUNK_ROWS, row_key};
 use crate::pack::{self, PACK_ROWS, Pack, StoredKey};
 use crate::shared::Shared;
@@ -30,7 +31,19 @@ const LOOK_BYTES: usize = 64 << 20;
 /// What a checkpoint between two CSNs finds in a row's versions.
 enum RowChange {
     Put(Arc<Version>),
+    /// As it is in the store elsewhere.
+    Move(Vec<u8>),
     Delete,
+}
+
+impl RowChange {
+    fn row(&self) -> Option<Vec<u8>> {
+        match self {
+            RowChange::Put(version) => Some(version.encoded().into_owned()),
+            RowChange::Move(bytes) => Some(bytes.clone()),
+            RowChange::Delete => None,
+        }
+    }
 }
 
 impl TableStore {
@@ -57,12 +70,72 @@ impl TableStore {
                     changes.extend(change.map(|change| (row(position), change)));
                 }
             }
+            if state.has_updates() {
+                let beside =
+                    |(row, _): &mut (RowId, RowChange)| state.keeps_beside((row.0 % CHUNK_ROWS) as usize);
+                let beside: Vec<_> = changes.extract_if(.., beside).collect();
+                self.put_beside(&beside, batch, write)?;
+            }
             for segment in changes.chunk_by(|(a, _), (b, _)| pack::first_of(*a) == pack::first_of(*b)) {
                 self.put_segment(segment, batch, write)?;
             }
             write(batch)?;
         }
         Ok(())
+    }
+
+    /// Changes of rows whose place the store has beside the table's keyspace ([`crate::ahead::heirs`]).
+    fn put_beside(
+        &self,
+        changes: &[(RowId, RowChange)],
+        batch: &mut WriteBatch,
+        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
+    ) -> PgResult<()> {
+        for (row, change) in changes {
+            let bytes = change.row().unwrap_or_default();
+            if !bytes.is_empty() {
+                self.put_toasted(&bytes, batch, write)?;
+            }
+            batch.put(heirs::keyspace(self.id), row_key(*row), bytes);
+        }
+        Ok(())
+    }
+
+    /// Puts what rows are now into their places. What was in batches before must be in the store.
+    pub(crate) fn place_heirs(
+        &self,
+        chunks: &[(u64, RowBits)],
+        batch: &mut WriteBatch,
+        write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
+    ) -> PgResult<()> {
+        for (number, bits) in chunks {
+            self.heirs_of(*number, bits, &mut |first, heirs, pack| {
+                if let Some(pack) = pack
+                    && self.replaces_segment(first, heirs)?
+                {
+                    batch.put(Keyspace(self.id.0), pack::pack_key(first).to_vec(), pack.to_vec());
+                    return Ok(());
+                }
+                let change = |(row, bytes): &(RowId, Option<Vec<u8>>)| match bytes {
+                    Some(bytes) => (*row, RowChange::Move(bytes.clone())),
+                    None => (*row, RowChange::Delete),
+                };
+                let changes: Vec<(RowId, RowChange)> = heirs.iter().map(change).collect();
+                self.put_segment(&changes, batch, write)
+            })?;
+            write(batch)?;
+        }
+        Ok(())
+    }
+
+    /// True when the table's keyspace has a pack with exactly these rows, and nothing else of the segment.
+    fn replaces_segment(&self, first: RowId, heirs: &[(RowId, Option<Vec<u8>>)]) -> PgResult<bool> {
+        let segment = self.stored_segment(first)?;
+        let Some(bytes) = segment.pack.filter(|_| segment.singles.is_empty()) else {
+            return Ok(false);
+        };
+        let there = Pack::open(&bytes)?.positions();
+        Ok(there.eq(heirs.iter().map(|(row, _)| (row.0 - first.0) as usize)))
     }
 
     /// Removes rows that have ended for everybody. What was in batches before must be in the store.
@@ -112,6 +185,10 @@ impl TableStore {
                     batch.put(keyspace, row_key(*row), bytes.into_owned());
                     self.note_stored(*row);
                 }
+                RowChange::Move(bytes) => {
+                    batch.put(keyspace, row_key(*row), bytes.clone());
+                    self.note_stored(*row);
+                }
                 RowChange::Delete if self.is_builtin_row(*row) => batch.put(keyspace, row_key(*row), []),
                 RowChange::Delete => {
                     let covered = match covered {
@@ -150,22 +227,9 @@ impl TableStore {
             self.note_stored(RowId(first.0 + PACK_ROWS - 1));
             return Ok(true);
         }
-        let mut rows: Vec<Option<Vec<u8>>> = vec![None; PACK_ROWS as usize];
-        let slot = |row: RowId| (row.0 - first.0) as usize;
-        if let Some(bytes) = &stored.pack {
-            let pack = Pack::open(bytes)?;
-            for position in pack.positions() {
-                rows[position] = pack.row(position)?;
-            }
-        }
-        for (row, bytes) in &stored.singles {
-            rows[slot(*row)] = (!bytes.is_empty()).then(|| bytes.clone());
-        }
+        let mut rows = stored.rows(first)?;
         for (row, change) in changes {
-            rows[slot(*row)] = match change {
-                RowChange::Put(version) => Some(version.encoded().into_owned()),
-                RowChange::Delete => None,
-            };
+            rows[(row.0 - first.0) as usize] = change.row();
         }
         let all: Vec<(usize, &[u8])> = rows
             .iter()
@@ -254,7 +318,7 @@ fn pack_of_block(first: RowId, changes: &[(RowId, RowChange)], columns: usize) -
             RowData::Block(block, at) => Some((Arc::clone(block), usize::from(*at))),
             _ => None,
         },
-        RowChange::Delete => None,
+        RowChange::Move(_) | RowChange::Delete => None,
     };
     let (row, change) = changes.first()?;
     let (block, at) = place(change)?;
@@ -263,7 +327,7 @@ fn pack_of_block(first: RowId, changes: &[(RowId, RowChange)], columns: usize) -
             let here = matches!(&version.data, RowData::Block(b, i) if Arc::ptr_eq(b, &block) && usize::from(*i) == at + k);
             here && other.0 == row.0 + k as u64
         }
-        RowChange::Delete => false,
+        RowChange::Move(_) | RowChange::Delete => false,
     });
     if !follow || block.columns.len() > columns || block.toast().is_some() {
         return None;

@@ -12,6 +12,7 @@ use common::{PgResult, RowId};
 use txn::Snapshot;
 use types::Vector;
 
+use crate::ahead::ends::Fate;
 use crate::block::{CHUNK_ROWS, MainBlock};
 use crate::chunk::ChunkState;
 use crate::serial;
@@ -143,8 +144,11 @@ fn locate(
             let Some(number) = *main else {
                 return Ok(None);
             };
-            let ended = state.has_ended(position, snapshot, table.store.shared.table());
-            if *hidden || ended || !places.blocks[number as usize].contains(position) {
+            let fate = state.fate(position, snapshot, table.store.shared.table());
+            if fate == Fate::Replaced {
+                return Ok(None);
+            }
+            if *hidden || fate == Fate::Gone || !places.blocks[number as usize].contains(position) {
                 continue;
             }
             places.picks.push((number, position as u32));

@@ -55,12 +55,24 @@ impl TableStore {
     ) -> PgResult<()> {
         let guard = chunk.lock.lock();
         let state = chunk.state.load_full();
+        let both = bounds.checkpoint.min(bounds.horizon);
+        let is_settled = |gate: &Gate| gate.is_settled(&self.shared, both);
+        // The store has their rows elsewhere.
+        if state
+            .ends
+            .iter()
+            .any(|ends| ends.is_update() && !is_settled(&ends.gate))
+        {
+            return Ok(());
+        }
+        let mut known = state.main.clone();
+        if state.has_updates() {
+            known = None;
+        }
         let (mut settled, kept) = match &state.delta {
             Some(delta) => self.sort_out(delta, bounds),
             None => (Vec::new(), None),
         };
-        let both = bounds.checkpoint.min(bounds.horizon);
-        let is_settled = |gate: &Gate| gate.is_settled(&self.shared, both);
         if let Some(ended) = state.ended_bits(is_settled) {
             settled.extend(ends::positions(&ended).map(|position| (position, None)));
             settled.sort_unstable_by_key(|(position, _)| *position);
@@ -70,16 +82,16 @@ impl TableStore {
         let clean = kept.is_none() && ends.is_empty();
         if settled.is_empty() {
             if clean {
-                chunk.replace(state.main.clone(), None, ends);
+                chunk.replace(known, None, ends);
                 self.dirty.lock().remove(&number);
             } else if ends.len() != state.ends.len() {
-                chunk.replace(state.main.clone(), state.delta.clone(), ends);
+                chunk.replace(known, state.delta.clone(), ends);
             }
             return Ok(());
         }
         // A chunk filled by columns: their block as it is.
-        let fresh = state.main.as_ref().and_then(|main| fresh_block(main, &settled));
-        let main = match (&state.main, def) {
+        let fresh = known.as_ref().and_then(|main| fresh_block(main, &settled));
+        let main = match (&known, def) {
             (Some(_), Some(_)) if fresh.is_some_and(|block| block.rows == settled.len()) => {
                 fresh.map(|block| self.charged(block.at_rest()))
             }

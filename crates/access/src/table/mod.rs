@@ -30,8 +30,9 @@ pub use size::{TableSize, heap_tuple_width};
 pub use system::RowSystem;
 pub use write::{Conflict, WriteOutcome};
 
+use crate::ahead::ends::Fate;
 use crate::block::{CHUNK_ROWS, MainBlock};
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, ChunkState};
 use crate::defs::TableDef;
 use crate::serial;
 use crate::shared::Shared;
@@ -218,16 +219,35 @@ impl Table {
             chunk.touch();
             let data = || Found::Data(RowData::Block(Arc::clone(main), position as u16));
             let there = main.contains(position) && !self.hides(row, snapshot)?;
-            let ended = state.has_ended(position, snapshot, self.store.shared.table());
-            return Ok((there && !ended).then(data));
+            return match state.fate(position, snapshot, self.store.shared.table()) {
+                Fate::There => Ok(there.then(data)),
+                Fate::Gone => Ok(None),
+                Fate::Replaced => self.find_heir(row, snapshot, chunk, &state),
+            };
         }
         drop(state);
         let (state, data) = self.store.undisturbed(row, &self.def)?;
         match state.delta.as_ref().and_then(|delta| delta.head(position)) {
             Some(head) => Ok(visible(&head, snapshot, self.store.shared.table()).map(Found::Version)),
             None if self.hides(row, snapshot)? => Ok(None),
-            None if state.has_ended(position, snapshot, self.store.shared.table()) => Ok(None),
-            None => Ok(data.map(Found::Data)),
+            None => match state.fate(position, snapshot, self.store.shared.table()) {
+                Fate::There => Ok(data.map(Found::Data)),
+                Fate::Gone => Ok(None),
+                Fate::Replaced => self.find_heir(row, snapshot, chunk, &state),
+            },
+        }
+    }
+
+    fn find_heir(
+        &self,
+        row: RowId,
+        snapshot: &Snapshot,
+        chunk: &Chunk,
+        state: &ChunkState,
+    ) -> PgResult<Option<Found>> {
+        match self.store.heir(chunk, state, row)? {
+            Some(heir) => Ok(heir.map(Found::Data)),
+            None => self.find(row, snapshot),
         }
     }
 }

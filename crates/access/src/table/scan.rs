@@ -7,7 +7,8 @@ use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Batch, Selection, Vector, VectorData};
 
-use crate::ahead::ends;
+use crate::ahead::ends::{self, RowBits};
+use crate::ahead::gate::Gate;
 use crate::block::{CHUNK_ROWS, Change, MainBlock};
 use crate::chunk::{ChunkState, Delta};
 use crate::serial;
@@ -280,14 +281,26 @@ impl TableScan {
             serial::reads(self.table.store.shared.table(), &self.snapshot, target)?;
         }
         let columns = &self.request.columns;
-        let (state, main) = self.table.store.loaded_columns(number, def, columns)?;
         let (snapshot, txns) = (&self.snapshot, self.table.store.shared.table());
-        // Before a look at delta, which may get versions of such rows: they say the same.
+        let is_open = |gate: &Gate| gate.is_open(snapshot, txns);
+        let (state, main, heirs) = loop {
+            let (state, main) = self.table.store.loaded_columns(number, def, columns)?;
+            if state.ends.is_empty() {
+                break (state, main, None);
+            }
+            // Before a look at delta, which may get versions of such rows: they say the same.
+            let Some(bits) = state.replaced_bits(is_open) else {
+                break (state, main, None);
+            };
+            if let Some(block) = self.table.store.heir_block(number, &state, def, columns)? {
+                break (state, main, Some((bits, block)));
+            }
+        };
         let ended = match state.ends.is_empty() {
             true => None,
-            false => state.ended_bits(|gate| gate.is_open(snapshot, txns)),
+            false => state.ended_bits(is_open),
         };
-        let mut read = self.rows_of(&state, main, number)?;
+        let mut read = self.rows_of(&state, main, heirs, number)?;
         if let Some(ended) = ended {
             let batch = &mut read.batch;
             batch.selection = batch.selection.filter(|p| !ends::has_bit(&ended, p));
@@ -296,7 +309,13 @@ impl TableScan {
     }
 
     /// The rows of a chunk, but for those that end otherwise than by delta.
-    fn rows_of(&self, state: &ChunkState, mut main: Arc<MainBlock>, number: u64) -> PgResult<Read> {
+    fn rows_of(
+        &self,
+        state: &ChunkState,
+        mut main: Arc<MainBlock>,
+        heirs: Option<(RowBits, Arc<MainBlock>)>,
+        number: u64,
+    ) -> PgResult<Read> {
         let def = &self.table.def;
         if self.table.hides(RowId(number * CHUNK_ROWS), &self.snapshot)? {
             main = Arc::new(MainBlock::empty());
@@ -306,7 +325,8 @@ impl TableScan {
             Some(delta) => self.changes(delta, main)?,
             None => Vec::new(),
         };
-        if changed.is_empty() {
+        let heirs = heirs.map_or(Vec::new(), |(bits, block)| heirs_of(&bits, &block));
+        if changed.is_empty() && heirs.is_empty() {
             let columns = self
                 .request
                 .columns
@@ -320,17 +340,23 @@ impl TableScan {
             };
             return Ok(self.read_of(main, batch));
         }
-        if let Some(read) = self.fresh_block(main, &changed) {
+        if heirs.is_empty()
+            && let Some(read) = self.fresh_block(main, &changed)
+        {
             return Ok(read);
         }
-        if changed.len() >= GATHERED_MANY {
+        if changed.len() + heirs.len() >= GATHERED_MANY {
             let gathered = &self.table.store.shared.gathered_chunks;
             gathered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
-        let changes: Vec<Change<'_>> = changed
+        let mut changes: Vec<Change<'_>> = changed
             .iter()
             .map(|(p, v)| (*p, v.as_ref().map(|v| &v.data)))
             .collect();
+        changes.extend(heirs.iter().map(|(p, data)| (*p, data.as_ref())));
+        // What delta has of a row comes first, and counts.
+        changes.sort_by_key(|(position, _)| *position);
+        changes.dedup_by_key(|(position, _)| *position);
         let (batch, toast) = main.overlay(def, &self.request.columns, &changes)?.into_batch();
         Ok(self.divided(batch, toast))
     }
@@ -405,6 +431,19 @@ pub(super) fn fresh_block<'a>(
     let first = place(changed.first().filter(|_| main.rows == 0)?)?;
     let same = |change| place(change).is_some_and(|block| Arc::ptr_eq(block, first));
     changed.iter().all(same).then_some(first)
+}
+
+/// What these rows are now; nothing: deleted since.
+fn heirs_of(bits: &RowBits, block: &Arc<MainBlock>) -> Vec<(u16, Option<RowData>)> {
+    let data = |position| RowData::Block(Arc::clone(block), position);
+    ends::positions(bits)
+        .map(|position| {
+            (
+                position,
+                block.contains(usize::from(position)).then(|| data(position)),
+            )
+        })
+        .collect()
 }
 
 /// The rows in the opposite order.

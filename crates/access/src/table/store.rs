@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use txn::Stamp;
 
 use crate::ahead::gate::{Dated, Gates};
+use crate::ahead::heirs::HeirChunks;
 use crate::block::{CHUNK_ROWS, MainBlock, Part};
 use crate::cache::Evictable;
 use crate::chunk::{Chunk, ChunkState, Chunks};
@@ -56,6 +57,8 @@ pub(crate) struct TableStore {
     pub(crate) gates: Gates,
     /// Values that have left their rows.
     pub(crate) toast: ToastStore,
+    /// Chunks whose rows have or had values beside.
+    pub(crate) heirs: Mutex<HeirChunks>,
     /// Numbers of chunks with a delta. Rank: after a chunk's lock.
     pub(crate) dirty: Mutex<BTreeSet<u64>>,
     empty: Arc<MainBlock>,
@@ -106,6 +109,7 @@ impl TableStore {
             heap_bytes: AtomicU64::new(counters.heap_bytes),
             gates: Gates::default(),
             toast: ToastStore::of_bytes(counters.toast_bytes),
+            heirs: Mutex::default(),
             dirty: Mutex::default(),
             empty: Arc::new(MainBlock::empty()),
         })
@@ -381,7 +385,7 @@ impl TableStore {
         if let Some(chunk) = chunk
             && let Some(ends) = chunk.state.load().mark((row.0 % CHUNK_ROWS) as usize)
         {
-            version.ends_by(ends.gate.command);
+            version.ends_by(ends.gate.command, ends.kind());
             ends.gate.date(Dated::RowEnd(Arc::clone(&version)));
         }
         Some(version)

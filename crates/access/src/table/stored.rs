@@ -38,12 +38,32 @@ impl Segment {
     pub(crate) fn is_empty(&self) -> bool {
         self.pack.is_none() && self.singles.is_empty()
     }
+
+    /// Its rows, encoded, from its first one on.
+    pub(crate) fn rows(&self, first: RowId) -> PgResult<Vec<Option<Vec<u8>>>> {
+        let mut rows: Vec<Option<Vec<u8>>> = vec![None; PACK_ROWS as usize];
+        if let Some(bytes) = &self.pack {
+            let pack = Pack::open(bytes)?;
+            for position in pack.positions() {
+                rows[position] = pack.row(position)?;
+            }
+        }
+        for (row, bytes) in &self.singles {
+            rows[(row.0 - first.0) as usize] = (!bytes.is_empty()).then(|| bytes.clone());
+        }
+        Ok(rows)
+    }
 }
 
 impl TableStore {
     /// Reads one row.
     pub(crate) fn stored_row(&self, row: RowId) -> PgResult<StoredRow> {
-        let (kv, keyspace) = (&self.shared.kv, Keyspace(self.id.0));
+        self.stored_row_of(Keyspace(self.id.0), row)
+    }
+
+    /// The same in another keyspace.
+    pub(crate) fn stored_row_of(&self, keyspace: Keyspace, row: RowId) -> PgResult<StoredRow> {
+        let kv = &self.shared.kv;
         if let Some(bytes) = kv.get(keyspace, &row_key(row))? {
             return Ok(match bytes.is_empty() {
                 true => StoredRow::Deleted,
@@ -73,8 +93,13 @@ impl TableStore {
 
     /// Reads what a pack with this first row would hold.
     pub(crate) fn stored_segment(&self, first: RowId) -> PgResult<Segment> {
+        self.stored_segment_of(Keyspace(self.id.0), first)
+    }
+
+    /// The same in another keyspace.
+    pub(crate) fn stored_segment_of(&self, keyspace: Keyspace, first: RowId) -> PgResult<Segment> {
         let mut segment = Segment::default();
-        self.visit(first, first.0 + PACK_ROWS, &mut |key, value| {
+        self.visit(keyspace, first, first.0 + PACK_ROWS, &mut |key, value| {
             match key {
                 StoredKey::Pack(_) => segment.pack = Some(value.to_vec()),
                 StoredKey::Row(row) => segment.singles.push((row, value.to_vec())),
@@ -91,6 +116,17 @@ impl TableStore {
         chunk: u64,
         columns: Option<&[u16]>,
     ) -> PgResult<MainBlock> {
+        self.load_block_of(Keyspace(self.id.0), def, chunk, columns)
+    }
+
+    /// The same from another keyspace.
+    pub(crate) fn load_block_of(
+        &self,
+        keyspace: Keyspace,
+        def: &TableDef,
+        chunk: u64,
+        columns: Option<&[u16]>,
+    ) -> PgResult<MainBlock> {
         let mut loader = Loader {
             def,
             columns,
@@ -101,34 +137,40 @@ impl TableStore {
             segment: Segment::default(),
         };
         let first = chunk * CHUNK_ROWS;
-        self.visit(RowId(first), first + CHUNK_ROWS, &mut |key, value| match key {
-            StoredKey::Pack(row) => {
-                loader.flush()?;
-                loader.base = (row.0 - first) as usize;
-                loader.segment.pack = Some(value.to_vec());
-                Ok(())
-            }
-            StoredKey::Row(row) => {
-                let position = (row.0 - first) as usize;
-                if loader.segment.pack.is_some() {
-                    if position < loader.base + PACK_ROWS as usize {
-                        loader
-                            .segment
-                            .singles
-                            .push((RowId(position as u64), value.to_vec()));
-                        return Ok(());
-                    }
+        self.visit(
+            keyspace,
+            RowId(first),
+            first + CHUNK_ROWS,
+            &mut |key, value| match key {
+                StoredKey::Pack(row) => {
                     loader.flush()?;
+                    loader.base = (row.0 - first) as usize;
+                    loader.segment.pack = Some(value.to_vec());
+                    Ok(())
                 }
-                loader.single(position, value)
-            }
-        })?;
+                StoredKey::Row(row) => {
+                    let position = (row.0 - first) as usize;
+                    if loader.segment.pack.is_some() {
+                        if position < loader.base + PACK_ROWS as usize {
+                            loader
+                                .segment
+                                .singles
+                                .push((RowId(position as u64), value.to_vec()));
+                            return Ok(());
+                        }
+                        loader.flush()?;
+                    }
+                    loader.single(position, value)
+                }
+            },
+        )?;
         loader.finish()
     }
 
     /// Visits what is stored for rows from `first` up to `end`.
     fn visit(
         &self,
+        keyspace: Keyspace,
         first: RowId,
         end: u64,
         visit: &mut dyn FnMut(StoredKey, &[u8]) -> PgResult<()>,
@@ -136,11 +178,9 @@ impl TableStore {
         let (low, high) = (pack::pack_key(first), pack::pack_key(RowId(end)));
         let bounds = (Bound::Included(&low[..]), Bound::Excluded(&high[..]));
         let mut outcome = Ok(());
-        self.shared.kv.range(
-            Keyspace(self.id.0),
-            bounds,
-            Direction::Forward,
-            &mut |key, value| {
+        self.shared
+            .kv
+            .range(keyspace, bounds, Direction::Forward, &mut |key, value| {
                 outcome = match StoredKey::of(key) {
                     Some(key) => visit(key, value),
                     None => Err(pg_err!(DATA_CORRUPTED, "stored row has a damaged key")),
@@ -149,8 +189,7 @@ impl TableStore {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
                 }
-            },
-        )?;
+            })?;
         outcome
     }
 }

@@ -12,7 +12,7 @@ use txn::{LockTag, RowLockMode, Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, tuple};
 
 use crate::block::CHUNK_ROWS;
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, ChunkState};
 use crate::serial;
 use crate::table::{Table, heap_tuple_width};
 use crate::transaction::Transaction;
@@ -103,7 +103,7 @@ impl Table {
     }
 
     /// Through the transaction's scratch buffer: one allocation of exactly the right size.
-    fn encode(
+    pub(crate) fn encode(
         &self,
         txn: &mut Transaction,
         row: RowId,
@@ -173,6 +173,9 @@ impl Table {
             _ => EndKind::KeyUpdate,
         };
         let moves = self.store.fits_one_page(width);
+        if !moves && self.update_ahead(txn, snapshot, row, values, (kind, mode))? {
+            return Ok(WriteOutcome::Done(row));
+        }
         let older = match self.claim(txn, snapshot, row, kind, mode)? {
             Ok(claimed) => claimed,
             Err(obstacle) => return Ok(obstacle),
@@ -188,6 +191,7 @@ impl Table {
             return Ok(WriteOutcome::Done(to));
         }
         self.replace(txn, row, older, values)?;
+        txn.count_ended(self.store.id, Some(kind));
         Ok(WriteOutcome::Done(row))
     }
 
@@ -269,7 +273,7 @@ impl Table {
             Ok(version) => {
                 self.end_toasted(txn, &version)?;
                 self.record_delete(txn, row, version)?;
-                txn.count_deletion(self.store.id);
+                txn.count_ended(self.store.id, None);
                 Ok(WriteOutcome::Done(row))
             }
             Err(outcome) => Ok(outcome),
@@ -278,30 +282,41 @@ impl Table {
 
     /// Deletes a row by a mark, if it is one of many and nothing is in the way: nobody has changed or locked it since it came into main.
     fn mark_deleted(&self, txn: &mut Transaction, snapshot: &Snapshot, row: RowId) -> PgResult<bool> {
-        if row.0 >= self.store.next_row() || !txn.marks_deletions(self.store.id) {
-            return Ok(false);
-        }
-        // What is not logged begins anew after a crash, with the same row ids.
-        if snapshot.serial != 0 || !self.is_logged() || self.store.gates.find(row).is_some() {
+        if !txn.marks_rows(self.store.id, None) || !self.is_markable(snapshot, row) {
             return Ok(false);
         }
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
-        let position = (row.0 % CHUNK_ROWS) as usize;
         let (state, data) = self.store.undisturbed(row, &self.def)?;
         let Some(data) = data.filter(|data| !data.has_places()) else {
             return Ok(false);
         };
         drop(data);
-        let deletion = txn.deletion_of(self)?;
+        let deletion = txn.marker_of(self, None)?;
         let _guard = chunk.lock.lock();
+        let free = self.is_free(txn, chunk, (row, state.generation), RowLockMode::Update)?;
+        Ok(free && deletion.mark(chunk, row))
+    }
+
+    /// True when a transaction with this snapshot may mark the row.
+    pub(crate) fn is_markable(&self, snapshot: &Snapshot, row: RowId) -> bool {
+        // What is not logged begins anew after a crash, with the same row ids.
+        let plain = snapshot.serial == 0 && self.is_logged();
+        plain && row.0 < self.store.next_row() && self.store.gates.find(row).is_none()
+    }
+
+    /// True when nobody has changed, marked or locked a row since it was read in this generation of its chunk. The caller holds the chunk's lock.
+    pub(crate) fn is_free(
+        &self,
+        txn: &Transaction,
+        chunk: &Chunk,
+        (row, generation): (RowId, u64),
+        mode: RowLockMode,
+    ) -> PgResult<bool> {
+        let position = (row.0 % CHUNK_ROWS) as usize;
         let now = chunk.state.load();
         let head = now.delta.as_ref().and_then(|delta| delta.head(position));
-        let free = now.generation == state.generation && head.is_none() && now.mark(position).is_none();
-        if !free || self.locker(txn, row, RowLockMode::Update)?.is_some() {
-            return Ok(false);
-        }
-        drop(now);
-        Ok(deletion.mark(chunk, row))
+        let free = now.generation == generation && head.is_none() && now.mark(position).is_none();
+        Ok(free && self.locker(txn, row, mode)?.is_none())
     }
 
     /// Claims the end of the newest version of a row, if that is the one the snapshot sees.
@@ -403,21 +418,23 @@ impl Table {
                 return Ok(head);
             }
             let (state, data) = self.store.undisturbed(row, &self.def)?;
+            let has_heir =
+                |state: &ChunkState| state.mark(position).is_some_and(|ends| ends.has_heir(position));
+            let heir = match has_heir(&state) {
+                true => self.store.heir(chunk, &state, row)?,
+                false => None,
+            };
             let _guard = chunk.lock.lock();
             let now = chunk.state.load();
             let head = now.delta.as_ref().and_then(|delta| delta.head(position));
             if head.is_some() {
                 return Ok(head);
             }
-            if now.generation != state.generation {
+            if now.generation != state.generation || has_heir(&now) != heir.is_some() {
                 continue;
             }
             let Some(data) = data else { return Ok(None) };
-            let Some(base) = self.store.base_version(row, data) else {
-                return Ok(None);
-            };
-            self.store.push_version(chunk, row, &base);
-            return Ok(Some(base));
+            return Ok(self.store.push_base(chunk, row, data, heir.flatten()));
         }
     }
 

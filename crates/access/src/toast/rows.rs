@@ -40,9 +40,7 @@ impl Table {
             Some(older) => older.places()?,
             None => RowPlaces::new(),
         };
-        let min = self.store.shared.toast_min;
-        let may_be_long = |value: &Datum| string_bytes(value).is_some_and(|raw| raw.len() > min);
-        if before.is_empty() && !values.iter().any(may_be_long) {
+        if before.is_empty() && !self.may_be_toasted(values) {
             return Ok(RowPlaces::new());
         }
         let (mut places, mut kept) = (RowPlaces::new(), Vec::new());
@@ -65,6 +63,13 @@ impl Table {
             self.end_value(txn, place)?;
         }
         Ok(places)
+    }
+
+    /// True when some of these values may leave their row.
+    pub(crate) fn may_be_toasted(&self, values: &[Datum]) -> bool {
+        let min = self.store.shared.toast_min;
+        let may_be_long = |value: &Datum| string_bytes(value).is_some_and(|raw| raw.len() > min);
+        values.iter().any(may_be_long)
     }
 
     /// The row of a version goes: so do its values.

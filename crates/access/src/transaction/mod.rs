@@ -257,6 +257,7 @@ impl Transaction {
 
     /// Makes the changes so far visible to later commands (PostgreSQL's `CommandCounterIncrement`).
     pub fn next_command(&mut self) -> PgResult<()> {
+        self.store_collected()?;
         Ok(self.txn_mut()?.advance_command().map(drop)?)
     }
 
@@ -356,8 +357,8 @@ impl Transaction {
         self.toasts.at_commit = true;
     }
 
-    fn seal_deletions(&mut self) -> PgResult<()> {
-        if !self.ahead.end_deletions() || !self.logs {
+    fn seal_marks(&mut self) -> PgResult<()> {
+        if !self.ahead.end_marks() || !self.logs {
             return Ok(());
         }
         let deletion = |write: &Write| match write {
@@ -366,8 +367,15 @@ impl Transaction {
         };
         let deletions: Vec<_> = self.writes.iter().filter_map(deletion).collect();
         for deletion in deletions {
-            for part in deletion.encode() {
-                self.log(RedoOp::RowsEnded(deletion.table.id, &part))?;
+            let (parts, changed) = match deletion.updated {
+                Some(_) => deletion.encode_update(),
+                None => (deletion.encode(), Vec::new()),
+            };
+            for part in parts {
+                self.log(deletion.op(&part))?;
+            }
+            for (row, version) in changed {
+                self.log(RedoOp::RowPut(deletion.table.id, row, &version.encoded()))?;
             }
         }
         Ok(())
@@ -385,9 +393,10 @@ impl Transaction {
 
     /// What it has written outside of memory and log must be durable before the log says so.
     fn seal(&mut self) -> PgResult<()> {
+        self.store_collected()?;
         self.seal_loads()?;
         self.seal_toasts();
-        self.seal_deletions()
+        self.seal_marks()
     }
 
     fn spill(&mut self) -> PgResult<()> {
@@ -583,6 +592,7 @@ impl Transaction {
                 Write::RelationDropped(id) => self.storage.relation_dropped(id, csn),
                 Write::RelationCreated(id) => self.storage.relation_committed(id, csn),
                 Write::Load(_) => self.storage.shared.loads.note_end(),
+                Write::Deletion(one) if one.updated.is_some() => self.storage.shared.deletions.note_work(),
                 _ => {}
             }
         }

@@ -50,6 +50,8 @@ pub(crate) enum RedoOp<'a> {
     ToastStored(RelationId, Name),
     /// Rows, and their entries in indexes: see [`crate::ahead::ends::Marks`].
     RowsEnded(RelationId, &'a [u8]),
+    /// Rows of which the store has, beside them, what they are now ([`crate::ahead::heirs`]).
+    RowsChanged(RelationId, &'a [u8]),
 }
 
 /// Appends an operation.
@@ -67,6 +69,7 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
         RedoOp::ToastEnd(r, ..) => (10, r),
         RedoOp::ToastStored(r, _) => (11, r),
         RedoOp::RowsEnded(r, _) => (12, r),
+        RedoOp::RowsChanged(r, _) => (13, r),
     };
     // One growth for most transactions instead of several.
     out.reserve(256);
@@ -104,7 +107,7 @@ pub(crate) fn put_op(op: RedoOp<'_>, out: &mut Vec<u8>) {
             put_varint(u64::from(chunks), out);
         }
         RedoOp::ToastStored(_, name) => name.put(out),
-        RedoOp::RowsEnded(_, marks) => put_bytes(marks, out),
+        RedoOp::RowsEnded(_, marks) | RedoOp::RowsChanged(_, marks) => put_bytes(marks, out),
     }
 }
 
@@ -136,6 +139,7 @@ pub(crate) fn take_op<'a>(bytes: &mut &'a [u8]) -> PgResult<RedoOp<'a>> {
         10 => RedoOp::ToastEnd(relation, Name::take(bytes)?, take_varint(bytes)? as u32),
         11 => RedoOp::ToastStored(relation, Name::take(bytes)?),
         12 => RedoOp::RowsEnded(relation, take_bytes(bytes)?),
+        13 => RedoOp::RowsChanged(relation, take_bytes(bytes)?),
         _ => return Err(damaged()),
     })
 }
@@ -212,6 +216,7 @@ mod tests {
             RedoOp::ToastEnd(RelationId(9), name, 4),
             RedoOp::ToastStored(RelationId(9), name),
             RedoOp::RowsEnded(RelationId(9), b"marks"),
+            RedoOp::RowsChanged(RelationId(9), b"marks"),
         ];
         let mut log = Vec::new();
         ops.iter().for_each(|op| put_op(*op, &mut log));

@@ -41,7 +41,7 @@ pub(crate) enum Write {
     Load(Arc<Load>),
     /// Entries of such rows that are in delta.
     Waits(Arc<Waits>),
-    /// Rows deleted by marks, with their entries.
+    /// Rows deleted by marks, with their entries; or updated by marks.
     Deletion(Arc<Deletion>),
     /// In place: `version` in front of `older`, whose end is claimed.
     RowUpdate {
@@ -189,7 +189,7 @@ impl Write {
             }
             Write::Deletion(deletion) if !logged || deletion.table.is_logged() => {
                 for part in deletion.encode() {
-                    put_op(RedoOp::RowsEnded(deletion.table.id, &part), out);
+                    put_op(deletion.op(&part), out);
                 }
             }
             _ => {}
@@ -243,7 +243,7 @@ impl Write {
             Write::RowsLoad { table, rows } => Some((table, *rows as i64)),
             Write::Load(load) => Some((&load.table, load.rows.load(Ordering::Relaxed) as i64)),
             Write::RowDelete { table, .. } => Some((table, -1)),
-            Write::Deletion(deletion) => {
+            Write::Deletion(deletion) if deletion.updated.is_none() => {
                 let rows = deletion.rows.load(Ordering::Relaxed) as i64;
                 Some((&deletion.table, -rows))
             }
@@ -255,6 +255,7 @@ impl Write {
     pub(crate) fn table(&self) -> Option<&Arc<TableStore>> {
         match self {
             Write::RowUpdate { table, .. } => Some(table),
+            Write::Deletion(deletion) => Some(&deletion.table),
             _ => self.row_delta().map(|(table, _)| table),
         }
     }

@@ -19,13 +19,18 @@ pub fn memory() -> Arc<Storage> {
 
 /// Every insertion by columns goes into the store ahead of its commit.
 pub fn memory_ahead() -> Arc<Storage> {
+    memory_ahead_with(25)
+}
+
+/// The same; longer texts leave their rows.
+pub fn memory_ahead_with(toast_bytes_min: usize) -> Arc<Storage> {
     let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
     options.background = false;
     // Nothing stays in memory, and columns are read as they are asked for.
     (options.cache_bytes_max, options.parts_from_rows) = (0, 0);
     (options.ahead_after_rows, options.ahead_rows_min) = (0, 0);
     options.ahead_entry_bytes = 1000;
-    options.toast_bytes_min = 25;
+    options.toast_bytes_min = toast_bytes_min;
     Storage::open(options).unwrap()
 }
 
