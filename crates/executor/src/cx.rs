@@ -13,6 +13,7 @@ use crate::node::{Opening, Operator};
 use crate::parallel::Team;
 use crate::parallel::partial::PartialHub;
 use crate::prepared::PreparedPlan;
+use crate::remembered::{self, Remembered};
 use crate::spill::store::TupleStore;
 
 /// Passed down every call: the session's part and the run's own.
@@ -63,6 +64,8 @@ type SubplanRows = (Arc<Vec<Vec<Datum>>>, usize, u64);
 struct SubplanRun {
     operator: Option<Box<dyn Operator>>,
     rows: Option<SubplanRows>,
+    /// What it gave before, by its parameters.
+    remembered: Remembered,
     /// A CTE's rows so far.
     cte: CteRun,
     running: bool,
@@ -284,6 +287,23 @@ impl<'a> Cx<'a> {
         result
     }
 
+    /// Under which key the rows of a correlated subplan are remembered, if they are.
+    fn subplan_key(&mut self, plan_id: usize, deps: &[usize], asked: usize) -> PgResult<Option<Vec<u8>>> {
+        // EXPLAIN ANALYZE counts every run.
+        let counted = self.run.opening.instrument;
+        if deps.is_empty() || counted || !self.run.prepared.is_repeatable(plan_id) {
+            return Ok(None);
+        }
+        if !self.subplan_run(plan_id)?.remembered.is_worth_while() {
+            return Ok(None);
+        }
+        let values: Vec<Datum> = deps
+            .iter()
+            .map(|slot| self.exec_param(*slot))
+            .collect::<PgResult<_>>()?;
+        Ok(remembered::key(&values, asked))
+    }
+
     fn run_subplan(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
         let fresh = self.subplan_run(plan_id)?.operator.is_none();
         let rows = self.with_subplan(plan_id, |op, cx| {
@@ -346,7 +366,21 @@ impl Runtime for Cx<'_> {
             }
         }
         let at = self.run.now();
-        let rows = self.run_subplan(plan_id, max_rows)?;
+        let key = self.subplan_key(plan_id, deps, max_rows)?;
+        let known = match &key {
+            Some(key) => self.subplan_run(plan_id)?.remembered.get(key),
+            None => None,
+        };
+        let rows = match known {
+            Some(rows) => rows,
+            None => {
+                let rows = self.run_subplan(plan_id, max_rows)?;
+                if let Some(key) = key {
+                    self.subplan_run(plan_id)?.remembered.put(key, &rows);
+                }
+                rows
+            }
+        };
         self.subplan_run(plan_id)?.rows = Some((Arc::clone(&rows), max_rows, at));
         Ok(rows)
     }

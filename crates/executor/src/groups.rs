@@ -161,9 +161,16 @@ impl GroupTable {
             return false;
         }
         let nulls = key.may_have_nulls();
+        // Rows of a group often come together: a table ordered by the key, or nearly.
+        let mut last: Option<(i64, u32)> = None;
         for (i, value) in sel.iter().zip(&self.scratch) {
+            let null_here = nulls && key.is_null(i);
+            if let Some((_, group)) = last.filter(|(before, _)| before == value && !null_here) {
+                out.push(group);
+                continue;
+            }
             let next = self.first_rows.rows as u32;
-            let known = match nulls && key.is_null(i) {
+            let known = match null_here {
                 true => null.replace(null.unwrap_or(next)),
                 false => table.get_or_insert(*value, next),
             };
@@ -173,7 +180,9 @@ impl GroupTable {
                 }
                 self.first_rows.rows += 1;
             }
-            out.push(known.unwrap_or(next));
+            let group = known.unwrap_or(next);
+            last = (!null_here).then_some((*value, group));
+            out.push(group);
         }
         true
     }

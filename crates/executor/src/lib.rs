@@ -38,6 +38,7 @@ mod parallel;
 mod point;
 mod prepared;
 mod relations;
+mod remembered;
 mod run;
 mod spill;
 mod store;

@@ -9,6 +9,7 @@ use types::{Datum, PhysType};
 use crate::compile::Compiler;
 use crate::context::ExecContext;
 use crate::node::Node;
+use crate::parallel::safety;
 use crate::point::PointPlan;
 
 /// A compiled plan, shared by every session that runs it. Good as long as the plan itself.
@@ -16,6 +17,8 @@ pub struct PreparedPlan {
     plan: PlanRef,
     root: Node,
     subplans: Vec<Node>,
+    /// By subplan: the same parameters give the same rows.
+    repeatable: Vec<bool>,
     /// Output columns that are not junk.
     visible: Vec<usize>,
     node_count: usize,
@@ -41,6 +44,11 @@ impl PreparedPlan {
             .iter()
             .map(|s| compiler.node(&s.plan))
             .collect::<PgResult<_>>()?;
+        let repeatable = plan
+            .subplans
+            .iter()
+            .map(|s| safety::is_repeatable(&compiler, &s.plan))
+            .collect();
         let point = PointPlan::compile(&compiler, &plan);
         let targets = &plan.plan.target_list;
         let visible = (0..targets.len()).filter(|&i| !targets[i].resjunk).collect();
@@ -48,6 +56,7 @@ impl PreparedPlan {
         Ok(PreparedPlan {
             root,
             subplans,
+            repeatable,
             visible,
             node_count,
             point,
@@ -95,6 +104,11 @@ impl PreparedPlan {
         self.subplans
             .get(plan_id)
             .ok_or_else(|| internal!("no subplan {plan_id}"))
+    }
+
+    /// True for a subplan that gives the same rows whenever its parameters are the same.
+    pub(crate) fn is_repeatable(&self, plan_id: usize) -> bool {
+        self.repeatable.get(plan_id).copied().unwrap_or(false)
     }
 }
 

@@ -62,6 +62,7 @@ impl NodeKind for GatherNode {
             crew: None,
             rest: Rest::default(),
             bound: None,
+            drained: false,
             done: false,
             node: self,
         })
@@ -96,6 +97,8 @@ struct GatherOp {
     crew: Option<Crew>,
     rest: Rest,
     bound: Option<usize>,
+    /// All rows will be asked for.
+    drained: bool,
     done: bool,
 }
 
@@ -115,6 +118,7 @@ impl GatherOp {
             node: node.input.clone(),
             opening: opening.clone(),
             bound: self.bound,
+            drained: self.drained,
             seed: cx.run.seed(),
         });
         let workers = assignment.start(cx.ext, node.workers);
@@ -130,9 +134,7 @@ impl GatherOp {
         crew.sources.resize_with(workers + 1, Source::default);
         let leads = cx.ext.leader_participates && !node.single_copy;
         if leads || workers == 0 {
-            let mut local = opening.open(&node.input);
-            local.set_bound(self.bound);
-            crew.local = Some(local);
+            crew.local = Some(assignment.open());
         }
         Ok(crew)
     }
@@ -294,6 +296,10 @@ impl Operator for GatherOp {
 
     fn set_bound(&mut self, rows: Option<usize>) {
         self.bound = rows;
+    }
+
+    fn will_drain(&mut self) {
+        self.drained = true;
     }
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {

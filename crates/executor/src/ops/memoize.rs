@@ -22,6 +22,7 @@ use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::instrument::MemoizeSummary;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator, Rest};
+use crate::ops::index::gather::{GatherCall, Gathering};
 use crate::store::MemoryUse;
 
 /// What an entry takes beside its rows and its key.
@@ -279,6 +280,15 @@ impl Operator for MemoizeOp {
             }
             State::Start | State::Done => Ok(None),
         }
+    }
+
+    fn gathers(&self) -> bool {
+        self.input.gathers()
+    }
+
+    /// Rows gathered need not be remembered.
+    fn gather(&mut self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
+        self.input.gather(cx, call)
     }
 
     fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {

@@ -84,6 +84,26 @@ impl Needs {
     }
 }
 
+/// True for a plan that gives the same rows whenever its parameters are the same, within one statement.
+pub(crate) fn is_repeatable(c: &Compiler<'_>, plan: &Plan) -> bool {
+    let (mut nodes, mut calls) = (true, true);
+    let stable = |func: Oid| match c.catalog.function(func) {
+        Ok(Some(desc)) => desc.volatility != b'v',
+        _ => false,
+    };
+    plan.visit_deep(c.plan, &|_| true, &mut |p| nodes &= !is_leaders(p), &mut |e| {
+        let repeatable = match e {
+            Expr::Func(f) | Expr::NullIf(f) => stable(f.func),
+            Expr::Distinct(d) => stable(d.equality.func),
+            Expr::ScalarArrayOp(s) => stable(s.func),
+            Expr::Aggref(a) => stable(a.func),
+            _ => true,
+        };
+        calls &= repeatable && !asks_session(e, c.catalog);
+    });
+    nodes && calls
+}
+
 /// How many rows evaluating a subquery asks for.
 fn rows_asked(kind: SubLinkKind) -> usize {
     match kind {

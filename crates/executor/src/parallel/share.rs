@@ -126,6 +126,8 @@ enum Phase {
     /// The last reader makes the table.
     Making,
     Done,
+    /// The table is too large for one: each makes its own.
+    Apart,
     /// A participant failed.
     Broken,
 }
@@ -151,6 +153,18 @@ impl BuildShare {
         match state.phase {
             Phase::Reading => {
                 state.active += 1;
+                Arrival::Read
+            }
+            _ => Arrival::Wait,
+        }
+    }
+
+    /// A participant arrives where one alone reads.
+    pub fn arrive_alone(&self) -> Arrival {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Reading => {
+                state.phase = Phase::Making;
                 Arrival::Read
             }
             _ => Arrival::Wait,
@@ -184,12 +198,19 @@ impl BuildShare {
         self.changed.notify_all();
     }
 
-    /// Waits for the table.
-    pub fn wait(&self, team: &Team) -> PgResult<Arc<HashTable>> {
+    /// There will be no table in common.
+    fn give_up(&self) {
+        self.state.lock().phase = Phase::Apart;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the table; `None`: there is none in common.
+    pub fn wait(&self, team: &Team) -> PgResult<Option<Arc<HashTable>>> {
         let mut state = self.state.lock();
         loop {
             match (state.phase, &state.table) {
-                (Phase::Done, Some(table)) => return Ok(Arc::clone(table)),
+                (Phase::Done, Some(table)) => return Ok(Some(Arc::clone(table))),
+                (Phase::Apart, _) => return Ok(None),
                 (Phase::Broken, _) => return Err(internal!("parallel execution was stopped")),
                 _ => {}
             }
@@ -218,6 +239,12 @@ impl<'s> ReaderGuard<'s> {
         let parts = self.share.leave(part);
         self.finished = parts.is_none();
         parts
+    }
+
+    /// See [`BuildShare::give_up`].
+    pub fn give_up(&mut self) {
+        self.finished = true;
+        self.share.give_up();
     }
 
     /// See [`BuildShare::publish`].

@@ -9,7 +9,7 @@ use types::BATCH_ROWS;
 use crate::context::ExecContext;
 use crate::cx::{Cx, RunSeed, RunState};
 use crate::instrument::NodeStats;
-use crate::node::{Node, Opening};
+use crate::node::{Node, Opening, Operator};
 use crate::parallel::Team;
 
 /// What a team's workers run.
@@ -19,6 +19,8 @@ pub(crate) struct Assignment {
     pub opening: Opening,
     /// No more rows than these are wanted of a worker.
     pub bound: Option<usize>,
+    /// All rows will be asked for.
+    pub drained: bool,
     pub seed: RunSeed,
 }
 
@@ -38,6 +40,16 @@ impl Assignment {
         wanted
     }
 
+    /// Opens the part of the plan that participants run.
+    pub fn open(&self) -> Box<dyn Operator> {
+        let mut operator = self.opening.open(&self.node);
+        operator.set_bound(self.bound);
+        if self.drained {
+            operator.will_drain();
+        }
+        operator
+    }
+
     /// The whole life of a worker. A panic in it is an error of the statement.
     fn work(&self, ext: &ExecContext<'_>, worker: usize) {
         let run = AssertUnwindSafe(|| self.run(ext, worker));
@@ -54,8 +66,7 @@ impl Assignment {
 
     fn run(&self, ext: &ExecContext<'_>, worker: usize) -> PgResult<Vec<NodeStats>> {
         let mut run = RunState::of_worker(&self.seed, self.opening.clone());
-        let mut operator = self.opening.open(&self.node);
-        operator.set_bound(self.bound);
+        let mut operator = self.open();
         let mut cx = Cx { ext, run: &mut run };
         loop {
             cx.check()?;

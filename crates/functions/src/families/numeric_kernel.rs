@@ -3,9 +3,8 @@
 //! # How it works
 //! Columns mostly are decimals ([`types::Decimals`]): integers with one scale. Then sums and products are computed for all rows of a
 //! batch in one loop ([`decimals`]), selected or not, as nothing in it can fail, and are decimals again. The same goes for numbers that
-//! come in the general form and have one scale ([`uniform`]); where a number does not fit, there is another loop by 128 bits
-//! ([`wide`]), and one for numbers that have scales of their own, as quotients do ([`mixed`]). What does not fit those either goes the
-//! general way of `types::numeric`.
+//! come in the general form and have one scale ([`uniform`]); where a number does not fit or has a scale of its own, as quotients do, there
+//! is another loop by 128 bits ([`wide`]). What does not fit that either goes the general way of `types::numeric`.
 
 use common::{PgResult, internal};
 use types::{Bitmap, Datum, Decimals, Numeric, Selection, Vector, VectorData, numeric, oids};
@@ -241,7 +240,7 @@ fn uniform<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<D
         let (unscaled, over) = A::digits(x, y);
         failed |= over | over_x | over_y;
         out.push(unscaled);
-        *p == s && *q == t
+        *p == s && *q == t && !failed
     };
     let same = match (left, right) {
         (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).all(|(a, b)| step(a, b)),
@@ -252,36 +251,11 @@ fn uniform<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<D
     (same && !failed && out.len() == rows).then_some(Decimals { scale, digits: out })
 }
 
-/// The same for numbers of up to 96 bits and results of up to 128.
+/// The same for numbers of up to 96 bits and results of up to 128, most of one scale per side; those that do not fit go the general way by
+/// themselves. `None` when one fails.
 fn wide<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
-    let (s, t) = (left.first_scale()?, right.first_scale()?);
-    let (lift_left, lift_right, scale) = A::scales(s, t)?;
-    let lift = |value: &Numeric, scale: u16, by: i128| match value {
-        Numeric::Small { .. } | Numeric::Wide { .. } => {
-            let (digits, _) = value.to_i128().filter(|(_, found)| *found == scale)?;
-            if by == 1 {
-                Some(digits)
-            } else {
-                numeric::mul_wide(digits, by)
-            }
-        }
-        _ => None,
-    };
-    let step = |a: &Numeric, b: &Numeric| {
-        let digits = A::wide(lift(a, s, lift_left)?, lift(b, t, lift_right)?)?;
-        Some(Numeric::from_i128(digits, scale))
-    };
-    let out: Option<Vec<Numeric>> = match (left, right) {
-        (Side::Column(a), Side::Column(b)) => a.iter().zip(*b).map(|(a, b)| step(a, b)).collect(),
-        (Side::Column(a), Side::One(b)) => a.iter().map(|a| step(a, b)).collect(),
-        (Side::One(a), Side::Column(b)) => b.iter().map(|b| step(a, b)).collect(),
-        (Side::One(_), Side::One(_)) => None,
-    };
-    out.filter(|out| out.len() == rows)
-}
-
-/// The same for numbers that have different scales; those that do not fit go the general way by themselves. `None` when one fails.
-fn mixed<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
+    let first = left.first_scale().zip(right.first_scale());
+    let usual = first.and_then(|(s, t)| Some((s, t, A::scales(s, t)?)));
     let short = |value: &Numeric| match value {
         Numeric::Small { .. } | Numeric::Wide { .. } => value.to_i128(),
         _ => None,
@@ -291,8 +265,11 @@ fn mixed<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec
         _ => numeric::mul_wide(digits, by),
     };
     let by_digits = |a: &Numeric, b: &Numeric| {
-        let ((x, s), (y, t)) = (short(a)?, short(b)?);
-        let (lift_a, lift_b, scale) = A::scales(s, t)?;
+        let ((x, p), (y, q)) = (short(a)?, short(b)?);
+        let (lift_a, lift_b, scale) = match &usual {
+            Some((s, t, scales)) if *s == p && *t == q => *scales,
+            _ => A::scales(p, q)?,
+        };
         let digits = A::wide(lift(x, lift_a)?, lift(y, lift_b)?)?;
         Some(Numeric::from_i128(digits, scale))
     };
@@ -342,7 +319,7 @@ fn vector<A: Arith>(
             out.set_decimals(computed);
             return Ok(());
         }
-        if let Some(computed) = wide::<A>(&a, &b, rows).or_else(|| mixed::<A>(&a, &b, rows)) {
+        if let Some(computed) = wide::<A>(&a, &b, rows) {
             *out = Vector::new(VectorData::Numeric(computed), None);
             return Ok(());
         }
@@ -432,14 +409,14 @@ mod tests {
             wide::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
         }
         assert!(same::<Add>(&a, &c) && same::<Sub>(&c, &a));
-        assert!(same::<Mul>(&a[..2], &c[1..]) && !same::<Mul>(&a, &c));
+        assert!(same::<Mul>(&a, &c));
     }
 
     #[test]
     fn numbers_with_scales_of_their_own_compute_as_single_ones_do() {
         fn same<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
             let single: Option<Vec<Numeric>> = a.iter().zip(b).map(|(a, b)| A::compute(a, b).ok()).collect();
-            single.is_some() && mixed::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
+            single.is_some() && wide::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
         }
         let mut stream = Stream(3);
         let mut number = || {

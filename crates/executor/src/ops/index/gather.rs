@@ -43,6 +43,8 @@ pub(crate) struct GatherCall<'a> {
     pub every_pair: bool,
     /// Room for the rows found.
     pub bytes_max: usize,
+    /// How many rows lookups have found each, if there were any.
+    pub rows_per_lookup: Option<f64>,
 }
 
 /// What a scan for the outer rows came to.
@@ -315,14 +317,15 @@ impl GatherNode {
 }
 
 /// What a row of a scan costs beside a lookup, and each row that it finds: nanoseconds, roughly.
-const SCAN_ROW: f64 = 4.0;
-const LOOKUP: f64 = 500.0;
-const LOOKUP_ROW: f64 = 300.0;
+const SCAN_ROW: f64 = 6.0;
+const LOOKUP: f64 = 1000.0;
+const LOOKUP_ROW: f64 = 600.0;
 
 impl GatherNode {
-    fn pays(&self, table: &Table, outer: usize) -> bool {
+    fn pays(&self, table: &Table, outer: usize, rows_per_lookup: Option<f64>) -> bool {
         let scan = table.row_id_end().0 as f64 * SCAN_ROW;
-        scan < outer as f64 * (LOOKUP + LOOKUP_ROW * self.rows_per_lookup)
+        let rows = rows_per_lookup.unwrap_or(self.rows_per_lookup);
+        scan < outer as f64 * (LOOKUP + LOOKUP_ROW * rows)
     }
 
     /// Reads the table for all rows that wait.
@@ -332,7 +335,7 @@ impl GatherNode {
         let table = self.target.open(cx)?;
         // Serializable transactions are told what was read: a scan would be all.
         if cx.ext.snapshot.serial != 0
-            || !self.pays(&table, outer)
+            || !self.pays(&table, outer, call.rows_per_lookup)
             || !call.every_pair && !self.after.is_empty()
         {
             return Ok(Gathering::Lookups);

@@ -54,6 +54,11 @@ impl Ahead {
         self.memory.release();
     }
 
+    /// Nothing is left of the round.
+    pub fn is_empty(&self) -> bool {
+        self.round.is_empty()
+    }
+
     /// The next batch of the round; `None` at its end.
     pub fn pop(&mut self) -> Option<Waiting> {
         self.round.pop_front()
@@ -68,6 +73,17 @@ impl Ahead {
         every_pair: bool,
     ) -> PgResult<Option<Box<Gathered>>> {
         self.fill(cx, outer, params)?;
+        self.gather(cx, inner, every_pair, None)
+    }
+
+    /// The inner rows of the rest of the round, if they are known together. `rows_per_lookup`: what lookups have found so far.
+    pub fn gather(
+        &mut self,
+        cx: &mut Cx<'_>,
+        inner: &mut Box<dyn Operator>,
+        every_pair: bool,
+        rows_per_lookup: Option<f64>,
+    ) -> PgResult<Option<Box<Gathered>>> {
         loop {
             if self.round.is_empty() {
                 return Ok(None);
@@ -75,6 +91,7 @@ impl Ahead {
             let call = GatherCall {
                 waiting: self.round.make_contiguous(),
                 every_pair,
+                rows_per_lookup,
                 bytes_max: cx.ext.hash_mem_bytes,
             };
             match inner.gather(cx, &call)? {

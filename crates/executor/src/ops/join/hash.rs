@@ -22,6 +22,7 @@ use crate::keys::Equality;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
 use crate::ops::join::hash_table::{BuildPart, HashTable, Probe};
 use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
+use crate::parallel::safety;
 use crate::parallel::share::{Arrival, BuildShare, ReaderGuard};
 use crate::spill::batches::BatchFile;
 use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
@@ -31,6 +32,8 @@ struct HashJoinNode {
     hash_id: u32,
     /// `Plan::id` of a join whose table participants of a Gather build together.
     shared_id: Option<u32>,
+    /// Of one whose table is the same for all participants: one builds it for all.
+    once_id: Option<u32>,
     shape: Arc<JoinShape>,
     outer: Node,
     inner: Node,
@@ -72,21 +75,27 @@ pub(crate) fn compile(
             })
         })
         .collect::<PgResult<_>>()?;
+    let inner_node = c.node(build)?;
+    let shape = JoinShape::compile(c, plan, join_type, inner_unique, join_qual, [outer, build])?;
+    let same_for_all = !plan.parallel_aware
+        && inner_node.deps.is_empty()
+        && !shape.tracks_inner()
+        && !is_shared(build)
+        && safety::is_repeatable(c, build);
     Ok(Arc::new(HashJoinNode {
         hash_id: inner.id,
         shared_id: plan.parallel_aware.then_some(plan.id),
-        shape: Arc::new(JoinShape::compile(
-            c,
-            plan,
-            join_type,
-            inner_unique,
-            join_qual,
-            [outer, build],
-        )?),
+        once_id: same_for_all.then_some(plan.id),
+        shape: Arc::new(shape),
         outer: c.node(outer)?,
-        inner: c.node(build)?,
+        inner: inner_node,
         keys,
     }))
+}
+
+/// True where participants of a Gather divide some node's work.
+fn is_shared(plan: &Plan) -> bool {
+    plan.parallel_aware || plan.children().into_iter().any(is_shared)
 }
 
 impl HashJoinNode {
@@ -106,10 +115,10 @@ impl NodeKind for HashJoinNode {
         if opening.instrument && self.hash_id != self.inner.id {
             inner = Box::new(Measured::new(self.hash_id, inner));
         }
-        let share = match (self.shared_id, &opening.team) {
-            (Some(id), Some(team)) => Some(team.shares.build(id)),
-            _ => None,
-        };
+        let share_of = |id: Option<u32>| Some(opening.team.as_ref()?.shares.build(id?));
+        let share = share_of(self.shared_id);
+        // EXPLAIN ANALYZE shows what each would have done.
+        let once = share_of(self.once_id.filter(|_| !opening.instrument));
         Box::new(HashJoinOp {
             outer: opening.open(&self.outer),
             inner,
@@ -118,6 +127,7 @@ impl NodeKind for HashJoinNode {
             inner_keys: self.keys.iter().map(|k| Eval::new(&k.inner)).collect(),
             table: None,
             share,
+            once,
             probe: None,
             pairs: Pairs::default(),
             unmatched_from: None,
@@ -141,6 +151,8 @@ struct HashJoinOp {
     table: Option<Arc<HashTable>>,
     /// The table is built together with others.
     share: Option<Arc<BuildShare>>,
+    /// The table is built by one for all.
+    once: Option<Arc<BuildShare>>,
     probe: Option<Probe>,
     pairs: Pairs,
     /// Set when the outer side has ended: where unmatched inner rows go on.
@@ -168,6 +180,15 @@ enum Built {
     Table(HashTable),
     /// It was too large: the inner rows by part.
     Divided(Vec<Option<BatchFile>>),
+}
+
+/// What came of a table that one participant was to build for all.
+enum Once {
+    Table,
+    /// It was too large, and this participant has divided both sides over files.
+    Divided,
+    /// It was too large for another: each builds its own.
+    Apart,
 }
 
 /// Hashes of the selected rows over all keys.
@@ -273,11 +294,47 @@ impl HashJoinOp {
         let Some(team) = cx.run.team.clone() else {
             return Err(internal!("shared hash table without a team"));
         };
-        let table = share.wait(&team)?;
+        let Some(table) = share.wait(&team)? else {
+            return Err(internal!("shared hash table was given up"));
+        };
         self.summary.buckets = table.buckets();
         self.table = Some(table);
         self.note(cx);
         Ok(())
+    }
+
+    /// The first participant builds the table for all.
+    fn build_once(&mut self, cx: &mut Cx<'_>, share: &Arc<BuildShare>) -> PgResult<Once> {
+        let table = match share.arrive_alone() {
+            Arrival::Read => {
+                let mut reader = ReaderGuard::new(share);
+                match self.build(cx, None, 0)? {
+                    Built::Table(table) => {
+                        let table = Arc::new(table);
+                        reader.publish(Arc::clone(&table));
+                        table
+                    }
+                    Built::Divided(parts) => {
+                        reader.give_up();
+                        self.divide_outer(cx, parts, None, 0)?;
+                        return Ok(Once::Divided);
+                    }
+                }
+            }
+            Arrival::Wait => {
+                let Some(team) = cx.run.team.clone() else {
+                    return Err(internal!("shared hash table without a team"));
+                };
+                let Some(table) = share.wait(&team)? else {
+                    return Ok(Once::Apart);
+                };
+                self.summary.buckets = table.buckets();
+                table
+            }
+        };
+        self.table = Some(table);
+        self.note(cx);
+        Ok(Once::Table)
     }
 
     fn read_part(&mut self, cx: &mut Cx<'_>) -> PgResult<BuildPart> {
@@ -324,6 +381,13 @@ impl HashJoinOp {
                 if let Some(share) = self.share.clone() {
                     self.build_together(cx, &share)?;
                     return Ok(true);
+                }
+                if let Some(share) = self.once.take() {
+                    match self.build_once(cx, &share)? {
+                        Once::Table => return Ok(true),
+                        Once::Divided => continue,
+                        Once::Apart => {}
+                    }
                 }
                 (None, None, 0)
             } else {

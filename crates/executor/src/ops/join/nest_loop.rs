@@ -79,6 +79,8 @@ impl NodeKind for NestLoopNode {
             ahead: Ahead::new(&self.outer.phys),
             drained: false,
             gathered: None,
+            looked_up: (0, 0),
+            measured: false,
             first: 0,
             within: 0,
             buffer: RowStore::new(&self.inner.phys),
@@ -111,7 +113,10 @@ struct NestLoopOp {
     drained: bool,
     /// All inner rows of the outer rows read ahead.
     gathered: Option<Box<Gathered>>,
-    /// Which of those rows is the first of the outer batch.
+    /// Outer rows looked up, and what was found; that it was used.
+    looked_up: (usize, usize),
+    measured: bool,
+    /// Which of the rows read ahead is the first of the outer batch.
     first: usize,
     /// How many gathered rows of the outer row under way are done.
     within: usize,
@@ -208,16 +213,7 @@ impl NestLoopOp {
         self.first += self.selection.len();
         let batch = match self.drained {
             true => {
-                let mut next = self.ahead.pop();
-                if next.is_none() {
-                    self.gathered = None;
-                    let every_pair = !self.node.shape.first_match_only();
-                    let sides = [&mut self.outer, &mut self.inner];
-                    self.gathered = self.ahead.begin(cx, sides, &mut self.params, every_pair)?;
-                    self.first = 0;
-                    next = self.ahead.pop();
-                }
-                let Some(Waiting { batch, params }) = next else {
+                let Some(Waiting { batch, params }) = self.next_ahead(cx)? else {
                     return Ok(false);
                 };
                 self.keys = params;
@@ -237,6 +233,24 @@ impl NestLoopOp {
         self.selection = batch.selection;
         self.row = 0;
         Ok(true)
+    }
+
+    /// The next of the outer batches read ahead.
+    fn next_ahead(&mut self, cx: &mut Cx<'_>) -> PgResult<Option<Waiting>> {
+        let every_pair = !self.node.shape.first_match_only();
+        if self.ahead.is_empty() {
+            self.gathered = None;
+            let sides = [&mut self.outer, &mut self.inner];
+            self.gathered = self.ahead.begin(cx, sides, &mut self.params, every_pair)?;
+            self.first = 0;
+        } else if self.gathered.is_none() && self.looked_up.0 >= BATCH_ROWS && !self.measured {
+            // Now it is known what lookups find: the planner may have expected less.
+            self.measured = true;
+            let rows = self.looked_up.1 as f64 / self.looked_up.0 as f64;
+            self.gathered = self.ahead.gather(cx, &mut self.inner, every_pair, Some(rows))?;
+            self.first = 0;
+        }
+        Ok(self.ahead.pop())
     }
 
     /// Pairs of the outer batch with rows gathered before, up to `limit`.
@@ -293,6 +307,8 @@ impl NestLoopOp {
             self.probes = false;
             return Ok(false);
         };
+        self.looked_up.0 += matches.next - self.row;
+        self.looked_up.1 += matches.outer.len();
         let mut inner = self.buffer.rows as u32;
         if let Some(batch) = &matches.batch {
             self.buffer.append_batch(cx, batch)?;

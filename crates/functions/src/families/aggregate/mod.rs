@@ -119,6 +119,9 @@ impl<S: State> Groups<S> {
         sel: &Selection,
     ) -> PgResult<()> {
         let Decimals { scale, digits } = decimals;
+        if self.states.len <= FEW_GROUPS && sel.len() >= FEW_GROUPS * 4 {
+            return self.update_few(decimals, validity, groups, sel);
+        }
         let mut rows = sel.iter().zip(groups);
         rows.try_for_each(|(i, &group)| match validity {
             Some(bits) if !bits.get(i) => Ok(()),
@@ -130,30 +133,78 @@ impl<S: State> Groups<S> {
     }
 }
 
+/// So few groups have sums of a batch in a table of their own.
+const FEW_GROUPS: usize = 64;
+
+/// What a batch adds to a group: its numbers' upper halves and lower halves, and how many they are.
+#[derive(Clone, Copy, Default)]
+struct Halves {
+    high: i64,
+    low: i64,
+    count: i64,
+}
+
+impl Halves {
+    #[inline(always)]
+    fn add(&mut self, v: i64) {
+        self.high += v >> 32;
+        self.low += v & 0xffff_ffff;
+        self.count += 1;
+    }
+
+    fn sum(&self) -> i128 {
+        (i128::from(self.high) << 32) + i128::from(self.low)
+    }
+}
+
+impl<S: State> Groups<S> {
+    /// The same for few groups: sums in halves that cannot overflow in a batch, and one addition a group.
+    fn update_few(
+        &mut self,
+        Decimals { scale, digits }: &Decimals,
+        validity: Option<&Bitmap>,
+        groups: &[u32],
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let mut sums = [Halves::default(); FEW_GROUPS];
+        let place = |group: u32| group as usize % FEW_GROUPS;
+        match (validity, sel) {
+            (None, Selection::All(rows)) => {
+                let rows = digits[..*rows].iter().zip(groups);
+                rows.for_each(|(v, &group)| sums[place(group)].add(*v));
+            }
+            (None, Selection::Rows(rows)) => {
+                let rows = rows.iter().zip(groups);
+                rows.for_each(|(&i, &group)| sums[place(group)].add(digits[usize::from(i)]));
+            }
+            (Some(bits), _) => {
+                let rows = sel.iter().zip(groups).filter(|(i, _)| bits.get(*i));
+                rows.for_each(|(i, &group)| sums[place(group)].add(digits[i]));
+            }
+        }
+        let sums = sums.iter().enumerate().take(self.states.len);
+        for (group, sum) in sums.filter(|(_, sum)| sum.count > 0) {
+            self.states
+                .of(group as u32)
+                .add_decimal(sum.sum(), *scale, sum.count)?;
+        }
+        Ok(())
+    }
+}
+
 /// The sum of the selected numbers that are not NULL, and how many they are.
 fn sum_decimals(digits: &[i64], validity: Option<&Bitmap>, sel: &Selection) -> (i128, i64) {
-    let (mut high, mut low, mut count) = (0_i64, 0_i64, 0);
-    let mut add = |v: i64| {
-        high += v >> 32;
-        low += v & 0xffff_ffff;
-    };
+    let mut sum = Halves::default();
     match (validity, sel) {
-        (None, Selection::All(rows)) => {
-            digits[..*rows].iter().for_each(|v| add(*v));
-            count = *rows as i64;
-        }
-        (None, Selection::Rows(rows)) => {
-            rows.iter().for_each(|&i| add(digits[usize::from(i)]));
-            count = rows.len() as i64;
-        }
+        (None, Selection::All(rows)) => digits[..*rows].iter().for_each(|v| sum.add(*v)),
+        (None, Selection::Rows(rows)) => rows.iter().for_each(|&i| sum.add(digits[usize::from(i)])),
         (Some(bits), _) => sel.for_each(|i| {
             if bits.get(i) {
-                add(digits[i]);
-                count += 1;
+                sum.add(digits[i]);
             }
         }),
     }
-    ((i128::from(high) << 32) + i128::from(low), count)
+    (sum.sum(), sum.count)
 }
 
 pub(in crate::families) fn argument<'a>(args: &[&'a Vector]) -> PgResult<&'a Vector> {
