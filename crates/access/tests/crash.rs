@@ -392,6 +392,13 @@ impl Db {
                 0 => self.session.storage.checkpoint()?,
                 1 => self.session.storage.merge()?,
                 2 => self.session.storage.maintain()?,
+                6 if random.below(3) == 0 => {
+                    let cancel = ::common::cancel::CancelToken::new();
+                    let tables = std::slice::from_ref(&self.table);
+                    self.session
+                        .storage
+                        .compact(tables, CompactFile::Always, &cancel)?;
+                }
                 3 if cfg!(debug_assertions) => {
                     assert_eq!(&self.try_read()?, model.states.last().unwrap());
                 }

@@ -12,6 +12,7 @@ use common::*;
 use kv::{Keyspace, KvKind, KvOptions};
 use pglite_access::*;
 use txn::RowLockMode;
+use types::Datum;
 
 fn open(env: &SimEnv) -> Arc<Storage> {
     on_disk(Arc::new(env.clone()), Path::new("/db"))
@@ -134,6 +135,100 @@ fn compaction_gives_space_back_and_changes_nothing() {
     let table = storage.table(&table_def(20000)).unwrap();
     let mut txn = Session::new(&storage, 1).begin();
     assert!(rows(&table, &txn.snapshot().unwrap()) == before);
+}
+
+/// What the background task does: while others read and write, without a word from anybody.
+#[test]
+fn the_file_gets_smaller_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = StorageOptions::in_dir(Arc::new(::common::env::os::OsEnv::new()), dir.path());
+    options.background = false;
+    let storage = Storage::open(options.clone()).unwrap();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let session = Session::new(&storage, 1);
+    let mut state = Vec::new();
+    for round in 0..4 {
+        session.run(|txn| {
+            let snapshot = txn.snapshot().unwrap();
+            for at in row_ids(&table, &snapshot) {
+                let gone = table.delete(txn, &snapshot, at).unwrap();
+                assert_eq!(gone, WriteOutcome::Done(at));
+            }
+            for from in (0..60_000).step_by(1000) {
+                let batch: Vec<_> = (from..from + 1000).map(|id| wide_row(id, round)).collect();
+                insert_by_columns(&table, txn, &batch).unwrap();
+            }
+        });
+        storage.maintain().unwrap();
+        let mut txn = session.begin();
+        state = texts(&table, &txn.snapshot().unwrap());
+        txn.abort();
+    }
+    let size = storage.size_on_disk().unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let other = Session::new(&storage, 2);
+            let mut count = 0;
+            while count == 0 || !done.load(std::sync::atomic::Ordering::Acquire) {
+                let mut txn = other.begin();
+                assert!(texts(&table, &txn.snapshot().unwrap()) == state);
+                txn.abort();
+                count += 1;
+            }
+        });
+        storage.shrink_by_itself().unwrap();
+        done.store(true, std::sync::atomic::Ordering::Release);
+        reader.join().unwrap();
+    });
+    let shrunk = storage.size_on_disk().unwrap();
+    println!("{size} bytes, {shrunk} afterwards");
+    // redb gives its file room to grow into.
+    assert!(shrunk < size * 2 / 3, "{size} bytes, {shrunk} afterwards");
+    session.run(|txn| table.insert(txn, &wide_row(-1, -1)).unwrap());
+    drop((session, table, storage));
+    let storage = Storage::open(options).unwrap();
+    let table = storage.table(&table_def(20000)).unwrap();
+    let mut txn = Session::new(&storage, 1).begin();
+    let mut after = texts(&table, &txn.snapshot().unwrap());
+    assert!(after.pop().is_some_and(|text| text == wide_row(-1, -1)[2]));
+    assert!(after == state);
+}
+
+/// A text that does not get shorter.
+fn wide_row(id: i32, round: i32) -> Vec<Datum> {
+    let mut seed = (id as u64) << 8 | round as u64 & 0xff;
+    let mut next = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'!' + (seed >> 33) as u8 % 90)
+    };
+    let text: String = (0..150).map(|_| next()).collect();
+    vec![int(id), int(round), Datum::text(text)]
+}
+
+fn row_ids(table: &Table, snapshot: &txn::Snapshot) -> Vec<::common::RowId> {
+    let mut out = Vec::new();
+    let mut scan = table.scan(snapshot, ScanRequest::columns([0]).with_row_ids());
+    while let Some(batch) = scan.next_batch(1000).unwrap() {
+        for k in 0..batch.len() {
+            match batch.row(k)[1] {
+                Datum::Int8(at) => out.push(::common::RowId(at as u64)),
+                ref other => panic!("{other:?}"),
+            }
+        }
+    }
+    out
+}
+
+fn texts(table: &Table, snapshot: &txn::Snapshot) -> Vec<Datum> {
+    let mut out = Vec::new();
+    let mut scan = table.scan(snapshot, ScanRequest::columns([2]));
+    while let Some(batch) = scan.next_batch(1000).unwrap() {
+        out.extend((0..batch.len()).map(|k| batch.row(k)[0].clone()));
+    }
+    out
 }
 
 /// A full disk: checkpoints say so, and nothing is lost by them; when there is space again, they go on.

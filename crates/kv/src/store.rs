@@ -148,6 +148,22 @@ pub trait Kv: Send + Sync {
     /// Gives space of deleted entries back, as far as the backend can.
     fn compact(&self) -> KvResult<()>;
 
+    /// The same without anybody waiting who reads, and giving up when somebody wants to write or `give_up` says so. False: given up, or it
+    /// cannot be done that way.
+    fn compact_beside(&self, _give_up: &dyn Fn() -> bool) -> KvResult<bool> {
+        Ok(false)
+    }
+
+    /// Of the bytes on disk, those that hold entries; reads much of the store. `None`: unknown.
+    fn live_bytes(&self) -> KvResult<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Bytes of keys and values written since it was opened, if anybody counts them.
+    fn bytes_written(&self) -> u64 {
+        0
+    }
+
     /// A second store that begins with what this one holds now and keeps its changes in memory; the cost does not depend on the size.
     /// `None`: the backend has no lasting points in time.
     fn fork(&self) -> KvResult<Option<Arc<dyn Kv>>> {

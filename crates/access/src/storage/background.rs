@@ -32,6 +32,9 @@ impl Storage {
             Some(storage) => {
                 if storage.is_due() {
                     storage.maintain_by_itself();
+                } else if !storage.closed.load(Ordering::Acquire) {
+                    // Without room on the disk there is a next time.
+                    let _ = storage.shrink_by_itself();
                 }
                 TaskStatus::SleepFor(LOOK_EVERY)
             }

@@ -136,7 +136,7 @@ impl Storage {
     }
 
     fn copy_to(&self, target: &dyn Kv, cancel: &CancelToken, at_point: impl FnOnce()) -> PgResult<()> {
-        let _guard = self.maintenance.lock();
+        let _guard = self.lock_maintenance();
         self.checkpoint_locked(false)?;
         at_point();
         let source = &*self.shared.kv;

@@ -47,19 +47,19 @@ enum After {
 impl Storage {
     /// Writes everything committed to the KV store, and gives back log below it.
     pub fn checkpoint(&self) -> PgResult<()> {
-        let _guard = self.maintenance.lock();
+        let _guard = self.lock_maintenance();
         self.checkpoint_locked(false)
     }
 
     /// Moves what is in the KV store and the same for every snapshot out of delta.
     pub fn merge(&self) -> PgResult<()> {
-        let _guard = self.maintenance.lock();
+        let _guard = self.lock_maintenance();
         self.merge_locked()
     }
 
     /// A checkpoint and a merge.
     pub fn maintain(&self) -> PgResult<()> {
-        let _guard = self.maintenance.lock();
+        let _guard = self.lock_maintenance();
         self.checkpoint_locked(false)?;
         self.merge_locked()
     }
@@ -73,7 +73,7 @@ impl Storage {
             let mut from = Some(RowId(0));
             while let Some(at) = from {
                 cancel.check()?;
-                let _guard = self.maintenance.lock();
+                let _guard = self.lock_maintenance();
                 if self.is_due() {
                     self.checkpoint_locked(false)?;
                     self.merge_locked()?;
@@ -81,7 +81,7 @@ impl Storage {
                 from = table.store.repack(at)?;
             }
         }
-        let _guard = self.maintenance.lock();
+        let _guard = self.lock_maintenance();
         let kv = &self.shared.kv;
         kv.flush()?;
         let (size, before) = (kv.size_on_disk()?, self.compacted_size.load(Ordering::Relaxed));

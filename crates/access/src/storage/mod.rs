@@ -12,12 +12,13 @@ pub(crate) mod newborn;
 mod open;
 mod recovery;
 pub(crate) mod resume;
+mod shrink;
 mod toast;
 mod verify;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use common::env::{Env, TaskHandle};
 use common::{Csn, Lsn, Oid, PgError, PgResult, RelationId, Xid, internal};
@@ -167,9 +168,13 @@ pub struct Storage {
     volatile: Mutex<FxHashMap<RelationId, Persistence>>,
     /// One checkpoint or merge at a time.
     maintenance: Mutex<()>,
+    /// Those who wait for that.
+    maintenance_waiting: AtomicUsize,
     wal_bytes: AtomicU64,
     /// Bytes of the store's file when it was last compacted.
     compacted_size: AtomicU64,
+    /// When the task last looked whether it is worth compacting.
+    looked: shrink::LastLook,
     checkpoint_lsn: AtomicU64,
     checkpoint_millis: AtomicU64,
     /// Snapshots before this CSN may find an index that is not complete for them.

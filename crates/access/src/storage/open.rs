@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use common::env::Env;
 use common::{Csn, Oid, PgResult, Xid, pg_err};
@@ -15,6 +15,7 @@ use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
 use crate::storage::recovery::{Replay, Replayed};
+use crate::storage::shrink::LastLook;
 use crate::storage::{Counters, FIRST_RELATION, Owner, Storage, StorageOptions};
 use crate::transaction::prepared::PreparedCopy;
 
@@ -124,8 +125,10 @@ impl Storage {
             dropped: Mutex::default(),
             volatile: Mutex::default(),
             maintenance: Mutex::new(()),
+            maintenance_waiting: AtomicUsize::new(0),
             wal_bytes: AtomicU64::new(0),
             compacted_size: AtomicU64::new(0),
+            looked: LastLook::default(),
             checkpoint_lsn: AtomicU64::new(0),
             checkpoint_millis: AtomicU64::new(now),
             youngest_index: AtomicU64::new(0),
@@ -148,7 +151,7 @@ impl Storage {
         at_point: impl FnOnce(),
     ) -> PgResult<Arc<Storage>> {
         let kv = {
-            let _guard = self.maintenance.lock();
+            let _guard = self.lock_maintenance();
             self.checkpoint_locked(false)?;
             at_point();
             self.shared.kv.fork()?
@@ -203,7 +206,7 @@ impl Storage {
         if self.options.dir.is_none() {
             return Ok(());
         }
-        let _guard = self.maintenance.lock();
+        let _guard = self.lock_maintenance();
         self.checkpoint_locked(true)?;
         Ok(self.manager().wal().close()?)
     }

@@ -15,7 +15,7 @@
 //! - redb checks page checksums on recovery only and panics on much of what damage can look like. Every call into it
 //!   is guarded ([`guarded`]); a panic is `KvError::Corrupt`, and the instance is replaced.
 //! - Readers share one read transaction per commit (`snapshot.rs`).
-//! - A new file is built under a temporary name and renamed: a file of the right name is always complete.
+//! - A new file is built under a temporary name and renamed: a file of the right name is always complete. So is a compacted copy (`rewrite.rs`).
 //!
 //! # Invariants
 //! - Lock ranks: `writer`, `current`, then those of the snapshot. No lock is held while a visitor runs or while redb reads for a caller; `current` is held
@@ -24,6 +24,7 @@
 mod backend;
 mod failure;
 mod frozen;
+mod rewrite;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ::redb::{
@@ -76,10 +77,15 @@ type Definition<'a> = TableDefinition<'a, Bytes, Bytes>;
 pub struct RedbKv {
     env: Arc<dyn Env>,
     path: PathBuf,
-    file: Arc<dyn File>,
     cache_bytes_max: usize,
     /// Held by the one who writes.
     writer: Mutex<()>,
+    /// Those who wait for it.
+    writers_waiting: AtomicUsize,
+    /// Bytes of keys and values of all batches.
+    written: AtomicU64,
+    /// The file may have another name after a crash.
+    name_unsettled: AtomicBool,
     current: RwLock<Arc<Instance>>,
     /// Instances replaced.
     losses: AtomicU64,
@@ -92,6 +98,7 @@ struct Instance {
     /// None only while it is being dropped.
     database: Option<Database>,
     health: Arc<Health>,
+    file: Arc<dyn File>,
 }
 
 impl Drop for Instance {
@@ -117,12 +124,21 @@ impl RedbKv {
             return Err(KvError::Corrupt(format!("file \"{}\" is empty", path.display())));
         }
         let instance = Instance::open(&file, &path, options.cache_bytes_max)?;
+        let copy = rewrite::copy_path(&path);
+        if env.fs().exists(&copy) {
+            // A crash left it.
+            let removed = env.fs().remove_file(&copy);
+            removed.map_err(|e| file_error("remove", &copy, e))?;
+        }
         Ok(RedbKv {
             env: Arc::clone(env),
             path,
-            file,
             cache_bytes_max: options.cache_bytes_max,
             writer: Mutex::new(()),
+            writers_waiting: AtomicUsize::new(0),
+            written: AtomicU64::new(0),
+            // The process before may have ended in between.
+            name_unsettled: AtomicBool::new(true),
             current: RwLock::new(Arc::new(instance)),
             losses: AtomicU64::new(0),
         })
@@ -139,9 +155,9 @@ impl RedbKv {
         if current.health.has_failed() {
             current.health.cut_off();
             if current.health.sync_has_failed() {
-                self.renew_header()?;
+                self.renew_header(&current.file)?;
             }
-            *current = Arc::new(Instance::open(&self.file, &self.path, self.cache_bytes_max)?);
+            *current = Arc::new(Instance::open(&current.file, &self.path, self.cache_bytes_max)?);
             self.losses.fetch_add(1, Ordering::SeqCst);
         }
         Ok(Arc::clone(&current))
@@ -154,12 +170,12 @@ impl RedbKv {
     /// been synced. So only the header is in doubt: in the page cache (from which redb would read it) it may be newer than on disk, and
     /// redb would give the pages of the older commit away, which a crash then brings back. Writing it again makes it dirty again,
     /// so the next sync cannot pass it over.
-    fn renew_header(&self) -> KvResult<()> {
+    fn renew_header(&self, file: &Arc<dyn File>) -> KvResult<()> {
         let mut header = vec![0; HEADER_BYTES];
         let io = |what: &str, done: std::io::Result<()>| done.map_err(|e| file_error(what, &self.path, e));
-        io("read", self.file.read_exact_at(&mut header, 0))?;
-        io("write to", self.file.write_all_at(&header, 0))?;
-        io("fsync", self.file.sync_data())
+        io("read", file.read_exact_at(&mut header, 0))?;
+        io("write to", file.write_all_at(&header, 0))?;
+        io("fsync", file.sync_data())
     }
 
     /// Does a piece of work that may be repeated, on a second instance if the first one turns out to be stale.
@@ -202,6 +218,7 @@ impl Instance {
                 snapshot: SharedSnapshot::default(),
                 database: Some(database),
                 health: Arc::clone(&health),
+                file: Arc::clone(file),
             };
             check_format(instance.database()?)?;
             Ok(instance)
@@ -265,7 +282,14 @@ impl Kv for RedbKv {
     }
 
     fn write(&self, batch: WriteBatch, durability: Durability) -> KvResult<()> {
+        self.writers_waiting.fetch_add(1, Ordering::Relaxed);
         let _writer = self.writer.lock();
+        self.writers_waiting.fetch_sub(1, Ordering::Relaxed);
+        if durability == Durability::Immediate {
+            self.settle_name()?;
+        }
+        self.written
+            .fetch_add(batch.payload_bytes() as u64, Ordering::Relaxed);
         self.run(|instance| {
             let mut transaction = instance.database()?.begin_write()?;
             set_durability(&mut transaction, durability)?;
@@ -292,12 +316,29 @@ impl Kv for RedbKv {
     }
 
     fn size_on_disk(&self) -> KvResult<u64> {
-        self.file.len().map_err(|e| file_error("stat", &self.path, e))
+        let current = Arc::clone(&self.current.read());
+        current.file.len().map_err(|e| file_error("stat", &self.path, e))
+    }
+
+    fn bytes_written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    fn live_bytes(&self) -> KvResult<Option<u64>> {
+        self.bytes_in_use().map(Some)
+    }
+
+    fn compact_beside(&self, give_up: &dyn Fn() -> bool) -> KvResult<bool> {
+        let _writer = self.writer.lock();
+        self.rewrite(&|| self.writers_waiting.load(Ordering::Relaxed) > 0 || give_up())
     }
 
     fn compact(&self) -> KvResult<()> {
-        // redb compacts only when nobody reads or writes.
         let _writer = self.writer.lock();
+        if matches!(self.rewrite(&|| false), Ok(true)) {
+            return Ok(());
+        }
+        // There is no room for a copy. redb compacts only when nobody reads or writes.
         for _ in 0..COMPACT_ATTEMPTS {
             self.instance()?;
             if self.try_compact()? {
@@ -328,6 +369,7 @@ impl RedbKv {
             database: Some(database),
             health,
             snapshot,
+            ..
         }) = Arc::get_mut(&mut current)
         else {
             return Ok(false);
