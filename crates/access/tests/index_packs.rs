@@ -25,6 +25,7 @@ enum Op {
     PutBack(u16),
     Add { from: u16, count: u16 },
     Maintain,
+    Repack,
     Reopen,
 }
 
@@ -34,6 +35,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (1..300_u16).prop_map(Op::PutBack),
         3 => (0..21_000_u16, 1..900_u16).prop_map(|(from, count)| Op::Add { from, count }),
         4 => Just(Op::Maintain),
+        2 => Just(Op::Repack),
         1 => Just(Op::Reopen),
     ]
 }
@@ -125,6 +127,14 @@ impl World {
                 }
             }),
             Op::Maintain => self.storage.as_ref().unwrap().maintain().unwrap(),
+            Op::Repack => {
+                let storage = self.storage.as_ref().unwrap();
+                let tables = [storage.table(&table_def(TABLE)).unwrap()];
+                // Opened, or it is not known whose it is.
+                storage.index(&index_def(INDEX)).unwrap();
+                let cancel = ::common::cancel::CancelToken::new();
+                storage.compact(&tables, CompactFile::Never, &cancel).unwrap();
+            }
             Op::Reopen => {
                 let storage = self.storage.take().unwrap();
                 storage.close().unwrap();
@@ -220,4 +230,46 @@ fn packs_go_with_their_index() {
         left.iter().all(|k| k.0 & !(1 << 63) != INDEX),
         "{left:?}, {before} bytes before"
     );
+}
+
+/// After VACUUM nothing is left of deleted entries, and others that came since are in packs.
+#[test]
+fn repacking_leaves_no_single_entries() {
+    let mut world = World::new(6);
+    let delete = Op::Delete {
+        from: 10,
+        step: 3,
+        count: 600,
+    };
+    for op in [
+        delete,
+        Op::PutBack(20),
+        Op::Add { from: 1, count: 800 },
+        Op::Maintain,
+        Op::Maintain,
+        Op::Repack,
+    ] {
+        world.apply(&op);
+    }
+    world.check();
+    let storage = world.storage.take().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let options = kv::KvOptions {
+        cache_bytes_max: 1 << 20,
+    };
+    let env: Arc<dyn ::common::env::Env> = Arc::new(world.env.clone());
+    let kv = kv::open(kv::KvKind::default(), &env, Path::new("/db/kv"), &options).unwrap();
+    let mut singles = 0;
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    kv.range(kv::Keyspace(INDEX), all, kv::Direction::Forward, &mut |_, _| {
+        singles += 1;
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    // A few that lie far from all others may stay.
+    assert!(singles < 16, "{singles} single entries");
+    drop(kv);
+    world.storage = Some(open(&world.env));
+    world.check();
 }

@@ -267,9 +267,14 @@ fn is_wanted(desc: &RelationDesc, stmt: &VacuumStmt, cx: &CommandContext<'_>, na
 /// Versions that nobody sees go, rows that lie apart come together, and the file gets smaller where that is worth while.
 fn give_space_back(tables: &[Arc<RelationDesc>], full: bool, cx: &CommandContext<'_>) -> PgResult<()> {
     let user = tables.iter().filter(|desc| desc.oid >= common::Oid::FIRST_NORMAL);
-    let tables: Vec<access::Table> = user
-        .map(|desc| cx.relations.table(desc))
-        .collect::<PgResult<_>>()?;
+    let mut tables = Vec::new();
+    for desc in user {
+        tables.push(cx.relations.table(desc)?);
+        // The storage looks after those that it knows.
+        for index in &desc.indexes {
+            cx.relations.index(&cx.relation(*index)?, desc)?;
+        }
+    }
     let file = match full {
         true => CompactFile::Always,
         false => CompactFile::IfGrown,

@@ -481,6 +481,11 @@ impl Directory {
         Some(Directory::of_groups(groups, self.epoch + 1))
     }
 
+    /// The same in the next epoch.
+    pub(crate) fn at_next_epoch(&self) -> Directory {
+        Directory::of_groups(self.groups.clone(), self.epoch + 1)
+    }
+
     /// With other leaves, after a merge.
     pub(crate) fn merged(&self, leaves: Vec<Arc<Leaf>>) -> Directory {
         let groups = leaves.chunks(GROUP_MAX / 2).map(|c| Group::new(c.to_vec()));

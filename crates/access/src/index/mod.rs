@@ -14,6 +14,7 @@ mod many;
 mod merge;
 mod online;
 pub(crate) mod pack;
+mod repack;
 mod run;
 mod scan;
 mod sorter;

@@ -18,6 +18,7 @@ use kv::{Durability, WriteBatch};
 
 use crate::ahead::ends::Due;
 use crate::ahead::heirs::PurgePoint;
+use crate::index::store::{EntryKey, IndexStore};
 use crate::shared::{MergeBounds, lost_a_part};
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
 use crate::storage::{BATCH_BYTES, Relation, Storage};
@@ -80,6 +81,14 @@ impl Storage {
                 }
                 from = table.store.repack(at)?;
             }
+            for index in self.indexes_of(table.id()) {
+                let mut from = Some(EntryKey::new());
+                while let Some(at) = from {
+                    cancel.check()?;
+                    let _guard = self.lock_maintenance();
+                    from = index.repack(&at)?;
+                }
+            }
         }
         let _guard = self.lock_maintenance();
         let kv = &self.shared.kv;
@@ -91,6 +100,23 @@ impl Storage {
             self.compacted_size.store(kv.size_on_disk()?, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// The indexes of a table that have been opened.
+    fn indexes_of(&self, table: RelationId) -> Vec<Arc<IndexStore>> {
+        let is_of = |index: &&Arc<IndexStore>| {
+            index
+                .def
+                .load()
+                .as_ref()
+                .is_some_and(|def| def.table == Some(table))
+        };
+        let relations = self.relations.read();
+        let indexes = relations.values().filter_map(|relation| match relation {
+            Relation::Index(index) => Some(index),
+            _ => None,
+        });
+        indexes.filter(is_of).cloned().collect()
     }
 
     /// As [`Storage::maintain`], unless somebody is at it already.
