@@ -3,7 +3,8 @@
 //! PG: src/backend/commands/analyze.c (`compute_scalar_stats`).
 //!
 //! # How it works
-//! 1. One pass over the table keeps 300 times the statistics target of its rows, each with equal probability.
+//! 1. 300 times the statistics target of the table's rows are kept, each with equal probability. Of a large table only pieces are read, chosen at random: as many as
+//!    PostgreSQL reads pages, by tens, as a piece has more rows than a page. (It reads as many pages as it wants rows.)
 //! 2. Per column: NULL fraction, width; sorted values give the number of distinct values (Haas and Stokes' estimate), the most
 //!    common ones, a histogram of the others, and how far the order of the values follows that of the rows.
 
@@ -20,10 +21,14 @@ use parser::ast::Ident;
 use types::{ArrayValue, Datum, oids as t};
 
 use crate::context::CommandContext;
-use crate::index_build::for_each_batch;
 
 /// Values wider than this are not kept.
 const WIDTH_MAX: usize = 1024;
+
+/// Consecutive row ids that are read together: what the storage keeps together.
+const PIECE_ROWS: u64 = 1024;
+/// For so many of the rows wanted a piece is read.
+const ROWS_OF_PIECE: usize = 10;
 
 /// Rows of a table, or of a table and its children.
 pub(crate) struct Sample {
@@ -222,40 +227,112 @@ fn sample(
 ) -> PgResult<Sample> {
     let mut seed = [0u8; 8];
     cx.env.fill_random(&mut seed);
-    let mut state = u64::from_le_bytes(seed) | 1;
-    let mut kept: Vec<(u64, Vec<Datum>)> = Vec::new();
-    let mut seen: u64 = 0;
-    for member in members {
-        let opened = cx.relations.table(member)?;
-        let all: Vec<u16> = (0..member.columns.len()).map(|c| c as u16).collect();
-        let places = places(table, member);
-        for_each_batch(&opened, &all, cx, &mut |batch| {
+    let mut kept = Reservoir {
+        size,
+        rows: Vec::new(),
+        seen: 0,
+        state: u64::from_le_bytes(seed) | 1,
+    };
+    let opened: PgResult<Vec<access::Table>> = members.iter().map(|m| cx.relations.table(m)).collect();
+    let opened = opened?;
+    let pieces: Vec<u64> = opened
+        .iter()
+        .map(|table| table.row_id_end().0.div_ceil(PIECE_ROWS))
+        .collect();
+    let all_pieces: u64 = pieces.iter().sum();
+    let limit = (size / ROWS_OF_PIECE) as u64;
+    let mut total = 0.0;
+    for ((member, opened), pieces) in members.iter().zip(&opened).zip(pieces) {
+        let wanted = match all_pieces <= limit {
+            true => pieces,
+            false => (u128::from(limit) * u128::from(pieces)).div_ceil(u128::from(all_pieces)) as u64,
+        };
+        let before = kept.seen;
+        kept.take(opened, &places(table, member), (pieces, wanted), cx)?;
+        let seen = (kept.seen - before) as f64;
+        total += match wanted < pieces {
+            // As many as there would be if the others were like these.
+            true => (seen / wanted as f64 * pieces as f64).round(),
+            false => seen,
+        };
+    }
+    kept.rows.sort_unstable_by_key(|(position, _)| *position);
+    Ok(Sample {
+        table: Arc::clone(table),
+        inherited: members.first().is_none_or(|m| m.oid != table.oid) || members.len() > 1,
+        rows: kept.rows.into_iter().map(|(_, row)| row).collect(),
+        total,
+    })
+}
+
+/// Rows of which each that was looked at is one with equal probability.
+struct Reservoir {
+    size: usize,
+    /// With their numbers among those looked at.
+    rows: Vec<(u64, Vec<Datum>)>,
+    seen: u64,
+    state: u64,
+}
+
+impl Reservoir {
+    /// Looks at the rows of so many pieces of a table, each as probable as any other, in order.
+    fn take(
+        &mut self,
+        table: &access::Table,
+        places: &[Option<usize>],
+        (pieces, wanted): (u64, u64),
+        cx: &CommandContext<'_>,
+    ) -> PgResult<()> {
+        let snapshot = cx.txn.borrow().latest_snapshot()?;
+        let columns: Vec<u16> = (0..table.def().columns.len()).map(|c| c as u16).collect();
+        let whole = wanted >= pieces;
+        let request = access::ScanRequest {
+            rows: (!whole).then_some(0..0),
+            ..access::ScanRequest::columns(columns)
+        };
+        let mut scan = table.scan(&snapshot, request);
+        if whole {
+            return self.take_rest(&mut scan, places, cx);
+        }
+        let mut left = wanted;
+        for piece in 0..pieces {
+            self.state = xorshift(self.state);
+            if self.state % (pieces - piece) < left {
+                left -= 1;
+                scan.go_on(piece * PIECE_ROWS..(piece + 1) * PIECE_ROWS);
+                self.take_rest(&mut scan, places, cx)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_rest(
+        &mut self,
+        scan: &mut access::TableScan,
+        places: &[Option<usize>],
+        cx: &CommandContext<'_>,
+    ) -> PgResult<()> {
+        while let Some(batch) = scan.next_batch(PIECE_ROWS as usize)? {
+            cx.cancel.check()?;
             let row = |position: usize| {
                 let column = |at: &Option<usize>| at.and_then(|at| batch.columns.get(at));
                 let value = |at| column(at).map_or(Datum::Null, |c| c.datum(position));
                 places.iter().map(value).collect()
             };
             for position in batch.selection.iter() {
-                if kept.len() < size {
-                    kept.push((seen, row(position)));
+                if self.rows.len() < self.size {
+                    self.rows.push((self.seen, row(position)));
                 } else {
-                    state = xorshift(state);
-                    if let Some(place) = kept.get_mut((state % (seen + 1)) as usize) {
-                        *place = (seen, row(position));
+                    self.state = xorshift(self.state);
+                    if let Some(place) = self.rows.get_mut((self.state % (self.seen + 1)) as usize) {
+                        *place = (self.seen, row(position));
                     }
                 }
-                seen += 1;
+                self.seen += 1;
             }
-            Ok(())
-        })?;
+        }
+        Ok(())
     }
-    kept.sort_unstable_by_key(|(position, _)| *position);
-    Ok(Sample {
-        table: Arc::clone(table),
-        inherited: members.first().is_none_or(|m| m.oid != table.oid) || members.len() > 1,
-        rows: kept.into_iter().map(|(_, row)| row).collect(),
-        total: seen as f64,
-    })
 }
 
 /// Where the columns of a table are in one of its children, or in itself.
