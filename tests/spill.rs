@@ -116,6 +116,12 @@ const CASES: &[(&str, bool, &str, &str)] = &[
     ),
     ("SELECT DISTINCT b, c FROM t", false, "agg", "Disk Usage"),
     (
+        "SELECT a, b, c, grouping(a, b, c), count(*), sum(d), count(DISTINCT f) FROM t GROUP BY GROUPING SETS ((a), (b), (a, c), ())",
+        false,
+        "agg",
+        "Disk Usage",
+    ),
+    (
         "SELECT count(DISTINCT b), count(DISTINCT a), string_agg(DISTINCT b, ',' ORDER BY b) FROM t",
         true,
         "",

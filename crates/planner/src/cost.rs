@@ -2,10 +2,11 @@
 
 use nodes::expr::{Expr, SubLinkKind, SubPlan};
 use nodes::plan::{SubPlanEntry, SubPlanUsage};
+use nodes::query::RteKind;
 use nodes::walk;
 
 use crate::context::CostSettings;
-use crate::path::Path;
+use crate::path::{JoinMethod, Path};
 use crate::rel::IndexInfo;
 use crate::root::Root;
 
@@ -217,10 +218,50 @@ pub fn rescan(root: &Root<'_, '_>, path: &Path) -> Cost {
             }
             Cost { startup: 0.0, total }
         }
-        _ => Cost {
-            startup: path.startup,
-            total: path.total,
-        },
+        PathKind::Scan => rescan_of_base(root, path),
+        // The table is there already, if it is in memory.
+        PathKind::Join(join) if matches!(join.method, JoinMethod::Hash(_)) => {
+            let table = join.inner.rows * (f64::from(join.inner.width) + 40.0);
+            let kept = join.inner.required_outer.is_empty()
+                && table <= s.work_mem_bytes as f64 * s.hash_mem_multiplier;
+            match kept {
+                true => Cost {
+                    startup: 0.0,
+                    total: path.total - path.startup,
+                },
+                false => plain(path),
+            }
+        }
+        _ => plain(path),
+    }
+}
+
+fn plain(path: &Path) -> Cost {
+    Cost {
+        startup: path.startup,
+        total: path.total,
+    }
+}
+
+/// A WITH query keeps its rows. A function runs again, other than PostgreSQL's: nothing is saved.
+fn rescan_of_base(root: &Root<'_, '_>, path: &Path) -> Cost {
+    let s = root.context().settings;
+    let Some(rt_index) = path.relids.singleton() else {
+        return plain(path);
+    };
+    match &root.query.rte(rt_index).kind {
+        RteKind::Cte { .. } => {
+            let bytes = path.rows * (f64::from(path.width) + 24.0);
+            let pages = match bytes > s.work_mem_bytes as f64 {
+                true => (bytes / 8192.0).ceil(),
+                false => 0.0,
+            };
+            Cost {
+                startup: 0.0,
+                total: s.cpu_tuple_cost * path.rows + s.seq_page_cost * pages,
+            }
+        }
+        _ => plain(path),
     }
 }
 

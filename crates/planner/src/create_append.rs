@@ -2,7 +2,7 @@
 
 use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::Expr;
-use nodes::plan::{PlanNode, SortKey};
+use nodes::plan::{PlanCost, PlanNode, SortKey};
 use nodes::prune::PartitionPrune;
 
 use crate::create_plan::{Pending, build, cost_of, key_expr, with_parameters};
@@ -55,7 +55,7 @@ pub fn append(
         }
     }
     if plans.is_empty() {
-        return Ok(no_rows(path, output));
+        return Ok(no_rows(cost_of(path), output));
     }
     let list = pass_through_targets(&plans[0].target_list);
     let prune = pruning(root, path, parent, &tables, pending)?;
@@ -113,8 +113,8 @@ fn handing_out(root: &Root<'_, '_>, stage: Stage, wanted: &[Expr]) -> PgResult<S
     upper::project(root, stage, list)
 }
 
-/// A tree without members.
-fn no_rows(path: &Path, output: Vec<Expr>) -> Stage {
+/// The result of what cannot have rows: a tree without members, a condition that is never true.
+pub fn no_rows(cost: PlanCost, output: Vec<Expr>) -> Stage {
     let list = output
         .iter()
         .enumerate()
@@ -125,7 +125,7 @@ fn no_rows(path: &Path, output: Vec<Expr>) -> Stage {
         one_time: vec![Expr::bool_const(false)],
     };
     Stage {
-        plan: node(cost_of(path), list, never),
+        plan: node(cost, list, never),
         output,
         keys: Vec::new(),
     }

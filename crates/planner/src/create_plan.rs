@@ -19,6 +19,7 @@ use nodes::relids::RelIds;
 use nodes::walk;
 
 use crate::create_append::{append, merge_keys};
+use crate::create_subquery::{is_identity, without_trivial_scan};
 use crate::exprs::facts;
 use crate::exprs::positions::fix_join;
 use crate::path::{
@@ -208,16 +209,6 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
     })
 }
 
-/// True when the scan would only hand on every column of its input.
-fn is_identity(output: &[Expr], input: &Plan) -> bool {
-    output.len() == input.target_list.len()
-        && output
-            .iter()
-            .enumerate()
-            .all(|(i, e)| matches!(e, Expr::Var(v) if usize::from(v.attno as u16) == i + 1))
-        && input.target_list.iter().all(|t| !t.resjunk)
-}
-
 /// The OR whose arms a bitmap tree answers.
 fn or_answers(q: &Expr, tree: &BitmapTree) -> bool {
     let BitmapTree::Or(parts) = tree else { return false };
@@ -259,7 +250,7 @@ fn plain_scan(
                 input: Box::new(p.plan.clone()),
             });
         }
-        BaseKind::Other => {}
+        BaseKind::Other | BaseKind::Unplanned(_) => {}
     }
     match root.query.rte(rt_index).kind.clone() {
         RteKind::Function {
@@ -458,8 +449,12 @@ fn build_join(
     pending: &mut Pending,
 ) -> PgResult<Stage> {
     let outer = build(root, &join.outer, pending)?;
+    let outer = without_trivial_scan(root, join.outer.relids.singleton(), outer);
     let mut from_inner = Pending::new();
-    let inner = build(root, &join.inner, &mut from_inner)?;
+    let mut inner = build(root, &join.inner, &mut from_inner)?;
+    if !matches!(join.method, JoinMethod::Hash(_)) {
+        inner = without_trivial_scan(root, join.inner.relids.singleton(), inner);
+    }
     let output = output_vars(root, &path.relids);
     let fix = |e: &Expr| fix_join(e, &outer.output, &inner.output);
     let list = output

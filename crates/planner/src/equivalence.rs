@@ -2,6 +2,7 @@
 
 use common::{Oid, PgResult, Span};
 use nodes::expr::{Expr, FuncExpr};
+use nodes::query::SortGroupClause;
 use nodes::relids::RelIds;
 use types::settings::TypeRef;
 
@@ -224,7 +225,12 @@ pub fn path_key(
 }
 
 /// Drops sort columns that cannot matter: constants and repeats.
+///
+/// Above grouping sets all matter: what a set does not group by is NULL there, whatever the rows below are known to be.
 pub fn canonical_keys(root: &Root<'_, '_>, keys: Vec<PathKey>) -> Vec<PathKey> {
+    if !root.query.grouping_sets.is_empty() {
+        return keys;
+    }
     let mut out: Vec<PathKey> = Vec::new();
     for key in keys {
         let class = &root.classes[key.class];
@@ -246,4 +252,56 @@ pub fn sort_op_family(root: &Root<'_, '_>, sort_op: Oid) -> PgResult<Option<(Oid
         5 => Some((*family, true)),
         _ => None,
     }))
+}
+
+/// Clauses without those that tell no rows apart: columns equal to a constant, and columns equal to one before.
+///
+/// PG: `make_pathkeys_for_sortclauses_extended` with `remove_redundant`.
+pub fn necessary_clauses(
+    root: &mut Root<'_, '_>,
+    clauses: &[SortGroupClause],
+) -> PgResult<Vec<SortGroupClause>> {
+    if !root.query.grouping_sets.is_empty() {
+        return Ok(clauses.to_vec());
+    }
+    let (mut kept, mut keys) = (Vec::new(), Vec::<PathKey>::new());
+    for clause in clauses {
+        let family = match clause.sort_op.is_valid() {
+            true => sort_op_family(root, clause.sort_op)?,
+            false => None,
+        };
+        let expr = crate::upper::sort_group_expr(root, clause).cloned();
+        let (Some((family, descending)), Some(expr)) = (family, expr) else {
+            return Ok(clauses.to_vec());
+        };
+        let key = path_key(
+            root,
+            &expr,
+            family,
+            expr.collation(),
+            descending,
+            clause.nulls_first,
+        );
+        let constant = root.classes[key.class].constant().is_some();
+        if !constant && keys.iter().all(|k| k.class != key.class) {
+            keys.push(key);
+            kept.push(clause.clone());
+        }
+    }
+    Ok(kept)
+}
+
+/// True for a column that is equal to a constant in every row, so that nothing is sorted by it.
+pub fn is_constant(root: &Root<'_, '_>, expr: &Expr, sort_op: Oid) -> PgResult<bool> {
+    let family = match sort_op.is_valid() {
+        true => sort_op_family(root, sort_op)?,
+        false => None,
+    };
+    let same = |c: &EquivalenceClass| {
+        root.query.grouping_sets.is_empty()
+            && family.is_some_and(|(f, _)| f == c.family)
+            && c.collation == expr.collation()
+            && c.contains(expr)
+    };
+    Ok(root.classes.iter().any(|c| c.constant().is_some() && same(c)))
 }

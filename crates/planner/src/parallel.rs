@@ -242,6 +242,7 @@ impl Root<'_, '_> {
                 let given: Vec<usize> = lateral.map(|l| l.param).collect();
                 plan_is_safe(self.global, &p.plan, &given)
             }
+            BaseKind::Unplanned(_) => false,
             BaseKind::Other => match &self.query.rte(base.rt_index).kind {
                 RteKind::Function { functions, .. } => functions.iter().all(|f| is_safe(self, &f.expr)),
                 RteKind::Values { rows, .. } => rows.iter().flatten().all(|e| is_safe(self, e)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use catalog::{IndexDesc, RelationDesc};
 use common::{AttrNumber, Oid};
 use nodes::expr::Expr;
-use nodes::query::{JoinType, TableSample};
+use nodes::query::{JoinType, Query, TableSample};
 use nodes::relids::RelIds;
 
 use crate::extended::Known;
@@ -112,6 +112,8 @@ impl IndexInfo {
 pub enum BaseKind {
     /// A table.
     Table(Arc<RelationDesc>),
+    /// A subquery that waits for the conditions that it can test.
+    Unplanned(Rc<Query>),
     /// A planned subquery.
     Subquery(Rc<Planned>),
     /// A planned function, VALUES list, CTE or work table.

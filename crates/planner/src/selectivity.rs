@@ -10,6 +10,8 @@ use types::Datum;
 use crate::exprs::facts;
 use crate::extended;
 use crate::inequality::{Inequality, inequality};
+use crate::paths::ColumnFacts;
+use crate::rel::{BaseKind, BaseRel};
 use crate::root::Root;
 
 pub(crate) const DEFAULT_INEQ: f64 = 1.0 / 3.0;
@@ -342,12 +344,34 @@ pub(crate) fn stats_of(root: &Root<'_, '_>, e: &Expr) -> Option<std::sync::Arc<C
     };
     let rel = root.rels.get(facts::var_rel(v)?)?.as_ref()?;
     let base = rel.base.as_ref()?;
+    if let Some(column) = column_facts(base, v) {
+        return column.statistics.clone();
+    }
     let (catalog, table) = (root.context().catalog, base.table()?);
     let found = match base.is_append {
         true => catalog.inherited_statistics(table.oid, v.attno),
         false => catalog.statistics(table.oid, v.attno),
     };
     found.ok().flatten()
+}
+
+/// What is known of a column of a planned subquery.
+fn column_facts<'b>(base: &'b BaseRel, v: &Var) -> Option<&'b ColumnFacts> {
+    match &base.kind {
+        BaseKind::Subquery(planned) => planned
+            .columns
+            .get(usize::try_from(v.attno).ok()?.checked_sub(1)?),
+        _ => None,
+    }
+}
+
+/// True for a column of a subquery in which no value comes twice.
+pub(crate) fn is_unique_column(root: &Root<'_, '_>, e: &Expr) -> bool {
+    let found = column_of(e).and_then(|v| {
+        let rel = root.rels.get(facts::var_rel(v)?)?.as_ref()?;
+        column_facts(rel.base.as_ref()?, v)
+    });
+    found.is_some_and(|c| c.unique)
 }
 
 /// Estimated number of different values of an expression.
@@ -373,7 +397,7 @@ pub fn distinct_values(root: &Root<'_, '_>, e: &Expr) -> f64 {
             .iter()
             .any(|i| i.desc.unique && i.desc.key_count == 1 && i.desc.columns[0].attno == v.attno)
     });
-    if unique || v.attno == CTID {
+    if unique || v.attno == CTID || is_unique_column(root, e) {
         return tuples;
     }
     match stats_of(root, e) {

@@ -27,7 +27,7 @@ impl Explainer<'_> {
             PlanNode::Sort { .. } => self.sort_memory(stats, out),
             PlanNode::Hash { .. } => self.hash_memory(stats, out),
             PlanNode::Agg {
-                strategy: AggStrategy::Hashed,
+                strategy: AggStrategy::Hashed | AggStrategy::Mixed,
                 ..
             } => self.aggregate_memory(stats, out),
             PlanNode::Memoize { .. } => self.memoized(stats, out),

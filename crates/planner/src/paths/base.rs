@@ -15,11 +15,10 @@ use crate::cost;
 use crate::exprs::facts;
 use crate::order::{self, OrderInterest};
 use crate::path::{Parallel, Path, PathKind, add_path};
-use crate::paths::{append, index, partial, tid};
+use crate::paths::{append, index, partial, subquery, tid};
 use crate::rel::{BaseKind, BaseRel, IndexInfo, RelOptInfo};
-use crate::root::{LateralParam, Root, plan_level};
+use crate::root::Root;
 use crate::selectivity;
-use crate::subplan;
 
 /// Makes a [`RelOptInfo`] for every entry of the join tree (sizes only).
 pub fn build_base_rels(root: &mut Root<'_, '_>) -> PgResult<()> {
@@ -88,21 +87,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
             set_sample(root, &mut base, sample)?;
         }
         RteKind::Subquery { query, .. } => {
-            let mut query = (*query).clone();
-            let params = subplan::externalize(&mut query, root.global);
-            for (param, value) in params {
-                let relids = facts::relids(&value);
-                base.lateral = base.lateral.union(&relids);
-                root.lateral_params.push(LateralParam {
-                    param,
-                    value,
-                    relids,
-                    user: rt_index,
-                });
-            }
-            let planned = plan_level(root.global, query, 0.0)?;
-            base.tuples = planned.plan.cost.rows;
-            base.kind = BaseKind::Subquery(Rc::new(planned));
+            subquery::note(root, &mut base, &query);
         }
         RteKind::Function { functions, .. } => {
             base.tuples = function_rows(root, functions.iter().map(|f| &f.expr))?;
@@ -306,6 +291,7 @@ pub fn column_expr(table: &RelationDesc, rt_index: usize, attno: common::AttrNum
 
 /// After restrictions are assigned: sizes and scan paths of every base relation.
 pub fn set_base_paths(root: &mut Root<'_, '_>) -> PgResult<()> {
+    subquery::plan_all(root)?;
     // Members of inheritance trees are done with their roots.
     let count = root.rels.len();
     let kind = |root: &Root<'_, '_>, i: usize| {
@@ -432,7 +418,7 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
                 total: p.plan.cost.total + extra,
             }
         }
-        BaseKind::Other => other_scan(root, base, per_row),
+        BaseKind::Other | BaseKind::Unplanned(_) => other_scan(root, base, per_row),
     };
     let is_plain = matches!(base.kind, BaseKind::Table(_)) && base.sample.is_none();
     let disabled = u32::from(is_plain && !s.enable_seqscan);
@@ -440,7 +426,7 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     let mut paths = Vec::new();
     let keys = match &base.kind {
         BaseKind::Subquery(p) => {
-            let keys = subquery_keys(root, i, p).into();
+            let keys = subquery::output_keys(root, i, p).into();
             order::useful(root, &rel.relids, &keys)
         }
         _ => Rc::new([]),
@@ -494,48 +480,4 @@ fn other_scan(root: &Root<'_, '_>, base: &BaseRel, per_row: f64) -> cost::Cost {
         startup,
         total: startup + (per_tuple + per_row) * base.tuples,
     }
-}
-
-/// The order of a subquery's output, in terms of this level's columns.
-fn subquery_keys(
-    root: &mut Root<'_, '_>,
-    rt_index: usize,
-    planned: &crate::upper::Planned,
-) -> Vec<crate::path::PathKey> {
-    let mut keys = Vec::new();
-    for key in &planned.keys {
-        let Some(column) = root
-            .query
-            .rte(rt_index)
-            .columns
-            .get(key.column as usize - 1)
-            .cloned()
-        else {
-            break;
-        };
-        let Ok(Some((family, descending))) = crate::equivalence::sort_op_family(root, key.sort_op) else {
-            break;
-        };
-        let var = Expr::Var(nodes::expr::Var {
-            source: nodes::expr::VarSource::Rel {
-                index: rt_index,
-                levels_up: 0,
-            },
-            attno: key.column,
-            type_ref: column.type_ref,
-            collation: column.collation,
-            nulling_rels: RelIds::empty(),
-            returning: Default::default(),
-            span: common::Span::NONE,
-        });
-        keys.push(crate::equivalence::path_key(
-            root,
-            &var,
-            family,
-            key.collation,
-            descending,
-            key.nulls_first,
-        ));
-    }
-    keys
 }

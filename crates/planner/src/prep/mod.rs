@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod ctes;
+mod having;
 mod inherit;
 mod merge;
 mod outer_joins;
@@ -42,6 +43,7 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     if let Some(error) = failure {
         return Err(error);
     }
+    having::move_to_where(&mut root.query, context.catalog)?;
     outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
     outer_joins::left_to_anti(&mut root.query, context)?;
     stored::replace_calls(root)?;

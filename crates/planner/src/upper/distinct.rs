@@ -1,11 +1,14 @@
 //! DISTINCT and DISTINCT ON, then ORDER BY.
 
-use common::PgResult;
-use nodes::expr::Expr;
+use common::{Oid, PgResult};
+use nodes::expr::{Const, Expr};
 use nodes::plan::{AggSplit, AggStrategy, PlanCost, PlanNode};
 use nodes::query::SortGroupClause;
+use types::Datum;
+use types::settings::TypeRef;
 
 use crate::cost::{self, AggFacts, Cost};
+use crate::equivalence;
 use crate::groups;
 use crate::path::{PathKey, keys_contained};
 use crate::root::Root;
@@ -16,7 +19,12 @@ use crate::upper::{
 /// Makes rows distinct and puts them in the order of `order`.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult<Stage> {
     let distinct = root.query.distinct_clause.clone();
+    let distinct = equivalence::necessary_clauses(root, &distinct)?;
     let sort = root.query.sort_clause.clone();
+    let sort = equivalence::necessary_clauses(root, &sort)?;
+    if distinct.is_empty() {
+        return first_row(root, stage, order, &sort);
+    }
     let pairs = clause_exprs(root, &distinct);
     let sort_pairs = clause_exprs(root, &sort);
     let on = root.query.has_distinct_on;
@@ -75,6 +83,36 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage, order: &[PathKey]) -> PgResult
     );
     let stage = Stage { plan, ..stage };
     sort_stage(root, stage, order, &sort_pairs, 0.0)
+}
+
+/// All rows are equal in what is distinct: the first one stands for them.
+fn first_row(
+    root: &Root<'_, '_>,
+    stage: Stage,
+    order: &[PathKey],
+    sort: &[SortGroupClause],
+) -> PgResult<Stage> {
+    let stage = sort_stage(root, stage, order, &clause_exprs(root, sort), 1.0)?;
+    let mut cost = stage.plan.cost;
+    cost.total = cost.startup + (cost.total - cost.startup) / cost.rows.max(1.0);
+    cost.rows = 1.0;
+    let targets = pass_through_targets(&stage.plan.target_list);
+    let one = Expr::Const(Const {
+        value: Datum::Int8(1),
+        type_ref: TypeRef::plain(types::oids::INT8),
+        collation: Oid::INVALID,
+        span: common::Span::NONE,
+    });
+    let limit = PlanNode::Limit {
+        input: Box::new(stage.plan),
+        offset: None,
+        count: Some(one),
+        ties: None,
+    };
+    Ok(Stage {
+        plan: upper::node(cost, targets, limit),
+        ..stage
+    })
 }
 
 fn hash(

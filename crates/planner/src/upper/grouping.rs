@@ -14,11 +14,14 @@ use crate::root::Root;
 use crate::upper::gather::{Grouping, group_partially};
 use crate::upper::grouping_sets;
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
-use crate::{groups, selectivity};
+use crate::{equivalence, groups, selectivity};
 
 /// Adds the aggregation node; its output are the group columns and aggregates that the level above uses.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
-    let clauses = root.query.group_clause.clone();
+    let mut clauses = root.query.group_clause.clone();
+    if root.query.grouping_sets.is_empty() {
+        clauses = equivalence::necessary_clauses(root, &clauses)?;
+    }
     let pairs = clause_exprs(root, &clauses);
     let output = output_exprs(root, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>());
     let stage = project_inputs(
@@ -140,7 +143,9 @@ fn in_two_steps(
     output: &[Expr],
     having: &[Expr],
 ) -> PgResult<Option<Stage>> {
-    if root.partial_paths.is_empty() {
+    // A single group that is not there without rows cannot be put together from parts.
+    let all_equal = pairs.is_empty() && !root.query.group_clause.is_empty();
+    if root.partial_paths.is_empty() || all_equal {
         return Ok(None);
     }
     let s = root.context().settings;
@@ -277,7 +282,7 @@ fn choose(
         trans_per_row: aggs,
         final_per_group: 0.0,
     };
-    if pairs.is_empty() {
+    if root.query.group_clause.is_empty() {
         return Ok((facts, AggStrategy::Plain, stage));
     }
     let clauses: Vec<_> = pairs.iter().map(|(_, c)| c.clone()).collect();
@@ -315,7 +320,13 @@ fn choose(
             by_sort = cost::sort(s, by_sort, groups, input.width, 0.0).total;
         }
     }
-    let use_hash = hashable && (!sortable || s.enable_hashagg && hashed <= by_sort);
+    // Rows that come in order need no better reason, as in `add_path`, unless they come much later.
+    let starts = (sorted_facts.input.startup, cost::agg_hashed(s, &facts).startup);
+    let fuzz = match order.is_empty() && starts.0 <= starts.1 * 1.01 {
+        true => 1.01,
+        false => 1.0,
+    };
+    let use_hash = hashable && (!sortable || s.enable_hashagg && hashed * fuzz <= by_sort);
     if use_hash {
         return Ok((facts, AggStrategy::Hashed, stage));
     }

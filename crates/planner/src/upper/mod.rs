@@ -23,8 +23,9 @@ use nodes::relids::RelIds;
 
 use crate::exprs::{facts, positions};
 use crate::path::{PathKey, PathRef, keys_contained};
+use crate::paths::ColumnFacts;
 use crate::root::Root;
-use crate::{cost, create_plan, equivalence, joininfo, paths, search};
+use crate::{cost, create_append, create_plan, equivalence, joininfo, paths, search};
 
 /// A planned query level.
 #[derive(Clone, Debug)]
@@ -34,6 +35,10 @@ pub struct Planned {
     pub output: Vec<Expr>,
     /// Order of the output, by output position.
     pub keys: Vec<SortKey>,
+    /// What is known of the output columns.
+    pub columns: Vec<ColumnFacts>,
+    /// Columns that together no two rows share.
+    pub distinct_columns: Option<Vec<AttrNumber>>,
 }
 
 /// A plan under construction: what each output column is, in terms of the level's expressions.
@@ -269,6 +274,14 @@ fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
 }
 
 fn gate(stage: Stage, one_time: Vec<Expr>) -> Stage {
+    let never = |e: &Expr| matches!(e, Expr::Const(c) if c.value.as_bool() != Some(true));
+    if one_time.iter().any(never) {
+        let cost = PlanCost {
+            width: stage.plan.cost.width,
+            ..PlanCost::default()
+        };
+        return create_append::no_rows(cost, stage.output);
+    }
     let targets = pass_through_targets(&stage.plan.target_list);
     let cost = stage.plan.cost;
     let plan = node(
@@ -418,6 +431,9 @@ pub fn sort_stage(
     let s = root.context().settings;
     let mut sort_keys: Vec<SortKey> = Vec::new();
     for (expr, clause) in clauses {
+        if equivalence::is_constant(root, expr, clause.sort_op)? {
+            continue;
+        }
         let Some(position) = stage.output.iter().position(|e| e == expr) else {
             return Err(common::internal!("sort column is not in the input"));
         };
@@ -660,5 +676,7 @@ fn finish(root: &mut Root<'_, '_>, mut stage: Stage) -> Planned {
         plan: stage.plan,
         output: stage.output,
         keys,
+        columns: ColumnFacts::of_level(root),
+        distinct_columns: paths::distinct_columns(&root.query),
     }
 }

@@ -1,15 +1,18 @@
 //! Window functions: one node per window definition, over input sorted for it.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+
 use common::PgResult;
 use nodes::expr::Expr;
 use nodes::plan::PlanNode;
 use nodes::query::{FrameBound, WindowClause};
 use nodes::walk;
 
-use crate::cost;
 use crate::exprs::facts;
 use crate::root::Root;
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
+use crate::{cost, equivalence};
 
 /// Adds a WindowAgg for every window in use.
 pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
@@ -23,14 +26,50 @@ pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
     if windows.is_empty() {
         return Ok(stage);
     }
-    // Those that need the longest order first, so that later ones may reuse it.
-    windows.sort_by_key(|w| std::cmp::Reverse(w.partition.len() + w.order.len()));
+    windows.sort_by(common_prefix_order);
+    let names = names(root, &windows);
     stage = project_inputs(root, stage, &windows)?;
     let count = windows.len();
-    for (i, window) in windows.iter().enumerate() {
-        stage = add_one(root, stage, window, i + 1 == count)?;
+    for (i, (window, name)) in windows.iter().zip(&names).enumerate() {
+        stage = add_one(root, stage, (window, name), i + 1 == count)?;
     }
     Ok(stage)
+}
+
+/// Windows with a common beginning of their orders next to each other, the longer ones first, so that others may reuse what is sorted.
+///
+/// PG: `common_prefix_cmp`.
+fn common_prefix_order(a: &WindowClause, b: &WindowClause) -> Ordering {
+    let clauses = |w: &WindowClause| -> Vec<(u32, u32, bool)> {
+        let all = w.partition.iter().chain(&w.order);
+        all.map(|c| (c.target_ref, c.sort_op.0, c.nulls_first)).collect()
+    };
+    let (a, b) = (clauses(a), clauses(b));
+    let differing = a.iter().zip(&b).find(|(x, y)| x != y);
+    match differing {
+        Some((x, y)) => y.cmp(x),
+        None => b.len().cmp(&a.len()),
+    }
+}
+
+/// The windows' names: those that the user gave none get `w1` and so on.
+///
+/// PG: `name_active_windows`.
+fn names(root: &Root<'_, '_>, windows: &[WindowClause]) -> Vec<Arc<str>> {
+    let all = &root.query.window_clause;
+    let mut next = 1;
+    let mut fresh = || loop {
+        let name: Arc<str> = format!("w{next}").into();
+        next += 1;
+        if all.iter().all(|w| w.name.as_deref() != Some(&*name)) {
+            return name;
+        }
+    };
+    let named = windows.iter().map(|w| match &w.name {
+        Some(name) => Arc::from(&**name),
+        None => fresh(),
+    });
+    named.collect()
 }
 
 fn uses(e: &Expr, window_ref: u32) -> bool {
@@ -79,12 +118,18 @@ fn known_parts(e: &Expr, input: &[Expr], want: &mut dyn FnMut(&Expr)) {
     walk::for_each_child(e, &mut |child| known_parts(child, input, want));
 }
 
-fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bool) -> PgResult<Stage> {
+fn add_one(
+    root: &mut Root<'_, '_>,
+    stage: Stage,
+    (window, name): (&WindowClause, &str),
+    top: bool,
+) -> PgResult<Stage> {
     let clauses: Vec<_> = window.partition.iter().chain(&window.order).cloned().collect();
     let pairs = clause_exprs(root, &clauses);
     let keys = sort_clause_keys(root, &clauses)?;
     let stage = sort_stage(root, stage, &keys, &pairs, 0.0)?;
-    let partition = group_keys(&clause_exprs(root, &window.partition), &stage.output)?;
+    let partition = equivalence::necessary_clauses(root, &window.partition)?;
+    let partition = group_keys(&clause_exprs(root, &partition), &stage.output)?;
     let order = group_keys(&clause_exprs(root, &window.order), &stage.output)?;
     let mut functions: Vec<Expr> = Vec::new();
     for t in &root.query.target_list {
@@ -130,7 +175,7 @@ fn add_one(root: &mut Root<'_, '_>, stage: Stage, window: &WindowClause, top: bo
     ));
     let node = PlanNode::WindowAgg {
         window_ref: window.window_ref,
-        name: window.name.as_deref().unwrap_or("w1").into(),
+        name: name.into(),
         partition,
         order,
         units: window.units,

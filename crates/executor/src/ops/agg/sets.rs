@@ -18,9 +18,12 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
 use crate::compile::{Compiler, ScanMap, column_refs};
 use crate::cx::Cx;
 use crate::groups::GroupTable;
+use crate::instrument::HashSummary;
 use crate::keys::EqualKeys;
 use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector};
 use crate::ops::agg::calls::{AggCall, AggStates};
+use crate::spill::batches::BatchFile;
+use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 
 /// One grouping set.
 struct Set {
@@ -32,6 +35,8 @@ struct Set {
 }
 
 struct SetsNode {
+    /// `Plan::id`.
+    id: u32,
     input: Node,
     sets: Vec<Set>,
     calls: Vec<Arc<AggCall>>,
@@ -109,6 +114,7 @@ pub(crate) fn compile(
         .map(|e| Ok(Arc::new(AggCall::compile(c, e)?)))
         .collect::<PgResult<_>>()?;
     Ok(Arc::new(SetsNode {
+        id: plan.id,
         input: c.node(input)?,
         sets,
         calls,
@@ -153,6 +159,9 @@ impl NodeKind for SetsNode {
             running: Vec::new(),
             at: (0, 0),
             read: false,
+            source: None,
+            tasks: Vec::new(),
+            summary: HashSummary::default(),
             node: self,
         })
     }
@@ -160,9 +169,70 @@ impl NodeKind for SetsNode {
 
 /// A set while it runs.
 struct Running {
+    /// Its number.
+    set: usize,
     table: GroupTable,
     states: AggStates,
     count: usize,
+    /// Rows of groups that found no place in the table.
+    spilled: Option<Partitions>,
+    /// How often its rows were divided.
+    level: u32,
+}
+
+impl Running {
+    fn new(node: &SetsNode, set: usize, level: u32) -> Running {
+        let keys = &node.sets[set].keys;
+        Running {
+            set,
+            table: GroupTable::new(keys, &node.kept, &node.input.phys),
+            states: AggStates::new(&node.calls),
+            count: usize::from(keys.columns.is_empty()),
+            spilled: None,
+            level,
+        }
+    }
+
+    fn add(
+        &mut self,
+        cx: &mut Cx<'_>,
+        keys: &EqualKeys,
+        batch: &Batch,
+        numbers: &mut Vec<u32>,
+    ) -> PgResult<()> {
+        if keys.columns.is_empty() {
+            numbers.clear();
+            numbers.resize(batch.len(), 0);
+            return self.states.update(cx, batch, numbers, self.count, true);
+        }
+        let Some(parts) = &mut self.spilled else {
+            let table = &mut self.table;
+            table.assign(cx, keys, &batch.columns, &batch.selection, numbers)?;
+            self.count = table.len();
+            return self.states.update(cx, batch, numbers, self.count, false);
+        };
+        let (known, unknown, hashes) = self.table.assign_known(cx, keys, batch, numbers)?;
+        parts.add(cx, &batch.columns, &unknown, &hashes)?;
+        if known.is_empty() {
+            return Ok(());
+        }
+        let part = Batch {
+            selection: known,
+            ..batch.clone()
+        };
+        self.states.update(cx, &part, numbers, self.count, false)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.table.memory_bytes() + self.states.memory_bytes()
+    }
+}
+
+/// Rows of one set that wait in a file.
+struct Task {
+    set: usize,
+    level: u32,
+    file: BatchFile,
 }
 
 struct SetsOp {
@@ -170,49 +240,87 @@ struct SetsOp {
     input: Box<dyn Operator>,
     projector: Projector,
     running: Vec<Running>,
-    /// Set and group to give out next.
+    /// Of `running`: which, and its group to give out next.
     at: (usize, usize),
     read: bool,
+    /// Where rows come from when not from the input.
+    source: Option<Reader>,
+    tasks: Vec<Task>,
+    summary: HashSummary,
 }
 
 impl SetsOp {
+    /// Aggregates the input, or the file at hand, for the running sets.
     fn read(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         let node = Arc::clone(&self.node);
-        self.running = node
-            .sets
-            .iter()
-            .map(|set| Running {
-                table: GroupTable::new(&set.keys, &node.kept, &node.input.phys),
-                states: AggStates::new(&node.calls),
-                count: usize::from(set.keys.columns.is_empty()),
-            })
-            .collect();
         let mut numbers = Vec::new();
-        while let Some(batch) = self.input.next(cx, BATCH_ROWS)? {
+        while let Some(batch) = self.next_input(cx)? {
             cx.check()?;
-            for (set, run) in node.sets.iter().zip(&mut self.running) {
-                let plain = set.keys.columns.is_empty();
-                if plain {
-                    numbers.clear();
-                    numbers.resize(batch.len(), 0);
-                } else {
-                    run.table
-                        .assign(cx, &set.keys, &batch.columns, &batch.selection, &mut numbers)?;
-                    run.count = run.table.len();
-                }
-                run.states.update(cx, &batch, &numbers, run.count, plain)?;
+            for run in &mut self.running {
+                run.add(cx, &node.sets[run.set].keys, &batch, &mut numbers)?;
             }
+            self.limit_memory(cx);
         }
         for run in &mut self.running {
             run.states.finish_ordered(cx, run.count)?;
+            if let Some(parts) = run.spilled.take() {
+                let (set, level) = (run.set, run.level + 1);
+                for file in parts.finish(cx)?.into_iter().flatten() {
+                    self.summary.disk += file.bytes();
+                    self.summary.batches += 1;
+                    self.tasks.push(Task { set, level, file });
+                }
+            }
+        }
+        if let Some(stats) = cx.run.stats.get_mut(self.node.id as usize) {
+            stats.hash = Some(HashSummary {
+                batches: self.summary.batches + 1,
+                ..self.summary
+            });
         }
         self.at = (0, 0);
         Ok(())
     }
 
+    fn next_input(&mut self, cx: &mut Cx<'_>) -> PgResult<Option<Batch>> {
+        match &mut self.source {
+            Some(reader) => reader.next(),
+            None => self.input.next(cx, BATCH_ROWS),
+        }
+    }
+
+    /// Closes the tables to new groups when together they have outgrown their memory.
+    fn limit_memory(&mut self, cx: &Cx<'_>) {
+        let bytes: usize = self.running.iter().map(Running::memory_bytes).sum();
+        self.summary.memory = self.summary.memory.max(bytes as u64);
+        if bytes <= cx.ext.hash_mem_bytes || !cx.ext.temp.may_spill() {
+            return;
+        }
+        let phys = &self.node.input.phys;
+        for run in &mut self.running {
+            let grows = !self.node.sets[run.set].keys.columns.is_empty();
+            if grows && run.spilled.is_none() && run.level < LEVEL_MAX {
+                run.spilled = Some(Partitions::new(phys, run.level));
+            }
+        }
+    }
+
+    /// The next file's groups; false: there is none.
+    fn next_task(&mut self, cx: &mut Cx<'_>) -> PgResult<bool> {
+        self.running.clear();
+        let Some(task) = self.tasks.pop() else {
+            return Ok(false);
+        };
+        self.running.push(Running::new(&self.node, task.set, task.level));
+        self.source = Some(Reader::new(task.file));
+        self.read(cx)?;
+        Ok(true)
+    }
+
     fn give(&mut self, cx: &mut Cx<'_>, at: usize, next: usize, count: usize) -> PgResult<Option<Batch>> {
         let node = Arc::clone(&self.node);
-        let (set, run) = (&node.sets[at], &mut self.running[at]);
+        let run = &mut self.running[at];
+        let set = &node.sets[run.set];
         let mut inner = run.states.finalize(cx, next, count)?;
         for value in &set.grouping {
             inner.push(Arc::new(Vector::constant(
@@ -245,12 +353,17 @@ impl SetsOp {
 impl Operator for SetsOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
         if !std::mem::replace(&mut self.read, true) {
+            let sets = 0..self.node.sets.len();
+            self.running = sets.map(|set| Running::new(&self.node, set, 0)).collect();
             self.read(cx)?;
         }
         loop {
             let (set, next) = self.at;
             let Some(run) = self.running.get(set) else {
-                return Ok(None);
+                match self.next_task(cx)? {
+                    true => continue,
+                    false => return Ok(None),
+                }
             };
             if next >= run.count {
                 self.at = (set + 1, 0);
@@ -267,6 +380,10 @@ impl Operator for SetsOp {
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.read = false;
         self.running.clear();
+        self.source = None;
+        self.tasks.clear();
+        self.summary = HashSummary::default();
+        self.at = (0, 0);
         self.input.rescan(cx)
     }
 }
