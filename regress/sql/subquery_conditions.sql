@@ -73,3 +73,6 @@ SELECT DISTINCT a FROM sq_const WHERE a = 1 GROUP BY ROLLUP (a, b) ORDER BY a;
 SELECT b, c, count(*) FROM sq_const WHERE b = c GROUP BY CUBE (b, c) ORDER BY b, c;
 SELECT DISTINCT a, sum(b) OVER (PARTITION BY a) FROM sq_const WHERE a = 2;
 DROP TABLE sq_const;
+-- A column that a grouping set leaves out is NULL, also where the subquery has a constant or an expression for it.
+SELECT k, b, count(*) FROM (SELECT 'q' AS k, n % 2 AS b FROM generate_series(1, 5) n) q GROUP BY GROUPING SETS ((k), (b), ()) HAVING k IS NOT NULL OR b = 1 ORDER BY 1, 2;
+SELECT b, count(*) FROM (SELECT n % 2 AS b FROM generate_series(1, 5) n) q GROUP BY ROLLUP (b) HAVING b IS NULL ORDER BY 1;

@@ -457,11 +457,11 @@ impl Maker<'_> {
             from.sql
         );
         match self.r.below(4) {
-            // All rows that are equal in the key are there or not.
+            // All rows that are equal in the key are there or not; which of them an OFFSET skips, the whole row decides.
             3 => format!(
-                "{list} ORDER BY 1{} OFFSET {} FETCH FIRST {} ROWS WITH TIES",
+                "{list} ORDER BY 1{}{} FETCH FIRST {} ROWS WITH TIES",
                 self.r.pick(&["", " DESC", " NULLS FIRST"]),
-                self.r.pick(&["0", "0", "1000"]),
+                self.r.pick(&[" OFFSET 0", " OFFSET 0", ", 2 OFFSET 1000"]),
                 1 + self.r.below(5)
             ),
             0 => format!(

@@ -63,6 +63,8 @@ impl PullUp<'_> {
                 else {
                     return Ok(());
                 };
+                // A grouping set that leaves out a column makes it NULL, as an outer join does, but not the expression that it was.
+                let nullable = nullable || !query.grouping_sets.is_empty();
                 let keeps_row = nullable && self.whole_rows.contains(index);
                 if *security_barrier || keeps_row || !is_simple(sub, nullable, *lateral, self.context)? {
                     return Ok(());
