@@ -442,19 +442,30 @@ fn bitmap(
     }
 }
 
+/// A hash table keeps only columns that are needed; other inputs of joins may have more.
+fn join_inputs(
+    root: &mut Root<'_, '_>,
+    join: &JoinPath,
+    pending: &mut Pending,
+    from_inner: &mut Pending,
+) -> PgResult<(Stage, Stage)> {
+    let outer = build(root, &join.outer, pending)?;
+    let outer = without_trivial_scan(root, join.outer.relids.singleton(), outer);
+    let mut inner = build(root, &join.inner, from_inner)?;
+    if !matches!(join.method, JoinMethod::Hash(_)) {
+        inner = without_trivial_scan(root, join.inner.relids.singleton(), inner);
+    }
+    Ok((outer, inner))
+}
+
 fn build_join(
     root: &mut Root<'_, '_>,
     path: &Path,
     join: &JoinPath,
     pending: &mut Pending,
 ) -> PgResult<Stage> {
-    let outer = build(root, &join.outer, pending)?;
-    let outer = without_trivial_scan(root, join.outer.relids.singleton(), outer);
     let mut from_inner = Pending::new();
-    let mut inner = build(root, &join.inner, &mut from_inner)?;
-    if !matches!(join.method, JoinMethod::Hash(_)) {
-        inner = without_trivial_scan(root, join.inner.relids.singleton(), inner);
-    }
+    let (outer, inner) = join_inputs(root, join, pending, &mut from_inner)?;
     let output = output_vars(root, &path.relids);
     let fix = |e: &Expr| fix_join(e, &outer.output, &inner.output);
     let list = output

@@ -6,13 +6,10 @@
 
 use std::rc::Rc;
 
-use common::{AttrNumber, Oid};
-use nodes::expr::Expr;
 use nodes::query::JoinType;
 use nodes::relids::RelIds;
 
 use crate::cost::{self, Cost};
-use crate::exprs::facts;
 use crate::order;
 use crate::parallel;
 use crate::path::{
@@ -20,7 +17,8 @@ use crate::path::{
     add_path_lazily, keys_contained,
 };
 use crate::paths::memoize::{InnerFacts, memoize};
-use crate::rel::{BaseKind, RelOptInfo, RestrictInfo};
+use crate::paths::unique::is_unique;
+use crate::rel::{RelOptInfo, RestrictInfo};
 use crate::root::Root;
 
 /// The conditions of a join of two given sides, sorted by role.
@@ -233,49 +231,6 @@ impl FirstMatch {
             scanned: 2.0 / (of_a_matched_row + 1.0),
         }
     }
-}
-
-/// At most one inner row can match: a unique index of the inner table is covered by equalities.
-pub fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
-    let Some(base) = &inner.base else { return false };
-    let equals_column = |column: &Expr| {
-        let joined = clauses.iter().filter_map(|c| c.equality.as_ref()).any(|e| {
-            (facts::strip_relabel(&e.left) == column && !e.right_relids.overlaps(&inner.relids))
-                || (facts::strip_relabel(&e.right) == column && !e.left_relids.overlaps(&inner.relids))
-        });
-        joined
-            || base
-                .restrictions
-                .iter()
-                .filter_map(|c| c.equality.as_ref())
-                .any(|e| {
-                    (facts::strip_relabel(&e.left) == column && e.right_relids.is_empty())
-                        || (facts::strip_relabel(&e.right) == column && e.left_relids.is_empty())
-                })
-    };
-    if let BaseKind::Subquery(planned) = &base.kind {
-        let columns = planned.distinct_columns.as_ref();
-        return columns.is_some_and(|list| list.iter().all(|n| is_compared(inner, *n, clauses)));
-    }
-    base.indexes.iter().any(|i| {
-        i.desc.unique
-            && i.desc.immediate
-            && i.predicate.is_empty()
-            && i.column_exprs.iter().take(i.desc.key_count).all(equals_column)
-    })
-}
-
-/// An equality compares the column of the relation with something of another.
-fn is_compared(inner: &RelOptInfo, attno: AttrNumber, clauses: &[Rc<RestrictInfo>]) -> bool {
-    let is_column = |e: &Expr, collation: Oid| {
-        matches!(e, Expr::Var(v) if v.attno == attno
-            && v.collation == collation
-            && facts::var_rel(v).is_some_and(|r| inner.relids.contains(r)))
-    };
-    clauses.iter().filter_map(|c| c.equality.as_ref()).any(|e| {
-        is_column(&e.left, e.collation) && !e.right_relids.overlaps(&inner.relids)
-            || is_column(&e.right, e.collation) && !e.left_relids.overlaps(&inner.relids)
-    })
 }
 
 /// An inner side of nested loops with what depends on it alone.

@@ -8,9 +8,11 @@ mod memoize;
 pub mod partial;
 mod subquery;
 mod tid;
+mod unique;
 
 pub use base::{at_rel, build_base_rels, column_expr, expr_width, set_base_paths};
 pub use index::join_clauses_for;
-pub use join::{JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, inner_tested, is_unique};
+pub use join::{JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, inner_tested};
 pub use subquery::{ColumnFacts, distinct_columns};
 pub use tid::tid_node;
+pub use unique::is_unique;

@@ -16,6 +16,9 @@ use crate::upper::grouping_sets;
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
 use crate::{equivalence, groups, selectivity};
 
+/// How much cheaper something must be to count as cheaper.
+const FUZZ: f64 = 1.01;
+
 /// Adds the aggregation node; its output are the group columns and aggregates that the level above uses.
 pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     let mut clauses = root.query.group_clause.clone();
@@ -287,13 +290,7 @@ fn choose(
     }
     let clauses: Vec<_> = pairs.iter().map(|(_, c)| c.clone()).collect();
     let sortable = clauses.iter().all(|c| c.sort_op.is_valid());
-    let special = output.iter().any(|e| {
-        walk::any(
-            e,
-            &mut |e| matches!(e, Expr::Aggref(a) if !a.distinct.is_empty() || !a.order_by.is_empty()),
-        )
-    });
-    let hashable = clauses.iter().all(|c| c.hashable) && !special;
+    let hashable = clauses.iter().all(|c| c.hashable) && !output.iter().any(sorts_its_input);
     let keys = sort_clause_keys(root, &clauses)?;
     let sorted = keys_contained(&keys, &stage.keys);
     let sort_total = if sorted {
@@ -322,11 +319,9 @@ fn choose(
     }
     // Rows that come in order need no better reason, as in `add_path`, unless they come much later.
     let starts = (sorted_facts.input.startup, cost::agg_hashed(s, &facts).startup);
-    let fuzz = match order.is_empty() && starts.0 <= starts.1 * 1.01 {
-        true => 1.01,
-        false => 1.0,
-    };
-    let use_hash = hashable && (!sortable || s.enable_hashagg && hashed * fuzz <= by_sort);
+    let near = order.is_empty() && starts.0 <= starts.1 * FUZZ;
+    let reach = if near { by_sort / FUZZ } else { by_sort };
+    let use_hash = hashable && (!sortable || s.enable_hashagg && hashed <= reach);
     if use_hash {
         return Ok((facts, AggStrategy::Hashed, stage));
     }
@@ -336,6 +331,12 @@ fn choose(
         total: stage.plan.cost.total,
     };
     Ok((facts, AggStrategy::Sorted, stage))
+}
+
+/// An aggregate with DISTINCT or ORDER BY.
+fn sorts_its_input(e: &Expr) -> bool {
+    let sorts = |e: &Expr| matches!(e, Expr::Aggref(a) if !a.distinct.is_empty() || !a.order_by.is_empty());
+    walk::any(e, &mut { sorts })
 }
 
 /// Cost of a row for the aggregates in an expression.

@@ -118,6 +118,21 @@ fn known_parts(e: &Expr, input: &[Expr], want: &mut dyn FnMut(&Expr)) {
     walk::for_each_child(e, &mut |child| known_parts(child, input, want));
 }
 
+/// The calls over a window, each once.
+fn functions(root: &Root<'_, '_>, window_ref: u32) -> Vec<Expr> {
+    let mut found: Vec<Expr> = Vec::new();
+    for t in &root.query.target_list {
+        walk::walk(&t.expr, &mut |e| {
+            let own = matches!(e, Expr::WindowFunc(w) if w.window_ref == window_ref);
+            if own && !found.contains(e) {
+                found.push(e.clone());
+            }
+            true
+        });
+    }
+    found
+}
+
 fn add_one(
     root: &mut Root<'_, '_>,
     stage: Stage,
@@ -131,16 +146,7 @@ fn add_one(
     let partition = equivalence::necessary_clauses(root, &window.partition)?;
     let partition = group_keys(&clause_exprs(root, &partition), &stage.output)?;
     let order = group_keys(&clause_exprs(root, &window.order), &stage.output)?;
-    let mut functions: Vec<Expr> = Vec::new();
-    for t in &root.query.target_list {
-        walk::walk(&t.expr, &mut |e| {
-            if matches!(e, Expr::WindowFunc(w) if w.window_ref == window.window_ref) && !functions.contains(e)
-            {
-                functions.push(e.clone());
-            }
-            true
-        });
-    }
+    let functions = functions(root, window.window_ref);
     let mut output = stage.output.clone();
     let mut targets = upper::pass_through_targets(&stage.plan.target_list);
     for f in functions {

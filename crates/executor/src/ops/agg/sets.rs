@@ -87,14 +87,7 @@ pub(crate) fn compile(
             ..t
         })
         .collect();
-    let mut refs = Vec::new();
-    for e in quals.iter().chain(targets.iter().map(|t| &t.expr)) {
-        column_refs(e, VarSource::Outer, &mut refs);
-    }
-    let mut kept: Vec<usize> = keys.iter().map(|k| k.column as usize - 1).collect();
-    kept.extend(refs.iter().filter_map(|a| usize::try_from(*a - 1).ok()));
-    kept.sort_unstable();
-    kept.dedup();
+    let kept = kept_columns(keys, &quals, &targets);
     let mut sets = Vec::new();
     for positions in passes.iter().flat_map(|p| &p.sets) {
         let own: Vec<GroupKey> = positions.iter().filter_map(|p| keys.get(*p).cloned()).collect();
@@ -121,6 +114,19 @@ pub(crate) fn compile(
         kept,
         projection: c.projection_of(&quals, &targets, ScanMap::None)?,
     }))
+}
+
+/// Input columns kept of each group's first row: keys and columns used beside aggregates.
+fn kept_columns(keys: &[GroupKey], quals: &[Expr], targets: &[TargetEntry]) -> Vec<usize> {
+    let mut refs = Vec::new();
+    for e in quals.iter().chain(targets.iter().map(|t| &t.expr)) {
+        column_refs(e, VarSource::Outer, &mut refs);
+    }
+    let mut kept: Vec<usize> = keys.iter().map(|k| k.column as usize - 1).collect();
+    kept.extend(refs.iter().filter_map(|a| usize::try_from(*a - 1).ok()));
+    kept.sort_unstable();
+    kept.dedup();
+    kept
 }
 
 /// A bit per argument, the last one lowest: 1 when the set does not group by it.
