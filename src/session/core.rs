@@ -301,8 +301,11 @@ impl SessionCore {
         self.db.notify.deliver(all.collect());
     }
 
-    /// Queues a notice for the client.
+    /// Queues a notice for the client, if it wants such.
     pub fn notice(&self, notice: Box<PgError>) {
+        if !self.guc.borrow().tells_client(notice.severity) {
+            return;
+        }
         self.notices.borrow_mut().push(notice);
     }
 

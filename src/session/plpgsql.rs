@@ -476,15 +476,7 @@ impl Host for PlHost<'_> {
     }
 
     fn notice(&self, notice: Box<PgError>) {
-        let level = notice.severity;
-        let hidden = matches!(
-            level,
-            common::error::Severity::Log | common::error::Severity::Debug
-        );
-        let wanted = self.core.guc.borrow().get("client_min_messages").to_owned();
-        if shows(&wanted, level) && (!hidden || wanted != "notice") {
-            self.core.notice(notice);
-        }
+        self.core.notice(notice);
     }
 
     fn enter(&self, frame: Context) -> usize {
@@ -505,25 +497,4 @@ impl Host for PlHost<'_> {
         });
         lines.collect::<Vec<_>>().join("\n")
     }
-}
-
-/// Whether `client_min_messages` lets a message through.
-fn shows(setting: &str, level: common::error::Severity) -> bool {
-    use common::error::Severity as S;
-    let rank = |name: &str| match name {
-        "debug5" | "debug4" | "debug3" | "debug2" | "debug1" | "debug" => 0,
-        "log" => 1,
-        "notice" => 2,
-        "warning" => 3,
-        _ => 4,
-    };
-    let own = match level {
-        S::Info => return true,
-        S::Debug => 0,
-        S::Log => 1,
-        S::Notice => 2,
-        S::Warning => 3,
-        _ => 4,
-    };
-    own >= rank(setting)
 }

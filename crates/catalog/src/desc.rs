@@ -29,6 +29,9 @@ pub struct RelationDesc {
     pub indexes: Vec<Oid>,
     /// CHECK, NOT NULL, unique, foreign key... constraints, by name.
     pub constraints: Vec<ConstraintDesc>,
+    /// What foreign keys among `constraints` are for the partitions of the tables they refer to: rows of `pg_constraint` that give
+    /// them names and dependencies, and nothing to check.
+    pub foreign_key_parts: Vec<ConstraintDesc>,
     pub has_rules: bool,
     pub has_triggers: bool,
     pub row_security: bool,
@@ -191,7 +194,10 @@ pub struct ConstraintDesc {
 pub struct ForeignKeyDesc {
     pub table: Oid,
     pub columns: Vec<AttrNumber>,
+    /// Equality of referenced and referencing, of referenced, and of referencing values.
     pub pf_eq_ops: Vec<Oid>,
+    pub pp_eq_ops: Vec<Oid>,
+    pub ff_eq_ops: Vec<Oid>,
     pub on_update: u8,
     pub on_delete: u8,
     pub match_type: u8,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use catalog::columns::{pg_attribute, pg_class};
 use catalog::ddl::ObjectAddress;
 use catalog::ddl::columns::NotNull;
-use catalog::desc::{ColumnDesc, ConstraintDesc, RelationDesc};
+use catalog::desc::{ColumnDesc, RelationDesc};
 use catalog::oids;
 use catalog::partition::descendants;
 use common::error::{ErrorExt, Severity};
@@ -19,6 +19,7 @@ use parser::ast::{
 use txn::LockMode;
 use types::Datum;
 
+use crate::alter_constraint::{alter_constraint, check_not_inherited, drop_constraint, validate_constraint};
 use crate::alter_inherit::{self, Reach};
 use crate::classify::command_tag;
 use crate::columns::NotNullSpec;
@@ -38,13 +39,7 @@ pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) ->
     };
     check_kind(&desc, stmt)?;
     cx.check_owner(&desc)?;
-    if cx.after.is_pending(desc.oid) {
-        return Err(pg_err!(
-            OBJECT_IN_USE,
-            "cannot ALTER TABLE \"{}\" because it has pending trigger events",
-            desc.name
-        ));
-    }
+    check_not_pending(&desc, cx)?;
     for pass in 0..3 {
         for cmd in stmt.cmds.iter().filter(|c| pass_of(&c.action) == pass) {
             let current = cx.relation(desc.oid)?;
@@ -175,6 +170,18 @@ fn everywhere(
     Ok(())
 }
 
+/// A table that deferred events wait for stays as it is.
+pub(crate) fn check_not_pending(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
+    if !cx.after.is_pending(desc.oid) {
+        return Ok(());
+    }
+    Err(pg_err!(
+        OBJECT_IN_USE,
+        "cannot ALTER TABLE \"{}\" because it has pending trigger events",
+        desc.name
+    ))
+}
+
 fn not_inherited(found: &ColumnDesc, verb: &str) -> PgResult<()> {
     if found.inherited_count > 0 {
         return Err(pg_err!(
@@ -238,9 +245,13 @@ fn action(
                 collation: collation.as_ref(),
                 using: using.as_ref(),
             };
+            let mut tree = vec![Arc::clone(desc)];
+            tree.extend(descendants(&*cx.view()?, desc)?);
+            let keys = crate::foreign_key::ForeignKeys::take(cx, &tree, name.as_str())?;
             everywhere(desc, reach, cx, &mut |d, cx| {
                 alter_column::set_type(d, &change, cx)
-            })
+            })?;
+            keys.make_again(cx)
         }
         AlterTableAction::ColumnDefault { name, default } => everywhere(desc, reach, cx, &mut |d, cx| {
             alter_column::set_default(d, name, default.as_ref(), cx)
@@ -441,7 +452,7 @@ pub(crate) fn set_not_null(
     Ok(())
 }
 
-fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
+pub(crate) fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
     let found = column(desc, name)?;
     if !found.not_null {
         return Ok(());
@@ -743,48 +754,6 @@ fn generated_check_name(
     cx.ddl(|ddl| ddl.choose_constraint_name(parts, desc.oid, desc.namespace))
 }
 
-fn drop_constraint(
-    desc: &Arc<RelationDesc>,
-    name: &Ident,
-    missing_ok: bool,
-    how: DropBehavior,
-    reach: Reach,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
-        let message = format!(
-            "constraint \"{}\" of relation \"{}\" does not exist",
-            name.as_str(),
-            desc.name
-        );
-        return cx.skip(missing_ok, sqlstate::UNDEFINED_OBJECT, message);
-    };
-    check_not_inherited(desc, constraint)?;
-    alter_inherit::drop_constraint(desc, constraint, reach, cx)?;
-    if constraint.kind == b'n' {
-        let attno = constraint.columns.first().copied().unwrap_or_default();
-        let Some(column) = desc.column(attno) else {
-            return Err(common::internal!("NOT NULL constraint of no column"));
-        };
-        return drop_not_null(desc, &Ident::new(&*column.name, name.span), cx);
-    }
-    let object = ObjectAddress::new(oids::PG_CONSTRAINT, constraint.oid);
-    cx.ddl(|ddl| ddl.drop_objects(&[object], behavior(how)))?;
-    Ok(())
-}
-
-fn check_not_inherited(desc: &RelationDesc, constraint: &ConstraintDesc) -> PgResult<()> {
-    if constraint.inherited_count > 0 {
-        return Err(pg_err!(
-            INVALID_TABLE_DEFINITION,
-            "cannot drop inherited constraint \"{}\" of relation \"{}\"",
-            constraint.name,
-            desc.name
-        ));
-    }
-    Ok(())
-}
-
 /// Rows of a table; partitioned tables have none.
 fn each_row(
     desc: &Arc<RelationDesc>,
@@ -797,132 +766,6 @@ fn each_row(
     }
     let opened = cx.relations.table(desc)?;
     for_each_row(&opened, columns, cx, visit)
-}
-
-/// ALTER CONSTRAINT: whether and when a foreign key is checked.
-fn alter_constraint(
-    desc: &Arc<RelationDesc>,
-    name: &Ident,
-    (enforced, deferrability, no_inherit): (Option<bool>, Option<(bool, bool)>, Option<bool>),
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    use catalog::columns::pg_constraint as c;
-    let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
-        return Err(pg_err!(
-            UNDEFINED_OBJECT,
-            "constraint \"{}\" of relation \"{}\" does not exist",
-            name.as_str(),
-            desc.name
-        ));
-    };
-    if deferrability.is_some() && constraint.kind != b'f' {
-        return Err(pg_err!(
-            WRONG_OBJECT_TYPE,
-            "constraint \"{}\" of relation \"{}\" is not a foreign key constraint",
-            constraint.name,
-            desc.name
-        ));
-    }
-    if enforced.is_some() && constraint.kind != b'f' {
-        return Err(pg_err!(
-            WRONG_OBJECT_TYPE,
-            "cannot alter enforceability of constraint \"{}\" of relation \"{}\"",
-            constraint.name,
-            desc.name
-        ));
-    }
-    if no_inherit.is_some() && constraint.kind != b'n' {
-        return Err(pg_err!(
-            WRONG_OBJECT_TYPE,
-            "constraint \"{}\" of relation \"{}\" is not a not-null constraint",
-            constraint.name,
-            desc.name
-        ));
-    }
-    let mut changes = Vec::new();
-    if let Some((deferrable, deferred)) = deferrability {
-        changes.push((c::CONDEFERRABLE, Datum::Bool(deferrable)));
-        changes.push((c::CONDEFERRED, Datum::Bool(deferred)));
-    }
-    if let Some(value) = no_inherit {
-        changes.push((c::CONNOINHERIT, Datum::Bool(value)));
-    }
-    if let Some(value) = enforced
-        && value != constraint.enforced
-    {
-        if value {
-            let mut now = constraint.clone();
-            now.enforced = true;
-            crate::foreign_key::validate(cx, desc, &now)?;
-        }
-        changes.push((c::CONENFORCED, Datum::Bool(value)));
-        changes.push((c::CONVALIDATED, Datum::Bool(value)));
-    }
-    let oid = constraint.oid;
-    if changes.is_empty() {
-        return Ok(());
-    }
-    cx.ddl(|ddl| ddl.alter_constraint(oid, &changes))?;
-    for child in alter_inherit::children(desc, cx)? {
-        if let Some(below) = child.constraints.iter().find(|c| c.parent == oid) {
-            let below = Ident::new(&*below.name, name.span);
-            alter_constraint(&child, &below, (enforced, deferrability, no_inherit), cx)?;
-        }
-    }
-    Ok(())
-}
-
-fn validate_constraint(
-    desc: &Arc<RelationDesc>,
-    name: &Ident,
-    reach: Reach,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let Some(constraint) = desc.constraints.iter().find(|c| &*c.name == name.as_str()) else {
-        return Err(pg_err!(
-            UNDEFINED_OBJECT,
-            "constraint \"{}\" of relation \"{}\" does not exist",
-            name.as_str(),
-            desc.name
-        ));
-    };
-    if constraint.validated {
-        return Ok(());
-    }
-    if !constraint.enforced {
-        return Err(pg_err!(
-            WRONG_OBJECT_TYPE,
-            "cannot validate NOT ENFORCED constraint"
-        ));
-    }
-    if constraint.kind == b'f' {
-        crate::foreign_key::validate(cx, desc, constraint)?;
-    }
-    for child in alter_inherit::children(desc, cx)? {
-        let same = match constraint.kind {
-            b'f' => child.constraints.iter().find(|c| c.parent == constraint.oid),
-            kind if !constraint.no_inherit => child
-                .constraints
-                .iter()
-                .find(|c| c.kind == kind && c.name == constraint.name),
-            _ => None,
-        };
-        if let Some(same) = same {
-            if reach == Reach::Only && constraint.kind != b'f' {
-                return Err(pg_err!(
-                    INVALID_TABLE_DEFINITION,
-                    "constraint must be validated on child tables too"
-                ));
-            }
-            let same = Ident::new(&*same.name, name.span);
-            validate_constraint(&child, &same, reach, cx)?;
-        }
-    }
-    if let Some(check) = &constraint.check {
-        validate_check(desc, Some(&constraint.name), check, cx)?;
-    }
-    let changes = [(catalog::columns::pg_constraint::CONVALIDATED, Datum::Bool(true))];
-    cx.ddl(|ddl| ddl.alter_constraint(constraint.oid, &changes))
 }
 
 /// OWNER TO.

@@ -173,6 +173,7 @@ fn column_constraints(
         default: spec.sequence.is_some(),
         ..Seen::default()
     };
+    let mut given = Attributes::default();
     let mut last: Option<usize> = None;
     for constraint in &def.constraints {
         let conflict = || {
@@ -203,13 +204,15 @@ fn column_constraints(
             ConstrType::Check | ConstrType::Primary | ConstrType::Unique | ConstrType::Foreign => {
                 spec.constraints.push(constraint.clone());
                 last = Some(spec.constraints.len() - 1);
+                given = Attributes::default();
                 continue;
             }
             ConstrType::Exclusion => {
                 return Err(common::internal!("column exclusion constraints do not exist"));
             }
             attribute => {
-                attributes(attribute, constraint.span, last, &mut spec.constraints)?;
+                let target = last.and_then(|at| spec.constraints.get_mut(at));
+                given.apply(attribute, constraint.span, target)?;
                 continue;
             }
         }
@@ -359,44 +362,71 @@ fn check_combination(seen: &Seen, column: &str, table: &str, span: Span) -> PgRe
     .at(span))
 }
 
-/// DEFERRABLE and relatives change the constraint before them.
-fn attributes(
-    attribute: ConstrType,
-    span: Span,
-    last: Option<usize>,
-    constraints: &mut [Constraint],
-) -> PgResult<()> {
-    let word = match attribute {
-        ConstrType::AttrDeferrable => "DEFERRABLE",
-        ConstrType::AttrNotDeferrable => "NOT DEFERRABLE",
-        ConstrType::AttrDeferred => "INITIALLY DEFERRED",
-        ConstrType::AttrImmediate => "INITIALLY IMMEDIATE",
-        ConstrType::AttrEnforced => "ENFORCED",
-        _ => "NOT ENFORCED",
-    };
-    let target = last.and_then(|at| constraints.get_mut(at));
-    let deferral = !matches!(attribute, ConstrType::AttrEnforced | ConstrType::AttrNotEnforced);
-    let Some(target) = target.filter(|c| deferral == (c.contype != ConstrType::Check)) else {
+/// What attributes (DEFERRABLE and relatives) a constraint of a column has got so far.
+#[derive(Default)]
+struct Attributes {
+    deferrability: bool,
+    initially: bool,
+    enforcement: bool,
+}
+
+/// A clause that may stand once behind a constraint of the right kind.
+fn once(seen: &mut bool, placed: bool, word: &str, family: &str, span: Span) -> PgResult<()> {
+    if !placed {
         return Err(pg_err!(SYNTAX_ERROR, "misplaced {word} clause").at(span));
-    };
-    match attribute {
-        ConstrType::AttrDeferrable => target.deferrable = true,
-        ConstrType::AttrNotDeferrable => {
-            target.deferrable = false;
-            if target.initdeferred {
-                return Err(not_deferrable(span));
-            }
-        }
-        ConstrType::AttrDeferred => {
-            target.initdeferred = true;
-            target.deferrable = true;
-        }
-        ConstrType::AttrImmediate => target.initdeferred = false,
-        ConstrType::AttrEnforced => target.is_enforced = true,
-        _ => target.is_enforced = false,
+    }
+    if std::mem::replace(seen, true) {
+        return Err(pg_err!(SYNTAX_ERROR, "multiple {family} clauses not allowed").at(span));
     }
     Ok(())
 }
+
+impl Attributes {
+    /// An attribute changes the constraint before it.
+    fn apply(&mut self, attribute: ConstrType, span: Span, target: Option<&mut Constraint>) -> PgResult<()> {
+        let kind = target.as_ref().map(|c| c.contype);
+        let enforceable = matches!(kind, Some(ConstrType::Check | ConstrType::Foreign));
+        let deferrable = kind.is_some() && kind != Some(ConstrType::Check);
+        let (seen, placed, word, family) = match attribute {
+            ConstrType::AttrEnforced => (&mut self.enforcement, enforceable, "ENFORCED", ENFORCEMENT),
+            ConstrType::AttrNotEnforced => (&mut self.enforcement, enforceable, "NOT ENFORCED", ENFORCEMENT),
+            ConstrType::AttrDeferrable => (&mut self.deferrability, deferrable, "DEFERRABLE", DEFERRABILITY),
+            ConstrType::AttrNotDeferrable => (
+                &mut self.deferrability,
+                deferrable,
+                "NOT DEFERRABLE",
+                DEFERRABILITY,
+            ),
+            ConstrType::AttrDeferred => (&mut self.initially, deferrable, "INITIALLY DEFERRED", INITIALLY),
+            _ => (&mut self.initially, deferrable, "INITIALLY IMMEDIATE", INITIALLY),
+        };
+        once(seen, placed, word, family, span)?;
+        let Some(target) = target else { return Ok(()) };
+        match attribute {
+            ConstrType::AttrDeferrable => target.deferrable = true,
+            ConstrType::AttrNotDeferrable => target.deferrable = false,
+            ConstrType::AttrDeferred => {
+                target.initdeferred = true;
+                target.deferrable |= !self.deferrability;
+            }
+            ConstrType::AttrImmediate => target.initdeferred = false,
+            ConstrType::AttrEnforced => target.is_enforced = true,
+            _ => {
+                target.is_enforced = false;
+                target.skip_validation = true;
+                target.initially_valid = false;
+            }
+        }
+        if target.initdeferred && !target.deferrable {
+            return Err(not_deferrable(span));
+        }
+        Ok(())
+    }
+}
+
+const ENFORCEMENT: &str = "ENFORCED/NOT ENFORCED";
+const DEFERRABILITY: &str = "DEFERRABLE/NOT DEFERRABLE";
+const INITIALLY: &str = "INITIALLY IMMEDIATE/DEFERRED";
 
 fn not_deferrable(span: Span) -> Box<common::PgError> {
     pg_err!(
@@ -455,6 +485,7 @@ pub(crate) fn provisional(
         index: None,
         populated: true,
         referenced_by: Vec::new(),
+        foreign_key_parts: Vec::new(),
         inheritance: catalog::desc::Inheritance::default(),
         view_definition: None,
     })

@@ -199,7 +199,7 @@ impl CommandContext<'_> {
                 made = Some(outcome?);
                 Ok(())
             });
-        self.notices.borrow_mut().append(&mut notices);
+        self.tell(notices);
         result?;
         made.ok_or_else(|| common::internal!("catalog change was not run"))
     }
@@ -237,6 +237,13 @@ impl CommandContext<'_> {
 
     /// Adds a NOTICE.
     pub fn notice(&self, notice: Box<PgError>) {
-        self.notices.borrow_mut().push(notice);
+        self.tell(vec![notice]);
+    }
+
+    /// Adds messages, if the client wants such.
+    pub(crate) fn tell(&self, mut messages: Vec<Box<PgError>>) {
+        let guc = self.guc.borrow();
+        messages.retain(|m| guc.tells_client(m.severity));
+        self.notices.borrow_mut().append(&mut messages);
     }
 }

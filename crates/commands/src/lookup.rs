@@ -84,9 +84,7 @@ impl CommandContext<'_> {
 
     /// Passes notices of analysis on.
     pub(crate) fn take_notices(&self, analysis: AnalyzeContext<'_>) {
-        self.notices
-            .borrow_mut()
-            .append(&mut analysis.notices.into_inner());
+        self.tell(analysis.notices.into_inner());
     }
 
     /// A relation by name, if there is one. An explicit schema that does not exist means there is none.

@@ -11,6 +11,7 @@ use common::{Oid, PgResult, pg_err, sqlstate};
 use parser::ast::{CreateSchemaStmt, RoleSpecType, Statement};
 
 use crate::context::{CommandContext, CommandOutcome};
+use crate::guc::Scope;
 
 /// CREATE SCHEMA with its elements.
 pub(crate) fn create_schema(
@@ -55,11 +56,34 @@ fn make_schema(
         return Ok(CommandOutcome::tag("CREATE SCHEMA"));
     }
     cx.ddl(|ddl| ddl.create_namespace(name, owner))?;
-    for element in &stmt.schema_elts {
+    // Names without a schema are looked up in the new one first.
+    let mark = cx.guc.borrow().mark();
+    let outer = cx.guc.borrow().get("search_path").to_owned();
+    let mut path = catalog::names::quote_identifier(name).into_owned();
+    if !outer.is_empty() {
+        path = format!("{path}, {outer}");
+    }
+    cx.guc.borrow_mut().set("search_path", &path, Scope::Local)?;
+    let mut elements: Vec<&Statement> = stmt.schema_elts.iter().collect();
+    elements.sort_by_key(|element| rank(element));
+    for element in elements {
         let element = with_schema(element, name)?;
         crate::dispatch::execute(&element, cx)?;
     }
+    cx.guc.borrow_mut().rollback_to(mark);
     Ok(CommandOutcome::tag("CREATE SCHEMA"))
+}
+
+/// The order in which elements are made, whatever theirs is.
+fn rank(element: &Statement) -> u8 {
+    match element {
+        Statement::CreateSeq(_) => 0,
+        Statement::Create(_) => 1,
+        Statement::View(_) => 2,
+        Statement::Index(_) => 3,
+        Statement::Grant(_) => 5,
+        _ => 4,
+    }
 }
 
 /// An element of CREATE SCHEMA made in that schema.

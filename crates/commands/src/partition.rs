@@ -867,8 +867,7 @@ pub(crate) fn detach(
         ));
     }
     drop(view);
-    crate::foreign_key::check_detach(cx, parent, &child)?;
-    crate::foreign_key::detach(cx, parent, &child)?;
+    crate::foreign_key::check_detach(cx, &child)?;
     crate::inherit::remove_parent(&child, parent, cx)?;
     crate::partition_index::detach_all(cx, parent, &child)?;
     let was_default = child.inheritance.bound.as_deref() == Some(&PartitionBound::Default);
@@ -888,5 +887,6 @@ pub(crate) fn detach(
             ddl.set_default_partition(parent.oid, Oid::INVALID)?;
         }
         Ok(())
-    })
+    })?;
+    crate::foreign_key::detach(cx, parent, &child)
 }

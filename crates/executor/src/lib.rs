@@ -48,7 +48,7 @@ pub use context::{ExecContext, WorkerHost, WorkerJob};
 pub use instrument::{HashSummary, MemoizeSummary, NodeStats, StorageSummary};
 pub use modify::after::{AfterMark, AfterQueue, Suspended, fire as fire_after, fire_deferred};
 pub use modify::exclusion::Exclusion;
-pub use modify::foreign_key::validate_foreign_key;
+pub use modify::validate::{check_partition_removal, validate_foreign_key};
 pub use modify::{ColumnsAction, InsertTarget};
 pub use ops::prune::inputs_at_start;
 pub use prepared::{PointOutcome, PreparedPlan};

@@ -211,10 +211,12 @@ pub(crate) struct Projection {
     pub targets: Vec<Arc<ExprProgram>>,
     /// Some target is more than a column or a constant.
     computes: bool,
+    /// Conditions and targets call several volatile functions: all of a row is computed before the next row.
+    by_rows: bool,
 }
 
 impl Projection {
-    pub fn new(filters: Vec<Arc<ExprProgram>>, targets: Vec<Arc<ExprProgram>>) -> Projection {
+    pub fn new(filters: Vec<Arc<ExprProgram>>, targets: Vec<Arc<ExprProgram>>, by_rows: bool) -> Projection {
         let computes = targets
             .iter()
             .any(|t| t.as_column().is_none() && t.as_const().is_none());
@@ -222,6 +224,7 @@ impl Projection {
             filters,
             targets,
             computes,
+            by_rows,
         }
     }
 
@@ -235,6 +238,7 @@ impl Projection {
             filters: Eval::all(&self.filters),
             targets: Eval::all(&self.targets),
             computes: self.computes,
+            by_rows: self.by_rows,
         }
     }
 }
@@ -244,6 +248,7 @@ pub(crate) struct Projector {
     filters: Vec<Eval>,
     targets: Vec<Eval>,
     computes: bool,
+    by_rows: bool,
 }
 
 /// Below this share of selected rows a batch is squeezed before expressions are computed over it.
@@ -252,11 +257,60 @@ const SPARSE: usize = 4;
 impl Projector {
     /// The rows that pass, in the node's output columns; `None` when none does.
     pub fn apply(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: &Selection) -> PgResult<Option<Batch>> {
+        if self.by_rows {
+            return self.apply_by_rows(cx, inputs, sel);
+        }
         let kept = filter_all(&mut self.filters, cx, inputs, sel)?;
         if kept.is_empty() {
             return Ok(None);
         }
         self.project(cx, inputs, kept).map(Some)
+    }
+
+    fn apply_by_rows(
+        &mut self,
+        cx: &mut Cx<'_>,
+        inputs: Inputs<'_>,
+        sel: &Selection,
+    ) -> PgResult<Option<Batch>> {
+        let mut out: Vec<Vec<Datum>> = vec![Vec::with_capacity(sel.len()); self.targets.len()];
+        let mut rows = 0;
+        for k in 0..sel.len() {
+            let at = sel.position(k);
+            let side =
+                |columns: &[Arc<Vector>]| -> Vec<Datum> { columns.iter().map(|c| c.datum(at)).collect() };
+            let (scan, outer, inner) = (side(inputs.scan), side(inputs.outer), side(inputs.inner));
+            let row = RowInputs {
+                scan: &scan,
+                outer: &outer,
+                inner: &inner,
+            };
+            if !self.passes(cx, row)? {
+                cx.run.dropped += 1;
+                continue;
+            }
+            for (target, column) in self.targets.iter_mut().zip(&mut out) {
+                column.push(target.row(cx, row)?);
+            }
+            rows += 1;
+        }
+        let vector = |(target, values): (&Eval, &Vec<Datum>)| {
+            Arc::new(Vector::from_datums(target.program.phys(), values))
+        };
+        Ok((rows > 0).then(|| Batch {
+            columns: self.targets.iter().zip(&out).map(vector).collect(),
+            rows,
+            selection: Selection::All(rows),
+        }))
+    }
+
+    fn passes(&mut self, cx: &mut Cx<'_>, row: RowInputs<'_>) -> PgResult<bool> {
+        for filter in &mut self.filters {
+            if filter.row(cx, row)?.as_bool() != Some(true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The conditions alone: the rows that pass.
@@ -266,6 +320,13 @@ impl Projector {
 
     /// The target list alone.
     pub fn project(&mut self, cx: &mut Cx<'_>, inputs: Inputs<'_>, sel: Selection) -> PgResult<Batch> {
+        if self.by_rows {
+            let filters = std::mem::take(&mut self.filters);
+            let made = self.apply_by_rows(cx, inputs, &sel);
+            self.filters = filters;
+            let none = || self.columns(cx, inputs, Selection::All(0));
+            return made?.map_or_else(none, Ok);
+        }
         if self.computes && sel.len() * SPARSE < inputs.rows {
             return self.project_squeezed(cx, inputs, &sel);
         }

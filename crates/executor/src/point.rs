@@ -144,7 +144,8 @@ fn scan_by_key<'p>(
     for oid in &table.indexes {
         let index = c.relation(*oid).ok()?;
         let Some(info) = &index.index else { continue };
-        if !info.unique || !info.valid || info.predicate.is_some() || info.access_method != BTREE {
+        let single = info.unique && info.immediate && info.valid;
+        if !single || info.predicate.is_some() || info.access_method != BTREE {
             continue;
         }
         if !c.catalog.index_serves_snapshot(&index) {

@@ -143,6 +143,22 @@ impl Table {
         self.with_row(row, snapshot, |_| Ok(()))
     }
 
+    /// Where the newest version of a row is that the snapshot sees: updates of small tables move rows. None: it has gone.
+    pub fn newest(&self, row: RowId, snapshot: &Snapshot) -> PgResult<Option<RowId>> {
+        let mut at = row;
+        while !self.is_visible(at, snapshot)? {
+            let position = (at.0 % CHUNK_ROWS) as usize;
+            let chunk = self.store.existing_chunk(at.0 / CHUNK_ROWS);
+            let delta = chunk.and_then(|chunk| chunk.state.load().delta.clone());
+            let head = delta.and_then(|delta| delta.head(position));
+            match head.and_then(|head| head.forward()) {
+                Some(to) if to != at => at = to,
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(at))
+    }
+
     /// Appends the listed columns of many rows to `out`, one vector per column, and the positions in `rows` of those the
     /// snapshot sees to `found`.
     pub fn fetch_batch(

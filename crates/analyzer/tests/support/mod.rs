@@ -249,6 +249,7 @@ impl TestCatalog {
                 index: None,
                 populated: true,
                 referenced_by: Vec::new(),
+                foreign_key_parts: Vec::new(),
                 inheritance: catalog::desc::Inheritance::default(),
                 view_definition: r["viewdef"].as_str().map(Into::into),
             };

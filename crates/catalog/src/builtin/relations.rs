@@ -61,6 +61,7 @@ fn describe(rel: &'static BuiltinRelation) -> RelationDesc {
         index: facts::index(rel.oid).map(index_desc),
         populated: true,
         referenced_by: Vec::new(),
+        foreign_key_parts: Vec::new(),
         inheritance: crate::desc::Inheritance::default(),
         view_definition,
     }

@@ -11,7 +11,7 @@ use crate::ddl::{Ddl, ObjectAddress, oid};
 use crate::desc::ForeignKeyDesc;
 use crate::oids;
 use crate::row::StoredRow;
-use crate::store::key_oid;
+use crate::store::{key_name, key_oid};
 
 /// A constraint to make.
 #[derive(Clone, Debug)]
@@ -35,9 +35,6 @@ pub struct NewConstraint {
     pub exclusion_ops: Vec<Oid>,
     /// WITHOUT OVERLAPS, PERIOD.
     pub period: bool,
-    /// Foreign keys: equality operators pk = pk and fk = fk.
-    pub pp_eq_ops: Vec<Oid>,
-    pub ff_eq_ops: Vec<Oid>,
     pub deferrable: bool,
     pub deferred: bool,
     pub enforced: bool,
@@ -45,8 +42,10 @@ pub struct NewConstraint {
     pub is_local: bool,
     pub inherited_count: i16,
     pub no_inherit: bool,
-    /// The constraint of the partitioned parent.
+    /// The constraint of the partitioned parent; that of the whole referenced table, for a part of a foreign key.
     pub parent: Oid,
+    /// What a foreign key is for a partition of the table it refers to: part of `parent`, a constraint of the same table.
+    pub is_part: bool,
 }
 
 impl NewConstraint {
@@ -70,8 +69,6 @@ impl NewConstraint {
             foreign: None,
             exclusion_ops: Vec::new(),
             period: false,
-            pp_eq_ops: Vec::new(),
-            ff_eq_ops: Vec::new(),
             deferrable: false,
             deferred: false,
             enforced: true,
@@ -81,6 +78,7 @@ impl NewConstraint {
             // Unique and primary constraints are not inherited.
             no_inherit: matches!(kind, b'p' | b'u' | b'x' | b'f'),
             parent: Oid::INVALID,
+            is_part: false,
         }
     }
 }
@@ -159,7 +157,10 @@ impl Ddl<'_> {
             let index = ObjectAddress::new(oids::PG_CLASS, new.index);
             self.record_dependency(object, index, DependencyType::Normal)?;
         }
-        if new.parent.is_valid() {
+        if new.is_part {
+            let parent = ObjectAddress::new(oids::PG_CONSTRAINT, new.parent);
+            self.record_dependency(object, parent, DependencyType::Internal)?;
+        } else if new.parent.is_valid() {
             let parent = ObjectAddress::new(oids::PG_CONSTRAINT, new.parent);
             self.record_dependency(object, parent, DependencyType::PartitionPrimary)?;
             let table = ObjectAddress::new(oids::PG_CLASS, new.relation);
@@ -200,6 +201,39 @@ impl Ddl<'_> {
                 return Ok(name);
             }
             pass += 1;
+        }
+    }
+
+    /// The name itself if no constraint of the table has it, or else the first of `name_1`, `name_2`... that none of the schema has:
+    /// what foreign keys of partitions, and their parts, are called.
+    pub fn choose_numbered_constraint_name(
+        &self,
+        name: &str,
+        relation: Oid,
+        namespace: Oid,
+    ) -> PgResult<String> {
+        let same = |row: &StoredRow, name: &str| &*row.text(pg_constraint::CONNAME) == name;
+        if !self.constraints_of(relation)?.iter().any(|row| same(row, name)) {
+            return Ok(name.to_owned());
+        }
+        let parts = NameParts {
+            first: name,
+            second: None,
+            label: "",
+            is_relation: false,
+        };
+        let mut pass = 0;
+        loop {
+            pass += 1;
+            let name = parts.name(pass);
+            let key = [key_name(&name), key_oid(namespace)];
+            if self
+                .store
+                .lookup(oids::PG_CONSTRAINT_CONNAME_NSP_INDEX, &key)?
+                .is_empty()
+            {
+                return Ok(name);
+            }
         }
     }
 
@@ -324,8 +358,8 @@ fn constraint_row(constraint: Oid, new: &NewConstraint) -> PgResult<Vec<Datum>> 
     if let Some(foreign) = &new.foreign {
         row[CONFKEY] = int2_array(&foreign.columns);
         row[CONPFEQOP] = oid_array(&foreign.pf_eq_ops);
-        row[CONPPEQOP] = oid_array(&new.pp_eq_ops);
-        row[CONFFEQOP] = oid_array(&new.ff_eq_ops);
+        row[CONPPEQOP] = oid_array(&foreign.pp_eq_ops);
+        row[CONFFEQOP] = oid_array(&foreign.ff_eq_ops);
         row[CONFDELSETCOLS] = int2_array(&foreign.delete_set_columns);
     }
     row[CONEXCLOP] = oid_array(&new.exclusion_ops);

@@ -52,6 +52,10 @@ fn describe(
     let is_index = matches!(relkind, b'i' | b'I');
     let is_view = matches!(relkind, b'v' | b'm');
     let has_constraints = matches!(relkind, b'r' | b'p' | b'f');
+    let (constraints, foreign_key_parts) = match has_constraints {
+        true => constraints(read, oid)?,
+        false => Default::default(),
+    };
     Ok(RelationDesc {
         oid,
         name: row.text(RELNAME),
@@ -68,11 +72,8 @@ fn describe(
         } else {
             Vec::new()
         },
-        constraints: if has_constraints {
-            constraints(read, oid)?
-        } else {
-            Vec::new()
-        },
+        constraints,
+        foreign_key_parts,
         has_rules: row.bool(RELHASRULES),
         has_triggers: row.bool(RELHASTRIGGERS),
         row_security: row.bool(RELROWSECURITY),
@@ -362,14 +363,21 @@ fn identity_sequences(
     Ok(found)
 }
 
-fn constraints(read: &dyn CatalogRead, relation: Oid) -> PgResult<Vec<ConstraintDesc>> {
+/// Constraints of a table by name, and apart those that foreign keys have for partitions of the tables they refer to.
+fn constraints(
+    read: &dyn CatalogRead,
+    relation: Oid,
+) -> PgResult<(Vec<ConstraintDesc>, Vec<ConstraintDesc>)> {
     let rows = read.lookup(
         oids::PG_CONSTRAINT_CONRELID_CONTYPID_CONNAME_INDEX,
         &[key_oid(relation)],
     )?;
     let mut constraints: Vec<ConstraintDesc> = rows.iter().map(constraint).collect::<PgResult<_>>()?;
     constraints.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(constraints)
+    let own: Vec<Oid> = constraints.iter().map(|c| c.oid).collect();
+    Ok(constraints
+        .into_iter()
+        .partition(|c| !c.parent.is_valid() || !own.contains(&c.parent)))
 }
 
 /// Constraints of a domain itself, by name.
@@ -409,6 +417,8 @@ fn constraint(row: &StoredRow) -> PgResult<ConstraintDesc> {
             table: row.oid(CONFRELID),
             columns: row.int2s(CONFKEY),
             pf_eq_ops: row.oids(CONPFEQOP),
+            pp_eq_ops: row.oids(CONPPEQOP),
+            ff_eq_ops: row.oids(CONFFEQOP),
             on_update: row.char(CONFUPDTYPE),
             on_delete: row.char(CONFDELTYPE),
             match_type: row.char(CONFMATCHTYPE),

@@ -17,6 +17,7 @@ pub mod value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use common::error::Severity;
 use common::{PgResult, pg_err};
 
 use crate::guc::defs::{Context, Kind, SettingDef};
@@ -137,6 +138,26 @@ impl GucStore {
             return v;
         }
         find(name).map_or("", |d| d.boot)
+    }
+
+    /// Whether `client_min_messages` lets messages of a severity through.
+    pub fn tells_client(&self, severity: Severity) -> bool {
+        let rank = match severity {
+            Severity::Info => return true,
+            Severity::Debug => 0,
+            Severity::Log => 1,
+            Severity::Notice => 2,
+            Severity::Warning => 3,
+            _ => 4,
+        };
+        let least = match self.get("client_min_messages") {
+            "log" => 1,
+            "notice" => 2,
+            "warning" => 3,
+            "error" => 4,
+            _ => 0,
+        };
+        rank >= least
     }
 
     /// A boolean setting.

@@ -62,11 +62,40 @@ impl<'a> Compiler<'a> {
         scan: ScanMap<'_>,
     ) -> PgResult<Projection> {
         let filters = self.programs(quals, scan)?;
+        let exprs = quals.iter().chain(targets.iter().map(|t| &t.expr));
+        let by_rows = self.volatile_calls(exprs)? > 1;
         let targets = targets
             .iter()
             .map(|t| self.program(&t.expr, scan))
             .collect::<PgResult<_>>()?;
-        Ok(Projection::new(filters, targets))
+        Ok(Projection::new(filters, targets, by_rows))
+    }
+
+    /// How many volatile functions expressions call. Where there are several, each row is computed before the next one begins:
+    /// `nextval('s'), currval('s')`.
+    pub fn volatile_calls<'e>(&self, exprs: impl Iterator<Item = &'e Expr>) -> PgResult<usize> {
+        let mut called = Vec::new();
+        for e in exprs {
+            nodes::walk::walk(e, &mut |e| {
+                if let Expr::Func(f) = e {
+                    called.push(f.func);
+                }
+                true
+            });
+        }
+        let mut volatile = 0;
+        for func in called {
+            volatile += usize::from(self.is_volatile(func)?);
+        }
+        Ok(volatile)
+    }
+
+    fn is_volatile(&self, func: Oid) -> PgResult<bool> {
+        if let Some(fact) = functions::facts::proc(func) {
+            return Ok(fact.provolatile == b'v');
+        }
+        let found = self.catalog.function(func)?;
+        Ok(found.is_some_and(|f| f.volatility == b'v'))
     }
 
     pub fn phys(&self, type_oid: Oid) -> PgResult<PhysType> {

@@ -20,8 +20,10 @@ use common::{Oid, PgResult, RowId};
 use types::Datum;
 
 use crate::context::ExecContext;
-use crate::modify::foreign_key::{self, FkCheck, FkReferenced};
+use crate::modify::foreign_key::{self, FkCheck};
 use crate::modify::indexes::Entry;
+use crate::modify::referenced::{self, FkReferenced};
+use crate::modify::routing::Router;
 use crate::modify::target::{OpenTarget, TargetDef};
 
 /// Something to check or do.
@@ -67,14 +69,6 @@ impl Event {
             Event::Referenced { foreign, .. } => foreign.table.oid,
             Event::Unique { table, .. } => table.desc.oid,
         }
-    }
-
-    fn concerns(&self, table: Oid) -> bool {
-        let other = match self {
-            Event::Referenced { foreign, .. } => foreign.constraint.relation == table,
-            _ => false,
-        };
-        other || self.table() == table
     }
 }
 
@@ -150,7 +144,7 @@ impl AfterQueue {
 
     /// True when something waits that concerns a table: it may not be altered.
     pub fn is_pending(&self, table: Oid) -> bool {
-        self.deferred.borrow().iter().any(|e| e.concerns(table))
+        self.deferred.borrow().iter().any(|e| e.table() == table)
     }
 
     /// SET CONSTRAINTS; `None`: ALL.
@@ -202,6 +196,7 @@ pub fn fire(ext: &ExecContext<'_>) -> PgResult<()> {
     let mut firing = Firing {
         ext,
         opened: HashMap::new(),
+        router: Router::default(),
     };
     let mut stack = vec![std::mem::take(&mut *ext.after.immediate.borrow_mut())];
     ext.with_txn(|txn| txn.next_command())?;
@@ -232,6 +227,8 @@ pub fn fire_deferred(ext: &ExecContext<'_>, constraints: Option<&[Oid]>) -> PgRe
 pub(crate) struct Firing<'e, 'a> {
     pub ext: &'e ExecContext<'a>,
     opened: HashMap<Oid, OpenTarget>,
+    /// Partitions for rows that actions move.
+    pub router: Router,
 }
 
 impl Firing<'_, '_> {
@@ -244,7 +241,7 @@ impl Firing<'_, '_> {
                 Ok(false)
             }
             Event::Referenced { foreign, old, new } => {
-                foreign_key::run_referenced(self, &foreign, &old, new.as_deref())
+                referenced::run_referenced(self, &foreign, &old, new.as_deref())
             }
             Event::Unique {
                 table,

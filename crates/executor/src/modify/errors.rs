@@ -257,7 +257,7 @@ fn key_text(
             (None, Some(e)) => {
                 let def = ext
                     .session
-                    .get_def(DefKind::Index, index.oid, i as i32 + 1, false)
+                    .get_def(DefKind::Index, index.oid, i as i32 + 1, true)
                     .ok()??;
                 (def, e.type_oid())
             }

@@ -1,28 +1,27 @@
-//! Foreign keys: the check of a referencing row, and what happens to referencing rows when a referenced one goes.
+//! Foreign keys: the check of a referencing row.
 //!
 //! PG: src/backend/utils/adt/ri_triggers.c.
 //!
 //! # How it works
 //! The referenced row is found by the unique index that the constraint names (in every partition of a partitioned table) and locked
-//! FOR KEY SHARE. Referencing rows are found by an index over some of the foreign key's columns, or by reading the table.
+//! FOR KEY SHARE.
 
 use std::sync::Arc;
 
-use access::{ActiveSnapshot, LockOutcome, ScanRequest, Transaction, WaitPolicy};
+use access::{ActiveSnapshot, LockOutcome, Transaction, WaitPolicy};
 use catalog::CatalogView;
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::{column_map, descendants};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, RowId, internal, pg_err, unsupported};
 use txn::{RowLockMode, Snapshot};
-use types::{BATCH_ROWS, Datum, PhysType};
+use types::{Datum, PhysType};
 
 use crate::context::ExecContext;
-use crate::modify::after::{Event, Firing};
-use crate::modify::errors;
-use crate::modify::referencing::{Match, lookup, matching_rows};
-use crate::modify::target::{OpenTarget, TargetDef};
-use crate::modify::{period, referential_action};
+use crate::modify::after::Event;
+use crate::modify::referencing::lookup;
+use crate::modify::target::OpenTarget;
+use crate::modify::{errors, period};
 
 /// A column of a key as it must be looked up.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +47,7 @@ pub(super) struct KeyIndex {
     pub(super) order: Vec<usize>,
 }
 
-fn foreign_of(constraint: &ConstraintDesc) -> PgResult<ForeignKeyDesc> {
+pub(super) fn foreign_of(constraint: &ConstraintDesc) -> PgResult<ForeignKeyDesc> {
     constraint
         .foreign
         .clone()
@@ -100,12 +99,8 @@ impl FkCheck {
         let foreign = foreign_of(constraint)?;
         let root = relation(catalog, foreign.table)?;
         let key = key_types(&root, &foreign.columns)?;
-        let mut tables = vec![root.clone()];
-        if root.relkind == b'p' {
-            tables = descendants(catalog, &root)?;
-        }
         let mut referenced = Vec::new();
-        for table in tables.into_iter().filter(|t| t.relkind == b'r') {
+        for table in leaves(catalog, &root)? {
             let map = column_map(&root, &table);
             for oid in &table.indexes {
                 let index = relation(catalog, *oid)?;
@@ -316,6 +311,10 @@ pub(crate) fn run_check(
 ) -> PgResult<()> {
     let opened = ext.relations.table(table)?;
     let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
+    // An update that leaves the foreign key as it was queues no check of its own, and may have moved the row.
+    let Some(row) = opened.newest(row, &snapshot)? else {
+        return Ok(());
+    };
     let mut values = Vec::with_capacity(table.columns.len());
     if !opened.fetch(row, &snapshot, &mut values)? {
         return Ok(());
@@ -323,215 +322,19 @@ pub(crate) fn run_check(
     check.check(ext, table, &values)
 }
 
-/// ALTER TABLE ... ADD FOREIGN KEY, VALIDATE CONSTRAINT: every row of a table.
-pub fn validate_foreign_key(
-    ext: &ExecContext<'_>,
+/// The tables that hold a table's rows: itself, or its partitions of all levels.
+pub(super) fn leaves(
+    catalog: &dyn CatalogView,
     table: &Arc<RelationDesc>,
-    constraint: &ConstraintDesc,
-) -> PgResult<()> {
-    let check = FkCheck::compile(ext.catalog, constraint)?;
-    let opened = ext.relations.table(table)?;
-    let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    let columns: Vec<u16> = (0..table.columns.len()).map(|c| c as u16).collect();
-    let mut scan = opened.scan(&snapshot, ScanRequest::columns(columns));
-    while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
-        ext.cancel.check()?;
-        for k in 0..batch.len() {
-            check.check(ext, table, &batch.row(k))?;
-        }
+) -> PgResult<Vec<Arc<RelationDesc>>> {
+    let mut tables = vec![table.clone()];
+    if table.relkind == b'p' {
+        tables = descendants(catalog, table)?;
     }
-    Ok(())
+    tables.retain(|t| t.relkind == b'r');
+    Ok(tables)
 }
 
-/// The referenced side: another table's foreign key points to this one.
-pub(crate) struct FkReferenced {
-    pub constraint: ConstraintDesc,
-    pub foreign: ForeignKeyDesc,
-    /// The table written to (a partition, perhaps).
-    pub table: Arc<RelationDesc>,
-    /// Positions of the key in that table's rows.
-    pub columns: Vec<usize>,
-    /// The referencing table.
-    referencing: Oid,
-}
-
-impl FkReferenced {
-    /// All foreign keys that refer to a table, or to one that it is a partition of, in the order of their making.
-    pub fn of_table(catalog: &dyn CatalogView, table: &Arc<RelationDesc>) -> PgResult<Vec<FkReferenced>> {
-        let mut found = Vec::new();
-        let mut at = table.clone();
-        loop {
-            let map = column_map(&at, table);
-            for (referencing, oid) in &at.referenced_by {
-                let other = relation(catalog, *referencing)?;
-                let Some(constraint) = other.constraints.iter().find(|c| c.oid == *oid) else {
-                    continue;
-                };
-                if !constraint.enforced || constraint.parent.is_valid() {
-                    continue;
-                }
-                let foreign = foreign_of(constraint)?;
-                let columns = foreign
-                    .columns
-                    .iter()
-                    .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
-                    .collect();
-                found.push(FkReferenced {
-                    constraint: constraint.clone(),
-                    foreign,
-                    table: table.clone(),
-                    columns,
-                    referencing: *referencing,
-                });
-            }
-            if !at.is_partition {
-                break;
-            }
-            let Some(parent) = at.inheritance.parents.first() else {
-                break;
-            };
-            at = relation(catalog, *parent)?;
-        }
-        found.sort_by_key(|f| f.constraint.oid);
-        Ok(found)
-    }
-
-    fn types(&self) -> Vec<Oid> {
-        let columns = self.columns.iter().filter_map(|i| self.table.columns.get(*i));
-        columns.map(|c| c.type_ref.oid).collect()
-    }
-
-    /// Queues what a deletion or update of a row means.
-    pub fn queue(self: &Arc<FkReferenced>, ext: &ExecContext<'_>, old: &[Datum], new: Option<&[Datum]>) {
-        let key = |row: &[Datum]| -> Vec<Datum> {
-            self.columns
-                .iter()
-                .map(|i| row.get(*i).cloned().unwrap_or_default())
-                .collect()
-        };
-        let before = key(old);
-        if before.iter().any(Datum::is_null) {
-            return;
-        }
-        let after = new.map(key);
-        if after.as_ref() == Some(&before) {
-            return;
-        }
-        if let Some(after) = &after
-            && self.constraint.period
-            && period::still_there(&self.types(), &before, after)
-        {
-            return;
-        }
-        let action = if new.is_some() {
-            self.foreign.on_update
-        } else {
-            self.foreign.on_delete
-        };
-        let event = Event::Referenced {
-            foreign: Arc::clone(self),
-            old: before,
-            new: after,
-        };
-        // Only NO ACTION waits.
-        let deferrable = action == b'a' && self.constraint.deferrable;
-        ext.after.push(event, deferrable, self.constraint.deferred);
-    }
-}
-
-/// Carries out what the constraint says about rows that refer to a key that is no more; true when something was written.
-pub(crate) fn run_referenced(
-    firing: &mut Firing<'_, '_>,
-    foreign: &FkReferenced,
-    old: &[Datum],
-    new: Option<&[Datum]>,
-) -> PgResult<bool> {
-    let ext = firing.ext;
-    let action = if new.is_some() {
-        foreign.foreign.on_update
-    } else {
-        foreign.foreign.on_delete
-    };
-    if action == b'a' && !foreign.constraint.period {
-        let again = FkCheck::compile(ext.catalog, &foreign.constraint)?;
-        if again.exists(ext, old)? {
-            return Ok(false);
-        }
-    }
-    let root = relation(ext.catalog, foreign.referencing)?;
-    let mut tables = vec![root.clone()];
-    if root.relkind == b'p' {
-        tables = descendants(ext.catalog, &root)?;
-    }
-    let mut wrote = false;
-    for table in tables.iter().filter(|t| t.relkind == b'r') {
-        let map = column_map(&root, table);
-        let columns: Vec<usize> = foreign
-            .constraint
-            .columns
-            .iter()
-            .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
-            .collect();
-        if foreign.constraint.period {
-            if period::uncovered(ext, foreign, table, &columns, old)? {
-                return Err(still_referenced(ext, foreign, &root, old, false));
-            }
-            continue;
-        }
-        let rows = matching_rows(ext, table, &columns, old, Match::Equal)?;
-        if rows.is_empty() {
-            continue;
-        }
-        if matches!(action, b'a' | b'r') {
-            return Err(still_referenced(ext, foreign, &root, old, action == b'r'));
-        }
-        for row in rows {
-            wrote |= referential_action::act(firing, foreign, table, &columns, row, old, new, action, &map)?;
-        }
-    }
-    Ok(wrote)
-}
-
-fn still_referenced(
-    ext: &ExecContext<'_>,
-    foreign: &FkReferenced,
-    referencing: &RelationDesc,
-    key: &[Datum],
-    restrict: bool,
-) -> Box<PgError> {
-    let columns: Vec<(&str, Oid)> = foreign
-        .columns
-        .iter()
-        .filter_map(|i| foreign.table.columns.get(*i))
-        .map(|c| (&*c.name, c.type_ref.oid))
-        .collect();
-    let shown = errors::key_and_values(ext, &columns, key);
-    let (table, name) = (&foreign.table.name, &foreign.constraint.name);
-    let error = if restrict {
-        pg_err!(
-            RESTRICT_VIOLATION,
-            "update or delete on table \"{table}\" violates RESTRICT setting of foreign key constraint \"{name}\" on table \"{}\"",
-            referencing.name
-        )
-        .detail(format!(
-            "Key {shown} is referenced from table \"{}\".",
-            referencing.name
-        ))
-    } else {
-        pg_err!(
-            FOREIGN_KEY_VIOLATION,
-            "update or delete on table \"{table}\" violates foreign key constraint \"{name}\" on table \"{}\"",
-            referencing.name
-        )
-        .detail(format!(
-            "Key {shown} is still referenced from table \"{}\".",
-            referencing.name
-        ))
-    };
-    error
-        .table(&*referencing.namespace_name, &*referencing.name)
-        .constraint(&**name)
-}
 /// Queues the checks of a row just written.
 pub(crate) fn queue_checks(
     ext: &ExecContext<'_>,
@@ -589,36 +392,4 @@ pub(crate) fn check_types(
         }
     }
     Ok(())
-}
-
-/// A row moved to another partition: for foreign keys that refer to the partitioned table it is an update.
-pub(crate) fn queue_moved(
-    ext: &ExecContext<'_>,
-    root: &Arc<RelationDesc>,
-    from: &TargetDef,
-    old: &[Datum],
-    new: &[Datum],
-) {
-    let _ = root;
-    for foreign in &from.referenced {
-        // `old` and `new` are rows of the statement's table, whose key columns are found by name.
-        let moved = Arc::new(FkReferenced {
-            constraint: foreign.constraint.clone(),
-            foreign: foreign.foreign.clone(),
-            table: root.clone(),
-            columns: foreign
-                .columns
-                .iter()
-                .map(|i| {
-                    from.desc
-                        .columns
-                        .get(*i)
-                        .and_then(|c| root.columns.iter().position(|r| !r.dropped && r.name == c.name))
-                        .unwrap_or(*i)
-                })
-                .collect(),
-            referencing: foreign.referencing,
-        });
-        moved.queue(ext, old, Some(new));
-    }
 }

@@ -14,10 +14,12 @@ mod indexes;
 mod insert_target;
 mod layout;
 mod period;
+pub(crate) mod referenced;
 mod referencing;
 mod referential_action;
 mod routing;
 mod target;
+pub(crate) mod validate;
 
 pub(crate) use errors::{partition as partition_error, with_check as with_check_error};
 pub use insert_target::{ColumnsAction, InsertTarget};

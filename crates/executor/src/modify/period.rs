@@ -17,7 +17,8 @@ use types::{Datum, key};
 use access::{ActiveSnapshot, IndexDef, KeyBound, LockOutcome, NewestLock, ScanDirection, Table, WaitPolicy};
 
 use crate::context::ExecContext;
-use crate::modify::foreign_key::{FkCheck, FkReferenced, KeyIndex, checking_snapshot, convert};
+use crate::modify::foreign_key::{FkCheck, KeyIndex, checking_snapshot, convert};
+use crate::modify::referenced::FkReferenced;
 use crate::modify::referencing::{Match, matching_rows};
 
 /// The pieces of time that a range or multirange is.

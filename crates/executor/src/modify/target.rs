@@ -13,8 +13,9 @@ use crate::compile::{Compiler, ScanMap, relation_expr};
 use crate::context::ExecContext;
 use crate::modify::after::Event;
 use crate::modify::errors;
-use crate::modify::foreign_key::{self, FkCheck, FkReferenced};
+use crate::modify::foreign_key::{self, FkCheck};
 use crate::modify::indexes::{Entry, IndexPart, OpenIndex};
+use crate::modify::referenced::FkReferenced;
 use crate::node::Eval;
 
 /// A table's rules, compiled.

@@ -143,6 +143,7 @@ fn empty_desc(oid: Oid, name: &str, kind: u8, storage: RelationId) -> RelationDe
         index: None,
         populated: true,
         referenced_by: Vec::new(),
+        foreign_key_parts: Vec::new(),
         inheritance: catalog::desc::Inheritance::default(),
         view_definition: None,
     }

@@ -56,6 +56,21 @@ pub struct RangeVar {
     pub span: Span,
 }
 
+impl RangeVar {
+    /// A relation of a schema, as if written so.
+    pub fn qualified(schema: &str, relation: &str) -> RangeVar {
+        RangeVar {
+            catalog: None,
+            schema: Some(Ident::new(schema, Span::NONE)),
+            relation: Ident::new(relation, Span::NONE),
+            inh: true,
+            persistence: Persistence::Permanent,
+            alias: None,
+            span: Span::NONE,
+        }
+    }
+}
+
 /// `AS name [(columns)]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {

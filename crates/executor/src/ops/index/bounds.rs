@@ -145,7 +145,8 @@ impl IndexMethod {
     /// The values of a unique index's full key, when the conditions are exactly equalities with it.
     pub fn unique_key(&self) -> Option<Vec<Arc<ExprProgram>>> {
         let info = self.desc.index.as_ref()?;
-        if !info.unique || self.quals.len() != self.columns.len() {
+        // A deferrable constraint lets a key appear twice for a while.
+        if !info.unique || !info.immediate || self.quals.len() != self.columns.len() {
             return None;
         }
         (0..self.columns.len())

@@ -61,6 +61,8 @@ struct ModifyNode {
     merge: Option<MergePart>,
     /// Its rows count for the command tag.
     counts: bool,
+    /// How many rows are asked for at a time: one, where RETURNING calls volatile functions.
+    demand: usize,
 }
 
 fn input_position(column: i16) -> Option<usize> {
@@ -112,6 +114,10 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan, m: &ModifyTable) -> PgResul
         others: epq::others(c, &m.row_marks)?,
         output: c.output_phys(plan)?,
         counts: plan.id == c.plan.plan.id,
+        demand: match c.volatile_calls(first.returning.iter().map(|t| &t.expr))? {
+            0 => BATCH_ROWS,
+            _ => 1,
+        },
         layout,
         root,
     }))
@@ -432,15 +438,13 @@ impl ModifyOp {
             return self.not_written(written, at, true);
         }
         let row = self.store_new(cx, leaf, &new)?;
-        let moved = self.leaf(leaf)?.columns.up(&new);
-        let old_root = self.leaf(at.leaf)?.columns.up(&at.values);
-        crate::modify::foreign_key::queue_moved(
-            ext,
-            &node.root,
-            &self.leaf(at.leaf)?.target.def,
-            &old_root,
-            &moved,
-        );
+        let moved = crate::modify::referenced::MovedRow {
+            in_partition: &at.values,
+            old: &self.leaf(at.leaf)?.columns.up(&at.values),
+            new: &self.leaf(leaf)?.columns.up(&new),
+        };
+        let from = &self.leaf(at.leaf)?.target.def;
+        crate::modify::referenced::queue_moved(ext, &node.root, from, &moved)?;
         let old = (at.leaf, at.row, &at.values[..]);
         self.finish_row(
             cx,
@@ -642,7 +646,7 @@ impl Operator for ModifyOp {
             }
             self.open_targets(cx)?;
             cx.check()?;
-            let next = match self.input.next(cx, BATCH_ROWS) {
+            let next = match self.input.next(cx, self.node.demand) {
                 Ok(next) => next,
                 Err(error) => {
                     // Rows before the one that failed come first.

@@ -5,16 +5,16 @@ use common::error::ErrorExt;
 use common::{PgResult, pg_err};
 use parser::ast::{Constraint, FkAction};
 
-use crate::foreign_key::Operators;
+use super::key::Operators;
 
-pub(crate) fn period_of_referenced_only() -> Box<common::PgError> {
+pub(super) fn period_of_referenced_only() -> Box<common::PgError> {
     pg_err!(
         INVALID_FOREIGN_KEY,
         "foreign key uses PERIOD on the referenced table but not the referencing table"
     )
 }
 
-pub(crate) fn check_period_actions(key: &Constraint) -> PgResult<()> {
+pub(super) fn check_period_actions(key: &Constraint) -> PgResult<()> {
     let unsupported = |action, what| match action {
         FkAction::NoAction => Ok(()),
         _ => Err(pg_err!(
@@ -30,7 +30,7 @@ pub(crate) fn check_period_actions(key: &Constraint) -> PgResult<()> {
 }
 
 /// The last columns of a key with PERIOD refer to each other by `&&`.
-pub(crate) fn use_overlaps(
+pub(super) fn use_overlaps(
     key: &Constraint,
     operators: &mut Operators,
     referenced: &RelationDesc,
