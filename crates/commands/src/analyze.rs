@@ -3,8 +3,8 @@
 //! PG: src/backend/commands/analyze.c (`compute_scalar_stats`).
 //!
 //! # How it works
-//! 1. 300 times the statistics target of the table's rows are kept, each with equal probability. Of a large table only pieces are read, chosen at random: as many as
-//!    PostgreSQL reads pages, by tens, as a piece has more rows than a page. (It reads as many pages as it wants rows.)
+//! 1. 300 times the statistics target of the table's rows are kept, each with equal probability. Of a large table only pieces are read, chosen at random: one for five rows
+//!    that are wanted. (PostgreSQL reads a page for each; a piece has more rows than a page.)
 //! 2. Per column: NULL fraction, width; sorted values give the number of distinct values (Haas and Stokes' estimate), the most
 //!    common ones, a histogram of the others, and how far the order of the values follows that of the rows.
 
@@ -27,8 +27,10 @@ const WIDTH_MAX: usize = 1024;
 
 /// Consecutive row ids that are read together: what the storage keeps together.
 const PIECE_ROWS: u64 = 1024;
-/// For so many of the rows wanted a piece is read.
-const ROWS_OF_PIECE: usize = 10;
+/// For so many of the rows wanted a piece is read. Rows of one piece are more alike than others: with ten, the estimate of distinct values in a column where
+/// five rows in a row are equal was a third lower than with all pieces read. With five two rows of the sample are as often neighbours as in PostgreSQL's, of
+/// a large table.
+const ROWS_OF_PIECE: usize = 5;
 
 /// Rows of a table, or of a table and its children.
 pub(crate) struct Sample {
@@ -294,14 +296,9 @@ impl Reservoir {
         if whole {
             return self.take_rest(&mut scan, places, cx);
         }
-        let mut left = wanted;
-        for piece in 0..pieces {
-            self.state = xorshift(self.state);
-            if self.state % (pieces - piece) < left {
-                left -= 1;
-                scan.go_on(piece * PIECE_ROWS..(piece + 1) * PIECE_ROWS);
-                self.take_rest(&mut scan, places, cx)?;
-            }
+        for piece in chosen(pieces, wanted, self.state) {
+            scan.go_on(piece * PIECE_ROWS..(piece + 1) * PIECE_ROWS);
+            self.take_rest(&mut scan, places, cx)?;
         }
         Ok(())
     }
@@ -333,6 +330,17 @@ impl Reservoir {
         }
         Ok(())
     }
+}
+
+/// So many of all numbers below the first, ascending, each as probable as any other.
+fn chosen(all: u64, wanted: u64, mut state: u64) -> impl Iterator<Item = u64> {
+    let mut left = wanted;
+    (0..all).filter(move |number| {
+        state = xorshift(state);
+        let takes = state % (all - number) < left;
+        left -= u64::from(takes);
+        takes
+    })
 }
 
 /// Where the columns of a table are in one of its children, or in itself.
@@ -630,4 +638,23 @@ fn correlation(sorted: &[(usize, &Datum)]) -> Option<f64> {
     let sum = (n - 1.0) * n / 2.0;
     let squares = (n - 1.0) * n * (2.0 * n - 1.0) / 6.0;
     Some((n * products - sum * sum) / (n * squares - sum * sum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_chosen_evenly() {
+        let mut times = vec![0_u32; 500];
+        for seed in 1..2001_u64 {
+            let some: Vec<u64> = chosen(500, 50, seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).collect();
+            assert_eq!(some.len(), 50);
+            assert!(some.is_sorted_by(|a, b| a < b));
+            some.iter().for_each(|piece| times[*piece as usize] += 1);
+        }
+        // 200 of 2,000 are expected of each; the standard deviation is 13.
+        assert!(times.iter().all(|n| (120..280).contains(n)), "{times:?}");
+        assert_eq!(chosen(7, 7, 3).count(), 7);
+    }
 }
