@@ -5,7 +5,9 @@ use common::{PgError, PgResult, pg_err};
 use sha2::Digest;
 use types::io_binary::{parse_escape, parse_hex, push_hex};
 
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
+use crate::framework::pieces;
 
 fn byteaeq(a: &[u8], b: &[u8]) -> bool {
     a == b
@@ -297,24 +299,32 @@ fn binary_decode(s: &str, format: &str) -> PgResult<Vec<u8>> {
     }
 }
 
-fn md5_bytea(v: &[u8]) -> String {
-    format!("{:x}", md5::compute(v))
+pub(crate) fn md5_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<String> {
+    let mut sum = md5::Context::new();
+    pieces::bytes(ctx.cancel, v, |piece| sum.consume(piece))?;
+    Ok(format!("{:x}", sum.finalize()))
 }
 
-fn sha224_bytea(v: &[u8]) -> Vec<u8> {
-    sha2::Sha224::digest(v).to_vec()
+fn digest<D: Digest>(ctx: &FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
+    let mut digest = D::new();
+    pieces::bytes(ctx.cancel, v, |piece| digest.update(piece))?;
+    Ok(digest.finalize().to_vec())
 }
 
-fn sha256_bytea(v: &[u8]) -> Vec<u8> {
-    sha2::Sha256::digest(v).to_vec()
+fn sha224_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
+    digest::<sha2::Sha224>(ctx, v)
 }
 
-fn sha384_bytea(v: &[u8]) -> Vec<u8> {
-    sha2::Sha384::digest(v).to_vec()
+fn sha256_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
+    digest::<sha2::Sha256>(ctx, v)
 }
 
-fn sha512_bytea(v: &[u8]) -> Vec<u8> {
-    sha2::Sha512::digest(v).to_vec()
+fn sha384_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
+    digest::<sha2::Sha384>(ctx, v)
+}
+
+fn sha512_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
+    digest::<sha2::Sha512>(ctx, v)
 }
 
 fn crc32_bytea(v: &[u8]) -> i64 {
@@ -386,11 +396,11 @@ builtins! {
     byteaSetBit = set_bit(v: bytea, index: int8, value: int4) -> bytea;
     binary_encode(v: bytea, format: text) -> text;
     binary_decode(s: text, format: text) -> bytea;
-    md5_bytea(v: bytea) -> text;
-    sha224_bytea(v: bytea) -> bytea;
-    sha256_bytea(v: bytea) -> bytea;
-    sha384_bytea(v: bytea) -> bytea;
-    sha512_bytea(v: bytea) -> bytea;
+    md5_bytea(ctx, v: bytea) -> text;
+    sha224_bytea(ctx, v: bytea) -> bytea;
+    sha256_bytea(ctx, v: bytea) -> bytea;
+    sha384_bytea(ctx, v: bytea) -> bytea;
+    sha512_bytea(ctx, v: bytea) -> bytea;
     crc32_bytea(v: bytea) -> int8;
     crc32c_bytea(v: bytea) -> int8;
     int2_bytea(v: int2) -> bytea;

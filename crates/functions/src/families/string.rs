@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use common::{PgError, PgResult, pg_err};
 use types::io_text::char_offset;
 
-use crate::families::casing;
 use crate::families::quote::{STRING_BYTES_MAX, string_too_long};
+use crate::families::{bytea, casing};
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
+use crate::framework::pieces;
 use crate::framework::session::CharacterRules;
 
 /// Longest value PostgreSQL makes (a gigabyte less header).
@@ -45,28 +46,32 @@ fn bit_length(s: &str) -> i32 {
 
 /// Lower case by the rules of the call's collation.
 pub(crate) fn lower(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
-    Ok(match casing::rules(ctx)? {
+    let rules = casing::rules(ctx)?;
+    pieces::words(ctx.cancel, s, |s| match rules {
         CharacterRules::Ascii => s.to_ascii_lowercase(),
         CharacterRules::Simple => s.chars().map(casing::simple_lower).collect(),
         CharacterRules::Full => casing::full_lower(s),
     })
 }
 fn upper(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
-    Ok(match casing::rules(ctx)? {
+    let rules = casing::rules(ctx)?;
+    pieces::words(ctx.cancel, s, |s| match rules {
         CharacterRules::Ascii => s.to_ascii_uppercase(),
         CharacterRules::Simple => s.chars().map(casing::simple_upper).collect(),
         CharacterRules::Full => casing::full_upper(s),
     })
 }
 fn casefold(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
-    Ok(match casing::rules(ctx)? {
+    let rules = casing::rules(ctx)?;
+    pieces::words(ctx.cancel, s, |s| match rules {
         CharacterRules::Ascii => s.to_ascii_lowercase(),
         CharacterRules::Simple => s.chars().map(casing::fold).collect(),
         CharacterRules::Full => casing::full_fold(s),
     })
 }
 fn initcap(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
-    Ok(casing::initcap(casing::rules(ctx)?, s))
+    let rules = casing::rules(ctx)?;
+    pieces::words(ctx.cancel, s, |s| casing::initcap(rules, s))
 }
 
 #[cold]
@@ -144,14 +149,16 @@ fn rtrim1(s: &str) -> &str {
 }
 
 /// The characters that fill up to `missing`.
-fn filling(fill: &str, missing: usize) -> PgResult<String> {
+fn filling(ctx: &FnContext<'_>, fill: &str, missing: usize) -> PgResult<String> {
     if missing.saturating_mul(4) > SIZE_MAX {
         return Err(too_large());
     }
-    Ok(fill.chars().cycle().take(missing).collect())
+    let chars = fill.chars().count();
+    let last = char_range(fill, 0, missing % chars);
+    pieces::cycled(ctx.cancel, fill, missing / chars * fill.len() + last.len())
 }
 
-fn pad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Result<String, &'a str>> {
+fn pad<'a>(ctx: &FnContext<'_>, s: &'a str, length: i32, fill: &str) -> PgResult<Result<String, &'a str>> {
     let want = length.max(0) as usize;
     let have = s.chars().count();
     if have >= want {
@@ -160,33 +167,33 @@ fn pad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Result<String, &'a s
     if fill.is_empty() {
         return Ok(Err(s));
     }
-    filling(fill, want - have).map(Ok)
+    filling(ctx, fill, want - have).map(Ok)
 }
-fn lpad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
-    Ok(match pad(s, length, fill)? {
+fn lpad<'a>(ctx: &mut FnContext<'_>, s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
+    Ok(match pad(ctx, s, length, fill)? {
         Ok(filling) => Cow::Owned(filling + s),
         Err(cut) => Cow::Borrowed(cut),
     })
 }
-fn rpad<'a>(s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
-    Ok(match pad(s, length, fill)? {
+fn rpad<'a>(ctx: &mut FnContext<'_>, s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
+    Ok(match pad(ctx, s, length, fill)? {
         Ok(filling) => Cow::Owned([s, &filling].concat()),
         Err(cut) => Cow::Borrowed(cut),
     })
 }
-fn lpad_blank(s: &str, length: i32) -> PgResult<Cow<'_, str>> {
-    lpad(s, length, " ")
+fn lpad_blank<'a>(ctx: &mut FnContext<'_>, s: &'a str, length: i32) -> PgResult<Cow<'a, str>> {
+    lpad(ctx, s, length, " ")
 }
-fn rpad_blank(s: &str, length: i32) -> PgResult<Cow<'_, str>> {
-    rpad(s, length, " ")
+fn rpad_blank<'a>(ctx: &mut FnContext<'_>, s: &'a str, length: i32) -> PgResult<Cow<'a, str>> {
+    rpad(ctx, s, length, " ")
 }
 
-fn repeat(s: &str, count: i32) -> PgResult<String> {
+fn repeat(ctx: &mut FnContext<'_>, s: &str, count: i32) -> PgResult<String> {
     let count = count.max(0) as usize;
     if s.len().saturating_mul(count) > SIZE_MAX {
         return Err(too_large());
     }
-    Ok(s.repeat(count))
+    pieces::cycled(ctx.cancel, s, s.len() * count)
 }
 
 fn replace<'a>(s: &'a str, from: &str, to: &str) -> PgResult<Cow<'a, str>> {
@@ -215,19 +222,18 @@ fn replace<'a>(s: &'a str, from: &str, to: &str) -> PgResult<Cow<'a, str>> {
     Ok(Cow::Owned(out))
 }
 
-fn translate(s: &str, from: &str, to: &str) -> String {
+fn translate(ctx: &mut FnContext<'_>, s: &str, from: &str, to: &str) -> PgResult<String> {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
-    s.chars()
-        .filter_map(|c| match from.iter().position(|f| *f == c) {
-            Some(at) => to.get(at).copied(),
-            None => Some(c),
-        })
-        .collect()
+    let other = |c| match from.iter().position(|f| *f == c) {
+        Some(at) => to.get(at).copied(),
+        None => Some(c),
+    };
+    pieces::text(ctx.cancel, s, |s| s.chars().filter_map(other).collect())
 }
 
-fn reverse(s: &str) -> String {
-    s.chars().rev().collect()
+fn reverse(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    pieces::reversed(ctx.cancel, s)
 }
 
 /// `n` characters, or all but the last `-n`.
@@ -304,8 +310,8 @@ fn chr(code: i32) -> PgResult<String> {
     }
 }
 
-fn md5_text(s: &str) -> String {
-    format!("{:x}", md5::compute(s.as_bytes()))
+fn md5_text(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    bytea::md5_bytea(ctx, s.as_bytes())
 }
 
 /// Escapes of `unistr`: `\XXXX`, `\+XXXXXX`, `\uXXXX`, `\UXXXXXXXX`, `\\`.
@@ -377,11 +383,11 @@ builtins! {
     textpos(s: text, part: text) -> int4; text_starts_with(s: text, prefix: text) -> bool;
     btrim(s: text, set: text) -> text; ltrim(s: text, set: text) -> text; rtrim(s: text, set: text) -> text;
     btrim1(s: text) -> text; ltrim1(s: text) -> text; rtrim1(s: text) -> text;
-    lpad(s: text, length: int4, fill: text) -> text; rpad(s: text, length: int4, fill: text) -> text;
-    lpad = lpad_blank(s: text, length: int4) -> text; rpad = rpad_blank(s: text, length: int4) -> text;
-    repeat(s: text, count: int4) -> text; replace_text = replace(s: text, from: text, to: text) -> text;
-    translate(s: text, from: text, to: text) -> text; text_reverse = reverse(s: text) -> text;
+    lpad(ctx, s: text, length: int4, fill: text) -> text; rpad(ctx, s: text, length: int4, fill: text) -> text;
+    lpad = lpad_blank(ctx, s: text, length: int4) -> text; rpad = rpad_blank(ctx, s: text, length: int4) -> text;
+    repeat(ctx, s: text, count: int4) -> text; replace_text = replace(s: text, from: text, to: text) -> text;
+    translate(ctx, s: text, from: text, to: text) -> text; text_reverse = reverse(ctx, s: text) -> text;
     text_left = left(s: text, n: int4) -> text; text_right = right(s: text, n: int4) -> text;
     split_part(s: text, delimiter: text, n: int4) -> text; ascii(s: text) -> int4; chr(code: int4) -> text;
-    md5_text(s: text) -> text; unistr(s: text) -> text;
+    md5_text(ctx, s: text) -> text; unistr(s: text) -> text;
 }

@@ -6,6 +6,7 @@ pub mod direct;
 pub mod indeterminate;
 pub mod macros;
 pub mod phys;
+pub(crate) mod pieces;
 pub mod registry;
 pub mod session;
 pub mod set;
