@@ -104,6 +104,8 @@ fn compaction_gives_space_back_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = StorageOptions::in_dir(Arc::new(::common::env::os::OsEnv::new()), dir.path());
     options.background = false;
+    // Row ids without holes.
+    options.ahead_after_rows = usize::MAX;
     let storage = Storage::open(options.clone()).unwrap();
     let table = storage.table(&table_def(20000)).unwrap();
     let all = 40_000;

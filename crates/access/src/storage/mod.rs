@@ -78,8 +78,8 @@ pub struct StorageOptions {
     pub checkpoint_interval: std::time::Duration,
     /// Changed rows of a segment of row ids after which a checkpoint writes the segment as a whole.
     pub pack_rows_min: usize,
-    /// Rows that a transaction inserts by columns through delta and log; further ones go into the KV store ahead of its commit. And rows that it deletes
-    /// one by one; further ones are marked.
+    /// Rows that a transaction deletes or updates one by one; further ones are marked. After a fourth of so many that it has inserted by columns through
+    /// delta and log further ones go into the KV store ahead of its commit.
     pub ahead_after_rows: usize,
     /// The fewest rows of a batch that do so: it takes up a chunk's row ids. And rows deleted by a command before it marks further ones.
     pub ahead_rows_min: usize,

@@ -157,7 +157,8 @@ impl CopyIn {
         }
         let inputs = self.sources.iter().map(|s| (s.at, ColumnInput::new(s.base)));
         let reader = FastReader::new(&self.options, inputs.collect());
-        Some((reader, Pending::new(self.desc.columns.iter().map(|c| c.phys))))
+        let classes = self.desc.columns.iter().map(|c| c.phys);
+        Some((reader, Pending::new(classes, self.sources.len())))
     }
 
     /// Columns of the data, for CopyInResponse.

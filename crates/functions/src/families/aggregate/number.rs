@@ -270,11 +270,54 @@ impl ExactSum {
     }
 }
 
-/// `sum(numeric)`, and `avg(numeric)` with `AVERAGE`.
+/// `sum(numeric)`, and `avg(numeric)` with `AVERAGE`. There may be millions of groups: most sums fit 64 bits at one scale.
 #[derive(Default)]
 struct NumericSum<const AVERAGE: bool> {
+    digits: i64,
+    count: u32,
+    scale: u16,
+    /// In the place of those when they do not suffice.
+    large: Option<Box<LargeSum>>,
+}
+
+#[derive(Default)]
+struct LargeSum {
     sum: ExactSum,
     count: i64,
+}
+
+impl<const AVERAGE: bool> NumericSum<AVERAGE> {
+    /// Adds numbers of one scale where the little room suffices, by the rules of [`ExactSum`].
+    #[inline]
+    fn add_short(&mut self, unscaled: i64, scale: u16, count: u32) -> bool {
+        let Some(more) = self.count.checked_add(count).filter(|_| self.large.is_none()) else {
+            return false;
+        };
+        if scale == self.scale || unscaled == 0 && scale < self.scale {
+            let Some(sum) = self.digits.checked_add(unscaled) else {
+                return false;
+            };
+            self.digits = sum;
+        } else if self.digits == 0 && scale > self.scale {
+            (self.digits, self.scale) = (unscaled, scale);
+        } else {
+            return false;
+        }
+        self.count = more;
+        true
+    }
+
+    fn grown(&mut self) -> PgResult<&mut LargeSum> {
+        if self.large.is_none() {
+            let mut sum = ExactSum::default();
+            sum.add_digits(i128::from(self.digits), self.scale)?;
+            self.large = Some(Box::new(LargeSum {
+                sum,
+                count: i64::from(self.count),
+            }));
+        }
+        Ok(self.large.get_or_insert_default())
+    }
 }
 
 impl<const AVERAGE: bool> State for NumericSum<AVERAGE> {
@@ -282,9 +325,16 @@ impl<const AVERAGE: bool> State for NumericSum<AVERAGE> {
 
     const DECIMALS: bool = true;
 
+    #[inline]
     fn add(&mut self, value: &Numeric) -> PgResult<()> {
-        self.count += 1;
-        self.sum.add(value)
+        if let Numeric::Small { unscaled, scale } = value
+            && self.add_short(*unscaled, *scale, 1)
+        {
+            return Ok(());
+        }
+        let large = self.grown()?;
+        large.count += 1;
+        large.sum.add(value)
     }
 
     #[inline]
@@ -292,22 +342,38 @@ impl<const AVERAGE: bool> State for NumericSum<AVERAGE> {
         if count == 0 {
             return Ok(());
         }
-        self.count += count;
-        self.sum.add_digits(unscaled, scale)
+        if let (Ok(digits), Ok(count)) = (i64::try_from(unscaled), u32::try_from(count))
+            && self.add_short(digits, scale, count)
+        {
+            return Ok(());
+        }
+        let large = self.grown()?;
+        large.count += count;
+        large.sum.add_digits(unscaled, scale)
     }
 
     fn merge(&mut self, other: Self) -> PgResult<()> {
-        self.count += other.count;
-        self.sum.merge(other.sum)
+        let Some(theirs) = other.large else {
+            return self.add_decimal(i128::from(other.digits), other.scale, i64::from(other.count));
+        };
+        let large = self.grown()?;
+        large.count += theirs.count;
+        large.sum.merge(theirs.sum)
     }
 
     fn result(&mut self) -> PgResult<Datum> {
-        if self.count == 0 {
+        let (sum, count) = match &self.large {
+            Some(large) => (large.sum.value()?, large.count),
+            None => (
+                Numeric::from_i128(i128::from(self.digits), self.scale),
+                i64::from(self.count),
+            ),
+        };
+        if count == 0 {
             return Ok(Datum::Null);
         }
-        let sum = self.sum.value()?;
         Ok(Datum::Numeric(if AVERAGE {
-            numeric::div(&sum, &Numeric::from(self.count))?
+            numeric::div(&sum, &Numeric::from(count))?
         } else {
             sum
         }))
