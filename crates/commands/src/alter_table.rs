@@ -716,7 +716,8 @@ pub(crate) fn validate_check(
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     let view = cx.view()?;
-    let mut program = crate::eval::RowExpr::compile(expr, &*view)?;
+    let known = executor::with_table_oid(expr, desc.oid);
+    let mut program = crate::eval::RowExpr::compile(&known, &*view)?;
     let shown = match name {
         Some(name) => name.to_owned(),
         None => generated_check_name(desc, expr, cx)?,
@@ -740,11 +741,7 @@ fn generated_check_name(
     expr: &nodes::Expr,
     cx: &CommandContext<'_>,
 ) -> PgResult<String> {
-    let columns: Vec<i16> = constraints::columns_of(expr).into_iter().collect();
-    let single = match columns.as_slice() {
-        [one] => desc.column(*one).map(|c| c.name.clone()),
-        _ => None,
-    };
+    let single = constraints::only_column(expr, desc);
     let parts = catalog::ddl::constraint::NameParts {
         first: &desc.name,
         second: single.as_deref(),

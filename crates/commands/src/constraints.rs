@@ -120,6 +120,17 @@ pub(crate) fn columns_of(expr: &Expr) -> BTreeSet<i16> {
     found
 }
 
+/// The column after which a CHECK constraint is called: the only one that it names.
+pub(crate) fn only_column(expr: &Expr, desc: &RelationDesc) -> Option<Arc<str>> {
+    const TABLE_OID: i16 = -6;
+    let columns: Vec<i16> = columns_of(expr).into_iter().collect();
+    match columns.as_slice() {
+        [TABLE_OID] => Some("tableoid".into()),
+        [one] => desc.column(*one).map(|c| c.name.clone()),
+        _ => None,
+    }
+}
+
 /// Stores a CHECK constraint under its own or a generated name; its name.
 pub(crate) fn store_check(
     cx: &CommandContext<'_>,
@@ -129,10 +140,7 @@ pub(crate) fn store_check(
 ) -> PgResult<Oid> {
     let desc = cx.relation(table)?;
     let columns: Vec<i16> = columns_of(&expr).into_iter().filter(|c| *c > 0).collect();
-    let single = match columns.as_slice() {
-        [one] => desc.column(*one).map(|c| c.name.clone()),
-        _ => None,
-    };
+    let single = only_column(&expr, &desc);
     cx.ddl(|ddl| {
         let name = match &check.name {
             Some(name) => name.clone(),

@@ -43,6 +43,7 @@ mod run;
 mod spill;
 mod store;
 
+pub use compile::with_table_oid;
 pub use constants::{ConstContext, DomainProgram, compile_scalar, evaluate_constant};
 pub use context::{ExecContext, WorkerHost, WorkerJob};
 pub use instrument::{HashSummary, MemoizeSummary, NodeStats, StorageSummary};

@@ -4,8 +4,10 @@ use catalog::CatalogView;
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, Oid, PgResult, internal, unsupported};
 use expr::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, Side};
-use nodes::expr::{Expr, ReturningKind, RowExpr, Var, VarSource};
-use types::PhysType;
+use nodes::expr::{Const, Expr, ReturningKind, RowExpr, Var, VarSource};
+use types::{Datum, PhysType};
+
+use crate::ops::scan::TABLEOID;
 
 /// What `Scan` columns mean in a node.
 #[derive(Clone, Copy)]
@@ -237,6 +239,23 @@ pub(crate) fn relation_expr(expr: &Expr, desc: &RelationDesc) -> Expr {
         );
         if v.attno == 0 && of_scan && v.returning == ReturningKind::Default {
             *e = whole_row(v, desc);
+        }
+    });
+    expr
+}
+
+/// The expression for rows of one table, whose `tableoid` is known.
+pub fn with_table_oid(expr: &Expr, table: Oid) -> Expr {
+    let mut expr = expr.clone();
+    nodes::walk::rewrite(&mut expr, &mut |e| {
+        let Expr::Var(v) = e else { return };
+        if v.attno == TABLEOID {
+            *e = Expr::Const(Const {
+                value: Datum::Oid(table.0),
+                type_ref: v.type_ref,
+                collation: v.collation,
+                span: v.span,
+            });
         }
     });
     expr

@@ -9,7 +9,7 @@ use expr::{ExprProgram, RowInputs, Runtime};
 use txn::{RowLockMode, Snapshot};
 use types::Datum;
 
-use crate::compile::{Compiler, ScanMap, relation_expr};
+use crate::compile::{Compiler, ScanMap, relation_expr, with_table_oid};
 use crate::context::ExecContext;
 use crate::modify::after::Event;
 use crate::modify::errors;
@@ -50,7 +50,10 @@ impl TargetDef {
         if desc.has_triggers {
             return Err(unsupported!("triggers are not supported yet"));
         }
-        let program = |e: &nodes::Expr| c.program(&relation_expr(e, &desc), ScanMap::Positions);
+        let program = |e: &nodes::Expr| {
+            let e = with_table_oid(&relation_expr(e, &desc), desc.oid);
+            c.program(&e, ScanMap::Positions)
+        };
         let mut generated = Vec::new();
         for (i, column) in desc.columns.iter().enumerate() {
             if let (b's', false, Some(e)) = (column.generated, column.dropped, &column.default) {

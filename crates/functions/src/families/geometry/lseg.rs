@@ -27,10 +27,9 @@ fn length(s: &Lseg) -> PgResult<f64> {
 }
 
 pub(super) fn contains_point(s: &Lseg, p: &Point) -> PgResult<bool> {
-    Ok(near(
-        add(distance(p, &s.p[0])?, distance(p, &s.p[1])?)?,
-        length(s)?,
-    ))
+    // The sum may be infinite: then the point is far off.
+    let sum = distance(p, &s.p[0])? + distance(p, &s.p[1])?;
+    Ok(near(sum, length(s)?))
 }
 
 /// Where a segment and a line meet.
