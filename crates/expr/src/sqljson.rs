@@ -152,8 +152,18 @@ impl Cx<'_, '_> {
         sel: &Selection,
     ) -> PgResult<Arc<Vector>> {
         let inputs = j.args.get(..2 + q.passing.len()).unwrap_or(&[]);
-        let values = self.args(inputs, sel)?;
+        let (operands, passing) = inputs.split_at(inputs.len().min(2));
+        let mut values = self.args(operands, sel)?;
         let mut out = self.output(phys);
+        // Without a document or a path there is nothing to pass.
+        let (mut asked, mut null) = (Vec::new(), Vec::new());
+        for i in sel.iter() {
+            let rows = if values.iter().any(|v| v.is_null(i)) { &mut null } else { &mut asked };
+            rows.push(i as u16);
+        }
+        null.iter().for_each(|i| out.set_null(*i as usize));
+        let sel = &Selection::Rows(asked.into());
+        values.extend(self.args(passing, sel)?);
         let (mut on_empty, mut on_error) = (Vec::new(), Vec::new());
         self.with_site(j, |ctx| {
             sel.try_for_each(|i| {

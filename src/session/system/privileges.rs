@@ -208,6 +208,11 @@ impl Names {
                 .view
                 .namespace_by_name(name)?
                 .ok_or_else(|| pg_err!(UNDEFINED_SCHEMA, "schema \"{name}\" does not exist")),
+            // The input functions take it for no object.
+            ObjectClass::Type if name == "-" => Err(missing("type")),
+            ObjectClass::Function if name == "-" => {
+                Err(pg_err!(UNDEFINED_FUNCTION, "function \"-\" does not exist"))
+            }
             ObjectClass::Type => match self.object(types::io::RegKind::Type, name)? {
                 Oid::INVALID => Err(missing("type")),
                 found => Ok(found),

@@ -335,11 +335,8 @@ fn inetmi(a: &[u8], b: &[u8]) -> PgResult<i64> {
         ));
     }
     let difference = number(&a).wrapping_sub(number(&b)) as i128;
-    let wraps = (number(&a) >= number(&b)) != (difference >= 0);
-    match i64::try_from(difference) {
-        Ok(v) if !wraps => Ok(v),
-        _ => Err(out_of_range()),
-    }
+    // PostgreSQL looks at the sign of the difference of 128 bits, not at who is greater.
+    i64::try_from(difference).map_err(|_| out_of_range())
 }
 
 fn address_of(ctx: &mut FnContext<'_>, server_side: bool) -> PgResult<Datum> {

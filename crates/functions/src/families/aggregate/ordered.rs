@@ -157,13 +157,7 @@ impl Sorted {
         let Datum::Float8(p) = fraction else {
             return Ok(Datum::Null);
         };
-        if !(0.0..=1.0).contains(p) {
-            return Err(pg_err!(
-                NUMERIC_VALUE_OUT_OF_RANGE,
-                "percentile value {} is not between 0 and 1",
-                general(*p)
-            ));
-        }
+        check_fraction(*p)?;
         let n = values.len();
         if self.wanted == Wanted::Discrete {
             let row = ((p * n as f64).ceil() as usize).max(1);
@@ -177,6 +171,17 @@ impl Sorted {
         }
         between(low, &values[second as usize], place - first)
     }
+}
+
+fn check_fraction(p: f64) -> PgResult<()> {
+    if (0.0..=1.0).contains(&p) {
+        return Ok(());
+    }
+    Err(pg_err!(
+        NUMERIC_VALUE_OUT_OF_RANGE,
+        "percentile value {} is not between 0 and 1",
+        general(p)
+    ))
 }
 
 /// The value at `part` of the way from one value to another.
@@ -233,6 +238,10 @@ impl Accumulator for Sorted {
             return Ok(mode(self.type_oid, values));
         }
         let direct = state.direct.unwrap_or(Datum::Null);
+        // A single fraction is looked at even where there is no value.
+        if let Datum::Float8(p) = direct {
+            check_fraction(p)?;
+        }
         if values.is_empty() || direct.is_null() {
             return Ok(Datum::Null);
         }

@@ -215,7 +215,7 @@ fn dotted_names(text: &str) -> Option<Vec<String>> {
             None => {
                 let end = rest.find(|c: char| c == '.' || c.is_ascii_whitespace());
                 let (name, behind) = rest.split_at(end.unwrap_or(rest.len()));
-                (name.to_lowercase(), behind)
+                (name.to_ascii_lowercase(), behind)
             }
         };
         if name.is_empty() {
