@@ -15,3 +15,12 @@ SELECT percentile_disc(2) WITHIN GROUP (ORDER BY x) FROM (VALUES (NULL::float8))
 SELECT percentile_cont(ARRAY[2]) WITHIN GROUP (ORDER BY x) FROM (VALUES (NULL::float8)) v (x);
 SELECT ts_parse('ПАРСЕР', 'x');
 SELECT ts_parse('PARSER', 'x');
+SELECT make_interval(months => -2147483648, days => -2147483648, weeks => -2147483648, secs => 1e308);
+SELECT make_interval(secs => 1e308);
+SELECT pg_get_function_arg_default(3, 2147483647);
+SELECT pg_get_function_arg_default('pg_sleep'::regproc, 2147483647);
+select (-445665216)::float4, 155121792::float4, '155121792'::float4, (155121792::int8)::float4;
+set extra_float_digits=3;
+select (-445665216)::float4, 155121792::float4, '155121792'::float4,(155121792::numeric)::float4;
+SELECT (16777216 * i + 16)::float4, (9007199254740992::float8 * i + 64) FROM generate_series(1, 40, 3) i;
+SELECT 1234::regoperator, 2::regoperator;

@@ -157,8 +157,10 @@ impl Names {
         let Some(f) = self.view.function(oid)? else {
             return Ok(None);
         };
-        let input =
-            |k: &usize| f.arg_modes.is_empty() || matches!(f.arg_modes.get(*k), Some(b'i' | b'b' | b'v'));
+        let input = |k: &usize| match f.arg_modes.is_empty() {
+            true => *k < f.arg_types.len(),
+            false => matches!(f.arg_modes.get(*k), Some(b'i' | b'b' | b'v')),
+        };
         let Some(at) = usize::try_from(i64::from(number) - 1).ok().filter(input) else {
             return Ok(None);
         };

@@ -288,10 +288,11 @@ impl NameResolver for Names {
                     return Ok(None);
                 };
                 let side = |t: Oid| -> PgResult<String> {
-                    if t.is_valid() {
-                        catalog::format_type::format_type(&*self.view, t, -1)
-                    } else {
-                        Ok("NONE".into())
+                    match t {
+                        Oid::INVALID => Ok("NONE".into()),
+                        // A type as such, not one whose length is not given.
+                        types::oids::BPCHAR => Ok("character".into()),
+                        t => catalog::format_type::format_type(&*self.view, t, -1),
                     }
                 };
                 Ok(Some(format!("{}({},{})", o.name, side(o.left)?, side(o.right)?)))

@@ -158,7 +158,11 @@ impl Cx<'_, '_> {
         // Without a document or a path there is nothing to pass.
         let (mut asked, mut null) = (Vec::new(), Vec::new());
         for i in sel.iter() {
-            let rows = if values.iter().any(|v| v.is_null(i)) { &mut null } else { &mut asked };
+            let rows = if values.iter().any(|v| v.is_null(i)) {
+                &mut null
+            } else {
+                &mut asked
+            };
             rows.push(i as u16);
         }
         null.iter().for_each(|i| out.set_null(*i as usize));

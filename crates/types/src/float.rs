@@ -28,8 +28,9 @@ pub fn push_f64(value: f64, extra_float_digits: i32, out: &mut String) {
         Some(word) => out.push_str(word),
         None if extra_float_digits > 0 => {
             let mut text = format!("{value:e}");
-            if value.abs() >= FLOAT8_WHOLE && is_half_way(&text, value, value.next_up()) {
-                text = format!("{value:.16e}");
+            // One more digit, as few as will do.
+            while value.abs() >= FLOAT8_WHOLE && is_half_way(&text, value, value.next_up()) {
+                text = format!("{value:.*e}", decimals(&text) + 1);
             }
             let bits = value.to_bits();
             let (mantissa, exponent) = (bits & ((1 << 52) - 1), (bits >> 52 & 0x7ff) as i32);
@@ -54,9 +55,9 @@ pub fn push_f32(value: f32, extra_float_digits: i32, out: &mut String) {
         Some(word) => out.push_str(word),
         None if extra_float_digits > 0 => {
             let mut text = format!("{value:e}");
-            if value.abs() >= FLOAT4_WHOLE && is_half_way(&text, f64::from(value), f64::from(value.next_up()))
-            {
-                text = format!("{value:.8e}");
+            let above = f64::from(value.next_up());
+            while value.abs() >= FLOAT4_WHOLE && is_half_way(&text, f64::from(value), above) {
+                text = format!("{value:.*e}", decimals(&text) + 1);
             }
             let bits = value.to_bits();
             let (mantissa, exponent) = (bits & ((1 << 23) - 1), (bits >> 23 & 0xff) as i32);
@@ -78,6 +79,12 @@ pub fn push_f32(value: f32, extra_float_digits: i32, out: &mut String) {
 /// From here on neighbours are 2 and more apart: the number half-way between them may be a short text.
 const FLOAT8_WHOLE: f64 = 9_007_199_254_740_992.0;
 const FLOAT4_WHOLE: f32 = 16_777_216.0;
+
+/// How many digits a text like `1.25e8` has behind its point.
+fn decimals(scientific: &str) -> usize {
+    let mantissa = scientific.split('e').next().unwrap_or_default();
+    mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len())
+}
 
 /// True when shortest digits name the very middle between a number and a neighbour. Reading rounds them to the even one, but
 /// PostgreSQL takes only what is nearer to this number than to any other.

@@ -218,14 +218,17 @@ fn make_interval(
     if !seconds.is_finite() {
         return Err(interval_range());
     }
+    let months = years.checked_mul(12).and_then(|m| m.checked_add(months));
+    let days = weeks.checked_mul(7).and_then(|d| d.checked_add(days));
+    if months.is_none() || days.is_none() {
+        return Err(interval_range());
+    }
     if (seconds * 1e6).is_infinite() {
         return Err(pg_err!(
             NUMERIC_VALUE_OUT_OF_RANGE,
             "value out of range: overflow"
         ));
     }
-    let months = years.checked_mul(12).and_then(|m| m.checked_add(months));
-    let days = weeks.checked_mul(7).and_then(|d| d.checked_add(days));
     let micros = to_i64((seconds * 1e6).round_ties_even()).and_then(|s| {
         let hm = i64::from(hours) * USECS_PER_HOUR + i64::from(minutes) * USECS_PER_MINUTE;
         hm.checked_add(s)
