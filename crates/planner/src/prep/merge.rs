@@ -2,7 +2,12 @@
 //!
 //! PG: src/backend/optimizer/prep/prepjointree.c (`transform_MERGE_to_join`).
 
+use common::{Oid, Span};
+use nodes::RelIds;
+use nodes::expr::{BoolExpr, BoolOp, Expr, NullTest, ReturningKind, Var, VarSource};
 use nodes::query::{FromExpr, JoinExpr, JoinTreeNode, JoinType, MergeMatchKind, Query};
+use types::oids;
+use types::settings::TypeRef;
 
 /// Puts the join that the actions need in the place of the FROM list.
 pub fn make_join(query: &mut Query) {
@@ -30,9 +35,10 @@ pub fn make_join(query: &mut Query) {
         (false, false) => (JoinType::Inner, target, source),
     };
     let quals = query.merge_join_condition.clone();
-    if !by_source {
-        query.merge_join_condition = None;
-    }
+    query.merge_join_condition = match query.merge_join_condition.take() {
+        Some(condition) if by_source => Some(with_source(&right, condition)),
+        _ => None,
+    };
     query.join_tree = FromExpr {
         items: vec![JoinTreeNode::Join(Box::new(JoinExpr {
             join_type,
@@ -43,4 +49,34 @@ pub fn make_join(query: &mut Query) {
         }))],
         quals: None,
     };
+}
+
+/// The join's condition as it is asked again of rows of the join: where there is no source row, a condition that NULLs fulfil
+/// (`IS NOT DISTINCT FROM`) says nothing.
+fn with_source(source: &JoinTreeNode, condition: Expr) -> Expr {
+    let index = match source {
+        JoinTreeNode::Rel(index) => *index,
+        JoinTreeNode::Join(join) if join.rt_index > 0 => join.rt_index,
+        _ => return condition,
+    };
+    let row = Expr::Var(Var {
+        source: VarSource::Rel { index, levels_up: 0 },
+        attno: 0,
+        type_ref: TypeRef::plain(oids::RECORD),
+        collation: Oid::INVALID,
+        nulling_rels: RelIds::empty(),
+        returning: ReturningKind::Default,
+        span: Span::NONE,
+    });
+    let exists = Expr::NullTest(NullTest {
+        arg: Box::new(row),
+        is_not: true,
+        arg_is_row: false,
+        span: Span::NONE,
+    });
+    Expr::Bool(BoolExpr {
+        op: BoolOp::And,
+        args: vec![exists, condition],
+        span: Span::NONE,
+    })
 }
