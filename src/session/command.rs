@@ -95,7 +95,7 @@ impl Session {
             SessionAction::Reset => {
                 self.portals.clear();
                 self.core.cursors.borrow_mut().clear();
-                self.prepared.clear();
+                self.core.statements.borrow_mut().clear();
                 self.core.db.notify.unlisten(None, &self.core.mailbox);
             }
             SessionAction::ForgetSequences => {
@@ -131,8 +131,8 @@ impl Session {
         match stmt {
             Statement::Execute(e) => {
                 let found = self
-                    .prepared
-                    .get(e.name.as_str())
+                    .core
+                    .statement(e.name.as_str())
                     .ok_or_else(|| no_such_statement(e.name.as_str()))?;
                 Ok(found.columns.clone())
             }

@@ -216,7 +216,7 @@ impl Session {
     }
 
     fn prepare_command(&mut self, p: &ast::PrepareStmt, portal: &Portal) -> PgResult<CommandTag> {
-        if self.prepared.contains_key(p.name.as_str()) {
+        if self.core.statement(p.name.as_str()).is_some() {
             return Err(pg_err!(
                 DUPLICATE_PSTATEMENT,
                 "prepared statement \"{}\" already exists",
@@ -236,7 +236,7 @@ impl Session {
         }
         let source = portal.prepared.source.clone();
         let prepared = self.prepare_tree(&source, Arc::new(p.query.clone()), portal.prepared.span, &types)?;
-        self.prepared.insert(p.name.as_str().to_owned(), prepared);
+        self.core.keep_statement(p.name.as_str(), prepared, Some(source));
         Ok("PREPARE".into())
     }
 
@@ -261,9 +261,8 @@ impl Session {
         portal: &Portal,
     ) -> PgResult<(Arc<Prepared>, Vec<Datum>)> {
         let target = self
-            .prepared
-            .get(e.name.as_str())
-            .cloned()
+            .core
+            .statement(e.name.as_str())
             .ok_or_else(|| no_such_statement(e.name.as_str()))?;
         if e.params.len() != target.param_types.len() {
             return Err(pg_err!(
@@ -315,6 +314,7 @@ impl Session {
             version: target.version,
             environment: target.environment,
             plan: Default::default(),
+            uses: Arc::default(),
         });
         portal.params = params;
         Ok(opened)
@@ -358,11 +358,16 @@ impl Session {
     fn deallocate(&mut self, d: &ast::DeallocateStmt) -> PgResult<CommandTag> {
         match &d.name {
             None => {
-                self.prepared.retain(|name, _| name.is_empty());
+                self.core
+                    .statements
+                    .borrow_mut()
+                    .retain(|name, _| name.is_empty());
                 Ok("DEALLOCATE ALL".into())
             }
             Some(name) => {
-                self.prepared
+                self.core
+                    .statements
+                    .borrow_mut()
                     .remove(name.as_str())
                     .ok_or_else(|| no_such_statement(name.as_str()))?;
                 Ok("DEALLOCATE".into())

@@ -20,6 +20,7 @@ use crate::session::catalog::{PathCache, SessionCatalog};
 use crate::session::cursor::Cursor;
 use crate::session::notify::{Mailbox, Notification};
 use crate::session::plpgsql_functions::{Compiled, FunctionKey};
+use crate::session::prepared::{NamedStatement, Prepared};
 use crate::session::routine::{Routine, RoutineKey};
 
 /// What lives as long as the session.
@@ -39,6 +40,8 @@ pub(crate) struct SessionCore {
     pub large_objects: RefCell<crate::session::large_object::Descriptors>,
     /// A sequence was logged: the transaction's commit must reach the disk.
     pub sequence_logged: Cell<bool>,
+    /// Statements prepared under names (the unnamed one's is empty), where functions can read them, too.
+    pub statements: RefCell<FxHashMap<String, NamedStatement>>,
     /// SQL cursors, where functions can read them, too.
     pub cursors: RefCell<HashMap<String, Cursor>>,
     /// Queries that run inside queries, by functions.
@@ -181,6 +184,7 @@ impl SessionCore {
             last_sequence: Cell::new(None),
             large_objects: RefCell::default(),
             sequence_logged: Cell::new(false),
+            statements: RefCell::default(),
             cursors: RefCell::default(),
             inner_queries: Cell::new(0),
             random: RefCell::new(Random::new(seed)),
@@ -299,6 +303,29 @@ impl SessionCore {
             payload,
         });
         self.db.notify.deliver(all.collect());
+    }
+
+    /// A statement prepared under a name.
+    pub fn statement(&self, name: &str) -> Option<Arc<Prepared>> {
+        let statements = self.statements.borrow();
+        statements.get(name).map(|s| s.prepared.clone())
+    }
+
+    /// Keeps a statement under a name; `text`: of the PREPARE that made it.
+    pub fn keep_statement(&self, name: &str, prepared: Arc<Prepared>, text: Option<Arc<str>>) {
+        let named = NamedStatement {
+            from_sql: text.is_some(),
+            text: text.unwrap_or_else(|| prepared.source.clone()),
+            made_at: self.statement_start.get(),
+            prepared,
+        };
+        let mut statements = self.statements.borrow_mut();
+        match statements.get_mut(name) {
+            Some(slot) => *slot = named,
+            None => {
+                statements.insert(name.to_owned(), named);
+            }
+        }
     }
 
     /// Queues a notice for the client, if it wants such.

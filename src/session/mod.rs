@@ -65,7 +65,7 @@ use crate::session::catalog::SessionCatalog;
 use crate::session::core::SessionCore;
 use crate::session::notify::Notification;
 use crate::session::portal::Portal;
-use crate::session::prepared::{Prepared, StatementCache};
+use crate::session::prepared::StatementCache;
 
 /// Statements kept per session by text.
 const STATEMENT_CACHE: usize = 256;
@@ -74,7 +74,6 @@ const STATEMENT_CACHE: usize = 256;
 pub struct Session {
     pub(crate) core: Box<SessionCore>,
     pub(crate) block: Block,
-    pub(crate) prepared: FxHashMap<String, Arc<Prepared>>,
     pub(crate) portals: FxHashMap<String, Portal>,
     pub(crate) cache: StatementCache,
     pub(crate) templates: template::Templates,
@@ -141,7 +140,6 @@ impl Session {
         let mut session = Session {
             core: Box::new(core),
             block: Block::default(),
-            prepared: FxHashMap::default(),
             portals: FxHashMap::default(),
             cache: StatementCache::new(STATEMENT_CACHE),
             templates: template::Templates::new(STATEMENT_CACHE),

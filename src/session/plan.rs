@@ -1,6 +1,7 @@
 //! From text to a prepared statement, and from there to a plan.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use analyzer::{AnalyzeContext, ParamTypes};
 use catalog::CatalogView;
@@ -92,6 +93,7 @@ impl Session {
                 version: 0,
                 environment: 0,
                 plan: Mutex::new(None),
+                uses: Arc::default(),
             }));
         };
         self.refuse_if_failed(&raw.stmt)?;
@@ -119,6 +121,7 @@ impl Session {
                 version: 0,
                 environment,
                 plan: Mutex::new(None),
+                uses: Arc::default(),
             }));
         }
         self.ensure_transaction()?;
@@ -142,6 +145,7 @@ impl Session {
             version: view.version(),
             environment,
             plan: Mutex::new(None),
+            uses: Arc::default(),
         }))
     }
 
@@ -202,6 +206,10 @@ impl Session {
                 "cached plan must not change result type"
             ));
         }
+        let mut fresh = fresh;
+        if let Some(made) = Arc::get_mut(&mut fresh) {
+            made.uses = prepared.uses.clone();
+        }
         Ok(fresh)
     }
 
@@ -216,8 +224,10 @@ impl Session {
     ) -> PgResult<Arc<PreparedPlan>> {
         let generic = self.generic_plan(prepared, view)?;
         if params.is_empty() || generic.is_point() || !self.prefers_custom(prepared, &generic) {
+            prepared.uses.generic.fetch_add(1, Ordering::Relaxed);
             return Ok(generic);
         }
+        prepared.uses.custom.fetch_add(1, Ordering::Relaxed);
         let custom = self.make_plan(prepared, view, Some(params))?;
         // Planning counts too: so much for each relation.
         let relations = custom.plan().range_table.len() as f64;

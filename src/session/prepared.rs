@@ -1,6 +1,7 @@
 //! Statements between parsing and execution, and the plans kept with them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use common::{Oid, Span};
 use executor::PreparedPlan;
@@ -38,6 +39,27 @@ pub struct Prepared {
     /// What else analysis depended on (search path, DateStyle...).
     pub(crate) environment: u64,
     pub(crate) plan: Mutex<Option<CachedPlan>>,
+    /// How often each kind of plan was run, also of the statement that this one was made again from.
+    pub(crate) uses: Arc<PlanUses>,
+}
+
+/// Runs by plans for any parameter values and by plans for the values given.
+#[derive(Debug, Default)]
+pub(crate) struct PlanUses {
+    pub generic: AtomicU64,
+    pub custom: AtomicU64,
+}
+
+/// A statement that was prepared under a name (`pg_prepared_statements`).
+#[derive(Clone)]
+pub(crate) struct NamedStatement {
+    pub prepared: Arc<Prepared>,
+    /// What the client sent to prepare it.
+    pub text: Arc<str>,
+    /// By PREPARE, not by a message of the protocol.
+    pub from_sql: bool,
+    /// Microseconds since 2000.
+    pub made_at: i64,
 }
 
 /// A plan and the catalog version it was made under.

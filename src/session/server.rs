@@ -31,8 +31,8 @@ impl Session {
 
     /// A prepared statement by name; the unnamed one's name is empty.
     pub fn statement(&mut self, name: &str) -> Result<Arc<Prepared>> {
-        match self.prepared.get(name) {
-            Some(found) => Ok(found.clone()),
+        match self.core.statement(name) {
+            Some(found) => Ok(found),
             None if name.is_empty() => {
                 let e = pg_err!(
                     INVALID_SQL_STATEMENT_NAME,
@@ -46,7 +46,7 @@ impl Session {
 
     /// Fails if a named statement exists already.
     pub fn check_statement_name(&mut self, name: &str) -> Result<()> {
-        if name.is_empty() || !self.prepared.contains_key(name) {
+        if name.is_empty() || self.core.statement(name).is_none() {
             return Ok(());
         }
         let e = pg_err!(
@@ -58,17 +58,12 @@ impl Session {
 
     /// Keeps a statement under a name.
     pub fn keep_statement(&mut self, name: &str, prepared: Arc<Prepared>) {
-        match self.prepared.get_mut(name) {
-            Some(slot) => *slot = prepared,
-            None => {
-                self.prepared.insert(name.to_owned(), prepared);
-            }
-        }
+        self.core.keep_statement(name, prepared, None);
     }
 
     /// Forgets a statement; no error if there is none.
     pub fn close_statement(&mut self, name: &str) {
-        self.prepared.remove(name);
+        self.core.statements.borrow_mut().remove(name);
     }
 
     /// Fails if a named portal or cursor exists already.

@@ -1,12 +1,17 @@
 //! Functions about single backends, sequences, key words: what clients rarely ask and the session knows.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use catalog::CatalogView;
+use catalog::desc::RelationDesc;
+use catalog::privileges::{Guarded, ObjectKind, Privilege};
 use common::error::Severity;
 use common::{Oid, PgError, PgResult, pg_err};
 use parser::keywords::{Category, KEYWORDS};
 use types::Datum;
 
 use crate::session::env::StatementEnv;
+use crate::session::prepared::NamedStatement;
 use crate::session::system::{int, oid, text};
 
 /// `pg_default`, where the database lives.
@@ -125,6 +130,59 @@ impl StatementEnv<'_> {
             ]
         });
         Ok(row.into_iter().collect())
+    }
+
+    /// The row of `pg_get_sequence_data`: NULLs where there is no such sequence, or none that may be read.
+    pub(super) fn sequence_data(&self, sequence: Oid) -> PgResult<Vec<Vec<Datum>>> {
+        let desc = self.view.relation(sequence)?.filter(|d| d.relkind == b'S');
+        let may_read = |desc: &RelationDesc| -> PgResult<bool> {
+            let guarded = Guarded {
+                kind: ObjectKind::Sequence,
+                owner: desc.owner,
+                acl: desc.acl.as_deref(),
+            };
+            Ok(self
+                .view
+                .roles()?
+                .may(self.core.user.get(), guarded, Privilege::Select))
+        };
+        let Some(desc) = desc else {
+            return Ok(vec![vec![Datum::Null; 2]]);
+        };
+        if !may_read(&desc)? {
+            return Ok(vec![vec![Datum::Null; 2]]);
+        }
+        let state = self.sequence(sequence)?.0.state();
+        Ok(vec![vec![
+            Datum::Int8(state.last_value),
+            Datum::Bool(state.is_called),
+        ]])
+    }
+
+    /// The rows of `pg_prepared_statement`.
+    pub(super) fn prepared_statements(&self) -> Vec<Vec<Datum>> {
+        let types = |oids: Vec<u32>| {
+            let oids = oids.into_iter().map(Datum::Oid).collect();
+            catalog::builtin::text::array_of(types::oids::REGTYPE, oids)
+        };
+        let count = |n: &AtomicU64| Datum::Int8(n.load(Ordering::Relaxed) as i64);
+        let row = |(name, named): (&String, &NamedStatement)| {
+            let prepared = &named.prepared;
+            let results = prepared.columns();
+            vec![
+                Datum::text(name.as_str()),
+                Datum::text(&*named.text),
+                Datum::Int8(named.made_at),
+                types(prepared.param_types().collect()),
+                results.map_or(Datum::Null, |c| types(c.iter().map(|c| c.type_oid.0).collect())),
+                Datum::Bool(named.from_sql),
+                count(&prepared.uses.generic),
+                count(&prepared.uses.custom),
+            ]
+        };
+        let statements = self.core.statements.borrow();
+        let named = statements.iter().filter(|(name, _)| !name.is_empty());
+        named.map(row).collect()
     }
 
     pub(super) fn listening_channels(&self) -> Vec<Vec<Datum>> {
