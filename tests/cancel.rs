@@ -105,11 +105,11 @@ const STATEMENTS: &[(&str, &str)] = &[
     ),
     (
         "window",
-        "SELECT nextval('made') FROM (SELECT sum(a) OVER (PARTITION BY a % 10 ORDER BY c) FROM {input}) q",
+        "SELECT nextval('made'), w FROM (SELECT sum(a) OVER (PARTITION BY a % 10 ORDER BY c) AS w FROM {input}) q",
     ),
     (
         "one partition",
-        "SELECT nextval('made') FROM (SELECT rank() OVER (ORDER BY c), ntile(7) OVER (ORDER BY b) FROM {input}) q",
+        "SELECT nextval('made'), v, w FROM (SELECT rank() OVER (ORDER BY c) AS v, ntile(7) OVER (ORDER BY b) AS w FROM {input}) q",
     ),
     (
         "union",

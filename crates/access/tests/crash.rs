@@ -1,6 +1,6 @@
 //! Power cuts and failing disks under a workload, simulated: what was acknowledged is there, what was not is there whole or not at all.
 //!
-//! `ACCESS_CRASH_SECONDS` sets the budget (default 20), `ACCESS_CRASH_SEED` one seed.
+//! `ACCESS_CRASH_SECONDS` sets the budget (default 20), `ACCESS_CRASH_FROM` the first seed (default 1), `ACCESS_CRASH_SEED` one seed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -476,12 +476,13 @@ fn seeds(run: impl Fn(u64), share: u32) {
         return run(seed.parse().unwrap());
     }
     let (start, budget) = (Instant::now(), budget() / share);
-    let mut seed = 1;
+    let first = std::env::var("ACCESS_CRASH_FROM").map_or(1, |from| from.parse().unwrap());
+    let mut seed = first;
     while start.elapsed() < budget {
         run(seed);
         seed += 1;
     }
-    println!("{} seeds", seed - 1);
+    println!("{} seeds from {first} on", seed - first);
 }
 
 fn power_cuts(seed: u64) {
