@@ -85,7 +85,10 @@ impl Explainer<'_> {
     }
 
     fn aggregate_memory(&self, stats: &NodeStats, out: &mut Properties) {
-        let Some(hash) = stats.hash else { return };
+        // No memory: a hash table that was never begun.
+        let Some(hash) = stats.hash.filter(|hash| hash.memory > 0) else {
+            return;
+        };
         let (memory, disk) = (kilobytes(hash.memory), kilobytes(hash.disk));
         let mut line = format!("{}  Memory Usage: {memory}kB", hash.batches);
         if hash.batches > 1 {

@@ -176,12 +176,21 @@ pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
     }
     modify::prepare_targets(root)?;
     set_limit_fraction(root);
-    let stage = scan_join_stage(root)?;
-    grouping::fold_grouping_calls(root);
-    let stage = if needs_grouping(root) {
-        grouping::add(root, stage)?
+    let stage = if is_degenerate_grouping(root) {
+        let mut having = Vec::new();
+        if let Some(h) = root.query.having.clone() {
+            facts::flatten_and(h, &mut having);
+        }
+        grouping::fold_grouping_calls(root);
+        having.retain(|e| !matches!(e, Expr::Const(c) if c.value.as_bool() == Some(true)));
+        one_row(root, having)
     } else {
-        stage
+        let stage = scan_join_stage(root)?;
+        grouping::fold_grouping_calls(root);
+        match needs_grouping(root) {
+            true => grouping::add(root, stage)?,
+            false => stage,
+        }
     };
     let stage = window::add(root, stage)?;
     let stage = project_sort_distinct(root, stage)?;
@@ -194,6 +203,14 @@ pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
 fn needs_grouping(root: &Root<'_, '_>) -> bool {
     let q = &root.query;
     q.has_aggs || !q.group_clause.is_empty() || !q.grouping_sets.is_empty() || q.having.is_some()
+}
+
+/// HAVING without aggregates and keys: there is one group, whatever the tables hold, so that nobody looks at them.
+///
+/// PG: `is_degenerate_grouping`.
+fn is_degenerate_grouping(root: &Root<'_, '_>) -> bool {
+    let q = &root.query;
+    q.having.is_some() && !q.has_aggs && q.group_clause.is_empty() && q.grouping_sets.is_empty()
 }
 
 impl Root<'_, '_> {
@@ -297,11 +314,16 @@ fn gate(stage: Stage, one_time: Vec<Expr>) -> Stage {
 
 /// No FROM: one row, if WHERE lets it through.
 fn single_row(root: &mut Root<'_, '_>) -> PgResult<Stage> {
-    let s = root.context().settings;
     let mut one_time = Vec::new();
     if let Some(q) = root.query.join_tree.quals.clone() {
         facts::flatten_and(q, &mut one_time);
     }
+    Ok(one_row(root, one_time))
+}
+
+/// One row without columns, if conditions let it through.
+fn one_row(root: &Root<'_, '_>, one_time: Vec<Expr>) -> Stage {
+    let s = root.context().settings;
     let cost = PlanCost {
         startup: 0.0,
         total: s.cpu_tuple_cost,
@@ -316,11 +338,11 @@ fn single_row(root: &mut Root<'_, '_>) -> PgResult<Stage> {
             one_time,
         },
     );
-    Ok(Stage {
+    Stage {
         plan,
         output: Vec::new(),
         keys: Vec::new(),
-    })
+    }
 }
 
 /// The order that the next step above scans and joins would like.
