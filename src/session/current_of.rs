@@ -7,7 +7,7 @@
 //! [`Origins::take`] cuts them off the rows before anybody sees them and keeps them by the rows' numbers.
 
 use catalog::CatalogView;
-use common::{AttrNumber, Oid, PgResult, Span, internal, pg_err};
+use common::{AttrNumber, CTID, Oid, PgResult, Span, TABLEOID, internal, pg_err};
 use nodes::expr::{Expr, Var, VarSource};
 use nodes::query::{CommandType, JoinTreeNode, Query, RteKind, TargetEntry};
 use types::Datum;
@@ -15,9 +15,6 @@ use types::settings::TypeRef;
 
 use crate::session::cursor::no_such_cursor;
 use crate::session::env::StatementEnv;
-
-const CTID: AttrNumber = -1;
-const TABLEOID: AttrNumber = -6;
 
 /// Where the rows of a cursor come from.
 #[derive(Default)]

@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use ::common::env::sim::{CrashMode, SimEnv};
@@ -38,12 +37,7 @@ impl Db {
     }
 
     fn open(env: &SimEnv, dir: &str) -> Db {
-        let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(dir));
-        options.background = false;
-        // A few go the usual way.
-        (options.ahead_after_rows, options.ahead_rows_min) = (3, 2);
-        options.cache_bytes_max = 100 << 10;
-        Db::over(&Storage::open(options).unwrap())
+        Db::over(&marking(env, dir))
     }
 
     /// With `ROWS` rows of ids and values, all in the store and nothing in delta.

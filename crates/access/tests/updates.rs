@@ -4,7 +4,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use ::common::env::sim::{CrashMode, SimEnv};
@@ -46,12 +45,17 @@ impl Db {
     }
 
     fn open(env: &SimEnv, dir: &str) -> Db {
-        let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(dir));
-        options.background = false;
-        // A few go the usual way.
-        (options.ahead_after_rows, options.ahead_rows_min) = (3, 2);
-        options.cache_bytes_max = 100 << 10;
-        Db::over(&Storage::open(options).unwrap())
+        Db::over(&marking(env, dir))
+    }
+
+    /// Updates every row once more, by marks.
+    fn marks_again(&self, state: &mut State) {
+        let mut txn = self.session.begin();
+        let ids: Vec<i32> = state.keys().copied().collect();
+        self.add(&mut txn, state, ids, 1);
+        assert!(self.delta_bytes() < LITTLE, "{}", self.delta_bytes());
+        txn.commit().unwrap();
+        assert!(self.state() == *state);
     }
 
     /// With `ROWS` rows of ids and values, all in the store and nothing in delta.
@@ -207,12 +211,7 @@ fn older_snapshots_see_what_was_over_checkpoints_and_merges() {
     assert_eq!(db.table.size().rows, after.len() as u64);
     assert!(db.delta_bytes() < LITTLE, "{}", db.delta_bytes());
     // The chunks are free for others.
-    let mut txn = db.session.begin();
-    let ids: Vec<i32> = after.keys().copied().collect();
-    db.add(&mut txn, &mut after, ids, 1);
-    assert!(db.delta_bytes() < LITTLE, "{}", db.delta_bytes());
-    txn.commit().unwrap();
-    assert!(db.state() == after);
+    db.marks_again(&mut after);
 }
 
 #[test]
@@ -253,11 +252,7 @@ fn rollbacks_take_them_back() {
         assert!(db.state() == state);
         db.maintain(1);
     }
-    let mut txn = db.session.begin();
-    db.add(&mut txn, &mut state, 0..ROWS, 1);
-    assert!(db.delta_bytes() < LITTLE, "{}", db.delta_bytes());
-    txn.commit().unwrap();
-    assert!(db.state() == state);
+    db.marks_again(&mut state);
 }
 
 #[test]
@@ -517,11 +512,7 @@ fn an_uncommitted_update_never_was() {
     let db = Db::open(&env.crash_with(CrashMode::KeepUnsynced), "/db");
     assert!(db.state() == state);
     db.maintain(3);
-    let mut txn = db.session.begin();
-    db.add(&mut txn, &mut state, 0..ROWS, 1);
-    assert!(db.delta_bytes() < LITTLE, "{}", db.delta_bytes());
-    txn.commit().unwrap();
-    assert!(db.state() == state);
+    db.marks_again(&mut state);
 }
 
 #[test]

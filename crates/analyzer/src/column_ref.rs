@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use common::error::ErrorExt;
-use common::{AttrNumber, Oid, PgError, PgResult, Span, pg_err};
+use common::{AttrNumber, Oid, PgError, PgResult, Span, TABLEOID, pg_err};
 use nodes::Expr;
 use nodes::expr::{CoercionForm, ReturningKind, RowExpr, Var, VarSource};
 use nodes::query::{RangeTblEntry, RteKind};
@@ -25,9 +25,6 @@ const SYSTEM_COLUMNS: [(&str, AttrNumber, Oid); 6] = [
     ("cmax", -5, oids::CID),
     ("tableoid", -6, oids::OID),
 ];
-
-/// The number of `tableoid`.
-const TABLE_OID_ATTNO: AttrNumber = -6;
 
 impl Analyzer<'_> {
     /// An unqualified column name; the nearest query level that has it wins.
@@ -99,7 +96,7 @@ impl Analyzer<'_> {
 
     fn check_system_column(&self, name: &str, attno: AttrNumber, span: Span) -> PgResult<()> {
         let kind = self.cur().expr_kind;
-        if attno == TABLE_OID_ATTNO && kind != ExprKind::MergeWhen {
+        if attno == TABLEOID && kind != ExprKind::MergeWhen {
             return Ok(());
         }
         match kind {
@@ -113,7 +110,7 @@ impl Analyzer<'_> {
                 "cannot use system column \"{name}\" in column generation expression"
             )
             .at(span)),
-            ExprKind::MergeWhen if attno != TABLE_OID_ATTNO => Err(pg_err!(
+            ExprKind::MergeWhen if attno != TABLEOID => Err(pg_err!(
                 INVALID_COLUMN_REFERENCE,
                 "cannot use system column \"{name}\" in MERGE WHEN condition"
             )

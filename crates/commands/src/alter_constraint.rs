@@ -124,12 +124,8 @@ fn derived_constraint(
     cx: &CommandContext<'_>,
 ) -> PgResult<Box<common::PgError>> {
     let mut top = constraint.parent;
-    let above = |oid| {
-        let key = [catalog::store::key_oid(oid)];
-        cx.ddl(|ddl| ddl.store.lookup(oids::PG_CONSTRAINT_OID_INDEX, &key))
-    };
     let mut from = None;
-    while let Some(row) = above(top)?.into_iter().next() {
+    while let Some(row) = cx.ddl(|ddl| ddl.constraint(top))? {
         top = row.oid(c::CONPARENTID);
         from = Some((row.text(c::CONNAME), row.oid(c::CONRELID)));
     }

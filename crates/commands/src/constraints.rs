@@ -11,7 +11,7 @@ use catalog::ddl::constraint::{NameParts, NewConstraint};
 use catalog::ddl::relation::NewColumn;
 use catalog::desc::RelationDesc;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, TABLEOID, pg_err};
 use nodes::Expr;
 use parser::ast::{self, ConstrType, Constraint};
 
@@ -122,10 +122,9 @@ pub(crate) fn columns_of(expr: &Expr) -> BTreeSet<i16> {
 
 /// The column after which a CHECK constraint is called: the only one that it names.
 pub(crate) fn only_column(expr: &Expr, desc: &RelationDesc) -> Option<Arc<str>> {
-    const TABLE_OID: i16 = -6;
     let columns: Vec<i16> = columns_of(expr).into_iter().collect();
     match columns.as_slice() {
-        [TABLE_OID] => Some("tableoid".into()),
+        [TABLEOID] => Some("tableoid".into()),
         [one] => desc.column(*one).map(|c| c.name.clone()),
         _ => None,
     }

@@ -5,6 +5,7 @@
 //! The table and its indexes get new, empty storage; the old one goes at commit. So a rollback brings everything back, and older
 //! snapshots that open the table afterwards see it empty, as in PostgreSQL.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catalog::columns::pg_class;
@@ -77,7 +78,8 @@ fn check_references(
     let mut at = 0;
     while let Some(table) = tables.get(at).cloned() {
         at += 1;
-        for referencing in referencing_tables(table.oid, cx)? {
+        let referencing: BTreeSet<Oid> = table.referenced_by.iter().map(|(table, _)| *table).collect();
+        for referencing in referencing {
             if tables.iter().any(|t| t.oid == referencing) {
                 continue;
             }
@@ -104,32 +106,6 @@ fn check_references(
         }
     }
     Ok(())
-}
-
-fn referencing_tables(table: Oid, cx: &CommandContext<'_>) -> PgResult<Vec<Oid>> {
-    use catalog::columns::pg_constraint as c;
-    cx.ddl(|ddl| {
-        let key = [key_oid(oids::PG_CLASS), key_oid(table)];
-        let rows = ddl.store.lookup(oids::PG_DEPEND_REFERENCE_INDEX, &key)?;
-        let mut found = Vec::new();
-        for row in rows {
-            if row.oid(catalog::columns::pg_depend::CLASSID) != oids::PG_CONSTRAINT {
-                continue;
-            }
-            let object = row.oid(catalog::columns::pg_depend::OBJID);
-            let constraint = ddl
-                .store
-                .lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(object)])?;
-            for row in constraint {
-                if row.char(c::CONTYPE) == b'f' && row.oid(c::CONFRELID) == table {
-                    found.push(row.oid(c::CONRELID));
-                }
-            }
-        }
-        found.sort();
-        found.dedup();
-        Ok(found)
-    })
 }
 
 /// Gives a table and its indexes new, empty storage.

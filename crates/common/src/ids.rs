@@ -98,6 +98,11 @@ impl RowId {
 /// Column number as in `pg_attribute.attnum`: 1-based, negative for system columns, 0 for the whole row.
 pub type AttrNumber = i16;
 
+/// The system column `ctid`: where a row is.
+pub const CTID: AttrNumber = -1;
+/// The system column `tableoid`: which table a row is of.
+pub const TABLEOID: AttrNumber = -6;
+
 #[cfg(test)]
 mod tests {
     use super::*;

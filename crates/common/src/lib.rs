@@ -19,5 +19,5 @@ pub mod sqlstate;
 pub mod sync;
 
 pub use error::{PgError, PgResult, SqlState};
-pub use ids::{AttrNumber, CommandId, Csn, Lsn, Oid, RelationId, RowId, Xid};
+pub use ids::{AttrNumber, CTID, CommandId, Csn, Lsn, Oid, RelationId, RowId, TABLEOID, Xid};
 pub use span::Span;

@@ -9,6 +9,7 @@ use crate::cx::Cx;
 use crate::ints::{IntTable, compares_as_integer, integers};
 use crate::keys::EqualKeys;
 use crate::packed::{self, Packer};
+use crate::spill::partitions::Partitions;
 use crate::store::{MemoryUse, RowStore};
 
 /// Groups in the order of their first rows, of which the wanted columns are kept.
@@ -216,6 +217,23 @@ impl GroupTable {
             Selection::Rows(unknown.into()),
             unknown_hashes,
         ))
+    }
+
+    /// The rows of known groups, their numbers in `out`; those of others go to files. `None` when no group is known.
+    pub fn assign_or_spill(
+        &self,
+        cx: &Cx<'_>,
+        keys: &EqualKeys,
+        batch: &Batch,
+        out: &mut Vec<u32>,
+        parts: &mut Partitions,
+    ) -> PgResult<Option<Batch>> {
+        let (known, unknown, hashes) = self.assign_known(cx, keys, batch, out)?;
+        parts.add(cx, &batch.columns, &unknown, &hashes)?;
+        Ok((!known.is_empty()).then(|| Batch {
+            selection: known,
+            ..batch.clone()
+        }))
     }
 
     /// Bytes of the table and its first rows.

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use access::{Index, Storage, Table, WriteOutcome};
 use catalog::desc::IndexColumnDesc;
-use common::{Oid, PgResult, RowId};
+use common::{CTID, Oid, PgResult, RowId};
 use expr::{ExprProgram, ExprState, RowInputs, Runtime};
 use nodes::expr::Expr;
 use nodes::plan::{IndexQual, IndexQualValue, IndexScan, ModifyTable, PlannedStmt, ScanDirection};
@@ -24,7 +24,6 @@ use crate::constants::RowRuntime;
 use crate::context::ExecContext;
 use crate::modify::{OpenTarget, TargetDef, Written};
 use crate::ops::index::IndexMethod;
-use crate::ops::scan::CTID;
 use crate::prepared::PointOutcome;
 
 /// A statement for the short path.

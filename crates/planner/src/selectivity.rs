@@ -1,5 +1,6 @@
 //! How many rows a condition lets through, by PostgreSQL's estimators and defaults.
 
+use common::CTID;
 use std::cmp::Ordering;
 
 use catalog::view::ColumnStatistics;
@@ -19,8 +20,6 @@ const DEFAULT_RANGE: f64 = 0.005;
 const DEFAULT_MATCH: f64 = 0.005;
 const DEFAULT_UNK: f64 = 0.005;
 const DEFAULT_DISTINCT: f64 = 200.0;
-/// `ctid` in `pg_attribute.attnum`.
-const CTID: i16 = -1;
 
 /// Whether statistics on several columns together count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

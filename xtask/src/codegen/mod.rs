@@ -24,10 +24,7 @@ pub enum Mode {
 
 /// Generates everything.
 pub fn run(mode: Mode) -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask has no parent directory")?
-        .to_owned();
+    let root = crate::tidy::root()?;
     let Some(catalog) = catalog_dir(&root) else {
         if mode == Mode::Check {
             eprintln!("xtask: no shared/pg18/catalog here, nothing to check");

@@ -41,7 +41,7 @@ pub fn oids(catalog: &Path) -> Result<String, String> {
 /// The rows of `pg_type`, below the hand-written head of the committed file.
 pub fn builtin(catalog: &Path) -> Result<String, String> {
     let table = Table::read(catalog, "pg_type")?;
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/types/src/builtin.rs");
+    let committed = crate::tidy::root()?.join("crates/types/src/builtin.rs");
     let committed = std::fs::read_to_string(&committed).map_err(|e| format!("builtin.rs: {e}"))?;
     let marker = "pub static TYPES: &[TypeRow] = &[\n";
     let head = committed

@@ -65,9 +65,11 @@ fn check(root: &Path, mode: Mode) -> Result<Report, String> {
     Ok(report)
 }
 
-/// The directory of the workspace.
+/// The directory of the workspace: that of the cargo which runs this program. It may have been built for another copy of the workspace
+/// in the same target directory.
 pub fn root() -> Result<PathBuf, String> {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let xtask = Path::new(&xtask);
     Ok(xtask.parent().ok_or("xtask has no parent directory")?.to_owned())
 }
 

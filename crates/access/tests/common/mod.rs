@@ -1,10 +1,12 @@
 //! What the tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use common::env::Env;
 use common::env::os::OsEnv;
+use common::env::sim::SimEnv;
 use common::{Oid, RowId};
 use pglite_access::*;
 use txn::{Proc, Snapshot};
@@ -14,6 +16,16 @@ use types::{Datum, PhysType, oids};
 pub fn memory() -> Arc<Storage> {
     let mut options = StorageOptions::in_memory(Arc::new(OsEnv::new()));
     options.background = false;
+    Storage::open(options).unwrap()
+}
+
+/// A directory where changes of more than a few rows go by marks.
+pub fn marking(env: &SimEnv, dir: &str) -> Arc<Storage> {
+    let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(dir));
+    options.background = false;
+    // A few go the usual way.
+    (options.ahead_after_rows, options.ahead_rows_min) = (3, 2);
+    options.cache_bytes_max = 100 << 10;
     Storage::open(options).unwrap()
 }
 

@@ -92,6 +92,14 @@ impl Ddl<'_> {
         )
     }
 
+    /// The row of a constraint.
+    pub fn constraint(&self, constraint: Oid) -> PgResult<Option<StoredRow>> {
+        let rows = self
+            .store
+            .lookup(oids::PG_CONSTRAINT_OID_INDEX, &[key_oid(constraint)])?;
+        Ok(rows.into_iter().next())
+    }
+
     /// `constraint "c" for relation "t" already exists`.
     pub fn check_constraint_name_free(&self, relation: Oid, name: &str) -> PgResult<()> {
         let taken = self.constraints_of(relation)?;

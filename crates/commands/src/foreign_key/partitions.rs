@@ -17,7 +17,6 @@ use catalog::ddl::drop::DropBehavior;
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::oids;
 use catalog::partition::{Partitions, column_map};
-use catalog::store::key_oid;
 use common::{Oid, PgResult, pg_err};
 use txn::LockMode;
 use types::Datum;
@@ -151,13 +150,8 @@ fn is_below_another(cx: &CommandContext<'_>, key: &ConstraintDesc, referenced: O
     if !key.parent.is_valid() {
         return Ok(false);
     }
-    let parent = [key_oid(key.parent)];
-    cx.ddl(|ddl| {
-        let rows = ddl.store.lookup(oids::PG_CONSTRAINT_OID_INDEX, &parent)?;
-        Ok(rows
-            .iter()
-            .any(|row| row.oid(pg_constraint::CONFRELID) == referenced))
-    })
+    let above = cx.ddl(|ddl| ddl.constraint(key.parent))?;
+    Ok(above.is_some_and(|row| row.oid(pg_constraint::CONFRELID) == referenced))
 }
 
 /// The parts of foreign keys for a partition, with the tables that they belong to.

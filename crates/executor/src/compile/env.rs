@@ -2,12 +2,10 @@
 
 use catalog::CatalogView;
 use catalog::desc::RelationDesc;
-use common::{AttrNumber, Oid, PgResult, internal, unsupported};
+use common::{AttrNumber, Oid, PgResult, TABLEOID, internal, unsupported};
 use expr::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, Side};
 use nodes::expr::{Const, Expr, ReturningKind, RowExpr, Var, VarSource};
 use types::{Datum, PhysType};
-
-use crate::ops::scan::TABLEOID;
 
 /// What `Scan` columns mean in a node.
 #[derive(Clone, Copy)]

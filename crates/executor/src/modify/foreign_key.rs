@@ -311,13 +311,13 @@ pub(crate) fn run_check(
 ) -> PgResult<()> {
     let opened = ext.relations.table(table)?;
     let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    // An update that leaves the foreign key as it was queues no check of its own, and may have moved the row.
-    let Some(row) = opened.newest(row, &snapshot)? else {
-        return Ok(());
-    };
     let mut values = Vec::with_capacity(table.columns.len());
     if !opened.fetch(row, &snapshot, &mut values)? {
-        return Ok(());
+        // An update that leaves the foreign key as it was queues no check of its own, and may have moved the row.
+        let Some(row) = opened.newest(row, &snapshot)? else {
+            return Ok(());
+        };
+        opened.fetch(row, &snapshot, &mut values)?;
     }
     check.check(ext, table, &values)
 }

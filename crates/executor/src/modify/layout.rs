@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalog::desc::RelationDesc;
-use common::{AttrNumber, Oid, PgResult, RowId, internal};
+use common::{AttrNumber, CTID, Oid, PgResult, RowId, TABLEOID, internal};
 use nodes::expr::{MERGE_ACTION_ATTNO, ReturningKind};
 use types::{Datum, RecordValue};
 
-use crate::ops::scan::{CTID, TABLEOID};
 use crate::ops::system::SYSTEM;
 
 /// The scan side of RETURNING: three copies (default, old, new) of all columns, `ctid`, `tableoid`, the whole row and the other

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{ScanRequest, Table, TableScan};
 use catalog::desc::RelationDesc;
-use common::{AttrNumber, Oid, PgResult, RowId};
+use common::{AttrNumber, CTID, Oid, PgResult, RowId, TABLEOID};
 use expr::{ExprProgram, Inputs};
 use nodes::Plan;
 use nodes::expr::{Expr, VarSource};
@@ -18,10 +18,6 @@ use crate::cx::Cx;
 use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all, slice};
 use crate::ops::system::{self, SYSTEM};
 use crate::parallel::share::ScanShare;
-
-/// `ctid` and `tableoid` in `pg_attribute.attnum`.
-pub(crate) const CTID: AttrNumber = -1;
-pub(crate) const TABLEOID: AttrNumber = -6;
 
 /// A scanned relation and what is read of it: stored columns, then `ctid`, `tableoid`, and other system columns, as far as used.
 pub(crate) struct ScanTarget {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult, RowId, internal};
+use common::{CTID, Oid, PgResult, RowId, internal};
 use expr::{ExprProgram, Inputs};
 use nodes::expr::BoolOp;
 use nodes::{Expr, Plan};
@@ -11,7 +11,7 @@ use types::{BATCH_ROWS, Batch, Datum, Selection};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::{Eval, NodeKind, Opening, Operator, Projector, Rest};
-use crate::ops::scan::{self, CTID, EpqScan, ScanParts};
+use crate::ops::scan::{self, EpqScan, ScanParts};
 
 struct TidScanNode {
     parts: ScanParts,

@@ -12,7 +12,7 @@ use crate::exprs::facts;
 use crate::path::{Parallel, Path, PathKind, add_path};
 use crate::rel::{BaseRel, RelOptInfo};
 use crate::root::Root;
-use crate::upper::CTID;
+use common::CTID;
 
 /// `=` of `tid`.
 const TID_EQ: Oid = Oid(387);

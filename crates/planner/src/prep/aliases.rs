@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use common::{Oid, Span};
+use common::{Oid, Span, TABLEOID};
 use nodes::expr::{CaseExpr, CaseWhen, CoercionForm, Expr, NullTest, ReturningKind, RowExpr, Var, VarSource};
 use nodes::query::{JoinTreeNode, JoinType, Query, RangeTblEntry, RteColumn, RteKind};
 use nodes::{RelIds, walk};
@@ -10,7 +10,6 @@ use types::oids;
 use types::settings::TypeRef;
 
 use crate::exprs::query_walk::for_each_expr_deep;
-use crate::upper::TABLEOID;
 
 /// What stands behind a range table entry.
 struct Behind {

@@ -12,7 +12,6 @@ pub mod set_ops;
 mod window;
 
 pub use gather::gather_node;
-pub use modify::{CTID, TABLEOID};
 pub use project::{can_project, project};
 
 use common::{AttrNumber, PgResult};

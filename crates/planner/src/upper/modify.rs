@@ -1,6 +1,6 @@
 //! INSERT, UPDATE, DELETE: target lists for the rows to write, and the node that writes them.
 
-use common::{AttrNumber, PgResult, Span, internal};
+use common::{AttrNumber, CTID, PgResult, Span, TABLEOID, internal};
 use nodes::expr::{Expr, Var, VarSource};
 use nodes::plan::{ModifyTable, OnConflictPlan, PlanCost, PlanNode, ResultRelation};
 use nodes::query::{CommandType, OnConflictExpr, RteKind, TargetEntry};
@@ -10,11 +10,6 @@ use types::settings::TypeRef;
 use crate::exprs::positions;
 use crate::root::Root;
 use crate::upper::{self, Stage, marks};
-
-/// Attribute number of `ctid`.
-pub const CTID: AttrNumber = -1;
-/// Attribute number of `tableoid`.
-pub const TABLEOID: AttrNumber = -6;
 
 /// The row identity of a relation.
 pub fn ctid_var(rt_index: usize) -> Expr {

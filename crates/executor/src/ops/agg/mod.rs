@@ -272,17 +272,11 @@ impl AggOp {
         let (Groups::Hashed(table), Some(parts)) = (&self.groups, &mut self.spilled) else {
             return Err(common::internal!("aggregation without a hash table spills"));
         };
-        let (known, unknown, hashes) = table.assign_known(cx, &node.keys, batch, numbers)?;
-        parts.add(cx, &batch.columns, &unknown, &hashes)?;
-        if known.is_empty() {
+        let Some(known) = table.assign_or_spill(cx, &node.keys, batch, numbers, parts)? else {
             return Ok(());
-        }
-        let part = Batch {
-            selection: known,
-            ..batch.clone()
         };
         let count = self.count();
-        self.states.update(cx, &part, numbers, count, false)
+        self.states.update(cx, &known, numbers, count, false)
     }
 
     /// The input has ended: its files wait their turn.

@@ -217,16 +217,10 @@ impl Running {
             self.count = table.len();
             return self.states.update(cx, batch, numbers, self.count, false);
         };
-        let (known, unknown, hashes) = self.table.assign_known(cx, keys, batch, numbers)?;
-        parts.add(cx, &batch.columns, &unknown, &hashes)?;
-        if known.is_empty() {
-            return Ok(());
+        match self.table.assign_or_spill(cx, keys, batch, numbers, parts)? {
+            Some(known) => self.states.update(cx, &known, numbers, self.count, false),
+            None => Ok(()),
         }
-        let part = Batch {
-            selection: known,
-            ..batch.clone()
-        };
-        self.states.update(cx, &part, numbers, self.count, false)
     }
 
     fn memory_bytes(&self) -> usize {

@@ -64,27 +64,9 @@ impl WindowCall {
                 .map(|f| c.program(f, ScanMap::None))
                 .transpose()?,
             result: c.phys(w.result.oid)?,
-            volatile: is_volatile(c, w)?,
+            volatile: c.volatile_calls(w.args.iter().chain(&w.filter))? > 0,
         })
     }
-}
-
-fn is_volatile(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<bool> {
-    let mut functions = Vec::new();
-    for e in w.args.iter().chain(&w.filter) {
-        nodes::walk::walk(e, &mut |e| {
-            if let Expr::Func(f) = e {
-                functions.push(f.func);
-            }
-            true
-        });
-    }
-    for func in functions {
-        if c.catalog.function(func)?.is_some_and(|f| f.volatility == b'v') {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn kind(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<Kind> {
