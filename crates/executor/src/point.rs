@@ -8,18 +8,17 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 
 use access::{Index, Storage, Table, WriteOutcome};
-use catalog::desc::IndexColumnDesc;
-use common::{CTID, Oid, PgResult, RowId};
+use common::{CTID, PgResult, RowId};
 use expr::{ExprProgram, ExprState, RowInputs, Runtime};
 use nodes::expr::Expr;
-use nodes::plan::{IndexQual, IndexQualValue, IndexScan, ModifyTable, PlannedStmt, ScanDirection};
+use nodes::plan::{IndexScan, ModifyTable, PlannedStmt};
 use nodes::query::{CommandType, TargetEntry};
 use nodes::{Plan, PlanNode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use types::Datum;
 
-use crate::compile::{Compiler, ScanMap, relation_expr};
+use crate::compile::{Compiler, ScanMap, by_key, relation_expr};
 use crate::constants::RowRuntime;
 use crate::context::ExecContext;
 use crate::modify::{OpenTarget, TargetDef, Written};
@@ -123,85 +122,11 @@ fn key_scan<'p>(c: &Compiler<'_>, plan: &'p Plan) -> Option<(Cow<'p, IndexScan>,
             Some((Cow::Borrowed(s), plan.qual.iter().collect()))
         }
         PlanNode::SeqScan { rt_index, relation } => {
-            let (scan, rest) = scan_by_key(c, &plan.qual, *rt_index, *relation)?;
+            let (scan, rest) = by_key::scan_by_key(c, &plan.qual, *rt_index, *relation)?;
             Some((Cow::Owned(scan), rest))
         }
         _ => None,
     }
-}
-
-/// A sequential scan whose conditions name one row by a unique key. It is planned so for tables of a page or two, where PostgreSQL
-/// would spend more on walking the index; here the lookup is always cheaper.
-fn scan_by_key<'p>(
-    c: &Compiler<'_>,
-    quals: &'p [Expr],
-    rt_index: usize,
-    relation: Oid,
-) -> Option<(IndexScan, Vec<&'p Expr>)> {
-    const BTREE: Oid = Oid(403);
-    let table = c.relation(relation).ok()?;
-    for oid in &table.indexes {
-        let index = c.relation(*oid).ok()?;
-        let Some(info) = &index.index else { continue };
-        let single = info.unique && info.immediate && info.valid;
-        if !single || info.predicate.is_some() || info.access_method != BTREE {
-            continue;
-        }
-        if !c.catalog.index_serves_snapshot(&index) {
-            continue;
-        }
-        let keys = info.columns.get(..info.key_count)?;
-        let found: Option<Vec<usize>> = keys.iter().map(|key| equality(c, quals, key)).collect();
-        let Some(found) = found else { continue };
-        let used = found.iter().enumerate().filter_map(|(column, &q)| {
-            let Expr::Func(op) = &quals[q] else { return None };
-            Some(IndexQual {
-                index_column: column,
-                strategy: 3,
-                value: IndexQualValue::Expr(op.args.get(1)?.clone()),
-                original: quals[q].clone(),
-            })
-        });
-        let scan = IndexScan {
-            rt_index,
-            relation,
-            index: *oid,
-            quals: used.collect(),
-            order_by: Vec::new(),
-            direction: ScanDirection::Forward,
-        };
-        let rest = (0..quals.len()).filter(|q| !found.contains(q));
-        return Some((scan, rest.map(|q| &quals[q]).collect()));
-    }
-    None
-}
-
-/// Position of a condition `column = constant or parameter` by the index column's own equality.
-fn equality(c: &Compiler<'_>, quals: &[Expr], key: &IndexColumnDesc) -> Option<usize> {
-    quals.iter().position(|q| {
-        let Expr::Func(op) = q else { return false };
-        let [Expr::Var(column), value @ (Expr::Const(_) | Expr::Param(_))] = &op.args[..] else {
-            return false;
-        };
-        let right = c
-            .catalog
-            .operator(op.op)
-            .ok()
-            .flatten()
-            .map(|o| (o.left, o.right));
-        column.attno == key.attno
-            && key.attno > 0
-            && op.input_collation == key.collation
-            && right.is_some_and(|(left, right)| {
-                left == value.type_oid()
-                    && left == right
-                    && c.catalog
-                        .opfamily_member(key.opfamily, left, right, 3)
-                        .ok()
-                        .flatten()
-                        == Some(op.op)
-            })
-    })
 }
 
 fn lookup(c: &Compiler<'_>, plan: &Plan) -> Option<KeyLookup> {

@@ -1,5 +1,6 @@
 //! From [`Plan`] to compiled nodes.
 
+pub(crate) mod by_key;
 mod env;
 mod facts;
 

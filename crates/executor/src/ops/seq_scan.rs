@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use common::{Oid, PgResult};
-use nodes::Plan;
+use nodes::{Plan, PlanNode};
 use types::{BATCH_ROWS, Batch};
 
-use crate::compile::Compiler;
+use crate::compile::{Compiler, by_key};
 use crate::cx::Cx;
 use crate::node::{NodeKind, Opening, Operator};
 use crate::ops::scan::{self, BlockScan, EpqScan, ScanParts};
@@ -17,6 +17,8 @@ struct SeqScanNode {
     parts: ScanParts,
     /// Conditions and targets may run ahead of demand.
     harmless: bool,
+    /// The same rows by an index, for serializable transactions: these shall not have read the whole table for one row.
+    by_key: Option<Arc<dyn NodeKind>>,
 }
 
 pub(crate) fn compile(
@@ -26,10 +28,22 @@ pub(crate) fn compile(
     relation: Oid,
 ) -> PgResult<Arc<dyn NodeKind>> {
     let parts = scan::compile(c, plan, rt_index, relation, &[])?;
+    let by_key = match by_key::scan_by_key(c, &plan.qual, rt_index, relation) {
+        Some((scan, rest)) if !plan.parallel_aware => {
+            let lookup = Plan {
+                qual: rest.into_iter().cloned().collect(),
+                node: PlanNode::IndexScan(scan.clone()),
+                ..plan.clone()
+            };
+            Some(super::index::compile(c, &lookup, &scan, false)?)
+        }
+        _ => None,
+    };
     Ok(Arc::new(SeqScanNode {
         shared_id: plan.parallel_aware.then_some(plan.id),
         harmless: parts.projection.is_harmless(),
         parts,
+        by_key,
     }))
 }
 
@@ -42,8 +56,10 @@ impl NodeKind for SeqScanNode {
             (Some(id), Some(team)) => Some(team.shares.scan(id)),
             _ => None,
         };
+        let by_key = self.by_key.as_ref().filter(|_| !opening.instrument);
         Box::new(SeqScanOp {
             scan: BlockScan::new(&self.parts, share),
+            by_key: by_key.map(|lookup| Arc::clone(lookup).open(opening)),
             node: self,
         })
     }
@@ -52,17 +68,27 @@ impl NodeKind for SeqScanNode {
 struct SeqScanOp {
     node: Arc<SeqScanNode>,
     scan: BlockScan,
+    /// In place of the scan under a snapshot whose reads are told.
+    by_key: Option<Box<dyn Operator>>,
 }
 
 impl Operator for SeqScanOp {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
+        if cx.ext.snapshot.serial != 0
+            && let Some(lookup) = &mut self.by_key
+        {
+            return lookup.next(cx, max_rows);
+        }
         let demand = if self.node.harmless { BATCH_ROWS } else { max_rows };
         self.scan
             .next(cx, &self.node.parts.target, (max_rows, demand), |_| Ok(None))
     }
 
-    fn rescan(&mut self, _cx: &mut Cx<'_>) -> PgResult<()> {
+    fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.scan.restart();
-        Ok(())
+        match &mut self.by_key {
+            Some(lookup) => lookup.rescan(cx),
+            None => Ok(()),
+        }
     }
 }
