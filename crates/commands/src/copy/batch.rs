@@ -1,54 +1,95 @@
 //! Lines to columns: COPY FROM of plain tables, many rows at once.
 //!
 //! # How it works
-//! Fields go straight from the line into one column per column of the table, and a full batch goes to the table at once. A line's text
-//! is kept until then, for the context of errors. What needs single rows (WHERE, ON_ERROR, partitions, DEFAULT markers) is read line by
-//! line (`from`), and so is every line that is not made of plain, correct fields: that way makes the errors.
+//! Lines are collected with their text, which is kept for the context of errors, until there are as many as make a batch. Their fields
+//! go straight into one column per column of the table: here, or on another thread (`ahead`). What needs single rows (WHERE, ON_ERROR,
+//! partitions, DEFAULT markers) is read line by line (`from`), and so is every line that is not made of plain, correct fields: that
+//! way makes the errors.
 
 use std::sync::Arc;
 
-use common::{PgError, PgResult};
+use common::PgError;
 use executor::{ColumnsAction, ExecContext, InsertTarget};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use types::column_input::ColumnInput;
 use types::io::IoContext;
 use types::{Datum, PhysType, Vector};
 
 use crate::copy::options::{CopyOptions, Format};
 
-/// Rows that wait for their insertion.
-pub(crate) struct Pending {
-    columns: Vec<Vector>,
-    /// Texts of the lines one after the other, and where each ends.
+/// Texts of lines one after the other, where each ends, and its number in the data.
+#[derive(Default)]
+pub(crate) struct Lines {
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// Line number of each row.
-    lines: Vec<u64>,
-    /// How many rows make a batch.
-    wanted: usize,
-    /// Some columns may be without a value from the data.
-    gaps: bool,
+    numbers: Vec<u64>,
 }
 
-impl Pending {
-    /// For a table with columns of these classes, of which the data has `given`.
-    pub fn new(classes: impl ExactSizeIterator<Item = PhysType>, given: usize) -> Pending {
-        Pending {
-            gaps: given < classes.len(),
-            columns: classes.map(Vector::empty).collect(),
-            text: Vec::new(),
-            ends: Vec::new(),
-            lines: Vec::new(),
-            wanted: 0,
+impl Lines {
+    pub fn push(&mut self, line: &[u8], number: u64) {
+        self.text.extend_from_slice(line);
+        self.ends.push(self.text.len());
+        self.numbers.push(number);
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Bytes of all lines.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    pub fn text(&self, at: usize) -> &[u8] {
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        let end = self.ends.get(at).copied().unwrap_or(0);
+        let range = start.copied().unwrap_or(0)..end;
+        self.text.get(range).unwrap_or_default()
+    }
+
+    pub fn number(&self, at: usize) -> u64 {
+        self.numbers.get(at).copied().unwrap_or(0)
+    }
+
+    /// The same memory without lines.
+    pub fn cleared(mut self) -> Lines {
+        self.text.clear();
+        self.ends.clear();
+        self.numbers.clear();
+        self
+    }
+}
+
+/// Lines, and their first ones as rows.
+pub(crate) struct Rows {
+    pub lines: Lines,
+    columns: Vec<Vector>,
+    /// How many lines are rows.
+    read: usize,
+    /// How many rows have what the data does not give.
+    filled: usize,
+}
+
+impl Rows {
+    /// No line yet, for a table with columns of these classes.
+    pub fn new(classes: &[PhysType], lines: Lines) -> Rows {
+        Rows {
+            lines,
+            columns: classes.iter().map(|c| Vector::empty(*c)).collect(),
+            read: 0,
+            filled: 0,
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+    /// The first line that is no row yet.
+    pub fn next_line(&self) -> Option<usize> {
+        (self.read < self.lines.len()).then_some(self.read)
     }
 
-    pub fn is_full(&self) -> bool {
-        self.lines.len() >= self.wanted
+    /// Rows that [`Rows::fill`] has not seen.
+    pub fn unfilled(&self) -> std::ops::Range<usize> {
+        self.filled..self.read
     }
 
     /// Appends the value of a column that the data does not have.
@@ -58,60 +99,40 @@ impl Pending {
         }
     }
 
-    /// Appends a row of datums.
+    /// What columns of the rows are still without gets NULL.
+    pub fn fill(&mut self) {
+        for column in &mut self.columns {
+            while column.len() < self.read {
+                column.push(&Datum::Null);
+            }
+        }
+        self.filled = self.read;
+    }
+
+    /// The next line's row, whole, after [`Rows::fill`].
     pub fn put_row(&mut self, values: &[Datum]) {
         for (column, value) in self.columns.iter_mut().zip(values) {
             column.push(value);
         }
-    }
-
-    /// All columns have got their value of this line.
-    pub fn end_row(&mut self, line: &[u8], number: u64) {
-        self.text.extend_from_slice(line);
-        self.ends.push(self.text.len());
-        self.lines.push(number);
-        if !self.gaps {
-            return;
-        }
-        let rows = self.lines.len();
-        // Columns that the data does not have and nothing fills.
-        for column in &mut self.columns {
-            if column.len() < rows {
-                column.push(&Datum::Null);
-            }
-        }
-    }
-
-    /// Asks the target how many rows it wants next.
-    pub fn ask(&mut self, target: &mut InsertTarget, exec: &ExecContext<'_>) -> PgResult<()> {
-        self.wanted = target.batch_rows(exec)?;
-        Ok(())
+        self.read += 1;
+        self.filled = self.read;
     }
 
     /// Hands the rows over; how many. An error comes with line number and text of its row.
-    pub fn flush(
+    pub fn store(
         &mut self,
         target: &mut InsertTarget,
         exec: &ExecContext<'_>,
         what: ColumnsAction,
     ) -> Result<u64, (Box<PgError>, u64, Vec<u8>)> {
-        let rows = self.lines.len();
+        let rows = self.read;
         if rows == 0 {
             return Ok(0);
         }
-        let take = |c: &mut Vector| Arc::new(std::mem::replace(c, Vector::empty(c.phys())));
-        let columns: Vec<Arc<Vector>> = self.columns.iter_mut().map(take).collect();
+        let columns: Vec<Arc<Vector>> = self.columns.drain(..).map(Arc::new).collect();
         let outcome = target.insert_columns(exec, &columns, rows, what);
-        let located = outcome.map_err(|(row, error)| {
-            let start = row.checked_sub(1).and_then(|r| self.ends.get(r)).copied();
-            let end = self.ends.get(row).copied().unwrap_or(0);
-            let text = self.text.get(start.unwrap_or(0)..end).unwrap_or_default();
-            (error, self.lines.get(row).copied().unwrap_or(0), text.to_vec())
-        });
-        self.text.clear();
-        self.ends.clear();
-        self.lines.clear();
-        located.map(|()| rows as u64)
+        outcome.map_err(|(row, error)| (error, self.lines.number(row), self.lines.text(row).to_vec()))?;
+        Ok(rows as u64)
     }
 }
 
@@ -121,8 +142,18 @@ pub(crate) struct FastReader {
     delimiter: u8,
     /// The quote of CSV, or the backslash: what makes a field more than its text.
     special: u8,
+    /// Of CSV: what makes a quote in quotes a plain character.
+    escape: u8,
     csv: bool,
     null: Vec<u8>,
+}
+
+/// A field of a line: where its text is, and where the field ends.
+struct PlainField {
+    text: std::ops::Range<usize>,
+    end: usize,
+    /// Never NULL.
+    quoted: bool,
 }
 
 impl FastReader {
@@ -133,39 +164,48 @@ impl FastReader {
             inputs,
             delimiter: options.delimiter,
             special: if csv { options.quote } else { b'\\' },
+            escape: options.escape,
             csv,
             null: options.null.as_bytes().to_vec(),
         }
     }
 
-    /// Appends a line's values. False (and nothing appended): it needs a closer look.
-    pub fn read(&self, line: &[u8], pending: &mut Pending, io: &IoContext<'_>) -> bool {
-        let done = std::str::from_utf8(line).is_ok_and(|text| self.read_fields(text, pending, io));
-        if !done {
-            let rows = pending.lines.len();
-            pending.columns.iter_mut().for_each(|c| c.truncate(rows));
+    /// Makes rows of lines up to the first that needs a closer look.
+    pub fn read(&self, rows: &mut Rows, io: &IoContext<'_>) {
+        let (lines, columns) = (&rows.lines, &mut rows.columns);
+        while rows.read < lines.len() {
+            let line = lines.text(rows.read);
+            let done = std::str::from_utf8(line).is_ok_and(|text| self.read_fields(text, columns, io));
+            if !done {
+                for (at, _) in &self.inputs {
+                    if let Some(column) = columns.get_mut(*at) {
+                        column.truncate(rows.read);
+                    }
+                }
+                return;
+            }
+            rows.read += 1;
         }
-        done
     }
 
-    fn read_fields(&self, text: &str, pending: &mut Pending, io: &IoContext<'_>) -> bool {
+    fn read_fields(&self, text: &str, columns: &mut [Vector], io: &IoContext<'_>) -> bool {
         let line = text.as_bytes();
         if memchr(0, line).is_some() {
             return false;
         }
         let mut next = Some(0);
         for (at, input) in &self.inputs {
-            let (Some(start), Some(column)) = (next, pending.columns.get_mut(*at)) else {
+            let (Some(start), Some(column)) = (next, columns.get_mut(*at)) else {
                 return false;
             };
-            let Some(end) = self.field_end(line, start) else {
+            let Some(plain) = self.field(line, start) else {
                 return false;
             };
-            next = (end < line.len()).then_some(end + 1);
-            let Some(field) = text.get(start..end) else {
+            next = (plain.end < line.len()).then_some(plain.end + 1);
+            let Some(field) = text.get(plain.text) else {
                 return false;
             };
-            if field.as_bytes() == self.null {
+            if field.as_bytes() == self.null && !plain.quoted {
                 column.push(&Datum::Null);
             } else if input.read(field, io, column).is_err() {
                 return false;
@@ -174,15 +214,41 @@ impl FastReader {
         next.is_none()
     }
 
-    /// Where a plain field ends, or NULL as it is written in text format.
-    fn field_end(&self, line: &[u8], start: usize) -> Option<usize> {
+    /// The field that begins at `start`: plain text, NULL as it is written in text format, or between two quotes of CSV.
+    fn field(&self, line: &[u8], start: usize) -> Option<PlainField> {
         let rest = line.get(start..)?;
+        let plain = |length: usize| PlainField {
+            text: start..start + length,
+            end: start + length,
+            quoted: false,
+        };
         let found = first_of(self.delimiter, self.special, rest);
         if rest.get(found) != Some(&self.special) {
-            return Some(start + found);
+            return Some(plain(found));
+        }
+        if self.csv {
+            return if found == 0 {
+                self.quoted(rest, start)
+            } else {
+                None
+            };
         }
         let end = memchr(self.delimiter, rest).unwrap_or(rest.len());
-        (!self.csv && rest.get(..end) == Some(&self.null[..])).then_some(start + end)
+        (rest.get(..end) == Some(&self.null[..])).then(|| plain(end))
+    }
+
+    /// A field in quotes without quotes inside.
+    fn quoted(&self, rest: &[u8], start: usize) -> Option<PlainField> {
+        let inside = rest.get(1..)?;
+        let length = memchr2(self.special, self.escape, inside)?;
+        let end = start + length + 2;
+        let closed = inside.get(length) == Some(&self.special);
+        let alone = inside.get(length + 1).is_none_or(|next| *next == self.delimiter);
+        (closed && alone).then_some(PlainField {
+            text: start + 1..end - 1,
+            end,
+            quoted: true,
+        })
     }
 }
 

@@ -17,8 +17,9 @@ use types::column_input::ColumnInput;
 use types::encoding::{Encoding, StreamDecoder};
 
 use crate::context::CommandContext;
-use crate::copy::batch::{FastReader, Pending};
+use crate::copy::batch::{FastReader, Rows};
 use crate::copy::binary;
+use crate::copy::bulk::Bulk;
 use crate::copy::lines::{Field, Line, LineReader, fields, utf8};
 use crate::copy::options::{self, CopyOptions, Format, Header, Verbosity};
 use crate::copy::select_columns;
@@ -37,7 +38,7 @@ pub struct CopyIn {
     condition: Option<RowExpr>,
     target: Option<InsertTarget>,
     /// Many rows at once, where nothing needs them one by one.
-    bulk: Option<(FastReader, Pending)>,
+    bulk: Option<Bulk>,
     line: u64,
     header_pending: bool,
     ended: bool,
@@ -145,7 +146,7 @@ impl CopyIn {
     }
 
     /// The way for many rows at once, if nothing needs them one by one.
-    fn bulk(&self) -> Option<(FastReader, Pending)> {
+    fn bulk(&self) -> Option<Bulk> {
         let plain = |s: &Source| s.domain.is_none() && !s.force_null && !s.force_not_null;
         let one_by_one = self.condition.is_some()
             || self.options.ignore_errors
@@ -157,8 +158,8 @@ impl CopyIn {
         }
         let inputs = self.sources.iter().map(|s| (s.at, ColumnInput::new(s.base)));
         let reader = FastReader::new(&self.options, inputs.collect());
-        let classes = self.desc.columns.iter().map(|c| c.phys);
-        Some((reader, Pending::new(classes, self.sources.len())))
+        let classes = self.desc.columns.iter().map(|c| c.phys).collect();
+        Some(Bulk::new(reader, classes))
     }
 
     /// Columns of the data, for CopyInResponse.
@@ -210,7 +211,7 @@ impl CopyIn {
         }
         let view = cx.view()?;
         let snapshot = cx.txn.borrow().latest_snapshot()?;
-        self.flush(&cx.exec_context(&*view, &snapshot), ColumnsAction::Insert)?;
+        self.flush(cx, &cx.exec_context(&*view, &snapshot), ColumnsAction::Insert)?;
         // Before what looks at the rows.
         cx.txn.borrow_mut().end_load()?;
         if let Some(target) = &mut self.target {
@@ -251,7 +252,7 @@ impl CopyIn {
                     return Ok(());
                 }
                 Err(e) => {
-                    self.flush(&exec, ColumnsAction::Check)?;
+                    self.flush(cx, &exec, ColumnsAction::Check)?;
                     self.line += 1;
                     let current = self.reader.current().to_vec();
                     return Err(self.line_context(e, &current));
@@ -291,7 +292,7 @@ impl CopyIn {
                 Err(e) if !reader.has_header() => return Err(e),
                 Err(e) => {
                     let field = reader.failed_field();
-                    self.flush(exec, ColumnsAction::Check)?;
+                    self.flush(cx, exec, ColumnsAction::Check)?;
                     self.line += 1;
                     return match field {
                         Some(field) => self.value_error(e, field, None, cx),
@@ -303,21 +304,20 @@ impl CopyIn {
             let mut values = match self.binary_values(&fields, cx) {
                 Ok(values) => values,
                 Err(error) => {
-                    self.flush(exec, ColumnsAction::Check)?;
+                    self.flush(cx, exec, ColumnsAction::Check)?;
                     return match error {
                         RowError::Line(error) => Err(self.line_context(error, &[])),
                         RowError::Value(error, at, _) => self.value_error(error, at, None, cx),
                     };
                 }
             };
-            if let (Some((_, pending)), Some(target)) = (&mut self.bulk, &mut self.target) {
-                if pending.is_empty() {
-                    pending.ask(target, exec)?;
-                }
-                pending.put_row(&values);
-                pending.end_row(&[], self.line);
-                if pending.is_full() {
-                    self.flush(exec, ColumnsAction::Insert)?;
+            if let (Some(bulk), Some(target)) = (&mut self.bulk, &mut self.target) {
+                bulk.ask(target, exec)?;
+                let batch = bulk.current();
+                batch.lines.push(&[], self.line);
+                batch.put_row(&values);
+                if bulk.is_full() {
+                    self.flush(cx, exec, ColumnsAction::Insert)?;
                 }
             } else {
                 self.insert(&mut values, &[], cx, exec)?;
@@ -353,62 +353,113 @@ impl CopyIn {
         Ok(row)
     }
 
-    /// Adds a line to the rows that wait, and inserts them when there are enough.
+    /// Adds a line to those that wait, and passes them on when there are enough.
     fn collect(
         &mut self,
         line: &std::ops::Range<usize>,
         cx: &CommandContext<'_>,
         exec: &executor::ExecContext<'_>,
     ) -> PgResult<()> {
-        let io = io_context(cx);
-        let (Some((reader, pending)), Some(target)) = (&mut self.bulk, &mut self.target) else {
+        let (Some(bulk), Some(target)) = (&mut self.bulk, &mut self.target) else {
             return Err(common::internal!("COPY without a target"));
         };
-        if pending.is_empty() {
-            pending.ask(target, exec)?;
+        bulk.ask(target, exec)?;
+        bulk.current().lines.push(self.reader.text(line), self.line);
+        if !bulk.is_full() {
+            return Ok(());
         }
-        let text = self.reader.text(line);
-        if reader.read(text, pending, &io) {
-            for filler in &mut self.fillers {
-                let (at, value) = match filler.value(&self.desc, cx) {
-                    Ok(filled) => filled,
-                    Err(e) => {
-                        let text = text.to_vec();
-                        return Err(self.line_context(e, &text));
-                    }
-                };
-                pending.put(at, &value);
+        if let Some(batch) = bulk.send(&io_context(cx))? {
+            return self.settle(batch, ColumnsAction::Insert, cx, exec);
+        }
+        self.settle_ready(false, cx, exec)
+    }
+
+    /// Stores the batches on their way, those that are ready or all.
+    fn settle_ready(
+        &mut self,
+        wait: bool,
+        cx: &CommandContext<'_>,
+        exec: &executor::ExecContext<'_>,
+    ) -> PgResult<()> {
+        while let Some(bulk) = &mut self.bulk {
+            let Some(batch) = bulk.receive(wait)? else { break };
+            self.settle(batch, ColumnsAction::Insert, cx, exec)?;
+        }
+        Ok(())
+    }
+
+    /// Makes rows of what lines are left, and inserts (or only checks) them all.
+    fn settle(
+        &mut self,
+        mut batch: Rows,
+        what: ColumnsAction,
+        cx: &CommandContext<'_>,
+        exec: &executor::ExecContext<'_>,
+    ) -> PgResult<()> {
+        loop {
+            if let Some(bulk) = &self.bulk {
+                bulk.reader().read(&mut batch, &io_context(cx));
             }
-            pending.end_row(text, self.line);
-        } else {
-            let text = text.to_vec();
-            let values = match self.values(&text, cx) {
-                Ok(values) => values,
+            self.fill(&mut batch, cx)?;
+            let Some(at) = batch.next_line() else { break };
+            let text = batch.lines.text(at).to_vec();
+            let line = std::mem::replace(&mut self.line, batch.lines.number(at));
+            match self.values(&text, cx) {
+                Ok(values) => batch.put_row(&values),
                 Err(error) => {
-                    self.flush(exec, ColumnsAction::Check)?;
+                    self.store(batch, ColumnsAction::Check, exec)?;
                     return match error {
                         RowError::Line(error) => Err(self.line_context(error, &text)),
                         RowError::Value(error, at, text) => self.value_error(error, at, text, cx),
                     };
                 }
-            };
-            if let Some((_, pending)) = &mut self.bulk {
-                pending.put_row(&values);
-                pending.end_row(&text, self.line);
+            }
+            self.line = line;
+        }
+        self.store(batch, what, exec)
+    }
+
+    /// Gives rows what the data does not have.
+    fn fill(&mut self, batch: &mut Rows, cx: &CommandContext<'_>) -> PgResult<()> {
+        if !self.fillers.is_empty() {
+            for row in batch.unfilled() {
+                for filler in &mut self.fillers {
+                    match filler.value(&self.desc, cx) {
+                        Ok((at, value)) => batch.put(at, &value),
+                        Err(e) => {
+                            self.line = batch.lines.number(row);
+                            return Err(self.line_context(e, batch.lines.text(row)));
+                        }
+                    }
+                }
             }
         }
-        if self.bulk.as_ref().is_some_and(|(_, pending)| pending.is_full()) {
-            self.flush(exec, ColumnsAction::Insert)?;
-        }
+        batch.fill();
         Ok(())
     }
 
-    /// Inserts (or only checks) the rows that wait.
-    fn flush(&mut self, exec: &executor::ExecContext<'_>, what: ColumnsAction) -> PgResult<()> {
-        let (Some((_, pending)), Some(target)) = (&mut self.bulk, &mut self.target) else {
-            return Ok(());
+    /// Stores everything that waits; of the batch in hand `what`.
+    fn flush(
+        &mut self,
+        cx: &CommandContext<'_>,
+        exec: &executor::ExecContext<'_>,
+        what: ColumnsAction,
+    ) -> PgResult<()> {
+        self.settle_ready(true, cx, exec)?;
+        match &mut self.bulk {
+            Some(bulk) => {
+                let batch = bulk.take_current();
+                self.settle(batch, what, cx, exec)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn store(&mut self, batch: Rows, what: ColumnsAction, exec: &executor::ExecContext<'_>) -> PgResult<()> {
+        let (Some(bulk), Some(target)) = (&mut self.bulk, &mut self.target) else {
+            return Err(common::internal!("COPY without a target"));
         };
-        match pending.flush(target, exec, what) {
+        match bulk.store(batch, target, exec, what) {
             Ok(rows) => {
                 self.rows += rows;
                 Ok(())

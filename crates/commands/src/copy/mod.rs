@@ -2,8 +2,10 @@
 //!
 //! PG: src/backend/commands/copy.c.
 
+mod ahead;
 mod batch;
 mod binary;
+mod bulk;
 mod from;
 mod lines;
 mod options;
