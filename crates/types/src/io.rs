@@ -219,7 +219,7 @@ static TABLE: &[(Oid, TypeIo)] = &[
     entry!(VARCHAR, io_text::varchar_in, text_out, varchar_recv, text_send),
     entry!(NUMERIC, io_number::numeric_in, numeric_out, numeric_recv, numeric_send),
     entry!(REFCURSOR, io_text::text_in, text_out, text_recv, text_send),
-    entry!(VOID, io_text::void_in, text_out, text_recv, text_send),
+    entry!(VOID, io_text::void_in, text_out, void_recv, text_send),
     entry!(CSTRING, io_text::text_in, text_out, text_recv, text_send),
     entry!(XID8, io_number::xid8_in, xid8_out, int8_recv, int_send),
     entry!(BYTEA, io_binary::bytea_in, bytea_out, bytea_recv, bytea_send),

@@ -160,6 +160,12 @@ pub(crate) fn void_in(_: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
     Ok(text_datum(""))
 }
 
+/// Nothing has no bytes.
+pub(crate) fn void_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+    crate::wire::done(bytes)?;
+    Ok(text_datum(""))
+}
+
 pub(crate) fn text_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     match value {
         Datum::Text(s) => out.push_str(s),
