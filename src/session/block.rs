@@ -326,7 +326,7 @@ impl Session {
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("block without a transaction"));
         };
-        let point = txn.borrow().savepoint()?;
+        let point = txn.borrow_mut().savepoint()?;
         self.block.savepoints.push(NamedSavepoint {
             name: name.to_owned(),
             point,

@@ -339,7 +339,7 @@ impl Host for PlHost<'_> {
 
     fn savepoint(&mut self) -> PgResult<Savepoint> {
         self.points.push(Point {
-            point: self.txn.borrow().savepoint()?,
+            point: self.txn.borrow_mut().savepoint()?,
             guc_mark: self.core.guc.borrow().mark(),
             after_mark: self.core.after.mark(),
             notify_mark: self.core.pending_notify.borrow().len(),

@@ -228,11 +228,22 @@ impl Table {
             .enumerate()
             .map(|(i, &end)| (i, &scratch[std::mem::replace(&mut start, end)..end]))
             .collect();
-        match pack::encode(&all, &self.def.columns)? {
+        self.put_encoded(batch, first, &all)
+    }
+
+    /// Encoded rows of one segment, each with its place from `first` on.
+    pub(crate) fn put_encoded(
+        &self,
+        batch: &mut WriteBatch,
+        first: RowId,
+        rows: &[(usize, &[u8])],
+    ) -> PgResult<()> {
+        let keyspace = Keyspace(self.store.id.0);
+        match pack::encode(rows, &self.def.columns)? {
             Some(bytes) => batch.put(keyspace, pack::pack_key(first).as_slice(), bytes),
             None => {
-                for (i, row) in all {
-                    batch.put(keyspace, row_key(RowId(first.0 + i as u64)), row.to_vec());
+                for (i, row) in rows {
+                    batch.put(keyspace, row_key(RowId(first.0 + *i as u64)), row.to_vec());
                 }
             }
         }

@@ -62,4 +62,5 @@ pub use temp::{TempDirectory, TempFile, TempSpace};
 pub use toast::facts::StoredValue;
 pub use transaction::export::ExportedSnapshot;
 pub use transaction::prepared::{PreparedCopy, PreparedInfo, PreparedTransaction};
-pub use transaction::{ActiveSnapshot, Isolation, Savepoint, Transaction, TransactionOptions};
+pub use transaction::snapshots::ActiveSnapshot;
+pub use transaction::{Isolation, Savepoint, Transaction, TransactionOptions};

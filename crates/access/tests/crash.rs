@@ -60,6 +60,8 @@ struct Kind {
     rows_min: usize,
     /// Memory of index entries that wait to follow rows in the store.
     entry_bytes: usize,
+    /// Rows inserted one by one that wait for that.
+    singles: usize,
     /// Rows stay where they are when they are updated, from the beginning.
     in_place: bool,
     /// Texts leave their rows: none, those of fresh rows into the log, all into the store.
@@ -72,6 +74,7 @@ impl Kind {
             ahead: seed % 2 == 0,
             rows_min: (seed / 2 % 2) as usize,
             entry_bytes: [0, 500, 1 << 20][(seed / 2 % 3) as usize],
+            singles: [1, 3, 10, 1 << 14][(seed / 4 % 4) as usize],
             in_place: seed / 2 % 3 != 0,
             toast: seed % 3,
         }
@@ -93,6 +96,7 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
     if kind.ahead {
         (options.ahead_after_rows, options.ahead_rows_min) = (2, kind.rows_min);
         options.ahead_entry_bytes = kind.entry_bytes;
+        options.ahead_singles = kind.singles;
     }
     let storage = Storage::open(options)?;
     let table = storage.table(&table_def(TABLE))?;
@@ -153,6 +157,37 @@ impl Db {
         }
         assert!(self.index.insert_run(txn, by_id)?);
         assert!(self.by_value.insert_run(txn, by_value)?);
+        Ok(())
+    }
+
+    /// Rows of value 0, each by a command of its own; some behind savepoints, and some of those are undone and come again.
+    fn insert_singly(&self, txn: &mut Transaction, random: &mut SimRandom, ids: &[i32]) -> PgResult<()> {
+        for id in ids {
+            txn.next_command()?;
+            let insert = |txn: &mut Transaction| -> PgResult<()> {
+                let at = self.table.insert(txn, &row(*id, 0))?;
+                assert_eq!(
+                    self.index.insert(txn, &[int(*id)], &[], at, UniqueCheck::Yes)?,
+                    Ok(())
+                );
+                assert_eq!(
+                    self.by_value.insert(txn, &[int(0)], &[], at, UniqueCheck::No)?,
+                    Ok(())
+                );
+                Ok(())
+            };
+            match random.below(3) {
+                0 => insert(txn)?,
+                kind => {
+                    let savepoint = txn.savepoint()?;
+                    insert(txn)?;
+                    if kind == 1 && random.below(3) == 0 {
+                        txn.rollback_to(&savepoint)?;
+                        insert(txn)?;
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -239,7 +274,7 @@ impl Db {
         }
         let mut saved = None;
         for _ in 0..1 + random.below(6) {
-            match random.below(10) {
+            match random.below(11) {
                 0 => saved = Some((txn.savepoint()?, state.clone())),
                 1 => {
                     if let Some((savepoint, old)) = &saved {
@@ -251,6 +286,12 @@ impl Db {
                     let id = state.keys().last().copied().unwrap_or(0) + 1 + random.below(3) as i32;
                     self.insert(&mut txn, id, 0)?;
                     state.insert(id, 0);
+                }
+                10 => {
+                    let last = state.keys().last().copied().unwrap_or(0);
+                    let ids: Vec<i32> = (1..1 + random.below(30) as i32).map(|k| last + k).collect();
+                    self.insert_singly(&mut txn, random, &ids)?;
+                    state.extend(ids.iter().map(|id| (*id, 0)));
                 }
                 // Several rows whose keys lie among others.
                 4 if random.below(2) == 0 => {

@@ -149,8 +149,10 @@ impl AtomicStamp {
         }
     }
 
-    /// What it says after asking the transaction it names, if any.
+    /// What it says after asking the transaction it names, if any. A stamp that still names a transaction that has finished is that of a version
+    /// that left memory meanwhile, for where all find it: who holds on to such a version found it before the commit, and does not see it.
     pub fn resolve(&self, table: &TxnTable) -> StampState {
+        let mut finished = None;
         loop {
             let stamp = self.load();
             let Some(xid) = stamp.xid() else {
@@ -163,8 +165,9 @@ impl AtomicStamp {
                 Some(SlotState::Committed(csn)) => return StampState::Committed(csn),
                 Some(SlotState::InProgress) => return StampState::InProgress(xid),
                 Some(SlotState::Aborted) => return StampState::Never,
-                // The transaction has finished and settled this stamp since we read it.
-                None => crate::sync::spin_loop(),
+                None if finished == Some(stamp) => return StampState::Never,
+                // The transaction has finished, and has settled this stamp before that.
+                None => finished = Some(stamp),
             }
         }
     }

@@ -250,3 +250,20 @@ fn commands_are_bounded_and_ended_transactions_write_no_more() {
     assert!(txn.commit(None, SynchronousCommit::On).is_err());
     txn.finish();
 }
+
+#[test]
+fn a_stamp_that_nobody_settled_is_of_what_never_was() {
+    let manager = manager();
+    let proc = manager.register(1).unwrap();
+    let mut txn = writer(&manager, &proc);
+    let stamp = AtomicStamp::new(txn.stamp());
+    let table = manager.table();
+    assert!(matches!(stamp.resolve(table), StampState::InProgress(_)));
+    commit(&mut txn);
+    assert!(matches!(stamp.resolve(table), StampState::Committed(_)));
+    // A reader that was stopped with it goes on, for the version has left memory with its stamp as it was.
+    txn.finish();
+    assert_eq!(stamp.resolve(table), StampState::Never);
+    let _next = writer(&manager, &proc);
+    assert_eq!(stamp.resolve(table), StampState::Never);
+}

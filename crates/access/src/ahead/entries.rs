@@ -179,6 +179,17 @@ impl Transaction {
         load: &Arc<Load>,
         entries: impl Iterator<Item = Waiting>,
     ) -> PgResult<()> {
+        self.add_waiting(index, load, entries)?;
+        self.store_many_entries()
+    }
+
+    /// The same, without putting any into the store.
+    pub(super) fn add_waiting(
+        &mut self,
+        index: &Arc<IndexStore>,
+        load: &Arc<Load>,
+        entries: impl Iterator<Item = Waiting>,
+    ) -> PgResult<()> {
         let waits = match self.ahead.waits.of(index, load) {
             Some(waits) => waits,
             None => {
@@ -198,6 +209,11 @@ impl Transaction {
             waits.push(key, version)?;
         }
         self.ahead.waits.count(index, bytes);
+        Ok(())
+    }
+
+    /// Some of those that wait go, if they are many.
+    pub(super) fn store_many_entries(&mut self) -> PgResult<()> {
         if self.ahead.waits.bytes > self.storage().options().ahead_entry_bytes {
             self.store_most_entries()?;
         }

@@ -26,6 +26,7 @@ pub(crate) mod entries;
 pub(crate) mod gate;
 pub(crate) mod heirs;
 mod rows;
+pub(crate) mod singles;
 mod transaction;
 
 use std::ops::Range;
@@ -35,6 +36,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use common::{Csn, RelationId};
 use kv::WriteBatch;
 use parking_lot::Mutex;
+use rustc_hash::FxHashSet;
 
 use crate::ahead::gate::Gate;
 use crate::index::store::{EntryKey, IndexStore};
@@ -111,7 +113,7 @@ impl Load {
     }
 
     /// How many separate ranges of row ids it has.
-    fn pieces(&self) -> usize {
+    pub(super) fn pieces(&self) -> usize {
         self.parts.lock().rows.len()
     }
 
@@ -188,8 +190,8 @@ impl Loads {
     }
 
     pub(crate) fn forget(&self, gone: &[(Arc<Load>, bool)]) {
-        let is_gone = |load: &Arc<Load>| gone.iter().any(|(other, _)| Arc::ptr_eq(load, other));
-        self.all.lock().retain(|load| !is_gone(load));
+        let gone: FxHashSet<*const Load> = gone.iter().map(|(load, _)| Arc::as_ptr(load)).collect();
+        self.all.lock().retain(|load| !gone.contains(&Arc::as_ptr(load)));
     }
 
     /// The load that the log calls so.

@@ -10,6 +10,7 @@ use crate::ahead::ends::Deletion;
 use crate::ahead::entries::AllWaits;
 use crate::ahead::gate::Gate;
 use crate::ahead::heirs::Collected;
+use crate::ahead::singles::Singles;
 use crate::block::CHUNK_ROWS;
 use crate::storage::FIRST_RELATION;
 use crate::table::Table;
@@ -19,7 +20,7 @@ use crate::transaction::writes::Write;
 use crate::version::EndKind;
 
 /// Separate ranges of row ids after which a load ends and another begins: its note is written with every batch.
-const PIECES_MAX: usize = 64;
+pub(super) const PIECES_MAX: usize = 64;
 
 /// A transaction's loads.
 #[derive(Default)]
@@ -34,6 +35,8 @@ pub(crate) struct Ahead {
     pub(crate) waits: AllWaits,
     deletions: Marking,
     updates: Marking,
+    /// Rows inserted one by one.
+    pub(crate) singles: Singles,
     /// Rows updated by marks that are not in the store yet.
     pub(crate) collected: Option<Collected>,
 }
@@ -74,6 +77,13 @@ impl Ahead {
         self.current = None;
         self.deletions.cut();
         self.updates.cut();
+    }
+
+    /// Places in the write set do not count any more: what comes now begins anew.
+    pub(super) fn forget_places(&mut self) {
+        self.current = None;
+        self.deletions.current = None;
+        self.updates.current = None;
     }
 
     /// True when rows were marked: the log must have that.

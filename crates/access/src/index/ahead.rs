@@ -35,8 +35,20 @@ impl Index {
     pub(super) fn load_of(&self, txn: &Transaction, row: RowId) -> Option<Arc<Load>> {
         let load = txn.load_with(row)?;
         let is_of_table = self.def.table.is_none_or(|table| table == load.table.id);
-        let is_settled = !self.def.incomplete && self.def.builtin.is_none();
-        (is_of_table && is_settled && self.store.id >= FIRST_RELATION).then_some(load)
+        (is_of_table && self.may_go_ahead()).then_some(load)
+    }
+
+    fn may_go_ahead(&self) -> bool {
+        !self.def.incomplete && self.def.builtin.is_none() && self.store.id >= FIRST_RELATION
+    }
+
+    /// True when the log gets the entry of a row with the commit, as the row itself.
+    pub(super) fn waits_for_commit(&self, txn: &Transaction, row: RowId) -> bool {
+        let waits = self
+            .def
+            .table
+            .is_some_and(|table| txn.is_latest_single(table, row));
+        waits && self.may_go_ahead()
     }
 
     /// Puts a run, whose rows are of the load, into the store at once, if its keys lie above all packs. False: nothing is done.

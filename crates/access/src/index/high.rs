@@ -29,7 +29,9 @@ impl HighKey {
     pub(crate) fn raise(&self, key: &EntryKey) {
         let mut bound = self.0.lock();
         if *key > bound.key {
-            bound.key.clone_from(key);
+            // `clone_from` goes byte by byte.
+            bound.key.clear();
+            bound.key.extend_from_slice(key);
         }
     }
 

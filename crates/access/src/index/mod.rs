@@ -41,7 +41,7 @@ pub use scan::{IndexBounds, IndexScan, KeyBound};
 use crate::ahead::gate::Gate;
 use crate::defs::{IndexDef, Persistence};
 use crate::index::delta::EntryVersion;
-use crate::index::store::{EntryHead, EntryKey, IndexStore, entry_key, entry_row};
+use crate::index::store::{EntryHead, EntryKey, IndexStore, copy_of, entry_key, entry_row};
 use crate::serial;
 use crate::storage::FIRST_RELATION;
 use crate::transaction::Transaction;
@@ -172,6 +172,7 @@ impl Index {
             check
         };
         let mut found = Ok(());
+        let key = entry_key(prefix, row);
         let version = loop {
             let latch = self.store.latch(prefix).lock();
             if check != UniqueCheck::No && !self.store.is_above_all(prefix)? {
@@ -196,10 +197,10 @@ impl Index {
             }
             let value = value::encode(values, include, exact);
             let version = Arc::new(EntryVersion::new(stamp, txn.command(), value));
-            self.store.push_version(&entry_key(prefix, row), &version);
+            self.store.push_version(&key, &version);
             break version;
         };
-        self.record_insert(txn, entry_key(prefix, row), &version)?;
+        self.record_insert(txn, key, &version)?;
         Ok(found)
     }
 
@@ -214,13 +215,13 @@ impl Index {
             txn.wait_entries(&self.store, &load, std::iter::once(entry))?;
             return self.tell_write(txn, &key);
         }
-        let op = self
-            .is_logged()
-            .then(|| RedoOp::EntryPut(self.store.id, &key, &version.value));
+        let waits = self.waits_for_commit(txn, entry_row(&key)?);
+        let op = (!waits && self.is_logged()).then(|| RedoOp::EntryPut(self.store.id, &key, &version.value));
         let write = Write::EntryInsert {
             index: Arc::clone(&self.store),
-            key: key.clone(),
+            key: copy_of(&key),
             version: Arc::clone(version),
+            waits,
         };
         txn.record(write, op)?;
         self.tell_write(txn, &key)

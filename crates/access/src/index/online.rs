@@ -154,6 +154,7 @@ impl Index {
             index: Arc::clone(&self.store),
             key: key.clone(),
             version: Arc::clone(&version),
+            waits: false,
         };
         txn.record(made, None)?;
         let op = self

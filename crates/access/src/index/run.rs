@@ -126,6 +126,7 @@ impl Index {
                 index: Arc::clone(&self.store),
                 key: key.clone(),
                 version: Arc::clone(version),
+                waits: false,
             };
             txn.record(write, None)?;
         }

@@ -103,6 +103,12 @@ pub(crate) fn entry_key(prefix: &[u8], row: RowId) -> EntryKey {
     key
 }
 
+/// The same key: `clone` goes byte by byte.
+#[inline]
+pub(crate) fn copy_of(key: &EntryKey) -> EntryKey {
+    EntryKey::from_slice(key)
+}
+
 /// A leaf as it was found, with the epoch of its directory.
 pub(crate) struct FoundLeaf {
     pub(crate) leaf: Arc<Leaf>,
@@ -206,11 +212,14 @@ impl IndexStore {
     pub(crate) fn push_version(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
         self.high.raise(key);
         // Nearly every entry is new: it goes in with its version, as replacing one must look after readers in all threads.
-        let new = || EntryHead::from(Some(Arc::clone(version)));
-        let entry = self.delta.get_or_insert_with(key.clone(), new);
-        let older = entry.value().load_full();
-        if older.as_ref().is_none_or(|older| !Arc::ptr_eq(older, version)) {
-            version.older.store(older);
+        let mut is_new = false;
+        let new = || {
+            is_new = true;
+            EntryHead::from(Some(Arc::clone(version)))
+        };
+        let entry = self.delta.get_or_insert_with(copy_of(key), new);
+        if !is_new {
+            version.older.store(entry.value().load_full());
             entry.value().store(Some(Arc::clone(version)));
         }
         self.delta_bytes.add(version.memory_bytes(key));

@@ -83,6 +83,8 @@ pub struct StorageOptions {
     pub ahead_after_rows: usize,
     /// The fewest rows of a batch that do so: it takes up a chunk's row ids. And rows deleted by a command before it marks further ones.
     pub ahead_rows_min: usize,
+    /// Rows inserted one by one, beyond the first of their transaction (twice `ahead_after_rows`), that wait in memory before they go there, too.
+    pub ahead_singles: usize,
     /// Memory of a transaction's index entries that follow such rows but lie among others, after which they go into the KV store.
     pub ahead_entry_bytes: usize,
     /// Bytes of a value after which it may leave its row.
@@ -110,6 +112,7 @@ impl StorageOptions {
             pack_rows_min: 32,
             ahead_after_rows: 64 << 10,
             ahead_rows_min: 512,
+            ahead_singles: 16 << 10,
             ahead_entry_bytes: 32 << 20,
             toast_bytes_min: 2000,
             toast_ahead_bytes: 4 << 20,

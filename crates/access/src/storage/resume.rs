@@ -262,7 +262,12 @@ fn put_row(txn: &mut Transaction, table: &Arc<TableStore>, row: RowId, bytes: &[
             version,
             older,
         },
-        None => Write::RowInsert { table, row, version },
+        None => Write::RowInsert {
+            table,
+            row,
+            version,
+            waits: false,
+        },
     };
     txn.record(write, None)
 }
@@ -287,7 +292,13 @@ fn put_entry(txn: &mut Transaction, index: &Arc<IndexStore>, key: &[u8], value: 
         index.push_version(&key, &version);
     }
     let index = Arc::clone(index);
-    txn.record(Write::EntryInsert { index, key, version }, None)
+    let write = Write::EntryInsert {
+        index,
+        key,
+        version,
+        waits: false,
+    };
+    txn.record(write, None)
 }
 
 fn delete_entry(txn: &mut Transaction, index: &Arc<IndexStore>, key: &[u8]) -> PgResult<()> {

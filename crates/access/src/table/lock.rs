@@ -24,7 +24,8 @@ use crate::block::CHUNK_ROWS;
 use crate::chunk::{Chunk, ChunkState};
 use crate::table::Table;
 use crate::table::write::{Conflict, Obstacle, moved_away, serialization_failure};
-use crate::transaction::{ActiveSnapshot, Transaction};
+use crate::transaction::Transaction;
+use crate::transaction::snapshots::ActiveSnapshot;
 use crate::version::{EndKind, Version};
 
 /// What to do when a row is locked by somebody else.

@@ -69,7 +69,7 @@ impl Table {
     }
 
     fn insert_row(&self, txn: &mut Transaction, values: &[Datum]) -> PgResult<RowId> {
-        let row = self.store.allocate(1);
+        let row = txn.single_row(self)?;
         self.insert_at(txn, row, values, None)?;
         Ok(row)
     }
@@ -94,11 +94,17 @@ impl Table {
             let _guard = chunk.lock.lock();
             self.store.push_version(chunk, row, &version);
         }
-        self.record_put(txn, row, &version, |table| Write::RowInsert {
-            table,
+        let waits = txn.is_latest_single(self.store.id, row);
+        let write = Write::RowInsert {
+            table: Arc::clone(&self.store),
             row,
             version: Arc::clone(&version),
-        })?;
+            waits,
+        };
+        match waits {
+            true => txn.record(write, None)?,
+            false => self.record_put(txn, row, &version, write)?,
+        }
         serial::wrote(txn, WriteTarget::Insert(self.def.oid.0))
     }
 
@@ -127,7 +133,7 @@ impl Table {
         txn: &mut Transaction,
         row: RowId,
         version: &Arc<Version>,
-        write: impl FnOnce(Arc<crate::table::store::TableStore>) -> Write,
+        write: Write,
     ) -> PgResult<()> {
         let bytes = match &version.data {
             RowData::Bytes(bytes) => bytes,
@@ -136,7 +142,7 @@ impl Table {
         let op = self
             .is_logged()
             .then_some(RedoOp::RowPut(self.store.id, row, bytes));
-        txn.record(write(Arc::clone(&self.store)), op)
+        txn.record(write, op)
     }
 
     pub(crate) fn is_logged(&self) -> bool {
@@ -235,12 +241,13 @@ impl Table {
             let _guard = chunk.lock.lock();
             self.store.push_version(chunk, row, &version);
         }
-        self.record_put(txn, row, &version, |table| Write::RowUpdate {
-            table,
+        let write = Write::RowUpdate {
+            table: Arc::clone(&self.store),
             row,
             version: Arc::clone(&version),
             older,
-        })?;
+        };
+        self.record_put(txn, row, &version, write)?;
         serial::wrote(txn, WriteTarget::Row(self.def.oid.0, row))
     }
 

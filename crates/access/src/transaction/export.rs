@@ -10,7 +10,8 @@ use std::sync::Arc;
 use common::{PgResult, pg_err};
 use txn::SnapshotGuard;
 
-use crate::transaction::{ActiveSnapshot, Isolation, Transaction};
+use crate::transaction::snapshots::ActiveSnapshot;
+use crate::transaction::{Isolation, Transaction};
 
 /// A snapshot to be taken over while its transaction runs.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ impl Transaction {
     /// Gives a snapshot of this transaction away.
     pub fn export_snapshot(&self, snapshot: &ActiveSnapshot) -> ExportedSnapshot {
         ExportedSnapshot {
-            guard: Arc::clone(&snapshot.guard),
+            guard: Arc::clone(snapshot.guard()),
             isolation: self.options.isolation,
             read_only: self.options.serial.read_only,
         }

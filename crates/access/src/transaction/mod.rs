@@ -7,26 +7,28 @@
 //! a savepoint then appends inverse operations.
 
 pub(crate) mod export;
+mod marks;
 pub(crate) mod prepared;
 pub(crate) mod redo;
+pub(crate) mod snapshots;
+pub(crate) mod views;
 pub(crate) mod writes;
 
-use std::cell::Cell;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{CommandId, Csn, Oid, PgResult, RelationId, RowId, Xid, internal, pg_err};
 use txn::{
-    LockMark, LockMode, LockTag, SerialMode, Snapshot, SnapshotGuard, Stamp, SynchronousCommit, Txn,
-    WaitOptions,
+    LockMark, LockMode, LockTag, SerialMode, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions,
 };
 
 use crate::ahead::{Ahead, Load as AheadLoad};
 use crate::direct::Load;
 use crate::storage::Storage;
 use crate::toast::Name;
+use crate::transaction::marks::Marks;
 use crate::transaction::redo::{RedoOp, put_op};
+use crate::transaction::views::Views;
 use crate::transaction::writes::Write;
 
 /// PostgreSQL's isolation levels; read uncommitted is read committed there too.
@@ -54,28 +56,6 @@ pub struct TransactionOptions {
     pub serial: SerialMode,
 }
 
-/// A snapshot and its registration. Keep it as long as something reads under it.
-#[derive(Clone)]
-pub struct ActiveSnapshot {
-    guard: Arc<SnapshotGuard>,
-    snapshot: Snapshot,
-}
-
-impl ActiveSnapshot {
-    /// The registration alone.
-    pub fn guard(&self) -> &Arc<SnapshotGuard> {
-        &self.guard
-    }
-}
-
-impl Deref for ActiveSnapshot {
-    type Target = Snapshot;
-
-    fn deref(&self) -> &Snapshot {
-        &self.snapshot
-    }
-}
-
 /// A position to roll back to.
 #[derive(Clone, Debug)]
 pub struct Savepoint {
@@ -84,6 +64,8 @@ pub struct Savepoint {
     spills: u32,
     hooks: usize,
     locks: LockMark,
+    /// It may be rolled back to.
+    _held: Arc<()>,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -132,8 +114,10 @@ pub struct Transaction {
     pub(crate) ahead: Ahead,
     /// Its long values.
     toasts: Toasts,
-    /// How many writes there were at the latest savepoint ever.
-    savepoint_at: Cell<usize>,
+    /// Where its savepoints are.
+    marks: Marks,
+    /// Which snapshots are in use, once that matters.
+    views: Option<Arc<Views>>,
     /// Its turn at a row that others are in the way of.
     pub(crate) turn: Option<(LockTag, LockMode)>,
     /// Scratch space for encoded rows and keys.
@@ -158,7 +142,8 @@ impl Transaction {
             load: None,
             ahead: Ahead::default(),
             toasts: Toasts::default(),
-            savepoint_at: Cell::new(0),
+            marks: Marks::default(),
+            views: None,
             turn: None,
             buffer: Vec::new(),
         }
@@ -198,56 +183,8 @@ impl Transaction {
         self.options.isolation >= Isolation::RepeatableRead
     }
 
-    /// The snapshot for the current command: new for each call under read committed, else the transaction's first.
-    pub fn snapshot(&mut self) -> PgResult<ActiveSnapshot> {
-        let guard = match &self.snapshot {
-            Some(guard) => Arc::clone(guard),
-            None => {
-                let guard = Arc::new(self.first_snapshot()?);
-                if self.uses_one_snapshot() {
-                    self.snapshot = Some(Arc::clone(&guard));
-                }
-                guard
-            }
-        };
-        let snapshot = guard.snapshot(self.txn()?);
-        Ok(ActiveSnapshot { guard, snapshot })
-    }
-
-    fn first_snapshot(&mut self) -> PgResult<SnapshotGuard> {
-        if self.options.isolation < Isolation::Serializable {
-            return Ok(self.txn()?.take_snapshot()?);
-        }
-        let (mode, wait) = (self.options.serial, self.options.wait.clone());
-        Ok(self.txn_mut()?.serializable_snapshot(mode, &wait)?)
-    }
-
-    /// The transaction's one snapshot, if it has taken it and there are indexes that may not suit it: what to ask
-    /// [`Storage::index_serves`] with.
-    pub fn old_snapshot(&self) -> Option<(Csn, Option<Xid>)> {
-        let csn = self.snapshot.as_ref()?.csn();
-        let younger = self.built_index || self.storage.has_younger_index(csn);
-        younger.then(|| (csn, self.xid()))
-    }
-
     pub(crate) fn note_built_index(&mut self) {
         self.built_index = true;
-    }
-
-    /// A new snapshot whatever the isolation level: system catalogs, EvalPlanQual, foreign key checks.
-    pub fn latest_snapshot(&self) -> PgResult<ActiveSnapshot> {
-        let txn = self.txn()?;
-        let guard = Arc::new(txn.take_snapshot()?);
-        let snapshot = guard.snapshot(txn);
-        Ok(ActiveSnapshot { guard, snapshot })
-    }
-
-    /// The same registration, seen by the current command (after [`Transaction::next_command`]).
-    pub fn refresh(&self, snapshot: &ActiveSnapshot) -> PgResult<ActiveSnapshot> {
-        Ok(ActiveSnapshot {
-            guard: Arc::clone(&snapshot.guard),
-            snapshot: snapshot.guard.snapshot(self.txn()?),
-        })
     }
 
     /// The command that writes now.
@@ -320,9 +257,35 @@ impl Transaction {
         self.writes.len()
     }
 
-    /// How many writes there were at the latest savepoint: what came later is undone as a whole.
+    /// The write set from a place on.
+    pub(crate) fn writes_from(&self, at: usize) -> &[Write] {
+        self.writes.get(at..).unwrap_or_default()
+    }
+
+    /// Takes writes from a place on out of the write set, which does not undo them.
+    pub(crate) fn take_writes(&mut self, at: usize, taken: impl FnMut(&mut Write) -> bool) -> Vec<Write> {
+        self.writes
+            .extract_if(at.min(self.writes.len()).., taken)
+            .collect()
+    }
+
+    /// How many writes there were at the last savepoint that may be rolled back to: what came later is undone as a whole.
     pub(crate) fn last_savepoint(&self) -> usize {
-        self.savepoint_at.get()
+        self.marks.last()
+    }
+
+    /// What the log lacks of rows inserted one by one.
+    fn log_singles(&mut self) -> PgResult<()> {
+        if !self.ahead.singles.take_unlogged() || !self.logs {
+            return Ok(());
+        }
+        for k in 0..self.writes.len() {
+            self.writes[k].redo_late(&mut self.redo);
+            if self.redo.len() > self.storage.options().spill_bytes {
+                self.spill()?;
+            }
+        }
+        Ok(())
     }
 
     /// What it has in the store ahead of its commit.
@@ -395,6 +358,7 @@ impl Transaction {
     fn seal(&mut self) -> PgResult<()> {
         self.store_collected()?;
         self.seal_loads()?;
+        self.log_singles()?;
         self.seal_toasts();
         self.seal_marks()
     }
@@ -431,11 +395,10 @@ impl Transaction {
         makes(&self.writes, id)
     }
 
-    /// The same for storage made since the last savepoint (of those released, too): a rollback that undoes less than the whole
-    /// transaction undoes what was put into it after it.
+    /// The same for storage made since the last savepoint: a rollback that undoes less than the whole transaction and not the making
+    /// undoes nothing that was put into it.
     pub(crate) fn has_created_last(&self, id: RelationId) -> bool {
-        let since = self.writes.get(self.savepoint_at.get()..);
-        since.is_some_and(|writes| makes(writes, id))
+        makes(self.writes_from(self.marks.last()), id)
     }
 
     /// Gives a relation's storage up, once this transaction has committed and nobody can see it any more.
@@ -454,11 +417,12 @@ impl Transaction {
         self.hooks.abort.push(Box::new(hook));
     }
 
-    /// Marks a position to roll back to. Savepoints nest by being used in stack order; releasing one is forgetting it.
-    pub fn savepoint(&self) -> PgResult<Savepoint> {
-        self.savepoint_at
-            .set(self.savepoint_at.get().max(self.writes.len()));
+    /// Marks a position to roll back to. Savepoints nest by being used in stack order; releasing one is dropping it.
+    pub fn savepoint(&mut self) -> PgResult<Savepoint> {
+        // What comes before one can only go into the store before it.
+        self.store_many_singles()?;
         Ok(Savepoint {
+            _held: self.marks.set(self.writes.len()),
             writes: self.writes.len(),
             redo: self.redo.len(),
             spills: self.spills,
@@ -483,9 +447,8 @@ impl Transaction {
             self.undo_one(&write);
         }
         self.ahead.waits.recount();
-        // The savepoint is the latest one again.
-        self.savepoint_at
-            .set(self.savepoint_at.get().min(self.writes.len()));
+        self.marks.cut(self.writes.len());
+        self.ahead.singles.cut(self.writes.len());
         self.hooks.commit.truncate(savepoint.hooks);
         let txn = self.txn()?;
         txn.release_locks_to(savepoint.locks);
@@ -517,7 +480,8 @@ impl Transaction {
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
         self.ahead = Ahead::default();
         self.toasts = Toasts::default();
-        self.savepoint_at.set(0);
+        self.marks = Marks::default();
+        self.views = None;
         self.txn = Some(self.storage.manager().begin(&proc)?);
         Ok(csn)
     }
@@ -613,7 +577,8 @@ impl Transaction {
         self.snapshot = None;
         self.load = None;
         self.ahead = Ahead::default();
-        self.savepoint_at.set(0);
+        self.marks = Marks::default();
+        self.views = None;
         while let Some(write) = self.writes.pop() {
             self.undo_one(&write);
         }

@@ -12,6 +12,7 @@ use crate::ahead::entries::Waits;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryKey, IndexStore};
+use crate::shared::Shared;
 use crate::storage::newborn::Newborn;
 use crate::table::store::TableStore;
 use crate::toast::Name;
@@ -25,6 +26,8 @@ pub(crate) enum Write {
         table: Arc<TableStore>,
         row: RowId,
         version: Arc<Version>,
+        /// The log gets it with the commit ([`crate::ahead::singles`]).
+        waits: bool,
     },
     /// Consecutive rows of one chunk.
     RowsInsert {
@@ -60,6 +63,8 @@ pub(crate) enum Write {
         index: Arc<IndexStore>,
         key: EntryKey,
         version: Arc<EntryVersion>,
+        /// The log gets it with the commit, as its row.
+        waits: bool,
     },
     EntryDelete {
         index: Arc<IndexStore>,
@@ -88,6 +93,24 @@ pub(crate) enum Write {
 }
 
 impl Write {
+    /// Appends what the log lacks of it, if it was to wait for the commit. What has ended since has left its traces there.
+    pub(crate) fn redo_late(&mut self, out: &mut Vec<u8>) {
+        let ended = match self {
+            Write::RowInsert { waits, version, .. } if *waits => {
+                *waits = false;
+                !Shared::never(&version.end)
+            }
+            Write::EntryInsert { waits, version, .. } if *waits => {
+                *waits = false;
+                !Shared::never(&version.end)
+            }
+            _ => return,
+        };
+        if !ended {
+            self.redo(true, out);
+        }
+    }
+
     /// Turns the reference to the transaction into its CSN.
     pub(crate) fn settle(&self, csn: Csn) {
         let stamp = Stamp::committed(csn);
@@ -122,7 +145,9 @@ impl Write {
             }
         };
         match self {
-            Write::RowInsert { table, row, version }
+            Write::RowInsert {
+                table, row, version, ..
+            }
             | Write::RowUpdate {
                 table, row, version, ..
             } => {
@@ -144,7 +169,9 @@ impl Write {
                 };
                 put_op(op, out);
             }
-            Write::EntryInsert { index, key, version } if !logged || index.is_logged() => {
+            Write::EntryInsert {
+                index, key, version, ..
+            } if !logged || index.is_logged() => {
                 put_op(RedoOp::EntryPut(index.id, key, &version.value), out);
             }
             Write::EntryDelete { index, key, .. } if !logged || index.is_logged() => {
@@ -199,7 +226,9 @@ impl Write {
     /// Makes it not have happened.
     pub(crate) fn undo(&self) {
         match self {
-            Write::RowInsert { table, row, version } => {
+            Write::RowInsert {
+                table, row, version, ..
+            } => {
                 unlink(table, *row, version);
             }
             Write::RowsInsert {
@@ -221,7 +250,9 @@ impl Write {
                 older.unclaim();
             }
             Write::RowDelete { version, .. } => version.unclaim(),
-            Write::EntryInsert { index, key, version } => index.undo_insert(key, version),
+            Write::EntryInsert {
+                index, key, version, ..
+            } => index.undo_insert(key, version),
             Write::EntryDelete { version, .. } => version.unclaim(),
             Write::Load(load) => load.gate.void(),
             Write::Waits(waits) => waits.undo(),
