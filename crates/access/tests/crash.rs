@@ -33,6 +33,8 @@ struct Model {
     last_number: i64,
     /// The last value since the database was opened.
     last_here: i64,
+    /// Backups that were acknowledged, and what they hold.
+    backups: Vec<(String, State)>,
 }
 
 struct Db {
@@ -66,6 +68,8 @@ struct Kind {
     in_place: bool,
     /// Texts leave their rows: none, those of fresh rows into the log, all into the store.
     toast: u64,
+    /// Forks and backups are made on the way.
+    copies: bool,
 }
 
 impl Kind {
@@ -77,12 +81,17 @@ impl Kind {
             singles: [1, 3, 10, 1 << 14][(seed / 4 % 4) as usize],
             in_place: seed / 2 % 3 != 0,
             toast: seed % 3,
+            copies: false,
         }
     }
 }
 
 fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
-    let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new("/db"));
+    open_at(env, "/db", kind)
+}
+
+fn open_at(env: &SimEnv, path: &str, kind: Kind) -> PgResult<Db> {
+    let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new(path));
     options.background = false;
     options.wal_segment_size = 32 << 10;
     options.cache_bytes_max = 64 << 10;
@@ -98,17 +107,8 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
         options.ahead_entry_bytes = kind.entry_bytes;
         options.ahead_singles = kind.singles;
     }
-    let storage = Storage::open(options)?;
-    let table = storage.table(&table_def(TABLE))?;
-    let index = storage.index(&index_def(INDEX))?;
-    let mut by_value = IndexDef::clone(&index_def(BY_VALUE));
-    by_value.unique = false;
-    let by_value = storage.index(&Arc::new(by_value))?;
-    let sequence = storage.sequence(::common::RelationId(20003), Persistence::Permanent)?;
-    let session = Session {
-        proc: storage.register(1)?,
-        storage,
-    };
+    let db = Db::over(Storage::open(options)?)?;
+    let (session, table) = (&db.session, &db.table);
     if kind.in_place {
         // More than a page, of which nothing is left.
         let mut txn = session.begin();
@@ -117,16 +117,65 @@ fn open(env: &SimEnv, kind: Kind) -> PgResult<Db> {
         txn.abort();
         filled?;
     }
-    Ok(Db {
-        session,
-        table,
-        index,
-        by_value,
-        sequence,
-    })
+    Ok(db)
 }
 
+/// A fork that others go on beside, and what it holds.
+type Held = (Db, State);
+
 impl Db {
+    fn over(storage: Arc<Storage>) -> PgResult<Db> {
+        let mut by_value = IndexDef::clone(&index_def(BY_VALUE));
+        by_value.unique = false;
+        Ok(Db {
+            table: storage.table(&table_def(TABLE))?,
+            index: storage.index(&index_def(INDEX))?,
+            by_value: storage.index(&Arc::new(by_value))?,
+            sequence: storage.sequence(::common::RelationId(20003), Persistence::Permanent)?,
+            session: Session {
+                proc: storage.register(1)?,
+                storage,
+            },
+        })
+    }
+
+    /// Makes a fork or a backup, or looks at what was made: a fork is what its parent was, whatever either of them did since.
+    fn copy(&self, random: &mut SimRandom, model: &mut Model, held: &mut Option<Held>) -> PgResult<()> {
+        let state = model.states.last().unwrap().clone();
+        match random.below(12) {
+            0 | 1 => {
+                if let Some((fork, mut state)) = held.take() {
+                    assert_eq!(fork.try_read()?, state);
+                    let id = (5_000_000..).find(|id| !state.contains_key(id)).unwrap();
+                    let mut txn = fork.session.begin();
+                    fork.insert(&mut txn, id, 7)?;
+                    txn.commit()?;
+                    state.insert(id, 7);
+                    assert_eq!(fork.try_read()?, state);
+                    if random.below(2) == 0 {
+                        fork.session.storage.checkpoint()?;
+                        *held = Some((fork, state));
+                    }
+                } else {
+                    let fork = self.session.storage.fork(Vec::new(), || ())?;
+                    *held = Some((Db::over(fork)?, state));
+                }
+            }
+            2 => {
+                let path = format!("/copy{}", random.below(1 << 30));
+                let cancel = ::common::cancel::CancelToken::new();
+                let kind = kv::KvKind::default();
+                let made = (Vec::new(), || ());
+                self.session
+                    .storage
+                    .backup(Path::new(&path), kind, &cancel, made, &[])?;
+                model.backups.push((path, state));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn insert(&self, txn: &mut Transaction, id: i32, v: i32) -> PgResult<()> {
         let at = match id % 2 {
             0 => self.table.insert(txn, &row(id, v))?,
@@ -411,12 +460,16 @@ impl Db {
     }
 
     /// Runs until something fails.
-    fn work(&self, random: &mut SimRandom, model: &mut Model, transactions: u64) -> PgResult<()> {
+    fn work(&self, random: &mut SimRandom, model: &mut Model, transactions: u64, kind: Kind) -> PgResult<()> {
+        let mut fork = None;
         // A snapshot that others go on beside, and what it sees.
         let old = Session::new(&self.session.storage, 2);
         let mut held: Option<(Transaction, ActiveSnapshot, State)> = None;
         for _ in 0..transactions {
             self.transaction(random, model)?;
+            if kind.copies {
+                self.copy(random, model, &mut fork)?;
+            }
             match random.below(14) {
                 4 if held.is_none() => {
                     let mut txn = old.begin_rr();
@@ -473,6 +526,7 @@ fn new_model() -> Model {
         acknowledged: 0,
         last_number: 0,
         last_here: 0,
+        backups: Vec::new(),
     }
 }
 
@@ -527,7 +581,22 @@ fn seeds(run: impl Fn(u64), share: u32) {
 }
 
 fn power_cuts(seed: u64) {
-    let kind = Kind::of(seed);
+    power_cuts_of(seed, Kind::of(seed));
+}
+
+/// The same with forks and backups, which are what the database was when they were made; a backup that was acknowledged survives, too.
+fn power_cuts_and_copies(seed: u64) {
+    let copies = true;
+    power_cuts_of(
+        seed,
+        Kind {
+            copies,
+            ..Kind::of(seed)
+        },
+    );
+}
+
+fn power_cuts_of(seed: u64, kind: Kind) {
     let mut random = SimRandom::new(seed);
     let mut env = SimEnv::new(seed);
     let mut model = new_model();
@@ -541,11 +610,15 @@ fn power_cuts(seed: u64) {
                 fill(&db, &mut model)?;
             }
             filled = true;
-            db.work(&mut random, &mut model, 60)
+            db.work(&mut random, &mut model, 60, kind)
         });
         // Without an error the crash comes now, between two operations.
         drop(outcome);
         env = env.crash();
+        for (path, state) in model.backups.drain(..) {
+            let copy = open_at(&env, &path, kind).unwrap_or_else(|e| panic!("seed {seed}, {path}: {e}"));
+            assert_eq!(copy.read(), state, "seed {seed}, {path}");
+        }
     }
     let db = open(&env, kind).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     check_recovered(&db, &mut model, seed);
@@ -554,7 +627,12 @@ fn power_cuts(seed: u64) {
 
 #[test]
 fn what_was_acknowledged_survives_power_cuts() {
-    seeds(power_cuts, 2);
+    seeds(power_cuts, 3);
+}
+
+#[test]
+fn copies_are_what_was_and_survive_power_cuts() {
+    seeds(power_cuts_and_copies, 3);
 }
 
 /// Seeds that found a fault once. 119: what a crash had left of a long value was removed under a name that had been given out again.
@@ -579,7 +657,7 @@ fn faults(seed: u64) {
         env.fail(fault, 1 + random.below(12), error);
         for _ in 0..4 {
             let committed = model.states.len();
-            if let Err(error) = db.work(&mut random, &mut model, 4) {
+            if let Err(error) = db.work(&mut random, &mut model, 4, kind) {
                 let class = error.sqlstate.as_str().to_owned();
                 assert!(
                     ["53100", "58030"].contains(&class.as_str()),
@@ -614,5 +692,5 @@ fn faults(seed: u64) {
 
 #[test]
 fn failing_disks_lose_nothing_acknowledged() {
-    seeds(faults, 2);
+    seeds(faults, 3);
 }
