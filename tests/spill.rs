@@ -199,6 +199,62 @@ fn what_does_not_fit_work_mem_gives_the_same_rows() {
     }
 }
 
+/// Joins whose tables workers build together.
+const COMMON: &[&str] = &[
+    "SELECT count(*), sum(u.n), sum(hashtext(t.b)) FROM u JOIN t ON t.a = u.a",
+    "SELECT count(*), sum(hashtext(x.b || y.b)) FROM t x JOIN t y ON x.b = y.b",
+    "SELECT count(*), count(t.a), sum(coalesce(hashtext(t.b), 1)) FROM u LEFT JOIN t ON t.a = u.a AND t.d < 9",
+    "SELECT count(*), sum(u.n) FROM u WHERE EXISTS (SELECT FROM t WHERE t.a = u.a AND t.d < u.n)",
+    "SELECT count(*), sum(u.n) FROM u WHERE NOT EXISTS (SELECT FROM t WHERE t.a = u.a AND t.d < 1)",
+    "SELECT count(*), sum(hashtext(t.b || v.b)) FROM u JOIN t ON t.a = u.a JOIN t v ON v.b = t.b",
+    "SELECT count(*), sum(length(s.v)) FROM u JOIN same s ON s.k = u.a",
+];
+
+#[test]
+fn tables_in_common_that_do_not_fit_give_the_same_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let mut session = db.session().unwrap();
+    session.batch_execute(TABLES).unwrap();
+    prefer(&mut session, "hash");
+    session
+        .batch_execute(
+            "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0",
+        )
+        .unwrap();
+    for sql in COMMON {
+        session
+            .batch_execute("SET max_parallel_workers_per_gather = 0; SET work_mem = '256MB'")
+            .unwrap();
+        let expected = rows(&mut session, sql, true);
+        session
+            .batch_execute("SET work_mem = '64kB'; SET hash_mem_multiplier = 1")
+            .unwrap();
+        for workers in 1..5 {
+            for leads in ["on", "off"] {
+                let set = format!(
+                    "SET max_parallel_workers_per_gather = {workers}; SET parallel_leader_participation = {leads}"
+                );
+                session.batch_execute(&set).unwrap();
+                assert_eq!(rows(&mut session, sql, true), expected, "{workers} {leads} {sql}");
+            }
+        }
+        session
+            .batch_execute("SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = on")
+            .unwrap();
+        let plan = plan_text(&mut session, sql);
+        assert!(plan.contains("Parallel Hash"), "{sql}\n{plan}");
+        // Where the inner rows are wide: how many participants come in time decides how much memory there is.
+        let wide = sql.contains("hashtext");
+        assert!(!wide || plan.contains("Batches: 16"), "{sql}\n{plan}");
+        assert_eq!(temp_files(dir.path()), 0, "files stay behind: {sql}");
+    }
+    let failing = "SELECT count(*) FROM u JOIN t ON t.a = u.a WHERE 10 / (t.a - 17) < 20 AND u.n > 0";
+    let failed = session.batch_execute(failing).unwrap_err();
+    assert_eq!(failed.code(), "22012", "{failed}");
+    assert_eq!(temp_files(dir.path()), 0, "files stay behind an error");
+}
+
 #[test]
 fn temp_file_limit_ends_a_statement_and_its_files_go() {
     let dir = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@
 //! - A block read from the KV store may be newer than a snapshot. Rows for which that matters are in delta, because nothing
 //!   that a registered snapshot may still need leaves delta. So delta is looked at after the KV store, never before.
 //! - A block is put into its place only if no merge or eviction came between (`generation`).
+//! - A chunk is passed over by its zones ([`crate::zone`]) only without a delta: then main says the same to every snapshot.
 //! - Columns of a [`Part`] may have been read at different times, but never across a generation: rows that differ are in delta.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use crate::ahead::ends::Ends;
 use crate::block::{CHUNK_ROWS, MainBlock, Part};
 use crate::defs::TableDef;
 use crate::version::Version;
+use crate::zone::{Zone, Zones};
 
 /// Slots made together: few, as random changes touch one here and one there.
 const SEGMENT: usize = 16;
@@ -150,6 +152,8 @@ pub(crate) struct ChunkState {
     pub(crate) ends: Vec<Arc<Ends>>,
     /// Counts replacements of `main`.
     pub(crate) generation: u64,
+    /// Between which values columns of main lie, also while main is not loaded.
+    pub(crate) zones: Option<Arc<Zones>>,
 }
 
 impl ChunkState {
@@ -184,6 +188,7 @@ impl Chunk {
                 delta: None,
                 ends: Vec::new(),
                 generation: 0,
+                zones: None,
             }),
             referenced: AtomicBool::new(false),
             cold_reads: AtomicU32::new(0),
@@ -230,6 +235,34 @@ impl Chunk {
             delta,
             ends,
             generation,
+            zones: None,
+        }));
+    }
+
+    /// Main was read, or is no longer in memory: its rows are what they were. Callers hold the lock.
+    pub(crate) fn reload(&self, main: Option<Arc<MainBlock>>) {
+        let state = self.state.load();
+        self.state.store(Arc::new(ChunkState {
+            main,
+            part: None,
+            generation: state.generation + 1,
+            ..ChunkState::clone(&state)
+        }));
+    }
+
+    /// Remembers the zone of a column of main as of a state.
+    pub(crate) fn add_zone(&self, generation: u64, column: u16, zone: Option<Zone>) {
+        let _guard = self.lock.lock();
+        let state = self.state.load();
+        let known = state.zones.as_ref().is_some_and(|zones| zones.knows(column));
+        if known || state.generation != generation {
+            return;
+        }
+        let zones = state.zones.as_ref().map(|zones| zones.with(column, zone));
+        let zones = zones.unwrap_or_else(|| Zones::default().with(column, zone));
+        self.state.store(Arc::new(ChunkState {
+            zones: Some(Arc::new(zones)),
+            ..ChunkState::clone(&state)
         }));
     }
 

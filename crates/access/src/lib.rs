@@ -45,6 +45,7 @@ mod toast;
 mod transaction;
 mod version;
 mod xids;
+mod zone;
 
 pub use defs::{BuiltinEntries, BuiltinRows, ColumnStorage, IndexDef, Persistence, TableDef};
 pub use index::{
@@ -64,3 +65,4 @@ pub use transaction::export::ExportedSnapshot;
 pub use transaction::prepared::{PreparedCopy, PreparedInfo, PreparedTransaction};
 pub use transaction::snapshots::ActiveSnapshot;
 pub use transaction::{Isolation, Savepoint, Transaction, TransactionOptions};
+pub use zone::{ZoneTest, ZoneWants, zone_key};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::PgResult;
-use expr::{ExprProgram, ExprState, Inputs, RowInputs, Runtime};
+use expr::{ColumnPlace, ExprProgram, ExprState, Inputs, RowInputs, Runtime};
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use crate::cx::Cx;
@@ -125,13 +125,19 @@ pub(crate) trait Operator: Send {
     /// Every row up to the end will be asked for, now and after rescans: outer rows of nested loops may be read ahead.
     fn will_drain(&mut self) {}
 
+    /// Before the first row is asked for: rows whose integer in an output column is not in this range, or NULL, are of no use, and need not
+    /// be given (`None`: all are again).
+    fn narrow(&mut self, column: usize, range: Option<(i64, i64)>) {
+        let _ = (column, range);
+    }
+
     /// As the inner side of a nested loop: may it know rows for many outer rows at once?
     fn gathers(&self) -> bool {
         false
     }
 
     /// The rows for all outer rows that wait, if that is cheaper than asking for those of one after the other.
-    fn gather(&mut self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
+    fn gather(&mut self, cx: &mut Cx<'_>, call: &mut GatherCall<'_>) -> PgResult<Gathering> {
         let _ = (cx, call);
         Ok(Gathering::Lookups)
     }
@@ -311,6 +317,11 @@ impl Projector {
             }
         }
         Ok(true)
+    }
+
+    /// Where an output column comes from, when it is nothing but a column.
+    pub fn target_column(&self, column: usize) -> Option<ColumnPlace> {
+        self.targets.get(column)?.program.as_column()
     }
 
     /// The conditions alone: the rows that pass.

@@ -15,6 +15,7 @@ use crate::serial;
 use crate::table::Table;
 use crate::toast::block::BlockToast;
 use crate::version::{RowData, Version};
+use crate::zone::{Zone, ZoneTest};
 use txn::versions::visible;
 
 /// Rows gathered from delta for one chunk that make a merge worth while.
@@ -47,6 +48,8 @@ pub struct ScanRequest {
     pub rows: Option<Range<u64>>,
     /// Ascending or descending row ids.
     pub direction: ScanDirection,
+    /// Rows that fail one of these need not be given, and mostly are.
+    pub zones: Vec<ZoneTest>,
 }
 
 impl ScanRequest {
@@ -280,6 +283,9 @@ impl TableScan {
             let target = self.table.read_target();
             serial::reads(self.table.store.shared.table(), &self.snapshot, target)?;
         }
+        if !self.request.zones.is_empty() && self.is_ruled_out(number) {
+            return Ok(Batch::new(Vec::new(), 0).into());
+        }
         let columns = &self.request.columns;
         let (snapshot, txns) = (&self.snapshot, self.table.store.shared.table());
         let is_open = |gate: &Gate| gate.is_open(snapshot, txns);
@@ -296,6 +302,7 @@ impl TableScan {
                 break (state, main, Some((bits, block)));
             }
         };
+        self.remember_zones(number, &state, &main);
         let ended = match state.ends.is_empty() {
             true => None,
             false => state.ended_bits(is_open),
@@ -306,6 +313,39 @@ impl TableScan {
             batch.selection = batch.selection.filter(|p| !ends::has_bit(&ended, p));
         }
         Ok(read)
+    }
+
+    /// True when a chunk has no row of use to the caller, as far as is known without reading it.
+    fn is_ruled_out(&self, number: u64) -> bool {
+        let Some(chunk) = self.table.store.existing_chunk(number) else {
+            return false;
+        };
+        let state = chunk.state.load();
+        let plain = state.delta.is_none() && !state.has_updates();
+        plain
+            && state
+                .zones
+                .as_ref()
+                .is_some_and(|zones| zones.rule_out(&self.request.zones))
+    }
+
+    /// Makes the zones that the next scan of this kind will ask for.
+    fn remember_zones(&self, number: u64, state: &ChunkState, main: &MainBlock) {
+        for ZoneTest { column, .. } in &self.request.zones {
+            let known = state.zones.as_ref().is_some_and(|zones| zones.knows(*column));
+            // Where nothing is yet, loads may put their rows without a word.
+            if known || main.present.is_empty() {
+                continue;
+            }
+            let Some(chunk) = self.table.store.existing_chunk(number) else {
+                return;
+            };
+            let zone = match main.has_toasted(&[*column]) {
+                true => None,
+                false => Zone::of(&main.column(&self.table.def, usize::from(*column)), &main.present),
+            };
+            chunk.add_zone(state.generation, *column, zone);
+        }
     }
 
     /// The rows of a chunk, but for those that end otherwise than by delta.

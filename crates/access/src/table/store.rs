@@ -397,7 +397,7 @@ impl TableStore {
         if now.generation != generation {
             return None;
         }
-        chunk.replace_main(Some(block), now.delta.clone());
+        chunk.reload(Some(block));
         Some(chunk.state.load_full())
     }
 
@@ -497,8 +497,7 @@ impl Evictable for ChunkPlace {
         };
         let _guard = chunk.lock.lock();
         if self.holds_block(chunk) {
-            let delta = chunk.state.load().delta.clone();
-            chunk.replace_main(None, delta);
+            chunk.reload(None);
         }
     }
 

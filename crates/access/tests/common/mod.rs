@@ -182,7 +182,47 @@ pub fn try_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u64
     for (i, (_, id, v)) in all.iter().enumerate() {
         assert_eq!((fetched[1].datum(i), fetched[0].datum(i)), (int(*id), int(*v)));
     }
+    check_zones(table, snapshot, &all)?;
     Ok(all)
+}
+
+/// Scans that look for some values of `id` or `v` find them all, whatever they pass over.
+fn check_zones(table: &Table, snapshot: &Snapshot, all: &[(u64, i32, i32)]) -> common::PgResult<()> {
+    let Some(&(_, id, v)) = all.get(all.len() / 2) else {
+        return Ok(());
+    };
+    let picks: [(u16, i32, i32); 4] = [(0, id, id), (1, v, v), (0, i32::MIN, id), (1, v, i32::MAX)];
+    for (column, low, high) in picks {
+        let wants = ZoneWants::Between(low.into(), high.into());
+        let fits = |(_, id, v): &&(u64, i32, i32)| (low..=high).contains(if column == 0 { id } else { v });
+        let found = zone_rows(table, snapshot, &[ZoneTest { column, wants }])?;
+        assert!(
+            found.iter().filter(fits).eq(all.iter().filter(fits)),
+            "{column} {low} {high}"
+        );
+    }
+    Ok(())
+}
+
+/// What a scan with zone tests gives: (row id, id, v).
+pub fn zone_rows(
+    table: &Table,
+    snapshot: &Snapshot,
+    zones: &[ZoneTest],
+) -> common::PgResult<Vec<(u64, i32, i32)>> {
+    let mut out = Vec::new();
+    let mut request = ScanRequest::columns([0, 1]).with_row_ids();
+    request.zones = zones.to_vec();
+    let mut scan = table.scan(snapshot, request);
+    while let Some(batch) = scan.next_batch(1000)? {
+        for k in 0..batch.len() {
+            match batch.row(k).as_slice() {
+                [Datum::Int4(id), Datum::Int4(v), Datum::Int8(at)] => out.push((*at as u64, *id, *v)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn try_whole_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u64, i32, i32)>> {

@@ -154,7 +154,7 @@ impl GatherOp {
                 Ok(None)
             }
             // A worker's error is the reason why the leader's part stopped.
-            Err(error) => Err(crew.team.error().unwrap_or(error)),
+            Err(error) => Err(crew.team.reason(error)),
         }
     }
 

@@ -287,7 +287,7 @@ impl Operator for MemoizeOp {
     }
 
     /// Rows gathered need not be remembered.
-    fn gather(&mut self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
+    fn gather(&mut self, cx: &mut Cx<'_>, call: &mut GatherCall<'_>) -> PgResult<Gathering> {
         self.input.gather(cx, call)
     }
 

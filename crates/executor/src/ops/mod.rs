@@ -35,3 +35,4 @@ pub(crate) mod unique;
 pub(crate) mod values_scan;
 pub(crate) mod window;
 pub(crate) mod xml_table;
+pub(crate) mod zones;

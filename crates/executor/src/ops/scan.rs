@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use access::{ScanRequest, Table, TableScan};
+use access::{ScanRequest, Table, TableScan, ZoneTest, ZoneWants};
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, CTID, Oid, PgResult, RowId, TABLEOID};
-use expr::{ExprProgram, Inputs};
+use expr::{ExprProgram, Inputs, Side};
 use nodes::Plan;
 use nodes::expr::{Expr, VarSource};
 use nodes::query::TargetEntry;
@@ -17,6 +17,7 @@ use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
 use crate::cx::Cx;
 use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all, slice};
 use crate::ops::system::{self, SYSTEM};
+use crate::ops::zones::{self, ZoneQuals};
 use crate::parallel::share::ScanShare;
 
 /// A scanned relation and what is read of it: stored columns, then `ctid`, `tableoid`, and other system columns, as far as used.
@@ -42,6 +43,8 @@ pub(crate) struct ScanParts {
     pub projection: Projection,
     /// Conditions that the scan method itself answers, for rows that come another way.
     pub recheck: Vec<Arc<ExprProgram>>,
+    /// Conditions by which chunks may be passed over.
+    pub zones: Arc<ZoneQuals>,
 }
 
 /// A scan of a table's blocks while it runs: batches filtered and projected, handed out in the sizes asked for.
@@ -53,6 +56,9 @@ pub(crate) struct BlockScan {
     passed: Option<(Batch, usize)>,
     /// Participants of a Gather take their parts of the table from here.
     share: Option<Arc<ScanShare>>,
+    zones: Arc<ZoneQuals>,
+    /// What rows must have besides, to be of use above.
+    narrowed: Vec<ZoneTest>,
 }
 
 impl BlockScan {
@@ -63,7 +69,23 @@ impl BlockScan {
             scan: None,
             rest: Rest::default(),
             passed: None,
+            zones: Arc::clone(&parts.zones),
+            narrowed: Vec::new(),
         }
+    }
+
+    /// See [`Operator::narrow`].
+    pub fn narrow(&mut self, target: &ScanTarget, column: usize, range: Option<(i64, i64)>) {
+        let place = self.projector.target_column(column);
+        let place = place.filter(|place| place.side == Side::Scan);
+        let Some(&column) = place.and_then(|place| target.columns.get(place.index)) else {
+            return;
+        };
+        self.narrowed.retain(|test| test.column != column);
+        self.narrowed.extend(range.map(|(least, greatest)| ZoneTest {
+            column,
+            wants: ZoneWants::Between(least, greatest),
+        }));
     }
 
     /// The next rows. `demand`: how many to read at a time; `range`: where a scan that begins looks.
@@ -84,6 +106,11 @@ impl BlockScan {
                 request.later = target.later.clone();
                 request.row_ids = target.needs_row_ids();
                 request.rows = range(cx)?;
+                // EXPLAIN ANALYZE counts the rows that conditions drop.
+                if cx.run.stats.is_empty() {
+                    request.zones = self.zones.tests(cx);
+                    request.zones.extend_from_slice(&self.narrowed);
+                }
                 let table = target.open(cx)?;
                 if let Some(share) = &self.share {
                     request.rows = Some(share.claim(&table).unwrap_or(0..0));
@@ -189,6 +216,7 @@ pub(crate) fn compile(
     let projection = c.projection_of(&quals, &targets, map)?;
     let recheck = c.programs(&recheck, map)?;
     Ok(ScanParts {
+        zones: Arc::new(zones::compile(c, &quals, &projection.filters)?),
         target,
         projection,
         recheck,

@@ -84,6 +84,13 @@ impl Operator for SeqScanOp {
             .next(cx, &self.node.parts.target, (max_rows, demand), |_| Ok(None))
     }
 
+    fn narrow(&mut self, column: usize, range: Option<(i64, i64)>) {
+        // Conditions that can fail or have an effect see every row.
+        if self.node.harmless {
+            self.scan.narrow(&self.node.parts.target, column, range);
+        }
+    }
+
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {
         self.scan.restart();
         match &mut self.by_key {

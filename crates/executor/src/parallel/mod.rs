@@ -3,8 +3,9 @@
 //! # How it works
 //! 1. The leader makes a [`Team`] and starts workers ([`crate::context::WorkerHost`]). Every participant, the leader among them, opens
 //!    operators of its own for the same plan below the Gather, and runs them under the same snapshot.
-//! 2. Scans that are parallel-aware take ranges of row ids (*morsels*) from one [`ScanShare`]; parallel-aware hash joins build one table
-//!    together ([`HashShare`]); everything else each participant does for itself.
+//! 2. Scans that are parallel-aware take ranges of row ids (*morsels*) from one [`share::ScanShare`]; parallel-aware hash joins build one table
+//!    together ([`share::BuildShare`]); nested loops that scan their inner table do so together ([`gathering`]); everything else each
+//!    participant does for itself.
 //! 3. Workers put batches into their queue of the team, which is bounded; the leader takes from all, and works itself while there is
 //!    nothing to take.
 //! 4. The first error of a participant stops the team. Cancel requests reach the workers by themselves: they hold the session's token.
@@ -14,6 +15,7 @@
 //! - Who waits holds nothing that others wait for: only a worker with rows to hand over waits for room, and it is not building then.
 //! - When the leader's Gather is done or dropped, no worker runs any more.
 
+pub(crate) mod gathering;
 pub(crate) mod partial;
 pub(crate) mod safety;
 pub(crate) mod share;
@@ -67,6 +69,17 @@ pub(crate) enum Found {
     End,
 }
 
+const STOPPED: &str = "parallel execution was stopped";
+
+/// The error of those who cannot go on because of what happened to another participant; never shown, as the reason is.
+pub(crate) fn stopped() -> Box<PgError> {
+    internal!("{STOPPED}")
+}
+
+fn is_stopped(error: &PgError) -> bool {
+    error.message == STOPPED
+}
+
 impl Team {
     pub fn new() -> Arc<Team> {
         Arc::new(Team {
@@ -84,10 +97,10 @@ impl Team {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// An error for those who find the team stopped; never shown, as the reason is.
+    /// An error for those who find the team stopped.
     pub fn check(&self) -> PgResult<()> {
         if self.is_stopped() {
-            return Err(internal!("parallel execution was stopped"));
+            return Err(stopped());
         }
         Ok(())
     }
@@ -137,7 +150,8 @@ impl Team {
         let mut exchange = self.exchange.lock();
         match result {
             Ok(stats) => exchange.stats.push(stats),
-            Err(error) if !self.is_stopped() => {
+            // The reason comes from whoever it happened to.
+            Err(error) if !self.is_stopped() && !is_stopped(&error) => {
                 exchange.error.get_or_insert(error);
                 self.stopped.store(true, Ordering::Relaxed);
                 self.drained.notify_all();
@@ -205,9 +219,17 @@ impl Team {
         }
     }
 
-    /// The error of a worker, when one is why the team was stopped.
-    pub fn error(&self) -> Option<Box<PgError>> {
-        self.exchange.lock().error.take()
+    /// What the leader has to say of an error of its own part: that of a worker, when that is the reason.
+    pub fn reason(&self, error: Box<PgError>) -> Box<PgError> {
+        let mut exchange = self.exchange.lock();
+        // The worker that broke what the leader relied on is about to end.
+        while is_stopped(&error) && exchange.error.is_none() && !self.is_stopped() {
+            if exchange.queues.iter().all(|q| q.ended) {
+                break;
+            }
+            self.arrived.wait(&mut exchange);
+        }
+        exchange.error.take().unwrap_or(error)
     }
 
     /// Stops the workers and waits until none runs.

@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use access::Table;
-use common::{PgResult, internal};
+use common::PgResult;
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 use types::BATCH_ROWS;
 
 use crate::ops::join::hash_table::{BuildPart, HashTable};
-use crate::parallel::Team;
+use crate::parallel::gathering::GatherShare;
+use crate::parallel::{Team, stopped};
+use crate::spill::batches::BatchFile;
+use crate::spill::partitions::FANOUT;
 
 /// Row ids of one block of a table: a morsel is some of them.
 const BLOCK_ROWS: u64 = BATCH_ROWS as u64;
@@ -25,6 +28,7 @@ pub(crate) struct Shares {
     scans: Mutex<FxHashMap<u32, Arc<ScanShare>>>,
     builds: Mutex<FxHashMap<u32, Arc<BuildShare>>>,
     appends: Mutex<FxHashMap<u32, Arc<AppendShare>>>,
+    gatherings: Mutex<FxHashMap<u32, Arc<GatherShare>>>,
 }
 
 impl Shares {
@@ -43,9 +47,15 @@ impl Shares {
         Arc::clone(self.appends.lock().entry(id).or_default())
     }
 
+    /// Inner rows of a nested loop.
+    pub fn gathering(&self, id: u32) -> Arc<GatherShare> {
+        Arc::clone(self.gatherings.lock().entry(id).or_default())
+    }
+
     /// The team is stopped: nobody shall wait any more.
     pub fn wake(&self) {
         self.builds.lock().values().for_each(|b| b.wake());
+        self.gatherings.lock().values().for_each(|g| g.wake());
     }
 }
 
@@ -103,18 +113,32 @@ impl AppendShare {
     }
 }
 
-/// A table that participants build together: each reads a part, the last to end makes the table.
+/// A table that participants build together: each reads a part, the last to end makes the table. When the parts outgrow their memory, all
+/// divide both sides over files, and join one pair of files after the other, each by itself.
 #[derive(Default)]
 pub(crate) struct BuildShare {
     state: Mutex<Building>,
     changed: Condvar,
+    /// What the parts take, and that it is too much.
+    bytes: AtomicUsize,
+    outgrown: AtomicBool,
 }
+
+/// One side of a join by part.
+pub(crate) type Files = Vec<Option<BatchFile>>;
+/// The files of all participants with the rows of one part: inner, outer.
+pub(crate) type SharedTask = [Vec<BatchFile>; 2];
 
 #[derive(Default)]
 struct Building {
     /// Participants that read now.
     active: usize,
+    /// Those that ever did.
+    arrived: usize,
     parts: Vec<BuildPart>,
+    /// Inner and outer side of those that have divided them.
+    divided: [Vec<Files>; 2],
+    tasks: Vec<SharedTask>,
     phase: Phase,
     table: Option<Arc<HashTable>>,
 }
@@ -128,8 +152,23 @@ enum Phase {
     Done,
     /// The table is too large for one: each makes its own.
     Apart,
+    /// It is too large for all: outer sides are being divided as the inner one was.
+    Dividing,
+    /// Parts are joined.
+    Joining,
     /// A participant failed.
     Broken,
+}
+
+/// What came of a table in common.
+pub(crate) enum Outcome {
+    Table(Arc<HashTable>),
+    /// Each makes its own.
+    Apart,
+    /// The outer side is to be divided, then [`BuildShare::leave_outer`].
+    Divide,
+    /// Everybody has divided everything: there are parts to join.
+    Join,
 }
 
 /// What a participant that comes to a build side has to do.
@@ -153,6 +192,7 @@ impl BuildShare {
         match state.phase {
             Phase::Reading => {
                 state.active += 1;
+                state.arrived += 1;
                 Arrival::Read
             }
             _ => Arrival::Wait,
@@ -171,16 +211,63 @@ impl BuildShare {
         }
     }
 
-    /// A reader has read all it could get. The last gets all parts, and has to publish the table made of them.
-    fn leave(&self, part: BuildPart) -> Option<Vec<BuildPart>> {
+    /// Counts bytes of a part; true when all parts together take more than `bytes_max` for each participant.
+    pub fn outgrows(&self, more: usize, bytes_max: usize) -> bool {
+        let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+        if bytes > bytes_max && bytes > bytes_max.saturating_mul(self.state.lock().arrived) {
+            self.outgrown.store(true, Ordering::Relaxed);
+        }
+        self.outgrown.load(Ordering::Relaxed)
+    }
+
+    /// A reader has read all it could get. The last gets all parts that are in memory, and has to publish the table made of them, or
+    /// to divide them where others have.
+    fn leave(&self, part: BuildPart, files: Option<Files>) -> Option<(Vec<BuildPart>, bool)> {
         let mut state = self.state.lock();
-        state.parts.push(part);
+        match files {
+            Some(files) => state.divided[0].push(files),
+            None => state.parts.push(part),
+        }
         state.active -= 1;
         if state.active > 0 || state.phase != Phase::Reading {
             return None;
         }
         state.phase = Phase::Making;
-        Some(std::mem::take(&mut state.parts))
+        let divided = !state.divided[0].is_empty();
+        Some((std::mem::take(&mut state.parts), divided))
+    }
+
+    /// The last reader has divided the rest: now the outer sides.
+    fn divide(&self, files: Vec<Files>) {
+        let mut state = self.state.lock();
+        state.divided[0].extend(files);
+        state.phase = Phase::Dividing;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A participant has divided its outer side.
+    fn leave_outer(&self, files: Files) {
+        let mut state = self.state.lock();
+        state.divided[1].push(files);
+        state.active -= 1;
+        if state.active == 0 {
+            // Who comes now finds no outer rows: they are shared, and somebody has seen their end.
+            state.phase = Phase::Joining;
+            let [inner, outer] = std::mem::take(&mut state.divided);
+            state.tasks = by_part(inner)
+                .into_iter()
+                .zip(by_part(outer))
+                .map(<[_; 2]>::from)
+                .collect();
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A part that nobody joins yet.
+    pub fn next_task(&self) -> Option<SharedTask> {
+        self.state.lock().tasks.pop()
     }
 
     /// A reader or maker failed.
@@ -204,20 +291,50 @@ impl BuildShare {
         self.changed.notify_all();
     }
 
-    /// Waits for the table; `None`: there is none in common.
-    pub fn wait(&self, team: &Team) -> PgResult<Option<Arc<HashTable>>> {
+    /// Waits for the table.
+    pub fn wait(&self, team: &Team) -> PgResult<Outcome> {
         let mut state = self.state.lock();
         loop {
             match (state.phase, &state.table) {
-                (Phase::Done, Some(table)) => return Ok(Some(Arc::clone(table))),
-                (Phase::Apart, _) => return Ok(None),
-                (Phase::Broken, _) => return Err(internal!("parallel execution was stopped")),
+                (Phase::Done, Some(table)) => return Ok(Outcome::Table(Arc::clone(table))),
+                (Phase::Apart, _) => return Ok(Outcome::Apart),
+                (Phase::Dividing, _) => {
+                    state.active += 1;
+                    return Ok(Outcome::Divide);
+                }
+                (Phase::Joining, _) => return Ok(Outcome::Join),
+                (Phase::Broken, _) => return Err(stopped()),
                 _ => {}
             }
             team.check()?;
             self.changed.wait(&mut state);
         }
     }
+
+    /// Waits until everybody has divided its outer side.
+    pub fn wait_divided(&self, team: &Team) -> PgResult<()> {
+        let mut state = self.state.lock();
+        while state.phase == Phase::Dividing {
+            team.check()?;
+            self.changed.wait(&mut state);
+        }
+        match state.phase {
+            Phase::Joining => Ok(()),
+            _ => Err(stopped()),
+        }
+    }
+}
+
+/// The files of all by part.
+fn by_part(divided: Vec<Files>) -> Vec<Vec<BatchFile>> {
+    let mut parts: Vec<Vec<BatchFile>> = Vec::new();
+    parts.resize_with(FANOUT, Vec::new);
+    for files in divided {
+        for (part, file) in parts.iter_mut().zip(files) {
+            part.extend(file);
+        }
+    }
+    parts
 }
 
 /// A reader of a build side; one that ends early, by an error or a panic, breaks the build for all.
@@ -235,10 +352,22 @@ impl<'s> ReaderGuard<'s> {
     }
 
     /// See [`BuildShare::leave`].
-    pub fn leave(&mut self, part: BuildPart) -> Option<Vec<BuildPart>> {
-        let parts = self.share.leave(part);
+    pub fn leave(&mut self, part: BuildPart, files: Option<Files>) -> Option<(Vec<BuildPart>, bool)> {
+        let parts = self.share.leave(part, files);
         self.finished = parts.is_none();
         parts
+    }
+
+    /// See [`BuildShare::divide`].
+    pub fn divide(&mut self, files: Vec<Files>) {
+        self.finished = true;
+        self.share.divide(files);
+    }
+
+    /// See [`BuildShare::leave_outer`].
+    pub fn leave_outer(&mut self, files: Files) {
+        self.finished = true;
+        self.share.leave_outer(files);
     }
 
     /// See [`BuildShare::give_up`].

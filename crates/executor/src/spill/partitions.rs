@@ -117,25 +117,37 @@ impl Part {
     }
 }
 
-/// Reads a file from its beginning; without a file there are no rows.
+/// Reads files from their beginnings, one after the other; without files there are no rows.
 #[derive(Default)]
 pub(crate) struct Reader {
-    file: Option<BatchFile>,
+    files: Vec<BatchFile>,
+    /// How many files are done, and how many batches of the one after them.
+    done: usize,
     next: usize,
 }
 
 impl Reader {
     pub fn new(file: BatchFile) -> Reader {
+        Reader::of(vec![file])
+    }
+
+    pub fn of(files: Vec<BatchFile>) -> Reader {
         Reader {
-            file: Some(file),
+            files,
+            done: 0,
             next: 0,
         }
     }
 
     pub fn next(&mut self) -> PgResult<Option<Batch>> {
-        let Some(file) = &self.file else { return Ok(None) };
-        let batch = file.read(self.next)?;
-        self.next += 1;
-        Ok(batch)
+        while let Some(file) = self.files.get(self.done) {
+            if let Some(batch) = file.read(self.next)? {
+                self.next += 1;
+                return Ok(Some(batch));
+            }
+            self.done += 1;
+            self.next = 0;
+        }
+        Ok(None)
     }
 }

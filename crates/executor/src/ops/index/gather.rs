@@ -5,10 +5,13 @@
 //! columns in question. So where many outer rows wait, their keys are collected, the table is read once, and rows with one of the keys are
 //! kept, chained by key in the order in which the index would have given them.
 //!
+//! Participants of a Gather put the keys of their outer rows together and divide the scan ([`crate::parallel::gathering`]).
+//!
 //! # Invariants
 //! - Conditions that could fail are tested only for rows that some outer row asks for: the lookups would have tested them, too.
 //! - Rows of one key come in the order of the index: by its further columns, then by row id.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use access::{ScanRequest, Table};
@@ -28,6 +31,7 @@ use crate::cx::Cx;
 use crate::ints::{KeySet, integers};
 use crate::node::{Eval, filter_all};
 use crate::ops::scan::ScanTarget;
+use crate::parallel::gathering::{FoundRows, GatherShare, JointKeys, OuterKeys, Participant};
 use crate::store::{MemoryUse, RowStore};
 
 /// Outer rows that wait, and the values of the loop's parameters by position.
@@ -45,6 +49,8 @@ pub(crate) struct GatherCall<'a> {
     pub bytes_max: usize,
     /// How many rows lookups have found each, if there were any.
     pub rows_per_lookup: Option<f64>,
+    /// With other participants, to whom these outer rows are all that there are.
+    pub together: Option<&'a mut Participant>,
 }
 
 /// What a scan for the outer rows came to.
@@ -58,27 +64,33 @@ pub(crate) enum Gathering {
 
 /// The inner rows of all outer rows that waited.
 pub(crate) struct Gathered {
-    /// Inner rows as the scan hands them out.
-    pub columns: Vec<Arc<Vector>>,
+    pub rows: Arc<GatheredRows>,
     /// Of each outer row, in order: the number of its key plus 1; 0 for one that matches nothing.
     slots: Vec<u32>,
+    /// Conditions that read the outer row.
+    pub pairs: Option<PairFilter>,
+}
+
+/// Rows by key.
+pub(crate) struct GatheredRows {
+    /// Inner rows as the scan hands them out.
+    pub columns: Vec<Arc<Vector>>,
     /// Where the rows of each key begin in `order`, and where those of the last end.
     starts: Vec<u32>,
     order: Vec<u32>,
-    /// Conditions that read the outer row.
-    pub pairs: Option<PairFilter>,
+    /// The columns scanned that are kept.
+    scanned: Vec<Option<Arc<Vector>>>,
     _memory: [MemoryUse; 1],
-    _store: RowStore,
+    _store: Option<RowStore>,
 }
 
 impl Gathered {
     /// Numbers of the inner rows of an outer row.
     #[inline]
     pub fn rows(&self, outer: usize) -> &[u32] {
+        let GatheredRows { starts, order, .. } = &*self.rows;
         match self.slots[outer].checked_sub(1) {
-            Some(slot) => {
-                &self.order[self.starts[slot as usize] as usize..self.starts[slot as usize + 1] as usize]
-            }
+            Some(slot) => &order[starts[slot as usize] as usize..starts[slot as usize + 1] as usize],
             None => &[],
         }
     }
@@ -329,27 +341,73 @@ impl GatherNode {
     }
 
     /// Reads the table for all rows that wait.
-    pub fn gather(&self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
-        let waiting = call.waiting;
-        let outer = waiting.iter().map(|w| w.batch.len()).sum();
+    pub fn gather(&self, cx: &mut Cx<'_>, call: &mut GatherCall<'_>) -> PgResult<Gathering> {
+        let outer = call.waiting.iter().map(|w| w.batch.len()).sum();
         let table = self.target.open(cx)?;
         // Serializable transactions are told what was read: a scan would be all.
-        if cx.ext.snapshot.serial != 0
-            || !self.pays(&table, outer, call.rows_per_lookup)
-            || !call.every_pair && !self.after.is_empty()
-        {
+        if cx.ext.snapshot.serial != 0 || !call.every_pair && !self.after.is_empty() {
             return Ok(Gathering::Lookups);
         }
-        let (keys, slots) = self.outer_keys(cx, waiting, outer)?;
-        let phys: Vec<PhysType> = self.kept.iter().map(|&place| self.phys(place)).collect();
-        let mut found = Found {
-            store: RowStore::new(&phys),
-            slots: Vec::new(),
-        };
-        if keys.count() > 0 && !self.scan(cx, &table, &keys, &mut found, call.bytes_max)? {
-            return Ok(Gathering::TooMuch);
+        if let Some(participant) = call.together.take()
+            && let Some(done) = self.gather_together(cx, call, &table, participant)?
+        {
+            return Ok(done);
         }
-        self.finish(cx, found, slots, &keys).map(Gathering::Done)
+        if !self.pays(&table, outer, call.rows_per_lookup) {
+            return Ok(Gathering::Lookups);
+        }
+        let OuterKeys { keys, except } = self.outer_keys(cx, call.waiting, outer)?;
+        let (keys, slots) = KeySet::of(&keys, &except);
+        let Some(found) = self.scan(cx, &table, &keys, call.bytes_max, None)? else {
+            return Ok(Gathering::TooMuch);
+        };
+        let rows = self.chain(cx, vec![found], &keys, slots.len())?;
+        Ok(self.gathered(Arc::new(rows), slots))
+    }
+
+    /// The same for the outer rows of all participants. `None`: each for itself.
+    fn gather_together(
+        &self,
+        cx: &mut Cx<'_>,
+        call: &GatherCall<'_>,
+        table: &Table,
+        participant: &mut Participant,
+    ) -> PgResult<Option<Gathering>> {
+        let Some(team) = cx.run.team.clone() else {
+            return Ok(None);
+        };
+        let outer = call.waiting.iter().map(|w| w.batch.len()).sum();
+        let keys = self.outer_keys(cx, call.waiting, outer)?;
+        let make = |offers: Vec<OuterKeys>| {
+            let outer = offers.iter().map(|o| o.keys.len()).sum();
+            self.pays(table, outer, None).then(|| JointKeys::of(offers))
+        };
+        let Some(joint) = participant.offer(keys, &team, make)? else {
+            return Ok(None);
+        };
+        let bytes_max = call.bytes_max.saturating_mul(joint.slots.len());
+        let Some(found) = self.scan(cx, table, &joint.keys, bytes_max, Some(participant.share()))? else {
+            participant.give_up();
+            return Ok(None);
+        };
+        let outer = joint.slots.iter().map(Vec::len).sum();
+        let rows = participant.finish(found, &team, |found| self.chain(cx, found, &joint.keys, outer))?;
+        let slots = joint.slots.get(participant.number()).cloned();
+        Ok(rows.zip(slots).map(|(rows, slots)| self.gathered(rows, slots)))
+    }
+
+    fn gathered(&self, rows: Arc<GatheredRows>, slots: Vec<u32>) -> Gathering {
+        let pairs = (!self.pairs.is_empty()).then(|| {
+            let read = |(place, column): (usize, &Option<Arc<Vector>>)| {
+                column.clone().filter(|_| self.pair_columns.contains(&place))
+            };
+            PairFilter {
+                filters: Eval::all(&self.pairs),
+                columns: rows.scanned.iter().enumerate().map(read).collect(),
+                params: Arc::clone(&self.params),
+            }
+        });
+        Gathering::Done(Box::new(Gathered { rows, slots, pairs }))
     }
 
     fn phys(&self, place: usize) -> PhysType {
@@ -360,8 +418,8 @@ impl GatherNode {
         }
     }
 
-    /// The keys that outer rows ask for, and the number of each row's key plus 1.
-    fn outer_keys(&self, cx: &Cx<'_>, waiting: &[Waiting], outer: usize) -> PgResult<(KeySet, Vec<u32>)> {
+    /// The keys that outer rows ask for.
+    fn outer_keys(&self, cx: &Cx<'_>, waiting: &[Waiting], outer: usize) -> PgResult<OuterKeys> {
         let (mut all, mut except) = (Vec::with_capacity(outer), Vec::new());
         for w in waiting {
             let mut columns = Vec::with_capacity(self.keys.len());
@@ -381,95 +439,141 @@ impl GatherNode {
                 all.resize(end, 0);
             }
         }
-        Ok(KeySet::of(&all, &except))
+        Ok(OuterKeys { keys: all, except })
     }
 
-    /// Collects the rows with one of the keys; false when they are too many.
+    /// Collects the rows with one of the keys, of the whole table or of the morsels that fall to this participant; `None` when they are too
+    /// many.
     fn scan(
         &self,
         cx: &mut Cx<'_>,
         table: &Table,
         keys: &KeySet,
-        found: &mut Found,
         bytes_max: usize,
-    ) -> PgResult<bool> {
-        let (mut before, mut after) = (Eval::all(&self.before), Eval::all(&self.after));
+        share: Option<&GatherShare>,
+    ) -> PgResult<Option<FoundRows>> {
+        let phys: Vec<PhysType> = self.kept.iter().map(|&place| self.phys(place)).collect();
+        let mut found = FoundRows::new(&phys);
+        if keys.count() == 0 {
+            return Ok(Some(found));
+        }
         let mut request = ScanRequest::columns(self.target.columns.clone());
         request.row_ids = self.target.needs_row_ids();
+        match share {
+            Some(_) => request.rows = Some(0..0),
+            None => found.morsels.push((0, 0)),
+        }
         let mut scan = table.scan(cx.ext.snapshot, request);
-        let (mut wanted, mut except, mut slots) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(mut batch) = scan.next_batch(BATCH_ROWS)? {
+        let mut tests = Tests {
+            before: Eval::all(&self.before),
+            after: Eval::all(&self.after),
+            wanted: Vec::new(),
+            except: Vec::new(),
+        };
+        let mut bytes = 0;
+        loop {
+            let Some(mut batch) = scan.next_batch(BATCH_ROWS)? else {
+                let Some(rows) = share.and_then(|share| share.morsels.claim(table)) else {
+                    break;
+                };
+                found.morsels.push((rows.start, found.slots.len()));
+                scan.go_on(rows);
+                continue;
+            };
             cx.check()?;
             self.target.complete_batch(cx, &mut batch)?;
-            let inputs = Inputs::scan(&batch.columns, batch.rows);
-            let mut sel = filter_all(&mut before, cx, inputs, &batch.selection)?;
-            if sel.is_empty() {
+            if !self.keep(cx, &batch, keys, &mut tests, &mut found)? {
                 continue;
             }
-            wanted.clear();
-            except.clear();
-            let columns: Vec<Arc<Vector>> = self
-                .keys
-                .iter()
-                .map(|(_, place)| Arc::clone(&batch.columns[*place]))
-                .collect();
-            if !packed(&columns, &sel, &mut wanted, &mut except) {
-                return Err(internal!("index keys of another class"));
+            let now = found.store.memory_bytes() + found.slots.len() * ROW_BYTES;
+            let too_much = match share {
+                Some(share) => share.outgrows(now.saturating_sub(bytes), bytes_max),
+                None => now > bytes_max,
+            };
+            if too_much {
+                return Ok(None);
             }
-            sel = keys.filter(&wanted, &except, &sel, &mut slots);
-            if !after.is_empty() && !sel.is_empty() {
-                let before = std::mem::replace(&mut sel, Selection::All(0));
-                sel = filter_all(&mut after, cx, inputs, &before)?;
-                let mut passed = sel.iter().peekable();
-                let mut kept = before.iter().map(|p| passed.next_if_eq(&p).is_some());
-                slots.retain(|_| kept.next().unwrap_or(false));
-            }
-            if sel.is_empty() {
-                continue;
-            }
-            found.slots.extend_from_slice(&slots);
-            let columns: Vec<Arc<Vector>> = self
-                .kept
-                .iter()
-                .map(|&place| Arc::clone(&batch.columns[place]))
-                .collect();
-            found.store.append(cx, &columns, &sel)?;
-            if found.store.memory_bytes() + found.slots.len() * ROW_BYTES > bytes_max {
-                return Ok(false);
-            }
+            bytes = bytes.max(now);
         }
+        Ok(Some(found))
+    }
+
+    /// Adds the rows of a batch that have one of the keys; false when there are none.
+    fn keep(
+        &self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        keys: &KeySet,
+        tests: &mut Tests,
+        found: &mut FoundRows,
+    ) -> PgResult<bool> {
+        let inputs = Inputs::scan(&batch.columns, batch.rows);
+        let mut sel = filter_all(&mut tests.before, cx, inputs, &batch.selection)?;
+        if sel.is_empty() {
+            return Ok(false);
+        }
+        tests.wanted.clear();
+        tests.except.clear();
+        let column = |place: &usize| Arc::clone(&batch.columns[*place]);
+        let columns: Vec<Arc<Vector>> = self.keys.iter().map(|(_, place)| column(place)).collect();
+        if !packed(&columns, &sel, &mut tests.wanted, &mut tests.except) {
+            return Err(internal!("index keys of another class"));
+        }
+        let mut slots = Vec::new();
+        sel = keys.filter(&tests.wanted, &tests.except, &sel, &mut slots);
+        if !tests.after.is_empty() && !sel.is_empty() {
+            let before = std::mem::replace(&mut sel, Selection::All(0));
+            sel = filter_all(&mut tests.after, cx, inputs, &before)?;
+            let mut passed = sel.iter().peekable();
+            let mut kept = before.iter().map(|p| passed.next_if_eq(&p).is_some());
+            slots.retain(|_| kept.next().unwrap_or(false));
+        }
+        if sel.is_empty() {
+            return Ok(false);
+        }
+        found.slots.append(&mut slots);
+        let columns: Vec<Arc<Vector>> = self.kept.iter().map(column).collect();
+        found.store.append(cx, &columns, &sel)?;
         Ok(true)
     }
 
-    /// Chains the rows by key.
-    fn finish(
+    /// Chains the rows by key. `outer`: how many outer rows ask for them.
+    fn chain(
         &self,
         cx: &mut Cx<'_>,
-        mut found: Found,
-        slots: Vec<u32>,
+        found: Vec<FoundRows>,
         keys: &KeySet,
-    ) -> PgResult<Box<Gathered>> {
+        outer: usize,
+    ) -> PgResult<GatheredRows> {
+        let morsels = in_order(&found);
+        let mut parts = found.into_iter();
+        let (mut store, mut slots) = match parts.next() {
+            Some(first) => (first.store, first.slots),
+            None => (RowStore::new(&[]), Vec::new()),
+        };
+        for mut part in parts {
+            let (columns, rows) = part.store.drain_columns();
+            store.append(cx, &columns, &Selection::All(rows))?;
+            slots.append(&mut part.slots);
+        }
         let mut memory = MemoryUse::default();
-        let bytes = keys.memory_bytes() + (slots.len() + keys.count()) * 4;
-        memory.cover(cx, found.slots.len() * ROW_BYTES + bytes)?;
+        let keys_bytes = keys.memory_bytes() + (outer + keys.count()) * 4;
+        memory.cover(cx, slots.len() * ROW_BYTES + keys_bytes)?;
         let keys = keys.count();
-        let (columns, rows) = found.store.drain_columns();
+        let (columns, rows) = store.drain_columns();
         let mut scanned: Vec<Option<Arc<Vector>>> = vec![None; self.target.attnos.len()];
         for (&place, column) in self.kept.iter().zip(columns) {
             scanned[place] = Some(column);
         }
         let mut starts = vec![0_u32; keys + 2];
-        found
-            .slots
-            .iter()
-            .for_each(|&slot| starts[slot as usize + 2] += 1);
+        slots.iter().for_each(|&slot| starts[slot as usize + 2] += 1);
         for slot in 2..starts.len() {
             starts[slot] += starts[slot - 1];
         }
         let mut order = vec![0_u32; rows];
-        for (row, &slot) in (0..).zip(&found.slots) {
-            let next = &mut starts[slot as usize + 1];
-            order[*next as usize] = row;
+        for row in morsels.into_iter().flatten() {
+            let next = &mut starts[slots[row] as usize + 1];
+            order[*next as usize] = row as u32;
             *next += 1;
         }
         starts.truncate(keys + 1);
@@ -484,26 +588,14 @@ impl GatherNode {
             .targets
             .iter()
             .map(|t| Eval::new(t).vector(cx, Inputs::scan(&inputs, rows), &every));
-        let columns = columns.collect::<PgResult<_>>()?;
-        let pairs = (!self.pairs.is_empty()).then(|| {
-            let read = |(place, column): (usize, Option<Arc<Vector>>)| {
-                column.filter(|_| self.pair_columns.contains(&place))
-            };
-            PairFilter {
-                filters: Eval::all(&self.pairs),
-                columns: scanned.into_iter().enumerate().map(read).collect(),
-                params: Arc::clone(&self.params),
-            }
-        });
-        Ok(Box::new(Gathered {
-            columns,
-            slots,
+        Ok(GatheredRows {
+            columns: columns.collect::<PgResult<_>>()?,
             starts,
             order,
-            pairs,
+            scanned,
             _memory: [memory],
-            _store: found.store,
-        }))
+            _store: Some(store),
+        })
     }
 
     /// Brings the rows of each key into the order of the index's further columns.
@@ -539,10 +631,26 @@ impl GatherNode {
 /// What the number of a row's key and its place in a chain take.
 const ROW_BYTES: usize = 8;
 
-/// Rows that a scan has found, and the numbers of their keys.
-struct Found {
-    store: RowStore,
-    slots: Vec<u32>,
+/// What a scan tests rows with, and room for their keys.
+struct Tests {
+    before: Vec<Eval>,
+    after: Vec<Eval>,
+    wanted: Vec<i64>,
+    except: Vec<u32>,
+}
+
+/// The rows of all participants, as they are numbered one behind the other, in the order of the table.
+fn in_order(found: &[FoundRows]) -> Vec<Range<usize>> {
+    let (mut morsels, mut base) = (Vec::new(), 0);
+    for part in found {
+        let ends = part.morsels.iter().skip(1).map(|(_, row)| *row);
+        let ends = ends.chain([part.slots.len()]);
+        let rows = |((first, start), end): (&(u64, usize), usize)| (*first, base + start..base + end);
+        morsels.extend(part.morsels.iter().zip(ends).map(rows));
+        base += part.slots.len();
+    }
+    morsels.sort_unstable_by_key(|(first, _)| *first);
+    morsels.into_iter().map(|(_, rows)| rows).collect()
 }
 
 /// The class that a constant of a key has.

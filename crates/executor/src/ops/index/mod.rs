@@ -271,7 +271,7 @@ impl Operator for IndexScanOp {
         self.node.gather.is_some()
     }
 
-    fn gather(&mut self, cx: &mut Cx<'_>, call: &GatherCall<'_>) -> PgResult<Gathering> {
+    fn gather(&mut self, cx: &mut Cx<'_>, call: &mut GatherCall<'_>) -> PgResult<Gathering> {
         let node = Arc::clone(&self.node);
         match &node.gather {
             Some(gather) => gather.gather(cx, call),

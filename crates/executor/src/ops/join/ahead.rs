@@ -12,6 +12,7 @@ use types::{BATCH_ROWS, Batch, PhysType, Vector};
 use crate::cx::Cx;
 use crate::node::{Eval, Operator};
 use crate::ops::index::gather::{GatherCall, Gathered, Gathering, Waiting};
+use crate::parallel::gathering::GatherShare;
 use crate::store::{MemoryUse, RowStore};
 
 /// Bytes that a value is taken for.
@@ -32,10 +33,12 @@ pub(super) struct Ahead {
     /// Rows in a round; shrinks when their inner rows are too many.
     rows_max: usize,
     memory: MemoryUse,
+    /// Where participants of a Gather look for inner rows together; the first round only.
+    share: Option<Arc<GatherShare>>,
 }
 
 impl Ahead {
-    pub fn new(phys: &Arc<[PhysType]>) -> Ahead {
+    pub fn new(phys: &Arc<[PhysType]>, share: Option<Arc<GatherShare>>) -> Ahead {
         Ahead {
             phys: Arc::clone(phys),
             round: VecDeque::new(),
@@ -43,6 +46,7 @@ impl Ahead {
             ended: false,
             rows_max: ROUND_MAX,
             memory: MemoryUse::default(),
+            share,
         }
     }
 
@@ -72,7 +76,24 @@ impl Ahead {
         params: &mut [(usize, Eval)],
         every_pair: bool,
     ) -> PgResult<Option<Box<Gathered>>> {
+        let mut participant = self.share.take().and_then(|share| share.enter());
         self.fill(cx, outer, params)?;
+        // Others wait for all outer rows of those who take part.
+        let whole = self.ended && self.backlog.is_empty();
+        let mut call = GatherCall {
+            waiting: self.round.make_contiguous(),
+            every_pair,
+            rows_per_lookup: None,
+            bytes_max: cx.ext.hash_mem_bytes,
+            together: participant.as_mut().filter(|_| whole),
+        };
+        // Also without outer rows: the scan is divided among all.
+        if call.together.is_some()
+            && let Gathering::Done(gathered) = inner.gather(cx, &mut call)?
+        {
+            return Ok(Some(gathered));
+        }
+        drop(participant);
         self.gather(cx, inner, every_pair, None)
     }
 
@@ -88,13 +109,14 @@ impl Ahead {
             if self.round.is_empty() {
                 return Ok(None);
             }
-            let call = GatherCall {
+            let mut call = GatherCall {
                 waiting: self.round.make_contiguous(),
                 every_pair,
                 rows_per_lookup,
                 bytes_max: cx.ext.hash_mem_bytes,
+                together: None,
             };
-            match inner.gather(cx, &call)? {
+            match inner.gather(cx, &mut call)? {
                 Gathering::Done(gathered) => return Ok(Some(gathered)),
                 Gathering::Lookups => return Ok(None),
                 Gathering::TooMuch => {

@@ -3,12 +3,12 @@
 //! # How it works
 //! When the inner side outgrows its memory, its rows are divided by their hashes over files, the outer side's likewise, and each pair of
 //! files is joined by itself, divided again if its inner side is still too large. Rows without a match stay in their part, so every kind
-//! of join works part by part.
+//! of join works part by part. Tables that participants of a Gather build together: [`super::hash_together`].
 
 use std::sync::Arc;
 
 use common::{PgResult, internal};
-use expr::{ExprProgram, Inputs};
+use expr::{ColumnPlace, ExprProgram, Inputs, Side};
 use nodes::plan::HashClause;
 use nodes::query::JoinType;
 use nodes::{Expr, Plan, PlanNode};
@@ -23,7 +23,7 @@ use crate::node::{Eval, Node, NodeKind, Opening, Operator};
 use crate::ops::join::hash_table::{BuildPart, HashTable, Probe};
 use crate::ops::join::{JoinShape, PairJoin, Pairs, inner_keys};
 use crate::parallel::safety;
-use crate::parallel::share::{Arrival, BuildShare, ReaderGuard};
+use crate::parallel::share::{Arrival, BuildShare, Files, Outcome, ReaderGuard};
 use crate::spill::batches::BatchFile;
 use crate::spill::partitions::{LEVEL_MAX, Partitions, Reader};
 
@@ -133,6 +133,7 @@ impl NodeKind for HashJoinNode {
             unmatched_from: None,
             built_at: 0,
             tasks: Vec::new(),
+            shared_tasks: None,
             outer_file: None,
             summary: HashSummary::default(),
             by_integer: self.by_integer(),
@@ -141,10 +142,10 @@ impl NodeKind for HashJoinNode {
     }
 }
 
-struct HashJoinOp {
+pub(super) struct HashJoinOp {
     node: Arc<HashJoinNode>,
-    outer: Box<dyn Operator>,
-    inner: Box<dyn Operator>,
+    pub(super) outer: Box<dyn Operator>,
+    pub(super) inner: Box<dyn Operator>,
     join: PairJoin,
     outer_keys: Vec<Eval>,
     inner_keys: Vec<Eval>,
@@ -160,17 +161,19 @@ struct HashJoinOp {
     built_at: u64,
     /// Parts in files that wait their turn.
     tasks: Vec<Task>,
+    /// Parts in files that participants take one by one.
+    pub(super) shared_tasks: Option<Arc<BuildShare>>,
     /// Where outer rows come from while a part is joined.
     outer_file: Option<Reader>,
-    summary: HashSummary,
+    pub(super) summary: HashSummary,
     /// There is one key, an integer: the table needs no hashes.
     by_integer: bool,
 }
 
 /// The two sides of a part in files; a side without rows has none.
 struct Task {
-    inner: Option<BatchFile>,
-    outer: Option<BatchFile>,
+    inner: Vec<BatchFile>,
+    outer: Vec<BatchFile>,
     /// How often it was divided already.
     level: u32,
 }
@@ -208,7 +211,7 @@ fn hash_keys(
 
 impl HashJoinOp {
     /// Keys of an inner batch and their hashes; none where the table needs none.
-    fn inner_hashes(
+    pub(super) fn inner_hashes(
         &mut self,
         cx: &mut Cx<'_>,
         batch: &Batch,
@@ -222,13 +225,18 @@ impl HashJoinOp {
         Ok((keys, hashes))
     }
 
-    fn empty_part(&self) -> BuildPart {
+    pub(super) fn empty_part(&self) -> BuildPart {
         let key_phys: Vec<_> = self.inner_keys.iter().map(|k| k.program.phys()).collect();
         BuildPart::new(&self.node.inner.phys, &key_phys)
     }
 
     /// Adds an inner batch to rows that are to be in one table; the bytes they take.
-    fn add_inner(&mut self, cx: &mut Cx<'_>, batch: &Batch, part: &mut BuildPart) -> PgResult<usize> {
+    pub(super) fn add_inner(
+        &mut self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        part: &mut BuildPart,
+    ) -> PgResult<usize> {
         let (keys, hashes) = self.inner_hashes(cx, batch, !self.by_integer)?;
         part.hashes.extend(hashes);
         part.columns.append_batch(cx, batch)?;
@@ -266,7 +274,7 @@ impl HashJoinOp {
     }
 
     /// Moves the rows read so far to files.
-    fn divide_inner(&self, cx: &Cx<'_>, part: &mut BuildPart, level: u32) -> PgResult<Partitions> {
+    pub(super) fn divide_inner(&self, cx: &Cx<'_>, part: &mut BuildPart, level: u32) -> PgResult<Partitions> {
         let mut parts = Partitions::new(&self.node.inner.phys, level);
         let (columns, rows) = part.columns.drain_columns();
         let (keys, _) = part.keys.drain_columns();
@@ -278,29 +286,6 @@ impl HashJoinOp {
         part.columns.release();
         part.keys.release();
         Ok(parts)
-    }
-
-    /// The part of the inner side that falls to this participant, then the table that all have in common. It stays in memory: the
-    /// planner sees to it that it should fit.
-    fn build_together(&mut self, cx: &mut Cx<'_>, share: &Arc<BuildShare>) -> PgResult<()> {
-        if let Arrival::Read = share.arrive() {
-            let mut reader = ReaderGuard::new(share);
-            let part = self.read_part(cx)?;
-            if let Some(parts) = reader.leave(part) {
-                let table = self.table_of_parts(cx, parts)?;
-                reader.publish(Arc::new(table));
-            }
-        }
-        let Some(team) = cx.run.team.clone() else {
-            return Err(internal!("shared hash table without a team"));
-        };
-        let Some(table) = share.wait(&team)? else {
-            return Err(internal!("shared hash table was given up"));
-        };
-        self.summary.buckets = table.buckets();
-        self.table = Some(table);
-        self.note(cx);
-        Ok(())
     }
 
     /// The first participant builds the table for all.
@@ -325,41 +310,24 @@ impl HashJoinOp {
                 let Some(team) = cx.run.team.clone() else {
                     return Err(internal!("shared hash table without a team"));
                 };
-                let Some(table) = share.wait(&team)? else {
+                let Outcome::Table(table) = share.wait(&team)? else {
                     return Ok(Once::Apart);
                 };
-                self.summary.buckets = table.buckets();
                 table
             }
         };
-        self.table = Some(table);
-        self.note(cx);
+        self.use_table(cx, table);
         Ok(Once::Table)
     }
 
-    fn read_part(&mut self, cx: &mut Cx<'_>) -> PgResult<BuildPart> {
-        let mut part = self.empty_part();
-        while let Some(batch) = self.inner.next(cx, BATCH_ROWS)? {
-            cx.check()?;
-            self.add_inner(cx, &batch, &mut part)?;
-        }
-        Ok(part)
+    /// Goes on with a table in common.
+    pub(super) fn use_table(&mut self, cx: &mut Cx<'_>, table: Arc<HashTable>) {
+        self.summary.buckets = self.summary.buckets.max(table.buckets());
+        self.table = Some(table);
+        self.note(cx);
     }
 
-    /// One table of all parts, appended to the largest.
-    fn table_of_parts(&mut self, cx: &Cx<'_>, mut parts: Vec<BuildPart>) -> PgResult<HashTable> {
-        parts.sort_by_key(|p| std::cmp::Reverse(p.columns.rows));
-        let mut parts = parts.into_iter();
-        let Some(mut all) = parts.next() else {
-            return Err(internal!("hash table of no parts"));
-        };
-        for part in parts {
-            all.append(cx, part)?;
-        }
-        self.table(cx, all)
-    }
-
-    fn table(&mut self, cx: &Cx<'_>, rows: BuildPart) -> PgResult<HashTable> {
+    pub(super) fn table(&mut self, cx: &Cx<'_>, rows: BuildPart) -> PgResult<HashTable> {
         let table = HashTable::new(cx, rows, self.by_integer)?;
         if self.node.shape.tracks_inner() {
             self.join.inner_matched = vec![false; table.rows];
@@ -370,6 +338,37 @@ impl HashJoinOp {
 
     /// The next table to probe; false when there is none.
     fn next_table(&mut self, cx: &mut Cx<'_>) -> PgResult<bool> {
+        let first = self.built_at == 0;
+        let found = self.find_table(cx)?;
+        if first {
+            self.narrow_outer();
+        }
+        Ok(found)
+    }
+
+    /// Tells the outer side which keys there are, if all are in one table: it has not been asked for rows yet.
+    fn narrow_outer(&mut self) {
+        let [key] = &self.outer_keys[..] else { return };
+        let Some(ColumnPlace {
+            side: Side::Outer,
+            index: column,
+        }) = key.program.as_column()
+        else {
+            return;
+        };
+        if !self.by_integer || self.node.shape.keeps_outer() {
+            return;
+        }
+        let whole = self.outer_file.is_none() && self.tasks.is_empty();
+        let range = self
+            .table
+            .as_ref()
+            .filter(|_| whole)
+            .and_then(|table| table.range);
+        self.outer.narrow(column, range);
+    }
+
+    fn find_table(&mut self, cx: &mut Cx<'_>) -> PgResult<bool> {
         self.probe = None;
         self.unmatched_from = None;
         self.table = None;
@@ -379,8 +378,10 @@ impl HashJoinOp {
                 self.built_at = cx.run.now().max(1);
                 self.summary.batches = 1;
                 if let Some(share) = self.share.clone() {
-                    self.build_together(cx, &share)?;
-                    return Ok(true);
+                    if self.build_together(cx, &share)? {
+                        return Ok(true);
+                    }
+                    continue;
                 }
                 if let Some(share) = self.once.take() {
                     match self.build_once(cx, &share)? {
@@ -391,20 +392,17 @@ impl HashJoinOp {
                 }
                 (None, None, 0)
             } else {
-                let Some(task) = self.tasks.pop() else {
+                let Some(task) = self.next_task() else {
                     return Ok(false);
                 };
-                let keeps = self.node.shape.keeps_inner() && task.inner.is_some()
-                    || self.node.shape.keeps_outer() && task.outer.is_some();
-                if !keeps && (task.inner.is_none() || task.outer.is_none()) {
+                let (has_inner, has_outer) = (!task.inner.is_empty(), !task.outer.is_empty());
+                let shape = &self.node.shape;
+                let keeps = shape.keeps_inner() && has_inner || shape.keeps_outer() && has_outer;
+                if !(keeps || has_inner && has_outer) {
                     continue;
                 }
-                let inner = task.inner.map(Reader::new);
-                (
-                    Some(inner.unwrap_or_default()),
-                    Some(task.outer.map(Reader::new).unwrap_or_default()),
-                    task.level,
-                )
+                let [inner, outer] = [task.inner, task.outer].map(|files| Some(Reader::of(files)));
+                (inner, outer, task.level)
             };
             match self.build(cx, inner, level)? {
                 Built::Table(table) => {
@@ -426,21 +424,10 @@ impl HashJoinOp {
         mut part: Option<Reader>,
         level: u32,
     ) -> PgResult<()> {
-        let mut parts = Partitions::new(&self.node.outer.phys, level);
-        loop {
-            let batch = match &mut part {
-                Some(reader) => reader.next()?,
-                None => self.outer.next(cx, BATCH_ROWS)?,
-            };
-            let Some(batch) = batch else { break };
-            cx.check()?;
-            let (_, hashes) = self.outer_hashes(cx, &batch)?;
-            parts.add(cx, &batch.columns, &batch.selection, &hashes)?;
-        }
-        let outer = parts.finish(cx)?;
+        let outer = self.outer_parts(cx, &mut part, level)?;
         for (inner, outer) in inner.into_iter().zip(outer) {
-            let bytes = |f: &Option<BatchFile>| f.as_ref().map_or(0, BatchFile::bytes);
-            self.summary.disk += bytes(&inner) + bytes(&outer);
+            let [inner, outer] = [inner, outer].map(Vec::from_iter);
+            self.summary.disk += inner.iter().chain(&outer).map(BatchFile::bytes).sum::<u64>();
             self.summary.batches += 1;
             self.tasks.push(Task {
                 inner,
@@ -450,6 +437,39 @@ impl HashJoinOp {
         }
         self.summary.batches -= 1;
         Ok(())
+    }
+
+    /// The outer side (of a part) by part.
+    pub(super) fn outer_parts(
+        &mut self,
+        cx: &mut Cx<'_>,
+        part: &mut Option<Reader>,
+        level: u32,
+    ) -> PgResult<Files> {
+        let mut parts = Partitions::new(&self.node.outer.phys, level);
+        loop {
+            let batch = match part {
+                Some(reader) => reader.next()?,
+                None => self.outer.next(cx, BATCH_ROWS)?,
+            };
+            let Some(batch) = batch else { break };
+            cx.check()?;
+            let (_, hashes) = self.outer_hashes(cx, &batch)?;
+            parts.add(cx, &batch.columns, &batch.selection, &hashes)?;
+        }
+        parts.finish(cx)
+    }
+
+    /// The next part, one's own before those that all share.
+    fn next_task(&mut self) -> Option<Task> {
+        self.tasks.pop().or_else(|| {
+            let [inner, outer] = self.shared_tasks.as_ref()?.next_task()?;
+            Some(Task {
+                inner,
+                outer,
+                level: 1,
+            })
+        })
     }
 
     fn note(&self, cx: &mut Cx<'_>) {
@@ -562,7 +582,7 @@ impl Operator for HashJoinOp {
             if let Some(from) = self.unmatched_from {
                 if !self.node.shape.keeps_inner() || from >= self.join.inner_matched.len() {
                     // A single table is kept: the join may be run again.
-                    if self.tasks.is_empty() || !self.next_table(cx)? {
+                    if self.tasks.is_empty() && self.shared_tasks.is_none() || !self.next_table(cx)? {
                         return Ok(None);
                     }
                     continue;
@@ -600,6 +620,13 @@ impl Operator for HashJoinOp {
 
     fn will_drain(&mut self) {
         self.outer.will_drain();
+    }
+
+    fn narrow(&mut self, column: usize, range: Option<(i64, i64)>) {
+        let harmless = self.node.keys.iter().all(|key| key.outer.is_harmless());
+        if let Some(column) = self.join.outer_column(column).filter(|_| harmless) {
+            self.outer.narrow(column, range);
+        }
     }
 
     fn rescan(&mut self, cx: &mut Cx<'_>) -> PgResult<()> {

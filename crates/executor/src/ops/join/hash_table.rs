@@ -63,6 +63,8 @@ pub(crate) struct HashTable {
     next: Vec<u32>,
     /// In place of `heads` when there is one integer key: its numbers are row numbers, doubled, plus 1 when more rows follow.
     integers: Option<KeyTable>,
+    /// The least and the greatest of them; `None` without any.
+    pub range: Option<(i64, i64)>,
     /// Every key has one row at most (known of tables by integer).
     pub unique: bool,
     _memory: [MemoryUse; 1],
@@ -83,6 +85,7 @@ impl HashTable {
             heads: Vec::new(),
             next: vec![0; rows],
             integers: None,
+            range: None,
             unique: false,
             _memory: [MemoryUse::default()],
             _stores: [part.columns, part.keys],
@@ -129,6 +132,7 @@ impl HashTable {
                 .map(|(_, v)| *v)
         };
         let range = known().min().zip(known().max());
+        self.range = range;
         let mut table = KeyTable::new(self.rows, range);
         self.unique = true;
         for (row, value) in values.iter().enumerate().rev() {

@@ -8,13 +8,14 @@
 mod ahead;
 pub(crate) mod hash;
 pub(crate) mod hash_table;
+mod hash_together;
 pub(crate) mod merge;
 pub(crate) mod nest_loop;
 
 use std::sync::Arc;
 
 use common::PgResult;
-use expr::{ExprProgram, Inputs};
+use expr::{ColumnPlace, ExprProgram, Inputs, Side};
 use nodes::expr::VarSource;
 use nodes::query::JoinType;
 use nodes::{Expr, Plan};
@@ -186,6 +187,20 @@ pub(crate) struct PairJoin {
 }
 
 impl PairJoin {
+    /// The column of the outer side that an output column is, where outer rows are of no use without it ([`crate::node::Operator::narrow`]),
+    /// and nothing is computed of them that could fail or have an effect.
+    pub fn outer_column(&self, column: usize) -> Option<usize> {
+        let harmless =
+            self.shape.projection.is_harmless() && self.shape.join_qual.iter().all(|q| q.is_harmless());
+        match self.projector.target_column(column).filter(|_| harmless)? {
+            ColumnPlace {
+                side: Side::Outer,
+                index,
+            } if !self.shape.keeps_inner() => Some(index),
+            _ => None,
+        }
+    }
+
     pub fn new(shape: &Arc<JoinShape>) -> PairJoin {
         PairJoin {
             qual: Eval::all(&shape.join_qual),

@@ -13,7 +13,7 @@ use nodes::query::JoinType;
 use nodes::{Expr, Plan};
 use types::{BATCH_ROWS, Batch, Datum, Selection, Vector};
 
-use crate::compile::{Compiler, ScanMap};
+use crate::compile::{Compiler, ParamDeps, ScanMap};
 use crate::cx::Cx;
 use crate::node::{Eval, Node, NodeKind, Opening, Operator};
 use crate::ops::index::gather::{Gathered, Waiting};
@@ -23,6 +23,8 @@ use crate::ops::join::{JoinShape, PairJoin, Pairs};
 use crate::store::RowStore;
 
 struct NestLoopNode {
+    /// `Plan::id` of a join whose inner rows are the same for all participants of a Gather.
+    shared_id: Option<u32>,
     shape: Arc<JoinShape>,
     outer: Node,
     inner: Node,
@@ -43,7 +45,9 @@ pub(crate) fn compile(
     ) {
         return Err(common::internal!("nested loop cannot do a {join_type:?} join"));
     }
+    let same_for_all = ParamDeps::of_plan(plan, &c.plan.subplans).is_empty();
     Ok(Arc::new(NestLoopNode {
+        shared_id: same_for_all.then_some(plan.id),
         shape: Arc::new(JoinShape::compile(
             c,
             plan,
@@ -64,6 +68,8 @@ pub(crate) fn compile(
 impl NodeKind for NestLoopNode {
     fn open(self: Arc<Self>, opening: &Opening) -> Box<dyn Operator> {
         let harmless = self.params.iter().all(|(_, p)| p.is_harmless());
+        let share = self.shared_id.zip(opening.team.as_ref());
+        let share = share.filter(|_| !opening.instrument);
         Box::new(NestLoopOp {
             outer: opening.open(&self.outer),
             inner: opening.open(&self.inner),
@@ -76,7 +82,10 @@ impl NodeKind for NestLoopNode {
             probes: harmless && !self.params.is_empty(),
             harmless,
             keys: Vec::new(),
-            ahead: Ahead::new(&self.outer.phys),
+            ahead: Ahead::new(
+                &self.outer.phys,
+                share.map(|(id, team)| team.shares.gathering(id)),
+            ),
             drained: false,
             gathered: None,
             looked_up: (0, 0),
@@ -352,7 +361,7 @@ impl Operator for NestLoopOp {
                 return Ok(None);
             }
             let inner = match &self.gathered {
-                Some(gathered) => gathered.columns.clone(),
+                Some(gathered) => gathered.rows.columns.clone(),
                 None => self.buffer.drain_columns().0,
             };
             let pairs = std::mem::take(&mut self.pairs);
