@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 
+use common::env::Env;
 use common::{PgResult, internal};
 use types::io::IoContext;
 use types::settings::FormatSettings;
@@ -18,6 +18,9 @@ use crate::copy::batch::{FastReader, Rows};
 /// Batches that the thread has at once: one in work, the others so that it need not wait.
 const GIVEN_MAX: usize = 3;
 
+/// Threads of this kind and of parallel plans, all together.
+const THREADS_MAX: usize = 64;
+
 /// A batch on its way.
 enum Batch {
     /// The thread has it.
@@ -25,12 +28,11 @@ enum Batch {
     Ready(Rows),
 }
 
-/// The thread, and the batches between it and the session.
+/// The batches between the thread and the session; the thread ends when this is gone.
 pub(crate) struct ReadAhead {
     /// `None` once no more will come.
     lines: Option<Sender<Rows>>,
     rows: Receiver<Rows>,
-    thread: Option<JoinHandle<()>>,
     batches: VecDeque<Batch>,
     given: usize,
     /// Lines of all batches on their way.
@@ -38,11 +40,8 @@ pub(crate) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts the thread; `None` when there is none to be had, or no core for it.
-    pub fn start(reader: &Arc<FastReader>, settings: &FormatSettings) -> Option<ReadAhead> {
-        if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-            return None;
-        }
+    /// Starts the thread; `None` when there is none to be had.
+    pub fn start(reader: &Arc<FastReader>, settings: &FormatSettings, env: &dyn Env) -> Option<ReadAhead> {
         let (lines, given) = channel::<Rows>();
         let (ready, rows) = channel();
         let (reader, settings) = (Arc::clone(reader), settings.clone());
@@ -54,11 +53,9 @@ impl ReadAhead {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("pglite-copy".to_owned());
-        Some(ReadAhead {
+        env.spawn_worker(THREADS_MAX, Box::new(work)).then(|| ReadAhead {
             lines: Some(lines),
             rows,
-            thread: Some(thread.spawn(work).ok()?),
             batches: VecDeque::new(),
             given: 0,
             pending: 0,
@@ -113,14 +110,5 @@ impl ReadAhead {
         };
         self.pending -= rows.lines.len();
         Ok(Some(rows))
-    }
-}
-
-impl Drop for ReadAhead {
-    fn drop(&mut self) {
-        self.lines = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::PgResult;
+use common::env::Env;
 use executor::{ColumnsAction, ExecContext, InsertTarget};
 use types::PhysType;
 use types::io::IoContext;
@@ -77,12 +78,12 @@ impl Bulk {
     }
 
     /// The batch in hand is complete: it goes to the other thread, or comes back to be read and stored at once.
-    pub fn send(&mut self, io: &IoContext<'_>) -> PgResult<Option<Rows>> {
+    pub fn send(&mut self, io: &IoContext<'_>, env: &dyn Env) -> PgResult<Option<Rows>> {
         let batch = self.take_current();
         if self.ahead.is_none() && self.alone < ALONE_BATCHES {
             self.alone += 1;
             if self.alone == ALONE_BATCHES {
-                self.ahead = ReadAhead::start(&self.reader, io.settings);
+                self.ahead = ReadAhead::start(&self.reader, io.settings, env);
             }
             return Ok(Some(batch));
         }

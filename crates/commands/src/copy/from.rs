@@ -20,7 +20,7 @@ use crate::context::CommandContext;
 use crate::copy::batch::{FastReader, Rows};
 use crate::copy::binary;
 use crate::copy::bulk::Bulk;
-use crate::copy::lines::{Field, Line, LineReader, fields, utf8};
+use crate::copy::lines::{Field, Line, LineReader, clip, fields, utf8};
 use crate::copy::options::{self, CopyOptions, Format, Header, Verbosity};
 use crate::copy::select_columns;
 use crate::copy::sources::{Filler, Source, SourceText, make_fillers, make_sources};
@@ -368,7 +368,7 @@ impl CopyIn {
         if !bulk.is_full() {
             return Ok(());
         }
-        if let Some(batch) = bulk.send(&io_context(cx))? {
+        if let Some(batch) = bulk.send(&io_context(cx), cx.env)? {
             return self.settle(batch, ColumnsAction::Insert, cx, exec);
         }
         self.settle_ready(false, cx, exec)
@@ -670,19 +670,6 @@ fn io_context<'a>(cx: &'a CommandContext<'_>) -> types::io::IoContext<'a> {
         settings: &cx.settings,
         resolver: Some(cx.session.resolver()),
     }
-}
-
-/// At most 100 bytes of a value, as contexts show them.
-fn clip(text: &str) -> String {
-    const SHOWN_MAX: usize = 100;
-    if text.len() <= SHOWN_MAX {
-        return text.to_owned();
-    }
-    let mut end = SHOWN_MAX;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}...", &text[..end])
 }
 
 fn check_target(desc: &RelationDesc) -> PgResult<()> {

@@ -396,3 +396,16 @@ pub(crate) fn utf8(bytes: &[u8]) -> PgResult<&str> {
         shown.join(" ")
     ))
 }
+
+/// At most 100 bytes of a value, as contexts show them.
+pub(crate) fn clip(text: &str) -> String {
+    const SHOWN_MAX: usize = 100;
+    if text.len() <= SHOWN_MAX {
+        return text.to_owned();
+    }
+    let mut end = SHOWN_MAX;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}...", &text[..end])
+}
