@@ -27,6 +27,7 @@ impl Storage {
         if task.is_some() || !self.options.background || self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
+        self.looked.lock().begin(self.env().monotonic());
         let storage = Arc::downgrade(self);
         let run = move || match storage.upgrade() {
             Some(storage) => {

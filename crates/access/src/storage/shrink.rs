@@ -87,5 +87,12 @@ impl Storage {
     }
 }
 
+impl Looked {
+    /// The first look comes after a while: what a fresh process loads is in use.
+    pub(crate) fn begin(&mut self, now: Duration) {
+        self.at.get_or_insert(now);
+    }
+}
+
 /// What is kept of it.
 pub(crate) type LastLook = Mutex<Looked>;
