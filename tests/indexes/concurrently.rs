@@ -309,3 +309,62 @@ fn refusals_are_postgresqls() {
     let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'ShareUpdateExclusiveLock'";
     assert_eq!(number(&mut session, locks), 0);
 }
+
+/// Adds to counters that come and go, each by one upsert, until it shall stop; how many there were, less those that it removed.
+fn count_up(session: &mut Session, random: &mut SimRandom, stop: &AtomicBool) -> i64 {
+    let mut total = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let id = random.below(6) as i32;
+        let done = match random.below(5) {
+            0 => session.query_opt("DELETE FROM t WHERE id = $1 RETURNING -n", params![id]),
+            1 => session.query_opt(
+                "INSERT INTO t VALUES ($1, 1) ON CONFLICT DO NOTHING RETURNING n",
+                params![id],
+            ),
+            _ => session.query_opt(
+                "INSERT INTO t VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET n = t.n + 1 RETURNING 1::int8",
+                params![id],
+            ),
+        };
+        let row = done.unwrap_or_else(|error| panic!("{}: {error}", error.code()));
+        total += row.map_or(0, |row| row.get::<i64>(0).unwrap());
+    }
+    total
+}
+
+#[test]
+fn upserts_see_all_indexes_of_their_key() {
+    let db = Database::memory().unwrap();
+    let mut session = db.session().unwrap();
+    session
+        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, n int8)")
+        .unwrap();
+    let stop = AtomicBool::new(false);
+    let total: i64 = std::thread::scope(|scope| {
+        let counters: Vec<_> = (1..5)
+            .map(|seed| {
+                let (mut session, stop) = (db.session().unwrap(), &stop);
+                scope.spawn(move || {
+                    session.batch_execute("SET deadlock_timeout = '20ms'").unwrap();
+                    count_up(&mut session, &mut SimRandom::new(seed), stop)
+                })
+            })
+            .collect();
+        for _ in 0..12 {
+            session
+                .batch_execute("REINDEX INDEX CONCURRENTLY t_pkey")
+                .unwrap();
+            session
+                .batch_execute("CREATE UNIQUE INDEX CONCURRENTLY t_i ON t (id)")
+                .unwrap();
+            session.batch_execute("DROP INDEX CONCURRENTLY t_i").unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        counters.into_iter().map(|counter| counter.join().unwrap()).sum()
+    });
+    verify(&db);
+    assert_eq!(
+        number(&mut session, "SELECT coalesce(sum(n), 0)::int8 FROM t"),
+        total
+    );
+}

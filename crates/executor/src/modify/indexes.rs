@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::{EntryRun, Index, UniqueCheck};
-use catalog::desc::RelationDesc;
+use catalog::desc::{IndexColumnDesc, IndexDesc, RelationDesc};
 use common::{Oid, PgResult, RowId, internal, unsupported};
 use expr::{ExprProgram, RowInputs, Runtime};
 use types::{Datum, Vector};
@@ -119,6 +119,20 @@ impl OpenIndex {
             predicate: part.predicate.as_ref().map(Eval::new),
             part: Arc::clone(part),
         })
+    }
+
+    /// True for an index that keeps the same keys apart as `other` does: the one that REINDEX CONCURRENTLY makes or leaves, or one made twice.
+    pub fn is_twin(&self, other: &OpenIndex) -> bool {
+        let (Some(own), Some(theirs)) = (&self.part.desc.index, &other.part.desc.index) else {
+            return false;
+        };
+        let keeps = |info: &IndexDesc| info.unique && !info.exclusion && info.immediate;
+        let same = |a: &IndexColumnDesc, b: &IndexColumnDesc| {
+            (a.attno, &a.expr, a.opclass, a.collation) == (b.attno, &b.expr, b.opclass, b.collation)
+        };
+        let mut keys = own.columns.iter().zip(&theirs.columns).take(own.key_count);
+        let alike = own.key_count == theirs.key_count && keys.all(|(a, b)| same(a, b));
+        keeps(own) && keeps(theirs) && own.predicate == theirs.predicate && alike
     }
 
     /// The row's entry; `None` when a partial index leaves it out.

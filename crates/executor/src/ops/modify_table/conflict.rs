@@ -102,6 +102,14 @@ impl ModifyOp {
                 }
             }
         }
+        let is_twin = |k: &usize| {
+            let index = &target.indexes[*k];
+            !found.contains(k) && found.iter().any(|of| index.is_twin(&target.indexes[*of]))
+        };
+        let twins: Vec<usize> = (0..target.indexes.len()).filter(is_twin).collect();
+        found.extend(twins);
+        // While REINDEX CONCURRENTLY lets two indexes swap their storage, statements of before and after it meet in the same order.
+        found.sort_by_key(|k| target.indexes[*k].index.id());
         Ok(found)
     }
 
@@ -158,16 +166,19 @@ impl ModifyOp {
         let ext = cx.ext;
         let target = &mut self.leaf(leaf)?.target;
         let row = ext.with_txn(|txn| target.table.insert(txn, values))?;
-        for k in 0..target.indexes.len() {
-            let index = &mut target.indexes[k];
+        for k in arbiters {
+            let index = &mut target.indexes[*k];
             let Some(entry) = index.entry(cx, values)? else {
                 continue;
             };
-            if !arbiters.contains(&k) {
-                target.add_entry(ext, k, &entry, row)?;
-            } else if index.insert(ext, &entry, row)?.is_err() {
+            if index.insert(ext, &entry, row)?.is_err() {
                 ext.with_txn(|txn| txn.rollback_to(savepoint))?;
                 return Ok(None);
+            }
+        }
+        for k in (0..target.indexes.len()).filter(|k| !arbiters.contains(k)) {
+            if let Some(entry) = target.indexes[k].entry(cx, values)? {
+                target.add_entry(ext, k, &entry, row)?;
             }
         }
         target.after_insert(ext, row, values);
