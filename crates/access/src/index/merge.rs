@@ -148,8 +148,10 @@ impl IndexStore {
     fn fate(&self, head: &EntryVersion, bounds: &MergeBounds) -> Option<bool> {
         let both = bounds.checkpoint.min(bounds.horizon);
         let table = self.shared.table();
-        let forgotten = || is_forgotten(head, table, bounds.checkpoint, &bounds.live).then_some(false);
-        fate(&self.shared, head, both).or_else(forgotten)
+        // Who fills the index asks for the markers of entries that no snapshot ever sees ([`super::online`]).
+        let is_filled = self.def.load().as_ref().is_none_or(|def| !def.incomplete);
+        let forgotten = || is_filled && is_forgotten(head, table, bounds.checkpoint, &bounds.live);
+        fate(&self.shared, head, both).or_else(|| forgotten().then_some(false))
     }
 
     fn remove(&self, key: &EntryKey, head: &Arc<EntryVersion>, bounds: &MergeBounds) {

@@ -91,7 +91,11 @@ enum Holder {
 
 impl Index {
     pub(crate) fn new(def: Arc<IndexDef>, store: Arc<IndexStore>) -> Index {
-        if store.def.load().is_none() {
+        let known = store.def.load();
+        if known
+            .as_ref()
+            .is_none_or(|known| known.incomplete && !def.incomplete)
+        {
             store.def.store(Some(Arc::clone(&def)));
         }
         Index { def, store }

@@ -12,7 +12,8 @@
 //! # Invariants
 //! - The builder commits after each few rows, and never waits while it has uncommitted entries: writers wait for it (an entry of an
 //!   uncommitted batch cannot be taken away), so it must not wait for them. And the log has the entry before its removal.
-//! - The snapshot stays registered to the end, so no marker that the builder must see is cleaned up before.
+//! - The snapshot stays registered to the end, and a merge keeps what no snapshot sees in an index that lacks entries: so no marker that
+//!   the builder must see is cleaned up before.
 //!
 //! The entries carry the stamps of the builder's batches, not of the rows: older snapshots do not use the index
 //! ([`super::complete`]).
