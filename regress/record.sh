@@ -9,7 +9,7 @@ url=$(bash "$oracle" url)
 export PGTZ=America/Los_Angeles PGDATESTYLE="Postgres, MDY" PGOPTIONS="-c intervalstyle=postgres_verbose" LC_MESSAGES=C
 if [ $# -eq 0 ]; then set -- $(basename -s .sql sql/*.sql); fi
 for name in "$@"; do
-  "$psql" -X -q "$url" -c "DROP DATABASE IF EXISTS pglite_record" -c "CREATE DATABASE pglite_record TEMPLATE template0"
-  "$psql" -X -a -q "${url%/*}/pglite_record" < "sql/$name.sql" > "expected/$name.out" 2>&1
+  "$psql" -X -q "$url" -c "DROP DATABASE IF EXISTS pglite_record_$$" -c "CREATE DATABASE pglite_record_$$ TEMPLATE template0"
+  "$psql" -X -a -q "${url%/*}/pglite_record_$$" < "sql/$name.sql" > "expected/$name.out" 2>&1
 done
-"$psql" -X -q "$url" -c "DROP DATABASE IF EXISTS pglite_record"
+"$psql" -X -q "$url" -c "DROP DATABASE IF EXISTS pglite_record_$$"

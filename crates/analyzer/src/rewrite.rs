@@ -73,7 +73,8 @@ impl Analyzer<'_> {
                         rel.name
                     ));
                 }
-                self.view_defaults(q, &rel)?;
+                // Defaults of a view's own columns come before those of the table below.
+                self.rewrite_assignments(q, &rel)?;
                 self.rewrite_target_view(q, &rel)?;
                 return self.rewrite_modification(q);
             }
@@ -85,59 +86,36 @@ impl Analyzer<'_> {
             }
             _ => {}
         }
+        self.rewrite_assignments(q, &rel)
+    }
+
+    /// The target lists of a modification, with DEFAULT replaced by what it means in the relation, a table or a view.
+    fn rewrite_assignments(&mut self, q: &mut Query, rel: &RelationDesc) -> PgResult<()> {
         match q.command {
             CommandType::Insert => {
-                let values = values_source(q);
                 let mut list = std::mem::take(&mut q.target_list);
-                if let Some(index) = values {
-                    self.rewrite_values(q, index, &mut list, &rel)?;
+                if let Some(index) = values_source(q) {
+                    self.rewrite_values(q, index, &mut list, rel)?;
                 }
-                q.target_list =
-                    self.rewrite_targets(CommandType::Insert, q.overriding, list, &rel, values)?;
+                q.target_list = self.rewrite_targets(CommandType::Insert, q.overriding, list, rel)?;
                 if let Some(c) = &mut q.on_conflict {
                     let set = std::mem::take(&mut c.set);
-                    c.set = self.rewrite_targets(CommandType::Update, Overriding::NotSet, set, &rel, None)?;
+                    c.set = self.rewrite_targets(CommandType::Update, Overriding::NotSet, set, rel)?;
                 }
             }
             CommandType::Update => {
                 let list = std::mem::take(&mut q.target_list);
-                q.target_list = self.rewrite_targets(CommandType::Update, q.overriding, list, &rel, None)?;
+                q.target_list = self.rewrite_targets(CommandType::Update, q.overriding, list, rel)?;
             }
             CommandType::Merge => {
                 for a in &mut q.merge_actions {
                     if matches!(a.command, CommandType::Insert | CommandType::Update) {
                         let list = std::mem::take(&mut a.target_list);
-                        a.target_list = self.rewrite_targets(a.command, a.overriding, list, &rel, None)?;
+                        a.target_list = self.rewrite_targets(a.command, a.overriding, list, rel)?;
                     }
                 }
             }
             CommandType::Delete | CommandType::Select => {}
-        }
-        Ok(())
-    }
-
-    /// Defaults of a view's own columns come before those of the table below.
-    fn view_defaults(&mut self, q: &mut Query, rel: &RelationDesc) -> PgResult<()> {
-        if !matches!(q.command, CommandType::Insert | CommandType::Update) {
-            return Ok(());
-        }
-        for column in rel.columns.iter().filter(|c| !c.dropped) {
-            let Some(default) = &column.default else { continue };
-            let entry = q
-                .target_list
-                .iter_mut()
-                .find(|t| !t.resjunk && t.resno == column.attno);
-            match entry {
-                Some(t) if matches!(t.expr, Expr::SetToDefault(_)) => t.expr = (**default).clone(),
-                Some(_) => {}
-                None if q.command == CommandType::Insert => q.target_list.push(target_entry(
-                    (**default).clone(),
-                    column.attno,
-                    Some(column.name.clone()),
-                    false,
-                )),
-                None => {}
-            }
         }
         Ok(())
     }
@@ -149,7 +127,6 @@ impl Analyzer<'_> {
         overriding: Overriding,
         list: Vec<TargetEntry>,
         rel: &RelationDesc,
-        values: Option<usize>,
     ) -> PgResult<Vec<TargetEntry>> {
         let mut given: Vec<Option<TargetEntry>> = vec![None; rel.columns.len()];
         let mut junk = Vec::new();
@@ -164,7 +141,10 @@ impl Analyzer<'_> {
                 .ok_or_else(|| internal!("bogus target column {}", t.resno))?;
             *slot = Some(match slot.take() {
                 None => t,
-                Some(prior) => merge_assignments(prior, t)?,
+                Some(prior) => {
+                    let column = rel.column(t.resno).map_or("", |c| &c.name);
+                    merge_assignments(prior, t, column)?
+                }
             });
         }
         let mut out = Vec::new();
@@ -172,7 +152,7 @@ impl Analyzer<'_> {
             if column.dropped {
                 continue;
             }
-            if let Some(t) = self.rewrite_column(command, overriding, column, entry, values)? {
+            if let Some(t) = self.rewrite_column(command, overriding, (rel, column), entry)? {
                 out.push(t);
             }
         }
@@ -184,9 +164,8 @@ impl Analyzer<'_> {
         &mut self,
         command: CommandType,
         overriding: Overriding,
-        column: &ColumnDesc,
+        (rel, column): (&RelationDesc, &ColumnDesc),
         entry: Option<TargetEntry>,
-        values: Option<usize>,
     ) -> PgResult<Option<TargetEntry>> {
         let insert = command == CommandType::Insert;
         let is_default = |t: &TargetEntry| matches!(t.expr, Expr::SetToDefault(_));
@@ -197,8 +176,6 @@ impl Analyzer<'_> {
         let has_value = entry.as_ref().is_some_and(|t| !is_default(t));
         let mut entry = entry;
         if insert {
-            // A VALUES column that was all DEFAULT has been taken care of by `rewrite_values`.
-            let _ = values;
             if column.identity == b'a' && has_value && overriding != Overriding::SystemValue {
                 if overriding == Overriding::UserValue {
                     apply_default = true;
@@ -224,9 +201,11 @@ impl Analyzer<'_> {
             return Ok(None);
         }
         if apply_default {
+            // What a view leaves out gets the default of the table below.
+            let is_view = rel.relkind == b'v';
             entry = match self.column_default(column)? {
                 Some(e) => Some(target_entry(e, column.attno, Some(column.name.clone()), false)),
-                None if insert && !self.is_domain(column)? => None,
+                None if insert && (is_view || !self.is_domain(column)?) => None,
                 None => Some(target_entry(
                     self.null_of_column(column)?,
                     column.attno,
@@ -341,6 +320,8 @@ impl Analyzer<'_> {
             }
             let value = match self.column_default(&column)? {
                 Some(d) if !all_default => d,
+                // DEFAULT is for the table below to say.
+                _ if rel.relkind == b'v' && !all_default => continue,
                 _ => self.null_of_column(&column)?,
             };
             for row in rows.iter_mut() {
@@ -506,25 +487,18 @@ fn values_source(q: &Query) -> Option<usize> {
 }
 
 /// Two assignments to parts of one column become one; to the whole column twice is an error.
-fn merge_assignments(mut prior: TargetEntry, mut next: TargetEntry) -> PgResult<TargetEntry> {
+fn merge_assignments(mut prior: TargetEntry, mut next: TargetEntry, column: &str) -> PgResult<TargetEntry> {
     // A domain over the container is checked once, on top of all assignments.
     if let (Expr::CoerceToDomain(a), Expr::CoerceToDomain(b)) = (&prior.expr, &next.expr) {
         let mut domain = b.clone();
         let inner = (*b.arg).clone();
         prior.expr = (*a.arg).clone();
         next.expr = inner;
-        let mut merged = merge_assignments(prior, next)?;
+        let mut merged = merge_assignments(prior, next, column)?;
         *domain.arg = merged.expr;
         merged.expr = Expr::CoerceToDomain(domain);
         return Ok(merged);
     }
-    let twice = |name: &Option<Arc<str>>| {
-        pg_err!(
-            SYNTAX_ERROR,
-            "multiple assignments to same column \"{}\"",
-            name.as_deref().unwrap_or("")
-        )
-    };
     match (&prior.expr, &mut next.expr) {
         (Expr::FieldStore(_) | Expr::Subscripting(_), Expr::FieldStore(b)) => {
             let same =
@@ -553,7 +527,10 @@ fn merge_assignments(mut prior: TargetEntry, mut next: TargetEntry) -> PgResult<
             }
             Ok(next)
         }
-        _ => Err(twice(&next.name)),
+        _ => Err(pg_err!(
+            SYNTAX_ERROR,
+            "multiple assignments to same column \"{column}\""
+        )),
     }
 }
 

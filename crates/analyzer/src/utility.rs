@@ -96,21 +96,24 @@ pub fn analyze_domain_check(
     finish(&mut a, e)
 }
 
-/// DEFAULT or generation expression of a column, coerced to its type.
+/// DEFAULT of a column, coerced to its type.
 pub fn analyze_default(
     raw: &ast::Expr,
     column: &str,
     target: TypeRef,
-    generated_over: Option<&RelationDesc>,
     cx: &AnalyzeContext<'_>,
 ) -> PgResult<Expr> {
-    let kind = if generated_over.is_some() {
-        ExprKind::GeneratedColumn
-    } else {
-        ExprKind::ColumnDefault
-    };
-    let mut a = analyzer_over(generated_over, cx)?;
-    let e = a.transform_expr(raw, kind)?;
+    let mut a = Analyzer::new(cx);
+    let e = a.transform_expr(raw, ExprKind::ColumnDefault)?;
+    default_of_type(&mut a, e, column, target)
+}
+
+/// DEFAULT or generation expression of a column, analyzed, as a value of its type.
+pub fn coerce_default(expr: Expr, column: &str, target: TypeRef, cx: &AnalyzeContext<'_>) -> PgResult<Expr> {
+    default_of_type(&mut Analyzer::new(cx), expr, column, target)
+}
+
+fn default_of_type(a: &mut Analyzer<'_>, e: Expr, column: &str, target: TypeRef) -> PgResult<Expr> {
     let input = e.type_oid();
     let to = CoerceTo {
         target,
@@ -118,21 +121,16 @@ pub fn analyze_default(
         ..CoerceTo::implicit(target.oid)
     };
     let Some(mut e) = a.coerce_to_target_type(e, to)? else {
-        let what = if generated_over.is_some() {
-            "generation expression"
-        } else {
-            "default expression"
-        };
         return Err(pg_err!(
             DATATYPE_MISMATCH,
-            "column \"{column}\" is of type {} but {what} is of type {}",
+            "column \"{column}\" is of type {} but default expression is of type {}",
             a.format_type(target.oid),
             a.format_type(input)
         )
         .hint("You will need to rewrite or cast the expression."));
     };
     a.assign_expr_collations(&mut e)?;
-    finish(&mut a, e)
+    finish(a, e)
 }
 
 /// The value a column gets when none is given: its default, or that of its type; `None`: NULL, which a domain may still refuse.

@@ -33,6 +33,7 @@ pub mod statistics;
 pub mod statistics_ext;
 pub mod store;
 pub mod view;
+pub mod virtual_columns;
 
 pub use builtin::view::BuiltinView;
 pub use desc::{ColumnDesc, ConstraintDesc, FunctionDesc, IndexDesc, OperatorDesc, RelationDesc, TypeDesc};

@@ -6,22 +6,24 @@ use std::sync::Arc;
 
 use analyzer::ExprKind;
 use catalog::CatalogView;
-use catalog::columns::pg_attribute;
 use catalog::ddl::sequence::SequenceOwner;
 use catalog::desc::RelationDesc;
+use catalog::virtual_columns::VIRTUAL;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err, sqlstate, unsupported};
+use common::{Oid, PgResult, pg_err, sqlstate};
 use nodes::Expr;
 use nodes::expr::{ReturningKind, Var, VarSource};
 use parser::ast::{self, CollateClause, ColumnDef, ConstrType, Ident, TypeName};
 use types::Datum;
 use types::settings::TypeRef;
 
+use crate::alter_generated::without_place;
 use crate::alter_table::column;
 use crate::columns::{column_desc, column_spec, nextval_expr};
 use crate::constraints::{self, CheckSpec};
 use crate::context::CommandContext;
 use crate::eval::RowExpr;
+use crate::generated::{check_virtual_type, generation_expr, verify_not_null};
 use crate::rewrite::{Rebuild, rewrite};
 
 /// ADD COLUMN.
@@ -49,7 +51,7 @@ pub(crate) fn add(
         spec.new.default = constraints::default_expr(raw, &spec.new, &*view, cx)?;
     }
     if let Some(raw) = &spec.raw_generated {
-        spec.new.default = Some(constraints::generation_expr(raw, &spec.new, &wide, &*view, cx)?);
+        spec.new.default = Some(generation_expr(raw, &spec.new, &wide, &*view, cx).map_err(without_place)?);
     }
     let mut sequence = None;
     if let Some(of) = spec.sequence.take() {
@@ -70,7 +72,9 @@ pub(crate) fn add(
         Some(next) => next,
         None => filler_of(&spec, &wide, &*view, cx)?,
     };
-    refuse_used_row_type(desc, filler.is_some(), cx)?;
+    if filler.is_some() {
+        refuse_used_row_type(desc, cx)?;
+    }
     let missing = missing_value(
         &spec.new.default,
         filler.as_ref(),
@@ -125,6 +129,7 @@ fn filler_of(
     cx: &CommandContext<'_>,
 ) -> PgResult<Option<Expr>> {
     match wide.columns.last() {
+        Some(added) if added.generated == VIRTUAL => Ok(None),
         Some(added) if spec.new.default.is_none() && spec.raw_default.is_none() => {
             analyzer::utility::column_default(added, &cx.analysis(view))
         }
@@ -132,11 +137,8 @@ fn filler_of(
     }
 }
 
-/// Rows of this type are stored in other tables: they cannot get values.
-fn refuse_used_row_type(desc: &RelationDesc, gets_values: bool, cx: &CommandContext<'_>) -> PgResult<()> {
-    if !gets_values {
-        return Ok(());
-    }
+/// Rows of this type that are stored in other tables cannot get other values.
+fn refuse_used_row_type(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
     let users = cx.ddl(|ddl| crate::alter_type::stored_columns(ddl, desc.row_type))?;
     let Some((relation, attno)) = users.first() else {
         return Ok(());
@@ -161,6 +163,10 @@ fn finish_add(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<()> {
     if let Some(not_null) = &spec.not_null {
+        let current = cx.relation(table)?;
+        if let Some(added) = current.column(attno).filter(|c| c.generated == VIRTUAL) {
+            verify_not_null(&current, added, cx)?;
+        }
         constraints::store_not_null(cx, table, attno, not_null)?;
     }
     for constraint in spec.constraints {
@@ -224,7 +230,9 @@ fn check_not_null(
     desc: &Arc<RelationDesc>,
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
-    if spec.not_null.is_none() || filler.is_some() && !missing.is_some_and(Datum::is_null) {
+    // Those of virtual columns are asked when the column is there.
+    let is_virtual = spec.new.generated == VIRTUAL;
+    if is_virtual || spec.not_null.is_none() || filler.is_some() && !missing.is_some_and(Datum::is_null) {
         return Ok(());
     }
     if desc.relkind == b'p' {
@@ -287,10 +295,10 @@ pub(crate) fn set_default(
             found.name,
             desc.name
         );
-        return Err(if default.is_some() {
-            e.hint("Use ALTER TABLE ... ALTER COLUMN ... SET EXPRESSION instead.")
-        } else {
-            e.hint("Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead.")
+        return Err(match default {
+            Some(_) => e.hint("Use ALTER TABLE ... ALTER COLUMN ... SET EXPRESSION instead."),
+            None if found.generated == VIRTUAL => e,
+            None => e.hint("Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead."),
         });
     }
     let expr = match default {
@@ -298,37 +306,12 @@ pub(crate) fn set_default(
         Some(raw) => {
             let view = cx.view()?;
             let analysis = cx.analysis(&*view);
-            let expr = analyzer::utility::analyze_default(raw, &found.name, found.type_ref, None, &analysis)?;
+            let expr = analyzer::utility::analyze_default(raw, &found.name, found.type_ref, &analysis)?;
             cx.take_notices(analysis);
             Some(expr).filter(|e| !matches!(e, Expr::Const(c) if c.value.is_null()))
         }
     };
     cx.ddl(|ddl| ddl.set_default(desc.oid, found.attno, expr.as_ref()))
-}
-
-/// DROP EXPRESSION: the values stay.
-pub(crate) fn drop_expression(
-    desc: &RelationDesc,
-    name: &Ident,
-    missing_ok: bool,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let found = column(desc, name)?;
-    if found.generated != b's' {
-        let message = format!(
-            "column \"{}\" of relation \"{}\" is not a generated column",
-            found.name, desc.name
-        );
-        return cx.skip(missing_ok, sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE, message);
-    }
-    cx.ddl(|ddl| {
-        ddl.alter_column(
-            desc.oid,
-            found.attno,
-            &[(pg_attribute::ATTGENERATED, Datum::Char(0))],
-        )?;
-        ddl.set_default(desc.oid, found.attno, None)
-    })
 }
 
 /// SET DATA TYPE as written.
@@ -350,9 +333,27 @@ pub(crate) fn set_type(
     let analysis = cx.analysis(&*view);
     let (target, collation) =
         analyzer::utility::resolve_column_type(change.type_name, change.collation, &analysis)?;
+    if found.generated != 0 && change.using.is_some() {
+        return Err(pg_err!(
+            INVALID_COLUMN_DEFINITION,
+            "cannot specify USING when altering type of generated column"
+        )
+        .at(change.name.span)
+        .detail(format!("Column \"{}\" is a generated column.", found.name)));
+    }
+    if found.generated == VIRTUAL {
+        check_virtual_type(&found.name, target.oid, &*view)?;
+        refuse_used_row_type(desc, cx)?;
+        drop(analysis);
+        drop(view);
+        return set_virtual_type(desc, found, (target, collation), cx);
+    }
     let transform = transform_expr(desc, found.attno, change, target, &*view, cx)?;
-    crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
+    if desc.relkind != b'r' || changes_values(&transform) {
+        refuse_used_row_type(desc, cx)?;
+    }
     let default = new_default(desc, found.attno, target, &*view, cx)?;
+    crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
     let dependents = crate::rewrite::Dependents::take(desc, found.attno, &*view, cx)?;
     drop(analysis);
     drop(view);
@@ -361,7 +362,7 @@ pub(crate) fn set_type(
     cx.ddl(|ddl| {
         ddl.set_column_type(desc.oid, attno, target, collation)?;
         if let Some(default) = &default {
-            ddl.set_default(desc.oid, attno, Some(default))?;
+            ddl.set_generation(desc.oid, attno, default, found.generated)?;
         }
         Ok(())
     })?;
@@ -377,6 +378,38 @@ pub(crate) fn set_type(
         Ok(())
     })?;
     dependents.make_again(desc.oid, cx)
+}
+
+/// The type of a virtual column: nothing is stored, so the expression alone changes, and what depends on it is made anew.
+fn set_virtual_type(
+    desc: &Arc<RelationDesc>,
+    found: &catalog::ColumnDesc,
+    (target, collation): (TypeRef, Oid),
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let view = cx.view()?;
+    let expr = new_default(desc, found.attno, target, &*view, cx)?;
+    crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
+    let dependents = crate::rewrite::Dependents::take(desc, found.attno, &*view, cx)?;
+    drop(view);
+    dependents.drop_all(cx)?;
+    cx.ddl(|ddl| {
+        ddl.set_column_type(desc.oid, found.attno, target, collation)?;
+        if let Some(expr) = &expr {
+            ddl.set_generation(desc.oid, found.attno, expr, found.generated)?;
+        }
+        Ok(())
+    })?;
+    dependents.make_again(desc.oid, cx)
+}
+
+/// False for casts that leave values as they are.
+fn changes_values(transform: &Expr) -> bool {
+    match transform {
+        Expr::Var(_) => false,
+        Expr::Relabel(r) => changes_values(&r.arg),
+        _ => true,
+    }
 }
 
 /// Old row to new value.
@@ -449,17 +482,16 @@ fn new_default(
     let Some(default) = &found.default else {
         return Ok(None);
     };
-    if matches!(found.generated, b's' | b'v') {
-        return Err(unsupported!(
-            "changing the type of a generated column is not supported yet"
-        ));
-    }
+    let what = match found.generated {
+        0 => "default",
+        _ => "generation expression",
+    };
     let analysis = cx.analysis(view);
     match analyzer::utility::coerce_for_assignment((**default).clone(), target, &analysis)? {
         Some(expr) => Ok(Some(expr)),
         None => Err(pg_err!(
             DATATYPE_MISMATCH,
-            "default for column \"{}\" cannot be cast automatically to type {}",
+            "{what} for column \"{}\" cannot be cast automatically to type {}",
             found.name,
             catalog::format_type::format_type(view, target.oid, -1)?
         )),

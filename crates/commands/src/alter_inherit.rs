@@ -10,6 +10,7 @@ use catalog::ddl::relation::NewColumn;
 use catalog::desc::{ColumnDesc, ConstraintDesc, RelationDesc};
 use catalog::oids;
 use catalog::partition::column_map;
+use catalog::virtual_columns::VIRTUAL;
 use common::{PgResult, pg_err};
 use parser::ast::{DropBehavior, Ident};
 use txn::LockMode;
@@ -95,6 +96,8 @@ pub(crate) fn add_column(parent: &RelationDesc, attno: i16, cx: &mut CommandCont
         return Err(common::internal!("column {attno} vanished"));
     };
     for child in children(parent, cx)? {
+        // It may have come by another parent meanwhile.
+        let child = cx.relation(child.oid)?;
         if let Some(own) = child.column_by_name(&column.name) {
             merge_column(&child, own, &column, cx)?;
             continue;
@@ -169,6 +172,7 @@ fn add_to_child(
     cx.ddl(|ddl| ddl.add_column(child.oid, &new, missing.clone()))?;
     if missing.is_none()
         && child.relkind == b'r'
+        && new.generated != VIRTUAL
         && let Some(filler) = &new.default
     {
         let view = cx.view()?;
@@ -186,6 +190,10 @@ fn add_to_child(
         .iter()
         .find(|c| c.kind == b'n' && c.columns == [column.attno] && !c.no_inherit);
     if let Some(above) = above {
+        let current = cx.relation(child.oid)?;
+        if let Some(added) = current.column(attno).filter(|c| c.generated == VIRTUAL) {
+            crate::generated::verify_not_null(&current, added, cx)?;
+        }
         let spec = NotNullSpec {
             name: Some(above.name.to_string()),
             no_inherit: false,

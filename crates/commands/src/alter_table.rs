@@ -11,6 +11,7 @@ use catalog::ddl::columns::NotNull;
 use catalog::desc::{ColumnDesc, RelationDesc};
 use catalog::oids;
 use catalog::partition::descendants;
+use catalog::virtual_columns::over_stored_row;
 use common::error::{ErrorExt, Severity};
 use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{
@@ -29,7 +30,7 @@ use crate::drop::behavior;
 use crate::index_build::for_each_row;
 use crate::lookup::{display, wrong_kind};
 use crate::storage_params::{self, ParamSet};
-use crate::{alter_column, alter_identity};
+use crate::{alter_column, alter_generated, alter_identity};
 
 /// ALTER TABLE and relatives.
 pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
@@ -313,7 +314,23 @@ fn action(
             alter_identity::drop(desc, name, *missing_ok, reach, cx)
         }
         AlterTableAction::DropExpression { name, missing_ok } => {
-            alter_column::drop_expression(desc, name, *missing_ok, cx)
+            require_table(desc, "ALTER COLUMN ... DROP EXPRESSION")?;
+            alter_generated::check_drop_expression(desc, name, reach, cx)?;
+            everywhere(desc, reach, cx, &mut |d, cx| {
+                alter_generated::drop_expression(d, name, *missing_ok, cx)
+            })
+        }
+        AlterTableAction::SetExpression { name, expr } => {
+            require_table(desc, "ALTER COLUMN ... SET EXPRESSION")?;
+            let mut tree = vec![Arc::clone(desc)];
+            if reach == Reach::Tree {
+                tree.extend(descendants(&*cx.view()?, desc)?);
+            }
+            let keys = crate::foreign_key::ForeignKeys::take(cx, &tree, name.as_str())?;
+            everywhere(desc, reach, cx, &mut |d, cx| {
+                alter_generated::set_expression(d, name, expr, cx)
+            })?;
+            keys.make_again(cx)
         }
         AlterTableAction::AddConstraint(constraint) => {
             require_table(desc, "ADD CONSTRAINT")?;
@@ -432,20 +449,7 @@ pub(crate) fn set_not_null(
     if existing {
         return Ok(());
     }
-    let at = usize::try_from(attno - 1).unwrap_or_default();
-    each_row(desc, desc.columns.len(), cx, &mut |row, _| {
-        if !row.get(at).is_none_or(Datum::is_null) {
-            return Ok(());
-        }
-        Err(pg_err!(
-            NOT_NULL_VIOLATION,
-            "column \"{}\" of relation \"{}\" contains null values",
-            found.name,
-            desc.name
-        )
-        .table(&*desc.namespace_name, &*desc.name)
-        .column(&*found.name))
-    })?;
+    crate::generated::verify_not_null(desc, found, cx)?;
     cx.ddl(|ddl| ddl.set_not_null(desc.oid, attno, NotNull::Required))?;
     let default = NotNullSpec::own(None, false);
     constraints::store_not_null(cx, desc.oid, attno, spec.unwrap_or(&default))?;
@@ -716,7 +720,7 @@ pub(crate) fn validate_check(
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     let view = cx.view()?;
-    let known = executor::with_table_oid(expr, desc.oid);
+    let known = executor::with_table_oid(&over_stored_row(expr, desc), desc.oid);
     let mut program = crate::eval::RowExpr::compile(&known, &*view)?;
     let shown = match name {
         Some(name) => name.to_owned(),
@@ -752,7 +756,7 @@ fn generated_check_name(
 }
 
 /// Rows of a table; partitioned tables have none.
-fn each_row(
+pub(crate) fn each_row(
     desc: &Arc<RelationDesc>,
     columns: usize,
     cx: &CommandContext<'_>,

@@ -16,6 +16,7 @@ use catalog::columns::pg_statistic as s;
 use catalog::ddl::comments::RelationStatistics;
 use catalog::desc::{ColumnDesc, RelationDesc};
 use catalog::statistics_ext::StatisticsObject;
+use catalog::virtual_columns::VIRTUAL;
 use common::{Oid, PgResult, pg_err};
 use parser::ast::Ident;
 use types::{ArrayValue, Datum, oids as t};
@@ -195,7 +196,8 @@ pub(crate) fn record_built(
 
 fn wanted_columns<'d>(table: &'d RelationDesc, columns: &[Ident]) -> PgResult<Vec<&'d ColumnDesc>> {
     if columns.is_empty() {
-        return Ok(table.columns.iter().filter(|c| !c.dropped).collect());
+        let live = table.columns.iter().filter(|c| !c.dropped);
+        return Ok(live.filter(|c| c.generated != VIRTUAL).collect());
     }
     let mut wanted: Vec<&ColumnDesc> = Vec::new();
     for name in columns {
@@ -217,6 +219,7 @@ fn wanted_columns<'d>(table: &'d RelationDesc, columns: &[Ident]) -> PgResult<Ve
         }
         wanted.push(column);
     }
+    wanted.retain(|c| c.generated != VIRTUAL);
     Ok(wanted)
 }
 

@@ -8,6 +8,7 @@ use catalog::CatalogView;
 use catalog::ddl::relation::NewColumn;
 use catalog::ddl::sequence::SequenceParameters;
 use catalog::desc::{ColumnDesc, RelationDesc};
+use catalog::virtual_columns::VIRTUAL;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, pg_err, unsupported};
 use nodes::Expr;
@@ -148,6 +149,9 @@ pub(crate) fn typed_column(
         spec.not_null = Some(NotNullSpec::own(None, false));
     }
     column_constraints(def, table, cx, &mut spec)?;
+    if spec.new.generated == VIRTUAL {
+        crate::generated::check_virtual_type(&spec.new.name, type_ref.oid, &*view)?;
+    }
     spec.new.not_null = spec.not_null.is_some();
     Ok(spec)
 }
@@ -340,10 +344,11 @@ fn generated(
         return Err(e.at(constraint.span));
     }
     seen.generated = true;
-    if constraint.generated_virtual {
-        return Err(unsupported!("virtual generated columns are not supported yet").at(constraint.span));
-    }
-    spec.new.generated = b's';
+    spec.new.generated = if constraint.generated_virtual {
+        VIRTUAL
+    } else {
+        b's'
+    };
     spec.raw_generated.clone_from(&constraint.raw_expr);
     Ok(())
 }

@@ -62,33 +62,12 @@ pub(crate) fn default_expr(
     cx: &CommandContext<'_>,
 ) -> PgResult<Option<Expr>> {
     let analysis = cx.analysis(view);
-    let expr = analyzer::utility::analyze_default(raw, &column.name, column.type_ref, None, &analysis)?;
+    let expr = analyzer::utility::analyze_default(raw, &column.name, column.type_ref, &analysis)?;
     cx.take_notices(analysis);
     match &expr {
         Expr::Const(c) if c.value.is_null() => Ok(None),
         _ => Ok(Some(expr)),
     }
-}
-
-/// The analyzed generation expression of a column.
-pub(crate) fn generation_expr(
-    raw: &ast::Expr,
-    column: &NewColumn,
-    table: &RelationDesc,
-    view: &dyn CatalogView,
-    cx: &CommandContext<'_>,
-) -> PgResult<Expr> {
-    let analysis = cx.analysis(view);
-    let expr =
-        analyzer::utility::analyze_default(raw, &column.name, column.type_ref, Some(table), &analysis)?;
-    cx.take_notices(analysis);
-    if !crate::eval::is_immutable(&expr, view)? {
-        return Err(pg_err!(
-            INVALID_OBJECT_DEFINITION,
-            "generation expression is not immutable"
-        ));
-    }
-    Ok(expr)
 }
 
 /// The analyzed condition of a CHECK constraint.

@@ -10,6 +10,7 @@ use catalog::ddl::constraint::{NameParts, NewConstraint};
 use catalog::ddl::index::{NewIndex, index_columns};
 use catalog::ddl::relation::NewRelation;
 use catalog::desc::{IndexColumnDesc, IndexDesc, RelationDesc};
+use catalog::virtual_columns::{VIRTUAL, has_any};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err, unsupported};
 use nodes::Expr;
@@ -396,7 +397,44 @@ fn analyze_columns(
     for element in &request.including {
         columns.push(included_column(table, element)?);
     }
+    check_no_virtual_key(table, &columns, request)?;
     Ok(columns)
+}
+
+/// What is not stored cannot be indexed.
+fn check_no_virtual_key(
+    table: &RelationDesc,
+    columns: &[Column],
+    request: &IndexRequest<'_>,
+) -> PgResult<()> {
+    let is_virtual = |attno: i16| table.column(attno).is_some_and(|c| c.generated == VIRTUAL);
+    let what = match &request.constraint {
+        Some(key) if key.primary => "primary keys",
+        Some(_) => "unique constraints",
+        None => "indexes",
+    };
+    if columns.iter().any(|c| is_virtual(c.desc.attno)) {
+        return Err(unsupported!(
+            "{what} on virtual generated columns are not supported"
+        ));
+    }
+    columns
+        .iter()
+        .filter_map(|c| c.desc.expr.as_deref())
+        .try_for_each(|e| check_no_virtual_column(e, table))
+}
+
+fn check_no_virtual_column(expr: &Expr, table: &RelationDesc) -> PgResult<()> {
+    let is_virtual = |attno: i16| match attno {
+        0 => has_any(table),
+        attno => table.column(attno).is_some_and(|c| c.generated == VIRTUAL),
+    };
+    if crate::constraints::columns_of(expr).into_iter().any(is_virtual) {
+        return Err(unsupported!(
+            "indexes on virtual generated columns are not supported"
+        ));
+    }
+    Ok(())
 }
 
 fn missing_column(name: &Ident, in_constraint: bool) -> Box<PgError> {
@@ -473,15 +511,6 @@ fn key_column(
             let Some(column) = table.column_by_name(name.as_str()) else {
                 return Err(missing_column(name, in_constraint));
             };
-            if column.generated == b'v' {
-                let what = match in_constraint {
-                    true => "unique constraints",
-                    false => "indexes",
-                };
-                return Err(unsupported!(
-                    "{what} on virtual generated columns are not supported"
-                ));
-            }
             (
                 column.attno,
                 None,
@@ -602,5 +631,6 @@ fn analyze_predicate(
             "functions in index predicate must be marked IMMUTABLE"
         ));
     }
+    check_no_virtual_column(&expr, table)?;
     Ok(Some(expr))
 }

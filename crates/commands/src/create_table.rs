@@ -450,7 +450,13 @@ fn analyze_expressions(
             column.new.default = constraints::default_expr(raw, &column.new, view, cx)?;
         }
         if let Some(raw) = &column.raw_generated {
-            column.new.default = Some(constraints::generation_expr(raw, &column.new, desc, view, cx)?);
+            column.new.default = Some(crate::generated::generation_expr(
+                raw,
+                &column.new,
+                desc,
+                view,
+                cx,
+            )?);
         }
     }
     let mut checks = Vec::new();

@@ -228,7 +228,7 @@ fn default_of(
     cx: &CommandContext<'_>,
 ) -> PgResult<Option<(Expr, String)>> {
     let analysis = cx.analysis(view);
-    let expr = analyzer::utility::analyze_default(raw, domain, base, None, &analysis)?;
+    let expr = analyzer::utility::analyze_default(raw, domain, base, &analysis)?;
     cx.take_notices(analysis);
     if matches!(&expr, Expr::Const(c) if c.value.is_null()) {
         return Ok(None);

@@ -7,7 +7,7 @@ use expr::{
     Side,
 };
 use nodes::Expr;
-use nodes::expr::{Var, VarSource};
+use nodes::expr::{FuncExpr, Var, VarSource};
 use types::{Datum, PhysType};
 
 use crate::context::CommandContext;
@@ -188,8 +188,12 @@ pub(crate) fn is_immutable(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<b
 fn worst_volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
     let mut worst = b'i';
     let mut funcs: Vec<Oid> = Vec::new();
+    let mut others: Vec<PgResult<u8>> = Vec::new();
     nodes::walk::walk(expr, &mut |e| {
         match e {
+            Expr::Func(f) if TEXT_CONCATENATIONS.contains(&f.func) => {
+                others.push(concatenation_volatility(f, catalog));
+            }
             Expr::Func(f) | Expr::NullIf(f) => funcs.push(f.func),
             Expr::Distinct(d) => funcs.push(d.equality.func),
             Expr::ScalarArrayOp(s) => funcs.push(s.func),
@@ -197,10 +201,8 @@ fn worst_volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
             Expr::Json(j) if j.is_mutable() => worst = worst.max(b's'),
             Expr::NextValue { .. } => worst = b'v',
             Expr::CoerceViaIo(c) => {
-                let stable = |t: Oid| is_stable_io(t);
-                if stable(c.result.oid) || stable(c.arg.type_oid()) {
-                    worst = worst.max(b's');
-                }
+                others.push(io_volatility(c.result.oid, Conversion::Input, catalog));
+                others.push(io_volatility(c.arg.type_oid(), Conversion::Output, catalog));
             }
             _ => {}
         }
@@ -211,22 +213,45 @@ fn worst_volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
             worst = worst.max(desc.volatility);
         }
     }
+    for volatility in others {
+        worst = worst.max(volatility?);
+    }
     Ok(worst)
 }
 
-/// Types whose text depends on settings.
-fn is_stable_io(type_oid: Oid) -> bool {
-    use types::oids as t;
-    matches!(
-        type_oid,
-        t::DATE
-            | t::TIME
-            | t::TIMETZ
-            | t::TIMESTAMP
-            | t::TIMESTAMPTZ
-            | t::INTERVAL
-            | t::REGCLASS
-            | t::REGTYPE
-            | t::REGPROC
-    )
+/// `textanycat` and `anytextcat`: functions in SQL, no more volatile than the cast to text inside them.
+const TEXT_CONCATENATIONS: [Oid; 2] = [Oid(2003), Oid(2004)];
+
+/// A function of text conversion.
+#[derive(Clone, Copy)]
+enum Conversion {
+    Input,
+    Output,
+}
+
+/// `provolatile` of a type's input or output function.
+fn io_volatility(type_oid: Oid, which: Conversion, catalog: &dyn CatalogView) -> PgResult<u8> {
+    if let Some(row) = types::builtin::type_row(type_oid) {
+        let name = match which {
+            Conversion::Input => row.typinput,
+            Conversion::Output => row.typoutput,
+        };
+        let found = functions::facts::procs_by_name(name).next();
+        return Ok(found.map_or(b's', |p| p.provolatile));
+    }
+    match catalog.type_desc(type_oid)? {
+        Some(desc) if desc.kind == b'd' => io_volatility(desc.base_type, which, catalog),
+        Some(desc) if desc.like.is_valid() => io_volatility(desc.like, which, catalog),
+        // Those of enums, composites, ranges and arrays look into the catalog.
+        _ => Ok(b's'),
+    }
+}
+
+fn concatenation_volatility(call: &FuncExpr, catalog: &dyn CatalogView) -> PgResult<u8> {
+    let other = call
+        .args
+        .iter()
+        .map(Expr::type_oid)
+        .find(|t| *t != types::oids::TEXT);
+    other.map_or(Ok(b'i'), |t| io_volatility(t, Conversion::Output, catalog))
 }

@@ -250,7 +250,7 @@ impl Merging<'_, '_> {
         );
         self.check_same_type(at, column.type_ref, column.collation, "inherited column")?;
         let slot = &mut self.columns[at];
-        if (slot.new.generated != 0) != (column.generated != 0) {
+        if slot.new.generated != column.generated {
             return Err(pg_err!(
                 DATATYPE_MISMATCH,
                 "inherited column \"{}\" has a generation conflict",
@@ -346,26 +346,7 @@ impl Merging<'_, '_> {
         let slot = &mut self.columns[at];
         column_storage::merge_own(&mut slot.new, &own.new)?;
         let own_generated = own.raw_generated.is_some();
-        if slot.new.generated != 0 {
-            if own.raw_default.is_some() {
-                return Err(pg_err!(
-                    INVALID_COLUMN_DEFINITION,
-                    "column \"{name}\" inherits from generated column but specifies default"
-                ));
-            }
-            if own.new.identity != 0 {
-                return Err(pg_err!(
-                    INVALID_COLUMN_DEFINITION,
-                    "column \"{name}\" inherits from generated column but specifies identity"
-                ));
-            }
-        } else if own_generated {
-            return Err(pg_err!(
-                INVALID_COLUMN_DEFINITION,
-                "child column \"{name}\" specifies generation expression"
-            )
-            .hint("A child table column cannot be generated unless its parent column is."));
-        }
+        crate::generated::check_own_definition(&slot.new, &own)?;
         if !partition {
             slot.new.is_local = true;
         }
@@ -582,18 +563,7 @@ fn check_column_fits(
             child.name
         ));
     }
-    if column.generated != 0 && own.generated == 0 {
-        return Err(pg_err!(
-            DATATYPE_MISMATCH,
-            "column \"{name}\" in child table must be a generated column"
-        ));
-    }
-    if own.generated != 0 && column.generated == 0 {
-        return Err(pg_err!(
-            DATATYPE_MISMATCH,
-            "column \"{name}\" in child table must not be a generated column"
-        ));
-    }
+    crate::generated::check_fits(name, column.generated, own.generated)?;
     Ok(())
 }
 

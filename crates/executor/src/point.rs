@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 
 use access::{Index, Storage, Table, WriteOutcome};
+use catalog::virtual_columns::over_stored_row;
 use common::{CTID, PgResult, RowId};
 use expr::{ExprProgram, ExprState, RowInputs, Runtime};
 use nodes::expr::Expr;
@@ -18,7 +19,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use types::Datum;
 
-use crate::compile::{Compiler, ScanMap, by_key, relation_expr};
+use crate::compile::{Compiler, ScanMap, by_key};
 use crate::constants::RowRuntime;
 use crate::context::ExecContext;
 use crate::modify::{OpenTarget, TargetDef, Written};
@@ -139,7 +140,7 @@ fn lookup(c: &Compiler<'_>, plan: &Plan) -> Option<KeyLookup> {
     let keys = method.unique_key()?;
     let filters = quals
         .into_iter()
-        .map(|q| c.program(&relation_expr(q, &table), ScanMap::Positions).ok())
+        .map(|q| c.program(&over_stored_row(q, &table), ScanMap::Positions).ok())
         .collect::<Option<_>>()?;
     Some(KeyLookup {
         keys,
@@ -162,7 +163,7 @@ fn select(c: &Compiler<'_>, plan: &Plan) -> Option<PointPlan> {
         Some(columns) if lookup.filters.is_empty() => Output::Columns(columns),
         _ => {
             let program = |t: &&TargetEntry| {
-                c.program(&relation_expr(&t.expr, &lookup.table), ScanMap::Positions)
+                c.program(&over_stored_row(&t.expr, &lookup.table), ScanMap::Positions)
                     .ok()
             };
             Output::Exprs(visible.iter().map(program).collect::<Option<_>>()?)
@@ -222,7 +223,7 @@ fn modify(c: &Compiler<'_>, m: &ModifyTable) -> Option<PointPlan> {
                 .iter()
                 .zip(&relation.update_columns)
                 .map(|(t, attno)| {
-                    let e = relation_expr(&t.expr, &lookup.table);
+                    let e = over_stored_row(&t.expr, &lookup.table);
                     Some((position(*attno), c.program(&e, ScanMap::Positions).ok()?))
                 })
                 .collect::<Option<_>>()?;

@@ -146,6 +146,7 @@ pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> 
         parallel_allowed: None,
     };
     let mut query = query.clone();
+    crate::prep::virtual_columns::expand(&mut query, context.catalog)?;
     query_walk::strip_positions(&mut query);
     crate::prep::mark_placeholders(&mut query);
     let fraction = if context.cursor {

@@ -235,16 +235,28 @@ impl Ddl<'_> {
 
     /// ALTER COLUMN SET DEFAULT (`None`: DROP DEFAULT).
     pub fn set_default(&mut self, relation: Oid, attno: i16, default: Option<&Expr>) -> PgResult<()> {
+        self.clear_default(relation, attno)?;
+        match default {
+            Some(expr) => self.insert_default(relation, attno, expr, 0).map(|_| ()),
+            None => self.set_attribute(relation, attno, &[(pg_attribute::ATTHASDEF, Datum::Bool(false))]),
+        }
+    }
+
+    /// ALTER COLUMN SET EXPRESSION. `generated`: the column's `attgenerated`.
+    pub fn set_generation(&mut self, relation: Oid, attno: i16, expr: &Expr, generated: u8) -> PgResult<()> {
+        self.clear_default(relation, attno)?;
+        self.insert_default(relation, attno, expr, generated)?;
+        Ok(())
+    }
+
+    fn clear_default(&mut self, relation: Oid, attno: i16) -> PgResult<()> {
         let key = [key_oid(relation), Datum::Int2(attno)];
         for row in self.store.lookup(oids::PG_ATTRDEF_ADRELID_ADNUM_INDEX, &key)? {
             let old = ObjectAddress::new(oids::PG_ATTRDEF, row.oid(pg_attrdef::OID));
             self.delete_dependencies(old, None)?;
             self.store.delete(oids::PG_ATTRDEF, row.row)?;
         }
-        match default {
-            Some(expr) => self.insert_default(relation, attno, expr, 0).map(|_| ()),
-            None => self.set_attribute(relation, attno, &[(pg_attribute::ATTHASDEF, Datum::Bool(false))]),
-        }
+        Ok(())
     }
 
     /// Sets `attnotnull` alone; the constraint row is [`Ddl::add_constraint`]'s.

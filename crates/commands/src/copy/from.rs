@@ -7,6 +7,7 @@ use std::sync::Arc;
 use analyzer::ExprKind;
 use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
+use catalog::virtual_columns::over_stored_row;
 use common::error::{ErrorExt, Severity};
 use common::{PgError, PgResult, pg_err, sqlstate};
 use executor::{ColumnsAction, InsertTarget};
@@ -22,8 +23,8 @@ use crate::copy::binary;
 use crate::copy::bulk::Bulk;
 use crate::copy::lines::{Field, Line, LineReader, clip, fields, utf8};
 use crate::copy::options::{self, CopyOptions, Format, Header, Verbosity};
-use crate::copy::select_columns;
 use crate::copy::sources::{Filler, Source, SourceText, make_fillers, make_sources};
+use crate::copy::{check_condition, select_columns};
 use crate::eval::RowExpr;
 
 /// COPY FROM in progress.
@@ -78,7 +79,8 @@ impl CopyIn {
                 let expr =
                     analyzer::utility::analyze_condition(raw, ExprKind::CopyWhere, Some(&desc), &analysis)?;
                 cx.take_notices(analysis);
-                Some(RowExpr::compile(&expr, &*view)?)
+                check_condition(&expr, &desc)?;
+                Some(RowExpr::compile(&over_stored_row(&expr, &desc), &*view)?)
             }
         };
         let columns = select_columns(&desc, &stmt.attlist)?;

@@ -85,6 +85,23 @@ fn select_columns(desc: &RelationDesc, names: &[Ident]) -> PgResult<Vec<usize>> 
     Ok(columns)
 }
 
+/// What is generated is not there yet when rows are chosen.
+fn check_condition(condition: &nodes::Expr, desc: &RelationDesc) -> PgResult<()> {
+    let generated = |c: &&catalog::desc::ColumnDesc| c.generated != 0 && !c.dropped;
+    let used = crate::constraints::columns_of(condition);
+    let named = used.iter().filter(|a| **a != 0);
+    let named = named.filter_map(|a| desc.column(*a)).find(generated);
+    let of_row = || desc.columns.iter().find(|c| used.contains(&0) && generated(c));
+    match named.or_else(of_row) {
+        None => Ok(()),
+        Some(column) => Err(pg_err!(
+            INVALID_COLUMN_REFERENCE,
+            "generated columns are not supported in COPY FROM WHERE conditions"
+        )
+        .detail(format!("Column \"{}\" is a generated column.", column.name))),
+    }
+}
+
 /// COPY from or to a file of the server.
 pub(crate) fn copy_file(stmt: &CopyStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
     if stmt.is_program {

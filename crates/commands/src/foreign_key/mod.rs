@@ -13,6 +13,7 @@ use std::sync::Arc;
 use catalog::ddl::constraint::{NameParts, NewConstraint};
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::privileges::{Guarded, ObjectKind, Privilege};
+use catalog::virtual_columns::VIRTUAL;
 use common::{Oid, PgResult, pg_err, unsupported};
 use parser::ast::{Constraint, FkAction, FkMatchType, Ident, RangeVar};
 use txn::LockMode;
@@ -67,6 +68,7 @@ pub(crate) fn add(
         ));
     }
     check_generated(table, key, &columns)?;
+    check_not_virtual(table, &columns)?;
     check_period_actions(key)?;
     let view = cx.view()?;
     let name = match &key.conname {
@@ -161,9 +163,6 @@ fn key_columns(table: &RelationDesc, names: &[Ident]) -> PgResult<Vec<i16>> {
     names
         .iter()
         .map(|name| match table.column_by_name(name.as_str()) {
-            Some(c) if c.generated == b'v' => Err(unsupported!(
-                "foreign key constraints on virtual generated columns are not supported"
-            )),
             Some(c) => Ok(c.attno),
             None if is_system(name.as_str()) => Err(pg_err!(
                 FEATURE_NOT_SUPPORTED,
@@ -229,6 +228,16 @@ fn check_references_privilege(
         return Ok(());
     }
     cx.check_relation_privilege(referenced, Privilege::References)
+}
+
+fn check_not_virtual(table: &RelationDesc, columns: &[i16]) -> PgResult<()> {
+    let is_virtual = |attno: &i16| table.column(*attno).is_some_and(|c| c.generated == VIRTUAL);
+    if columns.iter().any(is_virtual) {
+        return Err(unsupported!(
+            "foreign key constraints on virtual generated columns are not supported"
+        ));
+    }
+    Ok(())
 }
 
 fn check_generated(table: &RelationDesc, key: &Constraint, columns: &[i16]) -> PgResult<()> {

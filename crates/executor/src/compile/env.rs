@@ -1,10 +1,9 @@
 //! Where columns lie and what types are, for compiling expressions.
 
 use catalog::CatalogView;
-use catalog::desc::RelationDesc;
 use common::{AttrNumber, Oid, PgResult, TABLEOID, internal, unsupported};
 use expr::{ColumnPlace, CompileEnv, DomainCheck, DomainInfo, Side};
-use nodes::expr::{Const, Expr, ReturningKind, RowExpr, Var, VarSource};
+use nodes::expr::{Const, Expr, Var, VarSource};
 use types::{Datum, PhysType};
 
 /// What `Scan` columns mean in a node.
@@ -222,26 +221,6 @@ fn domain_of(catalog: &dyn CatalogView, type_oid: Oid) -> PgResult<DomainInfo> {
     Ok(info)
 }
 
-/// The expression with whole-row references of a base relation spelled out as rows.
-pub(crate) fn relation_expr(expr: &Expr, desc: &RelationDesc) -> Expr {
-    let mut expr = expr.clone();
-    nodes::walk::rewrite(&mut expr, &mut |e| {
-        let Expr::Var(v) = e else { return };
-        let of_scan = matches!(
-            v.source,
-            VarSource::Scan
-                | VarSource::Rel {
-                    index: 1,
-                    levels_up: 0
-                }
-        );
-        if v.attno == 0 && of_scan && v.returning == ReturningKind::Default {
-            *e = whole_row(v, desc);
-        }
-    });
-    expr
-}
-
 /// The expression for rows of one table, whose `tableoid` is known.
 pub fn with_table_oid(expr: &Expr, table: Oid) -> Expr {
     let mut expr = expr.clone();
@@ -257,26 +236,4 @@ pub fn with_table_oid(expr: &Expr, table: Oid) -> Expr {
         }
     });
     expr
-}
-
-fn whole_row(var: &Var, desc: &RelationDesc) -> Expr {
-    let live = desc.columns.iter().filter(|c| !c.dropped);
-    let args = live
-        .clone()
-        .map(|c| {
-            Expr::Var(Var {
-                attno: c.attno,
-                type_ref: c.type_ref,
-                collation: c.collation,
-                ..var.clone()
-            })
-        })
-        .collect();
-    Expr::Row(RowExpr {
-        args,
-        row_type: var.type_ref.oid,
-        names: live.map(|c| Box::from(&*c.name)).collect(),
-        form: Default::default(),
-        span: var.span,
-    })
 }

@@ -5,7 +5,7 @@ mod env;
 mod facts;
 
 pub use env::with_table_oid;
-pub(crate) use env::{Env, NoColumns, ScanMap, kernel_function, relation_expr, session_function};
+pub(crate) use env::{Env, NoColumns, ScanMap, kernel_function, session_function};
 pub(crate) use facts::{ParamDeps, column_refs};
 
 use std::sync::Arc;

@@ -27,15 +27,21 @@ impl OpenTarget {
         rows: usize,
     ) -> PgResult<bool> {
         let all = Selection::All(rows);
-        for k in 0..self.def.generated.len() {
-            let (column, _) = self.def.generated[k];
+        for k in 0..self.def.rules.generated.len() {
+            let (column, _) = self.def.rules.generated[k];
             let values = self.generated[k].over(rt, Inputs::scan(columns, rows), &all)?;
             columns[column] = Arc::new(values.flatten());
         }
         let has_null = |&i: &usize| (0..rows).any(|row| columns[i].is_null(row));
         let may_have = |i: &&usize| columns[**i].may_have_nulls();
-        if self.def.not_null.iter().filter(may_have).any(has_null) {
+        if self.def.rules.not_null.iter().filter(may_have).any(has_null) {
             return Ok(false);
+        }
+        for column in &mut self.virtual_not_null {
+            let values = column.over(rt, Inputs::scan(columns, rows), &all)?;
+            if (0..rows).any(|row| values.datum(row).is_null()) {
+                return Ok(false);
+            }
         }
         for check in &mut self.checks {
             let passed = check.over(rt, Inputs::scan(columns, rows), &all)?;

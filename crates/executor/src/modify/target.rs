@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use access::{Table, WriteOutcome};
-use catalog::desc::RelationDesc;
+use catalog::desc::{ColumnDesc, RelationDesc};
+use catalog::virtual_columns::{VIRTUAL, over_stored_row};
 use common::{Oid, PgResult, RowId, internal, unsupported};
 use expr::{ExprProgram, RowInputs, Runtime};
 use txn::{RowLockMode, Snapshot};
 use types::Datum;
 
-use crate::compile::{Compiler, ScanMap, relation_expr, with_table_oid};
+use crate::compile::{Compiler, ScanMap, with_table_oid};
 use crate::context::ExecContext;
 use crate::modify::after::Event;
 use crate::modify::errors;
@@ -21,14 +22,59 @@ use crate::node::Eval;
 /// A table's rules, compiled.
 pub(crate) struct TargetDef {
     pub desc: Arc<RelationDesc>,
-    pub(super) not_null: Vec<usize>,
-    checks: Vec<(Arc<str>, Arc<ExprProgram>)>,
-    pub(super) generated: Vec<(usize, Arc<ExprProgram>)>,
+    pub(super) rules: RowRules,
     indexes: Vec<Arc<IndexPart>>,
     /// Its own foreign keys.
     pub foreign_keys: Vec<Arc<FkCheck>>,
     /// Foreign keys that refer to it.
     pub referenced: Vec<Arc<FkReferenced>>,
+}
+
+/// What each of its rows must be.
+pub(super) struct RowRules {
+    pub not_null: Vec<usize>,
+    /// NOT NULL of virtual generated columns.
+    virtual_not_null: Vec<(usize, Arc<ExprProgram>)>,
+    checks: Vec<(Arc<str>, Arc<ExprProgram>)>,
+    /// Stored generated columns.
+    pub generated: Vec<(usize, Arc<ExprProgram>)>,
+}
+
+impl RowRules {
+    fn compile(c: &Compiler<'_>, desc: &RelationDesc) -> PgResult<RowRules> {
+        let program = |e: &nodes::Expr| {
+            let e = with_table_oid(&over_stored_row(e, desc), desc.oid);
+            c.program(&e, ScanMap::Positions)
+        };
+        let mut generated = Vec::new();
+        for (i, column) in desc.columns.iter().enumerate() {
+            if let (b's', false, Some(e)) = (column.generated, column.dropped, &column.default) {
+                generated.push((i, program(e)?));
+            }
+        }
+        let mut checks = Vec::new();
+        for k in desc.constraints.iter().filter(|k| k.kind == b'c' && k.enforced) {
+            if let Some(e) = &k.check {
+                checks.push((k.name.clone(), program(e)?));
+            }
+        }
+        let mut not_null = Vec::new();
+        let mut virtual_not_null = Vec::new();
+        let required = |c: &&ColumnDesc| c.not_null && !c.dropped;
+        for column in desc.columns.iter().filter(required) {
+            let at = usize::from(column.attno.unsigned_abs()) - 1;
+            match &column.default {
+                Some(e) if column.generated == VIRTUAL => virtual_not_null.push((at, program(e)?)),
+                _ => not_null.push(at),
+            }
+        }
+        Ok(RowRules {
+            not_null,
+            virtual_not_null,
+            checks,
+            generated,
+        })
+    }
 }
 
 impl TargetDef {
@@ -50,25 +96,7 @@ impl TargetDef {
         if desc.has_triggers {
             return Err(unsupported!("triggers are not supported yet"));
         }
-        let program = |e: &nodes::Expr| {
-            let e = with_table_oid(&relation_expr(e, &desc), desc.oid);
-            c.program(&e, ScanMap::Positions)
-        };
-        let mut generated = Vec::new();
-        for (i, column) in desc.columns.iter().enumerate() {
-            if let (b's', false, Some(e)) = (column.generated, column.dropped, &column.default) {
-                generated.push((i, program(e)?));
-            }
-        }
-        let mut checks = Vec::new();
-        for k in desc.constraints.iter().filter(|k| k.kind == b'c' && k.enforced) {
-            if let Some(e) = &k.check {
-                checks.push((k.name.clone(), program(e)?));
-            }
-        }
-        let not_null = (0..desc.columns.len())
-            .filter(|&i| desc.columns[i].not_null && !desc.columns[i].dropped)
-            .collect();
+        let rules = RowRules::compile(c, &desc)?;
         let indexes = desc
             .indexes
             .iter()
@@ -94,9 +122,7 @@ impl TargetDef {
         Ok(TargetDef {
             foreign_keys,
             referenced,
-            not_null,
-            checks,
-            generated,
+            rules,
             indexes,
             desc,
         })
@@ -116,6 +142,7 @@ pub(crate) enum Written {
 pub(crate) struct OpenTarget {
     pub def: Arc<TargetDef>,
     pub table: Table,
+    pub(super) virtual_not_null: Vec<Eval>,
     pub(super) checks: Vec<Eval>,
     pub(super) generated: Vec<Eval>,
     pub indexes: Vec<OpenIndex>,
@@ -125,8 +152,14 @@ impl OpenTarget {
     pub fn open(ext: &ExecContext<'_>, def: &Arc<TargetDef>) -> PgResult<OpenTarget> {
         Ok(OpenTarget {
             table: ext.relations.table(&def.desc)?,
-            checks: def.checks.iter().map(|(_, p)| Eval::new(p)).collect(),
-            generated: def.generated.iter().map(|(_, p)| Eval::new(p)).collect(),
+            virtual_not_null: def
+                .rules
+                .virtual_not_null
+                .iter()
+                .map(|(_, p)| Eval::new(p))
+                .collect(),
+            checks: def.rules.checks.iter().map(|(_, p)| Eval::new(p)).collect(),
+            generated: def.rules.generated.iter().map(|(_, p)| Eval::new(p)).collect(),
             indexes: def
                 .indexes
                 .iter()
@@ -138,7 +171,7 @@ impl OpenTarget {
 
     /// Stored generated columns.
     pub fn generate(&mut self, rt: &mut dyn Runtime, values: &mut [Datum]) -> PgResult<()> {
-        for ((column, _), eval) in self.def.generated.iter().zip(&mut self.generated) {
+        for ((column, _), eval) in self.def.rules.generated.iter().zip(&mut self.generated) {
             let row = RowInputs {
                 scan: &*values,
                 ..RowInputs::default()
@@ -151,7 +184,7 @@ impl OpenTarget {
 
     /// NOT NULL and CHECK.
     pub fn check(&mut self, ext: &ExecContext<'_>, rt: &mut dyn Runtime, values: &[Datum]) -> PgResult<()> {
-        for &column in &self.def.not_null {
+        for &column in &self.def.rules.not_null {
             if values.get(column).is_none_or(Datum::is_null) {
                 return Err(errors::not_null(ext, &self.def.desc, column, values));
             }
@@ -160,7 +193,18 @@ impl OpenTarget {
             scan: values,
             ..RowInputs::default()
         };
-        for ((name, _), eval) in self.def.checks.iter().zip(&mut self.checks) {
+        for ((column, _), eval) in self
+            .def
+            .rules
+            .virtual_not_null
+            .iter()
+            .zip(&mut self.virtual_not_null)
+        {
+            if eval.row(rt, row)?.is_null() {
+                return Err(errors::not_null(ext, &self.def.desc, *column, values));
+            }
+        }
+        for ((name, _), eval) in self.def.rules.checks.iter().zip(&mut self.checks) {
             // NULL passes.
             if eval.row(rt, row)?.as_bool() == Some(false) {
                 return Err(errors::check(ext, &self.def.desc, name, values));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use access::{ScanRequest, Table, TableScan, ZoneTest, ZoneWants};
 use catalog::desc::RelationDesc;
+use catalog::virtual_columns::over_stored_row;
 use common::{AttrNumber, CTID, Oid, PgResult, RowId, TABLEOID};
 use expr::{ExprProgram, Inputs, Side};
 use nodes::Plan;
@@ -13,7 +14,7 @@ use nodes::query::TargetEntry;
 use nodes::stored::StoredFact;
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
-use crate::compile::{Compiler, ScanMap, column_refs, relation_expr};
+use crate::compile::{Compiler, ScanMap, column_refs};
 use crate::cx::Cx;
 use crate::node::{EpqRow, Eval, Operator, Projection, Projector, Rest, Substitute, filter_all, slice};
 use crate::ops::system::{self, SYSTEM};
@@ -185,7 +186,7 @@ pub(crate) fn compile(
     method: &[&Expr],
 ) -> PgResult<ScanParts> {
     let desc = c.relation(relation)?;
-    let over = |e: &Expr| relation_expr(e, &desc);
+    let over = |e: &Expr| over_stored_row(e, &desc);
     let quals: Vec<Expr> = plan.qual.iter().map(over).collect();
     let recheck: Vec<Expr> = method.iter().map(|e| over(e)).collect();
     let targets: Vec<TargetEntry> = plan

@@ -7,23 +7,35 @@ use nodes::walk;
 use crate::exprs::facts;
 use crate::upper::{input_var, outer_var};
 
-/// Replaces what the input holds by references to its columns. `result`: columns of that relation are `Scan`.
-pub fn fix(e: &Expr, input: &[Expr], result: Option<usize>) -> PgResult<Expr> {
+/// Replaces what the input holds by references to its columns.
+pub fn fix(e: &Expr, input: &[Expr]) -> PgResult<Expr> {
+    let mut e = e.clone();
+    fix_in_place(&mut e, &mut |e| match input.iter().position(|x| x == e) {
+        Some(i) => {
+            *e = outer_var(i, e);
+            true
+        }
+        None => false,
+    })?;
+    Ok(e)
+}
+
+/// Columns of the written relation are `Scan`, all others come from the input.
+///
+/// What the input computes over the relation it computes over the old row, so its expressions are no use here.
+pub fn fix_written(e: &Expr, input: &[Expr], result: usize) -> PgResult<Expr> {
     let mut e = e.clone();
     fix_in_place(&mut e, &mut |e| {
-        if let (Expr::Var(v), Some(result)) = (&mut *e, result) {
-            if facts::var_rel(v) == Some(result) {
-                v.source = VarSource::Scan;
-                return true;
-            }
+        let Expr::Var(v) = &mut *e else { return false };
+        if facts::var_rel(v) == Some(result) {
+            v.source = VarSource::Scan;
+            return true;
         }
-        match input.iter().position(|x| x == e) {
-            Some(i) => {
-                *e = outer_var(i, e);
-                true
-            }
-            None => false,
+        let found = input.iter().position(|x| x == e);
+        if let Some(i) = found {
+            *e = outer_var(i, e);
         }
+        found.is_some()
     })?;
     Ok(e)
 }

@@ -158,12 +158,13 @@ fn null_unless_present(row: Expr, present: &[Expr]) -> Expr {
 }
 
 /// An entry of the range table that an outer join may turn to NULL.
-struct Nullable {
+pub struct Nullable {
     /// For joins: see [`Behind::present`].
     present: Vec<Expr>,
 }
 
-fn nullable_entries(query: &Query) -> HashMap<usize, Nullable> {
+/// The entries whose rows may be missing from rows of the query's join tree.
+pub fn nullable_entries(query: &Query) -> HashMap<usize, Nullable> {
     let mut found = HashMap::new();
     for item in &query.join_tree.items {
         note_nullable(query, item, false, &mut found);

@@ -10,6 +10,7 @@ mod pull_up;
 mod search_cycle;
 mod stored;
 pub mod sub_links;
+pub mod virtual_columns;
 
 pub use inherit::AppendChild;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};

@@ -435,7 +435,7 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
 
 /// Replaces the parts of an expression that the input already computes by references to its columns.
 pub fn fix_to_input(expr: &Expr, input: &[Expr]) -> PgResult<Expr> {
-    positions::fix(expr, input, None)
+    positions::fix(expr, input)
 }
 
 /// Rows in the order of `keys` from here on, sorting if they are not yet. The key expressions are computed by the input.

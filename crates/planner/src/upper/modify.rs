@@ -215,14 +215,14 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         .iter()
         .map(|t| {
             Ok(TargetEntry {
-                expr: returning_expr(&t.expr, result, &stage.output)?,
+                expr: positions::fix_written(&t.expr, &stage.output, result)?,
                 ..t.clone()
             })
         })
         .collect::<PgResult<_>>()?;
     let mut with_check_options = root.query.with_check_options.clone();
     for w in &mut with_check_options {
-        w.qual = returning_expr(&w.qual, result, &stage.output)?;
+        w.qual = positions::fix_written(&w.qual, &stage.output, result)?;
     }
     let on_conflict = match root.query.on_conflict.clone() {
         Some(oc) => Some(plan_on_conflict(root, &oc, result)?),
@@ -238,14 +238,14 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     let mut merge_actions = root.query.merge_actions.clone();
     for action in &mut merge_actions {
         if let Some(c) = &mut action.condition {
-            *c = returning_expr(c, result, &stage.output)?;
+            *c = positions::fix_written(c, &stage.output, result)?;
         }
         for t in &mut action.target_list {
-            t.expr = returning_expr(&t.expr, result, &stage.output)?;
+            t.expr = positions::fix_written(&t.expr, &stage.output, result)?;
         }
     }
     let merge_join_condition = match &root.query.merge_join_condition {
-        Some(c) => Some(returning_expr(c, result, &stage.output)?),
+        Some(c) => Some(positions::fix_written(c, &stage.output, result)?),
         None => None,
     };
     let first = ResultRelation {
@@ -299,11 +299,6 @@ fn result_relations(root: &Root<'_, '_>, result: usize, first: ResultRelation) -
             ..first.clone()
         })
         .collect()
-}
-
-/// Columns of the target are `Scan` (the row written, or the old one), all others come from the input.
-fn returning_expr(e: &Expr, result: usize, input: &[Expr]) -> PgResult<Expr> {
-    positions::fix(e, input, Some(result))
 }
 
 /// Chooses arbiter indexes: those whose columns and predicate are exactly what was named.

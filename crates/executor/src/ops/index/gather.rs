@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use access::{ScanRequest, Table};
+use catalog::virtual_columns::over_stored_row;
 use common::{AttrNumber, PgResult, internal};
 use expr::{ExprProgram, Inputs};
 use nodes::expr::{Param, ParamKind, VarSource};
@@ -26,7 +27,7 @@ use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector};
 
 use super::IndexMethod;
 use super::probe::{KeySource, as_column};
-use crate::compile::{Compiler, ParamDeps, ScanMap, column_refs, relation_expr};
+use crate::compile::{Compiler, ParamDeps, ScanMap, column_refs};
 use crate::cx::Cx;
 use crate::ints::{KeySet, integers};
 use crate::node::{Eval, filter_all};
@@ -202,7 +203,7 @@ impl Exprs {
         };
         let depends = |e: &Expr| !ParamDeps::of_exprs(std::slice::from_ref(e), &c.plan.subplans).is_empty();
         for qual in &plan.qual {
-            let mut e = relation_expr(qual, table);
+            let mut e = over_stored_row(qual, table);
             if !depends(&e) {
                 out.quals.push(e);
                 continue;
@@ -219,7 +220,7 @@ impl Exprs {
             out.pairs.push(e);
         }
         for target in &plan.target_list {
-            let expr = relation_expr(&target.expr, table);
+            let expr = over_stored_row(&target.expr, table);
             if depends(&expr) {
                 return None;
             }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use access::{IndexScan as EntryScan, KeyList, Table};
+use catalog::virtual_columns::over_stored_row;
 use common::{PgResult, RowId, internal};
 use expr::{Inputs, Runtime};
 use nodes::expr::{Param, ParamKind, Var, VarSource};
@@ -15,7 +16,7 @@ use nodes::{Expr, Plan, walk};
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
 use super::{IndexScanNode, IndexScanOp};
-use crate::compile::{Compiler, ScanMap, relation_expr};
+use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::node::Projection;
 use crate::ops::scan::ScanParts;
@@ -78,7 +79,7 @@ impl Unbound {
         let mut found: Vec<Param> = Vec::new();
         let mut subplans = false;
         let mut columns = |e: &Expr| {
-            let mut e = relation_expr(e, &parts.target.desc);
+            let mut e = over_stored_row(e, &parts.target.desc);
             walk::rewrite(&mut e, &mut |e| match e {
                 Expr::Param(p) if p.kind == ParamKind::Exec => *e = as_column(p, &mut found),
                 Expr::SubPlan(_) => subplans = true,

@@ -1,0 +1,39 @@
+-- What RETURNING computes it computes over the row written, also where the statement computed the same over the old one.
+CREATE TABLE cr (id int, a int);
+INSERT INTO cr VALUES (1, 10), (2, 20);
+CREATE TABLE cr_other (id int);
+INSERT INTO cr_other VALUES (1);
+UPDATE cr SET a = a * 2 RETURNING a, a * 2, a * 2 + 1;
+UPDATE cr SET a = cr.a * 2 FROM cr_other o WHERE o.id = cr.id RETURNING cr.a, cr.a * 2, o.id, o.id + cr.a, old.a * 2, new.a * 2;
+MERGE INTO cr USING cr_other o ON cr.id = o.id WHEN MATCHED THEN UPDATE SET a = cr.a * 2 RETURNING cr.a, cr.a * 2;
+CREATE VIEW cr_small AS SELECT * FROM cr WHERE a * 2 < 200 WITH CHECK OPTION;
+UPDATE cr_small SET a = a * 2 RETURNING *, a * 2;
+DELETE FROM cr WHERE a * 2 > 100 RETURNING a * 2;
+
+-- DEFAULT means what the view says, and where it says nothing, what the table below says.
+CREATE TABLE cd (id int, a int DEFAULT 7, g int GENERATED ALWAYS AS (id * 2) STORED, i int GENERATED ALWAYS AS IDENTITY);
+CREATE VIEW cdv AS SELECT * FROM cd;
+INSERT INTO cdv VALUES (1, DEFAULT, DEFAULT, DEFAULT), (2, 3, DEFAULT, DEFAULT) RETURNING *;
+UPDATE cdv SET a = DEFAULT WHERE id = 2 RETURNING *;
+UPDATE cdv SET g = DEFAULT;
+ALTER VIEW cdv ALTER a SET DEFAULT 70;
+INSERT INTO cdv VALUES (3, DEFAULT, DEFAULT, DEFAULT), (4, 3, DEFAULT, DEFAULT) RETURNING *;
+INSERT INTO cdv VALUES (3, DEFAULT, DEFAULT, 8), (4, 3, DEFAULT, DEFAULT);
+INSERT INTO cdv VALUES (3, DEFAULT, 5, DEFAULT), (4, 3, DEFAULT, DEFAULT);
+INSERT INTO cdv (id) VALUES (5) RETURNING *;
+INSERT INTO cdv (id) VALUES (DEFAULT), (6) RETURNING *;
+UPDATE cdv SET a = DEFAULT WHERE id = 2 RETURNING *;
+CREATE VIEW cdvv AS SELECT * FROM cdv;
+INSERT INTO cdvv VALUES (10, DEFAULT), (11, DEFAULT), (12, 4) RETURNING *;
+ALTER VIEW cdvv ALTER a SET DEFAULT 700;
+INSERT INTO cdvv VALUES (13, DEFAULT), (14, DEFAULT), (15, 4) RETURNING *;
+INSERT INTO cdvv (id) VALUES (16) RETURNING *;
+MERGE INTO cdv USING (VALUES (1), (50)) AS s (x) ON cdv.id = s.x
+  WHEN MATCHED THEN UPDATE SET a = DEFAULT
+  WHEN NOT MATCHED THEN INSERT (id, a) VALUES (x, DEFAULT)
+  RETURNING cdv.*;
+MERGE INTO cdv USING (VALUES (51)) AS s (x) ON cdv.id = s.x WHEN NOT MATCHED THEN INSERT (id) VALUES (x) RETURNING cdv.*;
+CREATE VIEW cdw AS SELECT id, id AS again FROM cd;
+INSERT INTO cdw VALUES (60, DEFAULT);
+INSERT INTO cdw VALUES (61, 62);
+SELECT * FROM cdw WHERE id >= 60;
