@@ -40,6 +40,8 @@ pub(crate) struct NamedSavepoint {
     after_mark: executor::AfterMark,
     notify_mark: usize,
     temp_namespace: Option<Oid>,
+    /// Of the transaction around it.
+    read_only: bool,
 }
 
 /// The transaction of a session, if one runs.
@@ -135,20 +137,19 @@ impl Session {
                 .set_internal("transaction_isolation", isolation_word(level));
         }
         if let Some(read_only) = modes.read_only {
+            if !read_only && self.block.read_only && !self.block.savepoints.is_empty() {
+                return Err(pg_err!(
+                    ACTIVE_SQL_TRANSACTION,
+                    "cannot set transaction read-write mode inside a read-only transaction"
+                ));
+            }
             if !read_only && self.block.read_only && self.block.used {
                 return Err(pg_err!(
                     ACTIVE_SQL_TRANSACTION,
                     "transaction read-write mode must be set before any query"
                 ));
             }
-            self.block.read_only = read_only;
-            if let Some(txn) = &self.block.txn {
-                txn.borrow_mut().options_mut().serial.read_only = read_only;
-            }
-            self.core
-                .guc
-                .borrow_mut()
-                .set_internal("transaction_read_only", if read_only { "on" } else { "off" });
+            self.set_read_only(read_only);
         }
         if let Some(deferrable) = modes.deferrable {
             self.set_deferrable(deferrable)?;
@@ -320,6 +321,20 @@ impl Session {
         }
     }
 
+    fn set_read_only(&mut self, read_only: bool) {
+        if self.block.read_only == read_only {
+            return;
+        }
+        self.block.read_only = read_only;
+        if let Some(txn) = &self.block.txn {
+            txn.borrow_mut().options_mut().serial.read_only = read_only;
+        }
+        self.core
+            .guc
+            .borrow_mut()
+            .set_internal("transaction_read_only", if read_only { "on" } else { "off" });
+    }
+
     /// SAVEPOINT.
     pub(crate) fn savepoint(&mut self, name: &str) -> PgResult<()> {
         self.require_block("SAVEPOINT")?;
@@ -334,6 +349,7 @@ impl Session {
             after_mark: self.core.after.mark(),
             notify_mark: self.core.pending_notify.borrow().len(),
             temp_namespace: self.core.temp_namespace.get(),
+            read_only: self.block.read_only,
         });
         self.core.savepoints.set(self.block.savepoints.len());
         Ok(())
@@ -361,8 +377,12 @@ impl Session {
     pub(crate) fn release_savepoint(&mut self, name: &str) -> PgResult<()> {
         self.require_block("RELEASE SAVEPOINT")?;
         let at = self.find_savepoint(name)?;
+        let before = self.block.savepoints.get(at).map(|s| s.read_only);
         self.block.savepoints.truncate(at);
         self.core.savepoints.set(at);
+        if let Some(before) = before {
+            self.set_read_only(before);
+        }
         Ok(())
     }
 
@@ -381,11 +401,13 @@ impl Session {
         txn.borrow_mut().rollback_to(&sp.point)?;
         // What comes next must not count as the command that was undone.
         txn.borrow_mut().next_command()?;
+        let read_only = sp.read_only;
         self.core.guc.borrow_mut().rollback_to(sp.guc_mark);
         self.core.after.rollback_to(&sp.after_mark);
         self.core.temp_namespace.set(sp.temp_namespace);
         self.core.pending_notify.borrow_mut().truncate(sp.notify_mark);
         self.block.failed = false;
+        self.set_read_only(read_only);
         self.core
             .catalog_state
             .borrow_mut()

@@ -6,7 +6,7 @@ use catalog::CatalogView;
 use catalog::privileges::{Guarded, ObjectKind, Privilege};
 use commands::{CommandContext, CopyIn, CopyOut, CopyTarget, SessionAction};
 use common::{Oid, PgResult};
-use nodes::query::{RangeTblEntry, RteKind};
+use nodes::query::{Permissions, RangeTblEntry, RteKind};
 use parser::ast::Statement;
 use types::PhysType;
 
@@ -168,6 +168,8 @@ impl Session {
         if !commands::is_command(&stmt) {
             return self.control(&stmt, portal);
         }
+        // What the defaults say of transactions counts from their beginning.
+        self.ensure_transaction()?;
         commands::check_read_only(&stmt, self.block.read_only)?;
         commands::check_transaction_block(&stmt, self.block.explicit)?;
         if let Statement::Copy(copy) = &*stmt {
@@ -376,19 +378,25 @@ pub(crate) fn check_permissions(range_table: &[RangeTblEntry], view: &Arc<View>,
         let Some(desc) = view.relation(relation)? else {
             continue;
         };
-        let guarded = Guarded {
-            kind: ObjectKind::of_relkind(desc.relkind),
-            owner: desc.owner,
-            acl: desc.acl.as_deref(),
-        };
         let wanted = [
-            (p.select, Privilege::Select),
-            (p.insert, Privilege::Insert),
-            (p.update, Privilege::Update),
-            (p.delete, Privilege::Delete),
+            (p.select, Privilege::Select, Some(&p.selected_columns)),
+            (p.insert, Privilege::Insert, Some(&p.inserted_columns)),
+            (p.update, Privilege::Update, Some(&p.updated_columns)),
+            (p.delete, Privilege::Delete, None),
         ];
-        for (_, privilege) in wanted.into_iter().filter(|(w, _)| *w) {
-            roles.check(user, guarded, privilege, &desc.name)?;
+        for (_, privilege, columns) in wanted.into_iter().filter(|(w, ..)| *w) {
+            let guarded = Guarded {
+                kind: ObjectKind::of_relkind(desc.relkind),
+                owner: desc.owner,
+                acl: desc.acl.as_deref(),
+            };
+            match columns {
+                Some(columns) => {
+                    let columns = Permissions::attnos(columns);
+                    roles.check_columns(user, &desc, privilege, &columns)?;
+                }
+                None => roles.check(user, guarded, privilege, &desc.name)?,
+            }
         }
     }
     Ok(())

@@ -218,11 +218,13 @@ impl Names {
         let Some(key) = &desc.inheritance.key else {
             return Ok(None);
         };
+        // A single key is for messages, which have no parentheses that could be left out.
+        let style = if column == 0 { Style::PLAIN } else { Style::PRETTY };
         let mut parts = Vec::new();
         for c in &key.columns {
             let mut text = match (&c.expr, desc.column(c.attno)) {
                 (Some(e), _) => {
-                    let text = self.print(e, Some(&desc), Style::PLAIN)?;
+                    let text = self.print(e, Some(&desc), style)?;
                     if deparse::looks_like_function(e) {
                         text
                     } else {

@@ -10,7 +10,9 @@ use common::{Oid, PgResult, internal, pg_err, unsupported};
 use nodes::Expr;
 use nodes::expr::VarSource;
 use nodes::query::JoinTreeNode;
-use nodes::query::{CommandType, Overriding, Permissions, Query, RteKind, TargetEntry};
+use nodes::query::{
+    CommandType, Overriding, Permissions, Query, RangeTblEntry, RteColumn, RteKind, TargetEntry,
+};
 
 use crate::context::AnalyzeContext;
 use crate::parse_coerce::CoerceTo;
@@ -363,6 +365,7 @@ impl Analyzer<'_> {
                     rel.name
                 ));
             }
+            widen(&mut q.range_table[i], &rel);
             set_check_as(&mut query, rel.owner, &rel);
             if q.row_marks.iter().any(|m| m.rt_index == i + 1) {
                 lock_view_query(&mut query, q, i + 1)?;
@@ -406,6 +409,17 @@ impl Analyzer<'_> {
             return Err(internal!("view \"{}\" is not one statement", rel.name));
         };
         crate::analyze(&raw.stmt, text, &cx).map_err(outside_statement)
+    }
+}
+
+/// A stored query knows a view's columns of when it was stored; CREATE OR REPLACE VIEW may have added some.
+fn widen(entry: &mut RangeTblEntry, view: &RelationDesc) {
+    for column in view.columns.iter().skip(entry.columns.len()) {
+        entry.columns.push(RteColumn {
+            type_ref: column.type_ref,
+            collation: column.collation,
+        });
+        entry.eref.columns.push(column.name.clone());
     }
 }
 

@@ -8,8 +8,10 @@ use catalog::RelationDesc;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, internal, pg_err, sqlstate, unsupported};
 use nodes::expr::{RowExpr, Var, VarSource};
-use nodes::query::{CommandType, JoinTreeNode, Query, RangeTblEntry, RteKind, TargetEntry, WithCheckOption};
-use nodes::{Expr, walk};
+use nodes::query::{
+    CommandType, JoinTreeNode, Permissions, Query, RangeTblEntry, RteKind, TargetEntry, WithCheckOption,
+};
+use nodes::{Expr, RelIds, walk};
 
 use crate::state::Analyzer;
 use crate::walk::for_each_expr_mut;
@@ -280,6 +282,8 @@ impl Analyzer<'_> {
         entry.permissions.insert = above.insert;
         entry.permissions.update = above.update;
         entry.permissions.delete = above.delete;
+        entry.permissions.inserted_columns = columns_below(view, &above.inserted_columns);
+        entry.permissions.updated_columns = columns_below(view, &above.updated_columns);
         entry.permissions.check_as = if option_is_on(rel, "security_invoker") {
             above.check_as
         } else {
@@ -492,4 +496,19 @@ fn add_check_option(q: &mut Query, rel: &RelationDesc, quals: Option<Expr>) {
             cascaded,
         },
     );
+}
+
+/// The base relation's columns that a set of the view's columns stands for.
+fn columns_below(view: &Query, columns: &RelIds) -> RelIds {
+    let mut below = RelIds::empty();
+    for attno in Permissions::attnos(columns) {
+        let at = usize::try_from(attno - 1).ok();
+        let column = at.and_then(|at| view.output_columns().nth(at));
+        if let Some(Expr::Var(v)) = column.map(|t| &t.expr)
+            && v.attno > 0
+        {
+            below.insert(usize::from(v.attno.unsigned_abs()) + Permissions::WHOLE_ROW);
+        }
+    }
+    below
 }

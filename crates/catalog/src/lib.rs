@@ -12,6 +12,7 @@
 
 pub mod builtin;
 pub mod cache;
+pub mod column_privileges;
 pub mod columns;
 pub mod database;
 pub mod ddl;

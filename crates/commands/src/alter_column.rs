@@ -24,7 +24,7 @@ use crate::constraints::{self, CheckSpec};
 use crate::context::CommandContext;
 use crate::eval::RowExpr;
 use crate::generated::{check_virtual_type, generation_expr, verify_not_null};
-use crate::rewrite::{Rebuild, rewrite};
+use crate::rewrite::{Dependents, Rebuild, rewrite};
 
 /// ADD COLUMN.
 pub(crate) fn add(
@@ -44,11 +44,12 @@ pub(crate) fn add(
     }
     let mut spec = column_spec(def, &desc.name, cx)?;
     let view = cx.view()?;
+    crate::alter_type::check_not_containing(&*view, spec.new.type_ref.oid, desc)?;
     let attno = i16::try_from(desc.columns.len() + 1).unwrap_or(i16::MAX);
     let mut wide = (**desc).clone();
     wide.columns.push(column_desc(&spec.new, attno, &*view)?);
     if let Some(raw) = &spec.raw_default {
-        spec.new.default = constraints::default_expr(raw, &spec.new, &*view, cx)?;
+        spec.new.default = constraints::default_expr(raw, &spec.new, &*view, cx).map_err(without_place)?;
     }
     if let Some(raw) = &spec.raw_generated {
         spec.new.default = Some(generation_expr(raw, &spec.new, &wide, &*view, cx).map_err(without_place)?);
@@ -174,7 +175,7 @@ fn finish_add(
         if constraint.contype == ConstrType::Check {
             let check = CheckSpec::of(&constraint)?;
             let view = cx.view()?;
-            let expr = constraints::check_expr(&check, &current, &*view, cx)?;
+            let expr = constraints::check_expr(&check, &current, &*view, cx).map_err(without_place)?;
             crate::alter_table::validate_check(&current, check.name.as_deref(), &expr, cx)?;
             constraints::store_check(cx, table, &check, expr)?;
             continue;
@@ -197,7 +198,7 @@ fn finish_add(
         }
         if primary {
             let name = Ident::new(spec.new.name.as_str(), constraint.span);
-            crate::alter_table::set_not_null(&current, &name, None, cx)?;
+            crate::not_null::require_for_key(&current, &[name], crate::alter_inherit::Reach::Tree, cx)?;
         }
         let current = cx.relation(table)?;
         constraints::store_key(cx, &current, &key)?;
@@ -306,7 +307,8 @@ pub(crate) fn set_default(
         Some(raw) => {
             let view = cx.view()?;
             let analysis = cx.analysis(&*view);
-            let expr = analyzer::utility::analyze_default(raw, &found.name, found.type_ref, &analysis)?;
+            let expr = analyzer::utility::analyze_default(raw, &found.name, found.type_ref, &analysis)
+                .map_err(without_place)?;
             cx.take_notices(analysis);
             Some(expr).filter(|e| !matches!(e, Expr::Const(c) if c.value.is_null()))
         }
@@ -322,12 +324,12 @@ pub(crate) struct TypeChange<'a> {
     pub using: Option<&'a ast::Expr>,
 }
 
-/// SET DATA TYPE: the table is rewritten; what depends on the column is made anew.
+/// SET DATA TYPE: the table is rewritten; returns what depends on the column and is to be made anew, once all of a tree is changed.
 pub(crate) fn set_type(
     desc: &Arc<RelationDesc>,
     change: &TypeChange<'_>,
     cx: &mut CommandContext<'_>,
-) -> PgResult<()> {
+) -> PgResult<Dependents> {
     let found = column(desc, change.name)?;
     let view = cx.view()?;
     let analysis = cx.analysis(&*view);
@@ -348,13 +350,14 @@ pub(crate) fn set_type(
         drop(view);
         return set_virtual_type(desc, found, (target, collation), cx);
     }
+    crate::alter_type::check_not_containing(&*view, target.oid, desc)?;
     let transform = transform_expr(desc, found.attno, change, target, &*view, cx)?;
     if desc.relkind != b'r' || changes_values(&transform) {
         refuse_used_row_type(desc, cx)?;
     }
     let default = new_default(desc, found.attno, target, &*view, cx)?;
     crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
-    let dependents = crate::rewrite::Dependents::take(desc, found.attno, &*view, cx)?;
+    let dependents = Dependents::take(desc, found.attno, &*view, cx)?;
     drop(analysis);
     drop(view);
     dependents.drop_all(cx)?;
@@ -377,7 +380,7 @@ pub(crate) fn set_type(
         }
         Ok(())
     })?;
-    dependents.make_again(desc.oid, cx)
+    Ok(dependents)
 }
 
 /// The type of a virtual column: nothing is stored, so the expression alone changes, and what depends on it is made anew.
@@ -386,11 +389,11 @@ fn set_virtual_type(
     found: &catalog::ColumnDesc,
     (target, collation): (TypeRef, Oid),
     cx: &CommandContext<'_>,
-) -> PgResult<()> {
+) -> PgResult<Dependents> {
     let view = cx.view()?;
     let expr = new_default(desc, found.attno, target, &*view, cx)?;
     crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
-    let dependents = crate::rewrite::Dependents::take(desc, found.attno, &*view, cx)?;
+    let dependents = Dependents::take(desc, found.attno, &*view, cx)?;
     drop(view);
     dependents.drop_all(cx)?;
     cx.ddl(|ddl| {
@@ -400,7 +403,7 @@ fn set_virtual_type(
         }
         Ok(())
     })?;
-    dependents.make_again(desc.oid, cx)
+    Ok(dependents)
 }
 
 /// False for casts that leave values as they are.

@@ -108,10 +108,13 @@ pub(crate) fn alter_constraint(
             desc.name
         ));
     }
+    if let Some(no_inherit) = no_inherit {
+        return crate::not_null::alter_inheritability(desc, constraint, no_inherit, cx);
+    }
     if constraint.kind == b'f' && constraint.parent.is_valid() {
         return Err(derived_constraint(desc, constraint, cx)?);
     }
-    change_one(desc, constraint, (enforced, deferrability, no_inherit), cx)
+    change_one(desc, constraint, (enforced, deferrability), cx)
 }
 
 /// ALTER CONSTRAINT: enforcement, (deferrable, deferred), NO INHERIT; what is not said stays.
@@ -150,16 +153,13 @@ fn derived_constraint(
 fn change_one(
     desc: &Arc<RelationDesc>,
     constraint: &ConstraintDesc,
-    (enforced, deferrability, no_inherit): Alteration,
+    (enforced, deferrability): (Option<bool>, Option<(bool, bool)>),
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     let mut changes = Vec::new();
     if let Some((deferrable, deferred)) = deferrability {
         changes.push((c::CONDEFERRABLE, Datum::Bool(deferrable)));
         changes.push((c::CONDEFERRED, Datum::Bool(deferred)));
-    }
-    if let Some(value) = no_inherit {
-        changes.push((c::CONNOINHERIT, Datum::Bool(value)));
     }
     if let Some(value) = enforced
         && value != constraint.enforced
@@ -179,7 +179,7 @@ fn change_one(
     change_constraint(desc, oid, &changes, cx)?;
     for child in alter_inherit::children(desc, cx)? {
         if let Some(below) = child.constraints.iter().find(|c| c.parent == oid) {
-            change_one(&child, below, (enforced, deferrability, no_inherit), cx)?;
+            change_one(&child, below, (enforced, deferrability), cx)?;
         }
     }
     Ok(())
@@ -207,6 +207,9 @@ pub(crate) fn validate_constraint(
             WRONG_OBJECT_TYPE,
             "cannot validate NOT ENFORCED constraint"
         ));
+    }
+    if constraint.kind == b'n' {
+        return crate::not_null::validate(desc, constraint, reach, cx);
     }
     if constraint.kind == b'f' {
         crate::foreign_key::validate(cx, desc, constraint)?;

@@ -16,12 +16,12 @@ use parser::ast::{DropBehavior, Ident};
 use txn::LockMode;
 use types::Datum;
 
-use crate::columns::NotNullSpec;
 use crate::constraints::{self, CheckSpec};
 use crate::context::CommandContext;
 use crate::create_like::remapped;
 use crate::eval::RowExpr;
 use crate::inherit::notice;
+use crate::not_null::NotNullSpec;
 
 /// Whether a subcommand goes on to the children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,12 +194,7 @@ fn add_to_child(
         if let Some(added) = current.column(attno).filter(|c| c.generated == VIRTUAL) {
             crate::generated::verify_not_null(&current, added, cx)?;
         }
-        let spec = NotNullSpec {
-            name: Some(above.name.to_string()),
-            no_inherit: false,
-            is_local: false,
-            inherited_count: 1,
-        };
+        let spec = NotNullSpec::inherited(above.name.to_string());
         constraints::store_not_null(cx, child.oid, attno, &spec)?;
     }
     for check in parent
@@ -331,50 +326,6 @@ fn add_check_to_child(
     constraints::store_check(cx, child.oid, &spec, expr).map(|_| ())
 }
 
-/// SET NOT NULL and ADD NOT NULL on the children.
-pub(crate) fn set_not_null(parent: &RelationDesc, attno: i16, cx: &CommandContext<'_>) -> PgResult<()> {
-    let found = parent
-        .constraints
-        .iter()
-        .find(|c| c.kind == b'n' && c.columns == [attno]);
-    let (Some(constraint), Some(column)) = (found, parent.column(attno)) else {
-        return Ok(());
-    };
-    if constraint.no_inherit {
-        return Ok(());
-    }
-    for child in children(parent, cx)? {
-        let Some(own) = child.column_by_name(&column.name) else {
-            continue;
-        };
-        let attno = own.attno;
-        if let Some(there) = same_constraint(parent, constraint, &child) {
-            if there.no_inherit {
-                return Err(pg_err!(
-                    OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    "cannot change NO INHERIT status of NOT NULL constraint \"{}\" on relation \"{}\"",
-                    there.name,
-                    child.name
-                ));
-            }
-            let count = Datum::Int2(there.inherited_count + 1);
-            cx.ddl(|ddl| ddl.alter_constraint(there.oid, &[(pg_constraint::CONINHCOUNT, count)]))?;
-            continue;
-        }
-        let spec = NotNullSpec {
-            name: Some(constraint.name.to_string()),
-            no_inherit: false,
-            is_local: false,
-            inherited_count: 1,
-        };
-        let name = Ident::new(&*own.name, common::Span::NONE);
-        crate::alter_table::set_not_null(&child, &name, Some(&spec), cx)?;
-        let current = cx.relation(child.oid)?;
-        set_not_null(&current, attno, cx)?;
-    }
-    Ok(())
-}
-
 /// DROP CONSTRAINT (CHECK, NOT NULL) on the children.
 pub(crate) fn drop_constraint(
     parent: &RelationDesc,
@@ -403,8 +354,9 @@ pub(crate) fn drop_constraint(
             }
             continue;
         }
-        let mut changes = vec![(pg_constraint::CONINHCOUNT, Datum::Int2(own.inherited_count - 1))];
-        if reach == Reach::Only {
+        let left = own.inherited_count - 1;
+        let mut changes = vec![(pg_constraint::CONINHCOUNT, Datum::Int2(left))];
+        if reach == Reach::Only && left == 0 {
             changes.push((pg_constraint::CONISLOCAL, Datum::Bool(true)));
         }
         cx.ddl(|ddl| ddl.alter_constraint(own.oid, &changes))?;

@@ -23,7 +23,6 @@ use types::Datum;
 use crate::alter_constraint::{alter_constraint, check_not_inherited, drop_constraint, validate_constraint};
 use crate::alter_inherit::{self, Reach};
 use crate::classify::command_tag;
-use crate::columns::NotNullSpec;
 use crate::constraints::{self, CheckSpec};
 use crate::context::{CommandContext, CommandOutcome};
 use crate::drop::behavior;
@@ -133,10 +132,7 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
     if let Some(column) = desc.column_by_name(name.as_str()) {
         return Ok(column);
     }
-    if matches!(
-        name.as_str(),
-        "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax"
-    ) {
+    if crate::lookup::is_system_column(name.as_str()) {
         return Err(pg_err!(
             FEATURE_NOT_SUPPORTED,
             "cannot alter system column \"{}\"",
@@ -232,8 +228,8 @@ fn action(
         } => {
             require_table(desc, "ALTER COLUMN ... SET DATA TYPE")?;
             let found = column(desc, name)?;
-            not_inherited(found, "alter")?;
-            alter_inherit::check_not_key(desc, found, "alter")?;
+            not_inherited(found, "alter").map_err(|e| e.at(name.span))?;
+            alter_inherit::check_not_key(desc, found, "alter").map_err(|e| e.at(name.span))?;
             alter_inherit::require_tree(desc, reach, || {
                 format!(
                     "type of inherited column \"{}\" must be changed in child tables too",
@@ -249,9 +245,16 @@ fn action(
             let mut tree = vec![Arc::clone(desc)];
             tree.extend(descendants(&*cx.view()?, desc)?);
             let keys = crate::foreign_key::ForeignKeys::take(cx, &tree, name.as_str())?;
+            let mut dependents = Vec::new();
             everywhere(desc, reach, cx, &mut |d, cx| {
-                alter_column::set_type(d, &change, cx)
+                dependents.push((d.oid, alter_column::set_type(d, &change, cx)?));
+                Ok(())
             })?;
+            for (table, of_table) in dependents {
+                of_table
+                    .make_again(table, cx)
+                    .map_err(alter_generated::without_place)?;
+            }
             keys.make_again(cx)
         }
         AlterTableAction::ColumnDefault { name, default } => everywhere(desc, reach, cx, &mut |d, cx| {
@@ -259,13 +262,7 @@ fn action(
         }),
         AlterTableAction::SetNotNull(name) => {
             require_table(desc, "ALTER COLUMN ... SET NOT NULL")?;
-            set_not_null(desc, name, None, cx)?;
-            let current = cx.relation(desc.oid)?;
-            let attno = column(&current, name)?.attno;
-            if reach == Reach::Tree {
-                alter_inherit::set_not_null(&current, attno, cx)?;
-            }
-            Ok(())
+            crate::not_null::set(desc, name, reach, cx)
         }
         AlterTableAction::DropNotNull(name) => {
             require_table(desc, "ALTER COLUMN ... DROP NOT NULL")?;
@@ -433,29 +430,6 @@ fn drop_column(
     )
 }
 
-/// SET NOT NULL: no row may have NULL; the constraint is made unless there is one.
-pub(crate) fn set_not_null(
-    desc: &Arc<RelationDesc>,
-    name: &Ident,
-    spec: Option<&NotNullSpec>,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let found = column(desc, name)?;
-    let attno = found.attno;
-    let existing = desc
-        .constraints
-        .iter()
-        .any(|c| c.kind == b'n' && c.columns == [attno]);
-    if existing {
-        return Ok(());
-    }
-    crate::generated::verify_not_null(desc, found, cx)?;
-    cx.ddl(|ddl| ddl.set_not_null(desc.oid, attno, NotNull::Required))?;
-    let default = NotNullSpec::own(None, false);
-    constraints::store_not_null(cx, desc.oid, attno, spec.unwrap_or(&default))?;
-    Ok(())
-}
-
 pub(crate) fn drop_not_null(desc: &RelationDesc, name: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
     let found = column(desc, name)?;
     if !found.not_null {
@@ -522,7 +496,8 @@ fn add_constraint(
         ConstrType::Check => {
             let check = CheckSpec::of(constraint)?;
             let view = cx.view()?;
-            let expr = constraints::check_expr(&check, desc, &*view, cx)?;
+            let expr =
+                constraints::check_expr(&check, desc, &*view, cx).map_err(alter_generated::without_place)?;
             if merged_with_inherited(desc, &check, &expr, cx)? {
                 return Ok(());
             }
@@ -550,21 +525,11 @@ fn add_constraint(
                 None => Ok(()),
             }
         }
-        ConstrType::NotNull => {
-            let Some(key) = constraint.keys.first() else {
-                return Err(common::internal!("NOT NULL constraint without a column"));
-            };
-            let name = constraint.conname.as_ref().map(|n| n.as_str().to_owned());
-            let spec = NotNullSpec::own(name, constraint.is_no_inherit);
-            set_not_null(desc, key, Some(&spec), cx)?;
-            let current = cx.relation(desc.oid)?;
-            let attno = column(&current, key)?.attno;
-            alter_inherit::set_not_null(&current, attno, cx)
-        }
+        ConstrType::NotNull => crate::not_null::add(desc, constraint, reach, cx),
         ConstrType::Primary | ConstrType::Unique if constraint.indexname.is_some() => {
-            key_using_index(desc, constraint, cx)
+            key_using_index(desc, constraint, reach, cx)
         }
-        ConstrType::Primary | ConstrType::Unique => add_key(desc, constraint, cx),
+        ConstrType::Primary | ConstrType::Unique => add_key(desc, constraint, reach, cx),
         ConstrType::Exclusion => constraints::store_key(cx, desc, constraint),
         ConstrType::Foreign => {
             if desc.relkind == b'p' && reach == Reach::Only {
@@ -605,27 +570,29 @@ fn merged_with_inherited(
     Ok(true)
 }
 
-fn add_key(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContext<'_>) -> PgResult<()> {
+fn add_key(
+    desc: &Arc<RelationDesc>,
+    constraint: &Constraint,
+    reach: Reach,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
     let names: Vec<&str> = desc
         .columns
         .iter()
         .filter(|c| !c.dropped)
         .map(|c| &*c.name)
         .collect();
-    constraints::check_key_columns(constraint, &names)?;
     let primary = constraint.contype == ConstrType::Primary;
+    if primary {
+        crate::not_null::require_for_key(desc, &constraint.keys, reach, cx)?;
+    }
+    constraints::check_key_columns(constraint, &names).map_err(alter_generated::without_place)?;
     if primary && desc.constraints.iter().any(|c| c.kind == b'p') {
         return Err(pg_err!(
             INVALID_TABLE_DEFINITION,
             "multiple primary keys for table \"{}\" are not allowed",
             desc.name
         ));
-    }
-    if primary {
-        for key in &constraint.keys {
-            let current = cx.relation(desc.oid)?;
-            set_not_null(&current, key, None, cx)?;
-        }
     }
     let current = cx.relation(desc.oid)?;
     constraints::store_key(cx, &current, constraint)
@@ -635,6 +602,7 @@ fn add_key(desc: &Arc<RelationDesc>, constraint: &Constraint, cx: &CommandContex
 fn key_using_index(
     desc: &Arc<RelationDesc>,
     constraint: &Constraint,
+    reach: Reach,
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
     let Some(name) = &constraint.indexname else {
@@ -667,12 +635,10 @@ fn key_using_index(
     }
     let primary = constraint.contype == ConstrType::Primary;
     if primary {
-        for column in info.columns.iter().take(info.key_count) {
-            if let Some(c) = desc.column(column.attno) {
-                let current = cx.relation(desc.oid)?;
-                set_not_null(&current, &Ident::new(&*c.name, constraint.span), None, cx)?;
-            }
-        }
+        let keys = info.columns.iter().take(info.key_count);
+        let keys = keys.filter_map(|k| desc.column(k.attno));
+        let keys: Vec<Ident> = keys.map(|c| Ident::new(&*c.name, constraint.span)).collect();
+        crate::not_null::require_for_key(desc, &keys, reach, cx)?;
     }
     let wanted = constraint.conname.as_ref().map_or(&*index.name, |n| n.as_str());
     if wanted != &*index.name {

@@ -440,3 +440,41 @@ fn reshape(value: &mut Datum, type_oid: Oid, change: Reshape<'_>) {
         _ => {}
     }
 }
+
+/// A row type is no part of itself, through whatever domain, array, range or other row type.
+///
+/// PG: src/backend/catalog/heap.c (`CheckAttributeType`).
+pub(crate) fn check_not_containing(
+    view: &dyn catalog::CatalogView,
+    type_oid: Oid,
+    table: &RelationDesc,
+) -> PgResult<()> {
+    let Some(desc) = view.type_desc(type_oid)? else {
+        return Ok(());
+    };
+    if table.row_type.is_valid() && type_oid == table.row_type {
+        return Err(pg_err!(
+            INVALID_TABLE_DEFINITION,
+            "composite type {} cannot be made a member of itself",
+            catalog::format_type::format_type(view, type_oid, -1)?
+        ));
+    }
+    match desc.kind {
+        b'd' => return check_not_containing(view, desc.base_type, table),
+        b'r' => {
+            if let Some(range) = view.range(type_oid)? {
+                return check_not_containing(view, range.subtype, table);
+            }
+        }
+        b'c' if desc.relation.is_valid() => {
+            if let Some(row) = view.relation(desc.relation)? {
+                for column in row.columns.iter().filter(|c| !c.dropped) {
+                    check_not_containing(view, column.type_ref.oid, table)?;
+                }
+            }
+        }
+        _ if desc.is_array => return check_not_containing(view, desc.element, table),
+        _ => {}
+    }
+    Ok(())
+}

@@ -10,7 +10,7 @@ use catalog::ddl::sequence::SequenceParameters;
 use catalog::desc::{ColumnDesc, RelationDesc};
 use catalog::virtual_columns::VIRTUAL;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, Span, pg_err, unsupported};
+use common::{Oid, PgError, PgResult, Span, pg_err, unsupported};
 use nodes::Expr;
 use nodes::expr::{Const, FuncExpr};
 use parser::ast::{self, ColumnDef, ConstrType, Constraint, GeneratedWhen};
@@ -19,6 +19,7 @@ use types::{Datum, oids as t};
 
 use crate::column_storage;
 use crate::context::CommandContext;
+use crate::not_null::NotNullSpec;
 
 /// `nextval(regclass)`.
 const NEXTVAL: Oid = Oid(1574);
@@ -34,29 +35,6 @@ pub(crate) struct ColumnSpec {
     pub raw_generated: Option<ast::Expr>,
     /// CHECK, PRIMARY KEY, UNIQUE, REFERENCES of the column.
     pub constraints: Vec<Constraint>,
-}
-
-/// A NOT NULL constraint to make.
-#[derive(Clone, Debug)]
-pub(crate) struct NotNullSpec {
-    pub name: Option<String>,
-    pub no_inherit: bool,
-    /// Written for this table, not only inherited.
-    pub is_local: bool,
-    /// From how many parents it comes.
-    pub inherited_count: i16,
-}
-
-impl NotNullSpec {
-    /// A constraint of the table itself.
-    pub fn own(name: Option<String>, no_inherit: bool) -> NotNullSpec {
-        NotNullSpec {
-            name,
-            no_inherit,
-            is_local: true,
-            inherited_count: 0,
-        }
-    }
 }
 
 /// The sequence of a serial or identity column.
@@ -179,6 +157,8 @@ fn column_constraints(
     };
     let mut given = Attributes::default();
     let mut last: Option<usize> = None;
+    // What serial, identity and primary key make of a column concerns its children, too.
+    let mut inheritable = false;
     for constraint in &def.constraints {
         let conflict = || {
             pg_err!(
@@ -206,6 +186,7 @@ fn column_constraints(
             ConstrType::Identity => identity(constraint, column, table, &mut seen, spec, cx)?,
             ConstrType::Generated => generated(constraint, column, table, &mut seen, spec)?,
             ConstrType::Check | ConstrType::Primary | ConstrType::Unique | ConstrType::Foreign => {
+                inheritable |= constraint.contype == ConstrType::Primary;
                 spec.constraints.push(constraint.clone());
                 last = Some(spec.constraints.len() - 1);
                 given = Attributes::default();
@@ -223,7 +204,17 @@ fn column_constraints(
         last = None;
         check_combination(&seen, column, table, constraint.span)?;
     }
+    if inheritable && spec.not_null.as_ref().is_some_and(|n| n.no_inherit) {
+        return Err(conflicting_no_inherit(column));
+    }
     Ok(())
+}
+
+fn conflicting_no_inherit(column: &str) -> Box<PgError> {
+    pg_err!(
+        SYNTAX_ERROR,
+        "conflicting NO INHERIT declarations for not-null constraints on column \"{column}\""
+    )
 }
 
 fn merge_not_null(
@@ -244,10 +235,7 @@ fn merge_not_null(
                 ));
             }
             if before.no_inherit != no_inherit {
-                return Err(pg_err!(
-                    INVALID_TABLE_DEFINITION,
-                    "conflicting NO INHERIT declarations for not-null constraints on column \"{column}\""
-                ));
+                return Err(conflicting_no_inherit(column));
             }
             if before.name.is_none() {
                 before.name = name;

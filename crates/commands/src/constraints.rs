@@ -15,9 +15,9 @@ use common::{Oid, PgResult, TABLEOID, pg_err};
 use nodes::Expr;
 use parser::ast::{self, ConstrType, Constraint};
 
-use crate::columns::NotNullSpec;
 use crate::context::CommandContext;
 use crate::create_index::{IndexRequest, define_index, plain_element};
+use crate::not_null::NotNullSpec;
 
 /// A CHECK constraint to make.
 #[derive(Clone, Debug)]
@@ -167,6 +167,7 @@ pub(crate) fn store_not_null(
         };
         let mut new = NewConstraint::new(b'n', name, desc.namespace, table, vec![attno]);
         new.no_inherit = spec.no_inherit;
+        new.validated = spec.validated;
         new.is_local = spec.is_local;
         new.inherited_count = spec.inherited_count;
         ddl.add_constraint(&new)

@@ -12,10 +12,11 @@ use nodes::Expr;
 use parser::ast::{self, ConstrType, Constraint, Ident, TableLikeClause};
 use txn::LockMode;
 
-use crate::columns::{ColumnSpec, NotNullSpec, SequenceSpecOf};
+use crate::columns::{ColumnSpec, SequenceSpecOf};
 use crate::constraints::CheckSpec;
 use crate::context::CommandContext;
 use crate::create_table::{LikeComment, TableSpec};
+use crate::not_null::NotNullSpec;
 
 /// Adds the columns of the other relation.
 pub(crate) fn add(like: &TableLikeClause, spec: &mut TableSpec, cx: &CommandContext<'_>) -> PgResult<()> {
@@ -109,11 +110,9 @@ fn column_of(
         });
     }
     let not_null = column.not_null.then(|| {
-        let named = source
-            .constraints
-            .iter()
-            .find(|c| c.kind == b'n' && c.columns == [attno]);
-        NotNullSpec::own(named.map(|c| c.name.to_string()), false)
+        let named = crate::not_null::constraint_of(source, attno);
+        let no_inherit = named.is_some_and(|c| c.no_inherit);
+        NotNullSpec::own(named.map(|c| c.name.to_string()), no_inherit)
     });
     Ok(ColumnSpec {
         new,

@@ -23,7 +23,7 @@ use parser::ast::{
     Persistence, TableElement,
 };
 
-use crate::columns::{ColumnSpec, NotNullSpec, column_spec, nextval_expr, provisional};
+use crate::columns::{ColumnSpec, column_spec, nextval_expr, provisional};
 use crate::constraints::{self, CheckSpec};
 use crate::context::{CommandContext, CommandOutcome, SessionAction};
 use crate::create_index::{KeyConstraint, check_tablespace};
@@ -198,6 +198,8 @@ fn read_elements(
                     (None, true, Some(parent)) => partition_column(def, table, parent, cx)?,
                     _ => column_spec(def, table, cx)?,
                 };
+                let no_inherit = column.not_null.as_ref().is_some_and(|n| n.no_inherit);
+                crate::not_null::check_inheritable(no_inherit, stmt.partspec.is_some())?;
                 let constraints = std::mem::take(&mut column.constraints);
                 spec.columns.push(column);
                 for constraint in constraints {
@@ -214,6 +216,8 @@ fn read_elements(
     }
     for element in &stmt.table_elts {
         if let TableElement::Constraint(constraint) = element {
+            let no_inherit = constraint.contype == ConstrType::NotNull && constraint.is_no_inherit;
+            crate::not_null::check_inheritable(no_inherit, stmt.partspec.is_some())?;
             add_table_constraint(constraint, &mut spec)?;
         }
     }
@@ -284,12 +288,7 @@ fn add_table_constraint(constraint: &Constraint, spec: &mut TableSpec) -> PgResu
                     key.as_str()
                 ));
             };
-            column.new.not_null = true;
-            match &mut column.not_null {
-                Some(before) if before.name.is_none() => before.name = name,
-                Some(_) => {}
-                none => *none = Some(NotNullSpec::own(name, no_inherit)),
-            }
+            crate::not_null::declare(column, name, no_inherit)?;
         }
         ConstrType::Foreign => {
             spec.foreign.push(constraint.clone());
@@ -324,8 +323,7 @@ fn primary_key_columns_not_null(spec: &mut TableSpec) -> PgResult<()> {
         .collect();
     for key in primary {
         if let Some(column) = spec.columns.iter_mut().find(|c| c.new.name == key.as_str()) {
-            column.new.not_null = true;
-            column.not_null.get_or_insert(NotNullSpec::own(None, false));
+            crate::not_null::declare(column, None, false)?;
         }
     }
     Ok(())
@@ -374,11 +372,7 @@ pub(crate) fn build(
     for (check, expr) in checks {
         constraints::store_check(cx, made.oid, &check, expr)?;
     }
-    for (column, attno) in spec.columns.iter().zip(1i16..) {
-        if let Some(not_null) = &column.not_null {
-            constraints::store_not_null(cx, made.oid, attno, not_null)?;
-        }
-    }
+    crate::not_null::store_all(made.oid, &spec.columns, cx)?;
     if let Some(key) = &key {
         cx.ddl(|ddl| ddl.set_partition_key(made.oid, key))?;
     }

@@ -18,11 +18,12 @@ use types::Datum;
 use types::settings::TypeRef;
 
 use crate::column_storage;
-use crate::columns::{ColumnSpec, NotNullSpec};
+use crate::columns::ColumnSpec;
 use crate::constraints::CheckSpec;
 use crate::context::CommandContext;
 use crate::create_like::remapped;
 use crate::create_table::TableSpec;
+use crate::not_null::NotNullSpec;
 
 pub(crate) fn notice(cx: &CommandContext<'_>, message: String) {
     cx.notice(PgError::notice(
@@ -359,16 +360,7 @@ impl Merging<'_, '_> {
             self.conflicts.retain(|(n, _)| *n != name);
         }
         if let Some(not_null) = own.not_null {
-            slot.new.not_null = true;
-            match &mut slot.not_null {
-                Some(before) => {
-                    before.is_local = true;
-                    if not_null.name.is_some() {
-                        before.name = not_null.name;
-                    }
-                }
-                none => *none = Some(not_null),
-            }
+            crate::not_null::declare(slot, not_null.name, not_null.no_inherit)?;
         }
         Ok(())
     }
@@ -391,16 +383,8 @@ impl Merging<'_, '_> {
 }
 
 fn inherited_not_null(parent: &RelationDesc, attno: i16) -> Option<NotNullSpec> {
-    let found = parent
-        .constraints
-        .iter()
-        .find(|c| c.kind == b'n' && c.columns == [attno] && !c.no_inherit)?;
-    Some(NotNullSpec {
-        name: Some(found.name.to_string()),
-        no_inherit: false,
-        is_local: false,
-        inherited_count: 1,
-    })
+    let found = crate::not_null::constraint_of(parent, attno).filter(|c| !c.no_inherit)?;
+    Some(NotNullSpec::inherited(found.name.to_string()))
 }
 
 /// A parent's column as the child has it (default still without its place).

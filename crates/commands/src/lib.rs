@@ -55,6 +55,7 @@ mod lookup;
 mod maintenance;
 mod matview;
 mod namespace;
+mod not_null;
 pub mod object;
 mod opclass;
 mod operator;

@@ -316,6 +316,11 @@ impl CommandContext<'_> {
     }
 }
 
+/// The columns that every table has.
+pub(crate) fn is_system_column(name: &str) -> bool {
+    matches!(name, "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
+}
+
 /// In `pg_catalog` or a TOAST schema and made at the beginning.
 pub(crate) fn is_system(desc: &RelationDesc) -> bool {
     desc.oid < Oid::FIRST_NORMAL && desc.namespace == oids::PG_CATALOG_NAMESPACE

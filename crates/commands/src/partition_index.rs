@@ -136,13 +136,12 @@ fn make(
                 child.name
             ));
         }
-        for column in wanted.columns.iter().take(wanted.key_count) {
-            if let Some(c) = child.column(column.attno).filter(|c| !c.not_null) {
-                let name = parser::ast::Ident::new(&*c.name, common::Span::NONE);
-                let current = cx.relation(child.oid)?;
-                crate::alter_table::set_not_null(&current, &name, None, cx)?;
-            }
-        }
+        let keys = wanted.columns.iter().take(wanted.key_count);
+        let keys = keys.filter_map(|k| child.column(k.attno));
+        let keys: Vec<_> = keys
+            .map(|c| parser::ast::Ident::new(&*c.name, common::Span::NONE))
+            .collect();
+        crate::not_null::require_for_key(child, &keys, crate::alter_inherit::Reach::Tree, cx)?;
     }
     let columns: Vec<create_index::Column> = wanted
         .columns

@@ -59,10 +59,9 @@ fn named(
     }
 }
 
-/// ALTER INDEX is for indexes; ALTER TABLE for whatever has a name.
+/// ALTER TABLE, and for this action ALTER INDEX, are for whatever has a name.
 fn is_of_kind(relkind: u8, wanted: ObjectType) -> bool {
     match wanted {
-        ObjectType::Index => matches!(relkind, b'i' | b'I'),
         ObjectType::Sequence => relkind == b'S',
         ObjectType::View => relkind == b'v',
         ObjectType::MatView => relkind == b'm',

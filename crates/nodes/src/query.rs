@@ -350,6 +350,17 @@ pub struct Permissions {
     pub updated_columns: RelIds,
 }
 
+impl Permissions {
+    /// What stands for attno 0 in the sets of columns.
+    pub const WHOLE_ROW: usize = 7;
+
+    /// The attnos in a set of columns.
+    pub fn attnos(columns: &RelIds) -> Vec<AttrNumber> {
+        let attno = |n: usize| n as AttrNumber - Permissions::WHOLE_ROW as AttrNumber;
+        columns.iter().map(attno).collect()
+    }
+}
+
 /// MATERIALIZED or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]

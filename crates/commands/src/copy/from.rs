@@ -24,7 +24,7 @@ use crate::copy::bulk::Bulk;
 use crate::copy::lines::{Field, Line, LineReader, clip, fields, utf8};
 use crate::copy::options::{self, CopyOptions, Format, Header, Verbosity};
 use crate::copy::sources::{Filler, Source, SourceText, make_fillers, make_sources};
-use crate::copy::{check_condition, select_columns};
+use crate::copy::{check_condition, check_privilege, select_columns};
 use crate::eval::RowExpr;
 
 /// COPY FROM in progress.
@@ -70,7 +70,8 @@ impl CopyIn {
         };
         let desc = cx.open_relation(rel, LockMode::RowExclusive)?;
         check_target(&desc)?;
-        cx.check_relation_privilege(&desc, Privilege::Insert)?;
+        let columns = select_columns(&desc, &stmt.attlist)?;
+        check_privilege(&desc, Privilege::Insert, &columns, cx)?;
         let view = cx.view()?;
         let condition = match &stmt.where_clause {
             None => None,
@@ -83,7 +84,6 @@ impl CopyIn {
                 Some(RowExpr::compile(&over_stored_row(&expr, &desc), &*view)?)
             }
         };
-        let columns = select_columns(&desc, &stmt.attlist)?;
         let sources = make_sources(&desc, &columns, &options, (&*view, cx))?;
         let fillers = make_fillers(&desc, &columns, &*view, cx)?;
         let mut copy = CopyIn {
@@ -634,14 +634,7 @@ impl CopyIn {
         if self.sources.is_empty() && !line.is_empty() || found.len() > self.sources.len().max(1) {
             return Err(pg_err!(BAD_COPY_FILE_FORMAT, "extra data after last expected column").into());
         }
-        if let Some(missing) = self.sources.get(found.len()) {
-            return Err(pg_err!(
-                BAD_COPY_FILE_FORMAT,
-                "missing data for column \"{}\"",
-                missing.name
-            )
-            .into());
-        }
+        let given = found.len();
         let mut row = vec![Datum::Null; self.desc.columns.len()];
         let null = self.options.null.clone();
         let io = io_context(cx);
@@ -658,6 +651,15 @@ impl CopyIn {
                     value.map_err(|e| RowError::Value(e, at, Some(text.to_owned())))?
                 }
             };
+        }
+        // What is wrong with the columns that are there comes first.
+        if let Some(missing) = self.sources.get(given) {
+            return Err(pg_err!(
+                BAD_COPY_FILE_FORMAT,
+                "missing data for column \"{}\"",
+                missing.name
+            )
+            .into());
         }
         for filler in &mut self.fillers {
             let (at, value) = filler.value(&self.desc, cx)?;

@@ -16,6 +16,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use catalog::desc::RelationDesc;
+use catalog::privileges::Privilege;
 use common::env::OpenMode;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err, unsupported};
@@ -83,6 +84,21 @@ fn select_columns(desc: &RelationDesc, names: &[Ident]) -> PgResult<Vec<usize>> 
         columns.push(at);
     }
     Ok(columns)
+}
+
+/// The privilege on the table, or on the columns at these positions.
+fn check_privilege(
+    desc: &RelationDesc,
+    privilege: Privilege,
+    columns: &[usize],
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    let attnos: Vec<i16> = columns
+        .iter()
+        .filter_map(|at| desc.columns.get(*at))
+        .map(|c| c.attno)
+        .collect();
+    cx.roles()?.check_columns(cx.user, desc, privilege, &attnos)
 }
 
 /// What is generated is not there yet when rows are chosen.

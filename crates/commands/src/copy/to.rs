@@ -19,7 +19,7 @@ use types::{BATCH_ROWS, Batch};
 use crate::context::CommandContext;
 use crate::copy::binary;
 use crate::copy::options::{self, Columns, CopyOptions, Format, Header};
-use crate::copy::select_columns;
+use crate::copy::{check_privilege, select_columns};
 use crate::query::Planned;
 
 /// Bytes after which a chunk is handed out.
@@ -283,9 +283,9 @@ fn from_table(stmt: &CopyStmt, options: CopyOptions, cx: &mut CommandContext<'_>
         return Err(common::internal!("COPY without a table"));
     };
     let desc = cx.open_relation(rel, LockMode::AccessShare)?;
-    cx.check_relation_privilege(&desc, Privilege::Select)?;
-    check_source(&desc)?;
     let columns = select_columns(&desc, &stmt.attlist)?;
+    check_privilege(&desc, Privilege::Select, &columns, cx)?;
+    check_source(&desc)?;
     let names: Vec<Arc<str>> = columns.iter().map(|&c| desc.columns[c].name.clone()).collect();
     super::sources::check_listed(&options.force_quote, "FORCE_QUOTE", &desc, &columns)?;
     let force_quote = forced(&options, &names)?;

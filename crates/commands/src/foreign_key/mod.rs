@@ -164,7 +164,7 @@ fn key_columns(table: &RelationDesc, names: &[Ident]) -> PgResult<Vec<i16>> {
         .iter()
         .map(|name| match table.column_by_name(name.as_str()) {
             Some(c) => Ok(c.attno),
-            None if is_system(name.as_str()) => Err(pg_err!(
+            None if crate::lookup::is_system_column(name.as_str()) => Err(pg_err!(
                 FEATURE_NOT_SUPPORTED,
                 "system columns cannot be used in foreign keys"
             )),
@@ -175,10 +175,6 @@ fn key_columns(table: &RelationDesc, names: &[Ident]) -> PgResult<Vec<i16>> {
             )),
         })
         .collect()
-}
-
-fn is_system(name: &str) -> bool {
-    matches!(name, "ctid" | "tableoid" | "xmin" | "xmax" | "cmin" | "cmax")
 }
 
 fn set_columns(table: &RelationDesc, key: &Constraint, columns: &[i16]) -> PgResult<Vec<i16>> {

@@ -51,6 +51,20 @@ fn failing_row(ext: &ExecContext<'_>, desc: &RelationDesc, values: &[Datum]) -> 
     format!("Failing row contains ({}).", parts.join(", "))
 }
 
+/// The error of a row in a partition or child as the statement's table shows the row.
+pub(crate) fn seen_from(
+    ext: &ExecContext<'_>,
+    root: &RelationDesc,
+    values: &[Datum],
+    mut error: Box<PgError>,
+) -> Box<PgError> {
+    let shows_row = |d: &String| d.starts_with("Failing row contains (");
+    if error.detail.as_ref().is_some_and(shows_row) {
+        error.detail = Some(failing_row(ext, root, values));
+    }
+    error
+}
+
 pub(crate) fn not_null(
     ext: &ExecContext<'_>,
     desc: &RelationDesc,

@@ -82,7 +82,9 @@ impl InsertTarget {
         let (leaf, mut row) = self.router.route(cx, &mut rt, &root, values)?;
         let target = self.target(cx, leaf.oid)?;
         target.generate(&mut rt, &mut row)?;
-        target.check(cx, &mut rt, &row)?;
+        target
+            .check(cx, &mut rt, &row)
+            .map_err(|e| crate::modify::seen_from(cx, &root, values, e))?;
         target.insert(cx, &mut rt, &row)
     }
 

@@ -21,7 +21,7 @@ mod routing;
 mod target;
 pub(crate) mod validate;
 
-pub(crate) use errors::{partition as partition_error, with_check as with_check_error};
+pub(crate) use errors::{partition as partition_error, seen_from, with_check as with_check_error};
 pub use insert_target::{ColumnsAction, InsertTarget};
 pub(crate) use layout::{RowLayout, RowParts};
 pub(crate) use routing::{Columns, Router};

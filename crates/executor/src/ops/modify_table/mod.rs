@@ -17,7 +17,7 @@ use std::sync::Arc;
 use access::{ActiveSnapshot, Conflict, WaitPolicy, WriteOutcome};
 use catalog::desc::RelationDesc;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, RowId, internal, pg_err};
+use common::{Oid, PgError, PgResult, RowId, internal, pg_err};
 use expr::{ExprProgram, RowInputs};
 use nodes::Plan;
 use nodes::plan::ModifyTable;
@@ -27,6 +27,7 @@ use txn::RowLockMode;
 use types::{BATCH_ROWS, Batch, Datum, PhysType};
 
 use crate::compile::{Compiler, ScanMap};
+use crate::context::ExecContext;
 use crate::cx::Cx;
 use crate::modify::{
     Columns, OpenTarget, Router, RowLayout, RowParts, TargetDef, Written, partition_error, with_check_error,
@@ -156,6 +157,22 @@ struct Leaf {
     columns: Columns,
     /// For EvalPlanQual; 0 when the input does not read it.
     rt_index: usize,
+}
+
+impl Leaf {
+    /// An error about a row of this table, for a statement on `root`.
+    fn seen_from(
+        &self,
+        ext: &ExecContext<'_>,
+        root: &RelationDesc,
+        values: &[Datum],
+        error: Box<PgError>,
+    ) -> Box<PgError> {
+        if self.target.def.desc.oid == root.oid {
+            return error;
+        }
+        crate::modify::seen_from(ext, root, &self.columns.up(values), error)
+    }
 }
 
 struct ModifyOp {
@@ -339,9 +356,11 @@ impl ModifyOp {
 
     fn prepare(&mut self, cx: &mut Cx<'_>, leaf: usize, values: &mut [Datum]) -> PgResult<()> {
         let ext = cx.ext;
-        let target = &mut self.leaf(leaf)?.target;
-        target.generate(cx, values)?;
-        target.check(ext, cx, values)
+        let root = Arc::clone(&self.node.root);
+        let leaf = self.leaf(leaf)?;
+        leaf.target.generate(cx, values)?;
+        let checked = leaf.target.check(ext, cx, values);
+        checked.map_err(|e| leaf.seen_from(ext, &root, values, e))
     }
 
     fn store_new(&mut self, cx: &mut Cx<'_>, leaf: usize, values: &[Datum]) -> PgResult<RowId> {
@@ -386,7 +405,8 @@ impl ModifyOp {
                 if !self.router.fits(ext, cx, &desc, values, None)? {
                     let fits_below = self.router.fits(ext, cx, &desc, values, top)?;
                     if self.node.root.relkind != b'p' || fits_below {
-                        return Err(partition_error(ext, &desc, values));
+                        let up = self.leaf(at.leaf)?.columns.up(values);
+                        return Err(partition_error(ext, &self.node.root, &up));
                     }
                     let values = std::mem::take(values);
                     return self.move_row(cx, at, values);
@@ -555,8 +575,9 @@ impl ModifyOp {
         };
         for ((option, _), eval) in node.with_check.iter().zip(&mut self.with_check) {
             if eval.row(cx, row)?.as_bool() != Some(true) {
-                let desc = Arc::clone(&self.leaf(leaf)?.target.def.desc);
-                return Err(with_check_error(cx.ext, &desc, option, values));
+                let leaf = self.leaf(leaf)?;
+                let error = with_check_error(cx.ext, &leaf.target.def.desc, option, values);
+                return Err(leaf.seen_from(cx.ext, &node.root, values, error));
             }
         }
         self.scratch = scan;
