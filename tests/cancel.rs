@@ -148,7 +148,7 @@ fn cancelled(session: &mut Session, statement: &str, at: i64) -> (i64, i64) {
         .unwrap();
     let failed = session
         .batch_execute(&statement.replace("{input}", &input))
-        .unwrap_err();
+        .expect_err(statement);
     assert_eq!(
         failed.message(),
         "canceling statement due to user request",
