@@ -15,7 +15,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use access::{ScanRequest, Table};
-use catalog::virtual_columns::over_stored_row;
 use common::{AttrNumber, PgResult, internal};
 use expr::{ExprProgram, Inputs};
 use nodes::expr::{Param, ParamKind, VarSource};
@@ -203,7 +202,7 @@ impl Exprs {
         };
         let depends = |e: &Expr| !ParamDeps::of_exprs(std::slice::from_ref(e), &c.plan.subplans).is_empty();
         for qual in &plan.qual {
-            let mut e = over_stored_row(qual, table);
+            let mut e = catalog::virtual_columns::over_stored_row(qual, table);
             if !depends(&e) {
                 out.quals.push(e);
                 continue;
@@ -220,7 +219,7 @@ impl Exprs {
             out.pairs.push(e);
         }
         for target in &plan.target_list {
-            let expr = over_stored_row(&target.expr, table);
+            let expr = catalog::virtual_columns::over_stored_row(&target.expr, table);
             if depends(&expr) {
                 return None;
             }
