@@ -15,7 +15,12 @@ const SETUP: &str = "
     CREATE TABLE mid AS SELECT g AS a, g % 1000 AS b FROM generate_series(1, 200000) g;
     CREATE TABLE texts AS SELECT repeat('Zeichen und ', 20000000) AS s;
     CREATE TABLE words AS SELECT repeat('[1, 2, {\"a\": \"b\"}], ', 10000000) AS s;
-    ANALYZE big; ANALYZE mid;
+    CREATE TABLE indexed AS SELECT a, b, t FROM big;
+    CREATE INDEX indexed_a ON indexed (a);
+    CREATE INDEX indexed_t ON indexed (t);
+    CREATE TABLE parent AS SELECT a FROM indexed;
+    ALTER TABLE parent ADD PRIMARY KEY (a);
+    ANALYZE;
     SET work_mem = '512MB'; SET max_parallel_workers_per_gather = 0;
 ";
 
@@ -93,6 +98,49 @@ const STATEMENTS: &[&str] = &[
     "SELECT cardinality(array_remove(array_agg(t), 'x')) FROM big",
     "SELECT xmlagg(xmlelement(name a, t)) IS NULL FROM big",
     "SELECT count(*) FROM generate_series(1, 100000000) g WHERE g % 7 = 9",
+    "ALTER TABLE indexed ADD FOREIGN KEY (a) REFERENCES parent",
+    "ALTER TABLE indexed ADD CHECK (length(t) + b > 0)",
+    "ALTER TABLE indexed ALTER t SET NOT NULL, ADD CHECK (t <> 'q')",
+    "ALTER TABLE indexed ALTER b TYPE text",
+    "ALTER TABLE indexed ADD COLUMN r float8 DEFAULT random()",
+    "ALTER TABLE indexed ADD UNIQUE (a)",
+    "ALTER TABLE indexed ADD UNIQUE (t)",
+    "ALTER TABLE indexed ADD EXCLUDE USING btree (a WITH =)",
+    "REINDEX TABLE indexed",
+    "CREATE INDEX ON indexed USING hash (a)",
+    "CREATE INDEX ON indexed (a, t)",
+    "CREATE UNIQUE INDEX ON indexed (b)",
+    "SELECT count(*) FROM big x LEFT JOIN big y ON x.t = y.t AND x.a < y.b",
+    "SELECT count(*) FROM big x FULL JOIN big y ON x.n = y.n",
+    "SET work_mem = '64kB'; SELECT count(*) FROM big x JOIN big y ON x.t = y.t",
+    "SET work_mem = '64kB'; SELECT count(*) FROM (SELECT * FROM big ORDER BY t DESC OFFSET 10) q",
+    "SET max_parallel_workers_per_gather = 2; SELECT count(*) FROM big x JOIN big y ON x.t = y.t",
+    "SET max_parallel_workers_per_gather = 2; SELECT t, count(*) FROM big GROUP BY t ORDER BY 2 DESC LIMIT 10",
+    "SELECT count(*) FROM (SELECT t FROM big UNION SELECT t || 'x' FROM big) q",
+    "SELECT count(*) FROM (SELECT t FROM big INTERSECT ALL SELECT t FROM indexed) q",
+    "SELECT a FROM big WHERE t NOT IN (SELECT t FROM indexed WHERE b > 1)",
+    "SELECT sum(length(s)) FROM texts, generate_series(1, 20)",
+    "SELECT length(s || s || s || s) FROM texts",
+    "SELECT overlay(s PLACING 'x' FROM 100000000) = s FROM texts",
+    "SELECT length(string_agg(s, ',')) FROM texts, generate_series(1, 3)",
+    "SELECT length(concat(s, s, s)), length(concat_ws(',', s, s)) FROM texts",
+    "SELECT length(format('%s %I', s, s)) FROM texts",
+    "SELECT length(s::bytea::text) FROM texts",
+    "SELECT regexp_count(s, 'u.d') FROM texts",
+    "SELECT cardinality(regexp_split_to_array(s, ' u')) FROM texts",
+    "SELECT count(*) FROM texts, string_to_table(s, ' ')",
+    "SELECT jsonb_array_length(('[' || s || '1]')::jsonb) FROM words",
+    "SELECT jsonb_path_query_array(('[' || s || '1]')::jsonb, '$[*] ? (@.a == \"c\")') FROM words",
+    "INSERT INTO indexed SELECT a + 5000000, b, t FROM big",
+    "INSERT INTO indexed SELECT a, b, t FROM big ON CONFLICT DO NOTHING",
+    "MERGE INTO indexed i USING big b ON i.a = b.a WHEN MATCHED THEN UPDATE SET b = 5 WHEN NOT MATCHED THEN INSERT VALUES (1)",
+    "UPDATE indexed SET t = t || 'x'",
+    "DELETE FROM indexed WHERE a > 5",
+    "SELECT array_agg(a) @> array_agg(a + 1) FROM mid",
+    "SELECT array_agg(a) && array_agg(-a) FROM mid",
+    "SELECT array_sort(array_agg(t)) = '{}' FROM big",
+    "SELECT range_agg(int4range(a * 3, a * 3 + 1)) FROM big",
+    "SELECT mode() WITHIN GROUP (ORDER BY t) FROM big",
     "DO $$ DECLARE i int := 0; BEGIN LOOP i := i + 1; END LOOP; END $$",
 ];
 

@@ -46,6 +46,13 @@ pub(crate) struct Zone {
     nulls: bool,
 }
 
+/// Of no rows.
+const NOTHING: Zone = Zone {
+    least: i64::MAX,
+    greatest: i64::MIN,
+    nulls: false,
+};
+
 /// The zones of a chunk, by column; `None`: the column has none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Zones(Vec<(u16, Option<Zone>)>);
@@ -74,18 +81,17 @@ impl Zones {
 impl Zone {
     /// Of the rows at the positions that count; `None` for what has no order of this kind.
     pub(crate) fn of(column: &Vector, present: &Selection) -> Option<Zone> {
-        let mut zone = Zone {
-            least: i64::MAX,
-            greatest: i64::MIN,
-            nulls: false,
-        };
+        let mut zone = NOTHING;
         let inexact = match column.phys() {
             PhysType::Int2 | PhysType::Int4 | PhysType::Int8 => {
                 zone.add(column, present, |i| column.integer(i))?;
                 0
             }
             PhysType::Numeric => {
-                zone.add(column, present, |i| numeric_key(&column.numeric(i)?))?;
+                if zone.add_decimals(column, present).is_none() {
+                    zone = NOTHING;
+                    zone.add(column, present, |i| numeric_key(&column.numeric(i)?))?;
+                }
                 NUMERIC_ERROR
             }
             PhysType::Text | PhysType::Bytes => {
@@ -119,6 +125,20 @@ impl Zone {
             let key = key(i)?;
             self.least = self.least.min(key);
             self.greatest = self.greatest.max(key);
+        }
+        Some(())
+    }
+
+    /// Numbers of one scale: only two need their keys.
+    fn add_decimals(&mut self, column: &Vector, present: &Selection) -> Option<()> {
+        let scale = present.iter().find_map(|i| column.decimal(i))?.1;
+        self.add(column, present, |i| {
+            let (digits, its) = column.decimal(i)?;
+            (its == scale).then_some(digits)
+        })?;
+        if self.least <= self.greatest {
+            let key = |unscaled| numeric_key(&Numeric::Small { unscaled, scale });
+            (self.least, self.greatest) = (key(self.least)?, key(self.greatest)?);
         }
         Some(())
     }

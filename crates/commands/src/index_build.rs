@@ -150,7 +150,7 @@ pub(crate) fn build(
     let opened = cx.relations.table(table)?;
     let target = cx.relations.index(index, table)?;
     let memory = (cx.guc.borrow().get_number("maintenance_work_mem") as usize) << 10;
-    let mut builder = IndexBuilder::new(&target, &opened, cx.temp, memory);
+    let mut builder = IndexBuilder::new(&target, &opened, cx.temp, memory).cancelled_by(cx.cancel);
     let columns = table.columns.len();
     let reads = keys.reads(columns);
     match keys.is_plain() {

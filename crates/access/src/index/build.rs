@@ -5,6 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
+use common::cancel::CancelToken;
 use common::{PgResult, RowId};
 use types::{Batch, Datum, key};
 
@@ -52,6 +53,12 @@ impl<'b> IndexBuilder<'b> {
             sorter: EntrySorter::new(space, memory_max),
             prefix: Vec::new(),
         }
+    }
+
+    /// A cancelled statement ends while entries are sorted and written.
+    pub fn cancelled_by(mut self, cancel: &CancelToken) -> IndexBuilder<'b> {
+        self.sorter.cancelled_by(cancel);
+        self
     }
 
     /// Adds the entry of a row: key datums, INCLUDE datums.

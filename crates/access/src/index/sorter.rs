@@ -2,11 +2,13 @@
 //!
 //! # How it works
 //! Entries collect in one buffer, with a slot each that knows where its key lies and carries the key's first eight bytes, which decide
-//! most comparisons. A full buffer is sorted and written to a temporary file as a run; at the end the runs are merged.
+//! most comparisons. A full buffer is sorted and written to a temporary file as a run; at the end the runs are merged. Many slots are
+//! divided by their heads first: small parts are sorted faster, and a cancelled statement ends between them.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use common::cancel::CancelToken;
 use common::{PgResult, RowId};
 
 use crate::index::store::{entry_prefix, entry_row};
@@ -34,6 +36,11 @@ struct Slot {
 const HEADER_BYTES: usize = 9;
 /// What is read from a run at once.
 const READ_BYTES: usize = 256 << 10;
+/// Slots sorted in one go; more are divided by so many bits of their heads.
+const SORTED_AT_ONCE: usize = 1 << 14;
+const PART_BITS: u32 = 8;
+/// Entries between two looks at the cancel flag.
+const ENTRIES_UNCHECKED: usize = 1 << 12;
 
 /// The entries that are in memory.
 #[derive(Default)]
@@ -75,7 +82,7 @@ impl Buffer {
         }
     }
 
-    fn sort(&mut self) {
+    fn sort(&mut self, cancel: &CancelToken) -> PgResult<()> {
         let mut slots = std::mem::take(&mut self.slots);
         let common = self.common_beginning(&slots);
         if common > 0 {
@@ -83,11 +90,42 @@ impl Buffer {
                 slot.head = head_of(&self.key(slot)[common..]);
             }
         }
-        let compare = |a: &Slot, b: &Slot| a.head.cmp(&b.head).then_with(|| self.key(a).cmp(self.key(b)));
-        if !slots.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
-            slots.sort_unstable_by(compare);
+        cancel.check()?;
+        if !slots.is_sorted_by(|a, b| self.compare(a, b) != Ordering::Greater) {
+            slots = self.sorted(slots, cancel)?;
         }
         self.slots = slots;
+        Ok(())
+    }
+
+    fn compare(&self, a: &Slot, b: &Slot) -> Ordering {
+        a.head.cmp(&b.head).then_with(|| self.key(a).cmp(self.key(b)))
+    }
+
+    fn sorted(&self, mut slots: Vec<Slot>, cancel: &CancelToken) -> PgResult<Vec<Slot>> {
+        cancel.check()?;
+        let least = slots.iter().map(|slot| slot.head).min().unwrap_or(0);
+        let span = slots.iter().map(|slot| slot.head).max().unwrap_or(0) - least;
+        if slots.len() <= SORTED_AT_ONCE || span == 0 {
+            slots.sort_unstable_by(|a, b| self.compare(a, b));
+            return Ok(slots);
+        }
+        let shift = (u64::BITS - span.leading_zeros()).saturating_sub(PART_BITS);
+        let mut parts: Vec<Vec<Slot>> = Vec::new();
+        parts.resize_with(1 << PART_BITS, Vec::new);
+        let part = |slot: &Slot| ((slot.head - least) >> shift) as usize;
+        let mut counts = vec![0; parts.len()];
+        slots.iter().for_each(|slot| counts[part(slot)] += 1);
+        parts
+            .iter_mut()
+            .zip(&counts)
+            .for_each(|(part, count)| part.reserve_exact(*count));
+        slots.iter().for_each(|slot| parts[part(slot)].push(*slot));
+        slots.clear();
+        for part in parts {
+            slots.extend(self.sorted(part, cancel)?);
+        }
+        Ok(slots)
     }
 
     /// How many first bytes all keys share: markers, and leading zeros of small numbers.
@@ -176,6 +214,7 @@ pub(super) struct EntrySorter<'s> {
     buffer: Buffer,
     runs: Vec<TempFile>,
     count: usize,
+    cancel: CancelToken,
 }
 
 impl<'s> EntrySorter<'s> {
@@ -187,7 +226,13 @@ impl<'s> EntrySorter<'s> {
             buffer: Buffer::default(),
             runs: Vec::new(),
             count: 0,
+            cancel: CancelToken::new(),
         }
+    }
+
+    /// Sorting and merging end when this says so.
+    pub fn cancelled_by(&mut self, cancel: &CancelToken) {
+        self.cancel = cancel.clone();
     }
 
     pub fn push(&mut self, prefix: &[u8], row: RowId, value: &[u8], checked: bool) -> PgResult<()> {
@@ -204,7 +249,7 @@ impl<'s> EntrySorter<'s> {
     }
 
     fn write_run(&mut self) -> PgResult<()> {
-        self.buffer.sort();
+        self.buffer.sort(&self.cancel)?;
         let mut file = TempFile::create(self.space)?;
         let mut piece = Vec::with_capacity(READ_BYTES * 2);
         for slot in &self.buffer.slots {
@@ -215,6 +260,7 @@ impl<'s> EntrySorter<'s> {
             piece.extend_from_slice(entry.key);
             piece.extend_from_slice(entry.value);
             if piece.len() >= READ_BYTES {
+                self.cancel.check()?;
                 file.append(&piece)?;
                 piece.clear();
             }
@@ -232,9 +278,13 @@ impl<'s> EntrySorter<'s> {
         visit: &mut dyn FnMut(Entry<'_>) -> PgResult<()>,
     ) -> PgResult<Option<(RowId, RowId)>> {
         let mut last = LastKey::default();
+        let cancel = self.cancel.clone();
         if self.runs.is_empty() {
-            self.buffer.sort();
-            for slot in &self.buffer.slots {
+            self.buffer.sort(&cancel)?;
+            for (k, slot) in self.buffer.slots.iter().enumerate() {
+                if k % ENTRIES_UNCHECKED == 0 {
+                    cancel.check()?;
+                }
                 let entry = self.buffer.entry(slot);
                 if let Some(pair) = last.follow(&entry)? {
                     return Ok(Some(pair));
@@ -244,7 +294,12 @@ impl<'s> EntrySorter<'s> {
             return Ok(None);
         }
         self.write_run()?;
+        let mut merged = 0;
         merge(self.runs, &mut |entry| {
+            if merged % ENTRIES_UNCHECKED == 0 {
+                cancel.check()?;
+            }
+            merged += 1;
             let pair = last.follow(&entry)?;
             if pair.is_none() {
                 visit(entry)?;
@@ -337,5 +392,57 @@ impl LastKey {
         self.key.clear();
         self.key.extend_from_slice(entry.key);
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use common::cancel::CancelReason;
+
+    use super::*;
+
+    fn filled(keys: &[Vec<u8>]) -> Buffer {
+        let mut buffer = Buffer::default();
+        for (row, key) in (0..).zip(keys) {
+            buffer.push(key, RowId(row), b"v", true);
+        }
+        buffer
+    }
+
+    #[test]
+    fn many_entries_are_sorted_as_few_are() {
+        let number = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let count = 4 * SORTED_AT_ONCE as u64;
+        let kinds: [&dyn Fn(u64) -> Vec<u8>; 4] = [
+            &|n| [&[1, 0, 0], &number(n).to_be_bytes()[..]].concat(),
+            &|n| format!("the same beginning {}", number(n)).into_bytes(),
+            // Nearly all in one part, whose heads are equal.
+            &|n| match n {
+                7 => vec![255; 9],
+                n => format!("00000000{}", number(n)).into_bytes(),
+            },
+            &|n| vec![1; (number(n) % 20) as usize],
+        ];
+        for kind in kinds {
+            let keys: Vec<Vec<u8>> = (0..count).map(kind).collect();
+            let mut buffer = filled(&keys);
+            buffer.sort(&CancelToken::new()).unwrap();
+            let got: Vec<&[u8]> = buffer.slots.iter().map(|slot| buffer.key(slot)).collect();
+            let mut wanted: Vec<Vec<u8>> = (0_u64..)
+                .zip(&keys)
+                .map(|(row, key)| [key, &row.to_be_bytes()[..]].concat())
+                .collect();
+            wanted.sort();
+            assert!(got.iter().eq(wanted.iter()), "{:?}", keys[0]);
+        }
+    }
+
+    #[test]
+    fn sorting_ends_when_the_statement_is_cancelled() {
+        let mut buffer = filled(&[vec![2], vec![1]]);
+        let cancel = CancelToken::new();
+        cancel.cancel(CancelReason::User);
+        assert_eq!(buffer.sort(&cancel).unwrap_err().sqlstate.as_str(), "57014");
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
 use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Batch, Selection, Vector, VectorData};
@@ -48,6 +49,8 @@ pub struct ScanRequest {
     pub rows: Option<Range<u64>>,
     /// Ascending or descending row ids.
     pub direction: ScanDirection,
+    /// Long values are read until this says stop.
+    pub cancel: CancelToken,
     /// Rows that fail one of these need not be given, and mostly are.
     pub zones: Vec<ZoneTest>,
 }
@@ -234,7 +237,9 @@ impl TableScan {
                     continue;
                 };
                 let out = out.get_or_insert_with(|| source.flatten());
-                self.table.store.detoast_into(place, out, position)?;
+                self.table
+                    .store
+                    .detoast_into(place, (out, position), &self.request.cancel)?;
             }
         }
         for (column, filled) in columns.iter_mut().zip(filled) {

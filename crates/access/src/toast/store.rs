@@ -6,6 +6,7 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
+use common::cancel::CancelToken;
 use common::{Csn, PgResult, RelationId, pg_err};
 use kv::{Direction, WriteBatch};
 use parking_lot::Mutex;
@@ -202,6 +203,10 @@ impl TableStore {
 
     /// The value that a place in a row leads to.
     pub(crate) fn detoast(&self, place: &[u8]) -> PgResult<Vec<u8>> {
+        self.detoast_until(place, &CancelToken::new())
+    }
+
+    fn detoast_until(&self, place: &[u8], cancel: &CancelToken) -> PgResult<Vec<u8>> {
         let place = Place::of(place)?;
         let mut out = Vec::with_capacity(place.raw_len());
         match place {
@@ -213,15 +218,24 @@ impl TableStore {
                 }
             }
             Place::OutOfLine(pointer) => {
-                self.each_chunk(&pointer, &mut |chunk, len| unpack_chunk(chunk, len, &mut out))?;
+                self.each_chunk(&pointer, &mut |chunk, len| {
+                    cancel.check()?;
+                    unpack_chunk(chunk, len, &mut out)
+                })?;
             }
         }
         Ok(out)
     }
 
     /// The same, into a column whose position has NULL.
-    pub(crate) fn detoast_into(&self, place: &[u8], column: &mut Vector, position: usize) -> PgResult<()> {
-        let value = self.detoast(place)?;
+    pub(crate) fn detoast_into(
+        &self,
+        place: &[u8],
+        (column, position): (&mut Vector, usize),
+        cancel: &CancelToken,
+    ) -> PgResult<()> {
+        let value = self.detoast_until(place, cancel)?;
+        cancel.check()?;
         if column.phys() == PhysType::Text && std::str::from_utf8(&value).is_err() {
             return Err(damaged());
         }

@@ -107,6 +107,7 @@ impl BlockScan {
                 request.later = target.later.clone();
                 request.row_ids = target.needs_row_ids();
                 request.rows = range(cx)?;
+                request.cancel = cx.ext.cancel.clone();
                 // EXPLAIN ANALYZE counts the rows that conditions drop.
                 if cx.run.stats.is_empty() {
                     request.zones = self.zones.tests(cx);

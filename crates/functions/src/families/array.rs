@@ -78,21 +78,42 @@ fn extreme(a: &Datum, b: &Datum, wanted: Ordering) -> Datum {
 }
 
 /// NULL elements match nothing here.
-fn has(a: &ArrayValue, value: &Datum) -> bool {
-    !value.is_null()
-        && a.elements
-            .iter()
-            .any(|e| !e.is_null() && compare(a.element_type, e, value).is_eq())
+fn has(ctx: &FnContext<'_>, a: &ArrayValue, value: &Datum) -> PgResult<bool> {
+    for some in a.elements.chunks(ELEMENTS_UNCHECKED) {
+        if value.is_null() {
+            break;
+        }
+        // Many elements of one array are looked for among many of the other.
+        ctx.cancel.check()?;
+        let is_it = |e: &Datum| !e.is_null() && compare(a.element_type, e, value).is_eq();
+        if some.iter().any(is_it) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
-fn arraycontains(a: &ArrayValue, b: &ArrayValue) -> bool {
-    b.elements.iter().all(|e| has(a, e))
+fn arraycontains(ctx: &mut FnContext<'_>, a: &ArrayValue, b: &ArrayValue) -> PgResult<bool> {
+    for e in &b.elements {
+        if !has(ctx, a, e)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
-fn arraycontained(a: &ArrayValue, b: &ArrayValue) -> bool {
-    arraycontains(b, a)
+fn arraycontained(ctx: &mut FnContext<'_>, a: &ArrayValue, b: &ArrayValue) -> PgResult<bool> {
+    arraycontains(ctx, b, a)
 }
-fn arrayoverlap(a: &ArrayValue, b: &ArrayValue) -> bool {
-    b.elements.iter().any(|e| has(a, e))
+fn arrayoverlap(ctx: &mut FnContext<'_>, a: &ArrayValue, b: &ArrayValue) -> PgResult<bool> {
+    for e in &b.elements {
+        if has(ctx, a, e)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
+
+/// Elements between two looks at the cancel flag.
+const ELEMENTS_UNCHECKED: usize = 1 << 14;
 
 fn with_elements(a: &ArrayValue, dims: Vec<ArrayDim>, elements: Vec<Datum>) -> Datum {
     Datum::Array(Arc::new(ArrayValue {
@@ -506,7 +527,8 @@ builtins! {
     array_eq(a: anyarray, b: anyarray) -> bool; array_ne(a: anyarray, b: anyarray) -> bool; array_lt(a: anyarray, b: anyarray) -> bool;
     array_le(a: anyarray, b: anyarray) -> bool; array_gt(a: anyarray, b: anyarray) -> bool; array_ge(a: anyarray, b: anyarray) -> bool;
     btarraycmp(a: anyarray, b: anyarray) -> int4; array_larger(a: anyarray, b: anyarray) -> anyarray; array_smaller(a: anyarray, b: anyarray) -> anyarray;
-    arraycontains(a: anyarray, b: anyarray) -> bool; arraycontained(a: anyarray, b: anyarray) -> bool; arrayoverlap(a: anyarray, b: anyarray) -> bool;
+    arraycontains(ctx, a: anyarray, b: anyarray) -> bool; arraycontained(ctx, a: anyarray, b: anyarray) -> bool;
+    arrayoverlap(ctx, a: anyarray, b: anyarray) -> bool;
     array_append[general](anycompatiblearray, anycompatible) -> anycompatiblearray;
     array_prepend[general](anycompatible, anycompatiblearray) -> anycompatiblearray;
     array_cat[general](anycompatiblearray, anycompatiblearray) -> anycompatiblearray;

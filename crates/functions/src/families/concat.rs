@@ -5,6 +5,7 @@ use types::{Datum, io};
 
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
+use crate::framework::pieces;
 
 /// The variadic arguments from number `first` on with their types: the elements of the array of a `VARIADIC` call, else
 /// the rest of the arguments.
@@ -53,7 +54,12 @@ fn join(ctx: &FnContext<'_>, args: &[Datum], first: usize, separator: &str) -> P
             out.push_str(separator);
         }
         started = true;
-        io::output(type_of(k), value, &io, &mut out)?;
+        match value {
+            Datum::Text(text) if type_of(k) == types::oids::TEXT => {
+                pieces::append(ctx.cancel, text, &mut out)?
+            }
+            value => io::output(type_of(k), value, &io, &mut out)?,
+        }
     }
     Ok(Datum::text(out))
 }

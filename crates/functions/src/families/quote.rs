@@ -241,6 +241,7 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             }
             Some(_) => {}
         }
+        ctx.cancel.check()?;
         let d = scan.directive()?;
         if !matches!(d.conversion, 's' | 'I' | 'L') {
             return Err(pg_err!(

@@ -20,7 +20,7 @@ pub(crate) fn too_large() -> Box<PgError> {
     pg_err!(PROGRAM_LIMIT_EXCEEDED, "requested length too large")
 }
 
-fn textcat(a: &str, b: &str) -> PgResult<String> {
+fn textcat(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<String> {
     if a.len() + b.len() > SIZE_MAX {
         return Err(pg_err!(
             PROGRAM_LIMIT_EXCEEDED,
@@ -28,7 +28,7 @@ fn textcat(a: &str, b: &str) -> PgResult<String> {
             a.len() + b.len() + 4
         ));
     }
-    Ok([a, b].concat())
+    pieces::concat(ctx.cancel, &[a, b])
 }
 
 fn char_count(s: &str) -> i32 {
@@ -105,7 +105,7 @@ fn text_substr_no_len(s: &str, start: i32) -> &str {
     char_range(s, (start.max(1) - 1) as usize, usize::MAX)
 }
 
-fn overlay(s: &str, new: &str, start: i32, length: i32) -> PgResult<String> {
+fn overlay(ctx: &mut FnContext<'_>, s: &str, new: &str, start: i32, length: i32) -> PgResult<String> {
     if start <= 0 {
         return Err(negative_length());
     }
@@ -113,10 +113,10 @@ fn overlay(s: &str, new: &str, start: i32, length: i32) -> PgResult<String> {
         .checked_add(length)
         .ok_or_else(|| pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"))?;
     let head = text_substr(s, 1, start - 1)?;
-    Ok([head, new, text_substr_no_len(s, after)].concat())
+    pieces::concat(ctx.cancel, &[head, new, text_substr_no_len(s, after)])
 }
-fn overlay_no_len(s: &str, new: &str, start: i32) -> PgResult<String> {
-    overlay(s, new, start, char_count(new))
+fn overlay_no_len(ctx: &mut FnContext<'_>, s: &str, new: &str, start: i32) -> PgResult<String> {
+    overlay(ctx, s, new, start, char_count(new))
 }
 
 fn textpos(s: &str, part: &str) -> i32 {
@@ -374,12 +374,12 @@ fn unistr(s: &str) -> PgResult<String> {
 
 #[rustfmt::skip]
 builtins! {
-    textcat(a: text, b: text) -> text; textlen = char_count(s: text) -> int4; bpcharlen(s: bpchar) -> int4;
+    textcat(ctx, a: text, b: text) -> text; textlen = char_count(s: text) -> int4; bpcharlen(s: bpchar) -> int4;
     textoctetlen = octet_count(s: text) -> int4; bpcharoctetlen = octet_count(s: bpchar) -> int4; bit_length(s: text) -> int4;
     lower(ctx, s: text) -> text; upper(ctx, s: text) -> text; initcap(ctx, s: text) -> text; casefold(ctx, s: text) -> text;
     text_substr(s: text, start: int4, length: int4) -> text; text_substr_no_len(s: text, start: int4) -> text;
-    textoverlay = overlay(s: text, new: text, start: int4, length: int4) -> text;
-    textoverlay_no_len = overlay_no_len(s: text, new: text, start: int4) -> text;
+    textoverlay = overlay(ctx, s: text, new: text, start: int4, length: int4) -> text;
+    textoverlay_no_len = overlay_no_len(ctx, s: text, new: text, start: int4) -> text;
     textpos(s: text, part: text) -> int4; text_starts_with(s: text, prefix: text) -> bool;
     btrim(s: text, set: text) -> text; ltrim(s: text, set: text) -> text; rtrim(s: text, set: text) -> text;
     btrim1(s: text) -> text; ltrim1(s: text) -> text; rtrim1(s: text) -> text;

@@ -90,6 +90,25 @@ pub(crate) fn cycled(cancel: &CancelToken, s: &str, len: usize) -> PgResult<Stri
     Ok(out)
 }
 
+/// Texts one behind the other.
+pub(crate) fn concat(cancel: &CancelToken, parts: &[&str]) -> PgResult<String> {
+    let mut out = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().try_for_each(|part| append(cancel, part, &mut out))?;
+    Ok(out)
+}
+
+/// Adds a text to another.
+pub(crate) fn append(cancel: &CancelToken, mut rest: &str, out: &mut String) -> PgResult<()> {
+    while rest.len() > PIECE_BYTES {
+        cancel.check()?;
+        let (piece, after) = rest.split_at(boundary(rest, PIECE_BYTES));
+        out.push_str(piece);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(())
+}
+
 /// The end of a character, here or just before.
 fn boundary(s: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| s.is_char_boundary(*at)).unwrap_or(0)
@@ -116,6 +135,7 @@ mod tests {
             s.replace('e', "E")
         );
         assert_eq!(words(&go, &s, str::to_uppercase).unwrap(), s.to_uppercase());
+        assert_eq!(concat(&go, &[&s, "", "ß", &s]).unwrap(), format!("{s}ß{s}"));
         let unbroken = s.replace(' ', "");
         assert_eq!(
             words(&go, &unbroken, str::to_uppercase).unwrap(),
@@ -150,6 +170,7 @@ mod tests {
         let code = |e: Box<common::PgError>| e.sqlstate.as_str().to_owned();
         assert_eq!(code(text(&stop, &s, str::to_owned).unwrap_err()), "57014");
         assert_eq!(code(words(&stop, &s, str::to_owned).unwrap_err()), "57014");
+        assert_eq!(code(concat(&stop, &["a", &s]).unwrap_err()), "57014");
         assert_eq!(code(reversed(&stop, &s).unwrap_err()), "57014");
         assert_eq!(code(cycled(&stop, "ab", 3 * PIECE_BYTES).unwrap_err()), "57014");
         assert_eq!(code(bytes(&stop, s.as_bytes(), |_| {}).unwrap_err()), "57014");

@@ -9,6 +9,7 @@ use super::argument;
 use crate::framework::aggregate::{Accumulator, downcast};
 use crate::framework::context::{CallInfo, FnContext};
 use crate::framework::macros::aggregates;
+use crate::framework::pieces;
 
 /// `array_agg(x)`: the values in order, NULLs included.
 struct ArrayAgg {
@@ -187,7 +188,7 @@ impl Accumulator for StringAgg {
 
     fn update(
         &mut self,
-        _ctx: &mut FnContext<'_>,
+        ctx: &mut FnContext<'_>,
         groups: &[u32],
         args: &[&Vector],
         sel: &Selection,
@@ -195,8 +196,10 @@ impl Accumulator for StringAgg {
         let value = argument(args)?;
         let delimiter = args.get(1).copied();
         for (i, &group) in sel.iter().zip(groups) {
-            let datum = value.datum(i);
-            let Some(bytes) = datum.as_bytes() else {
+            if value.is_null(i) {
+                continue;
+            }
+            let Some(bytes) = value.bytes(i) else {
                 continue;
             };
             let separator = delimiter.map_or(Datum::Null, |d| d.datum(i));
@@ -204,7 +207,7 @@ impl Accumulator for StringAgg {
             let (joined, _) =
                 self.groups[group as usize].get_or_insert_with(|| (Vec::new(), separator.len()));
             joined.extend_from_slice(separator);
-            joined.extend_from_slice(bytes);
+            pieces::bytes(ctx.cancel, bytes, |piece| joined.extend_from_slice(piece))?;
         }
         Ok(())
     }
