@@ -374,6 +374,7 @@ impl Analyzer<'_> {
                 .options
                 .iter()
                 .any(|(k, v)| &**k == "security_barrier" && matches!(&**v, "true" | "on" | "1" | "yes"));
+            keep_permissions(q, i);
             q.range_table[i].kind = RteKind::Subquery {
                 query: Arc::new(query),
                 lateral: false,
@@ -410,6 +411,17 @@ impl Analyzer<'_> {
         };
         crate::analyze(&raw.stmt, text, &cx).map_err(outside_statement)
     }
+}
+
+/// Who reads a view needs a privilege on it, whatever becomes of its query: an entry that nothing refers to says so.
+fn keep_permissions(q: &mut Query, at: usize) {
+    let entry = &mut q.range_table[at];
+    let checked = RangeTblEntry {
+        in_from: false,
+        ..entry.clone()
+    };
+    entry.permissions = Permissions::default();
+    q.range_table.push(checked);
 }
 
 /// A stored query knows a view's columns of when it was stored; CREATE OR REPLACE VIEW may have added some.
