@@ -403,3 +403,28 @@ fn parameters_of_types_that_users_make() {
         "23514"
     );
 }
+
+#[test]
+fn explain_tells_what_a_statement_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(dir.path()).unwrap();
+    let mut s = db.session().unwrap();
+    s.execute("CREATE TABLE t (a int PRIMARY KEY, b text)").unwrap();
+    let mut explain = |sql: &str| -> String {
+        let rows = texts(
+            &mut s,
+            &format!("EXPLAIN (ANALYZE, WAL, COSTS OFF, BUFFERS OFF) {sql}"),
+        );
+        let lines = rows
+            .into_iter()
+            .filter_map(|row| row.into_iter().next().flatten());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    // Ten rows with an entry in the index each.
+    let insert = explain("INSERT INTO t SELECT i, 'x' FROM generate_series(1, 10) i");
+    assert!(insert.contains("WAL: records=20 bytes="), "{insert}");
+    let update = explain("UPDATE t SET b = 'y' WHERE a = 5");
+    assert!(update.contains("WAL: records=1 bytes="), "{update}");
+    let select = explain("SELECT * FROM t");
+    assert!(!select.contains("WAL"), "{select}");
+}

@@ -64,5 +64,5 @@ pub use toast::facts::StoredValue;
 pub use transaction::export::ExportedSnapshot;
 pub use transaction::prepared::{PreparedCopy, PreparedInfo, PreparedTransaction};
 pub use transaction::snapshots::ActiveSnapshot;
-pub use transaction::{Isolation, Savepoint, Transaction, TransactionOptions};
+pub use transaction::{Isolation, Savepoint, Transaction, TransactionOptions, WalUsage};
 pub use zone::{ZoneTest, ZoneWants, zone_key};

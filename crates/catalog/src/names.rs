@@ -48,3 +48,16 @@ pub fn quote_qualified(schema: Option<&str>, name: &str) -> String {
         None => quote_identifier(name).into_owned(),
     }
 }
+
+/// What everybody calls their temporary schema.
+pub const TEMP_SCHEMA: &str = "pg_temp";
+
+/// A temporary schema goes by the name that everybody calls their own.
+///
+/// PG: `get_namespace_name_or_temp`.
+pub fn shown_schema(name: &str) -> &str {
+    let is_temp = name
+        .strip_prefix("pg_temp_")
+        .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    if is_temp { TEMP_SCHEMA } else { name }
+}

@@ -10,7 +10,7 @@ use common::{Oid, PgResult};
 use executor::{ConstContext, ExecContext, PreparedPlan, QueryRun, RunOptions};
 use nodes::{Expr, PlannedStmt, Query};
 use parser::ast::Statement;
-use planner::{ConstEvaluator, CostSettings, DebugParallel, PlannerContext};
+use planner::{ConstEvaluator, CostSettings, DebugParallel, PlannerContext, PlanningMemory};
 use types::Datum;
 
 use crate::context::{CommandContext, ResultColumn};
@@ -116,6 +116,15 @@ impl CommandContext<'_> {
 
     /// Plans an analyzed query.
     pub(crate) fn plan_query(&self, query: &Query, view: Arc<dyn CatalogView>) -> PgResult<Planned> {
+        Ok(self.plan_measured(query, view)?.0)
+    }
+
+    /// Plans an analyzed query, and tells what that took.
+    pub(crate) fn plan_measured(
+        &self,
+        query: &Query,
+        view: Arc<dyn CatalogView>,
+    ) -> PgResult<(Planned, PlanningMemory)> {
         let settings = cost_settings(&self.guc.borrow());
         let generic = self.guc.borrow().get("plan_cache_mode") == "force_generic_plan";
         let evaluator = Evaluator {
@@ -131,11 +140,9 @@ impl CommandContext<'_> {
             cursor: false,
             parallel: true,
         };
-        let plan = planner::plan(query, &context)?;
-        Ok(Planned {
-            plan: Arc::new(plan),
-            view,
-        })
+        let (plan, memory) = planner::plan_measured(query, &context)?;
+        let plan = Arc::new(plan);
+        Ok((Planned { plan, view }, memory))
     }
 
     /// Lends the executor what it needs.

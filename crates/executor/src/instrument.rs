@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access::WalUsage;
 use common::PgResult;
 use types::Batch;
 
@@ -69,6 +70,8 @@ pub struct NodeStats {
     pub memoize: Option<MemoizeSummary>,
     /// Gather: workers launched.
     pub workers: Option<u64>,
+    /// What the node and those below it handed to the log. Workers write nothing.
+    pub wal: WalUsage,
 }
 
 impl NodeStats {
@@ -113,18 +116,28 @@ impl Measured {
     }
 }
 
+/// What the transaction has handed to the log so far.
+fn logged(cx: &Cx<'_>) -> WalUsage {
+    let txn = cx.ext.txn.and_then(|txn| txn.try_borrow().ok());
+    txn.map_or_else(WalUsage::default, |txn| txn.wal_usage())
+}
+
 impl Operator for Measured {
     fn next(&mut self, cx: &mut Cx<'_>, max_rows: usize) -> PgResult<Option<Batch>> {
         let begin = cx.ext.env.monotonic();
+        let logged_before = logged(cx);
         // What the nodes below drop is theirs: each counts from zero and puts back what it found.
         let dropped_above = std::mem::take(&mut cx.run.dropped);
         let next = self.inner.next(cx, max_rows);
         let dropped = std::mem::replace(&mut cx.run.dropped, dropped_above);
         let spent = cx.ext.env.monotonic().saturating_sub(begin);
+        let logged = logged(cx).since(logged_before);
         if let Some(stats) = cx.run.stats.get_mut(self.id) {
             stats.loops += u64::from(!self.started);
             stats.total += spent;
             stats.filtered += dropped;
+            stats.wal.records += logged.records;
+            stats.wal.bytes += logged.bytes;
             if !self.got_row {
                 stats.startup += spent;
             }

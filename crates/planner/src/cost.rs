@@ -159,14 +159,30 @@ fn heap_io(s: &CostSettings, f: &IndexScanFacts<'_>, fetched: f64) -> (f64, f64)
     (min, max)
 }
 
+/// Bytes of a row of that width, as PostgreSQL keeps it.
+///
+/// PG: `relation_byte_size`.
+fn row_bytes(width: i32) -> f64 {
+    f64::from((width.max(0) + 7) & !7) + 24.0
+}
+
+/// How many runs are merged at once.
+///
+/// PG: `tuplesort_merge_order`.
+fn merge_order(s: &CostSettings) -> f64 {
+    /// Memory for a run that is being merged.
+    const RUN_BYTES: usize = 2 * 8192 + 32 * 8192;
+    (s.work_mem_bytes / RUN_BYTES).clamp(6, 500) as f64
+}
+
 /// Sorting `rows` of `width` bytes that cost `input` to produce; `limit` rows suffice when positive.
 pub fn sort(s: &CostSettings, input: f64, rows: f64, width: i32, limit: f64) -> Cost {
     let rows = rows.max(2.0);
-    let bytes = rows * (f64::from(width) + 24.0);
+    let bytes = rows * row_bytes(width);
     let memory = s.work_mem_bytes as f64;
     let compare = 2.0 * s.cpu_operator_cost;
     let (out_rows, out_bytes) = if limit > 0.0 && limit < rows {
-        (limit, limit * (f64::from(width) + 24.0))
+        (limit, limit * row_bytes(width))
     } else {
         (rows, bytes)
     };
@@ -174,8 +190,9 @@ pub fn sort(s: &CostSettings, input: f64, rows: f64, width: i32, limit: f64) -> 
     if out_bytes > memory {
         let pages = (bytes / 8192.0).ceil();
         let runs = (bytes / memory).max(1.0);
-        let passes = if runs > 6.0 {
-            (runs.ln() / 6.0f64.ln()).ceil()
+        let order = merge_order(s);
+        let passes = if runs > order {
+            (runs.ln() / order.ln()).ceil()
         } else {
             1.0
         };
@@ -192,10 +209,35 @@ pub fn sort(s: &CostSettings, input: f64, rows: f64, width: i32, limit: f64) -> 
     }
 }
 
+/// Sorting rows that come in groups of equal leading keys, group by group.
+///
+/// PG: `cost_incremental_sort`.
+pub fn incremental_sort(
+    s: &CostSettings,
+    input: Cost,
+    rows: f64,
+    width: i32,
+    groups: f64,
+    limit: f64,
+) -> Cost {
+    let rows = rows.max(2.0);
+    let input_run = (input.total - input.startup) / groups;
+    let group = sort(s, 0.0, rows / groups, width, limit);
+    let group_run = group.total - group.startup;
+    let startup = group.startup + input.startup + input_run;
+    let mut run = group_run + (group.total + input_run) * (groups - 1.0);
+    run += s.cpu_tuple_cost * rows;
+    run += 2.0 * s.cpu_tuple_cost * groups;
+    Cost {
+        startup,
+        total: startup + run,
+    }
+}
+
 /// Keeping rows for re-reading.
 pub fn material(s: &CostSettings, input: Cost, rows: f64, width: i32) -> Cost {
     let mut total = input.total + 2.0 * s.cpu_operator_cost * rows;
-    let bytes = rows * (f64::from(width) + 24.0);
+    let bytes = rows * row_bytes(width);
     if bytes > s.work_mem_bytes as f64 {
         total += s.seq_page_cost * (bytes / 8192.0).ceil();
     }
@@ -211,7 +253,7 @@ pub fn rescan(root: &Root<'_, '_>, path: &Path) -> Cost {
     let s = root.context().settings;
     match &path.kind {
         PathKind::Material(_) | PathKind::Sort(_) => {
-            let bytes = path.rows * (f64::from(path.width) + 24.0);
+            let bytes = path.rows * row_bytes(path.width);
             let mut total = s.cpu_operator_cost * path.rows;
             if bytes > s.work_mem_bytes as f64 {
                 total += s.seq_page_cost * (bytes / 8192.0).ceil();
@@ -251,7 +293,7 @@ fn rescan_of_base(root: &Root<'_, '_>, path: &Path) -> Cost {
     };
     match &root.query.rte(rt_index).kind {
         RteKind::Cte { .. } => {
-            let bytes = path.rows * (f64::from(path.width) + 24.0);
+            let bytes = path.rows * row_bytes(path.width);
             let pages = match bytes > s.work_mem_bytes as f64 {
                 true => (bytes / 8192.0).ceil(),
                 false => 0.0,
@@ -306,7 +348,7 @@ pub fn agg_hashed(s: &CostSettings, f: &AggFacts) -> Cost {
     let memory = s.work_mem_bytes as f64 * s.hash_mem_multiplier;
     let entry = f64::from(f.width) + 64.0;
     if f.groups * entry > memory {
-        let pages = (f.rows * (f64::from(f.width) + 24.0) / 8192.0).ceil();
+        let pages = (f.rows * row_bytes(f.width) / 8192.0).ceil();
         startup += pages * s.random_page_cost;
         total += pages * (s.random_page_cost + s.seq_page_cost);
     }

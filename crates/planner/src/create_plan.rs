@@ -138,14 +138,12 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
         .ok_or_else(|| internal!("scan of several relations"))?;
     let rel = root.rel(rt_index)?.clone();
     let base = rel.base.as_ref().ok_or_else(|| internal!("scan of a join"))?;
-    let mut quals: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+    let mut infos = base.restrictions.clone();
     if !matches!(path.kind, PathKind::Scan) {
-        quals.extend(
-            join_clauses_for(root, &rel, &path.required_outer)
-                .iter()
-                .map(|i| i.clause.clone()),
-        );
+        infos.extend(join_clauses_for(root, &rel, &path.required_outer));
     }
+    cheap_first(&mut infos);
+    let mut quals: Vec<Expr> = infos.iter().map(|i| i.clause.clone()).collect();
     let output = output_vars(root, &path.relids);
     let list = output
         .iter()
@@ -207,6 +205,25 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
         output,
         keys: Vec::new(),
     })
+}
+
+/// Conditions in the order in which they are tested: the cheap ones first, otherwise as they come.
+///
+/// PG: `order_qual_clauses`.
+fn cheap_first(infos: &mut [Rc<RestrictInfo>]) {
+    infos.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+}
+
+/// Conditions of a join without those that its inner side tests, in terms of its inputs.
+fn still_to_test(
+    infos: &[Rc<RestrictInfo>],
+    tested: &[Rc<RestrictInfo>],
+    fix: &dyn Fn(&Expr) -> PgResult<Expr>,
+) -> PgResult<Vec<Expr>> {
+    let left = |i: &&Rc<RestrictInfo>| !tested.iter().any(|t| Rc::ptr_eq(t, i));
+    let mut infos: Vec<_> = infos.iter().filter(left).cloned().collect();
+    cheap_first(&mut infos);
+    infos.iter().map(|i| fix(&i.clause)).collect()
 }
 
 /// The OR whose arms a bitmap tree answers.
@@ -475,10 +492,7 @@ fn build_join(
         .collect::<PgResult<Vec<_>>>()?;
     // Conditions that mention relations outside the join (parameterised paths) take parameters too.
     let tested = inner_tested(root, &join.inner);
-    let quals = |infos: &[Rc<RestrictInfo>]| -> PgResult<Vec<Expr>> {
-        let left = |i: &&Rc<RestrictInfo>| !tested.iter().any(|t| Rc::ptr_eq(t, i));
-        infos.iter().filter(left).map(|i| fix(&i.clause)).collect()
-    };
+    let quals = |infos: &[Rc<RestrictInfo>]| still_to_test(infos, &tested, &fix);
     let join_qual = quals(&join.join_quals)?;
     let qual = quals(&join.other_quals)?;
     let plan_node = match &join.method {

@@ -2,7 +2,7 @@
 
 use common::{Oid, PgResult, Span};
 use nodes::expr::{Expr, FuncExpr};
-use nodes::query::SortGroupClause;
+use nodes::query::{JoinType, SortGroupClause};
 use nodes::relids::RelIds;
 use types::settings::TypeRef;
 
@@ -101,15 +101,16 @@ pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usi
 pub fn add_implied(root: &mut Root<'_, '_>) -> PgResult<()> {
     // Classes may have merged since a condition was filed: find its class again by its left side.
     renumber(root);
+    constants_through_left_joins(root)?;
     for number in 0..root.classes.len() {
         let class = root.classes[number].clone();
         let constant = class.constant().cloned();
+        if let Some(value) = &constant {
+            imply_constants(root, number, &class, value)?;
+            continue;
+        }
         for (i, a) in class.members.iter().enumerate() {
             if a.relids.is_empty() {
-                continue;
-            }
-            if let Some(value) = &constant {
-                imply(root, number, &class, &a.expr, value)?;
                 continue;
             }
             // Joins test one condition of a class: what two members of one relation have to do with each other, its scan tests.
@@ -125,6 +126,116 @@ pub fn add_implied(root: &mut Root<'_, '_>) -> PgResult<()> {
         }
     }
     Ok(())
+}
+
+/// `a LEFT JOIN b ON a.x = b.y` where `a.x` is a constant: rows of `b` with another value match nothing.
+///
+/// PG: `reconsider_outer_join_clause`.
+fn constants_through_left_joins(root: &mut Root<'_, '_>) -> PgResult<()> {
+    let clauses = std::mem::take(&mut root.join_clauses);
+    let (mut kept, mut implied) = (Vec::with_capacity(clauses.len()), Vec::new());
+    for info in clauses {
+        match left_join_by_constant(root, &info) {
+            Some((inner, value, collation)) => implied.push((info, inner, value, collation)),
+            None => kept.push(info),
+        }
+    }
+    root.join_clauses = kept;
+    for (info, inner, value, of) in implied {
+        let Some(clause) = equality_clause(root, of, &inner, &value)? else {
+            root.join_clauses.push(info);
+            continue;
+        };
+        let required = facts::relids(&clause);
+        let info = joininfo::make_restrict_info(root, clause, required, true)?;
+        root.join_clauses.push(std::rc::Rc::new(info));
+    }
+    Ok(())
+}
+
+/// Family and collation of an equality.
+type EqualityOf = (Oid, Oid);
+
+/// The nullable side's expression of a left join's equality, and the constant that the other side is.
+fn left_join_by_constant(root: &Root<'_, '_>, info: &RestrictInfo) -> Option<(Expr, Expr, EqualityOf)> {
+    let e = info
+        .equality
+        .as_ref()
+        .filter(|_| !info.pushed_down && !info.volatile)?;
+    let family = e.family?;
+    let separates = |outer: &RelIds, inner: &RelIds| {
+        root.special_joins.iter().any(|s| {
+            s.join_type == JoinType::Left && outer.is_subset(&s.syn_left) && inner.is_subset(&s.syn_right)
+        })
+    };
+    let sides = [
+        (&e.left, &e.left_relids, &e.right, &e.right_relids),
+        (&e.right, &e.right_relids, &e.left, &e.left_relids),
+    ];
+    sides
+        .into_iter()
+        .find_map(|(outer, outer_relids, inner, inner_relids)| {
+            if outer_relids.is_empty()
+                || inner_relids.singleton().is_none()
+                || !separates(outer_relids, inner_relids)
+            {
+                return None;
+            }
+            let mut classes = root.classes.iter();
+            let class =
+                classes.find(|c| c.family == family && c.collation == e.collation && c.contains(outer))?;
+            Some((inner.clone(), class.constant()?.clone(), (family, e.collation)))
+        })
+}
+
+/// Every member equals the constant: what the query says of members among themselves follows from that.
+///
+/// PG: `generate_base_implied_equalities_const`.
+fn imply_constants(
+    root: &mut Root<'_, '_>,
+    number: usize,
+    class: &EquivalenceClass,
+    value: &Expr,
+) -> PgResult<()> {
+    let mut equal_to_it = true;
+    for member in class.members.iter().filter(|m| !m.relids.is_empty()) {
+        match place_of(root, number, &member.expr, value) {
+            // All of them in the order of the members.
+            Some(at) => {
+                let stated = root.join_clauses.remove(at);
+                root.join_clauses.push(stated);
+            }
+            None => {
+                imply(root, number, class, &member.expr, value)?;
+                equal_to_it &= is_stated(root, number, &member.expr, value);
+            }
+        }
+    }
+    if equal_to_it {
+        root.join_clauses.retain(|info| {
+            let among_members = info.equality.as_ref().is_some_and(|e| {
+                !e.left_relids.is_empty()
+                    && !e.right_relids.is_empty()
+                    && e.left != *value
+                    && e.right != *value
+            });
+            info.class != Some(number) || !among_members
+        });
+    }
+    Ok(())
+}
+
+/// Some condition says that the two are equal.
+fn is_stated(root: &Root<'_, '_>, number: usize, left: &Expr, right: &Expr) -> bool {
+    place_of(root, number, left, right).is_some()
+}
+
+fn place_of(root: &Root<'_, '_>, number: usize, left: &Expr, right: &Expr) -> Option<usize> {
+    let same = |e: &crate::rel::Equality| {
+        (e.left == *left && e.right == *right) || (e.left == *right && e.right == *left)
+    };
+    let mut infos = root.join_clauses.iter();
+    infos.position(|info| info.class == Some(number) && info.equality.as_ref().is_some_and(same))
 }
 
 fn renumber(root: &mut Root<'_, '_>) {
@@ -153,24 +264,35 @@ fn imply(
     left: &Expr,
     right: &Expr,
 ) -> PgResult<()> {
-    let stated = root.join_clauses.iter().any(|info| {
-        info.equality
-            .as_ref()
-            .is_some_and(|e| (e.left == *left && e.right == *right) || (e.left == *right && e.right == *left))
-            && info.class == Some(number)
-    });
-    if stated {
+    if is_stated(root, number, left, right) {
         return Ok(());
     }
+    let Some(clause) = equality_clause(root, (class.family, class.collation), left, right)? else {
+        return Ok(());
+    };
+    let required = facts::relids(&clause);
+    let mut info = joininfo::make_restrict_info(root, clause, required, true)?;
+    info.class = Some(number);
+    root.join_clauses.push(std::rc::Rc::new(info));
+    Ok(())
+}
+
+/// `left = right` in a family, if it has an operator for the two types.
+fn equality_clause(
+    root: &Root<'_, '_>,
+    (family, collation): EqualityOf,
+    left: &Expr,
+    right: &Expr,
+) -> PgResult<Option<Expr>> {
     let catalog = root.context().catalog;
     let (lt, rt) = (left.type_oid(), right.type_oid());
-    let Some(op) = catalog.opfamily_member(class.family, lt, rt, 3)? else {
-        return Ok(());
+    let Some(op) = catalog.opfamily_member(family, lt, rt, 3)? else {
+        return Ok(None);
     };
     let Some(desc) = catalog.operator(op)? else {
-        return Ok(());
+        return Ok(None);
     };
-    let clause = Expr::Func(FuncExpr {
+    Ok(Some(Expr::Func(FuncExpr {
         func: desc.function,
         op,
         args: vec![left.clone(), right.clone()],
@@ -178,15 +300,10 @@ fn imply(
         returns_set: false,
         variadic: false,
         form: Default::default(),
-        input_collation: class.collation,
+        input_collation: collation,
         collation: Oid::INVALID,
         span: Span::NONE,
-    });
-    let required = facts::relids(&clause);
-    let mut info = joininfo::make_restrict_info(root, clause, required, true)?;
-    info.class = Some(number);
-    root.join_clauses.push(std::rc::Rc::new(info));
-    Ok(())
+    })))
 }
 
 /// The sort column for an expression, making a class of its own when there is none.
@@ -289,6 +406,18 @@ pub fn necessary_clauses(
         }
     }
     Ok(kept)
+}
+
+/// The class of a sort column, if something is known of it.
+pub fn class_of(root: &Root<'_, '_>, expr: &Expr, sort_op: Oid) -> PgResult<Option<usize>> {
+    if !sort_op.is_valid() || !root.query.grouping_sets.is_empty() {
+        return Ok(None);
+    }
+    let family = sort_op_family(root, sort_op)?.map(|(family, _)| family);
+    let same = |c: &EquivalenceClass| {
+        family == Some(c.family) && c.collation == expr.collation() && c.contains(expr)
+    };
+    Ok(root.classes.iter().position(same))
 }
 
 /// True for a column that is equal to a constant in every row, so that nothing is sorted by it.

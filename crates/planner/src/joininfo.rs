@@ -5,11 +5,12 @@
 use std::rc::Rc;
 
 use common::{Oid, PgResult};
-use nodes::expr::Expr;
+use nodes::expr::{Expr, NullTest};
 use nodes::query::{FromExpr, JoinExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
 use crate::exprs::{facts, or_clauses};
+use crate::not_null;
 use crate::rel::{Equality, MergeFacts, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
@@ -212,6 +213,18 @@ fn distribute(
     outer_join: Option<usize>,
 ) -> PgResult<()> {
     let clause_relids = facts::relids(&clause);
+    let mut clause = clause;
+    if outer_join.is_none() {
+        equal_to_itself(root, &mut clause)?;
+    }
+    if not_null::may_be_known(&clause) {
+        match not_null::always(root, &clause, &made_null_within(root, scope, outer_join)) {
+            Some(true) => return Ok(()),
+            // It goes where the condition would go.
+            Some(false) => clause = Expr::bool_const(false),
+            None => {}
+        }
+    }
     let mut required = clause_relids.clone();
     let mut pushed_down = true;
     if let Some(number) = outer_join {
@@ -229,11 +242,53 @@ fn distribute(
         // No columns (or volatile): test it as late as its scope allows.
         required = scope.clone();
     }
-    for join in delay_above_outer_joins(root, &mut required, scope, outer_join) {
-        root.special_joins[join].filtered |= pushed_down;
+    // An outer join's own condition is tested where that join is: what must be below it is known already.
+    if pushed_down || !clause_relids.is_subset(scope) {
+        for join in delay_above_outer_joins(root, &mut required, scope, outer_join) {
+            root.special_joins[join].filtered |= pushed_down;
+        }
     }
     let info = make_restrict_info(root, clause, required, pushed_down)?;
     place(root, info)
+}
+
+/// `x = x` in WHERE says that `x` is not NULL.
+fn equal_to_itself(root: &Root<'_, '_>, clause: &mut Expr) -> PgResult<()> {
+    let Some((op, left, right)) = facts::binary_op(clause) else {
+        return Ok(());
+    };
+    let catalog = root.context().catalog;
+    if left != right || facts::relids(left).is_empty() || facts::is_volatile(left, catalog)? {
+        return Ok(());
+    }
+    let families = catalog.operator_families(BTREE, op)?;
+    if families.iter().any(|(_, strategy)| *strategy == 3) {
+        let arg = Box::new(left.clone());
+        *clause = Expr::NullTest(NullTest {
+            arg,
+            is_not: true,
+            arg_is_row: false,
+            span: common::Span::NONE,
+        });
+    }
+    Ok(())
+}
+
+/// Relations whose rows a condition may find turned to NULL by outer joins within its scope, and those outside of it.
+fn made_null_within(root: &Root<'_, '_>, scope: &RelIds, own: Option<usize>) -> RelIds {
+    let all = (1..root.rels.len()).fold(RelIds::empty(), |s, i| s.union(&RelIds::single(i)));
+    let mut out = all.difference(scope);
+    for (i, special) in root.special_joins.iter().enumerate() {
+        let below = special.syn_left.union(&special.syn_right);
+        if Some(i) == own || !below.is_subset(scope) || special.join_type == JoinType::Semi {
+            continue;
+        }
+        out = out.union(&special.syn_right);
+        if special.join_type == JoinType::Full {
+            out = out.union(&special.syn_left);
+        }
+    }
+    out
 }
 
 /// A condition from above an outer join must wait for it when it uses the side that the join may turn to NULL.
@@ -310,7 +365,9 @@ fn equality_of(root: &Root<'_, '_>, clause: &Expr) -> PgResult<Option<Equality>>
         return Ok(None);
     }
     let (left_relids, right_relids) = (facts::relids(left), facts::relids(right));
-    if left_relids.overlaps(&right_relids) {
+    // Two columns of one relation may be in one class, too.
+    let of_one = left_relids.singleton().is_some() && left_relids == right_relids;
+    if left_relids.overlaps(&right_relids) && !of_one {
         return Ok(None);
     }
     let family = if desc.can_merge {

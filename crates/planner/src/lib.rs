@@ -25,8 +25,11 @@ mod exprs;
 mod extended;
 mod groups;
 mod inequality;
+mod join_removal;
 mod joininfo;
+mod memory;
 mod minmax;
+mod not_null;
 mod order;
 mod parallel;
 mod path;
@@ -44,11 +47,20 @@ mod upper;
 
 pub use context::{ConstEvaluator, CostSettings, DebugParallel, PlannerContext};
 pub use exprs::fold::fold_constants;
+pub use memory::PlanningMemory;
 
 use common::PgResult;
 use nodes::{PlannedStmt, Query};
 
 /// Plans an analyzed statement.
 pub fn plan(query: &Query, context: &PlannerContext<'_>) -> PgResult<PlannedStmt> {
-    root::plan_statement(query, context)
+    Ok(root::plan_statement(query, context, None)?.0)
+}
+
+/// Plans an analyzed statement, and tells what that took.
+pub fn plan_measured(query: &Query, context: &PlannerContext<'_>) -> PgResult<(PlannedStmt, PlanningMemory)> {
+    let before = memory::paths_made();
+    let (stmt, levels) = root::plan_statement(query, context, Some(0))?;
+    let memory = memory::total(levels.unwrap_or(0), &stmt, before);
+    Ok((stmt, memory))
 }

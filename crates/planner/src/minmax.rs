@@ -48,6 +48,11 @@ pub fn rewrite(query: &Query, context: &PlannerContext<'_>) -> PgResult<Option<Q
     out.target_list.iter_mut().for_each(|t| replace(&mut t.expr));
     out.join_tree.quals = query.having.clone();
     out.join_tree.quals.iter_mut().for_each(replace);
+    out.sort_clause = query.sort_clause.clone();
+    out.distinct_clause = query.distinct_clause.clone();
+    out.has_distinct_on = query.has_distinct_on;
+    out.has_target_srfs = query.has_target_srfs;
+    out.limit_with_ties = query.limit_with_ties;
     out.limit_offset = query.limit_offset.clone();
     out.limit_count = query.limit_count.clone();
     out.has_sub_links = true;
@@ -61,13 +66,10 @@ fn has_shape(q: &Query) -> bool {
         && q.has_aggs
         && q.group_clause.is_empty()
         && q.grouping_sets.is_empty()
-        && q.sort_clause.is_empty()
-        && q.distinct_clause.is_empty()
         && q.set_operations.is_none()
         && q.ctes.is_empty()
         && q.row_marks.is_empty()
         && !q.has_window_funcs
-        && !q.has_target_srfs
         && !q.has_sub_links
 }
 
@@ -161,13 +163,13 @@ fn link(query: &Query, a: &Aggref, context: &PlannerContext<'_>) -> PgResult<Opt
     if !has_index(query, var, context)? {
         return Ok(None);
     }
-    let mut clauses: Vec<Expr> = query.join_tree.quals.iter().cloned().collect();
-    clauses.push(Expr::NullTest(NullTest {
+    let mut clauses = vec![Expr::NullTest(NullTest {
         arg: Box::new(argument.expr.clone()),
         is_not: true,
         arg_is_row: false,
         span: Span::NONE,
-    }));
+    })];
+    clauses.extend(query.join_tree.quals.iter().cloned());
     let mut sub = Query::new(CommandType::Select);
     sub.range_table = query.range_table.clone();
     sub.join_tree = query.join_tree.clone();

@@ -8,6 +8,7 @@ use nodes::plan::{IndexQual, ScanDirection};
 use nodes::query::JoinType;
 use nodes::relids::RelIds;
 
+use crate::memory;
 use crate::rel::{IndexInfo, RestrictInfo};
 
 /// One sort column: an equivalence class and a direction.
@@ -184,6 +185,7 @@ pub enum Startup {
 /// Adds a path unless one at least as good in every respect is there; drops those it beats.
 pub fn add_path(list: &mut Vec<PathRef>, new: Path, startup: Startup) {
     if make_room(list, &new, startup) {
+        memory::note_path();
         list.push(Rc::new(new));
     }
 }
@@ -197,6 +199,7 @@ pub fn add_path_lazily(
 ) {
     if make_room(list, &new, startup) {
         new.kind = kind();
+        memory::note_path();
         list.push(Rc::new(new));
     }
 }

@@ -140,7 +140,12 @@ fn constant(value: &Expr) -> Option<Datum> {
     }
 }
 
-fn key_expr(column: &PartitionKeyColumn, top: &RelationDesc, level: &RelationDesc, rt_index: usize) -> Expr {
+pub fn key_expr(
+    column: &PartitionKeyColumn,
+    top: &RelationDesc,
+    level: &RelationDesc,
+    rt_index: usize,
+) -> Expr {
     let to_top = |attno: i16| -> i16 {
         level
             .column(attno)

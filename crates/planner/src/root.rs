@@ -38,6 +38,8 @@ pub struct Global<'a> {
     pub statement: &'a Query,
     /// Whether it may use workers, once somebody has asked.
     pub parallel_allowed: Option<bool>,
+    /// Bytes that the levels planned so far held at their end, if somebody wants to know.
+    pub level_bytes: Option<u64>,
 }
 
 /// A planned WITH query.
@@ -130,7 +132,14 @@ pub struct LateralParam {
 /// OID of `pg_class`, the class of relations in dependency lists.
 const PG_CLASS: Oid = Oid(1259);
 
-pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> PgResult<PlannedStmt> {
+/// The plan, and what the query levels took while they were planned.
+///
+/// `level_bytes`: where to begin counting the latter, if at all.
+pub fn plan_statement<'a>(
+    query: &'a Query,
+    context: &'a PlannerContext<'a>,
+    level_bytes: Option<u64>,
+) -> PgResult<(PlannedStmt, Option<u64>)> {
     let mut global = Global {
         context,
         subplans: Vec::new(),
@@ -144,6 +153,7 @@ pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> 
         init_plan_count: 0,
         statement: query,
         parallel_allowed: None,
+        level_bytes,
     };
     let mut query = query.clone();
     crate::prep::virtual_columns::expand(&mut query, context.catalog)?;
@@ -172,7 +182,7 @@ pub fn plan_statement<'a>(query: &'a Query, context: &'a PlannerContext<'a>) -> 
         has_row_copies: global.has_row_copies,
     };
     number_plans(&mut stmt);
-    Ok(stmt)
+    Ok((stmt, global.level_bytes))
 }
 
 /// Plans one query level and everything inside it.
@@ -244,7 +254,11 @@ fn plan_as_it_is(
     };
     crate::prep::preprocess(&mut root)?;
     root.publish_range_table();
-    upper::plan_query(&mut root)
+    let planned = upper::plan_query(&mut root)?;
+    if let Some(bytes) = root.global.level_bytes {
+        root.global.level_bytes = Some(bytes + crate::memory::of_level(&root));
+    }
+    Ok(planned)
 }
 
 impl<'a> Root<'_, 'a> {

@@ -204,7 +204,18 @@ fn connected(root: &Root<'_, '_>, a: &RelIds, b: &RelIds) -> bool {
                 .is_ok_and(|r| r.base.as_ref().is_some_and(|b| b.lateral.overlaps(y)))
         })
     };
-    clause || special || lateral(a, b) || lateral(b, a)
+    clause || special || lateral(a, b) || lateral(b, a) || both_constant(root, a, b)
+}
+
+/// The query equates columns of the two sides, which are equal to a constant: no condition of it is left.
+fn both_constant(root: &Root<'_, '_>, a: &RelIds, b: &RelIds) -> bool {
+    root.classes.iter().filter(|c| c.constant().is_some()).any(|c| {
+        let has = |side: &RelIds| {
+            let mut members = c.members.iter();
+            members.any(|m| !m.relids.is_empty() && m.relids.is_subset(side))
+        };
+        has(a) && has(b)
+    })
 }
 
 /// Which kind of join combining the two sides is, and whether they must swap; `None` when it is not allowed.
@@ -214,6 +225,7 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
         return None;
     }
     let mut matched: Option<(&SpecialJoin, bool)> = None;
+    let mut must_be_left = false;
     for special in &root.special_joins {
         if !special.min_right.overlaps(&joined) || joined.is_subset(&special.min_right) {
             continue;
@@ -236,14 +248,24 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
         if both_in_right && !joined.overlaps(&special.min_left) {
             continue;
         }
-        if !joined.overlaps(&special.min_left) && !special.min_right.is_subset(&joined) {
-            // Part of the right side with unrelated relations: only with inner joins inside it.
-            if !joined.is_subset(&special.syn_right) {
-                return None;
-            }
+        // Part of the right side with relations inside of it as written.
+        if !joined.overlaps(&special.min_left)
+            && !special.min_right.is_subset(&joined)
+            && joined.is_subset(&special.syn_right)
+        {
             continue;
         }
-        return None;
+        // A left join may move into the right side of another: (a LEFT JOIN b) LEFT JOIN c ON p(b, c) is a LEFT JOIN (b LEFT JOIN c).
+        if special.join_type != JoinType::Left || joined.overlaps(&special.min_left) {
+            return None;
+        }
+        must_be_left = true;
+    }
+    if must_be_left {
+        let (special, _) = matched.filter(|(s, _)| s.join_type == JoinType::Left && s.lhs_strict)?;
+        if !can_test_its_own(root, special, &joined) {
+            return None;
+        }
     }
     lateral_allows(root, left, right)?;
     match matched {
@@ -256,6 +278,14 @@ fn join_is_legal(root: &Root<'_, '_>, left: &RelIds, right: &RelIds) -> Option<(
             complete.then_some((s.join_type, swap))
         }
     }
+}
+
+/// A join's own conditions need nothing but what is joined by it.
+fn can_test_its_own(root: &Root<'_, '_>, special: &SpecialJoin, joined: &RelIds) -> bool {
+    let mut own = root.join_clauses.iter().filter(|c| {
+        !c.pushed_down && c.required.overlaps(&special.min_right) && c.required.overlaps(&special.min_left)
+    });
+    own.all(|c| c.required.is_subset(joined) || !special.min_right.is_subset(&c.required))
 }
 
 /// A full join stays between the two sides as written: nothing else is joined before it is done, nothing moves into it.

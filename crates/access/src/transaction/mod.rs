@@ -68,6 +68,25 @@ pub struct Savepoint {
     _held: Arc<()>,
 }
 
+/// What a transaction has handed to the log so far, operations undone since included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalUsage {
+    /// Operations.
+    pub records: u64,
+    /// Their size.
+    pub bytes: u64,
+}
+
+impl WalUsage {
+    /// What came after `earlier`.
+    pub fn since(self, earlier: WalUsage) -> WalUsage {
+        WalUsage {
+            records: self.records.saturating_sub(earlier.records),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
+}
+
 type Hook = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
@@ -98,6 +117,7 @@ pub struct Transaction {
     snapshot: Option<Arc<SnapshotGuard>>,
     writes: Vec<Write>,
     redo: Vec<u8>,
+    logged: WalUsage,
     spills: u32,
     /// False in memory, where there is no log.
     logs: bool,
@@ -134,6 +154,7 @@ impl Transaction {
             snapshot: None,
             writes: Vec::new(),
             redo: Vec::new(),
+            logged: WalUsage::default(),
             spills: 0,
             needs_record: false,
             built_index: false,
@@ -147,6 +168,11 @@ impl Transaction {
             turn: None,
             buffer: Vec::new(),
         }
+    }
+
+    /// What it has handed to the log so far; what only commit can tell is not among it.
+    pub fn wal_usage(&self) -> WalUsage {
+        self.logged
     }
 
     /// The database it runs in.
@@ -238,7 +264,10 @@ impl Transaction {
     /// What replay needs of a change that is in the write set already.
     pub(crate) fn log(&mut self, op: RedoOp<'_>) -> PgResult<()> {
         if self.logs {
+            let before = self.redo.len();
             put_op(op, &mut self.redo);
+            self.logged.records += 1;
+            self.logged.bytes += (self.redo.len() - before) as u64;
             if self.redo.len() > self.storage.options().spill_bytes {
                 return self.spill();
             }

@@ -10,7 +10,7 @@ use nodes::stored::StoredFact;
 
 use crate::deparse::query::{Names, SortPlace};
 use crate::deparse::{Implicit, Writer};
-use crate::names::{quote_identifier, quote_qualified};
+use crate::names::{TEMP_SCHEMA, quote_identifier, quote_qualified, shown_schema};
 
 impl Writer<'_> {
     pub(super) fn coalesce(&mut self, args: &[Expr]) -> PgResult<()> {
@@ -37,12 +37,11 @@ impl Writer<'_> {
             return Err(common::internal!("cache lookup failed for function {func}"));
         };
         let visible = view.functions_by_name(None, &desc.name)?;
-        let schema = if visible.iter().any(|v| v.oid == func) {
-            None
-        } else {
-            view.namespace_name(desc.namespace)?
-        };
-        Ok(quote_qualified(schema.as_deref(), &desc.name))
+        let schema = view.namespace_name(desc.namespace)?;
+        let schema = schema.as_deref().map(shown_schema);
+        // Functions are not looked up in the temporary schema.
+        let found = schema != Some(TEMP_SCHEMA) && visible.iter().any(|v| v.oid == func);
+        Ok(quote_qualified(schema.filter(|_| !found), &desc.name))
     }
 
     pub(crate) fn function_call(&mut self, f: &FuncExpr) -> PgResult<()> {

@@ -1,8 +1,9 @@
 //! What EXPLAIN says of groups, windows and changes.
 
+use catalog::names::shown_schema;
 use common::PgResult;
 use nodes::Expr;
-use nodes::plan::{AggStrategy, GroupKey, ModifyTable, Plan, PlanNode};
+use nodes::plan::{AggStrategy, GroupKey, ModifyTable, Plan, PlanNode, SortKey};
 use nodes::query::TableSample;
 
 use crate::explain::names::Path;
@@ -53,6 +54,27 @@ impl<'a> Explainer<'a> {
         }
         out.text("Sampling", text);
         Ok(())
+    }
+
+    /// The collation of a sort column, where it is not that of its type.
+    ///
+    /// PG: `show_sortorder_options`.
+    pub(super) fn key_collation(&self, key: &SortKey, path: &Path<'a>) -> PgResult<String> {
+        let at = usize::try_from(key.column).ok().and_then(|c| c.checked_sub(1));
+        let input = path.last().and_then(|p| p.children().first().copied());
+        let target = at.and_then(|at| input?.target_list.get(at));
+        let Some(target) = target.filter(|_| key.collation.is_valid()) else {
+            return Ok(String::new());
+        };
+        let view = self.printer.view;
+        let usual = view.type_desc(target.expr.type_oid())?.map(|t| t.collation);
+        if usual == Some(key.collation) {
+            return Ok(String::new());
+        }
+        let name = view.collation_name(key.collation)?;
+        Ok(name.map_or_else(String::new, |n| {
+            format!(" COLLATE {}", parser::quote_identifier(&n))
+        }))
     }
 
     pub(super) fn grouping_sets(
@@ -147,7 +169,7 @@ impl<'a> Explainer<'a> {
             let quote = |name: &str| parser::quote_identifier(name).to_string();
             let name = desc.as_ref().map_or_else(String::new, |d| {
                 if self.options.verbose {
-                    format!("{}.{}", quote(&d.namespace_name), quote(&d.name))
+                    format!("{}.{}", quote(shown_schema(&d.namespace_name)), quote(&d.name))
                 } else {
                     quote(&d.name)
                 }

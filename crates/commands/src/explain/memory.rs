@@ -1,10 +1,10 @@
-//! What EXPLAIN ANALYZE says of memory and temporary files.
+//! What EXPLAIN ANALYZE says of memory, temporary files, blocks and the log.
 
 use executor::{NodeStats, SortMethod, StorageSummary};
 use nodes::plan::{AggStrategy, Plan, PlanNode};
 
 use crate::explain::nodes::Explainer;
-use crate::explain::render::{Properties, Shown, Value, number};
+use crate::explain::render::{BUFFERS, IO_TIMES, Properties, Shown, Value, number};
 
 /// Whole kilobytes, as PostgreSQL rounds them.
 fn kilobytes(bytes: u64) -> u64 {
@@ -107,5 +107,33 @@ impl Explainer<'_> {
         text(out, "Storage", format!("{place}  Maximum Storage: {kb}kB"));
         out.json("Storage", Value::Text(place.to_owned()));
         out.json("Maximum Storage", number(kb));
+    }
+
+    /// BUFFERS.
+    pub(super) fn blocks(&self, out: &mut Properties) {
+        if !self.options.buffers {
+            return;
+        }
+        BUFFERS.iter().for_each(|label| out.json(label, number(0)));
+        if self.io_timing {
+            IO_TIMES.iter().for_each(|label| out.json(label, number("0.000")));
+        }
+    }
+
+    /// WAL: what the node and those below it handed to the log. There are no pages to be logged as a whole, and no buffers to be full.
+    pub(super) fn logged(&self, plan: &Plan, out: &mut Properties) {
+        let Some(measured) = self.measured.filter(|_| self.options.wal) else {
+            return;
+        };
+        let stats = measured.nodes.get(plan.id as usize);
+        let wal = stats.map(|s| s.wal).unwrap_or_default();
+        if wal.records > 0 {
+            let line = format!("records={} bytes={}", wal.records, wal.bytes);
+            out.add("WAL", Value::Text(line), Shown::Text);
+        }
+        out.json("WAL Records", number(wal.records));
+        out.json("WAL FPI", number(0));
+        out.json("WAL Bytes", number(wal.bytes));
+        out.json("WAL Buffers Full", number(0));
     }
 }

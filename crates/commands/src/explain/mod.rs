@@ -66,6 +66,8 @@ pub(crate) struct Options {
     pub generic_plan: bool,
     pub buffers: bool,
     pub settings: bool,
+    pub wal: bool,
+    pub memory: bool,
     pub serialize: Option<Serialize>,
 }
 
@@ -85,21 +87,17 @@ fn read_options(stmt: &ExplainStmt) -> PgResult<Options> {
             "generic_plan" => o.generic_plan = boolean(option)?,
             "buffers" => buffers = Some(boolean(option)?),
             "settings" => o.settings = boolean(option)?,
-            "wal" | "memory" => {
-                if boolean(option)? {
-                    return Err(unsupported!(
-                        "EXPLAIN option {} is not supported yet",
-                        option.name.to_uppercase()
-                    )
-                    .at(option.span));
-                }
-            }
+            "wal" => o.wal = boolean(option)?,
+            "memory" => o.memory = boolean(option)?,
             "serialize" => o.serialize = serialize_form(option)?,
             "format" => o.format = format(option)?,
             other => {
                 return Err(pg_err!(SYNTAX_ERROR, "unrecognized EXPLAIN option \"{other}\"").at(option.span));
             }
         }
+    }
+    if o.wal && !o.analyze {
+        return Err(requires_analyze("WAL"));
     }
     if timing == Some(true) && !o.analyze {
         return Err(requires_analyze("TIMING"));
@@ -138,7 +136,10 @@ fn serialize_form(option: &parser::ast::DefElem) -> PgResult<Option<Serialize>> 
 }
 
 fn format(option: &parser::ast::DefElem) -> PgResult<Format> {
-    let word = option.arg.as_ref().map_or_else(String::new, arg_text);
+    let Some(arg) = &option.arg else {
+        return Err(pg_err!(SYNTAX_ERROR, "format requires a parameter"));
+    };
+    let word = arg_text(arg);
     match word.as_str() {
         "text" => Ok(Format::Text),
         "json" => Ok(Format::Json),
@@ -191,7 +192,7 @@ pub(crate) fn explain(stmt: &ExplainStmt, cx: &mut CommandContext<'_>) -> PgResu
         cx.analyze_query(&query, &*view)?
     };
     let columns = output_columns(&analyzed);
-    let planned = cx.plan_query(&analyzed, view)?;
+    let (planned, memory) = cx.plan_measured(&analyzed, view)?;
     let planning = cx.env.monotonic().saturating_sub(begin);
     let measured = if options.analyze {
         let into = table.map(|(into, ..)| into);
@@ -203,6 +204,8 @@ pub(crate) fn explain(stmt: &ExplainStmt, cx: &mut CommandContext<'_>) -> PgResu
     let tree = nodes::tree(&planned, options, measured.as_ref(), cx)?;
     let facts = render::Facts {
         planning,
+        memory: options.memory.then_some(memory),
+        io_timing: options.buffers && cx.guc.borrow().get_bool("track_io_timing"),
         execution: measured.as_ref().map(|m| m.total),
         serialized: options.serialize.zip(measured.as_ref().map(|m| m.serialized)),
         settings: options.settings.then(|| settings::changed(&cx.guc.borrow())),

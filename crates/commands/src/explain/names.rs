@@ -6,6 +6,7 @@ use std::cell::RefCell;
 
 use catalog::CatalogView;
 use catalog::deparse::{Deparse, Names, expression_with};
+use catalog::names::{TEMP_SCHEMA, shown_schema};
 use common::{Oid, PgResult};
 use nodes::Expr;
 use nodes::expr::{Aggref, FuncExpr, Param, ParamKind, SubLinkKind, SubPlan, Var, VarSource, WindowFunc};
@@ -49,6 +50,20 @@ impl<'a> Printer<'a> {
             prefix,
             testing: RefCell::default(),
             tree: None,
+        };
+        names.text(expr)
+    }
+
+    /// An expression of the last node of the path, whose members' columns are named after the tree that the node above puts together.
+    pub fn print_below(&self, expr: &Expr, path: &Path<'a>, prefix: bool) -> PgResult<String> {
+        let above = path.len().checked_sub(2).and_then(|at| path.get(at));
+        let roots = [above, path.last()].into_iter().flatten();
+        let names = Context {
+            printer: self,
+            path: path.clone(),
+            prefix,
+            testing: RefCell::default(),
+            tree: roots.filter_map(|p| tree_root(p)).next(),
         };
         names.text(expr)
     }
@@ -308,10 +323,12 @@ impl<'a> Context<'_, 'a> {
         };
         let visible = self.printer.view.functions_by_name(None, &desc.name)?;
         let name = quote_identifier(&desc.name).to_string();
-        if visible.iter().any(|f| f.oid == func) {
+        let schema = self.printer.view.namespace_name(desc.namespace)?;
+        let schema = schema.map(|s| shown_schema(&s).to_owned());
+        // Functions are not looked up in the temporary schema.
+        if schema.as_deref() != Some(TEMP_SCHEMA) && visible.iter().any(|f| f.oid == func) {
             return Ok(name);
         }
-        let schema = self.printer.view.namespace_name(desc.namespace)?;
         Ok(schema.map_or(name.clone(), |s| format!("{}.{name}", quote_identifier(&s))))
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
+use catalog::names::shown_schema;
 use common::{Oid, PgResult};
 use nodes::plan::{AggStrategy, IndexScan, Plan, PlanNode, ScanDirection, SortKey, SubPlanUsage};
 use nodes::query::{RangeTblFunction, RteKind};
@@ -12,7 +13,7 @@ use types::io::IoContext;
 use crate::context::CommandContext;
 use crate::explain::names::{Path, Printer, aliases, scan_index};
 use crate::explain::removed::Removed;
-use crate::explain::render::{BUFFERS, Child, Node, Properties, Shown, Value, millis, number};
+use crate::explain::render::{Child, Node, Properties, Shown, Value, millis, number};
 use crate::explain::words::{self, children_disabled, join_word, kind, operation_word, set_op_word};
 use crate::explain::{Measured, Options};
 use crate::query::Planned;
@@ -25,6 +26,8 @@ pub(super) struct Explainer<'a> {
     /// Prefix columns with their table: several tables, or VERBOSE.
     several: bool,
     removed: Removed,
+    /// BUFFERS tell of times, too.
+    pub(super) io_timing: bool,
     /// Initplans that some node shows.
     attached: Vec<usize>,
 }
@@ -59,6 +62,7 @@ pub(crate) fn tree(
         measured,
         several: real.count() + without_from(plan) > 1,
         removed,
+        io_timing: cx.guc.borrow().get_bool("track_io_timing"),
         attached: attached(plan),
     };
     explainer.node(&plan.plan, &Vec::new())
@@ -228,7 +232,7 @@ impl<'a> Explainer<'a> {
             RteKind::Relation { relation, .. } => {
                 let desc = self.relation(*relation)?;
                 let name = desc.as_ref().map(|d| d.name.to_string());
-                let schema = desc.map(|d| d.namespace_name.to_string());
+                let schema = desc.map(|d| shown_schema(&d.namespace_name).to_owned());
                 ("Relation Name", name, schema)
             }
             RteKind::Function { functions, .. } => match functions.as_slice() {
@@ -505,11 +509,8 @@ impl<'a> Explainer<'a> {
             _ => self.filter(plan, path, upper, out)?,
         }
         self.memory(plan, out);
-        if self.options.buffers && self.measured.is_some() {
-            for label in BUFFERS {
-                out.json(label, number(0));
-            }
-        }
+        self.blocks(out);
+        self.logged(plan, out);
         Ok(())
     }
 
@@ -623,7 +624,7 @@ impl<'a> Explainer<'a> {
         };
         let mut below = path.clone();
         below.push(child);
-        let text = self.printer.print(&target.expr, &below, prefix)?;
+        let text = self.printer.print_below(&target.expr, &below, prefix)?;
         Ok((text, !matches!(target.expr, Expr::Var(_))))
     }
 
@@ -638,6 +639,7 @@ impl<'a> Explainer<'a> {
         let mut parts = Vec::new();
         for key in keys {
             let mut text = self.input_column(key.column, path, prefix)?;
+            text.push_str(&self.key_collation(key, path)?);
             if key.descending {
                 text.push_str(" DESC");
             }

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use planner::PlanningMemory;
+
 use crate::explain::serialize::{Serialize, Serialized};
 use crate::explain::structured::{Group, Writer};
 use crate::explain::{Format, Options};
@@ -19,6 +21,16 @@ pub(super) const BUFFERS: [&str; 10] = [
     "Local Written Blocks",
     "Temp Read Blocks",
     "Temp Written Blocks",
+];
+
+/// Their times, with `track_io_timing`: nobody waits for blocks here.
+pub(super) const IO_TIMES: [&str; 6] = [
+    "Shared I/O Read Time",
+    "Shared I/O Write Time",
+    "Local I/O Read Time",
+    "Local I/O Write Time",
+    "Temp I/O Read Time",
+    "Temp I/O Write Time",
 ];
 
 /// A value of a property.
@@ -101,6 +113,10 @@ pub(crate) fn number(value: impl std::fmt::Display) -> Value {
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub planning: Duration,
+    /// MEMORY.
+    pub memory: Option<PlanningMemory>,
+    /// BUFFERS tell of times, too.
+    pub io_timing: bool,
     pub execution: Option<Duration>,
     pub serialized: Option<(Serialize, Serialized)>,
     /// SETTINGS: name and value.
@@ -120,6 +136,15 @@ pub(crate) fn render(node: &Node, options: &Options, facts: &Facts) -> String {
             .map(|(name, value)| format!("{name} = '{value}'"))
             .collect();
         let _ = writeln!(out, "Settings: {}", parts.join(", "));
+    }
+    if let Some(memory) = facts.memory {
+        let _ = writeln!(out, "Planning:");
+        let _ = writeln!(
+            out,
+            "  Memory: used={}kB  allocated={}kB",
+            memory.used.div_ceil(1024),
+            memory.allocated.div_ceil(1024)
+        );
     }
     if options.summary {
         let _ = writeln!(out, "Planning Time: {:.3} ms", millis(facts.planning));
@@ -201,9 +226,15 @@ fn structured(node: &Node, options: &Options, facts: &Facts) -> String {
         }
         w.close(Group::Object);
     }
-    if options.buffers {
+    if options.buffers || facts.memory.is_some() {
         w.open(Some("Planning"), "Planning", Group::Object);
-        no_buffers(&mut w);
+        if options.buffers {
+            no_buffers(&mut w, facts);
+        }
+        if let Some(memory) = facts.memory {
+            w.field("Memory Used", &number(memory.used.div_ceil(1024)));
+            w.field("Memory Allocated", &number(memory.allocated.div_ceil(1024)));
+        }
         w.close(Group::Object);
     }
     let time = |duration| number(format!("{:.3}", millis(duration)));
@@ -222,7 +253,7 @@ fn structured(node: &Node, options: &Options, facts: &Facts) -> String {
         w.field("Output Volume", &number(done.bytes.div_ceil(1024)));
         w.field("Format", &Value::Text(form.word().to_owned()));
         if options.buffers {
-            no_buffers(&mut w);
+            no_buffers(&mut w, facts);
         }
         w.close(Group::Object);
     }
@@ -233,9 +264,12 @@ fn structured(node: &Node, options: &Options, facts: &Facts) -> String {
     w.finish()
 }
 
-fn no_buffers(w: &mut Writer) {
+fn no_buffers(w: &mut Writer, facts: &Facts) {
     for label in BUFFERS {
         w.field(label, &number(0));
+    }
+    for label in IO_TIMES.iter().filter(|_| facts.io_timing) {
+        w.field(label, &number("0.000"));
     }
 }
 

@@ -70,6 +70,7 @@ fn fold_node(e: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
         | Expr::BooleanTest(_)
         | Expr::MinMax(_)
         | Expr::Array(_)
+        | Expr::Row(_)
         | Expr::RowCompare(_)
         | Expr::ArrayCoerce(_)
         | Expr::Subscripting(_) => fold_call(e, context)?,

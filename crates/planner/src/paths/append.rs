@@ -8,6 +8,7 @@ use nodes::relids::RelIds;
 
 use crate::cost;
 use crate::path::{Parallel, Path, PathKey, PathKind, PathRef, add_path, cheapest_total, keys_contained};
+use crate::paths::append_order::{MemberOrder, PartitionOrder};
 use crate::paths::base::{build_rel, set_paths, set_size};
 use crate::prep::AppendChild;
 use crate::prune;
@@ -215,13 +216,14 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
             let path = make(kind, rows, first, total, disabled, Rc::new([]), outer);
             add_path(&mut paths, path, startup);
         }
-        for keys in orders(root, &rel.relids, &children) {
-            if let Some(inputs) = ordered_inputs(root, &children, &keys) {
-                let (rows, first, total, disabled) = merge_cost(root, &inputs);
-                let kind = PathKind::MergeAppend(inputs);
-                let path = make(kind, rows, first, total, disabled, keys, RelIds::empty());
-                add_path(&mut paths, path, startup);
-            }
+        for (kind, keys) in ordered(root, parent, base, &children)? {
+            let (rows, first, total, disabled) = match &kind {
+                PathKind::MergeAppend(inputs) => merge_cost(root, inputs),
+                PathKind::Append(inputs) => append_cost(root, inputs),
+                _ => continue,
+            };
+            let path = make(kind, rows, first, total, disabled, keys, RelIds::empty());
+            add_path(&mut paths, path, startup);
         }
     }
     if let Some(rel) = &mut root.rels[parent] {
@@ -288,11 +290,52 @@ fn merge_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) {
     (rows, startup, startup + run, disabled)
 }
 
-/// Orders that some member has and whose columns are handed up.
-fn orders(root: &Root<'_, '_>, relids: &RelIds, children: &[Vec<PathRef>]) -> Vec<Rc<[PathKey]>> {
-    if !root.has_order_interest() {
-        return Vec::new();
+/// Ways to hand out the rows of all members in an order: one member after the other where that is their order, merged otherwise.
+fn ordered(
+    root: &mut Root<'_, '_>,
+    parent: usize,
+    base: &BaseRel,
+    children: &[Vec<PathRef>],
+) -> PgResult<Vec<(PathKind, Rc<[PathKey]>)>> {
+    let orders = orders(root, children);
+    let order = match orders.is_empty() {
+        true => None,
+        false => partition_order(root, parent, &base.members)?,
+    };
+    let mut found = Vec::new();
+    for keys in orders {
+        let in_turn = order.as_ref().and_then(|o| o.serves(&keys));
+        if in_turn.is_none() && !is_handed_up(root, &RelIds::single(parent), &keys) {
+            continue;
+        }
+        let Some(mut inputs) = ordered_inputs(root, children, &keys) else {
+            continue;
+        };
+        let kind = match in_turn {
+            None => PathKind::MergeAppend(inputs),
+            Some(MemberOrder::Forward) => PathKind::Append(inputs),
+            Some(MemberOrder::Backward) => {
+                inputs.reverse();
+                PathKind::Append(inputs)
+            }
+        };
+        found.push((kind, keys));
     }
+    Ok(found)
+}
+
+fn partition_order(
+    root: &mut Root<'_, '_>,
+    parent: usize,
+    members: &[usize],
+) -> PgResult<Option<PartitionOrder>> {
+    let members = members.iter().filter_map(|m| member_of(root, *m));
+    let leaves: Vec<_> = members.map(|m| m.desc.oid).collect();
+    PartitionOrder::of(root, parent, &leaves)
+}
+
+/// The columns of an order are handed up, so that members can be merged by them.
+fn is_handed_up(root: &Root<'_, '_>, relids: &RelIds, keys: &[PathKey]) -> bool {
     let output = output_vars(root, relids);
     let shown = |k: &PathKey| {
         root.classes[k.class]
@@ -300,13 +343,17 @@ fn orders(root: &Root<'_, '_>, relids: &RelIds, children: &[Vec<PathRef>]) -> Ve
             .iter()
             .any(|m| output.contains(&m.expr))
     };
+    keys.iter().all(shown)
+}
+
+/// Orders that some member has.
+fn orders(root: &Root<'_, '_>, children: &[Vec<PathRef>]) -> Vec<Rc<[PathKey]>> {
+    if !root.has_order_interest() {
+        return Vec::new();
+    }
     let mut found: Vec<Rc<[PathKey]>> = Vec::new();
     for p in children.iter().flatten() {
-        if !p.keys.is_empty()
-            && p.required_outer.is_empty()
-            && p.keys.iter().all(shown)
-            && !found.contains(&p.keys)
-        {
+        if !p.keys.is_empty() && p.required_outer.is_empty() && !found.contains(&p.keys) {
             found.push(p.keys.clone());
         }
     }

@@ -12,6 +12,7 @@ use crate::cost::{self, IndexScanFacts};
 use crate::exprs::{facts, fold};
 use crate::order;
 use crate::path::{BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, add_path, add_path_lazily};
+use crate::paths::commuted::{column_first, compared};
 use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
 use crate::root::Root;
 use crate::{equivalence, selectivity};
@@ -198,7 +199,6 @@ fn match_one(
 ) -> PgResult<Option<IndexQual>> {
     let key = &index.column_exprs[column];
     let desc = &index.desc.columns[column];
-    let catalog = root.context().catalog;
     let qual = |strategy: u8, value: IndexQualValue| {
         Some(IndexQual {
             index_column: column,
@@ -217,19 +217,15 @@ fn match_one(
             if !collation_fits(f.input_collation) {
                 return Ok(None);
             }
-            let (op, other) = if facts::strip_relabel(left) == key && free_of_rel(right) {
-                (op, right)
-            } else if facts::strip_relabel(right) == key && free_of_rel(left) {
-                let Some(o) = catalog.operator(op)? else {
-                    return Ok(None);
-                };
-                (o.commutator, left)
-            } else {
+            let Some((op, other, swapped)) = compared(root, key, (op, left, right))? else {
                 return Ok(None);
             };
             let strategy = strategy_in(root, op, index, desc.opfamily)?;
             let found = strategy.and_then(|s| qual(s, IndexQualValue::Expr(other.clone())));
-            Ok(found.map(|q| column_first(root, q, op)))
+            Ok(match swapped {
+                true => found.map(|q| column_first(root, q, op)),
+                false => found,
+            })
         }
         Expr::ScalarArrayOp(s)
             if s.use_or
@@ -280,20 +276,6 @@ fn boolean_qual(index_column: usize, key: &Expr, value: bool) -> IndexQual {
             span: Span::NONE,
         }),
     }
-}
-
-/// The condition with the index column on the left, as EXPLAIN shows it; `op` is the operator then.
-fn column_first(root: &Root<'_, '_>, mut qual: IndexQual, op: Oid) -> IndexQual {
-    let Expr::Func(f) = &mut qual.original else {
-        return qual;
-    };
-    if f.op != op
-        && let Ok(Some(o)) = root.context().catalog.operator(op)
-    {
-        f.args.reverse();
-        (f.op, f.func) = (op, o.function);
-    }
-    qual
 }
 
 /// The B-tree strategy that an operator stands for in an index.

@@ -1,7 +1,9 @@
 //! Ways to read the base relations.
 
 mod append;
+mod append_order;
 mod base;
+mod commuted;
 mod index;
 mod join;
 mod memoize;
@@ -15,4 +17,4 @@ pub use index::join_clauses_for;
 pub use join::{JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, inner_tested};
 pub use subquery::{ColumnFacts, distinct_columns};
 pub use tid::tid_node;
-pub use unique::is_unique;
+pub use unique::{is_unique, is_unique_for};

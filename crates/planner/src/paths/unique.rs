@@ -8,6 +8,7 @@ use common::{AttrNumber, Oid};
 use nodes::expr::Expr;
 
 use crate::exprs::facts;
+use crate::paths::distinct_columns;
 use crate::rel::{BaseKind, RelOptInfo, RestrictInfo};
 
 /// At most one inner row can match: a unique index of the inner table, or what a subquery's rows differ in, is covered by equalities.
@@ -29,8 +30,7 @@ pub fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
                 })
     };
     if let BaseKind::Subquery(planned) = &base.kind {
-        let columns = planned.distinct_columns.as_ref();
-        return columns.is_some_and(|list| list.iter().all(|n| is_compared(inner, *n, clauses)));
+        return differ_in(inner, planned.distinct_columns.as_deref(), clauses);
     }
     base.indexes.iter().any(|i| {
         i.desc.unique
@@ -38,6 +38,19 @@ pub fn is_unique(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
             && i.predicate.is_empty()
             && i.column_exprs.iter().take(i.desc.key_count).all(equals_column)
     })
+}
+
+/// As [`is_unique`], also of a subquery that is not planned yet.
+pub fn is_unique_for(inner: &RelOptInfo, clauses: &[Rc<RestrictInfo>]) -> bool {
+    match inner.base.as_ref().map(|b| &b.kind) {
+        Some(BaseKind::Unplanned(query)) => differ_in(inner, distinct_columns(query).as_deref(), clauses),
+        _ => is_unique(inner, clauses),
+    }
+}
+
+/// Equalities cover the columns that the rows of a subquery differ in.
+fn differ_in(inner: &RelOptInfo, columns: Option<&[AttrNumber]>, clauses: &[Rc<RestrictInfo>]) -> bool {
+    columns.is_some_and(|list| list.iter().all(|n| is_compared(inner, *n, clauses)))
 }
 
 /// An equality compares the column of the relation with something of another.

@@ -13,6 +13,7 @@ pub mod sub_links;
 pub mod virtual_columns;
 
 pub use inherit::AppendChild;
+pub use outer_joins::node_rels;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
 
 use common::PgResult;

@@ -9,22 +9,27 @@ mod modify;
 mod needed;
 mod project;
 pub mod set_ops;
+mod sort;
+mod useless_keys;
 mod window;
 
 pub use gather::gather_node;
+pub use needed::collect as collect_needed;
 pub use project::{can_project, project};
+pub use sort::sort_stage;
 
 use common::{AttrNumber, PgResult};
 use nodes::expr::{Expr, Var, VarSource};
 use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, SortKey};
-use nodes::query::{CommandType, SortGroupClause, TargetEntry};
+use nodes::query::{CommandType, JoinType, SortGroupClause, TargetEntry};
 use nodes::relids::RelIds;
 
 use crate::exprs::{facts, positions};
 use crate::path::{PathKey, PathRef, keys_contained};
 use crate::paths::ColumnFacts;
+use crate::rel::SpecialJoin;
 use crate::root::Root;
-use crate::{cost, create_append, create_plan, equivalence, joininfo, paths, search};
+use crate::{cost, create_append, create_plan, equivalence, join_removal, joininfo, paths, search};
 
 /// A planned query level.
 #[derive(Clone, Debug)]
@@ -184,6 +189,8 @@ pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
         having.retain(|e| !matches!(e, Expr::Const(c) if c.value.as_bool() == Some(true)));
         one_row(root, having)
     } else {
+        useless_keys::remove(root)?;
+        useless_keys::order_as_result(root);
         let stage = scan_join_stage(root)?;
         grouping::fold_grouping_calls(root);
         match needs_grouping(root) {
@@ -254,6 +261,7 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
     joininfo::assign_base_restrictions(root)?;
     let one_time = take_constant_quals(root);
     needed::collect(root);
+    join_removal::remove_useless_joins(root);
     let wanted = wanted_keys(root)?;
     crate::order::OrderInterest::note_clauses(root)?;
     paths::set_base_paths(root)?;
@@ -273,8 +281,11 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
 /// Conditions without columns: tested once, above everything, instead of for every row.
 fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
     let mut taken = Vec::new();
+    let special_joins = std::mem::take(&mut root.special_joins);
     let mut take = |c: &std::rc::Rc<crate::rel::RestrictInfo>| {
-        let gate = c.clause_relids.is_empty() && c.pushed_down && !c.volatile && c.required == root.all_rels;
+        let whole =
+            c.required == root.all_rels || is_false(&c.clause) && !is_made_null(&special_joins, &c.required);
+        let gate = c.clause_relids.is_empty() && c.pushed_down && !c.volatile && whole;
         if gate {
             taken.push(c.clause.clone());
         }
@@ -286,12 +297,25 @@ fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
             base.restrictions.retain(&mut take);
         }
     }
+    root.special_joins = special_joins;
     taken
 }
 
+fn is_false(e: &Expr) -> bool {
+    matches!(e, Expr::Const(c) if c.value.as_bool() != Some(true))
+}
+
+/// The result may have rows though these relations have none.
+fn is_made_null(special_joins: &[SpecialJoin], relids: &RelIds) -> bool {
+    special_joins.iter().any(|s| match s.join_type {
+        JoinType::Semi => false,
+        JoinType::Full => relids.overlaps(&s.syn_left.union(&s.syn_right)),
+        _ => relids.overlaps(&s.syn_right),
+    })
+}
+
 fn gate(stage: Stage, one_time: Vec<Expr>) -> Stage {
-    let never = |e: &Expr| matches!(e, Expr::Const(c) if c.value.as_bool() != Some(true));
-    if one_time.iter().any(never) {
+    if one_time.iter().any(is_false) {
         let cost = PlanCost {
             width: stage.plan.cost.width,
             ..PlanCost::default()
@@ -397,30 +421,36 @@ pub fn sort_group_expr<'r>(root: &'r Root<'_, '_>, clause: &SortGroupClause) -> 
 
 /// The path that is cheapest once sorted as wanted, for the fraction of rows wanted.
 fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) -> PgResult<PathRef> {
-    let s = root.context().settings;
     let fraction_of = |rows: f64, reads_all| match root.tuple_fraction {
         f if f <= 0.0 || reads_all => 1.0,
         f if f < 1.0 => f,
         f => (f / rows.max(1.0)).min(1.0),
     };
     let unordered = needs_grouping(root) && root.query.group_clause.is_empty();
+    let limit = Some(root.tuple_fraction).filter(|f| *f >= 1.0).unwrap_or(0.0);
     let score = |p: &PathRef| {
         // Grouping may hash instead of sorting: an order is then worth little.
         let sorted = wanted.is_empty() || keys_contained(wanted, &p.keys) || unordered;
         let sorts = !sorted && !needs_grouping(root);
-        let (startup, total) = if sorts {
-            let limit = Some(root.tuple_fraction).filter(|f| *f >= 1.0).unwrap_or(0.0);
-            let c = cost::sort(s, p.total, p.rows, p.width, limit);
-            (c.startup, c.total)
-        } else {
-            (p.startup, p.total)
+        let mut cost = cost::Cost {
+            startup: p.startup,
+            total: p.total,
         };
-        // An incremental sort has a switch of its own.
-        let finishes = s.enable_incremental_sort && wanted.first() == p.keys.first();
-        let disabled = p.disabled + u32::from(sorts && !s.enable_sort && !finishes);
+        let mut disabled = p.disabled;
+        if sorts {
+            let input = sort::Input {
+                cost,
+                rows: p.rows,
+                width: p.width,
+                keys: &p.keys,
+            };
+            let sorting = sort::sorting(root, input, wanted, limit);
+            cost = sorting.cost;
+            disabled += sorting.disabled;
+        }
         // Grouping reads all its input, unless groups end with each change of the key.
         let share = fraction_of(p.rows, needs_grouping(root) && (wanted.is_empty() || !sorted));
-        (disabled, startup + (total - startup) * share)
+        (disabled, cost.startup + (cost.total - cost.startup) * share)
     };
     candidates
         .iter()
@@ -436,77 +466,6 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
 /// Replaces the parts of an expression that the input already computes by references to its columns.
 pub fn fix_to_input(expr: &Expr, input: &[Expr]) -> PgResult<Expr> {
     positions::fix(expr, input)
-}
-
-/// Rows in the order of `keys` from here on, sorting if they are not yet. The key expressions are computed by the input.
-pub fn sort_stage(
-    root: &Root<'_, '_>,
-    stage: Stage,
-    keys: &[PathKey],
-    clauses: &[(Expr, SortGroupClause)],
-    limit: f64,
-) -> PgResult<Stage> {
-    if keys_contained(keys, &stage.keys) {
-        return Ok(stage);
-    }
-    let s = root.context().settings;
-    let mut sort_keys: Vec<SortKey> = Vec::new();
-    for (expr, clause) in clauses {
-        if equivalence::is_constant(root, expr, clause.sort_op)? {
-            continue;
-        }
-        let Some(position) = stage.output.iter().position(|e| e == expr) else {
-            return Err(common::internal!("sort column is not in the input"));
-        };
-        let column = position as AttrNumber + 1;
-        if sort_keys.iter().any(|k| k.column == column) || matches!(expr, Expr::Const(_)) {
-            continue;
-        }
-        sort_keys.push(SortKey {
-            column,
-            sort_op: clause.sort_op,
-            descending: equivalence::sort_op_family(root, clause.sort_op)?.is_some_and(|(_, d)| d),
-            nulls_first: clause.nulls_first,
-            collation: expr.collation(),
-        });
-    }
-    if sort_keys.is_empty() {
-        return Ok(stage);
-    }
-    let input = stage.plan.cost;
-    let presorted = keys.iter().zip(&stage.keys).take_while(|(a, b)| a == b).count();
-    let c = cost::sort(s, input.total, input.rows, input.width, limit);
-    let cost = PlanCost {
-        startup: c.startup,
-        total: c.total,
-        ..input
-    };
-    let targets = pass_through_targets(&stage.plan.target_list);
-    let incremental = presorted > 0
-        && presorted < sort_keys.len()
-        && s.enable_incremental_sort
-        && sort_keys.len() == keys.len();
-    let disabled = stage.plan.disabled_nodes + u32::from(!s.enable_sort && !incremental);
-    let child = Box::new(stage.plan);
-    let sort = if incremental {
-        PlanNode::IncrementalSort {
-            input: child,
-            keys: sort_keys,
-            presorted,
-        }
-    } else {
-        PlanNode::Sort {
-            input: child,
-            keys: sort_keys,
-        }
-    };
-    let mut plan = node(cost, targets, sort);
-    plan.disabled_nodes = disabled;
-    Ok(Stage {
-        plan,
-        output: stage.output,
-        keys: keys.to_vec(),
-    })
 }
 
 /// Output columns, DISTINCT and ORDER BY, in the order that is right and cheap.

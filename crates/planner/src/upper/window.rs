@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::PgResult;
+use common::{Oid, PgResult};
 use nodes::expr::Expr;
 use nodes::plan::PlanNode;
-use nodes::query::{FrameBound, WindowClause};
+use nodes::query::{FrameBound, FrameExclusion, FrameUnits, WindowClause};
 use nodes::walk;
 
 use crate::exprs::facts;
@@ -16,6 +16,7 @@ use crate::{cost, equivalence};
 
 /// Adds a WindowAgg for every window in use.
 pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
+    simplify_frames(root);
     let mut windows: Vec<WindowClause> = root
         .query
         .window_clause
@@ -34,6 +35,56 @@ pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
         stage = add_one(root, stage, (window, name), i + 1 == count)?;
     }
     Ok(stage)
+}
+
+/// Functions whose result does not depend on the frame: row_number, rank, dense_rank, percent_rank, cume_dist, ntile.
+const WITHOUT_FRAME: [Oid; 6] = [Oid(3100), Oid(3101), Oid(3102), Oid(3103), Oid(3104), Oid(3105)];
+
+/// The frame that costs least, for windows that only such functions use; windows that are alike then become one.
+///
+/// PG: `optimize_window_clauses`.
+fn simplify_frames(root: &mut Root<'_, '_>) {
+    for at in 0..root.query.window_clause.len() {
+        let mut window = root.query.window_clause[at].clone();
+        let functions = functions(root, window.window_ref);
+        let free = |e: &Expr| matches!(e, Expr::WindowFunc(w) if WITHOUT_FRAME.contains(&w.func));
+        if functions.is_empty() || !functions.iter().all(free) || is_simplest(&window) {
+            continue;
+        }
+        window.units = FrameUnits::Rows;
+        (window.start, window.end) = (FrameBound::UnboundedPreceding, FrameBound::CurrentRow);
+        window.exclusion = FrameExclusion::NoOthers;
+        root.query.window_clause[at] = window.clone();
+        let alike = |w: &&WindowClause| w.window_ref != window.window_ref && is_alike(w, &window);
+        if let Some(other) = root.query.window_clause.iter().find(alike).map(|w| w.window_ref) {
+            move_functions(root, window.window_ref, other);
+        }
+    }
+}
+
+fn is_simplest(w: &WindowClause) -> bool {
+    w.units == FrameUnits::Rows
+        && matches!(
+            (&w.start, &w.end),
+            (FrameBound::UnboundedPreceding, FrameBound::CurrentRow)
+        )
+        && w.exclusion == FrameExclusion::NoOthers
+}
+
+fn is_alike(a: &WindowClause, b: &WindowClause) -> bool {
+    is_simplest(a) && is_simplest(b) && a.partition == b.partition && a.order == b.order
+}
+
+fn move_functions(root: &mut Root<'_, '_>, from: u32, to: u32) {
+    for t in &mut root.query.target_list {
+        walk::rewrite(&mut t.expr, &mut |e| {
+            if let Expr::WindowFunc(w) = e
+                && w.window_ref == from
+            {
+                w.window_ref = to;
+            }
+        });
+    }
 }
 
 /// Windows with a common beginning of their orders next to each other, the longer ones first, so that others may reuse what is sorted.
