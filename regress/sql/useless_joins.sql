@@ -96,3 +96,13 @@ explain (costs off) select * from uj_l where a in ('a', 'd') order by a;
 select * from uj_l order by a;
 select * from uj_l where a in ('a', 'd') or a is null order by a desc;
 reset all;
+-- what ON says of the nullable side does not hold above the join
+select b.x, count(*) from uj_a a left join uj_b b on a.b_id = b.id and b.x = 1 group by b.x order by 1;
+select distinct b.x from uj_a a left join uj_b b on a.b_id = b.id and b.x = 1 order by 1 desc;
+select b.x, a.id from uj_a a left join uj_b b on a.b_id = b.id and b.x = 1 where a.id < 9 order by b.x, a.id;
+select b.x, b.id, count(*) from uj_a a left join uj_b b on a.b_id = b.id and b.x = b.id group by b.x, b.id order by 1, 2;
+select a.id, b.id, c.id from uj_a a left join uj_b b on a.b_id = b.id and b.x = 1 left join uj_b c on b.x = c.id
+  where a.id < 9 order by a.id;
+select a.id, b.id, c.id from uj_a a left join uj_b b on a.b_id = b.id left join uj_b c on c.id = b.x
+  where a.b_id = 4 order by a.id;
+select a.id, b.id from uj_a a full join uj_b b on a.b_id = b.id where a.b_id = 4 order by a.id;

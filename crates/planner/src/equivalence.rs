@@ -9,7 +9,7 @@ use types::settings::TypeRef;
 use crate::exprs::facts;
 use crate::joininfo;
 use crate::path::PathKey;
-use crate::rel::RestrictInfo;
+use crate::rel::{RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
 /// Expressions that are equal in every result row (or a single sort expression).
@@ -18,6 +18,8 @@ pub struct EquivalenceClass {
     pub family: Oid,
     pub collation: Oid,
     pub members: Vec<Member>,
+    /// Of an expression as it is above the joins, one of which may have turned it to NULL: nothing that conditions below say holds there.
+    pub above_joins: bool,
 }
 
 /// One of the equal expressions.
@@ -57,9 +59,14 @@ pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usi
         return None;
     }
     let find = |e: &Expr| {
-        root.classes
-            .iter()
-            .position(|c| c.family == family && c.collation == eq.collation && c.contains(e))
+        let same = |c: &EquivalenceClass| {
+            c.family == family && c.collation == eq.collation && !c.above_joins && c.contains(e)
+        };
+        // What is equal to the same constant elsewhere may be so on one side of an outer join only.
+        match e {
+            Expr::Const(_) => None,
+            _ => root.classes.iter().position(same),
+        }
     };
     let member = |e: &Expr, r: &RelIds| Member {
         expr: e.clone(),
@@ -90,6 +97,7 @@ pub fn note_equality(root: &mut Root<'_, '_>, info: &RestrictInfo) -> Option<usi
                 family,
                 collation: eq.collation,
                 members: vec![l, r],
+                above_joins: false,
             });
             Some(root.classes.len() - 1)
         }
@@ -154,7 +162,7 @@ fn constants_through_left_joins(root: &mut Root<'_, '_>) -> PgResult<()> {
 }
 
 /// Family and collation of an equality.
-type EqualityOf = (Oid, Oid);
+pub type EqualityOf = (Oid, Oid);
 
 /// The nullable side's expression of a left join's equality, and the constant that the other side is.
 fn left_join_by_constant(root: &Root<'_, '_>, info: &RestrictInfo) -> Option<(Expr, Expr, EqualityOf)> {
@@ -165,7 +173,15 @@ fn left_join_by_constant(root: &Root<'_, '_>, info: &RestrictInfo) -> Option<(Ex
     let family = e.family?;
     let separates = |outer: &RelIds, inner: &RelIds| {
         root.special_joins.iter().any(|s| {
-            s.join_type == JoinType::Left && outer.is_subset(&s.syn_left) && inner.is_subset(&s.syn_right)
+            // The outer side as it comes from its scan: no join below has turned it to NULL.
+            let as_scanned = |other: &SpecialJoin| {
+                let whole = other.syn_left.union(&other.syn_right);
+                !other.makes_null(outer) || !whole.is_subset(&s.syn_left)
+            };
+            s.join_type == JoinType::Left
+                && outer.is_subset(&s.syn_left)
+                && inner.is_subset(&s.syn_right)
+                && root.special_joins.iter().all(as_scanned)
         })
     };
     let sides = [
@@ -182,8 +198,9 @@ fn left_join_by_constant(root: &Root<'_, '_>, info: &RestrictInfo) -> Option<(Ex
                 return None;
             }
             let mut classes = root.classes.iter();
-            let class =
-                classes.find(|c| c.family == family && c.collation == e.collation && c.contains(outer))?;
+            let class = classes.find(|c| {
+                (c.family, c.collation, c.above_joins) == (family, e.collation, false) && c.contains(outer)
+            })?;
             Some((inner.clone(), class.constant()?.clone(), (family, e.collation)))
         })
 }
@@ -315,10 +332,40 @@ pub fn path_key(
     descending: bool,
     nulls_first: bool,
 ) -> PathKey {
-    let found = root
-        .classes
-        .iter()
-        .position(|c| c.family == family && c.collation == collation && c.contains(expr));
+    key_in(root, expr, (family, collation), (descending, nulls_first), false)
+}
+
+/// As [`path_key`], for a step above all joins.
+pub fn upper_key(
+    root: &mut Root<'_, '_>,
+    expr: &Expr,
+    of: EqualityOf,
+    (descending, nulls_first): (bool, bool),
+) -> PathKey {
+    let above = may_be_made_null(root, expr);
+    key_in(root, expr, of, (descending, nulls_first), above)
+}
+
+/// An outer join may turn columns of the expression to NULL.
+fn may_be_made_null(root: &Root<'_, '_>, expr: &Expr) -> bool {
+    if root.special_joins.is_empty() {
+        return false;
+    }
+    let relids = facts::relids(expr);
+    root.special_joins.iter().any(|s| s.makes_null(&relids))
+}
+
+fn key_in(
+    root: &mut Root<'_, '_>,
+    expr: &Expr,
+    (family, collation): EqualityOf,
+    (descending, nulls_first): (bool, bool),
+    above_joins: bool,
+) -> PathKey {
+    let same = |c: &EquivalenceClass| {
+        (c.family, c.collation, c.above_joins) == (family, collation, above_joins) && c.contains(expr)
+    };
+    let found = root.classes.iter().position(same);
     let class = found.unwrap_or_else(|| {
         let relids = facts::relids(expr);
         let member = Member {
@@ -330,6 +377,7 @@ pub fn path_key(
             family,
             collation,
             members: vec![member],
+            above_joins,
         });
         root.classes.len() - 1
     });
@@ -391,14 +439,8 @@ pub fn necessary_clauses(
         let (Some((family, descending)), Some(expr)) = (family, expr) else {
             return Ok(clauses.to_vec());
         };
-        let key = path_key(
-            root,
-            &expr,
-            family,
-            expr.collation(),
-            descending,
-            clause.nulls_first,
-        );
+        let of = (family, expr.collation());
+        let key = upper_key(root, &expr, of, (descending, clause.nulls_first));
         let constant = root.classes[key.class].constant().is_some();
         if !constant && keys.iter().all(|k| k.class != key.class) {
             keys.push(key);
@@ -414,8 +456,10 @@ pub fn class_of(root: &Root<'_, '_>, expr: &Expr, sort_op: Oid) -> PgResult<Opti
         return Ok(None);
     }
     let family = sort_op_family(root, sort_op)?.map(|(family, _)| family);
+    let above = may_be_made_null(root, expr);
     let same = |c: &EquivalenceClass| {
-        family == Some(c.family) && c.collation == expr.collation() && c.contains(expr)
+        let of = (Some(c.family), c.collation, c.above_joins);
+        of == (family, expr.collation(), above) && c.contains(expr)
     };
     Ok(root.classes.iter().position(same))
 }
@@ -426,10 +470,11 @@ pub fn is_constant(root: &Root<'_, '_>, expr: &Expr, sort_op: Oid) -> PgResult<b
         true => sort_op_family(root, sort_op)?,
         false => None,
     };
+    let above = may_be_made_null(root, expr);
     let same = |c: &EquivalenceClass| {
         root.query.grouping_sets.is_empty()
             && family.is_some_and(|(f, _)| f == c.family)
-            && c.collation == expr.collation()
+            && (c.collation, c.above_joins) == (expr.collation(), above)
             && c.contains(expr)
     };
     Ok(root.classes.iter().any(|c| c.constant().is_some() && same(c)))

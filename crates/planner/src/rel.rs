@@ -80,6 +80,17 @@ pub struct SpecialJoin {
     pub filtered: bool,
 }
 
+impl SpecialJoin {
+    /// It may hand out rows in which some of these relations are NULL, or has rows though they have none.
+    pub fn makes_null(&self, relids: &RelIds) -> bool {
+        match self.join_type {
+            JoinType::Semi => false,
+            JoinType::Full => relids.overlaps(&self.syn_left) || relids.overlaps(&self.syn_right),
+            _ => relids.overlaps(&self.syn_right),
+        }
+    }
+}
+
 /// An index of a base relation.
 #[derive(Clone, Debug)]
 pub struct IndexInfo {

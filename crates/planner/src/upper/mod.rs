@@ -21,13 +21,12 @@ pub use sort::sort_stage;
 use common::{AttrNumber, PgResult};
 use nodes::expr::{Expr, Var, VarSource};
 use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, SortKey};
-use nodes::query::{CommandType, JoinType, SortGroupClause, TargetEntry};
+use nodes::query::{CommandType, SortGroupClause, TargetEntry};
 use nodes::relids::RelIds;
 
 use crate::exprs::{facts, positions};
 use crate::path::{PathKey, PathRef, keys_contained};
 use crate::paths::ColumnFacts;
-use crate::rel::SpecialJoin;
 use crate::root::Root;
 use crate::{cost, create_append, create_plan, equivalence, join_removal, joininfo, paths, search};
 
@@ -283,8 +282,8 @@ fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
     let mut taken = Vec::new();
     let special_joins = std::mem::take(&mut root.special_joins);
     let mut take = |c: &std::rc::Rc<crate::rel::RestrictInfo>| {
-        let whole =
-            c.required == root.all_rels || is_false(&c.clause) && !is_made_null(&special_joins, &c.required);
+        let whole = c.required == root.all_rels
+            || is_false(&c.clause) && !special_joins.iter().any(|s| s.makes_null(&c.required));
         let gate = c.clause_relids.is_empty() && c.pushed_down && !c.volatile && whole;
         if gate {
             taken.push(c.clause.clone());
@@ -303,15 +302,6 @@ fn take_constant_quals(root: &mut Root<'_, '_>) -> Vec<Expr> {
 
 fn is_false(e: &Expr) -> bool {
     matches!(e, Expr::Const(c) if c.value.as_bool() != Some(true))
-}
-
-/// The result may have rows though these relations have none.
-fn is_made_null(special_joins: &[SpecialJoin], relids: &RelIds) -> bool {
-    special_joins.iter().any(|s| match s.join_type {
-        JoinType::Semi => false,
-        JoinType::Full => relids.overlaps(&s.syn_left.union(&s.syn_right)),
-        _ => relids.overlaps(&s.syn_right),
-    })
 }
 
 fn gate(stage: Stage, one_time: Vec<Expr>) -> Stage {
@@ -398,13 +388,12 @@ pub fn sort_clause_keys(root: &mut Root<'_, '_>, clauses: &[SortGroupClause]) ->
             return Ok(Vec::new());
         };
         let collation = expr.collation();
-        keys.push(equivalence::path_key(
+        let direction = (descending, clause.nulls_first);
+        keys.push(equivalence::upper_key(
             root,
             &expr,
-            family,
-            collation,
-            descending,
-            clause.nulls_first,
+            (family, collation),
+            direction,
         ));
     }
     Ok(equivalence::canonical_keys(root, keys))
