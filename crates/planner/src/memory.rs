@@ -68,7 +68,7 @@ pub fn of_level(root: &Root<'_, '_>) -> u64 {
     let mut bytes = root.rels.iter().flatten().map(of_rel).sum::<u64>();
     bytes += root.join_clauses.iter().map(|c| of_condition(c)).sum::<u64>();
     bytes += members.map(|m| of_expr(&m.expr)).sum::<u64>();
-    bytes += targets.map(|t| of_target(t)).sum::<u64>();
+    bytes += targets.map(of_target).sum::<u64>();
     bytes + (root.query.range_table.len() * size_of::<RangeTblEntry>()) as u64
 }
 
