@@ -409,7 +409,8 @@ fn explain_tells_what_a_statement_logged() {
     let dir = tempfile::tempdir().unwrap();
     let db = Database::open(dir.path()).unwrap();
     let mut s = db.session().unwrap();
-    s.execute("CREATE TABLE t (a int PRIMARY KEY, b text)").unwrap();
+    s.execute("CREATE TABLE t (a int PRIMARY KEY, b text)", ())
+        .unwrap();
     let mut explain = |sql: &str| -> String {
         let rows = texts(
             &mut s,
