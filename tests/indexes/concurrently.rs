@@ -326,7 +326,10 @@ fn count_up(session: &mut Session, random: &mut SimRandom, stop: &AtomicBool) ->
                 params![id],
             ),
         };
-        let row = done.unwrap_or_else(|error| panic!("{}: {error}", error.code()));
+        let row = done.unwrap_or_else(|error| {
+            stop.store(true, Ordering::Relaxed);
+            panic!("{}: {error}", error.code())
+        });
         total += row.map_or(0, |row| row.get::<i64>(0).unwrap());
     }
     total
@@ -350,16 +353,17 @@ fn upserts_see_all_indexes_of_their_key() {
                 })
             })
             .collect();
-        for _ in 0..12 {
-            session
-                .batch_execute("REINDEX INDEX CONCURRENTLY t_pkey")
-                .unwrap();
-            session
-                .batch_execute("CREATE UNIQUE INDEX CONCURRENTLY t_i ON t (id)")
-                .unwrap();
-            session.batch_execute("DROP INDEX CONCURRENTLY t_i").unwrap();
-        }
+        let mut definitions = [
+            "REINDEX INDEX CONCURRENTLY t_pkey",
+            "CREATE UNIQUE INDEX CONCURRENTLY t_i ON t (id)",
+            "DROP INDEX CONCURRENTLY t_i",
+        ]
+        .iter()
+        .cycle()
+        .take(36);
+        let defined = definitions.try_for_each(|sql| session.batch_execute(sql));
         stop.store(true, Ordering::Relaxed);
+        defined.unwrap();
         counters.into_iter().map(|counter| counter.join().unwrap()).sum()
     });
     verify(&db);

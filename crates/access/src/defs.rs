@@ -142,10 +142,22 @@ pub struct IndexDef {
     pub nulls_not_distinct: bool,
     /// See [`Persistence`].
     pub persistence: Persistence,
-    /// Rows may lack entries: it is being filled while rows change, or was left so (`pg_index.indisvalid` is false).
-    pub incomplete: bool,
+    /// What writers do with it.
+    pub state: IndexState,
     /// Entries of rows that come with the program.
     pub builtin: Option<Arc<BuiltinEntries>>,
+}
+
+/// How far an index has come that is made, or goes, while rows change. Writers of neighbouring states may work side by side, others must
+/// not: who takes no entries away must not meet who relies on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IndexState {
+    /// Writers take entries away that are there, and add none (`pg_index.indisready` is false).
+    DeleteOnly,
+    /// Writers keep it, but rows may lack entries: it is being filled, was left so, or is about to go (`indisvalid` is false).
+    WriteOnly,
+    /// Every row has its entry.
+    Complete,
 }
 
 impl IndexDef {
@@ -160,7 +172,7 @@ impl IndexDef {
             unique: false,
             nulls_not_distinct: false,
             persistence: Persistence::Permanent,
-            incomplete: false,
+            state: IndexState::Complete,
             builtin: None,
         }
     }

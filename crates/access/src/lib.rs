@@ -47,7 +47,7 @@ mod version;
 mod xids;
 mod zone;
 
-pub use defs::{BuiltinEntries, BuiltinRows, ColumnStorage, IndexDef, Persistence, TableDef};
+pub use defs::{BuiltinEntries, BuiltinRows, ColumnStorage, IndexDef, IndexState, Persistence, TableDef};
 pub use index::{
     Adopted, BuildOutcome, EntryRun, Excluding, ExclusionProbe, Index, IndexBounds, IndexBuilder, IndexScan,
     IndexSize, Judge, KeyBound, KeyList, TransactionMark, UniqueCheck, Verdict,

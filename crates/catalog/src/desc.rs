@@ -130,7 +130,10 @@ pub struct IndexDesc {
     pub nulls_not_distinct: bool,
     pub immediate: bool,
     pub valid: bool,
+    /// New rows get entries.
     pub ready: bool,
+    /// False: about to go, nobody uses it.
+    pub live: bool,
     pub clustered: bool,
     /// Key columns first, then INCLUDE columns.
     pub columns: Vec<IndexColumnDesc>,

@@ -5,9 +5,11 @@
 //! # How it works
 //! A lock of the session on the table (`ShareUpdateExclusive`) keeps other definitions away from the first phase to the last. Each phase
 //! is a transaction; between two of them it waits for the transactions that may still act on what the catalog said before.
-//! - CREATE: an invalid index that writers keep · wait for writers · fill it (`access::Index::adopt`) · valid.
+//! - CREATE: an invalid index from which writers take entries away · wait for writers · ready: they keep it · wait for writers · fill it
+//!   (`access::Index::adopt`) · valid.
 //! - REINDEX: a second index `..._ccnew` is made and filled the same way, then the two swap storage, then the second one is dropped.
-//! - DROP: invalid, so that nobody plans with it · wait for all · not ready, so that nobody keeps it · wait for all · gone.
+//! - DROP: invalid, so that nobody plans with it · wait for all · not ready, so that nobody relies on its entries · wait for writers · not
+//!   live, so that nobody uses it · wait for all · gone.
 //!
 //! Where it fails between two phases, an invalid index stays, as in PostgreSQL.
 
@@ -86,7 +88,6 @@ pub(crate) fn create(
     let Some(index) = define_index(cx, table, request)? else {
         return Ok(());
     };
-    next_phase(cx)?;
     fill(cx, &lock, (table.oid, index))?;
     let storage = cx.relation(index)?;
     declare_valid(cx, index, &storage)
@@ -115,9 +116,14 @@ fn info(index: &RelationDesc) -> PgResult<&IndexDesc> {
     index.index.as_ref().ok_or_else(missing)
 }
 
-/// Gives every row an entry in an index that writers keep already. Commits in between and at the end.
+/// Gives every row an entry in an index that was made for it. Commits in between and at the end.
 fn fill(cx: &CommandContext<'_>, lock: &TableLock, (table, index): (Oid, Oid)) -> PgResult<()> {
-    // Who began to write before the index was there does not keep it.
+    next_phase(cx)?;
+    // Who began to write before the index was there takes nothing away from it.
+    lock.wait_for_others(cx, LockMode::Share)?;
+    set_flags(cx, index, &[(pg_index::INDISREADY, true)])?;
+    next_phase(cx)?;
+    // Who began before it was ready adds nothing to it.
     lock.wait_for_others(cx, LockMode::Share)?;
     let durable = {
         let mut txn = cx.txn.borrow_mut();
@@ -136,12 +142,13 @@ fn adopt_rows(cx: &CommandContext<'_>, table: &Arc<RelationDesc>, index: &Arc<Re
     let columns = table.columns.len();
     let wanted = keys.reads(columns);
     let mut uncommitted = 0;
-    for_each_row_of(&opened, columns, &wanted, cx, &mut |row, id| {
+    let snapshot = cx.txn.borrow().latest_snapshot()?;
+    for_each_row_of((&opened, &snapshot), columns, &wanted, cx, &mut |row, id| {
         let Some((key, include)) = keys.of_row(cx, row)? else {
             return Ok(());
         };
         loop {
-            let adopted = target.adopt(&mut cx.txn.borrow_mut(), &key, &include, id)?;
+            let adopted = target.adopt(&mut cx.txn.borrow_mut(), snapshot.csn, &key, &include, id)?;
             match adopted {
                 Adopted::Done => break,
                 Adopted::WaitFor(xid) => {
@@ -176,7 +183,6 @@ pub(crate) fn reindex(cx: &CommandContext<'_>, index: Oid) -> PgResult<()> {
         return Ok(());
     };
     let new = copy_definition(cx, &old)?;
-    next_phase(cx)?;
     fill(cx, &lock, (table, new))?;
     cx.ddl(|ddl| ddl.swap_storage(index, new))?;
     let swapped = cx.relation(index)?;
@@ -194,7 +200,7 @@ fn copy_definition(cx: &CommandContext<'_>, old: &RelationDesc) -> PgResult<Oid>
         is_relation: true,
     };
     let mut index = info(old)?.clone();
-    (index.valid, index.primary, index.clustered) = (false, false, false);
+    (index.valid, index.ready, index.primary, index.clustered) = (false, false, false, false);
     let names: Vec<String> = old.columns.iter().map(|c| c.name.to_string()).collect();
     let types: Vec<_> = old.columns.iter().map(|c| (c.type_ref, c.collation)).collect();
     let options = old.options.iter().map(|(name, value)| format!("{name}={value}"));
@@ -231,11 +237,10 @@ fn drop_in_phases(cx: &CommandContext<'_>, lock: &TableLock, index: Oid) -> PgRe
     )?;
     next_phase(cx)?;
     lock.wait_for_others(cx, LockMode::AccessExclusive)?;
-    set_flags(
-        cx,
-        index,
-        &[(pg_index::INDISREADY, false), (pg_index::INDISLIVE, false)],
-    )?;
+    set_flags(cx, index, &[(pg_index::INDISREADY, false)])?;
+    next_phase(cx)?;
+    lock.wait_for_others(cx, LockMode::Share)?;
+    set_flags(cx, index, &[(pg_index::INDISLIVE, false)])?;
     next_phase(cx)?;
     lock.wait_for_others(cx, LockMode::AccessExclusive)?;
     let object = ObjectAddress::new(oids::PG_CLASS, index);

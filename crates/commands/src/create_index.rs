@@ -191,7 +191,8 @@ pub(crate) fn define_index(
         immediate: constraint.as_ref().is_none_or(|c| !c.deferrable),
         valid: !(request.concurrent
             || request.only && !table.inheritance.children.is_empty() && table.relkind == b'p'),
-        ready: true,
+        ready: !request.concurrent,
+        live: true,
         clustered: false,
         columns: columns.iter().map(|c| c.desc.clone()).collect(),
         key_count,

@@ -7,6 +7,7 @@ use catalog::desc::{IndexDesc, RelationDesc};
 use common::error::ErrorExt;
 use common::{PgResult, RowId, pg_err};
 use executor::Exclusion;
+use txn::Snapshot;
 use types::{BATCH_ROWS, Batch, Datum};
 
 use crate::context::CommandContext;
@@ -95,12 +96,13 @@ pub(crate) fn for_each_row(
     visit: &mut dyn FnMut(&[Datum], RowId) -> PgResult<()>,
 ) -> PgResult<()> {
     let all: Vec<u16> = (0..columns).map(|c| c as u16).collect();
-    for_each_row_of(table, columns, &all, cx, visit)
+    let snapshot = cx.txn.borrow().latest_snapshot()?;
+    for_each_row_of((table, &snapshot), columns, &all, cx, visit)
 }
 
 /// The same with the wanted columns filled in, the others NULL.
 pub(crate) fn for_each_row_of(
-    table: &Table,
+    table: (&Table, &Snapshot),
     columns: usize,
     wanted: &[u16],
     cx: &CommandContext<'_>,
@@ -121,15 +123,14 @@ pub(crate) fn for_each_row_of(
     })
 }
 
-/// Calls `visit` with every batch of rows that the transaction sees now: the wanted columns, then row ids.
+/// Calls `visit` with every batch of rows that the snapshot sees: the wanted columns, then row ids.
 pub(crate) fn for_each_batch(
-    table: &Table,
+    (table, snapshot): (&Table, &Snapshot),
     wanted: &[u16],
     cx: &CommandContext<'_>,
     visit: &mut dyn FnMut(&Batch) -> PgResult<()>,
 ) -> PgResult<()> {
-    let snapshot = cx.txn.borrow().latest_snapshot()?;
-    let mut scan = table.scan(&snapshot, ScanRequest::columns(wanted).with_row_ids());
+    let mut scan = table.scan(snapshot, ScanRequest::columns(wanted).with_row_ids());
     while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
         cx.cancel.check()?;
         visit(&batch)?;
@@ -151,11 +152,14 @@ pub(crate) fn build(
     let target = cx.relations.index(index, table)?;
     let memory = (cx.guc.borrow().get_number("maintenance_work_mem") as usize) << 10;
     let mut builder = IndexBuilder::new(&target, &opened, cx.temp, memory).cancelled_by(cx.cancel);
+    let snapshot = cx.txn.borrow().latest_snapshot()?;
     let columns = table.columns.len();
     let reads = keys.reads(columns);
     match keys.is_plain() {
-        true => for_each_batch(&opened, &reads, cx, &mut |batch| builder.push_batch(batch))?,
-        false => for_each_row_of(&opened, columns, &reads, cx, &mut |row, id| {
+        true => for_each_batch((&opened, &snapshot), &reads, cx, &mut |batch| {
+            builder.push_batch(batch)
+        })?,
+        false => for_each_row_of((&opened, &snapshot), columns, &reads, cx, &mut |row, id| {
             if let Some((key, include)) = keys.of_row(cx, row)? {
                 builder.push(&key, &include, id)?;
             }
@@ -189,7 +193,7 @@ fn check_exclusion(
     let context = cx.exec_context(&*view, &snapshot);
     let columns = table.columns.len();
     for_each_row_of(
-        opened,
+        (opened, &snapshot),
         columns,
         &keys.reads(columns),
         cx,

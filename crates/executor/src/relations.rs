@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{BuiltinRows, Index, IndexDef, Persistence, Storage, Table, TableDef};
+use access::{BuiltinRows, Index, IndexDef, IndexState, Persistence, Storage, Table, TableDef};
 use catalog::desc::{IndexDesc, RelationDesc};
 use common::{Oid, PgResult, internal, unsupported};
 use parking_lot::RwLock;
@@ -168,7 +168,11 @@ pub(crate) fn index_def(desc: &RelationDesc, table: &RelationDesc) -> PgResult<I
     def.unique = info.unique && !info.exclusion;
     def.nulls_not_distinct = info.nulls_not_distinct;
     def.persistence = persistence(desc);
-    def.incomplete = !info.valid;
+    def.state = match (info.valid, info.ready) {
+        (true, _) => IndexState::Complete,
+        (false, true) => IndexState::WriteOnly,
+        (false, false) => IndexState::DeleteOnly,
+    };
     Ok(def)
 }
 

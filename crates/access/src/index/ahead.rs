@@ -20,6 +20,7 @@ use kv::{Direction, Durability, Keyspace, WriteBatch};
 use crate::ahead::Load;
 use crate::ahead::ends::{RowBits, has_bit};
 use crate::block::CHUNK_ROWS;
+use crate::defs::IndexState;
 use crate::index::Index;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::{self, PackWriter, each_entry};
@@ -39,7 +40,9 @@ impl Index {
     }
 
     fn may_go_ahead(&self) -> bool {
-        !self.def.incomplete && self.def.builtin.is_none() && self.store.id >= FIRST_RELATION
+        self.def.state == IndexState::Complete
+            && self.def.builtin.is_none()
+            && self.store.id >= FIRST_RELATION
     }
 
     /// True when the log gets the entry of a row with the commit, as the row itself.

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use common::{Csn, PgResult};
 use kv::{Keyspace, WriteBatch};
 
+use crate::defs::IndexState;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::PackedKeys;
@@ -149,7 +150,11 @@ impl IndexStore {
         let both = bounds.checkpoint.min(bounds.horizon);
         let table = self.shared.table();
         // Who fills the index asks for the markers of entries that no snapshot ever sees ([`super::online`]).
-        let is_filled = self.def.load().as_ref().is_none_or(|def| !def.incomplete);
+        let is_filled = self
+            .def
+            .load()
+            .as_ref()
+            .is_none_or(|def| def.state != IndexState::WriteOnly);
         let forgotten = || is_filled && is_forgotten(head, table, bounds.checkpoint, &bounds.live);
         fate(&self.shared, head, both).or_else(|| forgotten().then_some(false))
     }

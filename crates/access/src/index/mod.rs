@@ -39,7 +39,7 @@ pub use run::EntryRun;
 pub use scan::{IndexBounds, IndexScan, KeyBound};
 
 use crate::ahead::gate::Gate;
-use crate::defs::{IndexDef, Persistence};
+use crate::defs::{IndexDef, IndexState, Persistence};
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryHead, EntryKey, IndexStore, copy_of, entry_key, entry_row};
 use crate::serial;
@@ -92,10 +92,7 @@ enum Holder {
 impl Index {
     pub(crate) fn new(def: Arc<IndexDef>, store: Arc<IndexStore>) -> Index {
         let known = store.def.load();
-        if known
-            .as_ref()
-            .is_none_or(|known| known.incomplete && !def.incomplete)
-        {
+        if known.as_ref().is_none_or(|known| known.state < def.state) {
             store.def.store(Some(Arc::clone(&def)));
         }
         Index { def, store }
@@ -392,9 +389,9 @@ impl Index {
             txn.buffer = prefix;
             return self.tell_write(txn, &key).map(|()| true);
         }
-        let claimed = match self.def.incomplete {
-            true => self.take_or_mark(txn, &prefix, &key, stamp),
-            false => {
+        let claimed = match self.def.state {
+            IndexState::WriteOnly => self.take_or_mark(txn, &prefix, &key, stamp),
+            IndexState::DeleteOnly | IndexState::Complete => {
                 let _latch = self.store.latch(&prefix).lock();
                 self.claim(&key, stamp, txn)
             }
@@ -419,7 +416,10 @@ impl Index {
         let Some(deletion) = self.def.table.and_then(|table| txn.deletion_with(row, table)) else {
             return false;
         };
-        if self.def.incomplete || self.def.builtin.is_some() || self.store.id < FIRST_RELATION {
+        if self.def.state != IndexState::Complete
+            || self.def.builtin.is_some()
+            || self.store.id < FIRST_RELATION
+        {
             return false;
         }
         let _latch = self.store.latch(prefix).lock();

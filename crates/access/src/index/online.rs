@@ -3,7 +3,9 @@
 //! PG: src/backend/catalog/index.c (validate_index), indexcmds.c (DefineIndex).
 //!
 //! # How it works
-//! 1. The index exists, so every new writer keeps its entries; then the builder waits for the writers of before.
+//! 1. The index exists, and writers take entries away from it ([`IndexState::DeleteOnly`]); the builder waits for the writers of before,
+//!    who know nothing of it. Then writers keep it ([`IndexState::WriteOnly`]), and the builder waits for those who only take away. Were
+//!    the first step left out, a writer could put in an entry whose row another one deletes without knowing of the entry.
 //! 2. The builder takes a snapshot and reads the table. Each row that it sees gets its entry, unless a writer has dealt with it:
 //!    entries go in under the latch of their key, as writers' do, so one of the two sees the other.
 //! 3. A writer that takes an entry away which is not there leaves a marker: a version that it began and ended itself. The builder
@@ -44,17 +46,18 @@ pub enum Adopted {
 
 /// What is known of an entry.
 enum Known {
-    /// There, or taken away since by somebody who has committed.
+    /// There, or taken away after the builder's snapshot by somebody who has committed.
     Settled,
     Pending(Xid),
     Nothing,
 }
 
 impl Index {
-    /// Puts in the entry of a row that the builder's snapshot sees.
+    /// Puts in the entry of a row that the builder's snapshot, of `seen`, sees.
     pub fn adopt(
         &self,
         txn: &mut Transaction,
+        seen: Csn,
         values: &[Datum],
         include: &[Datum],
         row: RowId,
@@ -65,7 +68,7 @@ impl Index {
         let key = entry_key(&prefix, row);
         let version = {
             let _latch = self.store.latch(&prefix).lock();
-            match self.known(&key, stamp)? {
+            match self.known(&key, stamp, seen)? {
                 Known::Settled => return Ok(Adopted::Done),
                 Known::Pending(xid) => return Ok(Adopted::WaitFor(xid)),
                 Known::Nothing => {}
@@ -86,7 +89,9 @@ impl Index {
         Ok(Adopted::Done)
     }
 
-    fn known(&self, key: &EntryKey, own: Stamp) -> PgResult<Known> {
+    /// A version that ended before the snapshot says nothing of the row that the snapshot sees: the row got this key back from a writer who
+    /// added no entries yet.
+    fn known(&self, key: &EntryKey, own: Stamp, seen: Csn) -> PgResult<Known> {
         let table = self.store.shared.table();
         let mut next = self.store.delta.get(key).and_then(|e| e.value().load_full());
         while let Some(version) = next {
@@ -94,9 +99,14 @@ impl Index {
                 return Ok(Known::Settled);
             }
             match version.begin.resolve(table) {
-                StampState::Committed(_) => return Ok(Known::Settled),
                 StampState::InProgress(xid) => return Ok(Known::Pending(xid)),
                 StampState::Never => next = version.older.load_full(),
+                StampState::Committed(_) => {
+                    return Ok(match version.end.resolve(table) {
+                        StampState::Committed(ended) if ended <= seen => Known::Nothing,
+                        _ => Known::Settled,
+                    });
+                }
             }
         }
         let leaf = self.store.leaf_at(key)?;

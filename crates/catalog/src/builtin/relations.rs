@@ -152,6 +152,7 @@ fn index_desc(index: &'static BuiltinIndex) -> IndexDesc {
         immediate: true,
         valid: true,
         ready: true,
+        live: true,
         clustered: false,
         key_count: columns.len(),
         columns,

@@ -128,7 +128,7 @@ fn index_row(index_oid: Oid, index: &IndexDesc) -> PgResult<Vec<Datum>> {
     row[INDISCLUSTERED] = Datum::Bool(index.clustered);
     row[INDISVALID] = Datum::Bool(index.valid);
     row[INDISREADY] = Datum::Bool(index.ready);
-    row[INDISLIVE] = Datum::Bool(true);
+    row[INDISLIVE] = Datum::Bool(index.live);
     row[INDKEY] = text::int2vector(index.columns.iter().map(|c| c.attno));
     row[INDCOLLATION] = text::oidvector(keys().map(|c| c.collation));
     row[INDCLASS] = text::oidvector(keys().map(|c| c.opclass));

@@ -383,6 +383,7 @@ fn primary_key(db: &Db, table: Oid) -> (Oid, Oid) {
         immediate: true,
         valid: true,
         ready: true,
+        live: true,
         clustered: false,
         columns: vec![IndexColumnDesc {
             attno: 1,

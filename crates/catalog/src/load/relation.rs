@@ -448,6 +448,7 @@ fn index_desc(read: &dyn CatalogRead, index: Oid) -> PgResult<Option<IndexDesc>>
         immediate: row.bool(INDIMMEDIATE),
         valid: row.bool(INDISVALID),
         ready: row.bool(INDISREADY),
+        live: row.bool(INDISLIVE),
         clustered: row.bool(INDISCLUSTERED),
         columns: index_columns(read, row)?,
         key_count: row.int2(INDNKEYATTS).max(0) as usize,

@@ -21,6 +21,8 @@ pub(crate) struct IndexPart {
     include: Vec<KeySource>,
     predicate: Option<Arc<ExprProgram>>,
     pub unique: bool,
+    /// It takes new entries; else it is on its way in or out, and entries of rows that go must go.
+    pub ready: bool,
     /// Checked at once, not at the end of the statement.
     pub immediate: bool,
     /// Of an exclusion constraint, or WITHOUT OVERLAPS.
@@ -33,13 +35,13 @@ enum KeySource {
 }
 
 impl IndexPart {
-    /// `None`: it is on its way out (DROP INDEX CONCURRENTLY), nobody keeps it any more.
+    /// `None`: it is on its way out (DROP INDEX CONCURRENTLY), nobody uses it any more.
     pub fn compile(c: &Compiler<'_>, oid: Oid) -> PgResult<Option<Arc<IndexPart>>> {
         let desc = c.relation(oid)?;
         let Some(info) = &desc.index else {
             return Err(internal!("relation \"{}\" is not an index", desc.name));
         };
-        if !info.ready {
+        if !info.live {
             return Ok(None);
         }
         let exclusion = match info.exclusion {
@@ -65,6 +67,7 @@ impl IndexPart {
             include,
             predicate,
             unique: info.unique,
+            ready: info.ready,
             immediate: info.immediate,
             exclusion,
             desc,
@@ -126,7 +129,7 @@ impl OpenIndex {
         let (Some(own), Some(theirs)) = (&self.part.desc.index, &other.part.desc.index) else {
             return false;
         };
-        let keeps = |info: &IndexDesc| info.unique && !info.exclusion && info.immediate;
+        let keeps = |info: &IndexDesc| info.unique && info.ready && !info.exclusion && info.immediate;
         let same = |a: &IndexColumnDesc, b: &IndexColumnDesc| {
             (a.attno, &a.expr, a.opclass, a.collation) == (b.attno, &b.expr, b.opclass, b.collation)
         };
@@ -167,6 +170,9 @@ impl OpenIndex {
         rows: usize,
         first: RowId,
     ) -> PgResult<bool> {
+        if !self.part.ready {
+            return Ok(true);
+        }
         let (mut run, mut entry) = (EntryRun::default(), Entry::default());
         for row in 0..rows {
             self.part.fill(columns, row, &mut entry);
@@ -184,6 +190,9 @@ impl OpenIndex {
         entry: &Entry,
         row: RowId,
     ) -> PgResult<Result<(), Vec<Datum>>> {
+        if !self.part.ready {
+            return Ok(Ok(()));
+        }
         if let Some(rule) = &self.part.exclusion {
             rule.check_period(&entry.key)?;
             let mut add = || self.add(ext, entry, row, UniqueCheck::No).map(drop);

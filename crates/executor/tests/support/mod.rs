@@ -236,6 +236,7 @@ impl Db {
                 immediate: true,
                 valid: true,
                 ready: true,
+                live: true,
                 clustered: false,
                 columns: vec![IndexColumnDesc {
                     attno: 1,

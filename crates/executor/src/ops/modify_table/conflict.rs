@@ -83,7 +83,10 @@ impl ModifyOp {
         let target = &self.leaf(leaf)?.target;
         if action.arbiters.is_empty() {
             return Ok((0..target.indexes.len())
-                .filter(|&k| target.indexes[k].part.unique || target.indexes[k].part.exclusion.is_some())
+                .filter(|&k| {
+                    let part = &target.indexes[k].part;
+                    part.ready && (part.unique || part.exclusion.is_some())
+                })
                 .collect());
         }
         let mut found = Vec::new();
