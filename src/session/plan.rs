@@ -127,10 +127,13 @@ impl Session {
         self.ensure_transaction()?;
         let (view, query, param_types) = loop {
             let view = self.current_view()?;
-            let (query, param_types) = self.analyze(&stmt, source, &view, types)?;
-            self.lock_query(&query)?;
-            // A definition that we waited for may have changed what the names mean.
+            let analyzed = self.analyze(&stmt, source, &view, types);
+            if let Ok((query, _)) = &analyzed {
+                self.lock_query(query)?;
+            }
+            // A definition that we waited for, or met on its way, may have changed what the names mean.
             if self.session_catalog().version() == view.version() {
+                let (query, param_types) = analyzed?;
                 break (view, query, param_types);
             }
         };

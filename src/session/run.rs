@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use catalog::CatalogView;
 use common::cancel::CancelReason;
-use common::{PgResult, pg_err};
+use common::{PgError, PgResult, pg_err};
 use executor::{ExecContext, PreparedPlan, QueryRun, RunOptions};
 use nodes::query::CommandType;
 use types::{BATCH_ROWS, Batch, Datum, PhysType, Vector};
@@ -175,19 +176,41 @@ impl Session {
     fn locked_plan(&mut self, portal: &mut Portal) -> PgResult<(Arc<View>, Arc<PreparedPlan>)> {
         loop {
             let view = self.current_view()?;
-            if !self.is_current(&portal.prepared, view.version()) {
-                portal.prepared = self.revalidate(&portal.prepared, &view)?;
-            }
-            let plan = self.plan_for(&portal.prepared, &view, &portal.params)?;
-            self.check_access(&plan, &view)?;
-            self.lock_range_table(
-                &plan.plan().range_table,
-                plan.plan().command != CommandType::Select || plan.plan().has_modifying_cte,
-            )?;
-            if self.session_catalog().version() == view.version() {
-                return Ok((view, plan));
+            match self.plan_under(portal, &view) {
+                Ok(plan) if self.session_catalog().version() == view.version() => return Ok((view, plan)),
+                Err(error) if !self.has_moved(&view, &error) => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
+    }
+
+    fn plan_under(&mut self, portal: &mut Portal, view: &Arc<View>) -> PgResult<Arc<PreparedPlan>> {
+        if !self.is_current(&portal.prepared, view.version()) {
+            portal.prepared = self.revalidate(&portal.prepared, view)?;
+        }
+        let plan = self.plan_for(&portal.prepared, view, &portal.params)?;
+        self.check_access(&plan, view)?;
+        self.lock_range_table(
+            &plan.plan().range_table,
+            plan.plan().command != CommandType::Select || plan.plan().has_modifying_cte,
+        )?;
+        Ok(plan)
+    }
+
+    /// True when a failure may be due to a definition that has changed since the view was made: descriptors are loaded when they are asked
+    /// for, so an index that the table's still names may be gone. A definition that others see already is a new version moments later.
+    fn has_moved(&self, view: &View, error: &PgError) -> bool {
+        use common::sqlstate::{INTERNAL_ERROR, UNDEFINED_TABLE};
+        if ![INTERNAL_ERROR, UNDEFINED_TABLE].contains(&error.sqlstate) {
+            return false;
+        }
+        for _ in 0..3 {
+            if self.session_catalog().version() != view.version() {
+                return true;
+            }
+            self.core.db.env.sleep(Duration::from_millis(1));
+        }
+        false
     }
 
     /// The result of the short path: at most one row.
