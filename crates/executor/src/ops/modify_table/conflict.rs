@@ -12,7 +12,7 @@ use types::Datum;
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
-use crate::modify::Written;
+use crate::modify::{OpenTarget, Written};
 use crate::ops::modify_table::ModifyOp;
 
 /// ON CONFLICT, compiled.
@@ -81,36 +81,10 @@ impl ModifyOp {
     /// Positions of the arbiter indexes among those of a table; a partition's belong to the root's.
     fn arbiters(&mut self, cx: &Cx<'_>, leaf: usize, action: &ConflictAction) -> PgResult<Vec<usize>> {
         let target = &self.leaf(leaf)?.target;
-        if action.arbiters.is_empty() {
-            return Ok((0..target.indexes.len())
-                .filter(|&k| {
-                    let part = &target.indexes[k].part;
-                    part.ready && (part.unique || part.exclusion.is_some())
-                })
-                .collect());
-        }
-        let mut found = Vec::new();
-        for oid in &action.arbiters {
-            for (k, index) in target.indexes.iter().enumerate() {
-                let mut at = Some(std::sync::Arc::clone(&index.part.desc));
-                while let Some(desc) = at {
-                    if desc.oid == *oid {
-                        found.push(k);
-                        break;
-                    }
-                    at = match desc.inheritance.parents.first() {
-                        Some(parent) => cx.ext.catalog.relation(*parent)?,
-                        None => None,
-                    };
-                }
-            }
-        }
-        let is_twin = |k: &usize| {
-            let index = &target.indexes[*k];
-            !found.contains(k) && found.iter().any(|of| index.is_twin(&target.indexes[*of]))
+        let mut found = match action.arbiters.is_empty() {
+            true => all_arbiters(target),
+            false => named_arbiters(cx, target, &action.arbiters)?,
         };
-        let twins: Vec<usize> = (0..target.indexes.len()).filter(is_twin).collect();
-        found.extend(twins);
         // While REINDEX CONCURRENTLY lets two indexes swap their storage, statements of before and after it meet in the same order.
         found.sort_by_key(|k| target.indexes[*k].index.id());
         Ok(found)
@@ -274,4 +248,40 @@ fn affected_twice() -> Box<common::PgError> {
     .hint(
         "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
     )
+}
+
+/// Without a conflict target: whatever may refuse a row.
+fn all_arbiters(target: &OpenTarget) -> Vec<usize> {
+    let refuses = |k: &usize| {
+        let part = &target.indexes[*k].part;
+        part.ready && (part.unique || part.exclusion.is_some())
+    };
+    (0..target.indexes.len()).filter(refuses).collect()
+}
+
+/// The indexes that were inferred, and those of the same keys.
+fn named_arbiters(cx: &Cx<'_>, target: &OpenTarget, arbiters: &[common::Oid]) -> PgResult<Vec<usize>> {
+    let mut found = Vec::new();
+    for oid in arbiters {
+        for (k, index) in target.indexes.iter().enumerate() {
+            let mut at = Some(Arc::clone(&index.part.desc));
+            while let Some(desc) = at {
+                if desc.oid == *oid {
+                    found.push(k);
+                    break;
+                }
+                at = match desc.inheritance.parents.first() {
+                    Some(parent) => cx.ext.catalog.relation(*parent)?,
+                    None => None,
+                };
+            }
+        }
+    }
+    let is_twin = |k: &usize| {
+        let index = &target.indexes[*k];
+        !found.contains(k) && found.iter().any(|of| index.is_twin(&target.indexes[*of]))
+    };
+    let twins: Vec<usize> = (0..target.indexes.len()).filter(is_twin).collect();
+    found.extend(twins);
+    Ok(found)
 }
