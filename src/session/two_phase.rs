@@ -62,7 +62,12 @@ impl Session {
             prepared_unix_micros: self.core.db.env.now_unix_micros(),
         };
         self.core.sequence_logged.set(false);
-        self.core.db.prepared.prepare(txn.into_inner(), info)?;
+        let locks = self.core.db.storage.manager().locks();
+        locks.hand_over_session(&self.core.proc, &proc)?;
+        if let Err(error) = self.core.db.prepared.prepare(txn.into_inner(), info) {
+            locks.hand_over_session(&proc, &self.core.proc)?;
+            return Err(error);
+        }
         if let Some(entry) = self.core.db.sessions.write().get_mut(&self.core.pid) {
             entry.proc = Arc::clone(&proc);
         }
@@ -84,6 +89,19 @@ impl Session {
                 "cannot PREPARE a transaction that has operated on temporary objects"
             ));
         }
+        if self
+            .core
+            .db
+            .storage
+            .manager()
+            .locks()
+            .holds_at_both_levels(&self.core.proc)
+        {
+            return Err(pg_err!(
+                FEATURE_NOT_SUPPORTED,
+                "cannot PREPARE while holding both session-level and transaction-level locks on the same object"
+            ));
+        }
         Ok(())
     }
 
@@ -100,7 +118,7 @@ impl Session {
             below.manager().locks().held_by_transaction(below.proc())
         };
         let view = self.current_view()?;
-        for (tag, _) in locks.unwrap_or_default() {
+        for (tag, _) in locks {
             if let LockTag::Relation { relation, .. } = tag
                 && view.relation(relation)?.is_some_and(|d| d.persistence == b't')
             {

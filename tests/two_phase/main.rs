@@ -102,6 +102,42 @@ fn definitions_are_prepared_too() {
 }
 
 #[test]
+fn locks_of_the_session_stay_with_it() {
+    let db = memory();
+    let (mut a, mut b) = (db.session().unwrap(), db.session().unwrap());
+    a.batch_execute("SELECT pg_advisory_lock(1), pg_advisory_lock(1), pg_advisory_lock_shared(2)")
+        .unwrap();
+    a.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(3); PREPARE TRANSACTION 'three'")
+        .unwrap();
+    let held = "SELECT sum(objid::int8 * CASE WHEN pid IS NULL THEN 100 ELSE 1 END)::int8 FROM pg_locks WHERE locktype = 'advisory'";
+    assert_eq!(number(&mut b, held), 303);
+    let free = |s: &mut Session, key: i32| {
+        let sql = format!("SELECT pg_try_advisory_xact_lock({key})::int::int8");
+        number(s, &sql) == 1
+    };
+    assert_eq!([1, 2, 3].map(|key| free(&mut b, key)), [false; 3]);
+    // Taken twice, it must be given back twice.
+    let unlock = "SELECT (pg_advisory_unlock(1))::int::int8";
+    assert_eq!((number(&mut a, unlock), free(&mut b, 1)), (1, false));
+    assert_eq!((number(&mut a, unlock), free(&mut b, 1)), (1, true));
+    b.batch_execute("COMMIT PREPARED 'three'").unwrap();
+    assert_eq!([2, 3].map(|key| free(&mut b, key)), [false, true]);
+    let both = a
+        .batch_execute("BEGIN; SELECT pg_advisory_xact_lock(2); PREPARE TRANSACTION 'both'")
+        .unwrap_err();
+    assert_eq!(
+        (both.code(), both.message()),
+        (
+            "0A000",
+            "cannot PREPARE while holding both session-level and transaction-level locks on the same object"
+        )
+    );
+    a.batch_execute("ROLLBACK").unwrap();
+    drop(a);
+    assert!(free(&mut b, 2));
+}
+
+#[test]
 fn refusals_are_postgresqls() {
     let db = memory();
     let (mut s, mut other) = (db.session().unwrap(), db.session().unwrap());

@@ -58,11 +58,6 @@ impl Transaction {
     fn log_prepare(&mut self, info: &PreparedInfo) -> PgResult<Xid> {
         let below = self.txn()?;
         let locks = below.manager().locks().held_by_transaction(below.proc());
-        let Some(locks) = locks else {
-            return Err(common::unsupported!(
-                "PREPARE TRANSACTION in a session that holds session-level locks is not supported yet"
-            ));
-        };
         let mut payload = Vec::new();
         put_header(info, &locks, &below.serial_state(), &mut payload);
         payload.extend_from_slice(&self.redo);
@@ -96,7 +91,7 @@ impl PreparedTransaction {
             xid: self.xid,
             head: Head {
                 info: self.info.clone(),
-                locks: locks.unwrap_or_default(),
+                locks,
                 serial: below.serial_state(),
             },
             ops,

@@ -48,8 +48,19 @@ impl ProcLocks {
         &self.held
     }
 
-    pub(super) fn has_session_locks(&self) -> bool {
-        !self.session.is_empty()
+    pub(super) fn holds_at_both_levels(&self) -> bool {
+        let for_transaction = |tag: &LockTag| self.held.iter().any(|(held, _)| held == tag);
+        self.session.iter().any(|(tag, ..)| for_transaction(tag))
+    }
+
+    /// Empties the list of session-level locks.
+    pub(super) fn take_all_session(&mut self) -> Vec<(LockTag, LockMode, u32)> {
+        std::mem::take(&mut self.session)
+    }
+
+    /// The other end of [`ProcLocks::take_all_session`].
+    pub(super) fn put_session(&mut self, locks: Vec<(LockTag, LockMode, u32)>) {
+        self.session.extend(locks);
     }
 
     pub(super) fn held_count(&self) -> usize {

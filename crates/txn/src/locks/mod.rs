@@ -19,6 +19,7 @@
 
 mod deadlock;
 mod fastpath;
+mod handover;
 mod mode;
 mod queue;
 mod row;

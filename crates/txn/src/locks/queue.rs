@@ -120,6 +120,15 @@ impl Lock {
         }
     }
 
+    /// What one session holds beyond its transaction another one holds from now on.
+    pub(crate) fn hand_over(&mut self, from: u32, to: u32, mode: LockMode) {
+        if let Some(holder) = self.holders.iter_mut().find(|h| h.proc == from) {
+            holder.session &= !mode.bit();
+        }
+        self.holders.retain(|h| h.modes() != 0);
+        self.grant(to, mode, LockDuration::Session);
+    }
+
     /// Asks for a lock.
     pub(crate) fn ask(&mut self, asker: Waiter, may_wait: bool) -> Asked {
         let Waiter {

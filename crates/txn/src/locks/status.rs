@@ -29,10 +29,10 @@ impl LockManager {
         all
     }
 
-    /// The locks that a session's transaction holds to its end; `None` when the session holds locks beyond that.
-    pub fn held_by_transaction(&self, proc: &Proc) -> Option<Vec<(LockTag, LockMode)>> {
-        let locks = proc.slot().ok()?.locks.lock();
-        (!locks.has_session_locks()).then(|| locks.held().to_vec())
+    /// The locks that a session's transaction holds to its end.
+    pub fn held_by_transaction(&self, proc: &Proc) -> Vec<(LockTag, LockMode)> {
+        proc.slot()
+            .map_or_else(|_| Vec::new(), |slot| slot.locks.lock().held().to_vec())
     }
 
     /// The sessions that `pid` waits for (`pg_blocking_pids`): holders, then those in front of it in the queue.
