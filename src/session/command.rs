@@ -99,11 +99,10 @@ impl Session {
                 self.core.db.notify.unlisten(None, &self.core.mailbox);
             }
             SessionAction::ForgetSequences => {
-                self.core.sequences.borrow_mut().clear();
-                self.core.last_sequence.set(None);
+                *self.core.sequences.borrow_mut() = Default::default();
             }
             SessionAction::ForgetSequence(oid) => {
-                self.core.sequences.borrow_mut().remove(&oid);
+                self.core.sequences.borrow_mut().forget(oid);
             }
             SessionAction::OnCommitDeleteRows(oid) => self.on_commit.push((oid, false)),
             SessionAction::OnCommitDrop(oid) => self.on_commit.push((oid, true)),

@@ -33,9 +33,8 @@ pub(crate) struct SessionCore {
     pub notices: RefCell<Vec<Box<PgError>>>,
     /// The session's temporary files, without `temp_file_limit`.
     pub temp_files: access::TempSpace,
-    /// Last value per sequence (`currval`), and the last sequence used (`lastval`).
-    pub sequences: RefCell<HashMap<Oid, i64>>,
-    pub last_sequence: Cell<Option<Oid>>,
+    /// Values of sequences that the session got, or took ahead.
+    pub sequences: RefCell<crate::session::sequences::Sequences>,
     /// Open large objects.
     pub large_objects: RefCell<crate::session::large_object::Descriptors>,
     /// A sequence was logged: the transaction's commit must reach the disk.
@@ -181,7 +180,6 @@ impl SessionCore {
             notices: RefCell::default(),
             temp_files: access::TempSpace::new(db.temp.clone()),
             sequences: RefCell::default(),
-            last_sequence: Cell::new(None),
             large_objects: RefCell::default(),
             sequence_logged: Cell::new(false),
             statements: RefCell::default(),

@@ -67,6 +67,7 @@ impl<'s> StatementEnv<'s> {
             minimum: stored.min,
             maximum: stored.max,
             cycle: stored.cycle,
+            cache: stored.cache,
         };
         let persistence = match desc.persistence {
             b'u' => Persistence::Unlogged,
@@ -233,31 +234,36 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn nextval(&self, sequence: Oid) -> PgResult<i64> {
-        let (sequence_store, params) = self.sequence(sequence)?;
+        let (store, params) = self.sequence(sequence)?;
         self.refuse_read_only("nextval()")?;
+        let cached = self
+            .core
+            .sequences
+            .borrow_mut()
+            .next_cached(sequence, store.id(), &params);
+        if let Some(value) = cached {
+            return Ok(value);
+        }
         let wal = Arc::clone(self.core.db.storage.manager().wal());
-        let (value, logged) = sequence_store.advance(&wal, &params)?;
-        if logged {
+        let taken = store.advance(&wal, &params)?;
+        if taken.logged {
             self.core.sequence_logged.set(true);
         }
-        self.core.sequences.borrow_mut().insert(sequence, value);
-        self.core.last_sequence.set(Some(sequence));
-        Ok(value)
+        self.core
+            .sequences
+            .borrow_mut()
+            .taken(sequence, store.id(), params, taken);
+        Ok(taken.first)
     }
 
     fn currval(&self, sequence: Oid) -> PgResult<i64> {
         let name = self.sequence(sequence)?.1.name;
-        self.core
-            .sequences
-            .borrow()
-            .get(&sequence)
-            .copied()
-            .ok_or_else(|| {
-                pg_err!(
-                    OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    "currval of sequence \"{name}\" is not yet defined in this session"
-                )
-            })
+        self.core.sequences.borrow().current(sequence).ok_or_else(|| {
+            pg_err!(
+                OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "currval of sequence \"{name}\" is not yet defined in this session"
+            )
+        })
     }
 
     fn setval(&self, sequence: Oid, value: i64, is_called: bool) -> PgResult<i64> {
@@ -275,21 +281,21 @@ impl SessionContext for StatementEnv<'_> {
         let wal = Arc::clone(self.core.db.storage.manager().wal());
         store.assign(&wal, value, is_called)?;
         self.core.sequence_logged.set(true);
-        if is_called {
-            self.core.sequences.borrow_mut().insert(sequence, value);
-        }
+        let used = is_called.then_some(value);
+        self.core
+            .sequences
+            .borrow_mut()
+            .set(sequence, store.id(), params, used);
         Ok(value)
     }
 
     fn lastval(&self) -> PgResult<i64> {
-        let last = self.core.last_sequence.get();
-        last.and_then(|s| self.core.sequences.borrow().get(&s).copied())
-            .ok_or_else(|| {
-                pg_err!(
-                    OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    "lastval is not yet defined in this session"
-                )
-            })
+        self.core.sequences.borrow().last().ok_or_else(|| {
+            pg_err!(
+                OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "lastval is not yet defined in this session"
+            )
+        })
     }
 
     fn role_name(&self, role: Oid) -> PgResult<Option<String>> {

@@ -35,6 +35,7 @@ pub(crate) mod routine;
 mod routine_text;
 pub(crate) mod run;
 pub(crate) mod script;
+mod sequences;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod snapshots;

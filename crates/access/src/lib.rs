@@ -52,7 +52,7 @@ pub use index::{
     Adopted, BuildOutcome, EntryRun, Excluding, ExclusionProbe, Index, IndexBounds, IndexBuilder, IndexScan,
     IndexSize, Judge, KeyBound, KeyList, TransactionMark, UniqueCheck, Verdict,
 };
-pub use sequence::{Sequence, SequenceParams, SequenceState};
+pub use sequence::{Sequence, SequenceParams, SequenceState, Taken};
 pub use storage::backup::BackupFile;
 pub use storage::{CatalogRelation, CompactFile, FIRST_RELATION, Identity, Storage, StorageOptions};
 pub use table::{

@@ -42,6 +42,20 @@ pub struct SequenceParams {
     pub minimum: i64,
     pub maximum: i64,
     pub cycle: bool,
+    /// Values that a session takes at once.
+    pub cache: i64,
+}
+
+/// Values that a session has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The next value.
+    pub first: i64,
+    /// The last one that is the session's.
+    pub last: i64,
+    /// Something was logged: the transaction that uses the values must call [`Transaction::require_record`] before it commits, so that the
+    /// log is on disk by then.
+    pub logged: bool,
 }
 
 /// What is kept of a sequence; one per sequence and database.
@@ -152,48 +166,51 @@ impl Sequence {
         self.store.state.lock().now
     }
 
-    /// The next value. A session with `CACHE` calls it several times.
+    /// The next value, of sequences without `CACHE`.
     pub fn nextval(&self, txn: &mut Transaction, params: &SequenceParams) -> PgResult<i64> {
         let wal = Arc::clone(txn.storage().manager().wal());
-        let (value, logged) = self.advance(&wal, params)?;
-        if logged {
+        let taken = self.advance(&wal, params)?;
+        if taken.logged {
             txn.require_record()?;
         }
-        Ok(value)
+        Ok(taken.first)
     }
 
-    /// The next value without a transaction at hand. When the second part is true something was logged: the transaction
-    /// that uses the value must call [`Transaction::require_record`] before it commits, so that the log is on disk by then.
-    pub fn advance(&self, wal: &txn::Wal, params: &SequenceParams) -> PgResult<(i64, bool)> {
+    /// The next values, as many as a session takes at once, or as there are up to the limit; without a transaction at hand.
+    pub fn advance(&self, wal: &txn::Wal, params: &SequenceParams) -> PgResult<Taken> {
         let mut both = self.store.state.lock();
         let SequenceState {
             last_value,
             log_count,
             is_called,
         } = both.now;
-        let value = if is_called {
+        let first = if is_called {
             step(last_value, params)?
         } else {
             last_value
         };
-        let mut left = log_count - 1;
+        let further = steps_left(first, params).min(params.cache - 1);
+        let last = first + further * params.increment;
+        // Without a first call the first value is there, and need not be fetched.
+        let fetched = further + i64::from(is_called);
+        let mut left = log_count - fetched;
         let mut logged = false;
-        let wrapped = is_called && (value < last_value) == (params.increment > 0);
-        if log_count == 0 || !is_called || wrapped {
-            let ahead = advance(value, params);
+        let wrapped = is_called && (first < last_value) == (params.increment > 0);
+        if left < 0 || !is_called || wrapped {
+            left = LOG_AHEAD.min(steps_left(last, params));
+            let ahead = last + left * params.increment;
             if self.persistence == Persistence::Permanent {
                 self.store.log(wal, ahead, true)?;
                 logged = true;
             }
             both.logged = (ahead, true);
-            left = LOG_AHEAD;
         }
         both.now = SequenceState {
-            last_value: value,
+            last_value: last,
             log_count: left,
             is_called: true,
         };
-        Ok((value, logged))
+        Ok(Taken { first, last, logged })
     }
 
     /// Sets the state (`setval`, and a new sequence's start). Not undone by a rollback.
@@ -217,6 +234,16 @@ impl Sequence {
         };
         Ok(())
     }
+}
+
+/// How many values there are behind one, up to the limit, before a cycle begins anew.
+fn steps_left(value: i64, params: &SequenceParams) -> i64 {
+    let room = match params.increment > 0 {
+        true => i128::from(params.maximum) - i128::from(value),
+        false => i128::from(value) - i128::from(params.minimum),
+    };
+    let steps = room / i128::from(params.increment.unsigned_abs().max(1));
+    i64::try_from(steps.max(0)).unwrap_or(i64::MAX)
 }
 
 fn step(last_value: i64, params: &SequenceParams) -> PgResult<i64> {
@@ -244,10 +271,4 @@ fn step(last_value: i64, params: &SequenceParams) -> PgResult<i64> {
             )),
         }
     }
-}
-
-/// The value [`LOG_AHEAD`] steps later; stops at the limit, where a cycle begins anew and is logged anew.
-fn advance(value: i64, params: &SequenceParams) -> i64 {
-    let ahead = value.saturating_add(params.increment.saturating_mul(LOG_AHEAD));
-    ahead.clamp(params.minimum.min(value), params.maximum.max(value))
 }

@@ -362,6 +362,7 @@ fn sequences_count_and_do_not_roll_back() {
         minimum: 1,
         maximum: 9,
         cycle: false,
+        cache: 1,
     };
     let sequence = storage
         .sequence(RelationId(20005), Persistence::Permanent)

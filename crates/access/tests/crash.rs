@@ -52,6 +52,7 @@ fn params() -> SequenceParams {
         minimum: 1,
         maximum: i64::MAX,
         cycle: false,
+        cache: 1,
     }
 }
 

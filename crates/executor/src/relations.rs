@@ -107,6 +107,16 @@ fn persistence(desc: &RelationDesc) -> Persistence {
     }
 }
 
+/// The row of a sequence: `last_value`, `log_cnt`, `is_called`.
+pub(crate) fn sequence_row(storage: &Arc<Storage>, desc: &RelationDesc) -> PgResult<[Datum; 3]> {
+    let state = storage.sequence(desc.storage, persistence(desc))?.state();
+    Ok([
+        Datum::Int8(state.last_value),
+        Datum::Int8(state.log_count),
+        Datum::Bool(state.is_called),
+    ])
+}
+
 /// A table's definition for storage.
 pub(crate) fn table_def(desc: &RelationDesc) -> PgResult<TableDef> {
     if !matches!(desc.relkind, b'r' | b'm' | b't') {

@@ -87,6 +87,13 @@ impl TargetDef {
                 desc.name
             ));
         }
+        if desc.relkind == b'S' {
+            return Err(common::pg_err!(
+                WRONG_OBJECT_TYPE,
+                "cannot change sequence \"{}\"",
+                desc.name
+            ));
+        }
         if desc.relkind != b'r' {
             return Err(unsupported!(
                 "writing to relation \"{}\" of this kind is not supported yet",

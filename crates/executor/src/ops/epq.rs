@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use access::Table;
 use catalog::desc::RelationDesc;
-use common::{Oid, PgResult, RowId, internal};
+use common::{Oid, PgResult, RowId, internal, pg_err};
 use expr::Inputs;
 use nodes::Plan;
 use nodes::plan::PlanRowMark;
@@ -45,9 +45,17 @@ pub(crate) struct Place {
 impl Place {
     pub fn compile(c: &Compiler<'_>, mark: &PlanRowMark) -> PgResult<Place> {
         let column = |at: i16| usize::try_from(at).ok().and_then(|c| c.checked_sub(1));
+        let desc = c.relation(mark.relation)?;
+        if desc.relkind == b'S' {
+            return Err(pg_err!(
+                WRONG_OBJECT_TYPE,
+                "cannot lock rows in sequence \"{}\"",
+                desc.name
+            ));
+        }
         Ok(Place {
             rt_index: mark.rt_index,
-            desc: c.relation(mark.relation)?,
+            desc,
             column: column(mark.row_id_column).ok_or_else(|| internal!("row mark without a column"))?,
             table_column: column(mark.table_oid_column),
             members: mark.members.clone(),

@@ -23,6 +23,7 @@ pub(crate) mod result;
 pub(crate) mod sample_scan;
 pub(crate) mod scan;
 pub(crate) mod seq_scan;
+pub(crate) mod sequence_scan;
 pub(crate) mod set_op;
 pub(crate) mod sort;
 mod sort_words;

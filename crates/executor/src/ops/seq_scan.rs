@@ -10,6 +10,7 @@ use crate::compile::{Compiler, by_key};
 use crate::cx::Cx;
 use crate::node::{NodeKind, Opening, Operator};
 use crate::ops::scan::{self, BlockScan, EpqScan, ScanParts};
+use crate::ops::sequence_scan;
 
 struct SeqScanNode {
     /// `Plan::id` of a scan that participants of a Gather share.
@@ -27,6 +28,10 @@ pub(crate) fn compile(
     rt_index: usize,
     relation: Oid,
 ) -> PgResult<Arc<dyn NodeKind>> {
+    let desc = c.relation(relation)?;
+    if desc.relkind == b'S' {
+        return sequence_scan::compile(c, plan, desc);
+    }
     let parts = scan::compile(c, plan, rt_index, relation, &[])?;
     let by_key = match by_key::scan_by_key(c, &plan.qual, rt_index, relation) {
         Some((scan, rest)) if !plan.parallel_aware => {
