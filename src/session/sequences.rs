@@ -81,4 +81,11 @@ impl Sequences {
     pub fn forget(&mut self, oid: Oid) {
         self.by_oid.remove(&oid);
     }
+
+    /// A sequence was altered: what was taken ahead is not used.
+    pub fn altered(&mut self, oid: Oid) {
+        if let Some(known) = self.by_oid.get_mut(&oid) {
+            known.cached = known.last;
+        }
+    }
 }

@@ -368,6 +368,14 @@ fn action(
         AlterTableAction::SetAccessMethod(name) => {
             crate::create_table::check_table_access_method(name.as_ref())
         }
+        AlterTableAction::SetLogged => {
+            require_kind(desc, b"rS", "SET LOGGED")?;
+            crate::alter_persistence::set(desc, true, cx)
+        }
+        AlterTableAction::SetUnlogged => {
+            require_kind(desc, b"rS", "SET UNLOGGED")?;
+            crate::alter_persistence::set(desc, false, cx)
+        }
         AlterTableAction::DropOids | AlterTableAction::DropCluster => Ok(()),
         other => {
             let text = format!("{other:?}");

@@ -53,6 +53,8 @@ pub enum SessionAction {
     ForgetSequences,
     /// A sequence was dropped or altered: forget its cached values.
     ForgetSequence(Oid),
+    /// A sequence was altered: values that the session took ahead are not used.
+    SequenceAltered(Oid),
     /// A temporary table with ON COMMIT DELETE ROWS was made.
     OnCommitDeleteRows(Oid),
     /// A temporary table with ON COMMIT DROP was made.

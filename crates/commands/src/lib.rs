@@ -18,6 +18,7 @@ mod alter_constraint;
 mod alter_generated;
 mod alter_identity;
 mod alter_inherit;
+mod alter_persistence;
 mod alter_table;
 mod alter_type;
 mod analyze;

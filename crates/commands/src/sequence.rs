@@ -280,6 +280,15 @@ fn access_persistence(letter: u8) -> access::Persistence {
     }
 }
 
+/// What a sequence says: its value, and whether that has been given out.
+pub(crate) fn value(cx: &CommandContext<'_>, desc: &catalog::desc::RelationDesc) -> PgResult<(i64, bool)> {
+    let storage = cx.relations.storage();
+    let state = storage
+        .sequence(desc.storage, access_persistence(desc.persistence))?
+        .state();
+    Ok((state.last_value, state.is_called))
+}
+
 /// Sets the state of a sequence's storage.
 pub(crate) fn set_value(
     cx: &CommandContext<'_>,
@@ -412,12 +421,7 @@ pub(crate) fn alter(
 ) -> PgResult<()> {
     let desc = cx.relation(sequence)?;
     let old = params_of(cx, sequence)?;
-    let state = cx
-        .relations
-        .storage()
-        .sequence(desc.storage, access_persistence(desc.persistence))?
-        .state();
-    let now = (state.last_value, state.is_called);
+    let now = value(cx, &desc)?;
     let spec = read_options(list, old.type_oid, Some((old, now)), for_identity, cx)?;
     cx.ddl(|ddl| ddl.set_sequence_parameters(sequence, &spec.params))?;
     if let Some(value) = spec.value {
@@ -428,7 +432,7 @@ pub(crate) fn alter(
     if let Some(owner) = &spec.owned_by {
         set_owner(cx, sequence, owner.as_deref())?;
     }
-    cx.actions.push(SessionAction::ForgetSequence(sequence));
+    cx.actions.push(SessionAction::SequenceAltered(sequence));
     Ok(())
 }
 
@@ -438,7 +442,7 @@ pub(crate) fn restart(cx: &mut CommandContext<'_>, sequence: Oid) -> PgResult<()
     let params = params_of(cx, sequence)?;
     let storage = cx.ddl(|ddl| ddl.replace_storage(sequence))?;
     set_value(cx, storage, desc.persistence, (params.start, false))?;
-    cx.actions.push(SessionAction::ForgetSequence(sequence));
+    cx.actions.push(SessionAction::SequenceAltered(sequence));
     Ok(())
 }
 
