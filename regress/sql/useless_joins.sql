@@ -106,3 +106,10 @@ select a.id, b.id, c.id from uj_a a left join uj_b b on a.b_id = b.id and b.x = 
 select a.id, b.id, c.id from uj_a a left join uj_b b on a.b_id = b.id left join uj_b c on c.id = b.x
   where a.b_id = 4 order by a.id;
 select a.id, b.id from uj_a a full join uj_b b on a.b_id = b.id where a.b_id = 4 order by a.id;
+-- a lateral reference to the end of a chain of left joins waits for all of them
+select b.id, c.id, count(*) from uj_a a left join uj_b b on a.b_id = b.id left join uj_b c on b.x = c.id
+  cross join lateral (select k.k1 from uj_c k where c.id = 1) l group by b.id, c.id order by 1, 2;
+-- all conditions of a join that is left out go with it
+explain (costs off) select a.id from uj_a a join uj_c c on c.k2 = a.id left join uj_b b on b.id = c.k1 and coalesce(a.b_id > 3, false);
+select a.id from uj_a a join uj_c c on c.k2 = a.id left join uj_b b on b.id = c.k1 and coalesce(a.b_id > 3, false) order by 1;
+select count(*) from uj_a a left join uj_b b on b.id = a.b_id and false;

@@ -10,6 +10,7 @@ mod maker;
 mod oracle;
 #[path = "../support/random.rs"]
 mod random;
+mod shapes;
 mod wide;
 mod windows;
 
@@ -278,6 +279,18 @@ fn wide_queries_agree() {
     };
     agree(1, budget, |m| Case {
         sql: m.wide(),
+        changes: Vec::new(),
+    });
+}
+
+#[test]
+fn shapes_agree() {
+    let budget = Budget {
+        queries: 150,
+        variants: 4,
+    };
+    agree(3, budget, |m| Case {
+        sql: m.shape(),
         changes: Vec::new(),
     });
 }

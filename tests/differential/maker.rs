@@ -48,11 +48,15 @@ pub fn set_up(r: &mut Random) -> String {
          CREATE TABLE i ({COLUMNS});
          CREATE TABLE i1 (CHECK (a > 3)) INHERITS (i);
          CREATE INDEX ON i1 (a);
-         CREATE TABLE r9 ({COLUMNS});"
+         CREATE TABLE r9 ({COLUMNS});
+         {}",
+        crate::shapes::TABLES
     );
     insert(&mut sql, r, "p", 40);
     insert(&mut sql, r, "h", 30);
     insert(&mut sql, r, "i", 15);
+    insert(&mut sql, r, "pp", 25);
+    insert(&mut sql, r, "hh", 20);
     let _ = writeln!(
         sql,
         "INSERT INTO i1 SELECT a + 4, b, c, d, e, f, g + 100 FROM r1 WHERE a < 9;"

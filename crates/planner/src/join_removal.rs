@@ -18,6 +18,10 @@ pub fn remove_useless_joins(root: &mut Root<'_, '_>) {
     {
         let special = root.special_joins.remove(number);
         if let Some(removed) = special.syn_right.singleton() {
+            // The join's own conditions go with it, also those on its other side alone.
+            let joined = special.min_left.union(&special.min_right);
+            root.join_clauses
+                .retain(|c| c.pushed_down || !c.required.contains(removed) || !c.required.is_subset(&joined));
             forget(root, removed);
         }
     }

@@ -300,9 +300,10 @@ fn delay_above_outer_joins(
     own: Option<usize>,
 ) -> Vec<usize> {
     let mut waits_for = Vec::new();
-    let lateral = required.difference(scope);
     loop {
         let before = required.clone();
+        // Joins beside the scope that a LATERAL reference waits for may wait for others there.
+        let lateral = required.difference(scope);
         for (i, special) in root.special_joins.iter().enumerate() {
             if Some(i) == own || matches!(special.join_type, JoinType::Semi) {
                 continue;
