@@ -80,6 +80,15 @@ impl TableDef {
         }
     }
 
+    /// The columns of type `name`, in PostgreSQL 64 bytes long whatever they hold: texts that are never moved out of line.
+    pub(crate) fn names(&self) -> impl Iterator<Item = usize> + '_ {
+        let columns = self.storage.iter().zip(&self.columns).enumerate();
+        let is_name = |(_, (storage, phys)): &(usize, (&ColumnStorage, &PhysType))| {
+            **storage == ColumnStorage::Plain && **phys == PhysType::Text
+        };
+        columns.filter(is_name).map(|(i, _)| i)
+    }
+
     pub(crate) fn storage_of(&self, column: usize) -> ColumnStorage {
         self.storage.get(column).copied().unwrap_or_default()
     }

@@ -14,7 +14,7 @@ use types::{Datum, Selection, Vector};
 use crate::block::{CHUNK_ROWS, MainBlock, whole_block};
 use crate::chunk::Delta;
 use crate::serial;
-use crate::table::{Table, heap_rows_width};
+use crate::table::Table;
 use crate::toast::block::BlockToast;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
@@ -113,7 +113,8 @@ impl Table {
 
     /// Counts what PostgreSQL's heap would have grown by; how many bytes.
     pub(crate) fn account_rows(&self, columns: &[Arc<Vector>], rows: usize) -> u64 {
-        self.store.grow_by(heap_rows_width(columns, rows), rows as u64)
+        self.store
+            .grow_by(self.heap_width_of_rows(columns, rows), rows as u64)
     }
 
     fn publish(&self, first: RowId, versions: &[Arc<Version>]) -> PgResult<()> {

@@ -25,7 +25,6 @@ pub use activity::{Activity, Asked, Done, Upkeep};
 pub use bulk::Collector;
 pub use lock::{LockOutcome, NewestLock, WaitPolicy};
 pub use scan::{ScanDirection, ScanRequest, TableScan};
-pub(crate) use size::heap_rows_width;
 pub use size::{TableSize, heap_tuple_width};
 pub use system::RowSystem;
 pub use write::{Conflict, WriteOutcome};

@@ -16,6 +16,8 @@ pub(crate) const PAGE: u64 = 8192;
 pub(crate) const PAGE_USABLE: u64 = PAGE - 24;
 const TUPLE_HEADER: usize = 23;
 const LINE_POINTER: u64 = 4;
+/// PG: `NAMEDATALEN`.
+const NAME_LENGTH: usize = 64;
 
 /// Estimates of a table's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,32 @@ impl Table {
                 .div_ceil(PAGE_USABLE),
         }
     }
+
+    /// As [`heap_tuple_width`], with columns of type `name` as wide as they are in PostgreSQL.
+    pub(crate) fn heap_width(&self, values: &[Datum]) -> usize {
+        let text = |column: usize| match values.get(column) {
+            Some(Datum::Text(s)) => name_padding(s.len()),
+            _ => 0,
+        };
+        heap_tuple_width(values) + self.def.names().map(text).sum::<usize>()
+    }
+
+    /// The same for rows of columns together.
+    pub(crate) fn heap_width_of_rows(&self, columns: &[Arc<Vector>], rows: usize) -> u64 {
+        let padding = |column: &Arc<Vector>| -> usize {
+            let values = (0..rows).filter(|i| !column.is_null(*i));
+            values
+                .map(|i| name_padding(column.bytes(i).map_or(0, <[u8]>::len)))
+                .sum()
+        };
+        let names = self.def.names().filter_map(|c| columns.get(c));
+        heap_rows_width(columns, rows) + names.map(padding).sum::<usize>() as u64
+    }
+}
+
+/// What a value of type `name` takes besides the length byte and the characters of a text.
+fn name_padding(len: usize) -> usize {
+    NAME_LENGTH.saturating_sub(len + 1)
 }
 
 impl TableStore {
@@ -71,7 +99,7 @@ pub fn heap_tuple_width(values: &[Datum]) -> usize {
 }
 
 /// The same for rows of columns together, column by column.
-pub(crate) fn heap_rows_width(columns: &[Arc<Vector>], rows: usize) -> u64 {
+fn heap_rows_width(columns: &[Arc<Vector>], rows: usize) -> u64 {
     let (mut offsets, mut nulls) = (vec![0; rows], vec![false; rows]);
     for column in columns {
         match column.validity().is_none() {

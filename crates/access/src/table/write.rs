@@ -14,7 +14,7 @@ use types::{Datum, tuple};
 use crate::block::CHUNK_ROWS;
 use crate::chunk::{Chunk, ChunkState};
 use crate::serial;
-use crate::table::{Table, heap_tuple_width};
+use crate::table::Table;
 use crate::transaction::Transaction;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
@@ -64,7 +64,7 @@ enum Claim {
 impl Table {
     /// Inserts a row (one datum per column of the definition).
     pub fn insert(&self, txn: &mut Transaction, values: &[Datum]) -> PgResult<RowId> {
-        self.store.grow(heap_tuple_width(values));
+        self.store.grow(self.heap_width(values));
         self.insert_row(txn, values)
     }
 
@@ -173,7 +173,7 @@ impl Table {
             values.len() == self.def.columns.len(),
             "row has another number of columns than its table"
         );
-        let width = heap_tuple_width(values);
+        let width = self.heap_width(values);
         let kind = match mode {
             RowLockMode::NoKeyUpdate => EndKind::NoKeyUpdate,
             _ => EndKind::KeyUpdate,
