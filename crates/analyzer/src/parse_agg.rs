@@ -155,6 +155,7 @@ impl Analyzer<'_> {
             kind: agg.kind,
             levels_up: 0,
             split: AggSplit::Simple,
+            presorted: false,
             result: TypeRef::plain(resolved.result),
             input_collation: Oid::INVALID,
             collation: Oid::INVALID,

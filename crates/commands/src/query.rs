@@ -33,6 +33,7 @@ pub fn cost_settings(guc: &crate::guc::GucStore) -> CostSettings {
         enable_indexscan: on("enable_indexscan"),
         enable_indexonlyscan: on("enable_indexonlyscan"),
         enable_bitmapscan: on("enable_bitmapscan"),
+        enable_presorted_aggregate: on("enable_presorted_aggregate"),
         enable_tidscan: on("enable_tidscan"),
         enable_sort: on("enable_sort"),
         enable_incremental_sort: on("enable_incremental_sort"),

@@ -204,6 +204,7 @@ fn aggregate(name: &str, arg: Option<Expr>, result: Oid, distinct: bool) -> Expr
         kind: b'n',
         levels_up: 0,
         split: AggSplit::Simple,
+        presorted: false,
         result: TypeRef::plain(result),
         input_collation: Oid(0),
         collation: Oid(0),

@@ -571,6 +571,9 @@ pub struct Aggref {
     pub kind: u8,
     pub levels_up: usize,
     pub split: AggSplit,
+    /// Its rows come in the order of `order_by` and `distinct` (the planner's knowledge).
+    #[serde(skip)]
+    pub presorted: bool,
     pub result: TypeRef,
     pub input_collation: Oid,
     pub collation: Oid,

@@ -19,14 +19,14 @@ use nodes::relids::RelIds;
 use nodes::walk;
 
 use crate::create_append::{append, merge_keys};
+use crate::create_bitmap;
 use crate::create_subquery::{is_identity, without_trivial_scan};
+use crate::create_unique::unique as create_unique;
 use crate::exprs::facts;
 use crate::exprs::positions::fix_join;
-use crate::path::{
-    BitmapTree, IndexPath, JoinClause, JoinMethod, JoinPath, MemoizePath, Path, PathKey, PathKind,
-};
+use crate::path::{IndexPath, JoinClause, JoinMethod, JoinPath, MemoizePath, Path, PathKey, PathKind};
 use crate::paths::{inner_tested, join_clauses_for, tid_node};
-use crate::prep::{aliases, and_of};
+use crate::prep::aliases;
 use crate::rel::{BaseKind, BaseRel, Equality, RestrictInfo};
 use crate::root::{Global, Root};
 use crate::search::output_vars;
@@ -70,6 +70,10 @@ pub fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgR
         PathKind::Memoize(m) => {
             let s = build(root, &m.input, pending)?;
             memoize(root, path, m, s, pending)?
+        }
+        PathKind::Unique(u) => {
+            let s = build(root, &u.input, pending)?;
+            create_unique(path, u, s)?
         }
         PathKind::Sort(input) => {
             let s = build(root, input, pending)?;
@@ -163,13 +167,15 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
         }
         PathKind::Bitmap(tree) => {
             let mut recheck = Vec::new();
-            let input = Box::new(bitmap(root, rt_index, base, tree, pending, &mut recheck)?);
-            if let BitmapTree::Or(_) = tree {
-                // The whole OR is what the bitmap answers.
-                quals.retain(|q| !or_answers(q, tree));
-            } else {
-                quals.retain(|q| !recheck.contains(q));
-            }
+            let input = Box::new(create_bitmap::bitmap(
+                root,
+                rt_index,
+                base,
+                tree,
+                pending,
+                &mut recheck,
+            )?);
+            quals.retain(|q| !recheck.contains(q) && !create_bitmap::or_answers(q, tree));
             let recheck = fix_all(root, &recheck, rt_index, pending)?;
             PlanNode::BitmapHeapScan {
                 rt_index: root.global_index(rt_index),
@@ -224,21 +230,6 @@ fn still_to_test(
     let mut infos: Vec<_> = infos.iter().filter(left).cloned().collect();
     cheap_first(&mut infos);
     infos.iter().map(|i| fix(&i.clause)).collect()
-}
-
-/// The OR whose arms a bitmap tree answers.
-fn or_answers(q: &Expr, tree: &BitmapTree) -> bool {
-    let BitmapTree::Or(parts) = tree else { return false };
-    let Expr::Bool(b) = q else { return false };
-    let mut arms = Vec::new();
-    for part in parts {
-        if let BitmapTree::Index(path, ..) = part {
-            arms.push(and_of(path.clauses.iter().map(|c| c.clause.clone()).collect()));
-        }
-    }
-    b.op == nodes::expr::BoolOp::Or
-        && b.args.len() == arms.len()
-        && b.args.iter().zip(&arms).all(|(a, arm)| arm.as_ref() == Some(a))
 }
 
 fn table_oid(base: &BaseRel) -> PgResult<Oid> {
@@ -381,7 +372,7 @@ pub fn with_parameters(root: &mut Root<'_, '_>, e: &Expr, rt_index: usize, pendi
     e
 }
 
-fn index_scan(
+pub fn index_scan(
     root: &mut Root<'_, '_>,
     rt_index: usize,
     base: &BaseRel,
@@ -412,51 +403,6 @@ fn index_scan(
         order_by: Vec::new(),
         direction: path.direction,
     })
-}
-
-fn bitmap(
-    root: &mut Root<'_, '_>,
-    rt_index: usize,
-    base: &BaseRel,
-    tree: &BitmapTree,
-    pending: &mut Pending,
-    recheck: &mut Vec<Expr>,
-) -> PgResult<Plan> {
-    let bare = |total: f64, rows: f64| PlanCost {
-        startup: 0.0,
-        total,
-        rows,
-        width: 0,
-    };
-    match tree {
-        BitmapTree::Index(path, total, sel) => {
-            recheck.extend(path.clauses.iter().map(|c| c.clause.clone()));
-            let scan = index_scan(root, rt_index, base, path, pending)?;
-            let rows = (base.tuples * sel).round().max(1.0);
-            Ok(node(
-                bare(*total, rows),
-                Vec::new(),
-                PlanNode::BitmapIndexScan(scan),
-            ))
-        }
-        BitmapTree::Or(parts) => {
-            let mut arm_checks = Vec::new();
-            let mut inputs = Vec::new();
-            for part in parts {
-                let mut own = Vec::new();
-                inputs.push(bitmap(root, rt_index, base, part, pending, &mut own)?);
-                arm_checks.push(own);
-            }
-            let total = inputs.iter().map(|p| p.cost.total).sum();
-            let arms: Vec<Expr> = arm_checks.into_iter().filter_map(and_of).collect();
-            recheck.push(Expr::Bool(nodes::expr::BoolExpr {
-                op: nodes::expr::BoolOp::Or,
-                args: arms,
-                span: common::Span::NONE,
-            }));
-            Ok(node(bare(total, 1.0), Vec::new(), PlanNode::BitmapOr { inputs }))
-        }
-    }
 }
 
 /// A hash table keeps only columns that are needed; other inputs of joins may have more.

@@ -18,8 +18,10 @@
 pub mod context;
 mod cost;
 mod create_append;
+mod create_bitmap;
 mod create_plan;
 mod create_subquery;
+mod create_unique;
 mod equivalence;
 mod exprs;
 mod extended;

@@ -43,6 +43,10 @@ impl OrderInterest {
                 wanted.push(keys);
             }
         }
+        let groups = query_groups(root)?;
+        if let Some(order) = crate::upper::presorted::best(root, &groups)? {
+            wanted.push(order.keys);
+        }
         root.interest = OrderInterest {
             wanted,
             grouped,
@@ -69,6 +73,11 @@ impl OrderInterest {
         }
         root.interest.partners = partners;
     }
+}
+
+fn query_groups(root: &mut Root<'_, '_>) -> common::PgResult<Vec<PathKey>> {
+    let groups = root.query.group_clause.clone();
+    crate::upper::sort_clause_keys(root, &groups)
 }
 
 /// The leading part of an order that may still serve somebody above these relations.

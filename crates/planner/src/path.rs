@@ -90,6 +90,8 @@ pub enum PathKind {
     Material(PathRef),
     /// Rows remembered by the values that the path takes from outside.
     Memoize(Box<MemoizePath>),
+    /// Rows that differ in some columns, each once.
+    Unique(Box<UniquePath>),
     /// Sorted by `Path::keys`.
     Sort(PathRef),
     /// Members of an inheritance tree one after another; none: no rows.
@@ -125,11 +127,23 @@ pub struct MemoizePath {
     pub binary_mode: bool,
 }
 
+/// A path whose rows are told apart by hashing.
+#[derive(Clone, Debug)]
+pub struct UniquePath {
+    pub input: PathRef,
+    /// The columns, which are all that is read of the rows.
+    pub exprs: Vec<Expr>,
+    /// For each the equality operator and the collation.
+    pub ops: Vec<(Oid, Oid)>,
+}
+
 /// A combination of bitmap index scans.
 #[derive(Clone, Debug)]
 pub enum BitmapTree {
     /// One index: scan, its cost, its selectivity.
     Index(IndexPath, f64, f64),
+    /// All of them.
+    And(Vec<BitmapTree>),
     /// Any of them.
     Or(Vec<BitmapTree>),
 }

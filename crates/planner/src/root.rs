@@ -17,6 +17,7 @@ use crate::order::OrderInterest;
 use crate::path::{PathRef, Startup};
 use crate::prep::AppendChild;
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
+use crate::upper::run_condition::RunCondition;
 use crate::upper::{self, Planned};
 
 /// What the query levels of one statement share.
@@ -38,6 +39,8 @@ pub struct Global<'a> {
     pub statement: &'a Query,
     /// Whether it may use workers, once somebody has asked.
     pub parallel_allowed: Option<bool>,
+    /// For the windows of the subquery that is planned next.
+    pub run_conditions: Vec<RunCondition>,
     /// Bytes that the levels planned so far held at their end, if somebody wants to know.
     pub level_bytes: Option<u64>,
 }
@@ -118,6 +121,8 @@ pub struct Root<'g, 'a> {
     pub parallel: bool,
     /// Those of all scans and joins together.
     pub partial_paths: Vec<PathRef>,
+    /// Conditions from above on window functions of the level.
+    pub run_conditions: Vec<RunCondition>,
 }
 
 /// A value of a sibling that a LATERAL entry uses.
@@ -153,6 +158,7 @@ pub fn plan_statement<'a>(
         init_plan_count: 0,
         statement: query,
         parallel_allowed: None,
+        run_conditions: Vec::new(),
         level_bytes,
     };
     let mut query = query.clone();
@@ -232,6 +238,7 @@ fn plan_as_it_is(
     tuple_fraction: f64,
     recursive_cte: Option<Arc<str>>,
 ) -> PgResult<Planned> {
+    let run_conditions = std::mem::take(&mut global.run_conditions);
     let mut root = Root {
         global,
         query,
@@ -251,6 +258,7 @@ fn plan_as_it_is(
         interest: OrderInterest::default(),
         parallel: false,
         partial_paths: Vec::new(),
+        run_conditions,
     };
     crate::prep::preprocess(&mut root)?;
     root.publish_range_table();

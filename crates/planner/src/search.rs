@@ -13,7 +13,10 @@ use nodes::query::{FromExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
 use crate::parallel;
-use crate::paths::{JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, is_unique, partial};
+use crate::path::PathRef;
+use crate::paths::{
+    JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, is_unique, partial, unique_rel,
+};
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::root::Root;
 
@@ -367,6 +370,9 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
         add_join_paths(root, (right, left), reversed, &clauses, &size, &mut paths);
         add_partial_join_paths(root, (right, left), reversed, &clauses, &size, &mut partial);
     }
+    if join_type == JoinType::Semi {
+        add_unique_joins(root, (left, right), &clauses, &size, &mut paths);
+    }
     match place.and_then(|p| found.rels.get_mut(p)) {
         Some(rel) => {
             rel.paths = paths;
@@ -385,6 +391,22 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
                 base: None,
             });
         }
+    }
+}
+
+/// A semijoin as an inner join with each value of its right side once.
+fn add_unique_joins(
+    root: &mut Root<'_, '_>,
+    (left, right): (&RelOptInfo, &RelOptInfo),
+    clauses: &JoinClauses,
+    size: &JoinSize,
+    paths: &mut Vec<PathRef>,
+) {
+    let Ok(Some(unique)) = unique_rel(root, right, clauses) else {
+        return;
+    };
+    for sides in [(left, &unique), (&unique, left)] {
+        add_join_paths(root, sides, JoinType::Inner, clauses, size, paths);
     }
 }
 

@@ -150,8 +150,8 @@ impl<'a> Explainer<'a> {
             "Window",
             format!("{} AS ({})", parser::quote_identifier(name), parts.join(" ")),
         );
-        self.filter(plan, path, prefix, out)?;
-        self.condition("Run Condition", run_condition, path, prefix, out)
+        self.condition("Run Condition", run_condition, path, prefix, out)?;
+        self.filter(plan, path, prefix, out)
     }
 
     /// The tables of a tree that are written to.

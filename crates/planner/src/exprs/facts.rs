@@ -87,6 +87,7 @@ pub fn volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
             Expr::Func(f) | Expr::NullIf(f) => note(f.func),
             Expr::Distinct(d) => note(d.equality.func),
             Expr::ScalarArrayOp(s) => note(s.func),
+            Expr::CoerceViaIo(c) if is_plain_text(c.arg.type_oid()) && is_plain_text(c.result.oid) => {}
             Expr::SqlValueFunction(_) | Expr::CoerceViaIo(_) | Expr::Json(_) | Expr::Xml(_) => {
                 worst = worst.max(b's');
             }
@@ -97,6 +98,17 @@ pub fn volatility(expr: &Expr, catalog: &dyn CatalogView) -> PgResult<u8> {
         true
     });
     failure.map_or(Ok(worst), Err)
+}
+
+/// Types whose text form depends on no setting and no time: their input and output functions are immutable.
+fn is_plain_text(type_oid: Oid) -> bool {
+    use types::oids::{
+        BOOL, BPCHAR, CHAR, FLOAT4, FLOAT8, INT2, INT4, INT8, NAME, NUMERIC, TEXT, UUID, VARCHAR,
+    };
+    [
+        BOOL, CHAR, NAME, INT8, INT2, INT4, TEXT, FLOAT4, FLOAT8, BPCHAR, VARCHAR, NUMERIC, UUID,
+    ]
+    .contains(&type_oid)
 }
 
 /// True when evaluation may give different results each time.

@@ -33,10 +33,28 @@ fn arms_of(expr: &Expr) -> Option<Vec<Vec<Expr>>> {
     Some(arms.collect())
 }
 
-/// `(a AND b) OR (a AND c)` as `a`, `b OR c`; anything else as it is.
+/// `(a AND b) OR (a AND c)` as `a`, `b OR c`; anything else as it is. Arms that are never true are left out: a condition that is NULL
+/// lets no more rows through than one that is false.
 pub fn factor_common(clause: Expr, out: &mut Vec<Expr>) {
     let Some(mut arms) = arms_of(&clause) else {
         return out.push(clause);
+    };
+    let count = arms.len();
+    arms.retain(|arm| !arm.iter().any(is_never_true));
+    let clause = match arms.len() {
+        0 => Expr::bool_const(false),
+        n if n == count => clause,
+        1 => {
+            let [only] = &mut arms[..] else { return };
+            return out.append(only);
+        }
+        _ => {
+            let arms = arms.iter().filter_map(|arm| bool_of(BoolOp::And, arm.clone()));
+            match bool_of(BoolOp::Or, arms.collect()) {
+                Some(clause) => clause,
+                None => return,
+            }
+        }
     };
     let Some(shortest) = arms.iter().min_by_key(|a| a.len()) else {
         return out.push(clause);
@@ -56,6 +74,10 @@ pub fn factor_common(clause: Expr, out: &mut Vec<Expr>) {
     // An arm that has nothing else makes the rest of the disjunction true.
     let rest: Option<Vec<Expr>> = arms.into_iter().map(|arm| bool_of(BoolOp::And, arm)).collect();
     out.extend(rest.and_then(|rest| bool_of(BoolOp::Or, rest)));
+}
+
+fn is_never_true(e: &Expr) -> bool {
+    matches!(e, Expr::Const(c) if c.value.as_bool() != Some(true))
 }
 
 /// What a disjunction over several relations says about one of them: every arm's conditions on it, if every arm has some.

@@ -1,4 +1,4 @@
-//! Index scans: which conditions an index can use, plain, parameterised by joins, bitmap and index-only.
+//! Index scans: which conditions an index can use, plain, parameterised by joins and index-only.
 
 use std::rc::Rc;
 
@@ -9,9 +9,10 @@ use nodes::relids::RelIds;
 use types::settings::TypeRef;
 
 use crate::cost::{self, IndexScanFacts};
-use crate::exprs::{facts, fold};
+use crate::exprs::{any_array, facts, fold};
 use crate::order;
-use crate::path::{BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, add_path, add_path_lazily};
+use crate::path::{BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, add_path_lazily};
+use crate::paths::bitmap;
 use crate::paths::commuted::{column_first, compared};
 use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
 use crate::root::Root;
@@ -53,7 +54,7 @@ pub fn add_index_paths(root: &mut Root<'_, '_>, rel: &RelOptInfo, paths: &mut Ve
             )?;
         }
     }
-    add_bitmap_paths(root, rel, base, bitmaps, paths)
+    bitmap::add_paths(root, rel, base, bitmaps, paths)
 }
 
 /// A partial index serves when each condition of its predicate is among the query's.
@@ -172,11 +173,15 @@ pub fn join_clauses_for(root: &Root<'_, '_>, rel: &RelOptInfo, outer: &RelIds) -
     out
 }
 
-type Matched = Vec<(IndexQual, Rc<RestrictInfo>)>;
+pub type Matched = Vec<(IndexQual, Rc<RestrictInfo>)>;
 
 /// The conditions that bound the index, by index column; stops being a boundary after the first column without equality, but
 /// later columns still filter inside the index.
-fn match_clauses(root: &Root<'_, '_>, index: &IndexInfo, clauses: &[Rc<RestrictInfo>]) -> PgResult<Matched> {
+pub fn match_clauses(
+    root: &Root<'_, '_>,
+    index: &IndexInfo,
+    clauses: &[Rc<RestrictInfo>],
+) -> PgResult<Matched> {
     let mut out = Vec::new();
     for column in 0..index.desc.key_count {
         for info in clauses {
@@ -252,8 +257,25 @@ fn match_one(
         Expr::Bool(b) if b.op == BoolOp::Not && b.args.first() == Some(key) => {
             Ok(Some(boolean_qual(column, key, false)))
         }
+        Expr::Bool(b) if b.op == BoolOp::Or && index.is_btree() => {
+            let any = as_array(root, index, column, &b.args)?;
+            any.map_or(Ok(None), |any| match_one(root, index, column, &any))
+        }
         _ => Ok(None),
     }
+}
+
+/// `a = 1 OR a = 2` as `a = ANY ('{1,2}')`, where all arms compare that column of the index.
+fn as_array(root: &Root<'_, '_>, index: &IndexInfo, column: usize, arms: &[Expr]) -> PgResult<Option<Expr>> {
+    let (key, desc) = (&index.column_exprs[column], &index.desc.columns[column]);
+    let collation_fits = |collation: Oid| !desc.collation.is_valid() || desc.collation == collation;
+    let compared = |arm| match (arm, facts::binary_op(arm)) {
+        (Expr::Func(f), Some(parts)) if collation_fits(f.input_collation) => {
+            Ok(compared(root, key, parts)?.map(|(op, other, _)| (op, other)))
+        }
+        _ => Ok(None),
+    };
+    any_array::of_alternatives(root.context(), arms, compared)
 }
 
 /// `b` and `NOT b` as EXPLAIN shows them: `b = true`, `b = false`.
@@ -394,7 +416,7 @@ fn filtering(
 }
 
 /// The conditions that bound the scanned range: equalities on leading columns, then the next column's conditions.
-fn boundary_quals(matched: &Matched) -> Vec<&(IndexQual, Rc<RestrictInfo>)> {
+pub fn boundary_quals(matched: &Matched) -> Vec<&(IndexQual, Rc<RestrictInfo>)> {
     let mut out = Vec::new();
     let mut column = 0;
     loop {
@@ -411,7 +433,7 @@ fn boundary_quals(matched: &Matched) -> Vec<&(IndexQual, Rc<RestrictInfo>)> {
     }
 }
 
-fn boundary_selectivity(
+pub fn boundary_selectivity(
     root: &Root<'_, '_>,
     index: &IndexInfo,
     boundary: &[&(IndexQual, Rc<RestrictInfo>)],
@@ -536,141 +558,4 @@ fn index_keys(
     let relids = parent.map_or_else(|| rel.relids.clone(), RelIds::single);
     let keys = equivalence::canonical_keys(root, keys).into();
     Ok(order::useful(root, &relids, &keys))
-}
-
-/// Bitmap scans: each index alone, and the AND of those over different conditions.
-fn add_bitmap_paths(
-    root: &Root<'_, '_>,
-    rel: &RelOptInfo,
-    base: &BaseRel,
-    mut bitmaps: Vec<(BitmapTree, RelIds)>,
-    paths: &mut Vec<Rc<Path>>,
-) -> PgResult<()> {
-    bitmaps.extend(or_bitmaps(root, base)?.into_iter().map(|t| (t, RelIds::empty())));
-    for (tree, required_outer) in bitmaps {
-        let s = root.context().settings;
-        let (index_cost, sel) = bitmap_cost(&tree);
-        let loops = required_outer
-            .iter()
-            .fold(1.0_f64, |n, i| n * root.rel(i).map_or(1.0, |r| r.rows));
-        let fetched = (sel * base.tuples).round().max(1.0);
-        let t = base.pages.max(1.0);
-        let pages = if loops > 1.0 {
-            cost::pages_fetched(s, fetched * loops, base.pages, 1.0) / loops
-        } else {
-            ((2.0 * t * fetched) / (2.0 * t + fetched)).min(t).ceil()
-        };
-        let per_page = if pages >= 2.0 {
-            s.random_page_cost - (s.random_page_cost - s.seq_page_cost) * (pages / t).sqrt()
-        } else {
-            s.random_page_cost
-        };
-        let mut per_row = s.cpu_tuple_cost + base.restrictions.iter().map(|r| r.cost).sum::<f64>();
-        let mut rows = rel.rows;
-        for info in join_clauses_for(root, rel, &required_outer) {
-            rows *= info.selectivity;
-            per_row += info.cost;
-        }
-        let startup = index_cost + 0.1 * s.cpu_operator_cost * fetched;
-        add_path(
-            paths,
-            Path {
-                kind: PathKind::Bitmap(tree),
-                relids: rel.relids.clone(),
-                rows: rows.max(1.0).round(),
-                width: rel.width,
-                startup,
-                total: startup + pages * per_page + per_row * fetched,
-                disabled: 0,
-                keys: Rc::new([]),
-                required_outer: required_outer.union(&base.lateral),
-                parallel: Parallel::default(),
-            },
-            root.startup(&rel.relids),
-        );
-    }
-    Ok(())
-}
-
-/// Cost and selectivity of a tree of bitmaps.
-fn bitmap_cost(tree: &BitmapTree) -> (f64, f64) {
-    match tree {
-        BitmapTree::Index(_, cost, sel) => (*cost, *sel),
-        BitmapTree::Or(parts) => {
-            let (c, s) = parts
-                .iter()
-                .map(bitmap_cost)
-                .fold((0.0, 0.0), |(c, s), (c2, s2)| (c + c2, s + s2));
-            (c, f64::min(s, 1.0))
-        }
-    }
-}
-
-/// `a = 1 OR b = 2`: a bitmap per arm when every arm has an index.
-fn or_bitmaps(root: &Root<'_, '_>, base: &BaseRel) -> PgResult<Vec<BitmapTree>> {
-    let mut out = Vec::new();
-    for info in &base.restrictions {
-        let Expr::Bool(b) = &info.clause else { continue };
-        if b.op != BoolOp::Or {
-            continue;
-        }
-        let arms: PgResult<Vec<Option<BitmapTree>>> =
-            b.args.iter().map(|arm| arm_bitmap(root, base, arm)).collect();
-        if let Some(arms) = arms?.into_iter().collect::<Option<Vec<_>>>() {
-            out.push(BitmapTree::Or(arms));
-        }
-    }
-    Ok(out)
-}
-
-fn arm_bitmap(root: &Root<'_, '_>, base: &BaseRel, arm: &Expr) -> PgResult<Option<BitmapTree>> {
-    let mut clauses = Vec::new();
-    facts::flatten_and(arm.clone(), &mut clauses);
-    let infos: Vec<Rc<RestrictInfo>> = clauses
-        .into_iter()
-        .map(|clause| {
-            Rc::new(RestrictInfo {
-                clause_relids: facts::relids(&clause),
-                required: facts::relids(&clause),
-                cost: cost::eval_cost(root, &clause),
-                clause,
-                pushed_down: true,
-                equality: None,
-                class: None,
-                selectivity: 1.0,
-                already_restricted: 1.0,
-                volatile: false,
-            })
-        })
-        .collect();
-    let usable = |i: &&Rc<IndexInfo>| (i.is_btree() || i.is_hash()) && i.predicate_ok;
-    for index in base.indexes.iter().filter(usable) {
-        let matched = match_clauses(root, index, &infos)?;
-        let boundary = boundary_quals(&matched);
-        if boundary.is_empty() {
-            continue;
-        }
-        let sel = boundary_selectivity(root, index, &boundary);
-        let facts = IndexScanFacts {
-            index,
-            selectivity: sel,
-            qual_count: matched.len(),
-            heap_pages: base.pages,
-            heap_tuples: base.tuples,
-            index_only: false,
-            loops: 1.0,
-            correlation: 0.0,
-            filter_per_row: 0.0,
-        };
-        let (_, total) = cost::index_scan(root.context().settings, &facts);
-        let path = IndexPath {
-            index: index.clone(),
-            quals: matched.iter().map(|(q, _)| q.clone()).collect(),
-            clauses: matched.iter().map(|(_, c)| c.clone()).collect(),
-            direction: ScanDirection::Forward,
-            index_only: false,
-        };
-        return Ok(Some(BitmapTree::Index(path, total, sel)));
-    }
-    Ok(None)
 }

@@ -16,6 +16,7 @@ use crate::push_down::{self, Safety};
 use crate::rel::{BaseKind, BaseRel};
 use crate::root::{LateralParam, Root, plan_level};
 use crate::upper::Planned;
+use crate::upper::run_condition::{self, RunCondition};
 use crate::{selectivity, subplan};
 
 /// What is taken for the size of a subquery before it is planned.
@@ -44,8 +45,9 @@ pub fn plan_all(root: &mut Root<'_, '_>) -> PgResult<()> {
         let base = root.rels[i].as_ref().and_then(|r| r.base.as_ref());
         if let Some(BaseKind::Unplanned(query)) = base.map(|b| &b.kind) {
             let mut query = Query::clone(query);
-            move_conditions(root, i, &mut query)?;
-            drop_unused_columns(root, i, &mut query)?;
+            let run_conditions = move_conditions(root, i, &mut query)?;
+            drop_unused_columns(root, i, &mut query, &run_conditions)?;
+            root.global.run_conditions = run_conditions;
             plan_one(root, i, query)?;
         }
     }
@@ -99,36 +101,53 @@ fn fraction_for(root: &Root<'_, '_>, sub: &Query) -> f64 {
     }
 }
 
-/// Conditions that the subquery can test become part of it.
-fn move_conditions(root: &mut Root<'_, '_>, i: usize, query: &mut Query) -> PgResult<()> {
+/// Conditions that the subquery can test become part of it; those that its windows can test are returned.
+fn move_conditions(root: &mut Root<'_, '_>, i: usize, query: &mut Query) -> PgResult<Vec<RunCondition>> {
     let catalog = root.context().catalog;
+    let mut run_conditions = Vec::new();
     let RteKind::Subquery { security_barrier, .. } = root.query.rte(i).kind else {
-        return Ok(());
+        return Ok(run_conditions);
     };
-    let Some(base) = root.rels[i].as_mut().and_then(|r| r.base.as_mut()) else {
-        return Ok(());
-    };
-    if base.restrictions.is_empty() {
-        return Ok(());
-    }
-    let Some(safety) = Safety::of(query, security_barrier, catalog)? else {
-        return Ok(());
+    let base = root.rels[i].as_mut().and_then(|r| r.base.as_mut());
+    let restrictions = base.map(|b| std::mem::take(&mut b.restrictions));
+    let Some(restrictions) = restrictions.filter(|r| !r.is_empty()) else {
+        return Ok(run_conditions);
     };
     let mut kept = Vec::new();
-    for info in std::mem::take(&mut base.restrictions) {
-        match safety.allows(&info.clause, i, catalog)? {
-            true => push_down::push(query, &info.clause, i),
-            false => kept.push(info),
+    match Safety::of(query, security_barrier, catalog)? {
+        Some(safety) => {
+            for info in restrictions {
+                if safety.allows(&info.clause, i, catalog)? {
+                    push_down::push(query, &info.clause, i);
+                    continue;
+                }
+                let found = match security_barrier {
+                    true => None,
+                    false => run_condition::find(root, i, query, &info.clause)?,
+                };
+                if found.as_ref().is_none_or(|f| f.keeps_original) {
+                    kept.push(info);
+                }
+                run_conditions.extend(found.map(|f| f.run));
+            }
         }
+        None => kept = restrictions,
     }
-    base.restrictions = kept;
-    Ok(())
+    if let Some(base) = root.rels[i].as_mut().and_then(|r| r.base.as_mut()) {
+        base.restrictions = kept;
+    }
+    Ok(run_conditions)
 }
 
 /// Columns that nobody reads are not computed: they become NULL.
 ///
 /// PG: `remove_unused_subquery_outputs`.
-fn drop_unused_columns(root: &Root<'_, '_>, i: usize, query: &mut Query) -> PgResult<()> {
+fn drop_unused_columns(
+    root: &Root<'_, '_>,
+    i: usize,
+    query: &mut Query,
+    run_conditions: &[RunCondition],
+) -> PgResult<()> {
     if query.set_operations.is_some()
         || !query.distinct_clause.is_empty()
         || !query.ctes.is_empty()
@@ -142,6 +161,7 @@ fn drop_unused_columns(root: &Root<'_, '_>, i: usize, query: &mut Query) -> PgRe
     let restrictions = base.map_or(&[][..], |b| &b.restrictions);
     let needed = root.needed.iter().filter(|n| n.rel == i).map(|n| n.attno);
     let mut attnos: Vec<AttrNumber> = needed.collect();
+    attnos.extend(run_conditions.iter().map(|r| r.column));
     for info in restrictions {
         let mut vars = Vec::new();
         facts::vars(&info.clause, false, &mut vars);

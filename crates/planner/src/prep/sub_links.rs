@@ -12,7 +12,7 @@ use nodes::relids::RelIds;
 use nodes::walk;
 
 use crate::context::PlannerContext;
-use crate::exprs::{facts, query_walk};
+use crate::exprs::{any_array, facts, query_walk};
 use crate::prep::ctes::shift_cte_references;
 use crate::prep::pull_up;
 
@@ -108,6 +108,9 @@ fn convert(
 ) -> PgResult<Result<JoinExpr, Expr>> {
     match clause {
         Expr::SubLink(link) if link.kind == SubLinkKind::Any => {
+            if let Some(any) = any_array::of_values(&link, context)? {
+                return Ok(Err(any));
+            }
             Ok(convert_any(query, &link, below, context)?.ok_or(Expr::SubLink(link)))
         }
         Expr::SubLink(link) if link.kind == SubLinkKind::Exists => {

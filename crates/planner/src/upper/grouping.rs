@@ -13,6 +13,7 @@ use crate::path::keys_contained;
 use crate::root::Root;
 use crate::upper::gather::{Grouping, group_partially};
 use crate::upper::grouping_sets;
+use crate::upper::presorted::{self, Presorted};
 use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
 use crate::{equivalence, groups, selectivity};
 
@@ -27,12 +28,14 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     }
     let pairs = clause_exprs(root, &clauses);
     let output = output_exprs(root, &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>());
-    let stage = project_inputs(
-        root,
-        stage,
-        &pairs.iter().map(|(e, _)| e.clone()).collect::<Vec<_>>(),
-        &output,
-    )?;
+    let group_keys = sort_clause_keys(root, &clauses)?;
+    let order = presorted::best(root, &group_keys)?;
+    // Without an order of the groups there is none inside of them.
+    let order = order.filter(|_| clauses.iter().all(|c| c.sort_op.is_valid()));
+    let sorted_by = order.iter().flat_map(|o| &o.pairs);
+    let sorted_by = sorted_by.filter(|(e, _)| !matches!(e, Expr::Const(_)));
+    let computed: Vec<Expr> = pairs.iter().chain(sorted_by).map(|(e, _)| e.clone()).collect();
+    let stage = project_inputs(root, stage, &computed, &output)?;
     let having: Vec<Expr> = {
         let mut list = Vec::new();
         if let Some(h) = root.query.having.clone() {
@@ -43,10 +46,19 @@ pub fn add(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
     if !root.query.grouping_sets.is_empty() {
         return grouping_sets::add(root, stage, &clauses, output, &having);
     }
-    let (facts, strategy, stage) = choose(root, stage, &pairs, &output)?;
+    let (facts, strategy, stage) = choose(root, stage, &pairs, order.as_ref(), &output)?;
     match in_two_steps(root, &facts, strategy, &stage, &pairs, &output, &having)? {
         Some(two_steps) => Ok(two_steps),
-        None => in_one_step(root, &facts, strategy, stage, &pairs, output, having),
+        None => in_one_step(
+            root,
+            &facts,
+            strategy,
+            stage,
+            &pairs,
+            order.as_ref(),
+            output,
+            having,
+        ),
     }
 }
 
@@ -78,6 +90,7 @@ fn in_one_step(
     strategy: AggStrategy,
     stage: Stage,
     pairs: &[(Expr, nodes::query::SortGroupClause)],
+    presorted: Option<&Presorted>,
     output: Vec<Expr>,
     having: Vec<Expr>,
 ) -> PgResult<Stage> {
@@ -100,14 +113,16 @@ fn in_one_step(
     let targets = output
         .iter()
         .enumerate()
-        .map(|(i, e)| Ok(target(fix_below_aggs(e, &stage.output)?, i + 1, None)))
+        .map(|(i, e)| Ok(target(fix_below_aggs(e, &stage.output, presorted)?, i + 1, None)))
         .collect::<PgResult<Vec<_>>>()?;
     let qual = having
         .iter()
-        .map(|q| fix_below_aggs(q, &stage.output))
+        .map(|q| fix_below_aggs(q, &stage.output, presorted))
         .collect::<PgResult<Vec<_>>>()?;
+    // Of the order of the input, the groups keep what they are grouped by.
     let order = if strategy == AggStrategy::Sorted {
-        stage.keys.clone()
+        let of_groups = presorted.map_or(stage.keys.len(), |p| p.groups);
+        stage.keys.iter().take(of_groups).cloned().collect()
     } else {
         Vec::new()
     };
@@ -253,15 +268,21 @@ fn columns_outside<'e>(e: &'e Expr, group: &[Expr], out: &mut Vec<&'e Expr>) {
     }
 }
 
-/// References into the input inside and outside of aggregates.
-fn fix_below_aggs(e: &Expr, input: &[Expr]) -> PgResult<Expr> {
-    upper::fix_to_input(e, input)
+/// References into the input inside and outside of aggregates, which learn whether it is in their order.
+fn fix_below_aggs(e: &Expr, input: &[Expr], order: Option<&Presorted>) -> PgResult<Expr> {
+    let Some(order) = order else {
+        return upper::fix_to_input(e, input);
+    };
+    let mut e = e.clone();
+    order.mark(&mut e);
+    upper::fix_to_input(&e, input)
 }
 
 fn choose(
     root: &mut Root<'_, '_>,
     stage: Stage,
     pairs: &[(Expr, nodes::query::SortGroupClause)],
+    presorted: Option<&Presorted>,
     output: &[Expr],
 ) -> PgResult<(AggFacts, AggStrategy, Stage)> {
     let s = root.context().settings;
@@ -286,6 +307,10 @@ fn choose(
         final_per_group: 0.0,
     };
     if root.query.group_clause.is_empty() {
+        let stage = match presorted {
+            Some(order) => in_order(root, stage, order, &[], &mut facts)?,
+            None => stage,
+        };
         return Ok((facts, AggStrategy::Plain, stage));
     }
     let clauses: Vec<_> = pairs.iter().map(|(_, c)| c.clone()).collect();
@@ -325,12 +350,26 @@ fn choose(
     if use_hash {
         return Ok((facts, AggStrategy::Hashed, stage));
     }
-    let stage = sort_stage(root, stage, &keys, pairs, 0.0)?;
+    let groups = Presorted::of_groups(keys);
+    let stage = in_order(root, stage, presorted.unwrap_or(&groups), pairs, &mut facts)?;
+    Ok((facts, AggStrategy::Sorted, stage))
+}
+
+/// The input sorted by groups, then as aggregates want it.
+fn in_order(
+    root: &Root<'_, '_>,
+    stage: Stage,
+    order: &Presorted,
+    groups: &[(Expr, nodes::query::SortGroupClause)],
+    facts: &mut AggFacts,
+) -> PgResult<Stage> {
+    let pairs: Vec<_> = groups.iter().chain(&order.pairs).cloned().collect();
+    let stage = sort_stage(root, stage, &order.keys, &pairs, 0.0)?;
     facts.input = Cost {
         startup: stage.plan.cost.startup,
         total: stage.plan.cost.total,
     };
-    Ok((facts, AggStrategy::Sorted, stage))
+    Ok(stage)
 }
 
 /// An aggregate with DISTINCT or ORDER BY.

@@ -7,7 +7,9 @@ mod grouping_sets;
 mod marks;
 mod modify;
 mod needed;
+pub mod presorted;
 mod project;
+pub mod run_condition;
 pub mod set_ops;
 mod sort;
 mod useless_keys;
@@ -371,7 +373,11 @@ fn wanted_keys(root: &mut Root<'_, '_>) -> PgResult<Vec<PathKey>> {
     } else {
         root.query.sort_clause.clone()
     };
-    sort_clause_keys(root, &clauses)
+    let keys = sort_clause_keys(root, &clauses)?;
+    match presorted::best(root, &keys)? {
+        Some(order) => Ok(order.keys),
+        None => Ok(keys),
+    }
 }
 
 /// Sort columns of a list of clauses; empty when some column has no order.
@@ -415,7 +421,7 @@ fn choose_path(root: &Root<'_, '_>, candidates: &[PathRef], wanted: &[PathKey]) 
         f if f < 1.0 => f,
         f => (f / rows.max(1.0)).min(1.0),
     };
-    let unordered = needs_grouping(root) && root.query.group_clause.is_empty();
+    let unordered = needs_grouping(root) && root.query.group_clause.is_empty() && wanted.is_empty();
     let limit = Some(root.tuple_fraction).filter(|f| *f >= 1.0).unwrap_or(0.0);
     let score = |p: &PathRef| {
         // Grouping may hash instead of sorting: an order is then worth little.

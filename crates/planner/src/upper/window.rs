@@ -6,12 +6,14 @@ use std::sync::Arc;
 use common::{Oid, PgResult};
 use nodes::expr::Expr;
 use nodes::plan::PlanNode;
-use nodes::query::{FrameBound, FrameExclusion, FrameUnits, WindowClause};
+use nodes::query::{FrameBound, FrameExclusion, FrameUnits, TargetEntry, WindowClause};
 use nodes::walk;
 
 use crate::exprs::facts;
 use crate::root::Root;
-use crate::upper::{self, Stage, clause_exprs, group_keys, project, sort_clause_keys, sort_stage, target};
+use crate::upper::{
+    self, Stage, clause_exprs, group_keys, project, run_condition, sort_clause_keys, sort_stage, target,
+};
 use crate::{cost, equivalence};
 
 /// Adds a WindowAgg for every window in use.
@@ -31,8 +33,16 @@ pub fn add(root: &mut Root<'_, '_>, mut stage: Stage) -> PgResult<Stage> {
     let names = names(root, &windows);
     stage = project_inputs(root, stage, &windows)?;
     let count = windows.len();
+    let mut below: Vec<Expr> = Vec::new();
     for (i, (window, name)) in windows.iter().zip(&names).enumerate() {
-        stage = add_one(root, stage, (window, name), i + 1 == count)?;
+        let top = i + 1 == count;
+        let filter = if top {
+            std::mem::take(&mut below)
+        } else {
+            Vec::new()
+        };
+        stage = add_one(root, stage, (window, name), top, &filter)?;
+        below.extend(run_condition::of_window(root, window));
     }
     Ok(stage)
 }
@@ -184,11 +194,24 @@ fn functions(root: &Root<'_, '_>, window_ref: u32) -> Vec<Expr> {
     found
 }
 
+/// The columns of the input, then the calls.
+fn with_calls(stage: &Stage, calls: Vec<Expr>) -> PgResult<(Vec<TargetEntry>, Vec<Expr>)> {
+    let mut output = stage.output.clone();
+    let mut targets = upper::pass_through_targets(&stage.plan.target_list);
+    for call in calls {
+        let fixed = upper::fix_to_input(&call, &stage.output)?;
+        targets.push(target(fixed, targets.len() + 1, None));
+        output.push(call);
+    }
+    Ok((targets, output))
+}
+
 fn add_one(
     root: &mut Root<'_, '_>,
     stage: Stage,
     (window, name): (&WindowClause, &str),
     top: bool,
+    filter: &[Expr],
 ) -> PgResult<Stage> {
     let clauses: Vec<_> = window.partition.iter().chain(&window.order).cloned().collect();
     let pairs = clause_exprs(root, &clauses);
@@ -197,23 +220,16 @@ fn add_one(
     let partition = equivalence::necessary_clauses(root, &window.partition)?;
     let partition = group_keys(&clause_exprs(root, &partition), &stage.output)?;
     let order = group_keys(&clause_exprs(root, &window.order), &stage.output)?;
-    let functions = functions(root, window.window_ref);
-    let mut output = stage.output.clone();
-    let mut targets = upper::pass_through_targets(&stage.plan.target_list);
-    for f in functions {
-        targets.push(target(
-            upper::fix_to_input(&f, &stage.output)?,
-            targets.len() + 1,
-            None,
-        ));
-        output.push(f);
-    }
+    let (targets, output) = with_calls(&stage, functions(root, window.window_ref))?;
     let bound = |b: &FrameBound| -> PgResult<FrameBound> {
         Ok(match b {
             FrameBound::Preceding(e) => FrameBound::Preceding(upper::fix_to_input(e, &stage.output)?),
             FrameBound::Following(e) => FrameBound::Following(upper::fix_to_input(e, &stage.output)?),
             other => other.clone(),
         })
+    };
+    let fix_all = |list: std::slice::Iter<'_, Expr>| -> PgResult<Vec<Expr>> {
+        list.map(|e| upper::fix_to_input(e, &stage.output)).collect()
     };
     let s = root.context().settings;
     let mut cost = stage.plan.cost;
@@ -240,13 +256,15 @@ fn add_one(
         end: bound(&window.end)?,
         exclusion: window.exclusion,
         in_range,
-        run_condition: Vec::new(),
+        run_condition: fix_all(run_condition::of_window(root, window).iter())?,
         top,
         input: Box::new(stage.plan),
     };
+    let mut plan = upper::node(cost, targets, node);
+    plan.qual = fix_all(filter.iter())?;
     debug_assert!(!output.iter().any(facts::contains_srf));
     Ok(Stage {
-        plan: upper::node(cost, targets, node),
+        plan,
         output,
         keys: stage.keys,
     })

@@ -20,10 +20,12 @@ use crate::cx::Cx;
 use crate::groups::GroupTable;
 use crate::keys::{EqualKeys, Equality, Order, compare_rows};
 use crate::node::Eval;
+use crate::ops::agg::calls::ordered::{distinct, seen};
 use crate::ops::agg::user::{AggCode, AggSignature};
 use crate::parallel::partial::{PartialStates, StateRef};
 use crate::spill::sorter::Sorter;
 
+mod ordered;
 mod shared;
 
 /// One aggregate call, compiled.
@@ -50,6 +52,8 @@ struct Ordered {
     phys: Vec<PhysType>,
     orders: Vec<Order>,
     distinct: Vec<(usize, Equality)>,
+    /// The rows come in order: nothing is kept.
+    presorted: bool,
     /// DISTINCT of an aggregate for which the order of its input is all the same: the keys of a hash table of what came already.
     hashed: Option<EqualKeys>,
 }
@@ -153,7 +157,7 @@ impl AggCall {
 }
 
 fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> PgResult<Option<Ordered>> {
-    if a.order_by.is_empty() && a.distinct.is_empty() {
+    if a.distinct.is_empty() && (a.order_by.is_empty() || a.presorted) {
         return Ok(None);
     }
     let find = |clause: &SortGroupClause| {
@@ -200,12 +204,14 @@ fn ordered(c: &Compiler<'_>, a: &Aggref, all: &[&nodes::query::TargetEntry]) -> 
     for e in a.direct_args.iter().chain(all.iter().map(|t| &t.expr)) {
         phys.push(c.phys(e.type_oid())?);
     }
-    let orderless = a.order_by.is_empty() && ORDERLESS.contains(&a.func);
+    let presorted = a.presorted;
+    let orderless = a.order_by.is_empty() && ORDERLESS.contains(&a.func) && !presorted;
     let hashed = orderless.then(|| distinct_keys(c, a, all)).transpose()?;
     Ok(Some(Ordered {
         phys,
         orders,
         hashed: hashed.flatten(),
+        presorted,
         distinct,
     }))
 }
@@ -244,6 +250,8 @@ struct CallState {
     cache: FnCache,
     /// Rows that wait for their order.
     kept: Option<Sorter>,
+    /// The last row that DISTINCT let through, of rows that come in order.
+    last: Option<(Batch, usize)>,
     /// What DISTINCT has let through, while that is not too much.
     seen: Option<GroupTable>,
     memory: crate::store::MemoryUse,
@@ -267,7 +275,12 @@ impl AggStates {
                 filter: call.filter.as_ref().map(Eval::new),
                 accumulator: None,
                 cache: FnCache::default(),
-                kept: call.ordered.as_ref().map(|o| Sorter::new(&o.phys, None)),
+                kept: call
+                    .ordered
+                    .as_ref()
+                    .filter(|o| !o.presorted)
+                    .map(|o| Sorter::new(&o.phys, None)),
+                last: None,
                 seen: call.ordered.as_ref().and_then(seen),
                 memory: crate::store::MemoryUse::default(),
                 bytes: 0,
@@ -460,7 +473,7 @@ impl CallState {
             .iter_mut()
             .map(|a| a.vector(cx, inputs, &sel))
             .collect::<PgResult<Vec<_>>>()?;
-        if let Some(kept) = &mut self.kept {
+        if self.call.ordered.is_some() {
             let mut column = vec![0_i64; batch.rows];
             for (i, n) in sel.iter().zip(numbers) {
                 column[i] = i64::from(*n);
@@ -470,10 +483,33 @@ impl CallState {
             if self.seen.is_some() {
                 return self.add_distinct(cx, batch.rows, &columns, &sel);
             }
-            let orders = self.call.ordered.as_ref().map_or(&[][..], |o| &o.orders);
-            return kept.add(cx, orders, &columns, &sel);
+            return self.add_ordered(cx, batch.rows, columns, &sel);
         }
         self.add(cx, numbers, &args, &sel, single)
+    }
+
+    /// Keeps rows for their sort; where they come in order, adds those that DISTINCT lets through.
+    fn add_ordered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        rows: usize,
+        columns: Vec<Arc<Vector>>,
+        sel: &Selection,
+    ) -> PgResult<()> {
+        let call = Arc::clone(&self.call);
+        let Some(ordered) = &call.ordered else {
+            return Err(internal!("an order without its columns"));
+        };
+        if let Some(kept) = &mut self.kept {
+            return kept.add(cx, &ordered.orders, &columns, sel);
+        }
+        let batch = Batch {
+            columns,
+            rows,
+            selection: sel.clone(),
+        };
+        let sel = distinct(cx, ordered, &batch, &mut self.last)?;
+        self.add_rows(cx, &batch.columns, &sel)
     }
 
     fn add(
@@ -636,12 +672,6 @@ impl CallState {
     }
 }
 
-/// An empty table of the values that groups have had.
-fn seen(ordered: &Ordered) -> Option<GroupTable> {
-    let keys = ordered.hashed.as_ref()?;
-    Some(GroupTable::new(keys, &[0, 1], &ordered.phys))
-}
-
 /// The numbers of the rows of `all` that are in `kept`.
 fn narrow(all: &Selection, numbers: &[u32], kept: &Selection) -> Vec<u32> {
     let mut wanted = kept.iter().peekable();
@@ -653,28 +683,4 @@ fn narrow(all: &Selection, numbers: &[u32], kept: &Selection) -> Vec<u32> {
         }
     }
     out
-}
-
-/// Sorted rows without those equal to the one before in the same group; `last` is the last row kept so far.
-fn distinct(
-    cx: &Cx<'_>,
-    ordered: &Ordered,
-    batch: &Batch,
-    last: &mut Option<(Batch, usize)>,
-) -> PgResult<Selection> {
-    let mut out: Vec<u16> = Vec::new();
-    for row in 0..batch.rows {
-        let mut same = false;
-        if let Some((b, at)) = &*last {
-            same = b.columns[0].datum(*at) == batch.columns[0].datum(row);
-            for (column, equality) in &ordered.distinct {
-                same = same && equality.equal(cx, &b.columns[*column], *at, &batch.columns[*column], row)?;
-            }
-        }
-        if !same {
-            out.push(row as u16);
-            *last = Some((batch.clone(), row));
-        }
-    }
-    Ok(Selection::Rows(out.into()))
 }

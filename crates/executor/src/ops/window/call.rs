@@ -69,6 +69,13 @@ impl WindowCall {
     }
 }
 
+impl WindowCall {
+    /// Rows that come later change nothing.
+    pub fn looks_back(&self) -> bool {
+        matches!(self.kind, Kind::RowNumber | Kind::Rank | Kind::DenseRank)
+    }
+}
+
 fn kind(c: &Compiler<'_>, w: &WindowFunc) -> PgResult<Kind> {
     let is_aggregate = functions::aggregate(w.func).is_some() || c.catalog.aggregate(w.func)?.is_some();
     if is_aggregate {
@@ -178,14 +185,27 @@ impl WindowState {
         Ok(())
     }
 
+    /// The value of a call that [`WindowCall::looks_back`], for one row.
+    pub fn number_of(&self, p: &Partition, row: usize) -> Vector {
+        let mut vector = Vector::empty(self.call.result);
+        vector.push(&self.number(p, row));
+        vector
+    }
+
+    fn number(&self, p: &Partition, row: usize) -> Datum {
+        let number = match self.call.kind {
+            Kind::RowNumber => row - p.start + 1,
+            Kind::DenseRank => p.group_of(row) + 1,
+            _ => p.peers(row).0 - p.start + 1,
+        };
+        Datum::Int8(number as i64)
+    }
+
     fn value(&self, p: &Partition, frame: &Frames, row: usize) -> PgResult<Datum> {
-        let number = |n: usize| Ok(Datum::Int8(n as i64));
         let (peers, after) = p.peers(row);
         let rank = peers - p.start + 1;
         match self.call.kind {
-            Kind::RowNumber => number(row - p.start + 1),
-            Kind::Rank => number(rank),
-            Kind::DenseRank => number(p.group_of(row) + 1),
+            Kind::RowNumber | Kind::Rank | Kind::DenseRank => Ok(self.number(p, row)),
             Kind::PercentRank => Ok(Datum::Float8(if p.len() > 1 {
                 (rank - 1) as f64 / (p.len() - 1) as f64
             } else {

@@ -2,7 +2,7 @@
 //!
 //! # How it works
 //! Input rows wait in a [`TupleStore`] until all is computed; columns that calls and keys need are kept beside it; partitions and peer groups are runs of equal keys. Each call is computed for all rows of a
-//! partition; rows with the same frame share an aggregate's result. Sums, counts and averages of integers come from running totals,
+//! partition; where all calls number rows or peers, and a run condition fails for the rest of the input, that is not read; rows with the same frame share an aggregate's result. Sums, counts and averages of integers come from running totals,
 //! whatever the frame; other aggregates over moving frames are computed anew for each frame.
 
 mod call;
@@ -11,7 +11,7 @@ mod frame;
 use std::sync::Arc;
 
 use common::{PgResult, internal};
-use expr::Inputs;
+use expr::{ExprProgram, Inputs};
 use nodes::expr::{Expr, VarSource};
 use nodes::query::TargetEntry;
 use nodes::{Plan, PlanNode};
@@ -20,11 +20,14 @@ use types::{BATCH_ROWS, Batch, Selection, Vector};
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
 use crate::keys::EqualKeys;
-use crate::node::{Node, NodeKind, Opening, Operator, Projection, Projector, Rest};
+use crate::node::{Eval, Node, NodeKind, Opening, Operator, Projection, Projector, Rest};
 use crate::ops::window::call::{WindowCall, WindowState};
 use crate::ops::window::frame::{FrameDef, Partition};
 use crate::spill::store::TupleStore;
 use crate::store::RowStore;
+
+/// Where an input may end early: how many rows are read before the first look whether it does.
+const FIRST_LOOK: usize = 32;
 
 struct WindowNode {
     /// `Plan::id`.
@@ -37,6 +40,8 @@ struct WindowNode {
     frame: FrameDef,
     calls: Vec<Arc<WindowCall>>,
     projection: Projection,
+    /// Tested on the number of one row: where one of them fails, the input ends.
+    ends: Vec<Arc<ExprProgram>>,
 }
 
 pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKind>> {
@@ -51,17 +56,19 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKin
         exclusion,
         in_range,
         run_condition,
+        top,
         ..
     } = &plan.node
     else {
         return Err(internal!("WindowAgg expected"));
     };
-    if !run_condition.is_empty() {
-        return Err(common::unsupported!(
-            "run conditions of windows are not supported yet"
-        ));
-    }
     let mut found = Vec::new();
+    // Below other windows all rows go on; the topmost one tests the condition as its filter.
+    let run_condition = if *top { &run_condition[..] } else { &[] };
+    let run_condition: Vec<Expr> = run_condition
+        .iter()
+        .map(|e| extract(e, *window_ref, &mut found))
+        .collect();
     let targets: Vec<TargetEntry> = plan
         .target_list
         .iter()
@@ -73,7 +80,13 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKin
     let calls = found
         .iter()
         .map(|e| Ok(Arc::new(WindowCall::compile(c, e)?)))
-        .collect::<PgResult<_>>()?;
+        .collect::<PgResult<Vec<_>>>()?;
+    let numbers = calls.iter().all(|call| call.looks_back());
+    let ends = match partition.is_empty() && numbers {
+        true => c.programs(&run_condition, ScanMap::None)?,
+        false => Vec::new(),
+    };
+    let qual: Vec<Expr> = plan.qual.iter().chain(&run_condition).cloned().collect();
     let mut key_columns: Vec<usize> = partition
         .iter()
         .chain(order)
@@ -93,9 +106,10 @@ pub(crate) fn compile(c: &Compiler<'_>, plan: &Plan) -> PgResult<Arc<dyn NodeKin
             *exclusion,
             order_column(input, order, *in_range),
         )?,
-        projection: c.projection_of(&plan.qual, &targets, ScanMap::None)?,
+        projection: c.projection_of(&qual, &targets, ScanMap::None)?,
         input: c.node(input)?,
         calls,
+        ends,
     }))
 }
 
@@ -169,12 +183,27 @@ impl WindowOp {
         // Only the columns of the keys are filled.
         let mut store = RowStore::new(&node.input.phys);
         let mut states: Vec<WindowState> = node.calls.iter().map(WindowState::new).collect();
-        while let Some(batch) = self.input.next(cx, BATCH_ROWS)? {
+        let mut ends = Eval::all(&node.ends);
+        let mut look_at = FIRST_LOOK;
+        loop {
+            let wanted = match ends.is_empty() {
+                true => BATCH_ROWS,
+                false => (look_at - store.rows).min(BATCH_ROWS),
+            };
+            let Some(batch) = self.input.next(cx, wanted)? else {
+                break;
+            };
             cx.check()?;
             let batch = batch.compact();
             states.iter_mut().try_for_each(|s| s.read(cx, &batch))?;
             store.append_columns(cx, &batch, &node.key_columns)?;
             outer.push(cx, batch)?;
+            if !ends.is_empty() && store.rows >= look_at {
+                if self.has_ended(cx, &mut ends, &states, &store)? {
+                    break;
+                }
+                look_at = store.rows * 8;
+            }
         }
         if let Some(stats) = cx.run.stats.get_mut(node.id as usize) {
             stats.storage = Some(outer.summary());
@@ -201,6 +230,36 @@ impl WindowOp {
             next: (0, 0),
             rest: Rest::default(),
         })
+    }
+
+    /// Whether the run condition fails for the last row read so far: it will for all that follow.
+    fn has_ended(
+        &self,
+        cx: &mut Cx<'_>,
+        ends: &mut [Eval],
+        states: &[WindowState],
+        store: &RowStore,
+    ) -> PgResult<bool> {
+        let Some(last) = store.rows.checked_sub(1) else {
+            return Ok(false);
+        };
+        let partition = self.partition(cx, store, 0)?;
+        let inner: Vec<Arc<Vector>> = states
+            .iter()
+            .map(|s| Arc::new(s.number_of(&partition, last)))
+            .collect();
+        let inputs = Inputs {
+            rows: 1,
+            scan: &[],
+            outer: &[],
+            inner: &inner,
+        };
+        for condition in ends {
+            if condition.filter(cx, inputs, &Selection::All(1))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The partition that begins at a row, with its peer groups.

@@ -1,0 +1,30 @@
+-- The right side of a semijoin with each value once drives an index of the left side, or is joined as any other relation.
+CREATE TABLE us_big (id int PRIMARY KEY, a int, t text);
+CREATE TABLE us_few (x int, y bigint, z text);
+INSERT INTO us_big SELECT i, i % 1000, 't' || i FROM generate_series(1, 20000) i;
+INSERT INTO us_few SELECT i % 5 * 100, i % 3, 'z' || i % 4 FROM generate_series(1, 60) i;
+INSERT INTO us_few VALUES (NULL, NULL, NULL), (7, NULL, 'z1');
+CREATE INDEX us_big_a ON us_big (a);
+VACUUM ANALYZE us_big, us_few;
+EXPLAIN (COSTS OFF) SELECT * FROM us_big WHERE id IN (SELECT x FROM us_few);
+SELECT * FROM us_big WHERE id IN (SELECT x FROM us_few) ORDER BY 1;
+EXPLAIN (COSTS OFF) SELECT * FROM us_big b WHERE EXISTS (SELECT FROM us_few f WHERE f.x = b.id AND f.z <> 'z1');
+SELECT * FROM us_big b WHERE EXISTS (SELECT FROM us_few f WHERE f.x = b.id AND f.z <> 'z1') ORDER BY 1;
+SELECT * FROM us_big b WHERE id IN (SELECT y FROM us_few) ORDER BY 1;
+SELECT * FROM us_big b WHERE (id, a) IN (SELECT x, x FROM us_few) ORDER BY 1;
+SELECT * FROM us_big b WHERE (id, a) IN (SELECT x, y FROM us_few) ORDER BY 1;
+SELECT count(*), sum(id) FROM us_big b WHERE a IN (SELECT x FROM us_few);
+-- Conditions that are no equalities with columns, columns read beside those.
+SELECT count(*) FROM us_big b WHERE EXISTS (SELECT FROM us_few f WHERE f.x = b.id AND f.y < b.a);
+SELECT count(*) FROM us_big b WHERE EXISTS (SELECT FROM us_few f WHERE f.x + 1 = b.id);
+SELECT count(*) FROM us_big b WHERE b.t IN (SELECT 't' || x FROM us_few);
+SELECT b.id FROM us_big b WHERE id IN (SELECT f.x FROM us_few f JOIN us_few g ON f.x = g.x AND f.z < g.z) ORDER BY 1;
+SELECT b.id, g.y FROM us_big b JOIN us_few g ON g.x = b.id AND g.y = 2 WHERE b.id IN (SELECT f.x FROM us_few f WHERE f.z = 'z1') ORDER BY 1, 2;
+SELECT b.id, f.n FROM us_big b LEFT JOIN (SELECT x, count(*) n FROM us_few GROUP BY x) f ON f.x = b.id WHERE b.id IN (SELECT x FROM us_few) ORDER BY 1;
+SELECT count(*) FROM us_big b WHERE a NOT IN (SELECT x FROM us_few WHERE x IS NOT NULL) AND id IN (SELECT a FROM us_big WHERE a < 50);
+SET enable_hashagg = off;
+SELECT * FROM us_big WHERE id IN (SELECT x FROM us_few) ORDER BY 1;
+RESET enable_hashagg;
+SET enable_hashjoin = off; SET enable_mergejoin = off;
+SELECT count(*), sum(id) FROM us_big b WHERE a IN (SELECT x FROM us_few);
+DROP TABLE us_big, us_few;
