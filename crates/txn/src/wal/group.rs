@@ -8,7 +8,8 @@
 //! 3. If there is a next group its first session is told to lead it; nobody leads more than one group.
 //!
 //! Commits that need not wait for the disk publish at once when no unpublished commit is before them, else as soon
-//! as those are published. The background task writes their records.
+//! as those are published. The background task writes their records. It also writes what long transactions append before their commit, as soon as
+//! there is much of it: they go on meanwhile, and wait only when [`crate::WalOptions::buffer_max`] bytes are unwritten.
 //!
 //! # When a write or sync fails
 //! All commits in the queue fail. What is on disk above `durable` is unknown and must not come back, so a new segment
@@ -104,6 +105,8 @@ pub(super) struct Queue {
     poison: Option<TxnError>,
     /// Records wait for nobody; the background task will come.
     dirty: bool,
+    /// So much of it that the background task shall not wait.
+    hurry: bool,
     task: Option<Arc<dyn TaskHandle>>,
     salt: u64,
 }
@@ -168,6 +171,17 @@ impl Queue {
 
     pub(super) fn poisoned(&self) -> Option<TxnError> {
         self.poison.clone()
+    }
+
+    /// True once there was so much to write that it shall not wait; from here on it may.
+    pub(super) fn take_hurry(&mut self) -> bool {
+        std::mem::take(&mut self.hurry)
+    }
+
+    /// True when the background task is to come at once, and does not know yet: an eighth of what may wait is there, and nobody writes.
+    pub(super) fn set_hurry(&mut self, disk: &Disk) -> bool {
+        let much = self.pending.len() > disk.options.buffer_max / 8;
+        much && !self.leader && !std::mem::replace(&mut self.hurry, true)
     }
 
     pub(super) fn is_dirty(&self) -> bool {

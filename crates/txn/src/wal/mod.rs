@@ -175,6 +175,10 @@ impl Wal {
         let lsn = queue.push_record(disk, kind, xid, payload, crc);
         if matches!(kind, RecordKind::CHUNK | RecordKind::PREPARE) {
             queue.note_chunk(xid, lsn);
+            // The transaction goes on meanwhile.
+            if queue.set_hurry(disk) {
+                self.wake_task(disk, &mut queue);
+            }
         } else {
             self.mark_dirty(disk, &mut queue);
         }
@@ -262,6 +266,9 @@ impl Wal {
         let Some(disk) = &self.disk else {
             return TaskStatus::Done;
         };
+        if self.queue.lock().take_hurry() {
+            self.flush_in_background(disk);
+        }
         if !self.queue.lock().is_dirty() {
             *armed = false;
             return TaskStatus::SleepFor(IDLE);
@@ -274,9 +281,12 @@ impl Wal {
 
     /// Remembers that unwritten records wait for nobody, and sees to it that the background task comes by.
     fn mark_dirty(&self, disk: &Disk, queue: &mut Queue) {
-        if !queue.set_dirty() {
-            return;
+        if queue.set_dirty() {
+            self.wake_task(disk, queue);
         }
+    }
+
+    fn wake_task(&self, disk: &Disk, queue: &mut Queue) {
         if let Some(task) = queue.task() {
             return task.wake();
         }

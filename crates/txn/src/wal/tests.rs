@@ -382,6 +382,32 @@ fn asynchronous_commits_survive_as_a_prefix_and_after_flush_all() {
 }
 
 #[test]
+fn much_of_a_running_transaction_is_written_while_it_goes_on() {
+    let sim = SimEnv::new(7);
+    let db = Db::open(&sim, 16 << 20).unwrap();
+    let wal = db.manager.wal();
+    let mut txn = db.manager.begin(&db.proc).unwrap();
+    let some = txn.log_chunk(&[1; 1000]).unwrap();
+    sim.advance(std::time::Duration::from_secs(1));
+    assert!(wal.flushed_lsn() < some, "a little waits for the commit");
+    let much = txn.log_chunk(&vec![2; 1 << 20]).unwrap();
+    sim.advance(std::time::Duration::from_millis(1));
+    assert!(wal.flushed_lsn() >= much, "much is written at once");
+    // What fails there is written again, by whoever comes next.
+    sim.fail(IoKind::Sync, 1, io::ErrorKind::Other);
+    txn.log_chunk(&vec![3; 1 << 20]).unwrap();
+    sim.advance(std::time::Duration::from_millis(1));
+    txn.commit(Some(&[4]), SynchronousCommit::On).unwrap();
+    txn.finish();
+    let seen = Db::open(&sim.crash(), 16 << 20).unwrap().seen;
+    let first_bytes: Vec<u8> = seen
+        .iter()
+        .filter_map(|(_, _, payload)| payload.first().copied())
+        .collect();
+    assert_eq!(first_bytes, [1, 2, 3, 4]);
+}
+
+#[test]
 fn a_commit_that_failed_never_comes_back() {
     for seed in 0..60 {
         for kind in [IoKind::Write, IoKind::Sync] {
