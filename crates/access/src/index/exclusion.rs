@@ -143,7 +143,7 @@ impl Search<'_, '_> {
             Bound::Included(low.as_slice()),
             high.map_or(Bound::Unbounded, |h| Bound::Excluded(h.as_slice())),
         );
-        for entry in store.delta.range::<[u8], _>(bounds).rev() {
+        for entry in store.delta.range(bounds).rev() {
             let Some(head) = entry.value().load_full() else {
                 continue;
             };

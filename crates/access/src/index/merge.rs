@@ -13,7 +13,7 @@ use crate::defs::IndexState;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::PackedKeys;
-use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, entry_prefix};
+use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, copy_of, entry_prefix};
 use crate::shared::{MergeBounds, Shared};
 use txn::versions::{hides_older, is_forgotten, thin_out};
 
@@ -75,8 +75,8 @@ impl IndexStore {
             }
             // Perhaps nothing is left behind it now.
             if let Some(alive) = self.fate(&head, bounds) {
-                changes.push((entry.key().clone(), alive.then(|| head.value.clone())));
-                settled.push((entry.key().clone(), head));
+                changes.push((copy_of(entry.key()), alive.then(|| head.value.clone())));
+                settled.push((copy_of(entry.key()), head));
             }
         }
         if settled.is_empty() {

@@ -6,6 +6,7 @@ mod ahead;
 mod build;
 pub(crate) mod complete;
 pub(crate) mod delta;
+pub(crate) mod entries;
 mod exclusion;
 pub(crate) mod fold;
 pub(crate) mod high;
@@ -280,17 +281,20 @@ impl Index {
 
     /// Looks at all entries with a key. The caller holds its latch, so nothing moves but stamps.
     fn holder(&self, prefix: &[u8], own_row: RowId, own: Stamp) -> PgResult<Holder> {
-        let last = last_entry(prefix);
-        let entries = (Bound::Included(prefix), Bound::Included(&last[..]));
-        for entry in self.store.delta.range::<[u8], _>(entries).rev() {
+        // Rows that delta knows: what leaves say of them does not count.
+        let mut judged: SmallVec<[RowId; 4]> = SmallVec::new();
+        let mut next = self.store.delta.at_or_above(prefix);
+        while let Some(entry) = next.filter(|entry| is_entry_of(entry.key(), prefix)) {
             let row = entry_row(entry.key())?;
             if row != own_row {
                 match self.state_of(entry.value(), own) {
                     EntryState::Live => return Ok(Holder::Row(row)),
                     EntryState::Pending(xid) => return Ok(Holder::Pending(xid)),
+                    EntryState::Dead if entry.value().load().is_some() => judged.push(row),
                     EntryState::Dead => {}
                 }
             }
+            next = entry.next();
         }
         let mut from: EntryKey = EntryKey::from_slice(prefix);
         loop {
@@ -301,14 +305,8 @@ impl Index {
                     return Ok(Holder::Nobody);
                 }
                 let row = entry_row(key)?;
-                // What is in delta has been judged above.
-                if row != own_row
-                    && self
-                        .store
-                        .delta
-                        .get(key)
-                        .is_none_or(|e| e.value().load().is_none())
-                {
+                // Row ids ascend in both.
+                if row != own_row && judged.binary_search(&row).is_err() {
                     match self.leaf_entry_state(row, own) {
                         EntryState::Live => return Ok(Holder::Row(row)),
                         EntryState::Pending(xid) => return Ok(Holder::Pending(xid)),
@@ -574,7 +572,7 @@ impl Index {
         let last = last_entry(prefix);
         let entries = (Bound::Included(prefix), Bound::Included(&last[..]));
         // Newest row id first: after updates that moved the row, the older entries are dead.
-        for entry in self.store.delta.range::<[u8], _>(entries).rev() {
+        for entry in self.store.delta.range(entries).rev() {
             let head = entry.value().load_full();
             if head.is_some_and(|head| visible(&head, snapshot, self.store.shared.table()).is_some()) {
                 return entry_row(entry.key()).map(Some);

@@ -187,7 +187,7 @@ impl Index {
         }
         let (low, high) = (prefix(first), last_entry(prefix(last)));
         let between = (Bound::Included(low), Bound::Included(&high[..]));
-        if self.store.delta.range::<[u8], _>(between).next().is_some() {
+        if self.store.delta.range(between).next().is_some() {
             return Ok(false);
         }
         let mut from = EntryKey::from_slice(low);

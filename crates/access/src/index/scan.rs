@@ -13,7 +13,7 @@ use txn::{ReadTarget, Snapshot};
 use types::{Datum, key};
 
 use crate::index::leaf::Leaf;
-use crate::index::store::{EntryKey, FoundLeaf, entry_row};
+use crate::index::store::{EntryKey, FoundLeaf, copy_of, entry_row};
 use crate::index::{Index, value};
 use crate::serial;
 use crate::table::ScanDirection;
@@ -240,7 +240,7 @@ impl IndexScan {
             high.as_ref()
                 .map_or(Bound::Unbounded, |h| Bound::Excluded(h.as_slice())),
         );
-        let mut iter = store.delta.range::<[u8], _>(bounds);
+        let mut iter = store.delta.range(bounds);
         loop {
             let entry = match self.direction {
                 ScanDirection::Forward => iter.next(),
@@ -254,9 +254,9 @@ impl IndexScan {
                 serial::passes(store.shared.table(), &self.snapshot, &head)?;
             }
             let seen = visible(&head, &self.snapshot, store.shared.table());
-            entries.push((entry.key().clone(), seen.map(|version| version.value.clone())));
+            entries.push((copy_of(entry.key()), seen.map(|version| version.value.clone())));
             if entries.len() == DELTA_MAX {
-                let mut last = entry.key().clone();
+                let mut last = copy_of(entry.key());
                 match self.direction {
                     ScanDirection::Forward => {
                         last.push(0);

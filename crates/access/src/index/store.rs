@@ -15,7 +15,6 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use common::{CommandId, PgResult, RelationId, RowId, pg_err};
-use crossbeam_skiplist::SkipMap;
 use kv::{Direction, Keyspace};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
@@ -28,6 +27,7 @@ use crate::cache::Evictable;
 use crate::defs::{IndexDef, Persistence};
 use crate::index::complete::Completeness;
 use crate::index::delta::EntryVersion;
+use crate::index::entries::EntryDelta;
 use crate::index::high::HighKey;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
 use crate::index::pack;
@@ -52,7 +52,7 @@ pub(crate) struct IndexStore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) def: ArcSwapOption<IndexDef>,
     pub(crate) delta_bytes: DeltaBytes,
-    pub(crate) delta: SkipMap<EntryKey, EntryHead>,
+    pub(crate) delta: EntryDelta,
     latches: [Mutex<()>; LATCHES],
     /// From the search for conflicting entries to the insertion; taken before a latch.
     pub(crate) exclusion: Mutex<()>,
@@ -165,7 +165,7 @@ impl IndexStore {
             shared: Arc::clone(shared),
             def: ArcSwapOption::empty(),
             delta_bytes: DeltaBytes::new(shared),
-            delta: SkipMap::new(),
+            delta: EntryDelta::new(),
             latches: std::array::from_fn(|_| Mutex::new(())),
             exclusion: Mutex::new(()),
             directory: ArcSwap::from_pointee(directory),
@@ -217,7 +217,7 @@ impl IndexStore {
             is_new = true;
             EntryHead::from(Some(Arc::clone(version)))
         };
-        let entry = self.delta.get_or_insert_with(copy_of(key), new);
+        let entry = self.delta.get_or_insert_with(key, new);
         if !is_new {
             version.older.store(entry.value().load_full());
             entry.value().store(Some(Arc::clone(version)));
@@ -247,7 +247,7 @@ impl IndexStore {
         let mut found = Vec::new();
         for entry in self.delta.iter() {
             if marks.has(entry_row(entry.key())?) {
-                found.push(entry.key().clone());
+                found.push(copy_of(entry.key()));
             }
         }
         Ok(found)

@@ -552,10 +552,7 @@ impl Transaction {
                 return Err(error.into());
             }
         };
-        for write in &self.writes {
-            write.settle(csn);
-        }
-        self.account(csn);
+        self.settle(csn);
         // Before the locks go: who waits for them must find what the hooks tell (a new version of the catalog).
         for hook in std::mem::take(&mut self.hooks.commit) {
             hook();
@@ -567,10 +564,11 @@ impl Transaction {
         Ok(csn)
     }
 
-    /// Row counts and dropped relations.
-    fn account(&mut self, csn: Csn) {
+    /// Dates what it wrote; row counts and dropped relations. All in one pass: many writes are in no cache any more.
+    fn settle(&mut self, csn: Csn) {
         let mut changed = 0;
         for write in std::mem::take(&mut self.writes) {
+            write.settle(csn);
             if let Some(table) = write.table() {
                 let rows = table.activity.count(&write);
                 changed += if table.is_catalog() { 0 } else { rows };
