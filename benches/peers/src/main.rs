@@ -2,6 +2,7 @@
 //!
 //! `pglite-peers sqlite [SECONDS]`: point select, point update, 100,000 inserts in a transaction, single-row commits, two readers beside a
 //! writer; both engines in turn, three rounds, medians. SQLite: WAL, `synchronous=FULL`; so both wait for the disk at a commit.
+//! `pglite-peers one sqlite|pglite WORK COUNT`: one engine, one kind of work (select, update, insert: within a transaction) so often, for profilers.
 //! `pglite-peers fork [MEGABYTES]`: a thousand forks of a database in memory.
 //! `pglite-peers tpcb WRITERS SECONDS [async]`: pgbench's TPC-B transaction at scale 10 by that many sessions of this process.
 //! `benches/peers.sh` runs them beside PostgreSQL. Figures of record stand in docs/BENCHMARKS.md.
@@ -16,10 +17,11 @@ fn main() {
     let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().unwrap());
     match arguments.first().map(String::as_str) {
         Some("sqlite") => versus::run(number(1, 2)),
+        Some("one") if arguments.len() == 4 => versus::one(&arguments[1], &arguments[2], number(3, 0)),
         Some("fork") => fork::run(number(1, 500)),
         Some("tpcb") => tpcb::run(number(1, 32), number(2, 10), arguments.get(3).is_some_and(|word| word == "async")),
         _ => {
-            eprintln!("usage: pglite-peers sqlite [SECONDS] | fork [MEGABYTES] | tpcb WRITERS SECONDS [async]");
+            eprintln!("usage: pglite-peers sqlite [SECONDS] | one sqlite|pglite WORK COUNT | fork [MEGABYTES] | tpcb WRITERS SECONDS [async]");
             std::process::exit(2);
         }
     }

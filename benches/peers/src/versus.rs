@@ -183,15 +183,46 @@ fn mixed<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration, pause: Du
     })
 }
 
-fn load(engine: &mut impl Engine) {
-    engine.batch("create table kv (id int primary key, v text not null, n int not null)");
-    engine.batch("create table fresh (id int primary key, v text not null, n int not null)");
-}
+const TABLES: &str = "create table kv (id int primary key, v text not null, n int not null); \
+                      create table fresh (id int primary key, v text not null, n int not null)";
 
-fn fill(engine: &mut impl Engine) {
+fn fill(engine: &mut (impl Engine + ?Sized)) {
     engine.batch("begin");
     (0..ROWS as i32).for_each(|key| engine.insert(key));
     engine.batch("commit; insert into kv select * from fresh; delete from fresh");
+}
+
+/// One kind of work so often in one transaction, for counts of instructions: the difference of two runs leaves the set-up out.
+pub fn one(engine: &str, work: &str, count: u64) {
+    let dir = tempfile::tempdir_in(".").unwrap();
+    let db = Database::open(dir.path().join("ours")).unwrap();
+    let mut session = db.session().unwrap();
+    let mut ours = match engine {
+        "pglite" => {
+            session.batch_execute(TABLES).unwrap();
+            Box::new(Ours::new(&db)) as Box<dyn Engine>
+        }
+        _ => {
+            let mut sqlite = Sqlite::new(dir.path());
+            sqlite.batch(TABLES);
+            Box::new(sqlite)
+        }
+    };
+    fill(&mut *ours);
+    let mut random = Random(88_172_645_463_325_252);
+    let begin = Instant::now();
+    ours.batch("begin");
+    for key in 0..count as i32 {
+        match work {
+            "select" => ours.select(random.below(ROWS)),
+            "update" => ours.update(random.below(ROWS)),
+            _ => ours.insert(key),
+        }
+    }
+    ours.batch("commit");
+    println!("{engine} {work}: {:.0}/s", count as f64 / begin.elapsed().as_secs_f64());
+    // Nothing that the end of a database does belongs to the work.
+    std::process::exit(0);
 }
 
 /// Runs everything on both engines and prints the table.
@@ -199,14 +230,11 @@ pub fn run(seconds: u64) {
     let time = Duration::from_secs(seconds);
     let dir = tempfile::tempdir_in(".").unwrap();
     let db = Database::open(dir.path().join("ours")).unwrap();
-    db.session()
-        .unwrap()
-        .batch_execute("create table kv (id int primary key, v text not null, n int not null); create table fresh (id int primary key, v text not null, n int not null)")
-        .unwrap();
+    db.session().unwrap().batch_execute(TABLES).unwrap();
     let ours = || Ours::new(&db);
     fill(&mut ours());
     let sqlite = || Sqlite::new(dir.path());
-    load(&mut sqlite());
+    sqlite().batch(TABLES);
     fill(&mut sqlite());
     let (mut of_ours, mut of_sqlite) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
