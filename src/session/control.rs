@@ -314,6 +314,7 @@ impl Session {
             version: target.version,
             environment: target.environment,
             plan: Default::default(),
+            renewed: Default::default(),
             uses: Arc::default(),
         });
         portal.params = params;

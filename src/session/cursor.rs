@@ -67,6 +67,7 @@ impl Cursor {
             version: 0,
             environment: 0,
             plan: Default::default(),
+            renewed: Default::default(),
             uses: Arc::default(),
         });
         let mut portal = Portal::new(prepared, made.params);

@@ -93,6 +93,7 @@ impl Session {
                 version: 0,
                 environment: 0,
                 plan: Mutex::new(None),
+                renewed: Mutex::new(None),
                 uses: Arc::default(),
             }));
         };
@@ -121,6 +122,7 @@ impl Session {
                 version: 0,
                 environment,
                 plan: Mutex::new(None),
+                renewed: Mutex::new(None),
                 uses: Arc::default(),
             }));
         }
@@ -148,6 +150,7 @@ impl Session {
             version: view.version(),
             environment,
             plan: Mutex::new(None),
+            renewed: Mutex::new(None),
             uses: Arc::default(),
         }))
     }
@@ -194,6 +197,10 @@ impl Session {
         let Some(stmt) = &prepared.stmt else {
             return Ok(prepared.clone());
         };
+        let renewed = prepared.renewed.lock().clone();
+        if let Some(renewed) = renewed.filter(|renewed| self.is_current(renewed, view.version())) {
+            return Ok(renewed);
+        }
         let fresh = self.prepare_tree(
             &prepared.source,
             stmt.clone(),
@@ -213,6 +220,8 @@ impl Session {
         if let Some(made) = Arc::get_mut(&mut fresh) {
             made.uses = prepared.uses.clone();
         }
+        // Else a statement prepared long ago would be analyzed and planned for each run.
+        *prepared.renewed.lock() = Some(fresh.clone());
         Ok(fresh)
     }
 
@@ -378,5 +387,38 @@ pub(crate) fn utility_column(name: &str, type_oid: Oid) -> Column {
         type_len: types::builtin::type_row(type_oid).map_or(-1, |t| t.typlen),
         table: Oid::INVALID,
         attno: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use crate::Database;
+
+    #[test]
+    fn a_statement_prepared_long_ago_is_analyzed_once_per_catalog() {
+        let db = Database::memory().unwrap();
+        let mut session = db.session().unwrap();
+        session.batch_execute("create table a (x int)").unwrap();
+        let old = session.prepare("select x from a where x = $1").unwrap();
+        session.batch_execute("create table b (x int); begin").unwrap();
+        let renew = |session: &mut crate::Session| {
+            session.ensure_transaction().unwrap();
+            let view = session.current_view().unwrap();
+            session.revalidate(&old.0, &view).unwrap()
+        };
+        let first = renew(&mut session);
+        assert!(!Arc::ptr_eq(&first, &old.0));
+        assert!(Arc::ptr_eq(&first, &renew(&mut session)));
+        session.batch_execute("create table c (x int)").unwrap();
+        let second = renew(&mut session);
+        assert!(!Arc::ptr_eq(&first, &second));
+        // What the transaction made is gone, and what was known before counts no more.
+        session
+            .batch_execute("rollback; set search_path = public")
+            .unwrap();
+        assert!(!Arc::ptr_eq(&second, &renew(&mut session)));
     }
 }

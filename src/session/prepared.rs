@@ -39,6 +39,8 @@ pub struct Prepared {
     /// What else analysis depended on (search path, DateStyle...).
     pub(crate) environment: u64,
     pub(crate) plan: Mutex<Option<CachedPlan>>,
+    /// The same analyzed again later: whoever holds this one runs that.
+    pub(crate) renewed: Mutex<Option<Arc<Prepared>>>,
     /// How often each kind of plan was run, also of the statement that this one was made again from.
     pub(crate) uses: Arc<PlanUses>,
 }

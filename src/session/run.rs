@@ -154,7 +154,7 @@ impl Session {
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("no transaction"));
         };
-        let snapshot = txn.borrow_mut().snapshot()?;
+        let snapshot = txn.borrow_mut().snapshot_beside(view.rows().snapshot())?;
         if plan.is_point() {
             let mut row = Vec::new();
             let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.text(), cx => {

@@ -398,6 +398,13 @@ pub struct CatalogReader {
     snapshot: ActiveSnapshot,
 }
 
+impl CatalogReader {
+    /// What it reads under.
+    pub fn snapshot(&self) -> &ActiveSnapshot {
+        &self.snapshot
+    }
+}
+
 impl CatalogRead for CatalogReader {
     fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
         self.catalog

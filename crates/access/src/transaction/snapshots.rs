@@ -49,6 +49,15 @@ impl Transaction {
         self.active(guard)
     }
 
+    /// The same, by a registration of just now if that is as new as can be: registering costs a few atomic writes.
+    pub fn snapshot_beside(&mut self, latest: &ActiveSnapshot) -> PgResult<ActiveSnapshot> {
+        let fresh = latest.guard.csn() == self.storage.manager().visible_csn();
+        match fresh && !self.uses_one_snapshot() {
+            true => self.active(Arc::clone(&latest.guard)),
+            false => self.snapshot(),
+        }
+    }
+
     /// What the current command sees of a registered snapshot.
     fn active(&self, guard: Arc<SnapshotGuard>) -> PgResult<ActiveSnapshot> {
         let snapshot = guard.snapshot(self.txn()?);
