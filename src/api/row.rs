@@ -164,6 +164,7 @@ impl Row {
         f(&IoContext {
             settings: &self.settings,
             resolver: names.as_ref().map(|n| n as _),
+            cancel: common::cancel::CancelToken::never(),
         })
     }
 }

@@ -163,7 +163,7 @@ impl Session {
             params.to_datums(types, &types::io::IoContext::new(&settings), &mut buffer)
         } else {
             let mut out = Err(Error::from(common::internal!("parameters were not converted")));
-            self.with_io(&settings, |cx| {
+            self.with_io(&settings, common::cancel::CancelToken::never(), |cx| {
                 out = params.to_datums(types, cx, &mut buffer);
                 Ok(())
             })?;

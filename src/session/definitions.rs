@@ -26,6 +26,7 @@ impl Names {
         let io = IoContext {
             settings: &settings,
             resolver: Some(self),
+            cancel: common::cancel::CancelToken::never(),
         };
         let ctx = Deparse {
             view: &*self.view,
@@ -58,6 +59,7 @@ impl Names {
             io: IoContext {
                 settings: &settings,
                 resolver: Some(self),
+                cancel: common::cancel::CancelToken::never(),
             },
         };
         let columns: Vec<_> = desc.columns.iter().map(|c| c.name.clone()).collect();
@@ -196,6 +198,7 @@ impl Names {
                     let io = IoContext {
                         settings: &settings,
                         resolver: Some(self),
+                        cancel: common::cancel::CancelToken::never(),
                     };
                     let ctx = Deparse {
                         view: &*self.view,

@@ -37,6 +37,7 @@ impl Names {
             io: IoContext {
                 settings: &settings,
                 resolver: Some(self),
+                cancel: common::cancel::CancelToken::never(),
             },
         };
         let is_input =

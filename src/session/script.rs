@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
 use common::{Oid, PgResult, pg_err};
 use parser::ast::{RawStatement, Statement};
 use types::Datum;
@@ -345,7 +346,7 @@ impl Session {
         let settings = self.format_settings();
         let result = self.guarded(|s| {
             if needs_names(type_oid) {
-                s.with_io(&settings, decode)
+                s.with_io(&settings, CancelToken::never(), decode)
             } else {
                 decode(&types::io::IoContext::new(&settings))
             }
@@ -357,16 +358,22 @@ impl Session {
     pub(crate) fn with_io<T>(
         &mut self,
         settings: &types::FormatSettings,
+        cancel: &CancelToken,
         f: impl FnOnce(&types::io::IoContext<'_>) -> PgResult<T>,
     ) -> PgResult<T> {
         if self.block.failed {
-            return f(&types::io::IoContext::new(settings));
+            return f(&types::io::IoContext {
+                settings,
+                resolver: None,
+                cancel,
+            });
         }
         self.ensure_transaction()?;
         let names = crate::session::names::Names::new(self.current_view()?);
         f(&types::io::IoContext {
             settings,
             resolver: Some(&names),
+            cancel,
         })
     }
 
@@ -379,15 +386,20 @@ impl Session {
         out: &mut dyn RowSink,
     ) -> Result<()> {
         let settings = self.format_settings();
+        let cancel = self.core.cancel.clone();
         let plain = !columns.iter().any(|c| needs_names(c.type_oid));
         let mut run = |cx: &types::io::IoContext<'_>| match rows {
             ResultRows::Batch(batch) => encode_rows(batch, columns, formats, cx, out),
             ResultRows::Single(row) => encode_row(row, columns, formats, cx, out),
         };
         let result = if plain {
-            run(&types::io::IoContext::new(&settings))
+            run(&types::io::IoContext {
+                settings: &settings,
+                resolver: None,
+                cancel: &cancel,
+            })
         } else {
-            self.guarded(|s| s.with_io(&settings, run))
+            self.guarded(|s| s.with_io(&settings, &cancel, run))
         };
         result.map_err(|e| self.fail(e, ""))
     }

@@ -98,6 +98,7 @@ impl Names {
         let io = IoContext {
             settings: &settings,
             resolver: Some(self),
+            cancel: common::cancel::CancelToken::never(),
         };
         let mut rows = Vec::new();
         for (at, item) in items.iter().enumerate() {

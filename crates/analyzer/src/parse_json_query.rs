@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/parser/parse_expr.c (`transformJsonFuncExpr`).
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, Span, pg_err};
 use nodes::Expr;
@@ -369,8 +370,10 @@ impl Analyzer<'_> {
             },
             Raw::True | Raw::False => const_expr(Datum::Bool(raw == Raw::True), oids::BOOL),
             // EMPTY alone means EMPTY ARRAY.
-            Raw::EmptyArray | Raw::Empty => const_expr(types::jsonb::input("[]")?, oids::JSONB),
-            Raw::EmptyObject => const_expr(types::jsonb::input("{}")?, oids::JSONB),
+            Raw::EmptyArray | Raw::Empty => {
+                const_expr(types::jsonb::input("[]", CancelToken::never())?, oids::JSONB)
+            }
+            Raw::EmptyObject => const_expr(types::jsonb::input("{}", CancelToken::never())?, oids::JSONB),
             Raw::Null | Raw::Unknown => const_expr(Datum::Null, oids::INT4),
         };
         let (value, coerce) = self.json_behavior_value(raw, value, result)?;
@@ -396,7 +399,10 @@ impl Analyzer<'_> {
         }
         if from == oids::BOOL && self.base_type(result.oid)? != oids::INT4 {
             let text = if raw == Raw::True { "true" } else { "false" };
-            return Ok((const_expr(types::jsonb::input(text)?, oids::JSONB), true));
+            return Ok((
+                const_expr(types::jsonb::input(text, CancelToken::never())?, oids::JSONB),
+                true,
+            ));
         }
         let span = value.span();
         let context = match self.ty(result.oid)?.category {

@@ -365,6 +365,7 @@ impl Builder<'_, '_> {
         let context = types::io::IoContext {
             settings: &self.cx.settings,
             resolver: Some(self.cx.session.resolver()),
+            cancel: common::cancel::CancelToken::never(),
         };
         types::io::input(type_oid, -1, value, &context).map(drop)
     }

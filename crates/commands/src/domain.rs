@@ -240,6 +240,7 @@ fn default_of(
         io: IoContext {
             settings: &settings,
             resolver: Some(cx.session.resolver()),
+            cancel: common::cancel::CancelToken::never(),
         },
     };
     let text = expression(&context, &expr)?;

@@ -268,6 +268,7 @@ fn key_text(
     let io = types::io::IoContext {
         settings: &cx.settings,
         resolver: Some(names),
+        cancel: common::cancel::CancelToken::never(),
     };
     let mut parts = Vec::new();
     for (column, value) in index.columns.iter().zip(key) {

@@ -542,8 +542,8 @@ fn range_text(side: &[RangeDatum], view: &dyn CatalogView, cx: &CommandContext<'
         view,
         relation: None,
         io: types::io::IoContext {
-            settings: &settings,
             resolver: Some(cx.session.resolver()),
+            ..types::io::IoContext::new(&settings)
         },
     };
     catalog::deparse::range_side(&ctx, side)

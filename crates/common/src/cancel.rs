@@ -21,8 +21,14 @@ pub enum CancelReason {
 }
 
 /// A flag shared by a session and whoever may interrupt it; operators poll it once per batch.
-#[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicU8>);
+#[derive(Clone, Debug)]
+pub struct CancelToken(Option<Arc<AtomicU8>>);
+
+impl Default for CancelToken {
+    fn default() -> CancelToken {
+        CancelToken(Some(Arc::default()))
+    }
+}
 
 impl CancelToken {
     /// A token nobody has cancelled.
@@ -30,21 +36,35 @@ impl CancelToken {
         CancelToken::default()
     }
 
+    /// A token that nobody can cancel, for work outside of statements.
+    pub fn never() -> &'static CancelToken {
+        static NEVER: CancelToken = CancelToken(None);
+        &NEVER
+    }
+
+    fn flag(&self, ordering: Ordering) -> u8 {
+        self.0.as_ref().map_or(0, |flag| flag.load(ordering))
+    }
+
     /// Asks the holder to stop at its next check.
     pub fn cancel(&self, reason: CancelReason) {
-        self.0.store(reason as u8, Ordering::Release);
+        if let Some(flag) = &self.0 {
+            flag.store(reason as u8, Ordering::Release);
+        }
     }
 
     /// Forgets a request, before the next statement starts. A shutdown stays.
     pub fn reset(&self) {
-        if self.0.load(Ordering::Acquire) != CancelReason::Shutdown as u8 {
-            self.0.store(0, Ordering::Release);
+        if let Some(flag) = &self.0
+            && flag.load(Ordering::Acquire) != CancelReason::Shutdown as u8
+        {
+            flag.store(0, Ordering::Release);
         }
     }
 
     /// Why to stop, if somebody asked.
     pub fn reason(&self) -> Option<CancelReason> {
-        Some(match self.0.load(Ordering::Acquire) {
+        Some(match self.flag(Ordering::Acquire) {
             0 => return None,
             2 => CancelReason::StatementTimeout,
             3 => CancelReason::TransactionTimeout,
@@ -56,7 +76,7 @@ impl CancelToken {
     /// True when somebody asked.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
+        self.flag(Ordering::Relaxed) != 0
     }
 
     /// `Err` with PostgreSQL's message when somebody asked.
@@ -67,7 +87,7 @@ impl CancelToken {
 
     #[cold]
     fn fail(&self) -> PgResult<()> {
-        Err(match self.0.load(Ordering::Acquire) {
+        Err(match self.flag(Ordering::Acquire) {
             2 => pg_err!(QUERY_CANCELED, "canceling statement due to statement timeout"),
             3 => pg_err!(
                 TRANSACTION_TIMEOUT,

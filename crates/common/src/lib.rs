@@ -14,6 +14,7 @@ pub mod env;
 pub mod error;
 pub mod ids;
 pub mod memory;
+pub mod pieces;
 pub mod span;
 pub mod sqlstate;
 pub mod sync;

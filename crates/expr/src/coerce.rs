@@ -42,6 +42,7 @@ fn io_context(parts: FnParts<'_>) -> IoContext<'_> {
     IoContext {
         settings: parts.settings,
         resolver: Some(parts.session.resolver()),
+        cancel: parts.cancel,
     }
 }
 

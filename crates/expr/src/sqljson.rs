@@ -105,9 +105,10 @@ impl Cx<'_, '_> {
         let v = self.first_arg(j, sel)?;
         let mut out = self.output(phys);
         let jsonb = j.info.result.oid == oids::JSONB;
+        let cancel = self.rt.parts().cancel;
         sel.try_for_each(|i| {
             let value = match v.datum(i) {
-                Datum::Text(text) => sqljson::parse_unique(&text, jsonb)?,
+                Datum::Text(text) => sqljson::parse_unique(&text, jsonb, cancel)?,
                 other => other,
             };
             out.set(i, &value);
@@ -130,8 +131,9 @@ impl Cx<'_, '_> {
             JsonItemType::Scalar => ItemType::Scalar,
         };
         let mut failure = None;
+        let cancel = self.rt.parts().cancel;
         let out = bool_vector(self.inputs.rows, sel, |i| match v.datum(i) {
-            Datum::Text(text) => match sqljson::text_is_json(&text, item, unique) {
+            Datum::Text(text) => match sqljson::text_is_json(&text, item, unique, cancel) {
                 Ok(truth) => Some(truth),
                 Err(e) => {
                     failure = Some(e);

@@ -71,12 +71,13 @@ fn value(x: &XmlExprKind, args: &[Datum], ctx: &FnContext<'_>) -> PgResult<Datum
             or_null(text(0).map(|x| construct::root(x, text(1), standalone)))
         }
         XmlExprKind::Serialize { option, indent, .. } => match text(0) {
-            Some(text) => Datum::text(construct::serialize(text, *option, *indent)?),
+            Some(text) => Datum::text(construct::serialize(text, *option, *indent, ctx.cancel)?),
             None => Datum::Null,
         },
-        XmlExprKind::IsDocument => {
-            text(0).map_or(Datum::Null, |text| Datum::Bool(construct::is_document(text)))
-        }
+        XmlExprKind::IsDocument => match text(0) {
+            Some(text) => Datum::Bool(construct::is_document(text, ctx.cancel)?),
+            None => Datum::Null,
+        },
         XmlExprKind::Table(_) => return Err(internal!("XMLTABLE outside of FROM")),
     })
 }

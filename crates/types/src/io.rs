@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgError, PgResult, internal, pg_err, unsupported};
+use common::cancel::CancelToken;
+use common::{Oid, PgError, PgResult, internal, pg_err, pieces, unsupported};
 
 use crate::encoding::Encoding;
 use crate::settings::TypeRef;
@@ -143,14 +144,17 @@ impl NameResolver for NoNames {}
 pub struct IoContext<'a> {
     pub settings: &'a FormatSettings,
     pub resolver: Option<&'a dyn NameResolver>,
+    /// Looked at by long values and between the parts of compound ones.
+    pub cancel: &'a CancelToken,
 }
 
 impl<'a> IoContext<'a> {
-    /// A context without a catalog.
+    /// A context without a catalog, outside of statements.
     pub fn new(settings: &'a FormatSettings) -> IoContext<'a> {
         IoContext {
             settings,
             resolver: None,
+            cancel: CancelToken::never(),
         }
     }
 
@@ -325,6 +329,7 @@ fn no_io(type_oid: Oid) -> Box<PgError> {
 
 /// Text to value. `typmod` is applied (length checks, rounding); -1 for none.
 pub fn input(type_oid: Oid, typmod: i32, text: &str, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    ctx.cancel.check()?;
     if let Some(io) = type_io(type_oid) {
         return (io.input)(text, typmod, ctx);
     }
@@ -363,6 +368,7 @@ pub fn input_null(type_oid: Oid, ctx: &IoContext<'_>) -> PgResult<Datum> {
 
 /// Value to text, appended to `out`. The datum must not be NULL.
 pub fn output(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+    ctx.cancel.check()?;
     if let Some(io) = type_io(type_oid) {
         return (io.output)(value, ctx, out);
     }
@@ -406,8 +412,8 @@ pub fn output_at(
         (VectorData::Oid(v), oids::OID) => io_number::push_int(i64::from(v[k]), out),
         (VectorData::Bool(v), oids::BOOL) => out.push(if v[k] { 't' } else { 'f' }),
         // Every type of class Text prints its bytes, but for XML with a declaration.
-        (VectorData::Text(v), oids::XML) => crate::xml::push_output(v.str(k), out),
-        (VectorData::Text(v), _) => out.push_str(v.str(k)),
+        (VectorData::Text(v), oids::XML) => crate::xml::push_output(v.str(k), ctx.cancel, out)?,
+        (VectorData::Text(v), _) => pieces::append(ctx.cancel, v.str(k), out)?,
         _ => return output(type_oid, &vector.datum(i), ctx, out),
     }
     Ok(())
@@ -415,6 +421,7 @@ pub fn output_at(
 
 /// Wire bytes to value.
 pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
+    ctx.cancel.check()?;
     if let Some(io) = type_io(type_oid) {
         if let Some(size) = wire::fixed_size(type_oid)
             && bytes.len() > size
@@ -453,6 +460,7 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) ->
 
 /// Value to wire bytes, appended to `out`. The datum must not be NULL.
 pub fn send(type_oid: Oid, value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    ctx.cancel.check()?;
     if let Some(io) = type_io(type_oid) {
         return (io.send)(value, ctx, out);
     }

@@ -1,6 +1,7 @@
 //! Input and output of `bytea`, `uuid` and `json`.
 
-use common::{PgResult, internal, pg_err};
+use common::cancel::CancelToken;
+use common::{PgResult, internal, pg_err, pieces};
 
 use crate::Datum;
 use crate::io::IoContext;
@@ -17,13 +18,19 @@ pub fn push_hex(bytes: &[u8], out: &mut String) {
     }
 }
 
+/// Bytes between two looks at the cancel flag.
+const BYTES_UNCHECKED: usize = 1 << 20;
+
 /// Reads hexadecimal digits; white space between pairs is skipped.
-pub fn parse_hex(s: &str) -> PgResult<Vec<u8>> {
+pub fn parse_hex(s: &str, cancel: &CancelToken) -> PgResult<Vec<u8>> {
     let mut out = Vec::with_capacity(s.len() / 2);
     let mut chars = s.chars();
     while let Some(c) = chars.next() {
         if matches!(c, ' ' | '\n' | '\t' | '\r') {
             continue;
+        }
+        if out.len() % BYTES_UNCHECKED == 0 {
+            cancel.check()?;
         }
         let high = hex_digit(c)?;
         let Some(c) = chars.next() else {
@@ -44,11 +51,14 @@ fn hex_digit(c: char) -> PgResult<u8> {
 }
 
 /// Reads the escape format: `\\` and `\ooo`.
-pub fn parse_escape(s: &str) -> Option<Vec<u8>> {
+pub fn parse_escape(s: &str, cancel: &CancelToken) -> PgResult<Vec<u8>> {
     let mut out = Vec::with_capacity(s.len());
     let mut rest = s.as_bytes();
     while let Some((&b, tail)) = rest.split_first() {
         rest = tail;
+        if out.len() % BYTES_UNCHECKED == 0 {
+            cancel.check()?;
+        }
         if b != b'\\' {
             out.push(b);
             continue;
@@ -62,10 +72,23 @@ pub fn parse_escape(s: &str) -> Option<Vec<u8>> {
                 out.push(b'\\');
                 rest = tail;
             }
-            _ => return None,
+            _ => {
+                return Err(pg_err!(
+                    INVALID_TEXT_REPRESENTATION,
+                    "invalid input syntax for type bytea"
+                ));
+            }
         }
     }
-    Some(out)
+    Ok(out)
+}
+
+/// Appends a byte as `\ooo`.
+pub fn push_octal(b: u8, out: &mut String) {
+    out.push('\\');
+    for shift in [6, 3, 0] {
+        out.push(char::from(b'0' + (b >> shift & 7)));
+    }
 }
 
 /// Appends the escape format.
@@ -74,17 +97,16 @@ pub fn push_escape(bytes: &[u8], out: &mut String) {
         match b {
             b'\\' => out.push_str("\\\\"),
             0x20..=0x7e => out.push(char::from(b)),
-            _ => out.push_str(&format!("\\{b:03o}")),
+            _ => push_octal(b, out),
         }
     }
 }
 
 /// `bytea` from text.
-pub fn bytea_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+pub fn bytea_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
     let bytes = match s.strip_prefix("\\x") {
-        Some(hex) => parse_hex(hex)?,
-        None => parse_escape(s)
-            .ok_or_else(|| pg_err!(INVALID_TEXT_REPRESENTATION, "invalid input syntax for type bytea"))?,
+        Some(hex) => parse_hex(hex, ctx.cancel)?,
+        None => parse_escape(s, ctx.cancel)?,
     };
     Ok(Datum::Bytes(bytes.into()))
 }
@@ -97,11 +119,11 @@ pub fn bytea_out(v: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<(
     match ctx.settings.bytea_output {
         ByteaOutput::Hex => {
             out.push_str("\\x");
-            push_hex(bytes, out);
+            out.reserve(bytes.len() * 2);
+            pieces::bytes(ctx.cancel, bytes, |piece| push_hex(piece, out))
         }
-        ByteaOutput::Escape => push_escape(bytes, out),
+        ByteaOutput::Escape => pieces::bytes(ctx.cancel, bytes, |piece| push_escape(piece, out)),
     }
-    Ok(())
 }
 
 /// `bytea` from the wire.
@@ -188,8 +210,8 @@ pub fn uuid_send(v: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()
 }
 
 /// `json` from text: kept as written once it is valid.
-pub fn json_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    json_text::validate(s)?;
+pub fn json_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    json_text::validate(s, ctx.cancel)?;
     Ok(Datum::text(s))
 }
 

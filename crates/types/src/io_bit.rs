@@ -4,6 +4,8 @@
 //! As on the wire: number of bits (4 bytes, big-endian), then the bits from the most significant down, the last byte
 //! filled with zeros.
 
+use common::cancel::CancelToken;
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err};
 
 use crate::Datum;
@@ -85,7 +87,7 @@ pub fn too_long(limit: i32) -> Box<PgError> {
     )
 }
 
-fn digits(digits: &str, bits_per_digit: u32) -> PgResult<Vec<u8>> {
+fn digits(digits: &str, bits_per_digit: u32, cancel: &CancelToken) -> PgResult<Vec<u8>> {
     let count = digits.chars().count();
     let len = count * bits_per_digit as usize;
     if len > BITS_MAX {
@@ -96,6 +98,9 @@ fn digits(digits: &str, bits_per_digit: u32) -> PgResult<Vec<u8>> {
     }
     let mut bytes = vec![0u8; len.div_ceil(8)];
     for (i, c) in digits.chars().enumerate() {
+        if i % PIECE_BYTES == 0 {
+            cancel.check()?;
+        }
         let Some(value) = c.to_digit(1 << bits_per_digit) else {
             let kind = if bits_per_digit == 1 {
                 "binary"
@@ -113,11 +118,11 @@ fn digits(digits: &str, bits_per_digit: u32) -> PgResult<Vec<u8>> {
     Ok(pack(len, bytes))
 }
 
-fn parse(text: &str) -> PgResult<Vec<u8>> {
+fn parse(text: &str, cancel: &CancelToken) -> PgResult<Vec<u8>> {
     match text.as_bytes().first() {
-        Some(b'b' | b'B') => digits(&text[1..], 1),
-        Some(b'x' | b'X') => digits(&text[1..], 4),
-        _ => digits(text, 1),
+        Some(b'b' | b'B') => digits(&text[1..], 1, cancel),
+        Some(b'x' | b'X') => digits(&text[1..], 4, cancel),
+        _ => digits(text, 1, cancel),
     }
 }
 
@@ -161,30 +166,33 @@ fn from_wire(bytes: &[u8]) -> PgResult<Vec<u8>> {
 }
 
 /// `bit` from text.
-pub fn bit_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+pub fn bit_in(text: &str, typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
     let len = bits_of(text);
     if typmod > 0 && len != typmod as usize {
         return Err(wrong_length(len, typmod));
     }
-    check_bit(parse(text)?, typmod)
+    check_bit(parse(text, ctx.cancel)?, typmod)
 }
 
 /// `bit varying` from text.
-pub fn varbit_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
+pub fn varbit_in(text: &str, typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
     if typmod > 0 && bits_of(text) > typmod as usize {
         return Err(too_long(typmod));
     }
-    check_varbit(parse(text)?, typmod)
+    check_varbit(parse(text, ctx.cancel)?, typmod)
 }
 
 /// Both to text.
-pub fn bit_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+pub fn bit_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     let Datum::Bytes(bytes) = value else {
         return Err(wrong_datum("bit", value));
     };
     let bits = BitStr::new(bytes);
     out.reserve(bits.len);
     for i in 0..bits.len {
+        if i % PIECE_BYTES == 0 {
+            ctx.cancel.check()?;
+        }
         out.push(if bits.bit(i) { '1' } else { '0' });
     }
     Ok(())

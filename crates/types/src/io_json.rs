@@ -15,17 +15,16 @@ use crate::jsonpath;
 const WIRE_VERSION: u8 = 1;
 
 /// `jsonb` from text.
-pub fn jsonb_in(s: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    jsonb::input(s)
+pub fn jsonb_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    jsonb::input(s, ctx.cancel)
 }
 
 /// `jsonb` to text.
-pub fn jsonb_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+pub fn jsonb_out(v: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     match v {
-        Datum::Bytes(bytes) => jsonb::push_text(JsonbRef::root(bytes), out),
-        _ => return Err(wrong_datum("jsonb", v)),
+        Datum::Bytes(bytes) => jsonb::push_text(JsonbRef::root(bytes), ctx.cancel, out),
+        _ => Err(wrong_datum("jsonb", v)),
     }
-    Ok(())
 }
 
 fn versioned<'a>(bytes: &'a [u8], type_name: &str, ctx: &IoContext<'_>) -> PgResult<Cow<'a, str>> {
@@ -44,7 +43,7 @@ fn versioned<'a>(bytes: &'a [u8], type_name: &str, ctx: &IoContext<'_>) -> PgRes
 
 /// `jsonb` from the wire: a version and the text.
 pub fn jsonb_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    jsonb::input(&versioned(bytes, "jsonb", ctx)?)
+    jsonb::input(&versioned(bytes, "jsonb", ctx)?, ctx.cancel)
 }
 
 /// `jsonb` to the wire.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, pg_err, pieces};
 
 use crate::Datum;
 use crate::encoding;
@@ -166,12 +166,11 @@ pub(crate) fn void_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Dat
     Ok(text_datum(""))
 }
 
-pub(crate) fn text_out(value: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+pub(crate) fn text_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     match value {
-        Datum::Text(s) => out.push_str(s),
-        other => return Err(wrong_datum("text", other)),
+        Datum::Text(s) => pieces::append(ctx.cancel, s, out),
+        other => Err(wrong_datum("text", other)),
     }
-    Ok(())
 }
 
 /// Text from the wire, in the client's encoding.

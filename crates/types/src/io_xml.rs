@@ -13,7 +13,7 @@ use crate::xml::{self, Strictness, push_output};
 
 /// `xml` from text, checked under `xmloption`.
 pub fn xml_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    let tree = xml::parse(s, ctx.settings.xml_option, ::xml::parse::Blanks::Keep)?;
+    let tree = xml::parse(s, ctx.settings.xml_option, ::xml::parse::Blanks::Keep, ctx.cancel)?;
     for warning in xml::warnings(&tree.parsed, Strictness::WellFormed) {
         ctx.names().notice(warning);
     }
@@ -21,12 +21,11 @@ pub fn xml_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
 }
 
 /// `xml` to text.
-pub fn xml_out(v: &Datum, _: &IoContext<'_>, out: &mut String) -> PgResult<()> {
+pub fn xml_out(v: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     match v {
-        Datum::Text(s) => push_output(s, out),
-        _ => return Err(wrong_datum("xml", v)),
+        Datum::Text(s) => push_output(s, ctx.cancel, out),
+        _ => Err(wrong_datum("xml", v)),
     }
-    Ok(())
 }
 
 /// The bytes as text, by the encoding that their declaration names.

@@ -4,7 +4,9 @@
 //! - Nesting uses a stack of our own: depth is bounded by [`MAX_DEPTH`], not by the thread's stack.
 //! - Token spans lie on character boundaries of the input.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err};
 
 /// Deeper nesting is refused (54001), as PostgreSQL does when its stack is used up.
@@ -74,6 +76,7 @@ pub struct Lexer<'a> {
     line_start: usize,
     /// Strings must be convertible to text: no `\u0000`, surrogates in pairs.
     convertible: bool,
+    cancel: &'a CancelToken,
 }
 
 fn is_word(b: u8) -> bool {
@@ -89,7 +92,14 @@ impl<'a> Lexer<'a> {
             line: 1,
             line_start: 0,
             convertible: false,
+            cancel: CancelToken::never(),
         }
+    }
+
+    /// The same, which ends with an error when somebody cancels.
+    #[must_use]
+    pub fn until(self, cancel: &'a CancelToken) -> Lexer<'a> {
+        Lexer { cancel, ..self }
     }
 
     /// A lexer that also wants every string to become SQL text: no `\u0000`, surrogates in pairs.
@@ -118,6 +128,7 @@ impl<'a> Lexer<'a> {
 
     /// The next token.
     pub fn next_token(&mut self) -> PgResult<Token> {
+        self.cancel.check()?;
         while let b @ (b' ' | b'\t' | b'\n' | b'\r') = self.byte(self.pos) {
             self.pos += 1;
             if b == b'\n' {
@@ -233,9 +244,20 @@ impl<'a> Lexer<'a> {
                     let detail = format!("Character with value 0x{b:02x} must be escaped.");
                     return Err(self.error(detail, at));
                 }
-                _ => at += 1,
+                _ => at = self.plain_end(at)?,
             }
         }
+    }
+
+    /// Where characters that stand for themselves end, or some way before.
+    fn plain_end(&self, at: usize) -> PgResult<usize> {
+        let rest = self.input.as_bytes().get(at..).unwrap_or(&[]);
+        let piece = &rest[..rest.len().min(PIECE_BYTES)];
+        if piece.len() == PIECE_BYTES {
+            self.cancel.check()?;
+        }
+        let special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
+        Ok(at + piece.iter().position(special).unwrap_or(piece.len()))
     }
 
     /// Checks the code of a `\u` escape; true when it is a high surrogate.
@@ -493,16 +515,16 @@ pub fn visit<V: Visitor>(lexer: &mut Lexer<'_>, visitor: &mut V) -> PgResult<()>
 }
 
 /// Checks a whole text.
-pub fn validate(s: &str) -> PgResult<()> {
-    validate_with(Lexer::new(s))
+pub fn validate(s: &str, cancel: &CancelToken) -> PgResult<()> {
+    validate_with(Lexer::new(s).until(cancel))
 }
 
 /// Checks a whole text and that its strings can become SQL text; valid JSON without `\u` always can.
-pub fn validate_convertible(s: &str) -> PgResult<()> {
+pub fn validate_convertible(s: &str, cancel: &CancelToken) -> PgResult<()> {
     if !s.contains("\\u") {
         return Ok(());
     }
-    let mut lexer = Lexer::new(s);
+    let mut lexer = Lexer::new(s).until(cancel);
     lexer.convertible = true;
     validate_with(lexer)
 }

@@ -2,8 +2,9 @@
 //!
 //! A value is kept as the text that was given; parsing only checks it.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
-use common::{PgError, PgResult, pg_err};
+use common::{PgError, PgResult, pg_err, pieces};
 use xml::declaration::{self, Declaration};
 use xml::parse::{Blanks, Diagnostic, Domain, Level, Mode, Parsed};
 
@@ -76,7 +77,7 @@ pub fn warnings(parsed: &Parsed, strictness: Strictness) -> impl Iterator<Item =
 }
 
 /// Parses a text under an XML option.
-pub fn parse(text: &str, option: XmlOption, blanks: Blanks) -> PgResult<XmlTree> {
+pub fn parse(text: &str, option: XmlOption, blanks: Blanks, cancel: &CancelToken) -> PgResult<XmlTree> {
     let mut content = text;
     let mut as_document = option == XmlOption::Document;
     if !as_document {
@@ -90,11 +91,13 @@ pub fn parse(text: &str, option: XmlOption, blanks: Blanks) -> PgResult<XmlTree>
         content = text.get(declaration.len..).unwrap_or("");
         as_document = declaration::begins_with_doctype(content);
     }
+    let stop = || cancel.is_cancelled();
     let parsed = if as_document {
-        xml::parse::parse(text, Mode::Document, blanks)
+        xml::parse::parse_until(text, Mode::Document, blanks, &stop)
     } else {
-        xml::parse::parse(content, Mode::Content, blanks)
+        xml::parse::parse_until(content, Mode::Content, blanks, &stop)
     };
+    cancel.check()?;
     match errors(&parsed, Strictness::WellFormed) {
         None => Ok(XmlTree { parsed, as_document }),
         Some(detail) if option == XmlOption::Document => {
@@ -110,11 +113,11 @@ pub fn stored_declaration(text: &str) -> Declaration<'_> {
 }
 
 /// Appends a stored value as clients see it: without an encoding, which may not be theirs.
-pub fn push_output(text: &str, out: &mut String) {
+pub fn push_output(text: &str, cancel: &CancelToken, out: &mut String) -> PgResult<()> {
     let declaration = stored_declaration(text);
     let mut body = text.get(declaration.len..).unwrap_or("");
     if !declaration::print(out, declaration.version, declaration.standalone) && declaration.len > 0 {
         body = body.strip_prefix('\n').unwrap_or(body);
     }
-    out.push_str(body);
+    pieces::append(cancel, body, out)
 }

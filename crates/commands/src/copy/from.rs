@@ -673,6 +673,7 @@ fn io_context<'a>(cx: &'a CommandContext<'_>) -> types::io::IoContext<'a> {
     types::io::IoContext {
         settings: &cx.settings,
         resolver: Some(cx.session.resolver()),
+        cancel: cx.cancel,
     }
 }
 

@@ -133,6 +133,7 @@ impl CopyOut {
         let io = types::io::IoContext {
             settings: &cx.settings,
             resolver: Some(cx.session.resolver()),
+            cancel: cx.cancel,
         };
         let mut scratch = std::mem::take(&mut self.scratch);
         for k in batch.selection.iter() {
@@ -167,6 +168,7 @@ impl CopyOut {
         let io = types::io::IoContext {
             settings: &cx.settings,
             resolver: Some(cx.session.resolver()),
+            cancel: cx.cancel,
         };
         for k in batch.selection.iter() {
             binary::begin_row(self.types.len(), out);

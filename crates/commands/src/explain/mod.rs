@@ -273,6 +273,7 @@ fn run(
                     let io = IoContext {
                         settings: &cx.settings,
                         resolver: Some(cx.session.resolver()),
+                        cancel: cx.cancel,
                     };
                     serialized.add(&batch, columns, form, &io)?;
                     serialized.time += cx.env.monotonic().saturating_sub(began);

@@ -55,6 +55,7 @@ pub(crate) fn tree(
             io: IoContext {
                 settings: &cx.settings,
                 resolver: Some(cx.session.resolver()),
+                cancel: common::cancel::CancelToken::never(),
             },
             aliases: aliases(plan, &removed),
         },

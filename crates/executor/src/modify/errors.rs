@@ -16,6 +16,7 @@ fn io<'a>(ext: &ExecContext<'a>) -> IoContext<'a> {
     IoContext {
         settings: ext.settings,
         resolver: Some(ext.session.resolver()),
+        cancel: common::cancel::CancelToken::never(),
     }
 }
 

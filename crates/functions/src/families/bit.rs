@@ -8,6 +8,7 @@ use types::io_bit::{BITS_MAX, BitStr, pack, too_long, wrong_length};
 use types::{Datum, oids, order};
 
 use super::aggregate::{Groups, State};
+use crate::framework::context::FnContext;
 use crate::framework::macros::{aggregates, builtins};
 use crate::framework::phys;
 
@@ -92,33 +93,39 @@ fn bitnot(v: &[u8]) -> Vec<u8> {
     pack(v.len, v.bytes.iter().map(|b| !b).collect())
 }
 
+/// Bits between two looks at the cancel flag.
+const BITS_UNCHECKED: usize = 1 << 20;
+
 /// A string of `len` bits, each made by `f`.
-fn build(len: usize, f: impl Fn(usize) -> bool) -> Vec<u8> {
+fn build(ctx: &FnContext<'_>, len: usize, f: impl Fn(usize) -> bool) -> PgResult<Vec<u8>> {
     let mut bytes = vec![0u8; len.div_ceil(8)];
     for i in 0..len {
+        if i % BITS_UNCHECKED == 0 {
+            ctx.cancel.check()?;
+        }
         if f(i) {
             bytes[i / 8] |= 0x80 >> (i % 8);
         }
     }
-    pack(len, bytes)
+    Ok(pack(len, bytes))
 }
 
-fn shift(v: &[u8], left: i64) -> Vec<u8> {
+fn shift(ctx: &FnContext<'_>, v: &[u8], left: i64) -> PgResult<Vec<u8>> {
     let v = BitStr::new(v);
-    build(v.len, |i| {
+    build(ctx, v.len, |i| {
         usize::try_from(i as i64 + left).is_ok_and(|from| from < v.len && v.bit(from))
     })
 }
 
-fn bitshiftleft(v: &[u8], n: i32) -> Vec<u8> {
-    shift(v, i64::from(n))
+fn bitshiftleft(ctx: &mut FnContext<'_>, v: &[u8], n: i32) -> PgResult<Vec<u8>> {
+    shift(ctx, v, i64::from(n))
 }
 
-fn bitshiftright(v: &[u8], n: i32) -> Vec<u8> {
-    shift(v, -i64::from(n))
+fn bitshiftright(ctx: &mut FnContext<'_>, v: &[u8], n: i32) -> PgResult<Vec<u8>> {
+    shift(ctx, v, -i64::from(n))
 }
 
-fn bitcat(a: &[u8], b: &[u8]) -> PgResult<Vec<u8>> {
+fn bitcat(ctx: &mut FnContext<'_>, a: &[u8], b: &[u8]) -> PgResult<Vec<u8>> {
     let (a, b) = (BitStr::new(a), BitStr::new(b));
     if a.len + b.len > BITS_MAX {
         return Err(pg_err!(
@@ -129,13 +136,13 @@ fn bitcat(a: &[u8], b: &[u8]) -> PgResult<Vec<u8>> {
     if a.len % 8 == 0 {
         return Ok(pack(a.len + b.len, [a.bytes, b.bytes].concat()));
     }
-    Ok(build(a.len + b.len, |i| {
+    build(ctx, a.len + b.len, |i| {
         if i < a.len { a.bit(i) } else { b.bit(i - a.len) }
-    }))
+    })
 }
 
 /// The bits from 1-based `start`, `len` of them (all without one).
-fn part(v: &[u8], start: i32, len: Option<i32>) -> PgResult<Vec<u8>> {
+fn part(ctx: &FnContext<'_>, v: &[u8], start: i32, len: Option<i32>) -> PgResult<Vec<u8>> {
     let v = BitStr::new(v);
     let limit = v.len as i64 + 1;
     let end = match len {
@@ -147,39 +154,48 @@ fn part(v: &[u8], start: i32, len: Option<i32>) -> PgResult<Vec<u8>> {
     };
     let from = i64::from(start.max(1));
     let count = (end - from).max(0) as usize;
-    Ok(build(count, |i| v.bit(i + from as usize - 1)))
+    build(ctx, count, |i| v.bit(i + from as usize - 1))
 }
 
-fn bitsubstr(v: &[u8], start: i32, len: i32) -> PgResult<Vec<u8>> {
-    part(v, start, Some(len))
+fn bitsubstr(ctx: &mut FnContext<'_>, v: &[u8], start: i32, len: i32) -> PgResult<Vec<u8>> {
+    part(ctx, v, start, Some(len))
 }
 
-fn bitsubstr_no_len(v: &[u8], start: i32) -> PgResult<Vec<u8>> {
-    part(v, start, None)
+fn bitsubstr_no_len(ctx: &mut FnContext<'_>, v: &[u8], start: i32) -> PgResult<Vec<u8>> {
+    part(ctx, v, start, None)
 }
 
-fn bitoverlay(v: &[u8], with: &[u8], start: i32, len: i32) -> PgResult<Vec<u8>> {
+fn bitoverlay(ctx: &mut FnContext<'_>, v: &[u8], with: &[u8], start: i32, len: i32) -> PgResult<Vec<u8>> {
     if start <= 0 {
         return Err(pg_err!(SUBSTRING_ERROR, "negative substring length not allowed"));
     }
     let rest = start.checked_add(len).ok_or_else(|| out_of_range("integer"))?;
-    let head = bitcat(&part(v, 1, Some(start - 1))?, with)?;
-    bitcat(&head, &part(v, rest, None)?)
+    let head = part(ctx, v, 1, Some(start - 1))?;
+    let head = bitcat(ctx, &head, with)?;
+    let tail = part(ctx, v, rest, None)?;
+    bitcat(ctx, &head, &tail)
 }
 
-fn bitoverlay_no_len(v: &[u8], with: &[u8], start: i32) -> PgResult<Vec<u8>> {
-    bitoverlay(v, with, start, bitlength(with))
+fn bitoverlay_no_len(ctx: &mut FnContext<'_>, v: &[u8], with: &[u8], start: i32) -> PgResult<Vec<u8>> {
+    bitoverlay(ctx, v, with, start, bitlength(with))
 }
 
-fn bitposition(v: &[u8], wanted: &[u8]) -> i32 {
+fn bitposition(ctx: &mut FnContext<'_>, v: &[u8], wanted: &[u8]) -> PgResult<i32> {
     let (v, wanted) = (BitStr::new(v), BitStr::new(wanted));
     if v.len == 0 || wanted.len > v.len {
-        return 0;
+        return Ok(0);
     }
     let at = |from: usize| (0..wanted.len).all(|i| v.bit(from + i) == wanted.bit(i));
-    (0..=v.len - wanted.len)
-        .find(|&i| at(i))
-        .map_or(0, |i| i as i32 + 1)
+    for from in 0..=v.len - wanted.len {
+        // Each place may need a look at all bits.
+        if from % 1024 == 0 || wanted.len > BITS_UNCHECKED {
+            ctx.cancel.check()?;
+        }
+        if at(from) {
+            return Ok(from as i32 + 1);
+        }
+    }
+    Ok(0)
 }
 
 fn index(v: &BitStr<'_>, n: i32) -> PgResult<usize> {
@@ -211,24 +227,24 @@ fn bitsetbit(v: &[u8], n: i32, new: i32) -> PgResult<Vec<u8>> {
 }
 
 /// The lowest `typmod` bits of a number, filled with its sign on the left.
-fn of_number(v: i64, typmod: i32) -> Vec<u8> {
+fn of_number(ctx: &FnContext<'_>, v: i64, typmod: i32) -> PgResult<Vec<u8>> {
     let len = if typmod <= 0 || typmod as usize > BITS_MAX {
         1
     } else {
         typmod as usize
     };
-    build(len, |i| {
+    build(ctx, len, |i| {
         let place = (len - 1 - i).min(63);
         v >> place & 1 == 1
     })
 }
 
-fn bitfromint4(v: i32, typmod: i32) -> Vec<u8> {
-    of_number(i64::from(v), typmod)
+fn bitfromint4(ctx: &mut FnContext<'_>, v: i32, typmod: i32) -> PgResult<Vec<u8>> {
+    of_number(ctx, i64::from(v), typmod)
 }
 
-fn bitfromint8(v: i64, typmod: i32) -> Vec<u8> {
-    of_number(v, typmod)
+fn bitfromint8(ctx: &mut FnContext<'_>, v: i64, typmod: i32) -> PgResult<Vec<u8>> {
+    of_number(ctx, v, typmod)
 }
 
 #[cold]
@@ -295,18 +311,18 @@ builtins! {
     bit_or(a: bit, b: bit) -> bit;
     bitxor(a: bit, b: bit) -> bit;
     bitnot(v: bit) -> bit;
-    bitshiftleft(v: bit, n: int4) -> bit;
-    bitshiftright(v: bit, n: int4) -> bit;
-    bitcat(a: varbit, b: varbit) -> varbit;
-    bitsubstr(v: bit, start: int4, len: int4) -> bit;
-    bitsubstr_no_len(v: bit, start: int4) -> bit;
-    bitoverlay(v: bit, with: bit, start: int4, len: int4) -> bit;
-    bitoverlay_no_len(v: bit, with: bit, start: int4) -> bit;
-    bitposition(v: bit, wanted: bit) -> int4;
+    bitshiftleft(ctx, v: bit, n: int4) -> bit;
+    bitshiftright(ctx, v: bit, n: int4) -> bit;
+    bitcat(ctx, a: varbit, b: varbit) -> varbit;
+    bitsubstr(ctx, v: bit, start: int4, len: int4) -> bit;
+    bitsubstr_no_len(ctx, v: bit, start: int4) -> bit;
+    bitoverlay(ctx, v: bit, with: bit, start: int4, len: int4) -> bit;
+    bitoverlay_no_len(ctx, v: bit, with: bit, start: int4) -> bit;
+    bitposition(ctx, v: bit, wanted: bit) -> int4;
     bitgetbit(v: bit, n: int4) -> int4;
     bitsetbit(v: bit, n: int4, new: int4) -> bit;
-    bitfromint4(v: int4, typmod: int4) -> bit;
-    bitfromint8(v: int8, typmod: int4) -> bit;
+    bitfromint4(ctx, v: int4, typmod: int4) -> bit;
+    bitfromint8(ctx, v: int8, typmod: int4) -> bit;
     bittoint4(v: bit) -> int4;
     bittoint8(v: bit) -> int8;
     bit = to_bit(v: bit, typmod: int4, explicit: bool) -> bit;

@@ -1,9 +1,10 @@
 //! Functions of `bytea`: comparison, parts, bits, encodings, digests.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use sha2::Digest;
-use types::io_binary::{parse_escape, parse_hex, push_hex};
+use types::io_binary::{parse_escape, parse_hex, push_hex, push_octal};
 
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
@@ -50,8 +51,8 @@ fn bytea_smaller<'a>(a: &'a [u8], b: &'a [u8]) -> &'a [u8] {
     if a < b { a } else { b }
 }
 
-fn byteacat(a: &[u8], b: &[u8]) -> Vec<u8> {
-    [a, b].concat()
+fn byteacat(ctx: &mut FnContext<'_>, a: &[u8], b: &[u8]) -> PgResult<Vec<u8>> {
+    pieces::concat_bytes(ctx.cancel, &[a, b])
 }
 
 fn byteaoctetlen(v: &[u8]) -> i32 {
@@ -84,18 +85,21 @@ fn bytea_substr_no_len(v: &[u8], start: i32) -> PgResult<Vec<u8>> {
     slice(v, start, None).map(<[u8]>::to_vec)
 }
 
-fn byteaoverlay(v: &[u8], with: &[u8], start: i32, len: i32) -> PgResult<Vec<u8>> {
+fn byteaoverlay(ctx: &mut FnContext<'_>, v: &[u8], with: &[u8], start: i32, len: i32) -> PgResult<Vec<u8>> {
     if start <= 0 {
         return Err(pg_err!(SUBSTRING_ERROR, "negative substring length not allowed"));
     }
     let rest = start
         .checked_add(len)
         .ok_or_else(|| pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"))?;
-    Ok([slice(v, 1, Some(start - 1))?, with, slice(v, rest, None)?].concat())
+    pieces::concat_bytes(
+        ctx.cancel,
+        &[slice(v, 1, Some(start - 1))?, with, slice(v, rest, None)?],
+    )
 }
 
-fn byteaoverlay_no_len(v: &[u8], with: &[u8], start: i32) -> PgResult<Vec<u8>> {
-    byteaoverlay(v, with, start, with.len() as i32)
+fn byteaoverlay_no_len(ctx: &mut FnContext<'_>, v: &[u8], with: &[u8], start: i32) -> PgResult<Vec<u8>> {
+    byteaoverlay(ctx, v, with, start, with.len() as i32)
 }
 
 fn byteapos(v: &[u8], part: &[u8]) -> i32 {
@@ -126,12 +130,21 @@ fn byteartrim(v: &[u8], set: &[u8]) -> Vec<u8> {
     trim(v, set, false, true).to_vec()
 }
 
-fn bytea_reverse(v: &[u8]) -> Vec<u8> {
-    v.iter().rev().copied().collect()
+fn bytea_reverse(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
+    let mut out = Vec::with_capacity(v.len());
+    for piece in v.rchunks(pieces::PIECE_BYTES) {
+        ctx.cancel.check()?;
+        out.extend(piece.iter().rev());
+    }
+    Ok(out)
 }
 
-fn bytea_bit_count(v: &[u8]) -> i64 {
-    v.iter().map(|b| i64::from(b.count_ones())).sum()
+fn bytea_bit_count(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<i64> {
+    let mut count = 0;
+    pieces::bytes(ctx.cancel, v, |piece| {
+        count += piece.iter().map(|b| i64::from(b.count_ones())).sum::<i64>();
+    })?;
+    Ok(count)
 }
 
 #[cold]
@@ -187,11 +200,17 @@ fn set_bit(v: &[u8], index: i64, value: i32) -> PgResult<Vec<u8>> {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// Three bytes between two looks at the cancel flag.
+const TRIPLES_UNCHECKED: usize = 1 << 18;
+
 /// Base64 in lines of 76 characters.
-pub(crate) fn encode_base64(v: &[u8]) -> String {
+pub(crate) fn encode_base64(v: &[u8], cancel: &CancelToken) -> PgResult<String> {
     let mut out = String::with_capacity(v.len() * 4 / 3 + 4);
     let mut column = 0;
-    for chunk in v.chunks(3) {
+    for (at, chunk) in v.chunks(3).enumerate() {
+        if at % TRIPLES_UNCHECKED == 0 {
+            cancel.check()?;
+        }
         let bits = u32::from(chunk[0]) << 16
             | u32::from(chunk.get(1).copied().unwrap_or(0)) << 8
             | u32::from(chunk.get(2).copied().unwrap_or(0));
@@ -205,10 +224,10 @@ pub(crate) fn encode_base64(v: &[u8]) -> String {
             column = 0;
         }
     }
-    out
+    Ok(out)
 }
 
-fn decode_base64(s: &str) -> PgResult<Vec<u8>> {
+fn decode_base64(s: &str, cancel: &CancelToken) -> PgResult<Vec<u8>> {
     let mut out = Vec::with_capacity(s.len() * 3 / 4);
     let (mut bits, mut count, mut end) = (0_u32, 0, 0);
     for c in s.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')) {
@@ -241,6 +260,9 @@ fn decode_base64(s: &str) -> PgResult<Vec<u8>> {
         bits = bits << 6 | digit;
         count += 1;
         if count == 4 {
+            if out.len() % (3 * TRIPLES_UNCHECKED) == 0 {
+                cancel.check()?;
+            }
             out.push((bits >> 16) as u8);
             if end == 0 || end > 1 {
                 out.push((bits >> 8) as u8);
@@ -259,16 +281,14 @@ fn decode_base64(s: &str) -> PgResult<Vec<u8>> {
 }
 
 /// The escape format of `encode`: only zero and high bytes are octal.
-fn encode_escape(v: &[u8]) -> String {
-    let mut out = String::with_capacity(v.len());
+fn encode_escape(v: &[u8], out: &mut String) {
     for &b in v {
         match b {
-            0 | 0x80.. => out.push_str(&format!("\\{b:03o}")),
+            0 | 0x80.. => push_octal(b, out),
             b'\\' => out.push_str("\\\\"),
             _ => out.push(char::from(b)),
         }
     }
-    out
 }
 
 #[cold]
@@ -276,25 +296,28 @@ fn unknown_encoding(name: &str) -> Box<PgError> {
     pg_err!(INVALID_PARAMETER_VALUE, "unrecognized encoding: \"{name}\"")
 }
 
-fn binary_encode(v: &[u8], format: &str) -> PgResult<String> {
+fn binary_encode(ctx: &mut FnContext<'_>, v: &[u8], format: &str) -> PgResult<String> {
     match format.to_ascii_lowercase().as_str() {
         "hex" => {
-            let mut out = String::new();
-            push_hex(v, &mut out);
+            let mut out = String::with_capacity(v.len() * 2);
+            pieces::bytes(ctx.cancel, v, |piece| push_hex(piece, &mut out))?;
             Ok(out)
         }
-        "base64" => Ok(encode_base64(v)),
-        "escape" => Ok(encode_escape(v)),
+        "base64" => encode_base64(v, ctx.cancel),
+        "escape" => {
+            let mut out = String::with_capacity(v.len());
+            pieces::bytes(ctx.cancel, v, |piece| encode_escape(piece, &mut out))?;
+            Ok(out)
+        }
         _ => Err(unknown_encoding(format)),
     }
 }
 
-fn binary_decode(s: &str, format: &str) -> PgResult<Vec<u8>> {
+fn binary_decode(ctx: &mut FnContext<'_>, s: &str, format: &str) -> PgResult<Vec<u8>> {
     match format.to_ascii_lowercase().as_str() {
-        "hex" => parse_hex(s),
-        "base64" => decode_base64(s),
-        "escape" => parse_escape(s)
-            .ok_or_else(|| pg_err!(INVALID_TEXT_REPRESENTATION, "invalid input syntax for type bytea")),
+        "hex" => parse_hex(s, ctx.cancel),
+        "base64" => decode_base64(s, ctx.cancel),
+        "escape" => parse_escape(s, ctx.cancel),
         _ => Err(unknown_encoding(format)),
     }
 }
@@ -327,12 +350,16 @@ fn sha512_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<Vec<u8>> {
     digest::<sha2::Sha512>(ctx, v)
 }
 
-fn crc32_bytea(v: &[u8]) -> i64 {
-    i64::from(crc32fast::hash(v))
+fn crc32_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<i64> {
+    let mut sum = crc32fast::Hasher::new();
+    pieces::bytes(ctx.cancel, v, |piece| sum.update(piece))?;
+    Ok(i64::from(sum.finalize()))
 }
 
-fn crc32c_bytea(v: &[u8]) -> i64 {
-    i64::from(crc32c::crc32c(v))
+fn crc32c_bytea(ctx: &mut FnContext<'_>, v: &[u8]) -> PgResult<i64> {
+    let mut sum = 0;
+    pieces::bytes(ctx.cancel, v, |piece| sum = crc32c::crc32c_append(sum, piece))?;
+    Ok(i64::from(sum))
 }
 
 fn int2_bytea(v: i16) -> Vec<u8> {
@@ -377,32 +404,32 @@ builtins! {
     byteacmp(a: bytea, b: bytea) -> int4;
     bytea_larger(a: bytea, b: bytea) -> bytea;
     bytea_smaller(a: bytea, b: bytea) -> bytea;
-    byteacat(a: bytea, b: bytea) -> bytea;
+    byteacat(ctx, a: bytea, b: bytea) -> bytea;
     byteaoctetlen(v: bytea) -> int4;
     bit_length(v: bytea) -> int4;
     bytea_substr(v: bytea, start: int4, len: int4) -> bytea;
     bytea_substr_no_len(v: bytea, start: int4) -> bytea;
-    byteaoverlay(v: bytea, with: bytea, start: int4, len: int4) -> bytea;
-    byteaoverlay_no_len(v: bytea, with: bytea, start: int4) -> bytea;
+    byteaoverlay(ctx, v: bytea, with: bytea, start: int4, len: int4) -> bytea;
+    byteaoverlay_no_len(ctx, v: bytea, with: bytea, start: int4) -> bytea;
     byteapos(v: bytea, part: bytea) -> int4;
     byteatrim(v: bytea, set: bytea) -> bytea;
     bytealtrim(v: bytea, set: bytea) -> bytea;
     byteartrim(v: bytea, set: bytea) -> bytea;
-    bytea_reverse(v: bytea) -> bytea;
-    bytea_bit_count(v: bytea) -> int8;
+    bytea_reverse(ctx, v: bytea) -> bytea;
+    bytea_bit_count(ctx, v: bytea) -> int8;
     byteaGetByte = get_byte(v: bytea, index: int4) -> int4;
     byteaSetByte = set_byte(v: bytea, index: int4, value: int4) -> bytea;
     byteaGetBit = get_bit(v: bytea, index: int8) -> int4;
     byteaSetBit = set_bit(v: bytea, index: int8, value: int4) -> bytea;
-    binary_encode(v: bytea, format: text) -> text;
-    binary_decode(s: text, format: text) -> bytea;
+    binary_encode(ctx, v: bytea, format: text) -> text;
+    binary_decode(ctx, s: text, format: text) -> bytea;
     md5_bytea(ctx, v: bytea) -> text;
     sha224_bytea(ctx, v: bytea) -> bytea;
     sha256_bytea(ctx, v: bytea) -> bytea;
     sha384_bytea(ctx, v: bytea) -> bytea;
     sha512_bytea(ctx, v: bytea) -> bytea;
-    crc32_bytea(v: bytea) -> int8;
-    crc32c_bytea(v: bytea) -> int8;
+    crc32_bytea(ctx, v: bytea) -> int8;
+    crc32c_bytea(ctx, v: bytea) -> int8;
     int2_bytea(v: int2) -> bytea;
     int4_bytea(v: int4) -> bytea;
     int8_bytea(v: int8) -> bytea;

@@ -9,6 +9,7 @@
 //! # Not here
 //! Hash joins and aggregates have a faster hash of their own (`types::compare::hash`).
 
+use common::cancel::CancelToken;
 use common::{Oid, PgError, PgResult, pg_err};
 use types::compare::{interval_span, without_padding};
 use types::jsonb::JsonbRef;
@@ -17,11 +18,11 @@ use types::{ArrayValue, Datum, MultirangeValue, Numeric, Range, RangeValue, Reco
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
-/// A hash without or with a seed: 32 or 64 bits.
+/// A hash without or with a seed: 32 or 64 bits. Who cancels gets another hash, sooner.
 #[derive(Clone, Copy)]
-enum Form {
-    Plain,
-    Seeded(u64),
+enum Form<'a> {
+    Plain(&'a CancelToken),
+    Seeded(u64, &'a CancelToken),
 }
 
 struct State {
@@ -31,14 +32,14 @@ struct State {
 }
 
 impl State {
-    fn new(len: usize, form: Form) -> State {
+    fn new(len: usize, form: Form<'_>) -> State {
         let start = 0x9e37_79b9_u32.wrapping_add(len as u32).wrapping_add(3_923_095);
         let mut state = State {
             a: start,
             b: start,
             c: start,
         };
-        if let Form::Seeded(seed) = form
+        if let Form::Seeded(seed, _) = form
             && seed != 0
         {
             state.a = state.a.wrapping_add((seed >> 32) as u32);
@@ -87,39 +88,53 @@ fn word(bytes: &[u8]) -> u32 {
     u32::from_le_bytes(all)
 }
 
-fn hash_bytes(bytes: &[u8], form: Form) -> u64 {
+/// Bytes that are mixed in together, and how many of these between two looks at the cancel flag.
+const BLOCK: usize = 12;
+const BLOCKS_UNCHECKED: usize = 1 << 18;
+
+fn hash_bytes(bytes: &[u8], form: Form<'_>) -> u64 {
     let mut state = State::new(bytes.len(), form);
-    let mut blocks = bytes.chunks_exact(12);
-    for block in &mut blocks {
-        state.add([word(&block[..4]), word(&block[4..8]), word(&block[8..])]);
-        state.mix();
+    let (blocks, rest) = bytes.split_at(bytes.len() - bytes.len() % BLOCK);
+    for piece in blocks.chunks(BLOCKS_UNCHECKED * BLOCK) {
+        if form.cancel().is_cancelled() {
+            break;
+        }
+        for block in piece.chunks_exact(BLOCK) {
+            state.add([word(&block[..4]), word(&block[4..8]), word(&block[8..])]);
+            state.mix();
+        }
     }
-    let rest = blocks.remainder();
     let part = |from: usize, to: usize| word(&rest[from.min(rest.len())..to.min(rest.len())]);
     // The lowest byte of the third word was for the length once.
     state.add([part(0, 4), part(4, 8), part(8, 11) << 8]);
     form.cut(state.finish())
 }
 
-fn hash_u32(value: u32, form: Form) -> u64 {
+fn hash_u32(value: u32, form: Form<'_>) -> u64 {
     let mut state = State::new(4, form);
     state.add([value, 0, 0]);
     form.cut(state.finish())
 }
 
-impl Form {
+impl<'a> Form<'a> {
+    fn cancel(self) -> &'a CancelToken {
+        match self {
+            Form::Plain(cancel) | Form::Seeded(_, cancel) => cancel,
+        }
+    }
+
     fn cut(self, hash: u64) -> u64 {
         match self {
-            Form::Plain => hash & u64::from(u32::MAX),
-            Form::Seeded(_) => hash,
+            Form::Plain(_) => hash & u64::from(u32::MAX),
+            Form::Seeded(..) => hash,
         }
     }
 
     /// What stands for values that are hashed to a constant.
     fn constant(self, plain: u32) -> u64 {
         match self {
-            Form::Plain => u64::from(plain),
-            Form::Seeded(seed) => seed.wrapping_add(plain as i32 as i64 as u64),
+            Form::Plain(_) => u64::from(plain),
+            Form::Seeded(seed, _) => seed.wrapping_add(plain as i32 as i64 as u64),
         }
     }
 
@@ -131,8 +146,8 @@ impl Form {
     /// One bit to the left, round each 32 bits.
     fn rotate(self, hash: u64) -> u64 {
         match self {
-            Form::Plain => u64::from((hash as u32).rotate_left(1)),
-            Form::Seeded(_) => {
+            Form::Plain(_) => u64::from((hash as u32).rotate_left(1)),
+            Form::Seeded(..) => {
                 u64::from(((hash >> 32) as u32).rotate_left(1)) << 32
                     | u64::from((hash as u32).rotate_left(1))
             }
@@ -140,12 +155,12 @@ impl Form {
     }
 }
 
-fn hash_i64(value: i64, form: Form) -> u64 {
+fn hash_i64(value: i64, form: Form<'_>) -> u64 {
     let (low, high) = (value as u32, (value >> 32) as u32);
     hash_u32(low ^ if value >= 0 { high } else { !high }, form)
 }
 
-fn hash_f64(value: f64, form: Form) -> u64 {
+fn hash_f64(value: f64, form: Form<'_>) -> u64 {
     if value == 0.0 {
         return form.constant(0);
     }
@@ -158,7 +173,7 @@ fn hash_f64(value: f64, form: Form) -> u64 {
 }
 
 /// Digits in base 10,000 without zeros at the ends, and the weight of the first.
-fn hash_number(value: &Numeric, form: Form) -> u64 {
+fn hash_number(value: &Numeric, form: Form<'_>) -> u64 {
     if !value.is_finite() {
         return form.constant(0);
     }
@@ -179,7 +194,7 @@ fn hash_number(value: &Numeric, form: Form) -> u64 {
     form.cut(hash ^ i64::from(weight) as u64)
 }
 
-fn hash_bound_pair(subtype: Oid, range: Option<&Range>, form: Form) -> PgResult<u64> {
+fn hash_bound_pair(subtype: Oid, range: Option<&Range>, form: Form<'_>) -> PgResult<u64> {
     let Some(range) = range else {
         return Ok(form.rotate(hash_u32(1, form)));
     };
@@ -200,14 +215,14 @@ fn hash_bound_pair(subtype: Oid, range: Option<&Range>, form: Form) -> PgResult<
 }
 
 #[cold]
-fn no_hash_function(type_oid: Oid, form: Form) -> Box<PgError> {
+fn no_hash_function(type_oid: Oid, form: Form<'_>) -> Box<PgError> {
     let name = match type_oid {
         oids::VARBIT => "bit varying",
         _ => types::builtin::type_row(type_oid).map_or("???", |t| t.typname),
     };
     let what = match form {
-        Form::Plain => "a hash function",
-        Form::Seeded(_) => "an extended hash function",
+        Form::Plain(_) => "a hash function",
+        Form::Seeded(..) => "an extended hash function",
     };
     pg_err!(UNDEFINED_FUNCTION, "could not identify {what} for type {name}")
 }
@@ -223,7 +238,7 @@ fn is_hashable(type_oid: Oid) -> bool {
     })
 }
 
-fn hash_value(type_oid: Oid, value: &Datum, form: Form) -> PgResult<u64> {
+fn hash_value(type_oid: Oid, value: &Datum, form: Form<'_>) -> PgResult<u64> {
     Ok(match value {
         Datum::Null => 0,
         Datum::Array(a) => hash_elements(a, form)?,
@@ -248,7 +263,7 @@ fn hash_value(type_oid: Oid, value: &Datum, form: Form) -> PgResult<u64> {
     })
 }
 
-fn hash_raw(type_oid: Oid, bytes: &[u8], form: Form) -> PgResult<u64> {
+fn hash_raw(type_oid: Oid, bytes: &[u8], form: Form<'_>) -> PgResult<u64> {
     match (type_oid, bytes) {
         (oids::TIMETZ, bytes) => Ok(hash_timetz(bytes, form)),
         (oids::JSONB, bytes) => Ok(hash_jsonb(bytes, form)),
@@ -262,7 +277,7 @@ fn hash_raw(type_oid: Oid, bytes: &[u8], form: Form) -> PgResult<u64> {
     }
 }
 
-fn hash_timetz(bytes: &[u8], form: Form) -> u64 {
+fn hash_timetz(bytes: &[u8], form: Form<'_>) -> u64 {
     let (time, zone) = bytes.split_at(bytes.len().min(8));
     let time = time.try_into().map_or(0, i64::from_le_bytes);
     hash_i64(time, form) ^ hash_u32(word(&zone[..zone.len().min(4)]), form)
@@ -272,7 +287,7 @@ fn hash_timetz(bytes: &[u8], form: Form) -> u64 {
 const JSON_ARRAY: u64 = 0x4000_0000;
 const JSON_OBJECT: u64 = 0x2000_0000;
 
-fn hash_jsonb(bytes: &[u8], form: Form) -> u64 {
+fn hash_jsonb(bytes: &[u8], form: Form<'_>) -> u64 {
     match JsonbRef::root(bytes) {
         JsonbRef::Array(a) if a.is_empty() => form.constant(0),
         JsonbRef::Object(o) if o.is_empty() => form.constant(0),
@@ -282,20 +297,23 @@ fn hash_jsonb(bytes: &[u8], form: Form) -> u64 {
     }
 }
 
-fn container_mark(mark: u64, form: Form) -> u64 {
+fn container_mark(mark: u64, form: Form<'_>) -> u64 {
     match form {
-        Form::Plain => mark,
-        Form::Seeded(_) => mark << 32 | mark,
+        Form::Plain(_) => mark,
+        Form::Seeded(..) => mark << 32 | mark,
     }
 }
 
-fn hash_json_value(hash: u64, value: JsonbRef<'_>, form: Form) -> u64 {
+fn hash_json_value(hash: u64, value: JsonbRef<'_>, form: Form<'_>) -> u64 {
+    if form.cancel().is_cancelled() {
+        return hash;
+    }
     let text = |hash: u64, s: &str| form.rotate(hash) ^ hash_bytes(s.as_bytes(), form);
     match value {
         JsonbRef::Null => form.rotate(hash) ^ form.constant(1),
         JsonbRef::Bool(b) => {
             let own = match form {
-                Form::Seeded(seed) if seed != 0 => hash_u32(u32::from(b), form),
+                Form::Seeded(seed, _) if seed != 0 => hash_u32(u32::from(b), form),
                 _ => {
                     if b {
                         2
@@ -319,38 +337,40 @@ fn hash_json_value(hash: u64, value: JsonbRef<'_>, form: Form) -> u64 {
     }
 }
 
-fn hash_elements(a: &ArrayValue, form: Form) -> PgResult<u64> {
+fn hash_elements(a: &ArrayValue, form: Form<'_>) -> PgResult<u64> {
     a.elements.iter().try_fold(1, |hash, element| {
+        form.cancel().check()?;
         Ok(form.chain(hash, hash_value(a.element_type, element, form)?))
     })
 }
 
-fn hash_fields(r: &RecordValue, form: Form) -> PgResult<u64> {
+fn hash_fields(r: &RecordValue, form: Form<'_>) -> PgResult<u64> {
     let fields = r.fields.iter().zip(&r.field_types);
     fields.into_iter().try_fold(0, |hash, (field, type_oid)| {
         Ok(form.chain(hash, hash_value(*type_oid, field, form)?))
     })
 }
 
-fn hash_ranges(m: &MultirangeValue, form: Form) -> PgResult<u64> {
+fn hash_ranges(m: &MultirangeValue, form: Form<'_>) -> PgResult<u64> {
     m.ranges.iter().try_fold(1, |hash, range| {
+        form.cancel().check()?;
         Ok(form.chain(hash, hash_bound_pair(m.subtype, Some(range), form)?))
     })
 }
 
 /// The seeded hash of a value under its type's default hash operator class, as hash partitioning uses it.
 pub fn hash_extended(type_oid: Oid, value: &Datum, seed: u64) -> PgResult<u64> {
-    hash_value(type_oid, value, Form::Seeded(seed))
+    hash_value(type_oid, value, Form::Seeded(seed, CancelToken::never()))
 }
 
 /// PostgreSQL's `hash_any`.
 pub fn hash_any(bytes: &[u8]) -> u32 {
-    hash_bytes(bytes, Form::Plain) as u32
+    hash_bytes(bytes, Form::Plain(CancelToken::never())) as u32
 }
 
 /// What `hashfloat8` gives.
 pub fn hash_float8(value: f64) -> u32 {
-    hash_f64(value, Form::Plain) as u32
+    hash_f64(value, Form::Plain(CancelToken::never())) as u32
 }
 
 fn plain(hash: u64) -> i32 {
@@ -368,12 +388,12 @@ fn tid_bytes(tid: i64) -> [u8; 6] {
 macro_rules! hashes {
     ($($plain:ident, $seeded:ident($v:ident: $ty:ty) = $hash:expr;)*) => {$(
         fn $plain($v: $ty) -> i32 {
-            let hash: fn($ty, Form) -> u64 = $hash;
-            plain(hash($v, Form::Plain))
+            let hash: fn($ty, Form<'_>) -> u64 = $hash;
+            plain(hash($v, Form::Plain(CancelToken::never())))
         }
         fn $seeded($v: $ty, seed: i64) -> i64 {
-            let hash: fn($ty, Form) -> u64 = $hash;
-            hash($v, Form::Seeded(seed as u64)) as i64
+            let hash: fn($ty, Form<'_>) -> u64 = $hash;
+            hash($v, Form::Seeded(seed as u64, CancelToken::never())) as i64
         }
     )*};
 }
@@ -395,13 +415,15 @@ hashes! {
 /// The same for values that arrive by reference.
 macro_rules! reference_hashes {
     ($($plain:ident, $seeded:ident($ty:ty) = $hash:expr;)*) => {$(
-        fn $plain(v: &$ty) -> i32 {
-            let hash: fn(&$ty, Form) -> u64 = $hash;
-            plain(hash(v, Form::Plain))
+        fn $plain(ctx: &mut FnContext<'_>, v: &$ty) -> PgResult<i32> {
+            let hash: fn(&$ty, Form<'_>) -> u64 = $hash;
+            let hash = hash(v, Form::Plain(ctx.cancel));
+            ctx.cancel.check().map(|()| plain(hash))
         }
-        fn $seeded(v: &$ty, seed: i64) -> i64 {
-            let hash: fn(&$ty, Form) -> u64 = $hash;
-            hash(v, Form::Seeded(seed as u64)) as i64
+        fn $seeded(ctx: &mut FnContext<'_>, v: &$ty, seed: i64) -> PgResult<i64> {
+            let hash: fn(&$ty, Form<'_>) -> u64 = $hash;
+            let hash = hash(v, Form::Seeded(seed as u64, ctx.cancel));
+            ctx.cancel.check().map(|()| hash as i64)
         }
     )*};
 }
@@ -422,13 +444,15 @@ reference_hashes! {
 /// The same for compound values, which may hold what has no hash function.
 macro_rules! compound_hashes {
     ($($plain:ident, $seeded:ident($ty:ty) = $hash:expr;)*) => {$(
-        fn $plain(v: &$ty) -> PgResult<i32> {
-            let hash: fn(&$ty, Form) -> PgResult<u64> = $hash;
-            hash(v, Form::Plain).map(plain)
+        fn $plain(ctx: &mut FnContext<'_>, v: &$ty) -> PgResult<i32> {
+            let hash: fn(&$ty, Form<'_>) -> PgResult<u64> = $hash;
+            let hash = hash(v, Form::Plain(ctx.cancel))?;
+            ctx.cancel.check().map(|()| plain(hash))
         }
-        fn $seeded(v: &$ty, seed: i64) -> PgResult<i64> {
-            let hash: fn(&$ty, Form) -> PgResult<u64> = $hash;
-            Ok(hash(v, Form::Seeded(seed as u64))? as i64)
+        fn $seeded(ctx: &mut FnContext<'_>, v: &$ty, seed: i64) -> PgResult<i64> {
+            let hash: fn(&$ty, Form<'_>) -> PgResult<u64> = $hash;
+            let hash = hash(v, Form::Seeded(seed as u64, ctx.cancel))?;
+            ctx.cancel.check().map(|()| hash as i64)
         }
     )*};
 }
@@ -440,9 +464,10 @@ compound_hashes! {
     hash_multirange, hash_multirange_extended(MultirangeValue) = hash_ranges;
 }
 
-fn hashvarlena(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn hashvarlena(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let bytes = args.first().and_then(Datum::as_bytes).unwrap_or_default();
-    Ok(Datum::Int4(plain(hash_bytes(bytes, Form::Plain))))
+    let hash = plain(hash_bytes(bytes, Form::Plain(ctx.cancel)));
+    ctx.cancel.check().map(|()| Datum::Int4(hash))
 }
 
 #[rustfmt::skip]
@@ -464,24 +489,24 @@ builtins! {
     time_hash = hashint8(v: time) -> int4; time_hash_extended = hashint8extended(v: time, seed: int8) -> int8;
     timestamp_hash = hashint8(v: timestamp) -> int4; timestamp_hash_extended = hashint8extended(v: timestamp, seed: int8) -> int8;
     timestamptz_hash = hashint8(v: timestamptz) -> int4; timestamptz_hash_extended = hashint8extended(v: timestamptz, seed: int8) -> int8;
-    timetz_hash(v: timetz) -> int4; timetz_hash_extended(v: timetz, seed: int8) -> int8;
+    timetz_hash(ctx, v: timetz) -> int4; timetz_hash_extended(ctx, v: timetz, seed: int8) -> int8;
     interval_hash(v: interval) -> int4; interval_hash_extended(v: interval, seed: int8) -> int8;
     uuid_hash(v: uuid) -> int4; uuid_hash_extended(v: uuid, seed: int8) -> int8;
     hashfloat4(v: float4) -> int4; hashfloat4extended(v: float4, seed: int8) -> int8;
     hashfloat8(v: float8) -> int4; hashfloat8extended(v: float8, seed: int8) -> int8;
-    hash_numeric(v: numeric) -> int4; hash_numeric_extended(v: numeric, seed: int8) -> int8;
-    hashtext(v: text) -> int4; hashtextextended(v: text, seed: int8) -> int8;
-    hashname = hashtext(v: name) -> int4; hashnameextended = hashtextextended(v: name, seed: int8) -> int8;
-    hashbpchar(v: bpchar) -> int4; hashbpcharextended(v: bpchar, seed: int8) -> int8;
-    hashbytea(v: bytea) -> int4; hashbyteaextended(v: bytea, seed: int8) -> int8;
-    hashinet = hashbytea(v: inet) -> int4; hashinetextended = hashbyteaextended(v: inet, seed: int8) -> int8;
-    hashmacaddr = hashbytea(v: macaddr) -> int4; hashmacaddrextended = hashbyteaextended(v: macaddr, seed: int8) -> int8;
-    hashmacaddr8 = hashbytea(v: macaddr8) -> int4; hashmacaddr8extended = hashbyteaextended(v: macaddr8, seed: int8) -> int8;
-    jsonb_hash(v: jsonb) -> int4; jsonb_hash_extended(v: jsonb, seed: int8) -> int8;
-    hashoidvector(v: oidvector) -> int4; hashoidvectorextended(v: oidvector, seed: int8) -> int8;
-    hash_array(v: anyarray) -> int4; hash_array_extended(v: anyarray, seed: int8) -> int8;
-    hash_record(v: record) -> int4; hash_record_extended(v: record, seed: int8) -> int8;
-    hash_range(v: anyrange) -> int4; hash_range_extended(v: anyrange, seed: int8) -> int8;
-    hash_multirange(v: anymultirange) -> int4; hash_multirange_extended(v: anymultirange, seed: int8) -> int8;
+    hash_numeric(ctx, v: numeric) -> int4; hash_numeric_extended(ctx, v: numeric, seed: int8) -> int8;
+    hashtext(ctx, v: text) -> int4; hashtextextended(ctx, v: text, seed: int8) -> int8;
+    hashname = hashtext(ctx, v: name) -> int4; hashnameextended = hashtextextended(ctx, v: name, seed: int8) -> int8;
+    hashbpchar(ctx, v: bpchar) -> int4; hashbpcharextended(ctx, v: bpchar, seed: int8) -> int8;
+    hashbytea(ctx, v: bytea) -> int4; hashbyteaextended(ctx, v: bytea, seed: int8) -> int8;
+    hashinet = hashbytea(ctx, v: inet) -> int4; hashinetextended = hashbyteaextended(ctx, v: inet, seed: int8) -> int8;
+    hashmacaddr = hashbytea(ctx, v: macaddr) -> int4; hashmacaddrextended = hashbyteaextended(ctx, v: macaddr, seed: int8) -> int8;
+    hashmacaddr8 = hashbytea(ctx, v: macaddr8) -> int4; hashmacaddr8extended = hashbyteaextended(ctx, v: macaddr8, seed: int8) -> int8;
+    jsonb_hash(ctx, v: jsonb) -> int4; jsonb_hash_extended(ctx, v: jsonb, seed: int8) -> int8;
+    hashoidvector(ctx, v: oidvector) -> int4; hashoidvectorextended(ctx, v: oidvector, seed: int8) -> int8;
+    hash_array(ctx, v: anyarray) -> int4; hash_array_extended(ctx, v: anyarray, seed: int8) -> int8;
+    hash_record(ctx, v: record) -> int4; hash_record_extended(ctx, v: record, seed: int8) -> int8;
+    hash_range(ctx, v: anyrange) -> int4; hash_range_extended(ctx, v: anyrange, seed: int8) -> int8;
+    hash_multirange(ctx, v: anymultirange) -> int4; hash_multirange_extended(ctx, v: anymultirange, seed: int8) -> int8;
     hashvarlena[general strict](internal) -> int4;
 }

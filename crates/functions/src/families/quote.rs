@@ -1,11 +1,13 @@
 //! Quoting: `quote_ident`, `quote_literal`, `format`.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use types::{Datum, io};
 
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
+use crate::framework::pieces;
 
 /// Key words that cannot stand unquoted as a name everywhere (all but the unreserved ones), sorted.
 #[rustfmt::skip]
@@ -48,25 +50,41 @@ pub fn quote_identifier(name: &str) -> String {
 /// A string as a literal: quotes doubled, backslashes in the `E''` form.
 pub fn quote_literal_text(s: &str) -> String {
     let escape = if s.contains('\\') { "E" } else { "" };
-    let mut out = format!("{escape}'");
-    for c in s.chars() {
-        if matches!(c, '\'' | '\\') {
-            out.push(c);
-        }
-        out.push(c);
+    format!("{escape}'{}'", doubled(s, &['\'', '\\']))
+}
+
+/// A text with some of its characters twice.
+fn doubled(s: &str, characters: &[char]) -> String {
+    let mut out = String::with_capacity(s.len() + 2);
+    let mut rest = s;
+    while let Some(at) = rest.find(characters) {
+        let (head, tail) = rest.split_at(at + 1);
+        out.push_str(head);
+        out.push_str(&head[at..]);
+        rest = tail;
     }
-    out.push('\'');
+    out.push_str(rest);
     out
 }
 
-fn quote_ident(s: &str) -> String {
-    quote_identifier(s)
+/// The same of a text that may be long.
+fn quoted(ctx: &FnContext<'_>, s: &str, quote: &str, characters: &[char]) -> PgResult<String> {
+    let body = pieces::text(ctx.cancel, s, |piece| doubled(piece, characters))?;
+    pieces::concat(ctx.cancel, &[quote, &body, &quote[quote.len() - 1..]])
 }
-fn quote_literal(s: &str) -> String {
-    quote_literal_text(s)
+
+fn quote_ident(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    match s.len() > pieces::PIECE_BYTES {
+        true => quoted(ctx, s, "\"", &['"']),
+        false => Ok(quote_identifier(s)),
+    }
 }
-fn quote_nullable(s: Option<&str>) -> String {
-    s.map_or_else(|| "NULL".to_owned(), quote_literal_text)
+fn quote_literal(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
+    let quote = if s.contains('\\') { "E'" } else { "'" };
+    quoted(ctx, s, quote, &['\'', '\\'])
+}
+fn quote_nullable(ctx: &mut FnContext<'_>, s: Option<&str>) -> PgResult<String> {
+    s.map_or_else(|| Ok("NULL".to_owned()), |s| quote_literal(ctx, s))
 }
 
 /// One `%` of a format string.
@@ -177,7 +195,13 @@ fn too_few_arguments() -> Box<PgError> {
 }
 
 /// Pads to a width; a negative one means left-justified.
-fn push_padded(text: &str, mut width: i64, mut left: bool, out: &mut String) -> PgResult<()> {
+fn push_padded(
+    text: &str,
+    mut width: i64,
+    mut left: bool,
+    cancel: &CancelToken,
+    out: &mut String,
+) -> PgResult<()> {
     if width < 0 {
         (width, left) = (-width, true);
     }
@@ -193,11 +217,11 @@ fn push_padded(text: &str, mut width: i64, mut left: bool, out: &mut String) -> 
         }
     }
     if left {
-        out.push_str(text);
+        pieces::append(cancel, text, out)?;
     }
-    out.extend(std::iter::repeat_n(' ', missing));
+    pieces::append(cancel, &pieces::cycled(cancel, " ", missing)?, out)?;
     if !left {
-        out.push_str(text);
+        pieces::append(cancel, text, out)?;
     }
     Ok(())
 }
@@ -216,6 +240,9 @@ fn width_of(ctx: &FnContext<'_>, value: &Datum, type_oid: common::Oid) -> PgResu
     }
 }
 
+/// Bytes of text between two looks at the cancel flag.
+const FORMAT_UNCHECKED: usize = 1 << 16;
+
 fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let Some(Datum::Text(format)) = args.first() else {
         return Ok(Datum::Null);
@@ -228,6 +255,9 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     };
     let mut next = 0usize;
     while let Some(c) = scan.chars.next() {
+        if out.len() % FORMAT_UNCHECKED == 0 || c == '%' {
+            ctx.cancel.check()?;
+        }
         if c != '%' {
             out.push(c);
             continue;
@@ -241,7 +271,6 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             }
             Some(_) => {}
         }
-        ctx.cancel.check()?;
         let d = scan.directive()?;
         if !matches!(d.conversion, 's' | 'I' | 'L') {
             return Err(pg_err!(
@@ -271,24 +300,24 @@ fn text_format(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         };
         let text = match (d.conversion, text) {
             ('s', text) => text.unwrap_or_default(),
-            ('I', Some(text)) => quote_identifier(&text),
+            ('I', Some(text)) => quote_ident(ctx, &text)?,
             ('I', None) => {
                 return Err(pg_err!(
                     NULL_VALUE_NOT_ALLOWED,
                     "null values cannot be formatted as an SQL identifier"
                 ));
             }
-            (_, text) => quote_nullable(text.as_deref()),
+            (_, text) => quote_nullable(ctx, text.as_deref())?,
         };
-        push_padded(&text, width, d.left, &mut out)?;
+        push_padded(&text, width, d.left, ctx.cancel, &mut out)?;
     }
     Ok(Datum::text(out))
 }
 
 builtins! {
-    quote_ident(s: text) -> text;
-    quote_literal(s: text) -> text;
-    quote_nullable(s: text) -> text;
+    quote_ident(ctx, s: text) -> text;
+    quote_literal(ctx, s: text) -> text;
+    quote_nullable(ctx, s: text) -> text;
     text_format[general](text, any) -> text;
     text_format_nv = text_format[general](text) -> text;
 }

@@ -1,7 +1,9 @@
 //! Functions that take strings apart and put them together.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
+use common::cancel::CancelToken;
 use common::{PgError, PgResult, pg_err};
 use types::io_text::char_offset;
 
@@ -129,14 +131,37 @@ fn text_starts_with(s: &str, prefix: &str) -> bool {
     s.starts_with(prefix)
 }
 
-fn btrim<'a>(s: &'a str, set: &str) -> &'a str {
-    s.trim_matches(|c| set.contains(c))
+/// Bytes and finds between two looks at the cancel flag.
+const TRIMMED_UNCHECKED: usize = 1 << 20;
+const FINDS_UNCHECKED: usize = 1 << 14;
+
+fn btrim<'a>(ctx: &mut FnContext<'_>, s: &'a str, set: &str) -> PgResult<&'a str> {
+    let rest = ltrim(ctx, s, set)?;
+    rtrim(ctx, rest, set)
 }
-fn ltrim<'a>(s: &'a str, set: &str) -> &'a str {
-    s.trim_start_matches(|c| set.contains(c))
+fn ltrim<'a>(ctx: &mut FnContext<'_>, s: &'a str, set: &str) -> PgResult<&'a str> {
+    let mut rest = s;
+    loop {
+        ctx.cancel.check()?;
+        let (piece, _) = rest.split_at(pieces::boundary(rest, TRIMMED_UNCHECKED.min(rest.len())));
+        let kept = piece.trim_start_matches(|c| set.contains(c));
+        rest = &rest[piece.len() - kept.len()..];
+        if !kept.is_empty() || rest.is_empty() {
+            return Ok(rest);
+        }
+    }
 }
-fn rtrim<'a>(s: &'a str, set: &str) -> &'a str {
-    s.trim_end_matches(|c| set.contains(c))
+fn rtrim<'a>(ctx: &mut FnContext<'_>, s: &'a str, set: &str) -> PgResult<&'a str> {
+    let mut rest = s;
+    loop {
+        ctx.cancel.check()?;
+        let start = pieces::boundary(rest, rest.len().saturating_sub(TRIMMED_UNCHECKED));
+        let kept = rest[start..].trim_end_matches(|c| set.contains(c));
+        rest = &rest[..start + kept.len()];
+        if !kept.is_empty() || rest.is_empty() {
+            return Ok(rest);
+        }
+    }
 }
 fn btrim1(s: &str) -> &str {
     s.trim_matches(' ')
@@ -196,36 +221,79 @@ fn repeat(ctx: &mut FnContext<'_>, s: &str, count: i32) -> PgResult<String> {
     pieces::cycled(ctx.cancel, s, s.len() * count)
 }
 
-fn replace<'a>(s: &'a str, from: &str, to: &str) -> PgResult<Cow<'a, str>> {
-    if from.is_empty() || memchr::memmem::find(s.as_bytes(), from.as_bytes()).is_none() {
+fn replace<'a>(ctx: &mut FnContext<'_>, s: &'a str, from: &str, to: &str) -> PgResult<Cow<'a, str>> {
+    let mut found = Finds::new(ctx.cancel, s, from);
+    let Some(first) = found.next()? else {
         return Ok(Cow::Borrowed(s));
-    }
-    let longer = to.len().saturating_sub(from.len());
-    if s.len().saturating_mul(longer).saturating_add(s.len()) < STRING_BYTES_MAX {
-        return Ok(Cow::Owned(s.replace(from, to)));
-    }
-    let mut out = String::new();
+    };
+    let mut out = String::with_capacity(s.len());
     let mut push = |piece: &str| match out.len() + piece.len() < STRING_BYTES_MAX {
-        true => {
-            out.push_str(piece);
-            Ok(())
-        }
+        true => pieces::append(ctx.cancel, piece, &mut out),
         false => Err(string_too_long(out.len(), piece.len())),
     };
-    let mut at = 0;
-    for (found, _) in s.match_indices(from) {
-        push(&s[at..found])?;
+    let (mut at, mut next) = (0, Some(first));
+    while let Some(start) = next {
+        push(&s[at..start])?;
         push(to)?;
-        at = found + from.len();
+        at = start + from.len();
+        next = found.next()?;
     }
     push(&s[at..])?;
     Ok(Cow::Owned(out))
 }
 
+/// Where a text has another one, from left to right, without overlaps. The empty text is nowhere.
+struct Finds<'a> {
+    cancel: &'a CancelToken,
+    s: &'a str,
+    finder: memchr::memmem::Finder<'a>,
+    at: usize,
+    number: usize,
+}
+
+impl<'a> Finds<'a> {
+    fn new(cancel: &'a CancelToken, s: &'a str, part: &'a str) -> Finds<'a> {
+        Finds {
+            cancel,
+            s,
+            finder: memchr::memmem::Finder::new(part),
+            at: 0,
+            number: 0,
+        }
+    }
+
+    fn next(&mut self) -> PgResult<Option<usize>> {
+        let len = self.finder.needle().len();
+        if self.number % FINDS_UNCHECKED == 0 {
+            self.cancel.check()?;
+        }
+        self.number += 1;
+        let found = match len {
+            0 => None,
+            _ => self.finder.find(&self.s.as_bytes()[self.at..]),
+        };
+        let start = found.map(|n| self.at + n);
+        self.at = start.map_or(self.s.len(), |start| start + len);
+        Ok(start)
+    }
+}
+
+/// So many characters are compared with, one after the other.
+const SEARCHED_CHARS: usize = 64;
+
 fn translate(ctx: &mut FnContext<'_>, s: &str, from: &str, to: &str) -> PgResult<String> {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
-    let other = |c| match from.iter().position(|f| *f == c) {
+    // Of many characters the place is looked up: the first one counts.
+    let places: HashMap<char, usize> = match from.len() > SEARCHED_CHARS {
+        true => from.iter().enumerate().rev().map(|(at, c)| (*c, at)).collect(),
+        false => HashMap::new(),
+    };
+    let place = |c: char| match places.is_empty() {
+        true => from.iter().position(|f| *f == c),
+        false => places.get(&c).copied(),
+    };
+    let other = |c| match place(c) {
         Some(at) => to.get(at).copied(),
         None => Some(c),
     };
@@ -259,7 +327,7 @@ fn right(s: &str, n: i32) -> &str {
     char_range(s, skip, usize::MAX)
 }
 
-fn split_part<'a>(s: &'a str, delimiter: &str, n: i32) -> PgResult<&'a str> {
+fn split_part<'a>(ctx: &mut FnContext<'_>, s: &'a str, delimiter: &str, n: i32) -> PgResult<&'a str> {
     if n == 0 {
         return Err(pg_err!(
             INVALID_PARAMETER_VALUE,
@@ -272,13 +340,31 @@ fn split_part<'a>(s: &'a str, delimiter: &str, n: i32) -> PgResult<&'a str> {
     if delimiter.is_empty() {
         return Ok(if n == 1 || n == -1 { s } else { "" });
     }
-    let k = n.unsigned_abs() as usize - 1;
-    let field = if n > 0 {
-        s.split(delimiter).nth(k)
-    } else {
-        s.rsplit(delimiter).nth(k)
-    };
-    Ok(field.unwrap_or(""))
+    if n < 0 {
+        return field_from_end(ctx, s, delimiter, n.unsigned_abs() as usize - 1);
+    }
+    let mut found = Finds::new(ctx.cancel, s, delimiter);
+    let mut start = 0;
+    for _ in 1..n {
+        match found.next()? {
+            Some(at) => start = at + delimiter.len(),
+            None => return Ok(""),
+        }
+    }
+    Ok(&s[start..found.next()?.unwrap_or(s.len())])
+}
+
+/// Field `k` counted from the last, which is 0.
+fn field_from_end<'a>(ctx: &FnContext<'_>, s: &'a str, delimiter: &str, k: usize) -> PgResult<&'a str> {
+    for (at, field) in s.rsplit(delimiter).enumerate() {
+        if at % FINDS_UNCHECKED == 0 {
+            ctx.cancel.check()?;
+        }
+        if at == k {
+            return Ok(field);
+        }
+    }
+    Ok("")
 }
 
 fn ascii(s: &str) -> i32 {
@@ -315,7 +401,7 @@ fn md5_text(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
 }
 
 /// Escapes of `unistr`: `\XXXX`, `\+XXXXXX`, `\uXXXX`, `\UXXXXXXXX`, `\\`.
-fn unistr(s: &str) -> PgResult<String> {
+fn unistr(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
     let mut out = String::with_capacity(s.len());
     let mut rest = s;
     let mut high: Option<u32> = None;
@@ -324,7 +410,8 @@ fn unistr(s: &str) -> PgResult<String> {
         if at > 0 && high.is_some() {
             return Err(bad_pair());
         }
-        out.push_str(&rest[..at]);
+        pieces::append(ctx.cancel, &rest[..at], &mut out)?;
+        ctx.cancel.check()?;
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('\\') {
             if high.is_some() {
@@ -368,7 +455,7 @@ fn unistr(s: &str) -> PgResult<String> {
     if high.is_some() {
         return Err(bad_pair());
     }
-    out.push_str(rest);
+    pieces::append(ctx.cancel, rest, &mut out)?;
     Ok(out)
 }
 
@@ -381,13 +468,13 @@ builtins! {
     textoverlay = overlay(ctx, s: text, new: text, start: int4, length: int4) -> text;
     textoverlay_no_len = overlay_no_len(ctx, s: text, new: text, start: int4) -> text;
     textpos(s: text, part: text) -> int4; text_starts_with(s: text, prefix: text) -> bool;
-    btrim(s: text, set: text) -> text; ltrim(s: text, set: text) -> text; rtrim(s: text, set: text) -> text;
+    btrim(ctx, s: text, set: text) -> text; ltrim(ctx, s: text, set: text) -> text; rtrim(ctx, s: text, set: text) -> text;
     btrim1(s: text) -> text; ltrim1(s: text) -> text; rtrim1(s: text) -> text;
     lpad(ctx, s: text, length: int4, fill: text) -> text; rpad(ctx, s: text, length: int4, fill: text) -> text;
     lpad = lpad_blank(ctx, s: text, length: int4) -> text; rpad = rpad_blank(ctx, s: text, length: int4) -> text;
-    repeat(ctx, s: text, count: int4) -> text; replace_text = replace(s: text, from: text, to: text) -> text;
+    repeat(ctx, s: text, count: int4) -> text; replace_text = replace(ctx, s: text, from: text, to: text) -> text;
     translate(ctx, s: text, from: text, to: text) -> text; text_reverse = reverse(ctx, s: text) -> text;
     text_left = left(s: text, n: int4) -> text; text_right = right(s: text, n: int4) -> text;
-    split_part(s: text, delimiter: text, n: int4) -> text; ascii(s: text) -> int4; chr(code: int4) -> text;
-    md5_text(ctx, s: text) -> text; unistr(s: text) -> text;
+    split_part(ctx, s: text, delimiter: text, n: int4) -> text; ascii(s: text) -> int4; chr(code: int4) -> text;
+    md5_text(ctx, s: text) -> text; unistr(ctx, s: text) -> text;
 }

@@ -94,6 +94,7 @@ impl<'a> FnContext<'a> {
         IoContext {
             settings: self.settings,
             resolver: Some(self.session.resolver()),
+            cancel: self.cancel,
         }
     }
 }

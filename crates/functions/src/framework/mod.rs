@@ -6,8 +6,9 @@ pub mod direct;
 pub mod indeterminate;
 pub mod macros;
 pub mod phys;
-pub(crate) mod pieces;
 pub mod registry;
 pub mod session;
 pub mod set;
 pub mod sql;
+
+pub(crate) use common::pieces;

@@ -26,6 +26,7 @@ use std::sync::OnceLock;
 
 use common::PgResult;
 use common::cancel::CancelToken;
+use common::pieces::{self, PIECE_BYTES};
 
 use crate::framework::session::CharacterRules;
 
@@ -36,11 +37,16 @@ use program::{Walker, Want};
 pub(crate) use matcher::Spans;
 pub(crate) use parse::Flags;
 
+/// Bytes of the longest character.
+const CHARACTER_BYTES: usize = 4;
+
 /// A compiled expression.
 pub(crate) struct Regex {
     parsed: Parsed,
     /// The same for crate `regex`, which may prefer other ends.
     fast: Option<regex::Regex>,
+    /// The most bytes that a match takes, where there is a limit: asked for when a long text is searched.
+    reach: OnceLock<Option<usize>>,
     /// The crate's ends are ours too.
     same_ends: bool,
     part: OnceLock<Part>,
@@ -64,6 +70,7 @@ impl Regex {
             same_ends: has_one_end(&parsed.ast),
             parsed,
             fast,
+            reach: OnceLock::new(),
             part: OnceLock::new(),
         };
         if regex.fast.is_none() {
@@ -89,15 +96,49 @@ impl Regex {
     /// True when the expression matches somewhere.
     pub(crate) fn is_match(&self, cancel: &CancelToken, text: &str) -> PgResult<bool> {
         match &self.fast {
-            Some(fast) => Ok(fast.is_match(text)),
+            Some(fast) if text.len() <= PIECE_BYTES => Ok(fast.is_match(text)),
+            Some(fast) => Ok(self.find_fast(fast, cancel, text, 0)?.is_some()),
             None => Ok(self.find_at(cancel, text, 0)?.is_some()),
         }
+    }
+
+    /// The crate's match. Where no match is longer than a certain length, a long text is searched a piece at a time: a match that begins in a
+    /// piece ends before the text that is shown of what follows.
+    fn find_fast<'t>(
+        &self,
+        fast: &regex::Regex,
+        cancel: &CancelToken,
+        text: &'t str,
+        from: usize,
+    ) -> PgResult<Option<regex::Match<'t>>> {
+        let mut from = from;
+        while text.len().saturating_sub(from) > PIECE_BYTES {
+            let reach = || {
+                regex_syntax::parse(fast.as_str())
+                    .ok()?
+                    .properties()
+                    .maximum_len()
+            };
+            let Some(reach) = self.reach.get_or_init(reach).filter(|n| *n < PIECE_BYTES) else {
+                break;
+            };
+            cancel.check()?;
+            let next = pieces::boundary(text, from + PIECE_BYTES);
+            let shown = pieces::boundary(text, (next + reach + CHARACTER_BYTES).min(text.len()));
+            let found = fast.find_at(&text[..shown], from);
+            if found.is_some_and(|m| m.start() < next) {
+                return Ok(found);
+            }
+            from = next;
+        }
+        Ok(fast.find_at(text, from))
     }
 
     /// The leftmost match that begins at `from` or later: its span and those of its groups.
     pub(crate) fn find_at(&self, cancel: &CancelToken, text: &str, from: usize) -> PgResult<Option<Spans>> {
         if let (Some(fast), true) = (&self.fast, self.same_ends) {
-            return Ok(fast.find_at(text, from).map(|m| vec![Some((m.start(), m.end()))]));
+            let found = self.find_fast(fast, cancel, text, from)?;
+            return Ok(found.map(|m| vec![Some((m.start(), m.end()))]));
         }
         let part = self.part()?;
         let mut walker = Walker::new(text, cancel, self.parsed.flags.rules);
@@ -105,7 +146,7 @@ impl Regex {
             return self.find_referring(part, &mut walker, from);
         }
         let start = match &self.fast {
-            Some(fast) => fast.find_at(text, from).map(|m| m.start()),
+            Some(fast) => self.find_fast(fast, cancel, text, from)?.map(|m| m.start()),
             None => walker.first_start(part.program(), from)?,
         };
         let Some(start) = start else { return Ok(None) };

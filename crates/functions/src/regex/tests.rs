@@ -75,3 +75,35 @@ fn hostile_expressions_end() {
     let wide = "((a{255}){255}){255}";
     assert!(Regex::new(wide, Flags::default()).is_err() || cfg!(debug_assertions));
 }
+
+/// Long texts are searched in pieces: matches across their ends, and anchors, are where they are in the whole.
+#[test]
+fn pieces_of_a_long_text_match_as_the_whole() {
+    let go = CancelToken::new();
+    let piece = common::pieces::PIECE_BYTES;
+    let mut text = "ß-".repeat(piece);
+    text.truncate(2 * piece + 1);
+    text.push_str("abc\nxyz");
+    let across = "ß-".repeat(piece / 3 - 1) + "-abc" + &"ß-".repeat(piece);
+    for (text, pattern, start) in [
+        (&text, "abc", Some(text.len() - 7)),
+        (&text, "x.z$", Some(text.len() - 3)),
+        (&text, "(?n)c$", Some(text.len() - 5)),
+        (&text, "-$", None),
+        (&text, "^ß", Some(0)),
+        (&text, "^-", None),
+        (&text, "a.{1,9}z", Some(text.len() - 7)),
+        (&text, "a.*z", Some(text.len() - 7)),
+        (&across, "-abc", Some(piece - 4)),
+        (&across, "abcß", Some(piece - 3)),
+    ] {
+        let regex = Regex::new(pattern, Flags::default()).unwrap();
+        let found = regex.find_at(&go, text, 0).unwrap();
+        assert_eq!(found.and_then(|s| s[0]).map(|s| s.0), start, "{pattern}");
+        assert_eq!(regex.is_match(&go, text).unwrap(), start.is_some(), "{pattern}");
+    }
+    let stop = CancelToken::new();
+    stop.cancel(common::cancel::CancelReason::User);
+    let regex = Regex::new("[0-9]x", Flags::default()).unwrap();
+    assert!(regex.is_match(&stop, &text).is_err());
+}

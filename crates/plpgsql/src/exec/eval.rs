@@ -138,6 +138,7 @@ impl Call<'_> {
         let io = types::io::IoContext {
             settings: self.host.settings(),
             resolver: Some(self.host.session().resolver()),
+            cancel: self.host.cancel(),
         };
         types::io::output(type_ref.oid, value, &io, &mut out)?;
         Ok(Some(out))

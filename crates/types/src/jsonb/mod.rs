@@ -31,6 +31,7 @@ mod text;
 use std::cmp::Ordering;
 
 use common::PgResult;
+use common::cancel::CancelToken;
 
 pub use build::{JsonbBuilder, JsonbNode};
 pub use order::{compare, hash, put_key};
@@ -230,14 +231,14 @@ impl<'a> JsonbRef<'a> {
     }
 
     /// `->>`: strings bare, null as `None`, everything else as JSON.
-    pub fn as_text(&self) -> Option<String> {
-        match self {
+    pub fn as_text(&self, cancel: &CancelToken) -> PgResult<Option<String>> {
+        Ok(match self {
             JsonbRef::Null => None,
             JsonbRef::String(s) => Some((*s).to_owned()),
             JsonbRef::Bool(b) => Some(b.to_string()),
             JsonbRef::Number(n) => Some(n.value().to_string()),
-            _ => Some(to_text(*self)),
-        }
+            _ => Some(to_text(*self, cancel)?),
+        })
     }
 }
 
@@ -425,8 +426,8 @@ pub fn exists(value: JsonbRef<'_>, key: &str) -> bool {
 }
 
 /// Text to a `jsonb` datum.
-pub fn input(text: &str) -> PgResult<Datum> {
-    Ok(Datum::Bytes(parse_document(text)?.into()))
+pub fn input(text: &str, cancel: &CancelToken) -> PgResult<Datum> {
+    Ok(Datum::Bytes(parse_document(text, cancel)?.into()))
 }
 
 #[cfg(test)]

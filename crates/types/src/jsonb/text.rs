@@ -1,6 +1,7 @@
 //! JSON text to documents and back, PostgreSQL's canonical and its pretty form.
 
 use common::PgResult;
+use common::cancel::CancelToken;
 
 use crate::json_text::{Lexer, Token, TokenKind, Visitor, push_string, unescape_into, visit};
 use crate::jsonb::{ArrayRef, JsonbBuilder, JsonbRef, ObjectRef};
@@ -59,8 +60,13 @@ impl Visitor for Feed<'_> {
 }
 
 /// Reads a text into a builder.
-pub fn parse(text: &str, options: ParseOptions, builder: &mut JsonbBuilder) -> PgResult<()> {
-    let mut lexer = Lexer::convertible(text);
+pub fn parse(
+    text: &str,
+    options: ParseOptions,
+    cancel: &CancelToken,
+    builder: &mut JsonbBuilder,
+) -> PgResult<()> {
+    let mut lexer = Lexer::convertible(text).until(cancel);
     let mut feed = Feed {
         builder,
         options,
@@ -70,9 +76,9 @@ pub fn parse(text: &str, options: ParseOptions, builder: &mut JsonbBuilder) -> P
 }
 
 /// Reads a text into a document.
-pub fn parse_document(text: &str) -> PgResult<Vec<u8>> {
+pub fn parse_document(text: &str, cancel: &CancelToken) -> PgResult<Vec<u8>> {
     let mut builder = JsonbBuilder::new();
-    parse(text, ParseOptions::default(), &mut builder)?;
+    parse(text, ParseOptions::default(), cancel, &mut builder)?;
     Ok(builder.finish())
 }
 
@@ -120,14 +126,15 @@ impl Printer<'_> {
         None
     }
 
-    fn print(&mut self, root: JsonbRef<'_>) {
+    fn print(&mut self, root: JsonbRef<'_>, cancel: &CancelToken) -> PgResult<()> {
         let mut stack: Vec<(Open<'_>, usize)> = Vec::new();
         stack.extend(self.value(root).map(|open| (open, 0)));
         loop {
             let depth = stack.len();
             let Some((open, next)) = stack.last_mut() else {
-                return;
+                return Ok(());
             };
+            cancel.check()?;
             let (count, close) = match open {
                 Open::Array(a) => (a.len(), ']'),
                 Open::Object(o) => (o.len(), '}'),
@@ -165,18 +172,18 @@ impl Printer<'_> {
 }
 
 /// Appends the canonical text.
-pub fn push_text(value: JsonbRef<'_>, out: &mut String) {
-    Printer { out, pretty: false }.print(value);
+pub fn push_text(value: JsonbRef<'_>, cancel: &CancelToken, out: &mut String) -> PgResult<()> {
+    Printer { out, pretty: false }.print(value, cancel)
 }
 
 /// Appends the text of `jsonb_pretty`.
-pub fn push_pretty(value: JsonbRef<'_>, out: &mut String) {
-    Printer { out, pretty: true }.print(value);
+pub fn push_pretty(value: JsonbRef<'_>, cancel: &CancelToken, out: &mut String) -> PgResult<()> {
+    Printer { out, pretty: true }.print(value, cancel)
 }
 
 /// The canonical text.
-pub fn to_text(value: JsonbRef<'_>) -> String {
+pub fn to_text(value: JsonbRef<'_>, cancel: &CancelToken) -> PgResult<String> {
     let mut out = String::new();
-    push_text(value, &mut out);
-    out
+    push_text(value, cancel, &mut out)?;
+    Ok(out)
 }

@@ -12,7 +12,7 @@ enum ExternalId {
     Present,
 }
 
-impl Parser {
+impl Parser<'_> {
     pub(super) fn doctype(&mut self) {
         let start = self.input.pos();
         self.input.advance("<!DOCTYPE".len());

@@ -44,7 +44,7 @@ fn classify_uri(uri: &str) -> Uri {
     if scheme { Uri::Absolute } else { Uri::Relative }
 }
 
-impl Parser {
+impl Parser<'_> {
     /// A start tag; true when the element is open behind it.
     pub(super) fn start_element(&mut self) -> bool {
         if self.open.len() > DEPTH_MAX {

@@ -78,8 +78,7 @@ struct Entity {
     unparsed: bool,
 }
 
-#[derive(Debug)]
-struct Parser {
+struct Parser<'s> {
     document: Document,
     input: Input,
     diagnostics: Vec<Diagnostic>,
@@ -96,10 +95,17 @@ struct Parser {
     declarations_unseen: bool,
     standalone: bool,
     has_declaration: bool,
+    /// Asked between the parts of content.
+    stop: &'s dyn Fn() -> bool,
 }
 
 /// Parses `text`.
 pub fn parse(text: &str, mode: Mode, blanks: Blanks) -> Parsed {
+    parse_until(text, mode, blanks, &|| false)
+}
+
+/// The same; what is found of it when `stop` says so.
+pub fn parse_until(text: &str, mode: Mode, blanks: Blanks, stop: &dyn Fn() -> bool) -> Parsed {
     let text: Arc<str> = text.into();
     let mut p = Parser {
         document: Document::default(),
@@ -115,6 +121,7 @@ pub fn parse(text: &str, mode: Mode, blanks: Blanks) -> Parsed {
         declarations_unseen: false,
         standalone: false,
         has_declaration: false,
+        stop,
     };
     match mode {
         Mode::Document => p.document(),
@@ -127,7 +134,7 @@ pub fn parse(text: &str, mode: Mode, blanks: Blanks) -> Parsed {
     }
 }
 
-impl Parser {
+impl Parser<'_> {
     fn report(&mut self, level: Level, domain: Domain, message: &str) {
         if self.diagnostics.len() >= DIAGNOSTICS_MAX {
             self.halted = true;
@@ -151,7 +158,7 @@ impl Parser {
     }
 
     fn running(&self) -> bool {
-        !self.halted && !self.input.at_end()
+        !self.halted && !self.input.at_end() && !(self.stop)()
     }
 
     /// Where text and elements go now.

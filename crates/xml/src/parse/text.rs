@@ -34,7 +34,7 @@ fn head(text: &str) -> &str {
     text.get(..len).unwrap_or("")
 }
 
-impl Parser {
+impl Parser<'_> {
     pub(super) fn char_data(&mut self) {
         let rest = self.input.rest();
         let stop = |c: char| matches!(c, '<' | '&') || !chars::is_char(c);

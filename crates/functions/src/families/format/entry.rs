@@ -16,9 +16,14 @@ use crate::framework::macros::builtins;
 
 /// The parsed template, kept with the call site.
 fn template<'c>(ctx: &'c mut FnContext<'_>, source: &str) -> PgResult<&'c Template> {
-    let cached = ctx
-        .cache
-        .get_or_try_insert(|t: &Template| t.source == source, || Ok(Template::parse(source)))?;
+    let cancel = ctx.cancel;
+    let cached = ctx.cache.get_or_try_insert(
+        |t: &Template| t.source == source,
+        || {
+            let template = Template::parse(source, cancel);
+            cancel.check().map(|()| template)
+        },
+    )?;
     Ok(cached)
 }
 

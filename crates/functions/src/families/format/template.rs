@@ -1,5 +1,7 @@
 //! The template language of `to_char` and `to_timestamp` for dates: keywords, modifiers, literals.
 
+use common::cancel::CancelToken;
+
 /// Letter case of a textual field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
@@ -116,10 +118,10 @@ fn keyword(rest: &str) -> Option<&'static Keyword> {
 
 impl Template {
     /// Parses a template; anything is one.
-    pub(crate) fn parse(source: &str) -> Template {
+    pub(crate) fn parse(source: &str, cancel: &CancelToken) -> Template {
         let mut nodes = Vec::new();
         let mut rest = source;
-        while let Some(c) = rest.chars().next() {
+        while let Some(c) = rest.chars().next().filter(|_| !cancel.is_cancelled()) {
             let (mut fill, mut translated) = (false, false);
             match rest.get(..2) {
                 Some("FM" | "fm") => fill = true,

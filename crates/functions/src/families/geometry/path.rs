@@ -4,6 +4,7 @@ use common::{PgResult, pg_err};
 use types::geo::{Path, Point, Polygon, less};
 
 use super::{add, bounds, distance, edges, lseg, mul, point, rect, sub};
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 fn path_area(path: Path) -> PgResult<Option<f64>> {
@@ -66,11 +67,12 @@ fn path_open(path: Path) -> Path {
     }
 }
 
-fn path_inter(a: Path, b: Path) -> PgResult<bool> {
+fn path_inter(ctx: &mut FnContext<'_>, a: Path, b: Path) -> PgResult<bool> {
     if !rect::overlap(&bounds(&a.points), &bounds(&b.points)) {
         return Ok(false);
     }
     for x in edges(&a.points, a.closed) {
+        ctx.cancel.check()?;
         for y in edges(&b.points, b.closed) {
             if lseg::crosses(&x, &y)?.is_some() {
                 return Ok(true);
@@ -80,9 +82,10 @@ fn path_inter(a: Path, b: Path) -> PgResult<bool> {
     Ok(false)
 }
 
-fn path_distance(a: Path, b: Path) -> PgResult<Option<f64>> {
+fn path_distance(ctx: &mut FnContext<'_>, a: Path, b: Path) -> PgResult<Option<f64>> {
     let mut best = None;
     for x in edges(&a.points, a.closed) {
+        ctx.cancel.check()?;
         for y in edges(&b.points, b.closed) {
             let d = lseg::closest_to_lseg(&x, &y)?.1;
             if best.is_none_or(|old| less(d, old)) {
@@ -149,8 +152,8 @@ builtins! {
     path_npoints(path: path) -> int4;
     path_close(path: path) -> path;
     path_open(path: path) -> path;
-    path_inter(a: path, b: path) -> bool;
-    path_distance(a: path, b: path) -> float8;
+    path_inter(ctx, a: path, b: path) -> bool;
+    path_distance(ctx, a: path, b: path) -> float8;
     path_length(path: path) -> float8;
     path_add(a: path, b: path) -> path;
     path_add_pt(path: path, p: point) -> path;

@@ -474,10 +474,10 @@ fn jsonb_strip_nulls(j: &[u8], in_arrays: bool) -> PgResult<Vec<u8>> {
     Ok(out.finish())
 }
 
-fn jsonb_pretty(j: &[u8]) -> String {
+fn jsonb_pretty(ctx: &mut FnContext<'_>, j: &[u8]) -> PgResult<String> {
     let mut out = String::new();
-    push_pretty(JsonbRef::root(j), &mut out);
-    out
+    push_pretty(JsonbRef::root(j), ctx.cancel, &mut out)?;
+    Ok(out)
 }
 
 builtins! {
@@ -490,5 +490,5 @@ builtins! {
     jsonb_delete_idx(j: jsonb, index: int4) -> jsonb;
     jsonb_concat(a: jsonb, b: jsonb) -> jsonb;
     jsonb_strip_nulls(j: jsonb, in_arrays: bool) -> jsonb;
-    jsonb_pretty(j: jsonb) -> text;
+    jsonb_pretty(ctx, j: jsonb) -> text;
 }

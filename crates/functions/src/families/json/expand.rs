@@ -1,5 +1,6 @@
 //! `jsonb_each`, `jsonb_array_elements`, `jsonb_object_keys`; `json_each`; `json_strip_nulls`.
 
+use common::cancel::CancelToken;
 use common::{PgError, PgResult, pg_err};
 use types::json_text::{
     Lexer, Token, TokenKind, Visitor, push_string, unescape, validate_convertible, visit,
@@ -57,51 +58,60 @@ fn root(args: &[Datum]) -> JsonbRef<'_> {
     args.first().map_or(JsonbRef::Null, JsonbRef::of_datum)
 }
 
-fn text_or_null(value: JsonbRef<'_>) -> Datum {
-    value.as_text().map_or(Datum::Null, Datum::text)
+fn text_or_null(value: JsonbRef<'_>, cancel: &CancelToken) -> PgResult<Datum> {
+    Ok(value.as_text(cancel)?.map_or(Datum::Null, Datum::text))
+}
+
+fn document(value: JsonbRef<'_>, cancel: &CancelToken) -> PgResult<Datum> {
+    cancel.check().map(|()| value.to_datum())
 }
 
 fn each_of(
+    ctx: &FnContext<'_>,
     args: &[Datum],
     name: &str,
     phys: PhysType,
-    value: fn(JsonbRef<'_>) -> Datum,
+    value: fn(JsonbRef<'_>, &CancelToken) -> PgResult<Datum>,
 ) -> PgResult<Box<dyn SetRows>> {
     match root(args) {
-        JsonbRef::Object(o) => Ok(pairs(
-            phys,
-            o.iter().map(|(k, v)| (Datum::text(k), value(v))).collect(),
-        )),
+        JsonbRef::Object(o) => {
+            let pair = |(k, v)| Ok((Datum::text(k), value(v, ctx.cancel)?));
+            Ok(pairs(phys, o.iter().map(pair).collect::<PgResult<_>>()?))
+        }
         _ => Err(bad_call(format!("cannot call {name} on a non-object"))),
     }
 }
 
-fn jsonb_each(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    each_of(args, "jsonb_each", PhysType::Bytes, |v| v.to_datum())
+fn jsonb_each(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    each_of(ctx, args, "jsonb_each", PhysType::Bytes, document)
 }
 
-fn jsonb_each_text(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    each_of(args, "jsonb_each_text", PhysType::Text, text_or_null)
+fn jsonb_each_text(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    each_of(ctx, args, "jsonb_each_text", PhysType::Text, text_or_null)
 }
 
 fn elements_of(
+    ctx: &FnContext<'_>,
     args: &[Datum],
     phys: PhysType,
-    value: fn(JsonbRef<'_>) -> Datum,
+    value: fn(JsonbRef<'_>, &CancelToken) -> PgResult<Datum>,
 ) -> PgResult<Box<dyn SetRows>> {
     match root(args) {
-        JsonbRef::Array(a) => Ok(rows(phys, a.iter().map(value).collect())),
+        JsonbRef::Array(a) => {
+            let values = a.iter().map(|v| value(v, ctx.cancel));
+            Ok(rows(phys, values.collect::<PgResult<_>>()?))
+        }
         JsonbRef::Object(_) => Err(bad_call("cannot extract elements from an object".to_owned())),
         _ => Err(bad_call("cannot extract elements from a scalar".to_owned())),
     }
 }
 
-fn jsonb_array_elements(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    elements_of(args, PhysType::Bytes, |v| v.to_datum())
+fn jsonb_array_elements(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    elements_of(ctx, args, PhysType::Bytes, document)
 }
 
-fn jsonb_array_elements_text(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    elements_of(args, PhysType::Text, text_or_null)
+fn jsonb_array_elements_text(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    elements_of(ctx, args, PhysType::Text, text_or_null)
 }
 
 fn jsonb_object_keys(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
@@ -115,9 +125,13 @@ fn jsonb_object_keys(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn 
     }
 }
 
-fn json_each_of(args: &[Datum], value: fn(&str) -> PgResult<Datum>) -> PgResult<Box<dyn SetRows>> {
+fn json_each_of(
+    ctx: &FnContext<'_>,
+    args: &[Datum],
+    value: fn(&str) -> PgResult<Datum>,
+) -> PgResult<Box<dyn SetRows>> {
     let json = args.first().and_then(Datum::as_str).unwrap_or("null");
-    validate_convertible(json)?;
+    validate_convertible(json, ctx.cancel)?;
     match kind(json)? {
         TokenKind::ObjectStart => {}
         TokenKind::ArrayStart => {
@@ -126,19 +140,19 @@ fn json_each_of(args: &[Datum], value: fn(&str) -> PgResult<Datum>) -> PgResult<
         _ => return Err(bad_call("cannot deconstruct a scalar".to_owned())),
     }
     let mut out = Vec::new();
-    walk(json, &mut |key, v| {
+    walk(json, ctx.cancel, &mut |key, v| {
         out.push((Datum::text(unescape(key)?), value(v)?));
         Ok(true)
     })?;
     Ok(pairs(PhysType::Text, out))
 }
 
-fn json_each(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    json_each_of(args, |v| Ok(Datum::text(v)))
+fn json_each(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    json_each_of(ctx, args, |v| Ok(Datum::text(v)))
 }
 
-fn json_each_text(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    json_each_of(args, |v| Ok(as_text(v)?.map_or(Datum::Null, Datum::text)))
+fn json_each_text(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    json_each_of(ctx, args, |v| Ok(as_text(v)?.map_or(Datum::Null, Datum::text)))
 }
 
 /// Writes `json` anew without nulls and blanks.
@@ -201,19 +215,19 @@ impl Visitor for Stripper {
     }
 }
 
-fn json_strip_nulls(json: &str, in_arrays: bool) -> PgResult<String> {
+fn json_strip_nulls(ctx: &mut FnContext<'_>, json: &str, in_arrays: bool) -> PgResult<String> {
     let mut stripper = Stripper {
         out: String::with_capacity(json.len()),
         in_arrays,
         open: Vec::new(),
         key: String::new(),
     };
-    visit(&mut Lexer::convertible(json), &mut stripper)?;
+    visit(&mut Lexer::convertible(json).until(ctx.cancel), &mut stripper)?;
     Ok(stripper.out)
 }
 
 builtins! {
-    json_strip_nulls(json: json, in_arrays: bool) -> json;
+    json_strip_nulls(ctx, json: json, in_arrays: bool) -> json;
 }
 
 set_functions! {

@@ -7,14 +7,19 @@ use types::jsonb::{self, JsonbRef};
 use types::{ArrayValue, Datum, Numeric};
 
 use crate::families::float::{numeric_float4, numeric_float8, numeric_int2, numeric_int4, numeric_int8};
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 fn jsonb_object_field(j: &[u8], name: &str) -> Option<Vec<u8>> {
     JsonbRef::root(j).get(name).map(|v| v.to_document())
 }
 
-fn jsonb_object_field_text(j: &[u8], name: &str) -> Option<String> {
-    JsonbRef::root(j).get(name).and_then(|v| v.as_text())
+fn text_of(ctx: &FnContext<'_>, value: Option<JsonbRef<'_>>) -> PgResult<Option<String>> {
+    value.map_or(Ok(None), |v| v.as_text(ctx.cancel))
+}
+
+fn jsonb_object_field_text(ctx: &mut FnContext<'_>, j: &[u8], name: &str) -> PgResult<Option<String>> {
+    text_of(ctx, JsonbRef::root(j).get(name))
 }
 
 /// A lone scalar counts as an array of one here, as PostgreSQL stores it.
@@ -30,8 +35,8 @@ fn jsonb_array_element(j: &[u8], index: i32) -> Option<Vec<u8>> {
     element(j, index).map(|v| v.to_document())
 }
 
-fn jsonb_array_element_text(j: &[u8], index: i32) -> Option<String> {
-    element(j, index).and_then(|v| v.as_text())
+fn jsonb_array_element_text(ctx: &mut FnContext<'_>, j: &[u8], index: i32) -> PgResult<Option<String>> {
+    text_of(ctx, element(j, index))
 }
 
 /// An array index as C's `strtol` reads one: blanks and a sign before the digits.
@@ -69,8 +74,8 @@ fn jsonb_extract_path(j: &[u8], path: &ArrayValue) -> Option<Vec<u8>> {
     extract(j, path).map(|v| v.to_document())
 }
 
-fn jsonb_extract_path_text(j: &[u8], path: &ArrayValue) -> Option<String> {
-    extract(j, path).and_then(|v| v.as_text())
+fn jsonb_extract_path_text(ctx: &mut FnContext<'_>, j: &[u8], path: &ArrayValue) -> PgResult<Option<String>> {
+    text_of(ctx, extract(j, path))
 }
 
 fn jsonb_contains(a: &[u8], b: &[u8]) -> bool {
@@ -188,11 +193,11 @@ fn jsonb_float8(j: &[u8]) -> PgResult<Option<f64>> {
 
 builtins! {
     jsonb_object_field(j: jsonb, name: text) -> jsonb;
-    jsonb_object_field_text(j: jsonb, name: text) -> text;
+    jsonb_object_field_text(ctx, j: jsonb, name: text) -> text;
     jsonb_array_element(j: jsonb, index: int4) -> jsonb;
-    jsonb_array_element_text(j: jsonb, index: int4) -> text;
+    jsonb_array_element_text(ctx, j: jsonb, index: int4) -> text;
     jsonb_extract_path(j: jsonb, path: text_array) -> jsonb;
-    jsonb_extract_path_text(j: jsonb, path: text_array) -> text;
+    jsonb_extract_path_text(ctx, j: jsonb, path: text_array) -> text;
     jsonb_contains(a: jsonb, b: jsonb) -> bool;
     jsonb_contained(a: jsonb, b: jsonb) -> bool;
     jsonb_exists(j: jsonb, key: text) -> bool;

@@ -105,10 +105,10 @@ pub(crate) fn convert(
 fn scalar(source: Source<'_>, target: Target, ctx: &FnContext<'_>) -> PgResult<Datum> {
     let io = ctx.io();
     match (target.type_oid, source) {
-        (oids::JSON, s) => Ok(Datum::text(s.json_text())),
+        (oids::JSON, s) => Ok(Datum::text(s.json_text(ctx.cancel)?)),
         (oids::JSONB, Source::Jsonb(value)) => Ok(value.to_datum()),
-        (oids::JSONB, s) => io::input(oids::JSONB, -1, &s.json_text(), &io),
-        (_, s) => io::input(target.type_oid, target.typmod, &s.bare_text()?, &io),
+        (oids::JSONB, s) => io::input(oids::JSONB, -1, &s.json_text(ctx.cancel)?, &io),
+        (_, s) => io::input(target.type_oid, target.typmod, &s.bare_text(ctx.cancel)?, &io),
     }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn composite(
         Shape::Array => return Err(not_an_object("an array")),
         _ => return Err(not_an_object("a scalar")),
     }
-    let object = source.fields()?;
+    let object = source.fields(ctx.cancel)?;
     let before = match default {
         Datum::Record(r) => Some(r),
         _ => None,
@@ -194,7 +194,7 @@ impl ArrayBuild<'_, '_> {
         if source.shape()? != Shape::Array {
             return Err(self.expected_array(depth - 1));
         }
-        let elements = source.elements()?;
+        let elements = source.elements(self.ctx.cancel)?;
         let first = elements.first().map(Source::shape).transpose()?;
         if self.known == 0 && first != Some(Shape::Array) {
             self.known = depth;

@@ -1,5 +1,6 @@
 //! `json_populate_record`, `json_to_record`, their set forms and `jsonb_populate_record_valid`.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 use types::io::CompositeField;
@@ -135,10 +136,10 @@ fn is_domain(type_oid: Oid, ctx: &FnContext<'_>) -> PgResult<bool> {
 }
 
 /// The argument as JSON; `None` for NULL.
-fn source(arg: Option<&Datum>) -> PgResult<Option<Source<'_>>> {
+fn source<'a>(arg: Option<&'a Datum>, cancel: &CancelToken) -> PgResult<Option<Source<'a>>> {
     Ok(match arg {
         Some(Datum::Text(text)) => {
-            validate_convertible(text)?;
+            validate_convertible(text, cancel)?;
             Some(Source::Json(text))
         }
         Some(Datum::Bytes(bytes)) => Some(Source::Jsonb(JsonbRef::root(bytes))),
@@ -152,7 +153,7 @@ fn first(args: &[Datum]) -> &Datum {
 
 fn populate(ctx: &FnContext<'_>, args: &[Datum], function: &str) -> PgResult<Datum> {
     let row = row_of(first(args), function, ctx)?;
-    match source(args.get(1))? {
+    match source(args.get(1), ctx.cancel)? {
         None => Ok(row.default.clone()),
         Some(s) => row.make(s, ctx),
     }
@@ -219,7 +220,7 @@ fn columns_row<'a>(ctx: &FnContext<'_>, function: &str) -> PgResult<Row<'a>> {
 
 fn to_record(ctx: &mut FnContext<'_>, args: &[Datum], function: &str) -> PgResult<Box<dyn SetRows>> {
     let row = columns_row(ctx, function)?;
-    Ok(one_row(match source(args.first())? {
+    Ok(one_row(match source(args.first(), ctx.cancel)? {
         None => Datum::Null,
         Some(s) => row.make(s, ctx)?,
     }))
@@ -240,7 +241,7 @@ fn recordset(
     ctx: &FnContext<'_>,
 ) -> PgResult<Box<dyn SetRows>> {
     let mut out = Vec::new();
-    if let Some(s) = source(arg)? {
+    if let Some(s) = source(arg, ctx.cancel)? {
         let wrong = |what: &str| pg_err!(INVALID_PARAMETER_VALUE, "cannot call {function} on {what}");
         match (s.shape()?, s) {
             (Shape::Array, _) => {}
@@ -248,7 +249,7 @@ fn recordset(
             (_, Source::Jsonb(_)) => return Err(wrong("a non-array")),
             _ => return Err(wrong("a scalar")),
         }
-        for element in s.elements()? {
+        for element in s.elements(ctx.cancel)? {
             ctx.cancel.check()?;
             if element.shape()? != Shape::Object {
                 return Err(pg_err!(

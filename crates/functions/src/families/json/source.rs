@@ -1,6 +1,7 @@
 //! A JSON value in either form, as `json_populate_record` reads it.
 
 use common::PgResult;
+use common::cancel::CancelToken;
 use types::json_text::{TokenKind, unescape};
 use types::jsonb::{JsonbRef, to_text};
 
@@ -44,28 +45,28 @@ impl<'a> Source<'a> {
     }
 
     /// The bare text of a string, the JSON text of everything else.
-    pub(crate) fn bare_text(&self) -> PgResult<String> {
+    pub(crate) fn bare_text(&self, cancel: &CancelToken) -> PgResult<String> {
         match self {
             Source::Json(text) if kind(text)? == TokenKind::String => unescape(text.trim()),
             Source::Json(text) => Ok((*text).to_owned()),
             Source::Jsonb(JsonbRef::String(s)) => Ok((*s).to_owned()),
-            Source::Jsonb(value) => Ok(to_text(*value)),
+            Source::Jsonb(value) => to_text(*value, cancel),
         }
     }
 
     /// The JSON text.
-    pub(crate) fn json_text(&self) -> String {
+    pub(crate) fn json_text(&self, cancel: &CancelToken) -> PgResult<String> {
         match self {
-            Source::Json(text) => (*text).to_owned(),
-            Source::Jsonb(value) => to_text(*value),
+            Source::Json(text) => Ok((*text).to_owned()),
+            Source::Jsonb(value) => to_text(*value, cancel),
         }
     }
 
     /// The elements of an array.
-    pub(crate) fn elements(&self) -> PgResult<Vec<Source<'a>>> {
+    pub(crate) fn elements(&self, cancel: &CancelToken) -> PgResult<Vec<Source<'a>>> {
         let mut out = Vec::new();
         match self {
-            Source::Json(text) => walk(text, &mut |_, value| {
+            Source::Json(text) => walk(text, cancel, &mut |_, value| {
                 out.push(Source::Json(value));
                 Ok(true)
             })?,
@@ -76,11 +77,11 @@ impl<'a> Source<'a> {
     }
 
     /// The fields of an object; of equal keys the last one counts.
-    pub(crate) fn fields(&self) -> PgResult<Fields<'a>> {
+    pub(crate) fn fields(&self, cancel: &CancelToken) -> PgResult<Fields<'a>> {
         match self {
             Source::Json(text) => {
                 let mut list = Vec::new();
-                walk(text, &mut |key, value| {
+                walk(text, cancel, &mut |key, value| {
                     list.push((unescape(key)?, value));
                     Ok(true)
                 })?;

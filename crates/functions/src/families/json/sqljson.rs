@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err};
 use types::io::{self, UserType};
@@ -158,7 +159,7 @@ impl<'a> Query<'a> {
             PathValue::DateTime(d) => io::to_text(d.type_oid, &d.value, &ctx.io())?,
             _ => match JsonbRef::of_datum(&datum) {
                 JsonbRef::Bool(b) => String::from(if b { "t" } else { "f" }),
-                other => other.as_text().unwrap_or_default(),
+                other => other.as_text(ctx.cancel)?.unwrap_or_default(),
             },
         };
         Ok(Answer::Value(Datum::text(text)))
@@ -210,17 +211,20 @@ pub fn populate(
     if omit_quotes {
         let text = match root {
             JsonbRef::String(s) => s.to_owned(),
-            other => to_text(other),
+            other => to_text(other, ctx.cancel)?,
         };
         return io::input(target.oid, target.typmod, &text, &ctx.io());
     }
     match (target.oid, root) {
         (oids::JSONB, _) => Ok(Datum::Bytes(document.into())),
-        (oids::JSON, _) => Ok(Datum::text(to_text(root))),
+        (oids::JSON, _) => Ok(Datum::text(to_text(root, ctx.cancel)?)),
         // A lone scalar keeps its quotes, so it is no array and no row either.
-        (_, scalar) if scalar.is_scalar() && !is_container_type(target, ctx)? => {
-            io::input(target.oid, target.typmod, &to_text(scalar), &ctx.io())
-        }
+        (_, scalar) if scalar.is_scalar() && !is_container_type(target, ctx)? => io::input(
+            target.oid,
+            target.typmod,
+            &to_text(scalar, ctx.cancel)?,
+            &ctx.io(),
+        ),
         (_, JsonbRef::String(_)) => convert(
             Some(Source::Jsonb(JsonbRef::Bool(true))),
             to,
@@ -313,12 +317,12 @@ impl Visitor for UniqueKeys {
 }
 
 /// `text IS JSON`.
-pub fn text_is_json(text: &str, item: ItemType, unique_keys: bool) -> PgResult<bool> {
+pub fn text_is_json(text: &str, item: ItemType, unique_keys: bool, cancel: &CancelToken) -> PgResult<bool> {
     let mut unique = UniqueKeys::default();
     let checked = if unique_keys {
-        visit(&mut Lexer::convertible(text), &mut unique)
+        visit(&mut Lexer::convertible(text).until(cancel), &mut unique)
     } else {
-        types::json_text::validate(text)
+        types::json_text::validate(text, cancel)
     };
     match checked {
         Err(e) if is_soft(&e) => return Ok(false),
@@ -346,14 +350,14 @@ pub fn jsonb_is_json(document: &[u8], item: ItemType) -> bool {
 }
 
 /// `JSON(text WITH UNIQUE KEYS)`.
-pub fn parse_unique(text: &str, jsonb: bool) -> PgResult<Datum> {
+pub fn parse_unique(text: &str, jsonb: bool, cancel: &CancelToken) -> PgResult<Datum> {
     if jsonb {
         let mut builder = JsonbBuilder::new();
-        parse(text, ParseOptions { unique_keys: true }, &mut builder)?;
+        parse(text, ParseOptions { unique_keys: true }, cancel, &mut builder)?;
         return Ok(builder.finish_datum());
     }
     let mut unique = UniqueKeys::default();
-    visit(&mut Lexer::new(text), &mut unique)?;
+    visit(&mut Lexer::new(text).until(cancel), &mut unique)?;
     match unique.repeated {
         Some(_) => Err(pg_err!(
             DUPLICATE_JSON_OBJECT_KEY_VALUE,

@@ -1,5 +1,6 @@
 //! Functions of `json`, which is kept as text: looking inside it.
 
+use common::cancel::CancelToken;
 use common::{PgResult, pg_err};
 use types::json_text::{Lexer, Token, TokenKind, skip_value, unescape, validate_convertible};
 use types::{ArrayValue, Datum, PhysType};
@@ -19,9 +20,11 @@ fn first(json: &str) -> PgResult<(Lexer<'_>, Token)> {
 /// stops the walk.
 pub(crate) fn walk<'a>(
     json: &'a str,
+    cancel: &CancelToken,
     visit: &mut dyn FnMut(&'a str, &'a str) -> PgResult<bool>,
 ) -> PgResult<()> {
-    let (mut lexer, open) = first(json)?;
+    let mut lexer = Lexer::new(json).until(cancel);
+    let open = lexer.next_token()?;
     let object = match open.kind {
         TokenKind::ObjectStart => true,
         TokenKind::ArrayStart => false,
@@ -55,10 +58,10 @@ pub(crate) fn kind(json: &str) -> PgResult<TokenKind> {
     Ok(first(json)?.1.kind)
 }
 
-fn field<'a>(json: &'a str, name: &str) -> PgResult<Option<&'a str>> {
+fn field<'a>(json: &'a str, name: &str, cancel: &CancelToken) -> PgResult<Option<&'a str>> {
     let mut found = None;
     if kind(json)? == TokenKind::ObjectStart {
-        walk(json, &mut |key, value| {
+        walk(json, cancel, &mut |key, value| {
             // The last of equal keys counts.
             if unescape(key)? == name {
                 found = Some(value);
@@ -69,26 +72,26 @@ fn field<'a>(json: &'a str, name: &str) -> PgResult<Option<&'a str>> {
     Ok(found)
 }
 
-fn array_length(json: &str) -> PgResult<usize> {
+fn array_length(json: &str, cancel: &CancelToken) -> PgResult<usize> {
     let mut n = 0;
-    walk(json, &mut |_, _| {
+    walk(json, cancel, &mut |_, _| {
         n += 1;
         Ok(true)
     })?;
     Ok(n)
 }
 
-fn element(json: &str, index: i64) -> PgResult<Option<&str>> {
+fn element<'a>(json: &'a str, index: i64, cancel: &CancelToken) -> PgResult<Option<&'a str>> {
     if kind(json)? != TokenKind::ArrayStart {
         return Ok(None);
     }
     let wanted = if index < 0 {
-        array_length(json)? as i64 + index
+        array_length(json, cancel)? as i64 + index
     } else {
         index
     };
     let (mut at, mut found) = (0, None);
-    walk(json, &mut |_, value| {
+    walk(json, cancel, &mut |_, value| {
         if at == wanted {
             found = Some(value);
         }
@@ -108,37 +111,37 @@ pub(crate) fn as_text(json: &str) -> PgResult<Option<String>> {
     }
 }
 
-fn json_object_field(json: &str, name: &str) -> PgResult<Option<String>> {
-    validate_convertible(json)?;
-    Ok(field(json, name)?.map(str::to_owned))
+fn json_object_field(ctx: &mut FnContext<'_>, json: &str, name: &str) -> PgResult<Option<String>> {
+    validate_convertible(json, ctx.cancel)?;
+    Ok(field(json, name, ctx.cancel)?.map(str::to_owned))
 }
 
-fn json_object_field_text(json: &str, name: &str) -> PgResult<Option<String>> {
-    validate_convertible(json)?;
-    field(json, name)?.map_or(Ok(None), as_text)
+fn json_object_field_text(ctx: &mut FnContext<'_>, json: &str, name: &str) -> PgResult<Option<String>> {
+    validate_convertible(json, ctx.cancel)?;
+    field(json, name, ctx.cancel)?.map_or(Ok(None), as_text)
 }
 
-fn json_array_element(json: &str, index: i32) -> PgResult<Option<String>> {
-    validate_convertible(json)?;
-    Ok(element(json, i64::from(index))?.map(str::to_owned))
+fn json_array_element(ctx: &mut FnContext<'_>, json: &str, index: i32) -> PgResult<Option<String>> {
+    validate_convertible(json, ctx.cancel)?;
+    Ok(element(json, i64::from(index), ctx.cancel)?.map(str::to_owned))
 }
 
-fn json_array_element_text(json: &str, index: i32) -> PgResult<Option<String>> {
-    validate_convertible(json)?;
-    element(json, i64::from(index))?.map_or(Ok(None), as_text)
+fn json_array_element_text(ctx: &mut FnContext<'_>, json: &str, index: i32) -> PgResult<Option<String>> {
+    validate_convertible(json, ctx.cancel)?;
+    element(json, i64::from(index), ctx.cancel)?.map_or(Ok(None), as_text)
 }
 
 /// Follows a path of keys and indexes; NULL steps lead nowhere.
-fn follow<'a>(json: &'a str, path: &ArrayValue) -> PgResult<Option<&'a str>> {
+fn follow<'a>(json: &'a str, path: &ArrayValue, cancel: &CancelToken) -> PgResult<Option<&'a str>> {
     let mut at = json;
     for step in &path.elements {
         let Some(step) = step.as_str() else {
             return Ok(None);
         };
         let next = match kind(at)? {
-            TokenKind::ObjectStart => field(at, step)?,
+            TokenKind::ObjectStart => field(at, step, cancel)?,
             TokenKind::ArrayStart => match step.trim_start().parse::<i32>() {
-                Ok(index) => element(at, i64::from(index))?,
+                Ok(index) => element(at, i64::from(index), cancel)?,
                 Err(_) => None,
             },
             _ => None,
@@ -151,27 +154,31 @@ fn follow<'a>(json: &'a str, path: &ArrayValue) -> PgResult<Option<&'a str>> {
     Ok(Some(at))
 }
 
-fn json_extract_path(json: &str, path: &ArrayValue) -> PgResult<Option<String>> {
+fn json_extract_path(ctx: &mut FnContext<'_>, json: &str, path: &ArrayValue) -> PgResult<Option<String>> {
     if path.elements.iter().any(Datum::is_null) {
         return Ok(None);
     }
-    validate_convertible(json)?;
+    validate_convertible(json, ctx.cancel)?;
     // The empty path gives the whole document, without white space around it.
-    let found = follow(json, path)?;
+    let found = follow(json, path, ctx.cancel)?;
     Ok(found.map(|json| json.trim_matches([' ', '\t', '\n', '\r']).to_owned()))
 }
 
-fn json_extract_path_text(json: &str, path: &ArrayValue) -> PgResult<Option<String>> {
+fn json_extract_path_text(
+    ctx: &mut FnContext<'_>,
+    json: &str,
+    path: &ArrayValue,
+) -> PgResult<Option<String>> {
     if path.elements.iter().any(Datum::is_null) {
         return Ok(None);
     }
-    validate_convertible(json)?;
-    follow(json, path)?.map_or(Ok(None), as_text)
+    validate_convertible(json, ctx.cancel)?;
+    follow(json, path, ctx.cancel)?.map_or(Ok(None), as_text)
 }
 
-fn json_array_length(json: &str) -> PgResult<i32> {
+fn json_array_length(ctx: &mut FnContext<'_>, json: &str) -> PgResult<i32> {
     match kind(json)? {
-        TokenKind::ArrayStart => Ok(array_length(json)? as i32),
+        TokenKind::ArrayStart => Ok(array_length(json, ctx.cancel)? as i32),
         TokenKind::ObjectStart => Err(pg_err!(
             INVALID_PARAMETER_VALUE,
             "cannot get array length of a non-array"
@@ -205,7 +212,13 @@ fn argument(args: &[Datum]) -> &str {
     args.first().and_then(Datum::as_str).unwrap_or("null")
 }
 
-fn elements(json: &str, name: &str, make: impl Fn(&str) -> PgResult<Datum>) -> PgResult<Box<dyn SetRows>> {
+fn elements(
+    ctx: &FnContext<'_>,
+    json: &str,
+    name: &str,
+    make: impl Fn(&str) -> PgResult<Datum>,
+) -> PgResult<Box<dyn SetRows>> {
+    let cancel = ctx.cancel;
     match kind(json)? {
         TokenKind::ArrayStart => {}
         TokenKind::ObjectStart => {
@@ -217,24 +230,24 @@ fn elements(json: &str, name: &str, make: impl Fn(&str) -> PgResult<Datum>) -> P
         _ => return Err(pg_err!(INVALID_PARAMETER_VALUE, "cannot call {name} on a scalar")),
     }
     let mut out = Vec::new();
-    walk(json, &mut |_, value| {
+    walk(json, cancel, &mut |_, value| {
         out.push(make(value)?);
         Ok(true)
     })?;
     Ok(text_rows(out))
 }
 
-fn array_elements(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    elements(argument(args), "json_array_elements", |v| Ok(Datum::text(v)))
+fn array_elements(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    elements(ctx, argument(args), "json_array_elements", |v| Ok(Datum::text(v)))
 }
 
-fn array_elements_text(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    elements(argument(args), "json_array_elements_text", |v| {
+fn array_elements_text(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    elements(ctx, argument(args), "json_array_elements_text", |v| {
         Ok(as_text(v)?.map_or(Datum::Null, Datum::text))
     })
 }
 
-fn object_keys(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+fn object_keys(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
     let json = argument(args);
     match kind(json)? {
         TokenKind::ObjectStart => {}
@@ -252,7 +265,7 @@ fn object_keys(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRow
         }
     }
     let mut out = Vec::new();
-    walk(json, &mut |key, _| {
+    walk(json, ctx.cancel, &mut |key, _| {
         out.push(Datum::text(unescape(key)?));
         Ok(true)
     })?;
@@ -260,13 +273,13 @@ fn object_keys(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRow
 }
 
 builtins! {
-    json_object_field(json: json, name: text) -> json;
-    json_object_field_text(json: json, name: text) -> text;
-    json_array_element(json: json, index: int4) -> json;
-    json_array_element_text(json: json, index: int4) -> text;
-    json_extract_path(json: json, path: text_array) -> json;
-    json_extract_path_text(json: json, path: text_array) -> text;
-    json_array_length(json: json) -> int4;
+    json_object_field(ctx, json: json, name: text) -> json;
+    json_object_field_text(ctx, json: json, name: text) -> text;
+    json_array_element(ctx, json: json, index: int4) -> json;
+    json_array_element_text(ctx, json: json, index: int4) -> text;
+    json_extract_path(ctx, json: json, path: text_array) -> json;
+    json_extract_path_text(ctx, json: json, path: text_array) -> text;
+    json_array_length(ctx, json: json) -> int4;
     json_typeof(json: json) -> text;
 }
 

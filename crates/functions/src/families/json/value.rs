@@ -316,7 +316,7 @@ pub(crate) fn put_jsonb(
             push_datetime(base, value, ctx.settings, &mut text)?;
             builder.string(&text)
         }
-        (Category::Json, Datum::Text(text)) => parse(text, ParseOptions::default(), builder),
+        (Category::Json, Datum::Text(text)) => parse(text, ParseOptions::default(), ctx.cancel, builder),
         (Category::Jsonb, Datum::Bytes(bytes)) => builder.value(JsonbRef::root(bytes)),
         (Category::Array, Datum::Array(a)) => {
             let mut elements = a.elements.iter();

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 use jiff::tz::TimeZone;
@@ -96,7 +97,9 @@ static FORMATS: LazyLock<Vec<Template>> = LazyLock::new(|| {
         }
         list.extend(times.map(|time| format!("{prefix}{time}")));
     }
-    list.iter().map(|f| Template::parse(f)).collect()
+    list.iter()
+        .map(|f| Template::parse(f, CancelToken::never()))
+        .collect()
 });
 
 /// Which parts a template asks for.
@@ -137,7 +140,7 @@ fn bad(message: &str) -> Box<PgError> {
 
 /// Characters that may stand in a template outside of quotes.
 fn check_separators(template: &str) -> PgResult<()> {
-    let parsed = Template::parse(template);
+    let parsed = Template::parse(template, CancelToken::never());
     let mut quoted = false;
     let quotes: Vec<char> = template.chars().filter(|c| *c == '"').collect();
     if !quotes.is_empty() {
@@ -214,7 +217,7 @@ pub(crate) fn by_template(text: &str, template: &str, ctx: &FnContext<'_>) -> Re
     if let Err(e) = check_separators(template) {
         return soft(e);
     }
-    read(text, &Template::parse(template), ctx).or_else(soft)
+    read(text, &Template::parse(template, ctx.cancel), ctx).or_else(soft)
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
 use common::error::{ErrorExt, Severity};
 use common::{PgError, PgResult, pg_err, sqlstate};
 use types::json_text::{Lexer, Token, TokenKind, unescape};
@@ -108,9 +109,10 @@ fn json_parts(flags: &[u8]) -> PgResult<JsonParts> {
 /// Every token of a JSON text, with whether it is a key.
 pub(crate) fn json_tokens(
     json: &str,
+    cancel: &CancelToken,
     visit: &mut dyn FnMut(Token, &str, bool) -> PgResult<()>,
 ) -> PgResult<()> {
-    let mut lexer = Lexer::new(json);
+    let mut lexer = Lexer::new(json).until(cancel);
     let mut token = lexer.next_token()?;
     while token.kind != TokenKind::End {
         let next = lexer.next_token()?;
@@ -126,7 +128,7 @@ pub(crate) fn json_tokens(
 
 fn json_vector(ctx: &mut FnContext<'_>, config: &Config, json: &str, parts: JsonParts) -> PgResult<Vec<u8>> {
     let mut parsed = Parsed::default();
-    json_tokens(json, &mut |token, text, key| {
+    json_tokens(json, ctx.cancel, &mut |token, text, key| {
         let wanted = match token.kind {
             TokenKind::String if key => parts.keys,
             TokenKind::String => parts.strings,
@@ -153,10 +155,10 @@ fn json_vector(ctx: &mut FnContext<'_>, config: &Config, json: &str, parts: Json
 }
 
 /// The text of a `jsonb`.
-pub(crate) fn jsonb_text(document: &[u8]) -> String {
+pub(crate) fn jsonb_text(ctx: &FnContext<'_>, document: &[u8]) -> PgResult<String> {
     let mut out = String::new();
-    jsonb::push_text(JsonbRef::root(document), &mut out);
-    out
+    jsonb::push_text(JsonbRef::root(document), ctx.cancel, &mut out)?;
+    Ok(out)
 }
 
 fn json_string_to_tsvector(ctx: &mut FnContext<'_>, json: &str) -> PgResult<Vec<u8>> {
@@ -170,11 +172,11 @@ fn json_string_to_tsvector_byid(ctx: &mut FnContext<'_>, id: u32, json: &str) ->
 }
 
 fn jsonb_string_to_tsvector(ctx: &mut FnContext<'_>, json: &[u8]) -> PgResult<Vec<u8>> {
-    json_string_to_tsvector(ctx, &jsonb_text(json))
+    json_string_to_tsvector(ctx, &jsonb_text(ctx, json)?)
 }
 
 fn jsonb_string_to_tsvector_byid(ctx: &mut FnContext<'_>, id: u32, json: &[u8]) -> PgResult<Vec<u8>> {
-    json_string_to_tsvector_byid(ctx, id, &jsonb_text(json))
+    json_string_to_tsvector_byid(ctx, id, &jsonb_text(ctx, json)?)
 }
 
 fn json_to_tsvector(ctx: &mut FnContext<'_>, json: &str, flags: &[u8]) -> PgResult<Vec<u8>> {
@@ -188,11 +190,11 @@ fn json_to_tsvector_byid(ctx: &mut FnContext<'_>, id: u32, json: &str, flags: &[
 }
 
 fn jsonb_to_tsvector(ctx: &mut FnContext<'_>, json: &[u8], flags: &[u8]) -> PgResult<Vec<u8>> {
-    json_to_tsvector(ctx, &jsonb_text(json), flags)
+    json_to_tsvector(ctx, &jsonb_text(ctx, json)?, flags)
 }
 
 fn jsonb_to_tsvector_byid(ctx: &mut FnContext<'_>, id: u32, json: &[u8], flags: &[u8]) -> PgResult<Vec<u8>> {
-    json_to_tsvector_byid(ctx, id, &jsonb_text(json), flags)
+    json_to_tsvector_byid(ctx, id, &jsonb_text(ctx, json)?, flags)
 }
 
 /// Puts the lexemes of an operand into a query, joined by `joint`; stop words between them count for distances.

@@ -534,7 +534,7 @@ fn json_headline(
     options.map(pairs).transpose()?;
     let mut read = None;
     let mut out = String::new();
-    json_tokens(json, &mut |token, text, key| {
+    json_tokens(json, ctx.cancel, &mut |token, text, key| {
         if token.kind == TokenKind::String && !key {
             let options = match read.take() {
                 Some(options) => options,
@@ -597,8 +597,8 @@ fn jsonb_headline(
     query: &Query,
     options: Option<&str>,
 ) -> PgResult<std::sync::Arc<[u8]>> {
-    let text = json_headline(ctx, config, &jsonb_text(json), query, options)?;
-    match types::jsonb::input(&text)? {
+    let text = json_headline(ctx, config, &jsonb_text(ctx, json)?, query, options)?;
+    match types::jsonb::input(&text, ctx.cancel)? {
         Datum::Bytes(document) => Ok(document),
         other => Err(common::internal!("jsonb value expected, got {other:?}")),
     }

@@ -1,5 +1,6 @@
 //! XMLELEMENT, XMLFOREST, XMLCONCAT, XMLPI, XMLROOT, XMLSERIALIZE.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use types::Datum;
@@ -155,13 +156,15 @@ pub fn root(text: &str, version: Option<&str>, standalone: Standalone) -> String
 }
 
 /// XMLSERIALIZE; `indent` lays the text out.
-pub fn serialize(text: &str, option: XmlOption, indent: bool) -> PgResult<String> {
+pub fn serialize(text: &str, option: XmlOption, indent: bool, cancel: &CancelToken) -> PgResult<String> {
     if option == XmlOption::Content && !indent {
         return Ok(text.to_owned());
     }
     let blanks = if indent { Blanks::Drop } else { Blanks::Keep };
-    let tree =
-        parse(text, option, blanks).map_err(|_| pg_err!(NOT_AN_XML_DOCUMENT, "not an XML document"))?;
+    let Ok(tree) = parse(text, option, blanks, cancel) else {
+        cancel.check()?;
+        return Err(pg_err!(NOT_AN_XML_DOCUMENT, "not an XML document"));
+    };
     if !indent {
         return Ok(text.to_owned());
     }
@@ -177,12 +180,19 @@ pub fn serialize(text: &str, option: XmlOption, indent: bool) -> PgResult<String
 }
 
 /// IS DOCUMENT.
-pub fn is_document(text: &str) -> bool {
-    parse(text, XmlOption::Document, Blanks::Keep).is_ok()
+pub fn is_document(text: &str, cancel: &CancelToken) -> PgResult<bool> {
+    is_well_formed(text, XmlOption::Document, cancel)
+}
+
+/// Whether the text is what the option says.
+pub(crate) fn is_well_formed(text: &str, option: XmlOption, cancel: &CancelToken) -> PgResult<bool> {
+    let parsed = parse(text, option, Blanks::Keep, cancel);
+    cancel.check()?;
+    Ok(parsed.is_ok())
 }
 
 /// XMLPARSE: is the text what the option says?
 pub fn checked(text: &str, option: XmlOption, ctx: &FnContext<'_>) -> PgResult<()> {
-    let tree = parse(text, option, Blanks::Keep)?;
+    let tree = parse(text, option, Blanks::Keep, ctx.cancel)?;
     warnings(&tree.parsed, Strictness::WellFormed).try_for_each(|w| ctx.session.notice(w))
 }

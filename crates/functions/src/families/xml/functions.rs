@@ -1,11 +1,10 @@
 //! Functions of `xml` that are called by name, and `xmlagg`.
 
 use common::{PgResult, pg_err, unsupported};
-use types::xml::{XmlOption, parse, stored_declaration};
+use types::xml::{XmlOption, stored_declaration};
 use types::{Datum, Selection, Vector};
-use xml::parse::Blanks;
 
-use crate::families::xml::construct::{checked, concat};
+use crate::families::xml::construct::{checked, concat, is_well_formed};
 use crate::framework::aggregate::{Accumulator, downcast};
 use crate::framework::context::{CallInfo, FnContext};
 use crate::framework::macros::{aggregates, builtins};
@@ -46,15 +45,15 @@ fn xmlvalidate(_document: &str, _dtd: &str) -> PgResult<bool> {
 }
 
 fn xml_is_well_formed(ctx: &mut FnContext<'_>, text: &str) -> PgResult<bool> {
-    Ok(parse(text, ctx.settings.xml_option, Blanks::Keep).is_ok())
+    is_well_formed(text, ctx.settings.xml_option, ctx.cancel)
 }
 
-fn xml_is_well_formed_document(text: &str) -> bool {
-    parse(text, XmlOption::Document, Blanks::Keep).is_ok()
+fn xml_is_well_formed_document(ctx: &mut FnContext<'_>, text: &str) -> PgResult<bool> {
+    is_well_formed(text, XmlOption::Document, ctx.cancel)
 }
 
-fn xml_is_well_formed_content(text: &str) -> bool {
-    parse(text, XmlOption::Content, Blanks::Keep).is_ok()
+fn xml_is_well_formed_content(ctx: &mut FnContext<'_>, text: &str) -> PgResult<bool> {
+    is_well_formed(text, XmlOption::Content, ctx.cancel)
 }
 
 fn xmlconcat2(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
@@ -73,8 +72,8 @@ builtins! {
     xmltotext(a: xml) -> text;
     xmlvalidate(a: xml, b: text) -> bool;
     xml_is_well_formed(ctx, a: text) -> bool;
-    xml_is_well_formed_document(a: text) -> bool;
-    xml_is_well_formed_content(a: text) -> bool;
+    xml_is_well_formed_document(ctx, a: text) -> bool;
+    xml_is_well_formed_content(ctx, a: text) -> bool;
     xmlconcat2[general](xml, xml) -> xml;
 }
 

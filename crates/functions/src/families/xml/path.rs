@@ -23,7 +23,14 @@ pub type Namespaces = Vec<(String, String)>;
 pub fn document(text: &str, ctx: &FnContext<'_>) -> PgResult<Document> {
     // What an encoding in the declaration says is not true of the text any more.
     let skip = declaration::parse(text).map_or(0, |d| d.len);
-    let parsed = xml::parse::parse(text.get(skip..).unwrap_or(""), Mode::Document, Blanks::Keep);
+    let stop = || ctx.cancel.is_cancelled();
+    let parsed = xml::parse::parse_until(
+        text.get(skip..).unwrap_or(""),
+        Mode::Document,
+        Blanks::Keep,
+        &stop,
+    );
+    ctx.cancel.check()?;
     warnings(&parsed, Strictness::Namespaces).try_for_each(|w| ctx.session.notice(w))?;
     match errors(&parsed, Strictness::Namespaces) {
         Some(detail) => Err(pg_err!(INVALID_XML_DOCUMENT, "could not parse XML document").detail(detail)),

@@ -3,6 +3,7 @@
 use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use types::io::{self, UserType};
+use types::io_binary::push_hex;
 use types::xml::XmlBinary;
 use types::{Datum, oids};
 use xml::names::escape_text;
@@ -10,6 +11,7 @@ use xml::names::escape_text;
 use crate::families::bytea::encode_base64;
 use crate::families::json::value::push_datetime;
 use crate::framework::context::FnContext;
+use crate::framework::pieces;
 
 /// Base64 is broken into lines of this many characters.
 const BASE64_LINE: usize = 72;
@@ -48,19 +50,25 @@ fn infinite(type_oid: Oid, value: &Datum) -> PgResult<()> {
     Ok(())
 }
 
-fn push_binary(bytes: &[u8], how: XmlBinary, out: &mut String) {
-    match how {
-        XmlBinary::Hex => bytes.iter().for_each(|b| out.push_str(&format!("{b:02X}"))),
+fn push_binary(bytes: &[u8], ctx: &FnContext<'_>, out: &mut String) -> PgResult<()> {
+    match ctx.settings.xml_binary {
+        XmlBinary::Hex => {
+            let start = out.len();
+            pieces::bytes(ctx.cancel, bytes, |piece| push_hex(piece, out))?;
+            out[start..].make_ascii_uppercase();
+        }
         XmlBinary::Base64 => {
-            let text = encode_base64(bytes);
+            let text = encode_base64(bytes, ctx.cancel)?;
             for (k, c) in text.chars().filter(|c| *c != '\n').enumerate() {
                 if k > 0 && k % BASE64_LINE == 0 {
+                    ctx.cancel.check()?;
                     out.push_str("\r\n");
                 }
                 out.push(c);
             }
         }
     }
+    Ok(())
 }
 
 /// Appends a value that is not NULL.
@@ -88,7 +96,7 @@ pub fn push_value(
             infinite(base, value)?;
             push_datetime(base, value, ctx.settings, out)?;
         }
-        (oids::BYTEA, Datum::Bytes(bytes)) => push_binary(bytes, ctx.settings.xml_binary, out),
+        (oids::BYTEA, Datum::Bytes(bytes)) => push_binary(bytes, ctx, out)?,
         (oids::XML, _) => io::output(base, value, &ctx.io(), out)?,
         _ if escaping == Escaping::Raw => io::output(base, value, &ctx.io(), out)?,
         _ => {

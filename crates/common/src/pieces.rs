@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use common::PgResult;
-use common::cancel::CancelToken;
+use crate::cancel::CancelToken;
+use crate::error::PgResult;
 
 /// Bytes between two looks at the cancel flag: some milliseconds for all but the slowest functions.
-const PIECE_BYTES: usize = 4 << 20;
+pub const PIECE_BYTES: usize = 4 << 20;
 
 /// Calls `f` with each piece of the bytes.
-pub(crate) fn bytes(cancel: &CancelToken, v: &[u8], mut f: impl FnMut(&[u8])) -> PgResult<()> {
+pub fn bytes(cancel: &CancelToken, v: &[u8], mut f: impl FnMut(&[u8])) -> PgResult<()> {
     for piece in v.chunks(PIECE_BYTES) {
         cancel.check()?;
         f(piece);
@@ -18,12 +18,12 @@ pub(crate) fn bytes(cancel: &CancelToken, v: &[u8], mut f: impl FnMut(&[u8])) ->
 }
 
 /// What `f` makes of each piece of a text, together. Pieces end where characters end.
-pub(crate) fn text(cancel: &CancelToken, s: &str, f: impl FnMut(&str) -> String) -> PgResult<String> {
+pub fn text(cancel: &CancelToken, s: &str, f: impl FnMut(&str) -> String) -> PgResult<String> {
     joined(cancel, s, |rest| boundary(rest, PIECE_BYTES), f)
 }
 
 /// The same for functions that look at neighbouring characters: pieces end behind blanks, and are as long as that takes.
-pub(crate) fn words(cancel: &CancelToken, s: &str, f: impl FnMut(&str) -> String) -> PgResult<String> {
+pub fn words(cancel: &CancelToken, s: &str, f: impl FnMut(&str) -> String) -> PgResult<String> {
     let end = |rest: &str| {
         let found = rest.as_bytes()[PIECE_BYTES..].iter().position(|b| *b == b' ');
         found.map_or(rest.len(), |at| PIECE_BYTES + at + 1)
@@ -54,7 +54,7 @@ fn joined(
 }
 
 /// The characters of a text in reverse.
-pub(crate) fn reversed(cancel: &CancelToken, s: &str) -> PgResult<String> {
+pub fn reversed(cancel: &CancelToken, s: &str) -> PgResult<String> {
     let (mut out, mut rest) = (String::with_capacity(s.len()), s);
     while !rest.is_empty() {
         cancel.check()?;
@@ -66,7 +66,7 @@ pub(crate) fn reversed(cancel: &CancelToken, s: &str) -> PgResult<String> {
 }
 
 /// A text over and over until there are so many bytes: its repetitions, cut behind a character.
-pub(crate) fn cycled(cancel: &CancelToken, s: &str, len: usize) -> PgResult<String> {
+pub fn cycled(cancel: &CancelToken, s: &str, len: usize) -> PgResult<String> {
     let rest = |len: usize| &s[..boundary(s, len)];
     if len <= PIECE_BYTES && !s.is_empty() {
         let mut out = String::with_capacity(len);
@@ -91,14 +91,23 @@ pub(crate) fn cycled(cancel: &CancelToken, s: &str, len: usize) -> PgResult<Stri
 }
 
 /// Texts one behind the other.
-pub(crate) fn concat(cancel: &CancelToken, parts: &[&str]) -> PgResult<String> {
+pub fn concat(cancel: &CancelToken, parts: &[&str]) -> PgResult<String> {
     let mut out = String::with_capacity(parts.iter().map(|part| part.len()).sum());
     parts.iter().try_for_each(|part| append(cancel, part, &mut out))?;
     Ok(out)
 }
 
+/// The same of bytes.
+pub fn concat_bytes(cancel: &CancelToken, parts: &[&[u8]]) -> PgResult<Vec<u8>> {
+    let mut out = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        bytes(cancel, part, |piece| out.extend_from_slice(piece))?;
+    }
+    Ok(out)
+}
+
 /// Adds a text to another.
-pub(crate) fn append(cancel: &CancelToken, mut rest: &str, out: &mut String) -> PgResult<()> {
+pub fn append(cancel: &CancelToken, mut rest: &str, out: &mut String) -> PgResult<()> {
     while rest.len() > PIECE_BYTES {
         cancel.check()?;
         let (piece, after) = rest.split_at(boundary(rest, PIECE_BYTES));
@@ -110,7 +119,7 @@ pub(crate) fn append(cancel: &CancelToken, mut rest: &str, out: &mut String) -> 
 }
 
 /// The end of a character, here or just before.
-fn boundary(s: &str, at: usize) -> usize {
+pub fn boundary(s: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| s.is_char_boundary(*at)).unwrap_or(0)
 }
 
@@ -118,7 +127,7 @@ fn boundary(s: &str, at: usize) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use common::cancel::CancelReason;
+    use crate::cancel::CancelReason;
 
     use super::*;
 
@@ -167,7 +176,7 @@ mod tests {
     fn a_cancelled_statement_stops_between_pieces() {
         let (stop, s) = (CancelToken::new(), long());
         stop.cancel(CancelReason::User);
-        let code = |e: Box<common::PgError>| e.sqlstate.as_str().to_owned();
+        let code = |e: Box<crate::PgError>| e.sqlstate.as_str().to_owned();
         assert_eq!(code(text(&stop, &s, str::to_owned).unwrap_err()), "57014");
         assert_eq!(code(words(&stop, &s, str::to_owned).unwrap_err()), "57014");
         assert_eq!(code(concat(&stop, &["a", &s]).unwrap_err()), "57014");

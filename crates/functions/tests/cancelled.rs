@@ -1,0 +1,246 @@
+//! Functions over long values look at the cancel flag: called with a flag that is set, they end with 57014.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Instant;
+
+use common::cancel::{CancelReason, CancelToken};
+use common::{Oid, PgResult};
+use pglite_functions as functions;
+use types::io::{self, IoContext};
+use types::{Datum, FormatSettings, oids};
+
+use functions::{CallInfo, FnCache, FnContext, NoSession, facts};
+
+const INT4_ARRAY: Oid = Oid(1007);
+const TEXT_ARRAY: Oid = Oid(1009);
+const INT4_MULTIRANGE: Oid = Oid(4451);
+
+/// Longer than what functions pass over without a look.
+const LONG_BYTES: usize = 5 << 20;
+const LONG_ELEMENTS: usize = 100_000;
+
+fn list(open: &str, element: &str, close: &str) -> String {
+    let elements = vec![element; LONG_ELEMENTS];
+    format!("{open}{}{close}", elements.join(", "))
+}
+
+/// A long value for an argument of some type, and what the type is where the function leaves it open.
+fn long(type_oid: Oid) -> Option<(Oid, String)> {
+    let text = || "long and ".repeat(LONG_BYTES / 9);
+    Some(match type_oid {
+        oids::TEXT | oids::BPCHAR | oids::VARCHAR | oids::BYTEA => (type_oid, text()),
+        oids::JSON => (type_oid, list("[", "[1, {\"a\": \"b\"}]", "]")),
+        oids::JSONB => (type_oid, list("{\"k\": [", "[1, {\"a\": \"b\"}]", "]}")),
+        oids::XML => (type_oid, list("<a>", "<b c=\"d\">text</b>", "</a>")),
+        oids::ANYARRAY | oids::ANYCOMPATIBLEARRAY => (INT4_ARRAY, list("{", "12345", "}")),
+        TEXT_ARRAY => (type_oid, list("{", "word", "}")),
+        oids::VARBIT | oids::BIT => (type_oid, "1011".repeat(LONG_BYTES / 4)),
+        oids::ANYMULTIRANGE => {
+            let ranges: Vec<String> = (0..LONG_ELEMENTS)
+                .map(|i| format!("[{},{})", 3 * i, 3 * i + 1))
+                .collect();
+            (INT4_MULTIRANGE, format!("{{{}}}", ranges.join(",")))
+        }
+        oids::POLYGON => (type_oid, list("(", "(1,2)", ")")),
+        oids::PATH => (type_oid, list("(", "(1,2)", ")")),
+        oids::NUMERIC => (type_oid, "12345".repeat(20_000)),
+        _ => return None,
+    })
+}
+
+/// Short values for other arguments, to be tried one after the other.
+fn short(type_oid: Oid) -> &'static [&'static str] {
+    match type_oid {
+        oids::TEXT | oids::BPCHAR | oids::VARCHAR => &[
+            "and", "base64", "hex", "escape", "UTF8", "l.*zz", "{a,b}", "%s %I %L", "9",
+        ],
+        oids::BYTEA => &["and"],
+        oids::NAME => &["UTF8", "LATIN1"],
+        oids::JSON | oids::JSONB => &["{\"a\": 1}", "[1]"],
+        oids::XML => &["<a/>"],
+        oids::BOOL => &["f", "t"],
+        oids::INT2 | oids::INT4 | oids::INT8 | oids::OID => &["5", "3000000"],
+        oids::FLOAT8 | oids::FLOAT4 | oids::NUMERIC => &["3", "0.5"],
+        oids::ANYARRAY | oids::ANYCOMPATIBLEARRAY | TEXT_ARRAY => &["{5,7}"],
+        oids::ANYELEMENT | oids::ANYCOMPATIBLE | oids::ANYNONARRAY => &["5"],
+        oids::ANYMULTIRANGE => &["{[5,6)}"],
+        oids::ANYRANGE => &["[5,6)"],
+        oids::VARBIT | oids::BIT => &["101"],
+        oids::JSONPATH => &["$.k[*] ? (@.a == \"c\")", "$"],
+        oids::POLYGON | oids::PATH => &["((0,0),(1,1))"],
+        oids::POINT => &["(0,1)"],
+        _ => &[],
+    }
+}
+
+/// What a type that the function leaves open is in these calls.
+fn actual(type_oid: Oid) -> Oid {
+    match type_oid {
+        oids::ANYARRAY | oids::ANYCOMPATIBLEARRAY => INT4_ARRAY,
+        oids::ANYELEMENT | oids::ANYCOMPATIBLE | oids::ANYNONARRAY => oids::INT4,
+        oids::ANYMULTIRANGE => INT4_MULTIRANGE,
+        oids::ANYRANGE => oids::INT4RANGE,
+        other => other,
+    }
+}
+
+fn value(type_oid: Oid, text: &str) -> PgResult<Datum> {
+    let settings = FormatSettings::default();
+    io::input(actual(type_oid), -1, text, &IoContext::new(&settings))
+}
+
+/// Calls a function with the flag set.
+fn call(proc: &facts::ProcRow, args: &[Datum]) -> Option<PgResult<Datum>> {
+    let cancel = CancelToken::new();
+    cancel.cancel(CancelReason::User);
+    let types: Vec<Oid> = proc.proargtypes.iter().map(|t| actual(*t)).collect();
+    let call = CallInfo::new(proc.oid, &types, actual(proc.prorettype));
+    let settings = FormatSettings::default();
+    let mut cache = FnCache::default();
+    let mut ctx = FnContext {
+        call: &call,
+        settings: &settings,
+        cancel: &cancel,
+        session: &NoSession,
+        cache: &mut cache,
+    };
+    if let Some(kernels) = functions::kernels(proc.oid) {
+        return Some((kernels.scalar)(&mut ctx, args));
+    }
+    let make = functions::set_function(proc.oid)?;
+    Some(make(&mut ctx, args).map(|_| Datum::Null))
+}
+
+fn is_cancelled(result: &PgResult<Datum>) -> bool {
+    matches!(result, Err(e) if e.sqlstate.as_str() == "57014")
+}
+
+/// Functions by their `prosrc`, with the arguments that are not long.
+const LOOK: &[(&str, &[Option<&str>])] = &[
+    ("binary_encode", &[None, Some("hex")]),
+    ("binary_encode", &[None, Some("base64")]),
+    ("binary_encode", &[None, Some("escape")]),
+    ("binary_decode", &[None, Some("hex")]),
+    ("binary_decode", &[None, Some("base64")]),
+    ("binary_decode", &[None, Some("escape")]),
+    ("byteacat", &[None, None]),
+    ("byteaoverlay", &[None, None, Some("5"), Some("5")]),
+    ("bytea_reverse", &[None]),
+    ("bytea_bit_count", &[None]),
+    ("crc32_bytea", &[None]),
+    ("crc32c_bytea", &[None]),
+    ("hashtext", &[None]),
+    ("hashtextextended", &[None, Some("5")]),
+    ("hashbytea", &[None]),
+    ("hash_array", &[None]),
+    ("jsonb_hash", &[None]),
+    ("hash_multirange", &[None]),
+    ("unistr", &[None]),
+    ("quote_ident", &[None]),
+    ("quote_literal", &[None]),
+    ("quote_nullable", &[None]),
+    ("text_format", &[Some("%s"), None]),
+    ("text_format_nv", &[None]),
+    ("replace_text", &[None, Some("and"), Some("x")]),
+    ("split_part", &[None, Some("and"), Some("300000")]),
+    ("split_part", &[None, Some("and"), Some("-300000")]),
+    ("btrim", &[None, Some("long ad")]),
+    ("ltrim", &[None, Some("long ad")]),
+    ("rtrim", &[None, Some("long ad")]),
+    ("textregexeq", &[None, Some("[0-9]x")]),
+    ("regexp_count_no_start", &[None, Some("[0-9]x")]),
+    ("json_array_element_text", &[None, Some("-1")]),
+    ("json_extract_path", &[None, Some("{5}")]),
+    ("json_array_length", &[None]),
+    ("json_strip_nulls", &[None, Some("f")]),
+    ("json_array_elements", &[None]),
+    ("jsonb_pretty", &[None]),
+    ("jsonb_object_field_text", &[None, Some("k")]),
+    ("jsonb_each_text", &[None]),
+    ("to_timestamp", &[Some("5"), None]),
+    ("bitshiftleft", &[None, Some("5")]),
+    ("bitsubstr_no_len", &[None, Some("5")]),
+    ("path_distance", &[None, None]),
+    ("path_inter", &[None, None]),
+    ("xml_is_well_formed_document", &[None]),
+    ("xml_is_well_formed_content", &[None]),
+];
+
+#[test]
+fn functions_over_long_values_can_be_cancelled() {
+    let mut wrong = Vec::new();
+    for (name, args) in LOOK {
+        let proc = facts::procs()
+            .iter()
+            .find(|p| p.prosrc == *name && p.proargtypes.len() == args.len())
+            .unwrap_or_else(|| panic!("{name}"));
+        let given: Vec<Datum> = proc
+            .proargtypes
+            .iter()
+            .zip(*args)
+            .map(|(t, text)| match (text, *name, *t) {
+                (Some(text), ..) => value(*t, text).unwrap(),
+                (None, "binary_decode", _) => Datum::text("6c6f6e67".repeat(LONG_BYTES / 8)),
+                (None, "text_format", _) => value(oids::TEXT, &long(oids::TEXT).unwrap().1).unwrap(),
+                (None, ..) => value(*t, &long(*t).unwrap().1).unwrap(),
+            })
+            .collect();
+        match call(proc, &given) {
+            Some(result) if is_cancelled(&result) => {}
+            Some(result) => wrong.push(format!("{name}: {:?}", result.map(|_| "a result"))),
+            None => wrong.push(format!("{name} has no code")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `cargo test --profile profiling -p pglite-functions --test cancelled -- --ignored --nocapture`: a line for each call that needs longer.
+#[test]
+#[ignore = "a report: functions that pass over a long value without a look"]
+fn who_does_not_look() {
+    const SHOWN_MS: f64 = 5.0;
+    let plain = |p: &&facts::ProcRow| p.prokind == b'f' && p.provolatile != b'v';
+    for proc in facts::procs().iter().filter(plain) {
+        for k in 0..proc.proargtypes.len() {
+            // Patterns are a matter of their own.
+            if k == 1 && proc.prosrc.contains("reg") {
+                continue;
+            }
+            for args in calls(proc, k) {
+                let began = Instant::now();
+                let Some(result) = call(proc, &args) else { continue };
+                let ms = began.elapsed().as_secs_f64() * 1e3;
+                if ms > SHOWN_MS && !is_cancelled(&result) {
+                    let outcome =
+                        result.map_or_else(|e| e.message.chars().take(40).collect(), |_| String::new());
+                    println!(
+                        "{ms:8.1} ms {} ({}) argument {k}: {outcome}",
+                        proc.proname, proc.prosrc
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Arguments with a long one at position `k`, with each of the short ones for the others.
+fn calls(proc: &facts::ProcRow, k: usize) -> Vec<Vec<Datum>> {
+    let types = proc.proargtypes;
+    let Some((_, text)) = long(types[k]) else {
+        return Vec::new();
+    };
+    let long_value = value(types[k], &text).unwrap();
+    let others = || types.iter().enumerate().filter(|(i, _)| *i != k);
+    let rounds = others().map(|(_, t)| short(*t).len()).max().unwrap_or(1);
+    let one = |round: usize| -> Option<Vec<Datum>> {
+        let argument = |(i, t): (usize, &Oid)| {
+            if i == k {
+                return Some(long_value.clone());
+            }
+            let values = short(*t);
+            value(*t, values.get(round.min(values.len().checked_sub(1)?))?).ok()
+        };
+        types.iter().enumerate().map(argument).collect()
+    };
+    (0..rounds.max(1)).filter_map(one).collect()
+}
