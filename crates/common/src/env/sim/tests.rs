@@ -290,7 +290,9 @@ fn threads_may_share_a_machine() {
             .zip(0u8..)
             .all(|(chunk, part)| chunk == [part; 2000])
     );
-    assert_eq!(env.monotonic(), Duration::from_millis(200));
+    // Pauses of several threads may pass at once, those of one may not.
+    let passed = env.monotonic().as_millis();
+    assert!((50..=200).contains(&passed), "{passed} ms");
 }
 
 #[test]
