@@ -8,7 +8,6 @@ use commands::{CommandContext, CopyIn, CopyOut, CopyTarget, SessionAction};
 use common::{Oid, PgResult};
 use nodes::query::{Permissions, RangeTblEntry, RteKind};
 use parser::ast::Statement;
-use txn::LockTag;
 use types::PhysType;
 
 use crate::api::row::Column;
@@ -103,6 +102,7 @@ impl Session {
                 *self.core.sequences.borrow_mut() = Default::default();
             }
             SessionAction::ForgetSequence(oid) => self.core.sequences.borrow_mut().forget(oid),
+            SessionAction::UsedTemporary => self.core.used_temp.set(true),
             SessionAction::SequenceAltered(oid) => {
                 self.core.sequences.borrow_mut().altered(oid);
             }
@@ -295,18 +295,12 @@ impl Session {
         Ok(Step::Complete(tag))
     }
 
-    /// Temporary tables with ON COMMIT DELETE ROWS or DROP. Rows are in those alone that the transaction has a lock on.
+    /// Temporary tables with ON COMMIT DELETE ROWS or DROP.
     pub(crate) fn run_on_commit_actions(&mut self) -> PgResult<()> {
         if self.on_commit.is_empty() || self.block.txn.is_none() {
             return Ok(());
         }
-        let locks = self.core.db.storage.manager().locks();
-        let used = locks.held_by_transaction(&self.core.proc);
-        let is_of =
-            |tag: &LockTag, oid: Oid| matches!(tag, LockTag::Relation { relation, .. } if *relation == oid);
-        let is_used = |oid: Oid| used.iter().any(|(tag, _)| is_of(tag, oid));
-        let mut actions = self.on_commit.clone();
-        actions.retain(|(oid, drop)| *drop || is_used(*oid));
+        let actions = self.on_commit.clone();
         for (oid, drop) in actions {
             let view = self.current_view()?;
             let Some(desc) = view.relation(oid)? else {

@@ -138,27 +138,6 @@ fn locks_of_the_session_stay_with_it() {
 }
 
 #[test]
-fn temporary_tables_that_are_not_used_are_no_hindrance() {
-    let db = memory();
-    let mut s = db.session().unwrap();
-    s.batch_execute("CREATE TEMP TABLE emptied (x int) ON COMMIT DELETE ROWS; CREATE TABLE t (x int)")
-        .unwrap();
-    s.batch_execute("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'one'; COMMIT PREPARED 'one'")
-        .unwrap();
-    assert_eq!(number(&mut s, "SELECT count(*) FROM t"), 1);
-    let used = s
-        .batch_execute("BEGIN; INSERT INTO emptied VALUES (1); PREPARE TRANSACTION 'two'")
-        .unwrap_err();
-    assert_eq!(
-        used.message(),
-        "cannot PREPARE a transaction that has operated on temporary objects"
-    );
-    s.batch_execute("ROLLBACK; INSERT INTO emptied VALUES (1)")
-        .unwrap();
-    assert_eq!(number(&mut s, "SELECT count(*) FROM emptied"), 0);
-}
-
-#[test]
 fn refusals_are_postgresqls() {
     let db = memory();
     let (mut s, mut other) = (db.session().unwrap(), db.session().unwrap());

@@ -55,6 +55,8 @@ pub enum SessionAction {
     ForgetSequence(Oid),
     /// A sequence was altered: values that the session took ahead are not used.
     SequenceAltered(Oid),
+    /// A temporary relation was dropped: the transaction is the session's own business.
+    UsedTemporary,
     /// A temporary table with ON COMMIT DELETE ROWS was made.
     OnCommitDeleteRows(Oid),
     /// A temporary table with ON COMMIT DROP was made.

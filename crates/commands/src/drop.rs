@@ -50,10 +50,17 @@ pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> Pg
     };
     if !objects.is_empty() {
         let how = behavior(stmt.behavior);
+        let before = cx.view()?;
         let dropped = cx.ddl(|ddl| ddl.drop_objects(&objects, how))?;
         for object in dropped {
             if object.class == oids::PG_CLASS && object.sub == 0 {
                 cx.actions.push(SessionAction::ForgetSequence(object.object));
+                if before
+                    .relation(object.object)?
+                    .is_some_and(|d| d.persistence == b't')
+                {
+                    cx.actions.push(SessionAction::UsedTemporary);
+                }
             }
         }
     }
