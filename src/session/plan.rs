@@ -20,6 +20,7 @@ use crate::session::Session;
 use crate::session::catalog::View;
 use crate::session::env::StatementEnv;
 use crate::session::prepared::{Kind, Prepared};
+use crate::session::settings::PlanCacheMode;
 
 /// Constant folding with the session's settings.
 pub(crate) struct Evaluator<'a> {
@@ -248,11 +249,11 @@ impl Session {
         Ok(custom)
     }
 
-    fn prefers_custom(&self, prepared: &Prepared, generic: &PreparedPlan) -> bool {
-        match self.core.guc.borrow().get("plan_cache_mode") {
-            "force_generic_plan" => return false,
-            "force_custom_plan" => return true,
-            _ => {}
+    fn prefers_custom(&mut self, prepared: &Prepared, generic: &PreparedPlan) -> bool {
+        match self.settings().plan_cache_mode {
+            PlanCacheMode::ForceGenericPlan => return false,
+            PlanCacheMode::ForceCustomPlan => return true,
+            PlanCacheMode::Auto => {}
         }
         let so_far = prepared.custom_plans();
         so_far.count < CUSTOM_PLANS_TRIED

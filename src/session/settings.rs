@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub statement_timeout: Option<Duration>,
     pub lock_timeout: Option<Duration>,
     pub deadlock_timeout: Duration,
+    pub plan_cache_mode: PlanCacheMode,
     pub synchronous_commit: SynchronousCommit,
     /// `default_transaction_isolation`.
     pub isolation: Isolation,
@@ -39,6 +40,14 @@ pub(crate) struct Settings {
     pub deferrable: bool,
     /// `transaction_isolation` and `transaction_read_only` show the defaults.
     pub shows_defaults: bool,
+}
+
+/// `plan_cache_mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanCacheMode {
+    Auto,
+    ForceGenericPlan,
+    ForceCustomPlan,
 }
 
 /// The level behind a word of `transaction_isolation`.
@@ -111,6 +120,11 @@ impl Settings {
             statement_timeout: limit("statement_timeout"),
             lock_timeout: limit("lock_timeout"),
             deadlock_timeout: millis("deadlock_timeout"),
+            plan_cache_mode: match guc.get("plan_cache_mode") {
+                "force_generic_plan" => PlanCacheMode::ForceGenericPlan,
+                "force_custom_plan" => PlanCacheMode::ForceCustomPlan,
+                _ => PlanCacheMode::Auto,
+            },
             synchronous_commit: match guc.get("synchronous_commit") {
                 "off" => SynchronousCommit::Off,
                 _ => SynchronousCommit::On,

@@ -20,6 +20,24 @@ impl CommandTag {
         }
     }
 
+    /// Appends the tag as it is written.
+    pub fn push_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.words.as_bytes());
+        let Some(mut count) = self.count else { return };
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (count % 10) as u8;
+            count /= 10;
+            if count == 0 {
+                break;
+            }
+        }
+        out.push(b' ');
+        out.extend_from_slice(&digits[at..]);
+    }
+
     /// Rows inserted, updated, deleted, returned or copied; 0 for commands that count none.
     pub fn rows(&self) -> u64 {
         self.count.unwrap_or_else(|| {
@@ -65,6 +83,16 @@ mod tests {
     fn tags_as_written_and_counted() {
         let tag = CommandTag::counted("INSERT 0", 7);
         assert_eq!((tag.to_string().as_str(), tag.rows()), ("INSERT 0 7", 7));
+        for tag in [
+            tag,
+            CommandTag::counted("SELECT", 0),
+            CommandTag::counted("COPY", u64::MAX),
+            "BEGIN".into(),
+        ] {
+            let mut bytes = Vec::new();
+            tag.push_to(&mut bytes);
+            assert_eq!(String::from_utf8_lossy(&bytes), tag.to_string());
+        }
         let tag = CommandTag::from("SELECT 12".to_owned());
         assert_eq!((tag.to_string().as_str(), tag.rows()), ("SELECT 12", 12));
         assert_eq!(CommandTag::from("CREATE TABLE").rows(), 0);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use executor::PreparedPlan;
 use nodes::expr::Expr;
+use nodes::query::TargetEntry;
 use nodes::{Plan, PlanNode, Query};
 use smallvec::SmallVec;
 use types::{Datum, oids};
@@ -183,17 +184,17 @@ fn counts(query: &Query) -> bool {
 
 /// True when rows decide whether an expression is computed that PostgreSQL would compute while planning.
 fn leaves_work(plan: &Plan) -> bool {
-    let input = match &plan.node {
-        PlanNode::ModifyTable(m) => &m.input,
-        _ => plan,
+    let (input, returning) = match &plan.node {
+        PlanNode::ModifyTable(m) => (&*m.input, m.relations.first().map_or(&[][..], |r| &r.returning)),
+        PlanNode::LockRows { input, .. } => (&**input, &[][..]),
+        _ => (plan, &[][..]),
     };
-    if matches!(input.node, PlanNode::Result { .. }) {
-        return false;
-    }
-    let targets = input.target_list.iter().map(|t| &t.expr);
-    targets
-        .chain(&input.qual)
-        .any(|e| nodes::walk::any(e, &mut folds))
+    let targets = |list: &[TargetEntry]| list.iter().any(|t| nodes::walk::any(&t.expr, &mut folds));
+    // What VALUES hold is computed whatever happens.
+    let is_values = matches!(input.node, PlanNode::Result { .. });
+    let scanned = !is_values
+        && (targets(&input.target_list) || input.qual.iter().any(|e| nodes::walk::any(e, &mut folds)));
+    scanned || targets(returning)
 }
 
 impl Session {

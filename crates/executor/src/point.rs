@@ -7,23 +7,25 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 
-use access::{Index, Storage, Table, WriteOutcome};
-use catalog::virtual_columns::over_stored_row;
+use access::{Index, NewestLock, Storage, Table, WaitPolicy, WriteOutcome};
+use catalog::virtual_columns::{self, over_stored_row};
 use common::{CTID, PgResult, RowId};
 use expr::{ExprProgram, ExprState, RowInputs, Runtime};
 use nodes::expr::Expr;
-use nodes::plan::{IndexScan, ModifyTable, PlannedStmt};
+use nodes::plan::{IndexScan, ModifyTable, PlanRowMark, PlannedStmt, ResultRelation};
 use nodes::query::{CommandType, TargetEntry};
 use nodes::{Plan, PlanNode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use txn::RowLockMode;
 use types::Datum;
 
 use crate::compile::{Compiler, ScanMap, by_key};
 use crate::constants::RowRuntime;
 use crate::context::ExecContext;
-use crate::modify::{OpenTarget, TargetDef, Written};
+use crate::modify::{OpenTarget, RowLayout, RowParts, TargetDef, Written};
 use crate::ops::index::IndexMethod;
+use crate::ops::lock_rows;
 use crate::prepared::PointOutcome;
 
 /// A statement for the short path.
@@ -38,7 +40,7 @@ struct KeyLookup {
     method: IndexMethod,
     table: Arc<catalog::RelationDesc>,
     keys: Vec<Arc<ExprProgram>>,
-    /// Conditions beside the key, over the whole row.
+    /// Conditions beside the key, over the row.
     filters: Vec<Arc<ExprProgram>>,
     opened: OnceLock<(Weak<Storage>, Table, Index)>,
 }
@@ -46,19 +48,25 @@ struct KeyLookup {
 pub(crate) struct PointSelect {
     lookup: KeyLookup,
     output: Output,
+    /// FOR UPDATE and relatives.
+    lock: Option<(RowLockMode, WaitPolicy)>,
 }
 
 enum Output {
     /// These columns as they are.
     Columns(Vec<u16>),
-    /// Computed over the whole row.
-    Exprs(Vec<Arc<ExprProgram>>),
+    /// Computed over the row, of which these columns are read.
+    Exprs {
+        reads: Vec<u16>,
+        exprs: Vec<Arc<ExprProgram>>,
+    },
 }
 
 pub(crate) struct PointInsert {
     values: Vec<Arc<ExprProgram>>,
     columns: Vec<usize>,
     target: Pool,
+    returning: Option<Returning>,
 }
 
 pub(crate) struct PointChange {
@@ -66,6 +74,13 @@ pub(crate) struct PointChange {
     /// UPDATE: column and new value; `None`: DELETE.
     assigned: Option<Vec<(usize, Arc<ExprProgram>)>>,
     target: Pool,
+    returning: Option<Returning>,
+}
+
+/// RETURNING.
+struct Returning {
+    layout: RowLayout,
+    exprs: Vec<Arc<ExprProgram>>,
 }
 
 /// An opened target waiting for its next use.
@@ -101,17 +116,18 @@ impl PointPlan {
             return None;
         }
         match &stmt.plan.node {
-            PlanNode::ModifyTable(m) => modify(c, m),
-            _ => select(c, &stmt.plan),
+            PlanNode::ModifyTable(m) => modify(c, &stmt.plan, m),
+            PlanNode::LockRows { input, row_marks, .. } => locking(c, input, row_marks),
+            _ => select(c, &stmt.plan, None),
         }
     }
 
     /// Runs it; `None`: nothing was done, run the plan.
     pub fn run(&self, cx: &ExecContext<'_>, out: &mut Vec<Datum>) -> PgResult<Option<PointOutcome>> {
         match self {
-            PointPlan::Select(s) => s.run(cx, out).map(Some),
-            PointPlan::Insert(i) => i.run(cx).map(Some),
-            PointPlan::Change(u) => u.run(cx),
+            PointPlan::Select(s) => s.run(cx, out),
+            PointPlan::Insert(i) => i.run(cx, out).map(Some),
+            PointPlan::Change(u) => u.run(cx, out),
         }
     }
 }
@@ -151,7 +167,18 @@ fn lookup(c: &Compiler<'_>, plan: &Plan) -> Option<KeyLookup> {
     })
 }
 
-fn select(c: &Compiler<'_>, plan: &Plan) -> Option<PointPlan> {
+/// A row that is read and locked. LockRows hands its input's columns on as they are.
+fn locking(c: &Compiler<'_>, input: &Plan, marks: &[PlanRowMark]) -> Option<PointPlan> {
+    let [mark] = marks else { return None };
+    let lock = (
+        lock_rows::lock_mode(mark.strength?),
+        lock_rows::wait_policy(mark.wait),
+    );
+    let of_one_table = mark.table_oid_column == 0 && key_scan(c, input)?.0.relation == mark.relation;
+    select(c, input, of_one_table.then_some(lock)).filter(|_| of_one_table)
+}
+
+fn select(c: &Compiler<'_>, plan: &Plan, lock: Option<(RowLockMode, WaitPolicy)>) -> Option<PointPlan> {
     let lookup = lookup(c, plan)?;
     let visible: Vec<&TargetEntry> = plan.target_list.iter().filter(|t| !t.resjunk).collect();
     let column = |t: &&TargetEntry| match &t.expr {
@@ -166,30 +193,47 @@ fn select(c: &Compiler<'_>, plan: &Plan) -> Option<PointPlan> {
                 c.program(&over_stored_row(&t.expr, &lookup.table), ScanMap::Positions)
                     .ok()
             };
-            Output::Exprs(visible.iter().map(program).collect::<Option<_>>()?)
+            let exprs = visible.iter().map(program).collect::<Option<_>>()?;
+            let conditions = key_scan(c, plan)?.1;
+            let reads = columns_of(visible.iter().map(|t| &t.expr).chain(conditions), &lookup.table);
+            Output::Exprs { reads, exprs }
         }
     };
-    Some(PointPlan::Select(PointSelect { lookup, output }))
+    Some(PointPlan::Select(PointSelect { lookup, output, lock }))
 }
 
-fn modify(c: &Compiler<'_>, m: &ModifyTable) -> Option<PointPlan> {
+/// The columns (0-based) that expressions over a stored row name.
+fn columns_of<'e>(exprs: impl Iterator<Item = &'e Expr>, table: &catalog::RelationDesc) -> Vec<u16> {
+    let mut named = vec![false; table.columns.len()];
+    for expr in exprs {
+        nodes::walk::walk(&over_stored_row(expr, table), &mut |e| {
+            match e {
+                Expr::Var(v) if v.attno == 0 => named.fill(true),
+                Expr::Var(v) if v.attno > 0 => named[v.attno as usize - 1] = true,
+                _ => {}
+            }
+            true
+        });
+    }
+    (0..).zip(named).filter(|(_, n)| *n).map(|(k, _)| k).collect()
+}
+
+fn modify(c: &Compiler<'_>, plan: &Plan, m: &ModifyTable) -> Option<PointPlan> {
     let [relation] = &m.relations[..] else { return None };
-    let plain = relation.returning.is_empty() && relation.with_check_options.is_empty();
-    if !plain || m.on_conflict.is_some() || relation.relation != m.root_relation {
+    if !relation.with_check_options.is_empty()
+        || m.on_conflict.is_some()
+        || relation.relation != m.root_relation
+    {
         return None;
     }
     let target = c.relation(relation.relation).ok()?;
     if target.relkind != b'r' || target.is_partition {
         return None;
     }
-    let pool = || {
-        let def = Arc::new(TargetDef::compile(c, relation.relation).ok()?);
-        Some(Pool {
-            def,
-            idle: Mutex::new(None),
-        })
+    let returning = match relation.returning.is_empty() {
+        true => None,
+        false => Some(Returning::compile(c, plan, &target, &relation.returning)?),
     };
-    let position = |attno: i16| attno as usize - 1;
     match (&m.operation, &m.input.node) {
         (
             CommandType::Insert,
@@ -197,44 +241,73 @@ fn modify(c: &Compiler<'_>, m: &ModifyTable) -> Option<PointPlan> {
                 input: None,
                 one_time,
             },
-        ) if one_time.is_empty() => {
-            let targets = m.input.target_list.iter().filter(|t| !t.resjunk);
-            let values = targets.map(|t| c.program(&t.expr, ScanMap::None).ok());
-            let values: Vec<_> = values.collect::<Option<_>>()?;
-            let columns: Vec<usize> = relation.update_columns.iter().map(|a| position(*a)).collect();
-            if !m.input.qual.is_empty() || columns.len() != values.len() {
-                return None;
-            }
-            Some(PointPlan::Insert(PointInsert {
-                values,
-                columns,
-                target: pool()?,
-            }))
-        }
+        ) if one_time.is_empty() => insert(c, m, relation, returning),
         (CommandType::Update | CommandType::Delete, PlanNode::IndexScan(_) | PlanNode::SeqScan { .. }) => {
-            let lookup = lookup(c, &m.input).filter(|l| l.table.oid == relation.relation)?;
-            let updates = m.operation == CommandType::Update;
-            let only_ctid = |t: &&TargetEntry| !matches!(&t.expr, Expr::Var(v) if v.attno == CTID);
-            let targets: Vec<&TargetEntry> = m.input.target_list.iter().filter(only_ctid).collect();
-            if targets.len() != relation.update_columns.len() {
-                return None;
-            }
-            let assigned = targets
-                .iter()
-                .zip(&relation.update_columns)
-                .map(|(t, attno)| {
-                    let e = over_stored_row(&t.expr, &lookup.table);
-                    Some((position(*attno), c.program(&e, ScanMap::Positions).ok()?))
-                })
-                .collect::<Option<_>>()?;
-            Some(PointPlan::Change(PointChange {
-                lookup,
-                assigned: updates.then_some(assigned),
-                target: pool()?,
-            }))
+            change(c, m, relation, returning)
         }
         _ => None,
     }
+}
+
+fn pool(c: &Compiler<'_>, relation: &ResultRelation) -> Option<Pool> {
+    Some(Pool {
+        def: Arc::new(TargetDef::compile(c, relation.relation).ok()?),
+        idle: Mutex::new(None),
+    })
+}
+
+fn position(attno: i16) -> usize {
+    attno as usize - 1
+}
+
+fn insert(
+    c: &Compiler<'_>,
+    m: &ModifyTable,
+    relation: &ResultRelation,
+    returning: Option<Returning>,
+) -> Option<PointPlan> {
+    let targets = m.input.target_list.iter().filter(|t| !t.resjunk);
+    let values = targets.map(|t| c.program(&t.expr, ScanMap::None).ok());
+    let values: Vec<_> = values.collect::<Option<_>>()?;
+    let columns: Vec<usize> = relation.update_columns.iter().map(|a| position(*a)).collect();
+    if !m.input.qual.is_empty() || columns.len() != values.len() {
+        return None;
+    }
+    Some(PointPlan::Insert(PointInsert {
+        values,
+        columns,
+        target: pool(c, relation)?,
+        returning,
+    }))
+}
+
+fn change(
+    c: &Compiler<'_>,
+    m: &ModifyTable,
+    relation: &ResultRelation,
+    returning: Option<Returning>,
+) -> Option<PointPlan> {
+    let lookup = lookup(c, &m.input).filter(|l| l.table.oid == relation.relation)?;
+    let updates = m.operation == CommandType::Update;
+    let only_ctid = |t: &&TargetEntry| !matches!(&t.expr, Expr::Var(v) if v.attno == CTID);
+    let targets: Vec<&TargetEntry> = m.input.target_list.iter().filter(only_ctid).collect();
+    if targets.len() != relation.update_columns.len() {
+        return None;
+    }
+    let assigned = targets
+        .iter()
+        .zip(&relation.update_columns)
+        .map(|(t, attno)| {
+            let e = over_stored_row(&t.expr, &lookup.table);
+            Some((position(*attno), c.program(&e, ScanMap::Positions).ok()?))
+        })
+        .collect::<Option<_>>()?;
+    Some(PointPlan::Change(PointChange {
+        lookup,
+        assigned: updates.then_some(assigned),
+        target: pool(c, relation)?,
+        returning,
+    }))
 }
 
 fn eval(program: &ExprProgram, rt: &mut dyn Runtime, scan: &[Datum]) -> PgResult<Datum> {
@@ -301,9 +374,30 @@ impl KeyLookup {
         rt: &mut RowRuntime<'_, '_>,
         values: &mut Vec<Datum>,
     ) -> PgResult<bool> {
-        if !table.fetch(row, cx.snapshot, values)? {
+        Ok(table.fetch(row, cx.snapshot, values)? && self.passes(rt, values)?)
+    }
+
+    /// Some columns of the row, in their places; false when a condition fails.
+    fn some(
+        &self,
+        cx: &ExecContext<'_>,
+        (table, row): (&Table, RowId),
+        rt: &mut RowRuntime<'_, '_>,
+        reads: &[u16],
+        values: &mut Vec<Datum>,
+    ) -> PgResult<bool> {
+        let mut read = Vec::with_capacity(reads.len());
+        if !table.fetch_columns(row, cx.snapshot, reads, &mut read)? {
             return Ok(false);
         }
+        values.resize(self.table.columns.len(), Datum::Null);
+        for (column, value) in reads.iter().zip(read) {
+            values[*column as usize] = value;
+        }
+        self.passes(rt, values)
+    }
+
+    fn passes(&self, rt: &mut RowRuntime<'_, '_>, values: &[Datum]) -> PgResult<bool> {
         for filter in &self.filters {
             if eval(filter, rt, values)?.as_bool() != Some(true) {
                 return Ok(false);
@@ -313,34 +407,94 @@ impl KeyLookup {
     }
 }
 
+impl Returning {
+    fn compile(
+        c: &Compiler<'_>,
+        plan: &Plan,
+        table: &Arc<catalog::RelationDesc>,
+        list: &[TargetEntry],
+    ) -> Option<Returning> {
+        let junk = |t: &TargetEntry| t.resjunk;
+        if plan.target_list.len() != list.len()
+            || plan.target_list.iter().any(junk)
+            || virtual_columns::has_any(table)
+            || c.volatile_calls(list.iter().map(|t| &t.expr)).ok()? > 0
+        {
+            return None;
+        }
+        let layout = RowLayout::new(table);
+        let program = |t: &TargetEntry| c.program(&t.expr, ScanMap::Modified(&layout)).ok();
+        let exprs = list.iter().map(program).collect::<Option<_>>()?;
+        (!layout.has_system()).then_some(Returning { layout, exprs })
+    }
+
+    fn eval(
+        &self,
+        rt: &mut RowRuntime<'_, '_>,
+        old: Option<RowParts<'_>>,
+        new: Option<RowParts<'_>>,
+        out: &mut Vec<Datum>,
+    ) -> PgResult<()> {
+        let mut scan = Vec::new();
+        self.layout.fill(old, new, &mut scan);
+        for program in &self.exprs {
+            out.push(eval(program, rt, &scan)?);
+        }
+        Ok(())
+    }
+}
+
 impl PointSelect {
-    fn run(&self, cx: &ExecContext<'_>, out: &mut Vec<Datum>) -> PgResult<PointOutcome> {
+    /// `None` when the row has a newer version than the snapshot's, or is locked by somebody else.
+    fn run(&self, cx: &ExecContext<'_>, out: &mut Vec<Datum>) -> PgResult<Option<PointOutcome>> {
         let mut rt = RowRuntime(cx);
-        let found = self
-            .lookup
-            .find(cx, &mut rt, |table, row, rt| match &self.output {
-                Output::Columns(columns) => table.fetch_columns(row, cx.snapshot, columns, out),
-                Output::Exprs(exprs) => {
-                    let mut values = Vec::with_capacity(self.lookup.table.columns.len());
-                    if !self.lookup.whole(cx, table, row, rt, &mut values)? {
-                        return Ok(false);
-                    }
-                    for e in exprs {
-                        out.push(eval(e, rt, &values)?);
-                    }
-                    Ok(true)
+        let before = out.len();
+        let found = self.lookup.find(cx, &mut rt, |table, row, rt| {
+            if !self.read(cx, table, row, rt, out)? {
+                return Ok(Some(false));
+            }
+            let Some((mode, policy)) = self.lock else {
+                return Ok(Some(true));
+            };
+            let locked = cx.with_txn(|txn| table.lock_newest(txn, cx.snapshot, row, mode, policy))?;
+            Ok(matches!(locked, NewestLock::Unchanged).then_some(true))
+        })?;
+        let Some(found) = found.unwrap_or(Some(false)) else {
+            out.truncate(before);
+            return Ok(None);
+        };
+        Ok(Some(PointOutcome {
+            rows: usize::from(found),
+            processed: u64::from(found),
+        }))
+    }
+
+    fn read(
+        &self,
+        cx: &ExecContext<'_>,
+        table: &Table,
+        row: RowId,
+        rt: &mut RowRuntime<'_, '_>,
+        out: &mut Vec<Datum>,
+    ) -> PgResult<bool> {
+        match &self.output {
+            Output::Columns(columns) => table.fetch_columns(row, cx.snapshot, columns, out),
+            Output::Exprs { reads, exprs } => {
+                let mut values = Vec::with_capacity(self.lookup.table.columns.len());
+                if !self.lookup.some(cx, (table, row), rt, reads, &mut values)? {
+                    return Ok(false);
                 }
-            })?;
-        let rows = usize::from(found == Some(true));
-        Ok(PointOutcome {
-            rows,
-            processed: rows as u64,
-        })
+                for e in exprs {
+                    out.push(eval(e, rt, &values)?);
+                }
+                Ok(true)
+            }
+        }
     }
 }
 
 impl PointInsert {
-    fn run(&self, cx: &ExecContext<'_>) -> PgResult<PointOutcome> {
+    fn run(&self, cx: &ExecContext<'_>, out: &mut Vec<Datum>) -> PgResult<PointOutcome> {
         let mut rt = RowRuntime(cx);
         let mut target = self.target.take(cx)?;
         let mut values = vec![Datum::Null; self.target.def.desc.columns.len()];
@@ -349,29 +503,48 @@ impl PointInsert {
         }
         target.generate(&mut rt, &mut values)?;
         target.check(cx, &mut rt, &values)?;
-        target.insert(cx, &mut rt, &values)?;
+        let row = target.insert(cx, &mut rt, &values)?;
+        if let Some(returning) = &self.returning {
+            let new = parts(&target, row, &values);
+            returning.eval(&mut rt, None, Some(new), out)?;
+        }
         self.target.give(cx, target);
         crate::modify::after::fire(cx)?;
         Ok(PointOutcome {
-            rows: 0,
+            rows: usize::from(self.returning.is_some()),
             processed: 1,
         })
     }
 }
 
+/// A row of a target as RETURNING sees it.
+fn parts<'a>(target: &OpenTarget, row: RowId, values: &'a [Datum]) -> RowParts<'a> {
+    RowParts {
+        table: target.def.desc.oid,
+        row,
+        values,
+        system: None,
+    }
+}
+
 impl PointChange {
-    fn run(&self, cx: &ExecContext<'_>) -> PgResult<Option<PointOutcome>> {
+    fn run(&self, cx: &ExecContext<'_>, out: &mut Vec<Datum>) -> PgResult<Option<PointOutcome>> {
         let mut rt = RowRuntime(cx);
         let changed = self.lookup.find(cx, &mut rt, |table, row, rt| {
             let mut old = Vec::with_capacity(self.lookup.table.columns.len());
             if !self.lookup.whole(cx, table, row, rt, &mut old)? {
                 return Ok(Some(0));
             }
-            self.change(cx, rt, row, &old)
+            self.change(cx, rt, row, &old, out)
         })?;
-        Ok(changed
-            .unwrap_or(Some(0))
-            .map(|processed| PointOutcome { rows: 0, processed }))
+        let rows = |processed| match &self.returning {
+            Some(_) => processed as usize,
+            None => 0,
+        };
+        Ok(changed.unwrap_or(Some(0)).map(|processed| PointOutcome {
+            rows: rows(processed),
+            processed,
+        }))
     }
 
     /// Rows changed; `None` when another transaction stands in the way.
@@ -381,11 +554,13 @@ impl PointChange {
         rt: &mut RowRuntime<'_, '_>,
         row: RowId,
         old: &[Datum],
+        out: &mut Vec<Datum>,
     ) -> PgResult<Option<u64>> {
         let mut target = self.target.take(cx)?;
+        let mut new = Vec::new();
         let written = match &self.assigned {
             Some(assigned) => {
-                let mut new = old.to_vec();
+                new.extend_from_slice(old);
                 for (column, program) in assigned {
                     new[*column] = eval(program, rt, old)?;
                 }
@@ -396,7 +571,14 @@ impl PointChange {
             None => target.delete(cx, rt, cx.snapshot, row, old)?,
         };
         let changed = match written {
-            Written::Done(_) => Some(1),
+            Written::Done(to) => {
+                if let Some(returning) = &self.returning {
+                    let old = parts(&target, row, old);
+                    let new = self.assigned.is_some().then(|| parts(&target, to, &new));
+                    returning.eval(rt, Some(old), new, out)?;
+                }
+                Some(1)
+            }
             Written::Not(
                 WriteOutcome::SelfModified { .. } | WriteOutcome::Conflict(_) | WriteOutcome::Done(_),
             ) => None,

@@ -5,7 +5,6 @@
 //! - Reading never indexes past the message: a short message is [`Malformed`].
 
 use std::borrow::Cow;
-use std::io::Write;
 
 use pglite::Column;
 use pglite::protocol::encoding::{self, Encoding};
@@ -92,8 +91,8 @@ impl Out {
     /// CommandComplete.
     pub fn command_complete(&mut self, tag: &CommandTag) {
         self.begin(b'C');
-        // Writing to a vector cannot fail.
-        let _ = write!(self.bytes, "{tag}\0");
+        tag.push_to(&mut self.bytes);
+        self.bytes.push(0);
         self.end();
     }
 

@@ -72,13 +72,37 @@ fn parse_i128(text: &str, limit: i128) -> Result<i128, IntError> {
     Ok(if negative { -value } else { value })
 }
 
+/// Plain decimal digits, as most integers are written; `None` for anything else.
+fn plain_int(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    // So many digits fit whatever they are.
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut value: i64 = 0;
+    for b in digits {
+        if !b.is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + i64::from(b - b'0');
+    }
+    Some(if negative { -value } else { value })
+}
+
 /// Reads an integer of a range, with PostgreSQL's errors.
-fn parse_int<T: TryFrom<i128>>(text: &str, type_name: &str, limit: i128) -> PgResult<T> {
+fn parse_int<T: TryFrom<i128> + TryFrom<i64>>(text: &str, type_name: &str, limit: i128) -> PgResult<T> {
+    if let Some(value) = plain_int(text) {
+        return <T as TryFrom<i64>>::try_from(value).map_err(|_| out_of_range(type_name, text));
+    }
     let value = parse_i128(text, limit).map_err(|e| match e {
         IntError::Syntax => invalid_input(type_name, text),
         IntError::Range => out_of_range(type_name, text),
     })?;
-    T::try_from(value).map_err(|_| out_of_range(type_name, text))
+    <T as TryFrom<i128>>::try_from(value).map_err(|_| out_of_range(type_name, text))
 }
 
 macro_rules! ints {

@@ -19,7 +19,9 @@ use crate::serial;
 use crate::table::ScanDirection;
 use txn::versions::visible;
 
-/// Entries of delta looked at in one refill.
+/// Entries of leaf and of delta looked at in the first refill, each; twice as many in each that follows, for most scans are short.
+const FIRST_STEP: usize = 16;
+/// Entries of delta looked at in one refill at most; scans that have come so far take leaves whole.
 const DELTA_MAX: usize = 256;
 
 /// One end of a range, as a prefix of the key columns.
@@ -75,6 +77,8 @@ pub struct IndexScan {
     /// What is left; `low` inclusive, `high` exclusive.
     rest: IndexBounds,
     done: bool,
+    /// Entries to look at in the next refill.
+    step: usize,
     wants_keys: bool,
     /// Visible entries found and not yet given.
     ready: VecDeque<RowId>,
@@ -131,6 +135,7 @@ impl Index {
             direction,
             rest: bounds,
             done,
+            step: FIRST_STEP,
             wants_keys: false,
             ready: VecDeque::new(),
             datums: VecDeque::new(),
@@ -196,8 +201,40 @@ impl IndexScan {
                 }
             }
             self.done |= self.rest.high.as_ref().is_some_and(|high| self.rest.low >= *high);
+            self.step = (2 * self.step).min(DELTA_MAX);
         }
         Ok(())
+    }
+
+    /// Leaves no more than a step's entries of a leaf in a range.
+    fn shorten(&self, leaf: &Leaf, range: &mut IndexBounds) {
+        if self.step >= DELTA_MAX {
+            return;
+        }
+        match self.direction {
+            ScanDirection::Forward => {
+                let end = leaf.lower_bound(&range.low) + self.step;
+                if end < leaf.len()
+                    && range
+                        .high
+                        .as_ref()
+                        .is_none_or(|high| leaf.key(end) < high.as_slice())
+                {
+                    range.high = Some(EntryKey::from_slice(leaf.key(end)));
+                }
+            }
+            ScanDirection::Backward => {
+                let end = range
+                    .high
+                    .as_ref()
+                    .map_or(leaf.len(), |high| leaf.lower_bound(high));
+                if let Some(begin) = end.checked_sub(self.step)
+                    && leaf.key(begin) > range.low.as_slice()
+                {
+                    range.low = EntryKey::from_slice(leaf.key(begin));
+                }
+            }
+        }
     }
 
     /// The next leaf, and what delta has in (a part of) its range.
@@ -212,10 +249,11 @@ impl IndexScan {
                 (Some(a), Some(b)) => Some(a.min(b).clone()),
                 (a, b) => a.as_ref().or(b.as_ref()).cloned(),
             };
-            let range = IndexBounds {
+            let mut range = IndexBounds {
                 low: leaf.low.clone().max(self.rest.low.clone()),
                 high,
             };
+            self.shorten(&leaf, &mut range);
             if self.watched {
                 let (low, high) = (&range.low, range.high.as_deref());
                 let target = ReadTarget::Range(self.index.def.oid.0, low, high);
@@ -247,15 +285,14 @@ impl IndexScan {
                 ScanDirection::Backward => iter.next_back(),
             };
             let Some(entry) = entry else { break };
-            let Some(head) = entry.value().load_full() else {
-                continue;
-            };
+            let head = entry.value().load();
+            let Some(head) = head.as_ref() else { continue };
             if self.watched {
-                serial::passes(store.shared.table(), &self.snapshot, &head)?;
+                serial::passes(store.shared.table(), &self.snapshot, head)?;
             }
-            let seen = visible(&head, &self.snapshot, store.shared.table());
+            let seen = visible(head, &self.snapshot, store.shared.table());
             entries.push((copy_of(entry.key()), seen.map(|version| version.value.clone())));
-            if entries.len() == DELTA_MAX {
+            if entries.len() == self.step {
                 let mut last = copy_of(entry.key());
                 match self.direction {
                     ScanDirection::Forward => {

@@ -25,9 +25,11 @@ use crate::guc::table::SETTINGS;
 
 /// A setting's definition by name, whatever its case.
 pub fn find(name: &str) -> Option<&'static SettingDef> {
-    let lower = name.to_ascii_lowercase();
+    fn lower(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().map(|b| b.to_ascii_lowercase())
+    }
     SETTINGS
-        .binary_search_by(|d| d.name.to_ascii_lowercase().as_str().cmp(lower.as_str()))
+        .binary_search_by(|d| lower(d.name).cmp(lower(name)))
         .ok()
         .map(|i| &SETTINGS[i])
 }

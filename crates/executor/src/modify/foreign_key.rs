@@ -14,6 +14,7 @@ use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::{column_map, descendants};
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, RowId, internal, pg_err, unsupported};
+use smallvec::SmallVec;
 use txn::{RowLockMode, Snapshot};
 use types::{Datum, PhysType};
 
@@ -146,20 +147,12 @@ impl FkCheck {
         }
     }
 
-    fn key_of(&self, values: &[Datum]) -> Vec<Datum> {
-        self.columns
-            .iter()
-            .map(|i| values.get(*i).cloned().unwrap_or_default())
-            .collect()
-    }
-
-    /// Finds the referenced row and locks it.
-    pub fn check(&self, ext: &ExecContext<'_>, table: &RelationDesc, values: &[Datum]) -> PgResult<()> {
-        if self.passes_by_nulls(values) {
-            return Ok(());
-        }
-        let key = self.key_of(values);
+    /// Finds the row referenced by a key (the foreign key's columns of a row) and locks it.
+    pub fn check(&self, ext: &ExecContext<'_>, table: &RelationDesc, key: &[Datum]) -> PgResult<()> {
         if key.iter().any(Datum::is_null) {
+            if self.foreign.match_type != b'f' || key.iter().all(Datum::is_null) {
+                return Ok(());
+            }
             return Err(self
                 .violated(table)
                 .detail("MATCH FULL does not allow mixing of null and nonnull key values."));
@@ -178,7 +171,7 @@ impl FkCheck {
                 }
             }
         }
-        let shown = self.key_text(ext, table, &key);
+        let shown = self.key_text(ext, table, key);
         let pk = relation(ext.catalog, self.foreign.table)?;
         Err(self
             .violated(table)
@@ -249,14 +242,9 @@ impl KeyIndex {
                 table.lock_row(txn, &snapshot, row, RowLockMode::KeyShare, WaitPolicy::Block)
             })?;
             match outcome {
-                LockOutcome::Locked => {
-                    // While waiting the row may have got another key, or may have gone.
-                    let now = ext.with_txn(checking_snapshot)?;
-                    if self.find(ext, &now, key)? == Some(row) {
-                        return Ok(true);
-                    }
-                }
-                LockOutcome::SelfModified => return Ok(true),
+                // Locked is the version that the snapshot found by this key, and it is the newest.
+                LockOutcome::Locked | LockOutcome::SelfModified => return Ok(true),
+                // While waiting the row got another key, or went.
                 LockOutcome::Conflict(_) | LockOutcome::NotAvailable => {}
             }
         }
@@ -311,15 +299,16 @@ pub(crate) fn run_check(
 ) -> PgResult<()> {
     let opened = ext.relations.table(table)?;
     let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    let mut values = Vec::with_capacity(table.columns.len());
-    if !opened.fetch(row, &snapshot, &mut values)? {
+    let columns: SmallVec<[u16; 8]> = check.columns.iter().map(|i| *i as u16).collect();
+    let mut key = Vec::with_capacity(columns.len());
+    if !opened.fetch_columns(row, &snapshot, &columns, &mut key)? {
         // An update that leaves the foreign key as it was queues no check of its own, and may have moved the row.
         let Some(row) = opened.newest(row, &snapshot)? else {
             return Ok(());
         };
-        opened.fetch(row, &snapshot, &mut values)?;
+        opened.fetch_columns(row, &snapshot, &columns, &mut key)?;
     }
-    check.check(ext, table, &values)
+    check.check(ext, table, &key)
 }
 
 /// The tables that hold a table's rows: itself, or its partitions of all levels.

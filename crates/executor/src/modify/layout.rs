@@ -1,7 +1,7 @@
 //! Where RETURNING finds the columns of the row written and of the row before.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use catalog::desc::RelationDesc;
 use common::{AttrNumber, CTID, Oid, PgResult, RowId, TABLEOID, internal};
@@ -14,9 +14,15 @@ use crate::ops::system::SYSTEM;
 /// system columns.
 pub(crate) struct RowLayout {
     desc: Arc<RelationDesc>,
-    /// Some expression names one of the other system columns.
-    system: AtomicBool,
+    /// Which parts some expression names: the rest is not made.
+    named: AtomicU8,
 }
+
+/// Parts of a [`RowLayout`] that cost something to make.
+const SYSTEM_COLUMNS: u8 = 1;
+const WHOLE_ROW: u8 = 2;
+const OLD_ROW: u8 = 4;
+const NEW_ROW: u8 = 8;
 
 /// A row as RETURNING may see it; absent: OLD of an INSERT, NEW of a DELETE.
 #[derive(Clone, Copy)]
@@ -33,13 +39,21 @@ impl RowLayout {
     pub fn new(desc: &Arc<RelationDesc>) -> RowLayout {
         RowLayout {
             desc: Arc::clone(desc),
-            system: AtomicBool::new(false),
+            named: AtomicU8::new(0),
         }
     }
 
     /// True when system columns beside `ctid` and `tableoid` are to be filled in.
     pub fn has_system(&self) -> bool {
-        self.system.load(Ordering::Relaxed)
+        self.names(SYSTEM_COLUMNS)
+    }
+
+    fn names(&self, part: u8) -> bool {
+        self.named.load(Ordering::Relaxed) & part != 0
+    }
+
+    fn name(&self, part: u8) {
+        self.named.fetch_or(part, Ordering::Relaxed);
     }
 
     /// Positions per copy.
@@ -54,10 +68,13 @@ impl RowLayout {
             MERGE_ACTION_ATTNO => 0,
             CTID => columns,
             TABLEOID => columns + 1,
-            0 => columns + 2,
+            0 => {
+                self.name(WHOLE_ROW);
+                columns + 2
+            }
             a if a > 0 && (a as usize) <= columns => a as usize - 1,
             other => {
-                self.system.store(true, Ordering::Relaxed);
+                self.name(SYSTEM_COLUMNS);
                 let at = SYSTEM.iter().position(|a| *a == other);
                 columns + 3 + at.ok_or_else(|| internal!("no column {other}"))?
             }
@@ -67,18 +84,24 @@ impl RowLayout {
         }
         let copy = match kind {
             ReturningKind::Default => 0,
-            ReturningKind::Old => 1,
-            ReturningKind::New => 2,
+            ReturningKind::Old => {
+                self.name(OLD_ROW);
+                1
+            }
+            ReturningKind::New => {
+                self.name(NEW_ROW);
+                2
+            }
         };
         Ok(copy * self.stride() + within)
     }
 
-    /// All three copies.
+    /// All three copies; what no expression names is NULL.
     pub fn fill(&self, old: Option<RowParts<'_>>, new: Option<RowParts<'_>>, out: &mut Vec<Datum>) {
         out.clear();
         self.copy(new.or(old), out);
-        self.copy(old, out);
-        self.copy(new, out);
+        self.copy(old.filter(|_| self.names(OLD_ROW)), out);
+        self.copy(new.filter(|_| self.names(NEW_ROW)), out);
     }
 
     fn copy(&self, row: Option<RowParts<'_>>, out: &mut Vec<Datum>) {
@@ -89,7 +112,10 @@ impl RowLayout {
         out.extend(row.values.iter().cloned());
         out.push(Datum::Int8(row.row.tid()));
         out.push(Datum::Oid(row.table.0));
-        out.push(self.whole(row.values));
+        out.push(match self.names(WHOLE_ROW) {
+            true => self.whole(row.values),
+            false => Datum::Null,
+        });
         match row.system {
             Some(system) => out.extend_from_slice(system),
             None => out.resize(out.len() + SYSTEM.len(), Datum::Null),

@@ -22,7 +22,7 @@ pub fn validate_foreign_key(
     let check = FkCheck::compile(ext.catalog, constraint)?;
     let opened = ext.relations.table(table)?;
     let snapshot = ext.with_txn(|txn| txn.latest_snapshot())?;
-    let columns: Vec<u16> = (0..table.columns.len()).map(|c| c as u16).collect();
+    let columns: Vec<u16> = check.columns.iter().map(|c| *c as u16).collect();
     let mut scan = opened.scan(&snapshot, ScanRequest::columns(columns));
     while let Some(batch) = scan.next_batch(BATCH_ROWS)? {
         ext.cancel.check()?;

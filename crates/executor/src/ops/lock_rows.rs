@@ -30,6 +30,22 @@ struct Mark {
     wait: LockWait,
 }
 
+pub(crate) fn lock_mode(strength: LockStrength) -> RowLockMode {
+    match strength {
+        LockStrength::ForKeyShare => RowLockMode::KeyShare,
+        LockStrength::ForShare => RowLockMode::Share,
+        LockStrength::ForNoKeyUpdate => RowLockMode::NoKeyUpdate,
+        LockStrength::ForUpdate => RowLockMode::Update,
+    }
+}
+
+pub(crate) fn wait_policy(wait: LockWait) -> WaitPolicy {
+    match wait {
+        LockWait::Block => WaitPolicy::Block,
+        LockWait::SkipLocked | LockWait::NoWait => WaitPolicy::DoNotWait,
+    }
+}
+
 pub(crate) fn compile(
     c: &Compiler<'_>,
     plan: &Plan,
@@ -39,15 +55,9 @@ pub(crate) fn compile(
     let mut compiled = Vec::new();
     for m in marks {
         let Some(strength) = m.strength else { continue };
-        let mode = match strength {
-            LockStrength::ForKeyShare => RowLockMode::KeyShare,
-            LockStrength::ForShare => RowLockMode::Share,
-            LockStrength::ForNoKeyUpdate => RowLockMode::NoKeyUpdate,
-            LockStrength::ForUpdate => RowLockMode::Update,
-        };
         compiled.push(Mark {
             place: Place::compile(c, m)?,
-            mode,
+            mode: lock_mode(strength),
             wait: m.wait,
         });
     }
@@ -121,10 +131,7 @@ impl LockRowsOp {
             return Ok(Locked::Same);
         };
         let table = cx.ext.relations.table(&desc)?;
-        let policy = match mark.wait {
-            LockWait::Block => WaitPolicy::Block,
-            LockWait::SkipLocked | LockWait::NoWait => WaitPolicy::DoNotWait,
-        };
+        let policy = wait_policy(mark.wait);
         let under = cx.ext.snapshot.clone();
         let locked = cx
             .ext
