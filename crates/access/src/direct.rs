@@ -107,6 +107,7 @@ impl Transaction {
 
     /// Makes the rows durable; nothing without [`Transaction::begin_load`].
     pub fn end_load(&mut self) -> PgResult<()> {
+        self.await_rows()?;
         let Some(mut load) = self.load.take() else {
             return Ok(());
         };

@@ -140,7 +140,7 @@ pub(crate) fn encode_columns(
     position: usize,
     xid: impl Fn(usize) -> u64,
 ) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(share(columns, rows.len()));
     out.push(FORMAT);
     let present = rows
         .clone()
@@ -178,6 +178,12 @@ pub(crate) fn encode_columns(
         put_column(&values, column.phys(), &mut out);
     }
     Some(out)
+}
+
+/// Bytes of some rows of columns, roughly.
+fn share(columns: &[Arc<Vector>], rows: usize) -> usize {
+    let of = |column: &Arc<Vector>| column.memory_bytes() * rows / column.len().max(1);
+    columns.iter().map(of).sum::<usize>().min(PACK_BYTES_MAX)
 }
 
 fn put_xids(all: &[u64], out: &mut Vec<u8>) {

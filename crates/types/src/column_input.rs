@@ -75,11 +75,7 @@ impl ColumnInput {
                 column.push_string(varchar_coerce(text, typmod, TooLong::Error)?.as_bytes());
                 true
             }
-            // Exactly as long as declared.
-            Kind::Bpchar if char_typmod_length(typmod) == Some(text.len()) && text.is_ascii() => {
-                column.push_string(text.as_bytes());
-                true
-            }
+            Kind::Bpchar => char_typmod_length(typmod).is_some_and(|length| padded(text, length, column)),
             _ => false,
         };
         if !done {
@@ -96,6 +92,28 @@ fn push_integer(value: i64, column: &mut Vector) -> bool {
         VectorData::Int4(_) => i32::try_from(value).is_ok_and(|v| column.push_int4(v)),
         _ => i16::try_from(value).is_ok_and(|v| column.push_int2(v)),
     }
+}
+
+/// Longer texts of type `char(n)` go the usual way.
+const PADDED_MAX: usize = 64;
+
+/// Appends a plain text with blanks up to the length declared.
+fn padded(text: &str, length: usize, column: &mut Vector) -> bool {
+    let text = text.as_bytes();
+    if text.len() > length || !text.is_ascii() {
+        return false;
+    }
+    if text.len() == length {
+        column.push_string(text);
+        return true;
+    }
+    let mut blanks = [b' '; PADDED_MAX];
+    let (Some(start), true) = (blanks.get_mut(..text.len()), length <= PADDED_MAX) else {
+        return false;
+    };
+    start.copy_from_slice(text);
+    column.push_string(&blanks[..length]);
+    true
 }
 
 /// Up to 18 digits.
@@ -252,6 +270,9 @@ mod tests {
             (oids::TEXT, -1),
             (oids::VARCHAR, 9),
             (oids::BPCHAR, 9),
+            (oids::BPCHAR, 68),
+            (oids::BPCHAR, 69),
+            (oids::BPCHAR, -1),
             (oids::DATE, -1),
             (oids::TIMESTAMP, -1),
             (oids::TIMESTAMP, 0),

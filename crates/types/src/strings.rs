@@ -80,6 +80,20 @@ impl StringColumn {
         }
     }
 
+    /// Makes room for so many strings more, and so many bytes of those that are not short.
+    pub fn reserve(&mut self, strings: usize, bytes: usize) {
+        self.views.reserve(strings);
+        if bytes > 0 && self.buffers.is_empty() {
+            let buffer = Vec::with_capacity(bytes.min(GROWING_MAX));
+            self.buffers.push(Arc::new(buffer));
+        }
+    }
+
+    /// Bytes in its buffers.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.len()).sum()
+    }
+
     /// Number of strings.
     #[inline]
     pub fn len(&self) -> usize {

@@ -9,6 +9,7 @@ mod bulk;
 
 use std::sync::Arc;
 
+use crate::vector_data::each;
 use crate::vector_values::{Decimals, Values};
 use crate::{Bitmap, Compact, Datum, FlatStrings, Numeric, PhysType, Selection, StringColumn, VectorData};
 
@@ -66,6 +67,22 @@ impl Vector {
     /// An empty vector for appending.
     pub fn empty(phys: PhysType) -> Vector {
         Vector::defaults(phys, 0)
+    }
+
+    /// Makes room for so many values more, and so many bytes of strings; where that is not known (numbers), it comes with the values.
+    pub fn reserve(&mut self, rows: usize, bytes: usize) {
+        match self.values.general_mut() {
+            VectorData::Numeric(_) => {}
+            data => each!(data, v => v.reserve(rows), s => s.reserve(rows, bytes)),
+        }
+    }
+
+    /// Bytes of strings in its buffers, as a measure for [`Vector::reserve`].
+    pub fn buffered_bytes(&self) -> usize {
+        match self.plain_data() {
+            Some(VectorData::Text(strings) | VectorData::Bytes(strings)) => strings.buffered_bytes(),
+            _ => 0,
+        }
     }
 
     /// Wraps data with validity (`None`: no NULLs).

@@ -28,13 +28,14 @@ pub(crate) mod heirs;
 mod rows;
 pub(crate) mod singles;
 mod transaction;
+mod writer;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{Csn, RelationId};
-use kv::WriteBatch;
+use common::{Csn, PgResult, RelationId};
+use kv::{Durability, WriteBatch};
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 
@@ -130,7 +131,7 @@ impl Load {
     }
 
     /// Adds its note as it is now.
-    pub(crate) fn put_note(&self, batch: &mut WriteBatch) {
+    fn put_note(&self, batch: &mut WriteBatch) {
         let parts = self.parts.lock();
         let note = LoadNote {
             relation: self.table.id,
@@ -155,6 +156,8 @@ impl Load {
 #[derive(Default)]
 pub(crate) struct Loads {
     all: Mutex<Vec<Arc<Load>>>,
+    /// Notes reach the store in the order in which they were made.
+    order: Mutex<()>,
     /// Something ended since the last checkpoint.
     ended: AtomicBool,
 }
@@ -162,6 +165,18 @@ pub(crate) struct Loads {
 impl Loads {
     pub(crate) fn add(&self, load: &Arc<Load>) {
         self.all.lock().push(Arc::clone(load));
+    }
+
+    /// Writes what belongs to these loads, with their notes.
+    pub(crate) fn write<'a>(
+        &self,
+        shared: &Shared,
+        loads: impl IntoIterator<Item = &'a Load>,
+        mut batch: WriteBatch,
+    ) -> PgResult<()> {
+        let _order = self.order.lock();
+        loads.into_iter().for_each(|load| load.put_note(&mut batch));
+        Ok(shared.kv.write(batch, Durability::Eventual)?)
     }
 
     pub(crate) fn note_end(&self) {

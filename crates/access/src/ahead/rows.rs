@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{PgResult, RowId};
-use kv::{Durability, WriteBatch};
+use kv::WriteBatch;
 use types::Vector;
 
+use crate::ahead::writer::ChunkRows;
 use crate::block::{CHUNK_ROWS, whole_block};
-use crate::pack::PACK_ROWS;
 use crate::storage::BATCH_BYTES;
 use crate::table::Table;
 use crate::toast::{self, block::BlockToast};
@@ -38,34 +38,30 @@ impl Table {
         store.reserve_stored(end);
         let xid = txn.stamp()?.xid().unwrap_or_default().0;
         let heap_bytes = self.account_rows(columns, rows);
-        let (mut batch, mut scratch) = (WriteBatch::new(), Vec::new());
-        load.put_note(&mut batch);
+        let mut batch = WriteBatch::new();
         let mut sink = |key: [u8; 24], bytes: Vec<u8>| {
             batch.put(toast::keyspace(store.id), key, bytes);
             match batch.payload_bytes() > BATCH_BYTES {
-                true => Ok(store
-                    .shared
-                    .kv
-                    .write(std::mem::take(&mut batch), Durability::Eventual)?),
+                true => (store.shared.loads).write(&store.shared, [&*load], std::mem::take(&mut batch)),
                 false => Ok(()),
             }
         };
         let short = self.toast_columns(txn, first, columns, Some(&mut sink))?;
         let (short, toast) = short.unwrap_or_else(|| (columns.to_vec(), BlockToast::default()));
-        let block = whole_block(short, rows, xid).with_toast(toast);
         load.rows.fetch_add(rows as u64, Ordering::Relaxed);
         load.heap_bytes.fetch_add(heap_bytes, Ordering::Relaxed);
         store.rows_in_flight.fetch_add(rows as i64, Ordering::Relaxed);
-        for from in (0..rows).step_by(PACK_ROWS as usize) {
-            let to = rows.min(from + PACK_ROWS as usize);
-            let start = RowId(first.0 + from as u64);
-            self.put_rows(&mut batch, start, &block, from..to, &mut scratch)?;
+        let chunk = ChunkRows {
+            table: self.clone(),
+            block: whole_block(short, rows, xid).with_toast(toast),
+            load,
+            first,
+            rows,
+        };
+        match batch.is_empty() {
+            true => txn.write_chunk(chunk)?,
+            false => chunk.write(batch)?,
         }
-        let block = block.at_rest();
-        let bytes = block.memory_bytes();
-        let block = Arc::new(block.with_charge(store.shared.cache.charge(bytes)));
-        store.shared.kv.write(batch, Durability::Eventual)?;
-        store.replace_block(first.0 / CHUNK_ROWS, block)?;
         Ok(Some(first))
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{CommandId, PgResult, RelationId, RowId};
-use kv::{Durability, WriteBatch};
+use kv::WriteBatch;
 use rustc_hash::FxHashMap;
 use txn::Stamp;
 
@@ -331,15 +331,14 @@ impl Transaction {
         }
         store.shared.loads.add(&load);
         let mut batch = WriteBatch::new();
-        load.put_note(&mut batch);
         for chunk in chunks {
             table.put_ripe(&mut batch, &chunk.rows)?;
             if batch.payload_bytes() > BATCH_BYTES {
                 let full = std::mem::take(&mut batch);
-                store.shared.kv.write(full, Durability::Eventual)?;
+                store.shared.loads.write(&store.shared, [&*load], full)?;
             }
         }
-        store.shared.kv.write(batch, Durability::Eventual)?;
+        store.shared.loads.write(&store.shared, [&*load], batch)?;
         for chunk in chunks {
             let bits = bits_of(&chunk.rows);
             table.leave_delta(chunk, &bits)?;

@@ -11,6 +11,7 @@ use crate::ahead::entries::AllWaits;
 use crate::ahead::gate::Gate;
 use crate::ahead::heirs::Collected;
 use crate::ahead::singles::Singles;
+use crate::ahead::writer::{ChunkRows, RowsWriter};
 use crate::block::CHUNK_ROWS;
 use crate::storage::FIRST_RELATION;
 use crate::table::Table;
@@ -37,6 +38,8 @@ pub(crate) struct Ahead {
     updates: Marking,
     /// Rows inserted one by one.
     pub(crate) singles: Singles,
+    /// Rows on their way into the store.
+    writer: RowsWriter,
     /// Rows updated by marks that are not in the store yet.
     pub(crate) collected: Option<Collected>,
 }
@@ -209,8 +212,20 @@ impl Transaction {
         (within && now).then(|| Arc::clone(&current.load))
     }
 
+    /// Rows of a load go into the store, at once or behind those that are on their way.
+    pub(super) fn write_chunk(&mut self, chunk: ChunkRows) -> PgResult<()> {
+        let storage = Arc::clone(self.storage());
+        self.ahead.writer.put(chunk, &*storage.options().env)
+    }
+
+    /// Waits until all rows of its loads are in the store.
+    pub fn await_rows(&mut self) -> PgResult<()> {
+        self.ahead.writer.finish()
+    }
+
     /// Before the commit or its first phase: the store is made durable, and the log will say so.
     pub(crate) fn seal_loads(&mut self) -> PgResult<()> {
+        self.await_rows()?;
         self.store_all_entries()?;
         let Some(losses) = self.ahead.losses.take() else {
             return Ok(());

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::{PgResult, RowId};
-use kv::{Direction, Durability, Keyspace, WriteBatch};
+use kv::{Direction, Keyspace, WriteBatch};
 
 use crate::ahead::Load;
 use crate::ahead::ends::{RowBits, has_bit};
@@ -80,13 +80,12 @@ impl Index {
             if let Some(chunk) = load.last_chunk() {
                 load.add_entries(store, chunk, &low);
             }
-            load.put_note(&mut batch);
             store.put_packs(&changes, &mut batch);
             store.packed.store(true, Ordering::Release);
             if let Some((last, _)) = changes.last() {
                 store.high.raise(last);
             }
-            store.shared.kv.write(batch, Durability::Eventual)?;
+            store.shared.loads.write(&store.shared, [load], batch)?;
             store.show(&changes);
         }
         let bytes: usize = changes.iter().map(|(key, _)| key.len()).sum();

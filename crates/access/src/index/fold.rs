@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::PgResult;
-use kv::{Durability, WriteBatch};
+use kv::WriteBatch;
 
 use crate::ahead::entries::{Waiting, Waits};
 use crate::index::leaf::LeafChange;
@@ -60,7 +60,6 @@ impl IndexStore {
         if let Some(first) = pending.first() {
             for waits in all {
                 waits.load.note_entries(self, &first.entry.0);
-                waits.load.put_note(&mut batch);
             }
         }
         let mut done = 0;
@@ -68,7 +67,8 @@ impl IndexStore {
             done += self.fold_pack(&pending[done..], &mut batch)?;
         }
         let pending = &pending[..done];
-        self.shared.kv.write(batch, Durability::Eventual)?;
+        let loads = all.iter().map(|waits| &*waits.load);
+        self.shared.loads.write(&self.shared, loads, batch)?;
         *self.pack_end.lock() = None;
         self.packed.store(true, Ordering::Release);
         self.loaded.store(true, Ordering::Relaxed);

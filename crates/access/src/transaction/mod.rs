@@ -220,6 +220,7 @@ impl Transaction {
 
     /// Makes the changes so far visible to later commands (PostgreSQL's `CommandCounterIncrement`).
     pub fn next_command(&mut self) -> PgResult<()> {
+        self.await_rows()?;
         self.store_collected()?;
         Ok(self.txn_mut()?.advance_command().map(drop)?)
     }
@@ -448,6 +449,7 @@ impl Transaction {
 
     /// Marks a position to roll back to. Savepoints nest by being used in stack order; releasing one is dropping it.
     pub fn savepoint(&mut self) -> PgResult<Savepoint> {
+        self.await_rows()?;
         // What comes before one can only go into the store before it.
         self.store_many_singles()?;
         Ok(Savepoint {
@@ -463,6 +465,8 @@ impl Transaction {
     /// Undoes everything since the savepoint, which stays valid. Commit hooks registered since are dropped.
     pub fn rollback_to(&mut self, savepoint: &Savepoint) -> PgResult<()> {
         self.load = None;
+        // What is on its way is later than the savepoint: it is undone, also if it cannot be written.
+        let _ = self.await_rows();
         self.ahead.cut();
         let in_log = self.spills != savepoint.spills;
         if !in_log {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use common::env::Env;
+use common::env::{Env, WORKERS_MAX};
 use common::{PgResult, internal};
 use types::io::IoContext;
 use types::settings::FormatSettings;
@@ -17,9 +17,6 @@ use crate::copy::batch::{FastReader, Rows};
 
 /// Batches that the thread has at once: one in work, the others so that it need not wait.
 const GIVEN_MAX: usize = 3;
-
-/// Threads of this kind and of parallel plans, all together.
-const THREADS_MAX: usize = 64;
 
 /// A batch on its way.
 enum Batch {
@@ -53,7 +50,7 @@ impl ReadAhead {
                 }
             }
         };
-        env.spawn_worker(THREADS_MAX, Box::new(work)).then(|| ReadAhead {
+        env.spawn_worker(WORKERS_MAX, Box::new(work)).then(|| ReadAhead {
             lines: Some(lines),
             rows,
             batches: VecDeque::new(),

@@ -82,6 +82,21 @@ impl Rows {
         }
     }
 
+    /// Makes room for so many rows, whose columns need so many bytes for strings.
+    pub fn reserve(&mut self, rows: usize, bytes: &[usize]) {
+        for (column, bytes) in self.columns.iter_mut().zip(bytes) {
+            column.reserve(rows, *bytes);
+        }
+    }
+
+    /// What the columns need for strings, and a bit more.
+    pub fn string_bytes(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|column| {
+            let bytes = column.buffered_bytes();
+            bytes + bytes / 16
+        })
+    }
+
     /// The first line that is no row yet.
     pub fn next_line(&self) -> Option<usize> {
         (self.read < self.lines.len()).then_some(self.read)

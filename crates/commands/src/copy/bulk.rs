@@ -32,6 +32,9 @@ pub(crate) struct Bulk {
     /// Batches that were read by the session.
     alone: usize,
     spare: Vec<Lines>,
+    /// Rows of the last batch that was stored, and what each column needed for strings: the next ones are alike.
+    rows: usize,
+    string_bytes: Vec<usize>,
 }
 
 impl Bulk {
@@ -45,6 +48,8 @@ impl Bulk {
             ahead: None,
             alone: 0,
             spare: Vec::new(),
+            rows: 0,
+            string_bytes: Vec::new(),
         }
     }
 
@@ -74,7 +79,9 @@ impl Bulk {
     /// The batch in hand, and an empty one in its place.
     pub fn take_current(&mut self) -> Rows {
         let lines = self.spare.pop().unwrap_or_default();
-        std::mem::replace(&mut self.current, Rows::new(&self.classes, lines))
+        let mut next = Rows::new(&self.classes, lines);
+        next.reserve(self.rows, &self.string_bytes);
+        std::mem::replace(&mut self.current, next)
     }
 
     /// The batch in hand is complete: it goes to the other thread, or comes back to be read and stored at once.
@@ -111,6 +118,10 @@ impl Bulk {
         exec: &ExecContext<'_>,
         what: ColumnsAction,
     ) -> Result<u64, (Box<common::PgError>, u64, Vec<u8>)> {
+        self.rows = batch.lines.len();
+        self.string_bytes.clear();
+        self.string_bytes
+            .extend(batch.string_bytes().map(|bytes| bytes.min(BATCH_BYTES)));
         let stored = batch.store(target, exec, what)?;
         if self.spare.len() < SPARE_MAX {
             self.spare.push(batch.lines.cleared());

@@ -144,6 +144,9 @@ impl Notify {
     }
 }
 
+/// Most jobs of [`Env::spawn_worker`] at a time, all kinds together.
+pub const WORKERS_MAX: usize = 64;
+
 /// Everything the engine asks of the outside world.
 pub trait Env: Send + Sync + 'static {
     /// Wall clock: microseconds since 1970-01-01 00:00:00 UTC.
