@@ -225,7 +225,8 @@ fn a_crash_after_the_commit_loses_nothing() {
         });
         // Another is on its way.
         let mut txn = db.session.begin();
-        (0..ROWS).for_each(|id| db.insert(&mut txn, &mut state.clone(), ROWS + id));
+        let mut lost = State::new();
+        (0..2500).for_each(|id| db.insert(&mut txn, &mut lost, ROWS + id));
         std::mem::forget(txn);
         let crashed = env.crash_with(CrashMode::LoseUnsynced);
         std::mem::forget(db);
@@ -235,25 +236,27 @@ fn a_crash_after_the_commit_loses_nothing() {
 
 #[test]
 fn snapshots_between_the_commands_see_what_was_then() {
+    // Four chunks; two snapshots are closed on the way.
+    const SOME: i32 = 4200;
     let env = SimEnv::new(6);
     let db = Db::open(&env, "/db");
     for isolation in [Isolation::ReadCommitted, Isolation::RepeatableRead] {
         let base = if isolation == Isolation::ReadCommitted {
             0
         } else {
-            2 * ROWS
+            2 * SOME
         };
         let mut state = db.state();
         let mut txn = db.session.begin();
         txn.options_mut().isolation = isolation;
         let mut open: Vec<(ActiveSnapshot, State)> = Vec::new();
-        for id in base..base + ROWS {
+        for id in base..base + SOME {
             db.insert(&mut txn, &mut state, id);
             if id % 700 == 650 {
                 txn.next_command().unwrap();
                 open.push((txn.snapshot().unwrap(), state.clone()));
             }
-            if id % 500 == 0 {
+            if id % 900 == 0 {
                 open.iter()
                     .for_each(|(snapshot, seen)| assert!(db.state_for(snapshot) == *seen));
             }
