@@ -360,7 +360,7 @@ fn upserts_see_all_indexes_of_their_key() {
         ]
         .iter()
         .cycle()
-        .take(36);
+        .take(24);
         let defined = definitions.try_for_each(|sql| session.batch_execute(sql));
         stop.store(true, Ordering::Relaxed);
         defined.unwrap();

@@ -62,6 +62,7 @@ pub use table::{
 pub use temp::{TempDirectory, TempFile, TempSpace};
 pub use toast::facts::StoredValue;
 pub use transaction::export::ExportedSnapshot;
+pub use transaction::obstacle::Obstacle;
 pub use transaction::prepared::{PreparedCopy, PreparedInfo, PreparedTransaction};
 pub use transaction::snapshots::ActiveSnapshot;
 pub use transaction::{Isolation, Savepoint, Transaction, TransactionOptions, WalUsage};

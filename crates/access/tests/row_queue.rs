@@ -1,4 +1,4 @@
-//! Who waits for a row gets it in the order of arrival while the row stays where it is.
+//! Who waits for a row gets it in the order of arrival while the row stays where it is; who waits for a key goes on when it is given up.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -156,4 +156,39 @@ fn a_locked_key_stays_locked_where_the_row_moves() {
         keeper.commit().unwrap();
         assert_eq!(ask(RowLockMode::Update), LockOutcome::Locked);
     }
+}
+
+/// Between a look at a key and waiting for who has it that one may have given it up: it must not be waited for then.
+#[test]
+fn a_rollback_to_a_savepoint_before_the_wait_is_noticed() {
+    let storage = memory();
+    let (table, by_id) = (
+        storage.table(&table_def(20000)).unwrap(),
+        storage.index(&index_def(20001)).unwrap(),
+    );
+    let (one, two) = (Session::new(&storage, 1), Session::new(&storage, 2));
+    let mut holder = one.begin();
+    let savepoint = holder.savepoint().unwrap();
+    let at = table.insert(&mut holder, &row(1, 1)).unwrap();
+    let added = by_id.insert(&mut holder, &[int(1)], &[], at, UniqueCheck::Yes);
+    assert_eq!(added.unwrap(), Ok(()));
+    let xid = holder.xid().unwrap();
+    let mut other = two.begin();
+    other.options_mut().wait.lock_timeout = Some(std::time::Duration::from_millis(20));
+    let mut obstacle = Obstacle::default();
+    // The first time it only begins to watch; a transaction that goes on having the key is waited for.
+    obstacle.met(&other, xid).unwrap();
+    assert!(obstacle.met(&other, xid).is_err());
+    obstacle.met(&other, xid).unwrap();
+    holder.rollback_to(&savepoint).unwrap();
+    obstacle.met(&other, xid).unwrap();
+    let at = table.insert(&mut other, &row(1, 2)).unwrap();
+    let added = by_id.insert(&mut other, &[int(1)], &[], at, UniqueCheck::Yes);
+    assert_eq!(added.unwrap(), Ok(()));
+    other.commit().unwrap();
+    // One that has ended is not waited for either.
+    holder.commit().unwrap();
+    let third = one.begin();
+    obstacle.met(&third, xid).unwrap();
+    obstacle.met(&third, xid).unwrap();
 }

@@ -46,6 +46,7 @@ use crate::index::store::{EntryHead, EntryKey, IndexStore, copy_of, entry_key, e
 use crate::serial;
 use crate::storage::FIRST_RELATION;
 use crate::transaction::Transaction;
+use crate::transaction::obstacle::Obstacle;
 use crate::transaction::redo::RedoOp;
 use crate::transaction::writes::Write;
 use txn::versions::visible;
@@ -173,7 +174,7 @@ impl Index {
         } else {
             check
         };
-        let mut found = Ok(());
+        let (mut found, mut obstacle) = (Ok(()), Obstacle::default());
         let key = entry_key(prefix, row);
         let version = loop {
             let latch = self.store.latch(prefix).lock();
@@ -189,7 +190,7 @@ impl Index {
                     }
                     Holder::Pending(xid) => {
                         drop(latch);
-                        txn.wait_for(xid)?;
+                        obstacle.met(txn, xid)?;
                         continue;
                     }
                 }
@@ -265,6 +266,7 @@ impl Index {
         let stamp = txn.stamp()?;
         let mut prefix = Vec::new();
         self.encode_prefix(values, &mut prefix);
+        let mut obstacle = Obstacle::default();
         loop {
             // A row id that is never given out excludes nothing.
             let holder = {
@@ -274,7 +276,7 @@ impl Index {
             match holder {
                 Holder::Nobody => return Ok(None),
                 Holder::Row(row) => return Ok(Some(row)),
-                Holder::Pending(xid) => txn.wait_for(xid)?,
+                Holder::Pending(xid) => obstacle.met(txn, xid)?,
             }
         }
     }

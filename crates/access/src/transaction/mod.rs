@@ -8,6 +8,7 @@
 
 pub(crate) mod export;
 mod marks;
+pub(crate) mod obstacle;
 pub(crate) mod prepared;
 pub(crate) mod redo;
 pub(crate) mod snapshots;

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use access::{Excluding, ExclusionProbe, Index, Verdict};
+use access::{Excluding, ExclusionProbe, Index, Obstacle, Verdict};
 use catalog::CatalogView;
 use catalog::desc::{IndexColumnDesc, RelationDesc};
 use common::{Oid, PgResult, RowId, Span, internal, pg_err};
@@ -131,6 +131,7 @@ impl Exclusion {
         (index, values): (&Index, &[Datum]),
         insert: &mut dyn FnMut() -> PgResult<()>,
     ) -> PgResult<Result<(), Conflict>> {
+        let mut obstacle = Obstacle::default();
         loop {
             let lock = index.exclusion_lock();
             match self.search(ext, index, values, None)? {
@@ -138,7 +139,7 @@ impl Exclusion {
                 Excluding::Row(row, key) => return Ok(Err((row, key))),
                 Excluding::Pending(xid) => {
                     drop(lock);
-                    ext.with_txn(|txn| txn.wait_for_end(xid))?;
+                    ext.with_txn(|txn| obstacle.met(txn, xid))?;
                 }
             }
         }
@@ -152,11 +153,12 @@ impl Exclusion {
         values: &[Datum],
         own: Option<RowId>,
     ) -> PgResult<Option<Conflict>> {
+        let mut obstacle = Obstacle::default();
         loop {
             match self.search(ext, index, values, own)? {
                 Excluding::Nobody => return Ok(None),
                 Excluding::Row(row, key) => return Ok(Some((row, key))),
-                Excluding::Pending(xid) => ext.with_txn(|txn| txn.wait_for_end(xid))?,
+                Excluding::Pending(xid) => ext.with_txn(|txn| obstacle.met(txn, xid))?,
             }
         }
     }

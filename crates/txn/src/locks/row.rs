@@ -50,6 +50,12 @@ impl LockManager {
         Watch { stamp, undone }
     }
 
+    /// The same by number; `None`: it has ended.
+    pub fn watch_txn(&self, xid: Xid) -> Option<Watch> {
+        let owner = self.table.find_xid(xid)?;
+        Some(self.watch(Stamp::reference(xid, owner)))
+    }
+
     /// The row `to` continues `from`: whoever has locked that has locked this. Nothing to note when nobody has.
     pub fn inherit_row(&self, from: LockTag, to: LockTag) {
         if !self.is_locked(from) {

@@ -31,8 +31,8 @@ impl LockManager {
     /// Waits until the transaction that `stamp` names, if any, has ended. Cheaper than by xid: a stamp knows the slot.
     pub fn wait_for_stamp(&self, proc: &Proc, stamp: Stamp, wait: &WaitOptions) -> TxnResult<()> {
         let Some(xid) = stamp.xid() else { return Ok(()) };
-        self.wait_for_end(proc, stamp.slot(), LockTag::Transaction(xid), wait, |_| {
-            self.table.state(xid, stamp.slot()) == Some(SlotState::InProgress)
+        self.wait_for_end(proc, stamp.slot(), LockTag::Transaction(xid), wait, |slot| {
+            self.is_running(xid, slot, stamp)
         })
     }
 
@@ -41,9 +41,15 @@ impl LockManager {
         let Watch { stamp, undone } = watch;
         let Some(xid) = stamp.xid() else { return Ok(()) };
         self.wait_for_end(proc, stamp.slot(), LockTag::Transaction(xid), wait, |slot| {
-            slot.undone.load(Ordering::SeqCst) == undone
-                && self.table.state(xid, stamp.slot()) == Some(SlotState::InProgress)
+            slot.undone.load(Ordering::SeqCst) == undone && self.is_running(xid, slot, stamp)
         })
+    }
+
+    /// True while the transaction runs. SeqCst against its owner, who gives the slot up and then looks whether somebody waits: a load that may come before
+    /// the mark of who waits would let both miss each other.
+    fn is_running(&self, xid: Xid, slot: &Slot, stamp: Stamp) -> bool {
+        slot.xid.load(Ordering::SeqCst) == xid.0
+            && self.table.state(xid, stamp.slot()) == Some(SlotState::InProgress)
     }
 
     /// Waits until the transaction has ended. One without a number (from [`LockManager::conflicting`], when a holder was just
