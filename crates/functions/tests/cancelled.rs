@@ -9,7 +9,9 @@ use pglite_functions as functions;
 use types::io::{self, IoContext};
 use types::{Datum, FormatSettings, oids};
 
-use functions::{CallInfo, FnCache, FnContext, NoSession, facts};
+use functions::{CallInfo, facts};
+
+mod site;
 
 const INT4_ARRAY: Oid = Oid(1007);
 const TEXT_ARRAY: Oid = Oid(1009);
@@ -95,20 +97,13 @@ fn call(proc: &facts::ProcRow, args: &[Datum]) -> Option<PgResult<Datum>> {
     cancel.cancel(CancelReason::User);
     let types: Vec<Oid> = proc.proargtypes.iter().map(|t| actual(*t)).collect();
     let call = CallInfo::new(proc.oid, &types, actual(proc.prorettype));
-    let settings = FormatSettings::default();
-    let mut cache = FnCache::default();
-    let mut ctx = FnContext {
-        call: &call,
-        settings: &settings,
-        cancel: &cancel,
-        session: &NoSession,
-        cache: &mut cache,
-    };
-    if let Some(kernels) = functions::kernels(proc.oid) {
-        return Some((kernels.scalar)(&mut ctx, args));
-    }
-    let make = functions::set_function(proc.oid)?;
-    Some(make(&mut ctx, args).map(|_| Datum::Null))
+    site::with_context(&call, &cancel, |ctx| {
+        if let Some(kernels) = functions::kernels(proc.oid) {
+            return Some((kernels.scalar)(ctx, args));
+        }
+        let make = functions::set_function(proc.oid)?;
+        Some(make(ctx, args).map(|_| Datum::Null))
+    })
 }
 
 fn is_cancelled(result: &PgResult<Datum>) -> bool {

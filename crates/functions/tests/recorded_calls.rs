@@ -10,7 +10,9 @@ use pglite_functions as functions;
 use types::io::{self, IoContext};
 use types::{Datum, FormatSettings, PhysType, Selection, Vector};
 
-use functions::{CallInfo, FnCache, FnContext, NoSession, facts};
+use functions::{CallInfo, FnContext, facts};
+
+mod site;
 
 /// Undoes COPY's escapes; `None` for `\N`.
 fn unescape(cell: &str) -> Option<String> {
@@ -101,14 +103,6 @@ fn calls_answer_as_postgres_did() {
             continue;
         };
         let call = CallInfo::new(oid, proc.proargtypes, proc.prorettype);
-        let mut cache = FnCache::default();
-        let mut ctx = FnContext {
-            call: &call,
-            settings: &settings,
-            cancel: &cancel,
-            session: &NoSession,
-            cache: &mut cache,
-        };
         let row: PgResult<Vec<Datum>> = args
             .split('\x1f')
             .zip(proc.proargtypes)
@@ -116,10 +110,12 @@ fn calls_answer_as_postgres_did() {
             .collect();
         tried += 1;
         let (scalar, vector) = match row {
-            Ok(row) => (
-                (kernels.scalar)(&mut ctx, &row),
-                by_vector(kernels, &mut ctx, &row, proc.prorettype),
-            ),
+            Ok(row) => site::with_context(&call, &cancel, |ctx| {
+                (
+                    (kernels.scalar)(ctx, &row),
+                    by_vector(kernels, ctx, &row, proc.prorettype),
+                )
+            }),
             Err(e) => (Err(e.clone()), Err(e)),
         };
         // The server that recorded the answers was built without libxml; crate `pglite-xml` and tests/xml.rs test the type.

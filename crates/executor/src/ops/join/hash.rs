@@ -178,6 +178,13 @@ struct Task {
     level: u32,
 }
 
+/// Inner rows read so far: to be in one table, or divided over files.
+pub(super) struct InnerRows {
+    pub part: BuildPart,
+    pub divided: Option<Partitions>,
+    level: u32,
+}
+
 /// What building the table came to.
 enum Built {
     Table(HashTable),
@@ -225,18 +232,17 @@ impl HashJoinOp {
         Ok((keys, hashes))
     }
 
-    pub(super) fn empty_part(&self) -> BuildPart {
+    pub(super) fn no_inner_rows(&self, level: u32) -> InnerRows {
         let key_phys: Vec<_> = self.inner_keys.iter().map(|k| k.program.phys()).collect();
-        BuildPart::new(&self.node.inner.phys, &key_phys)
+        InnerRows {
+            level,
+            part: BuildPart::new(&self.node.inner.phys, &key_phys),
+            divided: None,
+        }
     }
 
     /// Adds an inner batch to rows that are to be in one table; the bytes they take.
-    pub(super) fn add_inner(
-        &mut self,
-        cx: &mut Cx<'_>,
-        batch: &Batch,
-        part: &mut BuildPart,
-    ) -> PgResult<usize> {
+    fn add_inner(&mut self, cx: &mut Cx<'_>, batch: &Batch, part: &mut BuildPart) -> PgResult<usize> {
         let (keys, hashes) = self.inner_hashes(cx, batch, !self.by_integer)?;
         part.hashes.extend(hashes);
         part.columns.append_batch(cx, batch)?;
@@ -246,31 +252,44 @@ impl HashJoinOp {
         Ok(bytes)
     }
 
+    /// Adds an inner batch to those read so far, which are divided when `outgrown` says so of the bytes they take.
+    pub(super) fn take_inner(
+        &mut self,
+        cx: &mut Cx<'_>,
+        batch: &Batch,
+        rows: &mut InnerRows,
+        outgrown: impl FnOnce(usize) -> bool,
+    ) -> PgResult<()> {
+        cx.check()?;
+        if let Some(parts) = &mut rows.divided {
+            let (_, hashes) = self.inner_hashes(cx, batch, true)?;
+            return parts.add(cx, &batch.columns, &batch.selection, &hashes);
+        }
+        let bytes = self.add_inner(cx, batch, &mut rows.part)?;
+        if outgrown(bytes) && cx.ext.temp.may_spill() {
+            rows.divided = Some(self.divide_inner(cx, &mut rows.part, rows.level)?);
+        }
+        Ok(())
+    }
+
     /// Reads the inner side (of a part) into a table, or divides it over files.
     fn build(&mut self, cx: &mut Cx<'_>, mut source: Option<Reader>, level: u32) -> PgResult<Built> {
-        let mut part = self.empty_part();
-        let mut divided: Option<Partitions> = None;
+        let mut rows = self.no_inner_rows(level);
+        let bytes_max = cx.ext.hash_mem_bytes;
         loop {
             let batch = match &mut source {
                 Some(reader) => reader.next()?,
                 None => self.inner.next(cx, BATCH_ROWS)?,
             };
             let Some(batch) = batch else { break };
-            cx.check()?;
-            if let Some(parts) = &mut divided {
-                let (_, hashes) = self.inner_hashes(cx, &batch, true)?;
-                parts.add(cx, &batch.columns, &batch.selection, &hashes)?;
-                continue;
-            }
-            let bytes = self.add_inner(cx, &batch, &mut part)?;
-            if bytes > cx.ext.hash_mem_bytes && cx.ext.temp.may_spill() && level < LEVEL_MAX {
-                divided = Some(self.divide_inner(cx, &mut part, level)?);
-            }
+            self.take_inner(cx, &batch, &mut rows, |bytes| {
+                bytes > bytes_max && level < LEVEL_MAX
+            })?;
         }
-        if let Some(parts) = divided {
-            return Ok(Built::Divided(parts.finish(cx)?));
+        match rows.divided {
+            Some(parts) => Ok(Built::Divided(parts.finish(cx)?)),
+            None => self.table(cx, rows.part).map(Built::Table),
         }
-        self.table(cx, part).map(Built::Table)
     }
 
     /// Moves the rows read so far to files.

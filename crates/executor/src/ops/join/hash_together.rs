@@ -58,25 +58,21 @@ impl HashJoinOp {
 
     /// The part of the inner side that falls to this participant: in memory, or in files.
     fn read_part(&mut self, cx: &mut Cx<'_>, share: &BuildShare) -> PgResult<(BuildPart, Option<Files>)> {
-        let mut part = self.empty_part();
-        let mut divided: Option<Partitions> = None;
+        let mut rows = self.no_inner_rows(0);
+        let bytes_max = cx.ext.hash_mem_bytes;
         let mut counted = 0;
         while let Some(batch) = self.inner.next(cx, BATCH_ROWS)? {
-            cx.check()?;
-            if let Some(parts) = &mut divided {
-                let (_, hashes) = self.inner_hashes(cx, &batch, true)?;
-                parts.add(cx, &batch.columns, &batch.selection, &hashes)?;
-                continue;
-            }
-            let bytes = self.add_inner(cx, &batch, &mut part)?;
-            let more = bytes.saturating_sub(counted);
-            counted = bytes.max(counted);
-            if share.outgrows(more, cx.ext.hash_mem_bytes) && cx.ext.temp.may_spill() {
-                divided = Some(self.divide_inner(cx, &mut part, 0)?);
-            }
+            self.take_inner(cx, &batch, &mut rows, |bytes| {
+                let more = bytes.saturating_sub(counted);
+                counted = bytes.max(counted);
+                share.outgrows(more, bytes_max)
+            })?;
         }
-        let files = divided.map(|parts| self.finish_inner(cx, parts)).transpose()?;
-        Ok((part, files))
+        let files = rows
+            .divided
+            .map(|parts| self.finish_inner(cx, parts))
+            .transpose()?;
+        Ok((rows.part, files))
     }
 
     /// Parts of others that were still in memory.
