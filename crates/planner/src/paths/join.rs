@@ -14,9 +14,10 @@ use crate::order;
 use crate::parallel;
 use crate::path::{
     self, JoinClause, JoinMethod, JoinPath, Parallel, Path, PathKey, PathKind, PathRef, Startup,
-    add_path_lazily, keys_contained,
+    add_path_lazily,
 };
 use crate::paths::memoize::{InnerFacts, memoize};
+use crate::paths::merge_join::merge_joins;
 use crate::paths::unique::is_unique;
 use crate::rel::{RelOptInfo, RestrictInfo};
 use crate::root::Root;
@@ -115,18 +116,18 @@ pub fn add_partial_join_paths(
     }
 }
 
-struct JoinContext<'c> {
-    join_type: JoinType,
-    clauses: &'c JoinClauses,
-    size: &'c JoinSize,
+pub(super) struct JoinContext<'c> {
+    pub join_type: JoinType,
+    pub clauses: &'c JoinClauses,
+    pub size: &'c JoinSize,
     inner_unique: bool,
     /// Relations that a join may sensibly take parameters from.
     parameter_sources: RelIds,
     /// Each outer row is done with its first match.
     first_match: Option<FirstMatch>,
-    startup: Startup,
+    pub startup: Startup,
     /// Cost of the conditions above an outer join, per row.
-    other_cost: f64,
+    pub other_cost: f64,
     /// Workers may test the conditions.
     parallel_safe: bool,
 }
@@ -155,7 +156,7 @@ impl<'c> JoinContext<'c> {
     }
 
     /// A path whose parts are not put together yet.
-    fn path(
+    pub fn path(
         &self,
         cost: Cost,
         rows: f64,
@@ -194,7 +195,7 @@ impl<'c> JoinContext<'c> {
         }
     }
 
-    fn kind(
+    pub fn kind(
         &self,
         method: JoinMethod,
         (outer, inner): (PathRef, PathRef),
@@ -260,15 +261,7 @@ fn inner_sides(
     if let Some(cheapest) = path::cheapest_total(&inner.paths) {
         inners.push(cheapest.clone());
         if s.enable_material && !matches!(cheapest.kind, PathKind::Material(_)) {
-            let input = Cost {
-                startup: cheapest.startup,
-                total: cheapest.total,
-            };
-            let c = cost::material(s, input, cheapest.rows, cheapest.width);
-            let mut material = (**cheapest).clone();
-            material.kind = PathKind::Material(cheapest.clone());
-            (material.startup, material.total) = (c.startup, c.total);
-            inners.push(Rc::new(material));
+            inners.push(material(root, cheapest));
         }
     }
     let side = |path: PathRef| {
@@ -289,6 +282,21 @@ fn inner_sides(
         }
     };
     inners.into_iter().map(side).collect()
+}
+
+/// A path whose rows are kept in memory.
+pub(super) fn material(root: &Root<'_, '_>, input: &PathRef) -> PathRef {
+    let cost = Cost {
+        startup: input.startup,
+        total: input.total,
+    };
+    let cost = cost::material(root.context().settings, cost, input.rows, input.width);
+    Rc::new(Path {
+        kind: PathKind::Material(input.clone()),
+        startup: cost.startup,
+        total: cost.total,
+        ..(**input).clone()
+    })
 }
 
 fn nest_loops(
@@ -461,7 +469,7 @@ pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Rc<RestrictInfo>> 
 }
 
 /// Equalities with one side from each input.
-fn equalities(clauses: &[Rc<RestrictInfo>], outer: &RelIds, inner: &RelIds) -> Vec<JoinClause> {
+pub(super) fn equalities(clauses: &[Rc<RestrictInfo>], outer: &RelIds, inner: &RelIds) -> Vec<JoinClause> {
     let turned = |info: &Rc<RestrictInfo>| {
         let e = info.equality.as_ref()?;
         if e.left_relids.is_empty() || e.right_relids.is_empty() {
@@ -481,7 +489,7 @@ fn equalities(clauses: &[Rc<RestrictInfo>], outer: &RelIds, inner: &RelIds) -> V
 }
 
 /// The join's conditions that its method does not test.
-fn not_among(clauses: &[Rc<RestrictInfo>], used: &[JoinClause]) -> Vec<Rc<RestrictInfo>> {
+pub(super) fn not_among(clauses: &[Rc<RestrictInfo>], used: &[JoinClause]) -> Vec<Rc<RestrictInfo>> {
     let left = |c: &&Rc<RestrictInfo>| !used.iter().any(|u| Rc::ptr_eq(&u.info, c));
     clauses.iter().filter(left).cloned().collect()
 }
@@ -558,112 +566,5 @@ fn hash_join_of(
     add_path_lazily(paths, path, ctx.startup, || {
         let inputs = (outer_path.clone(), inner_path.clone());
         ctx.kind(JoinMethod::Hash(pairs), inputs, join_quals)
-    });
-}
-
-fn merge_joins(
-    root: &mut Root<'_, '_>,
-    outer: &RelOptInfo,
-    inner: &RelOptInfo,
-    ctx: &JoinContext<'_>,
-    paths: &mut Vec<PathRef>,
-) {
-    if matches!(ctx.join_type, JoinType::RightSemi) {
-        return;
-    }
-    let mut outer_keys = Vec::new();
-    let mut inner_keys = Vec::new();
-    let mut merge = Vec::new();
-    for clause in equalities(&ctx.clauses.join, &outer.relids, &inner.relids) {
-        let Some(e) = &clause.info.equality else { continue };
-        let (Some(family), Some(facts)) = (e.family, &e.merge) else {
-            continue;
-        };
-        let outer_side = usize::from(clause.swapped);
-        if facts.compare[outer_side].is_none() {
-            continue;
-        }
-        let key = |side: usize| PathKey {
-            class: facts.classes[side],
-            family,
-            descending: false,
-            nulls_first: false,
-        };
-        if outer_keys.contains(&key(outer_side)) {
-            continue;
-        }
-        outer_keys.push(key(outer_side));
-        inner_keys.push(key(1 - outer_side));
-        merge.push(clause);
-    }
-    if merge.is_empty() {
-        return;
-    }
-    let (Some(o), Some(i)) = (
-        sorted_input(root, outer, &outer_keys),
-        sorted_input(root, inner, &inner_keys),
-    ) else {
-        return;
-    };
-    merge_join(root, (o, i), outer_keys, merge, ctx, paths);
-}
-
-/// The cheapest way to get a relation in an order.
-fn sorted_input(root: &Root<'_, '_>, rel: &RelOptInfo, keys: &[PathKey]) -> Option<PathRef> {
-    let s = root.context().settings;
-    let sorted = rel
-        .paths
-        .iter()
-        .filter(|p| p.required_outer.is_empty() && keys_contained(keys, &p.keys))
-        .min_by(|a, b| a.disabled.cmp(&b.disabled).then(a.total.total_cmp(&b.total)));
-    let cheapest = path::cheapest_total(&rel.paths)?;
-    let c = cost::sort(s, cheapest.total, cheapest.rows, cheapest.width, 0.0);
-    let disabled = cheapest.disabled + u32::from(!s.enable_sort);
-    if let Some(p) = sorted
-        && (p.disabled, p.total) <= (disabled, c.total)
-    {
-        return Some(p.clone());
-    }
-    let mut sort = (**cheapest).clone();
-    sort.kind = PathKind::Sort(cheapest.clone());
-    sort.keys = keys.into();
-    (sort.startup, sort.total) = (c.startup, c.total);
-    sort.disabled = disabled;
-    Some(Rc::new(sort))
-}
-
-fn merge_join(
-    root: &Root<'_, '_>,
-    (outer, inner): (PathRef, PathRef),
-    keys: Vec<PathKey>,
-    merge: Vec<JoinClause>,
-    ctx: &JoinContext<'_>,
-    paths: &mut Vec<PathRef>,
-) {
-    let s = root.context().settings;
-    let join_quals = not_among(&ctx.clauses.join, &merge);
-    let n = merge.len() as f64;
-    let startup = outer.startup + inner.startup;
-    let mut total = outer.total + inner.total;
-    total += s.cpu_operator_cost * n * (outer.rows + inner.rows);
-    let per_row = s.cpu_tuple_cost + join_quals.iter().map(|c| c.cost).sum::<f64>() + ctx.other_cost;
-    total += per_row * ctx.size.rows;
-    let keeps_order = !matches!(
-        ctx.join_type,
-        JoinType::Full | JoinType::Right | JoinType::RightAnti
-    );
-    let order = if !keeps_order {
-        Rc::new([])
-    } else if outer.keys.len() > keys.len() {
-        order::useful(root, &ctx.size.relids, &outer.keys)
-    } else {
-        order::useful(root, &ctx.size.relids, &keys.into())
-    };
-    let disabled = outer.disabled + inner.disabled + u32::from(!s.enable_mergejoin);
-    let cost = Cost { startup, total };
-    let inputs = (&*outer, &*inner);
-    let path = ctx.path(cost, ctx.size.rows, disabled, order, RelIds::empty(), inputs);
-    add_path_lazily(paths, path, ctx.startup, || {
-        ctx.kind(JoinMethod::Merge(merge), (outer, inner), join_quals)
     });
 }

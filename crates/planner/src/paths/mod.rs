@@ -8,6 +8,7 @@ mod commuted;
 mod index;
 mod join;
 mod memoize;
+mod merge_join;
 pub mod partial;
 mod subquery;
 mod tid;
