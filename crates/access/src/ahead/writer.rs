@@ -9,6 +9,7 @@
 //! - No rows are on their way while a later command of the transaction runs, while it rolls back, or when its loads are sealed.
 //! - Whatever cannot have a thread (the simulator) writes at once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -23,8 +24,9 @@ use crate::table::Table;
 
 /// Chunks that the session writes itself before it asks for a thread.
 const ALONE_CHUNKS: usize = 1;
-/// Chunks on their way at a time.
+/// Chunks on their way at a time, and their bytes when there is more than one.
 const PENDING_MAX: usize = 4;
+const PENDING_BYTES: usize = 8 << 20;
 
 /// Rows of a chunk of their own, for the store.
 pub(super) struct ChunkRows {
@@ -66,7 +68,8 @@ pub(crate) struct RowsWriter {
 struct WriterThread {
     chunks: Option<Sender<ChunkRows>>,
     written: Receiver<PgResult<()>>,
-    pending: usize,
+    /// Bytes of each chunk that is on its way.
+    pending: VecDeque<usize>,
 }
 
 impl RowsWriter {
@@ -109,12 +112,14 @@ impl WriterThread {
             .then(|| WriterThread {
                 chunks: Some(chunks),
                 written,
-                pending: 0,
+                pending: VecDeque::new(),
             })
     }
 
     fn put(&mut self, chunk: ChunkRows) -> PgResult<()> {
-        while self.pending >= PENDING_MAX {
+        let bytes = chunk.block.memory_bytes();
+        let room = PENDING_BYTES.saturating_sub(bytes);
+        while self.pending.len() >= PENDING_MAX || self.pending.iter().sum::<usize>() > room {
             self.wait()?;
         }
         let sent = self
@@ -122,7 +127,7 @@ impl WriterThread {
             .as_ref()
             .is_some_and(|chunks| chunks.send(chunk).is_ok());
         if sent {
-            self.pending += 1;
+            self.pending.push_back(bytes);
             return Ok(());
         }
         // It ended with an error, which is still to come.
@@ -132,14 +137,14 @@ impl WriterThread {
 
     /// Until the oldest chunk is in the store.
     fn wait(&mut self) -> PgResult<()> {
-        self.pending -= 1;
+        self.pending.pop_front();
         self.written.recv().unwrap_or_else(|_| Err(gone()))
     }
 
     fn finish(&mut self) -> PgResult<()> {
         self.chunks = None;
         let mut outcome = Ok(());
-        while self.pending > 0 {
+        while !self.pending.is_empty() {
             outcome = outcome.and(self.wait());
         }
         outcome
