@@ -167,7 +167,11 @@ fn measure(session: &mut Session, sql: &str) -> Duration {
     session.batch_execute(&limit).expect("limit");
     let mut outcome = "finished".to_owned();
     let mut over = Duration::ZERO;
-    for part in sql.split("; ") {
+    let parts: Vec<&str> = match sql.starts_with("SET ") {
+        true => sql.split("; ").collect(),
+        false => vec![sql],
+    };
+    for part in parts {
         let local = part.replace("SET ", "SET LOCAL ");
         let text = if part.starts_with("SET ") { &local } else { part };
         let began = Instant::now();

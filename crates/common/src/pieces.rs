@@ -1,12 +1,16 @@
 //! Long values a piece at a time, so that a cancelled statement ends before the value does.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use crate::cancel::CancelToken;
 use crate::error::PgResult;
 
 /// Bytes between two looks at the cancel flag: some milliseconds for all but the slowest functions.
 pub const PIECE_BYTES: usize = 4 << 20;
+
+/// Items sorted, or merged, between two looks.
+const SORTED_ITEMS: usize = 1 << 14;
 
 /// Calls `f` with each piece of the bytes.
 pub fn bytes(cancel: &CancelToken, v: &[u8], mut f: impl FnMut(&[u8])) -> PgResult<()> {
@@ -51,6 +55,55 @@ fn joined(
         rest = after;
     }
     Ok(out)
+}
+
+/// Characters as a text.
+pub fn collect(cancel: &CancelToken, characters: impl Iterator<Item = char>) -> PgResult<String> {
+    let (mut out, mut checked) = (String::new(), 0);
+    for c in characters {
+        if out.len() - checked >= PIECE_BYTES / 4 {
+            cancel.check()?;
+            checked = out.len();
+        }
+        out.push(c);
+    }
+    Ok(out)
+}
+
+/// A stable sort.
+pub fn sort_by<T: Copy>(
+    cancel: &CancelToken,
+    items: &mut Vec<T>,
+    mut compare: impl FnMut(&T, &T) -> Ordering,
+) -> PgResult<()> {
+    for run in items.chunks_mut(SORTED_ITEMS) {
+        cancel.check()?;
+        run.sort_by(&mut compare);
+    }
+    let mut sorted = SORTED_ITEMS;
+    while sorted < items.len() {
+        let mut merged = Vec::with_capacity(items.len());
+        for pair in items.chunks(2 * sorted) {
+            let (mut left, mut right) = pair.split_at(sorted.min(pair.len()));
+            while let ([l, left_rest @ ..], [r, right_rest @ ..]) = (left, right) {
+                if merged.len() % SORTED_ITEMS == 0 {
+                    cancel.check()?;
+                }
+                if compare(l, r).is_le() {
+                    merged.push(*l);
+                    left = left_rest;
+                } else {
+                    merged.push(*r);
+                    right = right_rest;
+                }
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        *items = merged;
+        sorted *= 2;
+    }
+    Ok(())
 }
 
 /// The characters of a text in reverse.
@@ -150,6 +203,7 @@ mod tests {
             words(&go, &unbroken, str::to_uppercase).unwrap(),
             unbroken.to_uppercase()
         );
+        assert_eq!(collect(&go, s.chars()).unwrap(), s);
         assert_eq!(reversed(&go, &s).unwrap(), s.chars().rev().collect::<String>());
         let mut read = Vec::new();
         bytes(&go, s.as_bytes(), |piece| read.extend_from_slice(piece)).unwrap();
@@ -173,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn sorting_is_stable() {
+        for count in [0, 1, SORTED_ITEMS, SORTED_ITEMS + 1, 5 * SORTED_ITEMS + 7] {
+            let mut items: Vec<(usize, usize)> = (0..count).map(|i| (i * 7919 % 1000, i)).collect();
+            let mut expected = items.clone();
+            expected.sort_by_key(|item| item.0);
+            sort_by(&CancelToken::new(), &mut items, |a, b| a.0.cmp(&b.0)).unwrap();
+            assert_eq!(items, expected);
+        }
+    }
+
+    #[test]
     fn a_cancelled_statement_stops_between_pieces() {
         let (stop, s) = (CancelToken::new(), long());
         stop.cancel(CancelReason::User);
@@ -183,5 +248,10 @@ mod tests {
         assert_eq!(code(reversed(&stop, &s).unwrap_err()), "57014");
         assert_eq!(code(cycled(&stop, "ab", 3 * PIECE_BYTES).unwrap_err()), "57014");
         assert_eq!(code(bytes(&stop, s.as_bytes(), |_| {}).unwrap_err()), "57014");
+        assert_eq!(code(collect(&stop, s.chars()).unwrap_err()), "57014");
+        assert_eq!(
+            code(sort_by(&stop, &mut vec![2, 1], Ord::cmp).unwrap_err()),
+            "57014"
+        );
     }
 }

@@ -1,10 +1,11 @@
 //! Subqueries inside expressions.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
 use common::{Oid, PgResult, internal, pg_err, unsupported};
 use nodes::expr::SubLinkKind;
+use rustc_hash::FxHashMap;
 use types::{ArrayValue, Datum, PhysType, Selection, Vector, compare};
 
 use crate::eval::{Cx, truth};
@@ -15,11 +16,16 @@ pub(crate) type Rows = Arc<Vec<Vec<Datum>>>;
 
 /// The rows of an uncorrelated `IN (SELECT ...)`, by hash.
 pub(crate) struct HashedSet {
-    buckets: HashMap<u64, Vec<Vec<Datum>>>,
+    rows: Rows,
+    /// The last of the different rows with a hash.
+    last: FxHashMap<u64, u32>,
+    /// For each row the one before it with the same hash, or [`NO_ROW`].
+    before: Vec<u32>,
     /// Rows with a NULL in them: they can only make a result unknown.
-    with_nulls: Vec<Vec<Datum>>,
-    rows: usize,
+    with_nulls: Vec<u32>,
 }
+
+const NO_ROW: u32 = u32::MAX;
 
 impl Cx<'_, '_> {
     pub(crate) fn sub_plan(
@@ -144,7 +150,8 @@ impl Cx<'_, '_> {
         let set = match known {
             Some((_, from, set)) if Arc::ptr_eq(from, &rows) => set.clone(),
             _ => {
-                let set = Arc::new(HashedSet::build(&rows, &types));
+                let cancel = self.rt.parts().cancel;
+                let set = Arc::new(HashedSet::build(Arc::clone(&rows), &types, cancel)?);
                 self.state.hashed.retain(|(id, ..)| *id != s.plan_id);
                 self.state.hashed.push((s.plan_id, rows, set.clone()));
                 set
@@ -161,55 +168,63 @@ impl Cx<'_, '_> {
 }
 
 impl HashedSet {
-    fn build(rows: &[Vec<Datum>], types: &[Oid]) -> HashedSet {
+    fn build(rows: Rows, types: &[Oid], cancel: &CancelToken) -> PgResult<HashedSet> {
         let mut set = HashedSet {
-            buckets: HashMap::new(),
+            last: FxHashMap::default(),
+            before: vec![NO_ROW; rows.len()],
             with_nulls: Vec::new(),
-            rows: rows.len(),
+            rows,
         };
-        for row in rows {
+        let rows = Arc::clone(&set.rows);
+        for (number, row) in (0_u32..).zip(&*rows) {
+            cancel.check()?;
             if row.iter().any(Datum::is_null) {
-                set.with_nulls.push(row.clone());
+                set.with_nulls.push(number);
                 continue;
             }
-            let bucket = set.buckets.entry(hash_row(row, types)).or_default();
-            if !bucket.iter().any(|r| equal_rows(r, row, types) == Some(true)) {
-                bucket.push(row.clone());
+            let hash = hash_row(row, types);
+            if set.has_hashed(hash, row, types) {
+                continue;
+            }
+            let before = set.last.insert(hash, number);
+            if let (Some(before), Some(place)) = (before, set.before.get_mut(number as usize)) {
+                *place = before;
             }
         }
-        set
+        Ok(set)
     }
 
     /// True when a row matches.
     fn has(&self, row: &[Datum], types: &[Oid]) -> bool {
-        if row.iter().any(Datum::is_null) {
-            return false;
+        !row.iter().any(Datum::is_null) && self.has_hashed(hash_row(row, types), row, types)
+    }
+
+    fn has_hashed(&self, hash: u64, row: &[Datum], types: &[Oid]) -> bool {
+        let mut at = self.last.get(&hash).copied().unwrap_or(NO_ROW);
+        while let Some(known) = self.rows.get(at as usize) {
+            if equal_rows(known, row, types) == Some(true) {
+                return true;
+            }
+            at = self.before.get(at as usize).copied().unwrap_or(NO_ROW);
         }
-        let bucket = self.buckets.get(&hash_row(row, types));
-        bucket.is_some_and(|b| b.iter().any(|r| equal_rows(r, row, types) == Some(true)))
+        false
     }
 
     /// SQL's IN: true when a row matches, unknown when only NULLs keep it from being decided.
     fn contains(&self, row: &[Datum], types: &[Oid]) -> Option<bool> {
-        if self.rows == 0 {
+        if self.rows.is_empty() {
             return Some(false);
         }
-        if !row.iter().any(Datum::is_null) {
+        let undecided = |known: &Vec<Datum>| equal_rows(known, row, types).is_none();
+        let unknown = if row.iter().any(Datum::is_null) {
+            self.rows.iter().any(undecided)
+        } else {
             if self.has(row, types) {
                 return Some(true);
             }
-            let unknown = self
-                .with_nulls
-                .iter()
-                .any(|r| equal_rows(r, row, types).is_none());
-            return if unknown { None } else { Some(false) };
-        }
-        let unknown = self
-            .buckets
-            .values()
-            .flatten()
-            .chain(&self.with_nulls)
-            .any(|r| equal_rows(r, row, types).is_none());
+            let mut with_nulls = self.with_nulls.iter();
+            with_nulls.any(|n| self.rows.get(*n as usize).is_some_and(undecided))
+        };
         if unknown { None } else { Some(false) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, pg_err, pieces};
 use types::compare::{compare, compare_arrays};
 use types::{ArrayDim, ArrayValue, Datum};
 
@@ -119,7 +119,7 @@ fn sort(ctx: &FnContext<'_>, a: &ArrayValue, descending: bool, nulls_first: bool
         }
         _ => compare(a.element_type, x, y),
     };
-    all.sort_by(|x, y| {
+    pieces::sort_by(ctx.cancel, &mut all, |x, y| {
         if inner {
             return direct(compare_arrays(&as_array(x), &as_array(y)));
         }
@@ -132,7 +132,7 @@ fn sort(ctx: &FnContext<'_>, a: &ArrayValue, descending: bool, nulls_first: bool
             ([x], [y]) => direct(with_collation(x, y)),
             _ => Ordering::Equal,
         }
-    });
+    })?;
     Ok(of_items(a, &all, lower(a)))
 }
 

@@ -33,11 +33,20 @@ fn textcat(ctx: &mut FnContext<'_>, a: &str, b: &str) -> PgResult<String> {
     pieces::concat(ctx.cancel, &[a, b])
 }
 
-fn char_count(s: &str) -> i32 {
-    s.chars().count() as i32
+fn char_count(ctx: &mut FnContext<'_>, s: &str) -> PgResult<i32> {
+    if s.len() <= pieces::PIECE_BYTES {
+        return Ok(s.chars().count() as i32);
+    }
+    let mut count = 0;
+    // Characters are counted by their first bytes.
+    let first = |b: &&u8| **b & 0xC0 != 0x80;
+    pieces::bytes(ctx.cancel, s.as_bytes(), |piece| {
+        count += piece.iter().filter(first).count()
+    })?;
+    Ok(count as i32)
 }
-fn bpcharlen(s: &str) -> i32 {
-    char_count(s.trim_end_matches(' '))
+fn bpcharlen(ctx: &mut FnContext<'_>, s: &str) -> PgResult<i32> {
+    char_count(ctx, s.trim_end_matches(' '))
 }
 fn octet_count(s: &str) -> i32 {
     s.len() as i32
@@ -118,13 +127,14 @@ fn overlay(ctx: &mut FnContext<'_>, s: &str, new: &str, start: i32, length: i32)
     pieces::concat(ctx.cancel, &[head, new, text_substr_no_len(s, after)])
 }
 fn overlay_no_len(ctx: &mut FnContext<'_>, s: &str, new: &str, start: i32) -> PgResult<String> {
-    overlay(ctx, s, new, start, char_count(new))
+    let count = char_count(ctx, new)?;
+    overlay(ctx, s, new, start, count)
 }
 
-fn textpos(s: &str, part: &str) -> i32 {
+fn textpos(ctx: &mut FnContext<'_>, s: &str, part: &str) -> PgResult<i32> {
     match memchr::memmem::find(s.as_bytes(), part.as_bytes()) {
-        Some(at) => char_count(&s[..at]) + 1,
-        None => 0,
+        Some(at) => Ok(char_count(ctx, &s[..at])? + 1),
+        None => Ok(0),
     }
 }
 fn text_starts_with(s: &str, prefix: &str) -> bool {
@@ -461,13 +471,13 @@ fn unistr(ctx: &mut FnContext<'_>, s: &str) -> PgResult<String> {
 
 #[rustfmt::skip]
 builtins! {
-    textcat(ctx, a: text, b: text) -> text; textlen = char_count(s: text) -> int4; bpcharlen(s: bpchar) -> int4;
+    textcat(ctx, a: text, b: text) -> text; textlen = char_count(ctx, s: text) -> int4; bpcharlen(ctx, s: bpchar) -> int4;
     textoctetlen = octet_count(s: text) -> int4; bpcharoctetlen = octet_count(s: bpchar) -> int4; bit_length(s: text) -> int4;
     lower(ctx, s: text) -> text; upper(ctx, s: text) -> text; initcap(ctx, s: text) -> text; casefold(ctx, s: text) -> text;
     text_substr(s: text, start: int4, length: int4) -> text; text_substr_no_len(s: text, start: int4) -> text;
     textoverlay = overlay(ctx, s: text, new: text, start: int4, length: int4) -> text;
     textoverlay_no_len = overlay_no_len(ctx, s: text, new: text, start: int4) -> text;
-    textpos(s: text, part: text) -> int4; text_starts_with(s: text, prefix: text) -> bool;
+    textpos(ctx, s: text, part: text) -> int4; text_starts_with(s: text, prefix: text) -> bool;
     btrim(ctx, s: text, set: text) -> text; ltrim(ctx, s: text, set: text) -> text; rtrim(ctx, s: text, set: text) -> text;
     btrim1(s: text) -> text; ltrim1(s: text) -> text; rtrim1(s: text) -> text;
     lpad(ctx, s: text, length: int4, fill: text) -> text; rpad(ctx, s: text, length: int4, fill: text) -> text;

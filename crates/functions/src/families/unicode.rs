@@ -1,11 +1,13 @@
 //! Unicode normalisation, encodings, and texts that are lists of names.
 
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
-use common::{PgError, PgResult, pg_err};
+use common::{PgError, PgResult, pg_err, pieces};
 use types::encoding::Encoding;
 use types::{ArrayValue, Datum, oids};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 
 /// The forms.
@@ -34,21 +36,21 @@ impl Form {
     }
 }
 
-fn normalized(s: &str, form: Form) -> String {
+fn normalized(cancel: &CancelToken, s: &str, form: Form) -> PgResult<String> {
     match form {
-        Form::Nfc => s.nfc().collect(),
-        Form::Nfd => s.nfd().collect(),
-        Form::Nfkc => s.nfkc().collect(),
-        Form::Nfkd => s.nfkd().collect(),
+        Form::Nfc => pieces::collect(cancel, s.nfc()),
+        Form::Nfd => pieces::collect(cancel, s.nfd()),
+        Form::Nfkc => pieces::collect(cancel, s.nfkc()),
+        Form::Nfkd => pieces::collect(cancel, s.nfkd()),
     }
 }
 
-fn normalize(s: &str, form: &str) -> PgResult<String> {
-    Ok(normalized(s, Form::parse(form)?))
+fn normalize(ctx: &mut FnContext<'_>, s: &str, form: &str) -> PgResult<String> {
+    normalized(ctx.cancel, s, Form::parse(form)?)
 }
 
-fn is_normalized(s: &str, form: &str) -> PgResult<bool> {
-    Ok(normalized(s, Form::parse(form)?) == s)
+fn is_normalized(ctx: &mut FnContext<'_>, s: &str, form: &str) -> PgResult<bool> {
+    Ok(normalized(ctx.cancel, s, Form::parse(form)?)? == s)
 }
 
 fn unicode_version() -> &'static str {
@@ -150,8 +152,8 @@ fn parse_ident(s: &str, strict: bool) -> PgResult<ArrayValue> {
 }
 
 builtins! {
-    unicode_normalize_func = normalize(s: text, form: text) -> text;
-    unicode_is_normalized = is_normalized(s: text, form: text) -> bool;
+    unicode_normalize_func = normalize(ctx, s: text, form: text) -> text;
+    unicode_is_normalized = is_normalized(ctx, s: text, form: text) -> bool;
     unicode_version() -> text;
     icu_unicode_version() -> text;
     pg_convert_from = convert_from(bytes: bytea, from: name) -> text;

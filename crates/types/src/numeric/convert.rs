@@ -14,7 +14,7 @@ use crate::numeric::BigNumeric;
 use crate::numeric::arith::mul_wide;
 
 /// Most digits before the decimal point.
-const INTEGER_DIGITS_MAX: i64 = 131_072;
+pub(super) const INTEGER_DIGITS_MAX: i64 = 131_072;
 /// Most digits after it.
 pub(super) const SCALE_MAX: u16 = 16_383;
 

@@ -8,7 +8,10 @@ use num_bigint::{BigInt, BigUint, Sign};
 use crate::Numeric;
 use crate::io::invalid_input;
 use crate::io_text::trim_space;
-use crate::numeric::convert::{SCALE_MAX, from_big, overflow, pow10};
+use crate::numeric::convert::{INTEGER_DIGITS_MAX, SCALE_MAX, from_big, overflow, pow10};
+
+/// Binary digits of the longest integers.
+const BITS_MAX: u64 = 435_412;
 
 impl fmt::Display for Numeric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,6 +132,11 @@ fn parse_radix(digits: &str, radix: u32, negative: bool) -> Option<PgResult<Nume
     if plain.is_empty() || previous == b'_' {
         return None;
     }
+    let digits = &plain[plain.iter().take_while(|d| **d == 0).count()..];
+    let bits = digits.len() as u64 * u64::from(radix.ilog2());
+    if bits > BITS_MAX {
+        return Some(Err(overflow()));
+    }
     let magnitude = BigUint::from_radix_be(&plain, radix)?;
     let sign = if negative { Sign::Minus } else { Sign::Plus };
     Some(from_big(&BigInt::from_biguint(sign, magnitude), 0))
@@ -205,15 +213,20 @@ fn build(digits: &[u8], scale: usize, exponent: i64, negative: bool) -> PgResult
             scale: scale as u16,
         });
     }
+    let zeros = digits.iter().take_while(|d| **d == b'0').count();
+    let digits = &digits[zeros..];
+    // What is too long is not converted first: that takes time with the square of the length.
+    if !digits.is_empty()
+        && (digits.len() as i64 - scale > INTEGER_DIGITS_MAX || scale > i64::from(SCALE_MAX))
+    {
+        return Err(overflow());
+    }
     let magnitude = BigUint::parse_bytes(digits, 10).unwrap_or_default();
     let sign = if negative { Sign::Minus } else { Sign::Plus };
     let mut n = BigInt::from_biguint(sign, magnitude);
     if scale < 0 {
         if n.sign() == Sign::NoSign {
             return Ok(Numeric::ZERO);
-        }
-        if -scale > 140_000 {
-            return Err(overflow());
         }
         n *= pow10((-scale) as u32);
         return from_big(&n, 0);
