@@ -257,7 +257,7 @@ impl Session {
 
     /// Rolls back whatever runs.
     pub(crate) fn rollback_block(&mut self) {
-        self.portals_at_abort();
+        self.portals_at_abort(0);
         self.abort_transaction();
         self.core.sequence_logged.set(false);
         self.core.guc.borrow_mut().rollback_to(0);
@@ -312,7 +312,7 @@ impl Session {
             return;
         }
         self.block.failed = true;
-        self.portals_at_abort();
+        self.portals_at_abort(self.block.savepoints.len());
         if self.block.savepoints.is_empty() {
             // Nothing to go back to: locks need not be kept until the client says ROLLBACK.
             self.abort_transaction();
@@ -380,6 +380,7 @@ impl Session {
         let before = self.block.savepoints.get(at).map(|s| s.read_only);
         self.block.savepoints.truncate(at);
         self.core.savepoints.set(at);
+        self.cursors_at_release(at);
         if let Some(before) = before {
             self.set_read_only(before);
         }
@@ -392,6 +393,7 @@ impl Session {
         let at = self.find_savepoint(name)?;
         self.block.savepoints.truncate(at + 1);
         self.core.savepoints.set(at + 1);
+        self.portals_at_abort(at + 1);
         let Some(sp) = self.block.savepoints.last() else {
             return Err(common::internal!("savepoint vanished"));
         };

@@ -13,6 +13,7 @@ use types::PhysType;
 use crate::api::row::Column;
 use crate::session::Session;
 use crate::session::catalog::View;
+use crate::session::cursor::Cursor;
 use crate::session::env::StatementEnv;
 use crate::session::plan::utility_column;
 use crate::session::portal::{CopyFormat, CopyRows, Portal, PortalState, Step};
@@ -41,7 +42,9 @@ impl Session {
         };
         let env = StatementEnv::new(&self.core, txn, view, &prepared.source);
         let catalog = self.session_catalog();
+        let in_use = |relation| self.core.uses(relation);
         let mut cx = CommandContext {
+            in_use: &in_use,
             txn,
             catalog: &catalog,
             relations: &self.core.db.relations,
@@ -93,8 +96,8 @@ impl Session {
                 self.templates.clear();
             }
             SessionAction::Reset => {
-                self.portals.clear();
-                self.core.cursors.borrow_mut().clear();
+                self.core.portals.get_mut().clear();
+                self.core.cursors.get_mut().clear();
                 self.core.statements.borrow_mut().clear();
                 self.core.db.notify.unlisten(None, &self.core.mailbox);
             }
@@ -139,7 +142,7 @@ impl Session {
             }
             Statement::Fetch(f) if !f.ismove => {
                 let cursors = self.core.cursors.borrow();
-                Ok(cursors.get(f.portalname.as_str()).and_then(|c| c.columns()))
+                Ok(cursors.get(f.portalname.as_str()).and_then(Cursor::columns))
             }
             Statement::Call(call) => {
                 let nothing = self.prepare_statement(&"".into(), None, &[])?;

@@ -1,7 +1,6 @@
 //! The part of a session that functions called by its statements may look at and change.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
@@ -10,6 +9,7 @@ use commands::SessionAction;
 use commands::guc::GucStore;
 use common::cancel::CancelToken;
 use common::{Oid, PgError};
+use executor::PreparedPlan;
 use rustc_hash::FxHashMap;
 use txn::Proc;
 use types::FormatSettings;
@@ -18,8 +18,10 @@ use types::encoding::Encoding;
 use crate::database::Inner;
 use crate::session::catalog::{PathCache, SessionCatalog};
 use crate::session::cursor::Cursor;
+use crate::session::named::Named;
 use crate::session::notify::{Mailbox, Notification};
 use crate::session::plpgsql_functions::{Compiled, FunctionKey};
+use crate::session::portal::Portal;
 use crate::session::prepared::{NamedStatement, Prepared};
 use crate::session::routine::{Routine, RoutineKey};
 
@@ -42,7 +44,11 @@ pub(crate) struct SessionCore {
     /// Statements prepared under names (the unnamed one's is empty), where functions can read them, too.
     pub statements: RefCell<FxHashMap<String, NamedStatement>>,
     /// SQL cursors, where functions can read them, too.
-    pub cursors: RefCell<HashMap<String, Cursor>>,
+    pub cursors: RefCell<Named<Cursor>>,
+    /// Portals that the protocol has bound.
+    pub portals: RefCell<Named<Portal>>,
+    /// Plans that run, and those of queries that functions loop over; the innermost last.
+    pub running: RefCell<Vec<Arc<PreparedPlan>>>,
     /// Queries that run inside queries, by functions.
     pub inner_queries: Cell<u32>,
     /// State of `random()`.
@@ -184,6 +190,8 @@ impl SessionCore {
             sequence_logged: Cell::new(false),
             statements: RefCell::default(),
             cursors: RefCell::default(),
+            portals: RefCell::default(),
+            running: RefCell::default(),
             inner_queries: Cell::new(0),
             random: RefCell::new(Random::new(seed)),
             user: Cell::new(Oid(10)),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use access::ActiveSnapshot;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err, unsupported};
+use common::{Oid, PgResult, pg_err};
 use executor::QueryRun;
 use parser::ast::{self, FetchDirection, Statement, cursor_options};
 use types::{BATCH_ROWS, Batch, Datum, PhysType};
@@ -17,6 +17,8 @@ use crate::api::row::Column;
 use crate::session::Session;
 use crate::session::catalog::View;
 use crate::session::current_of::Origins;
+use crate::session::in_use;
+use crate::session::named::Facts;
 use crate::session::portal::{Portal, PortalState, ResultRows, Step};
 use crate::session::prepared::{Kind, Prepared};
 use crate::session::run::batches_of;
@@ -33,8 +35,12 @@ pub(crate) struct Cursor {
     position: usize,
     scroll: bool,
     hold: bool,
+    /// Its rows go to the client in binary format.
+    binary: bool,
     /// Made by a transaction that has committed.
     held: bool,
+    /// How many savepoints there were when it was opened.
+    savepoints: usize,
     origins: Origins,
     /// A loop of a function runs over it.
     pub pinned: bool,
@@ -50,6 +56,7 @@ pub(crate) struct PlanCursor<'a> {
     pub snapshot: ActiveSnapshot,
     pub view: Arc<View>,
     pub scroll: Option<bool>,
+    pub savepoints: usize,
 }
 
 impl Cursor {
@@ -70,8 +77,10 @@ impl Cursor {
             renewed: Default::default(),
             uses: Arc::default(),
         });
+        let state = PortalState::Running(Box::new(made.run));
+        let scroll = made.scroll.unwrap_or_else(|| scrolls(&prepared, &state));
         let mut portal = Portal::new(prepared, made.params);
-        portal.state = PortalState::Running(Box::new(made.run));
+        portal.state = state;
         portal.snapshot = Some(made.snapshot);
         portal.view = Some(made.view);
         Cursor {
@@ -80,12 +89,31 @@ impl Cursor {
             phys,
             finished: false,
             position: 0,
-            scroll: made.scroll != Some(false),
+            scroll,
             hold: false,
+            binary: false,
             held: false,
+            savepoints: made.savepoints,
             pinned: false,
             origins: Origins::default(),
         }
+    }
+
+    /// What others see of it.
+    pub fn facts(&self, statement: Arc<str>, made_at: i64) -> Facts {
+        Facts {
+            statement,
+            holdable: self.hold,
+            binary: self.binary,
+            scrollable: self.scroll,
+            made_at,
+        }
+    }
+
+    /// True when its query uses the relation: also when it has come to its end, but not beyond the transaction.
+    pub fn uses(&self, relation: Oid) -> bool {
+        let query = self.portal.prepared.query().filter(|_| !self.held);
+        self.portal.uses(relation) || query.is_some_and(|query| in_use::names(&query.range_table, relation))
     }
 
     /// True for one that the end of a transaction does not close.
@@ -284,17 +312,9 @@ impl Session {
                 "DECLARE CURSOR can only be used in transaction blocks"
             ));
         }
-        if has(cursor_options::BINARY) {
-            return Err(unsupported!("binary cursors are not supported yet"));
-        }
-        if self.core.cursors.borrow().contains_key(d.portalname.as_str())
-            || self.portals.contains_key(d.portalname.as_str())
-        {
-            return Err(pg_err!(
-                DUPLICATE_CURSOR,
-                "cursor \"{}\" already exists",
-                d.portalname.as_str()
-            ));
+        let name = d.portalname.as_str();
+        if self.core.cursors.borrow().contains(name) || self.core.portals.borrow().contains(name) {
+            return Err(pg_err!(DUPLICATE_CURSOR, "cursor \"{name}\" already exists"));
         }
         let source = portal.prepared.source.clone();
         let tree = Arc::new(Statement::Select(d.query.clone()));
@@ -314,38 +334,42 @@ impl Session {
         };
         let mut inner = Portal::new(prepared, portal.params.clone());
         // The snapshot is that of DECLARE: start now, fetch later.
-        let first = self.portal_step(&mut inner, 1)?;
+        let first = self.start_portal(&mut inner)?;
         let mut cursor = Cursor {
-            portal: inner,
             rows: Vec::new(),
             phys,
             finished: false,
             position: 0,
-            scroll: !has(cursor_options::NO_SCROLL),
+            scroll: has(cursor_options::SCROLL)
+                || !has(cursor_options::NO_SCROLL) && scrolls(&inner.prepared, &inner.state),
             hold,
+            binary: has(cursor_options::BINARY),
             held: false,
+            savepoints: self.core.savepoints.get(),
             origins,
             pinned: false,
+            portal: inner,
         };
-        keep(&mut cursor, first);
-        self.core
-            .cursors
-            .borrow_mut()
-            .insert(d.portalname.as_str().to_owned(), cursor);
+        if let Some(first) = first {
+            keep(&mut cursor, first);
+        }
+        let text = portal.text.as_ref().unwrap_or(&source).clone();
+        let facts = cursor.facts(text, self.core.statement_start.get());
+        self.core.cursors.borrow_mut().insert(name, facts, cursor);
         Ok("DECLARE CURSOR".into())
     }
 
     pub(crate) fn fetch(&mut self, f: &ast::FetchStmt, portal: &mut Portal) -> PgResult<Option<Step>> {
-        let name = f.portalname.as_str().to_owned();
-        let taken = self.core.cursors.borrow_mut().remove(&name);
-        let mut cursor = taken.ok_or_else(|| no_such_cursor(&name))?;
+        let name = f.portalname.as_str();
+        let taken = self.core.cursors.borrow_mut().take(name)?;
+        let mut cursor = taken.ok_or_else(|| no_such_cursor(name))?;
         let result = cursor.go((f.direction, f.how_many), &mut |portal, want| {
             self.portal_step(portal, want)
         });
         let rows = match result {
             Ok(rows) => rows,
             Err(e) => {
-                self.core.cursors.borrow_mut().insert(name, cursor);
+                self.core.cursors.borrow_mut().put_back(name, cursor);
                 return Err(e);
             }
         };
@@ -356,7 +380,7 @@ impl Session {
         } else {
             batches_of(&rows, &cursor.phys)
         };
-        self.core.cursors.borrow_mut().insert(name, cursor);
+        self.core.cursors.borrow_mut().put_back(name, cursor);
         if f.ismove {
             portal.state = PortalState::Done(tag.clone());
             return Ok(Some(Step::Complete(tag)));
@@ -372,8 +396,9 @@ impl Session {
                 Ok("CLOSE CURSOR ALL".into())
             }
             Some(name) => {
-                let taken = self.core.cursors.borrow_mut().remove(name.as_str());
-                taken.ok_or_else(|| no_such_cursor(name.as_str()))?;
+                if !self.core.cursors.borrow_mut().remove(name.as_str())? {
+                    return Err(no_such_cursor(name.as_str()));
+                }
                 Ok("CLOSE CURSOR".into())
             }
         }
@@ -386,7 +411,7 @@ impl Session {
     }
 
     pub(crate) fn portals_at_commit(&mut self) -> PgResult<()> {
-        self.portals.clear();
+        self.core.portals.get_mut().clear();
         if self.core.cursors.borrow().is_empty() {
             return Ok(());
         }
@@ -402,12 +427,35 @@ impl Session {
         Ok(())
     }
 
-    /// After a failure: everything of this transaction closes.
-    pub(crate) fn portals_at_abort(&mut self) {
-        self.portals.clear();
-        self.core.cursors.borrow_mut().retain(|_, c| c.held);
+    /// A savepoint is gone: what was opened since belongs to the transaction around it.
+    pub(crate) fn cursors_at_release(&mut self, savepoints: usize) {
+        for cursor in self.core.cursors.get_mut().values_mut() {
+            cursor.savepoints = cursor.savepoints.min(savepoints);
+        }
+    }
+
+    /// After a failure: what was opened since there are so many savepoints closes.
+    pub(crate) fn portals_at_abort(&mut self, savepoints: usize) {
+        let portals = self.core.portals.get_mut();
+        match savepoints {
+            0 => portals.clear(),
+            _ => portals.drop_running(),
+        }
+        let cursors = self.core.cursors.get_mut();
+        cursors.retain(|_, c| c.held || c.savepoints < savepoints);
         self.copy_in = None;
     }
+}
+
+/// True where the plan of a cursor that says nothing of scrolling can run backwards.
+fn scrolls(prepared: &Prepared, state: &PortalState) -> bool {
+    let locks = prepared.query().is_some_and(|query| !query.row_marks.is_empty());
+    let backwards = match state {
+        PortalState::Running(run) => run.prepared().plan().runs_backwards(),
+        // One row by its key.
+        _ => true,
+    };
+    !locks && backwards
 }
 
 fn current(c: &Cursor) -> Vec<Vec<Datum>> {

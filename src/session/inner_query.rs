@@ -62,7 +62,8 @@ impl StatementEnv<'_> {
                 None => self.txn.borrow_mut().snapshot()?,
             };
             let cx = self.exec_context(&settings, &snapshot, &[]);
-            let mut run = QueryRun::start(plan, RunOptions::default());
+            let _under_way = self.core.under_way(&plan);
+            let mut run = QueryRun::start(plan.clone(), RunOptions::default());
             while rows.len() < rows_max {
                 let want = (rows_max - rows.len()).min(BATCH_ROWS);
                 let Some(batch) = run.next_batch(&cx, want)? else {
@@ -179,14 +180,15 @@ impl StatementEnv<'_> {
 
     /// The next rows of a cursor.
     pub(crate) fn inner_fetch(&self, name: &str, count: i64) -> PgResult<QueryRows> {
-        let taken = self.core.cursors.borrow_mut().remove(name);
+        let taken = self.core.cursors.borrow_mut().take(name)?;
         let mut cursor = taken.ok_or_else(|| no_such_cursor(name))?;
         let settings = self.core.format_settings();
         let rows = cursor.fetch_inside(count, |run, snapshot, params, want| {
+            let _under_way = self.core.under_way(run.prepared());
             run.next_batch(&self.exec_context(&settings, snapshot, params), want)
         });
         let columns = cursor.columns();
-        self.core.cursors.borrow_mut().insert(name.to_owned(), cursor);
+        self.core.cursors.borrow_mut().put_back(name, cursor);
         let columns = columns.iter().flat_map(|c| c.iter()).map(|c| QueryColumn {
             name: c.name.to_string(),
             type_ref: types::settings::TypeRef {

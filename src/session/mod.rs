@@ -21,8 +21,10 @@ mod database_name;
 mod definitions;
 pub(crate) mod env;
 mod fastpath;
+mod in_use;
 mod inner_query;
 pub(crate) mod large_object;
+pub(crate) mod named;
 pub(crate) mod names;
 pub(crate) mod notify;
 pub(crate) mod object_names;
@@ -54,7 +56,6 @@ use commands::guc::GucStore;
 use commands::verify::Finding;
 use common::cancel::{CancelReason, CancelToken};
 use common::{Oid, PgError, PgResult, pg_err};
-use rustc_hash::FxHashMap;
 use types::FormatSettings;
 use types::encoding::Encoding;
 
@@ -65,7 +66,6 @@ use crate::session::block::Block;
 use crate::session::catalog::SessionCatalog;
 use crate::session::core::SessionCore;
 use crate::session::notify::Notification;
-use crate::session::portal::Portal;
 use crate::session::prepared::StatementCache;
 
 /// Statements kept per session by text.
@@ -75,7 +75,6 @@ const STATEMENT_CACHE: usize = 256;
 pub struct Session {
     pub(crate) core: Box<SessionCore>,
     pub(crate) block: Block,
-    pub(crate) portals: FxHashMap<String, Portal>,
     pub(crate) cache: StatementCache,
     pub(crate) templates: template::Templates,
     pub(crate) settings: Option<Arc<settings::Settings>>,
@@ -141,7 +140,6 @@ impl Session {
         let mut session = Session {
             core: Box::new(core),
             block: Block::default(),
-            portals: FxHashMap::default(),
             cache: StatementCache::new(STATEMENT_CACHE),
             templates: template::Templates::new(STATEMENT_CACHE),
             settings: None,
@@ -365,8 +363,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.portals.clear();
-        self.core.cursors.borrow_mut().clear();
+        self.core.portals.get_mut().clear();
+        self.core.cursors.get_mut().clear();
         self.rollback_block();
         self.core.db.notify.unlisten(None, &self.core.mailbox);
         self.drop_temporary_objects();

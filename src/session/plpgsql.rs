@@ -151,6 +151,7 @@ impl<'e> PlHost<'e> {
     ) -> PgResult<Option<Batch>> {
         let env = self.env_under(under.0);
         let cx = env.exec_context(&self.settings, under.0, under.1);
+        let _under_way = self.core.under_way(run.prepared());
         run.next_batch(&cx, max)
     }
 
@@ -268,6 +269,14 @@ impl Host for PlHost<'_> {
         Ok(batch)
     }
 
+    fn loop_begins(&mut self, run: &Run) {
+        self.core.running.borrow_mut().push(run.run.prepared().clone());
+    }
+
+    fn loop_ends(&mut self) {
+        self.core.running.borrow_mut().pop();
+    }
+
     fn point(
         &mut self,
         plan: &Arc<PreparedPlan>,
@@ -278,6 +287,7 @@ impl Host for PlHost<'_> {
         let snapshot = self.snapshot()?;
         let env = self.env_under(&snapshot);
         let cx = env.exec_context(&self.settings, &snapshot, params);
+        let _under_way = self.core.under_way(plan);
         let outcome = plan.run_point(&cx, row)?;
         if writes && outcome.is_some() {
             self.txn.borrow_mut().next_command()?;
@@ -344,7 +354,7 @@ impl Host for PlHost<'_> {
             after_mark: self.core.after.mark(),
             notify_mark: self.core.pending_notify.borrow().len(),
             temp_namespace: self.core.temp_namespace.get(),
-            cursors: self.core.cursors.borrow().keys().cloned().collect(),
+            cursors: self.core.cursors.borrow().names().cloned().collect(),
             user: self.core.user.get(),
         });
         Ok(Savepoint(self.points.len() - 1))
@@ -362,7 +372,7 @@ impl Host for PlHost<'_> {
         let core = self.core;
         core.cursors
             .borrow_mut()
-            .retain(|name, _| p.cursors.contains(name));
+            .retain(|name, _| p.cursors.iter().any(|known| known == name));
         {
             let mut txn = self.txn.borrow_mut();
             txn.rollback_to(&p.point)?;
@@ -420,7 +430,7 @@ impl Host for PlHost<'_> {
                 format!("<unnamed portal {number}>")
             }
         };
-        if self.core.cursors.borrow().contains_key(&name) {
+        if self.core.cursors.borrow().contains(&name) {
             return Err(pg_err!(DUPLICATE_CURSOR, "cursor \"{name}\" already in use"));
         }
         let columns = crate::session::plan::result_columns(what.query, &*self.env.view)?;
@@ -433,13 +443,15 @@ impl Host for PlHost<'_> {
             snapshot: self.snapshot()?,
             view: self.env.view.clone(),
             scroll: what.scroll,
+            savepoints: self.core.savepoints.get(),
         });
-        self.core.cursors.borrow_mut().insert(name.clone(), cursor);
+        let facts = cursor.facts(what.text.into(), self.core.statement_start.get());
+        self.core.cursors.borrow_mut().insert(&name, facts, cursor);
         Ok(name)
     }
 
     fn move_cursor(&mut self, name: &str, fetch: CursorFetch) -> PgResult<CursorRows> {
-        let taken = self.core.cursors.borrow_mut().remove(name);
+        let taken = self.core.cursors.borrow_mut().take(name)?;
         let Some(mut cursor) = taken else {
             return Err(pg_err!(UNDEFINED_CURSOR, "cursor \"{name}\" does not exist"));
         };
@@ -447,7 +459,7 @@ impl Host for PlHost<'_> {
             self.next_batch(run, (snapshot, params), want)
         });
         let columns = cursor.columns();
-        self.core.cursors.borrow_mut().insert(name.to_owned(), cursor);
+        self.core.cursors.borrow_mut().put_back(name, cursor);
         let columns = columns.iter().flat_map(|c| c.iter()).map(|c| {
             let type_ref = types::settings::TypeRef {
                 oid: c.type_oid,
@@ -461,12 +473,12 @@ impl Host for PlHost<'_> {
         })
     }
 
-    fn close_cursor(&mut self, name: &str) -> bool {
-        self.core.cursors.borrow_mut().remove(name).is_some()
+    fn close_cursor(&mut self, name: &str) -> PgResult<bool> {
+        self.core.cursors.borrow_mut().remove(name)
     }
 
     fn has_cursor(&self, name: &str) -> bool {
-        self.core.cursors.borrow().contains_key(name)
+        self.core.cursors.borrow().contains(name)
     }
 
     fn pin_cursor(&mut self, name: &str, pinned: bool) {

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use access::ActiveSnapshot;
+use common::Oid;
 use executor::QueryRun;
 use smallvec::SmallVec;
 use types::{Batch, Datum};
 
 use crate::api::row::Column;
 use crate::session::catalog::View;
+use crate::session::in_use;
 use crate::session::prepared::Prepared;
 use crate::session::tag::CommandTag;
 
@@ -167,6 +169,14 @@ impl Portal {
         matches!(self.state, PortalState::Done(_))
             && self.prepared.columns.is_none()
             && !self.prepared.is_empty()
+    }
+
+    /// True while its plan runs and uses the relation.
+    pub(crate) fn uses(&self, relation: Oid) -> bool {
+        let PortalState::Running(run) = &self.state else {
+            return false;
+        };
+        in_use::names(&run.prepared().plan().range_table, relation)
     }
 
     /// The statement.

@@ -264,7 +264,9 @@ impl StatementEnv<'_> {
         let env = StatementEnv::new(core, self.txn, view, command.source);
         let catalog = core.catalog();
         let mut actions = Vec::new();
+        let in_use = |relation| core.uses(relation);
         let mut cx = CommandContext {
+            in_use: &in_use,
             txn: self.txn,
             catalog: &catalog,
             relations: &core.db.relations,
@@ -600,6 +602,7 @@ impl Call<'_, '_> {
         };
         let cx = env.exec_context(&settings, &snapshot, self.args);
         let mut rows = Vec::new();
+        let _under_way = core.under_way(&work.plan);
         let mut run = QueryRun::start(work.plan.clone(), RunOptions::default());
         let wanted = is_last && work.shape != ResultShape::Nothing;
         // One row is enough where one is asked for, but whoever writes, writes all.

@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// First call: plans and starts. Some statements are finished by that.
-    fn start_portal(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
+    pub(crate) fn start_portal(&mut self, portal: &mut Portal) -> PgResult<Option<Step>> {
         self.core.cancel.check()?;
         match &portal.prepared.kind {
             Kind::Empty => {
@@ -158,6 +158,7 @@ impl Session {
         if plan.is_point() {
             let mut row = Vec::new();
             let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.text(), cx => {
+                let _under_way = self.core.under_way(&plan);
                 plan.run_point(&cx, &mut row)?
             });
             if let Some(outcome) = outcome {
@@ -235,6 +236,7 @@ impl Session {
             return Err(common::internal!("portal is not running"));
         };
         let batch = exec_context!(self, &view, &snapshot, &portal.params, &text, cx => {
+            let _under_way = self.core.under_way(run.prepared());
             run.next_batch(&cx, want)?
         });
         match batch {
@@ -273,6 +275,7 @@ impl Session {
         };
         let mut batches = VecDeque::from([first]);
         exec_context!(self, &view, &snapshot, &portal.params, &text, cx => {
+            let _under_way = self.core.under_way(run.prepared());
             while let Some(batch) = run.next_batch(&cx, BATCH_ROWS)? {
                 batches.push_back(batch);
             }

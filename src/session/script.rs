@@ -11,7 +11,7 @@ use types::Datum;
 
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::session::portal::{Portal, ResultRows, Step};
+use crate::session::portal::{Formats, Portal, ResultRows, Step};
 use crate::session::prepared::Prepared;
 use crate::session::tag::CommandTag;
 use crate::session::template::Literals;
@@ -33,6 +33,8 @@ pub struct Script {
     literals: Option<Literals>,
     /// Result columns of the statement that the last step belonged to.
     columns: Option<Arc<[crate::Column]>>,
+    /// How its values go to the client, true for binary; empty: all as text.
+    formats: Formats,
 }
 
 /// What a string of statements brought.
@@ -48,6 +50,11 @@ impl Script {
     /// Result columns of the current statement.
     pub fn columns(&self) -> Option<Arc<[crate::Column]>> {
         self.columns.clone()
+    }
+
+    /// How the values of each of them go to the client, true for binary; empty: all as text.
+    pub fn formats(&self) -> &[bool] {
+        &self.formats
     }
 
     /// A portal of a shared statement with the values of this text.
@@ -84,6 +91,7 @@ impl Session {
             finished: false,
             literals: None,
             columns: None,
+            formats: Formats::new(),
         };
         if let Some(prepared) = known {
             script.portal = Some(Portal::new(prepared, Vec::new()));
@@ -147,6 +155,7 @@ impl Session {
             if let Some(portal) = &mut script.portal {
                 let step = self.portal_step(portal, 0)?;
                 script.columns = portal.columns().cloned();
+                script.formats.clone_from(&portal.formats);
                 match step {
                     Step::Complete(_) | Step::Empty => {
                         script.portal = None;
@@ -179,7 +188,26 @@ impl Session {
             if !script.several {
                 self.cache.put(script.source.clone(), &[], &prepared);
             }
-            script.portal = Some(Portal::new(prepared, Vec::new()));
+            script.portal = Some(Portal {
+                formats: self.fetched_formats(&prepared),
+                ..Portal::new(prepared, Vec::new())
+            });
+        }
+    }
+
+    /// Text is what a string of statements gets, but for FETCH from a binary cursor.
+    fn fetched_formats(&self, prepared: &Prepared) -> Formats {
+        let (Some(Statement::Fetch(fetch)), Some(columns)) = (prepared.stmt.as_deref(), &prepared.columns)
+        else {
+            return Formats::new();
+        };
+        let cursors = self.core.cursors.borrow();
+        let binary = cursors
+            .facts(fetch.portalname.as_str())
+            .is_some_and(|cursor| cursor.binary);
+        match binary {
+            true => Formats::from_elem(true, columns.len()),
+            false => Formats::new(),
         }
     }
 
@@ -308,7 +336,7 @@ impl Session {
             return Ok(());
         }
         if self.block.txn.is_none() {
-            self.portals.clear();
+            self.core.portals.get_mut().clear();
             self.at_rest();
             return Ok(());
         }

@@ -8,6 +8,7 @@ use common::pg_err;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::session::named::Facts;
 use crate::session::portal::Portal;
 use crate::session::prepared::{Prepared, no_such_statement};
 use crate::session::script::Script;
@@ -69,7 +70,7 @@ impl Session {
     /// Fails if a named portal or cursor exists already.
     pub fn check_portal_name(&mut self, name: &str) -> Result<()> {
         if name.is_empty()
-            || !(self.portals.contains_key(name) || self.core.cursors.borrow().contains_key(name))
+            || !(self.core.portals.get_mut().contains(name) || self.core.cursors.get_mut().contains(name))
         {
             return Ok(());
         }
@@ -79,15 +80,28 @@ impl Session {
 
     /// Keeps a portal under a name until its transaction ends.
     pub fn keep_portal(&mut self, name: &str, portal: Portal) {
-        self.portals.insert(name.to_owned(), portal);
+        let facts = Facts {
+            statement: portal.text.as_ref().unwrap_or(&portal.prepared.source).clone(),
+            holdable: false,
+            binary: false,
+            scrollable: false,
+            made_at: self.core.statement_start.get(),
+        };
+        self.core.portals.get_mut().insert(name, facts, portal);
+    }
+
+    /// Keeps a portal that was taken out.
+    pub fn keep_portal_again(&mut self, name: &str, portal: Portal) {
+        self.core.portals.get_mut().put_back(name, portal);
     }
 
     /// A bound portal.
     pub fn portal(&mut self, name: &str) -> Result<&Portal> {
-        if !self.portals.contains_key(name) {
+        if self.core.portals.get_mut().get(name).is_none() {
             return Err(self.no_portal(name));
         }
-        self.portals
+        let portals = self.core.portals.get_mut();
+        portals
             .get(name)
             .ok_or_else(|| common::internal!("portal \"{name}\" is lost").into())
     }
@@ -99,9 +113,10 @@ impl Session {
 
     /// Takes a portal out, to run it.
     pub fn take_portal(&mut self, name: &str) -> Result<Portal> {
-        match self.portals.remove(name) {
-            Some(portal) => Ok(portal),
-            None => Err(self.no_portal(name)),
+        match self.core.portals.get_mut().take(name) {
+            Ok(Some(portal)) => Ok(portal),
+            Ok(None) => Err(self.no_portal(name)),
+            Err(e) => Err(self.fail(e, "")),
         }
     }
 
@@ -118,8 +133,9 @@ impl Session {
 
     /// Forgets a portal or cursor; no error if there is none.
     pub fn close_portal(&mut self, name: &str) {
-        self.portals.remove(name);
-        self.core.cursors.borrow_mut().remove(name);
+        // Nothing runs between two messages.
+        let _ = self.core.portals.get_mut().remove(name);
+        let _ = self.core.cursors.get_mut().remove(name);
     }
 
     /// Gives a string of statements up after an error outside of [`Session::step_script`] (COPY data).

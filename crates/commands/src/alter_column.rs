@@ -1,47 +1,34 @@
-//! ALTER TABLE on columns: ADD, SET DATA TYPE, SET DEFAULT, identity, generation.
+//! ALTER TABLE on columns: ADD, SET DEFAULT.
 //!
-//! PG: src/backend/commands/tablecmds.c (`ATExecAddColumn`, `ATExecAlterColumnType`).
+//! PG: src/backend/commands/tablecmds.c (`ATExecAddColumn`, `ATExecColumnDefault`).
 
 use std::sync::Arc;
 
-use analyzer::ExprKind;
 use catalog::CatalogView;
 use catalog::ddl::sequence::SequenceOwner;
 use catalog::desc::RelationDesc;
 use catalog::virtual_columns::VIRTUAL;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err, sqlstate};
+use common::{Oid, PgResult, pg_err};
 use nodes::Expr;
-use nodes::expr::{ReturningKind, Var, VarSource};
-use parser::ast::{self, CollateClause, ColumnDef, ConstrType, Ident, TypeName};
+use parser::ast::{self, ColumnDef, ConstrType, Constraint, Ident};
 use types::Datum;
-use types::settings::TypeRef;
 
 use crate::alter_generated::without_place;
 use crate::alter_table::column;
-use crate::columns::{column_desc, column_spec, nextval_expr};
-use crate::constraints::{self, CheckSpec};
+use crate::columns::{ColumnSpec, column_desc, column_spec, nextval_expr};
+use crate::constraints;
 use crate::context::CommandContext;
 use crate::eval::RowExpr;
-use crate::generated::{check_virtual_type, generation_expr, verify_not_null};
-use crate::rewrite::{Dependents, Rebuild, rewrite};
+use crate::generated::{generation_expr, verify_not_null};
+use crate::rewrite::{Rebuild, rewrite};
 
-/// ADD COLUMN.
+/// ADD COLUMN; the constraints that are written with it.
 pub(crate) fn add(
     desc: &Arc<RelationDesc>,
     def: &ColumnDef,
-    missing_ok: bool,
     cx: &mut CommandContext<'_>,
-) -> PgResult<()> {
-    if missing_ok && desc.column_by_name(def.name.as_str()).is_some() {
-        let message = format!(
-            "column \"{}\" of relation \"{}\" already exists",
-            def.name.as_str(),
-            desc.name
-        );
-        cx.skipping(sqlstate::DUPLICATE_COLUMN, &message);
-        return Ok(());
-    }
+) -> PgResult<Vec<Constraint>> {
     let mut spec = column_spec(def, &desc.name, cx)?;
     let view = cx.view()?;
     crate::alter_type::check_not_containing(&*view, spec.new.type_ref.oid, desc)?;
@@ -94,9 +81,35 @@ pub(crate) fn add(
     {
         fill_new_column(desc, attno, filler, cx)?;
     }
-    let type_oid = spec.new.type_ref.oid;
-    finish_add(desc.oid, attno, spec, cx)?;
-    widen_stored_rows(desc.row_type, type_oid, cx)
+    add_not_null(desc.oid, attno, &spec, cx)?;
+    widen_stored_rows(desc.row_type, spec.new.type_ref.oid, cx)?;
+    Ok(table_constraints(spec))
+}
+
+fn add_not_null(table: Oid, attno: i16, spec: &ColumnSpec, cx: &CommandContext<'_>) -> PgResult<()> {
+    let Some(not_null) = &spec.not_null else {
+        return Ok(());
+    };
+    let current = cx.relation(table)?;
+    if let Some(added) = current.column(attno).filter(|c| c.generated == VIRTUAL) {
+        verify_not_null(&current, added, cx)?;
+    }
+    constraints::store_not_null(cx, table, attno, not_null).map(drop)
+}
+
+/// What is written with a column, as if it were written with the table.
+fn table_constraints(spec: ColumnSpec) -> Vec<Constraint> {
+    let name = spec.new.name;
+    let of_table = |mut constraint: Constraint| {
+        let column = vec![Ident::new(name.as_str(), constraint.span)];
+        match constraint.contype {
+            ConstrType::Check => {}
+            ConstrType::Foreign => constraint.fk_attrs = column,
+            _ => constraint.keys = column,
+        }
+        constraint
+    };
+    spec.constraints.into_iter().map(of_table).collect()
 }
 
 /// Rows of the table that other tables hold get the column, too.
@@ -124,7 +137,7 @@ fn own_sequence(
 
 /// What rows that are there get: the default, that of the type, or a NULL that a domain may refuse.
 fn filler_of(
-    spec: &crate::columns::ColumnSpec,
+    spec: &ColumnSpec,
     wide: &RelationDesc,
     view: &dyn CatalogView,
     cx: &CommandContext<'_>,
@@ -139,7 +152,7 @@ fn filler_of(
 }
 
 /// Rows of this type that are stored in other tables cannot get other values.
-fn refuse_used_row_type(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
+pub(crate) fn refuse_used_row_type(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
     let users = cx.ddl(|ddl| crate::alter_type::stored_columns(ddl, desc.row_type))?;
     let Some((relation, attno)) = users.first() else {
         return Ok(());
@@ -154,56 +167,6 @@ fn refuse_used_row_type(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResul
         desc.name,
         user.name
     ))
-}
-
-/// Constraints of an added column.
-fn finish_add(
-    table: Oid,
-    attno: i16,
-    spec: crate::columns::ColumnSpec,
-    cx: &mut CommandContext<'_>,
-) -> PgResult<()> {
-    if let Some(not_null) = &spec.not_null {
-        let current = cx.relation(table)?;
-        if let Some(added) = current.column(attno).filter(|c| c.generated == VIRTUAL) {
-            verify_not_null(&current, added, cx)?;
-        }
-        constraints::store_not_null(cx, table, attno, not_null)?;
-    }
-    for constraint in spec.constraints {
-        let current = cx.relation(table)?;
-        if constraint.contype == ConstrType::Check {
-            let check = CheckSpec::of(&constraint)?;
-            let view = cx.view()?;
-            let expr = constraints::check_expr(&check, &current, &*view, cx).map_err(without_place)?;
-            crate::alter_table::validate_check(&current, check.name.as_deref(), &expr, cx)?;
-            constraints::store_check(cx, table, &check, expr)?;
-            continue;
-        }
-        if constraint.contype == ConstrType::Foreign {
-            let mut key = constraint.clone();
-            key.fk_attrs = vec![Ident::new(spec.new.name.as_str(), constraint.span)];
-            crate::foreign_key::add(cx, &current, &key, crate::foreign_key::Existing::Check)?;
-            continue;
-        }
-        let mut key = constraint.clone();
-        key.keys = vec![Ident::new(spec.new.name.as_str(), constraint.span)];
-        let primary = key.contype == ConstrType::Primary;
-        if primary && current.constraints.iter().any(|c| c.kind == b'p') {
-            return Err(pg_err!(
-                INVALID_TABLE_DEFINITION,
-                "multiple primary keys for table \"{}\" are not allowed",
-                current.name
-            ));
-        }
-        if primary {
-            let name = Ident::new(spec.new.name.as_str(), constraint.span);
-            crate::not_null::require_for_key(&current, &[name], crate::alter_inherit::Reach::Tree, cx)?;
-        }
-        let current = cx.relation(table)?;
-        constraints::store_key(cx, &current, &key)?;
-    }
-    Ok(())
 }
 
 /// What existing rows have in the new column when that is one value; `None`: each row needs its own.
@@ -225,7 +188,7 @@ fn missing_value(
 
 /// A new NOT NULL column without a value cannot be added to rows that are there.
 fn check_not_null(
-    spec: &crate::columns::ColumnSpec,
+    spec: &ColumnSpec,
     filler: Option<&Expr>,
     missing: Option<&Datum>,
     desc: &Arc<RelationDesc>,
@@ -314,189 +277,4 @@ pub(crate) fn set_default(
         }
     };
     cx.ddl(|ddl| ddl.set_default(desc.oid, found.attno, expr.as_ref()))
-}
-
-/// SET DATA TYPE as written.
-pub(crate) struct TypeChange<'a> {
-    pub name: &'a Ident,
-    pub type_name: &'a TypeName,
-    pub collation: Option<&'a CollateClause>,
-    pub using: Option<&'a ast::Expr>,
-}
-
-/// SET DATA TYPE: the table is rewritten; returns what depends on the column and is to be made anew, once all of a tree is changed.
-pub(crate) fn set_type(
-    desc: &Arc<RelationDesc>,
-    change: &TypeChange<'_>,
-    cx: &mut CommandContext<'_>,
-) -> PgResult<Dependents> {
-    let found = column(desc, change.name)?;
-    let view = cx.view()?;
-    let analysis = cx.analysis(&*view);
-    let (target, collation) =
-        analyzer::utility::resolve_column_type(change.type_name, change.collation, &analysis)?;
-    if found.generated != 0 && change.using.is_some() {
-        return Err(pg_err!(
-            INVALID_COLUMN_DEFINITION,
-            "cannot specify USING when altering type of generated column"
-        )
-        .at(change.name.span)
-        .detail(format!("Column \"{}\" is a generated column.", found.name)));
-    }
-    if found.generated == VIRTUAL {
-        check_virtual_type(&found.name, target.oid, &*view)?;
-        refuse_used_row_type(desc, cx)?;
-        drop(analysis);
-        drop(view);
-        return set_virtual_type(desc, found, (target, collation), cx);
-    }
-    crate::alter_type::check_not_containing(&*view, target.oid, desc)?;
-    let transform = transform_expr(desc, found.attno, change, target, &*view, cx)?;
-    if desc.relkind != b'r' || changes_values(&transform) {
-        refuse_used_row_type(desc, cx)?;
-    }
-    let default = new_default(desc, found.attno, target, &*view, cx)?;
-    crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
-    let dependents = Dependents::take(desc, found.attno, &*view, cx)?;
-    drop(analysis);
-    drop(view);
-    dependents.drop_all(cx)?;
-    let attno = found.attno;
-    cx.ddl(|ddl| {
-        ddl.set_column_type(desc.oid, attno, target, collation)?;
-        if let Some(default) = &default {
-            ddl.set_generation(desc.oid, attno, default, found.generated)?;
-        }
-        Ok(())
-    })?;
-    let view = cx.view()?;
-    let mut program = RowExpr::compile(&transform, &*view)?;
-    drop(view);
-    let at = usize::try_from(attno - 1).unwrap_or_default();
-    rewrite(desc, Rebuild::Storage, cx, &mut |cx, row| {
-        let value = program.eval(cx, row)?;
-        if let Some(place) = row.get_mut(at) {
-            *place = value;
-        }
-        Ok(())
-    })?;
-    Ok(dependents)
-}
-
-/// The type of a virtual column: nothing is stored, so the expression alone changes, and what depends on it is made anew.
-fn set_virtual_type(
-    desc: &Arc<RelationDesc>,
-    found: &catalog::ColumnDesc,
-    (target, collation): (TypeRef, Oid),
-    cx: &CommandContext<'_>,
-) -> PgResult<Dependents> {
-    let view = cx.view()?;
-    let expr = new_default(desc, found.attno, target, &*view, cx)?;
-    crate::rewrite::refuse_views_and_generated(desc, found.attno, &*view, cx)?;
-    let dependents = Dependents::take(desc, found.attno, &*view, cx)?;
-    drop(view);
-    dependents.drop_all(cx)?;
-    cx.ddl(|ddl| {
-        ddl.set_column_type(desc.oid, found.attno, target, collation)?;
-        if let Some(expr) = &expr {
-            ddl.set_generation(desc.oid, found.attno, expr, found.generated)?;
-        }
-        Ok(())
-    })?;
-    Ok(dependents)
-}
-
-/// False for casts that leave values as they are.
-fn changes_values(transform: &Expr) -> bool {
-    match transform {
-        Expr::Var(_) => false,
-        Expr::Relabel(r) => changes_values(&r.arg),
-        _ => true,
-    }
-}
-
-/// Old row to new value.
-fn transform_expr(
-    desc: &RelationDesc,
-    attno: i16,
-    change: &TypeChange<'_>,
-    target: TypeRef,
-    view: &dyn CatalogView,
-    cx: &CommandContext<'_>,
-) -> PgResult<Expr> {
-    let Some(found) = desc.column(attno) else {
-        return Err(common::internal!("column {attno} vanished"));
-    };
-    let analysis = cx.analysis(view);
-    let source = match change.using {
-        Some(raw) => {
-            analyzer::utility::analyze_expression(raw, ExprKind::AlterColTransform, Some(desc), &analysis)?
-        }
-        None => Expr::Var(Var {
-            source: VarSource::Rel {
-                index: 1,
-                levels_up: 0,
-            },
-            attno,
-            type_ref: found.type_ref,
-            collation: found.collation,
-            nulling_rels: nodes::RelIds::default(),
-            returning: ReturningKind::Default,
-            span: common::Span::NONE,
-        }),
-    };
-    let coerced = analyzer::utility::coerce_for_assignment(source, target, &analysis)?;
-    cx.take_notices(analysis);
-    if let Some(expr) = coerced {
-        return Ok(expr);
-    }
-    let word = catalog::format_type::format_type(view, target.oid, -1)?;
-    let full = catalog::format_type::format_type(view, target.oid, target.typmod)?;
-    if change.using.is_some() {
-        return Err(pg_err!(
-            DATATYPE_MISMATCH,
-            "result of USING clause for column \"{}\" cannot be cast automatically to type {word}",
-            found.name
-        )
-        .hint("You might need to add an explicit cast."));
-    }
-    Err(pg_err!(
-        DATATYPE_MISMATCH,
-        "column \"{}\" cannot be cast automatically to type {word}",
-        found.name
-    )
-    .hint(format!(
-        "You might need to specify \"USING {}::{full}\".",
-        parser::quote_identifier(&found.name)
-    )))
-}
-
-/// The default over the new type.
-fn new_default(
-    desc: &RelationDesc,
-    attno: i16,
-    target: TypeRef,
-    view: &dyn CatalogView,
-    cx: &CommandContext<'_>,
-) -> PgResult<Option<Expr>> {
-    let Some(found) = desc.column(attno) else {
-        return Ok(None);
-    };
-    let Some(default) = &found.default else {
-        return Ok(None);
-    };
-    let what = match found.generated {
-        0 => "default",
-        _ => "generation expression",
-    };
-    let analysis = cx.analysis(view);
-    match analyzer::utility::coerce_for_assignment((**default).clone(), target, &analysis)? {
-        Some(expr) => Ok(Some(expr)),
-        None => Err(pg_err!(
-            DATATYPE_MISMATCH,
-            "{what} for column \"{}\" cannot be cast automatically to type {}",
-            found.name,
-            catalog::format_type::format_type(view, target.oid, -1)?
-        )),
-    }
 }

@@ -15,7 +15,7 @@ use parser::ast::{DropBehavior, Ident};
 use types::Datum;
 
 use crate::alter_inherit::{self, Reach};
-use crate::alter_table::{check_not_pending, drop_not_null, validate_check};
+use crate::alter_table::{check_not_in_use, drop_not_null, validate_check};
 use crate::context::CommandContext;
 use crate::drop::behavior;
 
@@ -38,17 +38,14 @@ pub(crate) fn drop_constraint(
     };
     check_not_inherited(desc, constraint)?;
     if let Some(foreign) = &constraint.foreign {
-        check_not_pending(&*cx.relation(foreign.table)?, cx)?;
+        check_not_in_use(&*cx.relation(foreign.table)?, "ALTER TABLE", cx)?;
         for member in descendants(&*cx.view()?, desc)? {
-            check_not_pending(&member, cx)?;
+            check_not_in_use(&member, "ALTER TABLE", cx)?;
         }
     }
     alter_inherit::drop_constraint(desc, constraint, reach, cx)?;
     if constraint.kind == b'n' {
-        let attno = constraint.columns.first().copied().unwrap_or_default();
-        let Some(column) = desc.column(attno) else {
-            return Err(common::internal!("NOT NULL constraint of no column"));
-        };
+        let column = crate::not_null::column_of(desc, constraint)?;
         return drop_not_null(desc, &Ident::new(&*column.name, name.span), cx);
     }
     let object = ObjectAddress::new(oids::PG_CONSTRAINT, constraint.oid);

@@ -40,7 +40,9 @@ pub(crate) fn children(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult
     }
     for oid in &desc.inheritance.children {
         cx.lock_relation(*oid, LockMode::AccessExclusive)?;
-        out.push(cx.relation(*oid)?);
+        let child = cx.relation(*oid)?;
+        crate::alter_table::check_not_in_use(&child, "ALTER TABLE", cx)?;
+        out.push(child);
     }
     Ok(out)
 }
@@ -346,8 +348,8 @@ pub(crate) fn drop_constraint(
         if reach == Reach::Tree && own.inherited_count == 1 && !own.is_local {
             drop_constraint(&child, &own, reach, cx)?;
             if own.kind == b'n' {
-                let attno = own.columns.first().copied().unwrap_or_default();
-                crate::alter_table::remove_not_null(&child, attno, cx)?;
+                let column = crate::not_null::column_of(&child, &own)?;
+                crate::alter_table::remove_not_null(&child, column.attno, cx)?;
             } else {
                 let object = ObjectAddress::new(oids::PG_CONSTRAINT, own.oid);
                 cx.ddl(|ddl| ddl.drop_objects(&[object], catalog::ddl::drop::DropBehavior::Restrict))?;

@@ -1,7 +1,6 @@
-//! ALTER TABLE, INDEX, SEQUENCE, VIEW: subcommands one after another.
+//! ALTER TABLE, INDEX, SEQUENCE, VIEW: subcommands in passes (`alter_passes.rs`).
 //!
-//! PG: src/backend/commands/tablecmds.c (`ATController`). PostgreSQL runs subcommands in passes; here they run as written, but
-//! types change first and keys come last.
+//! PG: src/backend/commands/tablecmds.c (`ATController`).
 
 use std::sync::Arc;
 
@@ -13,15 +12,18 @@ use catalog::oids;
 use catalog::partition::descendants;
 use catalog::virtual_columns::over_stored_row;
 use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate, unsupported};
+use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{
-    AlterTableAction, AlterTableCmd, AlterTableStmt, ConstrType, Constraint, DropBehavior, Ident, ObjectType,
+    AlterTableAction, AlterTableCmd, AlterTableStmt, ColumnDef, ConstrType, Constraint, DropBehavior, Ident,
+    ObjectType,
 };
 use txn::LockMode;
 use types::Datum;
 
+use crate::alter_column_types::{self, Dependents};
 use crate::alter_constraint::{alter_constraint, check_not_inherited, drop_constraint, validate_constraint};
 use crate::alter_inherit::{self, Reach};
+use crate::alter_passes::{PASSES, Pass, of_pass, pass_of_constraint};
 use crate::classify::command_tag;
 use crate::constraints::{self, CheckSpec};
 use crate::context::{CommandContext, CommandOutcome};
@@ -39,23 +41,54 @@ pub(crate) fn alter_table(stmt: &AlterTableStmt, cx: &mut CommandContext<'_>) ->
     };
     check_kind(&desc, stmt)?;
     cx.check_owner(&desc)?;
-    check_not_pending(&desc, cx)?;
-    for pass in 0..3 {
-        for cmd in stmt.cmds.iter().filter(|c| pass_of(&c.action) == pass) {
-            let current = cx.relation(desc.oid)?;
-            if stmt.objtype == ObjectType::Type {
-                crate::alter_type::attribute_action(&current, &cmd.action, cx)?;
-            } else {
-                let reach = if stmt.relation.inh {
-                    Reach::Tree
-                } else {
-                    Reach::Only
-                };
-                action(&current, cmd, reach, cx)?;
+    check_not_in_use(&desc, "ALTER TABLE", cx)?;
+    if stmt.objtype == ObjectType::Type {
+        change_type(stmt, desc.oid, cx)?;
+    } else {
+        change_relation(stmt, desc.oid, cx)?;
+    }
+    Ok(CommandOutcome::tag(tag))
+}
+
+fn change_type(stmt: &AlterTableStmt, oid: Oid, cx: &mut CommandContext<'_>) -> PgResult<()> {
+    for pass in PASSES {
+        for cmd in of_pass(&stmt.cmds, pass) {
+            crate::alter_type::attribute_action(&cx.relation(oid)?, &cmd.action, cx)?;
+        }
+    }
+    Ok(())
+}
+
+fn change_relation(stmt: &AlterTableStmt, oid: Oid, cx: &mut CommandContext<'_>) -> PgResult<()> {
+    let reach = match stmt.relation.inh {
+        true => Reach::Tree,
+        false => Reach::Only,
+    };
+    let mut dependents = Dependents::default();
+    let mut of_new_columns = Vec::new();
+    for pass in PASSES {
+        match pass {
+            Pass::ColumnTypes => {
+                dependents = alter_column_types::change(oid, of_pass(&stmt.cmds, pass), reach, cx)?;
+                continue;
+            }
+            Pass::ColumnAttributes => std::mem::take(&mut dependents).make_again(cx)?,
+            _ => {}
+        }
+        for constraint in of_new_columns.iter().filter(|c| pass_of_constraint(c) == pass) {
+            add_constraint(&cx.relation(oid)?, constraint, reach, cx)?;
+        }
+        for cmd in of_pass(&stmt.cmds, pass) {
+            let current = cx.relation(oid)?;
+            match &cmd.action {
+                AlterTableAction::AddColumn { def, missing_ok } => {
+                    of_new_columns.extend(add_column(&current, def, *missing_ok, reach, cx)?);
+                }
+                _ => action(&current, cmd, reach, cx)?,
             }
         }
     }
-    Ok(CommandOutcome::tag(tag))
+    Ok(())
 }
 
 fn missing(stmt: &AlterTableStmt, tag: &str, cx: &CommandContext<'_>) -> PgResult<CommandOutcome> {
@@ -81,14 +114,6 @@ fn lock_mode(cmds: &[AlterTableCmd]) -> LockMode {
     }
 }
 
-fn pass_of(action: &AlterTableAction) -> u8 {
-    match action {
-        AlterTableAction::DropColumn { .. } | AlterTableAction::DropConstraint { .. } => 0,
-        AlterTableAction::AddConstraint(_) => 2,
-        _ => 1,
-    }
-}
-
 fn check_kind(desc: &RelationDesc, stmt: &AlterTableStmt) -> PgResult<()> {
     let fits = match stmt.objtype {
         ObjectType::Index => matches!(desc.relkind, b'i' | b'I'),
@@ -106,7 +131,7 @@ fn check_kind(desc: &RelationDesc, stmt: &AlterTableStmt) -> PgResult<()> {
     }
 }
 
-fn require_table(desc: &RelationDesc, what: &str) -> PgResult<()> {
+pub(crate) fn require_table(desc: &RelationDesc, what: &str) -> PgResult<()> {
     require_kind(desc, b"rp", what)
 }
 
@@ -148,7 +173,7 @@ pub(crate) fn column<'d>(desc: &'d RelationDesc, name: &Ident) -> PgResult<&'d C
 }
 
 /// The same on every member of the tree.
-fn everywhere(
+pub(crate) fn everywhere(
     desc: &Arc<RelationDesc>,
     reach: Reach,
     cx: &mut CommandContext<'_>,
@@ -162,24 +187,29 @@ fn everywhere(
     for member in below.iter().filter(|d| matches!(d.relkind, b'r' | b'p' | b'f')) {
         cx.lock_relation(member.oid, LockMode::AccessExclusive)?;
         let current = cx.relation(member.oid)?;
+        check_not_in_use(&current, "ALTER TABLE", cx)?;
         work(&current, cx)?;
     }
     Ok(())
 }
 
-/// A table that deferred events wait for stays as it is.
-pub(crate) fn check_not_pending(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
-    if !cx.after.is_pending(desc.oid) {
+/// A table that a query of the session uses, or that deferred events wait for, stays as it is.
+pub(crate) fn check_not_in_use(desc: &RelationDesc, command: &str, cx: &CommandContext<'_>) -> PgResult<()> {
+    let why = if (cx.in_use)(desc.oid) {
+        "it is being used by active queries in this session"
+    } else if cx.after.is_pending(desc.oid) {
+        "it has pending trigger events"
+    } else {
         return Ok(());
-    }
+    };
     Err(pg_err!(
         OBJECT_IN_USE,
-        "cannot ALTER TABLE \"{}\" because it has pending trigger events",
+        "cannot {command} \"{}\" because {why}",
         desc.name
     ))
 }
 
-fn not_inherited(found: &ColumnDesc, verb: &str) -> PgResult<()> {
+pub(crate) fn not_inherited(found: &ColumnDesc, verb: &str) -> PgResult<()> {
     if found.inherited_count > 0 {
         return Err(pg_err!(
             INVALID_TABLE_DEFINITION,
@@ -190,7 +220,6 @@ fn not_inherited(found: &ColumnDesc, verb: &str) -> PgResult<()> {
     Ok(())
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm per subcommand")]
 fn action(
     desc: &Arc<RelationDesc>,
     cmd: &AlterTableCmd,
@@ -198,20 +227,6 @@ fn action(
     cx: &mut CommandContext<'_>,
 ) -> PgResult<()> {
     match &cmd.action {
-        AlterTableAction::AddColumn { def, missing_ok } => {
-            require_table(desc, "ADD COLUMN")?;
-            if desc.is_partition {
-                return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot add column to a partition"));
-            }
-            let exists = *missing_ok && desc.column_by_name(def.name.as_str()).is_some();
-            alter_column::add(desc, def, *missing_ok, cx)?;
-            if exists {
-                return Ok(());
-            }
-            alter_inherit::require_tree(desc, reach, || "column must be added to child tables too".into())?;
-            let current = cx.relation(desc.oid)?;
-            alter_inherit::add_column(&current, current.columns.len() as i16, cx)
-        }
         AlterTableAction::DropColumn {
             name,
             missing_ok,
@@ -220,43 +235,6 @@ fn action(
             require_table(desc, "DROP COLUMN")?;
             drop_column(desc, name, *missing_ok, *behavior, reach, cx)
         }
-        AlterTableAction::AlterColumnType {
-            name,
-            type_name,
-            collation,
-            using,
-        } => {
-            require_table(desc, "ALTER COLUMN ... SET DATA TYPE")?;
-            let found = column(desc, name)?;
-            not_inherited(found, "alter").map_err(|e| e.at(name.span))?;
-            alter_inherit::check_not_key(desc, found, "alter").map_err(|e| e.at(name.span))?;
-            alter_inherit::require_tree(desc, reach, || {
-                format!(
-                    "type of inherited column \"{}\" must be changed in child tables too",
-                    name.as_str()
-                )
-            })?;
-            let change = alter_column::TypeChange {
-                name,
-                type_name,
-                collation: collation.as_ref(),
-                using: using.as_ref(),
-            };
-            let mut tree = vec![Arc::clone(desc)];
-            tree.extend(descendants(&*cx.view()?, desc)?);
-            let keys = crate::foreign_key::ForeignKeys::take(cx, &tree, name.as_str())?;
-            let mut dependents = Vec::new();
-            everywhere(desc, reach, cx, &mut |d, cx| {
-                dependents.push((d.oid, alter_column::set_type(d, &change, cx)?));
-                Ok(())
-            })?;
-            for (table, of_table) in dependents {
-                of_table
-                    .make_again(table, cx)
-                    .map_err(alter_generated::without_place)?;
-            }
-            keys.make_again(cx)
-        }
         AlterTableAction::ColumnDefault { name, default } => everywhere(desc, reach, cx, &mut |d, cx| {
             alter_column::set_default(d, name, default.as_ref(), cx)
         }),
@@ -264,43 +242,12 @@ fn action(
             require_table(desc, "ALTER COLUMN ... SET NOT NULL")?;
             crate::not_null::set(desc, name, reach, cx)
         }
-        AlterTableAction::DropNotNull(name) => {
-            require_table(desc, "ALTER COLUMN ... DROP NOT NULL")?;
-            let found = column(desc, name)?;
-            let constraint = desc
-                .constraints
-                .iter()
-                .find(|c| c.kind == b'n' && c.columns == [found.attno])
-                .cloned();
-            if let Some(c) = &constraint {
-                check_not_inherited(desc, c)?;
-            }
-            drop_not_null(desc, name, cx)?;
-            match constraint {
-                Some(c) => alter_inherit::drop_constraint(desc, &c, reach, cx),
-                None => Ok(()),
-            }
-        }
+        AlterTableAction::DropNotNull(name) => drop_not_null_constraint(desc, name, reach, cx),
         AlterTableAction::SetStatistics { name, num, value } => {
             set_statistics(desc, name.as_ref(), *num, *value, cx)
         }
-        AlterTableAction::SetStorage { name, storage } => {
-            let found = column(desc, name)?;
-            let view = cx.view()?;
-            let letter = crate::column_storage::storage_word(storage.as_str(), &*view, found.type_ref)?;
-            let default = types::builtin::type_row(found.type_ref.oid).map_or(b'x', |r| r.typstorage);
-            let value = Datum::Char(letter.unwrap_or(default));
-            cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTSTORAGE, value)]))
-        }
-        AlterTableAction::SetCompression { name, method } => {
-            require_stored(desc, "ALTER COLUMN ... SET COMPRESSION")?;
-            let found = column(desc, name)?;
-            let letter =
-                crate::column_storage::compression_letter(Some(method), &*cx.view()?, found.type_ref)?;
-            let change = (pg_attribute::ATTCOMPRESSION, Datum::Char(letter));
-            // Children keep theirs, as in PostgreSQL.
-            cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[change]))
-        }
+        AlterTableAction::SetStorage { name, storage } => set_storage(desc, name, storage, cx),
+        AlterTableAction::SetCompression { name, method } => set_compression(desc, name, method, cx),
         AlterTableAction::AddIdentity { name, constraint } => {
             alter_identity::add(desc, name, constraint, reach, cx)
         }
@@ -317,18 +264,19 @@ fn action(
                 alter_generated::drop_expression(d, name, *missing_ok, cx)
             })
         }
-        AlterTableAction::SetExpression { name, expr } => {
-            require_table(desc, "ALTER COLUMN ... SET EXPRESSION")?;
-            let mut tree = vec![Arc::clone(desc)];
-            if reach == Reach::Tree {
-                tree.extend(descendants(&*cx.view()?, desc)?);
-            }
-            let keys = crate::foreign_key::ForeignKeys::take(cx, &tree, name.as_str())?;
-            everywhere(desc, reach, cx, &mut |d, cx| {
-                alter_generated::set_expression(d, name, expr, cx)
-            })?;
-            keys.make_again(cx)
-        }
+        AlterTableAction::SetExpression { name, expr } => set_expression(desc, name, expr, reach, cx),
+        _ => relation_action(desc, cmd, reach, cx),
+    }
+}
+
+/// What is not about a single column.
+fn relation_action(
+    desc: &Arc<RelationDesc>,
+    cmd: &AlterTableCmd,
+    reach: Reach,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
+    match &cmd.action {
         AlterTableAction::AddConstraint(constraint) => {
             require_table(desc, "ADD CONSTRAINT")?;
             add_constraint(desc, constraint, reach, cx)
@@ -383,6 +331,98 @@ fn action(
             Err(unsupported!("ALTER TABLE with {word} is not supported yet").at(cmd.span))
         }
     }
+}
+
+/// ADD COLUMN; the constraints that it writes with the column, to be added to the table.
+fn add_column(
+    desc: &Arc<RelationDesc>,
+    def: &ColumnDef,
+    missing_ok: bool,
+    reach: Reach,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<Vec<Constraint>> {
+    require_table(desc, "ADD COLUMN")?;
+    if desc.is_partition {
+        return Err(pg_err!(WRONG_OBJECT_TYPE, "cannot add column to a partition"));
+    }
+    if missing_ok && desc.column_by_name(def.name.as_str()).is_some() {
+        let message = format!(
+            "column \"{}\" of relation \"{}\" already exists",
+            def.name.as_str(),
+            desc.name
+        );
+        cx.skipping(sqlstate::DUPLICATE_COLUMN, &message);
+        return Ok(Vec::new());
+    }
+    let constraints = alter_column::add(desc, def, cx)?;
+    alter_inherit::require_tree(desc, reach, || "column must be added to child tables too".into())?;
+    let current = cx.relation(desc.oid)?;
+    alter_inherit::add_column(&current, current.columns.len() as i16, cx)?;
+    Ok(constraints)
+}
+
+fn drop_not_null_constraint(
+    desc: &Arc<RelationDesc>,
+    name: &Ident,
+    reach: Reach,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    require_table(desc, "ALTER COLUMN ... DROP NOT NULL")?;
+    let found = column(desc, name)?;
+    let constraint = desc
+        .constraints
+        .iter()
+        .find(|c| c.kind == b'n' && c.columns == [found.attno]);
+    if let Some(c) = constraint {
+        check_not_inherited(desc, c)?;
+    }
+    drop_not_null(desc, name, cx)?;
+    match constraint {
+        Some(c) => alter_inherit::drop_constraint(desc, c, reach, cx),
+        None => Ok(()),
+    }
+}
+
+fn set_storage(desc: &RelationDesc, name: &Ident, storage: &Ident, cx: &CommandContext<'_>) -> PgResult<()> {
+    let found = column(desc, name)?;
+    let view = cx.view()?;
+    let letter = crate::column_storage::storage_word(storage.as_str(), &*view, found.type_ref)?;
+    let default = types::builtin::type_row(found.type_ref.oid).map_or(b'x', |r| r.typstorage);
+    let value = Datum::Char(letter.unwrap_or(default));
+    cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[(pg_attribute::ATTSTORAGE, value)]))
+}
+
+/// Children keep theirs, as in PostgreSQL.
+fn set_compression(
+    desc: &RelationDesc,
+    name: &Ident,
+    method: &Ident,
+    cx: &CommandContext<'_>,
+) -> PgResult<()> {
+    require_stored(desc, "ALTER COLUMN ... SET COMPRESSION")?;
+    let found = column(desc, name)?;
+    let letter = crate::column_storage::compression_letter(Some(method), &*cx.view()?, found.type_ref)?;
+    let change = (pg_attribute::ATTCOMPRESSION, Datum::Char(letter));
+    cx.ddl(|ddl| ddl.alter_column(desc.oid, found.attno, &[change]))
+}
+
+fn set_expression(
+    desc: &Arc<RelationDesc>,
+    name: &Ident,
+    expr: &parser::ast::Expr,
+    reach: Reach,
+    cx: &mut CommandContext<'_>,
+) -> PgResult<()> {
+    require_table(desc, "ALTER COLUMN ... SET EXPRESSION")?;
+    let mut tree = vec![Arc::clone(desc)];
+    if reach == Reach::Tree {
+        tree.extend(descendants(&*cx.view()?, desc)?);
+    }
+    let keys = crate::foreign_key::ForeignKeys::take(cx, &tree, name.as_str())?;
+    everywhere(desc, reach, cx, &mut |d, cx| {
+        alter_generated::set_expression(d, name, expr, cx)
+    })?;
+    keys.make_again(cx)
 }
 
 fn set_options(desc: &RelationDesc, options: &[String], cx: &CommandContext<'_>) -> PgResult<()> {

@@ -106,6 +106,8 @@ pub struct CommandContext<'a> {
     pub temp: &'a access::TempSpace,
     /// Constraint checks that wait for the end of the transaction.
     pub after: &'a executor::AfterQueue,
+    /// True for relations that queries of the session use just now.
+    pub in_use: &'a dyn Fn(Oid) -> bool,
     /// Clock, randomness, files.
     pub env: &'a dyn Env,
     /// Starts parallel workers.

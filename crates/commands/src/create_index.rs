@@ -100,6 +100,7 @@ pub(crate) fn create_index(stmt: &IndexStmt, cx: &mut CommandContext<'_>) -> PgR
         .detail(crate::lookup::relkind_detail(table.relkind)));
     }
     cx.check_owner(&table)?;
+    crate::alter_table::check_not_in_use(&table, "CREATE INDEX", cx)?;
     check_tablespace(stmt.tablespace.as_ref())?;
     if stmt.concurrent && table.relkind == b'p' {
         return Err(pg_err!(

@@ -12,6 +12,7 @@ use common::{PgResult, pg_err, sqlstate, unsupported};
 use parser::ast::{self, DropStmt, Ident, ObjectName, ObjectType, RangeVar};
 use txn::LockMode;
 
+use crate::alter_table::check_not_in_use;
 use crate::classify::{command_tag, object_type_word};
 use crate::context::{CommandContext, CommandOutcome, SessionAction};
 use crate::lookup::range_var;
@@ -55,10 +56,13 @@ pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> Pg
         for object in dropped {
             if object.class == oids::PG_CLASS && object.sub == 0 {
                 cx.actions.push(SessionAction::ForgetSequence(object.object));
-                if before
-                    .relation(object.object)?
-                    .is_some_and(|d| d.persistence == b't')
-                {
+                let Some(desc) = before.relation(object.object)? else {
+                    continue;
+                };
+                if matches!(desc.relkind, b'r' | b'm' | b'p') {
+                    check_not_in_use(&desc, "DROP TABLE", cx)?;
+                }
+                if desc.persistence == b't' {
                     cx.actions.push(SessionAction::UsedTemporary);
                 }
             }

@@ -106,6 +106,7 @@ pub(crate) fn refresh(stmt: &RefreshMatViewStmt, cx: &mut CommandContext<'_>) ->
             desc.name
         ));
     };
+    crate::alter_table::check_not_in_use(&desc, "REFRESH MATERIALIZED VIEW", cx)?;
     let (oid, indexes) = (desc.oid, desc.indexes.clone());
     cx.ddl(|ddl| {
         ddl.replace_storage(oid)?;

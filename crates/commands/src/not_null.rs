@@ -340,6 +340,17 @@ fn set_spec(
     Ok(())
 }
 
+/// The column of a NOT NULL constraint.
+pub(crate) fn column_of<'a>(
+    table: &'a RelationDesc,
+    constraint: &ConstraintDesc,
+) -> PgResult<&'a ColumnDesc> {
+    let attno = constraint.columns.first().copied().unwrap_or_default();
+    table
+        .column(attno)
+        .ok_or_else(|| common::internal!("NOT NULL constraint of no column"))
+}
+
 /// VALIDATE CONSTRAINT: no row of the table and of those below has NULL.
 pub(crate) fn validate(
     table: &Arc<RelationDesc>,
@@ -347,10 +358,7 @@ pub(crate) fn validate(
     reach: Reach,
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
-    let attno = constraint.columns.first().copied().unwrap_or_default();
-    let Some(found) = table.column(attno) else {
-        return Err(common::internal!("NOT NULL constraint of no column"));
-    };
+    let found = column_of(table, constraint)?;
     let mut members = vec![Arc::clone(table)];
     if !constraint.no_inherit {
         members.extend(descendants(&*cx.view()?, table)?);
@@ -393,10 +401,7 @@ pub(crate) fn alter_inheritability(
         return Ok(());
     }
     cx.ddl(|ddl| ddl.alter_constraint(constraint.oid, &[(c::CONNOINHERIT, Datum::Bool(no_inherit))]))?;
-    let attno = constraint.columns.first().copied().unwrap_or_default();
-    let Some(found) = table.column(attno) else {
-        return Err(common::internal!("NOT NULL constraint of no column"));
-    };
+    let found = column_of(table, constraint)?;
     for child in children(table, cx)? {
         let child = cx.relation(child.oid)?;
         if !no_inherit {

@@ -19,6 +19,7 @@ use parser::ast::{DropBehavior, TruncateStmt};
 use txn::LockMode;
 use types::Datum;
 
+use crate::alter_table::check_not_in_use;
 use crate::context::{CommandContext, CommandOutcome};
 
 /// TRUNCATE.
@@ -48,6 +49,7 @@ pub(crate) fn truncate(stmt: &TruncateStmt, cx: &mut CommandContext<'_>) -> PgRe
                 continue;
             }
             cx.lock_relation(member.oid, LockMode::AccessExclusive)?;
+            check_not_in_use(&member, "TRUNCATE", cx)?;
             tables.push(member);
         }
     }
@@ -66,7 +68,8 @@ fn check(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<()> {
         return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is not a table", desc.name));
     }
     cx.check_relation_privilege(desc, Privilege::Truncate)?;
-    cx.check_not_system(desc)
+    cx.check_not_system(desc)?;
+    check_not_in_use(desc, "TRUNCATE", cx)
 }
 
 /// Tables whose foreign keys refer to a truncated one must be truncated, too.

@@ -10,6 +10,7 @@
 //!   ([`VarSource::Outer`], [`VarSource::Inner`], [`VarSource::Scan`]).
 //! - Spans point into the statement's text, for error positions; they never change meaning.
 
+mod backwards;
 mod consts;
 pub mod expr;
 pub mod json;

@@ -199,6 +199,10 @@ pub trait Host {
     fn start(&mut self, plan: &Arc<PreparedPlan>, params: Vec<Datum>, text: &str) -> PgResult<Run>;
     /// Its next rows; `None`: it has ended.
     fn fetch(&mut self, run: &mut Run, max: usize) -> PgResult<Option<Batch>>;
+    /// What follows, until [`Host::loop_ends`], runs while the query is open.
+    fn loop_begins(&mut self, run: &Run);
+    /// The innermost such query is done.
+    fn loop_ends(&mut self);
     /// Runs a plan that touches one row at most: rows returned (into `row`) and processed. `None`: it is no such plan.
     fn point(
         &mut self,
@@ -225,7 +229,7 @@ pub trait Host {
     /// Moves a cursor; without `rows` only the number of rows counts.
     fn move_cursor(&mut self, name: &str, fetch: CursorFetch) -> PgResult<CursorRows>;
     /// Closes it; false: there is none.
-    fn close_cursor(&mut self, name: &str) -> bool;
+    fn close_cursor(&mut self, name: &str) -> PgResult<bool>;
     /// True when there is a cursor of that name.
     fn has_cursor(&self, name: &str) -> bool;
     /// Keeps a cursor from being closed by its user while a loop runs over it, or lets it go.

@@ -360,13 +360,13 @@ impl<'a> Connection<'a> {
                 ScriptStep::Step(step) => step,
             };
             if let (false, Some(columns)) = (described, script.columns()) {
-                self.out.row_description(&columns, &[]);
+                self.out.row_description(&columns, script.formats());
             }
             described = true;
             match step {
                 Step::Rows(batch) => {
                     if let Some(columns) = script.columns() {
-                        attempt!(self.rows(&batch, &columns, &[])?);
+                        attempt!(self.rows(&batch, &columns, script.formats())?);
                     }
                 }
                 Step::Complete(tag) => {

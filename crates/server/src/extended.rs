@@ -142,7 +142,7 @@ impl Connection<'_> {
         attempt!(self.run_portal(&mut portal, rows_max)?);
         // A portal ends with its transaction.
         if self.session.in_transaction() {
-            self.session.keep_portal(&name, portal);
+            self.session.keep_portal_again(&name, portal);
         }
         Ok(Ok(()))
     }

@@ -185,6 +185,18 @@ impl StatementEnv<'_> {
         named.map(row).collect()
     }
 
+    /// The rows of `pg_cursor`, by name.
+    pub(super) fn cursors(&self) -> Vec<Vec<Datum>> {
+        let (cursors, portals) = (self.core.cursors.borrow(), self.core.portals.borrow());
+        let mut rows: Vec<_> = cursors.rows().chain(portals.rows()).collect();
+        rows.sort_by(|a, b| {
+            a.first()
+                .and_then(Datum::as_str)
+                .cmp(&b.first().and_then(Datum::as_str))
+        });
+        rows
+    }
+
     pub(super) fn listening_channels(&self) -> Vec<Vec<Datum>> {
         let names = self.core.mailbox.channels();
         names.into_iter().map(|name| vec![Datum::text(name)]).collect()

@@ -187,6 +187,7 @@ impl StatementEnv<'_> {
                 (row[0], row[3]) = (Datum::Int8(0), Datum::Int8(0));
                 vec![row]
             }
+            "pg_cursor" => self.cursors(),
             "pg_prepared_statement" => self.prepared_statements(),
             "pg_get_sequence_data" => self.sequence_data(oid(args, 0))?,
             "pg_prepared_xact" => crate::session::two_phase::rows(&self.core.db.prepared),

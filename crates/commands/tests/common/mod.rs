@@ -180,6 +180,7 @@ impl Db {
         let env = self.storage.env().clone();
         let mut actions = Vec::new();
         let result = f(&mut CommandContext {
+            in_use: &|_| false,
             txn: self.txn.as_ref().unwrap(),
             catalog: &self.handle,
             guc: &self.guc,

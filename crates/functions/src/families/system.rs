@@ -58,7 +58,7 @@ static SCALARS: &[&str] = &[
 /// Functions of rows that the session answers.
 #[rustfmt::skip]
 static SETS: &[&str] = &[
-    "aclexplode", "pg_get_catalog_foreign_keys", "pg_get_keywords", "pg_listening_channels", "pg_stat_get_backend_idset", "pg_tablespace_databases", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
+    "aclexplode", "pg_cursor", "pg_get_catalog_foreign_keys", "pg_get_keywords", "pg_listening_channels", "pg_stat_get_backend_idset", "pg_tablespace_databases", "pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_get_aios",
     "pg_get_publication_tables", "pg_get_replication_slots", 
     "pg_hba_file_rules", "pg_ident_file_mappings", "pg_lock_status",
     "pg_options_to_table", "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_xact", "pg_prepared_statement",

@@ -238,7 +238,7 @@ impl Call<'_> {
 
     pub(crate) fn close_statement(&mut self, cursor: Dno) -> PgResult<()> {
         let name = self.open_name(cursor)?;
-        self.host.close_cursor(&name);
+        self.host.close_cursor(&name)?;
         Ok(())
     }
 }

@@ -505,19 +505,16 @@ impl Call<'_> {
             return self.cursor_loop(s, *var, args.as_ref());
         }
         let (mut rows, columns, text) = self.start_source(&s.source)?;
-        let mut found = false;
-        let mut want = FIRST_ROWS;
-        let mut result = Flow::Normal;
-        'rows: while let Some(next) = self.feed(&mut rows, &text, want)? {
-            want = NEXT_ROWS;
-            for row in next {
-                found = true;
-                if let Some(flow) = self.loop_row(s, &columns, row)? {
-                    result = flow;
-                    break 'rows;
-                }
+        let result = match &rows {
+            Feed::Run(run) => {
+                self.host.loop_begins(run);
+                let result = self.rows_of_loop(s, &mut rows, &columns, &text);
+                self.host.loop_ends();
+                result
             }
-        }
+            _ => self.rows_of_loop(s, &mut rows, &columns, &text),
+        };
+        let (found, result) = result?;
         drop(rows);
         self.processed = 0;
         if !found {
@@ -525,6 +522,28 @@ impl Call<'_> {
         }
         self.set_found(found);
         Ok(result)
+    }
+
+    /// The turns of a loop: whether there was any, and how it ended.
+    fn rows_of_loop(
+        &mut self,
+        s: &ForQuery,
+        rows: &mut Feed,
+        columns: &Arc<Shape>,
+        text: &str,
+    ) -> PgResult<(bool, Flow)> {
+        let mut found = false;
+        let mut want = FIRST_ROWS;
+        while let Some(next) = self.feed(rows, text, want)? {
+            want = NEXT_ROWS;
+            for row in next {
+                found = true;
+                if let Some(flow) = self.loop_row(s, columns, row)? {
+                    return Ok((found, flow));
+                }
+            }
+        }
+        Ok((found, Flow::Normal))
     }
 
     /// One turn of a loop over rows; `Some`: the loop ends.
@@ -543,8 +562,9 @@ impl Call<'_> {
         self.host.pin_cursor(&name, true);
         let result = self.cursor_rows(s, &name);
         self.host.pin_cursor(&name, false);
-        self.host.close_cursor(&name);
+        let closed = self.host.close_cursor(&name);
         let (found, flow) = result?;
+        closed?;
         // The variable keeps the name only if it had one before.
         self.forget_cursor(cursor);
         self.set_found(found);
