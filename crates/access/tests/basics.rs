@@ -232,6 +232,54 @@ fn unique_indexes_refuse_a_second_row_and_forget_deleted_ones() {
     s.run(|txn| assert_eq!(entries_or_null(&index, &txn.snapshot().unwrap()), 3));
 }
 
+/// Keys go up, vanish, and begin from below again, with merges at any time: no key is ever held by two rows.
+#[test]
+fn keys_that_begin_again_after_merges_stay_unique() {
+    let storage = memory();
+    let s = Session::new(&storage, 1);
+    let index = storage.index(&index_def(20001)).unwrap();
+    let mut held = std::collections::BTreeMap::new();
+    let mut state = 20261123_u64;
+    let mut random = |below: u64| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) % below
+    };
+    for step in 0..6000_u64 {
+        let at = ::common::RowId(step);
+        s.run(|txn| match random(64) {
+            0 => {
+                // All from somewhere on.
+                for (key, row) in held.split_off(&(random(250) as i32)) {
+                    assert!(index.delete(txn, &[int(key)], row).unwrap());
+                }
+            }
+            1..20 => {
+                let Some((&key, &row)) = held.range(random(200) as i32..).next() else {
+                    return;
+                };
+                assert!(index.delete(txn, &[int(key)], row).unwrap());
+                held.remove(&key);
+            }
+            n => {
+                let next = held.last_key_value().map_or(0, |(key, _)| key + 1);
+                let key = if n < 40 { next } else { random(250) as i32 };
+                let inserted = index.insert(txn, &[int(key)], &[], at, UniqueCheck::Yes).unwrap();
+                assert_eq!(
+                    inserted.err(),
+                    held.get(&key).copied(),
+                    "key {key} at step {step}"
+                );
+                held.entry(key).or_insert(at);
+            }
+        });
+        if random(40) == 0 {
+            storage.maintain().unwrap();
+        }
+    }
+}
+
 fn entries_or_null(index: &Index, snapshot: &txn::Snapshot) -> usize {
     let mut scan = index.scan(snapshot, IndexBounds::all(), ScanDirection::Backward);
     std::iter::from_fn(|| scan.next_row().unwrap()).count()

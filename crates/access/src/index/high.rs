@@ -1,16 +1,17 @@
 //! A bound above all keys of an index, so that who inserts a greater one need not look for it.
 //!
 //! # Invariants
-//! - The bound is raised before an entry goes into delta, under the latch of its key: who asks about the same key under the same latch
+//! - The bound is raised when an entry has gone into delta, under the latch of its key: who asks about the same key under the same latch
 //!   has it. Entries that went to leaves or the store otherwise raise it under all latches, or make it unknown.
-//! - It never falls: keys that are gone only make it higher than need be.
+//! - It falls when it is made anew: a merge that took dead entries away makes it unknown. Keys that are gone only make it higher than
+//!   need be. Who makes it anew looks at delta first and at the leaves then, as entries go from delta to leaves and are in both meanwhile.
 
 use std::sync::Arc;
 
 use common::PgResult;
 use parking_lot::Mutex;
 
-use crate::index::store::{EntryKey, IndexStore};
+use crate::index::store::{EntryKey, IndexStore, copy_of};
 
 /// At least the greatest key, row id included.
 #[derive(Default)]
@@ -18,10 +19,9 @@ pub(crate) struct HighKey(Mutex<Bound>);
 
 #[derive(Default)]
 struct Bound {
-    /// Above what delta got since the index was opened.
     key: EntryKey,
-    /// And above what leaves and store have.
-    whole: bool,
+    /// False: the bound is unknown, whatever `key` says.
+    known: bool,
 }
 
 impl HighKey {
@@ -35,9 +35,9 @@ impl HighKey {
         }
     }
 
-    /// The store has keys that nobody noted.
+    /// The store has keys that nobody noted, or has lost some.
     pub(crate) fn forget(&self) {
-        self.0.lock().whole = false;
+        self.0.lock().known = false;
     }
 }
 
@@ -45,15 +45,16 @@ impl IndexStore {
     /// True when no entry has this key (without row id) or a greater one. False says nothing. The caller holds the key's latch.
     pub(crate) fn is_above_all(self: &Arc<Self>, prefix: &[u8]) -> PgResult<bool> {
         let mut bound = self.high.0.lock();
-        if !bound.whole {
+        if !bound.known {
+            let of_delta = self.delta.last().map(|entry| copy_of(entry.key()));
             let last = self.leaf_below(None)?;
             let key = match last.len() {
                 // What lies in other leaves is below this one.
                 0 => last.leaf.low.clone(),
                 n => EntryKey::from_slice(last.key(n - 1)),
             };
-            bound.key = key.max(std::mem::take(&mut bound.key));
-            bound.whole = true;
+            bound.key = of_delta.unwrap_or_default().max(key);
+            bound.known = true;
         }
         Ok(prefix > bound.key.as_slice())
     }

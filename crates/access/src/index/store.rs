@@ -210,7 +210,6 @@ impl IndexStore {
 
     /// Puts a version in front of an entry's list. Callers hold the latch.
     pub(crate) fn push_version(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
-        self.high.raise(key);
         // Nearly every entry is new: it goes in with its version, as replacing one must look after readers in all threads.
         let mut is_new = false;
         let new = || {
@@ -222,6 +221,7 @@ impl IndexStore {
             version.older.store(entry.value().load_full());
             entry.value().store(Some(Arc::clone(version)));
         }
+        self.high.raise(key);
         self.delta_bytes.add(version.memory_bytes(key));
         self.count(1, key);
     }
