@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Transactions in the manner of TPC-C on pglited and on PostgreSQL, in one run, in turn: rates, retries, CPU time, and the books afterwards.
 
-  benches/tpcc.py --pgbin DIR [--pglited PATH] [--warehouses 2] [--terminals 8] [--seconds 20] [--rounds 2] [--levels serializable "repeatable read"]
+  benches/tpcc.py --pgbin DIR [--pglited PATH] [--warehouses 2] [--terminals 8] [--seconds 20] [--rounds 2] [--levels serializable "repeatable read"] [--peers PATH]
 
 The five kinds of transactions in the standard's mix (45 % new orders, 43 % payments, 4 % each of order status, delivery, stock level), written as
 pgbench scripts from the description of the benchmark: a round trip for each statement, prepared statements, no think times, 40001 and 40P01 tried
 again with the same numbers. Both servers keep their data on the same disk and wait for their commits. After the last round of a level the
 consistency conditions 1 to 10 and 12 of the standard (clause 3.3.2), and some of our own (stock against order lines), are checked in either server;
-a row that any of them returns is printed and the run fails. No result of the official benchmark: it has rules about much more than this.
+a row that any of them returns is printed and the run fails. With --peers (the program of benches/peers) the same transactions also run by
+threads of one process on the library: a row of its own, for the same seconds after the servers of each round, on data loaded anew. PostgreSQL's
+client is another process, pgbench over TCP, and pglite's the same, so that ratio is one between two ways to use a database; CPU time and memory of
+that row are those of the whole process. No result of the official benchmark: it has rules about much more than this.
 """
 import os, pathlib, random, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
@@ -18,70 +21,10 @@ ITEMS, DISTRICTS, CUSTOMERS, ORDERS, DELIVERED = 100_000, 10, 3_000, 3_000, 2_10
 TABLES = "warehouse district customer history orders new_order order_line item stock".split()
 SYLLABLES = "BAR OUGHT ABLE PRI PRES ESE ANTI CALLY ATION EING".split()
 
-SCHEMA = """
-DROP TABLE IF EXISTS warehouse, district, customer, history, new_order, orders, order_line, item, stock;
-CREATE TABLE warehouse (w_id int PRIMARY KEY, w_name varchar(10), w_street_1 varchar(20), w_street_2 varchar(20), w_city varchar(20), w_state char(2),
-  w_zip char(9), w_tax numeric(4,4), w_ytd numeric(12,2));
-CREATE TABLE district (d_w_id int REFERENCES warehouse, d_id int, d_name varchar(10), d_street_1 varchar(20), d_street_2 varchar(20), d_city varchar(20),
-  d_state char(2), d_zip char(9), d_tax numeric(4,4), d_ytd numeric(12,2), d_next_o_id int, PRIMARY KEY (d_w_id, d_id));
-CREATE TABLE customer (c_w_id int, c_d_id int, c_id int, c_first varchar(16), c_middle char(2), c_last varchar(16), c_street_1 varchar(20), c_city varchar(20),
-  c_state char(2), c_zip char(9), c_phone char(16), c_since timestamp, c_credit char(2), c_credit_lim numeric(12,2), c_discount numeric(4,4),
-  c_balance numeric(12,2), c_ytd_payment numeric(12,2), c_payment_cnt int, c_delivery_cnt int, c_data varchar(500), PRIMARY KEY (c_w_id, c_d_id, c_id));
-CREATE TABLE history (h_c_id int, h_c_d_id int, h_c_w_id int, h_d_id int, h_w_id int, h_date timestamp, h_amount numeric(6,2), h_data varchar(24));
-CREATE TABLE orders (o_w_id int, o_d_id int, o_id int, o_c_id int, o_entry_d timestamp, o_carrier_id int, o_ol_cnt int, o_all_local int,
-  PRIMARY KEY (o_w_id, o_d_id, o_id));
-CREATE TABLE new_order (no_w_id int, no_d_id int, no_o_id int, PRIMARY KEY (no_w_id, no_d_id, no_o_id));
-CREATE TABLE order_line (ol_w_id int, ol_d_id int, ol_o_id int, ol_number int, ol_i_id int, ol_supply_w_id int, ol_delivery_d timestamp, ol_quantity int,
-  ol_amount numeric(6,2), ol_dist_info char(24), PRIMARY KEY (ol_w_id, ol_d_id, ol_o_id, ol_number));
-CREATE TABLE item (i_id int PRIMARY KEY, i_im_id int, i_name varchar(24), i_price numeric(5,2), i_data varchar(50));
-CREATE TABLE stock (s_w_id int, s_i_id int, s_quantity int, s_dist char(24)[], s_ytd int, s_order_cnt int, s_remote_cnt int, s_data varchar(50),
-  PRIMARY KEY (s_w_id, s_i_id));
-"""
-INDEXES = """
-CREATE INDEX ON customer (c_w_id, c_d_id, c_last, c_first);
-CREATE UNIQUE INDEX ON orders (o_w_id, o_d_id, o_c_id, o_id);
-ALTER TABLE customer ADD FOREIGN KEY (c_w_id, c_d_id) REFERENCES district;
-ALTER TABLE history ADD FOREIGN KEY (h_c_w_id, h_c_d_id, h_c_id) REFERENCES customer;
-ALTER TABLE orders ADD FOREIGN KEY (o_w_id, o_d_id, o_c_id) REFERENCES customer;
-ALTER TABLE new_order ADD FOREIGN KEY (no_w_id, no_d_id, no_o_id) REFERENCES orders;
-ALTER TABLE order_line ADD FOREIGN KEY (ol_w_id, ol_d_id, ol_o_id) REFERENCES orders;
-ALTER TABLE order_line ADD FOREIGN KEY (ol_supply_w_id, ol_i_id) REFERENCES stock;
-ALTER TABLE stock ADD FOREIGN KEY (s_i_id) REFERENCES item;
-VACUUM ANALYZE;
-CHECKPOINT;
-"""
-
-# Each returns no row where the books are right. The numbers are the standard's.
-CONDITIONS = {
-    "1 warehouse and districts": "SELECT w_id, w_ytd, sum(d_ytd) FROM warehouse JOIN district ON d_w_id = w_id GROUP BY w_id, w_ytd HAVING w_ytd <> sum(d_ytd)",
-    "2 next order": """SELECT * FROM (SELECT d_w_id, d_id, d_next_o_id - 1 AS next, (SELECT max(o_id) FROM orders WHERE o_w_id = d_w_id AND o_d_id = d_id) AS o,
-        (SELECT max(no_o_id) FROM new_order WHERE no_w_id = d_w_id AND no_d_id = d_id) AS n FROM district) q WHERE next <> o OR n <> o""",
-    "3 no holes in new orders": "SELECT no_w_id, no_d_id FROM new_order GROUP BY 1, 2 HAVING max(no_o_id) - min(no_o_id) + 1 <> count(*)",
-    "4 lines of districts": """SELECT * FROM (SELECT o_w_id, o_d_id, sum(o_ol_cnt) AS said FROM orders GROUP BY 1, 2) o FULL JOIN
-        (SELECT ol_w_id, ol_d_id, count(*) AS are FROM order_line GROUP BY 1, 2) l ON (o_w_id, o_d_id) = (ol_w_id, ol_d_id) WHERE said IS DISTINCT FROM are""",
-    "5 carriers and new orders": """SELECT o_w_id, o_d_id, o_id FROM orders LEFT JOIN new_order ON (no_w_id, no_d_id, no_o_id) = (o_w_id, o_d_id, o_id)
-        WHERE (o_carrier_id IS NULL) <> (no_o_id IS NOT NULL)""",
-    "6 lines of orders": """SELECT * FROM orders FULL JOIN (SELECT ol_w_id, ol_d_id, ol_o_id, count(*) AS are FROM order_line GROUP BY 1, 2, 3) l
-        ON (o_w_id, o_d_id, o_id) = (ol_w_id, ol_d_id, ol_o_id) WHERE o_ol_cnt IS DISTINCT FROM are""",
-    "7 lines delivered": """SELECT o_w_id, o_d_id, o_id, ol_number FROM order_line JOIN orders ON (o_w_id, o_d_id, o_id) = (ol_w_id, ol_d_id, ol_o_id)
-        WHERE (ol_delivery_d IS NULL) <> (o_carrier_id IS NULL)""",
-    "8 warehouse and history": "SELECT w_id, w_ytd, sum(h_amount) FROM warehouse JOIN history ON h_w_id = w_id GROUP BY w_id, w_ytd HAVING w_ytd <> sum(h_amount)",
-    "9 district and history": """SELECT d_w_id, d_id, d_ytd, sum(h_amount) FROM district JOIN history ON (h_w_id, h_d_id) = (d_w_id, d_id)
-        GROUP BY 1, 2, 3 HAVING d_ytd <> sum(h_amount)""",
-    "10 balances": """SELECT c_w_id, c_d_id, c_id, c_balance, ordered, paid FROM customer
-        LEFT JOIN (SELECT o_w_id, o_d_id, o_c_id, sum(ol_amount) AS ordered FROM orders JOIN order_line ON (ol_w_id, ol_d_id, ol_o_id) = (o_w_id, o_d_id, o_id)
-          WHERE ol_delivery_d IS NOT NULL GROUP BY 1, 2, 3) o ON (o_w_id, o_d_id, o_c_id) = (c_w_id, c_d_id, c_id)
-        LEFT JOIN (SELECT h_c_w_id, h_c_d_id, h_c_id, sum(h_amount) AS paid FROM history GROUP BY 1, 2, 3) h ON (h_c_w_id, h_c_d_id, h_c_id) = (c_w_id, c_d_id, c_id)
-        WHERE c_balance <> coalesce(ordered, 0) - coalesce(paid, 0)""",
-    "12 payments": """SELECT c_w_id, c_d_id, c_id FROM customer
-        LEFT JOIN (SELECT o_w_id, o_d_id, o_c_id, sum(ol_amount) AS ordered FROM orders JOIN order_line ON (ol_w_id, ol_d_id, ol_o_id) = (o_w_id, o_d_id, o_id)
-          WHERE ol_delivery_d IS NOT NULL GROUP BY 1, 2, 3) o ON (o_w_id, o_d_id, o_c_id) = (c_w_id, c_d_id, c_id)
-        WHERE c_balance + c_ytd_payment <> coalesce(ordered, 0)""",
-    "stock and lines": f"""SELECT s_w_id, s_i_id, s_ytd, s_order_cnt FROM stock LEFT JOIN (SELECT ol_supply_w_id, ol_i_id, sum(ol_quantity) AS sold, count(*) AS times
-        FROM order_line WHERE ol_o_id > {ORDERS} GROUP BY 1, 2) l ON (ol_supply_w_id, ol_i_id) = (s_w_id, s_i_id)
-        WHERE s_ytd <> coalesce(sold, 0) OR s_order_cnt <> coalesce(times, 0)""",
-    "stock below zero": "SELECT s_w_id, s_i_id, s_quantity FROM stock WHERE s_quantity < 0",
-}
+HERE = pathlib.Path(__file__).parent / "tpcc"
+SCHEMA, INDEXES = ((HERE / f"{name}.sql").read_text() for name in ("schema", "indexes"))
+# Each returns no row where the books are right.
+CONDITIONS = dict(re.findall(r"^-- ([^\n]+)\n(.+?);$", (HERE / "conditions.sql").read_text(), re.M | re.S))
 
 
 def last_name(number):
@@ -261,6 +204,7 @@ COMMIT;
 """
 
 
+IN_PROCESS = "pglite in process"
 MIX = [(new_order, 45), (payment, 43), (order_status, 4), (delivery, 4), (stock_level, 4)]
 
 
@@ -295,6 +239,18 @@ class Bench:
             print(done.stdout, flush=True)
         return number(r"tps = ([\d.]+)"), number(r"total number of retries: (\d+)") / count * 1000, number(r"failed transactions: (\d+)"), used / count * 1e6
 
+    def run_peers(self, level):
+        """The same in one process; also how many conditions it found broken."""
+        command = [self.a.peers, "tpcc", str(self.a.terminals), str(self.a.seconds), level]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.directory)
+        number = lambda pattern: float(re.search(pattern, done.stdout)[1])
+        if self.a.details or done.returncode:
+            print(done.stdout, done.stderr[:2000], flush=True)
+        if "conditions broken" not in done.stdout:
+            sys.exit(f"{IN_PROCESS} failed")
+        figures = number(r"([\d.]+) transactions/s"), number(r"([\d.]+) retries"), number(r"(\d+) failed"), number(r"(\d+) µs of CPU")
+        return figures, number(r"(\d+) MB"), int(number(r"(\d+) of \d+ conditions broken"))
+
     def books(self, server):
         wrong = 0
         for name, sql in CONDITIONS.items():
@@ -305,6 +261,17 @@ class Bench:
         return wrong
 
 
+def print_rows(level, rows):
+    """The ratios are those to the first row."""
+    base = None
+    for name, results, memory, broken in rows:
+        tps, retries, failed, cpu = zip(*results)
+        median = (statistics.median(tps), statistics.median(cpu))
+        base = base or median
+        print(f"| {level} | {name} | {median[0]:.0f} [{min(tps):.0f}-{max(tps):.0f}] | {median[0] / base[0]:.2f} | {statistics.median(retries):.1f} | {sum(failed):.0f} "
+              f"| {median[1]:.0f} | {median[1] / base[1]:.2f} | {memory:.0f} | {broken} of {len(CONDITIONS)} |", flush=True)
+
+
 def main():
     parser = programs(__doc__)
     parser.add_argument("--warehouses", type=int, default=2)
@@ -312,9 +279,12 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--levels", nargs="*", default=["serializable", "repeatable read"])
+    parser.add_argument("--peers", type=os.path.abspath, help="benches/peers' program: a row for pglite in one process (2 warehouses)")
     parser.add_argument("--only", help="one server by its name: pglite or PostgreSQL")
     parser.add_argument("--details", action="store_true", help="print what pgbench says of each script")
     a = parser.parse_args()
+    if a.peers and a.warehouses != 2:
+        parser.error("--peers knows two warehouses")
     directory = tempfile.mkdtemp(prefix="pglite-tpcc-", dir=os.environ.get("TMPDIR"))
     os.mkdir(f"{directory}/data")
     write_data(f"{directory}/data", a.warehouses)
@@ -332,18 +302,17 @@ def main():
             for server in servers:
                 bench.load(server)
             print("\n| level | server | transactions/s median [min-max] | ratio | retries per 1000 | failed | server CPU µs/transaction | ratio | memory MB | conditions broken |\n|---|---|---|---|---|---|---|---|---|---|")
-            results = {server.name: [] for server in servers}
+            results, inside = {server.name: [] for server in servers}, []
             for turn in range(a.rounds):
                 for server in servers if turn % 2 == 0 else servers[::-1]:
                     results[server.name].append(bench.run(server, level, turn))
-            base = None
-            for server in servers:
-                tps, retries, failed, cpu = zip(*results[server.name])
-                median = (statistics.median(tps), statistics.median(cpu))
-                base, broken = base or median, bench.books(server)
-                wrong += broken
-                print(f"| {level} | {server.name} | {median[0]:.0f} [{min(tps):.0f}-{max(tps):.0f}] | {median[0] / base[0]:.2f} | {statistics.median(retries):.1f} | {sum(failed):.0f} "
-                      f"| {median[1]:.0f} | {median[1] / base[1]:.2f} | {memory_mb(server.process.pid):.0f} | {broken} of {len(CONDITIONS)} |", flush=True)
+                if a.peers:
+                    inside.append(bench.run_peers(level))
+            rows = [(server.name, results[server.name], memory_mb(server.process.pid), bench.books(server)) for server in servers]
+            if inside:
+                rows.append((IN_PROCESS, [figures for figures, _, _ in inside], inside[-1][1], max(broken for _, _, broken in inside)))
+            wrong += sum(broken for *_, broken in rows)
+            print_rows(level, rows)
     finally:
         for server in servers:
             server.process.send_signal(signal.SIGINT if server.name == "PostgreSQL" else signal.SIGTERM)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use pglite::{Database, params};
 
-fn resident_kb() -> u64 {
+pub fn resident_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -53,8 +53,12 @@ pub fn run(megabytes: u64) {
     for (n, fork) in forks.iter().enumerate() {
         let mut session = fork.session().unwrap();
         let (n, id) = (n as i32, n as i32 * 3 + 1);
-        session.execute("update t set n = -$1 where id = $2", params![n, id]).unwrap();
-        session.execute("insert into t values (-$1 - 1, $1, 'new')", params![n]).unwrap();
+        session
+            .execute("update t set n = -$1 where id = $2", params![n, id])
+            .unwrap();
+        session
+            .execute("insert into t values (-$1 - 1, $1, 'new')", params![n])
+            .unwrap();
     }
     println!("two writes in each of a thousand: {:?}", start.elapsed());
     for (n, fork) in forks.iter().enumerate() {
@@ -66,8 +70,16 @@ pub fn run(megabytes: u64) {
                 params![n as i32 * 3 + 1],
             )
             .unwrap();
-        let seen = (row.get::<i32>(0).unwrap(), row.get::<i64>(1).unwrap(), row.get::<i32>(2).unwrap());
-        assert_eq!(seen, (-(n as i32), 1, -(n as i32) - 1), "fork {n} sees another's changes");
+        let seen = (
+            row.get::<i32>(0).unwrap(),
+            row.get::<i64>(1).unwrap(),
+            row.get::<i32>(2).unwrap(),
+        );
+        assert_eq!(
+            seen,
+            (-(n as i32), 1, -(n as i32) - 1),
+            "fork {n} sees another's changes"
+        );
     }
     println!("each sees its own changes only");
 }

@@ -31,24 +31,43 @@ fn write(db: &Database, seed: u64, start: &Barrier, time: Duration, wait: bool) 
     if !wait {
         session.batch_execute("set synchronous_commit = off").unwrap();
     }
-    let account = session.prepare("update accounts set abalance = abalance + $1 where aid = $2").unwrap();
-    let balance = session.prepare("select abalance from accounts where aid = $1").unwrap();
-    let teller = session.prepare("update tellers set tbalance = tbalance + $1 where tid = $2").unwrap();
-    let branch = session.prepare("update branches set bbalance = bbalance + $1 where bid = $2").unwrap();
+    let account = session
+        .prepare("update accounts set abalance = abalance + $1 where aid = $2")
+        .unwrap();
+    let balance = session
+        .prepare("select abalance from accounts where aid = $1")
+        .unwrap();
+    let teller = session
+        .prepare("update tellers set tbalance = tbalance + $1 where tid = $2")
+        .unwrap();
+    let branch = session
+        .prepare("update branches set bbalance = bbalance + $1 where bid = $2")
+        .unwrap();
     let history = session
-        .prepare("insert into history (tid, bid, aid, delta, mtime) values ($1, $2, $3, $4, current_timestamp)")
+        .prepare(
+            "insert into history (tid, bid, aid, delta, mtime) values ($1, $2, $3, $4, current_timestamp)",
+        )
         .unwrap();
     let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed << 17 | 1));
     let mut times = Vec::with_capacity(1 << 20);
     start.wait();
     let begin = Instant::now();
     while begin.elapsed() < time {
-        let (aid, tid, bid) = (random.below(SCALE * 100_000) + 1, random.below(SCALE * 10) + 1, random.below(SCALE) + 1);
+        let (aid, tid, bid) = (
+            random.below(SCALE * 100_000) + 1,
+            random.below(SCALE * 10) + 1,
+            random.below(SCALE) + 1,
+        );
         let delta = random.below(10_001) - 5_000;
         let one = Instant::now();
         let mut tx = session.transaction().unwrap();
         tx.execute(&account, params![delta, aid]).unwrap();
-        std::hint::black_box(tx.query_one(&balance, params![aid]).unwrap().get::<i32>(0).unwrap());
+        std::hint::black_box(
+            tx.query_one(&balance, params![aid])
+                .unwrap()
+                .get::<i32>(0)
+                .unwrap(),
+        );
         tx.execute(&teller, params![delta, tid]).unwrap();
         tx.execute(&branch, params![delta, bid]).unwrap();
         tx.execute(&history, params![tid, bid, aid, delta]).unwrap();
@@ -71,7 +90,10 @@ pub fn run(writers: u64, seconds: u64, asynchronous: bool) {
                 scope.spawn(move || write(db, seed, start, Duration::from_secs(seconds), !asynchronous))
             })
             .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     });
     let books: bool = db
         .session()
@@ -88,7 +110,11 @@ pub fn run(writers: u64, seconds: u64, asynchronous: bool) {
     assert!(books, "the books do not balance");
     println!(
         "tpcb in process, {writers} writers{}: {:.0} transactions/s, median {} µs, 99 % {} µs",
-        if asynchronous { ", synchronous_commit = off" } else { "" },
+        if asynchronous {
+            ", synchronous_commit = off"
+        } else {
+            ""
+        },
         times.len() as f64 / seconds as f64,
         quantile(&mut times, 0.5),
         quantile(&mut times, 0.99)

@@ -48,7 +48,9 @@ impl Engine for Ours {
         assert_eq!(self.session.execute(&self.update, params![key]).unwrap(), 1);
     }
     fn insert(&mut self, key: i32) {
-        self.session.execute(&self.insert, params![key, text(key)]).unwrap();
+        self.session
+            .execute(&self.insert, params![key, text(key)])
+            .unwrap();
     }
     fn batch(&mut self, sql: &str) {
         self.session.batch_execute(sql).unwrap();
@@ -69,16 +71,27 @@ impl Sqlite {
 
 impl Engine for Sqlite {
     fn select(&mut self, key: i32) {
-        let mut statement = self.0.prepare_cached("select v, n from kv where id = ?1").unwrap();
-        let row: (String, i32) = statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let mut statement = self
+            .0
+            .prepare_cached("select v, n from kv where id = ?1")
+            .unwrap();
+        let row: (String, i32) = statement
+            .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
         std::hint::black_box(row);
     }
     fn update(&mut self, key: i32) {
-        let mut statement = self.0.prepare_cached("update kv set n = n + 1 where id = ?1").unwrap();
+        let mut statement = self
+            .0
+            .prepare_cached("update kv set n = n + 1 where id = ?1")
+            .unwrap();
         assert_eq!(statement.execute([key]).unwrap(), 1);
     }
     fn insert(&mut self, key: i32) {
-        let mut statement = self.0.prepare_cached("insert into fresh values (?1, ?2, 0)").unwrap();
+        let mut statement = self
+            .0
+            .prepare_cached("insert into fresh values (?1, ?2, 0)")
+            .unwrap();
         statement.execute(rusqlite::params![key, text(key)]).unwrap();
     }
     fn batch(&mut self, sql: &str) {
@@ -102,7 +115,11 @@ fn timed(time: Duration, mut f: impl FnMut()) -> Rate {
         times.push(one.elapsed().as_nanos() as u64);
     }
     let rate = times.len() as f64 / begin.elapsed().as_secs_f64();
-    Rate(rate, quantile(&mut times, 0.5) as f64 / 1e3, quantile(&mut times, 0.99) as f64 / 1e3)
+    Rate(
+        rate,
+        quantile(&mut times, 0.5) as f64 / 1e3,
+        quantile(&mut times, 0.99) as f64 / 1e3,
+    )
 }
 
 const WORK: [&str; 10] = [
@@ -149,7 +166,8 @@ fn mixed<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration, pause: Du
         let readers: Vec<_> = (0..2)
             .map(|seed| {
                 scope.spawn(move || {
-                    let (mut engine, mut random, mut longest) = (connect(), Random(777 + seed), Duration::ZERO);
+                    let (mut engine, mut random, mut longest) =
+                        (connect(), Random(777 + seed), Duration::ZERO);
                     let rate = timed(time, || {
                         let one = Instant::now();
                         engine.select(random.below(ROWS));
@@ -174,9 +192,16 @@ fn mixed<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration, pause: Du
             n as f64 / begin.elapsed().as_secs_f64()
         });
         let read: Vec<_> = readers.into_iter().map(|thread| thread.join().unwrap()).collect();
-        let longest = read.iter().map(|(_, longest)| longest.as_secs_f64() * 1e3).fold(0.0, f64::max);
+        let longest = read
+            .iter()
+            .map(|(_, longest)| longest.as_secs_f64() * 1e3)
+            .fold(0.0, f64::max);
         [
-            Rate(read.iter().map(|(rate, _)| rate.0).sum(), read[0].0.1, read[0].0.2.max(read[1].0.2)),
+            Rate(
+                read.iter().map(|(rate, _)| rate.0).sum(),
+                read[0].0.1,
+                read[0].0.2.max(read[1].0.2),
+            ),
             Rate(longest, 0.0, 0.0),
             Rate(writer.join().unwrap(), 0.0, 0.0),
         ]
@@ -220,7 +245,10 @@ pub fn one(engine: &str, work: &str, count: u64) {
         }
     }
     ours.batch("commit");
-    println!("{engine} {work}: {:.0}/s", count as f64 / begin.elapsed().as_secs_f64());
+    println!(
+        "{engine} {work}: {:.0}/s",
+        count as f64 / begin.elapsed().as_secs_f64()
+    );
     // Nothing that the end of a database does belongs to the work.
     std::process::exit(0);
 }
@@ -241,7 +269,9 @@ pub fn run(seconds: u64) {
         of_sqlite.push(round(&sqlite, time));
         of_ours.push(round(&ours, time));
     }
-    println!("| in process, {ROWS} rows | SQLite /s | pglite /s | pglite / SQLite | SQLite µs, 99 % | pglite µs, 99 % |\n|---|---|---|---|---|---|");
+    println!(
+        "| in process, {ROWS} rows | SQLite /s | pglite /s | pglite / SQLite | SQLite µs, 99 % | pglite µs, 99 % |\n|---|---|---|---|---|---|"
+    );
     for (at, what) in WORK.iter().enumerate() {
         let (theirs, mine) = (median(&of_sqlite, at), median(&of_ours, at));
         println!(
