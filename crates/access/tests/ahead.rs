@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::common::cancel::{CancelReason, CancelToken};
 use ::common::env::sim::{CrashMode, SimEnv};
 use ::common::{PgResult, RowId};
 use common::*;
@@ -353,6 +354,51 @@ fn what_was_undone_does_not_come_back_with_the_log() {
         }
     }
     assert!(after_commit > 1);
+}
+
+impl Db {
+    /// Rows whose entries take some kilobytes each.
+    fn insert_wide(&self, txn: &mut Transaction, ids: &[i32]) -> PgResult<bool> {
+        let wide = Datum::text("x".repeat(8 << 10));
+        let all: Vec<Vec<Datum>> = ids.iter().map(|id| row(*id, 0)).collect();
+        let first = insert_by_columns(&self.table, txn, &all)?;
+        let mut run = EntryRun::default();
+        for (id, row) in ids.iter().zip(first.0..) {
+            run.push(&self.index, &[int(*id)], std::slice::from_ref(&wide), RowId(row));
+        }
+        self.index.insert_run(txn, run)
+    }
+}
+
+/// A cancelled statement does not wait until all entries are in the store. Those of earlier ones wait on, and are there after a crash.
+#[test]
+fn a_cancelled_statement_leaves_entries_waiting() {
+    let env = SimEnv::new(10);
+    let mut options = StorageOptions::in_dir(Arc::new(env.clone()), Path::new("/db"));
+    options.background = false;
+    (options.ahead_after_rows, options.ahead_rows_min) = (0, 1);
+    options.ahead_entry_bytes = 12 << 20;
+    let db = Db::over(&Storage::open(options).unwrap());
+    // Packs of 256 entries, between which the others come.
+    let ids: Vec<i32> = shuffled(2000).iter().map(|id| 10 * id + 1).collect();
+    let before: Vec<i32> = (0..2000).map(|id| 10 * id).collect();
+    db.session.run(|txn| assert!(db.insert_all(txn, &before)));
+    let mut txn = db.session.begin();
+    assert!(db.insert_wide(&mut txn, &ids[..1000]).unwrap());
+    txn.next_command().unwrap();
+    let savepoint = txn.savepoint().unwrap();
+    let cancel = CancelToken::new();
+    cancel.cancel(CancelReason::User);
+    txn.options_mut().wait.cancel = cancel.clone();
+    let error = db.insert_wide(&mut txn, &ids[1000..]).unwrap_err();
+    assert_eq!(error.sqlstate.as_str(), "57014");
+    txn.rollback_to(&savepoint).unwrap();
+    cancel.reset();
+    txn.commit().unwrap();
+    assert_eq!(db.ids().len(), 3000);
+    let env = env.crash_with(CrashMode::LoseUnsynced);
+    std::mem::forget(db);
+    assert_eq!(Db::open(&env, "/db").ids().len(), 3000);
 }
 
 /// Two transactions write the same packs anew; one of them goes.

@@ -138,7 +138,7 @@ pub fn cycled(cancel: &CancelToken, s: &str, len: usize) -> PgResult<String> {
         if take == 0 {
             break;
         }
-        out.push_str(&unit[..take]);
+        append(cancel, &unit[..take], &mut out)?;
     }
     Ok(out)
 }

@@ -122,9 +122,9 @@ impl Cx<'_, '_> {
                 return Ok(());
             }
             text.clear();
-            io::output(from, &v.datum(i), &cx, &mut text)?;
-            out.set(i, &io::input(to.oid, to.typmod, &text, &cx)?);
-            Ok::<_, Box<common::PgError>>(())
+            io::output_at(from, &v, i, &cx, &mut text)?;
+            let value = io::input(to.oid, to.typmod, &text, &cx)?;
+            out.set_long(i, &value, cx.cancel)
         })?;
         Ok(Arc::new(out))
     }

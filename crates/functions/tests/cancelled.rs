@@ -136,6 +136,7 @@ const LOOK: &[(&str, &[Option<&str>])] = &[
     ("unicode_normalize_func", &[None, Some("NFC")]),
     ("unicode_is_normalized", &[None, Some("NFKD")]),
     ("array_sort", &[None]),
+    ("repeat", &[None, Some("5")]),
     ("quote_ident", &[None]),
     ("quote_literal", &[None]),
     ("quote_nullable", &[None]),
@@ -243,4 +244,30 @@ fn calls(proc: &facts::ProcRow, k: usize) -> Vec<Vec<Datum>> {
         types.iter().enumerate().map(argument).collect()
     };
     (0..rounds.max(1)).filter_map(one).collect()
+}
+
+/// Called without what looks at the flag before any input and output does.
+#[test]
+fn long_shapes_are_read_and_printed_with_looks() {
+    use types::io_geo::{path_in, path_out, polygon_in, polygon_out};
+    let settings = FormatSettings::default();
+    let cancel = CancelToken::new();
+    cancel.cancel(CancelReason::User);
+    let mut ctx = IoContext::new(&settings);
+    ctx.cancel = &cancel;
+    for (type_oid, input, output) in [
+        (
+            oids::PATH,
+            path_in as fn(&str, i32, &IoContext<'_>) -> _,
+            path_out as fn(&Datum, &IoContext<'_>, &mut String) -> _,
+        ),
+        (oids::POLYGON, polygon_in, polygon_out),
+    ] {
+        let (_, text) = long(type_oid).unwrap();
+        let shape = value(type_oid, &text).unwrap();
+        assert!(is_cancelled(&input(&text, -1, &ctx)));
+        assert!(is_cancelled(
+            &output(&shape, &ctx, &mut String::new()).map(|()| Datum::Null)
+        ));
+    }
 }

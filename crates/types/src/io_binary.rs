@@ -108,6 +108,7 @@ pub fn bytea_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
         Some(hex) => parse_hex(hex, ctx.cancel)?,
         None => parse_escape(s, ctx.cancel)?,
     };
+    ctx.cancel.check()?;
     Ok(Datum::Bytes(bytes.into()))
 }
 

@@ -3,6 +3,7 @@
 //! The grammar is PostgreSQL's loose one: blanks anywhere, parentheses round points and lists mostly optional. A [`Reader`]
 //! walks the text; errors quote all of it.
 
+use common::cancel::CancelToken;
 use common::{PgResult, pg_err};
 
 use crate::Datum;
@@ -11,11 +12,15 @@ use crate::geo::{Circle, Line, Lseg, Path, Point, Polygon, Rect, Shape, is_zero}
 use crate::io::{IoContext, invalid_input, wrong_datum};
 use crate::wire::{Wire, bad_binary, done};
 
+/// Points between two looks at the cancel flag.
+const POINTS_UNCHECKED: usize = 1 << 12;
+
 /// The text that is read, with what PostgreSQL calls it in errors.
 struct Reader<'a> {
     whole: &'a str,
     rest: &'a str,
     type_name: &'static str,
+    cancel: &'a CancelToken,
 }
 
 /// White space as C's `isspace` has it.
@@ -61,11 +66,12 @@ fn number_len(s: &str) -> usize {
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a str, type_name: &'static str) -> Reader<'a> {
+    fn new(text: &'a str, type_name: &'static str, cancel: &'a CancelToken) -> Reader<'a> {
         Reader {
             whole: text,
             rest: skip_space(text),
             type_name,
+            cancel,
         }
     }
 
@@ -150,7 +156,10 @@ impl<'a> Reader<'a> {
             }
         }
         let mut points = Vec::with_capacity(count);
-        for _ in 0..count {
+        for k in 0..count {
+            if k % POINTS_UNCHECKED == 0 {
+                self.cancel.check()?;
+            }
             points.push(self.pair()?);
             self.accept(',');
         }
@@ -195,15 +204,15 @@ fn read<T: Shape>(value: &Datum) -> PgResult<T> {
     }
 }
 
-fn parse_point(text: &str) -> PgResult<Point> {
-    let mut r = Reader::new(text, "point");
+fn parse_point(text: &str, cancel: &CancelToken) -> PgResult<Point> {
+    let mut r = Reader::new(text, "point", cancel);
     let p = r.pair()?;
     r.end()?;
     Ok(p)
 }
 
-fn parse_path(text: &str) -> PgResult<Path> {
-    let mut r = Reader::new(text, "path");
+fn parse_path(text: &str, cancel: &CancelToken) -> PgResult<Path> {
+    let mut r = Reader::new(text, "path", cancel);
     let count = r.count()?;
     let wrapped = r.peek('(') && r.is_last_parenthesis();
     if wrapped {
@@ -221,8 +230,8 @@ fn parse_path(text: &str) -> PgResult<Path> {
     })
 }
 
-fn parse_circle(text: &str) -> PgResult<Circle> {
-    let mut r = Reader::new(text, "circle");
+fn parse_circle(text: &str, cancel: &CancelToken) -> PgResult<Circle> {
+    let mut r = Reader::new(text, "circle", cancel);
     let mut depth = 0;
     let angle = r.accept('<');
     if angle {
@@ -287,8 +296,8 @@ pub fn slope(p: Point, q: Point) -> f64 {
     }
 }
 
-fn parse_line(text: &str) -> PgResult<Line> {
-    let mut r = Reader::new(text, "line");
+fn parse_line(text: &str, cancel: &CancelToken) -> PgResult<Line> {
+    let mut r = Reader::new(text, "line", cancel);
     if !r.accept('{') {
         let [p, q] = r.two_points(true)?;
         if p.near(&q) {
@@ -317,35 +326,35 @@ fn parse_line(text: &str) -> PgResult<Line> {
 }
 
 /// `point` from text.
-pub fn point_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    shape(&parse_point(text)?)
+pub fn point_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    shape(&parse_point(text, ctx.cancel)?)
 }
 
 /// `lseg` from text.
-pub fn lseg_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let p = Reader::new(text, "lseg").two_points(true)?;
+pub fn lseg_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let p = Reader::new(text, "lseg", ctx.cancel).two_points(true)?;
     shape(&Lseg { p })
 }
 
 /// `line` from text.
-pub fn line_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    shape(&parse_line(text)?)
+pub fn line_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    shape(&parse_line(text, ctx.cancel)?)
 }
 
 /// `box` from text.
-pub fn box_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let [a, b] = Reader::new(text, "box").two_points(false)?;
+pub fn box_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let [a, b] = Reader::new(text, "box", ctx.cancel).two_points(false)?;
     shape(&Rect::of_corners(a, b))
 }
 
 /// `path` from text.
-pub fn path_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    shape(&parse_path(text)?)
+pub fn path_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    shape(&parse_path(text, ctx.cancel)?)
 }
 
 /// `polygon` from text.
-pub fn polygon_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    let mut r = Reader::new(text, "polygon");
+pub fn polygon_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let mut r = Reader::new(text, "polygon", ctx.cancel);
     let count = r.count()?;
     let (_, points) = r.points(count, false)?;
     r.end()?;
@@ -353,8 +362,8 @@ pub fn polygon_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
 }
 
 /// `circle` from text.
-pub fn circle_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    shape(&parse_circle(text)?)
+pub fn circle_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    shape(&parse_circle(text, ctx.cancel)?)
 }
 
 fn push_number(v: f64, ctx: &IoContext<'_>, out: &mut String) {
@@ -367,30 +376,33 @@ fn push_pair(p: &Point, ctx: &IoContext<'_>, out: &mut String) {
     push_number(p.y, ctx, out);
 }
 
-fn push_points(points: &[Point], ctx: &IoContext<'_>, out: &mut String) {
+fn push_points(points: &[Point], ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     for (i, p) in points.iter().enumerate() {
+        if i % POINTS_UNCHECKED == 0 {
+            ctx.cancel.check()?;
+        }
         out.push_str(if i > 0 { ",(" } else { "(" });
         push_pair(p, ctx, out);
         out.push(')');
     }
+    Ok(())
 }
 
-fn push_wrapped(points: &[Point], ends: [char; 2], ctx: &IoContext<'_>, out: &mut String) {
+fn push_wrapped(points: &[Point], ends: [char; 2], ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     out.push(ends[0]);
-    push_points(points, ctx, out);
+    push_points(points, ctx, out)?;
     out.push(ends[1]);
+    Ok(())
 }
 
 /// `point` to text.
 pub fn point_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
-    push_points(&[read(value)?], ctx, out);
-    Ok(())
+    push_points(&[read(value)?], ctx, out)
 }
 
 /// `lseg` to text.
 pub fn lseg_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
-    push_wrapped(&read::<Lseg>(value)?.p, ['[', ']'], ctx, out);
-    Ok(())
+    push_wrapped(&read::<Lseg>(value)?.p, ['[', ']'], ctx, out)
 }
 
 /// `line` to text.
@@ -409,22 +421,19 @@ pub fn line_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResul
 /// `box` to text.
 pub fn box_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     let b: Rect = read(value)?;
-    push_points(&[b.high, b.low], ctx, out);
-    Ok(())
+    push_points(&[b.high, b.low], ctx, out)
 }
 
 /// `path` to text.
 pub fn path_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
     let path: Path = read(value)?;
     let ends = if path.closed { ['(', ')'] } else { ['[', ']'] };
-    push_wrapped(&path.points, ends, ctx, out);
-    Ok(())
+    push_wrapped(&path.points, ends, ctx, out)
 }
 
 /// `polygon` to text.
 pub fn polygon_out(value: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<()> {
-    push_wrapped(&read::<Polygon>(value)?.points, ['(', ')'], ctx, out);
-    Ok(())
+    push_wrapped(&read::<Polygon>(value)?.points, ['(', ')'], ctx, out)
 }
 
 /// `circle` to text.

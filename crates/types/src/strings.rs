@@ -251,9 +251,12 @@ impl StringColumn {
     }
 
     /// Replaces string `i` with bytes that become a buffer, if they are many.
-    pub fn set_owned(&mut self, i: usize, bytes: Vec<u8>) {
+    pub fn set_owned(&mut self, i: usize, mut bytes: Vec<u8>) {
         if bytes.len() < OWN_BUFFER {
             return self.set_bytes(i, &bytes);
+        }
+        if bytes.capacity() / 2 > bytes.len() {
+            bytes.shrink_to_fit();
         }
         self.views[i] = View::outline(&bytes, self.buffers.len() as u32, 0);
         self.buffers.push(Arc::new(bytes));

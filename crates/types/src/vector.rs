@@ -9,6 +9,9 @@ mod bulk;
 
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
+use common::{PgResult, pieces};
+
 use crate::vector_data::each;
 use crate::vector_values::{Decimals, Values};
 use crate::{Bitmap, Compact, Datum, FlatStrings, Numeric, PhysType, Selection, StringColumn, VectorData};
@@ -260,6 +263,17 @@ impl Vector {
             debug_assert!(false, "datum {value:?} in a vector of {:?}", self.phys());
             self.set_null(i);
         }
+    }
+
+    /// The same for a value that may be long: its copying looks at the cancel flag.
+    pub fn set_long(&mut self, i: usize, value: &Datum, cancel: &CancelToken) -> PgResult<()> {
+        match value.as_bytes() {
+            Some(bytes) if bytes.len() > pieces::PIECE_BYTES => {
+                self.set_string(i, pieces::concat_bytes(cancel, &[bytes])?);
+            }
+            _ => self.set(i, value),
+        }
+        Ok(())
     }
 
     /// Replaces string `i` of a column of strings; a text's bytes must be UTF-8, as they are checked in debug builds only.

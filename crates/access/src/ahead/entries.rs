@@ -89,7 +89,11 @@ impl Waits {
     }
 
     pub(crate) fn undo(&self) {
-        let Entries { waiting, stored, .. } = std::mem::take(&mut *self.entries.lock());
+        let Entries {
+            mut waiting, stored, ..
+        } = std::mem::take(&mut *self.entries.lock());
+        // In the order of their keys each is found near the last, in memory that is in a cache.
+        waiting.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for (key, version) in &waiting {
             self.index.undo_insert(key, version);
         }
@@ -160,6 +164,14 @@ impl AllWaits {
         Some(of.all)
     }
 
+    /// Those of an index that could not all go.
+    fn give_back(&mut self, mut all: Vec<Arc<Waits>>) {
+        all.retain(|waits| waits.bytes() > 0);
+        let bytes = all.iter().map(|waits| waits.bytes()).sum();
+        self.bytes += bytes;
+        self.indexes.push(OfIndex { all, bytes });
+    }
+
     /// After some of them were undone.
     pub(crate) fn recount(&mut self) {
         for of in &mut self.indexes {
@@ -224,7 +236,11 @@ impl Transaction {
         let Some(all) = self.ahead.waits.take_most() else {
             return Ok(());
         };
-        crate::index::fold::store_entries(&all)
+        let outcome = crate::index::fold::store_entries(&all, &self.options().wait.cancel);
+        if outcome.is_err() {
+            self.ahead.waits.give_back(all);
+        }
+        outcome
     }
 
     /// Before the commit none may wait.

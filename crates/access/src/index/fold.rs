@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::PgResult;
+use common::cancel::CancelToken;
 use kv::WriteBatch;
 
 use crate::ahead::entries::{Waiting, Waits};
@@ -28,8 +29,8 @@ struct Pending {
     of: usize,
 }
 
-/// Puts all that wait of one index into the store. On error some may have gone; the others wait on.
-pub(crate) fn store_entries(all: &[Arc<Waits>]) -> PgResult<()> {
+/// Puts all that wait of one index into the store, a look at the flag between pieces. On error some may have gone; the others wait on.
+pub(crate) fn store_entries(all: &[Arc<Waits>], cancel: &CancelToken) -> PgResult<()> {
     let Some(index) = all.first().map(|waits| &waits.index) else {
         return Ok(());
     };
@@ -45,6 +46,9 @@ pub(crate) fn store_entries(all: &[Arc<Waits>]) -> PgResult<()> {
         outcome = index
             .store_piece(all, &pending[done..])
             .map(|count| done += count);
+        if done < pending.len() {
+            outcome = outcome.and_then(|()| cancel.check());
+        }
     }
     for pending in pending.drain(done..) {
         all[pending.of].give_back(pending.entry);

@@ -47,7 +47,15 @@ fn text_concat_ws(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
 fn join(ctx: &FnContext<'_>, args: &[Datum], first: usize, separator: &str) -> PgResult<Datum> {
     let (values, type_of) = variadic(ctx, args, first);
     let io = ctx.io();
-    let mut out = String::new();
+    let long = |value: &Datum| value.as_str().map_or(0, |text| text.len() + separator.len());
+    // A long text that grows would be copied as a whole.
+    let mut out = String::with_capacity(
+        values
+            .iter()
+            .map(long)
+            .sum::<usize>()
+            .min(super::quote::STRING_BYTES_MAX),
+    );
     let mut started = false;
     for (k, value) in values.iter().enumerate().filter(|(_, v)| !v.is_null()) {
         if started {
@@ -61,6 +69,7 @@ fn join(ctx: &FnContext<'_>, args: &[Datum], first: usize, separator: &str) -> P
             value => io::output(type_of(k), value, &io, &mut out)?,
         }
     }
+    ctx.cancel.check()?;
     Ok(Datum::text(out))
 }
 

@@ -223,7 +223,7 @@ fn push_padded(
     if !left {
         pieces::append(cancel, text, out)?;
     }
-    Ok(())
+    cancel.check()
 }
 
 /// The width that an argument names: an integer, or text that reads as one.

@@ -328,6 +328,20 @@ impl<'a> FromArg<'a, Nested> for &'a MultirangeValue {
     }
 }
 
+fn cow_bytes(s: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match s {
+        Cow::Borrowed(s) => Cow::Borrowed(s.as_bytes()),
+        Cow::Owned(s) => Cow::Owned(s.into_bytes()),
+    }
+}
+
+fn put_bytes(column: &mut StringColumn, i: usize, bytes: Cow<'_, [u8]>) {
+    match bytes {
+        Cow::Borrowed(bytes) => column.set_bytes(i, bytes),
+        Cow::Owned(bytes) => column.set_owned(i, bytes),
+    }
+}
+
 macro_rules! puts {
     ($($phys:ident: $value:ty, $s:ident => ($data:ident, $i:ident) $put:expr, $datum:expr);* $(;)?) => {$(
         impl<'a> Put<$phys> for $value {
@@ -348,13 +362,13 @@ macro_rules! puts {
 
 puts! {
     Text: &'a str, s => (d, i) d.set_str(i, s), Datum::Text(s.into());
-    Text: String, s => (d, i) d.set_str(i, &s), Datum::Text(s.into());
+    Text: String, s => (d, i) d.set_owned(i, s.into_bytes()), Datum::Text(s.into());
     Text: Arc<str>, s => (d, i) d.set_str(i, &s), Datum::Text(s);
-    Text: Cow<'a, str>, s => (d, i) d.set_str(i, &s), Datum::Text(s.into());
+    Text: Cow<'a, str>, s => (d, i) put_bytes(d, i, cow_bytes(s)), Datum::Text(s.into());
     Bytes: &'a [u8], s => (d, i) d.set_bytes(i, s), Datum::Bytes(s.into());
-    Bytes: Vec<u8>, s => (d, i) d.set_bytes(i, &s), Datum::Bytes(s.into());
+    Bytes: Vec<u8>, s => (d, i) d.set_owned(i, s), Datum::Bytes(s.into());
     Bytes: Arc<[u8]>, s => (d, i) d.set_bytes(i, &s), Datum::Bytes(s);
-    Bytes: Cow<'a, [u8]>, s => (d, i) d.set_bytes(i, &s), Datum::Bytes(s.into());
+    Bytes: Cow<'a, [u8]>, s => (d, i) put_bytes(d, i, s), Datum::Bytes(s.into());
     Numeric: types::Numeric, n => (d, i) d[i] = n, Datum::Numeric(n);
     Nested: Datum, v => (d, i) d[i] = v, v;
     Nested: ArrayValue, v => (d, i) d[i] = Datum::Array(Arc::new(v)), Datum::Array(Arc::new(v));

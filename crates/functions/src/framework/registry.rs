@@ -206,9 +206,12 @@ pub fn general_vector<const STRICT: bool>(
             return Ok(());
         }
         row.clear();
-        row.extend(args.iter().map(|a| a.datum(i)));
+        for arg in args {
+            // Long values are copied.
+            ctx.cancel.check()?;
+            row.push(arg.datum(i));
+        }
         let value = f(ctx, &row)?;
-        out.set(i, &value);
-        Ok(())
+        out.set_long(i, &value, ctx.cancel)
     })
 }
