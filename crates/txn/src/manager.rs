@@ -9,16 +9,21 @@
 //!   settled the stamps. Rollback is two steps the other way round: undo first, then [`Txn::abort`].
 //! - A `Txn` dropped in between leaves its slot unusable, so that its stamps stay right.
 
+use std::time::Duration;
+
 use common::env::Env;
 use common::{CommandId, Csn, Lsn, Xid};
 
 use crate::error::{TxnError, TxnResult};
-use crate::locks::{LockManager, LockMark};
+use crate::locks::{LockManager, LockMark, WaitOptions};
 use crate::snapshot::{SnapshotGuard, oldest_snapshot};
 use crate::stamp::{Stamp, XID_MAX};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::table::{NO_SNAPSHOT, Proc, TxnTable, VirtualXid};
 use crate::wal::{RecordKind, SynchronousCommit, Wal};
+
+/// How long the end of a transaction that failed to serialize waits for each commit that is under way.
+const COMMITS_MAX: Duration = Duration::from_millis(100);
 
 /// Where counters start, from recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,7 +333,7 @@ impl Txn {
     pub fn prepare(&mut self, payload: &[u8]) -> TxnResult<Xid> {
         let xid = self.assign_xid()?.xid().unwrap_or_default();
         if self.serial != 0 {
-            self.prepare_serial()?;
+            self.prepare_serial(true)?;
         }
         let wal = &self.manager.wal;
         wal.append(RecordKind::PREPARE, xid, payload)?;
@@ -348,7 +353,7 @@ impl Txn {
     /// version names it, so there is nothing to publish.
     pub fn commit_unwritten(&mut self) -> TxnResult<Csn> {
         if self.serial != 0 && self.state == TxnState::Running {
-            self.prepare_serial()?;
+            self.prepare_serial(false)?;
         }
         let csn = self.manager.visible_csn();
         self.end_serial(Some(csn));
@@ -366,7 +371,7 @@ impl Txn {
             ));
         }
         if self.serial != 0 && self.state == TxnState::Running {
-            self.prepare_serial()?;
+            self.prepare_serial(false)?;
         }
         let csn = if self.stamp.is_reference() {
             self.manager.wal.commit(&self.proc, self.stamp, payload, level)?
@@ -396,13 +401,21 @@ impl Txn {
     }
 
     fn end(&mut self) {
-        self.end_serial(None);
+        let awaited = self.end_serial(None);
         self.state = TxnState::Finished;
         // A row lock counts as its holder's xid, so that goes after it.
         let locks = &self.manager.locks;
         locks.release_to(&self.proc, LockMark(0));
         if self.proc.leave(self.xid()) {
             locks.transaction_ended(&self.proc, self.vxid, self.xid());
+        }
+        for xid in awaited {
+            let wait = WaitOptions {
+                lock_timeout: Some(COMMITS_MAX),
+                ..WaitOptions::default()
+            };
+            // Nothing depends on it but the next try, which may as well fail.
+            let _ = locks.wait_for_txn(&self.proc, xid, &wait);
         }
     }
 }

@@ -11,6 +11,7 @@
 //! - A committed transaction stays as long as a running one overlaps it.
 //! - `commits` counts preparations and commits; all order among transactions is by its values.
 
+use common::Xid;
 use rustc_hash::FxHashMap;
 
 use crate::ssi::Sxact;
@@ -33,6 +34,8 @@ pub(super) struct Node {
     /// `commits` when its snapshot was taken.
     snapshot_at: u64,
     prepared_at: Option<u64>,
+    /// Prepared by PREPARE TRANSACTION, so that its commit may be far away.
+    two_phase: bool,
     committed_at: Option<u64>,
     /// Prepared in an earlier process: whoever it had edges with is not known, so it counts as having had them.
     recovered: bool,
@@ -114,6 +117,7 @@ impl Graph {
             wrote: false,
             snapshot_at,
             prepared_at: None,
+            two_phase: false,
             committed_at: None,
             recovered: false,
             csn: None,
@@ -138,7 +142,18 @@ impl Graph {
             node.wrote = !read_only;
             node.recovered = true;
             node.prepared_at = Some(at);
+            node.two_phase = true;
         }
+    }
+
+    /// The writers whose commits have begun, and are not visible yet.
+    pub(super) fn committing(&self) -> Vec<Xid> {
+        let nodes = self.nodes.values();
+        nodes
+            .filter(|n| n.prepared_at.is_some() && n.is_running() && !n.two_phase)
+            .map(|n| Xid(n.sxact.xid.load(Ordering::Acquire)))
+            .filter(|xid| xid.0 != 0)
+            .collect()
     }
 
     /// `reader` did not see what `writer`, which is `me` or somebody else, has written.
@@ -225,7 +240,7 @@ impl Graph {
     }
 
     /// Before a commit: nobody who reads past us may be a pivot whose end we are. Gives up such pivots.
-    pub(super) fn prepare(&mut self, me: u64) -> Result<(), Reason> {
+    pub(super) fn prepare(&mut self, me: u64, two_phase: bool) -> Result<(), Reason> {
         let Some(node) = self.nodes.get(&me) else {
             return Ok(());
         };
@@ -251,6 +266,7 @@ impl Graph {
         let at = self.commits;
         if let Some(node) = self.nodes.get_mut(&me) {
             node.prepared_at = Some(at);
+            node.two_phase = two_phase;
         }
         Ok(())
     }
@@ -401,5 +417,32 @@ impl Graph {
                 first.sxact.reads.lock().coarsen();
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ssi::ReadSet;
+
+    fn writer(graph: &mut Graph, xid: u64) -> u64 {
+        let id = graph.next_id();
+        let sxact = Arc::new(Sxact::new(id, 0, Some(Xid(xid)), ReadSet::default()));
+        graph.begin(sxact, false, None);
+        graph.nodes.get_mut(&id).unwrap().wrote = true;
+        id
+    }
+
+    #[test]
+    fn who_failed_waits_for_commits_under_way_but_not_for_the_second_phase() {
+        let mut graph = Graph::default();
+        let (commits, prepares) = (writer(&mut graph, 11), writer(&mut graph, 12));
+        writer(&mut graph, 13);
+        graph.prepare(commits, false).unwrap();
+        graph.prepare(prepares, true).unwrap();
+        assert_eq!(graph.committing(), [Xid(11)]);
+        graph.committed(commits, 1);
+        assert_eq!(graph.committing(), []);
     }
 }

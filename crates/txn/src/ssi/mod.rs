@@ -47,6 +47,8 @@ pub(crate) struct Sxact {
     xid: AtomicU64,
     /// It must roll back.
     doomed: AtomicBool,
+    /// It was told that it cannot go on.
+    failed: AtomicBool,
     /// A reader that nothing can disturb any more.
     safe: AtomicBool,
     /// `reads` has been made coarse.
@@ -61,10 +63,16 @@ impl Sxact {
             slot,
             xid: AtomicU64::new(xid.map_or(0, |xid| xid.0)),
             doomed: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             safe: AtomicBool::new(false),
             coarse: AtomicBool::new(false),
             reads: Mutex::new(reads),
         }
+    }
+
+    fn fails(&self, reason: Reason) -> TxnError {
+        self.failed.store(true, Ordering::Release);
+        reason.error()
     }
 }
 
@@ -135,7 +143,7 @@ impl TxnTable {
             return Ok(());
         };
         if sxact.doomed.load(Ordering::Acquire) {
-            return Err(Reason::PivotOut.error());
+            return Err(sxact.fails(Reason::PivotOut));
         }
         sxact.reads.lock().add(target);
         Ok(())
@@ -166,7 +174,9 @@ impl TxnTable {
             (None, None) => None,
         };
         match writer {
-            Some(writer) => graph.conflict_out(me.id, writer).map_err(Reason::error),
+            Some(writer) => graph
+                .conflict_out(me.id, writer)
+                .map_err(|reason| me.fails(reason)),
             None => Ok(()),
         }
     }
@@ -324,7 +334,7 @@ impl Txn {
             return Ok(());
         };
         if me.doomed.load(Ordering::Acquire) {
-            return Err(Reason::PivotIn.error());
+            return Err(me.fails(Reason::PivotIn));
         }
         let mut graph = table.ssi.graph.lock();
         if let Some(node) = graph.nodes.get_mut(&me.id) {
@@ -338,36 +348,45 @@ impl Txn {
         readers
             .into_iter()
             .try_for_each(|reader| graph.conflict_in(me.id, reader))
-            .map_err(Reason::error)
+            .map_err(|reason| me.fails(reason))
     }
 
-    /// Before a commit: an error means that it cannot be.
-    pub(crate) fn prepare_serial(&self) -> TxnResult<()> {
+    /// Before a commit, or the first of its two phases: an error means that it cannot be.
+    pub(crate) fn prepare_serial(&self, two_phase: bool) -> TxnResult<()> {
         let table = self.proc().table();
-        match table.sxact(self.serial()) {
-            Some(me) => table.ssi.graph.lock().prepare(me.id).map_err(Reason::error),
-            None => Ok(()),
-        }
+        let Some(me) = table.sxact(self.serial()) else {
+            return Ok(());
+        };
+        let prepared = table.ssi.graph.lock().prepare(me.id, two_phase);
+        prepared.map_err(|reason| me.fails(reason))
     }
 
-    /// The end: committed at a CSN, or as if it had never been.
-    pub(crate) fn end_serial(&mut self, committed: Option<Csn>) {
+    /// The end: committed at a CSN, or as if it had never been. After a serialization failure, those whose commits are under way: a new try whose
+    /// snapshot does not have them yet would fail as this one did.
+    pub(crate) fn end_serial(&mut self, committed: Option<Csn>) -> Vec<Xid> {
         if self.serial() == 0 {
-            return;
+            return Vec::new();
         }
         self.set_serial(0);
         let table = Arc::clone(self.proc().table());
-        let Ok(slot) = self.proc().slot() else { return };
+        let Ok(slot) = self.proc().slot() else {
+            return Vec::new();
+        };
         let Some(sxact) = slot.serial.lock().take() else {
-            return;
+            return Vec::new();
         };
         let mut graph = table.ssi.graph.lock();
         let woken = match committed {
             Some(csn) if !sxact.safe.load(Ordering::Acquire) => graph.committed(sxact.id, csn.0),
             _ => graph.forget(sxact.id),
         };
+        let awaited = match sxact.failed.load(Ordering::Acquire) {
+            true => graph.committing(),
+            false => Vec::new(),
+        };
         drop(graph);
         table.wake(woken);
+        awaited
     }
 
     /// What a later process must know of the transaction's reads, to watch it once it is prepared. Empty: it is not watched.
