@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) changed_rows: AtomicU64,
     /// Chunks whose rows a scan had to gather from delta, since the last merge.
     pub(crate) gathered_chunks: AtomicUsize,
+    /// Entries that scans of indexes found in delta and that nobody can see any more, since the last merge.
+    pub(crate) passed_entries: AtomicUsize,
     /// Commits up to this CSN are in the KV store.
     checkpoint_csn: AtomicU64,
     /// A horizon computed not long ago; never above the true one.
@@ -79,6 +81,7 @@ impl Shared {
             delta_bytes: AtomicUsize::new(0),
             changed_rows: AtomicU64::new(0),
             gathered_chunks: AtomicUsize::new(0),
+            passed_entries: AtomicUsize::new(0),
             checkpoint_csn: AtomicU64::new(checkpoint.0),
             horizon: AtomicU64::new(0),
         }

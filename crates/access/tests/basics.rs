@@ -563,3 +563,32 @@ fn what_no_snapshot_sees_goes_before_the_oldest_does() {
         );
     });
 }
+
+/// A queue: who takes the first entry again and again passes over those taken before, until a merge has done away with them.
+#[test]
+fn scans_that_pass_over_ended_entries_ask_for_a_merge() {
+    let storage = memory();
+    let index = storage.index(&index_def(20001)).unwrap();
+    let session = Session::new(&storage, 1);
+    session.run(|txn| {
+        for key in 0..3000 {
+            let put = index.insert(txn, &[int(key)], &[], RowId(key as u64), UniqueCheck::Yes);
+            assert_eq!(put.unwrap(), Ok(()));
+        }
+    });
+    storage.maintain().unwrap();
+    let first = || {
+        session.run(|txn| {
+            let guard = txn.snapshot().unwrap();
+            let mut scan = index.scan(&guard, IndexBounds::all(), ScanDirection::Forward);
+            scan.next_row().unwrap()
+        })
+    };
+    session.run(|txn| (0..2999).for_each(|key| assert!(index.delete(txn, &[int(key)], RowId(key as u64)).unwrap())));
+    let waiting = storage.memory_bytes().1;
+    let scans = (1..=1000).find(|_| {
+        assert_eq!(first(), Some(RowId(2999)));
+        storage.memory_bytes().1 < waiting / 10
+    });
+    assert!(scans.is_some_and(|n| n > 1), "{scans:?} scans; {waiting} bytes were waiting");
+}

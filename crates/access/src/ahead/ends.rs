@@ -524,6 +524,11 @@ fn collect<T>(all: &mut Ended<T>, (id, of): (RelationId, &Arc<T>), marks: &BTree
 }
 
 impl Deletions {
+    /// See [`crate::ahead::Loads::leave`].
+    pub(crate) fn leave(&self) {
+        drop(std::mem::take(&mut *self.all.lock()));
+    }
+
     /// There is something to do for the next checkpoint.
     pub(crate) fn note_work(&self) {
         self.has_work.store(true, Ordering::Relaxed);

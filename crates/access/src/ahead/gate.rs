@@ -162,6 +162,12 @@ impl Gates {
         self.count.load(Ordering::Acquire) == 0
     }
 
+    /// The database has ended: a gate holds versions with their relation.
+    pub(crate) fn leave(&self) {
+        self.count.store(0, Ordering::Release);
+        drop(std::mem::take(&mut *self.ranges.write()));
+    }
+
     /// The gate before a row.
     #[inline]
     pub(crate) fn find(&self, row: RowId) -> Option<Arc<Gate>> {

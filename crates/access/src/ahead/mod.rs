@@ -179,6 +179,11 @@ impl Loads {
         Ok(shared.kv.write(batch, Durability::Eventual)?)
     }
 
+    /// The database has ended: loads hold relations, which hold what they share, where the loads are.
+    pub(crate) fn leave(&self) {
+        drop(std::mem::take(&mut *self.all.lock()));
+    }
+
     pub(crate) fn note_end(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }

@@ -130,6 +130,12 @@ impl IndexStore {
         self.delta.is_empty() && self.gates.is_empty() && self.ends.is_empty()
     }
 
+    /// True when an entry has ended before everybody who looks.
+    pub(crate) fn is_past(&self, head: &EntryVersion) -> bool {
+        let ended = self.shared.committed(&head.end);
+        ended.is_some_and(|csn| csn <= self.shared.recent_horizon())
+    }
+
     /// True when nothing that the leaf lacks can have left delta since it was found. Asked after looking at delta. A leaf that was
     /// only evicted is as good as before until the next merge: else a cache too small for one leaf would stop all readers.
     #[inline]

@@ -12,6 +12,10 @@ use crate::storage::Storage;
 /// Chunks gathered from delta by scans after which a merge is due.
 const GATHERED_DUE: usize = 256;
 
+/// Ended entries that scans of indexes passed over after which a merge is due: some 50 ms of their time, about what it takes. Who takes the first of a
+/// queue again and again would else pass over all that were taken before.
+const PASSED_DUE: usize = 1 << 19;
+
 /// How often the task looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A committer helps when delta is this many times its limit: the task does not keep up.
@@ -85,9 +89,10 @@ impl Storage {
         before + logged
     }
 
-    /// True when scans have spent more on gathering rows from delta than a merge would cost.
+    /// True when scans have spent more on what delta has than a merge would cost.
     fn scans_want_merge(&self) -> bool {
         self.shared.gathered_chunks.load(Ordering::Relaxed) > GATHERED_DUE
+            || self.shared.passed_entries.load(Ordering::Relaxed) > PASSED_DUE
     }
 
     /// After every commit: counts the log, wakes or starts the task, and helps when it is far behind.

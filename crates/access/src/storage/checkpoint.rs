@@ -322,6 +322,7 @@ impl Storage {
             live: self.shared.table().live_snapshots(),
         };
         self.shared.gathered_chunks.store(0, Ordering::Relaxed);
+        self.shared.passed_entries.store(0, Ordering::Relaxed);
         let relations: Vec<Relation> = self.relations.read().values().cloned().collect();
         for relation in relations {
             match relation {

@@ -16,7 +16,7 @@ use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
 use crate::storage::recovery::{Replay, Replayed};
 use crate::storage::shrink::LastLook;
-use crate::storage::{Counters, FIRST_RELATION, Owner, Storage, StorageOptions};
+use crate::storage::{Counters, FIRST_RELATION, Owner, Relation, Storage, StorageOptions};
 use crate::transaction::prepared::PreparedCopy;
 
 /// Most memory of the store's own cache of pages.
@@ -216,6 +216,16 @@ impl Drop for Storage {
     fn drop(&mut self) {
         // Nobody is left to tell; what is not checkpointed is in the log.
         let _ = self.close();
+        // What holds each other would never go.
+        self.shared.loads.leave();
+        self.shared.deletions.leave();
+        for relation in self.relations.get_mut().values() {
+            match relation {
+                Relation::Table(table) => table.gates.leave(),
+                Relation::Index(index) => index.gates.leave(),
+                Relation::Sequence(_) => {}
+            }
+        }
     }
 }
 
