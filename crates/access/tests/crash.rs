@@ -80,7 +80,7 @@ impl Kind {
             rows_min: (seed / 2 % 2) as usize,
             entry_bytes: [0, 500, 1 << 20][(seed / 2 % 3) as usize],
             singles: [1, 3, 10, 1 << 14][(seed / 4 % 4) as usize],
-            in_place: seed / 2 % 3 != 0,
+            in_place: seed / 7 % 3 != 0,
             toast: seed % 3,
             copies: false,
         }
@@ -283,9 +283,11 @@ impl Db {
         assert!(self.table.fetch(at, &snapshot, &mut old)?);
         match v {
             Some(v) => {
-                let outcome = self
-                    .table
-                    .update(txn, &snapshot, at, &row(id, v), RowLockMode::NoKeyUpdate)?;
+                let (new, mode) = (row(id, v), RowLockMode::NoKeyUpdate);
+                let outcome = match old[1] != int(v) {
+                    true => self.table.update_keys(txn, &snapshot, at, &new, mode)?,
+                    false => self.table.update(txn, &snapshot, at, &new, mode)?,
+                };
                 let WriteOutcome::Done(to) = outcome else {
                     panic!("{outcome:?}")
                 };
@@ -435,7 +437,7 @@ impl Db {
     fn try_read_as(&self, snapshot: &ActiveSnapshot) -> PgResult<State> {
         let all = try_rows(&self.table, snapshot)?;
         let state: State = all.iter().map(|r| (r.1, r.2)).collect();
-        assert_eq!(state.len(), all.len(), "a row twice");
+        assert_eq!(state.len(), all.len(), "a row twice: {all:?}");
         let by_id: BTreeMap<i32, u64> = try_entries(&self.index, snapshot)?.into_iter().collect();
         assert_eq!(
             by_id,
@@ -637,11 +639,12 @@ fn copies_are_what_was_and_survive_power_cuts() {
 }
 
 /// Seeds that found a fault once. 119: what a crash had left of a long value was removed under a name that had been given out again.
-const FAILED_ONCE: &[u64] = &[119];
+/// 202752: the log told of a load without rows, whose row ids another got after a crash.
+const FAILED_ONCE: &[(fn(u64), u64)] = &[(power_cuts, 119), (power_cuts_and_copies, 202752)];
 
 #[test]
 fn seeds_that_failed_once() {
-    FAILED_ONCE.iter().copied().for_each(power_cuts);
+    FAILED_ONCE.iter().for_each(|(run, seed)| run(*seed));
 }
 
 /// Disk faults: a failed commit is not there, now and later, and the database goes on.

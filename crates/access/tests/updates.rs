@@ -3,168 +3,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use ::common::env::sim::{CrashMode, SimEnv};
 use ::common::{Oid, RowId};
+use common::groups::*;
 use common::*;
 use pglite_access::*;
 use txn::{RowLockMode, Stamp};
 use types::Datum;
-
-const TABLE: u64 = 20000;
-const BY_ID: u64 = 20001;
-const BY_GROUP: u64 = 20002;
-const ROWS: i32 = 5000;
-/// Values of one group have one key in the second index.
-const GROUP: i32 = 1_000_000;
-/// Bytes of delta that only rows updated the usual way could fill.
-const LITTLE: usize = 10_000;
-
-/// Values by ids.
-type State = BTreeMap<i32, i32>;
-
-struct Db {
-    session: Session,
-    table: Table,
-    by_id: Index,
-    by_group: Index,
-}
-
-impl Db {
-    fn over(storage: &Arc<Storage>) -> Db {
-        let mut by_group = IndexDef::clone(&index_def(BY_GROUP));
-        by_group.unique = false;
-        Db {
-            session: Session::new(storage, 1),
-            table: storage.table(&table_def(TABLE)).unwrap(),
-            by_id: storage.index(&index_def(BY_ID)).unwrap(),
-            by_group: storage.index(&Arc::new(by_group)).unwrap(),
-        }
-    }
-
-    fn open(env: &SimEnv, dir: &str) -> Db {
-        Db::over(&marking(env, dir))
-    }
-
-    /// Updates every row once more, by marks.
-    fn marks_again(&self, state: &mut State) {
-        let mut txn = self.session.begin();
-        let ids: Vec<i32> = state.keys().copied().collect();
-        self.add(&mut txn, state, ids, 1);
-        assert!(self.delta_bytes() < LITTLE, "{}", self.delta_bytes());
-        txn.commit().unwrap();
-        assert!(self.state() == *state);
-    }
-
-    /// With `ROWS` rows of ids and values, all in the store and nothing in delta.
-    fn filled(env: &SimEnv) -> (Db, State) {
-        let db = Db::open(env, "/db");
-        let state: State = (0..ROWS).map(|id| (id, id % 97)).collect();
-        db.session.run(|txn| {
-            for (id, v) in &state {
-                let at = db.table.insert(txn, &row(*id, *v)).unwrap();
-                let added = db
-                    .by_id
-                    .insert(txn, &[int(*id)], &[], at, UniqueCheck::Yes)
-                    .unwrap();
-                assert_eq!(added, Ok(()));
-                let _ = db
-                    .by_group
-                    .insert(txn, &[group(*v)], &[], at, UniqueCheck::No)
-                    .unwrap();
-            }
-        });
-        db.maintain(2);
-        (db, state)
-    }
-
-    fn maintain(&self, times: usize) {
-        (0..times).for_each(|_| self.storage().maintain().unwrap());
-    }
-
-    /// Adds to the values of these ids by one command.
-    fn add(&self, txn: &mut Transaction, state: &mut State, ids: impl IntoIterator<Item = i32>, n: i32) {
-        txn.next_command().unwrap();
-        let snapshot = txn.snapshot().unwrap();
-        for id in ids {
-            let (at, old) = find(&self.table, &self.by_id, &snapshot, id).unwrap();
-            assert_eq!(old[1], int(state[&id]), "value of {id}");
-            let v = state[&id] + n;
-            let outcome = self
-                .table
-                .update(txn, &snapshot, at, &row(id, v), RowLockMode::NoKeyUpdate)
-                .unwrap();
-            assert_eq!(outcome, WriteOutcome::Done(at));
-            if group(state[&id]) != group(v) {
-                assert!(self.by_group.delete(txn, &[group(state[&id])], at).unwrap());
-                let added = self
-                    .by_group
-                    .insert(txn, &[group(v)], &[], at, UniqueCheck::No)
-                    .unwrap();
-                assert_eq!(added, Ok(()));
-            }
-            state.insert(id, v);
-        }
-    }
-
-    fn delete(&self, txn: &mut Transaction, state: &mut State, ids: impl IntoIterator<Item = i32>) {
-        txn.next_command().unwrap();
-        let snapshot = txn.snapshot().unwrap();
-        for id in ids {
-            let (at, old) = find(&self.table, &self.by_id, &snapshot, id).unwrap();
-            let v = state.remove(&id).unwrap();
-            assert_eq!(old[1], int(v));
-            assert_eq!(
-                self.table.delete(txn, &snapshot, at).unwrap(),
-                WriteOutcome::Done(at)
-            );
-            assert!(self.by_id.delete(txn, &[int(id)], at).unwrap());
-            assert!(self.by_group.delete(txn, &[group(v)], at).unwrap());
-        }
-    }
-
-    /// What a snapshot sees, in the table and by its indexes.
-    fn state_for(&self, snapshot: &ActiveSnapshot) -> State {
-        let all = rows(&self.table, snapshot);
-        let mut by_key: Vec<(i32, u64)> = all.iter().map(|row| (row.1, row.0)).collect();
-        by_key.sort_unstable();
-        assert!(entries(&self.by_id, snapshot) == by_key, "index by id");
-        let mut by_group: Vec<(i32, u64)> = all.iter().map(|row| (row.2 / GROUP, row.0)).collect();
-        by_group.sort_unstable();
-        assert!(entries(&self.by_group, snapshot) == by_group, "index by group");
-        let state: State = all.iter().map(|row| (row.1, row.2)).collect();
-        for id in (0..ROWS).step_by(7) {
-            let found = find(&self.table, &self.by_id, snapshot, id);
-            let v = found.map(|(_, values)| values[1].clone());
-            assert_eq!(v, state.get(&id).map(|v| int(*v)), "id {id}");
-        }
-        state
-    }
-
-    fn state(&self) -> State {
-        let mut txn = self.session.begin();
-        let snapshot = txn.snapshot().unwrap();
-        self.state_for(&snapshot)
-    }
-
-    fn storage(&self) -> &Arc<Storage> {
-        &self.session.storage
-    }
-
-    fn delta_bytes(&self) -> usize {
-        self.storage().memory_bytes().0
-    }
-}
-
-fn group(v: i32) -> Datum {
-    int(v / GROUP)
-}
-
-fn odd() -> impl Iterator<Item = i32> {
-    (0..ROWS).filter(|id| id % 2 == 1)
-}
 
 #[test]
 fn older_snapshots_see_what_was_over_checkpoints_and_merges() {
@@ -380,20 +225,6 @@ fn those_who_wait_go_on_with_the_heir() {
         assert!(db.state() == state);
         db.maintain(1);
     }
-}
-
-/// Changes of one transaction on top of its own, by delta and by marks, with changed keys.
-fn change_twice(db: &Db, txn: &mut Transaction, state: &mut State) {
-    db.add(txn, state, 0..4000, 1);
-    db.add(txn, state, (0..4500).step_by(3), GROUP);
-    db.delete(txn, state, (0..4000).step_by(4));
-    let savepoint = txn.savepoint().unwrap();
-    let mut undone = state.clone();
-    db.add(txn, &mut undone, 4500..ROWS, 3);
-    db.add(txn, &mut undone, (1..4000).step_by(4), 3);
-    db.delete(txn, &mut undone, (2..4000).step_by(4));
-    txn.rollback_to(&savepoint).unwrap();
-    db.add(txn, state, 4200..4400, GROUP);
 }
 
 #[test]

@@ -10,7 +10,8 @@
 //! 4. When no snapshot sees the rows any more, a checkpoint removes them from the store, their packs written anew, and goes through the indexes. One that
 //!    comes earlier writes a note with the marks. Then a merge takes the rows out of main, drops the leaves of the indexes, and forgets the marks.
 //!
-//! Updates of many rows are marked alike; what the rows are then is in the store beside them ([`crate::ahead::heirs`]).
+//! Updates of many rows are marked alike; what the rows are then is in the store beside them ([`crate::ahead::heirs`]) or, where keys of indexes change,
+//! under other row ids ([`crate::ahead::moves`]).
 //!
 //! # Invariants
 //! - A chunk's marks change with its main and delta, in one pointer: readers get them together.
@@ -27,6 +28,7 @@ use parking_lot::Mutex;
 use txn::{Snapshot, TxnTable};
 
 use crate::ahead::gate::Gate;
+use crate::ahead::moves::Places;
 use crate::block::CHUNK_ROWS;
 use crate::chunk::{Chunk, ChunkState};
 use crate::index::store::IndexStore;
@@ -63,60 +65,85 @@ fn no_bits() -> [AtomicU64; WORDS] {
 /// Rows of a chunk that end when a gate opens.
 pub(crate) struct Ends {
     pub(crate) gate: Arc<Gate>,
+    reason: Reason,
     bits: [AtomicU64; WORDS],
-    /// None: they are deleted.
-    heirs: Option<Box<Heirs>>,
+    /// Rows of which the store has what they are then ([`crate::ahead::heirs`]), if some are updated in place.
+    heirs: Option<Box<[AtomicU64; WORDS]>>,
+    /// Where rows have gone ([`crate::ahead::moves`]).
+    places: Mutex<Places>,
 }
 
-/// Rows that are updated: the store has what they are then ([`crate::ahead::heirs`]).
-struct Heirs {
-    kind: EndKind,
-    bits: [AtomicU64; WORDS],
+/// Why rows are marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Deleted,
+    /// Updated in place, in this way.
+    Updated(EndKind),
+    /// Updated, to other row ids.
+    Moved(EndKind),
+}
+
+impl Reason {
+    /// True where rows keep their ids.
+    pub(crate) fn in_place(self) -> bool {
+        matches!(self, Reason::Updated(_))
+    }
+
+    fn kind(self) -> EndKind {
+        match self {
+            Reason::Deleted => EndKind::Delete,
+            Reason::Updated(kind) | Reason::Moved(kind) => kind,
+        }
+    }
 }
 
 impl Ends {
-    /// `updated`: how, if that is why they end.
-    fn new(gate: &Arc<Gate>, updated: Option<EndKind>) -> Arc<Ends> {
-        let heirs = |kind| {
-            Box::new(Heirs {
-                kind,
-                bits: no_bits(),
-            })
-        };
+    fn new(gate: &Arc<Gate>, reason: Reason) -> Arc<Ends> {
         Arc::new(Ends {
             gate: Arc::clone(gate),
+            reason,
             bits: no_bits(),
-            heirs: updated.map(heirs),
+            heirs: reason.in_place().then(|| Box::new(no_bits())),
+            places: Mutex::default(),
         })
     }
 
     /// Why its rows end.
     pub(crate) fn kind(&self) -> EndKind {
-        self.heirs.as_ref().map_or(EndKind::Delete, |heirs| heirs.kind)
+        self.reason.kind()
     }
 
+    /// True when its rows are updated in place.
     pub(crate) fn is_update(&self) -> bool {
-        self.heirs.is_some()
+        self.reason.in_place()
+    }
+
+    /// Where a row has gone, if an update has moved it.
+    pub(crate) fn place(&self, position: usize) -> Option<RowId> {
+        self.places.lock().find(position, &self.bits())
     }
 
     /// True when the store has what the row is when the gate opens.
     #[inline]
     pub(crate) fn has_heir(&self, position: usize) -> bool {
-        let bit =
-            |heirs: &Heirs| heirs.bits[position / 64].load(Ordering::Acquire) & (1 << (position % 64)) != 0;
-        self.heirs.as_ref().is_some_and(|heirs| bit(heirs))
+        let word = self.heirs.as_ref().map(|heirs| &heirs[position / 64]);
+        word.is_some_and(|word| word.load(Ordering::Acquire) & (1 << (position % 64)) != 0)
     }
 
     /// Callers hold the chunk's lock.
     pub(crate) fn set_heir(&self, position: usize) {
         if let Some(heirs) = &self.heirs {
-            heirs.bits[position / 64].fetch_or(1 << (position % 64), Ordering::Release);
+            heirs[position / 64].fetch_or(1 << (position % 64), Ordering::Release);
         }
     }
 
     pub(crate) fn heir_bits(&self) -> RowBits {
-        let bits = |heirs: &Heirs| std::array::from_fn(|word| heirs.bits[word].load(Ordering::Acquire));
-        self.heirs.as_ref().map_or([0; WORDS], |heirs| bits(heirs))
+        let bits = |word: usize| {
+            self.heirs
+                .as_ref()
+                .map_or(0, |heirs| heirs[word].load(Ordering::Acquire))
+        };
+        std::array::from_fn(bits)
     }
 
     #[inline]
@@ -212,7 +239,7 @@ impl Chunk {
         if state.ends.len() >= max {
             return None;
         }
-        let new = Ends::new(gate, of.updated);
+        let new = Ends::new(gate, of.reason);
         let mut ends = state.ends.clone();
         ends.push(Arc::clone(&new));
         self.set_ends(ends);
@@ -224,8 +251,7 @@ impl Chunk {
 pub(crate) struct Deletion {
     pub(crate) table: Arc<TableStore>,
     pub(crate) gate: Arc<Gate>,
-    /// How its rows are updated; None: they are deleted.
-    pub(crate) updated: Option<EndKind>,
+    pub(crate) reason: Reason,
     pub(crate) rows: AtomicU64,
     marks: Mutex<BTreeMap<u64, Arc<Ends>>>,
     indexes: Mutex<Vec<Arc<Losses>>>,
@@ -250,11 +276,11 @@ impl Losses {
 }
 
 impl Deletion {
-    pub(crate) fn new(table: Arc<TableStore>, gate: Arc<Gate>, updated: Option<EndKind>) -> Deletion {
+    pub(crate) fn new(table: Arc<TableStore>, gate: Arc<Gate>, reason: Reason) -> Deletion {
         Deletion {
             table,
             gate,
-            updated,
+            reason,
             rows: AtomicU64::new(0),
             marks: Mutex::default(),
             indexes: Mutex::default(),
@@ -264,9 +290,9 @@ impl Deletion {
 
     /// The rows that it tells others of: what else is updated delta and log have.
     fn bits_of(&self, ends: &Ends) -> RowBits {
-        match self.updated {
-            Some(_) => ends.heir_bits(),
-            None => ends.bits(),
+        match self.reason.in_place() {
+            true => ends.heir_bits(),
+            false => ends.bits(),
         }
     }
 
@@ -282,9 +308,9 @@ impl Deletion {
 
     /// The kind of its note.
     fn note(&self) -> &'static [u8] {
-        match self.updated {
-            Some(_) => meta::CHANGED,
-            None => meta::ENDED,
+        match self.reason.in_place() {
+            true => meta::CHANGED,
+            false => meta::ENDED,
         }
     }
 
@@ -296,10 +322,15 @@ impl Deletion {
 
     /// Marks a row that main or the store has. False: others have marked too many. The caller holds the lock of its chunk.
     pub(crate) fn mark(&self, chunk: &Chunk, row: RowId) -> bool {
-        self.mark_among(chunk, row, MARKS_MAX)
+        self.mark_among(chunk, (row, None), MARKS_MAX)
     }
 
-    fn mark_among(&self, chunk: &Chunk, row: RowId, max: usize) -> bool {
+    /// The same for a row that goes elsewhere.
+    pub(crate) fn mark_moved(&self, chunk: &Chunk, row: RowId, to: RowId) -> bool {
+        self.mark_among(chunk, (row, Some(to)), MARKS_MAX)
+    }
+
+    fn mark_among(&self, chunk: &Chunk, (row, to): (RowId, Option<RowId>), max: usize) -> bool {
         let number = row.0 / CHUNK_ROWS;
         let Some((ends, made)) = chunk.ends_of(self, max) else {
             return false;
@@ -308,7 +339,11 @@ impl Deletion {
             self.table.dirty.lock().insert(number);
             self.marks.lock().insert(number, Arc::clone(&ends));
         }
-        ends.set((row.0 % CHUNK_ROWS) as usize);
+        let position = (row.0 % CHUNK_ROWS) as usize;
+        if let Some(to) = to {
+            ends.places.lock().add(position, to, &ends.bits());
+        }
+        ends.set(position);
         self.rows.fetch_add(1, Ordering::Relaxed);
         true
     }
@@ -407,9 +442,9 @@ impl Deletion {
 
     /// The operation of such a string.
     pub(crate) fn op<'a>(&self, part: &'a [u8]) -> RedoOp<'a> {
-        match self.updated {
-            Some(_) => RedoOp::RowsChanged(self.table.id, part),
-            None => RedoOp::RowsEnded(self.table.id, part),
+        match self.reason.in_place() {
+            true => RedoOp::RowsChanged(self.table.id, part),
+            false => RedoOp::RowsEnded(self.table.id, part),
         }
     }
 
@@ -441,7 +476,7 @@ impl Deletion {
                     .delta
                     .as_ref()
                     .and_then(|delta| delta.head(usize::from(position)));
-                self.mark_among(chunk, row, usize::MAX);
+                self.mark_among(chunk, (row, None), usize::MAX);
                 if let (None, Some(ends)) = (&head, chunk.state.load().ends_of(&self.gate)) {
                     ends.set_heir(usize::from(position));
                 }
@@ -486,13 +521,13 @@ type Ended<T> = BTreeMap<RelationId, (Arc<T>, BTreeMap<u64, RowBits>)>;
 impl Due {
     /// Updates whose rows are to be put into their places.
     pub(crate) fn updates(&self) -> impl Iterator<Item = &Arc<Deletion>> {
-        self.gone.iter().filter(|one| one.updated.is_some())
+        self.gone.iter().filter(|one| one.reason.in_place())
     }
 
     /// The rows to be removed, by tables, and the entries, by indexes.
     pub(crate) fn ended(&self) -> (Ended<TableStore>, Ended<IndexStore>) {
         let (mut tables, mut indexes) = (Ended::new(), Ended::new());
-        for one in self.gone.iter().filter(|one| one.updated.is_none()) {
+        for one in self.gone.iter().filter(|one| !one.reason.in_place()) {
             let marks = one.marks.lock();
             collect(&mut tables, (one.table.id, &one.table), &marks);
             for losses in one.indexes.lock().iter() {

@@ -30,7 +30,7 @@ use kv::{Direction, Durability, Keyspace, WriteBatch};
 use txn::{RowLockMode, Snapshot, Stamp};
 use types::Datum;
 
-use crate::ahead::ends::{Deletion, RowBits, has_bit};
+use crate::ahead::ends::{Deletion, Reason, RowBits, has_bit};
 use crate::ahead::gate::Dated;
 use crate::block::{CHUNK_ROWS, MainBlock, row_key};
 use crate::chunk::{Chunk, ChunkState};
@@ -115,7 +115,7 @@ impl Table {
         values: &[Datum],
         (kind, mode): (EndKind, RowLockMode),
     ) -> PgResult<bool> {
-        if !txn.marks_rows(self.store.id, Some(kind)) || !self.is_markable(snapshot, row) {
+        if !txn.marks_rows(self.store.id, Reason::Updated(kind)) || !self.is_markable(snapshot, row) {
             return Ok(false);
         }
         if self.may_be_toasted(values) || self.def.builtin.is_some() {
@@ -128,7 +128,7 @@ impl Table {
             return Ok(false);
         };
         drop(data);
-        let update = txn.marker_of(self, Some(kind))?;
+        let update = txn.marker_of(self, Reason::Updated(kind))?;
         {
             let _guard = chunk.lock.lock();
             if !self.is_free(txn, chunk, (row, state.generation), mode)? {

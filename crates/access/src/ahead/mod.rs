@@ -25,6 +25,7 @@ pub(crate) mod ends;
 pub(crate) mod entries;
 pub(crate) mod gate;
 pub(crate) mod heirs;
+pub(crate) mod moves;
 mod rows;
 pub(crate) mod singles;
 mod transaction;
@@ -116,6 +117,11 @@ impl Load {
     /// How many separate ranges of row ids it has.
     pub(super) fn pieces(&self) -> usize {
         self.parts.lock().rows.len()
+    }
+
+    /// False: nothing of it is in the store, and its row ids may be given out again after a crash. So the log must not tell of it.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.rows.load(Ordering::Relaxed) > 0
     }
 
     /// The chunk that came last, with all its row ids.

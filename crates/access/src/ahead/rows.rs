@@ -7,12 +7,30 @@ use common::{PgResult, RowId};
 use kv::WriteBatch;
 use types::Vector;
 
+use crate::ahead::Load;
 use crate::ahead::writer::ChunkRows;
 use crate::block::{CHUNK_ROWS, whole_block};
 use crate::storage::BATCH_BYTES;
 use crate::table::Table;
 use crate::toast::{self, block::BlockToast};
 use crate::transaction::Transaction;
+
+impl Load {
+    /// Row ids of a chunk more.
+    pub(super) fn take_chunk(self: &Arc<Load>) -> RowId {
+        let store = &self.table;
+        let first = store.allocate_chunk();
+        let end = first.0 + CHUNK_ROWS;
+        let is_new = self.pieces() == 0;
+        self.add_rows(first.0..end);
+        if is_new {
+            // Now that it has a name, checkpoints must know it.
+            store.shared.loads.add(self);
+        }
+        store.reserve_stored(end);
+        first
+    }
+}
 
 impl Table {
     /// Inserts rows as a chunk of their own; None (and nothing done) when they shall go the usual way.
@@ -27,15 +45,7 @@ impl Table {
             return Ok(None);
         }
         let load = txn.load_of(self)?;
-        let first = store.allocate_chunk();
-        let end = first.0 + CHUNK_ROWS;
-        let is_new = load.rows.load(Ordering::Relaxed) == 0;
-        load.add_rows(first.0..end);
-        if is_new {
-            // Now that it has a name, checkpoints must know it.
-            store.shared.loads.add(&load);
-        }
-        store.reserve_stored(end);
+        let first = load.take_chunk();
         let xid = txn.stamp()?.xid().unwrap_or_default().0;
         let heap_bytes = self.account_rows(columns, rows);
         let mut batch = WriteBatch::new();

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use common::{CommandId, PgResult, RelationId, RowId};
 
 use crate::ahead::Load;
-use crate::ahead::ends::Deletion;
+use crate::ahead::ends::{Deletion, Reason};
 use crate::ahead::entries::AllWaits;
 use crate::ahead::gate::Gate;
 use crate::ahead::heirs::Collected;
+use crate::ahead::moves::Moving;
 use crate::ahead::singles::Singles;
 use crate::ahead::writer::{ChunkRows, RowsWriter};
 use crate::block::CHUNK_ROWS;
@@ -18,7 +19,6 @@ use crate::table::Table;
 use crate::transaction::Transaction;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::writes::Write;
-use crate::version::EndKind;
 
 /// Separate ranges of row ids after which a load ends and another begins: its note is written with every batch.
 pub(super) const PIECES_MAX: usize = 64;
@@ -36,6 +36,10 @@ pub(crate) struct Ahead {
     pub(crate) waits: AllWaits,
     deletions: Marking,
     updates: Marking,
+    /// What marks rows that are updated elsewhere. They are counted as updates.
+    moves: Marking,
+    /// Where those go.
+    pub(crate) moving: Option<Moving>,
     /// Rows inserted one by one.
     pub(crate) singles: Singles,
     /// Rows on their way into the store.
@@ -80,6 +84,10 @@ impl Ahead {
         self.current = None;
         self.deletions.cut();
         self.updates.cut();
+        self.moves.cut();
+        if let Some(moving) = &mut self.moving {
+            moving.cut();
+        }
     }
 
     /// Places in the write set do not count any more: what comes now begins anew.
@@ -87,20 +95,32 @@ impl Ahead {
         self.current = None;
         self.deletions.current = None;
         self.updates.current = None;
+        self.moves.current = None;
+        if let Some(moving) = &mut self.moving {
+            moving.cut();
+        }
     }
 
     /// True when rows were marked: the log must have that.
     pub(crate) fn end_marks(&mut self) -> bool {
         self.deletions.cut();
         self.updates.cut();
-        std::mem::take(&mut self.deletions.any) | std::mem::take(&mut self.updates.any)
+        self.moves.cut();
+        let any = |marking: &mut Marking| std::mem::take(&mut marking.any);
+        any(&mut self.deletions) | any(&mut self.updates) | any(&mut self.moves)
     }
 
-    fn marking(&mut self, updated: Option<EndKind>) -> &mut Marking {
-        match updated {
-            Some(_) => &mut self.updates,
-            None => &mut self.deletions,
+    fn marking(&mut self, reason: Reason) -> &mut Marking {
+        match reason {
+            Reason::Deleted => &mut self.deletions,
+            Reason::Updated(_) => &mut self.updates,
+            Reason::Moved(_) => &mut self.moves,
         }
+    }
+
+    /// Rows of this command go the usual way until they are many again.
+    pub(super) fn forget_recent_updates(&mut self) {
+        self.updates.recent = None;
     }
 }
 
@@ -141,10 +161,10 @@ impl Transaction {
         Ok(load)
     }
 
-    /// A row of a table got a version that ends: because it is updated in place, this way, or deleted.
-    pub(crate) fn count_ended(&mut self, relation: RelationId, updated: Option<EndKind>) {
+    /// A row of a table got a version that ends, for this reason.
+    pub(crate) fn count_ended(&mut self, relation: RelationId, reason: Reason) {
         let command = self.command();
-        let marking = self.ahead.marking(updated);
+        let marking = self.ahead.marking(reason);
         marking.versions += 1;
         match &mut marking.recent {
             Some((known, of, count)) if *known == relation && *of == command => *count += 1,
@@ -152,12 +172,12 @@ impl Transaction {
         }
     }
 
-    /// True when further rows of a table shall be updated this way or deleted by marks.
-    pub(crate) fn marks_rows(&self, relation: RelationId, updated: Option<EndKind>) -> bool {
+    /// True when further rows of a table shall end by marks for this reason.
+    pub(crate) fn marks_rows(&self, relation: RelationId, reason: Reason) -> bool {
         let (options, ahead) = (self.storage().options(), &self.ahead);
-        let marking = match updated {
-            Some(_) => &ahead.updates,
-            None => &ahead.deletions,
+        let marking = match reason {
+            Reason::Deleted => &ahead.deletions,
+            Reason::Updated(_) | Reason::Moved(_) => &ahead.updates,
         };
         if marking.versions < options.ahead_after_rows || relation < FIRST_RELATION {
             return false;
@@ -169,33 +189,36 @@ impl Transaction {
         count >= options.ahead_rows_min
     }
 
-    /// What marks rows of this table now, as deleted or updated this way.
-    pub(crate) fn marker_of(&mut self, table: &Table, updated: Option<EndKind>) -> PgResult<Arc<Deletion>> {
+    /// What marks rows of this table now, for this reason.
+    pub(crate) fn marker_of(&mut self, table: &Table, reason: Reason) -> PgResult<Arc<Deletion>> {
         let (stamp, command, since) = (self.stamp()?, self.command(), self.last_savepoint());
         let fits = |current: &&(Arc<Deletion>, usize)| {
             let (deletion, write) = current;
-            let same = deletion.table.id == table.store.id && deletion.updated == updated;
+            let same = deletion.table.id == table.store.id && deletion.reason == reason;
             same && deletion.gate.command == command && *write >= since
         };
-        if let Some((deletion, _)) = self.ahead.marking(updated).current.as_ref().filter(fits) {
+        if let Some((deletion, _)) = self.ahead.marking(reason).current.as_ref().filter(fits) {
             return Ok(Arc::clone(deletion));
         }
         let gate = Gate::new(stamp, command);
-        let deletion = Arc::new(Deletion::new(Arc::clone(&table.store), gate, updated));
+        let deletion = Arc::new(Deletion::new(Arc::clone(&table.store), gate, reason));
         table.store.shared.deletions.add(&deletion);
         let write = self.write_count();
         self.record(Write::Deletion(Arc::clone(&deletion)), None)?;
-        let marking = self.ahead.marking(updated);
+        let marking = self.ahead.marking(reason);
         marking.any = true;
         marking.current = Some((Arc::clone(&deletion), write));
         Ok(deletion)
     }
 
-    /// What has marked this row of a table, and marks further ones.
+    /// What has marked this row of a table as gone, and marks further ones.
     pub(crate) fn deletion_with(&self, row: RowId, table: RelationId) -> Option<&Arc<Deletion>> {
-        let (deletion, _) = self.ahead.deletions.current.as_ref()?;
+        let ahead = &self.ahead;
+        let all = [&ahead.moves, &ahead.deletions].map(|marking| marking.current.as_ref());
+        let all = all.into_iter().flatten().map(|(deletion, _)| deletion);
         // Rows of other tables have the same ids.
-        (deletion.table.id == table && deletion.has(row)).then_some(deletion)
+        all.into_iter()
+            .find(|deletion| deletion.table.id == table && deletion.has(row))
     }
 
     /// From here on it has something in the store, which must be durable before it commits.
@@ -205,7 +228,14 @@ impl Transaction {
     }
 
     /// The load whose last chunk has this row.
-    pub(crate) fn load_with(&self, row: RowId) -> Option<Arc<Load>> {
+    pub(crate) fn load_with(&self, row: RowId, table: Option<RelationId>) -> Option<Arc<Load>> {
+        if let Some(moving) = &self.ahead.moving
+            && table.is_none_or(|table| table == moving.table())
+            && let Some(load) = moving.load_with(row)
+            && moving.goes_on(self)
+        {
+            return Some(load);
+        }
         let current = self.ahead.current.as_ref()?;
         let within = current.load.last_chunk()?.contains(&row.0);
         let now = current.command == self.command() && current.write >= self.last_savepoint();
@@ -236,7 +266,7 @@ impl Transaction {
         let mut ops = Vec::new();
         for load in self
             .loads()
-            .filter(|load| load.table.is_logged() && load.pieces() > 0)
+            .filter(|load| load.table.is_logged() && load.has_rows())
         {
             put_op(load.stored_op(), &mut ops);
         }

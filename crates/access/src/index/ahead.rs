@@ -34,7 +34,7 @@ use crate::transaction::Transaction;
 impl Index {
     /// The load that a row is of, if its entry may follow it.
     pub(super) fn load_of(&self, txn: &Transaction, row: RowId) -> Option<Arc<Load>> {
-        let load = txn.load_with(row)?;
+        let load = txn.load_with(row, self.def.table)?;
         let is_of_table = self.def.table.is_none_or(|table| table == load.table.id);
         (is_of_table && self.may_go_ahead()).then_some(load)
     }

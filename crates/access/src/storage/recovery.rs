@@ -12,7 +12,7 @@ use common::{CommandId, Lsn, Oid, PgResult, RelationId, RowId, Xid};
 use rustc_hash::{FxHashMap, FxHashSet};
 use txn::{Record, RecordKind, Stamp, TxnError, TxnResult};
 
-use crate::ahead::ends::{Deletion, Marks};
+use crate::ahead::ends::{Deletion, Marks, Reason};
 use crate::ahead::gate::Gate;
 use crate::ahead::heirs;
 use crate::block::CHUNK_ROWS;
@@ -269,7 +269,7 @@ fn end_rows(storage: &Storage, id: RelationId, marks: &Marks, counted: Counted) 
         .collect();
     let indexes = stores?;
     let gate = Gate::new(Stamp::committed(RECOVERED), CommandId(0));
-    let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate, None));
+    let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate, Reason::Deleted));
     let mut in_delta = 0;
     deletion.replay(&indexes, marks, &mut |row| {
         in_delta += 1;
@@ -301,7 +301,7 @@ fn change_rows(
 ) -> PgResult<Arc<Deletion>> {
     let table = storage.table_store(id)?;
     let gate = Gate::new(Stamp::committed(RECOVERED), CommandId(0));
-    let update = Deletion::new(Arc::clone(&table), gate, Some(EndKind::KeyUpdate));
+    let update = Deletion::new(Arc::clone(&table), gate, Reason::Updated(EndKind::KeyUpdate));
     update.replay(&[], marks, &mut |row| match table.stored_heir(row)? {
         Some(bytes) => put(row, &bytes),
         // Deleted since, which the log will say.

@@ -12,7 +12,7 @@ use common::{Lsn, PgResult, RelationId, RowId, Xid};
 use parking_lot::Mutex;
 use txn::{LockDuration, Stamp};
 
-use crate::ahead::ends::{Deletion, Marks};
+use crate::ahead::ends::{Deletion, Marks, Reason};
 use crate::ahead::gate::Gate;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -167,7 +167,7 @@ impl Storage {
         let indexes: PgResult<Vec<_>> = stores.collect();
         let indexes = indexes?;
         let gate = Gate::new(txn.stamp()?, txn.command());
-        let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate, None));
+        let deletion = Arc::new(Deletion::new(Arc::clone(&table), gate, Reason::Deleted));
         self.shared.deletions.add(&deletion);
         txn.record(Write::Deletion(Arc::clone(&deletion)), None)?;
         let mut in_delta = Vec::new();
@@ -190,7 +190,11 @@ impl Storage {
     fn resume_update(&self, txn: &mut Transaction, id: RelationId, marks: &Marks) -> PgResult<()> {
         let table = self.table_store(id)?;
         let gate = Gate::new(txn.stamp()?, txn.command());
-        let update = Arc::new(Deletion::new(Arc::clone(&table), gate, Some(EndKind::KeyUpdate)));
+        let update = Arc::new(Deletion::new(
+            Arc::clone(&table),
+            gate,
+            Reason::Updated(EndKind::KeyUpdate),
+        ));
         self.shared.deletions.add(&update);
         txn.record(Write::Deletion(Arc::clone(&update)), None)?;
         let mut in_delta = Vec::new();

@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::ahead::ends::Reason;
 use crate::table::Table;
 use crate::transaction::writes::Write;
 
@@ -102,11 +103,16 @@ impl Counters {
             Write::RowDelete { .. } => add(&self.deleted, 1),
             Write::Deletion(deletion) => {
                 let rows = deletion.rows.load(Ordering::Relaxed);
-                let counter = match deletion.updated {
-                    Some(_) => &self.updated,
-                    None => &self.deleted,
+                match deletion.reason {
+                    Reason::Deleted => add(&self.deleted, rows),
+                    Reason::Updated(_) => add(&self.updated, rows),
+                    Reason::Moved(_) => {
+                        self.inserted.fetch_sub(rows as i64, Ordering::Relaxed);
+                        add(&self.updated, rows);
+                        // The other half counts.
+                        return 0;
+                    }
                 };
-                add(counter, rows);
                 return rows;
             }
             _ => match write.row_delta() {

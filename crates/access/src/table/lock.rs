@@ -87,6 +87,7 @@ impl Table {
         policy: WaitPolicy,
     ) -> PgResult<LockOutcome> {
         let mut watch = None;
+        txn.store_moved_row(self, row)?;
         loop {
             match self.look_and_lock(txn, snapshot, row, mode)? {
                 // Others wait for it by its xid; who waits itself needs none yet.

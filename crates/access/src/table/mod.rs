@@ -148,9 +148,14 @@ impl Table {
         while !self.is_visible(at, snapshot)? {
             let position = (at.0 % CHUNK_ROWS) as usize;
             let chunk = self.store.existing_chunk(at.0 / CHUNK_ROWS);
-            let delta = chunk.and_then(|chunk| chunk.state.load().delta.clone());
-            let head = delta.and_then(|delta| delta.head(position));
-            match head.and_then(|head| head.forward()) {
+            let Some(state) = chunk.map(|chunk| chunk.state.load_full()) else {
+                return Ok(None);
+            };
+            let next = match state.delta.as_ref().and_then(|delta| delta.head(position)) {
+                Some(head) => head.forward(),
+                None => state.mark(position).and_then(|ends| ends.place(position)),
+            };
+            match next {
                 Some(to) if to != at => at = to,
                 _ => return Ok(None),
             }

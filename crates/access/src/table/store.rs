@@ -386,6 +386,7 @@ impl TableStore {
             && let Some(ends) = chunk.state.load().mark((row.0 % CHUNK_ROWS) as usize)
         {
             version.ends_by(ends.gate.command, ends.kind());
+            version.set_forward(ends.place((row.0 % CHUNK_ROWS) as usize));
             ends.gate.date(Dated::RowEnd(Arc::clone(&version)));
         }
         Some(version)

@@ -11,6 +11,7 @@ use common::{CommandId, PgResult, RowId, invariant, pg_err};
 use txn::{LockTag, RowLockMode, Snapshot, Stamp, StampState, WriteTarget};
 use types::{Datum, tuple};
 
+use crate::ahead::ends::Reason;
 use crate::block::CHUNK_ROWS;
 use crate::chunk::{Chunk, ChunkState};
 use crate::serial;
@@ -169,6 +170,29 @@ impl Table {
         values: &[Datum],
         mode: RowLockMode,
     ) -> PgResult<WriteOutcome> {
+        self.update_one(txn, snapshot, row, values, (mode, false))
+    }
+
+    /// The same where some index gets another entry: one of many such rows moves.
+    pub fn update_keys(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        values: &[Datum],
+        mode: RowLockMode,
+    ) -> PgResult<WriteOutcome> {
+        self.update_one(txn, snapshot, row, values, (mode, true))
+    }
+
+    fn update_one(
+        &self,
+        txn: &mut Transaction,
+        snapshot: &Snapshot,
+        row: RowId,
+        values: &[Datum],
+        (mode, changes_keys): (RowLockMode, bool),
+    ) -> PgResult<WriteOutcome> {
         invariant!(
             values.len() == self.def.columns.len(),
             "row has another number of columns than its table"
@@ -179,7 +203,11 @@ impl Table {
             _ => EndKind::KeyUpdate,
         };
         let moves = self.store.fits_one_page(width);
-        if !moves && self.update_ahead(txn, snapshot, row, values, (kind, mode))? {
+        if !moves && changes_keys {
+            if let Some(to) = self.move_ahead(txn, snapshot, row, values, (kind, mode))? {
+                return Ok(WriteOutcome::Done(to));
+            }
+        } else if !moves && self.update_ahead(txn, snapshot, row, values, (kind, mode))? {
             return Ok(WriteOutcome::Done(row));
         }
         let older = match self.claim(txn, snapshot, row, kind, mode)? {
@@ -197,13 +225,13 @@ impl Table {
             return Ok(WriteOutcome::Done(to));
         }
         self.replace(txn, row, older, values)?;
-        txn.count_ended(self.store.id, Some(kind));
+        txn.count_ended(self.store.id, Reason::Updated(kind));
         Ok(WriteOutcome::Done(row))
     }
 
     /// A row that this transaction has locked is locked where it moves to: it shows in `xmax`, as where rows stay in place. Others may
     /// have locked its key.
-    fn carry_lock(&self, txn: &Transaction, from: RowId, to: RowId) -> PgResult<()> {
+    pub(crate) fn carry_lock(&self, txn: &Transaction, from: RowId, to: RowId) -> PgResult<()> {
         let owner = txn.txn()?;
         let locks = owner.manager().locks();
         if !locks.has_row_locks(txn.options().database, self.def.oid) {
@@ -280,7 +308,7 @@ impl Table {
             Ok(version) => {
                 self.end_toasted(txn, &version)?;
                 self.record_delete(txn, row, version)?;
-                txn.count_ended(self.store.id, None);
+                txn.count_ended(self.store.id, Reason::Deleted);
                 Ok(WriteOutcome::Done(row))
             }
             Err(outcome) => Ok(outcome),
@@ -289,7 +317,7 @@ impl Table {
 
     /// Deletes a row by a mark, if it is one of many and nothing is in the way: nobody has changed or locked it since it came into main.
     fn mark_deleted(&self, txn: &mut Transaction, snapshot: &Snapshot, row: RowId) -> PgResult<bool> {
-        if !txn.marks_rows(self.store.id, None) || !self.is_markable(snapshot, row) {
+        if !txn.marks_rows(self.store.id, Reason::Deleted) || !self.is_markable(snapshot, row) {
             return Ok(false);
         }
         let chunk = self.store.chunk(row.0 / CHUNK_ROWS)?;
@@ -298,7 +326,7 @@ impl Table {
             return Ok(false);
         };
         drop(data);
-        let deletion = txn.marker_of(self, None)?;
+        let deletion = txn.marker_of(self, Reason::Deleted)?;
         let _guard = chunk.lock.lock();
         let free = self.is_free(txn, chunk, (row, state.generation), RowLockMode::Update)?;
         Ok(free && deletion.mark(chunk, row))
@@ -337,6 +365,7 @@ impl Table {
     ) -> PgResult<Result<Arc<Version>, WriteOutcome>> {
         // From here on it has an xid, which others can wait for.
         txn.stamp()?;
+        txn.store_moved_row(self, row)?;
         let outcome = self.claim_in_turn(txn, snapshot, row, kind, mode);
         // Who goes on to the newer version keeps its turn until it has that.
         if !matches!(outcome, Ok(Err(WriteOutcome::Conflict(Conflict::Updated(_))))) {

@@ -23,6 +23,7 @@ use txn::{
     LockMark, LockMode, LockTag, SerialMode, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions,
 };
 
+use crate::ahead::ends::Reason;
 use crate::ahead::{Ahead, Load as AheadLoad};
 use crate::direct::Load;
 use crate::storage::Storage;
@@ -221,6 +222,7 @@ impl Transaction {
 
     /// Makes the changes so far visible to later commands (PostgreSQL's `CommandCounterIncrement`).
     pub fn next_command(&mut self) -> PgResult<()> {
+        self.store_moved()?;
         self.await_rows()?;
         self.store_collected()?;
         Ok(self.txn_mut()?.advance_command().map(drop)?)
@@ -256,7 +258,7 @@ impl Transaction {
 
     /// Takes note of a change; `op` is what replay needs (None for unlogged relations).
     pub(crate) fn record(&mut self, write: Write, op: Option<RedoOp<'_>>) -> PgResult<()> {
-        if let Some((table, rows)) = write.row_delta().filter(|(_, rows)| *rows > 0) {
+        if let Some((table, rows)) = write.rows_in_flight() {
             table.rows_in_flight.fetch_add(rows, Ordering::Relaxed);
         }
         self.writes.push(write);
@@ -361,9 +363,9 @@ impl Transaction {
         };
         let deletions: Vec<_> = self.writes.iter().filter_map(deletion).collect();
         for deletion in deletions {
-            let (parts, changed) = match deletion.updated {
-                Some(_) => deletion.encode_update(),
-                None => (deletion.encode(), Vec::new()),
+            let (parts, changed) = match deletion.reason.in_place() {
+                true => deletion.encode_update(),
+                false => (deletion.encode(), Vec::new()),
             };
             for part in parts {
                 self.log(deletion.op(&part))?;
@@ -387,6 +389,7 @@ impl Transaction {
 
     /// What it has written outside of memory and log must be durable before the log says so.
     fn seal(&mut self) -> PgResult<()> {
+        self.store_moved()?;
         self.store_collected()?;
         self.seal_loads()?;
         self.log_singles()?;
@@ -491,7 +494,7 @@ impl Transaction {
 
     fn undo_one(&self, write: &Write) {
         write.undo();
-        if let Some((table, rows)) = write.row_delta().filter(|(_, rows)| *rows > 0) {
+        if let Some((table, rows)) = write.rows_in_flight() {
             table.rows_in_flight.fetch_sub(rows, Ordering::Relaxed);
         }
         match write {
@@ -580,15 +583,17 @@ impl Transaction {
             }
             if let Some((table, delta)) = write.row_delta() {
                 table.live_rows.fetch_add(delta, Ordering::Relaxed);
-                if delta > 0 {
-                    table.rows_in_flight.fetch_sub(delta, Ordering::Relaxed);
-                }
+            }
+            if let Some((table, rows)) = write.rows_in_flight() {
+                table.rows_in_flight.fetch_sub(rows, Ordering::Relaxed);
             }
             match write {
                 Write::RelationDropped(id) => self.storage.relation_dropped(id, csn),
                 Write::RelationCreated(id) => self.storage.relation_committed(id, csn),
                 Write::Load(_) => self.storage.shared.loads.note_end(),
-                Write::Deletion(one) if one.updated.is_some() => self.storage.shared.deletions.note_work(),
+                Write::Deletion(one) if one.reason != Reason::Deleted => {
+                    self.storage.shared.deletions.note_work()
+                }
                 _ => {}
             }
         }

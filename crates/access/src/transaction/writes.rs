@@ -7,7 +7,7 @@ use common::{Csn, RelationId, RowId};
 use txn::Stamp;
 
 use crate::ahead::Load;
-use crate::ahead::ends::Deletion;
+use crate::ahead::ends::{Deletion, Reason};
 use crate::ahead::entries::Waits;
 use crate::block::CHUNK_ROWS;
 use crate::index::delta::EntryVersion;
@@ -181,7 +181,7 @@ impl Write {
             // Loaded rows are in the KV store.
             Write::RowsLoad { .. } | Write::Newborn(_) | Write::Waits(_) => {}
             Write::Load(load) => {
-                if !logged || load.table.is_logged() {
+                if load.has_rows() && (!logged || load.table.is_logged()) {
                     put_op(load.stored_op(), out);
                 }
             }
@@ -274,11 +274,19 @@ impl Write {
             Write::RowsLoad { table, rows } => Some((table, *rows as i64)),
             Write::Load(load) => Some((&load.table, load.rows.load(Ordering::Relaxed) as i64)),
             Write::RowDelete { table, .. } => Some((table, -1)),
-            Write::Deletion(deletion) if deletion.updated.is_none() => {
+            Write::Deletion(deletion) if !deletion.reason.in_place() => {
                 let rows = deletion.rows.load(Ordering::Relaxed) as i64;
                 Some((&deletion.table, -rows))
             }
             _ => None,
+        }
+    }
+
+    /// How many rows more than before it shows to who estimates, until its end.
+    pub(crate) fn rows_in_flight(&self) -> Option<(&Arc<TableStore>, i64)> {
+        match self {
+            Write::Deletion(deletion) if matches!(deletion.reason, Reason::Moved(_)) => self.row_delta(),
+            _ => self.row_delta().filter(|(_, rows)| *rows > 0),
         }
     }
 

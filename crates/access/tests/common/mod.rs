@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+pub mod groups;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ pub fn marking(env: &SimEnv, dir: &str) -> Arc<Storage> {
     // A few go the usual way.
     (options.ahead_after_rows, options.ahead_rows_min) = (3, 2);
     options.cache_bytes_max = 100 << 10;
+    options.ahead_entry_bytes = 100 << 10;
     Storage::open(options).unwrap()
 }
 
@@ -233,7 +236,10 @@ fn try_whole_rows(table: &Table, snapshot: &Snapshot) -> common::PgResult<Vec<(u
             match batch.row(k).as_slice() {
                 [Datum::Int4(id), Datum::Int4(v), text, Datum::Int8(at)] => {
                     // Rows of the program have other texts.
-                    assert!(*text == row(*id, *v)[2] || table.id().0 < 16384);
+                    assert!(
+                        *text == row(*id, *v)[2] || table.id().0 < 16384,
+                        "row {at}: {id} {v} {text:?}"
+                    );
                     out.push((*at as u64, *id, *v));
                 }
                 other => panic!("{other:?}"),

@@ -293,7 +293,10 @@ impl OpenTarget {
             }
             entries.push((a, b, changed));
         }
-        let outcome = ext.with_txn(|txn| self.table.update(txn, snapshot, row, new, mode))?;
+        let outcome = ext.with_txn(|txn| match entries.iter().any(|(_, _, changed)| *changed) {
+            true => self.table.update_keys(txn, snapshot, row, new, mode),
+            false => self.table.update(txn, snapshot, row, new, mode),
+        })?;
         let WriteOutcome::Done(to) = outcome else {
             return Ok(Written::Not(outcome));
         };

@@ -138,7 +138,19 @@ pub(crate) fn of_written(
         Which::Before => *latest,
         Which::Now => latest.at_command(common::CommandId(u32::MAX)),
     };
-    Ok(table.system(row, &snapshot, database(cx)?)?.unwrap_or_default())
+    if let Some(system) = table.system(row, &snapshot, database(cx)?)? {
+        return Ok(system);
+    }
+    // One of very many, which later commands will see.
+    let (xid, command) = cx.with_txn(|txn| Ok((txn.xid(), txn.command())))?;
+    Ok(match which {
+        Which::Before => RowSystem::default(),
+        Which::Now => RowSystem {
+            xmin: xid.map_or(0, |xid| xid.0 as u32),
+            xmax: 0,
+            cid: command.0,
+        },
+    })
 }
 
 /// Which version of a row is meant.
