@@ -32,6 +32,8 @@ const ENDLESS: &[&str] = &[
     "SELECT count(*) FROM regexp_split_to_table(repeat('a,', 50000000), ',')",
     "SELECT jsonb_path_exists((SELECT jsonb_agg(i) FROM generate_series(1, 20000) i), '$[*] ? (exists($[*] ? (@ == -1)))')",
     "SELECT factorial(30000)",
+    "SELECT sum(repeat('7', 100000)::numeric + g) FROM generate_series(1, 1000000) g",
+    "SELECT max(repeat('7', 60000)::numeric * repeat('3', 60000)::numeric * g) FROM generate_series(1, 1000000) g",
     "SELECT array_length(string_to_array(repeat('a,', 30000000), ','), 1)",
     "SELECT array_position((SELECT array_agg(g) FROM generate_series(1, 100000) g), -1) FROM generate_series(1, 1000000)",
     "DO $$ BEGIN LOOP END LOOP; END $$",
@@ -204,7 +206,10 @@ fn what_would_never_end_is_timed_out() {
              AS $$ BEGIN FOR i IN 1 .. 2000 LOOP n := n + 1; END LOOP; RETURN n; END $$",
         )
         .unwrap();
-    for statement in ENDLESS {
+    // Its planning alone.
+    let joins: Vec<String> = (0..300).map(|i| format!("skewed j{i}")).collect();
+    let joins = format!("SELECT count(*) FROM {}", joins.join(" NATURAL JOIN "));
+    for statement in ENDLESS.iter().copied().chain([&*joins]) {
         session
             .batch_execute("BEGIN; SET LOCAL statement_timeout = '60ms'")
             .unwrap();

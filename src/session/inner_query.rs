@@ -146,6 +146,7 @@ impl StatementEnv<'_> {
             param_types,
             cursor: false,
             parallel: false,
+            cancel: &self.core.cancel,
         };
         planner::plan(query, &context)
     }

@@ -321,6 +321,7 @@ impl Session {
                 param_types: &prepared.param_types,
                 cursor: false,
                 parallel: true,
+                cancel: &self.core.cancel,
             },
         )?;
         Ok(Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?))

@@ -140,6 +140,7 @@ impl CommandContext<'_> {
             param_types: self.param_types,
             cursor: false,
             parallel: true,
+            cancel: self.cancel,
         };
         let (plan, memory) = planner::plan_measured(query, &context)?;
         let plan = Arc::new(plan);

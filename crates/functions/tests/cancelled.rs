@@ -7,7 +7,7 @@ use common::cancel::{CancelReason, CancelToken};
 use common::{Oid, PgResult};
 use pglite_functions as functions;
 use types::io::{self, IoContext};
-use types::{Datum, FormatSettings, oids};
+use types::{Datum, FormatSettings, PhysType, Selection, Vector, oids};
 
 use functions::{CallInfo, facts};
 
@@ -136,6 +136,11 @@ const LOOK: &[(&str, &[Option<&str>])] = &[
     ("unicode_normalize_func", &[None, Some("NFC")]),
     ("unicode_is_normalized", &[None, Some("NFKD")]),
     ("array_sort", &[None]),
+    ("array_reverse", &[None]),
+    ("trim_array", &[None, Some("5")]),
+    ("pg_convert_from", &[None, Some("LATIN1")]),
+    ("pg_convert_to", &[None, Some("LATIN1")]),
+    ("pg_convert", &[None, Some("UTF8"), Some("LATIN1")]),
     ("repeat", &[None, Some("5")]),
     ("quote_ident", &[None]),
     ("quote_literal", &[None]),
@@ -269,5 +274,42 @@ fn long_shapes_are_read_and_printed_with_looks() {
         assert!(is_cancelled(
             &output(&shape, &ctx, &mut String::new()).map(|()| Datum::Null)
         ));
+    }
+}
+
+/// A row of a batch may be so long that the batch takes seconds: kernels look for each.
+#[test]
+fn batches_of_long_values_can_be_cancelled() {
+    let cancel = CancelToken::new();
+    cancel.cancel(CancelReason::User);
+    let number = value(oids::NUMERIC, &"7".repeat(500)).unwrap();
+    let text = Datum::text("long");
+    let cases: [(&str, &[&Datum]); 8] = [
+        ("numeric_add", &[&number, &number]),
+        ("numeric_mul", &[&number, &number]),
+        ("numeric_div", &[&number, &number]),
+        ("numeric_mod", &[&number, &number]),
+        ("numeric_sqrt", &[&number]),
+        ("numeric_uminus", &[&number]),
+        ("lower", &[&text]),
+        ("textcat", &[&text, &text]),
+    ];
+    for (name, args) in cases {
+        let found = facts::procs()
+            .iter()
+            .find(|p| p.prosrc == name && p.proargtypes.len() == args.len());
+        let proc = found.unwrap_or_else(|| panic!("{name}"));
+        let call = CallInfo::new(proc.oid, proc.proargtypes, proc.prorettype);
+        let kernels = functions::kernels(proc.oid).expect("code");
+        let column = |(t, v): (&Oid, &&Datum)| {
+            Vector::from_datums(PhysType::of_builtin(*t), &[(*v).clone(), (*v).clone()])
+        };
+        let vectors: Vec<Vector> = proc.proargtypes.iter().zip(args).map(column).collect();
+        let vectors: Vec<&Vector> = vectors.iter().collect();
+        let mut out = Vector::defaults(PhysType::of_builtin(proc.prorettype), 2);
+        let result = site::with_context(&call, &cancel, |ctx| {
+            (kernels.vector)(ctx, &vectors, &Selection::All(2), &mut out)
+        });
+        assert!(is_cancelled(&result.map(|()| Datum::Null)), "{name}");
     }
 }

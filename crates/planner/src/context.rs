@@ -1,6 +1,7 @@
 //! What the planner is given: catalog, settings, parameter values, a way to evaluate constants.
 
 use catalog::CatalogView;
+use common::cancel::CancelToken;
 use common::{Oid, PgResult};
 use nodes::Expr;
 use types::Datum;
@@ -119,4 +120,6 @@ pub struct PlannerContext<'a> {
     pub cursor: bool,
     /// Workers may be used.
     pub parallel: bool,
+    /// Ends the planning of large queries.
+    pub cancel: &'a CancelToken,
 }

@@ -44,12 +44,12 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
         return Err(internal!("query has no relations to join"));
     }
     let found = if n > DP_LIMIT {
-        greedy(root, base)
+        greedy(root, base)?
     } else {
         // Outer joins and LATERAL may leave no way that joins along conditions only.
-        match dynamic(root, base.clone(), false) {
+        match dynamic(root, base.clone(), false)? {
             Some(rel) => Some(rel),
-            None => dynamic(root, base, true),
+            None => dynamic(root, base, true)?,
         }
     };
     if let Some(rel) = found {
@@ -95,7 +95,7 @@ fn reduce_unique_semijoins(root: &mut Root<'_, '_>) {
 
 /// Dynamic programming over sets of relations. With `all_pairs` also relations without a condition between them are joined on
 /// every level, not only where nothing else can be.
-fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> Option<RelOptInfo> {
+fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> PgResult<Option<RelOptInfo>> {
     let n = base.len();
     let mut levels: Vec<Vec<RelOptInfo>> = vec![Vec::new(), base];
     for size in 2..=n {
@@ -109,7 +109,7 @@ fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> O
                     size - left_size,
                     allow_cartesian,
                     &mut found,
-                );
+                )?;
             }
             if !found.rels.is_empty() {
                 break;
@@ -120,7 +120,7 @@ fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> O
         found.rels.sort_by(|a, b| a.relids.cmp(&b.relids));
         levels.push(found.rels);
     }
-    levels.pop().and_then(|mut last| last.pop())
+    Ok(levels.pop().and_then(|mut last| last.pop()))
 }
 
 /// Joins in the order of the join tree, which is legal for every query.
@@ -137,7 +137,10 @@ fn join_items(root: &mut Root<'_, '_>, from: &FromExpr) -> PgResult<Option<RelOp
         };
         joined = match joined {
             None => Some(next),
-            Some(left) => join_pair(root, &left, &next),
+            Some(left) => {
+                root.context().cancel.check()?;
+                join_pair(root, &left, &next)
+            }
         };
         if joined.is_none() {
             return Ok(None);
@@ -155,6 +158,7 @@ fn join_written(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<Option
             let (Some(left), Some(right)) = (left, right) else {
                 return Ok(None);
             };
+            root.context().cancel.check()?;
             Ok(join_pair(root, &left, &right))
         }
     }
@@ -173,8 +177,9 @@ fn combine(
     right_size: usize,
     allow_cartesian: bool,
     found: &mut Level,
-) {
+) -> PgResult<()> {
     for left in &levels[left_size] {
+        root.context().cancel.check()?;
         for right in &levels[right_size] {
             if left.relids.overlaps(&right.relids) || (left_size == right_size && left.relids > right.relids)
             {
@@ -185,6 +190,7 @@ fn combine(
             }
         }
     }
+    Ok(())
 }
 
 /// A join condition, a special join, or a LATERAL reference links the two sides.
@@ -502,7 +508,7 @@ struct Candidate {
 }
 
 /// Joins the pair with the fewest resulting rows until one is left. Pairs that a step does not touch are kept for the next.
-fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> Option<RelOptInfo> {
+fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<Option<RelOptInfo>> {
     let mut candidates: Vec<Candidate> = Vec::new();
     // Relations from here on have not been paired yet.
     let mut fresh = 0;
@@ -511,6 +517,7 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> Option<RelOptIn
             let first = if allow_cartesian { 0 } else { fresh };
             for i in first.max(1)..rels.len() {
                 for j in 0..i {
+                    root.context().cancel.check()?;
                     if allow_cartesian || connected(root, &rels[i].relids, &rels[j].relids) {
                         candidates.extend(candidate(root, &rels[j], &rels[i]));
                     }
@@ -525,14 +532,15 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> Option<RelOptIn
             .enumerate()
             .min_by(|(_, a), (_, b)| a.joined.rows.total_cmp(&b.joined.rows))
             .map(|(i, _)| i);
-        let Candidate { left, right, joined } = candidates.swap_remove(best?);
+        let Some(best) = best else { return Ok(None) };
+        let Candidate { left, right, joined } = candidates.swap_remove(best);
         let used = |ids: &RelIds| *ids == left || *ids == right;
         candidates.retain(|c| !used(&c.left) && !used(&c.right));
         rels.retain(|r| !used(&r.relids));
         fresh = rels.len();
         rels.push(joined);
     }
-    rels.pop()
+    Ok(rels.pop())
 }
 
 fn candidate(root: &mut Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo) -> Option<Candidate> {

@@ -225,7 +225,10 @@ fn write_file(stmt: &CopyStmt, name: &str, cx: &mut CommandContext<'_>) -> PgRes
             format!("could not write to COPY file: {e}"),
         )
     };
-    file.set_len(0).map_err(io)?;
+    // A device has no length, and cannot be given one.
+    if file.len().map_err(io)? > 0 {
+        file.set_len(0).map_err(io)?;
+    }
     let mut at = 0;
     let mut buffer = Vec::new();
     loop {

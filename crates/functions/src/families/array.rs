@@ -326,7 +326,7 @@ fn array_positions(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     ))))
 }
 
-fn trim_array(a: &ArrayValue, n: i32) -> PgResult<Datum> {
+fn trim_array(ctx: &mut FnContext<'_>, a: &ArrayValue, n: i32) -> PgResult<Datum> {
     let len = a.dims.first().map_or(0, |d| d.len);
     if n < 0 || n > len {
         return Err(pg_err!(
@@ -350,11 +350,13 @@ fn trim_array(a: &ArrayValue, n: i32) -> PgResult<Datum> {
     if keep == 0 {
         dims.clear();
     }
-    Ok(with_elements(
-        a,
-        dims,
-        a.elements[..per_row * keep as usize].to_vec(),
-    ))
+    let kept = &a.elements[..per_row * keep as usize];
+    let mut elements = Vec::with_capacity(kept.len());
+    for some in kept.chunks(FILL_CHUNK) {
+        ctx.cancel.check()?;
+        elements.extend_from_slice(some);
+    }
+    Ok(with_elements(a, dims, elements))
 }
 
 fn array_to_text(ctx: &mut FnContext<'_>, a: &ArrayValue, separator: &str) -> PgResult<String> {
@@ -537,7 +539,7 @@ builtins! {
     array_position[general](anycompatiblearray, anycompatible) -> int4;
     array_position_start = array_position[general](anycompatiblearray, anycompatible, int4) -> int4;
     array_positions[general](anycompatiblearray, anycompatible) -> int4_array;
-    trim_array(a: anyarray, n: int4) -> anyarray;
+    trim_array(ctx, a: anyarray, n: int4) -> anyarray;
     array_to_text(ctx, a: anyarray, separator: text) -> text; array_to_text_null(ctx, a: anyarray, separator: text, null: text) -> text;
     text_to_array(ctx, s: text, delimiter: text) -> text_array; text_to_array_null(ctx, s: text, delimiter: text, null: text) -> text_array;
     array_fill[general](anyelement, int4_array) -> anyarray;

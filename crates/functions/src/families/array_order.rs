@@ -19,8 +19,16 @@ fn items(a: &ArrayValue) -> Vec<&[Datum]> {
     }
 }
 
+/// So many items are copied between two looks at the cancel flag.
+const COPY_CHUNK: usize = 1 << 16;
+
 /// An array of some items of another.
-fn of_items(a: &ArrayValue, items: &[&[Datum]], lower: i32) -> ArrayValue {
+fn of_items(ctx: &FnContext<'_>, a: &ArrayValue, items: &[&[Datum]], lower: i32) -> PgResult<ArrayValue> {
+    let mut elements = Vec::with_capacity(items.iter().map(|item| item.len()).sum());
+    for some in items.chunks(COPY_CHUNK) {
+        ctx.cancel.check()?;
+        some.iter().for_each(|item| elements.extend_from_slice(item));
+    }
     let mut dims = a.dims.clone();
     match dims.first_mut() {
         Some(d) if !items.is_empty() => {
@@ -31,21 +39,21 @@ fn of_items(a: &ArrayValue, items: &[&[Datum]], lower: i32) -> ArrayValue {
         }
         _ => dims.clear(),
     }
-    ArrayValue {
+    Ok(ArrayValue {
         element_type: a.element_type,
         dims,
-        elements: items.concat(),
-    }
+        elements,
+    })
 }
 
 fn lower(a: &ArrayValue) -> i32 {
     a.dims.first().map_or(1, |d| d.lower)
 }
 
-fn array_reverse(a: &ArrayValue) -> ArrayValue {
+fn array_reverse(ctx: &mut FnContext<'_>, a: &ArrayValue) -> PgResult<ArrayValue> {
     let mut all = items(a);
     all.reverse();
-    of_items(a, &all, lower(a))
+    of_items(ctx, a, &all, lower(a))
 }
 
 /// The first `count` items of a random order.
@@ -53,6 +61,9 @@ fn shuffled<'a>(ctx: &FnContext<'_>, a: &'a ArrayValue, count: usize) -> PgResul
     let mut all = items(a);
     let len = all.len();
     for at in 0..count.min(len) {
+        if at % COPY_CHUNK == 0 {
+            ctx.cancel.check()?;
+        }
         let left = (len - at) as f64;
         let other = at + (ctx.session.random()? * left) as usize;
         all.swap(at, other.min(len - 1));
@@ -63,7 +74,7 @@ fn shuffled<'a>(ctx: &FnContext<'_>, a: &'a ArrayValue, count: usize) -> PgResul
 
 fn array_shuffle(ctx: &mut FnContext<'_>, a: &ArrayValue) -> PgResult<ArrayValue> {
     let all = shuffled(ctx, a, usize::MAX)?;
-    Ok(of_items(a, &all, lower(a)))
+    of_items(ctx, a, &all, lower(a))
 }
 
 fn array_sample(ctx: &mut FnContext<'_>, a: &ArrayValue, n: i32) -> PgResult<ArrayValue> {
@@ -75,7 +86,7 @@ fn array_sample(ctx: &mut FnContext<'_>, a: &ArrayValue, n: i32) -> PgResult<Arr
         ));
     }
     let some = shuffled(ctx, a, n as usize)?;
-    Ok(of_items(a, &some, 1))
+    of_items(ctx, a, &some, 1)
 }
 
 fn check_order(ctx: &FnContext<'_>, type_oid: Oid) -> PgResult<()> {
@@ -133,7 +144,7 @@ fn sort(ctx: &FnContext<'_>, a: &ArrayValue, descending: bool, nulls_first: bool
             _ => Ordering::Equal,
         }
     })?;
-    Ok(of_items(a, &all, lower(a)))
+    of_items(ctx, a, &all, lower(a))
 }
 
 fn array_sort(ctx: &mut FnContext<'_>, a: &ArrayValue) -> PgResult<ArrayValue> {
@@ -173,7 +184,7 @@ fn width_bucket_array(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> 
 }
 
 builtins! {
-    array_reverse(a: anyarray) -> anyarray;
+    array_reverse(ctx, a: anyarray) -> anyarray;
     array_shuffle(ctx, a: anyarray) -> anyarray;
     array_sample(ctx, a: anyarray, n: int4) -> anyarray;
     array_sort(ctx, a: anyarray) -> anyarray;

@@ -8,7 +8,7 @@ use crate::framework::context::FnContext;
 use crate::framework::phys::{self, Column};
 use crate::framework::registry::{Builtin, Kernels};
 
-fn vector(_ctx: &mut FnContext<'_>, args: &[&Vector], sel: &Selection, out: &mut Vector) -> PgResult<()> {
+fn vector(ctx: &mut FnContext<'_>, args: &[&Vector], sel: &Selection, out: &mut Vector) -> PgResult<()> {
     let [left, right] = args else {
         return Err(internal!("operator without its arguments"));
     };
@@ -31,8 +31,12 @@ fn vector(_ctx: &mut FnContext<'_>, args: &[&Vector], sel: &Selection, out: &mut
         Column::<phys::Numeric>::open(left)?,
         Column::<phys::Numeric>::open(right)?,
     );
+    let cancel = ctx.cancel;
     store(sel, out, |i| match (a.get(i), b.get(i)) {
-        (Some(x), Some(y)) => numeric::div(x, y).map(Some),
+        (Some(x), Some(y)) => {
+            cancel.check()?;
+            numeric::div(x, y).map(Some)
+        }
         _ => Ok(None),
     })
 }

@@ -6,6 +6,7 @@
 //! come in the general form and have one scale ([`uniform`]); where a number does not fit or has a scale of its own, as quotients do, there
 //! is another loop by 128 bits ([`wide`]). What does not fit that either goes the general way of `types::numeric`.
 
+use common::cancel::CancelToken;
 use common::{PgResult, internal};
 use types::{Bitmap, Datum, Decimals, Numeric, Selection, Vector, VectorData, numeric, oids};
 
@@ -252,8 +253,13 @@ fn uniform<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<D
 }
 
 /// The same for numbers of up to 96 bits and results of up to 128, most of one scale per side; those that do not fit go the general way by
-/// themselves. `None` when one fails.
-fn wide<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<Numeric>> {
+/// themselves. `None` when one fails, or nobody waits for them any more.
+fn wide<A: Arith>(
+    cancel: &CancelToken,
+    left: &Side<'_>,
+    right: &Side<'_>,
+    rows: usize,
+) -> Option<Vec<Numeric>> {
     let first = left.first_scale().zip(right.first_scale());
     let usual = first.and_then(|(s, t)| Some((s, t, A::scales(s, t)?)));
     let short = |value: &Numeric| match value {
@@ -275,7 +281,14 @@ fn wide<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<
     };
     // A loop of its own: `collect` into an option is not always made one.
     let mut out = Vec::with_capacity(rows);
-    let mut step = |a: &Numeric, b: &Numeric| match by_digits(a, b).or_else(|| A::compute(a, b).ok()) {
+    let general = |a: &Numeric, b: &Numeric| {
+        // The caller finds out that this was no failure.
+        match cancel.is_cancelled() {
+            true => None,
+            false => A::compute(a, b).ok(),
+        }
+    };
+    let mut step = |a: &Numeric, b: &Numeric| match by_digits(a, b).or_else(|| general(a, b)) {
         Some(result) => {
             out.push(result);
             true
@@ -292,7 +305,7 @@ fn wide<A: Arith>(left: &Side<'_>, right: &Side<'_>, rows: usize) -> Option<Vec<
 }
 
 fn vector<A: Arith>(
-    _ctx: &mut FnContext<'_>,
+    ctx: &mut FnContext<'_>,
     args: &[&Vector],
     sel: &Selection,
     out: &mut Vector,
@@ -319,7 +332,7 @@ fn vector<A: Arith>(
             out.set_decimals(computed);
             return Ok(());
         }
-        if let Some(computed) = wide::<A>(&a, &b, rows) {
+        if let Some(computed) = wide::<A>(ctx.cancel, &a, &b, rows) {
             *out = Vector::new(VectorData::Numeric(computed), None);
             return Ok(());
         }
@@ -330,7 +343,10 @@ fn vector<A: Arith>(
     };
     sel.try_for_each(|i| {
         match (a.get(i), b.get(i)) {
-            (Some(x), Some(y)) => data[i] = A::compute(x, y)?,
+            (Some(x), Some(y)) => {
+                ctx.cancel.check()?;
+                data[i] = A::compute(x, y)?;
+            }
             _ => validity
                 .get_or_insert_with(|| Bitmap::filled(rows, true))
                 .set(i, false),

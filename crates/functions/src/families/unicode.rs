@@ -66,20 +66,48 @@ fn encoding(name: &str, role: &str) -> PgResult<Encoding> {
     found.ok_or_else(|| pg_err!(INVALID_PARAMETER_VALUE, "invalid {role}encoding name \"{name}\""))
 }
 
-fn convert_from(bytes: &[u8], from: &str) -> PgResult<String> {
+fn verify(cancel: &CancelToken, encoding: Encoding, bytes: &[u8]) -> PgResult<()> {
+    for piece in types::encoding::pieces(encoding, bytes) {
+        cancel.check()?;
+        types::encoding::verify(encoding, piece)?;
+    }
+    Ok(())
+}
+
+fn convert_from(ctx: &mut FnContext<'_>, bytes: &[u8], from: &str) -> PgResult<String> {
     let from = encoding(from, "source ")?;
     // By its own rules first: the error names that encoding.
-    types::encoding::verify(from, bytes)?;
-    Ok(types::encoding::decode(bytes, from)?.into_owned())
+    verify(ctx.cancel, from, bytes)?;
+    let mut out = String::with_capacity(bytes.len());
+    for piece in types::encoding::pieces(from, bytes) {
+        ctx.cancel.check()?;
+        out.push_str(&types::encoding::decode(piece, from)?);
+    }
+    Ok(out)
 }
 
-fn convert_to(s: &str, to: &str) -> PgResult<Vec<u8>> {
+fn convert_to(ctx: &mut FnContext<'_>, s: &str, to: &str) -> PgResult<Vec<u8>> {
     let to = encoding(to, "destination ")?;
-    Ok(types::encoding::encode(s, to)?.into_owned())
+    let mut out = Vec::with_capacity(s.len());
+    for piece in types::encoding::text_pieces(s, to) {
+        ctx.cancel.check()?;
+        out.extend_from_slice(&types::encoding::encode(piece, to)?);
+    }
+    Ok(out)
 }
 
-fn convert(bytes: &[u8], from: &str, to: &str) -> PgResult<Vec<u8>> {
-    types::encoding::convert(bytes, encoding(from, "source ")?, encoding(to, "destination ")?)
+fn convert(ctx: &mut FnContext<'_>, bytes: &[u8], from: &str, to: &str) -> PgResult<Vec<u8>> {
+    let (from, to) = (encoding(from, "source ")?, encoding(to, "destination ")?);
+    if !types::encoding::by_characters(to) {
+        return types::encoding::convert(bytes, from, to);
+    }
+    verify(ctx.cancel, from, bytes)?;
+    let mut out = Vec::with_capacity(bytes.len());
+    for piece in types::encoding::pieces(from, bytes) {
+        ctx.cancel.check()?;
+        out.extend_from_slice(&types::encoding::convert(piece, from, to)?);
+    }
+    Ok(out)
 }
 
 fn length_in_encoding(bytes: &[u8], name: &str) -> PgResult<i32> {
@@ -156,9 +184,9 @@ builtins! {
     unicode_is_normalized = is_normalized(ctx, s: text, form: text) -> bool;
     unicode_version() -> text;
     icu_unicode_version() -> text;
-    pg_convert_from = convert_from(bytes: bytea, from: name) -> text;
-    pg_convert_to = convert_to(s: text, to: name) -> bytea;
-    pg_convert = convert(bytes: bytea, from: name, to: name) -> bytea;
+    pg_convert_from = convert_from(ctx, bytes: bytea, from: name) -> text;
+    pg_convert_to = convert_to(ctx, s: text, to: name) -> bytea;
+    pg_convert = convert(ctx, bytes: bytea, from: name, to: name) -> bytea;
     length_in_encoding(bytes: bytea, name: name) -> int4;
     parse_ident(s: text, strict: bool) -> text_array;
 }

@@ -52,12 +52,18 @@ macro_rules! builtin_typed {
             sel: &::types::Selection,
             out: &mut ::types::Vector,
         ) -> ::common::PgResult<()> {
+            const LONG: bool = false $(
+                || <<$crate::framework::sql::$ty as $crate::framework::sql::SqlType>::Phys as $crate::framework::phys::Phys>::LONG)*;
+            let cancel = context.cancel;
             $( let $ctx = context; )?
             let mut inputs = args.iter();
             $( let $arg = $crate::framework::registry::open_column::<$crate::framework::sql::$ty>(inputs.next())?; )*
             let mut sink = $crate::framework::phys::Sink::<
                 <$crate::framework::sql::$ret as $crate::framework::sql::SqlType>::Phys>::open(out)?;
             sel.try_for_each(|i| {
+                if LONG {
+                    cancel.check()?;
+                }
                 $( let Some($arg) = $crate::framework::phys::FromArg::<
                     '_, <$crate::framework::sql::$ty as $crate::framework::sql::SqlType>::Phys>::from_arg($arg.get(i))
                     else { sink.store_null(i); return Ok(()) }; )*

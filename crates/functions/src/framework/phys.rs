@@ -20,6 +20,8 @@ pub trait Phys {
     type Value<'a>: Copy;
     /// All values of a vector.
     type Data: ?Sized;
+    /// True where a single value may be so long that a batch of them takes seconds: loops look at the cancel flag for each row.
+    const LONG: bool;
     /// The values of a vector of this class.
     fn data(data: &VectorData) -> Option<&Self::Data>;
     /// The same for writing.
@@ -162,6 +164,7 @@ macro_rules! fixed {
         impl Phys for $phys {
             type Value<'a> = $value;
             type Data = [$value];
+            const LONG: bool = false;
             #[inline]
             fn data(data: &VectorData) -> Option<&[$value]> {
                 match data { VectorData::$phys(v) => Some(v), _ => None }
@@ -221,6 +224,7 @@ macro_rules! by_reference {
         impl Phys for $phys {
             type Value<'a> = &'a $value;
             type Data = $data;
+            const LONG: bool = true;
             #[inline]
             fn data(data: &VectorData) -> Option<&$data> {
                 match data { VectorData::$phys(v) => Some(v), _ => None }
@@ -255,6 +259,7 @@ pub struct Nested;
 impl Phys for Nested {
     type Value<'a> = &'a Datum;
     type Data = [Datum];
+    const LONG: bool = true;
     #[inline]
     fn data(data: &VectorData) -> Option<&[Datum]> {
         match data {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `names.rs` | PostgreSQL's encodings: numbers, names, aliases |
 //! | `verify.rs` | which bytes are characters of an encoding |
+//! | `pieces.rs` | long texts, a piece at a time |
 //! | `tables.rs` | what the characters are in Unicode: `data/encodings.bin`, facts asked of a PostgreSQL by `data/encodings.py` |
 //!
 //! # How it works
@@ -11,6 +12,7 @@
 //! encodings have a conversion of their own, which is not the way over Unicode; those are tables, too.
 
 mod names;
+mod pieces;
 mod tables;
 mod verify;
 
@@ -20,6 +22,7 @@ use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err, unsupported};
 
 pub use names::Encoding;
+pub use pieces::{by_characters, pieces, text_pieces};
 pub use verify::{char_count, verify};
 
 use tables::{Character, Direct};

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 
+use common::cancel::CancelToken;
 use common::{Oid, PgResult};
 use types::compare::{compare, compare_at};
 use types::{Datum, Selection, Vector, oids};
@@ -49,7 +50,7 @@ where
         Ok(())
     }
 
-    fn add_dense(&mut self, data: &[<P as Native>::Value], rows: usize) -> PgResult<()> {
+    fn add_dense(&mut self, _: &CancelToken, data: &[<P as Native>::Value], rows: usize) -> PgResult<()> {
         let values = data[..rows].iter().copied();
         let best = if GREATEST { values.max() } else { values.min() };
         best.map_or(Ok(()), |value| self.add(value))

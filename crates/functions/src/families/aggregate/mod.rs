@@ -15,6 +15,7 @@ mod statistics;
 pub(crate) mod transition;
 
 use common::PgResult;
+use common::cancel::CancelToken;
 use types::{Bitmap, Datum, Decimals, Selection, Vector};
 
 use crate::framework::aggregate::{Accumulator, AggregateEntry, downcast};
@@ -38,8 +39,21 @@ pub(crate) trait State: Default + Send + 'static {
     /// Adds a value.
     fn add(&mut self, value: <Self::Phys as Phys>::Value<'_>) -> PgResult<()>;
     /// Adds the first `rows` values of a vector without NULLs.
-    fn add_dense(&mut self, data: &<Self::Phys as Phys>::Data, rows: usize) -> PgResult<()> {
-        (0..rows).try_for_each(|i| self.add(Self::Phys::at(data, i)))
+    fn add_dense(
+        &mut self,
+        cancel: &CancelToken,
+        data: &<Self::Phys as Phys>::Data,
+        rows: usize,
+    ) -> PgResult<()> {
+        (0..rows).try_for_each(|i| self.add_checked(cancel, Self::Phys::at(data, i)))
+    }
+    /// Adds a value, unless the statement is to stop.
+    #[inline(always)]
+    fn add_checked(&mut self, cancel: &CancelToken, value: <Self::Phys as Phys>::Value<'_>) -> PgResult<()> {
+        if Self::Phys::LONG {
+            cancel.check()?;
+        }
+        self.add(value)
     }
     /// True for sums of `numeric`, which [`State::add_decimal`] understands.
     const DECIMALS: bool = false;
@@ -220,7 +234,7 @@ impl<S: State> Accumulator for Groups<S> {
 
     fn update(
         &mut self,
-        _ctx: &mut FnContext<'_>,
+        ctx: &mut FnContext<'_>,
         groups: &[u32],
         args: &[&Vector],
         sel: &Selection,
@@ -232,8 +246,12 @@ impl<S: State> Accumulator for Groups<S> {
             return self.update_decimals(decimals, argument.validity(), groups, sel);
         }
         let column = Column::<S::Phys>::open(argument)?;
+        let cancel = ctx.cancel;
         if let Some(data) = column.dense() {
-            let mut add = |i: usize, group: u32| self.states.of(group).add(S::Phys::at(data, i));
+            let mut add = |i: usize, group: u32| {
+                let state = self.states.of(group);
+                state.add_checked(cancel, S::Phys::at(data, i))
+            };
             return match sel {
                 Selection::All(rows) => (0..*rows).zip(groups).try_for_each(|(i, &group)| add(i, group)),
                 Selection::Rows(rows) => {
@@ -244,7 +262,7 @@ impl<S: State> Accumulator for Groups<S> {
         }
         for (i, &group) in sel.iter().zip(groups) {
             if let Some(value) = column.get(i) {
-                self.states.of(group).add(value)?;
+                self.states.of(group).add_checked(cancel, value)?;
             }
         }
         Ok(())
@@ -252,7 +270,7 @@ impl<S: State> Accumulator for Groups<S> {
 
     fn update_single(
         &mut self,
-        _ctx: &mut FnContext<'_>,
+        ctx: &mut FnContext<'_>,
         group: u32,
         args: &[&Vector],
         sel: &Selection,
@@ -267,9 +285,12 @@ impl<S: State> Accumulator for Groups<S> {
         }
         let column = Column::<S::Phys>::open(argument)?;
         if let (Selection::All(rows), Some(data)) = (sel, column.dense()) {
-            return state.add_dense(data, *rows);
+            return state.add_dense(ctx.cancel, data, *rows);
         }
-        sel.try_for_each(|i| column.get(i).map_or(Ok(()), |value| state.add(value)))
+        sel.try_for_each(|i| {
+            let value = column.get(i);
+            value.map_or(Ok(()), |value| state.add_checked(ctx.cancel, value))
+        })
     }
 
     fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use common::PgResult;
+use common::cancel::CancelToken;
 use types::{Datum, Numeric, numeric};
 
 use super::{Groups, State};
@@ -93,7 +94,7 @@ impl<P: Integer, R: IntegerResult> State for IntegerSum<P, R> {
         Ok(())
     }
 
-    fn add_dense(&mut self, data: &P::Data, rows: usize) -> PgResult<()> {
+    fn add_dense(&mut self, _: &CancelToken, data: &P::Data, rows: usize) -> PgResult<()> {
         self.sum += P::total(data, rows);
         self.count += rows as i64;
         Ok(())
