@@ -118,3 +118,58 @@ CREATE TABLE b (id int, x int);
 CREATE INDEX b_x ON b (x);
 SET client_min_messages = warning;
 SELECT * FROM over_cursor();
+-- indexes that a plan has open, and partitioned tables that it chooses partitions of
+DROP MATERIALIZED VIEW m;
+CREATE TABLE k (a int PRIMARY KEY, b int, c text);
+CREATE INDEX k_b ON k (b);
+CREATE INDEX k_c ON k (c);
+INSERT INTO k SELECT i, i, i FROM generate_series(1, 10) i;
+CREATE TABLE p (a int, b int) PARTITION BY LIST (a);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
+CREATE INDEX p_b ON p (b);
+CREATE TABLE ii (a int, b int);
+CREATE TABLE ic () INHERITS (ii);
+SET enable_seqscan = off;
+CREATE PROCEDURE all_under(cursor_query text, commands text[]) LANGUAGE plpgsql AS $$
+DECLARE
+  c refcursor := 'under';
+  command text;
+BEGIN
+  FOREACH command IN ARRAY commands LOOP
+    OPEN c FOR EXECUTE cursor_query;
+    BEGIN
+      EXECUTE command;
+      RAISE NOTICE '%: done', command;
+      RAISE EXCEPTION 'back' USING ERRCODE = '22000';
+    EXCEPTION
+      WHEN data_exception THEN NULL;
+      WHEN OTHERS THEN RAISE NOTICE '%: % %', command, SQLSTATE, SQLERRM;
+    END;
+    CLOSE c;
+  END LOOP;
+END $$;
+SET client_min_messages = notice;
+CALL all_under('SELECT b FROM k WHERE b = 3', ARRAY['DROP INDEX k_b', 'DROP INDEX k_c', 'REINDEX INDEX k_b', 'REINDEX INDEX k_c', 'REINDEX TABLE k',
+  'ALTER INDEX k_b SET (fillfactor = 50)', 'ALTER INDEX k_b RENAME TO k_d', 'DROP TABLE k', 'COMMENT ON INDEX k_b IS ''x''', 'ALTER TABLE k ALTER b TYPE int8']);
+CALL all_under('SELECT * FROM k WHERE a = 3', ARRAY['REINDEX INDEX k_pkey', 'REINDEX TABLE k', 'ALTER TABLE k DROP CONSTRAINT k_pkey', 'DROP INDEX k_b', 'DELETE FROM k']);
+CALL all_under('SELECT * FROM k WHERE b = 3 OR c = ''4''', ARRAY['DROP INDEX k_b', 'DROP INDEX k_c', 'REINDEX TABLE k', 'DROP TABLE k']);
+CALL all_under('SELECT 1 WHERE EXISTS (SELECT FROM k WHERE b = 3)', ARRAY['DROP INDEX k_b', 'ALTER TABLE k ADD z int']);
+CALL all_under('WITH w AS MATERIALIZED (SELECT b FROM k WHERE b < 4) SELECT * FROM w', ARRAY['DROP INDEX k_b', 'DROP INDEX k_c']);
+CALL all_under('SELECT 1 WHERE false AND EXISTS (SELECT FROM k)', ARRAY['DROP INDEX k_b', 'ALTER TABLE k ADD z int', 'DROP TABLE k']);
+CALL all_under('SELECT * FROM p WHERE b = 3', ARRAY['DROP INDEX p_b', 'REINDEX INDEX p1_b_idx', 'REINDEX TABLE p1', 'CREATE INDEX ON p (a)', 'CREATE INDEX ON ONLY p (a)',
+  'CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3)', 'DROP TABLE p1', 'ALTER TABLE p DETACH PARTITION p1', 'TRUNCATE p1', 'ALTER TABLE p ADD COLUMN c int',
+  'ALTER TABLE ONLY p ALTER b SET DEFAULT 7', 'ALTER TABLE p RENAME COLUMN b TO c', 'ALTER INDEX p_b RENAME TO i']);
+CALL all_under('SELECT * FROM p WHERE a = (SELECT 1)', ARRAY['CREATE INDEX ON ONLY p (a)', 'CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3)',
+  'ALTER TABLE p DETACH PARTITION p1', 'ALTER TABLE ONLY p ALTER b SET DEFAULT 7', 'ALTER TABLE p RENAME TO q', 'TRUNCATE p']);
+CALL all_under('SELECT * FROM ii', ARRAY['ALTER TABLE ii ADD z int', 'ALTER TABLE ic ADD z int', 'DROP TABLE ic', 'DROP TABLE ii CASCADE', 'ALTER TABLE ii RENAME b TO c',
+  'ALTER TABLE ic NO INHERIT ii', 'CREATE TABLE id () INHERITS (ii)']);
+CALL all_under('SELECT * FROM s', ARRAY['DROP SEQUENCE s', 'ALTER SEQUENCE s RESTART', 'ALTER SEQUENCE s RENAME TO s2']);
+-- the one row of a sequence
+BEGIN;
+DECLARE c CURSOR FOR SELECT last_value FROM s;
+FETCH ALL FROM c;
+UPDATE k SET a = 1 WHERE CURRENT OF c;
+ROLLBACK;
+-- a function called by the statement that uses the index
+SELECT b, does('DROP INDEX k_b'), does('DROP INDEX k_c') FROM k WHERE b = 3;

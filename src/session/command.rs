@@ -42,7 +42,7 @@ impl Session {
         };
         let env = StatementEnv::new(&self.core, txn, view, &prepared.source);
         let catalog = self.session_catalog();
-        let in_use = |relation| self.core.uses(relation);
+        let in_use = |relation: &catalog::desc::RelationDesc| self.core.uses(relation);
         let mut cx = CommandContext {
             in_use: &in_use,
             txn,

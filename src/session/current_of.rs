@@ -38,9 +38,16 @@ impl Origins {
             let Some(rte) = query.range_table.get(rt_index - 1) else {
                 continue;
             };
-            let RteKind::Relation { relation, .. } = rte.kind else {
+            let RteKind::Relation {
+                relation, relkind, ..
+            } = rte.kind
+            else {
                 continue;
             };
+            // The one row of a sequence has no ctid.
+            if relkind == b'S' {
+                continue;
+            }
             origins.relations.push(relation);
             for (attno, type_oid) in [(CTID, types::oids::TID), (TABLEOID, types::oids::OID)] {
                 let resno = query.target_list.len() as AttrNumber + 1;
@@ -68,6 +75,14 @@ impl Origins {
             }
         }
         origins
+    }
+
+    /// Refuses a cursor none of whose rows has an origin.
+    pub fn refuse_unknown(&self, cursor: &str, table_name: &str) -> PgResult<()> {
+        match self.relations.is_empty() && !self.locked {
+            true => Err(not_updatable(cursor, table_name)),
+            false => Ok(()),
+        }
     }
 
     /// Cuts the origin off a row.
@@ -111,12 +126,16 @@ impl Origins {
                 INVALID_CURSOR_STATE,
                 "cursor \"{cursor}\" does not have a FOR UPDATE/SHARE reference to table \"{table_name}\""
             ),
-            false => pg_err!(
-                INVALID_CURSOR_STATE,
-                "cursor \"{cursor}\" is not a simply updatable scan of table \"{table_name}\""
-            ),
+            false => not_updatable(cursor, table_name),
         })
     }
+}
+
+fn not_updatable(cursor: &str, table_name: &str) -> Box<common::PgError> {
+    pg_err!(
+        INVALID_CURSOR_STATE,
+        "cursor \"{cursor}\" is not a simply updatable scan of table \"{table_name}\""
+    )
 }
 
 /// The relations of which each row of a query has one row.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use access::ActiveSnapshot;
+use catalog::desc::RelationDesc;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use executor::QueryRun;
@@ -77,10 +78,12 @@ impl Cursor {
             renewed: Default::default(),
             uses: Arc::default(),
         });
+        let plan = made.run.prepared().clone();
         let state = PortalState::Running(Box::new(made.run));
         let scroll = made.scroll.unwrap_or_else(|| scrolls(&prepared, &state));
         let mut portal = Portal::new(prepared, made.params);
         portal.state = state;
+        portal.plan = Some(plan);
         portal.snapshot = Some(made.snapshot);
         portal.view = Some(made.view);
         Cursor {
@@ -110,10 +113,10 @@ impl Cursor {
         }
     }
 
-    /// True when its query uses the relation: also when it has come to its end, but not beyond the transaction.
-    pub fn uses(&self, relation: Oid) -> bool {
-        let query = self.portal.prepared.query().filter(|_| !self.held);
-        self.portal.uses(relation) || query.is_some_and(|query| in_use::names(&query.range_table, relation))
+    /// True when its plan uses the relation: also when it has come to its end, but not beyond the transaction.
+    pub fn uses(&self, relation: &RelationDesc) -> bool {
+        let plan = self.portal.plan.as_ref().filter(|_| !self.held);
+        plan.is_some_and(|plan| in_use::opens(plan.plan(), relation))
     }
 
     /// True for one that the end of a transaction does not close.
@@ -187,6 +190,7 @@ impl Cursor {
                 "cursor \"{name}\" is held from a previous transaction"
             ));
         }
+        self.origins.refuse_unknown(name, table_name)?;
         let Some(number) = number else {
             return Err(pg_err!(
                 INVALID_CURSOR_STATE,

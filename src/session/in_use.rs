@@ -1,12 +1,16 @@
 //! Which relations the session's own queries read and write just now: nobody may change them under these.
 //!
-//! PG: src/backend/commands/tablecmds.c (`CheckTableNotInUse`), where a relation's references are counted.
+//! PG: src/backend/commands/tablecmds.c (`CheckTableNotInUse`), where a relation's references are counted. What a plan opens counts:
+//! the tables and indexes that it scans, those that it writes to, partitioned tables that it chooses partitions of at run time. What a
+//! query merely names (views, partitioned tables whose partitions were chosen by the planner, indexes that were not taken) does not.
 
 use std::sync::Arc;
 
+use catalog::desc::RelationDesc;
 use common::Oid;
 use executor::PreparedPlan;
-use nodes::query::{RangeTblEntry, RteKind};
+use nodes::plan::{ModifyTable, Plan, PlanNode, PlannedStmt};
+use nodes::query::CommandType;
 
 use crate::session::core::SessionCore;
 
@@ -27,17 +31,49 @@ impl SessionCore {
     }
 
     /// True when a running query, an open cursor or a portal uses the relation.
-    pub fn uses(&self, relation: Oid) -> bool {
-        let of_plan = |plan: &Arc<PreparedPlan>| names(&plan.plan().range_table, relation);
-        self.running.borrow().iter().any(of_plan)
+    pub fn uses(&self, relation: &RelationDesc) -> bool {
+        self.running
+            .borrow()
+            .iter()
+            .any(|plan| opens(plan.plan(), relation))
             || self.cursors.borrow().values().any(|c| c.uses(relation))
             || self.portals.borrow().values().any(|p| p.uses(relation))
     }
 }
 
-/// True when the relation is in a range table.
-pub(crate) fn names(range_table: &[RangeTblEntry], wanted: Oid) -> bool {
-    let is_it =
-        |rte: &RangeTblEntry| matches!(rte.kind, RteKind::Relation { relation, .. } if relation == wanted);
-    range_table.iter().any(is_it)
+/// True when the plan opens the relation to run.
+pub(crate) fn opens(planned: &PlannedStmt, relation: &RelationDesc) -> bool {
+    let plans = planned.subplans.iter().map(|s| &s.plan);
+    plans.chain([&planned.plan]).any(|plan| below(plan, relation))
+}
+
+fn below(plan: &Plan, relation: &RelationDesc) -> bool {
+    node_opens(&plan.node, relation) || plan.children().into_iter().any(|child| below(child, relation))
+}
+
+fn node_opens(node: &PlanNode, wanted: &RelationDesc) -> bool {
+    match node {
+        PlanNode::SeqScan { relation, .. }
+        | PlanNode::SampleScan { relation, .. }
+        | PlanNode::BitmapHeapScan { relation, .. }
+        | PlanNode::TidScan { relation, .. }
+        | PlanNode::TidRangeScan { relation, .. } => *relation == wanted.oid,
+        PlanNode::IndexScan(scan) | PlanNode::IndexOnlyScan(scan) | PlanNode::BitmapIndexScan(scan) => {
+            [scan.relation, scan.index].contains(&wanted.oid)
+        }
+        PlanNode::Append { prune, .. } => {
+            let levels = prune.iter().flat_map(|p| &p.levels);
+            levels.into_iter().any(|level| level.table == wanted.oid)
+        }
+        PlanNode::ModifyTable(change) => writes(change, wanted),
+        _ => false,
+    }
+}
+
+/// The tables of a change, and their indexes where it makes entries.
+fn writes(change: &ModifyTable, wanted: &RelationDesc) -> bool {
+    let is_target =
+        |oid: Oid| change.root_relation == oid || change.relations.iter().any(|r| r.relation == oid);
+    let index_of = wanted.index.as_ref().map(|index| index.table);
+    is_target(wanted.oid) || change.operation != CommandType::Delete && index_of.is_some_and(is_target)
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use access::ActiveSnapshot;
-use common::Oid;
-use executor::QueryRun;
+use catalog::desc::RelationDesc;
+use executor::{PreparedPlan, QueryRun};
 use smallvec::SmallVec;
 use types::{Batch, Datum};
 
@@ -123,6 +123,8 @@ pub struct Portal {
     pub(crate) snapshot: Option<ActiveSnapshot>,
     /// The catalog that the running plan was made for.
     pub(crate) view: Option<Arc<View>>,
+    /// The plan of a query that has started; it stays when the plan has come to its end.
+    pub(crate) plan: Option<Arc<PreparedPlan>>,
     /// Rows delivered so far.
     pub(crate) delivered: u64,
     /// How the client wants each result column, true for binary; empty: all as text. For the server that binds.
@@ -141,6 +143,7 @@ impl Portal {
             state: PortalState::Ready,
             snapshot: None,
             view: None,
+            plan: None,
             delivered: 0,
             formats: Formats::new(),
         }
@@ -172,11 +175,11 @@ impl Portal {
     }
 
     /// True while its plan runs and uses the relation.
-    pub(crate) fn uses(&self, relation: Oid) -> bool {
+    pub(crate) fn uses(&self, relation: &RelationDesc) -> bool {
         let PortalState::Running(run) = &self.state else {
             return false;
         };
-        in_use::names(&run.prepared().plan().range_table, relation)
+        in_use::opens(run.prepared().plan(), relation)
     }
 
     /// The statement.

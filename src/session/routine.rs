@@ -264,7 +264,7 @@ impl StatementEnv<'_> {
         let env = StatementEnv::new(core, self.txn, view, command.source);
         let catalog = core.catalog();
         let mut actions = Vec::new();
-        let in_use = |relation| core.uses(relation);
+        let in_use = |relation: &catalog::desc::RelationDesc| core.uses(relation);
         let mut cx = CommandContext {
             in_use: &in_use,
             txn: self.txn,

@@ -155,6 +155,7 @@ impl Session {
             return Err(common::internal!("no transaction"));
         };
         let snapshot = txn.borrow_mut().snapshot_beside(view.rows().snapshot())?;
+        portal.plan = Some(plan.clone());
         if plan.is_point() {
             let mut row = Vec::new();
             let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.text(), cx => {

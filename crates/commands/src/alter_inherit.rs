@@ -32,17 +32,24 @@ pub(crate) enum Reach {
     Only,
 }
 
-/// The direct children that are tables, locked.
+/// The direct children that are tables, locked, and not in use.
 pub(crate) fn children(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<Vec<Arc<RelationDesc>>> {
+    let out = locked_children(desc, cx)?;
+    for child in &out {
+        crate::alter_table::check_not_in_use(child, "ALTER TABLE", cx)?;
+    }
+    Ok(out)
+}
+
+/// The direct children that are tables, locked.
+fn locked_children(desc: &RelationDesc, cx: &CommandContext<'_>) -> PgResult<Vec<Arc<RelationDesc>>> {
     let mut out = Vec::new();
     if !matches!(desc.relkind, b'r' | b'p' | b'f') {
         return Ok(out);
     }
     for oid in &desc.inheritance.children {
         cx.lock_relation(*oid, LockMode::AccessExclusive)?;
-        let child = cx.relation(*oid)?;
-        crate::alter_table::check_not_in_use(&child, "ALTER TABLE", cx)?;
-        out.push(child);
+        out.push(cx.relation(*oid)?);
     }
     Ok(out)
 }
@@ -377,7 +384,7 @@ pub(crate) fn rename_column(
     require_tree(parent, reach, || {
         format!("inherited column \"{old}\" must be renamed in child tables too")
     })?;
-    for child in children(parent, cx)? {
+    for child in locked_children(parent, cx)? {
         rename_column(&child, old, new, reach, cx)?;
         cx.ddl(|ddl| ddl.rename_column(child.oid, old, new))?;
     }
@@ -402,7 +409,7 @@ pub(crate) fn rename_constraint(
     require_tree(parent, reach, || {
         format!("inherited constraint \"{old}\" must be renamed in child tables too")
     })?;
-    for child in children(parent, cx)? {
+    for child in locked_children(parent, cx)? {
         if same_constraint(parent, constraint, &child).is_some_and(|c| &*c.name == old) {
             rename_constraint(&child, old, new, reach, cx)?;
             cx.ddl(|ddl| ddl.rename_constraint(child.oid, old, new))?;

@@ -195,7 +195,7 @@ pub(crate) fn everywhere(
 
 /// A table that a query of the session uses, or that deferred events wait for, stays as it is.
 pub(crate) fn check_not_in_use(desc: &RelationDesc, command: &str, cx: &CommandContext<'_>) -> PgResult<()> {
-    let why = if (cx.in_use)(desc.oid) {
+    let why = if (cx.in_use)(desc) {
         "it is being used by active queries in this session"
     } else if cx.after.is_pending(desc.oid) {
         "it has pending trigger events"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use access::Transaction;
 use catalog::CatalogView;
 use catalog::ddl::Ddl;
+use catalog::desc::RelationDesc;
 use catalog::privileges::Roles;
 use common::cancel::CancelToken;
 use common::env::Env;
@@ -107,7 +108,7 @@ pub struct CommandContext<'a> {
     /// Constraint checks that wait for the end of the transaction.
     pub after: &'a executor::AfterQueue,
     /// True for relations that queries of the session use just now.
-    pub in_use: &'a dyn Fn(Oid) -> bool,
+    pub in_use: &'a dyn Fn(&RelationDesc) -> bool,
     /// Clock, randomness, files.
     pub env: &'a dyn Env,
     /// Starts parallel workers.

@@ -59,9 +59,8 @@ pub(crate) fn drop_statement(stmt: &DropStmt, cx: &mut CommandContext<'_>) -> Pg
                 let Some(desc) = before.relation(object.object)? else {
                     continue;
                 };
-                if matches!(desc.relkind, b'r' | b'm' | b'p') {
-                    check_not_in_use(&desc, "DROP TABLE", cx)?;
-                }
+                let is_index = matches!(desc.relkind, b'i' | b'I');
+                check_not_in_use(&desc, if is_index { "DROP INDEX" } else { "DROP TABLE" }, cx)?;
                 if desc.persistence == b't' {
                     cx.actions.push(SessionAction::UsedTemporary);
                 }

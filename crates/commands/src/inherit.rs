@@ -17,6 +17,7 @@ use txn::LockMode;
 use types::Datum;
 use types::settings::TypeRef;
 
+use crate::alter_table::check_not_in_use;
 use crate::column_storage;
 use crate::columns::ColumnSpec;
 use crate::constraints::CheckSpec;
@@ -51,6 +52,9 @@ pub(crate) fn open_parents(
                 "relation \"{}\" would be inherited from more than once",
                 parent.name
             ));
+        }
+        if partition {
+            check_not_in_use(&parent, "CREATE TABLE .. PARTITION OF", cx)?;
         }
         check_parent(&parent, partition, temporary, cx)?;
         parents.push(parent);

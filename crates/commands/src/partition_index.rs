@@ -16,6 +16,7 @@ use parser::ast::RangeVar;
 use txn::LockMode;
 use types::Datum;
 
+use crate::alter_table::check_not_in_use;
 use crate::context::CommandContext;
 use crate::create_index::{self, KeyConstraint};
 use crate::create_like::remapped;
@@ -101,6 +102,7 @@ pub(crate) fn ensure(
         link(cx, &own, child, parent_index, parent_constraint, own_constraint)?;
         return Ok(own.oid);
     }
+    check_not_in_use(child, "CREATE INDEX", cx)?;
     let made = make(cx, parent_index, wanted, parent_constraint, child)?;
     let (own, child) = (cx.relation(made)?, cx.relation(child.oid)?);
     link(

@@ -16,6 +16,7 @@ use parser::ast::{Ident, IndexElem, NameList, SortByDir, SortByNulls};
 use types::Datum;
 use types::io::IoContext;
 
+use crate::alter_table::check_not_in_use;
 use crate::constraints::{self, CheckSpec};
 use crate::context::CommandContext;
 use crate::create_index::{IndexRequest, KeyConstraint, define_index, plain_element};
@@ -69,6 +70,7 @@ pub(crate) fn rewrite(
 
 /// Fills an index again, in new storage.
 pub(crate) fn rebuild_index(table: &Arc<RelationDesc>, index: Oid, cx: &CommandContext<'_>) -> PgResult<()> {
+    check_not_in_use(&*cx.relation(index)?, "REINDEX INDEX", cx)?;
     cx.ddl(|ddl| ddl.replace_storage(index))?;
     let desc = cx.relation(index)?;
     index_build::build(cx, table, &desc)?;

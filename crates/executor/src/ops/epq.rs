@@ -46,10 +46,15 @@ impl Place {
     pub fn compile(c: &Compiler<'_>, mark: &PlanRowMark) -> PgResult<Place> {
         let column = |at: i16| usize::try_from(at).ok().and_then(|c| c.checked_sub(1));
         let desc = c.relation(mark.relation)?;
-        if desc.relkind == b'S' {
+        let unlockable = match desc.relkind {
+            b'S' => Some("sequence"),
+            b'm' if mark.strength.is_some() => Some("materialized view"),
+            _ => None,
+        };
+        if let Some(kind) = unlockable {
             return Err(pg_err!(
                 WRONG_OBJECT_TYPE,
-                "cannot lock rows in sequence \"{}\"",
+                "cannot lock rows in {kind} \"{}\"",
                 desc.name
             ));
         }
