@@ -241,9 +241,17 @@ impl SessionCore {
         }
     }
 
+    /// Whose triggers fire from now on.
+    pub fn note_role(&self, guc: &commands::guc::GucStore) {
+        let word = guc.get("session_replication_role");
+        self.after
+            .set_role(catalog::trigger::ReplicationRole::of_word(word));
+    }
+
     /// Bytes that one operator may hold, and one hash table.
     pub fn work_mem(&self) -> (usize, usize) {
         let guc = self.guc.borrow();
+        self.note_role(&guc);
         let work_mem = (guc.get_number("work_mem") as usize) << 10;
         (work_mem, commands::query::hash_mem_bytes(&guc))
     }

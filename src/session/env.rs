@@ -78,14 +78,9 @@ impl<'s> StatementEnv<'s> {
     }
 
     /// Definitions that cannot be printed yet: NULL where there is no such object.
-    fn no_definition(&self, kind: DefKind, oid: Oid) -> PgResult<Option<String>> {
-        use catalog::oids;
+    fn no_definition(&self, oid: Oid) -> PgResult<Option<String>> {
         use catalog::store::CatalogRead;
-        let catalog = match kind {
-            DefKind::Rule => oids::PG_REWRITE,
-            _ => oids::PG_TRIGGER,
-        };
-        let rows = self.view.rows().scan(catalog)?;
+        let rows = self.view.rows().scan(catalog::oids::PG_REWRITE)?;
         if rows.iter().any(|r| r.oid(0) == oid) {
             return Err(common::unsupported!(
                 "this kind of definition cannot be printed yet"
@@ -190,6 +185,8 @@ impl SessionContext for StatementEnv<'_> {
 
     fn set_config(&self, name: &str, value: Option<&str>, is_local: bool) -> PgResult<String> {
         let scope = if is_local { Scope::Local } else { Scope::Session };
+        let user = self.core.user.get();
+        commands::guc::check_may_set(name, self.view.roles()?.is_superuser(user))?;
         let mut guc = self.core.guc.borrow_mut();
         match value {
             Some(v) => guc.set(name, v, scope)?,
@@ -327,7 +324,8 @@ impl SessionContext for StatementEnv<'_> {
             DefKind::PartitionKey => self.printer().partition_key(oid, column),
             DefKind::PartitionConstraint => self.printer().partition_constraint(oid),
             DefKind::Statistics => self.printer().statistics_definition(oid),
-            DefKind::Rule | DefKind::Trigger => self.no_definition(kind, oid),
+            DefKind::Trigger => self.printer().trigger_definition(oid, style),
+            DefKind::Rule => self.no_definition(oid),
         }
     }
 

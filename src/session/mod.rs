@@ -47,6 +47,7 @@ pub(crate) mod tag;
 pub(crate) mod template;
 mod text_search;
 pub(crate) mod timeout;
+mod trigger_text;
 pub(crate) mod two_phase;
 mod worker;
 

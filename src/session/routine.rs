@@ -314,10 +314,12 @@ impl StatementEnv<'_> {
             }
         }
         if !desc.config.is_empty() {
+            let is_superuser = self.view.roles()?.is_superuser(self.core.user.get());
             let mut guc = self.core.guc.borrow_mut();
             guard.guc_mark = Some(guc.mark());
             for setting in &desc.config {
                 if let Some((name, value)) = setting.split_once('=') {
+                    commands::guc::check_may_set(name, is_superuser)?;
                     guc.set(name, value, Scope::Local)?;
                 }
             }

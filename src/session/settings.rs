@@ -90,6 +90,7 @@ impl Settings {
         let millis = |name: &str| Duration::from_millis(guc.get_number(name) as u64);
         let limit = |name: &str| Some(millis(name)).filter(|d| !d.is_zero());
         let level = isolation(guc.get("default_transaction_isolation"));
+        core.note_role(&guc);
         let read_only = guc.get_bool("default_transaction_read_only");
         let environment = environment_hash(&[
             guc.get("search_path"),

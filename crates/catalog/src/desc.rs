@@ -7,6 +7,8 @@ use nodes::Expr;
 use types::settings::TypeRef;
 use types::{Datum, PhysType};
 
+use crate::trigger::TriggerState;
+
 /// A relation (table, index, view, sequence, composite type...) with its columns and what hangs on it.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -34,6 +36,8 @@ pub struct RelationDesc {
     pub foreign_key_parts: Vec<ConstraintDesc>,
     pub has_rules: bool,
     pub has_triggers: bool,
+    /// Triggers of foreign keys that are switched off, or fire on replicas or always.
+    pub trigger_states: Vec<TriggerState>,
     pub row_security: bool,
     pub force_row_security: bool,
     pub is_partition: bool,

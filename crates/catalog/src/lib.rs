@@ -33,6 +33,7 @@ pub mod session_view;
 pub mod statistics;
 pub mod statistics_ext;
 pub mod store;
+pub mod trigger;
 pub mod view;
 pub mod virtual_columns;
 

@@ -107,8 +107,12 @@ fn lock_mode(cmds: &[AlterTableCmd]) -> LockMode {
                 | AlterTableAction::ClusterOn(_)
         )
     };
+    // Reading goes on while triggers are switched.
+    let trigger = |c: &AlterTableCmd| matches!(c.action, AlterTableAction::Trigger { .. });
     if cmds.iter().all(weak) {
         LockMode::ShareUpdateExclusive
+    } else if cmds.iter().all(|c| weak(c) || trigger(c)) {
+        LockMode::ShareRowExclusive
     } else {
         LockMode::AccessExclusive
     }
@@ -323,6 +327,9 @@ fn relation_action(
         AlterTableAction::SetUnlogged => {
             require_kind(desc, b"rS", "SET UNLOGGED")?;
             crate::alter_persistence::set(desc, false, cx)
+        }
+        AlterTableAction::Trigger { state, target } => {
+            crate::trigger::enable(desc, (*state, target), reach, cx)
         }
         AlterTableAction::DropOids | AlterTableAction::DropCluster => Ok(()),
         other => {

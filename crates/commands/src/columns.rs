@@ -467,6 +467,7 @@ pub(crate) fn provisional(
         constraints: Vec::new(),
         has_rules: false,
         has_triggers: false,
+        trigger_states: Vec::new(),
         row_security: false,
         force_row_security: false,
         is_partition: false,

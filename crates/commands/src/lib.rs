@@ -77,6 +77,7 @@ pub mod settings;
 mod statistics;
 mod storage_params;
 mod text_search;
+mod trigger;
 mod truncate;
 mod vacuum;
 pub mod verify;

@@ -66,6 +66,7 @@ pub(crate) fn variable_set(stmt: &VariableSetStmt, cx: &mut CommandContext<'_>) 
             set_value(name, &text, scope, cx)?;
         }
         VariableSetKind::Current => {
+            check_privilege(name, cx)?;
             let current = cx.guc.borrow().show(name)?;
             cx.guc.borrow_mut().set(name, &current, scope)?;
         }
@@ -122,8 +123,15 @@ fn set_value(name: &str, text: &str, scope: Scope, cx: &mut CommandContext<'_>) 
             push_modes(cx, modes);
             Ok(())
         }
-        _ => cx.guc.borrow_mut().set(name, text, scope),
+        _ => {
+            check_privilege(name, cx)?;
+            cx.guc.borrow_mut().set(name, text, scope)
+        }
     }
+}
+
+fn check_privilege(name: &str, cx: &CommandContext<'_>) -> PgResult<()> {
+    crate::guc::check_may_set(name, cx.roles()?.is_superuser(cx.user))
 }
 
 fn reset_value(name: &str, scope: Scope, cx: &mut CommandContext<'_>) -> PgResult<()> {
@@ -133,7 +141,10 @@ fn reset_value(name: &str, scope: Scope, cx: &mut CommandContext<'_>) -> PgResul
             cx.actions.push(SessionAction::SetRole(cx.session_user));
             cx.guc.borrow_mut().reset("session_authorization", scope)
         }
-        _ => cx.guc.borrow_mut().reset(name, scope),
+        _ => {
+            check_privilege(name, cx)?;
+            cx.guc.borrow_mut().reset(name, scope)
+        }
     }
 }
 

@@ -238,6 +238,7 @@ impl TestCatalog {
                 constraints: Vec::new(),
                 has_rules: flag(r, "has_rules"),
                 has_triggers: flag(r, "relhastriggers"),
+                trigger_states: Vec::new(),
                 row_security: false,
                 force_row_security: false,
                 is_partition: false,

@@ -50,6 +50,7 @@ fn describe(rel: &'static BuiltinRelation) -> RelationDesc {
         constraints: Vec::new(),
         has_rules: rel.relkind == b'v',
         has_triggers: false,
+        trigger_states: Vec::new(),
         row_security: false,
         force_row_security: false,
         is_partition: false,

@@ -126,6 +126,9 @@ impl Ddl<'_> {
         if new.kind == b'c' && new.relation.is_valid() {
             self.count_checks(new.relation, 1)?;
         }
+        if new.kind == b'f' {
+            self.sync_triggers(constraint)?;
+        }
         Ok(constraint)
     }
 
@@ -275,7 +278,8 @@ impl Ddl<'_> {
     /// VALIDATE CONSTRAINT, ALTER CONSTRAINT: any columns of `pg_constraint`.
     pub fn alter_constraint(&mut self, constraint: Oid, changes: &[(usize, Datum)]) -> PgResult<()> {
         let row = self.get(oids::PG_CONSTRAINT_OID_INDEX, constraint)?;
-        self.set(oids::PG_CONSTRAINT, row, changes)
+        self.set(oids::PG_CONSTRAINT, row, changes)?;
+        self.sync_triggers(constraint)
     }
 }
 

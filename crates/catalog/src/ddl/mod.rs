@@ -37,6 +37,7 @@ pub mod sequence;
 pub mod settings;
 pub mod statistics;
 pub mod text_search;
+mod trigger;
 pub mod types;
 pub mod view;
 

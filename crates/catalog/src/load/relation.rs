@@ -76,6 +76,10 @@ fn describe(
         foreign_key_parts,
         has_rules: row.bool(RELHASRULES),
         has_triggers: row.bool(RELHASTRIGGERS),
+        trigger_states: match row.bool(RELHASTRIGGERS) {
+            true => crate::trigger::states(read, oid)?,
+            false => Vec::new(),
+        },
         row_security: row.bool(RELROWSECURITY),
         force_row_security: row.bool(RELFORCEROWSECURITY),
         is_partition: row.bool(RELISPARTITION),

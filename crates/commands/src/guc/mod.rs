@@ -404,6 +404,18 @@ impl GucStore {
     }
 }
 
+/// Settings of superusers, for others.
+pub fn check_may_set(name: &str, is_superuser: bool) -> PgResult<()> {
+    match find(name) {
+        Some(def) if def.context == Context::Superuser && !is_superuser => Err(pg_err!(
+            INSUFFICIENT_PRIVILEGE,
+            "permission denied to set parameter \"{}\"",
+            def.name
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn may_change(def: &SettingDef) -> PgResult<()> {
     match def.context {
         Context::Internal => Err(pg_err!(

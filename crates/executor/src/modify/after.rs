@@ -11,11 +11,12 @@
 //! # Invariants
 //! - An event names rows by their place and key values by value; what it finds is what the newest snapshot sees when it runs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
+use catalog::trigger::ReplicationRole;
 use common::{Oid, PgResult, RowId};
 use types::Datum;
 
@@ -86,6 +87,7 @@ pub struct AfterQueue {
     immediate: RefCell<VecDeque<Event>>,
     deferred: RefCell<Vec<Event>>,
     modes: RefCell<ConstraintModes>,
+    role: Cell<ReplicationRole>,
 }
 
 /// Events of a statement that is calling a routine.
@@ -105,6 +107,15 @@ impl AfterQueue {
         self.immediate.borrow_mut().clear();
         self.deferred.borrow_mut().clear();
         *self.modes.borrow_mut() = ConstraintModes::default();
+    }
+
+    /// `session_replication_role` of the statement that begins.
+    pub fn set_role(&self, role: ReplicationRole) {
+        self.role.set(role);
+    }
+
+    pub(crate) fn role(&self) -> ReplicationRole {
+        self.role.get()
     }
 
     /// Forgets what a failed statement left.

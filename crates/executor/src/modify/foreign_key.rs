@@ -12,6 +12,7 @@ use access::{ActiveSnapshot, LockOutcome, Transaction, WaitPolicy};
 use catalog::CatalogView;
 use catalog::desc::{ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::{column_map, descendants};
+use catalog::trigger::RiTrigger;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, RowId, internal, pg_err, unsupported};
 use smallvec::SmallVec;
@@ -332,8 +333,16 @@ pub(crate) fn queue_checks(
     old: Option<&[Datum]>,
     new: &[Datum],
 ) {
+    let trigger = match old {
+        Some(_) => RiTrigger::CheckUpdate,
+        None => RiTrigger::CheckInsert,
+    };
     for check in &target.def.foreign_keys {
-        if check.passes_by_nulls(new) {
+        let fires = target
+            .def
+            .desc
+            .fires(check.constraint.oid, trigger, ext.after.role());
+        if !fires || check.passes_by_nulls(new) {
             continue;
         }
         if let Some(old) = old

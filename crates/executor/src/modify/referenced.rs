@@ -7,6 +7,7 @@ use std::sync::Arc;
 use catalog::CatalogView;
 use catalog::desc::{ColumnDesc, ConstraintDesc, ForeignKeyDesc, RelationDesc};
 use catalog::partition::column_map;
+use catalog::trigger::RiTrigger;
 use common::error::ErrorExt;
 use common::{Oid, PgError, PgResult, pg_err};
 use types::Datum;
@@ -31,6 +32,8 @@ pub(crate) struct FkReferenced {
     pub referencing: Oid,
     /// What errors call the constraint: it has a name of its own for each partition of what it refers to.
     name: Arc<str>,
+    /// The constraint of that name.
+    part: Oid,
 }
 
 impl FkReferenced {
@@ -54,8 +57,10 @@ impl FkReferenced {
                     .iter()
                     .map(|a| map.get(*a as usize - 1).map_or(0, |m| (*m).max(1) as usize - 1))
                     .collect();
+                let part = part_for(&other, constraint, table.oid);
                 found.push(FkReferenced {
-                    name: part_name(&other, constraint, table.oid),
+                    name: part.name.clone(),
+                    part: part.oid,
                     constraint: constraint.clone(),
                     foreign,
                     table: table.clone(),
@@ -77,16 +82,18 @@ impl FkReferenced {
 
     /// The same for rows of another table (the partitioned one), whose key columns are these.
     fn of_rows(&self, table: &Arc<RelationDesc>, columns: Vec<usize>) -> FkReferenced {
+        let is_whole = self.foreign.table == table.oid;
         FkReferenced {
             constraint: self.constraint.clone(),
             foreign: self.foreign.clone(),
             table: table.clone(),
             columns,
             referencing: self.referencing,
-            name: match self.foreign.table == table.oid {
+            name: match is_whole {
                 true => self.constraint.name.clone(),
                 false => self.name.clone(),
             },
+            part: if is_whole { self.constraint.oid } else { self.part },
         }
     }
 
@@ -97,6 +104,13 @@ impl FkReferenced {
 
     /// Queues what a deletion or update of a row means.
     pub fn queue(self: &Arc<FkReferenced>, ext: &ExecContext<'_>, old: &[Datum], new: Option<&[Datum]>) {
+        let trigger = match new {
+            Some(_) => RiTrigger::ActionUpdate,
+            None => RiTrigger::ActionDelete,
+        };
+        if !self.table.fires(self.part, trigger, ext.after.role()) {
+            return;
+        }
         let key = |row: &[Datum]| -> Vec<Datum> {
             self.columns
                 .iter()
@@ -133,8 +147,12 @@ impl FkReferenced {
     }
 }
 
-/// The name of the part of a foreign key for a partition of the table that it refers to; its own for the table itself.
-fn part_name(referencing: &RelationDesc, whole: &ConstraintDesc, partition: Oid) -> Arc<str> {
+/// The part of a foreign key for a partition of the table that it refers to; itself for the table itself.
+fn part_for<'c>(
+    referencing: &'c RelationDesc,
+    whole: &'c ConstraintDesc,
+    partition: Oid,
+) -> &'c ConstraintDesc {
     let is_below = |part: &&ConstraintDesc| {
         let mut above = part.parent;
         while above != whole.oid {
@@ -147,7 +165,7 @@ fn part_name(referencing: &RelationDesc, whole: &ConstraintDesc, partition: Oid)
     };
     let of_partition = |part: &&ConstraintDesc| part.foreign.as_ref().is_some_and(|f| f.table == partition);
     let mut parts = referencing.foreign_key_parts.iter().filter(of_partition);
-    parts.find(is_below).unwrap_or(whole).name.clone()
+    parts.find(is_below).unwrap_or(whole)
 }
 
 /// Carries out what the constraint says about rows that refer to a key that is no more; true when something was written.

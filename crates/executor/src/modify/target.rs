@@ -100,9 +100,6 @@ impl TargetDef {
                 desc.name
             ));
         }
-        if desc.has_triggers {
-            return Err(unsupported!("triggers are not supported yet"));
-        }
         let rules = RowRules::compile(c, &desc)?;
         let indexes = desc
             .indexes

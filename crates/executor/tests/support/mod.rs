@@ -132,6 +132,7 @@ fn empty_desc(oid: Oid, name: &str, kind: u8, storage: RelationId) -> RelationDe
         constraints: Vec::new(),
         has_rules: false,
         has_triggers: false,
+        trigger_states: Vec::new(),
         row_security: false,
         force_row_security: false,
         is_partition: false,
