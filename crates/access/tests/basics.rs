@@ -584,11 +584,16 @@ fn scans_that_pass_over_ended_entries_ask_for_a_merge() {
             scan.next_row().unwrap()
         })
     };
-    session.run(|txn| (0..2999).for_each(|key| assert!(index.delete(txn, &[int(key)], RowId(key as u64)).unwrap())));
+    session.run(|txn| {
+        (0..2999).for_each(|key| assert!(index.delete(txn, &[int(key)], RowId(key as u64)).unwrap()))
+    });
     let waiting = storage.memory_bytes().1;
     let scans = (1..=1000).find(|_| {
         assert_eq!(first(), Some(RowId(2999)));
         storage.memory_bytes().1 < waiting / 10
     });
-    assert!(scans.is_some_and(|n| n > 1), "{scans:?} scans; {waiting} bytes were waiting");
+    assert!(
+        scans.is_some_and(|n| n > 1),
+        "{scans:?} scans; {waiting} bytes were waiting"
+    );
 }

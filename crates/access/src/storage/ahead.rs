@@ -31,6 +31,12 @@ pub(super) type Ended = Vec<(Arc<Load>, bool)>;
 impl Storage {
     /// Removes what the store has of failed loads, and adds to the batch that the notes of all these go.
     pub(super) fn end_loads(&self, ended: &Ended, batch: &mut WriteBatch) -> PgResult<()> {
+        if ended.iter().any(|(_, failed)| *failed) {
+            // A pack that the batch has may have been made of one with their rows: those removed now it would bring back.
+            self.shared
+                .kv
+                .write(std::mem::take(batch), Durability::Eventual)?;
+        }
         for (load, failed) in ended {
             if *failed {
                 self.purge(load)?;
