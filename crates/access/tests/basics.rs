@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use ::common::RelationId;
+use ::common::{RelationId, RowId};
 use common::*;
 use pglite_access::*;
 use txn::RowLockMode;

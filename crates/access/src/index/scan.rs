@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::sync::atomic::Ordering;
 
 use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
@@ -280,7 +279,7 @@ impl IndexScan {
                 .map_or(Bound::Unbounded, |h| Bound::Excluded(h.as_slice())),
         );
         let mut iter = store.delta.range(bounds);
-        let mut passed = 0;
+        let mut passed = Vec::new();
         loop {
             let entry = match self.direction {
                 ScanDirection::Forward => iter.next(),
@@ -293,7 +292,9 @@ impl IndexScan {
                 serial::passes(store.shared.table(), &self.snapshot, head)?;
             }
             let seen = visible(head, &self.snapshot, store.shared.table());
-            passed += usize::from(seen.is_none() && store.is_past(head));
+            if seen.is_none() {
+                passed.extend(store.shared.committed(&head.end));
+            }
             entries.push((copy_of(entry.key()), seen.map(|version| version.value.clone())));
             if entries.len() == self.step {
                 let mut last = copy_of(entry.key());
@@ -307,8 +308,8 @@ impl IndexScan {
                 break;
             }
         }
-        if passed > 0 {
-            store.shared.passed_entries.fetch_add(passed, Ordering::Relaxed);
+        if !passed.is_empty() {
+            store.note_passed(&passed);
         }
         if self.direction == ScanDirection::Backward {
             entries.reverse();

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use common::{CommandId, PgResult, RelationId, RowId, pg_err};
+use common::{CommandId, Csn, PgResult, RelationId, RowId, pg_err};
 use kv::{Direction, Keyspace};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
@@ -40,6 +40,9 @@ pub(crate) type EntryKey = SmallVec<[u8; 24]>;
 type StoredEntry = (EntryKey, Box<[u8]>);
 /// The newest version of an entry; empty only for a moment, under the latch.
 pub(crate) type EntryHead = ArcSwapOption<EntryVersion>;
+
+/// Ended entries above the horizon that a scan passed over which make it worth while to look where the horizon is.
+const PASSED_MANY: usize = 64;
 
 /// The value of a built-in or packed entry that was deleted. No entry's value begins with this byte.
 pub(crate) const TOMBSTONE: &[u8] = &[0xff];
@@ -130,10 +133,15 @@ impl IndexStore {
         self.delta.is_empty() && self.gates.is_empty() && self.ends.is_empty()
     }
 
-    /// True when an entry has ended before everybody who looks.
-    pub(crate) fn is_past(&self, head: &EntryVersion) -> bool {
-        let ended = self.shared.committed(&head.end);
-        ended.is_some_and(|csn| csn <= self.shared.recent_horizon())
+    /// A scan passed over entries that had ended by these commits: counts those that nobody can see any more, which a merge would take away.
+    pub(crate) fn note_passed(&self, ends: &[Csn]) {
+        let horizon = self.shared.recent_horizon();
+        let past = ends.iter().filter(|end| **end <= horizon).count();
+        self.shared.passed_entries.fetch_add(past, Ordering::Relaxed);
+        if ends.len() - past >= PASSED_MANY {
+            // Perhaps it has moved; for the next scan.
+            self.shared.horizon();
+        }
     }
 
     /// True when nothing that the leaf lacks can have left delta since it was found. Asked after looking at delta. A leaf that was
