@@ -396,7 +396,7 @@ mod tests {
         fn check<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
             let all = uniform::<A>(&Side::Column(a), &Side::Column(b), a.len());
             let single = a.iter().zip(b).map(|(a, b)| A::compute(a, b));
-            let wide = wide::<A>(&Side::Column(a), &Side::Column(b), a.len());
+            let wide = wide::<A>(CancelToken::never(), &Side::Column(a), &Side::Column(b), a.len());
             wide == single.clone().map(Result::ok).collect()
                 && all.is_some_and(|all| {
                     all.digits
@@ -422,7 +422,7 @@ mod tests {
         ];
         fn same<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
             let single = a.iter().zip(b).map(|(a, b)| A::compute(a, b).ok()).collect();
-            wide::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
+            wide::<A>(CancelToken::never(), &Side::Column(a), &Side::Column(b), a.len()) == single
         }
         assert!(same::<Add>(&a, &c) && same::<Sub>(&c, &a));
         assert!(same::<Mul>(&a, &c));
@@ -432,7 +432,8 @@ mod tests {
     fn numbers_with_scales_of_their_own_compute_as_single_ones_do() {
         fn same<A: Arith>(a: &[Numeric], b: &[Numeric]) -> bool {
             let single: Option<Vec<Numeric>> = a.iter().zip(b).map(|(a, b)| A::compute(a, b).ok()).collect();
-            single.is_some() && wide::<A>(&Side::Column(a), &Side::Column(b), a.len()) == single
+            single.is_some()
+                && wide::<A>(CancelToken::never(), &Side::Column(a), &Side::Column(b), a.len()) == single
         }
         let mut stream = Stream(3);
         let mut number = || {

@@ -58,6 +58,8 @@ pub fn text_pieces(text: &str, to: Encoding) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
     use crate::encoding::{convert, decode, encode};
 
