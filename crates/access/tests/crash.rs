@@ -639,10 +639,12 @@ fn copies_are_what_was_and_survive_power_cuts() {
 }
 
 /// Seeds that found a fault once. 119: what a crash had left of a long value was removed under a name that had been given out again.
+/// 420234: a checkpoint wrote back packs with rows of a failed load. 10002948: a note of an update outlived it under another name.
 /// 202752: the log told of a load without rows, whose row ids another got after a crash.
 const FAILED_ONCE: &[(fn(u64), u64)] = &[
     (power_cuts, 119),
     (power_cuts, 420_234),
+    (power_cuts, 10_002_948),
     (power_cuts_and_copies, 202752),
 ];
 

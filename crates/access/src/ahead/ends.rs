@@ -19,8 +19,8 @@
 //! - The row of a mark that counts has no way back: nobody changes it any more, and its id is never used again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use common::{Csn, PgResult, RelationId, RowId};
 use kv::WriteBatch;
@@ -247,6 +247,9 @@ impl Chunk {
     }
 }
 
+/// Relation and first row: what a note is called.
+pub(crate) type NoteName = (RelationId, u64);
+
 /// The rows of a table that one command of a transaction has marked.
 pub(crate) struct Deletion {
     pub(crate) table: Arc<TableStore>,
@@ -255,8 +258,8 @@ pub(crate) struct Deletion {
     pub(crate) rows: AtomicU64,
     marks: Mutex<BTreeMap<u64, Arc<Ends>>>,
     indexes: Mutex<Vec<Arc<Losses>>>,
-    /// The store has a note of it.
-    noted: AtomicBool,
+    /// What the note is called that the store has of it: which rows it tells of is another matter after a crash.
+    noted: OnceLock<NoteName>,
 }
 
 /// What an index loses.
@@ -284,7 +287,7 @@ impl Deletion {
             rows: AtomicU64::new(0),
             marks: Mutex::default(),
             indexes: Mutex::default(),
-            noted: AtomicBool::new(false),
+            noted: OnceLock::new(),
         }
     }
 
@@ -297,7 +300,7 @@ impl Deletion {
     }
 
     /// What its note is called: a row is marked once.
-    fn name(&self) -> (RelationId, u64) {
+    fn name(&self) -> NoteName {
         let marks = self.marks.lock();
         let first = marks.iter().find_map(|(number, ends)| {
             let position = positions(&self.bits_of(ends)).next()?;
@@ -542,8 +545,10 @@ impl Due {
         for one in &self.noted {
             meta::put_ended(one.note(), one.name(), &one.encode(), batch);
         }
-        for one in self.gone.iter().filter(|one| one.noted.load(Ordering::Relaxed)) {
-            meta::delete_ended(one.note(), one.name(), batch);
+        for one in &self.gone {
+            if let Some(name) = one.noted.get() {
+                meta::delete_ended(one.note(), *name, batch);
+            }
         }
     }
 }
@@ -578,8 +583,8 @@ impl Deletions {
     }
 
     /// One that a note has told of.
-    pub(crate) fn add_noted(&self, deletion: &Arc<Deletion>) {
-        deletion.noted.store(true, Ordering::Relaxed);
+    pub(crate) fn add_noted(&self, deletion: &Arc<Deletion>, name: NoteName) {
+        deletion.noted.get_or_init(|| name);
         self.add(deletion);
     }
 
@@ -595,9 +600,7 @@ impl Deletions {
             match shared.committed(&one.gate.begin) {
                 Some(csn) if csn <= to.min(horizon) => due.gone.push(Arc::clone(one)),
                 Some(csn) if csn <= to && !one.tells() => due.gone.push(Arc::clone(one)),
-                Some(csn) if csn <= to && !one.noted.load(Ordering::Relaxed) => {
-                    due.noted.push(Arc::clone(one))
-                }
+                Some(csn) if csn <= to && one.noted.get().is_none() => due.noted.push(Arc::clone(one)),
                 _ => {}
             }
         }
@@ -606,9 +609,9 @@ impl Deletions {
 
     /// The checkpoint is durable.
     pub(crate) fn done(&self, due: &Due) {
-        due.noted
-            .iter()
-            .for_each(|one| one.noted.store(true, Ordering::Relaxed));
+        for one in &due.noted {
+            one.noted.get_or_init(|| one.name());
+        }
         due.gone
             .iter()
             .for_each(|one| one.gate.stored.store(true, Ordering::Release));

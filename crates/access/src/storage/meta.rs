@@ -7,6 +7,7 @@ use std::ops::{Bound, ControlFlow, Range};
 use common::{Lsn, PgResult, RelationId, Xid, pg_err};
 use kv::{Direction, Keyspace, Kv};
 
+use crate::ahead::ends::NoteName;
 use crate::ahead::heirs;
 use crate::defs::Persistence;
 use crate::index::pack;
@@ -328,32 +329,35 @@ fn each_note(
     outcome
 }
 
-fn ended_key(note: &[u8], (relation, first): (RelationId, u64)) -> Vec<u8> {
+fn ended_key(note: &[u8], (relation, first): NoteName) -> Vec<u8> {
     [note, &relation.0.to_be_bytes(), &first.to_be_bytes()].concat()
 }
 
 /// Rows that are deleted and in the store all the same, or updated and there as they were ([`crate::ahead::ends`]): `note` says which.
-pub(crate) fn put_ended(note: &[u8], name: (RelationId, u64), parts: &[Vec<u8>], batch: &mut kv::WriteBatch) {
+pub(crate) fn put_ended(note: &[u8], name: NoteName, parts: &[Vec<u8>], batch: &mut kv::WriteBatch) {
     let mut value = Vec::new();
     parts.iter().for_each(|part| put_bytes(part, &mut value));
     batch.put(META, ended_key(note, name), value);
 }
 
-pub(crate) fn delete_ended(note: &[u8], name: (RelationId, u64), batch: &mut kv::WriteBatch) {
+pub(crate) fn delete_ended(note: &[u8], name: NoteName, batch: &mut kv::WriteBatch) {
     batch.delete(META, ended_key(note, name));
 }
 
-/// All notes of a kind: the relation and the parts of each.
-pub(crate) fn read_ended(kv: &dyn Kv, note: &[u8]) -> PgResult<Vec<(RelationId, Vec<Vec<u8>>)>> {
+/// All notes of a kind: their names, and the parts of each.
+pub(crate) fn read_ended(kv: &dyn Kv, note: &[u8]) -> PgResult<Vec<(NoteName, Vec<Vec<u8>>)>> {
     let mut notes = Vec::new();
     each_note(kv, note, &mut |key, mut value| {
-        let id = key.get(note.len()..).and_then(|rest| rest.first_chunk::<8>());
-        let id = id.ok_or_else(|| damaged("list of changed rows"))?;
+        let number = |at: usize| key.get(note.len() + at..)?.first_chunk::<8>();
+        let (Some(id), Some(first)) = (number(0), number(8)) else {
+            return Err(damaged("list of changed rows"));
+        };
+        let name = (RelationId(u64::from_be_bytes(*id)), u64::from_be_bytes(*first));
         let mut parts = Vec::new();
         while !value.is_empty() {
             parts.push(take_bytes(&mut value)?.to_vec());
         }
-        notes.push((RelationId(u64::from_be_bytes(*id)), parts));
+        notes.push((name, parts));
         Ok(())
     })?;
     Ok(notes)

@@ -165,20 +165,22 @@ impl Storage {
     /// Takes up the deletions and updates that the store has notes of.
     pub(super) fn adopt_deletions(&self) -> PgResult<()> {
         let is_dropped = |id: RelationId| self.dropped.lock().iter().any(|drop| drop.id == id);
-        for (id, parts) in meta::read_ended(&*self.shared.kv, meta::ENDED)? {
+        for (name, parts) in meta::read_ended(&*self.shared.kv, meta::ENDED)? {
+            let id = name.0;
             let mut marks = Marks::decode_all(&parts)?;
             marks.indexes.retain(|lost| !is_dropped(lost.index));
             if !is_dropped(id) {
                 // The counters that the same checkpoint wrote know of it.
                 let deletion = end_rows(self, id, &marks, Counted::Already)?;
-                self.shared.deletions.add_noted(&deletion);
+                self.shared.deletions.add_noted(&deletion, name);
             }
         }
-        for (id, parts) in meta::read_ended(&*self.shared.kv, meta::CHANGED)? {
+        for (name, parts) in meta::read_ended(&*self.shared.kv, meta::CHANGED)? {
+            let id = name.0;
             if !is_dropped(id) {
                 // What delta has the log has said, and it is newer.
                 let update = change_rows(self, id, &Marks::decode_all(&parts)?, &mut |_, _| Ok(()))?;
-                self.shared.deletions.add_noted(&update);
+                self.shared.deletions.add_noted(&update, name);
             }
         }
         let beside = self.shared.kv.keyspaces()?;
