@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use ::common::PgResult;
 use ::common::env::sim::{IoKind, SimEnv, SimRandom};
+use common::kind::Kind;
 use common::*;
 use pglite_access::*;
 use txn::{RowLockMode, SynchronousCommit};
@@ -53,37 +54,6 @@ fn params() -> SequenceParams {
         maximum: i64::MAX,
         cycle: false,
         cache: 1,
-    }
-}
-
-/// How the database of a seed is opened.
-#[derive(Clone, Copy)]
-struct Kind {
-    ahead: bool,
-    rows_min: usize,
-    /// Memory of index entries that wait to follow rows in the store.
-    entry_bytes: usize,
-    /// Rows inserted one by one that wait for that.
-    singles: usize,
-    /// Rows stay where they are when they are updated, from the beginning.
-    in_place: bool,
-    /// Texts leave their rows: none, those of fresh rows into the log, all into the store.
-    toast: u64,
-    /// Forks and backups are made on the way.
-    copies: bool,
-}
-
-impl Kind {
-    fn of(seed: u64) -> Kind {
-        Kind {
-            ahead: seed % 2 == 0,
-            rows_min: (seed / 2 % 2) as usize,
-            entry_bytes: [0, 500, 1 << 20][(seed / 2 % 3) as usize],
-            singles: [1, 3, 10, 1 << 14][(seed / 4 % 4) as usize],
-            in_place: seed / 7 % 3 != 0,
-            toast: seed % 3,
-            copies: false,
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 pub mod groups;
+pub mod kind;
 
 use std::path::Path;
 use std::sync::Arc;
