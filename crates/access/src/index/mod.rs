@@ -4,7 +4,6 @@
 
 mod ahead;
 mod build;
-mod bundle;
 pub(crate) mod complete;
 pub(crate) mod delta;
 pub(crate) mod entries;
