@@ -18,13 +18,18 @@ fn open(env: &SimEnv) -> Arc<Storage> {
     on_disk(Arc::new(env.clone()), Path::new("/db"))
 }
 
-/// The keyspaces of the store, and whether it has notes of new relations. Nobody has it open.
-fn keyspaces(env: &SimEnv) -> (Vec<Keyspace>, bool) {
+/// The store of a database that nobody has open.
+fn store_of(env: &SimEnv) -> Arc<dyn kv::Kv> {
     let env: Arc<dyn ::common::env::Env> = Arc::new(env.clone());
     let options = KvOptions {
         cache_bytes_max: 1 << 20,
     };
-    let store = kv::open(KvKind::default(), &env, Path::new("/db/kv"), &options).unwrap();
+    kv::open(KvKind::default(), &env, Path::new("/db/kv"), &options).unwrap()
+}
+
+/// The keyspaces of the store, and whether it has notes of new relations. Nobody has it open.
+fn keyspaces(env: &SimEnv) -> (Vec<Keyspace>, bool) {
+    let store = store_of(env);
     let mut noted = false;
     let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
     store
@@ -75,6 +80,62 @@ fn a_load_that_dies_with_its_process_leaves_nothing() {
         assert!(there.contains(&Keyspace(kept.0)) && !there.contains(&Keyspace(lost.0)));
         assert!(!noted);
     }
+}
+
+/// The store may be on disk when the log's last records are not, that which gave out a relation's id among them. What never came to be is removed, and
+/// nobody else gets its id, whose rows would go with it.
+#[test]
+fn ids_of_relations_that_the_log_does_not_know_are_not_given_out_again() {
+    let notes: [&dyn Fn(u64) -> (Vec<u8>, Vec<u8>); 2] = [
+        &|lost| ([b"newborn/", &lost.to_be_bytes()[..]].concat(), Vec::new()),
+        // Of another relation's rows 5 to 9, with entries in this index.
+        &|lost| {
+            let mut value = vec![1, 5, 9];
+            put_varint(lost, &mut value);
+            (
+                [b"loads/", &[0; 6][..], &[0x4e, 0x20], &5u64.to_be_bytes()].concat(),
+                value,
+            )
+        },
+    ];
+    for note in notes {
+        let env = SimEnv::new(1);
+        let storage = open(&env);
+        let first = Session::new(&storage, 1).run(|txn| txn.create_relation().unwrap());
+        storage.close().unwrap();
+        drop(storage);
+        // The next id that a start gives out, where the log is lost.
+        let storage = open(&env);
+        let mut txn = Session::new(&storage, 1).begin();
+        let next = txn.create_relation().unwrap();
+        let crashed = env.crash();
+        drop((txn, storage));
+        assert!(next > first);
+        let store = store_of(&crashed);
+        let (key, value) = note(next.0);
+        let mut batch = kv::WriteBatch::new();
+        batch.put(Keyspace(0), key, value);
+        store.write(batch, kv::Durability::Immediate).unwrap();
+        drop(store);
+        let storage = open(&crashed);
+        let session = Session::new(&storage, 1);
+        let kept = session.run(|txn| load(&storage, txn));
+        assert!(kept > next, "{kept:?} after {next:?}");
+        storage.maintain().unwrap();
+        drop((session, storage));
+        let storage = open(&crashed);
+        let table = storage.table(&table_def(kept.0)).unwrap();
+        let mut txn = Session::new(&storage, 1).begin();
+        assert_eq!(rows(&table, &txn.snapshot().unwrap()).len(), 1000);
+    }
+}
+
+fn put_varint(mut n: u64, out: &mut Vec<u8>) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
 }
 
 /// Random updates, by which rows come to lie singly and the file grows.

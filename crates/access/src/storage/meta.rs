@@ -309,6 +309,23 @@ pub(crate) fn read_toast(kv: &dyn Kv) -> PgResult<Vec<ToastNote>> {
     Ok(notes)
 }
 
+/// The highest relation that a note is about. What gave out its id may be missing in the log: the store can outlive the log's end.
+pub(crate) fn last_noted(kv: &dyn Kv) -> PgResult<Option<RelationId>> {
+    let mut last = None;
+    for note in [NEWBORN, LOADS, TOAST, ENDED, CHANGED] {
+        each_note(kv, note, &mut |key, _| {
+            let id = key.get(note.len()..).and_then(|rest| rest.first_chunk::<8>());
+            let id = id.ok_or_else(|| damaged("list of unfinished changes"))?;
+            last = last.max(Some(RelationId(u64::from_be_bytes(*id))));
+            Ok(())
+        })?;
+    }
+    for load in read_loads(kv)? {
+        last = last.max(load.indexes.iter().max().copied());
+    }
+    Ok(last)
+}
+
 /// Visits the keys that begin so, as long as there is no error.
 fn each_note(
     kv: &dyn Kv,

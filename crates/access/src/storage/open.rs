@@ -87,7 +87,7 @@ impl Storage {
             csn: RECOVERED,
         };
         let manager = TxnManager::new(env, wal, start)?;
-        let counters = replay.counters();
+        let counters = replay.counters(meta::last_noted(&*kv)?);
         let storage = Storage::assemble(options, kv, manager, identity, counters, Owner::Directory(lock));
         storage.checkpoint_lsn.store(checkpoint.redo.0, Ordering::Release);
         for id in meta::read_drops(&*storage.shared.kv)? {

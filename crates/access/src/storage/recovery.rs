@@ -135,12 +135,15 @@ impl Replay {
         Xid(self.next_xid)
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    /// What comes next, with `noted` as the highest relation that the store has a note of: it is nobody else's, though the log may have lost the record
+    /// that gave it out.
+    pub(crate) fn counters(&self, noted: Option<RelationId>) -> Counters {
+        let next_relation = self.next_relation.max(noted.map_or(0, |id| id.0 + 1));
         Counters {
             next_oid: self.next_oid,
             oid_limit: self.next_oid,
-            next_relation: self.next_relation,
-            relation_limit: self.next_relation,
+            next_relation,
+            relation_limit: next_relation,
         }
     }
 
