@@ -62,6 +62,10 @@ fn a_lost_index_entry_is_found_and_mended_by_reindex() {
     let db = Database::open(dir.path()).unwrap();
     let mut session = db.session().unwrap();
     session.batch_execute(TABLES).unwrap();
+    db.checkpoint().unwrap();
+    // So few are stored under keys of their own.
+    let few = "INSERT INTO t SELECT g * 3, 'late', 1 FROM generate_series(2001, 2010) g";
+    session.batch_execute(few).unwrap();
     let node = "SELECT pg_relation_filenode('t_some')::bigint";
     let node: i64 = session.query_one(node, params![]).unwrap().get(0).unwrap();
     drop((session, db));

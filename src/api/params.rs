@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use common::{Oid, PgResult, pg_err};
 use postgres_types::{Field, IsNull, Kind, ToSql, Type};
 use types::Datum;
+use types::encoding::Encoding;
 use types::io::{self, IoContext, UserType};
 
 use crate::error::{Error, Result};
@@ -54,6 +55,7 @@ fn convert(
         )
         .into());
     }
+    let is_utf8 = cx.settings.client_encoding == Encoding::UTF8;
     let mut out = Vec::with_capacity(values.len());
     for (n, (value, type_oid)) in values.iter().zip(types).enumerate() {
         buffer.clear();
@@ -63,7 +65,13 @@ fn convert(
             .map_err(|e| bad_parameter(n + 1, &ty, &*e))?;
         out.push(match null {
             IsNull::Yes => Datum::Null,
-            IsNull::No => receive_parameter(*type_oid, buffer, n + 1, cx)?,
+            IsNull::No => {
+                let common = is_utf8.then(|| io::receive_common(*type_oid, buffer)).flatten();
+                match common {
+                    Some(value) => value,
+                    None => receive_parameter(*type_oid, buffer, n + 1, cx)?,
+                }
+            }
         });
     }
     Ok(out)

@@ -84,26 +84,59 @@ impl SessionCatalog<'_> {
 
     /// The view of a new statement: the newest committed catalog plus the transaction's own changes.
     pub fn statement_view(&self, txn: &Transaction) -> PgResult<Arc<View>> {
-        let cache = self.session.borrow().cache(self.catalog());
-        let reader = self.catalog().reader(txn.latest_snapshot()?);
+        let version = self.version();
+        let suits = |view: &Arc<View>| {
+            view.version() == version && view.rows().is_fresh() && self.known_path(version).is_some()
+        };
+        let old_snapshot = txn.old_snapshot();
+        if old_snapshot.is_none()
+            && let Some(view) = self.core.view.borrow().as_ref().filter(|view| suits(view))
+        {
+            return Ok(view.clone());
+        }
+        let session = self.session.borrow();
+        let cache = session.cache(self.catalog());
+        let reader = match session.has_changes() {
+            true => self.catalog().reader(txn.latest_snapshot()?),
+            false => self.catalog().later_reader(&self.core.proc),
+        };
         let path = self.path(&reader, cache.version())?;
         let core = self.core.db.clone();
-        let sizes: Arc<dyn RelationSizes> = match txn.old_snapshot() {
-            None => core,
-            Some((csn, own)) => Arc::new(OldSnapshot { core, csn, own }),
+        let (keeps, sizes): (bool, Arc<dyn RelationSizes>) = match old_snapshot {
+            None => (!session.has_changes(), core),
+            Some((csn, own)) => (false, Arc::new(OldSnapshot { core, csn, own })),
         };
-        Ok(Arc::new(SessionView::new(reader, cache, path, sizes)))
+        let view = Arc::new(SessionView::new(reader, cache, path, sizes));
+        *self.core.view.borrow_mut() = keeps.then(|| view.clone());
+        Ok(view)
+    }
+
+    /// Lets go of the view that statements share once it has read something: it has a snapshot then.
+    pub fn rest(&self) {
+        let mut view = self.core.view.borrow_mut();
+        if view.as_ref().is_some_and(|view| !view.rows().is_fresh()) {
+            *view = None;
+        }
+    }
+
+    /// The search path, if nothing that it depends on has changed since it was resolved.
+    fn known_path(&self, version: u64) -> Option<Arc<SearchPath>> {
+        let generation = self.core.guc.borrow().generation();
+        let (temp, user) = (self.core.temp_namespace.get(), self.core.user.get());
+        let known = self.path_cache.borrow();
+        let known = known.as_ref()?;
+        let same =
+            (known.version, known.generation, known.temp, known.user) == (version, generation, temp, user);
+        same.then(|| known.path.clone())
     }
 
     fn path(&self, reader: &CatalogReader, version: u64) -> PgResult<Arc<SearchPath>> {
+        if let Some(path) = self.known_path(version) {
+            return Ok(path);
+        }
         let guc = self.core.guc.borrow();
         let generation = guc.generation();
         let (temp, user) = (self.core.temp_namespace.get(), self.core.user.get());
-        if let Some(c) = &*self.path_cache.borrow() {
-            if (c.version, c.generation, c.temp, c.user) == (version, generation, temp, user) {
-                return Ok(c.path.clone());
-            }
-        }
         let elements = split_identifiers(guc.get("search_path")).unwrap_or_default();
         drop(guc);
         let user_name = self.core.user_name.borrow().clone();

@@ -16,7 +16,7 @@ use types::FormatSettings;
 use types::encoding::Encoding;
 
 use crate::database::Inner;
-use crate::session::catalog::{PathCache, SessionCatalog};
+use crate::session::catalog::{PathCache, SessionCatalog, View};
 use crate::session::cursor::Cursor;
 use crate::session::named::Named;
 use crate::session::notify::{Mailbox, Notification};
@@ -73,6 +73,8 @@ pub(crate) struct SessionCore {
     pub number: u32,
     pub catalog_state: RefCell<CatalogSession>,
     pub path_cache: RefCell<Option<PathCache>>,
+    /// The catalog as the last statement saw it: the next one's, if nothing has changed.
+    pub view: RefCell<Option<Arc<View>>>,
     pub format: RefCell<Option<(u64, Arc<FormatSettings>)>>,
     /// Values come and go in `client_encoding`.
     pub encodes: Cell<bool>,
@@ -212,6 +214,7 @@ impl SessionCore {
             number,
             catalog_state: RefCell::default(),
             path_cache: RefCell::new(None),
+            view: RefCell::new(None),
             format: RefCell::new(None),
             encodes: Cell::new(false),
             routines: RefCell::default(),

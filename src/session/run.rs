@@ -24,6 +24,13 @@ use crate::session::system::Doing;
 use crate::session::tag::CommandTag;
 use crate::session::timeout::Guard;
 
+/// Since when the relations of a statement are locked.
+enum Locked {
+    /// Before the catalog was looked at: nothing has changed about them since.
+    Before,
+    Now,
+}
+
 /// COPY FROM STDIN while the client sends.
 pub(crate) struct RunningCopyIn {
     pub copy: commands::CopyIn,
@@ -81,6 +88,7 @@ impl Session {
             TransactionStatus::InTransaction => Doing::InTransaction,
             TransactionStatus::Failed => Doing::Failed,
         };
+        self.session_catalog().rest();
         self.core.doing.store(doing as u8, Relaxed);
     }
 
@@ -154,8 +162,7 @@ impl Session {
         let Some(txn) = &self.block.txn else {
             return Err(common::internal!("no transaction"));
         };
-        let snapshot = txn.borrow_mut().snapshot_beside(view.rows().snapshot())?;
-        portal.plan = Some(plan.clone());
+        let snapshot = txn.borrow_mut().snapshot()?;
         if plan.is_point() {
             let mut row = Vec::new();
             let outcome = exec_context!(self, &view, &snapshot, &portal.params, portal.text(), cx => {
@@ -164,9 +171,11 @@ impl Session {
             });
             if let Some(outcome) = outcome {
                 self.after_write(&plan)?;
+                portal.plan = Some(plan);
                 return Ok(Some(Self::point_result(portal, outcome, row)));
             }
         }
+        portal.plan = Some(plan.clone());
         portal.snapshot = Some(snapshot);
         portal.view = Some(view);
         portal.state = PortalState::Running(Box::new(QueryRun::start(plan, RunOptions::default())));
@@ -179,24 +188,34 @@ impl Session {
         loop {
             let view = self.current_view()?;
             match self.plan_under(portal, &view) {
-                Ok(plan) if self.session_catalog().version() == view.version() => return Ok((view, plan)),
+                Ok((plan, Locked::Before)) => return Ok((view, plan)),
+                Ok((plan, Locked::Now)) if self.session_catalog().version() == view.version() => {
+                    return Ok((view, plan));
+                }
                 Err(error) if !self.has_moved(&view, &error) => return Err(error),
                 Ok(_) | Err(_) => {}
             }
         }
     }
 
-    fn plan_under(&mut self, portal: &mut Portal, view: &Arc<View>) -> PgResult<Arc<PreparedPlan>> {
+    fn plan_under(&mut self, portal: &mut Portal, view: &Arc<View>) -> PgResult<(Arc<PreparedPlan>, Locked)> {
         if !self.is_current(&portal.prepared, view.version()) {
             portal.prepared = self.revalidate(&portal.prepared, view)?;
         }
         let plan = self.plan_for(&portal.prepared, view, &portal.params)?;
         self.check_access(&plan, view)?;
+        let Some(txn) = &self.block.txn else {
+            return Ok((plan, Locked::Now));
+        };
+        if txn.borrow().has_locked_for(plan.number()) {
+            return Ok((plan, Locked::Before));
+        }
         self.lock_range_table(
             &plan.plan().range_table,
             plan.plan().command != CommandType::Select || plan.plan().has_modifying_cte,
         )?;
-        Ok(plan)
+        txn.borrow_mut().note_locked_for(plan.number());
+        Ok((plan, Locked::Now))
     }
 
     /// True when a failure may be due to a definition that has changed since the view was made: descriptors are loaded when they are asked

@@ -56,6 +56,28 @@ struct World {
 }
 
 impl World {
+    /// Entries that the store has under their own keys. The database is closed and opened for it.
+    fn count_singles(&mut self) -> usize {
+        let storage = self.storage.take().unwrap();
+        storage.close().unwrap();
+        drop(storage);
+        let options = kv::KvOptions {
+            cache_bytes_max: 1 << 20,
+        };
+        let env: Arc<dyn ::common::env::Env> = Arc::new(self.env.clone());
+        let kv = kv::open(kv::KvKind::default(), &env, Path::new("/db/kv"), &options).unwrap();
+        let mut singles = 0;
+        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        kv.range(kv::Keyspace(INDEX), all, kv::Direction::Forward, &mut |_, _| {
+            singles += 1;
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        drop(kv);
+        self.storage = Some(open(&self.env));
+        singles
+    }
+
     fn new(seed: u64) -> World {
         let env = SimEnv::new(seed);
         let storage = open(&env);
@@ -252,24 +274,40 @@ fn repacking_leaves_no_single_entries() {
         world.apply(&op);
     }
     world.check();
-    let storage = world.storage.take().unwrap();
-    storage.close().unwrap();
-    drop(storage);
-    let options = kv::KvOptions {
-        cache_bytes_max: 1 << 20,
-    };
-    let env: Arc<dyn ::common::env::Env> = Arc::new(world.env.clone());
-    let kv = kv::open(kv::KvKind::default(), &env, Path::new("/db/kv"), &options).unwrap();
-    let mut singles = 0;
-    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
-    kv.range(kv::Keyspace(INDEX), all, kv::Direction::Forward, &mut |_, _| {
-        singles += 1;
-        std::ops::ControlFlow::Continue(())
-    })
-    .unwrap();
     // A few that lie far from all others may stay.
+    let singles = world.count_singles();
     assert!(singles < 16, "{singles} single entries");
-    drop(kv);
-    world.storage = Some(open(&world.env));
+    world.check();
+}
+
+/// A checkpoint writes many new entries that lie together as packs, in a place that others have left, too, and leaves what is there.
+#[test]
+fn checkpoints_pack_runs_of_new_entries() {
+    let mut world = World::new(7);
+    let add = |from, count| Op::Add { from, count };
+    let delete = |from, step, count| Op::Delete { from, step, count };
+    for op in [add(20_000, 900), Op::Maintain] {
+        world.apply(&op);
+    }
+    world.check();
+    assert_eq!(world.count_singles(), 0);
+    for op in [
+        delete(5_100, 7, 100),
+        Op::Maintain,
+        // Where some are, and beyond them.
+        add(20_500, 800),
+        Op::Maintain,
+        delete(5_300, 1, 600),
+        Op::PutBack(300),
+        Op::Reopen,
+        add(20_900, 300),
+        Op::Maintain,
+    ] {
+        world.apply(&op);
+        world.check();
+    }
+    assert!(world.count_singles() > 0);
+    world.apply(&Op::Repack);
+    assert!(world.count_singles() < 16);
     world.check();
 }

@@ -17,7 +17,7 @@ use access::{
 use common::error::ErrorExt;
 use common::{Oid, PgResult, RelationId, RowId, internal, pg_err};
 use parking_lot::Mutex;
-use txn::RowLockMode;
+use txn::{Proc, RowLockMode};
 use types::key::KeyColumn;
 use types::{BATCH_ROWS, Datum, PhysType};
 
@@ -326,7 +326,15 @@ impl Catalog {
     pub fn reader(self: &Arc<Self>, snapshot: ActiveSnapshot) -> CatalogReader {
         CatalogReader {
             catalog: self.clone(),
-            snapshot,
+            snapshot: Reading::Under(snapshot),
+        }
+    }
+
+    /// Reading what is committed when the first row is asked for, on behalf of a session whose transaction has changed no catalog.
+    pub fn later_reader(self: &Arc<Self>, proc: &Arc<Proc>) -> CatalogReader {
+        CatalogReader {
+            catalog: self.clone(),
+            snapshot: Reading::Later(proc.clone(), OnceLock::new()),
         }
     }
 
@@ -387,6 +395,7 @@ impl CatalogSession {
     }
 
     /// True if the transaction has changed catalogs.
+    #[inline]
     pub fn has_changes(&self) -> bool {
         self.private.is_some()
     }
@@ -395,13 +404,33 @@ impl CatalogSession {
 /// Catalogs under one snapshot.
 pub struct CatalogReader {
     catalog: Arc<Catalog>,
-    snapshot: ActiveSnapshot,
+    snapshot: Reading,
+}
+
+/// What a reader reads under. Most statements find all they ask for in the cache: they need no snapshot.
+enum Reading {
+    Under(ActiveSnapshot),
+    /// Taken at the first row.
+    Later(Arc<Proc>, OnceLock<ActiveSnapshot>),
 }
 
 impl CatalogReader {
-    /// What it reads under.
-    pub fn snapshot(&self) -> &ActiveSnapshot {
-        &self.snapshot
+    fn snapshot(&self) -> PgResult<&ActiveSnapshot> {
+        match &self.snapshot {
+            Reading::Under(snapshot) => Ok(snapshot),
+            Reading::Later(proc, taken) => match taken.get() {
+                Some(snapshot) => Ok(snapshot),
+                None => {
+                    let fresh = ActiveSnapshot::committed(proc)?;
+                    Ok(taken.get_or_init(|| fresh))
+                }
+            },
+        }
+    }
+
+    /// True if it holds no snapshot, so that it is as good as a new one.
+    pub fn is_fresh(&self) -> bool {
+        matches!(&self.snapshot, Reading::Later(_, taken) if taken.get().is_none())
     }
 }
 
@@ -409,17 +438,17 @@ impl CatalogRead for CatalogReader {
     fn lookup(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
         self.catalog
             .table_of_index(index)?
-            .lookup(&self.snapshot, (index, key), Which::Stored)
+            .lookup(self.snapshot()?, (index, key), Which::Stored)
     }
 
     fn lookup_all(&self, index: Oid, key: &[Datum]) -> PgResult<Vec<StoredRow>> {
         self.catalog
             .table_of_index(index)?
-            .lookup(&self.snapshot, (index, key), Which::All)
+            .lookup(self.snapshot()?, (index, key), Which::All)
     }
 
     fn scan(&self, catalog: Oid) -> PgResult<Vec<StoredRow>> {
-        self.catalog.system_table(catalog)?.scan(&self.snapshot)
+        self.catalog.system_table(catalog)?.scan(self.snapshot()?)
     }
 }
 

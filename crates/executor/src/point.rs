@@ -86,7 +86,14 @@ struct Returning {
 /// An opened target waiting for its next use.
 struct Pool {
     def: Arc<TargetDef>,
-    idle: Mutex<Option<(Weak<Storage>, OpenTarget)>>,
+    idle: Mutex<Option<Box<Opened>>>,
+}
+
+struct Opened {
+    storage: Weak<Storage>,
+    target: OpenTarget,
+    /// Scratch space for a row.
+    values: Vec<Datum>,
 }
 
 fn is_same(a: &Weak<Storage>, b: &Arc<Storage>) -> bool {
@@ -94,17 +101,23 @@ fn is_same(a: &Weak<Storage>, b: &Arc<Storage>) -> bool {
 }
 
 impl Pool {
-    fn take(&self, cx: &ExecContext<'_>) -> PgResult<OpenTarget> {
+    fn take(&self, cx: &ExecContext<'_>) -> PgResult<Box<Opened>> {
+        let storage = cx.relations.storage();
         let idle = self.idle.try_lock().and_then(|mut idle| idle.take());
-        match idle {
-            Some((storage, target)) if is_same(&storage, cx.relations.storage()) => Ok(target),
-            _ => OpenTarget::open(cx, &self.def),
+        match idle.filter(|opened| is_same(&opened.storage, storage)) {
+            Some(opened) => Ok(opened),
+            None => Ok(Box::new(Opened {
+                storage: Arc::downgrade(storage),
+                target: OpenTarget::open(cx, &self.def)?,
+                values: Vec::new(),
+            })),
         }
     }
 
-    fn give(&self, cx: &ExecContext<'_>, target: OpenTarget) {
+    fn give(&self, mut opened: Box<Opened>) {
+        opened.values.clear();
         if let Some(mut idle) = self.idle.try_lock() {
-            *idle = Some((Arc::downgrade(cx.relations.storage()), target));
+            *idle = Some(opened);
         }
     }
 }
@@ -496,19 +509,20 @@ impl PointSelect {
 impl PointInsert {
     fn run(&self, cx: &ExecContext<'_>, out: &mut Vec<Datum>) -> PgResult<PointOutcome> {
         let mut rt = RowRuntime(cx);
-        let mut target = self.target.take(cx)?;
-        let mut values = vec![Datum::Null; self.target.def.desc.columns.len()];
+        let mut opened = self.target.take(cx)?;
+        let Opened { target, values, .. } = &mut *opened;
+        values.resize_with(target.def.desc.columns.len(), || Datum::Null);
         for (program, &column) in self.values.iter().zip(&self.columns) {
             values[column] = eval(program, &mut rt, &[])?;
         }
-        target.generate(&mut rt, &mut values)?;
-        target.check(cx, &mut rt, &values)?;
-        let row = target.insert(cx, &mut rt, &values)?;
+        target.generate(&mut rt, values)?;
+        target.check(cx, &mut rt, values)?;
+        let row = target.insert(cx, &mut rt, values)?;
         if let Some(returning) = &self.returning {
-            let new = parts(&target, row, &values);
+            let new = parts(target, row, values);
             returning.eval(&mut rt, None, Some(new), out)?;
         }
-        self.target.give(cx, target);
+        self.target.give(opened);
         crate::modify::after::fire(cx)?;
         Ok(PointOutcome {
             rows: usize::from(self.returning.is_some()),
@@ -556,25 +570,27 @@ impl PointChange {
         old: &[Datum],
         out: &mut Vec<Datum>,
     ) -> PgResult<Option<u64>> {
-        let mut target = self.target.take(cx)?;
-        let mut new = Vec::new();
+        let mut opened = self.target.take(cx)?;
+        let Opened {
+            target, values: new, ..
+        } = &mut *opened;
         let written = match &self.assigned {
             Some(assigned) => {
                 new.extend_from_slice(old);
                 for (column, program) in assigned {
                     new[*column] = eval(program, rt, old)?;
                 }
-                target.generate(rt, &mut new)?;
-                target.check(cx, rt, &new)?;
-                target.update(cx, rt, cx.snapshot, row, (old, &new))?
+                target.generate(rt, new)?;
+                target.check(cx, rt, new)?;
+                target.update(cx, rt, cx.snapshot, row, (old, new))?
             }
             None => target.delete(cx, rt, cx.snapshot, row, old)?,
         };
         let changed = match written {
             Written::Done(to) => {
                 if let Some(returning) = &self.returning {
-                    let old = parts(&target, row, old);
-                    let new = self.assigned.is_some().then(|| parts(&target, to, &new));
+                    let old = parts(target, row, old);
+                    let new = self.assigned.is_some().then(|| parts(target, to, new));
                     returning.eval(rt, Some(old), new, out)?;
                 }
                 Some(1)
@@ -583,7 +599,7 @@ impl PointChange {
                 WriteOutcome::SelfModified { .. } | WriteOutcome::Conflict(_) | WriteOutcome::Done(_),
             ) => None,
         };
-        self.target.give(cx, target);
+        self.target.give(opened);
         crate::modify::after::fire(cx)?;
         Ok(changed)
     }

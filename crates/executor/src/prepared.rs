@@ -1,5 +1,7 @@
 //! A plan made ready to run: expressions compiled, short path recognised.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use catalog::CatalogView;
 use common::{PgResult, internal};
 use nodes::PlannedStmt;
@@ -14,6 +16,8 @@ use crate::point::PointPlan;
 
 /// A compiled plan, shared by every session that runs it. Good as long as the plan itself.
 pub struct PreparedPlan {
+    /// No other plan of the process has it.
+    number: u64,
     plan: PlanRef,
     root: Node,
     subplans: Vec<Node>,
@@ -24,6 +28,8 @@ pub struct PreparedPlan {
     node_count: usize,
     point: Option<PointPlan>,
 }
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 /// What a statement on the short path did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +60,7 @@ impl PreparedPlan {
         let visible = (0..targets.len()).filter(|&i| !targets[i].resjunk).collect();
         let node_count = count(&plan);
         Ok(PreparedPlan {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             root,
             subplans,
             repeatable,
@@ -62,6 +69,11 @@ impl PreparedPlan {
             point,
             plan,
         })
+    }
+
+    /// A number that no other plan of the process has; never 0.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The plan.

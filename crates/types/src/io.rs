@@ -419,6 +419,16 @@ pub fn output_at(
     Ok(())
 }
 
+/// Wire bytes to value for what most parameters are, if the client's encoding is UTF-8; None for anything else, and for what is wrong.
+pub fn receive_common(type_oid: Oid, bytes: &[u8]) -> Option<Datum> {
+    match type_oid {
+        oids::INT4 => Some(Datum::Int4(i32::from_be_bytes(bytes.try_into().ok()?))),
+        oids::INT8 => Some(Datum::Int8(i64::from_be_bytes(bytes.try_into().ok()?))),
+        oids::TEXT | oids::VARCHAR => io_text::utf8(bytes).ok().map(text_datum),
+        _ => None,
+    }
+}
+
 /// Wire bytes to value.
 pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8], ctx: &IoContext<'_>) -> PgResult<Datum> {
     ctx.cancel.check()?;

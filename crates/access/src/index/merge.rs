@@ -10,6 +10,7 @@ use common::{Csn, PgResult};
 use kv::{Keyspace, WriteBatch};
 
 use crate::defs::IndexState;
+use crate::index::bundle::Bundle;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
 use crate::index::pack::PackedKeys;
@@ -28,19 +29,14 @@ impl IndexStore {
         batch: &mut WriteBatch,
         write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
     ) -> PgResult<()> {
+        let mut bundle = Bundle::of(self);
         let mut packed = self.packed.load(Ordering::Acquire).then(|| PackedKeys::of(self));
         for (count, entry) in self.delta.iter().enumerate() {
             let Some(head) = entry.value().load_full() else {
                 continue;
             };
             match entry_change(&self.shared, head, from, to) {
-                Some(Some(version)) => {
-                    batch.put(
-                        Keyspace(self.id.0),
-                        entry.key().as_slice(),
-                        version.value.as_ref(),
-                    );
-                }
+                Some(Some(version)) => bundle.push(copy_of(entry.key()), version, batch)?,
                 Some(None) => {
                     let below = match &mut packed {
                         Some(packed) => packed.contains(entry.key())?,
@@ -57,6 +53,7 @@ impl IndexStore {
                 write(batch)?;
             }
         }
+        bundle.finish(batch)?;
         write(batch)
     }
 

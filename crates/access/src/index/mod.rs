@@ -4,6 +4,7 @@
 
 mod ahead;
 mod build;
+mod bundle;
 pub(crate) mod complete;
 pub(crate) mod delta;
 pub(crate) mod entries;

@@ -6,8 +6,8 @@
 //! length of the value; then the rest of the key, then the value.
 //!
 //! # Invariants
-//! - Packs are written while nobody else sees their index, or by entries that a gate hides ([`super::ahead`], [`super::fold`]); they change under
-//!   all latches, and do not overlap.
+//! - Packs are written while nobody else sees their index, by entries that a gate hides ([`super::ahead`], [`super::fold`]), or by entries that are
+//!   in delta as well ([`super::bundle`]); they change under all latches, and do not overlap.
 //! - An entry under its own key counts more than the one in a pack; where one was taken out of a pack, there is
 //!   [`TOMBSTONE`](crate::index::store::TOMBSTONE).
 
@@ -151,6 +151,17 @@ pub(crate) struct FoundPack {
 }
 
 impl FoundPack {
+    /// Its last entry's key.
+    pub(crate) fn last(&self) -> PgResult<Option<EntryKey>> {
+        let mut last = None;
+        each_entry(&self.bytes, &mut |key, _| {
+            let last = last.get_or_insert_with(EntryKey::new);
+            last.clear();
+            last.extend_from_slice(key);
+        })?;
+        Ok(last)
+    }
+
     /// Its entries from `low` on, up to `high`.
     pub(crate) fn entries(
         &self,

@@ -76,7 +76,8 @@ pub struct StorageOptions {
     pub checkpoint_wal_bytes: u64,
     /// Time after which a checkpoint is due (`checkpoint_timeout`).
     pub checkpoint_interval: std::time::Duration,
-    /// Changed rows of a segment of row ids after which a checkpoint writes the segment as a whole.
+    /// Changed rows of a segment of row ids after which a checkpoint writes the segment as a whole. Twice as many new entries of an index that lie together
+    /// go as one, too.
     pub pack_rows_min: usize,
     /// Rows that a transaction deletes or updates one by one; further ones are marked. After a fourth of so many that it has inserted by columns through
     /// delta and log further ones go into the KV store ahead of its commit.

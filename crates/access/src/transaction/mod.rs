@@ -140,6 +140,8 @@ pub struct Transaction {
     marks: Marks,
     /// Which snapshots are in use, once that matters.
     views: Option<Arc<Views>>,
+    /// The number of the statement whose relations it has locked last; 0 once it may have let some go.
+    locked_for: u64,
     /// Its turn at a row that others are in the way of.
     pub(crate) turn: Option<(LockTag, LockMode)>,
     /// Scratch space for encoded rows and keys.
@@ -167,6 +169,7 @@ impl Transaction {
             toasts: Toasts::default(),
             marks: Marks::default(),
             views: None,
+            locked_for: 0,
             turn: None,
             buffer: Vec::new(),
         }
@@ -209,6 +212,16 @@ impl Transaction {
     /// True when the snapshot stays the same for the whole transaction.
     pub fn uses_one_snapshot(&self) -> bool {
         self.options.isolation >= Isolation::RepeatableRead
+    }
+
+    /// True when the relations of the statement with this number are locked: it is the one that ran last, and no locks have gone since.
+    pub fn has_locked_for(&self, statement: u64) -> bool {
+        self.locked_for == statement
+    }
+
+    /// The relations of the statement with this number (never 0) are locked.
+    pub fn note_locked_for(&mut self, statement: u64) {
+        self.locked_for = statement;
     }
 
     pub(crate) fn note_built_index(&mut self) {
@@ -487,8 +500,8 @@ impl Transaction {
         self.marks.cut(self.writes.len());
         self.ahead.singles.cut(self.writes.len());
         self.hooks.commit.truncate(savepoint.hooks);
-        let txn = self.txn()?;
-        txn.release_locks_to(savepoint.locks);
+        self.locked_for = 0;
+        self.txn()?.release_locks_to(savepoint.locks);
         Ok(())
     }
 
@@ -519,6 +532,7 @@ impl Transaction {
         self.toasts = Toasts::default();
         self.marks = Marks::default();
         self.views = None;
+        self.locked_for = 0;
         self.txn = Some(self.storage.manager().begin(&proc)?);
         Ok(csn)
     }
@@ -531,6 +545,7 @@ impl Transaction {
         self.toasts = Toasts::default();
         self.hooks = Hooks::default();
         (self.spills, self.needs_record, self.built_index) = (0, false, false);
+        self.locked_for = 0;
         self.txn = Some(self.storage.manager().begin(&proc)?);
         Ok(())
     }

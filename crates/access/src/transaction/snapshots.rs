@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use common::{CommandId, Csn, PgResult, Xid};
-use txn::{Snapshot, SnapshotGuard};
+use txn::{Proc, Snapshot, SnapshotGuard};
 
 use crate::transaction::views::{View, Views};
 use crate::transaction::{Isolation, Transaction};
@@ -33,6 +33,19 @@ impl Deref for ActiveSnapshot {
     }
 }
 
+impl ActiveSnapshot {
+    /// What is committed now, for reading outside of any transaction on behalf of a session: system catalogs that its transaction has not
+    /// changed.
+    pub fn committed(proc: &Arc<Proc>) -> PgResult<ActiveSnapshot> {
+        let guard = Arc::new(SnapshotGuard::take(proc)?);
+        Ok(ActiveSnapshot {
+            snapshot: Snapshot::committed(guard.csn()),
+            guard,
+            _view: None,
+        })
+    }
+}
+
 impl Transaction {
     /// The snapshot for the current command: new for each call under read committed, else the transaction's first.
     pub fn snapshot(&mut self) -> PgResult<ActiveSnapshot> {
@@ -47,15 +60,6 @@ impl Transaction {
             }
         };
         self.active(guard)
-    }
-
-    /// The same, by a registration of just now if that is as new as can be: registering costs a few atomic writes.
-    pub fn snapshot_beside(&mut self, latest: &ActiveSnapshot) -> PgResult<ActiveSnapshot> {
-        let fresh = latest.guard.csn() == self.storage.manager().visible_csn();
-        match fresh && !self.uses_one_snapshot() {
-            true => self.active(Arc::clone(&latest.guard)),
-            false => self.snapshot(),
-        }
     }
 
     /// What the current command sees of a registered snapshot.

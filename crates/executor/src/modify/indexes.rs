@@ -6,6 +6,7 @@ use access::{EntryRun, Index, UniqueCheck};
 use catalog::desc::{IndexColumnDesc, IndexDesc, RelationDesc};
 use common::{Oid, PgResult, RowId, internal, unsupported};
 use expr::{ExprProgram, RowInputs, Runtime};
+use smallvec::SmallVec;
 use types::{Datum, Vector};
 
 use crate::compile::{Compiler, ScanMap};
@@ -106,7 +107,7 @@ pub(crate) struct OpenIndex {
 /// Key and included values of a row.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Entry {
-    pub key: Vec<Datum>,
+    pub key: SmallVec<[Datum; 2]>,
     include: Vec<Datum>,
 }
 
@@ -149,17 +150,21 @@ impl OpenIndex {
                 return Ok(None);
             }
         }
-        let part = Arc::clone(&self.part);
-        let mut all = Vec::with_capacity(part.keys.len() + part.include.len());
-        for (source, eval) in part.keys.iter().chain(&part.include).zip(&mut self.exprs) {
-            all.push(match (source, eval) {
+        let keys = self.part.keys.len();
+        let mut entry = Entry::default();
+        let sources = self.part.keys.iter().chain(&self.part.include);
+        for (k, (source, eval)) in sources.zip(&mut self.exprs).enumerate() {
+            let value = match (source, eval) {
                 (KeySource::Column(i), _) => values.get(*i).cloned().unwrap_or(Datum::Null),
                 (KeySource::Expr(_), Some(e)) => e.row(rt, row)?,
                 (KeySource::Expr(_), None) => return Err(internal!("index expression lost its state")),
-            });
+            };
+            match k < keys {
+                true => entry.key.push(value),
+                false => entry.include.push(value),
+            }
         }
-        let include = all.split_off(part.keys.len());
-        Ok(Some(Entry { key: all, include }))
+        Ok(Some(entry))
     }
 
     /// Adds the entries of consecutive rows of a plain index at once. False, and nothing done, when some key of a unique one may exist.
