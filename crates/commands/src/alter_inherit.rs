@@ -385,6 +385,10 @@ pub(crate) fn rename_column(
         format!("inherited column \"{old}\" must be renamed in child tables too")
     })?;
     for child in locked_children(parent, cx)? {
+        // One that inherits on several ways has been met before.
+        if cx.ddl(|ddl| Ok(ddl.column_by_name(child.oid, old).is_err()))? {
+            continue;
+        }
         rename_column(&child, old, new, reach, cx)?;
         cx.ddl(|ddl| ddl.rename_column(child.oid, old, new))?;
     }

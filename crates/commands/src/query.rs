@@ -47,6 +47,8 @@ pub fn cost_settings(guc: &crate::guc::GucStore) -> CostSettings {
         enable_parallel_hash: on("enable_parallel_hash"),
         enable_parallel_append: on("enable_parallel_append"),
         enable_partition_pruning: on("enable_partition_pruning"),
+        enable_self_join_elimination: on("enable_self_join_elimination"),
+        enable_partitionwise_join: on("enable_partitionwise_join"),
         max_parallel_workers_per_gather: number("max_parallel_workers_per_gather") as u32,
         parallel_setup_cost: number("parallel_setup_cost"),
         parallel_tuple_cost: number("parallel_tuple_cost"),

@@ -408,6 +408,8 @@ pub enum PlanNode {
         inputs: Vec<Plan>,
         /// Partitioned table it stands for, for EXPLAIN; 0: none.
         rt_index: usize,
+        /// Of joins of partitions, for EXPLAIN: the partitions, and the tables after which their columns are named above.
+        roots: Vec<(usize, usize)>,
         /// Which inputs to run, decided at run time.
         prune: Option<Box<PartitionPrune>>,
     },
@@ -419,6 +421,8 @@ pub enum PlanNode {
         keys: Vec<SortKey>,
         /// Partitioned table.
         rt_index: usize,
+        /// As in [`PlanNode::Append`].
+        roots: Vec<(usize, usize)>,
         /// Which inputs to run, decided at run time.
         prune: Option<Box<PartitionPrune>>,
     },

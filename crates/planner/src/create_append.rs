@@ -1,19 +1,21 @@
-//! Plans of inheritance trees: Append and MergeAppend.
+//! Plans of append relations: Append and MergeAppend.
 
 use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::Expr;
 use nodes::plan::{PlanCost, PlanNode, SortKey};
 use nodes::prune::PartitionPrune;
+use nodes::query::RteKind;
 
 use crate::create_plan::{Pending, build, cost_of, key_expr, with_parameters};
 use crate::path::{Path, PathKey, PathRef};
 use crate::paths::join_clauses_for;
+use crate::prep::AppendChild;
 use crate::prune;
 use crate::root::Root;
 use crate::search::output_vars;
 use crate::upper::{self, Stage, node, pass_through_targets, target};
 
-/// The members of an inheritance tree, handing out the root's columns.
+/// The members of an append relation, handing out the columns of the whole.
 pub fn append(
     root: &mut Root<'_, '_>,
     path: &Path,
@@ -21,24 +23,17 @@ pub fn append(
     pending: &mut Pending,
     merge: bool,
 ) -> PgResult<Stage> {
-    let parent = path
-        .relids
-        .singleton()
-        .ok_or_else(|| internal!("append of several relations"))?;
     let output = output_vars(root, &path.relids);
     let (mut plans, mut tables) = (Vec::new(), Vec::new());
     for input in inputs {
         let stage = build(root, input, pending)?;
-        let child = input.relids.singleton();
-        let member = root
-            .append_children
+        let wanted: Vec<Expr> = output
             .iter()
-            .find(|c| Some(c.child) == child)
-            .cloned()
-            .ok_or_else(|| internal!("append of a relation that is no member"))?;
-        let wanted: Vec<Expr> = output.iter().map(|e| member.translate(e)).collect();
+            .map(|e| root.translate_to(e, &input.relids))
+            .collect();
+        let member = input.relids.singleton().and_then(|c| root.append_member(c));
+        tables.push(member.and_then(AppendChild::table).unwrap_or_default());
         plans.push(handing_out(root, stage, &wanted)?.plan);
-        tables.push(member.desc.oid);
     }
     let keys = if merge {
         merge_keys(root, path, &output)?
@@ -58,19 +53,30 @@ pub fn append(
         return Ok(no_rows(cost_of(path), output));
     }
     let list = pass_through_targets(&plans[0].target_list);
-    let prune = pruning(root, path, parent, &tables, pending)?;
-    let rt_index = root.global_index(parent);
+    let parent = path.relids.singleton();
+    let prune = match parent {
+        Some(parent) => pruning(root, path, parent, &tables, pending)?,
+        None => None,
+    };
+    // Columns of a UNION ALL have the names that its first arm gives them.
+    let rt_index = match parent.map(|p| &root.query.rte(p).kind) {
+        Some(RteKind::Relation { .. }) => root.global_index(parent.unwrap_or(0)),
+        _ => 0,
+    };
+    let roots = named_after(root, path, inputs);
     let plan_node = if merge {
         PlanNode::MergeAppend {
             inputs: plans,
             keys,
             rt_index,
+            roots,
             prune,
         }
     } else {
         PlanNode::Append {
             inputs: plans,
             rt_index,
+            roots,
             prune,
         }
     };
@@ -79,6 +85,17 @@ pub fn append(
         output,
         keys: Vec::new(),
     })
+}
+
+/// Tables after which the columns of members that are joined are named, with those members.
+fn named_after(root: &Root<'_, '_>, path: &Path, inputs: &[PathRef]) -> Vec<(usize, usize)> {
+    if path.relids.len() < 2 {
+        return Vec::new();
+    }
+    let members = inputs.iter().flat_map(|i| i.relids.iter());
+    members
+        .map(|m| (root.global_index(m), root.global_index(root.topmost(m))))
+        .collect()
 }
 
 /// What excludes members at run time: conditions with parameters and stable functions, and those that a nested loop above hands in.

@@ -143,9 +143,7 @@ fn scan(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult
     let rel = root.rel(rt_index)?.clone();
     let base = rel.base.as_ref().ok_or_else(|| internal!("scan of a join"))?;
     let mut infos = base.restrictions.clone();
-    if !matches!(path.kind, PathKind::Scan) {
-        infos.extend(join_clauses_for(root, &rel, &path.required_outer));
-    }
+    infos.extend(join_clauses_for(root, &rel, &path.required_outer));
     cheap_first(&mut infos);
     let mut quals: Vec<Expr> = infos.iter().map(|i| i.clause.clone()).collect();
     let output = output_vars(root, &path.relids);
@@ -226,7 +224,7 @@ fn still_to_test(
     tested: &[Rc<RestrictInfo>],
     fix: &dyn Fn(&Expr) -> PgResult<Expr>,
 ) -> PgResult<Vec<Expr>> {
-    let left = |i: &&Rc<RestrictInfo>| !tested.iter().any(|t| Rc::ptr_eq(t, i));
+    let left = |i: &&Rc<RestrictInfo>| !tested.iter().any(|t| Rc::ptr_eq(t, i) || t.clause == i.clause);
     let mut infos: Vec<_> = infos.iter().filter(left).cloned().collect();
     cheap_first(&mut infos);
     infos.iter().map(|i| fix(&i.clause)).collect()
@@ -604,14 +602,20 @@ fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
 /// The member of a sort column's class that the relations can compute, preferably one that is there already.
 pub fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]) -> PgResult<Expr> {
     let members = &root.classes[key.class].members;
-    if let Some(member) = relids
-        .singleton()
-        .and_then(|i| root.append_children.iter().find(|c| c.child == i))
-    {
-        let parent = RelIds::single(member.parent);
-        let found = members.iter().find(|m| m.relids.is_subset(&parent));
+    if root.is_child_join(relids) {
+        let down = |m: &crate::equivalence::Member| root.translate_to(&m.expr, relids);
+        let whole = root.topmost_of(relids);
+        let own = || members.iter().filter(|m| m.relids.is_subset(&whole)).map(down);
+        let found = own().find(|e| output.contains(e)).or_else(|| own().next());
+        return found.ok_or_else(|| internal!("no column to sort by"));
+    }
+    if let Some(child) = relids.singleton().filter(|i| root.append_member(*i).is_some()) {
+        let whole = root.topmost(child);
+        let found = members
+            .iter()
+            .find(|m| m.relids.is_subset(&RelIds::single(whole)));
         return found
-            .map(|m| member.translate(&m.expr))
+            .map(|m| root.translate_down(&m.expr, whole, child))
             .ok_or_else(|| internal!("no column to sort by"));
     }
     members

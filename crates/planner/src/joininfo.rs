@@ -214,7 +214,15 @@ fn distribute(
 ) -> PgResult<()> {
     let clause_relids = facts::relids(&clause);
     let mut clause = clause;
-    if outer_join.is_none() {
+    // A condition on the nullable side alone filters that side before the join.
+    let inner_only = outer_join
+        .and_then(|n| root.special_joins.get(n))
+        .is_some_and(|s| {
+            s.join_type != JoinType::Full
+                && !clause_relids.is_empty()
+                && clause_relids.is_subset(&s.syn_right)
+        });
+    if outer_join.is_none() || inner_only {
         equal_to_itself(root, &mut clause)?;
     }
     if not_null::may_be_known(&clause) {
@@ -229,17 +237,13 @@ fn distribute(
     let mut pushed_down = true;
     if let Some(number) = outer_join {
         let special = &root.special_joins[number];
-        // A condition on the nullable side alone filters that side before the join.
-        let inner_only = special.join_type != JoinType::Full
-            && !clause_relids.is_empty()
-            && clause_relids.is_subset(&special.syn_right);
         if !inner_only {
             required = required.union(&special.min_left).union(&special.min_right);
             pushed_down = false;
         }
     }
-    if required.is_empty() || facts::is_volatile(&clause, root.context().catalog)? && outer_join.is_none() {
-        // No columns (or volatile): test it as late as its scope allows.
+    if required.is_empty() {
+        // No columns: test it as late as its scope allows.
         required = scope.clone();
     }
     // An outer join's own condition is tested where that join is: what must be below it is known already.
@@ -394,6 +398,7 @@ fn equality_of(root: &Root<'_, '_>, clause: &Expr) -> PgResult<Option<Equality>>
         can_hash: desc.can_hash,
         family,
         distinct: [1.0; 2],
+        guessed: [false; 2],
         merge: None,
     }))
 }
@@ -418,7 +423,10 @@ pub fn assign_base_restrictions(root: &mut Root<'_, '_>) -> PgResult<()> {
         match info.required.singleton() {
             Some(i) if root.rels.get(i).is_some_and(Option::is_some) => {
                 info.selectivity = crate::selectivity::clause(root, &info.clause, None);
-                if let Some(base) = root.rels[i].as_mut().and_then(|r| r.base.as_mut()) {
+                let dedup = root.without_self_joins && info.pushed_down && !info.volatile;
+                if let Some(base) = root.rels[i].as_mut().and_then(|r| r.base.as_mut())
+                    && !(dedup && base.restrictions.iter().any(|r| r.clause == info.clause))
+                {
                     base.restrictions.push(Rc::new(info));
                 }
             }
@@ -480,6 +488,8 @@ pub fn estimate_join_clauses(root: &mut Root<'_, '_>) -> PgResult<()> {
         if let Some(equality) = &mut info.equality {
             equality.distinct =
                 [&equality.left, &equality.right].map(|side| crate::selectivity::distinct_values(root, side));
+            equality.guessed =
+                [&equality.left, &equality.right].map(|side| crate::selectivity::is_guessed(root, side));
             equality.merge = merge_facts(root, equality)?;
         }
         out.push(Rc::new(info));

@@ -34,6 +34,7 @@ mod minmax;
 mod not_null;
 mod order;
 mod parallel;
+mod partitionwise;
 mod path;
 mod paths;
 mod pattern;
@@ -44,6 +45,7 @@ mod rel;
 mod root;
 mod search;
 mod selectivity;
+mod self_join;
 mod subplan;
 mod upper;
 

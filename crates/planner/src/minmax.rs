@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult, Span};
+use common::{AttrNumber, Oid, PgResult, Span};
 use nodes::expr::{Aggref, Const, Expr, NullTest, ParamKind, SubLink, SubLinkKind, Var, VarSource};
 use nodes::query::{CommandType, JoinTreeNode, Query, RteKind, SortGroupClause, TargetEntry};
 use nodes::walk;
@@ -19,7 +19,7 @@ use types::{Datum, oids};
 use crate::context::PlannerContext;
 use crate::exprs::facts;
 use crate::joininfo::BTREE;
-use crate::prep::and_of;
+use crate::prep::{and_of, is_simple_union_all};
 
 /// The query by subqueries; `None` where that cannot be cheaper, or is something else.
 pub fn rewrite(query: &Query, context: &PlannerContext<'_>) -> PgResult<Option<Query>> {
@@ -73,19 +73,24 @@ fn has_shape(q: &Query) -> bool {
         && !q.has_sub_links
 }
 
-/// FROM is a table, and WHERE takes no value from a query around this one.
+/// FROM is a table or a UNION ALL, and WHERE takes no value from a query around this one.
 fn from_one_table(q: &Query) -> bool {
     let ([JoinTreeNode::Rel(1)], [rte]) = (&q.join_tree.items[..], &q.range_table[..]) else {
         return false;
     };
-    let plain = matches!(
-        rte.kind,
+    let plain = match &rte.kind {
         RteKind::Relation {
-            relkind: b'r' | b'm',
+            relkind,
             sample: None,
             ..
-        }
-    );
+        } => matches!(relkind, b'r' | b'm' | b'p'),
+        RteKind::Subquery {
+            query,
+            lateral: false,
+            ..
+        } => is_simple_union_all(query),
+        _ => false,
+    };
     let mut bound = false;
     if let Some(quals) = &q.join_tree.quals {
         walk::walk(quals, &mut |e| {
@@ -160,7 +165,7 @@ fn link(query: &Query, a: &Aggref, context: &PlannerContext<'_>) -> PgResult<Opt
     let (Some(argument), Some(var)) = (a.args.first(), column(a)) else {
         return Ok(None);
     };
-    if !has_index(query, var, context)? {
+    if !has_index(query, var.attno, context)? {
         return Ok(None);
     }
     let mut clauses = vec![Expr::NullTest(NullTest {
@@ -206,19 +211,43 @@ fn link(query: &Query, a: &Aggref, context: &PlannerContext<'_>) -> PgResult<Opt
     }))))
 }
 
-/// Some index of the table has the column as a key.
-fn has_index(query: &Query, var: &Var, context: &PlannerContext<'_>) -> PgResult<bool> {
-    let Some(RteKind::Relation { relation, .. }) = query.range_table.first().map(|r| &r.kind) else {
+/// Some index of what the query reads has the column as a key.
+fn has_index(query: &Query, attno: AttrNumber, context: &PlannerContext<'_>) -> PgResult<bool> {
+    match query.range_table.first().map(|r| &r.kind) {
+        Some(RteKind::Relation { relation, .. }) => table_has_index(*relation, attno, context),
+        Some(RteKind::Subquery { query, .. }) => {
+            for arm in &query.range_table {
+                if arm_has_index(&arm.kind, attno, context)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The column of an arm of a UNION ALL is one of an only table, in whose index it is a key.
+fn arm_has_index(arm: &RteKind, attno: AttrNumber, context: &PlannerContext<'_>) -> PgResult<bool> {
+    let RteKind::Subquery { query: arm, .. } = arm else {
         return Ok(false);
     };
-    let Some(table) = context.catalog.relation(*relation)? else {
+    let at = usize::try_from(attno).ok().and_then(|n| n.checked_sub(1));
+    match at.and_then(|at| arm.output_columns().nth(at)).map(|t| &t.expr) {
+        Some(Expr::Var(v)) if arm.range_table.len() == 1 => has_index(arm, v.attno, context),
+        _ => Ok(false),
+    }
+}
+
+fn table_has_index(table: Oid, attno: AttrNumber, context: &PlannerContext<'_>) -> PgResult<bool> {
+    let Some(table) = context.catalog.relation(table)? else {
         return Ok(false);
     };
     for index in table.indexes.iter() {
         let desc = context.catalog.relation(*index)?;
         let keys = desc.as_ref().and_then(|d| d.index.as_ref());
         let keys = keys.filter(|i| i.access_method == BTREE);
-        if keys.is_some_and(|i| i.columns.iter().take(i.key_count).any(|c| c.attno == var.attno)) {
+        if keys.is_some_and(|i| i.columns.iter().take(i.key_count).any(|c| c.attno == attno)) {
             return Ok(true);
         }
     }

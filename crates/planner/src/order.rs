@@ -86,6 +86,8 @@ pub fn useful(root: &Root<'_, '_>, relids: &RelIds, keys: &Rc<[PathKey]>) -> Rc<
         return keys.clone();
     }
     let interest = &root.interest;
+    let whole = root.is_child_join(relids).then(|| root.topmost_of(relids));
+    let relids = whole.as_ref().unwrap_or(relids);
     let merges = |key: &&PathKey| {
         // Merge joins sort ascending here.
         !key.descending

@@ -32,6 +32,19 @@ pub fn surviving_leaves(
     Ok(tree.leaves)
 }
 
+/// The partitions (OIDs) of one level that may hold rows which satisfy the conditions.
+pub fn surviving_partitions(
+    root: &Root<'_, '_>,
+    table: &Arc<RelationDesc>,
+    rt_index: usize,
+    clauses: &[Expr],
+) -> PgResult<Vec<Oid>> {
+    let mut tree = Tree::new(root, table, rt_index, clauses);
+    let (partitions, _, keep) = tree.level(table)?;
+    let kept = partitions.parts.iter().zip(keep).filter(|(_, kept)| *kept);
+    Ok(kept.map(|(part, _)| part.oid).collect())
+}
+
 /// What an Append over these leaf partitions asks when it runs; `None`: nothing that planning does not know.
 pub fn at_run_time(
     root: &Root<'_, '_>,
@@ -88,10 +101,9 @@ impl<'r, 'g, 'a> Tree<'r, 'g, 'a> {
         }
     }
 
-    /// Adds a partitioned table; its place among the levels.
-    fn collect(&mut self, table: &Arc<RelationDesc>) -> PgResult<usize> {
-        let catalog = self.root.context().catalog;
-        let partitions = Partitions::load(catalog, table)?;
+    /// The partitions of a table, what the conditions say of its keys, and which partitions constants leave.
+    fn level(&mut self, table: &Arc<RelationDesc>) -> PgResult<(Partitions, Vec<PruneStep>, Vec<bool>)> {
+        let partitions = Partitions::load(self.root.context().catalog, table)?;
         // Key columns in terms of the columns of the table in the query.
         let columns = partitions.key.columns.iter();
         let keys: Vec<Expr> = columns
@@ -111,6 +123,13 @@ impl<'r, 'g, 'a> Tree<'r, 'g, 'a> {
             datums: &datums,
         };
         let keep = partitions_to_read(&partitions, &found, known)?;
+        Ok((partitions, found, keep))
+    }
+
+    /// Adds a partitioned table; its place among the levels.
+    fn collect(&mut self, table: &Arc<RelationDesc>) -> PgResult<usize> {
+        let catalog = self.root.context().catalog;
+        let (partitions, found, keep) = self.level(table)?;
         let place = self.prune.levels.len();
         self.prune.levels.push(PruneLevel {
             table: table.oid,

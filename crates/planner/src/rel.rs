@@ -10,7 +10,9 @@ use nodes::expr::Expr;
 use nodes::query::{JoinType, Query, TableSample};
 use nodes::relids::RelIds;
 
+use crate::exprs::facts;
 use crate::extended::Known;
+use crate::partitionwise::PartitionInfo;
 use crate::path::PathRef;
 use crate::upper::Planned;
 
@@ -51,6 +53,8 @@ pub struct Equality {
     pub family: Option<Oid>,
     /// Estimated different values of each side; known once base relations have sizes.
     pub distinct: [f64; 2],
+    /// That is a guess, because nothing is known of the side.
+    pub guessed: [bool; 2],
     /// For merging; known once base relations have sizes.
     pub merge: Option<MergeFacts>,
 }
@@ -142,6 +146,8 @@ pub struct RelOptInfo {
     pub partial_paths: Vec<PathRef>,
     /// Workers may compute it.
     pub parallel_safe: bool,
+    /// How its rows are divided, where tables are joined partition by partition.
+    pub partition: Option<Rc<PartitionInfo>>,
     /// Base relations only.
     pub base: Option<BaseRel>,
 }
@@ -182,7 +188,8 @@ impl BaseRel {
     }
 }
 
-/// A column that some node above its scan needs, and which relations must be joined before nobody needs it any more.
+/// A column that some node above its scan needs, and which relations must be joined before nobody needs it any more. What a member of an
+/// append relation computes for a column of the whole may be any expression.
 #[derive(Clone, Debug)]
 pub struct NeededVar {
     pub expr: Expr,
@@ -194,4 +201,17 @@ pub struct NeededVar {
     pub top: bool,
     /// Average width of its values.
     pub width: i32,
+}
+
+impl NeededVar {
+    /// The columns of the relation that must be read for it.
+    pub fn attnos(&self) -> Vec<AttrNumber> {
+        let mut vars = Vec::new();
+        facts::vars(&self.expr, false, &mut vars);
+        let own = vars.into_iter().filter_map(|e| match e {
+            Expr::Var(v) if facts::var_rel(v) == Some(self.rel) => Some(v.attno),
+            _ => None,
+        });
+        own.collect()
+    }
 }

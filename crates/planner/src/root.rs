@@ -123,6 +123,10 @@ pub struct Root<'g, 'a> {
     pub partial_paths: Vec<PathRef>,
     /// Conditions from above on window functions of the level.
     pub run_conditions: Vec<RunCondition>,
+    /// Joins of members of append relations, by those members.
+    pub child_joins: HashMap<RelIds, RelOptInfo>,
+    /// Self joins have been left out: their conditions may repeat.
+    pub without_self_joins: bool,
 }
 
 /// A value of a sibling that a LATERAL entry uses.
@@ -259,6 +263,8 @@ fn plan_as_it_is(
         parallel: false,
         partial_paths: Vec::new(),
         run_conditions,
+        child_joins: HashMap::new(),
+        without_self_joins: false,
     };
     crate::prep::preprocess(&mut root)?;
     root.publish_range_table();
@@ -291,14 +297,26 @@ impl<'a> Root<'_, 'a> {
         }
     }
 
+    /// Forgets what has been derived from the query's FROM and conditions, because those have changed.
+    pub fn forget_derived(&mut self) {
+        self.rels.clear();
+        self.special_joins.clear();
+        self.join_clauses.clear();
+        self.classes.clear();
+        self.needed.clear();
+        self.lateral_params.clear();
+        self.all_rels = RelIds::empty();
+        self.without_self_joins = true;
+    }
+
     /// Whether paths of some relations are worth keeping for being quick with their first row: where the level may stop early, and for
     /// the inner side of semi and anti joins.
     ///
     /// PG: `consider_startup`, `consider_param_startup`.
     pub fn startup(&self, relids: &RelIds) -> Startup {
-        let stops = |s: &SpecialJoin| {
-            matches!(s.join_type, JoinType::Semi | JoinType::Anti) && s.min_right == *relids
-        };
+        let whole = self.whole_of(relids);
+        let stops =
+            |s: &SpecialJoin| matches!(s.join_type, JoinType::Semi | JoinType::Anti) && s.min_right == *whole;
         if self.tuple_fraction > 0.0 || self.special_joins.iter().any(stops) {
             Startup::Counts
         } else {

@@ -13,7 +13,8 @@ use nodes::query::{FromExpr, JoinTreeNode, JoinType};
 use nodes::relids::RelIds;
 
 use crate::parallel;
-use crate::path::PathRef;
+use crate::partitionwise;
+use crate::path::{Parallel, Path, PathKind, PathRef};
 use crate::paths::{
     JoinClauses, JoinSize, add_join_paths, add_partial_join_paths, is_unique, partial, unique_rel,
 };
@@ -69,7 +70,7 @@ pub fn join_all(root: &mut Root<'_, '_>) -> PgResult<RelOptInfo> {
 /// A semijoin with one relation in which at most one row can match is an inner join, and may take place in any order.
 ///
 /// PG: `reduce_unique_semijoins`.
-fn reduce_unique_semijoins(root: &mut Root<'_, '_>) {
+pub fn reduce_unique_semijoins(root: &mut Root<'_, '_>) {
     let special_joins = std::mem::take(&mut root.special_joins);
     let unique = |s: &SpecialJoin| {
         let inner = s.min_right.singleton().filter(|_| s.syn_right == s.min_right);
@@ -115,7 +116,10 @@ fn dynamic(root: &mut Root<'_, '_>, base: Vec<RelOptInfo>, all_pairs: bool) -> P
                 break;
             }
         }
-        found.rels.iter_mut().for_each(|rel| gather_below_top(root, rel));
+        for rel in &mut found.rels {
+            partitionwise::add_paths(root, rel);
+            gather_below_top(root, rel);
+        }
         // The order in which relations are tried decides between equals.
         found.rels.sort_by(|a, b| a.relids.cmp(&b.relids));
         levels.push(found.rels);
@@ -336,6 +340,8 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
     let (left, right) = if swap { (b, a) } else { (a, b) };
     let relids = left.relids.union(&right.relids);
     let clauses = clauses_for(root, left, right, join_type);
+    let nothing = without_partners(root, right, join_type, &clauses);
+    let right = nothing.as_ref().unwrap_or(right);
     let place = found.places.get(&relids).copied();
     let parallel_safe = root.parallel && is_parallel_safe(root, left, right, &clauses);
     let (mut paths, mut partial, size) = match place.and_then(|p| found.rels.get_mut(p)) {
@@ -379,10 +385,12 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
     if join_type == JoinType::Semi {
         add_unique_joins(root, (left, right), &clauses, &size, &mut paths);
     }
+    let partition = partitionwise::try_join(root, (left, right), join_type, &clauses, &size);
     match place.and_then(|p| found.rels.get_mut(p)) {
         Some(rel) => {
             rel.paths = paths;
             rel.partial_paths = partial;
+            rel.partition = rel.partition.take().or(partition);
         }
         None if paths.is_empty() => {}
         None => {
@@ -394,10 +402,48 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
                 paths,
                 partial_paths: partial,
                 parallel_safe: size.parallel_safe,
+                partition,
                 base: None,
             });
         }
     }
+}
+
+/// The nullable side of an outer join whose condition is never true: none of its rows are wanted.
+///
+/// PG: `restriction_is_constant_false`, `mark_dummy_rel`.
+fn without_partners(
+    root: &Root<'_, '_>,
+    right: &RelOptInfo,
+    join_type: JoinType,
+    clauses: &JoinClauses,
+) -> Option<RelOptInfo> {
+    let never = |c: &Rc<RestrictInfo>| matches!(&c.clause, Expr::Const(k) if k.value.as_bool() != Some(true));
+    let outer = matches!(join_type, JoinType::Left | JoinType::Anti);
+    let whole_side = |s: &SpecialJoin| s.join_type == join_type && right.relids.is_subset(&s.syn_right);
+    if !outer || !clauses.join.iter().any(never) || !root.special_joins.iter().any(whole_side) {
+        return None;
+    }
+    let none = Path {
+        kind: PathKind::Append(Vec::new()),
+        relids: right.relids.clone(),
+        rows: 0.0,
+        width: right.width,
+        startup: 0.0,
+        total: 0.0,
+        disabled: 0,
+        keys: Rc::new([]),
+        required_outer: RelIds::empty(),
+        parallel: Parallel::default(),
+    };
+    Some(RelOptInfo {
+        rows: 0.0,
+        paths: vec![Rc::new(none)],
+        partial_paths: Vec::new(),
+        partition: None,
+        base: None,
+        ..right.clone()
+    })
 }
 
 /// A semijoin as an inner join with each value of its right side once.
@@ -468,7 +514,12 @@ fn clauses_for(
     out
 }
 
-fn estimate_rows(left: &RelOptInfo, right: &RelOptInfo, join_type: JoinType, clauses: &JoinClauses) -> f64 {
+pub fn estimate_rows(
+    left: &RelOptInfo,
+    right: &RelOptInfo,
+    join_type: JoinType,
+    clauses: &JoinClauses,
+) -> f64 {
     let product = |infos: &[Rc<RestrictInfo>]| infos.iter().map(|i| i.selectivity).product::<f64>();
     let (join, other) = (product(&clauses.join), product(&clauses.other));
     let cross = left.rows * right.rows;
@@ -496,6 +547,11 @@ fn join_width(root: &Root<'_, '_>, relids: &RelIds) -> i32 {
 
 /// The columns that a relation or join must hand up.
 pub fn output_vars(root: &Root<'_, '_>, relids: &RelIds) -> Vec<Expr> {
+    if root.is_child_join(relids) {
+        let whole = root.topmost_of(relids);
+        let shown = output_vars(root, &whole);
+        return shown.iter().map(|e| root.translate_to(e, relids)).collect();
+    }
     let shown = root.needed.iter().filter(|n| is_handed_up(n, relids));
     shown.map(|n| n.expr.clone()).collect()
 }
@@ -545,6 +601,7 @@ fn greedy(root: &mut Root<'_, '_>, mut rels: Vec<RelOptInfo>) -> PgResult<Option
 
 fn candidate(root: &mut Root<'_, '_>, left: &RelOptInfo, right: &RelOptInfo) -> Option<Candidate> {
     let mut joined = join_pair(root, left, right)?;
+    partitionwise::add_paths(root, &mut joined);
     gather_below_top(root, &mut joined);
     Some(Candidate {
         left: left.relids.clone(),

@@ -405,6 +405,18 @@ pub fn distinct_values(root: &Root<'_, '_>, e: &Expr) -> f64 {
     }
 }
 
+/// True when nothing is known of the values of an expression, and there are enough rows for that to matter.
+///
+/// PG: `isdefault` of `get_variable_numdistinct`.
+pub fn is_guessed(root: &Root<'_, '_>, e: &Expr) -> bool {
+    let rows = facts::relids(e).singleton().map(|rel| tuples_of(root, rel));
+    e.type_oid() != types::oids::BOOL
+        && distinct_values(root, e) == DEFAULT_DISTINCT
+        && rows.is_none_or(|rows| rows >= DEFAULT_DISTINCT)
+        && stats_of(root, e).is_none()
+        && !is_unique_column(root, e)
+}
+
 fn tuples_of(root: &Root<'_, '_>, rel: usize) -> f64 {
     let rel = root.rels.get(rel).and_then(Option::as_ref);
     rel.map_or(1.0, |r| r.base.as_ref().map_or(r.rows, |b| b.tuples))

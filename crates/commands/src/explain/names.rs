@@ -38,7 +38,28 @@ struct Context<'p, 'a> {
     /// SubPlans whose test is being printed.
     testing: RefCell<Vec<SubPlan>>,
     /// Below an Append seen from above: the root of the tree, whose name members' columns have there.
-    tree: Option<usize>,
+    tree: Option<Tree<'a>>,
+}
+
+/// The tables after which columns of members are named above what puts the members together.
+#[derive(Clone, Copy)]
+enum Tree<'a> {
+    /// One for all.
+    One(usize),
+    /// Members of several, joined: by member.
+    Joined(&'a [(usize, usize)]),
+}
+
+impl Tree<'_> {
+    fn name_of(self, rt_index: usize) -> usize {
+        match self {
+            Tree::One(root) => root,
+            Tree::Joined(roots) => {
+                let found = roots.iter().find(|(member, _)| *member == rt_index);
+                found.map_or(rt_index, |(_, root)| *root)
+            }
+        }
+    }
 }
 
 impl<'a> Printer<'a> {
@@ -126,10 +147,13 @@ pub(crate) fn scan_index(plan: &Plan) -> Option<usize> {
 }
 
 /// The root of the inheritance tree whose members a node puts together.
-fn tree_root(plan: &Plan) -> Option<usize> {
+fn tree_root(plan: &Plan) -> Option<Tree<'_>> {
     match &plan.node {
+        PlanNode::Append { roots, .. } | PlanNode::MergeAppend { roots, .. } if !roots.is_empty() => {
+            Some(Tree::Joined(roots))
+        }
         PlanNode::Append { rt_index, .. } | PlanNode::MergeAppend { rt_index, .. } => {
-            Some(*rt_index).filter(|i| *i > 0)
+            Some(*rt_index).filter(|i| *i > 0).map(Tree::One)
         }
         _ => None,
     }
@@ -192,7 +216,7 @@ impl<'a> Context<'_, 'a> {
             (None, Ok(at)) => format!("col{at}"),
             (Some(_), Ok(_)) => String::new(),
         };
-        let named = self.tree.unwrap_or(rt_index);
+        let named = self.tree.map_or(rt_index, |t| t.name_of(rt_index));
         let alias = named.checked_sub(1).and_then(|i| self.printer.aliases.get(i));
         match alias.filter(|a| self.prefix && !a.is_empty()) {
             Some(alias) => format!("{}.{name}", quote_identifier(alias)),
@@ -548,6 +572,9 @@ fn scanned(plan: &Plan, removed: &Removed, visit: &mut dyn FnMut(usize)) {
         // The root of an inheritance tree has its name, although only members are read.
         PlanNode::Append { rt_index, .. } | PlanNode::MergeAppend { rt_index, .. } if *rt_index > 0 => {
             visit(*rt_index);
+        }
+        PlanNode::Append { roots, .. } | PlanNode::MergeAppend { roots, .. } => {
+            roots.iter().for_each(|(_, root)| visit(*root));
         }
         PlanNode::ModifyTable(m) => m.relations.iter().for_each(|r| visit(r.rt_index)),
         _ => {}

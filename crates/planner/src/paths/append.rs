@@ -1,4 +1,6 @@
-//! Inheritance trees: their members' sizes and paths, and how they are put together.
+//! Append relations, which are inheritance trees and UNION ALLs: their members' sizes and paths, and how they are put together.
+//!
+//! PG: `set_append_rel_size`, `set_append_rel_pathlist` in src/backend/optimizer/path/allpaths.c.
 
 use std::rc::Rc;
 
@@ -7,9 +9,15 @@ use nodes::expr::Expr;
 use nodes::relids::RelIds;
 
 use crate::cost;
+use crate::exprs::{facts, fold};
+use crate::joininfo::make_restrict_info;
+use crate::not_null::{self, may_be_known};
+use crate::partitionwise;
 use crate::path::{Parallel, Path, PathKey, PathKind, PathRef, add_path, cheapest_total, keys_contained};
 use crate::paths::append_order::{MemberOrder, PartitionOrder};
-use crate::paths::base::{build_rel, set_paths, set_size};
+use crate::paths::base::{build_rel, set_paths, set_size, width_of};
+use crate::paths::index::join_clauses_for;
+use crate::paths::{partial, subquery};
 use crate::prep::AppendChild;
 use crate::prune;
 use crate::rel::{BaseRel, Equality, NeededVar, RestrictInfo};
@@ -19,54 +27,66 @@ use crate::search::output_vars;
 /// Part of `cpu_tuple_cost` that a row costs in an Append.
 const APPEND_CPU_MULTIPLIER: f64 = 0.5;
 
-/// Makes the members' relations, with the parent's conditions; drops those that cannot have rows that qualify.
-pub fn build_members(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
-    let Some(base) = root.rels[parent].as_ref().and_then(|r| r.base.clone()) else {
-        return Ok(());
-    };
-    let clauses: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
-    let mut members: Vec<AppendChild> = root
+/// Makes the relations of the arms of a UNION ALL: what they take from their siblings, the whole takes.
+pub fn build_arms(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
+    let arms = root
         .append_children
         .iter()
-        .filter(|c| c.parent == parent)
-        .cloned()
-        .collect();
-    let prunes = root.context().settings.enable_partition_pruning;
-    if let Some(table) = base.table().filter(|t| t.relkind == b'p' && prunes) {
-        let keep = prune::surviving_leaves(root, &table.clone(), parent, &clauses)?;
-        members.retain(|m| keep.contains(&m.desc.oid));
-    } else if clauses
-        .iter()
-        .any(|c| matches!(c, Expr::Const(k) if k.value.as_bool() != Some(true)))
-    {
-        members.clear();
-    }
-    let (mut rows, mut pages, mut tuples) = (0.0, 0.0, 0.0);
-    for member in &members {
-        let mut rel = build_rel(root, member.child)?;
+        .filter(|c| c.parent == parent && c.is_arm());
+    let arms: Vec<usize> = arms.map(|c| c.child).collect();
+    let mut lateral = RelIds::empty();
+    for arm in arms {
+        let mut rel = build_rel(root, arm)?;
         if let Some(base) = &mut rel.base {
             base.append_parent = Some(parent);
-            for r in &clauses_of(root, parent) {
-                let info = translate_info(r, member);
-                if base.restrictions.iter().all(|x| x.clause != info.clause) {
-                    base.restrictions.push(Rc::new(info));
-                }
-            }
-            pages += base.pages;
-            tuples += base.tuples;
         }
-        if root.rels.len() <= member.child {
-            root.rels.resize(member.child + 1, None);
-        }
-        root.rels[member.child] = Some(rel);
-        add_needed(root, member);
-        set_size(root, member.child);
-        rows += root.rels[member.child].as_ref().map_or(0.0, |r| r.rows);
+        root.rels[arm] = Some(rel);
+        build_arms(root, arm)?;
+        lateral = base_of(root, arm).map_or(lateral.clone(), |b| lateral.union(&b.lateral));
     }
+    if let Some(base) = base_mut(root, parent) {
+        base.lateral = base.lateral.union(&lateral);
+    }
+    Ok(())
+}
+
+fn base_of<'r>(root: &'r Root<'_, '_>, rel: usize) -> Option<&'r BaseRel> {
+    root.rels.get(rel)?.as_ref()?.base.as_ref()
+}
+
+fn base_mut<'r>(root: &'r mut Root<'_, '_>, rel: usize) -> Option<&'r mut BaseRel> {
+    root.rels.get_mut(rel)?.as_mut()?.base.as_mut()
+}
+
+/// Gives the members their part of the conditions and their sizes; drops those that cannot have rows that qualify.
+///
+/// PG: `set_append_rel_size`.
+pub fn build_members(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
+    let Some(base) = base_of(root, parent).cloned() else {
+        return Ok(());
+    };
+    let (mut rows, mut pages, mut tuples) = (0.0_f64, 0.0, 0.0);
+    let mut live = Vec::new();
+    for member in candidates(root, parent, &base)? {
+        if !build_member(root, &member, &base)? {
+            continue;
+        }
+        if let Some(rel) = &root.rels[member.child] {
+            rows += rel.rows;
+            pages += rel.base.as_ref().map_or(0.0, |b| b.pages);
+            tuples += rel.base.as_ref().map_or(0.0, |b| b.tuples);
+        }
+        live.push(member.child);
+    }
+    average_widths(root, parent, &live);
+    let partition = partitionwise::of_table(root, parent, &live)?;
+    let width = width_of(root, parent);
     if let Some(rel) = &mut root.rels[parent] {
         rel.rows = rows.max(1.0);
+        rel.width = width;
+        rel.partition = partition;
         if let Some(base) = &mut rel.base {
-            base.members = members.iter().map(|m| m.child).collect();
+            base.members = live;
             base.pages = pages;
             base.tuples = tuples;
         }
@@ -74,11 +94,129 @@ pub fn build_members(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
     Ok(())
 }
 
-fn clauses_of(root: &Root<'_, '_>, parent: usize) -> Vec<Rc<RestrictInfo>> {
-    root.rels[parent]
-        .as_ref()
-        .and_then(|r| r.base.as_ref())
-        .map_or_else(Vec::new, |b| b.restrictions.clone())
+/// The members that what is known of partitions leaves.
+fn candidates(root: &Root<'_, '_>, parent: usize, base: &BaseRel) -> PgResult<Vec<AppendChild>> {
+    let clauses: Vec<Expr> = base.restrictions.iter().map(|r| r.clause.clone()).collect();
+    let members = root.append_children.iter().filter(|c| c.parent == parent);
+    let mut members: Vec<AppendChild> = members.cloned().collect();
+    let prunes = root.context().settings.enable_partition_pruning;
+    if let Some(table) = base.table().filter(|t| t.relkind == b'p' && prunes) {
+        let keep = match root.context().settings.enable_partitionwise_join {
+            true => prune::surviving_partitions(root, table, parent, &clauses)?,
+            false => prune::surviving_leaves(root, table, parent, &clauses)?,
+        };
+        members.retain(|m| m.table().is_some_and(|t| keep.contains(&t)));
+    } else if clauses.iter().any(is_never) {
+        members.clear();
+    }
+    Ok(members)
+}
+
+fn is_never(clause: &Expr) -> bool {
+    matches!(clause, Expr::Const(k) if k.value.as_bool() != Some(true))
+}
+
+/// The member's conditions and its size; false if no row of it can qualify.
+fn build_member(root: &mut Root<'_, '_>, member: &AppendChild, whole: &BaseRel) -> PgResult<bool> {
+    if !member.is_arm() {
+        let mut rel = build_rel(root, member.child)?;
+        if let Some(base) = &mut rel.base {
+            base.append_parent = Some(member.parent);
+        }
+        if root.rels.len() <= member.child {
+            root.rels.resize(member.child + 1, None);
+        }
+        root.rels[member.child] = Some(rel);
+    }
+    let mut own = Vec::new();
+    for info in &whole.restrictions {
+        if !add_member_clauses(root, member, info, &mut own)? {
+            return Ok(false);
+        }
+    }
+    let mut is_append = false;
+    if let Some(base) = base_mut(root, member.child) {
+        for info in own {
+            if base.restrictions.iter().all(|x| x.clause != info.clause) {
+                base.restrictions.push(Rc::new(info));
+            }
+        }
+        // What outer joins beside the whole make of it is known there.
+        base.lateral = whole.lateral.clone();
+        is_append = base.is_append;
+    }
+    add_needed(root, member);
+    if is_append {
+        build_members(root, member.child)?;
+        return Ok(base_of(root, member.child).is_some_and(|b| !b.members.is_empty()));
+    }
+    subquery::plan_subquery(root, member.child)?;
+    set_size(root, member.child);
+    Ok(true)
+}
+
+/// A condition on the whole as conditions on the member; false if it can never be true there.
+fn add_member_clauses(
+    root: &mut Root<'_, '_>,
+    member: &AppendChild,
+    info: &RestrictInfo,
+    out: &mut Vec<RestrictInfo>,
+) -> PgResult<bool> {
+    if !member.is_arm() {
+        let own = translate_info(info, member);
+        // A member may forbid NULLs where the whole has some.
+        let known = may_be_known(&own.clause).then(|| not_null::always(root, &own.clause, &RelIds::empty()));
+        match known.flatten() {
+            Some(true) => {}
+            Some(false) => return Ok(false),
+            None => out.push(own),
+        }
+        return Ok(true);
+    }
+    // What an arm computes for a column may be a constant.
+    let mut clause = member.translate(&info.clause);
+    fold::fold_constants(&mut clause, root.context())?;
+    let mut parts = Vec::new();
+    facts::flatten_and(clause, &mut parts);
+    if parts.iter().any(is_never) {
+        return Ok(false);
+    }
+    for part in parts {
+        let known = may_be_known(&part).then(|| not_null::always(root, &part, &RelIds::empty()));
+        match known.flatten() {
+            Some(true) => continue,
+            Some(false) => return Ok(false),
+            None => {}
+        }
+        let own = make_restrict_info(root, part, RelIds::single(member.child), true)?;
+        out.push(own);
+    }
+    Ok(true)
+}
+
+/// The columns of a UNION ALL are as wide as those of its arms are on average.
+fn average_widths(root: &mut Root<'_, '_>, parent: usize, members: &[usize]) {
+    let arms: Vec<&AppendChild> = members
+        .iter()
+        .filter_map(|m| root.append_member(*m).filter(|c| c.is_arm()))
+        .collect();
+    if arms.is_empty() {
+        return;
+    }
+    let mut widths = Vec::new();
+    for n in root.needed.iter().filter(|n| n.rel == parent) {
+        let (mut sum, mut all) = (0.0, 0.0);
+        for arm in &arms {
+            let own = arm.translate(&n.expr);
+            let mut of_arm = root.needed.iter().filter(|x| x.rel == arm.child && x.expr == own);
+            let rows = root.rels[arm.child].as_ref().map_or(1.0, |r| r.rows);
+            sum += rows * of_arm.next().map_or(0.0, |x| f64::from(x.width));
+            all += rows;
+        }
+        widths.push((sum / all).round() as i32);
+    }
+    let columns = root.needed.iter_mut().filter(|n| n.rel == parent);
+    columns.zip(widths).for_each(|(n, width)| n.width = width);
 }
 
 /// Columns that are needed of the parent are needed of the member.
@@ -117,7 +255,7 @@ fn swap(ids: &RelIds, member: &AppendChild) -> RelIds {
 }
 
 /// A condition over the parent as one over the member.
-fn translate_info(info: &RestrictInfo, member: &AppendChild) -> RestrictInfo {
+pub fn translate_info(info: &RestrictInfo, member: &AppendChild) -> RestrictInfo {
     RestrictInfo {
         clause: member.translate(&info.clause),
         clause_relids: swap(&info.clause_relids, member),
@@ -133,35 +271,43 @@ fn translate_info(info: &RestrictInfo, member: &AppendChild) -> RestrictInfo {
     }
 }
 
-fn member_of(root: &Root<'_, '_>, child: usize) -> Option<AppendChild> {
-    root.append_children.iter().find(|c| c.child == child).cloned()
-}
-
 fn member_paths(root: &Root<'_, '_>, base: &BaseRel) -> Vec<Vec<PathRef>> {
     let rels = base.members.iter().filter_map(|c| root.rels[*c].as_ref());
     rels.map(|r| r.paths.clone()).collect()
 }
 
-/// The paths of an inheritance tree.
+fn set_member_paths(root: &mut Root<'_, '_>, parent: usize, child: usize) -> PgResult<()> {
+    let Some(member) = root.append_member(child) else {
+        return Ok(());
+    };
+    let of_parent = base_of(root, parent).and_then(|b| b.member_clauses.as_deref());
+    let clauses: Vec<Rc<RestrictInfo>> = of_parent
+        .unwrap_or(&root.join_clauses)
+        .iter()
+        .filter(|i| i.clause_relids.contains(parent))
+        .map(|i| Rc::new(translate_info(i, member)))
+        .collect();
+    let mut is_append = false;
+    if let Some(base) = base_mut(root, child) {
+        base.member_clauses = Some(clauses);
+        is_append = base.is_append;
+    }
+    if is_append {
+        set_append_paths(root, child)?;
+        partial::set_partial_append(root, child);
+        return Ok(());
+    }
+    set_paths(root, child)
+}
+
+/// The paths of an append relation.
 pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
     let Some(rel) = root.rels[parent].clone() else {
         return Ok(());
     };
     let Some(base) = &rel.base else { return Ok(()) };
     for child in &base.members {
-        let Some(member) = member_of(root, *child) else {
-            continue;
-        };
-        let clauses: Vec<Rc<RestrictInfo>> = root
-            .join_clauses
-            .iter()
-            .filter(|i| i.clause_relids.contains(parent))
-            .map(|i| Rc::new(translate_info(i, &member)))
-            .collect();
-        if let Some(b) = root.rels[*child].as_mut().and_then(|r| r.base.as_mut()) {
-            b.member_clauses = Some(clauses);
-        }
-        set_paths(root, *child)?;
+        set_member_paths(root, parent, *child)?;
     }
     let children = member_paths(root, base);
     let (mut paths, startup) = (Vec::new(), root.startup(&rel.relids));
@@ -210,7 +356,8 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
             add_path(&mut paths, path, startup);
         }
     } else {
-        for (inputs, outer) in appendable(&children) {
+        for (inputs, outer) in appendable(root, &children) {
+            let inputs = flattened(root, &inputs);
             let (rows, first, total, disabled) = append_cost(root, &inputs);
             let kind = PathKind::Append(inputs);
             let path = make(kind, rows, first, total, disabled, Rc::new([]), outer);
@@ -233,7 +380,7 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
 }
 
 /// Inputs for plain Appends: the cheapest of each, and for each set of outer relations those parameterised by it.
-fn appendable(children: &[Vec<PathRef>]) -> Vec<(Vec<PathRef>, RelIds)> {
+fn appendable(root: &Root<'_, '_>, children: &[Vec<PathRef>]) -> Vec<(Vec<PathRef>, RelIds)> {
     let mut out = Vec::new();
     let cheapest: Option<Vec<PathRef>> = children.iter().map(|c| cheapest_total(c).cloned()).collect();
     if let Some(cheapest) = cheapest {
@@ -254,6 +401,7 @@ fn appendable(children: &[Vec<PathRef>]) -> Vec<(Vec<PathRef>, RelIds)> {
                     .filter(|p| p.required_outer == set)
                     .min_by(|a, b| a.total.total_cmp(&b.total))
                     .cloned()
+                    .or_else(|| reparameterise(root, cheapest_total(paths)?, &set))
             })
             .collect();
         if let Some(inputs) = inputs {
@@ -263,7 +411,84 @@ fn appendable(children: &[Vec<PathRef>]) -> Vec<(Vec<PathRef>, RelIds)> {
     out
 }
 
-fn append_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) {
+/// The same path with the conditions that values of these relations make testable.
+///
+/// PG: `get_cheapest_parameterized_child_path`, `reparameterize_path`.
+fn reparameterise(root: &Root<'_, '_>, path: &PathRef, outer: &RelIds) -> Option<PathRef> {
+    match &path.kind {
+        PathKind::Scan => {
+            let mut path = (**path).clone();
+            test_join_clauses(root, &mut path, outer);
+            Some(Rc::new(path))
+        }
+        PathKind::Append(inputs) => {
+            let inputs = inputs.iter().map(|i| reparameterise(root, i, outer));
+            let inputs: Vec<PathRef> = inputs.collect::<Option<_>>()?;
+            let (rows, startup, total, disabled) = append_cost(root, &inputs);
+            Some(Rc::new(Path {
+                kind: PathKind::Append(inputs),
+                rows,
+                startup,
+                total,
+                disabled,
+                required_outer: outer.clone(),
+                ..(**path).clone()
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// Makes the scan of a member test the conditions between it and relations outside.
+pub(super) fn test_join_clauses(root: &Root<'_, '_>, path: &mut Path, outer: &RelIds) {
+    path.required_outer = outer.clone();
+    let rel = path.relids.singleton().and_then(|i| root.rel(i).ok());
+    let Some((rel, base)) = rel.and_then(|r| Some((r, r.base.as_ref()?))) else {
+        return;
+    };
+    for info in join_clauses_for(root, rel, outer) {
+        path.rows *= info.selectivity;
+        path.total += info.cost * base.tuples;
+    }
+    path.rows = path.rows.round().max(1.0);
+}
+
+/// Members of members stand beside the others, unless what they are is decided at run time.
+///
+/// PG: `accumulate_append_subpath`.
+pub fn flattened(root: &Root<'_, '_>, inputs: &[PathRef]) -> Vec<PathRef> {
+    let mut out = Vec::new();
+    for input in inputs {
+        match &input.kind {
+            PathKind::Append(own) | PathKind::MergeAppend(own) if !may_prune(root, input) => {
+                out.extend(own.iter().cloned());
+            }
+            _ => out.push(input.clone()),
+        }
+    }
+    out
+}
+
+/// Conditions with values that only execution knows may exclude partitions.
+fn may_prune(root: &Root<'_, '_>, path: &Path) -> bool {
+    let base = path.relids.singleton().and_then(|i| base_of(root, i));
+    let Some(base) = base.filter(|b| b.table().is_some_and(|t| t.relkind == b'p')) else {
+        return false;
+    };
+    // The table of which it is a partition decides for all levels.
+    let above = root.append_member(base.rt_index);
+    if above.is_some_and(|m| !m.is_arm()) {
+        return false;
+    }
+    let open = |e: &Expr| nodes::walk::any(e, &mut |e| matches!(e, Expr::Param(_) | Expr::Func(_)));
+    let at_run_time = |e: &Expr| match facts::binary_op(e) {
+        Some((_, l, r)) => [l, r].into_iter().any(|s| facts::relids(s).is_empty() && open(s)),
+        None => open(e),
+    };
+    !path.required_outer.is_empty() || base.restrictions.iter().any(|r| at_run_time(&r.clause))
+}
+
+pub fn append_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) {
     let s = root.context().settings;
     let rows: f64 = inputs.iter().map(|p| p.rows).sum();
     let total: f64 = inputs.iter().map(|p| p.total).sum();
@@ -277,7 +502,7 @@ fn append_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) 
     )
 }
 
-fn merge_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) {
+pub fn merge_cost(root: &Root<'_, '_>, inputs: &[PathRef]) -> (f64, f64, f64, u32) {
     let s = root.context().settings;
     let rows: f64 = inputs.iter().map(|p| p.rows).sum();
     let n = (inputs.len() as f64).max(2.0);
@@ -305,7 +530,7 @@ fn ordered(
     let mut found = Vec::new();
     for keys in orders {
         let in_turn = order.as_ref().and_then(|o| o.serves(&keys));
-        if in_turn.is_none() && !is_handed_up(root, &RelIds::single(parent), &keys) {
+        if in_turn.is_none() && !is_handed_up(root, &RelIds::single(root.topmost(parent)), &keys) {
             continue;
         }
         let Some(mut inputs) = ordered_inputs(root, children, &keys) else {
@@ -329,13 +554,25 @@ fn partition_order(
     parent: usize,
     members: &[usize],
 ) -> PgResult<Option<PartitionOrder>> {
-    let members = members.iter().filter_map(|m| member_of(root, *m));
-    let leaves: Vec<_> = members.map(|m| m.desc.oid).collect();
+    let members = members.iter().filter_map(|m| root.append_member(*m));
+    let leaves: Vec<_> = members.filter_map(AppendChild::table).collect();
+    if leaves_are_partitioned(root, parent) {
+        return Ok(None);
+    }
     PartitionOrder::of(root, parent, &leaves)
 }
 
+/// Partitions of the table are partitioned, and stand for their own partitions.
+fn leaves_are_partitioned(root: &Root<'_, '_>, parent: usize) -> bool {
+    let nested = base_of(root, parent).is_some_and(|b| {
+        let members = b.members.iter();
+        members.filter_map(|m| base_of(root, *m)).any(|m| m.is_append)
+    });
+    nested || root.append_member(parent).is_some()
+}
+
 /// The columns of an order are handed up, so that members can be merged by them.
-fn is_handed_up(root: &Root<'_, '_>, relids: &RelIds, keys: &[PathKey]) -> bool {
+pub fn is_handed_up(root: &Root<'_, '_>, relids: &RelIds, keys: &[PathKey]) -> bool {
     let output = output_vars(root, relids);
     let shown = |k: &PathKey| {
         root.classes[k.class]
@@ -347,7 +584,7 @@ fn is_handed_up(root: &Root<'_, '_>, relids: &RelIds, keys: &[PathKey]) -> bool 
 }
 
 /// Orders that some member has.
-fn orders(root: &Root<'_, '_>, children: &[Vec<PathRef>]) -> Vec<Rc<[PathKey]>> {
+pub fn orders(root: &Root<'_, '_>, children: &[Vec<PathRef>]) -> Vec<Rc<[PathKey]>> {
     if !root.has_order_interest() {
         return Vec::new();
     }
@@ -360,28 +597,44 @@ fn orders(root: &Root<'_, '_>, children: &[Vec<PathRef>]) -> Vec<Rc<[PathKey]>> 
     found
 }
 
-fn ordered_inputs(root: &Root<'_, '_>, children: &[Vec<PathRef>], keys: &[PathKey]) -> Option<Vec<PathRef>> {
-    let s = root.context().settings;
-    children
-        .iter()
-        .map(|paths| {
-            let sorted = paths
-                .iter()
-                .filter(|p| p.required_outer.is_empty() && keys_contained(keys, &p.keys))
-                .min_by(|a, b| a.disabled.cmp(&b.disabled).then(a.total.total_cmp(&b.total)))
-                .cloned();
-            let cheapest = cheapest_total(paths)?;
-            let c = cost::sort(s, cheapest.total, cheapest.rows, cheapest.width, 0.0);
-            if let Some(p) = sorted
-                && (p.disabled, p.total) <= (cheapest.disabled, c.total)
-            {
-                return Some(p);
+pub fn ordered_inputs(
+    root: &Root<'_, '_>,
+    children: &[Vec<PathRef>],
+    keys: &[PathKey],
+) -> Option<Vec<PathRef>> {
+    let mut out = Vec::new();
+    for paths in children {
+        let sorted = paths
+            .iter()
+            .filter(|p| p.required_outer.is_empty() && keys_contained(keys, &p.keys))
+            .min_by(|a, b| a.disabled.cmp(&b.disabled).then(a.total.total_cmp(&b.total)));
+        let cheapest = cheapest_total(paths)?;
+        let to_sort = flattened(root, std::slice::from_ref(cheapest));
+        let sorts: Vec<PathRef> = to_sort.iter().map(|p| sort(root, p, keys)).collect();
+        let (disabled, total) = match &sorts[..] {
+            [] => (cheapest.disabled, cheapest.total),
+            sorts => (
+                sorts.iter().map(|p| p.disabled).sum(),
+                sorts.iter().map(|p| p.total).sum(),
+            ),
+        };
+        match sorted {
+            Some(p) if (p.disabled, p.total) <= (disabled, total) => {
+                out.extend(flattened(root, std::slice::from_ref(p)));
             }
-            let mut sort = (**cheapest).clone();
-            sort.kind = PathKind::Sort(cheapest.clone());
-            sort.keys = keys.into();
-            (sort.startup, sort.total) = (c.startup, c.total);
-            Some(Rc::new(sort))
-        })
-        .collect()
+            _ => out.extend(sorts),
+        }
+    }
+    Some(out)
+}
+
+fn sort(root: &Root<'_, '_>, input: &PathRef, keys: &[PathKey]) -> PathRef {
+    let c = cost::sort(root.context().settings, input.total, input.rows, input.width, 0.0);
+    Rc::new(Path {
+        kind: PathKind::Sort(input.clone()),
+        keys: keys.into(),
+        startup: c.startup,
+        total: c.total,
+        ..(**input).clone()
+    })
 }

@@ -37,7 +37,7 @@ fn build_node(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<()> {
         JoinTreeNode::Rel(i) => {
             let rel = build_rel(root, *i)?;
             root.rels[*i] = Some(rel);
-            Ok(())
+            append::build_arms(root, *i)
         }
         JoinTreeNode::From(from) => from.items.iter().try_for_each(|item| build_node(root, item)),
         JoinTreeNode::Join(join) => {
@@ -49,6 +49,7 @@ fn build_node(root: &mut Root<'_, '_>, node: &JoinTreeNode) -> PgResult<()> {
 
 pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<RelOptInfo> {
     let rte = root.query.rte(rt_index).clone();
+    let is_append = root.append_parents.contains(&rt_index);
     let mut base = BaseRel {
         rt_index,
         kind: BaseKind::Other,
@@ -57,7 +58,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         indexes: Vec::new(),
         restrictions: Vec::new(),
         lateral: RelIds::empty(),
-        is_append: false,
+        is_append,
         members: Vec::new(),
         append_parent: None,
         member_clauses: None,
@@ -78,7 +79,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
                 .hint("Use the REFRESH MATERIALIZED VIEW command."));
             }
             // ONLY of a partitioned table: no members, no rows.
-            base.is_append = root.append_parents.contains(&rt_index) || desc.relkind == b'p';
+            base.is_append |= desc.relkind == b'p';
             if !base.is_append {
                 (base.pages, base.tuples) = table_size(root, &desc)?;
                 base.indexes = load_indexes(root, rt_index, &desc, base.tuples)?;
@@ -86,6 +87,8 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
             base.kind = BaseKind::Table(desc);
             set_sample(root, &mut base, sample)?;
         }
+        // The whole of a UNION ALL: its arms have the rows.
+        RteKind::Subquery { .. } if is_append => {}
         RteKind::Subquery { query, .. } => {
             subquery::note(root, &mut base, &query);
         }
@@ -113,6 +116,7 @@ pub(super) fn build_rel(root: &mut Root<'_, '_>, rt_index: usize) -> PgResult<Re
         paths: Vec::new(),
         partial_paths: Vec::new(),
         parallel_safe: false,
+        partition: None,
         base: Some(base),
     })
 }
@@ -301,10 +305,6 @@ pub fn set_base_paths(root: &mut Root<'_, '_>) -> PgResult<()> {
     for i in 1..count {
         if kind(root, i) == Some(true) {
             append::build_members(root, i)?;
-            let width = width_of(root, i);
-            if let Some(rel) = &mut root.rels[i] {
-                rel.width = width;
-            }
         } else if root.rels[i].is_some() && kind(root, i).is_some() {
             set_size(root, i);
         }
@@ -351,7 +351,7 @@ pub(super) fn set_size(root: &mut Root<'_, '_>, i: usize) {
 }
 
 /// Average width of the columns that are needed of a relation.
-fn width_of(root: &Root<'_, '_>, i: usize) -> i32 {
+pub(super) fn width_of(root: &Root<'_, '_>, i: usize) -> i32 {
     root.needed.iter().filter(|n| n.rel == i).map(|n| n.width).sum()
 }
 
@@ -427,27 +427,27 @@ pub(super) fn set_paths(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
     let keys = match &base.kind {
         BaseKind::Subquery(p) => {
             let keys = subquery::output_keys(root, i, p).into();
-            order::useful(root, &rel.relids, &keys)
+            order::useful(root, &RelIds::single(root.topmost(i)), &keys)
         }
         _ => Rc::new([]),
     };
     let startup = root.startup(&rel.relids);
-    add_path(
-        &mut paths,
-        Path {
-            kind: PathKind::Scan,
-            relids: rel.relids.clone(),
-            rows: rel.rows,
-            width: rel.width,
-            startup: scan.startup,
-            total: scan.total,
-            disabled,
-            keys,
-            required_outer: base.lateral.clone(),
-            parallel: Parallel::default(),
-        },
-        startup,
-    );
+    let mut path = Path {
+        kind: PathKind::Scan,
+        relids: rel.relids.clone(),
+        rows: rel.rows,
+        width: rel.width,
+        startup: scan.startup,
+        total: scan.total,
+        disabled,
+        keys,
+        required_outer: base.lateral.clone(),
+        parallel: Parallel::default(),
+    };
+    if !base.lateral.is_empty() {
+        append::test_join_clauses(root, &mut path, &base.lateral);
+    }
+    add_path(&mut paths, path, startup);
     if !sampled {
         index::add_index_paths(root, &rel, &mut paths)?;
         tid::add_tid_paths(root, &rel, &mut paths);

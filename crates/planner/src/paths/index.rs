@@ -11,6 +11,7 @@ use types::settings::TypeRef;
 use crate::cost::{self, IndexScanFacts};
 use crate::exprs::{any_array, facts, fold};
 use crate::order;
+use crate::partitionwise;
 use crate::path::{BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, add_path_lazily};
 use crate::paths::bitmap;
 use crate::paths::commuted::{column_first, compared};
@@ -126,12 +127,9 @@ fn join_clause_movable(root: &Root<'_, '_>, info: &RestrictInfo, rel: &RelOptInf
     }
     root.special_joins.iter().all(|special| {
         use nodes::query::JoinType;
-        // A member stands where its root stands.
-        let relids = rel
-            .base
-            .as_ref()
-            .and_then(|b| b.append_parent)
-            .map_or_else(|| rel.relids.clone(), RelIds::single);
+        // A member stands where the whole stands.
+        let own = rel.relids.singleton();
+        let relids = own.map_or_else(|| rel.relids.clone(), |i| RelIds::single(root.topmost(i)));
         let on_left = relids.is_subset(&special.syn_left);
         match special.join_type {
             JoinType::Full => !relids.overlaps(&special.syn_left.union(&special.syn_right)),
@@ -157,6 +155,14 @@ fn clauses_of<'r>(root: &'r Root<'_, '_>, rel: &'r RelOptInfo) -> &'r [Rc<Restri
 
 /// Join conditions that become usable when `outer` is given.
 pub fn join_clauses_for(root: &Root<'_, '_>, rel: &RelOptInfo, outer: &RelIds) -> Vec<Rc<RestrictInfo>> {
+    let whole = root.whole_of(outer);
+    if *whole != *outer {
+        // The other side is a member of what the conditions speak of.
+        let infos = join_clauses_for(root, rel, &whole).into_iter();
+        return infos
+            .map(|info| Rc::new(partitionwise::translate_info(root, &info, outer)))
+            .collect();
+    }
     let all = rel.relids.union(outer);
     let mut out: Vec<Rc<RestrictInfo>> = Vec::new();
     for info in clauses_of(root, rel) {
@@ -480,7 +486,7 @@ fn covers(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> bool {
         .needed
         .iter()
         .filter(|n| n.rel == base.rt_index)
-        .all(|n| has(n.attno));
+        .all(|n| n.attnos().into_iter().all(&has));
     let filters_all = base.restrictions.iter().all(|r| {
         let mut vars = Vec::new();
         facts::vars(&r.clause, false, &mut vars);
@@ -494,18 +500,6 @@ fn covers(root: &Root<'_, '_>, base: &BaseRel, index: &IndexInfo) -> bool {
             .all(|v| matches!(v, Expr::Var(v) if facts::var_rel(v) != Some(base.rt_index) || has(v.attno)))
     });
     needed_all && filters_all && joins_all && !lossy
-}
-
-/// Orders of a member of an inheritance tree are those of its root.
-fn over_parent(root: &Root<'_, '_>, expr: &Expr) -> Option<Expr> {
-    let relids = facts::relids(expr);
-    let Some(rel) = relids.singleton() else {
-        return Some(expr.clone());
-    };
-    match root.append_children.iter().find(|c| c.child == rel) {
-        Some(member) => member.to_parent(expr),
-        None => Some(expr.clone()),
-    }
 }
 
 /// True when the rows wanted have one value of a boolean column: `b` and `NOT b` are conditions of which no class knows.
@@ -540,7 +534,8 @@ fn index_keys(
         if is_fixed_boolean(rel, expr) {
             continue;
         }
-        let Some(expr) = over_parent(root, expr) else {
+        // Members of append relations are in an order of the whole.
+        let Some(expr) = root.translate_up(expr) else {
             break;
         };
         let key = equivalence::path_key(
@@ -553,9 +548,8 @@ fn index_keys(
         );
         keys.push(key);
     }
-    // Members of inheritance trees are in an order of their root.
-    let parent = rel.base.as_ref().and_then(|b| b.append_parent);
-    let relids = parent.map_or_else(|| rel.relids.clone(), RelIds::single);
+    let own = rel.relids.singleton();
+    let relids = own.map_or_else(|| rel.relids.clone(), |i| RelIds::single(root.topmost(i)));
     let keys = equivalence::canonical_keys(root, keys).into();
     Ok(order::useful(root, &relids, &keys))
 }

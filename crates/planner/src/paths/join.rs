@@ -266,7 +266,12 @@ fn inner_sides(
     }
     let side = |path: PathRef| {
         let tested = inner_tested(root, &path);
-        let answered = |c: &Rc<RestrictInfo>| tested.iter().any(|t| Rc::ptr_eq(t, c));
+        let in_child = root.context().settings.enable_partitionwise_join;
+        let answered = |c: &Rc<RestrictInfo>| {
+            tested
+                .iter()
+                .any(|t| Rc::ptr_eq(t, c) || in_child && t.clause == c.clause)
+        };
         let remaining: Vec<_> = ctx
             .clauses
             .join
@@ -353,6 +358,8 @@ fn remembered(
 ///
 /// PG: `param_source_rels` in `add_paths_to_joinrel`.
 fn parameter_sources(root: &Root<'_, '_>, joined: &RelIds) -> RelIds {
+    let whole = root.whole_of(joined);
+    let joined = &*whole;
     let mut sources = RelIds::empty();
     for special in &root.special_joins {
         if joined.overlaps(&special.min_right) && !joined.overlaps(&special.min_left) {
@@ -396,7 +403,10 @@ fn nest_loop(
     let rescan_run = side.rescan.total - side.rescan.startup;
     let indexed = !inner.required_outer.is_empty()
         && side.remaining.is_empty()
-        && !matches!(inner.kind, PathKind::Memoize(_));
+        && !matches!(
+            inner.kind,
+            PathKind::Memoize(_) | PathKind::Join(_) | PathKind::Scan
+        );
     let (scans, pairs) = inner_scans(
         outer_rows,
         inner,
@@ -458,11 +468,18 @@ pub fn inner_tested(root: &Root<'_, '_>, inner: &Path) -> Vec<Rc<RestrictInfo>> 
         return Vec::new();
     }
     match (&inner.kind, inner.relids.singleton()) {
-        (PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Append(_), Some(i)) => match root.rel(i) {
-            Ok(rel) => super::index::join_clauses_for(root, rel, &inner.required_outer),
-            Err(_) => Vec::new(),
-        },
+        (PathKind::Scan | PathKind::Index(_) | PathKind::Bitmap(_) | PathKind::Append(_), Some(i)) => {
+            match root.rel(i) {
+                Ok(rel) => super::index::join_clauses_for(root, rel, &inner.required_outer),
+                Err(_) => Vec::new(),
+            }
+        }
         (PathKind::Material(input), _) => inner_tested(root, input),
+        (PathKind::Join(join), _) => {
+            let mut tested = inner_tested(root, &join.outer);
+            tested.extend(inner_tested(root, &join.inner));
+            tested
+        }
         (PathKind::Memoize(m), _) => inner_tested(root, &m.input),
         _ => Vec::new(),
     }
@@ -509,6 +526,11 @@ fn hash_join(
     }
 }
 
+/// The share of the rows that a bucket is expected to hold where nothing is known of their values: hashing is risky then.
+///
+/// PG: `estimate_hash_bucket_stats`.
+const BUCKET_SHARE_UNKNOWN: f64 = 0.1;
+
 /// A hash join of two paths. `shared`: both are partial, and the participants build one table.
 fn hash_join_of(
     root: &Root<'_, '_>,
@@ -546,12 +568,14 @@ fn hash_join_of(
         startup += s.seq_page_cost * i;
         total += s.seq_page_cost * (2.0 * i + 2.0 * o);
     }
-    let inner_distinct = |p: &JoinClause| {
-        let e = p.info.equality.as_ref();
-        e.map_or(1.0, |e| e.distinct[usize::from(!p.swapped)])
+    // The smallest share of the inner rows that some clause expects in one bucket.
+    let share = |p: &JoinClause| match &p.info.equality {
+        Some(e) if e.guessed[usize::from(!p.swapped)] => BUCKET_SHARE_UNKNOWN,
+        Some(e) => 1.0 / e.distinct[usize::from(!p.swapped)].clamp(1.0, table_rows.max(1.0)),
+        None => 1.0,
     };
-    let distinct = pairs.iter().map(inner_distinct).fold(1.0, f64::max);
-    let bucket = (table_rows / distinct.min(table_rows.max(1.0))).max(1.0);
+    let share = pairs.iter().map(share).fold(1.0, f64::min);
+    let bucket = (table_rows * share).max(1.0);
     let compare: f64 = pairs.iter().map(|p| p.info.cost).sum();
     // On average half of a bucket is compared before the match.
     total += compare * outer_rows * bucket * 0.5;

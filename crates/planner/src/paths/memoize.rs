@@ -13,7 +13,7 @@ use crate::exprs::facts;
 use crate::groups;
 use crate::path::{MemoizePath, Path, PathKind, PathRef};
 use crate::paths::{expr_width, inner_tested};
-use crate::rel::{BaseRel, RestrictInfo};
+use crate::rel::{BaseKind, BaseRel, RestrictInfo};
 use crate::root::Root;
 
 /// Header of a cached row, of an entry and its key.
@@ -51,7 +51,9 @@ pub fn memoize(
         return None;
     }
     let base = root.rel(inner.relids.singleton()?).ok()?.base.as_ref()?;
-    if base.restrictions.iter().any(|r| r.volatile) {
+    // What arms of a UNION ALL, functions and VALUES take from outside is not among the keys.
+    let lateral = !base.lateral.is_empty() && !matches!(base.kind, BaseKind::Subquery(_));
+    if lateral || base.restrictions.iter().any(|r| r.volatile) {
         return None;
     }
     let (keys, ops, binary_mode) = cache_keys(root, inner, base, &tested)?;

@@ -1,6 +1,6 @@
 //! Ways to read the base relations.
 
-mod append;
+pub mod append;
 mod append_order;
 mod base;
 mod bitmap;

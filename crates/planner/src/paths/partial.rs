@@ -7,6 +7,7 @@ use common::PgResult;
 use crate::cost::Cost;
 use crate::parallel::{self, divisor};
 use crate::path::{Parallel, Path, PathKind, PathRef, add_path, cheapest_total};
+use crate::paths::append;
 use crate::rel::{BaseKind, BaseRel, RelOptInfo};
 use crate::root::Root;
 
@@ -124,7 +125,30 @@ fn append_inputs(root: &Root<'_, '_>, rels: &[&RelOptInfo]) -> Option<(Vec<PathR
             (None, None) => return None,
         }
     }
-    Some((inputs, aware && rels.len() > 1))
+    aware |= inputs
+        .iter()
+        .any(|p| matches!(p.kind, PathKind::Append(_)) && p.parallel.aware);
+    let inputs = append::flattened(root, &inputs);
+    let several = inputs.len() > 1;
+    Some((inputs, aware && several))
+}
+
+/// What only one participant can run comes first, and the largest of it; then what all share.
+///
+/// PG: `append_total_cost_compare`, `append_startup_cost_compare` (pathnode.c).
+fn largest_first(inputs: &mut [PathRef]) {
+    inputs.sort_by(|a, b| {
+        let shared = |p: &PathRef| p.parallel.workers > 0;
+        let by_total = b.total.total_cmp(&a.total);
+        let by_cost = match shared(a) {
+            true => b.startup.total_cmp(&a.startup).then(by_total),
+            false => by_total.then(b.startup.total_cmp(&a.startup)),
+        };
+        shared(a)
+            .cmp(&shared(b))
+            .then(by_cost)
+            .then(a.relids.cmp(&b.relids))
+    });
 }
 
 fn partial_append(root: &Root<'_, '_>, parent: usize, (inputs, aware): (Vec<PathRef>, bool)) -> Option<Path> {
@@ -138,6 +162,10 @@ fn partial_append(root: &Root<'_, '_>, parent: usize, (inputs, aware): (Vec<Path
     }
     if workers == 0 || inputs.len() == 1 && inputs[0].parallel.workers == 0 {
         return None;
+    }
+    let mut inputs = inputs;
+    if aware {
+        largest_first(&mut inputs);
     }
     let share = divisor(s, workers);
     let rows_of = |p: &PathRef| match p.parallel.workers {

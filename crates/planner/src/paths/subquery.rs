@@ -39,19 +39,28 @@ pub fn note(root: &mut Root<'_, '_>, base: &mut BaseRel, query: &Query) {
     base.kind = BaseKind::Unplanned(Rc::new(query));
 }
 
-/// Plans every subquery in FROM of the level.
+/// Plans every subquery in FROM of the level, but for arms of UNION ALLs: their conditions are not known yet.
 pub fn plan_all(root: &mut Root<'_, '_>) -> PgResult<()> {
     for i in 1..root.rels.len() {
         let base = root.rels[i].as_ref().and_then(|r| r.base.as_ref());
-        if let Some(BaseKind::Unplanned(query)) = base.map(|b| &b.kind) {
-            let mut query = Query::clone(query);
-            let run_conditions = move_conditions(root, i, &mut query)?;
-            drop_unused_columns(root, i, &mut query, &run_conditions)?;
-            root.global.run_conditions = run_conditions;
-            plan_one(root, i, query)?;
+        if base.is_some_and(|b| b.append_parent.is_none()) {
+            plan_subquery(root, i)?;
         }
     }
     Ok(())
+}
+
+/// Plans the subquery that a relation is, if it is one.
+pub fn plan_subquery(root: &mut Root<'_, '_>, i: usize) -> PgResult<()> {
+    let base = root.rels[i].as_ref().and_then(|r| r.base.as_ref());
+    let Some(BaseKind::Unplanned(query)) = base.map(|b| &b.kind) else {
+        return Ok(());
+    };
+    let mut query = Query::clone(query);
+    let run_conditions = move_conditions(root, i, &mut query)?;
+    drop_unused_columns(root, i, &mut query, &run_conditions)?;
+    root.global.run_conditions = run_conditions;
+    plan_one(root, i, query)
 }
 
 fn plan_one(root: &mut Root<'_, '_>, i: usize, query: Query) -> PgResult<()> {
@@ -148,18 +157,15 @@ fn drop_unused_columns(
     query: &mut Query,
     run_conditions: &[RunCondition],
 ) -> PgResult<()> {
-    if query.set_operations.is_some()
-        || !query.distinct_clause.is_empty()
-        || !query.ctes.is_empty()
-        || query.range_table.is_empty()
-    {
+    if query.set_operations.is_some() || !query.distinct_clause.is_empty() || query.range_table.is_empty() {
         return Ok(());
     }
     let mut used = RelIds::empty();
     let mut whole_row = false;
     let base = root.rels[i].as_ref().and_then(|r| r.base.as_ref());
     let restrictions = base.map_or(&[][..], |b| &b.restrictions);
-    let needed = root.needed.iter().filter(|n| n.rel == i).map(|n| n.attno);
+    let needed = root.needed.iter().filter(|n| n.rel == i);
+    let needed = needed.flat_map(crate::rel::NeededVar::attnos);
     let mut attnos: Vec<AttrNumber> = needed.collect();
     attnos.extend(run_conditions.iter().map(|r| r.column));
     for info in restrictions {
@@ -268,7 +274,7 @@ pub fn distinct_columns(query: &Query) -> Option<Vec<AttrNumber>> {
 
 /// The order of a subquery's output, in terms of this level's columns.
 pub fn output_keys(root: &mut Root<'_, '_>, rt_index: usize, planned: &Planned) -> Vec<PathKey> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<PathKey> = Vec::new();
     for key in &planned.keys {
         let columns = &root.query.rte(rt_index).columns;
         let Some(column) = columns.get(key.column as usize - 1).cloned() else {
@@ -289,9 +295,12 @@ pub fn output_keys(root: &mut Root<'_, '_>, rt_index: usize, planned: &Planned) 
             returning: Default::default(),
             span: common::Span::NONE,
         });
+        let Some(expr) = root.translate_up(&var) else {
+            break;
+        };
         keys.push(crate::equivalence::path_key(
             root,
-            &var,
+            &expr,
             family,
             key.collation,
             descending,

@@ -6,114 +6,12 @@ use std::sync::Arc;
 
 use catalog::RelationDesc;
 use catalog::partition::{Partitions, column_map};
-use common::{AttrNumber, Oid, PgResult, internal};
-use nodes::expr::{Expr, RowExpr, Var, VarSource};
+use common::{Oid, PgResult, internal};
 use nodes::query::{Alias, JoinTreeNode, Permissions, RangeTblEntry, RteColumn, RteKind};
-use nodes::stored::StoredFact;
-use nodes::walk;
 use types::settings::TypeRef;
 
+use crate::prep::append_child::{AppendChild, AppendSource, TableMember};
 use crate::root::Root;
-
-/// A table that stands for a part of an inheritance tree.
-#[derive(Clone, Debug)]
-pub struct AppendChild {
-    /// Range table index of the tree's root.
-    pub parent: usize,
-    /// Its own.
-    pub child: usize,
-    /// From the parent's attnos (less 1) to its own.
-    pub map: Vec<AttrNumber>,
-    pub parent_desc: Arc<RelationDesc>,
-    pub desc: Arc<RelationDesc>,
-}
-
-impl AppendChild {
-    /// An expression over the parent as one over the child.
-    pub fn translate(&self, expr: &Expr) -> Expr {
-        let mut expr = expr.clone();
-        walk::rewrite(&mut expr, &mut |e| {
-            let Expr::Var(v) = e else { return };
-            let VarSource::Rel { index, levels_up: 0 } = v.source else {
-                return;
-            };
-            if index != self.parent {
-                return;
-            }
-            v.source = VarSource::Rel {
-                index: self.child,
-                levels_up: 0,
-            };
-            match v.attno {
-                0 => {
-                    let whole = self.whole_row(v);
-                    *e = whole;
-                }
-                n if n > 0 => v.attno = self.map.get(n as usize - 1).copied().unwrap_or(n),
-                n => {
-                    if let Some((fact, column)) = StoredFact::of_attno(n) {
-                        let own = self.map.get(column as usize - 1).copied();
-                        v.attno = fact.attno(own.unwrap_or(column));
-                    }
-                }
-            }
-        });
-        expr
-    }
-
-    /// A child's row as a value of the parent's row type.
-    fn whole_row(&self, var: &Var) -> Expr {
-        let live = || self.parent_desc.columns.iter().filter(|c| !c.dropped);
-        let args = live()
-            .map(|c| {
-                Expr::Var(Var {
-                    attno: self.map.get(c.attno as usize - 1).copied().unwrap_or(0),
-                    type_ref: c.type_ref,
-                    collation: c.collation,
-                    ..var.clone()
-                })
-            })
-            .collect();
-        Expr::Row(RowExpr {
-            args,
-            row_type: var.type_ref.oid,
-            names: live().map(|c| Box::from(&*c.name)).collect(),
-            form: Default::default(),
-            span: var.span,
-        })
-    }
-
-    /// An expression over the child as one over the parent, if the parent has all its columns.
-    pub fn to_parent(&self, expr: &Expr) -> Option<Expr> {
-        let mut expr = expr.clone();
-        let mut complete = true;
-        walk::rewrite(&mut expr, &mut |e| {
-            let Expr::Var(v) = e else { return };
-            let VarSource::Rel { index, levels_up: 0 } = v.source else {
-                return;
-            };
-            if index != self.child {
-                return;
-            }
-            v.source = VarSource::Rel {
-                index: self.parent,
-                levels_up: 0,
-            };
-            let fact = StoredFact::of_attno(v.attno);
-            let column = fact.map_or(v.attno, |(_, column)| column);
-            if column > 0 {
-                match self.map.iter().position(|a| *a == column) {
-                    Some(at) => {
-                        let at = at as AttrNumber + 1;
-                        v.attno = fact.map_or(at, |(fact, _)| fact.attno(at));
-                    }
-                    None => complete = false,
-                }
-            }
-        });
-        complete.then_some(expr)
-    }
-}
 
 /// Adds entries for the members of every inheritance tree that the query reads.
 pub fn expand(root: &mut Root<'_, '_>) -> PgResult<()> {
@@ -121,7 +19,16 @@ pub fn expand(root: &mut Root<'_, '_>) -> PgResult<()> {
     let tree = std::mem::take(&mut root.query.join_tree);
     tree.items.iter().for_each(|item| relations(item, &mut used));
     root.query.join_tree = tree;
-    for parent in used {
+    let mut next = 0;
+    while let Some(&parent) = used.get(next) {
+        next += 1;
+        // Arms of a UNION ALL may be trees themselves.
+        used.extend(
+            root.append_children
+                .iter()
+                .filter(|c| c.parent == parent)
+                .map(|c| c.child),
+        );
         let RteKind::Relation {
             relation,
             inherit: true,
@@ -134,6 +41,10 @@ pub fn expand(root: &mut Root<'_, '_>) -> PgResult<()> {
         if desc.relkind != b'p'
             && (desc.inheritance.children.is_empty() || !matches!(desc.relkind, b'r' | b'f'))
         {
+            continue;
+        }
+        if desc.relkind == b'p' && root.context().settings.enable_partitionwise_join {
+            expand_partitions(root, parent, &desc)?;
             continue;
         }
         let members = if desc.relkind == b'p' {
@@ -150,6 +61,22 @@ pub fn expand(root: &mut Root<'_, '_>) -> PgResult<()> {
             add_child(root, parent, &desc, member);
         }
         root.append_parents.push(parent);
+    }
+    Ok(())
+}
+
+/// Level by level: a partition that is partitioned has members of its own.
+fn expand_partitions(root: &mut Root<'_, '_>, parent: usize, desc: &Arc<RelationDesc>) -> PgResult<()> {
+    root.append_parents.push(parent);
+    let partitions = Partitions::load(root.context().catalog, desc)?;
+    for part in &partitions.parts {
+        let child = relation_of(root, part.oid)?;
+        let partitioned = (child.relkind == b'p').then(|| child.clone());
+        add_child(root, parent, desc, child);
+        if let Some(child) = partitioned {
+            let index = root.query.range_table.len();
+            expand_partitions(root, index, &child)?;
+        }
     }
     Ok(())
 }
@@ -254,8 +181,10 @@ fn add_child(
     root.append_children.push(AppendChild {
         parent,
         child: root.query.range_table.len(),
-        map,
-        parent_desc: parent_desc.clone(),
-        desc,
+        source: AppendSource::Table(TableMember {
+            map,
+            parent_desc: parent_desc.clone(),
+            desc,
+        }),
     });
 }

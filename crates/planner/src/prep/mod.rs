@@ -1,6 +1,7 @@
 //! Turning an analyzed query into the form that path building expects.
 
 pub mod aliases;
+mod append_child;
 pub mod ctes;
 mod having;
 mod inherit;
@@ -10,11 +11,13 @@ mod pull_up;
 mod search_cycle;
 mod stored;
 pub mod sub_links;
+mod union_all;
 pub mod virtual_columns;
 
-pub use inherit::AppendChild;
+pub use append_child::AppendChild;
 pub use outer_joins::node_rels;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
+pub use union_all::is_simple as is_simple_union_all;
 
 use common::PgResult;
 use nodes::expr::Expr;
@@ -32,8 +35,11 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     aliases::flatten_join_aliases(&mut root.query);
     ctes::plan_or_inline(root)?;
     sub_links::pull_up_sub_links(&mut root.query, root.global.context)?;
-    pull_up::pull_up_subqueries(&mut root.query, root.global.context)?;
     let context = root.global.context;
+    let mut union_alls = pull_up::pull_up_subqueries(&mut root.query, context)?;
+    if root.recursive_cte.is_none() {
+        union_all::flatten_query(&mut root.query, context, &mut union_alls)?;
+    }
     let mut failure = None;
     query_walk::for_each_expr_mut(&mut root.query, &mut |e| {
         if failure.is_none() {
@@ -49,6 +55,7 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
     outer_joins::left_to_anti(&mut root.query, context)?;
     stored::replace_calls(root)?;
+    union_all::register(root, union_alls)?;
     inherit::expand(root)?;
     plan_sub_links(root)
 }

@@ -10,18 +10,26 @@ use crate::context::PlannerContext;
 use crate::exprs::{facts, query_walk};
 use crate::prep::aliases;
 use crate::prep::ctes::shift_cte_references;
+use crate::prep::union_all::{self, UnionAlls};
 
 /// Pulls up every subquery for which that cannot change results. Repeats for those that come up with it.
-pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> PgResult<()> {
+///
+/// Those that are UNION ALLs become append relations, which are returned.
+pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> PgResult<UnionAlls> {
     let mut whole_rows = RelIds::empty();
     note_whole_rows(query, 0, &mut whole_rows);
     let mut tree = std::mem::take(&mut query.join_tree);
-    let result = PullUp { context, whole_rows }.pull_in_from(query, &mut tree, false);
+    let mut pull_up = PullUp {
+        context,
+        whole_rows,
+        union_alls: UnionAlls::default(),
+    };
+    let result = pull_up.pull_in_from(query, &mut tree, false);
     query.join_tree = tree;
     result?;
     // Replacement of columns happens in the finished tree, where all conditions are reachable.
     replace_pulled(query);
-    Ok(())
+    Ok(pull_up.union_alls)
 }
 
 /// What decides whether subqueries can be pulled up.
@@ -29,6 +37,7 @@ struct PullUp<'c> {
     context: &'c PlannerContext<'c>,
     /// Entries to whose rows as a whole something refers: below an outer join they need a scan that makes the row.
     whole_rows: RelIds,
+    union_alls: UnionAlls,
 }
 
 impl PullUp<'_> {
@@ -63,6 +72,9 @@ impl PullUp<'_> {
                 else {
                     return Ok(());
                 };
+                if !*security_barrier && union_all::is_simple(sub) && union_all::may_flatten(query) {
+                    return union_all::pull_up(query, self.context, index, &mut self.union_alls);
+                }
                 // A grouping set that leaves out a column makes it NULL, as an outer join does, but not the expression that it was.
                 let nullable = nullable || !query.grouping_sets.is_empty();
                 let keeps_row = nullable && self.whole_rows.contains(index);
@@ -82,7 +94,16 @@ impl PullUp<'_> {
     }
 }
 
+/// An arm of a UNION ALL that may be no more than another name for what it reads; it may read nothing.
+pub fn is_simple_arm(sub: &Query, context: &PlannerContext<'_>) -> PgResult<bool> {
+    is_plain(sub, false, false, context)
+}
+
 fn is_simple(sub: &Query, nullable: bool, lateral: bool, context: &PlannerContext<'_>) -> PgResult<bool> {
+    Ok(!sub.join_tree.items.is_empty() && is_plain(sub, nullable, lateral, context)?)
+}
+
+fn is_plain(sub: &Query, nullable: bool, lateral: bool, context: &PlannerContext<'_>) -> PgResult<bool> {
     let plain = sub.command == CommandType::Select
         && sub.set_operations.is_none()
         && !sub.has_aggs
@@ -97,8 +118,7 @@ fn is_simple(sub: &Query, nullable: bool, lateral: bool, context: &PlannerContex
         && sub.limit_count.is_none()
         && sub.limit_offset.is_none()
         && sub.row_marks.is_empty()
-        && sub.ctes.is_empty()
-        && !sub.join_tree.items.is_empty();
+        && sub.ctes.is_empty();
     if !plain || (lateral && nullable) {
         return Ok(false);
     }

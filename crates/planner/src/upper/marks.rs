@@ -89,7 +89,7 @@ fn members(root: &Root<'_, '_>, rt_index: usize) -> Vec<(usize, Oid)> {
     while let Some(member) = open.pop() {
         let Some(b) = base(member) else { continue };
         open.extend(&b.members);
-        if let Some(table) = b.table() {
+        if let Some(table) = b.table().filter(|_| !b.is_append) {
             out.push((root.global_index(member), table.oid));
         }
     }

@@ -30,7 +30,9 @@ use crate::exprs::{facts, positions};
 use crate::path::{PathKey, PathRef, keys_contained};
 use crate::paths::ColumnFacts;
 use crate::root::Root;
-use crate::{cost, create_append, create_plan, equivalence, join_removal, joininfo, paths, search};
+use crate::{
+    cost, create_append, create_plan, equivalence, join_removal, joininfo, paths, search, self_join,
+};
 
 /// A planned query level.
 #[derive(Clone, Debug)]
@@ -256,13 +258,13 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
     if root.query.join_tree.items.is_empty() {
         return single_row(root);
     }
-    paths::build_base_rels(root)?;
-    joininfo::deconstruct(root)?;
-    equivalence::add_implied(root)?;
-    joininfo::assign_base_restrictions(root)?;
-    let one_time = take_constant_quals(root);
-    needed::collect(root);
-    join_removal::remove_useless_joins(root);
+    let one_time = loop {
+        let one_time = distribute_conditions(root)?;
+        join_removal::remove_useless_joins(root);
+        if !self_join::remove(root)? {
+            break one_time;
+        }
+    };
     let wanted = wanted_keys(root)?;
     crate::order::OrderInterest::note_clauses(root)?;
     paths::set_base_paths(root)?;
@@ -277,6 +279,17 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
         stage = gate(stage, one_time);
     }
     Ok(stage)
+}
+
+/// Relations, and conditions where they belong; those of no relation are returned.
+fn distribute_conditions(root: &mut Root<'_, '_>) -> PgResult<Vec<Expr>> {
+    paths::build_base_rels(root)?;
+    joininfo::deconstruct(root)?;
+    equivalence::add_implied(root)?;
+    joininfo::assign_base_restrictions(root)?;
+    let one_time = take_constant_quals(root);
+    needed::collect(root);
+    Ok(one_time)
 }
 
 /// Conditions without columns: tested once, above everything, instead of for every row.
@@ -564,7 +577,8 @@ fn limit(root: &mut Root<'_, '_>, stage: Stage) -> PgResult<Stage> {
         Some(Expr::Const(c)) => c.value.is_null(),
         Some(_) => false,
     };
-    if no_limit(&count) && no_limit(&offset) {
+    let skips_none = matches!(&offset, Some(Expr::Const(c)) if c.value.as_i64() == Some(0));
+    if no_limit(&count) && (no_limit(&offset) || skips_none) {
         return Ok(stage);
     }
     let mut cost = stage.plan.cost;

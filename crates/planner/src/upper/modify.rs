@@ -286,19 +286,30 @@ fn result_relations(root: &Root<'_, '_>, result: usize, first: ResultRelation) -
         .get(result)
         .and_then(Option::as_ref)
         .and_then(|r| r.base.as_ref());
-    let members = match base {
-        Some(b) if b.is_append && !b.members.is_empty() => &b.members,
-        _ => return vec![first],
+    let Some(base) = base.filter(|b| b.is_append && !b.members.is_empty()) else {
+        return vec![first];
     };
+    let mut members = Vec::new();
+    leaves(root, &base.members, &mut members);
     root.append_children
         .iter()
         .filter(|c| members.contains(&c.child))
         .map(|c| ResultRelation {
             rt_index: root.global_index(c.child),
-            relation: c.desc.oid,
+            relation: c.table().unwrap_or(first.relation),
             ..first.clone()
         })
         .collect()
+}
+
+/// The members that have rows of their own.
+fn leaves(root: &Root<'_, '_>, members: &[usize], out: &mut Vec<usize>) {
+    for member in members {
+        match root.rel(*member).ok().and_then(|r| r.base.as_ref()) {
+            Some(b) if b.is_append => leaves(root, &b.members, out),
+            _ => out.push(*member),
+        }
+    }
 }
 
 /// Chooses arbiter indexes: those whose columns and predicate are exactly what was named.

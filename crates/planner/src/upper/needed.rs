@@ -30,7 +30,9 @@ pub fn collect(root: &mut Root<'_, '_>) {
         note(root, &info.clause, |n| n.joins.push(info.required.clone()));
     }
     for lateral in root.lateral_params.clone() {
-        let reach = lateral.relids.union(&nodes::RelIds::single(lateral.user));
+        let reach = lateral
+            .relids
+            .union(&nodes::RelIds::single(root.topmost(lateral.user)));
         note(root, &lateral.value, |n| n.joins.push(reach.clone()));
     }
     lateral_expressions(root);
@@ -51,7 +53,7 @@ fn lateral_expressions(root: &mut Root<'_, '_>) {
             _ => continue,
         };
         for e in exprs {
-            let reach = facts::relids(&e).union(&nodes::RelIds::single(i));
+            let reach = facts::relids(&e).union(&nodes::RelIds::single(root.topmost(i)));
             note(root, &e, |n| n.joins.push(reach.clone()));
         }
     }

@@ -3,7 +3,7 @@
 use common::PgResult;
 use nodes::expr::Expr;
 use nodes::plan::{Plan, PlanCost, PlanNode};
-use nodes::query::TargetEntry;
+use nodes::query::{RteKind, TargetEntry};
 
 use crate::exprs::positions;
 use crate::root::Root;
@@ -62,7 +62,7 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
         return gather::push_below(root, Stage { plan, ..stage }, targets);
     }
     let list = fixed(&stage.output)?;
-    if matches!(&plan.node, PlanNode::Append { rt_index, .. } if *rt_index > 0) {
+    if is_partitioned(root, &plan) {
         push_below_append(&mut plan, &list, per_row);
         plan.cost = cost;
         return Ok(Stage { plan, output, keys });
@@ -78,7 +78,23 @@ pub fn project(root: &Root<'_, '_>, stage: Stage, targets: Vec<TargetEntry>) -> 
     Ok(Stage { plan, output, keys })
 }
 
-/// The members of an inheritance tree compute the list themselves.
+/// The partitions of a table.
+fn is_partitioned(root: &Root<'_, '_>, plan: &Plan) -> bool {
+    let PlanNode::Append { rt_index, roots, .. } = &plan.node else {
+        return false;
+    };
+    if !roots.is_empty() {
+        return true;
+    }
+    let rte = rt_index
+        .checked_sub(1)
+        .and_then(|i| root.global.range_table.get(i));
+    rte.is_some_and(|r| matches!(r.kind, RteKind::Relation { relkind: b'p', .. }))
+}
+
+/// Partitions compute the list themselves.
+///
+/// PG: `apply_scanjoin_target_to_paths`.
 fn push_below_append(plan: &mut Plan, list: &[TargetEntry], per_row: f64) {
     let PlanNode::Append { inputs, .. } = &mut plan.node else {
         return;

@@ -299,6 +299,7 @@ fn append(root: &Root<'_, '_>, inputs: Vec<Stage>) -> PgResult<Stage> {
             PlanNode::Append {
                 inputs: plans,
                 rt_index: 0,
+                roots: Vec::new(),
                 prune: None,
             },
         ),

@@ -232,9 +232,7 @@ impl Call<'_> {
         let Some(columns) = performed.columns else {
             return Err(into_without_data());
         };
-        let (names, types): (Vec<Box<str>>, Vec<TypeRef>) =
-            columns.into_iter().map(|(n, t)| (Box::from(n), t)).unzip();
-        let shape = Arc::new(Shape::anonymous(names.into(), types));
+        let shape = shape_of(columns);
         self.move_row(target, &shape, performed.rows.into_iter().next())
     }
 
@@ -395,11 +393,7 @@ impl Call<'_> {
                     text: &d.text,
                     variables: &variables,
                 })?;
-                let columns = performed.columns.map(|c| {
-                    let (names, types): (Vec<Box<str>>, Vec<TypeRef>) =
-                        c.into_iter().map(|(n, t)| (Box::from(n), t)).unzip();
-                    Arc::new(Shape::anonymous(names.into(), types))
-                });
+                let columns = performed.columns.map(shape_of);
                 let brought = Brought {
                     rows: performed.rows,
                     processed: performed.processed,
@@ -425,6 +419,15 @@ impl Call<'_> {
                         let query = self.unsimplified(expr)?;
                         let params = self.param_values(&plan.params)?;
                         return self.start_query(&query, params, text);
+                    }
+                    Planned::Utility(stmt) if returns_tuples(stmt) => {
+                        let performed = self.perform_utility(stmt, expr)?;
+                        let Some(columns) = performed.columns else {
+                            return Err(cannot_open("utility statement"));
+                        };
+                        self.dirty = true;
+                        self.settle()?;
+                        return Ok((Feed::Rows(performed.rows), shape_of(columns), text));
                     }
                     Planned::Utility(_) => return Err(cannot_open("SELECT")),
                 };
@@ -609,6 +612,16 @@ pub(crate) enum Feed {
     Run(Box<Run>),
     /// A statement without a plan, run to its end.
     Rows(Vec<Vec<Datum>>),
+}
+
+/// The row that a statement without a plan hands out.
+fn shape_of<N>(columns: Vec<(N, TypeRef)>) -> Arc<Shape>
+where
+    Box<str>: From<N>,
+{
+    let columns = columns.into_iter().map(|(n, t)| (Box::from(n), t));
+    let (names, types): (Vec<Box<str>>, Vec<TypeRef>) = columns.unzip();
+    Arc::new(Shape::anonymous(names.into(), types))
 }
 
 /// Statements without a plan that a loop can read all the same.
