@@ -49,6 +49,8 @@ pub struct Database {
 /// A session as others see it.
 pub(crate) struct SessionEntry {
     pub secret: u64,
+    /// Who it was opened for.
+    pub role: Oid,
     pub cancel: CancelToken,
     pub proc: Arc<Proc>,
     pub mailbox: Arc<Mailbox>,

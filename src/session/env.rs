@@ -465,22 +465,12 @@ impl SessionContext for StatementEnv<'_> {
         Ok(rows)
     }
 
-    fn signal_backend(&self, pid: i32, cancel: bool) -> PgResult<bool> {
-        use common::cancel::CancelReason;
-        let reason = if cancel {
-            CancelReason::User
-        } else {
-            CancelReason::Shutdown
-        };
-        let found = self.core.db.signal(pid, None, reason);
-        if !found {
-            self.core.notice(PgError::notice(
-                common::error::Severity::Warning,
-                common::sqlstate::WARNING,
-                format!("PID {pid} is not a PostgreSQL backend process"),
-            ));
-        }
-        Ok(found)
+    fn cancel_backend(&self, pid: i32) -> PgResult<bool> {
+        self.cancel_session(pid)
+    }
+
+    fn terminate_backend(&self, pid: i32, timeout: i64) -> PgResult<bool> {
+        self.terminate_session(pid, timeout)
     }
 
     fn sleep(&self, seconds: f64) -> PgResult<()> {

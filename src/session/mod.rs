@@ -40,6 +40,7 @@ pub(crate) mod script;
 mod sequences;
 pub(crate) mod server;
 pub(crate) mod settings;
+mod signals;
 pub(crate) mod snapshots;
 mod statistics_text;
 pub(crate) mod system;
@@ -132,6 +133,7 @@ impl Session {
         let secret = word(2);
         let entry = SessionEntry {
             secret,
+            role: core.session_user,
             cancel,
             proc,
             mailbox: core.mailbox.clone(),
@@ -202,6 +204,9 @@ impl Session {
         };
         self.core.user.set(oid);
         self.core.session_user = oid;
+        if let Some(entry) = self.core.db.sessions.write().get_mut(&self.core.pid) {
+            entry.role = oid;
+        }
         self.core
             .guc
             .borrow_mut()

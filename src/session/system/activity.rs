@@ -85,20 +85,19 @@ impl StatementEnv<'_> {
     pub(super) fn activity(&self, args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
         let wanted = args.first().and_then(Datum::as_i64).map(|pid| pid as i32);
         let sessions = self.core.db.sessions.read();
-        let doing = |(pid, entry): (&i32, &SessionEntry)| (*pid, entry.doing.load(Ordering::Relaxed));
-        let mut pids: Vec<(i32, u8)> = sessions.iter().map(doing).collect();
+        let known =
+            |(pid, entry): (&i32, &SessionEntry)| (*pid, entry.role, entry.doing.load(Ordering::Relaxed));
+        let mut all: Vec<(i32, Oid, u8)> = sessions.iter().map(known).collect();
         drop(sessions);
-        pids.sort_unstable();
+        all.sort_unstable();
         let active = self.core.db.storage.manager().active();
         let locks = self.core.db.storage.manager().locks().snapshot();
         let mut rows = Vec::new();
-        for (pid, doing) in pids
-            .into_iter()
-            .filter(|(pid, _)| wanted.is_none_or(|w| w == *pid))
-        {
+        all.retain(|(pid, ..)| wanted.is_none_or(|w| w == *pid));
+        for (pid, role, doing) in all {
             let mut row = vec![Datum::Null; ACTIVITY_COLUMNS];
             row[0] = oid(self.core.db.database_oid);
-            row[1] = Datum::Int4(pid);
+            (row[1], row[2]) = (Datum::Int4(pid), oid(role));
             row[17] = Datum::text("client backend");
             for ssl_or_gss in [18, 25, 27, 28] {
                 row[ssl_or_gss] = Datum::Bool(false);
@@ -120,7 +119,6 @@ impl StatementEnv<'_> {
                 row[15] = info.xid.map_or(Datum::Null, |x| Datum::Oid(x.0 as u32));
             }
             if pid == self.core.pid {
-                row[2] = oid(self.core.session_user);
                 row[3] = Datum::text(self.core.guc.borrow().get("application_name"));
                 row[4] = Datum::text("active");
                 row[5] = Datum::text(self.query);

@@ -124,10 +124,10 @@ fn is_in_recovery(ctx: &mut FnContext<'_>) -> PgResult<bool> {
     ctx.session.is_in_recovery()
 }
 fn cancel_backend(ctx: &mut FnContext<'_>, pid: i32) -> PgResult<bool> {
-    ctx.session.signal_backend(pid, true)
+    ctx.session.cancel_backend(pid)
 }
-fn terminate_backend(ctx: &mut FnContext<'_>, pid: i32, _timeout: i64) -> PgResult<bool> {
-    ctx.session.signal_backend(pid, false)
+fn terminate_backend(ctx: &mut FnContext<'_>, pid: i32, timeout: i64) -> PgResult<bool> {
+    ctx.session.terminate_backend(pid, timeout)
 }
 fn notify(ctx: &mut FnContext<'_>, channel: Option<&str>, payload: Option<&str>) -> PgResult<()> {
     ctx.session.notify(channel.unwrap_or(""), payload.unwrap_or(""))

@@ -250,8 +250,10 @@ pub trait SessionContext {
         fn transaction_id(&self, assign: bool) -> Option<u64>;
         /// True inside recovery of a standby.
         fn is_in_recovery(&self) -> bool;
-        /// `pg_cancel_backend` (false: terminate).
-        fn signal_backend(&self, pid: i32, cancel: bool) -> bool;
+        /// `pg_cancel_backend`.
+        fn cancel_backend(&self, pid: i32) -> bool;
+        /// `pg_terminate_backend`; the timeout is in milliseconds.
+        fn terminate_backend(&self, pid: i32, timeout: i64) -> bool;
         /// Waits; cancellable.
         fn sleep(&self, seconds: f64) -> ();
         /// `pg_notify`.
