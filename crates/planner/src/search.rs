@@ -370,15 +370,7 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
     };
     add_join_paths(root, (left, right), join_type, &clauses, &size, &mut paths);
     add_partial_join_paths(root, (left, right), join_type, &clauses, &size, &mut partial);
-    let reversed = match join_type {
-        JoinType::Inner => Some(JoinType::Inner),
-        JoinType::Left => Some(JoinType::Right),
-        JoinType::Full => Some(JoinType::Full),
-        JoinType::Anti => Some(JoinType::RightAnti),
-        JoinType::Semi => Some(JoinType::RightSemi),
-        _ => None,
-    };
-    if let Some(reversed) = reversed {
+    if let Some(reversed) = reversed(join_type) {
         add_join_paths(root, (right, left), reversed, &clauses, &size, &mut paths);
         add_partial_join_paths(root, (right, left), reversed, &clauses, &size, &mut partial);
     }
@@ -406,6 +398,18 @@ fn make_join_rel(root: &mut Root<'_, '_>, a: &RelOptInfo, b: &RelOptInfo, found:
                 base: None,
             });
         }
+    }
+}
+
+/// The join with its sides exchanged.
+fn reversed(join_type: JoinType) -> Option<JoinType> {
+    match join_type {
+        JoinType::Inner => Some(JoinType::Inner),
+        JoinType::Left => Some(JoinType::Right),
+        JoinType::Full => Some(JoinType::Full),
+        JoinType::Anti => Some(JoinType::RightAnti),
+        JoinType::Semi => Some(JoinType::RightSemi),
+        _ => None,
     }
 }
 
