@@ -33,6 +33,9 @@ const SETUP: &str = "
     SET work_mem = '512MB'; SET max_parallel_workers_per_gather = 0;
 ";
 
+/// Who ends later than this is traced.
+const TRACED: Duration = Duration::from_millis(60);
+
 /// What runs for longer than the limit; those that begin with `SET` are several statements.
 const STATEMENTS: &[&str] = &[
     "SELECT count(*) FROM (SELECT * FROM big ORDER BY t DESC OFFSET 10) q",
@@ -308,6 +311,13 @@ const PHASES: &[&str] = &[
     "SELECT query_to_xml('SELECT * FROM big', true, false, '') IS NULL",
 ];
 
+/// More tables and functions, and statements over them, one a line; `DIR` is a directory for files.
+const MORE_SETUP: &str = include_str!("cancel_data/setup.sql");
+const MORE: &str = include_str!("cancel_data/statements.txt");
+
+/// Limits for those.
+const MORE_LIMITS_MS: &[u64] = &[60, 800];
+
 /// Statements of many parts: name and text.
 fn generated() -> Vec<(&'static str, String)> {
     let list =
@@ -554,6 +564,10 @@ fn main() {
     let db = Database::open(directory.path()).expect("a database");
     let mut session = db.session().expect("a session");
     session.batch_execute(SETUP).expect("tables");
+    let files = tempfile::tempdir().expect("a directory");
+    let place = |text: &str| text.replace("DIR", &files.path().display().to_string());
+    session.batch_execute(&place(MORE_SETUP)).expect("more tables");
+    let more = place(MORE);
     println!("| ms over | outcome | statement |\n|---|---|---|");
     let worst = match &chosen.file {
         Some(file) => {
@@ -561,16 +575,16 @@ fn main() {
             texts
                 .lines()
                 .filter(|l| !l.is_empty())
-                .map(|l| phases(&mut session, l, l))
+                .map(|l| phases(&mut session, l, l, LIMITS_MS))
                 .max()
         }
-        None => all(&mut session, &chosen),
+        None => all(&mut session, &chosen, &more),
     };
     println!("worst: {} ms", worst.unwrap_or_default().as_millis());
 }
 
 /// Every statement that was chosen; the longest time over.
-fn all(session: &mut Session, chosen: &Chosen) -> Option<Duration> {
+fn all(session: &mut Session, chosen: &Chosen, more: &str) -> Option<Duration> {
     let mut over = Vec::new();
     for sql in STATEMENTS.iter().filter(|s| chosen.runs(s)) {
         let (time, outcome) = measure(session, sql, LIMIT);
@@ -581,19 +595,24 @@ fn all(session: &mut Session, chosen: &Chosen) -> Option<Duration> {
         PHASES
             .iter()
             .filter(|s| chosen.runs(s))
-            .map(|sql| phases(session, sql, sql)),
+            .map(|sql| phases(session, sql, sql, LIMITS_MS)),
+    );
+    over.extend(
+        more.lines()
+            .filter(|s| chosen.runs(s))
+            .map(|sql| phases(session, sql, sql, MORE_LIMITS_MS)),
     );
     let generated = generated().into_iter().filter(|(name, _)| chosen.runs(name));
-    over.extend(generated.map(|(name, sql)| phases(session, name, &sql)));
+    over.extend(generated.map(|(name, sql)| phases(session, name, &sql, LIMITS_MS)));
     over.into_iter().max()
 }
 
 /// The longest time over any of the limits.
-fn phases(session: &mut Session, name: &str, sql: &str) -> Duration {
+fn phases(session: &mut Session, name: &str, sql: &str, limits_ms: &[u64]) -> Duration {
     let mut worst = (Duration::ZERO, String::new(), 0);
-    for ms in LIMITS_MS {
+    for ms in limits_ms {
         let (time, outcome) = measure(session, sql, Duration::from_millis(*ms));
-        let finished = outcome == "finished";
+        let finished = outcome.starts_with("finished");
         if time > worst.0 || worst.1.is_empty() {
             worst = (time, outcome, *ms);
         }
@@ -610,15 +629,27 @@ fn show(over: Duration, outcome: &str, name: &str) {
     println!("| {} | {outcome} | {shown} |", over.as_millis());
 }
 
-/// Time over the limit, and how it ended.
+/// For `perf record --clockid mono`: from when to when a statement was late, where CANCEL_TRACE is set.
+fn trace(due: Instant, sql: &str) {
+    let now = Instant::now();
+    if now > due + TRACED && std::env::var_os("CANCEL_TRACE").is_some() {
+        let shown: String = sql.chars().take(120).collect();
+        eprintln!("{due:?} {now:?} {shown}");
+    }
+}
+
+/// Time over the limit, or that of the rollback after it when it is longer, and how it ended.
 fn measure(session: &mut Session, sql: &str, limit: Duration) -> (Duration, String) {
-    session.batch_execute("BEGIN").expect("begin");
-    let set = format!("SET LOCAL statement_timeout = {}", limit.as_millis());
+    let in_block = !sql.starts_with("VACUUM");
+    if in_block {
+        session.batch_execute("BEGIN").expect("begin");
+    }
+    let set = format!("SET statement_timeout = {}", limit.as_millis());
     let mut outcome = "finished".to_owned();
     let mut over = Duration::ZERO;
-    let parts: Vec<&str> = match sql.starts_with("SET ") {
-        true => sql.split("; ").collect(),
-        false => vec![sql],
+    let parts: Vec<&str> = match sql.starts_with("DO ") {
+        true => vec![sql],
+        false => sql.split("; ").collect(),
     };
     for part in parts {
         let local = part.replace("SET ", "SET LOCAL ");
@@ -628,11 +659,23 @@ fn measure(session: &mut Session, sql: &str, limit: Duration) -> (Duration, Stri
         }
         session.batch_execute(&set).expect("limit");
         let began = Instant::now();
-        if let Err(e) = session.batch_execute(part) {
+        let result = session.batch_execute(part);
+        over = over.max(began.elapsed().saturating_sub(limit));
+        trace(began + limit, part);
+        if let Err(e) = result {
             outcome = e.code().to_owned();
+            break;
         }
-        over = began.elapsed().saturating_sub(limit);
     }
-    session.batch_execute("ROLLBACK").expect("rollback");
+    let began = Instant::now();
+    let end = if in_block { "ROLLBACK" } else { "" };
+    session.batch_execute(end).expect("rollback");
+    if began.elapsed() > over {
+        over = began.elapsed();
+        outcome.push_str(", rollback");
+    }
+    session
+        .batch_execute("SET statement_timeout = 0")
+        .expect("no limit");
     (over, outcome)
 }

@@ -228,3 +228,92 @@ fn what_would_never_end_is_timed_out() {
         session.batch_execute("ROLLBACK").unwrap();
     }
 }
+
+/// Statements of many parts are cancelled while they are parsed, analyzed and planned, and while they change the catalogs.
+#[test]
+fn long_statements_are_timed_out() {
+    let db = Database::memory().unwrap();
+    let mut session = db.session().unwrap();
+    session
+        .batch_execute(
+            "CREATE TABLE t (a int, b int); CREATE INDEX ON t (a); CREATE INDEX ON t (b); CREATE SCHEMA many;
+             DO $$ BEGIN FOR i IN 1..1500 LOOP EXECUTE format('CREATE TABLE many.t_%s (a int PRIMARY KEY)', i); END LOOP; END $$",
+        )
+        .unwrap();
+    let list =
+        |n: usize, part: &dyn Fn(usize) -> String, by: &str| (0..n).map(part).collect::<Vec<_>>().join(by);
+    let statements = [
+        format!("SELECT {} FROM no_such_table", list(400_000, &|i| i.to_string(), ",")),
+        format!("SELECT FROM no_such_table WHERE {}", list(400_000, &|i| format!("a = {i}"), " OR ")),
+        format!("INSERT INTO t VALUES {}", list(300_000, &|i| format!("({i}, {i})"), ",")),
+        format!("SELECT * FROM t WHERE a NOT IN ({})", list(400_000, &|i| format!("{i} + 1"), ",")),
+        format!("SELECT * FROM t WHERE {}", list(2_000, &|i| format!("(a = {i} OR b = {i})"), " AND ")),
+        "DROP SCHEMA many CASCADE".to_owned(),
+        "DROP TABLE t; DO $$ BEGIN FOR i IN 1..100000 LOOP EXECUTE format('CREATE TABLE made_%s (a int)', i); END LOOP; END $$".to_owned(),
+        "SELECT lo_from_bytea(0, decode(repeat('00', 40000000), 'hex'))".to_owned(),
+    ];
+    for statement in &statements {
+        session
+            .batch_execute("BEGIN; SET LOCAL statement_timeout = '5ms'")
+            .unwrap();
+        let failed = session.batch_execute(statement).unwrap_err();
+        assert_eq!(failed.code(), "57014", "{:.60}: {}", statement, failed.message());
+        session.batch_execute("ROLLBACK").unwrap();
+    }
+    let sql = "SELECT count(*) FROM pg_class WHERE relnamespace = 'many'::regnamespace AND relkind = 'r'";
+    assert_eq!(
+        session.query_map(sql, params![], |r| r.get::<i64>(0)).unwrap(),
+        [1500_i64]
+    );
+}
+
+/// A large transaction that failed is undone beside its session: nobody sees anything of it, and the next one waits for its end.
+#[test]
+fn a_large_transaction_is_undone_beside_its_session() {
+    let directory = tempfile::tempdir().unwrap();
+    let sums = "SELECT count(*), sum(a)::int8 FROM t";
+    for round in 0..3 {
+        let db = Database::open(directory.path()).unwrap();
+        let mut other = db.session().unwrap();
+        if round == 0 {
+            other
+                .batch_execute(
+                    "CREATE TABLE t AS SELECT g AS a FROM generate_series(1, 100000) g; ALTER TABLE t ADD PRIMARY KEY (a)",
+                )
+                .unwrap();
+        }
+        let mut session = db.session().unwrap();
+        let cancelled = [
+            "UPDATE t SET a = a + CASE WHEN a = 90000 THEN pg_cancel_backend(pg_backend_pid())::int - 1 ELSE 0 END + 100000",
+            "INSERT INTO t SELECT 200000 + g + CASE WHEN g = 90000 THEN pg_cancel_backend(pg_backend_pid())::int - 1 ELSE 0 END FROM generate_series(1, 200000) g",
+            "SELECT pg_cancel_backend(pg_backend_pid()) FROM (SELECT a FROM t OFFSET 0 FOR UPDATE) q WHERE a = 90000",
+        ];
+        for statement in cancelled {
+            assert_eq!(session.batch_execute(statement).unwrap_err().code(), "57014");
+            let read = |s: &mut Session| {
+                s.query_map(sums, params![], |r| Ok((r.get::<i64>(0)?, r.get::<i64>(1)?)))
+                    .unwrap()
+            };
+            assert_eq!(
+                read(&mut other),
+                [(100_000_i64, 5_000_050_000_i64)],
+                "{statement}"
+            );
+            // It waits for the end of the one before, as whoever wants the same rows does.
+            other.batch_execute("UPDATE t SET a = a WHERE a = 5").unwrap();
+            session
+                .batch_execute("UPDATE t SET a = -a WHERE a = 90000; UPDATE t SET a = -a WHERE a = -90000")
+                .unwrap();
+            assert_eq!(
+                read(&mut session),
+                [(100_000_i64, 5_000_050_000_i64)],
+                "{statement}"
+            );
+        }
+        // Failed and gone.
+        session.batch_execute("BEGIN").unwrap();
+        session.batch_execute(cancelled[0]).unwrap_err();
+        drop(session);
+        other.batch_execute("BEGIN; LOCK TABLE t NOWAIT; COMMIT").unwrap();
+    }
+}

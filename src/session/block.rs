@@ -93,6 +93,7 @@ impl Session {
         if self.block.txn.is_some() {
             return Ok(());
         }
+        self.await_undoing()?;
         let settings = settings::current(&mut self.settings, &self.core, &self.block);
         let options = settings.transaction_options(&self.core);
         let txn = self.core.db.storage.begin(&self.core.proc, options)?;
@@ -248,7 +249,7 @@ impl Session {
             if let Some(xid) = txn.xid() {
                 self.core.db.outcomes.note_abort(xid.0);
             }
-            txn.abort();
+            self.undoing.begin(txn, &self.core);
         }
         if let Some(namespace) = self.block.temp_before {
             self.core.temp_namespace.set(namespace);

@@ -337,7 +337,7 @@ impl Session {
     fn run_all_of(&mut self, sql: &str) -> PgResult<()> {
         let source: Arc<str> = sql.into();
         for raw in parser::parse(sql, &self.settings().parse)? {
-            let prepared = self.prepare_statement(&source, Some(&raw), &[])?;
+            let prepared = self.prepare_statement(&source, Some(raw), &[])?;
             let mut portal = Portal::new(prepared, Vec::new());
             while !matches!(self.portal_step(&mut portal, 0)?, Step::Complete(_) | Step::Empty) {}
         }

@@ -1,5 +1,6 @@
 //! The part of a session that functions called by its statements may look at and change.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
@@ -32,6 +33,8 @@ pub(crate) struct SessionCore {
     pub pid: i32,
     pub guc: RefCell<GucStore>,
     pub cancel: CancelToken,
+    /// Trees of statements with very long texts: kept until the session rests, as freeing them takes long.
+    large: RefCell<Vec<Arc<dyn Any + Send + Sync>>>,
     pub notices: RefCell<Vec<Box<PgError>>>,
     /// The session's temporary files, without `temp_file_limit`.
     pub temp_files: access::TempSpace,
@@ -160,7 +163,31 @@ impl Random {
 /// 2000-01-01 in microseconds since 1970-01-01.
 pub(crate) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
+/// Bytes of text from which on a statement's trees may be so large that freeing them is felt.
+const LARGE_TEXT: usize = 1 << 18;
+
+/// Such trees that are kept at a time: a routine may run any number of long statements before the session rests.
+const LARGE_MAX: usize = 16;
+
 impl SessionCore {
+    /// Keeps a tree of a statement until the session rests, if the statement is long: then a thread of its own frees it.
+    pub fn keep_large<T: Any + Send + Sync>(&self, source: &str, tree: &Arc<T>) {
+        if source.len() < LARGE_TEXT {
+            return;
+        }
+        if self.large.borrow().len() >= LARGE_MAX {
+            self.free_large();
+        }
+        self.large.borrow_mut().push(tree.clone());
+    }
+
+    /// For when the session rests: nobody waits for what its last statement leaves behind.
+    pub fn free_large(&self) {
+        if !self.large.borrow().is_empty() {
+            self.cancel.discard(self.large.take());
+        }
+    }
+
     /// The generator of random numbers, seeded anew if `seed` was set.
     pub fn random(&self) -> std::cell::RefMut<'_, Random> {
         let mut random = self.random.borrow_mut();
@@ -184,7 +211,8 @@ impl SessionCore {
         SessionCore {
             pid,
             guc: RefCell::new(guc),
-            cancel: CancelToken::new(),
+            cancel: CancelToken::with_env(db.env.clone()),
+            large: RefCell::default(),
             notices: RefCell::default(),
             temp_files: access::TempSpace::new(db.temp.clone()),
             sequences: RefCell::default(),

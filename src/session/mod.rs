@@ -50,6 +50,7 @@ mod text_search;
 pub(crate) mod timeout;
 mod trigger_text;
 pub(crate) mod two_phase;
+mod undoing;
 mod worker;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ use crate::session::catalog::SessionCatalog;
 use crate::session::core::SessionCore;
 use crate::session::notify::Notification;
 use crate::session::prepared::StatementCache;
+use crate::session::undoing::Undoing;
 
 /// Statements kept per session by text.
 const STATEMENT_CACHE: usize = 256;
@@ -77,6 +79,8 @@ const STATEMENT_CACHE: usize = 256;
 pub struct Session {
     pub(crate) core: Box<SessionCore>,
     pub(crate) block: Block,
+    /// The transaction before, as long as it is being undone.
+    pub(crate) undoing: Undoing,
     pub(crate) cache: StatementCache,
     pub(crate) templates: template::Templates,
     pub(crate) settings: Option<Arc<settings::Settings>>,
@@ -143,6 +147,7 @@ impl Session {
         let mut session = Session {
             core: Box::new(core),
             block: Block::default(),
+            undoing: Undoing::default(),
             cache: StatementCache::new(STATEMENT_CACHE),
             templates: template::Templates::new(STATEMENT_CACHE),
             settings: None,
@@ -326,6 +331,7 @@ impl Session {
 
     /// Runs engine code; a panic in it becomes an error of this statement alone.
     pub(crate) fn guarded<T>(&mut self, f: impl FnOnce(&mut Session) -> PgResult<T>) -> PgResult<T> {
+        let _entered = self.core.cancel.enter();
         self.core.stack_base.set(routine::stack_position());
         self.core.contexts.borrow_mut().clear();
         let run = std::panic::AssertUnwindSafe(|| f(self));
@@ -344,6 +350,7 @@ impl Session {
 
     /// Adds the statement text to an error and puts the session in order after it.
     pub(crate) fn fail(&mut self, e: Box<PgError>, sql: &str) -> Error {
+        let _entered = self.core.cancel.enter();
         self.statement_failed();
         self.at_rest();
         let e = if e.sqlstate == common::sqlstate::STATEMENT_TOO_COMPLEX {
@@ -372,8 +379,10 @@ impl Drop for Session {
         self.core.portals.get_mut().clear();
         self.core.cursors.get_mut().clear();
         self.rollback_block();
+        self.finish_undoing();
         self.core.db.notify.unlisten(None, &self.core.mailbox);
         self.drop_temporary_objects();
+        self.finish_undoing();
         self.core.db.sessions.write().remove(&self.core.pid);
     }
 }

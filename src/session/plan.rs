@@ -80,7 +80,7 @@ impl Session {
     pub(crate) fn prepare_statement(
         &mut self,
         source: &Arc<str>,
-        raw: Option<&ast::RawStatement>,
+        raw: Option<ast::RawStatement>,
         types: &[Oid],
     ) -> PgResult<Arc<Prepared>> {
         let Some(raw) = raw else {
@@ -99,7 +99,8 @@ impl Session {
             }));
         };
         self.refuse_if_failed(&raw.stmt)?;
-        let stmt = Arc::new(raw.stmt.clone());
+        let stmt = Arc::new(raw.stmt);
+        self.core.keep_large(source, &stmt);
         self.prepare_tree(source, stmt, raw.span, types)
     }
 
@@ -140,12 +141,14 @@ impl Session {
                 break (view, query, param_types);
             }
         };
+        let query = Arc::new(query);
+        self.core.keep_large(source, &query);
         let columns = result_columns(&query, &*view)?;
         Ok(Arc::new(Prepared {
             source: source.clone(),
             span,
             stmt: Some(stmt),
-            kind: Kind::Query(Arc::new(query)),
+            kind: Kind::Query(query),
             param_types,
             columns,
             version: view.version(),
@@ -324,7 +327,11 @@ impl Session {
                 cancel: &self.core.cancel,
             },
         )?;
-        Ok(Arc::new(PreparedPlan::compile(Arc::new(planned), &**view)?))
+        let planned = Arc::new(planned);
+        self.core.keep_large(&prepared.source, &planned);
+        let plan = Arc::new(PreparedPlan::compile(planned, &**view)?);
+        self.core.keep_large(&prepared.source, &plan);
+        Ok(plan)
     }
 
     /// Only statements that end a failed block may run in it.

@@ -90,6 +90,7 @@ impl Session {
         };
         self.session_catalog().rest();
         self.core.doing.store(doing as u8, Relaxed);
+        self.core.free_large();
     }
 
     /// The statement's deadline, if `statement_timeout` sets one.

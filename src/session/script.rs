@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use common::cancel::CancelToken;
+use common::cancel::{self, CancelToken};
 use common::{Oid, PgResult, pg_err};
 use parser::ast::{RawStatement, Statement};
 use types::Datum;
 
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::session::portal::{Formats, Portal, ResultRows, Step};
+use crate::session::portal::{Formats, Portal, PortalState, ResultRows, Step};
 use crate::session::prepared::Prepared;
 use crate::session::tag::CommandTag;
 use crate::session::template::Literals;
@@ -129,8 +129,11 @@ impl Session {
             Ok(step) => Ok(step),
             Err(e) => {
                 script.finished = true;
-                script.statements.clear();
-                script.portal = None;
+                {
+                    let _entered = self.core.cancel.enter();
+                    cancel::discard_list(std::mem::take(&mut script.statements).into());
+                    script.portal = None;
+                }
                 if script.implicit_block {
                     self.block.explicit = false;
                 }
@@ -181,7 +184,7 @@ impl Session {
                     continue;
                 }
             }
-            let prepared = self.prepare_statement(&script.source, Some(&raw), &[])?;
+            let prepared = self.prepare_statement(&script.source, Some(raw), &[])?;
             if !prepared.param_types.is_empty() {
                 return Err(pg_err!(UNDEFINED_PARAMETER, "there is no parameter $1"));
             }
@@ -303,7 +306,7 @@ impl Session {
             ));
         }
         let source: Arc<str> = sql.into();
-        let prepared = self.prepare_statement(&source, parsed.statements.first(), types)?;
+        let prepared = self.prepare_statement(&source, parsed.statements.into_iter().next(), types)?;
         self.cache.put(source, types, &prepared);
         Ok(prepared)
     }
@@ -320,7 +323,11 @@ impl Session {
 
     /// Runs a portal until there is something to hand out; at most `max_rows` rows (0: no limit) are in it.
     pub fn step(&mut self, portal: &mut Portal, max_rows: usize) -> Result<Step> {
-        let result = self.guarded(|s| s.portal_step(portal, max_rows));
+        let result = self.guarded(|s| {
+            // What a failed portal holds may be large: it goes while its statement can still be seen to be cancelled.
+            s.portal_step(portal, max_rows)
+                .inspect_err(|_| portal.state = PortalState::Done(CommandTag::default()))
+        });
         self.core.place_notices(portal.text());
         result.map_err(|e| {
             let source = portal.prepared.source.clone();

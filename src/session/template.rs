@@ -237,7 +237,7 @@ impl Session {
     fn point_template(&mut self, literals: &Literals) -> Option<Arc<Prepared>> {
         let text: Arc<str> = literals.parameterized().into();
         let parsed = parser::parse_with_notices(&text, &self.settings().parse).ok()?;
-        let [raw] = &parsed.statements[..] else {
+        let Ok([raw]) = <[_; 1]>::try_from(parsed.statements) else {
             return None;
         };
         if !parsed.notices.is_empty() || !is_optimizable(&raw.stmt) {

@@ -2,6 +2,7 @@
 //!
 //! PG: src/backend/parser/parse_coerce.c.
 
+use common::cancel;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, internal, pg_err, unsupported};
 use nodes::Expr;
@@ -98,6 +99,7 @@ impl Analyzer<'_> {
         if let Expr::Const(c) = &expr
             && input == oids::UNKNOWN
         {
+            cancel::check()?;
             return self.coerce_unknown_literal(c.clone(), to);
         }
         if let Expr::Param(_) = &expr
@@ -120,6 +122,7 @@ impl Analyzer<'_> {
     }
 
     fn coerce_by_path(&mut self, expr: Expr, input: Oid, to: CoerceTo) -> PgResult<Expr> {
+        cancel::check()?;
         let target = to.target.oid;
         match self.find_coercion_pathway(target, input, to.context)? {
             CoercionPath::None => {}

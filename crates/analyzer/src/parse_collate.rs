@@ -6,6 +6,7 @@
 //! A bottom-up walk carries a state (none, implicit, conflicting, explicit) from arguments to results. Two explicit
 //! collations that differ are an error at once; an implicit conflict only leaves the call without collation.
 
+use common::cancel;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, pg_err};
 use nodes::query::TargetEntry;
@@ -164,6 +165,7 @@ impl Analyzer<'_> {
 
     /// Sets collations below and in `expr` and returns what it hands upwards.
     fn collate(&mut self, expr: &mut Expr) -> PgResult<State> {
+        cancel::check()?;
         match expr {
             Expr::Const(_)
             | Expr::Var(_)

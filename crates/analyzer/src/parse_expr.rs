@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use common::cancel;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, Span, internal, pg_err};
 use nodes::Expr;
@@ -29,6 +30,7 @@ impl Analyzer<'_> {
 
     /// Analyzes a sub-expression of the clause at hand.
     pub fn expr(&mut self, e: &ast::Expr) -> PgResult<Expr> {
+        cancel::check()?;
         match e {
             ast::Expr::ColumnRef(c) => self.column_ref(c),
             ast::Expr::ParamRef(p) => self.transform_param(p),
@@ -70,33 +72,7 @@ impl Analyzer<'_> {
                 relation: self.cur().target_index,
                 cursor: c.cursor_name.as_str().into(),
             }),
-            ast::Expr::MergeSupportFunc(span) => {
-                let level = self
-                    .states
-                    .iter()
-                    .rev()
-                    .position(|s| s.expr_kind == ExprKind::MergeReturning);
-                let Some(levels_up) = level else {
-                    return Err(pg_err!(
-                        SYNTAX_ERROR,
-                        "MERGE_ACTION() can only be used in the RETURNING list of a MERGE command"
-                    )
-                    .at(*span));
-                };
-                let target = self.states[self.states.len() - 1 - levels_up].target_index;
-                Ok(Expr::Var(nodes::expr::Var {
-                    source: nodes::expr::VarSource::Rel {
-                        index: target,
-                        levels_up,
-                    },
-                    attno: nodes::expr::MERGE_ACTION_ATTNO,
-                    type_ref: types::settings::TypeRef::plain(types::oids::TEXT),
-                    collation: common::Oid(100),
-                    nulling_rels: nodes::RelIds::empty(),
-                    returning: Default::default(),
-                    span: *span,
-                }))
-            }
+            ast::Expr::MergeSupportFunc(span) => self.merge_support_func(*span),
             ast::Expr::GroupingSet(g) => self.not_yet("a grouping set here", g.span),
             ast::Expr::XmlExpr(x) => self.xml_expr(x),
             ast::Expr::XmlSerialize(x) => self.xml_serialize(x),
@@ -112,6 +88,34 @@ impl Analyzer<'_> {
             ast::Expr::JsonFuncExpr(f) => self.json_func(f),
             ast::Expr::JsonIsPredicate(p) => self.json_is(p),
         }
+    }
+
+    fn merge_support_func(&self, span: Span) -> PgResult<Expr> {
+        let level = self
+            .states
+            .iter()
+            .rev()
+            .position(|s| s.expr_kind == ExprKind::MergeReturning);
+        let Some(levels_up) = level else {
+            return Err(pg_err!(
+                SYNTAX_ERROR,
+                "MERGE_ACTION() can only be used in the RETURNING list of a MERGE command"
+            )
+            .at(span));
+        };
+        let target = self.states[self.states.len() - 1 - levels_up].target_index;
+        Ok(Expr::Var(nodes::expr::Var {
+            source: nodes::expr::VarSource::Rel {
+                index: target,
+                levels_up,
+            },
+            attno: nodes::expr::MERGE_ACTION_ATTNO,
+            type_ref: types::settings::TypeRef::plain(types::oids::TEXT),
+            collation: common::Oid(100),
+            nulling_rels: nodes::RelIds::empty(),
+            returning: Default::default(),
+            span: span,
+        }))
     }
 
     fn column_ref(&mut self, c: &ast::ColumnRef) -> PgResult<Expr> {

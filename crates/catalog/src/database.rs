@@ -14,6 +14,7 @@ use access::{
     ActiveSnapshot, BuiltinEntries, BuiltinRows, Index, IndexDef, ScanDirection, ScanRequest, Storage, Table,
     TableDef, Transaction, UniqueCheck, WriteOutcome,
 };
+use common::cancel;
 use common::error::ErrorExt;
 use common::{Oid, PgResult, RelationId, RowId, internal, pg_err};
 use parking_lot::Mutex;
@@ -526,6 +527,7 @@ impl CatalogRead for CatalogWriter<'_> {
 
 impl CatalogWrite for CatalogWriter<'_> {
     fn insert(&mut self, catalog: Oid, values: Vec<Datum>) -> PgResult<()> {
+        cancel::check()?;
         self.note_enum(catalog, &values);
         self.catalog
             .system_table(catalog)?
@@ -534,6 +536,7 @@ impl CatalogWrite for CatalogWriter<'_> {
     }
 
     fn update(&mut self, catalog: Oid, row: RowId, values: Vec<Datum>) -> PgResult<()> {
+        cancel::check()?;
         let old = self.current(catalog, row)?;
         self.catalog
             .system_table(catalog)?
@@ -542,6 +545,7 @@ impl CatalogWrite for CatalogWriter<'_> {
     }
 
     fn delete(&mut self, catalog: Oid, row: RowId) -> PgResult<()> {
+        cancel::check()?;
         let old = self.current(catalog, row)?;
         self.catalog
             .system_table(catalog)?

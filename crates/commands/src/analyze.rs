@@ -17,7 +17,8 @@ use catalog::ddl::comments::RelationStatistics;
 use catalog::desc::{ColumnDesc, RelationDesc};
 use catalog::statistics_ext::StatisticsObject;
 use catalog::virtual_columns::VIRTUAL;
-use common::{Oid, PgResult, pg_err};
+use common::cancel::CancelToken;
+use common::{Oid, PgResult, pg_err, pieces};
 use parser::ast::Ident;
 use types::{ArrayValue, Datum, oids as t};
 
@@ -117,7 +118,7 @@ fn record_findings(
             collation: column.collation,
             target,
         };
-        let mut row = statistics_row(of, &values, sample.total, &*view)?;
+        let mut row = statistics_row(of, &values, sample.total, (&*view, cx.cancel))?;
         row[s::STARELID] = Datum::Oid(sample.table.oid.0);
         row[s::STAATTNUM] = Datum::Int2(column.attno);
         row[s::STAINHERIT] = Datum::Bool(sample.inherited);
@@ -402,12 +403,17 @@ pub(crate) fn statistics_row(
     of: Subject,
     values: &[&Datum],
     total: f64,
-    view: &dyn CatalogView,
+    (view, cancel): (&dyn CatalogView, &CancelToken),
 ) -> PgResult<Vec<Datum>> {
     let type_oid = crate::access_method::base_type(view, of.type_oid)?;
     let class = crate::access_method::default_class(view, catalog::oids::BTREE_AM, type_oid)?;
     let fixed = view.type_desc(type_oid)?.map_or(-1, |d| d.len);
-    let findings = findings(values, total, of.target, type_oid, fixed, class.is_some());
+    let kind = Kind {
+        type_oid,
+        fixed_width: fixed,
+        sortable: class.is_some(),
+    };
+    let findings = findings(values, total, of.target, kind, cancel)?;
     let mut row = vec![Datum::Null; s::COUNT];
     row[s::STARELID] = Datum::Oid(0);
     row[s::STAATTNUM] = Datum::Int2(0);
@@ -457,14 +463,22 @@ struct Run {
     count: usize,
 }
 
+/// What it matters to know of the values' type.
+#[derive(Clone, Copy)]
+struct Kind {
+    type_oid: Oid,
+    fixed_width: i16,
+    sortable: bool,
+}
+
 fn findings(
     values: &[&Datum],
     total: f64,
     target: usize,
-    type_oid: Oid,
-    fixed_width: i16,
-    sortable: bool,
-) -> Findings {
+    kind: Kind,
+    cancel: &CancelToken,
+) -> PgResult<Findings> {
+    let type_oid = kind.type_oid;
     let sample_rows = values.len() as f64;
     let present: Vec<(usize, &Datum)> = values
         .iter()
@@ -478,16 +492,16 @@ fn findings(
         ..Findings::default()
     };
     if present.is_empty() {
-        found.width = i32::from(fixed_width.max(0));
-        return found;
+        found.width = i32::from(kind.fixed_width.max(0));
+        return Ok(found);
     }
     let total_width: usize = present.iter().map(|(_, v)| width(v)).sum();
-    found.width = match fixed_width {
+    found.width = match kind.fixed_width {
         w if w > 0 => i32::from(w),
         _ => (total_width as f64 / present.len() as f64) as i32,
     };
-    if !sortable {
-        return found;
+    if !kind.sortable {
+        return Ok(found);
     }
     let mut kept: Vec<(usize, &Datum)> = present
         .iter()
@@ -497,11 +511,14 @@ fn findings(
     let too_wide = (present.len() - kept.len()) as f64;
     // Positions count the values that were kept, in table order.
     kept.iter_mut().enumerate().for_each(|(at, entry)| entry.0 = at);
-    kept.sort_by(|a, b| types::compare::compare(type_oid, a.1, b.1).then(a.0.cmp(&b.0)));
+    pieces::sort_by(cancel, &mut kept, |a, b| {
+        types::compare::compare(type_oid, a.1, b.1).then(a.0.cmp(&b.0))
+    })?;
     if kept.is_empty() {
         found.distinct = -(1.0 - found.null_fraction);
-        return found;
+        return Ok(found);
     }
+    cancel.check()?;
     let runs = runs(&kept, type_oid);
     let multiple = runs.iter().filter(|r| r.count > 1).count() as f64;
     let distinct = runs.len() as f64;
@@ -520,7 +537,7 @@ fn findings(
         .collect();
     found.histogram = histogram(&kept, &runs, &chosen, target);
     found.correlation = correlation(&kept);
-    found
+    Ok(found)
 }
 
 fn runs(sorted: &[(usize, &Datum)], type_oid: Oid) -> Vec<Run> {

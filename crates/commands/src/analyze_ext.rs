@@ -12,8 +12,9 @@ use catalog::desc::ColumnDesc;
 use catalog::statistics_ext::{
     AttributesOf, McvItem, StatisticsObject, dependencies_text, encode_mcv, ndistinct_text,
 };
+use common::cancel::CancelToken;
 use common::error::Severity;
-use common::{Oid, PgError, PgResult, sqlstate};
+use common::{Oid, PgError, PgResult, pieces, sqlstate};
 use types::{ArrayValue, Datum, RecordValue, oids as t};
 
 use crate::analyze::{Sample, Subject, statistics_row, target_of};
@@ -97,6 +98,7 @@ struct Dimension {
 struct Values {
     dimensions: Vec<Dimension>,
     rows: usize,
+    cancel: CancelToken,
 }
 
 impl Values {
@@ -140,6 +142,7 @@ impl Values {
         Ok(Values {
             dimensions,
             rows: sample.rows.len(),
+            cancel: cx.cancel.clone(),
         })
     }
 
@@ -156,16 +159,16 @@ impl Values {
         row[data::STXOID] = Datum::Oid(object.oid.0);
         row[data::STXDINHERIT] = Datum::Bool(sample.inherited);
         if object.has(b'd') {
-            row[data::STXDNDISTINCT] = Datum::text(ndistinct_text(&self.ndistinct(sample.total)));
+            row[data::STXDNDISTINCT] = Datum::text(ndistinct_text(&self.ndistinct(sample.total)?));
         }
         if object.has(b'f') {
-            let found = self.dependencies();
+            let found = self.dependencies()?;
             if !found.is_empty() {
                 row[data::STXDDEPENDENCIES] = Datum::text(dependencies_text(&found));
             }
         }
         if object.has(b'm') {
-            let items = self.most_common(target, sample.total);
+            let items = self.most_common(target, sample.total)?;
             if !items.is_empty() {
                 let types: Vec<Oid> = self.dimensions.iter().map(|d| d.type_oid).collect();
                 row[data::STXDMCV] = Datum::text(encode_mcv(&items, &types)?);
@@ -200,22 +203,24 @@ impl Values {
     }
 
     /// Rows in the order of some dimensions.
-    fn sorted(&self, dimensions: &[usize]) -> Vec<usize> {
+    fn sorted(&self, dimensions: &[usize]) -> PgResult<Vec<usize>> {
         let mut rows: Vec<usize> = (0..self.rows).collect();
-        rows.sort_by(|a, b| self.compare_all(dimensions, *a, *b));
-        rows
+        pieces::sort_by(&self.cancel, &mut rows, |a, b| {
+            self.compare_all(dimensions, *a, *b)
+        })?;
+        Ok(rows)
     }
 
     /// First row and number of rows of each combination, in order.
-    fn groups(&self, dimensions: &[usize]) -> Vec<(usize, usize)> {
+    fn groups(&self, dimensions: &[usize]) -> PgResult<Vec<(usize, usize)>> {
         let mut groups: Vec<(usize, usize)> = Vec::new();
-        for row in self.sorted(dimensions) {
+        for row in self.sorted(dimensions)? {
             match groups.last_mut() {
                 Some((first, count)) if self.compare_all(dimensions, *first, row).is_eq() => *count += 1,
                 _ => groups.push((row, 1)),
             }
         }
-        groups
+        Ok(groups)
     }
 
     fn attributes(&self, dimensions: &[usize]) -> Vec<i16> {
@@ -224,12 +229,12 @@ impl Values {
     }
 
     /// Number of different combinations of every set of at least two dimensions, by the estimator of Haas and Stokes.
-    fn ndistinct(&self, total: f64) -> Vec<AttributesOf> {
+    fn ndistinct(&self, total: f64) -> PgResult<Vec<AttributesOf>> {
         let count = self.dimensions.len();
         let mut found = Vec::new();
         for size in 2..=count {
             for set in combinations(count, size) {
-                let groups = self.groups(&set);
+                let groups = self.groups(&set)?;
                 let once = groups.iter().filter(|(_, n)| *n == 1).count() as f64;
                 let (rows, distinct) = (self.rows as f64, groups.len() as f64);
                 let estimate = rows * distinct / ((rows - once) + once * rows / total);
@@ -237,17 +242,17 @@ impl Values {
                 found.push((self.attributes(&set), n));
             }
         }
-        found
+        Ok(found)
     }
 
     /// How far the last of every set of dimensions follows from the others.
-    fn dependencies(&self) -> Vec<AttributesOf> {
+    fn dependencies(&self) -> PgResult<Vec<AttributesOf>> {
         let count = self.dimensions.len();
         let mut found = Vec::new();
         for size in 2..=count {
             for from in combinations(count, size - 1) {
                 for implied in (0..count).filter(|d| !from.contains(d)) {
-                    let degree = self.degree(&from, implied);
+                    let degree = self.degree(&from, implied)?;
                     if degree > 0.0 {
                         let mut all = self.attributes(&from);
                         all.extend(self.attributes(&[implied]));
@@ -256,12 +261,12 @@ impl Values {
                 }
             }
         }
-        found
+        Ok(found)
     }
 
     /// The part of the rows whose values of `from` go with one value of `implied` only.
-    fn degree(&self, from: &[usize], implied: usize) -> f64 {
-        let rows = self.sorted(&[from, &[implied]].concat());
+    fn degree(&self, from: &[usize], implied: usize) -> PgResult<f64> {
+        let rows = self.sorted(&[from, &[implied]].concat())?;
         let mut supporting = 0;
         let mut start = 0;
         while start < rows.len() {
@@ -275,18 +280,19 @@ impl Values {
             }
             start += group;
         }
-        supporting as f64 / self.rows as f64
+        Ok(supporting as f64 / self.rows as f64)
     }
 
     /// The most common combinations, most common first.
-    fn most_common(&self, target: usize, total: f64) -> Vec<McvItem> {
+    fn most_common(&self, target: usize, total: f64) -> PgResult<Vec<McvItem>> {
         let all: Vec<usize> = (0..self.dimensions.len()).collect();
-        let mut groups = self.groups(&all);
+        let mut groups = self.groups(&all)?;
         groups.sort_by_key(|g| std::cmp::Reverse(g.1));
         groups.truncate(target);
         let least = least_count(self.rows as f64, total);
         groups.retain(|(_, count)| *count as f64 >= least);
-        let single: Vec<Vec<(usize, usize)>> = all.iter().map(|d| self.groups(&[*d])).collect();
+        let single: PgResult<Vec<Vec<(usize, usize)>>> = all.iter().map(|d| self.groups(&[*d])).collect();
+        let single = single?;
         let rows = self.rows as f64;
         let item = |(row, count): &(usize, usize)| {
             let frequency_in = |(d, groups): (usize, &Vec<(usize, usize)>)| {
@@ -299,7 +305,7 @@ impl Values {
                 base_frequency: single.iter().enumerate().map(frequency_in).product(),
             }
         };
-        groups.iter().map(item).collect()
+        Ok(groups.iter().map(item).collect())
     }
 
     /// `pg_statistic` rows of the expressions, as an array.
@@ -317,7 +323,7 @@ impl Values {
                 target,
             };
             let values: Vec<&Datum> = d.values.iter().collect();
-            let row = statistics_row(of, &values, total, view)?;
+            let row = statistics_row(of, &values, total, (view, &self.cancel))?;
             elements.push(Datum::Record(Arc::new(RecordValue {
                 type_oid: t::PG_STATISTIC,
                 field_types: field_types.clone(),

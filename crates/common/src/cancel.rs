@@ -1,8 +1,22 @@
 //! Asking a running statement to stop.
+//!
+//! # How it works
+//! 1. A session owns a [`CancelToken`]; `statement_timeout`, cancel requests and shutdown set its flag.
+//! 2. Whatever takes long looks at it once per batch, piece or so: operators get the token with their context.
+//! 3. Parsing, analysis and planning have no operators and recurse through hundreds of functions: for them [`CancelToken::enter`] makes the
+//!    token that of the thread, and [`check`] looks at it (as PostgreSQL's `CHECK_FOR_INTERRUPTS` does, it takes no argument).
+//!
+//!    What they leave behind may be large, too: [`discard`] has it freed beside the session, by a thread of its own.
+//!
+//! # Invariants
+//! - Threads of parallel plans do not inherit the thread's token: what runs there uses the token of its context.
 
+use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::env::{Env, WORKERS_MAX};
 use crate::error::PgResult;
 use crate::pg_err;
 
@@ -21,16 +35,120 @@ pub enum CancelReason {
 }
 
 /// A flag shared by a session and whoever may interrupt it; operators poll it once per batch.
-#[derive(Clone, Debug)]
-pub struct CancelToken(Option<Arc<AtomicU8>>);
+#[derive(Clone)]
+pub struct CancelToken(Option<Arc<Shared>>);
+
+struct Shared {
+    flag: AtomicU8,
+    /// Gives threads for what is to be freed.
+    env: Option<Arc<dyn Env>>,
+}
+
+impl std::fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CancelToken").field(&self.reason()).finish()
+    }
+}
 
 impl Default for CancelToken {
     fn default() -> CancelToken {
-        CancelToken(Some(Arc::default()))
+        CancelToken(Some(Arc::new(Shared {
+            flag: AtomicU8::new(0),
+            env: None,
+        })))
+    }
+}
+
+/// Parts of a list that are freed between two looks at the flag.
+const LIST_PIECE: usize = 1 << 14;
+
+thread_local! {
+    /// The token of what this thread does now.
+    static RUNNING: RefCell<CancelToken> = const { RefCell::new(CancelToken(None)) };
+}
+
+/// Until it is dropped, [`check`] looks at the token that was entered. Not sent to other threads.
+#[must_use]
+pub struct Entered {
+    before: CancelToken,
+    _here: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let before = std::mem::replace(&mut self.before, CancelToken(None));
+        RUNNING.set(before);
+    }
+}
+
+/// `Err` when somebody asked what this thread does to stop: for code that is too far from a context to be given the token.
+#[inline]
+pub fn check() -> PgResult<()> {
+    RUNNING.with_borrow(CancelToken::check)
+}
+
+/// Has a value freed by a thread of its own. For trees and lists of so many parts that it takes milliseconds, and that hold on to
+/// nothing but memory: nobody waits for it.
+pub fn discard<T: Send + 'static>(value: T) {
+    let token = RUNNING.with_borrow(CancelToken::clone);
+    token.discard(value);
+}
+
+/// Frees a value, or, when somebody has asked what this thread does to stop, has it freed as [`discard`] does: for the drop of stores of
+/// rows.
+pub fn discard_if_cancelled<T: Send + 'static>(value: T) {
+    if was_cancelled() {
+        discard(value);
+    }
+}
+
+/// False, too, for a thread that ends: it frees its values after its token.
+fn was_cancelled() -> bool {
+    RUNNING.try_with(|token| token.borrow().is_cancelled()) == Ok(true)
+}
+
+/// Frees a list piece by piece, until somebody asks what this thread does to stop: [`discard`] takes the rest. For the drop of values that
+/// may have millions of parts.
+#[inline]
+pub fn discard_list<T: Send + 'static>(list: Vec<T>) {
+    if list.len() > LIST_PIECE {
+        discard_long(list);
+    }
+}
+
+fn discard_long<T: Send + 'static>(mut list: Vec<T>) {
+    while list.len() > LIST_PIECE {
+        if was_cancelled() {
+            return discard(list);
+        }
+        list.truncate(list.len() - LIST_PIECE);
     }
 }
 
 impl CancelToken {
+    /// A token whose statements may have threads of `env` free what they leave behind.
+    pub fn with_env(env: Arc<dyn Env>) -> CancelToken {
+        CancelToken(Some(Arc::new(Shared {
+            flag: AtomicU8::new(0),
+            env: Some(env),
+        })))
+    }
+
+    /// What [`discard`] does, by those who have a token. Where there is no thread left the value is freed here.
+    pub fn discard<T: Send + 'static>(&self, value: T) {
+        if let Some(env) = self.0.as_ref().and_then(|shared| shared.env.as_ref()) {
+            env.spawn_worker(WORKERS_MAX, Box::new(move || drop(value)));
+        }
+    }
+
+    /// Makes it the token that [`check`] looks at on this thread.
+    pub fn enter(&self) -> Entered {
+        Entered {
+            before: RUNNING.replace(self.clone()),
+            _here: PhantomData,
+        }
+    }
+
     /// A token nobody has cancelled.
     pub fn new() -> CancelToken {
         CancelToken::default()
@@ -43,22 +161,22 @@ impl CancelToken {
     }
 
     fn flag(&self, ordering: Ordering) -> u8 {
-        self.0.as_ref().map_or(0, |flag| flag.load(ordering))
+        self.0.as_ref().map_or(0, |shared| shared.flag.load(ordering))
     }
 
     /// Asks the holder to stop at its next check.
     pub fn cancel(&self, reason: CancelReason) {
-        if let Some(flag) = &self.0 {
-            flag.store(reason as u8, Ordering::Release);
+        if let Some(shared) = &self.0 {
+            shared.flag.store(reason as u8, Ordering::Release);
         }
     }
 
     /// Forgets a request, before the next statement starts. A shutdown stays.
     pub fn reset(&self) {
-        if let Some(flag) = &self.0
-            && flag.load(Ordering::Acquire) != CancelReason::Shutdown as u8
+        if let Some(shared) = &self.0
+            && shared.flag.load(Ordering::Acquire) != CancelReason::Shutdown as u8
         {
-            flag.store(0, Ordering::Release);
+            shared.flag.store(0, Ordering::Release);
         }
     }
 
@@ -99,5 +217,31 @@ impl CancelToken {
             ),
             _ => pg_err!(QUERY_CANCELED, "canceling statement due to user request"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_thread_has_the_token_that_was_entered_last() {
+        let (outer, inner) = (CancelToken::new(), CancelToken::new());
+        outer.cancel(CancelReason::User);
+        assert!(check().is_ok());
+        let entered = outer.enter();
+        assert_eq!(check().unwrap_err().sqlstate.as_str(), "57014");
+        {
+            let _inner = inner.enter();
+            assert!(check().is_ok());
+            inner.cancel(CancelReason::TransactionTimeout);
+            assert_eq!(check().unwrap_err().sqlstate.as_str(), "25P04");
+        }
+        assert_eq!(check().unwrap_err().sqlstate.as_str(), "57014");
+        std::thread::spawn(|| assert!(check().is_ok())).join().unwrap();
+        drop(entered);
+        assert!(check().is_ok());
     }
 }

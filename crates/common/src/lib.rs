@@ -7,7 +7,7 @@
 //! # Invariants
 //! - Only this crate (module [`env`]) touches files, clocks, randomness and threads.
 //! - Every [`error::PgError`] carries a SQLSTATE chosen on purpose; `XX000` means a bug of ours.
-//! - No global mutable state.
+//! - No global mutable state, but for the cancel token that a thread works under ([`cancel::check`]).
 
 pub mod cancel;
 pub mod env;

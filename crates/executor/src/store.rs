@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::PgResult;
+use common::cancel;
 use common::memory::MemoryBudget;
 use types::{Batch, Datum, PhysType, Selection, Vector};
 
@@ -51,6 +52,17 @@ pub(crate) struct RowStore {
     pub columns: Vec<Vector>,
     pub rows: usize,
     memory: MemoryUse,
+}
+
+/// Rows from which on a store is worth a thread when it is freed.
+const MANY_ROWS: usize = 1 << 10;
+
+impl Drop for RowStore {
+    fn drop(&mut self) {
+        if self.rows >= MANY_ROWS {
+            cancel::discard_if_cancelled(std::mem::take(&mut self.columns));
+        }
+    }
 }
 
 impl RowStore {

@@ -1,5 +1,6 @@
 //! From [`Expr`] to [`ExprProgram`].
 
+use common::cancel;
 use common::{Oid, PgResult, internal, unsupported};
 use functions::{CallInfo, Kernels, facts, kernels};
 use nodes::expr::{BoolOp, Expr, FuncExpr, ParamKind, ScalarArrayOpExpr, SubPlan};
@@ -30,6 +31,7 @@ pub fn compile(expr: &Expr, env: &dyn CompileEnv) -> PgResult<ExprProgram> {
 
 impl Compiler<'_> {
     fn node(&mut self, expr: &Expr) -> PgResult<Node> {
+        cancel::check()?;
         let kind = self.kind(expr)?;
         // A value of an unknown type made by a user takes its class from the catalog.
         Ok(Node {

@@ -12,6 +12,7 @@
 //! # Not here
 //! Escapes inside strings: [`crate::escape`]. Numbers: [`crate::number`].
 
+use common::cancel;
 use common::error::ErrorExt;
 use common::{PgError, Span, pg_err};
 
@@ -24,6 +25,9 @@ use crate::token::{NO_VALUE, Tok, Token};
 
 /// PostgreSQL's NAMEDATALEN.
 pub const NAME_LENGTH_MAX: usize = 63;
+
+/// Tokens between two looks at the cancel flag.
+const TOKENS_PER_LOOK: usize = 1 << 12;
 
 /// Everything the lexer found.
 pub struct Tokens {
@@ -139,6 +143,9 @@ impl<'a> Lexer<'a> {
         loop {
             at = self.skip_blank(at)?;
             let Some(&b) = self.bytes.get(at) else { break };
+            if self.out.tokens.len() % TOKENS_PER_LOOK == 0 {
+                cancel::check().map_err(|e| (at, e))?;
+            }
             at = self.token(at, b).map_err(|e| (at, e))?;
         }
         let end = self.bytes.len() as u32;

@@ -1,5 +1,6 @@
 //! The parser's state: a cursor over the tokens, errors, names, and the limits on depth.
 
+use common::cancel;
 use common::error::ErrorExt;
 use common::{PgError, PgResult, Span, pg_err};
 
@@ -37,6 +38,13 @@ pub struct Parser<'a> {
 fn stack_pointer() -> usize {
     let local = 0u8;
     std::hint::black_box(&raw const local) as usize
+}
+
+impl Drop for Parser<'_> {
+    fn drop(&mut self) {
+        cancel::discard_list(std::mem::take(&mut self.tokens));
+        cancel::discard_list(std::mem::take(&mut self.values));
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -78,10 +86,18 @@ impl<'a> Parser<'a> {
     /// All statements of the string.
     pub fn statements(&mut self) -> PgResult<Vec<RawStatement>> {
         let mut statements = Vec::new();
+        let result = self.statements_into(&mut statements);
+        if result.is_err() {
+            cancel::discard_list(std::mem::take(&mut statements));
+        }
+        result.map(|()| statements)
+    }
+
+    fn statements_into(&mut self, statements: &mut Vec<RawStatement>) -> PgResult<()> {
         loop {
             while self.eat(';') {}
             if self.at(Tok::Eof) {
-                return Ok(statements);
+                return Ok(());
             }
             let start = self.start();
             let stmt = self.statement()?;
@@ -285,9 +301,10 @@ impl<'a> Parser<'a> {
 
     // ---- depth --------------------------------------------------------------------------------------------------
 
-    /// Fails when the stack is nearly used up; every recursive production calls it.
+    /// Fails when the stack is nearly used up, or when the statement was cancelled; every recursive production calls it.
     #[inline]
     pub fn check_stack(&self) -> PgResult<()> {
+        cancel::check()?;
         if self.stack_top.abs_diff(stack_pointer()) > self.stack_bytes_max {
             Err(too_deep())
         } else {
@@ -453,19 +470,28 @@ impl<'a> Parser<'a> {
     }
 
     /// `item, item ...`
-    pub fn comma_list<T>(
+    pub fn comma_list<T: Send + 'static>(
         &mut self,
         mut item: impl FnMut(&mut Parser<'a>) -> PgResult<T>,
     ) -> PgResult<Vec<T>> {
         let mut list = vec![item(self)?];
         while self.eat(',') {
-            list.push(item(self)?);
+            match item(self) {
+                Ok(next) => list.push(next),
+                Err(e) => {
+                    cancel::discard_list(list);
+                    return Err(e);
+                }
+            }
         }
         Ok(list)
     }
 
     /// `(item, item ...)`
-    pub fn paren_list<T>(&mut self, item: impl FnMut(&mut Parser<'a>) -> PgResult<T>) -> PgResult<Vec<T>> {
+    pub fn paren_list<T: Send + 'static>(
+        &mut self,
+        item: impl FnMut(&mut Parser<'a>) -> PgResult<T>,
+    ) -> PgResult<Vec<T>> {
         self.expect('(')?;
         let list = self.comma_list(item)?;
         self.expect(')')?;
@@ -473,7 +499,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `(item ...)` if a parenthesis opens here, an empty list otherwise.
-    pub fn opt_paren_list<T>(
+    pub fn opt_paren_list<T: Send + 'static>(
         &mut self,
         item: impl FnMut(&mut Parser<'a>) -> PgResult<T>,
     ) -> PgResult<Vec<T>> {

@@ -217,3 +217,25 @@ fn token_soup_never_panics() {
         try_everything(&text);
     }
 }
+
+/// A text is left as soon as somebody asks: in the lexer, and in the grammar.
+#[test]
+fn a_cancelled_statement_is_not_parsed_to_its_end() {
+    use common::cancel::{CancelReason, CancelToken};
+
+    let token = CancelToken::new();
+    let _entered = token.enter();
+    let long = format!("SELECT {}1", "1, ".repeat(50_000));
+    assert!(parse(&long, &ParseOptions::default()).is_ok());
+    token.cancel(CancelReason::User);
+    // Behind the error nothing is read: the lexer would find a quote that is not closed, the grammar a word too many.
+    for text in [
+        long.clone(),
+        format!("{long} '"),
+        format!("{long} FROM FROM"),
+        "SELECT 1".to_owned(),
+    ] {
+        let error = parse(&text, &ParseOptions::default()).unwrap_err();
+        assert_eq!(error.sqlstate.as_str(), "57014", "{}", error.message);
+    }
+}

@@ -1,5 +1,6 @@
 //! Equivalence classes: expressions known equal, what follows from that, and the vocabulary of sort orders.
 
+use common::cancel;
 use common::{Oid, PgResult, Span};
 use nodes::expr::{Expr, FuncExpr};
 use nodes::query::{JoinType, SortGroupClause};
@@ -281,6 +282,7 @@ fn imply(
     left: &Expr,
     right: &Expr,
 ) -> PgResult<()> {
+    cancel::check()?;
     if is_stated(root, number, left, right) {
         return Ok(());
     }

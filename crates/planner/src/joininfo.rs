@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use common::cancel;
 use common::{Oid, PgResult};
 use nodes::expr::{Expr, NullTest};
 use nodes::query::{FromExpr, JoinExpr, JoinTreeNode, JoinType};
@@ -212,6 +213,7 @@ fn distribute(
     scope: &RelIds,
     outer_join: Option<usize>,
 ) -> PgResult<()> {
+    cancel::check()?;
     let clause_relids = facts::relids(&clause);
     let mut clause = clause;
     // A condition on the nullable side alone filters that side before the join.

@@ -1,6 +1,7 @@
 //! Arrays and composite values.
 
 use common::Oid;
+use common::cancel;
 
 use crate::Datum;
 
@@ -24,7 +25,18 @@ pub struct ArrayValue {
     pub elements: Vec<Datum>,
 }
 
+impl Drop for ArrayValue {
+    fn drop(&mut self) {
+        cancel::discard_list(std::mem::take(&mut self.elements));
+    }
+}
+
 impl ArrayValue {
+    /// Its elements, which it gives up.
+    pub fn into_elements(mut self) -> Vec<Datum> {
+        std::mem::take(&mut self.elements)
+    }
+
     /// A one-dimensional array from index 1 (empty: no dimensions).
     pub fn from_elements(element_type: Oid, elements: Vec<Datum>) -> ArrayValue {
         let dims = if elements.is_empty() {

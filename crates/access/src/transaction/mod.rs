@@ -101,6 +101,9 @@ struct Hooks {
 /// Values in memory, as many times [`crate::StorageOptions::toast_ahead_bytes`], after which further ones go into the store.
 const TOASTS_FACTOR: usize = 8;
 
+/// Rows, entries and locks of a transaction, at which undoing it takes tens of milliseconds.
+const LONG_UNDO: usize = 1 << 16;
+
 /// A transaction's long values.
 #[derive(Default)]
 struct Toasts {
@@ -618,6 +621,21 @@ impl Transaction {
                 .changed_rows
                 .fetch_add(changed, Ordering::Relaxed);
         }
+    }
+
+    /// True when undoing it takes so many steps that whoever waits for it feels that.
+    pub fn is_long_to_undo(&self) -> bool {
+        let locks = self.txn.as_ref().map_or(0, |txn| txn.lock_mark().count());
+        let mut steps = self.writes.len() + locks;
+        for write in &self.writes {
+            if steps >= LONG_UNDO {
+                return true;
+            }
+            if let Write::RowsInsert { versions, .. } = write {
+                steps += versions.len();
+            }
+        }
+        steps >= LONG_UNDO
     }
 
     /// Rolls back.

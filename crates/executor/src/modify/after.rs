@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use catalog::desc::RelationDesc;
 use catalog::trigger::ReplicationRole;
+use common::cancel;
 use common::{Oid, PgResult, RowId};
 use types::Datum;
 
@@ -104,8 +105,8 @@ pub struct AfterMark {
 impl AfterQueue {
     /// Everything as at the beginning of a transaction.
     pub fn clear(&self) {
-        self.immediate.borrow_mut().clear();
-        self.deferred.borrow_mut().clear();
+        self.statement_failed();
+        cancel::discard_list(self.deferred.take());
         *self.modes.borrow_mut() = ConstraintModes::default();
     }
 
@@ -120,7 +121,7 @@ impl AfterQueue {
 
     /// Forgets what a failed statement left.
     pub fn statement_failed(&self) {
-        self.immediate.borrow_mut().clear();
+        cancel::discard_list(self.immediate.take().into());
     }
 
     /// Puts aside what waits for the end of the running statement: a routine that it calls runs statements of its own.
@@ -143,8 +144,10 @@ impl AfterQueue {
 
     /// Back to a savepoint.
     pub fn rollback_to(&self, mark: &AfterMark) {
-        self.immediate.borrow_mut().clear();
-        self.deferred.borrow_mut().truncate(mark.deferred);
+        self.statement_failed();
+        let mut deferred = self.deferred.borrow_mut();
+        let kept = mark.deferred.min(deferred.len());
+        cancel::discard_list(deferred.split_off(kept));
         *self.modes.borrow_mut() = mark.modes.clone();
     }
 
@@ -209,23 +212,12 @@ pub fn fire(ext: &ExecContext<'_>) -> PgResult<()> {
         opened: HashMap::new(),
         router: Router::default(),
     };
-    let mut stack = vec![std::mem::take(&mut *ext.after.immediate.borrow_mut())];
-    ext.with_txn(|txn| txn.next_command())?;
-    while let Some(level) = stack.last_mut() {
-        let Some(event) = level.pop_front() else {
-            stack.pop();
-            continue;
-        };
-        ext.cancel.check()?;
-        if firing.run(event)? {
-            ext.with_txn(|txn| txn.next_command())?;
-        }
-        let nested = std::mem::take(&mut *ext.after.immediate.borrow_mut());
-        if !nested.is_empty() {
-            stack.push(nested);
-        }
-    }
-    Ok(())
+    let mut stack = vec![ext.after.immediate.take()];
+    let fired = firing.run_all(&mut stack);
+    stack
+        .into_iter()
+        .for_each(|left| cancel::discard_list(left.into()));
+    fired
 }
 
 /// SET CONSTRAINTS ... IMMEDIATE, and the commit: runs what was deferred.
@@ -243,6 +235,27 @@ pub(crate) struct Firing<'e, 'a> {
 }
 
 impl Firing<'_, '_> {
+    /// Runs events: those of a level before the levels below. What is left after an error stays there.
+    fn run_all(&mut self, stack: &mut Vec<VecDeque<Event>>) -> PgResult<()> {
+        let ext = self.ext;
+        ext.with_txn(|txn| txn.next_command())?;
+        while let Some(level) = stack.last_mut() {
+            let Some(event) = level.pop_front() else {
+                stack.pop();
+                continue;
+            };
+            ext.cancel.check()?;
+            if self.run(event)? {
+                ext.with_txn(|txn| txn.next_command())?;
+            }
+            let nested = ext.after.immediate.take();
+            if !nested.is_empty() {
+                stack.push(nested);
+            }
+        }
+        Ok(())
+    }
+
     /// Runs an event; true when it wrote something.
     fn run(&mut self, event: Event) -> PgResult<bool> {
         let ext = self.ext;

@@ -1,6 +1,7 @@
 //! Constant folding and boolean simplification (PostgreSQL's `eval_const_expressions`).
 
 use catalog::CatalogView;
+use common::cancel;
 use common::error::ErrorExt;
 use common::sqlstate::{FEATURE_NOT_SUPPORTED, INTERNAL_ERROR};
 use common::{Oid, PgError, PgResult, Span};
@@ -15,6 +16,7 @@ use crate::exprs::facts;
 /// connectives, CASE and COALESCE with known arms shrink. Errors: those of the evaluated calls; arms that a constant before them
 /// decides against are not looked at, as in PostgreSQL.
 pub fn fold_constants(expr: &mut Expr, context: &PlannerContext<'_>) -> PgResult<()> {
+    cancel::check()?;
     match expr {
         Expr::Bool(b) if b.op != BoolOp::Not => fold_connective(expr, context),
         Expr::Case(_) => fold_case(expr, context),

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use common::PgResult;
+use common::cancel;
 use nodes::expr::{BoolOp, Expr};
 use nodes::plan::ScanDirection;
 use nodes::relids::RelIds;
@@ -45,7 +46,7 @@ pub fn add_paths(
         let usable = bitmaps.iter().filter(|(_, o)| o.is_subset(&required_outer));
         let usable: Vec<&BitmapTree> = usable.map(|(t, _)| t).collect();
         if usable.len() > 1
-            && let Some(tree) = scan.cheapest_and(&usable, &required_outer)
+            && let Some(tree) = scan.cheapest_and(&usable, &required_outer)?
         {
             add_path(paths, scan.path(tree, &required_outer), root.startup(&rel.relids));
         }
@@ -128,7 +129,7 @@ impl Scan<'_, '_, '_> {
     /// The bitmaps whose intersection makes the cheapest scan; none if one alone does.
     ///
     /// Beginning with each of them in turn, others join as long as the scan becomes cheaper. No condition may count twice.
-    fn cheapest_and(&self, bitmaps: &[&BitmapTree], required_outer: &RelIds) -> Option<BitmapTree> {
+    fn cheapest_and(&self, bitmaps: &[&BitmapTree], required_outer: &RelIds) -> PgResult<Option<BitmapTree>> {
         let total = |parts: &[&BitmapTree]| match parts {
             [one] => self.path((*one).clone(), required_outer).total,
             many => {
@@ -145,6 +146,7 @@ impl Scan<'_, '_, '_> {
         // Of those that answer the same conditions the cheapest remains.
         let mut distinct: Vec<&BitmapTree> = Vec::new();
         for tree in order {
+            cancel::check()?;
             if !distinct.iter().any(|d| conditions(d) == conditions(tree)) {
                 distinct.push(tree);
             }
@@ -155,6 +157,7 @@ impl Scan<'_, '_, '_> {
             let mut used = conditions(distinct[start]);
             let mut cost = total(&parts);
             for tree in distinct.iter().skip(start + 1) {
+                cancel::check()?;
                 let own = conditions(tree);
                 if own.iter().any(|c| used.contains(c)) {
                     continue;
@@ -172,8 +175,8 @@ impl Scan<'_, '_, '_> {
                 best = Some((cost, parts));
             }
         }
-        let (_, parts) = best.filter(|(_, parts)| parts.len() > 1)?;
-        Some(BitmapTree::And(parts.into_iter().cloned().collect()))
+        let best = best.filter(|(_, parts)| parts.len() > 1);
+        Ok(best.map(|(_, parts)| BitmapTree::And(parts.into_iter().cloned().collect())))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use common::cancel;
 use common::{Oid, PgResult, Span};
 use nodes::expr::{BoolOp, CoercionForm, Expr, FuncExpr};
 use nodes::plan::{IndexQual, IndexQualValue, ScanDirection};
@@ -191,6 +192,7 @@ pub fn match_clauses(
     let mut out = Vec::new();
     for column in 0..index.desc.key_count {
         for info in clauses {
+            cancel::check()?;
             if info.volatile {
                 continue;
             }

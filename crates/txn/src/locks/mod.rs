@@ -78,6 +78,13 @@ pub enum LockOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockMark(pub(crate) usize);
 
+impl LockMark {
+    /// How many locks there are before it.
+    pub fn count(self) -> usize {
+        self.0
+    }
+}
+
 /// How long to wait, and who may end it.
 #[derive(Clone, Debug)]
 pub struct WaitOptions {

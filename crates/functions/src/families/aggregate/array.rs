@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use common::cancel;
 use common::{Oid, PgResult, pg_err};
 use types::{ArrayDim, ArrayValue, Datum, Selection, Vector};
 
@@ -26,6 +27,12 @@ impl ArrayAgg {
     }
 }
 
+impl Drop for ArrayAgg {
+    fn drop(&mut self) {
+        self.groups.drain(..).for_each(cancel::discard_list);
+    }
+}
+
 impl Accumulator for ArrayAgg {
     fn resize(&mut self, groups: usize) {
         self.groups.resize_with(groups, Vec::new);
@@ -46,8 +53,8 @@ impl Accumulator for ArrayAgg {
     }
 
     fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
-        let other = downcast::<ArrayAgg>(other)?;
-        for (values, &group) in other.groups.into_iter().zip(map) {
+        let mut other = downcast::<ArrayAgg>(other)?;
+        for (values, &group) in other.groups.drain(..).zip(map) {
             self.groups[group as usize].extend(values);
         }
         Ok(())

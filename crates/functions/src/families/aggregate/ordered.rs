@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use common::cancel;
 use common::{Oid, PgResult, internal, pg_err};
 use types::compare::equal;
 use types::{ArrayValue, Datum, Selection, Vector};
@@ -126,6 +127,12 @@ struct Values {
     values: Vec<Datum>,
 }
 
+impl Drop for Values {
+    fn drop(&mut self) {
+        cancel::discard_list(std::mem::take(&mut self.values));
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Discrete,
@@ -232,12 +239,12 @@ impl Accumulator for Sorted {
     }
 
     fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
-        let state = std::mem::take(&mut self.groups[group as usize]);
+        let mut state = std::mem::take(&mut self.groups[group as usize]);
+        let direct = state.direct.take().unwrap_or(Datum::Null);
         let values = &state.values[..];
         if self.wanted == Wanted::Mode {
             return Ok(mode(self.type_oid, values));
         }
-        let direct = state.direct.unwrap_or(Datum::Null);
         // A single fraction is looked at even where there is no value.
         if let Datum::Float8(p) = direct {
             check_fraction(p)?;

@@ -1,0 +1,15 @@
+CREATE TABLE refs (a int REFERENCES parent (a)); CREATE INDEX ON refs (a);
+INSERT INTO refs SELECT a FROM parent LIMIT 300000;
+CREATE SCHEMA many;
+DO $$ BEGIN FOR i IN 1..10000 LOOP EXECUTE format('CREATE TABLE many.t_%s (a int)', i); END LOOP; END $$;
+CREATE TABLE big_part AS SELECT a AS k, t AS v FROM big WHERE a > 999;
+CREATE MATERIALIZED VIEW seen AS SELECT a, t FROM big; CREATE UNIQUE INDEX ON seen (a);
+CREATE TABLE loaded (a int, b int, t text, n numeric); CREATE TABLE loaded_indexed (a int PRIMARY KEY, b int, t text, n numeric); CREATE INDEX ON loaded_indexed (t);
+CREATE FUNCTION f_sql(int) RETURNS int LANGUAGE sql AS 'SELECT count(*)::int FROM mid WHERE a > $1';
+CREATE FUNCTION f_plpgsql(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN $1 + 1; END';
+CREATE FUNCTION f_rows(int) RETURNS SETOF int LANGUAGE plpgsql AS 'BEGIN FOR i IN 1..$1 LOOP RETURN NEXT i; END LOOP; END';
+CREATE FUNCTION f_step(text, text) RETURNS text LANGUAGE sql AS 'SELECT greatest($1, $2)';
+CREATE AGGREGATE f_agg(text) (SFUNC = f_step, STYPE = text);
+CREATE FUNCTION similarity_test(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 = -$2';
+CREATE SEQUENCE sq;
+COPY big TO 'DIR/big.text'; COPY big TO 'DIR/big.csv' (FORMAT csv); COPY big TO 'DIR/big.bin' (FORMAT binary);
