@@ -1,8 +1,8 @@
-//! The undoing of a large transaction that failed, beside its session: the client has its error at once, and whatever it asks for next
-//! waits.
+//! The undoing of a large transaction whose statement was cancelled, beside its session: the client has its error at once, and whatever it
+//! asks for next waits. After any other error, and after ROLLBACK, the locks are free when the client hears of it.
 //!
 //! # How it works
-//! 1. A transaction that wrote or locked many rows is ended by a thread of its own. Until then its locks and claims stand, as those of any
+//! 1. Such a transaction, if it wrote or locked many rows, is ended by a thread of its own. Until then its locks and claims stand, as those of any
 //!    transaction that has not ended.
 //! 2. The session waits for that thread before it begins another transaction, and before it ends. So no process has two transactions.
 //!
@@ -36,9 +36,9 @@ impl Drop for Told {
 }
 
 impl Undoing {
-    /// Ends a transaction without its changes: at once, or beside the session when that takes long.
+    /// Ends a transaction without its changes: at once, or beside the session when that takes long and its statement was cancelled.
     pub fn begin(&mut self, txn: Transaction, core: &SessionCore) {
-        if !txn.is_long_to_undo() {
+        if !core.cancel.is_cancelled() || !txn.is_long_to_undo() {
             txn.abort();
             return;
         }

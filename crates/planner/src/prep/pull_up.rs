@@ -63,6 +63,9 @@ impl PullUp<'_> {
             }
             JoinTreeNode::Rel(index) => {
                 let index = *index;
+                if union_all::is_entry(query, index) && union_all::may_flatten(query) {
+                    return union_all::pull_up(query, self.context, index, &mut self.union_alls);
+                }
                 let RteKind::Subquery {
                     query: sub,
                     lateral,
@@ -72,9 +75,6 @@ impl PullUp<'_> {
                 else {
                     return Ok(());
                 };
-                if !*security_barrier && union_all::is_simple(sub) && union_all::may_flatten(query) {
-                    return union_all::pull_up(query, self.context, index, &mut self.union_alls);
-                }
                 // A grouping set that leaves out a column makes it NULL, as an outer join does, but not the expression that it was.
                 let nullable = nullable || !query.grouping_sets.is_empty();
                 let keeps_row = nullable && self.whole_rows.contains(index);

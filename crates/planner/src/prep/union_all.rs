@@ -17,6 +17,7 @@ use std::sync::Arc;
 use common::PgResult;
 use nodes::expr::{Expr, Var, VarSource};
 use nodes::query::{CommandType, FromExpr, JoinTreeNode, Query, RteKind, SetOp, SetOperation};
+use nodes::stored::StoredFact;
 use nodes::walk;
 
 use crate::context::PlannerContext;
@@ -34,12 +35,29 @@ pub struct UnionAlls {
     pub arms: Vec<AppendChild>,
 }
 
-/// A query whose UNION ALLs may become append relations: rows that are locked or changed are found in tables only.
-pub fn may_flatten(query: &Query) -> bool {
-    matches!(query.command, CommandType::Select | CommandType::Insert) && query.row_marks.is_empty()
+/// A query whose UNION ALLs may become append relations: rows that are locked or changed are found in tables only, and how values are stored
+/// is known to the scans of queries that read tables themselves.
+pub fn may_flatten(query: &mut Query) -> bool {
+    let mut asks = false;
+    query_walk::for_each_expr_mut(query, &mut |e| asks |= asks_scan(e));
+    matches!(query.command, CommandType::Select | CommandType::Insert) && query.row_marks.is_empty() && !asks
 }
 
-/// A subquery that is nothing but a UNION ALL.
+/// Asks how a value is stored.
+fn asks_scan(e: &Expr) -> bool {
+    walk::any(
+        e,
+        &mut |e| matches!(e, Expr::Func(f) if StoredFact::of_function(f.func).is_some()),
+    )
+}
+
+/// A subquery of FROM that is nothing but a UNION ALL, and no security barrier.
+pub fn is_entry(query: &Query, index: usize) -> bool {
+    let kind = &query.rte(index).kind;
+    matches!(kind, RteKind::Subquery { query, security_barrier: false, .. } if is_simple(query))
+}
+
+/// A query that is nothing but a UNION ALL.
 ///
 /// PG: `is_simple_union_all`.
 pub fn is_simple(query: &Query) -> bool {
@@ -220,7 +238,7 @@ fn pull_up_arm(
             &mut |e| matches!(e, Expr::Var(v) if facts::var_rel(v).is_none()),
         )
     };
-    let own = |e: &Expr| (reads(e) || facts::relids(e).is_empty()) && !outside(e);
+    let own = |e: &Expr| (reads(e) || facts::relids(e).is_empty()) && !outside(e) && !asks_scan(e);
     if !pull_up::is_simple_arm(&sub, context)? || !exprs.iter().all(own) {
         return Ok(None);
     }
