@@ -114,7 +114,7 @@ impl Analyzer<'_> {
             collation: common::Oid(100),
             nulling_rels: nodes::RelIds::empty(),
             returning: Default::default(),
-            span: span,
+            span,
         }))
     }
 
