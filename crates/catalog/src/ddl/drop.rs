@@ -9,8 +9,10 @@
 //!    tells of them in a NOTICE. Those that go along automatically or are parts are not mentioned.
 //! 3. Everything found is removed, dependents first (`remove`).
 
+use common::cancel;
 use common::error::{ErrorExt, Severity};
-use common::{PgError, PgResult, pg_err, sqlstate};
+use common::{Oid, PgError, PgResult, pg_err, sqlstate};
+use rustc_hash::FxHashMap;
 
 use crate::columns::pg_depend::*;
 use crate::ddl::depend::is_pinned;
@@ -69,6 +71,36 @@ struct Target {
     dependee: Option<ObjectAddress>,
 }
 
+/// What goes, in the order in which it is found.
+#[derive(Default)]
+struct Targets {
+    list: Vec<Target>,
+    /// Places in the list by class and object: an object and its columns are there.
+    places: FxHashMap<(Oid, Oid), Vec<usize>>,
+}
+
+impl Targets {
+    fn push(&mut self, target: Target) {
+        let object = target.object;
+        let places = self.places.entry((object.class, object.object)).or_default();
+        places.push(self.list.len());
+        self.list.push(target);
+    }
+
+    /// Those that are the object, the whole that it is a part of, or a part of it.
+    fn places_of(&self, object: ObjectAddress) -> &[usize] {
+        let places = self.places.get(&(object.class, object.object));
+        places.map_or(&[], Vec::as_slice)
+    }
+
+    fn covers_part(&self, object: ObjectAddress) -> bool {
+        let found = self.places_of(object).iter().filter_map(|at| self.list.get(*at));
+        found
+            .into_iter()
+            .any(|t| covers(t.object, object) && t.object != object)
+    }
+}
+
 /// The objects being walked through, innermost last, with flags found meanwhile.
 type Stack = Vec<(ObjectAddress, Flags)>;
 
@@ -82,7 +114,7 @@ impl Ddl<'_> {
         objects: &[ObjectAddress],
         behavior: DropBehavior,
     ) -> PgResult<Vec<ObjectAddress>> {
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets = Targets::default();
         for object in objects {
             self.check_not_pinned(*object)?;
             let flags = Flags {
@@ -91,6 +123,7 @@ impl Ddl<'_> {
             };
             self.find_dependents(*object, flags, &mut Vec::new(), &mut targets, objects)?;
         }
+        let targets = targets.list;
         self.report(&targets, behavior, objects)?;
         for target in &targets {
             if !target.flags.sub_object {
@@ -116,15 +149,16 @@ impl Ddl<'_> {
         object: ObjectAddress,
         flags: Flags,
         stack: &mut Stack,
-        targets: &mut Vec<Target>,
+        targets: &mut Targets,
         originals: &[ObjectAddress],
     ) -> PgResult<()> {
+        cancel::check()?;
         if present_on_stack(object, flags, stack) || present_in_targets(object, flags, targets) {
             return Ok(());
         }
         let owners = self.internal_owners(object)?;
         if let Some(owner) = owners.first().copied() {
-            let coming = |owner: ObjectAddress, targets: &mut Vec<Target>| {
+            let coming = |owner: ObjectAddress, targets: &mut Targets| {
                 stack.iter().any(|(o, _)| covers(*o, owner))
                     || present_in_targets(owner, Flags::default(), targets)
             };
@@ -151,10 +185,7 @@ impl Ddl<'_> {
             return Ok(());
         };
         let dependee = stack.last().map(|(o, _)| *o);
-        if targets
-            .iter()
-            .any(|t| covers(t.object, object) && t.object != object)
-        {
+        if targets.covers_part(object) {
             flags.sub_object = true;
         }
         targets.push(Target {
@@ -323,9 +354,13 @@ fn present_on_stack(object: ObjectAddress, flags: Flags, stack: &mut Stack) -> b
     present
 }
 
-fn present_in_targets(object: ObjectAddress, flags: Flags, targets: &mut [Target]) -> bool {
+fn present_in_targets(object: ObjectAddress, flags: Flags, targets: &mut Targets) -> bool {
     let mut present = false;
-    for target in targets.iter_mut() {
+    let places = targets.places.get(&(object.class, object.object));
+    for at in places.into_iter().flatten() {
+        let Some(target) = targets.list.get_mut(*at) else {
+            continue;
+        };
         if target.object == object {
             target.flags.add(flags);
             present = true;
