@@ -116,6 +116,21 @@ pub fn discard_list<T: Send + 'static>(list: Vec<T>) {
     }
 }
 
+/// What [`discard_list`] does, of a set or a map.
+pub fn discard_items<I>(items: I)
+where
+    I: IntoIterator,
+    I::IntoIter: ExactSizeIterator + Send + 'static,
+{
+    let mut items = items.into_iter();
+    while items.len() > LIST_PIECE {
+        if was_cancelled() {
+            return discard(items);
+        }
+        items.by_ref().take(LIST_PIECE).for_each(drop);
+    }
+}
+
 fn discard_long<T: Send + 'static>(mut list: Vec<T>) {
     while list.len() > LIST_PIECE {
         if was_cancelled() {

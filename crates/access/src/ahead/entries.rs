@@ -57,6 +57,12 @@ impl Waits {
         Ok(())
     }
 
+    /// Entries to be undone.
+    pub(crate) fn len(&self) -> usize {
+        let entries = self.entries.lock();
+        entries.waiting.len() + entries.stored.len()
+    }
+
     pub(crate) fn take(&self) -> Vec<Waiting> {
         std::mem::take(&mut self.entries.lock().waiting)
     }

@@ -625,15 +625,12 @@ impl Transaction {
 
     /// True when undoing it takes so many steps that whoever waits for it feels that.
     pub fn is_long_to_undo(&self) -> bool {
-        let locks = self.txn.as_ref().map_or(0, |txn| txn.lock_mark().count());
-        let mut steps = self.writes.len() + locks;
+        let mut steps = self.txn.as_ref().map_or(0, |txn| txn.lock_mark().count());
         for write in &self.writes {
             if steps >= LONG_UNDO {
                 return true;
             }
-            if let Write::RowsInsert { versions, .. } = write {
-                steps += versions.len();
-            }
+            steps += write.undo_steps();
         }
         steps >= LONG_UNDO
     }

@@ -93,6 +93,15 @@ pub(crate) enum Write {
 }
 
 impl Write {
+    /// About how much there is to undo.
+    pub(crate) fn undo_steps(&self) -> usize {
+        match self {
+            Write::RowsInsert { versions, .. } => versions.len(),
+            Write::Waits(waits) => waits.len(),
+            _ => 1,
+        }
+    }
+
     /// Appends what the log lacks of it, if it was to wait for the commit. What has ended since has left its traces there.
     pub(crate) fn redo_late(&mut self, out: &mut Vec<u8>) {
         let ended = match self {

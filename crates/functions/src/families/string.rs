@@ -206,13 +206,13 @@ fn pad<'a>(ctx: &FnContext<'_>, s: &'a str, length: i32, fill: &str) -> PgResult
 }
 fn lpad<'a>(ctx: &mut FnContext<'_>, s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
     Ok(match pad(ctx, s, length, fill)? {
-        Ok(filling) => Cow::Owned(filling + s),
+        Ok(filling) => Cow::Owned(pieces::concat(ctx.cancel, &[&filling, s])?),
         Err(cut) => Cow::Borrowed(cut),
     })
 }
 fn rpad<'a>(ctx: &mut FnContext<'_>, s: &'a str, length: i32, fill: &str) -> PgResult<Cow<'a, str>> {
     Ok(match pad(ctx, s, length, fill)? {
-        Ok(filling) => Cow::Owned([s, &filling].concat()),
+        Ok(filling) => Cow::Owned(pieces::concat(ctx.cancel, &[s, &filling])?),
         Err(cut) => Cow::Borrowed(cut),
     })
 }

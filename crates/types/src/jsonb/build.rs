@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::{PgResult, pg_err};
+use common::{PgResult, cancel, pg_err};
 
 use crate::jsonb::{DATA_BYTES_MAX, JsonbRef, Kind, compare_keys, put_number};
 use crate::{Datum, Numeric};
@@ -68,6 +68,23 @@ impl Frame {
         self.skip_nulls && self.ends[i].0 == Kind::Null
     }
 
+    fn bytes(&self) -> usize {
+        self.keys.capacity() + self.data.capacity() + self.ends.capacity() * size_of::<(Kind, usize)>()
+    }
+
+    /// Its bytes, which are copied as often as containers are around it. 57014 when a large one's statement was cancelled.
+    fn finish(&self, out: &mut Vec<u8>) -> PgResult<()> {
+        let is_large = self.data.len() >= LARGE;
+        if is_large {
+            cancel::check()?;
+        }
+        match self.object {
+            true => self.finish_object(out)?,
+            false => self.finish_array(out),
+        }
+        if is_large { cancel::check() } else { Ok(()) }
+    }
+
     fn finish_array(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.ends.len() as u32).to_le_bytes());
         for (kind, end) in &self.ends {
@@ -114,6 +131,22 @@ pub struct JsonbBuilder {
     document: Vec<u8>,
 }
 
+/// Bytes that it takes milliseconds to copy or to free.
+const LARGE: usize = 1 << 24;
+
+impl Drop for JsonbBuilder {
+    fn drop(&mut self) {
+        if self.held_bytes() >= LARGE {
+            let frames = (std::mem::take(&mut self.stack), std::mem::take(&mut self.spare));
+            let documents = (
+                std::mem::take(&mut self.closed),
+                std::mem::take(&mut self.document),
+            );
+            cancel::discard_if_cancelled((frames, documents));
+        }
+    }
+}
+
 impl JsonbBuilder {
     /// An empty one.
     pub fn new() -> JsonbBuilder {
@@ -155,8 +188,12 @@ impl JsonbBuilder {
 
     /// Bytes held, roughly.
     pub fn memory_bytes(&self) -> usize {
-        let frame = |f: &Frame| f.keys.capacity() + f.data.capacity() + f.ends.capacity() * 16;
-        self.stack.iter().map(frame).sum::<usize>() + self.document.capacity()
+        self.stack.iter().map(Frame::bytes).sum::<usize>() + self.document.capacity()
+    }
+
+    /// With what is kept for the next containers.
+    fn held_bytes(&self) -> usize {
+        self.memory_bytes() + self.spare.iter().map(Frame::bytes).sum::<usize>() + self.closed.capacity()
     }
 
     /// How many containers are open.
@@ -232,15 +269,10 @@ impl JsonbBuilder {
         };
         let mut bytes = std::mem::take(&mut self.closed);
         bytes.clear();
-        let kind = if frame.object {
-            frame.finish_object(&mut bytes)?;
-            Kind::Object
-        } else {
-            frame.finish_array(&mut bytes);
-            Kind::Array
-        };
+        let kind = if frame.object { Kind::Object } else { Kind::Array };
+        let finished = frame.finish(&mut bytes);
         self.spare.push(frame);
-        let put = self.put(kind, |out| out.extend_from_slice(&bytes));
+        let put = finished.and_then(|()| self.put(kind, |out| out.extend_from_slice(&bytes)));
         self.closed = bytes;
         put
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::cancel;
+use common::cancel::{self, CancelToken};
 use common::{Oid, PgResult, pg_err};
 use types::{ArrayDim, ArrayValue, Datum, Selection, Vector};
 
@@ -82,6 +82,12 @@ struct ArrayOfArrays {
     groups: Vec<Vec<Arc<ArrayValue>>>,
 }
 
+impl Drop for ArrayOfArrays {
+    fn drop(&mut self) {
+        self.groups.drain(..).for_each(cancel::discard_list);
+    }
+}
+
 impl ArrayOfArrays {
     fn make(_: &CallInfo) -> PgResult<Box<dyn Accumulator>> {
         Ok(Box::new(ArrayOfArrays { groups: Vec::new() }))
@@ -126,8 +132,8 @@ impl Accumulator for ArrayOfArrays {
     }
 
     fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
-        let other = downcast::<ArrayOfArrays>(other)?;
-        for (arrays, &group) in other.groups.into_iter().zip(map) {
+        let mut other = downcast::<ArrayOfArrays>(other)?;
+        for (arrays, &group) in other.groups.drain(..).zip(map) {
             for array in arrays {
                 self.add(group as usize, Datum::Array(array))?;
             }
@@ -135,25 +141,11 @@ impl Accumulator for ArrayOfArrays {
         Ok(())
     }
 
-    fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
+    fn finalize(&mut self, ctx: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
         let arrays = std::mem::take(&mut self.groups[group as usize]);
-        let Some(first) = arrays.first() else {
-            return Ok(Datum::Null);
-        };
-        let mut dims = vec![ArrayDim {
-            len: arrays.len() as i32,
-            lower: 1,
-        }];
-        dims.extend_from_slice(&first.dims);
-        if dims.len() > types::io_array::DIMENSIONS_MAX {
-            return Err(types::io_array::too_many_dimensions(dims.len()));
-        }
-        let elements = arrays.iter().flat_map(|a| a.elements.iter().cloned()).collect();
-        Ok(Datum::Array(Arc::new(ArrayValue {
-            element_type: first.element_type,
-            dims,
-            elements,
-        })))
+        let joined = join(&arrays, ctx.cancel);
+        cancel::discard_list(arrays);
+        joined
     }
 
     fn memory_bytes(&self) -> usize {
@@ -165,6 +157,34 @@ impl Accumulator for ArrayOfArrays {
         self.groups.iter().map(bytes).sum()
     }
 }
+
+/// Arrays of the same size as one of a dimension more.
+fn join(arrays: &[Arc<ArrayValue>], cancel: &CancelToken) -> PgResult<Datum> {
+    let Some(first) = arrays.first() else {
+        return Ok(Datum::Null);
+    };
+    let mut dims = vec![ArrayDim {
+        len: arrays.len() as i32,
+        lower: 1,
+    }];
+    dims.extend_from_slice(&first.dims);
+    if dims.len() > types::io_array::DIMENSIONS_MAX {
+        return Err(types::io_array::too_many_dimensions(dims.len()));
+    }
+    let mut elements = Vec::with_capacity(arrays.len() * first.elements.len());
+    for piece in arrays.chunks(JOINED_ARRAYS) {
+        cancel.check()?;
+        elements.extend(piece.iter().flat_map(|a| a.elements.iter().cloned()));
+    }
+    Ok(Datum::Array(Arc::new(ArrayValue {
+        element_type: first.element_type,
+        dims,
+        elements,
+    })))
+}
+
+/// Arrays joined between two looks at the cancel flag.
+const JOINED_ARRAYS: usize = 1 << 12;
 
 /// `string_agg(value, delimiter)` over bytes; the first value's delimiter is not used.
 struct StringAgg {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use common::{PgError, PgResult, pg_err};
+use common::{PgError, PgResult, cancel, pg_err};
 use types::json_text::push_string;
 use types::jsonb::{JsonbBuilder, JsonbRef};
 use types::{Datum, Selection, Vector};
@@ -41,7 +41,17 @@ fn null_key(jsonb: bool) -> Box<PgError> {
 #[derive(Default)]
 struct TextGroup {
     text: Option<String>,
-    seen: HashSet<String>,
+    seen: Keys,
+}
+
+/// Those that must not come again.
+#[derive(Default)]
+struct Keys(HashSet<String>);
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        cancel::discard_items(std::mem::take(&mut self.0));
+    }
 }
 
 /// The aggregates that yield `json`.
@@ -82,7 +92,7 @@ impl TextAgg {
         }
         let key = key_text(&key, ctx.call.arg_type(0), ctx)?;
         if shape.unique {
-            check_unique(&mut group.seen, &key)?;
+            check_unique(&mut group.seen.0, &key)?;
             if skip {
                 return Ok(());
             }
@@ -152,8 +162,8 @@ impl Accumulator for TextAgg {
                         mine.push_str(", ");
                     }
                     mine.push_str(&text[open..]);
-                    for key in &from.seen {
-                        check_unique(&mut to.seen, key)?;
+                    for key in &from.seen.0 {
+                        check_unique(&mut to.seen.0, key)?;
                     }
                 }
             }
