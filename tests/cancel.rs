@@ -317,3 +317,54 @@ fn a_large_transaction_is_undone_beside_its_session() {
         other.batch_execute("BEGIN; LOCK TABLE t NOWAIT; COMMIT").unwrap();
     }
 }
+
+/// A cancelled VACUUM or CHECKPOINT leaves every row where it is found, also after the database is opened again.
+#[test]
+fn maintenance_is_timed_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = Database::open(directory.path()).unwrap();
+    let mut session = db.session().unwrap();
+    session
+        .batch_execute(
+            "CREATE TABLE t AS SELECT g AS a, repeat(md5(g::text), 4) AS b FROM generate_series(1, 150000) g;
+             CREATE INDEX ON t (a); UPDATE t SET a = a + 1000000 WHERE a % 7 = 0; DELETE FROM t WHERE a % 3 = 0",
+        )
+        .unwrap();
+    let read = |s: &mut Session| {
+        let sums = "SELECT count(*), sum(a)::int8, sum(length(b))::int8 FROM t";
+        s.batch_execute("SET enable_seqscan = on").unwrap();
+        let rows = s
+            .query_map(sums, params![], |r| {
+                Ok((r.get::<i64>(0)?, r.get::<i64>(1)?, r.get::<i64>(2)?))
+            })
+            .unwrap();
+        s.batch_execute("SET enable_seqscan = off").unwrap();
+        let found = s
+            .query_map(format!("{sums} WHERE a > 0"), params![], |r| {
+                Ok((r.get::<i64>(0)?, r.get::<i64>(1)?, r.get::<i64>(2)?))
+            })
+            .unwrap();
+        assert_eq!(rows, found);
+        rows
+    };
+    let before = read(&mut session);
+    for statement in ["CHECKPOINT", "VACUUM t", "VACUUM FULL t", "VACUUM (ANALYZE) t"] {
+        session.batch_execute("SET statement_timeout = 1").unwrap();
+        let failed = session.batch_execute(statement).map_err(|e| e.code().to_owned());
+        // It may run out of time itself.
+        while session.batch_execute("SET statement_timeout = 0").is_err() {}
+        // A checkpoint may have nothing to do.
+        assert!(
+            failed == Err("57014".to_owned()) || statement == "CHECKPOINT" && failed.is_ok(),
+            "{statement}: {failed:?}"
+        );
+        assert_eq!(read(&mut session), before, "{statement}");
+    }
+    drop((session, db));
+    let db = Database::open(directory.path()).unwrap();
+    let mut session = db.session().unwrap();
+    assert_eq!(read(&mut session), before);
+    session.batch_execute("VACUUM FULL t").unwrap();
+    session.batch_execute("CHECKPOINT").unwrap();
+    assert_eq!(read(&mut session), before);
+}

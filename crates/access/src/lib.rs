@@ -54,7 +54,9 @@ pub use index::{
 };
 pub use sequence::{Sequence, SequenceParams, SequenceState, Taken};
 pub use storage::backup::BackupFile;
-pub use storage::{CatalogRelation, CompactFile, FIRST_RELATION, Identity, Storage, StorageOptions};
+pub use storage::{
+    CatalogRelation, CompactFile, FIRST_RELATION, Identity, Maintenance, Storage, StorageOptions,
+};
 pub use table::{
     Activity, Asked, Collector, Conflict, Done, LockOutcome, NewestLock, RowSystem, ScanDirection,
     ScanRequest, Table, TableScan, TableSize, Upkeep, WaitPolicy, WriteOutcome, heap_tuple_width,

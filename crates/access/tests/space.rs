@@ -183,13 +183,13 @@ fn compaction_gives_space_back_and_changes_nothing() {
     let before = rows(&table, &txn.snapshot().unwrap());
     txn.abort();
     let size = storage.size_on_disk().unwrap();
-    storage
-        .compact(
-            std::slice::from_ref(&table),
-            CompactFile::Always,
-            &::common::cancel::CancelToken::new(),
-        )
-        .unwrap();
+    let cancel = ::common::cancel::CancelToken::new();
+    let compact = || storage.compact(std::slice::from_ref(&table), CompactFile::Always, &cancel);
+    cancel.cancel(::common::cancel::CancelReason::User);
+    assert_eq!(compact().unwrap_err().sqlstate.as_str(), "57014");
+    assert_eq!(storage.size_on_disk().unwrap(), size);
+    cancel.reset();
+    compact().unwrap();
     let compacted = storage.size_on_disk().unwrap();
     println!("{size} bytes, {compacted} when compacted");
     assert!(compacted < size / 2);

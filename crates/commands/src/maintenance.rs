@@ -248,6 +248,8 @@ pub(crate) fn checkpoint(cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome
         )
         .detail("Only roles with privileges of the \"pg_checkpoint\" role may execute this command."));
     }
-    cx.relations.storage().checkpoint()?;
+    cx.relations
+        .storage()
+        .ask(access::Maintenance::Checkpoint, cx.cancel)?;
     Ok(CommandOutcome::tag("CHECKPOINT"))
 }

@@ -242,7 +242,7 @@ impl Kv for OverlayKv {
         Ok(0)
     }
 
-    fn compact(&self) -> KvResult<()> {
+    fn compact(&self, _give_up: &dyn Fn() -> bool) -> KvResult<()> {
         Ok(())
     }
 

@@ -145,8 +145,8 @@ pub trait Kv: Send + Sync {
     /// Bytes on disk (0 in memory).
     fn size_on_disk(&self) -> KvResult<u64>;
 
-    /// Gives space of deleted entries back, as far as the backend can.
-    fn compact(&self) -> KvResult<()>;
+    /// Gives space of deleted entries back, as far as the backend can, and until `give_up` says so, which leaves everything as it was.
+    fn compact(&self, give_up: &dyn Fn() -> bool) -> KvResult<()>;
 
     /// The same without anybody waiting who reads, and giving up when somebody wants to write or `give_up` says so. False: given up, or it
     /// cannot be done that way.

@@ -35,6 +35,7 @@ impl Storage {
         let storage = Arc::downgrade(self);
         let run = move || match storage.upgrade() {
             Some(storage) => {
+                storage.answer();
                 if storage.is_due() {
                     storage.maintain_by_itself();
                 } else if !storage.closed.load(Ordering::Acquire) {

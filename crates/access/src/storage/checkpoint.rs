@@ -21,7 +21,7 @@ use crate::ahead::heirs::PurgePoint;
 use crate::index::store::{EntryKey, IndexStore};
 use crate::shared::{MergeBounds, lost_a_part};
 use crate::storage::meta::{self, CheckpointRecord, RelationCounters};
-use crate::storage::{BATCH_BYTES, Relation, Storage};
+use crate::storage::{BATCH_BYTES, Maintenance, Relation, Storage};
 use crate::table::Table;
 
 /// Bytes of a file that may stay as it is.
@@ -68,35 +68,44 @@ impl Storage {
     /// Makes the store smaller: rows of these tables that lie singly go into packs, and the file gives back what is free in it, if `whole`
     /// or if it has grown much since it last did. Whoever reads from the store waits while the file is compacted. Checkpoints that become
     /// due go on in between. 57014 when `cancel` says so.
-    pub fn compact(&self, tables: &[Table], whole: CompactFile, cancel: &CancelToken) -> PgResult<()> {
-        self.maintain()?;
+    pub fn compact(
+        self: &Arc<Self>,
+        tables: &[Table],
+        whole: CompactFile,
+        cancel: &CancelToken,
+    ) -> PgResult<()> {
+        self.ask(Maintenance::CheckpointAndMerge, cancel)?;
         for table in tables {
             let mut from = Some(RowId(0));
             while let Some(at) = from {
-                cancel.check()?;
-                let _guard = self.lock_maintenance();
                 if self.is_due() {
-                    self.checkpoint_locked(false)?;
-                    self.merge_locked()?;
+                    self.ask(Maintenance::CheckpointAndMerge, cancel)?;
                 }
+                cancel.check()?;
+                let _guard = self.lock_maintenance_for(cancel)?;
                 from = table.store.repack(at)?;
             }
             for index in self.indexes_of(table.id()) {
                 let mut from = Some(EntryKey::new());
                 while let Some(at) = from {
                     cancel.check()?;
-                    let _guard = self.lock_maintenance();
+                    let _guard = self.lock_maintenance_for(cancel)?;
                     from = index.repack(&at)?;
                 }
             }
         }
-        let _guard = self.lock_maintenance();
+        self.compact_file(whole, cancel)
+    }
+
+    fn compact_file(&self, whole: CompactFile, cancel: &CancelToken) -> PgResult<()> {
+        let _guard = self.lock_maintenance_for(cancel)?;
         let kv = &self.shared.kv;
         kv.flush()?;
         let (size, before) = (kv.size_on_disk()?, self.compacted_size.load(Ordering::Relaxed));
         let grown = size > COMPACT_MIN && size > before + before / 4;
         if whole == CompactFile::Always || whole == CompactFile::IfGrown && grown {
-            kv.compact()?;
+            kv.compact(&|| cancel.is_cancelled())?;
+            cancel.check()?;
             self.compacted_size.store(kv.size_on_disk()?, Ordering::Relaxed);
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! The way of the data is told in docs/internals/storage.md, the bytes in docs/internals/storage-formats.md.
 
 pub(crate) mod ahead;
+mod asked;
 mod background;
 pub(crate) mod backup;
 mod checkpoint;
@@ -27,6 +28,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use txn::{Proc, RecordKind, TxnManager};
 
+pub use asked::Maintenance;
 pub use checkpoint::CompactFile;
 pub use meta::Identity;
 pub use resume::CatalogRelation;
@@ -36,6 +38,7 @@ use crate::index::Index;
 use crate::index::store::IndexStore;
 use crate::sequence::{Sequence, SequenceStore};
 use crate::shared::Shared;
+use crate::storage::asked::Requests;
 use crate::storage::lockfile::LockFile;
 use crate::storage::meta::RelationCounters;
 use crate::table::Table;
@@ -186,6 +189,8 @@ pub struct Storage {
     /// Prepared transactions that nobody has taken up since the start.
     in_doubt: resume::InDoubtList,
     task: Mutex<Option<Arc<dyn TaskHandle>>>,
+    /// What it is to do for others.
+    asked: Requests,
     /// Why the last maintenance of the background failed, if it did.
     failure: Mutex<Option<Box<PgError>>>,
     closed: AtomicBool,

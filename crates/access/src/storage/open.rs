@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use txn::{TxnManager, TxnStart, Wal, WalOptions};
 
 use crate::shared::Shared;
+use crate::storage::asked::Requests;
 use crate::storage::backup;
 use crate::storage::lockfile::{LockFile, io_error};
 use crate::storage::meta::{self, CheckpointRecord, FORMAT_OLDEST, FORMAT_VERSION, Identity};
@@ -134,6 +135,7 @@ impl Storage {
             youngest_index: AtomicU64::new(0),
             in_doubt: Mutex::default(),
             task: Mutex::new(None),
+            asked: Requests::default(),
             failure: Mutex::new(None),
             closed: AtomicBool::new(false),
             owner,

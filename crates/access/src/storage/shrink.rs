@@ -75,7 +75,7 @@ impl Storage {
         };
         let limit = self.options.delta_bytes_max.saturating_mul(DELTA_FACTOR);
         let hurry = || {
-            let waited_for = self.maintenance_waiting.load(Ordering::Relaxed) > 0;
+            let waited_for = self.maintenance_waiting.load(Ordering::Relaxed) > 0 || !self.asked.is_empty();
             waited_for || self.closed.load(Ordering::Acquire) || self.shared.delta_bytes() > limit
         };
         let done = self.shared.kv.compact_beside(&hurry)?;

@@ -125,7 +125,7 @@ impl Kv for MemoryKv {
         Ok(0)
     }
 
-    fn compact(&self) -> KvResult<()> {
+    fn compact(&self, _give_up: &dyn Fn() -> bool) -> KvResult<()> {
         Ok(())
     }
 

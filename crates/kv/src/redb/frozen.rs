@@ -77,7 +77,7 @@ impl Kv for Frozen {
         Ok(0)
     }
 
-    fn compact(&self) -> KvResult<()> {
+    fn compact(&self, _give_up: &dyn Fn() -> bool) -> KvResult<()> {
         Ok(())
     }
 }

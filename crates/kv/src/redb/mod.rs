@@ -333,15 +333,15 @@ impl Kv for RedbKv {
         self.rewrite(&|| self.writers_waiting.load(Ordering::Relaxed) > 0 || give_up())
     }
 
-    fn compact(&self) -> KvResult<()> {
+    fn compact(&self, give_up: &dyn Fn() -> bool) -> KvResult<()> {
         let _writer = self.writer.lock();
-        if matches!(self.rewrite(&|| false), Ok(true)) {
+        if matches!(self.rewrite(give_up), Ok(true)) {
             return Ok(());
         }
         // There is no room for a copy. redb compacts only when nobody reads or writes.
         for _ in 0..COMPACT_ATTEMPTS {
             self.instance()?;
-            if self.try_compact()? {
+            if give_up() || self.try_compact()? {
                 return Ok(());
             }
             self.env.sleep(COMPACT_PAUSE);

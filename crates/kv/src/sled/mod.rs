@@ -343,7 +343,7 @@ impl Kv for SledKv {
         self.run(|| guarded(|| self.database.size_on_disk()))
     }
 
-    fn compact(&self) -> KvResult<()> {
+    fn compact(&self, _give_up: &dyn Fn() -> bool) -> KvResult<()> {
         // sled collects its garbage by itself.
         Ok(())
     }
