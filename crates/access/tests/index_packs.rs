@@ -311,3 +311,37 @@ fn checkpoints_pack_runs_of_new_entries() {
     assert!(world.count_singles() < 16);
     world.check();
 }
+
+/// A checkpoint takes many entries of a pack out of it, and leaves no tombstones; those that are under their own keys as well go, too.
+#[test]
+fn checkpoints_take_many_entries_out_of_packs() {
+    let mut world = World::new(9);
+    let delete = |from, step, count| Op::Delete { from, step, count };
+    for op in [delete(1_000, 1, 1_500), delete(2_000, 2, 600), Op::Maintain] {
+        world.apply(&op);
+    }
+    world.check();
+    // Some at the edges: fewer of a pack than are worth writing it anew.
+    let tombstones = world.count_singles();
+    assert!(tombstones < 200, "{tombstones} of 2,100");
+    world.check();
+    // Back under their own keys, then away again; what few of a pack leave are tombstones.
+    for op in [
+        Op::PutBack(700),
+        Op::Maintain,
+        delete(2_000, 1, 1_200),
+        delete(0, 100, 9),
+        Op::Maintain,
+        Op::Reopen,
+    ] {
+        world.apply(&op);
+        world.check();
+    }
+    let singles = world.count_singles();
+    assert!((9..400).contains(&singles), "{singles}");
+    world.apply(&delete(0, 1, 5_000));
+    world.apply(&Op::Maintain);
+    world.check();
+    world.apply(&Op::Reopen);
+    world.check();
+}

@@ -132,7 +132,7 @@ impl IndexStore {
     }
 
     /// The first single entry of the store at or above a key.
-    fn single_from(&self, key: &EntryKey) -> PgResult<Option<EntryKey>> {
+    pub(super) fn single_from(&self, key: &EntryKey) -> PgResult<Option<EntryKey>> {
         let mut found = None;
         let bounds = (Bound::Included(key.as_slice()), Bound::Unbounded);
         let keyspace = Keyspace(self.id.0);

@@ -4,17 +4,16 @@
 //! delta, each under its latch and only if nothing happened to it meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use common::{Csn, PgResult};
-use kv::{Keyspace, WriteBatch};
+use kv::WriteBatch;
 
 use crate::defs::IndexState;
 use crate::index::bundle::Bundle;
 use crate::index::delta::EntryVersion;
 use crate::index::leaf::{LeafChange, merge_leaf};
-use crate::index::pack::PackedKeys;
-use crate::index::store::{EntryKey, IndexStore, TOMBSTONE, copy_of, entry_prefix};
+use crate::index::store::{EntryKey, IndexStore, copy_of, entry_prefix};
+use crate::index::thin::Thinning;
 use crate::shared::{MergeBounds, Shared};
 use txn::versions::{hides_older, is_forgotten, thin_out};
 
@@ -30,29 +29,21 @@ impl IndexStore {
         write: &mut dyn FnMut(&mut WriteBatch) -> PgResult<()>,
     ) -> PgResult<()> {
         let mut bundle = Bundle::of(self);
-        let mut packed = self.packed.load(Ordering::Acquire).then(|| PackedKeys::of(self));
+        let mut thinning = Thinning::of(self);
         for (count, entry) in self.delta.iter().enumerate() {
             let Some(head) = entry.value().load_full() else {
                 continue;
             };
             match entry_change(&self.shared, head, from, to) {
                 Some(Some(version)) => bundle.push(copy_of(entry.key()), version, batch)?,
-                Some(None) => {
-                    let below = match &mut packed {
-                        Some(packed) => packed.contains(entry.key())?,
-                        None => self.is_builtin(entry.key()),
-                    };
-                    match below {
-                        true => batch.put(Keyspace(self.id.0), entry.key().as_slice(), TOMBSTONE),
-                        false => batch.delete(Keyspace(self.id.0), entry.key().as_slice()),
-                    }
-                }
+                Some(None) => thinning.push(copy_of(entry.key()), batch)?,
                 None => {}
             }
             if count % OFFER_EVERY == 0 {
                 write(batch)?;
             }
         }
+        thinning.finish(batch)?;
         bundle.finish(batch)?;
         write(batch)
     }

@@ -21,6 +21,7 @@ mod run;
 mod scan;
 mod sorter;
 pub(crate) mod store;
+mod thin;
 pub(crate) mod value;
 mod verify;
 

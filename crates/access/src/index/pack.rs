@@ -240,6 +240,11 @@ impl<'s> PackedKeys<'s> {
         }
     }
 
+    /// Where the pack begins that was looked at last.
+    pub(crate) fn first(&self) -> &EntryKey {
+        &self.low
+    }
+
     pub(crate) fn contains(&mut self, key: &EntryKey) -> PgResult<bool> {
         let known = self.read && *key >= self.low && self.high.as_ref().is_none_or(|high| key < high);
         if !known {
