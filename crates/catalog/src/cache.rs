@@ -17,6 +17,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use crate::desc::{FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
+use crate::partition::Partitions;
 use crate::view::{CastDesc, ColumnStatistics};
 
 type Map<K, V> = RwLock<FxHashMap<K, V>>;
@@ -42,6 +43,7 @@ pub struct Cache {
     /// Enum labels that the transaction added and may not use yet; only in private caches.
     unsafe_labels: Arc<[Oid]>,
     pub(crate) relations: Map<Oid, Option<Arc<RelationDesc>>>,
+    pub(crate) partitions: Map<Oid, Arc<Partitions>>,
     pub(crate) relation_names: ByName<Option<Oid>>,
     pub(crate) types: Map<Oid, Option<Arc<TypeDesc>>>,
     pub(crate) type_names: ByName<Option<Oid>>,

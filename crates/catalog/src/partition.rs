@@ -105,7 +105,7 @@ pub struct Partitions {
 
 impl Partitions {
     /// The partitions of a partitioned table.
-    pub fn load(view: &dyn CatalogView, table: &RelationDesc) -> PgResult<Partitions> {
+    pub fn load<V: CatalogView + ?Sized>(view: &V, table: &RelationDesc) -> PgResult<Partitions> {
         let Some(key) = table.inheritance.key.clone() else {
             return Err(internal!("table \"{}\" is not partitioned", table.name));
         };

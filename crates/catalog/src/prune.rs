@@ -11,6 +11,7 @@
 //! Finding conditions in a query (the planner's); evaluating their values.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use common::{Oid, PgResult};
 use nodes::Expr;
@@ -32,7 +33,7 @@ pub struct Known<'v> {
 /// Which of `inputs` inputs may have rows; `partitions` are those of the levels.
 pub fn inputs_to_run(
     prune: &PartitionPrune,
-    partitions: &[Partitions],
+    partitions: &[Arc<Partitions>],
     known: Known<'_>,
     inputs: usize,
 ) -> PgResult<Vec<bool>> {

@@ -12,6 +12,7 @@ use crate::columns::{pg_authid, pg_collation, pg_enum, pg_namespace, pg_range, p
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
 use crate::load;
 use crate::oids;
+use crate::partition::Partitions;
 use crate::privileges::Roles;
 use crate::search_path::SearchPath;
 use crate::statistics;
@@ -204,6 +205,12 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
             }
         }
         Ok(None)
+    }
+
+    fn partitions(&self, table: &RelationDesc) -> PgResult<Arc<Partitions>> {
+        get_or_load(&self.cache.partitions, table.oid, || {
+            Ok(Arc::new(Partitions::load(self, table)?))
+        })
     }
 
     fn type_desc(&self, oid: Oid) -> PgResult<Option<Arc<TypeDesc>>> {

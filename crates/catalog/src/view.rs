@@ -5,6 +5,7 @@ use std::sync::Arc;
 use common::{Oid, PgResult};
 
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
+use crate::partition::Partitions;
 use crate::statistics_ext::ExtendedStatistics;
 
 /// What text search objects are asked for by name.
@@ -149,6 +150,10 @@ pub trait CatalogView: Send + Sync {
     /// The same of a table with its children, if that is known.
     fn inherited_statistics(&self, relation: Oid, attno: i16) -> PgResult<Option<Arc<ColumnStatistics>>> {
         self.statistics(relation, attno)
+    }
+    /// The partitions of a partitioned table.
+    fn partitions(&self, table: &RelationDesc) -> PgResult<Arc<Partitions>> {
+        Ok(Arc::new(Partitions::load(self, table)?))
     }
     /// What ANALYZE found for the table's extended statistics.
     fn extended_statistics(&self, _relation: Oid) -> PgResult<Arc<[ExtendedStatistics]>> {

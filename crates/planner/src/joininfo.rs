@@ -17,6 +17,17 @@ use crate::root::Root;
 
 /// Btree access method.
 pub const BTREE: Oid = Oid(403);
+/// Hash access method.
+pub const HASH: Oid = Oid(405);
+/// B-tree strategy of equality.
+pub const EQUAL: u8 = 3;
+
+/// What an operator stands for in an operator family of `method`, as a B-tree strategy: a hash family's only operator is [`EQUAL`].
+pub fn strategy_in(root: &Root<'_, '_>, op: Oid, method: Oid, family: Oid) -> PgResult<Option<u8>> {
+    let families = root.context().catalog.operator_families(method, op)?;
+    let found = families.iter().find(|(f, _)| *f == family);
+    Ok(found.map(|(_, strategy)| if method == HASH { EQUAL } else { *strategy as u8 }))
+}
 
 /// What the walk of the join tree found below a node.
 struct Below {

@@ -9,6 +9,7 @@
 //!    partitioned itself.
 //! 3. When all ways to join the whole have been tried, the cheapest joins of the members make an Append ([`add_paths`]).
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use nodes::relids::RelIds;
 use types::Datum;
 
 use crate::exprs::facts;
-use crate::joininfo::BTREE;
+use crate::joininfo::{BTREE, EQUAL, HASH, strategy_in};
 use crate::path::{
     BitmapTree, IndexPath, Parallel, Path, PathKey, PathKind, PathRef, add_path, cheapest_total,
 };
@@ -33,9 +34,6 @@ use crate::rel::{RelOptInfo, RestrictInfo};
 use crate::root::Root;
 use crate::search::estimate_rows;
 use crate::{prune, selectivity};
-
-/// Hash access method.
-const HASH: Oid = Oid(405);
 
 /// How the rows of a table or join are divided.
 #[derive(Clone, Debug)]
@@ -67,17 +65,19 @@ pub fn of_table(root: &Root<'_, '_>, rel: usize, live: &[usize]) -> PgResult<Opt
     let Some(table) = base.and_then(|b| b.table()).filter(|t| t.relkind == b'p') else {
         return Ok(None);
     };
-    let partitions = Partitions::load(root.context().catalog, table)?;
-    let member = |oid: Oid| {
-        let of = |m: &&usize| root.append_member(**m).and_then(|c| c.table()) == Some(oid);
-        live.iter().find(of).map(|m| RelIds::single(*m))
-    };
+    let partitions = root.context().catalog.partitions(table)?;
+    let table_of = |m: &usize| root.append_member(*m).and_then(|c| c.table());
+    let members: HashMap<Oid, usize> = live.iter().filter_map(|m| Some((table_of(m)?, *m))).collect();
     Ok(Some(Rc::new(PartitionInfo {
         key: partitions.key.clone(),
         bounds: partitions.parts.iter().map(|p| p.bound.clone()).collect(),
         keys: key_exprs(table, &partitions, rel),
         nullable_keys: vec![Vec::new(); partitions.key.columns.len()],
-        parts: partitions.parts.iter().map(|p| member(p.oid)).collect(),
+        parts: partitions
+            .parts
+            .iter()
+            .map(|p| members.get(&p.oid).map(|m| RelIds::single(*m)))
+            .collect(),
     })))
 }
 
@@ -218,12 +218,11 @@ impl PartitionInfo {
 
 /// The operator is equality in the family of a partition key.
 fn tells_apart(root: &Root<'_, '_>, op: Oid, strategy: PartitionStrategy, family: Oid) -> bool {
-    let (method, equal) = match strategy {
-        PartitionStrategy::Hash => (HASH, 1),
-        _ => (BTREE, 3),
+    let method = match strategy {
+        PartitionStrategy::Hash => HASH,
+        _ => BTREE,
     };
-    let families = root.context().catalog.operator_families(method, op);
-    families.is_ok_and(|list| list.iter().any(|(f, s)| *f == family && *s == equal))
+    matches!(strategy_in(root, op, method, family), Ok(Some(EQUAL)))
 }
 
 /// An equivalence class says that both sides' keys are equal.

@@ -6,6 +6,7 @@
 //! Conditions `key OP value` become steps over key columns, for each partitioned table of a tree; `catalog::prune` decides by them. Values
 //! that are constants count at once ([`surviving_leaves`]); the plan keeps the steps where others may exclude more ([`at_run_time`]).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::RelationDesc;
@@ -18,6 +19,7 @@ use nodes::prune::{PartitionPrune, PruneLevel, PruneMember, PruneStep};
 use types::Datum;
 
 use crate::exprs::facts;
+use crate::joininfo::{BTREE, EQUAL, HASH, strategy_in};
 use crate::root::Root;
 
 /// The leaf partitions (OIDs) of a partitioned table that may satisfy the conditions, over range table entry `rt_index`.
@@ -59,12 +61,13 @@ pub fn at_run_time(
     if prune.values.iter().all(|v| matches!(v, Expr::Const(_))) {
         return Ok(None);
     }
+    let places: HashMap<Oid, usize> = inputs.iter().enumerate().map(|(at, oid)| (*oid, at)).collect();
     for level in &mut prune.levels {
         level.members.retain_mut(|(oid, member)| match member {
             PruneMember::Level(_) => true,
-            PruneMember::Input(at) => match inputs.iter().position(|i| i == oid) {
+            PruneMember::Input(at) => match places.get(oid) {
                 Some(input) => {
-                    *at = input;
+                    *at = *input;
                     true
                 }
                 None => false,
@@ -102,8 +105,8 @@ impl<'r, 'g, 'a> Tree<'r, 'g, 'a> {
     }
 
     /// The partitions of a table, what the conditions say of its keys, and which partitions constants leave.
-    fn level(&mut self, table: &Arc<RelationDesc>) -> PgResult<(Partitions, Vec<PruneStep>, Vec<bool>)> {
-        let partitions = Partitions::load(self.root.context().catalog, table)?;
+    fn level(&mut self, table: &Arc<RelationDesc>) -> PgResult<(Arc<Partitions>, Vec<PruneStep>, Vec<bool>)> {
+        let partitions = self.root.context().catalog.partitions(table)?;
         // Key columns in terms of the columns of the table in the query.
         let columns = partitions.key.columns.iter();
         let keys: Vec<Expr> = columns
@@ -350,12 +353,8 @@ impl Steps<'_, '_, '_> {
     fn strategy(&self, op: Oid, column: &PartitionKeyColumn) -> PgResult<Option<u8>> {
         let catalog = self.root.context().catalog;
         let hash = self.partitions.key.strategy == PartitionStrategy::Hash;
-        let method = if hash { Oid(405) } else { crate::joininfo::BTREE };
-        let in_family = |op: Oid| -> PgResult<Option<u8>> {
-            let families = catalog.operator_families(method, op)?;
-            let found = families.iter().find(|(f, _)| *f == column.opfamily);
-            Ok(found.map(|(_, s)| if hash { 3 } else { *s as u8 }))
-        };
+        let method = if hash { HASH } else { BTREE };
+        let in_family = |op: Oid| strategy_in(self.root, op, method, column.opfamily);
         if let Some(found) = in_family(op)? {
             return Ok(Some(found));
         }
@@ -364,7 +363,7 @@ impl Steps<'_, '_, '_> {
         }
         // `<>` is in no family; its negator is.
         match catalog.operator(op)? {
-            Some(o) if o.negator.is_valid() && in_family(o.negator)? == Some(3) => Ok(Some(6)),
+            Some(o) if o.negator.is_valid() && in_family(o.negator)? == Some(EQUAL) => Ok(Some(6)),
             _ => Ok(None),
         }
     }

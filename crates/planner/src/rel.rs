@@ -12,6 +12,7 @@ use nodes::relids::RelIds;
 
 use crate::exprs::facts;
 use crate::extended::Known;
+use crate::joininfo;
 use crate::partitionwise::PartitionInfo;
 use crate::path::PathRef;
 use crate::upper::Planned;
@@ -118,7 +119,7 @@ impl IndexInfo {
 
     /// Answers equality only.
     pub fn is_hash(&self) -> bool {
-        self.desc.access_method == Oid(405)
+        self.desc.access_method == joininfo::HASH
     }
 }
 

@@ -15,7 +15,7 @@ use crate::equivalence::EquivalenceClass;
 use crate::exprs::query_walk;
 use crate::order::OrderInterest;
 use crate::path::{PathRef, Startup};
-use crate::prep::AppendChild;
+use crate::prep::AppendMembers;
 use crate::rel::{NeededVar, RelOptInfo, RestrictInfo, SpecialJoin};
 use crate::upper::run_condition::RunCondition;
 use crate::upper::{self, Planned};
@@ -114,7 +114,7 @@ pub struct Root<'g, 'a> {
     pub all_rels: RelIds,
     /// Entries whose rows come from the members of an inheritance tree, and those members.
     pub append_parents: Vec<usize>,
-    pub append_children: Vec<AppendChild>,
+    pub append_children: AppendMembers,
     /// Which orders of rows paths are kept for.
     pub interest: OrderInterest,
     /// Partial paths are worth looking for.
@@ -258,7 +258,7 @@ fn plan_as_it_is(
         recursive_cte,
         all_rels: RelIds::empty(),
         append_parents: Vec::new(),
-        append_children: Vec::new(),
+        append_children: AppendMembers::default(),
         interest: OrderInterest::default(),
         parallel: false,
         partial_paths: Vec::new(),

@@ -18,7 +18,7 @@ use nodes::walk;
 
 use crate::equivalence::EquivalenceClass;
 use crate::exprs::{facts, query_walk};
-use crate::joininfo::BTREE;
+use crate::joininfo::{BTREE, EQUAL, strategy_in};
 use crate::prep::{and_of, node_rels};
 use crate::rel::{BaseRel, Equality, IndexInfo};
 use crate::root::Root;
@@ -166,10 +166,7 @@ fn covers(
 
 /// The operator is equality in the index's family.
 fn tells_apart(root: &Root<'_, '_>, e: &Equality, family: common::Oid) -> PgResult<bool> {
-    let families = root.context().catalog.operator_families(BTREE, e.op)?;
-    Ok(families
-        .iter()
-        .any(|(f, strategy)| *f == family && *strategy == 3))
+    Ok(strategy_in(root, e.op, BTREE, family)? == Some(EQUAL))
 }
 
 /// The column of `column = constant`, and the constant.

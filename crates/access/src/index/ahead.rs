@@ -199,17 +199,10 @@ impl IndexStore {
     /// Removes stored entries, from a key on.
     fn remove_where(&self, low: &EntryKey, gone: &mut dyn FnMut(&[u8]) -> PgResult<bool>) -> PgResult<()> {
         let mut judge = |_: &[u8], bytes: &[u8]| {
-            let (mut writer, mut some, mut outcome) = (PackWriter::whole(), false, Ok(()));
-            each_entry(bytes, &mut |key, value| match gone(key) {
-                Ok(true) => some = true,
-                Ok(false) => drop(writer.push(key, value)),
-                Err(error) => outcome = Err(error),
-            })?;
-            outcome?;
-            Ok(match writer.take() {
-                _ if !some => Keep::Yes,
-                Some((_, rest)) => Keep::Instead(rest),
-                None => Keep::Not,
+            Ok(match pack::without(bytes, gone)? {
+                (0, _) => Keep::Yes,
+                (_, Some(rest)) => Keep::Instead(rest),
+                (_, None) => Keep::Not,
             })
         };
         let mut from = Bound::Unbounded;

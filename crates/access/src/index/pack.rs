@@ -143,6 +143,21 @@ pub(crate) fn each_entry(mut bytes: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) 
     Ok(())
 }
 
+/// A stored pack without the entries whose keys are `gone`: how many that are, and what is left, if something is.
+pub(super) fn without(
+    bytes: &[u8],
+    gone: &mut dyn FnMut(&[u8]) -> PgResult<bool>,
+) -> PgResult<(usize, Option<Vec<u8>>)> {
+    let (mut writer, mut count, mut outcome) = (PackWriter::whole(), 0, Ok(()));
+    each_entry(bytes, &mut |key, value| match gone(key) {
+        Ok(true) => count += 1,
+        Ok(false) => drop(writer.push(key, value)),
+        Err(error) => outcome = Err(error),
+    })?;
+    outcome?;
+    Ok((count, writer.take().map(|(_, rest)| rest)))
+}
+
 /// A pack as it was found.
 pub(crate) struct FoundPack {
     /// The first entry's key.

@@ -11,7 +11,7 @@
 use common::PgResult;
 use kv::{Durability, Keyspace, WriteBatch};
 
-use crate::index::pack::{self, PackWriter, PackedKeys, each_entry};
+use crate::index::pack::{self, PackedKeys};
 use crate::index::store::{EntryKey, IndexStore, TOMBSTONE};
 
 /// Packs changed together.
@@ -110,20 +110,15 @@ impl<'s> Thinning<'s> {
         let Some(bytes) = self.store.shared.kv.get(keyspace, &of.first)? else {
             return Ok(false);
         };
-        let (mut writer, mut gone) = (PackWriter::whole(), 0);
-        each_entry(
-            &bytes,
-            &mut |key, value| match of.keys.binary_search_by(|k| k.as_slice().cmp(key)) {
-                Ok(_) => gone += 1,
-                Err(_) => drop(writer.push(key, value)),
-            },
-        )?;
+        let (gone, rest) = pack::without(&bytes, &mut |key| {
+            Ok(of.keys.binary_search_by(|k| k.as_slice().cmp(key)).is_ok())
+        })?;
         if gone != of.keys.len() {
             return Ok(false);
         }
-        match writer.take() {
+        match rest {
             // Under its old key, whether that is there still or not: nothing else can begin there.
-            Some((_, rest)) => changed.put(keyspace, of.first.as_slice(), rest),
+            Some(rest) => changed.put(keyspace, of.first.as_slice(), rest),
             None => changed.delete(keyspace, of.first.as_slice()),
         }
         Ok(true)

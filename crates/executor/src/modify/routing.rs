@@ -81,7 +81,7 @@ impl Columns {
 /// One partitioned table on the way down.
 struct Level {
     desc: Arc<RelationDesc>,
-    partitions: Partitions,
+    partitions: Arc<Partitions>,
     exprs: Vec<Option<Eval>>,
     /// To each partition, by position.
     maps: HashMap<usize, (Arc<RelationDesc>, Arc<Columns>)>,
@@ -89,7 +89,7 @@ struct Level {
 
 impl Level {
     fn open(ext: &ExecContext<'_>, desc: Arc<RelationDesc>) -> PgResult<Level> {
-        let partitions = Partitions::load(ext.catalog, &desc)?;
+        let partitions = ext.catalog.partitions(&desc)?;
         let plan = no_plan();
         let compiler = Compiler {
             plan: &plan,

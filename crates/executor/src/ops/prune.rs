@@ -25,20 +25,20 @@ use crate::node::Eval;
 /// The compiled form.
 pub(crate) struct PruneNode {
     prune: PartitionPrune,
-    partitions: Vec<Partitions>,
+    partitions: Vec<Arc<Partitions>>,
     values: Vec<Arc<ExprProgram>>,
     /// Executor parameters that values read.
     deps: Arc<[usize]>,
 }
 
 /// The partitions of each level.
-fn partitions(prune: &PartitionPrune, catalog: &dyn CatalogView) -> PgResult<Vec<Partitions>> {
+fn partitions(prune: &PartitionPrune, catalog: &dyn CatalogView) -> PgResult<Vec<Arc<Partitions>>> {
     let mut out = Vec::new();
     for level in &prune.levels {
         let Some(table) = catalog.relation(level.table)? else {
             return Err(common::internal!("partitioned table {} vanished", level.table));
         };
-        out.push(Partitions::load(catalog, &table)?);
+        out.push(catalog.partitions(&table)?);
     }
     Ok(out)
 }

@@ -2,9 +2,10 @@
 //!
 //! PG: `set_append_rel_size`, `set_append_rel_pathlist` in src/backend/optimizer/path/allpaths.c.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
-use common::PgResult;
+use common::{Oid, PgResult};
 use nodes::expr::Expr;
 use nodes::relids::RelIds;
 
@@ -105,6 +106,7 @@ fn candidates(root: &Root<'_, '_>, parent: usize, base: &BaseRel) -> PgResult<Ve
             true => prune::surviving_partitions(root, table, parent, &clauses)?,
             false => prune::surviving_leaves(root, table, parent, &clauses)?,
         };
+        let keep: HashSet<Oid> = keep.into_iter().collect();
         members.retain(|m| m.table().is_some_and(|t| keep.contains(&t)));
     } else if clauses.iter().any(is_never) {
         members.clear();

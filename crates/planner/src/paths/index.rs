@@ -18,7 +18,7 @@ use crate::paths::bitmap;
 use crate::paths::commuted::{column_first, compared};
 use crate::rel::{BaseRel, IndexInfo, RelOptInfo, RestrictInfo};
 use crate::root::Root;
-use crate::{equivalence, selectivity};
+use crate::{equivalence, joininfo, selectivity};
 
 /// All index paths of a base table.
 pub fn add_index_paths(root: &mut Root<'_, '_>, rel: &RelOptInfo, paths: &mut Vec<Rc<Path>>) -> PgResult<()> {
@@ -310,18 +310,10 @@ fn boolean_qual(index_column: usize, key: &Expr, value: bool) -> IndexQual {
 
 /// The B-tree strategy that an operator stands for in an index.
 fn strategy_in(root: &Root<'_, '_>, op: Oid, index: &IndexInfo, family: Oid) -> PgResult<Option<u8>> {
-    if !op.is_valid() {
-        return Ok(None);
+    match op.is_valid() {
+        true => joininfo::strategy_in(root, op, index.desc.access_method, family),
+        false => Ok(None),
     }
-    let families = root
-        .context()
-        .catalog
-        .operator_families(index.desc.access_method, op)?;
-    let found = families.iter().find(|(f, _)| *f == family);
-    Ok(found.map(|(_, strategy)| match index.is_hash() {
-        true => 3,
-        false => *strategy as u8,
-    }))
 }
 
 #[allow(clippy::too_many_lines)]

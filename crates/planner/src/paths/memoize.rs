@@ -11,6 +11,7 @@ use nodes::query::JoinType;
 use crate::cost::Cost;
 use crate::exprs::facts;
 use crate::groups;
+use crate::joininfo;
 use crate::path::{MemoizePath, Path, PathKind, PathRef};
 use crate::paths::{expr_width, inner_tested};
 use crate::rel::{BaseKind, BaseRel, RestrictInfo};
@@ -129,9 +130,8 @@ fn cache_keys(
 
 /// The hashable equality of an expression's type.
 fn hash_equality(root: &Root<'_, '_>, e: &Expr) -> Option<Oid> {
-    const HASH_AM: Oid = Oid(405);
     let catalog = root.context().catalog;
-    let opclass = catalog.default_opclass(HASH_AM, e.type_oid()).ok()??;
+    let opclass = catalog.default_opclass(joininfo::HASH, e.type_oid()).ok()??;
     catalog
         .opfamily_member(opclass.family, opclass.input_type, opclass.input_type, 1)
         .ok()?

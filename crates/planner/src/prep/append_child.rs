@@ -196,10 +196,49 @@ impl TableMember {
     }
 }
 
+/// The members of all append relations of a level. Dereferences to a slice in the order of [`AppendMembers::push`].
+#[derive(Default)]
+pub struct AppendMembers {
+    members: Vec<AppendChild>,
+    /// By range table index: 1 plus the place among `members`, 0 for what is no member. A table may have thousands of partitions.
+    places: Vec<u32>,
+}
+
+impl AppendMembers {
+    pub fn push(&mut self, member: AppendChild) {
+        if self.places.len() <= member.child {
+            self.places.resize(member.child + 1, 0);
+        }
+        let at = member.child;
+        self.members.push(member);
+        self.places[at] = self.members.len() as u32;
+    }
+
+    /// Forgets what does not satisfy the condition.
+    pub fn retain(&mut self, keep: impl Fn(&AppendChild) -> bool) {
+        let before = std::mem::take(self);
+        before.members.into_iter().filter(keep).for_each(|m| self.push(m));
+    }
+
+    /// The member with this range table index.
+    pub fn of_entry(&self, rt_index: usize) -> Option<&AppendChild> {
+        let place = *self.places.get(rt_index)? as usize;
+        self.members.get(place.checked_sub(1)?)
+    }
+}
+
+impl std::ops::Deref for AppendMembers {
+    type Target = [AppendChild];
+
+    fn deref(&self) -> &[AppendChild] {
+        &self.members
+    }
+}
+
 impl Root<'_, '_> {
     /// What the entry is a member of, if of anything.
     pub fn append_member(&self, child: usize) -> Option<&AppendChild> {
-        self.append_children.iter().find(|c| c.child == child)
+        self.append_children.of_entry(child)
     }
 
     /// The entry of the join tree of which an entry is part: itself, if it is no member of anything.

@@ -14,7 +14,7 @@ pub mod sub_links;
 mod union_all;
 pub mod virtual_columns;
 
-pub use append_child::AppendChild;
+pub use append_child::{AppendChild, AppendMembers};
 pub use outer_joins::node_rels;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
 pub use union_all::is_simple as is_simple_union_all;

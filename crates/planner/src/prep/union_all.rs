@@ -292,6 +292,9 @@ pub fn register(root: &mut Root<'_, '_>, mut found: UnionAlls) -> PgResult<()> {
         }
     }
     root.append_parents.append(&mut found.parents);
-    root.append_children.append(&mut found.arms);
+    found
+        .arms
+        .into_iter()
+        .for_each(|arm| root.append_children.push(arm));
     Ok(())
 }

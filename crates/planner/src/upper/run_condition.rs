@@ -13,6 +13,7 @@ use nodes::expr::{Expr, FuncExpr, WindowFunc};
 use nodes::query::{FrameBound, FrameExclusion, Query, WindowClause};
 
 use crate::exprs::facts;
+use crate::joininfo::BTREE;
 use crate::root::Root;
 
 /// A condition on an output column of a subquery, which is a window function.
@@ -42,7 +43,6 @@ struct Monotonic {
 const NUMBERING: [Oid; 6] = [Oid(3100), Oid(3101), Oid(3102), Oid(3103), Oid(3104), Oid(3105)];
 /// `count(*)` and `count(any)`.
 const COUNTING: [Oid; 2] = [Oid(2803), Oid(2147)];
-const BTREE: Oid = Oid(403);
 
 /// What a condition on the entry says to its subquery's windows.
 pub fn find(
