@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use common::{Oid, PgResult};
+use nodes::partition::PartitionBound;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
@@ -44,6 +45,7 @@ pub struct Cache {
     unsafe_labels: Arc<[Oid]>,
     pub(crate) relations: Map<Oid, Option<Arc<RelationDesc>>>,
     pub(crate) partitions: Map<Oid, Arc<Partitions>>,
+    pub(crate) partition_bounds: Map<Oid, Option<Arc<PartitionBound>>>,
     pub(crate) relation_names: ByName<Option<Oid>>,
     pub(crate) types: Map<Oid, Option<Arc<TypeDesc>>>,
     pub(crate) type_names: ByName<Option<Oid>>,

@@ -88,6 +88,8 @@ pub struct Inheritance {
     pub children: Vec<Oid>,
     /// For partitioned tables.
     pub key: Option<Arc<crate::partition::PartitionKey>>,
+    /// The default partition of a partitioned table; invalid: none.
+    pub default_partition: Oid,
     /// For partitions.
     pub bound: Option<Arc<nodes::partition::PartitionBound>>,
 }

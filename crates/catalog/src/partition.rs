@@ -111,10 +111,7 @@ impl Partitions {
         };
         let mut parts = Vec::new();
         for oid in &table.inheritance.children {
-            let Some(desc) = view.relation(*oid)? else {
-                continue;
-            };
-            if let Some(bound) = desc.inheritance.bound.clone() {
+            if let Some(bound) = view.partition_bound(*oid)? {
                 parts.push(Partition { oid: *oid, bound });
             }
         }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, internal, pg_err};
+use nodes::partition::PartitionBound;
 use types::Datum;
 
 use crate::builtin;
@@ -207,9 +208,20 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
         Ok(None)
     }
 
-    fn partitions(&self, table: &RelationDesc) -> PgResult<Arc<Partitions>> {
-        get_or_load(&self.cache.partitions, table.oid, || {
-            Ok(Arc::new(Partitions::load(self, table)?))
+    fn partitions(&self, table: Oid) -> PgResult<Arc<Partitions>> {
+        get_or_load(&self.cache.partitions, table, || {
+            let desc = self.relation(table)?;
+            let desc = desc.ok_or_else(|| internal!("could not open relation with OID {table}"))?;
+            Ok(Arc::new(Partitions::load(self, &desc)?))
+        })
+    }
+
+    fn partition_bound(&self, oid: Oid) -> PgResult<Option<Arc<PartitionBound>>> {
+        if let Some(known) = self.cache.relations.read().get(&oid) {
+            return Ok(known.as_ref().and_then(|desc| desc.inheritance.bound.clone()));
+        }
+        get_or_load(&self.cache.partition_bounds, oid, || {
+            load::relation::partition_bound(&self.read, oid)
         })
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult};
+use common::{Oid, PgResult, internal};
+use nodes::partition::PartitionBound;
 
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
 use crate::partition::Partitions;
@@ -152,8 +153,17 @@ pub trait CatalogView: Send + Sync {
         self.statistics(relation, attno)
     }
     /// The partitions of a partitioned table.
-    fn partitions(&self, table: &RelationDesc) -> PgResult<Arc<Partitions>> {
-        Ok(Arc::new(Partitions::load(self, table)?))
+    fn partitions(&self, table: Oid) -> PgResult<Arc<Partitions>> {
+        match self.relation(table)? {
+            Some(table) => Ok(Arc::new(Partitions::load(self, &table)?)),
+            None => Err(internal!("could not open relation with OID {table}")),
+        }
+    }
+    /// FOR VALUES ... of a partition. Where thousands are asked for it, their other properties may not have been.
+    fn partition_bound(&self, oid: Oid) -> PgResult<Option<Arc<PartitionBound>>> {
+        Ok(self
+            .relation(oid)?
+            .and_then(|desc| desc.inheritance.bound.clone()))
     }
     /// What ANALYZE found for the table's extended statistics.
     fn extended_statistics(&self, _relation: Oid) -> PgResult<Arc<[ExtendedStatistics]>> {

@@ -620,19 +620,13 @@ pub(crate) fn check_default_partition(
     new: Oid,
     cx: &CommandContext<'_>,
 ) -> PgResult<()> {
-    let view = cx.view()?;
-    let mut reader = KeyReader::new(parent, &*view)?;
-    let Some(default) = reader
-        .partitions
-        .default
-        .and_then(|i| reader.partitions.parts.get(i))
-    else {
-        return Ok(());
-    };
-    if default.oid == new || *bound == PartitionBound::Default {
+    let default = parent.inheritance.default_partition;
+    if !default.is_valid() || default == new || *bound == PartitionBound::Default {
         return Ok(());
     }
-    let default = cx.relation(default.oid)?;
+    let view = cx.view()?;
+    let mut reader = KeyReader::new(parent, &*view)?;
+    let default = cx.relation(default)?;
     cx.lock_relation(default.oid, LockMode::AccessExclusive)?;
     let only = Partitions::new(
         reader.partitions.key.clone(),

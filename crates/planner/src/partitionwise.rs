@@ -65,7 +65,7 @@ pub fn of_table(root: &Root<'_, '_>, rel: usize, live: &[usize]) -> PgResult<Opt
     let Some(table) = base.and_then(|b| b.table()).filter(|t| t.relkind == b'p') else {
         return Ok(None);
     };
-    let partitions = root.context().catalog.partitions(table)?;
+    let partitions = root.context().catalog.partitions(table.oid)?;
     let table_of = |m: &usize| root.append_member(*m).and_then(|c| c.table());
     let members: HashMap<Oid, usize> = live.iter().filter_map(|m| Some((table_of(m)?, *m))).collect();
     Ok(Some(Rc::new(PartitionInfo {

@@ -106,7 +106,7 @@ impl<'r, 'g, 'a> Tree<'r, 'g, 'a> {
 
     /// The partitions of a table, what the conditions say of its keys, and which partitions constants leave.
     fn level(&mut self, table: &Arc<RelationDesc>) -> PgResult<(Arc<Partitions>, Vec<PruneStep>, Vec<bool>)> {
-        let partitions = self.root.context().catalog.partitions(table)?;
+        let partitions = self.root.context().catalog.partitions(table.oid)?;
         // Key columns in terms of the columns of the table in the query.
         let columns = partitions.key.columns.iter();
         let keys: Vec<Expr> = columns

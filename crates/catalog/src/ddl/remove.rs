@@ -3,7 +3,9 @@
 use common::{Oid, PgResult, RelationId, unsupported};
 use types::Datum;
 
-use crate::columns::{pg_attrdef, pg_attribute, pg_class, pg_constraint, pg_index};
+use crate::columns::{
+    pg_attrdef, pg_attribute, pg_class, pg_constraint, pg_index, pg_inherits, pg_partitioned_table,
+};
 use crate::ddl::{Ddl, ObjectAddress};
 use crate::oids;
 use crate::store::key_oid;
@@ -107,6 +109,9 @@ impl Ddl<'_> {
             return Ok(());
         };
         let table_of_index = self.find(oids::PG_INDEX_INDEXRELID_INDEX, relation)?;
+        if class.bool(pg_class::RELISPARTITION) {
+            self.forget_default_partition(relation)?;
+        }
         for (catalog, index) in PARTS_OF_RELATION {
             self.delete_rows(catalog, index, relation)?;
         }
@@ -117,6 +122,19 @@ impl Ddl<'_> {
         self.store.delete(oids::PG_CLASS, class.row)?;
         if let Some(index) = table_of_index {
             self.forget_last_index(index.oid(pg_index::INDRELID))?;
+        }
+        Ok(())
+    }
+
+    /// A table whose default partition goes has none any more.
+    fn forget_default_partition(&mut self, partition: Oid) -> PgResult<()> {
+        let key = [key_oid(partition)];
+        let above = self.store.lookup(oids::PG_INHERITS_RELID_SEQNO_INDEX, &key)?;
+        for parent in above.iter().map(|row| row.oid(pg_inherits::INHPARENT)) {
+            let table = self.find(oids::PG_PARTITIONED_TABLE_PARTRELID_INDEX, parent)?;
+            if table.is_some_and(|row| row.oid(pg_partitioned_table::PARTDEFID) == partition) {
+                self.set_default_partition(parent, Oid::INVALID)?;
+            }
         }
         Ok(())
     }

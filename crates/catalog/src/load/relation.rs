@@ -143,25 +143,36 @@ fn inheritance(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<Inheritance>
         found.children.sort_unstable();
     }
     if row.char(RELKIND) == b'p' {
-        found.key = partition_key(read, oid)?.map(Arc::new);
+        let rows = read.lookup(oids::PG_PARTITIONED_TABLE_PARTRELID_INDEX, &[key_oid(oid)])?;
+        if let Some(row) = rows.first() {
+            found.key = Some(Arc::new(partition_key(read, row)?));
+            found.default_partition = row.oid(pg_partitioned_table::PARTDEFID);
+        }
     }
-    if let Some(text) = row.text_opt(RELPARTBOUND) {
-        found.bound = Some(Arc::new(PartitionBound::decode(&text)?));
-    }
+    found.bound = bound_of(row)?;
     Ok(found)
 }
 
-fn partition_key(read: &dyn CatalogRead, relation: Oid) -> PgResult<Option<PartitionKey>> {
+/// FOR VALUES ... of a relation made by a user, if it is a partition.
+pub fn partition_bound(read: &dyn CatalogRead, oid: Oid) -> PgResult<Option<Arc<PartitionBound>>> {
+    let rows = read.lookup(oids::PG_CLASS_OID_INDEX, &[key_oid(oid)])?;
+    rows.first().map_or(Ok(None), bound_of)
+}
+
+fn bound_of(class: &StoredRow) -> PgResult<Option<Arc<PartitionBound>>> {
+    let text = class.text_opt(pg_class::RELPARTBOUND);
+    text.map(|t| PartitionBound::decode(&t).map(Arc::new)).transpose()
+}
+
+fn partition_key(read: &dyn CatalogRead, row: &StoredRow) -> PgResult<PartitionKey> {
     use pg_partitioned_table::*;
-    let rows = read.lookup(oids::PG_PARTITIONED_TABLE_PARTRELID_INDEX, &[key_oid(relation)])?;
-    let Some(row) = rows.first() else { return Ok(None) };
     let exprs = match row.text_opt(PARTEXPRS) {
         Some(text) => serial::decode_exprs(&text)?,
         None => Vec::new(),
     };
     let mut exprs = exprs.into_iter();
     let (classes, collations) = (row.oids(PARTCLASS), row.oids(PARTCOLLATION));
-    let attributes = columns(read, relation)?;
+    let attributes = columns(read, row.oid(PARTRELID))?;
     let mut key = PartitionKey {
         strategy: PartitionStrategy::of_letter(row.char(PARTSTRAT)),
         columns: Vec::new(),
@@ -187,7 +198,7 @@ fn partition_key(read: &dyn CatalogRead, relation: Oid) -> PgResult<Option<Parti
             phys: load_types::phys(read, type_ref.oid)?,
         });
     }
-    Ok(Some(key))
+    Ok(key)
 }
 
 fn options(texts: &[Arc<str>]) -> Vec<(Arc<str>, Arc<str>)> {

@@ -3,6 +3,7 @@
 //! PG: src/backend/utils/adt/ruleutils.c (`set_deparse_plan`, `get_variable`, `find_param_referent`).
 
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use catalog::CatalogView;
 use catalog::deparse::{Deparse, Names, expression_with};
@@ -495,6 +496,7 @@ impl Names for Context<'_, '_> {
 /// Names of the range table, each used once: `t`, `t_1`... Entries of the plan itself are named before those of its subplans.
 pub(crate) fn aliases(plan: &PlannedStmt, removed: &Removed) -> Vec<String> {
     let mut order: Vec<usize> = Vec::new();
+    let mut known = HashSet::new();
     // The plan's own entries come first, in the order of the range table; then those of each subplan.
     let used = subplans_used(plan);
     let subplans = plan
@@ -506,7 +508,7 @@ pub(crate) fn aliases(plan: &PlannedStmt, removed: &Removed) -> Vec<String> {
     for root in roots {
         let mut found: Vec<usize> = Vec::new();
         scanned(root, removed, &mut |at| {
-            if !order.contains(&at) && !found.contains(&at) {
+            if known.insert(at) {
                 found.push(at);
             }
         });
@@ -514,22 +516,25 @@ pub(crate) fn aliases(plan: &PlannedStmt, removed: &Removed) -> Vec<String> {
         order.append(&mut found);
     }
     for at in 1..=plan.range_table.len() {
-        if !order.contains(&at) {
+        if known.insert(at) {
             order.push(at);
         }
     }
     let mut names: Vec<String> = vec![String::new(); plan.range_table.len()];
+    let (mut taken, mut numbers) = (HashSet::new(), HashMap::new());
     for at in order.into_iter().filter_map(|at| at.checked_sub(1)) {
         let Some(rte) = plan.range_table.get(at) else {
             continue;
         };
-        let base = rte.eref.name.to_string();
-        let mut name = base.clone();
-        let mut number = 0;
-        while !base.is_empty() && names.contains(&name) {
-            number += 1;
+        let base = &*rte.eref.name;
+        let mut name = base.to_owned();
+        // Thousands of partitions have one name: the last number that it got goes on.
+        let number = numbers.entry(base).or_insert(0);
+        while !base.is_empty() && taken.contains(&name) {
+            *number += 1;
             name = format!("{base}_{number}");
         }
+        taken.insert(name.clone());
         names[at] = name;
     }
     names

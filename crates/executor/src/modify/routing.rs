@@ -89,7 +89,7 @@ struct Level {
 
 impl Level {
     fn open(ext: &ExecContext<'_>, desc: Arc<RelationDesc>) -> PgResult<Level> {
-        let partitions = ext.catalog.partitions(&desc)?;
+        let partitions = ext.catalog.partitions(desc.oid)?;
         let plan = no_plan();
         let compiler = Compiler {
             plan: &plan,

@@ -79,7 +79,7 @@ fn add_level(
     levels: &mut Vec<Vec<PathKey>>,
 ) -> PgResult<Level> {
     let catalog = root.context().catalog;
-    let partitions = catalog.partitions(table)?;
+    let partitions = catalog.partitions(table.oid)?;
     let mut live: Vec<usize> = Vec::new();
     for (at, part) in partitions.parts.iter().enumerate() {
         let Some(child) = catalog.relation(part.oid)? else {

@@ -68,7 +68,7 @@ pub fn expand(root: &mut Root<'_, '_>) -> PgResult<()> {
 /// Level by level: a partition that is partitioned has members of its own.
 fn expand_partitions(root: &mut Root<'_, '_>, parent: usize, desc: &Arc<RelationDesc>) -> PgResult<()> {
     root.append_parents.push(parent);
-    let partitions = root.context().catalog.partitions(desc)?;
+    let partitions = root.context().catalog.partitions(desc.oid)?;
     for part in &partitions.parts {
         let child = relation_of(root, part.oid)?;
         let partitioned = (child.relkind == b'p').then(|| child.clone());
@@ -102,7 +102,7 @@ fn partition_leaves(
     desc: &Arc<RelationDesc>,
     out: &mut Vec<Arc<RelationDesc>>,
 ) -> PgResult<()> {
-    let partitions = root.context().catalog.partitions(desc)?;
+    let partitions = root.context().catalog.partitions(desc.oid)?;
     for part in &partitions.parts {
         let child = relation_of(root, part.oid)?;
         if child.relkind == b'p' {
