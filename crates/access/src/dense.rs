@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use types::{Numeric, PhysType, StringColumn, Vector, VectorData, tuple};
 
-use crate::pack::{CONSTANT, STRING, VARIABLE, WIDE};
+use crate::pack::{CONSTANT, NARROW, STRING, put_integers, put_lengths, put_numbers};
 
 /// Writes some rows of a column; false (and nothing written) for columns in other forms, and for more bytes than `bytes_max`.
 pub(crate) fn put_column(column: &Vector, rows: Range<usize>, bytes_max: usize, out: &mut Vec<u8>) -> bool {
@@ -22,16 +22,32 @@ pub(crate) fn put_column(column: &Vector, rows: Range<usize>, bytes_max: usize, 
         _ => column.plain_data(),
     };
     match plain {
-        Some(VectorData::Int2(v)) => fixed(&v[rows], i16::to_le_bytes, out),
-        Some(VectorData::Int4(v)) => fixed(&v[rows], i32::to_le_bytes, out),
-        Some(VectorData::Int8(v)) => fixed(&v[rows], i64::to_le_bytes, out),
-        Some(VectorData::Oid(v)) => fixed(&v[rows], u32::to_le_bytes, out),
+        Some(VectorData::Int2(v)) => integers(&v[rows], i16::to_le_bytes, out),
+        Some(VectorData::Int4(v)) => integers(&v[rows], i32::to_le_bytes, out),
+        Some(VectorData::Int8(v)) => integers(&v[rows], i64::to_le_bytes, out),
+        Some(VectorData::Oid(v)) => integers(&v[rows], u32::to_le_bytes, out),
         Some(VectorData::Float4(v)) => fixed(&v[rows], f32::to_le_bytes, out),
         Some(VectorData::Float8(v)) => fixed(&v[rows], f64::to_le_bytes, out),
         Some(VectorData::Text(s) | VectorData::Bytes(s)) => return strings(s, rows, bytes_max, out),
         _ => return false,
     }
     true
+}
+
+/// Integers: as differences where that saves something.
+fn integers<T: Copy + Into<i64>, const N: usize>(
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+    out: &mut Vec<u8>,
+) {
+    let flags_at = out.len();
+    out.push(NARROW);
+    let wide = values.iter().map(|v| (*v).into());
+    let first: i64 = values[0].into();
+    if wide.clone().all(|v: i64| v == first) || !put_integers(wide, N, values.len(), out) {
+        out.truncate(flags_at);
+        fixed(values, bytes, out);
+    }
 }
 
 /// Values of one width.
@@ -46,43 +62,36 @@ fn fixed<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N], ou
 }
 
 fn strings(column: &StringColumn, rows: Range<usize>, bytes_max: usize, out: &mut Vec<u8>) -> bool {
-    let lengths = || rows.clone().map(|i| column.byte_len(i));
     let first = column.bytes(rows.start);
     let constant = rows.clone().all(|i| column.bytes(i) == first);
     let rows = if constant {
         rows.start..rows.start + 1
     } else {
-        rows.clone()
+        rows
     };
-    let wide = lengths().any(|len| len > usize::from(u16::MAX));
-    if out.len() + lengths().sum::<usize>() > bytes_max {
+    let lengths = rows.clone().map(|i| column.byte_len(i));
+    if out.len() + lengths.clone().sum::<usize>() > bytes_max {
         return false;
     }
-    out.push(VARIABLE | STRING | if constant { CONSTANT } else { 0 } | if wide { WIDE } else { 0 });
-    for i in rows.clone() {
-        let len = column.byte_len(i);
-        match wide {
-            true => out.extend_from_slice(&(len as u32).to_le_bytes()),
-            false => out.extend_from_slice(&(len as u16).to_le_bytes()),
-        }
-    }
+    let flags_at = out.len();
+    out.push(STRING | if constant { CONSTANT } else { 0 });
+    out[flags_at] |= put_lengths(lengths, out);
     rows.for_each(|i| out.extend_from_slice(column.bytes(i)));
     true
 }
 
 fn decimals(scale: u16, digits: &[i64], out: &mut Vec<u8>) -> bool {
-    let constant = digits.iter().all(|v| *v == digits[0]);
-    let digits = if constant { &digits[..1] } else { digits };
-    out.push(VARIABLE | if constant { CONSTANT } else { 0 });
-    let lengths = out.len();
-    out.resize(lengths + digits.len() * size_of::<u16>(), 0);
-    for (i, &unscaled) in digits.iter().enumerate() {
-        let start = out.len();
-        tuple::put_number(&Numeric::Small { unscaled, scale }, out);
-        let len = ((out.len() - start) as u16).to_le_bytes();
-        let at = lengths + i * size_of::<u16>();
-        out[at..at + size_of::<u16>()].copy_from_slice(&len);
+    let flags_at = out.len();
+    out.push(0);
+    if digits.iter().any(|v| *v != digits[0]) {
+        out[flags_at] = put_numbers(scale, digits, out);
+        return true;
     }
+    let mut number = Vec::new();
+    let unscaled = digits[0];
+    tuple::put_number(&Numeric::Small { unscaled, scale }, &mut number);
+    out[flags_at] = CONSTANT | put_lengths(std::iter::once(number.len()), out);
+    out.extend_from_slice(&number);
     true
 }
 

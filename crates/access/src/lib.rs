@@ -34,6 +34,7 @@ mod defs;
 mod dense;
 mod direct;
 mod index;
+mod narrow;
 mod pack;
 mod sequence;
 mod serial;

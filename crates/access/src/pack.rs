@@ -1,11 +1,13 @@
 //! Packs: up to 128 rows of consecutive ids as one value of the KV store, column by column.
 //!
 //! # Format
-//! A byte for the format (1), the positions that have rows (16 bytes, bit 0 the first, little-endian), the writers, `u16` number of
+//! A byte for the format (2; 1 lacks what is said of it below), the positions that have rows (16 bytes, bit 0 the first, little-endian), the writers, `u16` number of
 //! attributes (LE), then the columns. Writers: a byte, 0: frozen; 1: one xid for all follows (6 bytes, LE); 2: a xid per row.
-//! A column: a byte of flags ([`CONSTANT`], [`NULLS`], [`VARIABLE`], [`WIDE`], [`STRING`]); with `NULLS` a bit per row, set = NULL; then
-//! the width of a value (one byte) or the length of each (`u16`, with `WIDE` `u32`); then the values that are not NULL, as
-//! [`types::tuple`] has them, strings without their lengths. With `CONSTANT` one value (or none) stands for all rows that are not NULL.
+//! A column: a byte of flags ([`CONSTANT`], [`NULLS`], [`VARIABLE`], [`WIDE`], [`STRING`], [`SHORT`], [`NARROW`], [`NUMBER`]); with `NULLS` a bit per
+//! row, set = NULL; then the width of a value (one byte) or, with `VARIABLE`, the length of each (`u16`, with `WIDE` `u32`, with `SHORT` one byte); then the
+//! values that are not NULL, as [`types::tuple`] has them, strings without their lengths. With `CONSTANT` one value (or none) stands for all rows that
+//! are not NULL. With `NARROW` differences follow in place of values ([`crate::narrow`]); with `NUMBER`, too, they are small numbers and their scale stands in place of the width.
+//! Format 1 has no `SHORT`, `NARROW` and `NUMBER`.
 //!
 //! # Invariants
 //! - All rows of a pack have the same number of attributes, and no values elsewhere.
@@ -17,9 +19,10 @@ use std::sync::Arc;
 
 use common::{PgResult, RowId, pg_err};
 use smallvec::SmallVec;
-use types::{PhysType, Vector, tuple};
+use types::{Numeric, PhysType, Vector, tuple};
 
 use crate::dense;
+use crate::narrow::{Narrow, integer, integer_width, numbers};
 use crate::xids::FROZEN;
 
 /// Row ids that one pack covers; divides a chunk.
@@ -27,12 +30,16 @@ pub(crate) const PACK_ROWS: u64 = 128;
 /// Packs do not get longer: rows longer than usual stay single.
 const PACK_BYTES_MAX: usize = 256 << 10;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+const FORMAT_OLDEST: u8 = 1;
 pub(crate) const CONSTANT: u8 = 1;
 const NULLS: u8 = 2;
 pub(crate) const VARIABLE: u8 = 4;
 pub(crate) const WIDE: u8 = 8;
 pub(crate) const STRING: u8 = 16;
+pub(crate) const SHORT: u8 = 32;
+pub(crate) const NARROW: u8 = 64;
+pub(crate) const NUMBER: u8 = 128;
 
 const XID_BYTES: usize = 6;
 
@@ -209,17 +216,9 @@ fn put_column(values: &[Option<&[u8]>], phys: PhysType, out: &mut Vec<u8>) {
     if constant {
         there.truncate(1);
     }
-    let string = matches!(phys, PhysType::Text | PhysType::Bytes);
-    let width = width_of(phys);
-    let wide = there.iter().any(|value| value.len() > usize::from(u16::MAX));
     let flag = |on: bool, flag: u8| if on { flag } else { 0 };
-    out.push(
-        flag(constant, CONSTANT)
-            | flag(nulls, NULLS)
-            | flag(width.is_none(), VARIABLE)
-            | flag(wide, WIDE)
-            | flag(string, STRING),
-    );
+    let flags_at = out.len();
+    out.push(flag(constant, CONSTANT) | flag(nulls, NULLS));
     if nulls {
         let start = out.len();
         out.resize(start + values.len().div_ceil(8), 0);
@@ -227,16 +226,85 @@ fn put_column(values: &[Option<&[u8]>], phys: PhysType, out: &mut Vec<u8>) {
             out[start + i / 8] |= 1 << (i % 8);
         }
     }
-    match width {
-        Some(width) => out.push(width),
-        None if wide => there
-            .iter()
-            .for_each(|v| out.extend_from_slice(&(v.len() as u32).to_le_bytes())),
-        None => there
-            .iter()
-            .for_each(|v| out.extend_from_slice(&(v.len() as u16).to_le_bytes())),
+    let flags = put_values(&there, phys, constant, out);
+    out[flags_at] |= flags;
+}
+
+/// What stands for the values of a column, and the flags that say what it is.
+fn put_values(values: &[&[u8]], phys: PhysType, constant: bool, out: &mut Vec<u8>) -> u8 {
+    if let Some(width) = integer_width(phys).filter(|_| !constant)
+        && put_integers(
+            values.iter().map(|raw| integer(phys, raw)),
+            width,
+            values.len(),
+            out,
+        )
+    {
+        return NARROW;
     }
-    there.iter().for_each(|v| out.extend_from_slice(v));
+    if phys == PhysType::Numeric
+        && !constant
+        && let Some((scale, digits)) = numbers(values)
+    {
+        return put_numbers(scale, &digits, out);
+    }
+    let flags = match width_of(phys) {
+        Some(width) => {
+            out.push(width);
+            0
+        }
+        None => put_lengths(values.iter().map(|v| v.len()), out),
+    };
+    values.iter().for_each(|v| out.extend_from_slice(v));
+    match phys {
+        PhysType::Text | PhysType::Bytes => flags | STRING,
+        _ => flags,
+    }
+}
+
+/// Integers of one width as differences; false (and nothing written) if that saves nothing.
+pub(crate) fn put_integers(
+    values: impl Iterator<Item = i64> + Clone,
+    width: usize,
+    count: usize,
+    out: &mut Vec<u8>,
+) -> bool {
+    let narrow = Narrow::of(values.clone()).and_then(|narrow| narrow.saving(width, count));
+    if let Some(narrow) = narrow {
+        out.push(width as u8);
+        narrow.put(values, out);
+    }
+    narrow.is_some()
+}
+
+/// Numbers of one scale, and their flags.
+pub(crate) fn put_numbers(scale: u16, digits: &[i64], out: &mut Vec<u8>) -> u8 {
+    out.extend_from_slice(&scale.to_le_bytes());
+    if let Some(narrow) = Narrow::of(digits.iter().copied()) {
+        narrow.put(digits.iter().copied(), out);
+    }
+    NARROW | NUMBER
+}
+
+/// One width if all are equally long, else the length of each; the flags of that.
+pub(crate) fn put_lengths(lengths: impl Iterator<Item = usize> + Clone, out: &mut Vec<u8>) -> u8 {
+    let (least, greatest) = lengths
+        .clone()
+        .fold((usize::MAX, 0), |(low, high), len| (low.min(len), high.max(len)));
+    if greatest > usize::from(u16::MAX) {
+        lengths.for_each(|len| out.extend_from_slice(&(len as u32).to_le_bytes()));
+        return VARIABLE | WIDE;
+    }
+    if greatest > usize::from(u8::MAX) {
+        lengths.for_each(|len| out.extend_from_slice(&(len as u16).to_le_bytes()));
+        return VARIABLE;
+    }
+    if least == greatest {
+        out.push(greatest as u8);
+        return 0;
+    }
+    out.extend(lengths.map(|len| len as u8));
+    VARIABLE | SHORT
 }
 
 /// Bytes of every value of a class; None when they differ.
@@ -258,7 +326,7 @@ pub(crate) fn reach(bytes: &[u8]) -> PgResult<u64> {
 
 fn present(bytes: &mut &[u8]) -> PgResult<u128> {
     match take_array(bytes)? {
-        [FORMAT] => Ok(u128::from_le_bytes(take_array(bytes)?)),
+        [FORMAT_OLDEST..=FORMAT] => Ok(u128::from_le_bytes(take_array(bytes)?)),
         _ => Err(damaged()),
     }
 }
@@ -363,7 +431,7 @@ impl<'a> Pack<'a> {
         out.resize(nulls + natts.div_ceil(8), 0);
         for (number, column) in self.columns.iter().enumerate() {
             match column.values(rank).next(column) {
-                Some(raw) => tuple::put_raw(raw?, column.is(STRING), &mut out),
+                Some(raw) => raw?.put(column.is(STRING), &mut out),
                 None => out[nulls + number / 8] |= 1 << (number % 8),
             }
         }
@@ -387,7 +455,10 @@ impl<'a> Pack<'a> {
             return Ok(());
         }
         for _ in run {
-            tuple::push_raw(out, values.next(column).transpose()?)?;
+            match values.next(column).transpose()? {
+                Some(raw) => raw.push(out)?,
+                None => tuple::push_raw(out, None)?,
+            }
         }
         Ok(())
     }
@@ -400,6 +471,49 @@ struct Column<'a> {
     width: usize,
     lengths: &'a [u8],
     values: &'a [u8],
+    /// With [`NARROW`].
+    narrow: Option<(Narrow, Whole)>,
+}
+
+/// What differences stand for.
+#[derive(Clone, Copy)]
+enum Whole {
+    /// Integers of so many bytes.
+    Integer(usize),
+    /// Numbers of this scale.
+    Number(u16),
+}
+
+/// A value of a pack.
+enum Raw<'a> {
+    /// As [`types::tuple`] has it.
+    Stored(&'a [u8]),
+    Integer(i64, usize),
+    Number(i64, u16),
+}
+
+impl Raw<'_> {
+    fn put(&self, string: bool, out: &mut Vec<u8>) {
+        match self {
+            Raw::Stored(bytes) => tuple::put_raw(bytes, string, out),
+            Raw::Integer(value, width) => out.extend(value.to_le_bytes().iter().take(*width)),
+            &Raw::Number(unscaled, scale) => tuple::put_number(&Numeric::Small { unscaled, scale }, out),
+        }
+    }
+
+    fn push(&self, column: &mut Vector) -> PgResult<()> {
+        match self {
+            Raw::Stored(bytes) => tuple::push_raw(column, Some(bytes)),
+            Raw::Integer(value, width) => {
+                let bytes = value.to_le_bytes();
+                tuple::push_raw(column, bytes.get(..*width))
+            }
+            &Raw::Number(unscaled, scale) => {
+                let pushed = column.push_numeric(Numeric::Small { unscaled, scale });
+                pushed.then_some(()).ok_or_else(damaged)
+            }
+        }
+    }
 }
 
 /// The way through a column's values.
@@ -423,9 +537,22 @@ impl<'a> Column<'a> {
             width: 0,
             lengths: &[],
             values: &[],
+            narrow: None,
         };
-        let total = if is(VARIABLE) {
-            column.lengths = take(bytes, stored * if is(WIDE) { 4 } else { 2 })?;
+        let total = if is(NARROW) {
+            let whole = match is(NUMBER) {
+                true => Whole::Number(u16::from_le_bytes(take_array(bytes)?)),
+                false => match take_array(bytes)? {
+                    [width @ 1..=8] => Whole::Integer(usize::from(width)),
+                    _ => return Err(damaged()),
+                },
+            };
+            let narrow = Narrow::take(take_array(bytes)?).ok_or_else(damaged)?;
+            column.narrow = Some((narrow, whole));
+            column.width = narrow.bytes();
+            column.width * stored
+        } else if is(VARIABLE) {
+            column.lengths = take(bytes, stored * column.length_bytes())?;
             (0..stored).map(|i| column.length(i)).sum()
         } else {
             let [width] = take_array(bytes)?;
@@ -443,6 +570,17 @@ impl<'a> Column<'a> {
         let Some(bytes) = self.values.get(from.at..from.at + bytes) else {
             return false;
         };
+        match (self.narrow, out.phys()) {
+            (Some((narrow, Whole::Integer(width))), phys) => {
+                return integer_width(phys) == Some(width) && narrow.append_integers(bytes, width, out);
+            }
+            (Some((narrow, Whole::Number(scale))), PhysType::Numeric) => {
+                narrow.append_numbers(bytes, scale, out);
+                return true;
+            }
+            (Some(_), _) => return false,
+            (None, _) => {}
+        }
         match self.is(STRING) {
             true => out.extend_strings(bytes, lengths),
             false if self.is(VARIABLE) => false,
@@ -454,16 +592,36 @@ impl<'a> Column<'a> {
         self.flags & flag != 0
     }
 
+    /// Bytes that say how long a value is.
+    fn length_bytes(&self) -> usize {
+        match (self.is(WIDE), self.is(SHORT)) {
+            (true, _) => 4,
+            (_, true) => 1,
+            _ => 2,
+        }
+    }
+
     fn length(&self, i: usize) -> usize {
-        if !self.is(VARIABLE) {
+        if !self.is(VARIABLE) || self.narrow.is_some() {
             return self.width;
         }
         if self.is(WIDE) {
             let at = self.lengths.get(i * 4..).and_then(|l| l.first_chunk());
             return at.map_or(0, |l| u32::from_le_bytes(*l) as usize);
         }
+        if self.is(SHORT) {
+            return self.lengths.get(i).map_or(0, |len| usize::from(*len));
+        }
         let at = self.lengths.get(i * 2..).and_then(|l| l.first_chunk());
         at.map_or(0, |l| usize::from(u16::from_le_bytes(*l)))
+    }
+
+    fn whole<'v>(&self, stored: &'v [u8]) -> Raw<'v> {
+        match self.narrow {
+            None => Raw::Stored(stored),
+            Some((narrow, Whole::Integer(width))) => Raw::Integer(narrow.value(stored), width),
+            Some((narrow, Whole::Number(scale))) => Raw::Number(narrow.value(stored), scale),
+        }
     }
 
     /// The way from the row of this rank on.
@@ -483,20 +641,20 @@ impl<'a> Column<'a> {
 
 impl Values {
     /// The next row's value; None for NULL.
-    fn next<'a>(&mut self, column: &Column<'a>) -> Option<PgResult<&'a [u8]>> {
+    fn next<'a>(&mut self, column: &Column<'a>) -> Option<PgResult<Raw<'a>>> {
         let rank = self.rank;
         self.rank += 1;
         if column.is(NULLS) && bit(column.nulls, rank) {
             return None;
         }
         if column.is(CONSTANT) {
-            return Some(Ok(column.values));
+            return Some(Ok(column.whole(column.values)));
         }
         let len = column.length(self.next);
         let value = column.values.get(self.at..self.at + len);
         self.next += 1;
         self.at += len;
-        Some(value.ok_or_else(damaged))
+        Some(value.map(|stored| column.whole(stored)).ok_or_else(damaged))
     }
 }
 
@@ -509,7 +667,8 @@ mod tests {
 
     use super::*;
 
-    const COLUMNS: [PhysType; 7] = [
+    const COLUMNS: [PhysType; 8] = [
+        PhysType::Int8,
         PhysType::Int4,
         PhysType::Text,
         PhysType::Numeric,
@@ -523,6 +682,7 @@ mod tests {
         let n = n % 5;
         match phys {
             _ if n == 4 => Datum::Null,
+            PhysType::Int8 => Datum::Int8([i64::MIN, -3, 1 << 50, i64::MAX][usize::from(n)]),
             PhysType::Int4 => Datum::Int4(i32::from(n) - 1),
             PhysType::Text => Datum::text("ab".repeat(usize::from(n) * 9)),
             PhysType::Numeric => {
@@ -606,6 +766,30 @@ mod tests {
                     let _ = pack.row(position);
                 }
             }
+        }
+    }
+
+    /// Integers, numbers and strings of format 1, as programs before format version 8 wrote them.
+    #[test]
+    fn older_packs_are_read() {
+        let mut bytes = vec![1];
+        bytes.extend_from_slice(&3_u128.to_le_bytes());
+        bytes.extend_from_slice(&[0, 3, 0]);
+        bytes.extend_from_slice(&[0, 4, 1, 0, 0, 0, 254, 255, 255, 255]);
+        bytes.extend_from_slice(&[VARIABLE, 3, 0, 3, 0, 0, 2, 100, 0, 2, 99]);
+        bytes.extend_from_slice(&[VARIABLE | STRING, 1, 0, 2, 0, b'a', b'b', b'c']);
+        let columns = [PhysType::Int4, PhysType::Numeric, PhysType::Text];
+        let pack = Pack::open(&bytes).unwrap();
+        let number = |text| Datum::Numeric(types::numeric::parse(text, "numeric").unwrap());
+        let expected = [
+            [Datum::Int4(1), number("0.50"), Datum::text("a")],
+            [Datum::Int4(-2), number("-0.50"), Datum::text("bc")],
+        ];
+        for (position, row) in expected.iter().enumerate() {
+            let mut found = Vec::new();
+            let stored = pack.row(position).unwrap().unwrap();
+            tuple::decode(&stored, &columns, &[], &mut found).unwrap();
+            assert_eq!(found, row);
         }
     }
 

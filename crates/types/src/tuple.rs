@@ -143,6 +143,18 @@ pub fn put_number(v: &Numeric, out: &mut Vec<u8>) {
     put_numeric(v, out);
 }
 
+/// A number of [`TupleReader::raw`] as (unscaled value, scale), if it is a small one.
+pub fn small_number(mut raw: &[u8]) -> Option<(i64, u16)> {
+    let mut reader = Reader {
+        bytes: &mut raw,
+        depth: 0,
+    };
+    match reader.numeric() {
+        Ok(Numeric::Small { unscaled, scale }) => Some((unscaled, scale)),
+        _ => None,
+    }
+}
+
 /// Tag byte 0 small (scale, then zigzag varint), 1 big, 2 NaN, 3 infinity, 4 minus infinity.
 fn put_numeric(v: &Numeric, out: &mut Vec<u8>) {
     match v {

@@ -19,7 +19,7 @@ use crate::transaction::redo::{put_bytes, put_varint, take_bytes, take_varint};
 /// Relation ids begin at 1, so this is nobody's.
 pub(crate) const META: Keyspace = Keyspace(0);
 /// Bumped when stored bytes change their meaning.
-pub(crate) const FORMAT_VERSION: u64 = 7;
+pub(crate) const FORMAT_VERSION: u64 = 8;
 /// The oldest that can be opened. What the steps since then need: 1 to 2, rows carry the xid of their writer; those that do not are frozen; nothing else.
 pub(crate) const FORMAT_OLDEST: u64 = 1;
 
