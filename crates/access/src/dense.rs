@@ -15,9 +15,15 @@ pub(crate) fn put_column(column: &Vector, rows: Range<usize>, bytes_max: usize, 
     }
     let plain = match column.phys() {
         PhysType::Numeric => {
-            return column
-                .decimals()
-                .is_some_and(|d| decimals(d.scale, &d.digits[rows], out));
+            if let Some(all) = column.decimals() {
+                decimals(all.scale, &all.digits[rows], out);
+                return true;
+            }
+            let found = digits(column, rows);
+            found
+                .iter()
+                .for_each(|(scale, digits)| decimals(*scale, digits, out));
+            return found.is_some();
         }
         _ => column.plain_data(),
     };
@@ -80,19 +86,40 @@ fn strings(column: &StringColumn, rows: Range<usize>, bytes_max: usize, out: &mu
     true
 }
 
-fn decimals(scale: u16, digits: &[i64], out: &mut Vec<u8>) -> bool {
+/// The scale of some numbers and what they are apart from it, if they are small and have one.
+fn digits(column: &Vector, rows: Range<usize>) -> Option<(u16, Vec<i64>)> {
+    let general = match column.plain_data() {
+        Some(VectorData::Numeric(all)) => Some(all),
+        _ => None,
+    };
+    let number = |i: usize| match general.and_then(|all| all.get(i)) {
+        Some(Numeric::Small { unscaled, scale }) => Some((*unscaled, *scale)),
+        Some(_) => None,
+        None => column.decimal(i),
+    };
+    let (_, scale) = number(rows.start)?;
+    let mut digits = Vec::with_capacity(rows.len());
+    for i in rows {
+        match number(i)? {
+            (unscaled, s) if s == scale => digits.push(unscaled),
+            _ => return None,
+        }
+    }
+    Some((scale, digits))
+}
+
+fn decimals(scale: u16, digits: &[i64], out: &mut Vec<u8>) {
     let flags_at = out.len();
     out.push(0);
     if digits.iter().any(|v| *v != digits[0]) {
         out[flags_at] = put_numbers(scale, digits, out);
-        return true;
+        return;
     }
     let mut number = Vec::new();
     let unscaled = digits[0];
     tuple::put_number(&Numeric::Small { unscaled, scale }, &mut number);
     out[flags_at] = CONSTANT | put_lengths(std::iter::once(number.len()), out);
     out.extend_from_slice(&number);
-    true
 }
 
 #[cfg(test)]
