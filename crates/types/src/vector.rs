@@ -74,6 +74,9 @@ impl Vector {
 
     /// Makes room for so many values more, and so many bytes of strings; where that is not known (numbers), it comes with the values.
     pub fn reserve(&mut self, rows: usize, bytes: usize) {
+        if let Some(digits) = self.values.growing_digits() {
+            return digits.reserve(rows);
+        }
         match self.values.general_mut() {
             VectorData::Numeric(_) => {}
             data => each!(data, v => v.reserve(rows), s => s.reserve(rows, bytes)),
@@ -626,6 +629,18 @@ pub type VectorRef = Arc<Vector>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Room for rows to come does not cost numbers their short form.
+    #[test]
+    fn reserved_numbers_stay_decimals() {
+        let mut column = Vector::empty(PhysType::Numeric);
+        column.reserve(4, 0);
+        for (unscaled, scale) in [(150, 2), (-7, 2)] {
+            column.push_numeric(Numeric::Small { unscaled, scale });
+        }
+        column.reserve(100, 0);
+        assert_eq!(column.decimals().map(|d| d.digits.clone()), Some(vec![150, -7]));
+    }
 
     #[test]
     fn nulls_constants_and_takes() {

@@ -172,6 +172,14 @@ impl Values {
         }
     }
 
+    /// The digits of decimals that may grow, whatever their scale.
+    pub fn growing_digits(&mut self) -> Option<&mut Vec<i64>> {
+        match &mut self.first {
+            Form::Decimals(mine) if self.general.get().is_none() => Some(&mut mine.digits),
+            _ => None,
+        }
+    }
+
     /// The compact form, while nothing else is there.
     pub fn rest(&self) -> Option<&Arc<Compact>> {
         match &self.first {
