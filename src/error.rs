@@ -31,6 +31,11 @@ impl Error {
         self.0.sqlstate.as_str()
     }
 
+    /// The session ends with it: later statements fail with 08003.
+    pub fn ends_session(&self) -> bool {
+        self.0.ends_session()
+    }
+
     /// ERROR, FATAL, WARNING, NOTICE...
     pub fn severity(&self) -> Severity {
         self.0.severity

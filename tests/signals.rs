@@ -68,3 +68,41 @@ fn who_ends_a_session_may_wait_for_it() {
         "it is no more"
     );
 }
+
+/// What a session has is given back when it is told that it was terminated, not when somebody drops it.
+#[test]
+fn a_terminated_session_gives_back_what_it_has() {
+    let db = Database::builder().open().unwrap();
+    let (mut root, mut victim) = (db.session().unwrap(), db.session().unwrap());
+    root.batch_execute("CREATE TABLE t (a int)").unwrap();
+    victim
+        .batch_execute(
+            "CREATE TEMP TABLE mine (a int); LISTEN c; BEGIN; LOCK TABLE t; INSERT INTO t VALUES (1)",
+        )
+        .unwrap();
+    let victim_pid = pid(&mut victim);
+    assert!(ask(&mut root, &format!("pg_terminate_backend({victim_pid})")).unwrap());
+    let caught = "DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN OTHERS THEN NULL; END $$";
+    let error = victim.batch_execute(caught).unwrap_err();
+    assert_eq!((error.code(), error.ends_session()), ("57P01", true));
+    let left = "SELECT count(*) FROM pg_class, pg_stat_activity WHERE relname = 'mine' OR pid = $1";
+    let row = root.query_one(left, params![victim_pid]).unwrap();
+    assert_eq!(row.get::<i64>(0).unwrap(), 0);
+    root.batch_execute("BEGIN; LOCK TABLE t NOWAIT; COMMIT").unwrap();
+    let error = victim.batch_execute("SELECT 1").unwrap_err();
+    assert_eq!(error.code(), "08003");
+    let row = root.query_one("SELECT count(*) FROM t", params![]).unwrap();
+    assert_eq!(row.get::<i64>(0).unwrap(), 0);
+}
+
+/// An error of a user's with such a SQLSTATE is no end.
+#[test]
+fn raised_errors_end_no_session() {
+    let db = Database::builder().open().unwrap();
+    let mut session = db.session().unwrap();
+    let error = session
+        .batch_execute("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '57P01'; END $$")
+        .unwrap_err();
+    assert_eq!((error.code(), error.ends_session()), ("57P01", false));
+    session.batch_execute("SELECT 1").unwrap();
+}

@@ -93,6 +93,8 @@ pub struct Session {
     /// Scratch space for parameters on their way in.
     pub(crate) bind_buffer: bytes::BytesMut,
     secret: u64,
+    /// It was asked to end, and has; or its transaction took too long.
+    ended: bool,
     /// Keeps the database open; the autovacuum's own session has none.
     _lease: Option<Arc<Lease>>,
 }
@@ -157,6 +159,7 @@ impl Session {
             message_deadline: None,
             bind_buffer: bytes::BytesMut::new(),
             secret,
+            ended: false,
             _lease: lease,
         };
         if role != "postgres" {
@@ -331,6 +334,9 @@ impl Session {
 
     /// Runs engine code; a panic in it becomes an error of this statement alone.
     pub(crate) fn guarded<T>(&mut self, f: impl FnOnce(&mut Session) -> PgResult<T>) -> PgResult<T> {
+        if self.ended {
+            return Err(pg_err!(CONNECTION_DOES_NOT_EXIST, "the session has ended"));
+        }
         let _entered = self.core.cancel.enter();
         self.core.stack_base.set(routine::stack_position());
         self.core.contexts.borrow_mut().clear();
@@ -350,9 +356,14 @@ impl Session {
 
     /// Adds the statement text to an error and puts the session in order after it.
     pub(crate) fn fail(&mut self, e: Box<PgError>, sql: &str) -> Error {
-        let _entered = self.core.cancel.enter();
-        self.statement_failed();
-        self.at_rest();
+        {
+            let _entered = self.core.cancel.enter();
+            self.statement_failed();
+            self.at_rest();
+        }
+        if e.ends_session() {
+            self.end();
+        }
         let e = if e.sqlstate == common::sqlstate::STATEMENT_TOO_COMPLEX {
             self.with_stack_limit(e)
         } else {
@@ -374,8 +385,14 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
+impl Session {
+    /// Gives back all that it has; later statements fail.
+    fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        // Who was asked to end is not to be stopped in it.
+        self.core.cancel = CancelToken::new();
         self.core.portals.get_mut().clear();
         self.core.cursors.get_mut().clear();
         self.rollback_block();
@@ -384,6 +401,18 @@ impl Drop for Session {
         self.drop_temporary_objects();
         self.finish_undoing();
         self.core.db.sessions.write().remove(&self.core.pid);
+        self.ended = true;
+    }
+
+    /// Somebody asked it to end (`pg_terminate_backend`, shutdown), or it has ended.
+    pub fn is_terminated(&self) -> bool {
+        self.ended || self.core.cancel.reason() == Some(CancelReason::Shutdown)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -144,11 +144,6 @@ impl Session {
             self.rollback_block();
         }
     }
-
-    /// Somebody asked this session to end (`pg_terminate_backend`, shutdown).
-    pub fn is_terminated(&self) -> bool {
-        self.core.cancel.reason() == Some(CancelReason::Shutdown)
-    }
 }
 
 impl Database {

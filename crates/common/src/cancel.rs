@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::env::{Env, WORKERS_MAX};
-use crate::error::PgResult;
+use crate::error::{PgError, PgResult, Severity};
 use crate::pg_err;
 
 /// Why a statement must stop.
@@ -220,16 +220,20 @@ impl CancelToken {
 
     #[cold]
     fn fail(&self) -> PgResult<()> {
+        let fatal = |mut e: Box<PgError>| {
+            e.severity = Severity::Fatal;
+            e
+        };
         Err(match self.flag(Ordering::Acquire) {
             2 => pg_err!(QUERY_CANCELED, "canceling statement due to statement timeout"),
-            3 => pg_err!(
+            3 => fatal(pg_err!(
                 TRANSACTION_TIMEOUT,
                 "terminating connection due to transaction timeout"
-            ),
-            4 => pg_err!(
+            )),
+            4 => fatal(pg_err!(
                 ADMIN_SHUTDOWN,
                 "terminating connection due to administrator command"
-            ),
+            )),
             _ => pg_err!(QUERY_CANCELED, "canceling statement due to user request"),
         })
     }

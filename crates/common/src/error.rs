@@ -96,6 +96,11 @@ pub struct PgError {
 }
 
 impl PgError {
+    /// The session ends with it.
+    pub fn ends_session(&self) -> bool {
+        self.severity == Severity::Fatal
+    }
+
     /// A new ERROR.
     pub fn new(sqlstate: SqlState, message: impl Into<String>) -> Box<PgError> {
         Box::new(PgError {

@@ -263,7 +263,7 @@ impl<'a> Connection<'a> {
     fn tell(&mut self, error: &Error) -> Result<(), End> {
         self.notices();
         self.copying_out = false;
-        let ends = matches!(error.code(), "57P01" | "25P04");
+        let ends = error.ends_session();
         let severity = if ends { Severity::Fatal } else { error.severity() };
         report::write(error, &mut self.out, severity);
         if ends { Err(End::Told) } else { Ok(()) }
