@@ -1,3 +1,18 @@
+CREATE TABLE big AS SELECT g AS a, g % 1000 AS b, repeat('x', 20) || g AS t, g::numeric AS n FROM generate_series(1, 2000000) g;
+CREATE TABLE mid AS SELECT g AS a, g % 1000 AS b FROM generate_series(1, 200000) g;
+CREATE TABLE texts AS SELECT repeat('Zeichen und ', 20000000) AS s;
+CREATE TABLE words AS SELECT repeat('[1, 2, {"a": "b"}], ', 10000000) AS s;
+CREATE TABLE indexed AS SELECT a, b, t FROM big;
+CREATE INDEX indexed_a ON indexed (a);
+CREATE INDEX indexed_t ON indexed (t);
+CREATE TABLE parent AS SELECT a FROM indexed;
+ALTER TABLE parent ADD PRIMARY KEY (a);
+CREATE TABLE mid2 AS SELECT t FROM big LIMIT 100000;
+DO $$ BEGIN EXECUTE 'CREATE TABLE wide AS SELECT ' || (SELECT string_agg('g % ' || i || ' AS c' || i, ',') FROM generate_series(1, 400) i)
+    || ', 7 AS c0 FROM generate_series(1, 30000) g'; END $$;
+CREATE TABLE parts (k int, v text) PARTITION BY LIST (k);
+DO $$ BEGIN FOR i IN 0..999 LOOP EXECUTE format('CREATE TABLE parts_%s PARTITION OF parts FOR VALUES IN (%s)', i, i); END LOOP; END $$;
+ANALYZE;
 CREATE TABLE refs (a int REFERENCES parent (a)); CREATE INDEX ON refs (a);
 INSERT INTO refs SELECT a FROM parent LIMIT 300000;
 CREATE SCHEMA many;
@@ -12,4 +27,4 @@ CREATE FUNCTION f_step(text, text) RETURNS text LANGUAGE sql AS 'SELECT greatest
 CREATE AGGREGATE f_agg(text) (SFUNC = f_step, STYPE = text);
 CREATE FUNCTION similarity_test(int, int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 = -$2';
 CREATE SEQUENCE sq;
-COPY big TO 'DIR/big.text'; COPY big TO 'DIR/big.csv' (FORMAT csv); COPY big TO 'DIR/big.bin' (FORMAT binary);
+COPY texts TO 'DIR/long.text'; COPY texts TO 'DIR/long.csv' (FORMAT csv); COPY big TO 'DIR/big.text'; COPY big TO 'DIR/big.csv' (FORMAT csv); COPY big TO 'DIR/big.bin' (FORMAT binary);

@@ -12,7 +12,7 @@ use common::error::ErrorExt;
 use common::{Oid, PgResult, pg_err};
 use executor::QueryRun;
 use parser::ast::{self, FetchDirection, Statement, cursor_options};
-use types::{BATCH_ROWS, Batch, Datum, PhysType};
+use types::{BATCH_ROWS, Batch, Datum, PhysType, Rows};
 
 use crate::api::row::Column;
 use crate::session::Session;
@@ -29,7 +29,7 @@ use plpgsql::{CursorFetch, Direction};
 /// An open cursor.
 pub(crate) struct Cursor {
     portal: Portal,
-    rows: Vec<Vec<Datum>>,
+    rows: Rows,
     phys: Vec<PhysType>,
     finished: bool,
     /// 0: before the first row; n: on row n; rows+1: after the last.
@@ -88,7 +88,7 @@ impl Cursor {
         portal.view = Some(made.view);
         Cursor {
             portal,
-            rows: Vec::new(),
+            rows: Rows::default(),
             phys,
             finished: false,
             position: 0,
@@ -340,7 +340,7 @@ impl Session {
         // The snapshot is that of DECLARE: start now, fetch later.
         let first = self.start_portal(&mut inner)?;
         let mut cursor = Cursor {
-            rows: Vec::new(),
+            rows: Rows::default(),
             phys,
             finished: false,
             position: 0,

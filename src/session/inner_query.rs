@@ -16,7 +16,7 @@ use nodes::plan::PlannedStmt;
 use nodes::query::CommandType;
 use parser::ast::Statement;
 use planner::PlannerContext;
-use types::{BATCH_ROWS, Datum, FormatSettings};
+use types::{BATCH_ROWS, Datum, FormatSettings, Rows};
 
 use crate::session::command::check_permissions;
 use crate::session::env::StatementEnv;
@@ -54,7 +54,7 @@ impl StatementEnv<'_> {
                 type_ref: t.expr.type_ref(),
             })
             .collect();
-        let mut rows = Vec::new();
+        let mut rows = Rows::default();
         if rows_max > 0 {
             let plan = self.plan_inner(&query, &settings)?;
             let snapshot = match self.snapshot {
@@ -69,7 +69,9 @@ impl StatementEnv<'_> {
                 let Some(batch) = run.next_batch(&cx, want)? else {
                     break;
                 };
-                rows.extend((0..batch.len()).map(|k| batch.row(k)));
+                for k in 0..batch.len() {
+                    rows.push(batch.long_row(k, &self.core.cancel)?);
+                }
             }
         }
         Ok(QueryRows { columns, rows })
@@ -199,7 +201,7 @@ impl StatementEnv<'_> {
         });
         Ok(QueryRows {
             columns: columns.collect(),
-            rows: rows?,
+            rows: rows?.into(),
         })
     }
 }

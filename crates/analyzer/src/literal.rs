@@ -4,7 +4,7 @@
 
 use catalog::view::TextSearchObject;
 use common::error::{ErrorExt, ResultExt};
-use common::{Oid, PgResult, Span, pg_err};
+use common::{Oid, PgResult, Span, cancel, pg_err};
 use nodes::Expr;
 use nodes::expr::{CoerceExpr, Const, Param, ParamKind};
 use parser::ast::{self, ConstValue};
@@ -24,7 +24,7 @@ impl Analyzer<'_> {
             ConstValue::Null => (Datum::Null, oids::UNKNOWN),
             ConstValue::Integer(i) => (Datum::Int4(*i), oids::INT4),
             ConstValue::Boolean(b) => (Datum::Bool(*b), oids::BOOL),
-            ConstValue::String(s) => (Datum::text(s.as_str()), oids::UNKNOWN),
+            ConstValue::String(s) => (Datum::text(s.clone()), oids::UNKNOWN),
             ConstValue::BitString(s) => (
                 self.literal_value(TypeRef::plain(oids::BIT), s, c.span)?,
                 oids::BIT,
@@ -68,7 +68,9 @@ impl Analyzer<'_> {
             _ => {
                 let names = CatalogNames { cx: self.cx, span };
                 let mut io = IoContext::new(self.cx.settings);
+                let cancel = cancel::current();
                 io.resolver = Some(&names);
+                io.cancel = &cancel;
                 types::io::input(type_ref.oid, type_ref.typmod, text, &io).at(span)
             }
         }

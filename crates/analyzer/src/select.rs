@@ -3,7 +3,7 @@
 //! PG: src/backend/parser/analyze.c (`transformSelectStmt`, `transformValuesClause`, locking clauses).
 
 use common::error::ErrorExt;
-use common::{Oid, PgResult, Span, pg_err};
+use common::{Oid, PgResult, Span, cancel, pg_err, pieces};
 use nodes::Expr;
 use nodes::query::{
     CommandType, FromExpr, LockStrength, LockWait, Query, RowMarkClause, RteColumn, RteKind, TargetEntry,
@@ -143,15 +143,16 @@ impl Analyzer<'_> {
         let mut q = Query::new(CommandType::Select);
         q.span = s.span;
         self.transform_with(s.with.as_deref(), &mut q)?;
-        let mut rows = Vec::with_capacity(s.values_lists.len());
-        let mut width = None;
+        let mut rows = pieces::List::new(s.values_lists.len());
+        let (mut width, cancel) = (None, cancel::current());
         for raw in &s.values_lists {
             let row = self.transform_expression_list(raw, ExprKind::Values, false)?;
             if *width.get_or_insert(row.len()) != row.len() {
                 return Err(uneven_values(row.first().map_or(Span::NONE, Expr::span)));
             }
-            rows.push(row);
+            rows.extend(&cancel, [row])?;
         }
+        let mut rows = rows.finish();
         let columns = self.unify_values(&mut rows)?;
         let item = self.add_values(rows, columns, false, true)?;
         self.add_to_query(item.clone(), true, true, true);

@@ -13,7 +13,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::{Oid, PgResult};
+use common::{Oid, PgResult, cancel};
 use nodes::Expr;
 use nodes::partition::{PartitionBound, PartitionStrategy, RangeDatum};
 use nodes::prune::{PartitionPrune, PruneMember, PruneStep};
@@ -178,6 +178,8 @@ impl Pruner<'_> {
             };
             let mut any = vec![false; count];
             for value in values.into_iter().filter(|v| !v.is_null()) {
+                // Thousands of values may meet thousands of partitions.
+                cancel::check()?;
                 let mut one = rest.clone();
                 one.push(Condition::Compare(column, 3, value));
                 let kept = self.conditions(&one)?;

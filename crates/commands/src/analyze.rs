@@ -17,10 +17,10 @@ use catalog::ddl::comments::RelationStatistics;
 use catalog::desc::{ColumnDesc, RelationDesc};
 use catalog::statistics_ext::StatisticsObject;
 use catalog::virtual_columns::VIRTUAL;
-use common::cancel::CancelToken;
+use common::cancel::{self, CancelToken};
 use common::{Oid, PgResult, pg_err, pieces};
 use parser::ast::Ident;
-use types::{ArrayValue, Datum, oids as t};
+use types::{ArrayValue, Datum, Rows, oids as t};
 
 use crate::context::CommandContext;
 
@@ -39,7 +39,7 @@ pub(crate) struct Sample {
     pub table: Arc<RelationDesc>,
     pub inherited: bool,
     /// In table order, columns of the table.
-    pub rows: Vec<Vec<Datum>>,
+    pub rows: Rows,
     /// How many there are in all.
     pub total: f64,
 }
@@ -262,11 +262,17 @@ fn sample(
             false => seen,
         };
     }
-    kept.rows.sort_unstable_by_key(|(position, _)| *position);
+    if kept.seen > size as u64 {
+        kept.rows.sort_unstable_by_key(|(position, _)| *position);
+    }
+    let rows: Vec<Vec<Datum>> = std::mem::take(&mut kept.rows)
+        .into_iter()
+        .map(|(_, row)| row)
+        .collect();
     Ok(Sample {
         table: Arc::clone(table),
         inherited: members.first().is_none_or(|m| m.oid != table.oid) || members.len() > 1,
-        rows: kept.rows.into_iter().map(|(_, row)| row).collect(),
+        rows: rows.into(),
         total,
     })
 }
@@ -278,6 +284,12 @@ struct Reservoir {
     rows: Vec<(u64, Vec<Datum>)>,
     seen: u64,
     state: u64,
+}
+
+impl Drop for Reservoir {
+    fn drop(&mut self) {
+        cancel::discard_list(std::mem::take(&mut self.rows));
+    }
 }
 
 impl Reservoir {
@@ -317,16 +329,16 @@ impl Reservoir {
             cx.cancel.check()?;
             let row = |position: usize| {
                 let column = |at: &Option<usize>| at.and_then(|at| batch.columns.get(at));
-                let value = |at| column(at).map_or(Datum::Null, |c| c.datum(position));
-                places.iter().map(value).collect()
+                let value = |at| column(at).map_or(Ok(Datum::Null), |c| c.long_datum(position, cx.cancel));
+                places.iter().map(value).collect::<PgResult<_>>()
             };
             for position in batch.selection.iter() {
                 if self.rows.len() < self.size {
-                    self.rows.push((self.seen, row(position)));
+                    self.rows.push((self.seen, row(position)?));
                 } else {
                     self.state = xorshift(self.state);
                     if let Some(place) = self.rows.get_mut((self.state % (self.seen + 1)) as usize) {
-                        *place = (self.seen, row(position));
+                        *place = (self.seen, row(position)?);
                     }
                 }
                 self.seen += 1;

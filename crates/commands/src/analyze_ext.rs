@@ -128,7 +128,7 @@ impl Values {
         {
             let mut compiled = RowExpr::compile(expr, view)?;
             let mut values = Vec::with_capacity(sample.rows.len());
-            for row in &sample.rows {
+            for row in sample.rows.iter() {
                 values.push(compiled.eval(cx, row)?);
             }
             dimensions.push(Dimension {

@@ -179,6 +179,7 @@ fn targets(stmt: &VacuumStmt, cx: &CommandContext<'_>, options: &Options) -> PgR
         return Ok(found);
     }
     for oid in all_tables(cx)? {
+        cx.cancel.check()?;
         let desc = match cx.view()?.relation(oid)? {
             Some(desc) => desc,
             None => continue,

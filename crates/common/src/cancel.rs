@@ -87,11 +87,15 @@ pub fn check() -> PgResult<()> {
     RUNNING.with_borrow(CancelToken::check)
 }
 
+/// The token that [`check`] looks at.
+pub fn current() -> CancelToken {
+    RUNNING.with_borrow(CancelToken::clone)
+}
+
 /// Has a value freed by a thread of its own. For trees and lists of so many parts that it takes milliseconds, and that hold on to
 /// nothing but memory: nobody waits for it.
 pub fn discard<T: Send + 'static>(value: T) {
-    let token = RUNNING.with_borrow(CancelToken::clone);
-    token.discard(value);
+    current().discard(value);
 }
 
 /// Frees a value, or, when somebody has asked what this thread does to stop, has it freed as [`discard`] does: for the drop of stores of

@@ -13,6 +13,7 @@ pub mod cancel;
 pub mod env;
 pub mod error;
 pub mod ids;
+pub mod long;
 pub mod memory;
 pub mod pieces;
 pub mod span;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::cancel::CancelToken;
+use crate::cancel::{self, CancelToken};
 use crate::error::PgResult;
 
 /// Bytes between two looks at the cancel flag: some milliseconds for all but the slowest functions.
@@ -11,6 +11,74 @@ pub const PIECE_BYTES: usize = 4 << 20;
 
 /// Items sorted, or merged, between two looks.
 const SORTED_ITEMS: usize = 1 << 14;
+
+/// Items put into a list, or passed over, between two looks.
+const LISTED_ITEMS: usize = 1 << 13;
+
+/// A list that may become very long. Where it does not come to its end what there is of it is freed beside the statement.
+pub struct List<T: Send + 'static> {
+    items: Vec<T>,
+    /// So many are there at the next look.
+    look_at: usize,
+}
+
+impl<T: Send + 'static> Drop for List<T> {
+    fn drop(&mut self) {
+        cancel::discard_list(std::mem::take(&mut self.items));
+    }
+}
+
+impl<T: Send + 'static> List<T> {
+    /// An empty one with room for so many.
+    pub fn new(capacity: usize) -> List<T> {
+        List {
+            items: Vec::with_capacity(capacity),
+            look_at: LISTED_ITEMS,
+        }
+    }
+
+    /// Adds items, with looks in between.
+    pub fn extend(&mut self, cancel: &CancelToken, items: impl IntoIterator<Item = T>) -> PgResult<()> {
+        let mut items = items.into_iter().fuse();
+        loop {
+            let room = self.look_at - self.items.len();
+            self.items.extend(items.by_ref().take(room));
+            if self.items.len() < self.look_at {
+                return Ok(());
+            }
+            self.look_at += LISTED_ITEMS;
+            cancel.check()?;
+        }
+    }
+
+    /// The items.
+    pub fn finish(mut self) -> Vec<T> {
+        std::mem::take(&mut self.items)
+    }
+}
+
+/// The items of an iterator.
+pub fn list<T: Send + 'static>(cancel: &CancelToken, items: impl IntoIterator<Item = T>) -> PgResult<Vec<T>> {
+    let items = items.into_iter();
+    let mut list = List::new(items.size_hint().0);
+    list.extend(cancel, items)?;
+    Ok(list.finish())
+}
+
+/// Those that are not passed over, up to the first that fails.
+pub fn try_list<T: Send + 'static>(
+    cancel: &CancelToken,
+    items: impl IntoIterator<Item = PgResult<Option<T>>>,
+) -> PgResult<Vec<T>> {
+    let mut list = List::new(0);
+    for (seen, item) in items.into_iter().enumerate() {
+        list.items.extend(item?);
+        if seen % LISTED_ITEMS == LISTED_ITEMS - 1 {
+            cancel.check()?;
+        }
+    }
+    Ok(list.finish())
+}
 
 /// Calls `f` with each piece of the bytes.
 pub fn bytes(cancel: &CancelToken, v: &[u8], mut f: impl FnMut(&[u8])) -> PgResult<()> {
@@ -238,6 +306,24 @@ mod tests {
     }
 
     #[test]
+    fn lists_have_all_items_up_to_an_error() {
+        let go = CancelToken::new();
+        for count in [0, 1, LISTED_ITEMS, LISTED_ITEMS + 1, 5 * LISTED_ITEMS + 7] {
+            assert_eq!(list(&go, 0..count).unwrap(), (0..count).collect::<Vec<_>>());
+            let odd = try_list(&go, (0..count).map(|i| Ok((i % 2 == 1).then_some(i)))).unwrap();
+            assert_eq!(odd, (0..count).filter(|i| i % 2 == 1).collect::<Vec<_>>());
+        }
+        let failing = (0..9).map(|i| {
+            if i < 5 {
+                Ok(Some(i))
+            } else {
+                Err(crate::internal!("{i}"))
+            }
+        });
+        assert_eq!(try_list(&go, failing).unwrap_err().message, "5");
+    }
+
+    #[test]
     fn a_cancelled_statement_stops_between_pieces() {
         let (stop, s) = (CancelToken::new(), long());
         stop.cancel(CancelReason::User);
@@ -253,5 +339,8 @@ mod tests {
             code(sort_by(&stop, &mut vec![2, 1], Ord::cmp).unwrap_err()),
             "57014"
         );
+        assert_eq!(code(list(&stop, 0..LISTED_ITEMS).unwrap_err()), "57014");
+        let none = (0..LISTED_ITEMS).map(|_| Ok(None::<u8>));
+        assert_eq!(code(try_list(&stop, none).unwrap_err()), "57014");
     }
 }

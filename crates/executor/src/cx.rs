@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::{PgResult, internal, pg_err};
 use expr::{FnParts, Runtime};
 use functions::{CallInfo, FnCache, FnContext};
-use types::{BATCH_ROWS, Datum};
+use types::{BATCH_ROWS, Datum, Rows};
 
 use crate::context::ExecContext;
 use crate::instrument::NodeStats;
@@ -57,7 +57,7 @@ pub(crate) struct RunSeed {
 }
 
 /// Rows of the last run of a subplan, how many were asked for, and when.
-type SubplanRows = (Arc<Vec<Vec<Datum>>>, usize, u64);
+type SubplanRows = (Arc<Rows>, usize, u64);
 
 /// A subplan: its operators while it is in use, and what it gave last.
 #[derive(Default)]
@@ -304,18 +304,20 @@ impl<'a> Cx<'a> {
         Ok(remembered::key(&values, asked))
     }
 
-    fn run_subplan(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+    fn run_subplan(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Rows>> {
         let fresh = self.subplan_run(plan_id)?.operator.is_none();
         let rows = self.with_subplan(plan_id, |op, cx| {
             if !fresh {
                 op.rescan(cx)?;
             }
-            let mut rows = Vec::new();
+            let mut rows = Rows::default();
             while rows.len() < max_rows {
                 let Some(batch) = op.next(cx, (max_rows - rows.len()).min(BATCH_ROWS))? else {
                     break;
                 };
-                rows.extend((0..batch.len()).map(|k| batch.row(k)));
+                for k in 0..batch.len() {
+                    rows.push(batch.long_row(k, cx.ext.cancel)?);
+                }
             }
             Ok(rows)
         })?;
@@ -355,7 +357,7 @@ impl Runtime for Cx<'_> {
         self.run.set_param(slot, value);
     }
 
-    fn subplan_rows(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+    fn subplan_rows(&mut self, plan_id: usize, max_rows: usize) -> PgResult<Arc<Rows>> {
         let prepared = Arc::clone(&self.run.prepared);
         let deps = &prepared.subplan(plan_id)?.deps;
         if let Some((rows, asked, at)) = &self.subplan_run(plan_id)?.rows {

@@ -5,10 +5,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use types::{Datum, tuple};
-
-/// Rows of a subplan.
-type Rows = Arc<Vec<Vec<Datum>>>;
+use types::{Datum, Rows, tuple};
 
 /// Most entries, and the longest keys and rows.
 const ENTRIES_MAX: usize = 4096;
@@ -19,7 +16,7 @@ const TRIAL: u32 = 512;
 /// What a subplan gave before.
 #[derive(Default)]
 pub(crate) struct Remembered {
-    known: FxHashMap<Vec<u8>, Rows>,
+    known: FxHashMap<Vec<u8>, Arc<Rows>>,
     asked: u32,
     found: u32,
     useless: bool,
@@ -39,7 +36,7 @@ impl Remembered {
     }
 
     /// What was given for a key.
-    pub fn get(&mut self, key: &[u8]) -> Option<Rows> {
+    pub fn get(&mut self, key: &[u8]) -> Option<Arc<Rows>> {
         let found = self.known.get(key).cloned();
         self.asked += 1;
         self.found += u32::from(found.is_some());
@@ -54,7 +51,7 @@ impl Remembered {
     }
 
     /// Remembers rows, if they are few and small.
-    pub fn put(&mut self, key: Vec<u8>, rows: &Rows) {
+    pub fn put(&mut self, key: Vec<u8>, rows: &Arc<Rows>) {
         if self.useless || self.known.len() >= ENTRIES_MAX || rows.len() > 1 {
             return;
         }
@@ -78,7 +75,7 @@ mod tests {
             assert_eq!(rows[0][0], Datum::Int8(value * 3));
             return true;
         }
-        remembered.put(key, &Arc::new(vec![vec![Datum::Int8(value * 3)]]));
+        remembered.put(key, &Arc::new(vec![vec![Datum::Int8(value * 3)]].into()));
         false
     }
 
@@ -97,13 +94,13 @@ mod tests {
         assert!(key(&[Datum::Text("x".repeat(200).as_str().into())], 1).is_none());
         let mut remembered = Remembered::default();
         let key = key(&[Datum::Int4(1)], 1).unwrap_or_default();
-        let rows = |row: Vec<Datum>| Arc::new(vec![row]);
+        let rows = |row: Vec<Datum>| Arc::new(Rows::from(vec![row]));
         remembered.put(
             key.clone(),
             &rows(vec![Datum::Text("x".repeat(200).as_str().into())]),
         );
         assert!(remembered.get(&key).is_none());
-        remembered.put(key.clone(), &Arc::new(vec![Vec::new(), Vec::new()]));
+        remembered.put(key.clone(), &Arc::new(vec![Vec::new(), Vec::new()].into()));
         assert!(remembered.get(&key).is_none());
     }
 }

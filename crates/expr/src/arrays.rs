@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use common::{Oid, PgResult, internal, pg_err};
+use common::cancel::CancelToken;
+use common::{Oid, PgResult, internal, pg_err, pieces};
 use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector, VectorData};
 
 use crate::eval::{Cx, fn_context};
@@ -11,6 +12,8 @@ use crate::program::{Node, NodeKind, ScalarArray, Subscript};
 use crate::raw;
 use crate::words::any_of_words;
 
+/// Elements compared between two looks at the cancel flag.
+const ELEMENTS_UNCHECKED: usize = 1 << 12;
 /// PostgreSQL's limit on dimensions.
 const MAX_DIMS: usize = 6;
 /// Below this many elements a loop is as fast as a hash set.
@@ -72,7 +75,10 @@ impl Cx<'_, '_> {
             };
             let left = scalar.datum(i);
             let mut result = Datum::Bool(!s.use_or);
-            for element in &a.elements {
+            for (k, element) in a.elements.iter().enumerate() {
+                if k % ELEMENTS_UNCHECKED == ELEMENTS_UNCHECKED - 1 {
+                    ctx.cancel.check()?;
+                }
                 let one = if left.is_null() || element.is_null() {
                     Datum::Null
                 } else {
@@ -108,6 +114,7 @@ impl Cx<'_, '_> {
         let (upper, lower) = (side(&s.upper)?, side(&s.lower)?);
         let assigned = s.assign.as_ref().map(|a| self.eval(a, sel)).transpose()?;
         let mut out = self.output(phys);
+        let cancel = self.rt.parts().cancel;
         sel.try_for_each(|i| {
             let at = |list: &[Option<Arc<Vector>>]| -> Option<Vec<Option<i32>>> {
                 list.iter()
@@ -131,7 +138,7 @@ impl Cx<'_, '_> {
                 Some(new) if s.raw.is_some() => raw::assign(s, container.datum(i), &up, &new.datum(i))?,
                 None if s.raw.is_some() => raw::read(s, &container.datum(i), &up)?,
                 Some(new) => crate::array_assign::assign(s, &container.datum(i), &up, &low, new.datum(i))?,
-                None => read(s, &container.datum(i), &up, &low)?,
+                None => read(s, &container.datum(i), &up, &low, cancel)?,
             };
             out.set(i, &value);
             Ok::<_, Box<common::PgError>>(())
@@ -234,14 +241,20 @@ fn stack_arrays(element_type: Oid, rows: Vec<Datum>) -> PgResult<ArrayValue> {
     })
 }
 
-fn read(s: &Subscript, container: &Datum, up: &[Option<i32>], low: &[Option<i32>]) -> PgResult<Datum> {
+fn read(
+    s: &Subscript,
+    container: &Datum,
+    up: &[Option<i32>],
+    low: &[Option<i32>],
+    cancel: &CancelToken,
+) -> PgResult<Datum> {
     let array = match container {
         Datum::Null => return Ok(Datum::Null),
         Datum::Array(a) => a,
         other => return Err(internal!("array expected, got {other:?}")),
     };
     if s.is_slice {
-        return Ok(Datum::Array(Arc::new(slice(array, up, low))));
+        return Ok(Datum::Array(Arc::new(slice(array, up, low, cancel)?)));
     }
     let indexes: Vec<i32> = up.iter().flatten().copied().collect();
     Ok(offset(&array.dims, &indexes).map_or(Datum::Null, |k| array.elements[k].clone()))
@@ -264,8 +277,13 @@ pub(crate) fn offset(dims: &[ArrayDim], indexes: &[i32]) -> Option<usize> {
 }
 
 /// `array[a:b, ...]`: missing bounds are the array's own; missing dimensions are whole.
-fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayValue {
-    let empty = || ArrayValue::from_elements(array.element_type, Vec::new());
+fn slice(
+    array: &ArrayValue,
+    up: &[Option<i32>],
+    low: &[Option<i32>],
+    cancel: &CancelToken,
+) -> PgResult<ArrayValue> {
+    let empty = || Ok(ArrayValue::from_elements(array.element_type, Vec::new()));
     if up.len() > array.dims.len() {
         return empty();
     }
@@ -289,8 +307,7 @@ fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayVa
         }
         ranges.push((from - d.lower, to - d.lower));
     }
-    let mut elements = Vec::new();
-    gather(array, &ranges, 0, 0, &mut elements);
+    let elements = pieces::list(cancel, runs(array, &ranges).flatten().cloned())?;
     let dims = ranges
         .iter()
         .map(|(a, b)| ArrayDim {
@@ -298,33 +315,46 @@ fn slice(array: &ArrayValue, up: &[Option<i32>], low: &[Option<i32>]) -> ArrayVa
             lower: 1,
         })
         .collect();
-    ArrayValue {
+    Ok(ArrayValue {
         element_type: array.element_type,
         dims,
         elements,
-    }
+    })
 }
 
-fn gather(array: &ArrayValue, ranges: &[(i32, i32)], level: usize, base: usize, out: &mut Vec<Datum>) {
-    let Some((from, to)) = ranges.get(level) else {
-        out.push(array.elements[base].clone());
-        return;
+/// The runs of elements that lie within ranges of positions, one range for each dimension.
+fn runs<'a>(array: &'a ArrayValue, ranges: &[(i32, i32)]) -> impl Iterator<Item = &'a [Datum]> {
+    let (inner, outer) = match ranges.split_last() {
+        Some((inner, outer)) => (inner.0 as usize..=inner.1 as usize, outer.to_vec()),
+        None => (0..=0, Vec::new()),
     };
-    for i in *from..=*to {
-        gather(
-            array,
-            ranges,
-            level + 1,
-            base * array.dims[level].len as usize + i as usize,
-            out,
-        );
-    }
+    let first = outer.iter().map(|(from, _)| *from).collect::<Vec<i32>>();
+    let mut next = Some(first);
+    std::iter::from_fn(move || {
+        let mut at = next.take()?;
+        let row = at
+            .iter()
+            .zip(&array.dims)
+            .fold(0, |row, (i, d)| row * d.len as usize + *i as usize);
+        let start = row * array.dims.last().map_or(0, |d| d.len as usize);
+        // The last dimension whose range has more positions goes on; those behind it begin anew.
+        if let Some(k) = (0..at.len()).rev().find(|&k| at[k] < outer[k].1) {
+            at[k] += 1;
+            (k + 1..at.len()).for_each(|k| at[k] = outer[k].0);
+            next = Some(at);
+        }
+        array.elements.get(start + inner.start()..=start + inner.end())
+    })
 }
 
 /// The sub-arrays of ARRAY(SELECT ...) as one array with a dimension more.
-pub(crate) fn accumulate_arrays(element_type: Oid, values: &[Datum]) -> PgResult<Datum> {
+pub(crate) fn accumulate_arrays(
+    element_type: Oid,
+    values: &[Datum],
+    cancel: &CancelToken,
+) -> PgResult<Datum> {
     let mut dims: Option<&[ArrayDim]> = None;
-    let mut elements = Vec::new();
+    let mut arrays = Vec::with_capacity(values.len());
     for value in values {
         let Datum::Array(array) = value else {
             return Err(pg_err!(NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
@@ -341,7 +371,7 @@ pub(crate) fn accumulate_arrays(element_type: Oid, values: &[Datum]) -> PgResult
             }
             _ => dims = Some(&array.dims),
         }
-        elements.extend(array.elements.iter().cloned());
+        arrays.push(array);
     }
     let mut all = vec![ArrayDim {
         len: values.len() as i32,
@@ -349,6 +379,7 @@ pub(crate) fn accumulate_arrays(element_type: Oid, values: &[Datum]) -> PgResult
     }];
     all.extend_from_slice(dims.unwrap_or_default());
     types::io_array::element_count(&all)?;
+    let elements = pieces::list(cancel, arrays.iter().flat_map(|a| a.elements.iter().cloned()))?;
     Ok(Datum::Array(Arc::new(ArrayValue {
         element_type,
         dims: all,

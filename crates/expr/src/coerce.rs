@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use common::error::ErrorExt;
-use common::{Oid, PgResult, internal, pg_err};
+use common::{Oid, PgResult, internal, pg_err, pieces};
 use nodes::expr::SqlValueKind;
 use types::io::{self, IoContext};
 use types::settings::TypeRef;
-use types::{Datum, PhysType, Selection, Vector};
+use types::{BATCH_ROWS, Datum, PhysType, Selection, Vector};
 
 use crate::env::FnParts;
 use crate::eval::{Cx, truth};
@@ -119,12 +119,13 @@ impl Cx<'_, '_> {
         sel.try_for_each(|i| {
             if v.is_null(i) {
                 out.set_null(i);
-                return Ok(());
+                return PgResult::Ok(());
             }
             text.clear();
             io::output_at(from, &v, i, &cx, &mut text)?;
             let value = io::input(to.oid, to.typmod, &text, &cx)?;
-            out.set_long(i, &value, cx.cancel)
+            out.set(i, &value);
+            Ok(())
         })?;
         Ok(Arc::new(out))
     }
@@ -181,8 +182,14 @@ impl Cx<'_, '_> {
                 other => return Err(internal!("array expected, got {other:?}")),
             };
             let phys = source_phys.unwrap_or_else(|| PhysType::of_builtin(array.element_type));
-            let values = Arc::new(Vector::from_datums(phys, &array.elements));
-            let elements = self.with_case_value(values, element)?;
+            let mut elements = pieces::List::new(array.elements.len());
+            for some in array.elements.chunks(BATCH_ROWS) {
+                let values = Arc::new(Vector::from_datums(phys, some));
+                let converted = self.with_case_value(values, element)?;
+                let all = (0..some.len()).map(|k| converted.datum(k));
+                elements.extend(self.rt.parts().cancel, all)?;
+            }
+            let elements = elements.finish();
             out.set(
                 i,
                 &Datum::Array(Arc::new(types::ArrayValue {
@@ -196,7 +203,7 @@ impl Cx<'_, '_> {
     }
 
     /// Evaluates an expression over [`crate::program::NodeKind::CaseTest`] for each of some values.
-    fn with_case_value(&mut self, values: Arc<Vector>, element: &Node) -> PgResult<Vec<Datum>> {
+    fn with_case_value(&mut self, values: Arc<Vector>, element: &Node) -> PgResult<Arc<Vector>> {
         let n = values.len();
         self.state.case_values.push(values);
         let mut inner = Cx {
@@ -206,7 +213,6 @@ impl Cx<'_, '_> {
         };
         let result = inner.eval(element, &Selection::All(n));
         self.state.case_values.pop();
-        let result = result?;
-        Ok((0..n).map(|k| result.datum(k)).collect())
+        result
     }
 }

@@ -6,7 +6,7 @@ use common::cancel::CancelToken;
 use common::{Oid, PgResult};
 use functions::SessionContext;
 use nodes::expr::{Expr, Var};
-use types::{Datum, FormatSettings, PhysType, Vector};
+use types::{Datum, FormatSettings, PhysType, Rows, Vector};
 
 /// Which input of a node a column comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub trait Runtime {
     fn set_exec_param(&mut self, _slot: usize, _value: Datum) {}
     /// Runs a subplan under the current slots and returns its rows, at most `max_rows`. Initplans run once and are remembered. Outside of
     /// a plan there is none.
-    fn subplan_rows(&mut self, _plan_id: usize, _max_rows: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+    fn subplan_rows(&mut self, _plan_id: usize, _max_rows: usize) -> PgResult<Arc<Rows>> {
         Err(common::internal!("subquery outside of a plan"))
     }
     /// Advances a sequence.

@@ -53,6 +53,27 @@ pub(crate) fn truth(v: &Vector, i: usize) -> Option<bool> {
     }
 }
 
+/// The same as [`bool_vector`] where the computation may fail.
+pub(crate) fn try_bool_vector(
+    rows: usize,
+    sel: &Selection,
+    mut f: impl FnMut(usize) -> PgResult<Option<bool>>,
+) -> PgResult<Arc<Vector>> {
+    let mut failed = None;
+    let vector = bool_vector(rows, sel, |i| {
+        // Behind a failure nothing counts any more.
+        match failed.is_none().then(|| f(i)) {
+            Some(Ok(value)) => value,
+            Some(Err(e)) => {
+                failed = Some(e);
+                None
+            }
+            None => None,
+        }
+    });
+    failed.map_or(Ok(vector), Err)
+}
+
 /// A boolean vector computed per selected position.
 pub(crate) fn bool_vector(
     rows: usize,
@@ -193,6 +214,7 @@ impl Cx<'_, '_> {
                 if sel.is_empty() {
                     break;
                 }
+                self.rt.parts().cancel.check()?;
                 sel = self.filter(arg, &sel)?;
             }
             return Ok(sel);

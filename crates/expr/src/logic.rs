@@ -27,6 +27,8 @@ impl Cx<'_, '_> {
             if open.is_empty() {
                 break;
             }
+            // There may be thousands.
+            self.rt.parts().cancel.check()?;
             let v = self.eval(arg, &open)?;
             open.for_each(|i| match truth(&v, i) {
                 Some(b) if b == decisive => settled[i] = true,

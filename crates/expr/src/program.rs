@@ -6,7 +6,7 @@ use common::{Oid, PgResult};
 use functions::{CallInfo, FnCache, Kernels};
 use nodes::expr::{BoolTestKind, Expr, RowCompareKind, SqlValueKind, SubLinkKind};
 use types::settings::TypeRef;
-use types::{Datum, PhysType, Vector};
+use types::{Datum, PhysType, Rows, Vector};
 
 use crate::env::{ColumnPlace, CompileEnv};
 
@@ -25,7 +25,7 @@ pub struct ExprState {
     pub(crate) case_values: Vec<Arc<Vector>>,
     pub(crate) domain_values: Vec<Arc<Vector>>,
     /// Hash tables of subplans: plan, the rows they were made of, the table.
-    pub(crate) hashed: Vec<(usize, crate::subplan::Rows, Arc<crate::subplan::HashedSet>)>,
+    pub(crate) hashed: Vec<(usize, Arc<Rows>, Arc<crate::subplan::HashedSet>)>,
 }
 
 impl ExprProgram {

@@ -140,6 +140,7 @@ impl RowCx<'_, '_> {
             state: &mut *self.state,
             inputs,
         };
-        Ok(cx.eval(node, &Selection::All(1))?.datum(0))
+        let value = cx.eval(node, &Selection::All(1))?;
+        value.long_datum(0, cx.rt.parts().cancel)
     }
 }

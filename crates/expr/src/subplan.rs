@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use common::cancel::CancelToken;
-use common::{Oid, PgResult, internal, pg_err, unsupported};
+use common::{Oid, PgResult, internal, pg_err, pieces, unsupported};
 use nodes::expr::SubLinkKind;
 use rustc_hash::FxHashMap;
-use types::{ArrayValue, Datum, PhysType, Selection, Vector, compare};
+use types::{ArrayValue, Datum, PhysType, Rows, Selection, Vector, compare};
 
-use crate::eval::{Cx, truth};
+use crate::eval::{Cx, truth, try_bool_vector};
 use crate::program::{Node, SubPlanNode};
-
-/// Rows as the run time gives them.
-pub(crate) type Rows = Arc<Vec<Vec<Datum>>>;
 
 /// The rows of an uncorrelated `IN (SELECT ...)`, by hash.
 pub(crate) struct HashedSet {
-    rows: Rows,
+    rows: Arc<Rows>,
     /// The last of the different rows with a hash.
     last: FxHashMap<u64, u32>,
     /// For each row the one before it with the same hash, or [`NO_ROW`].
@@ -78,10 +75,9 @@ impl Cx<'_, '_> {
             }
             SubLinkKind::Array => {
                 let rows = self.rt.subplan_rows(s.plan_id, usize::MAX)?;
-                array_of(
-                    s.element_type,
-                    rows.iter().filter_map(|r| r.first().cloned()).collect(),
-                )
+                let cancel = self.rt.parts().cancel;
+                let values = rows.iter().map(|r| Ok(r.first().cloned()));
+                array_of(s.element_type, pieces::try_list(cancel, values)?, cancel)
             }
             SubLinkKind::Any | SubLinkKind::All => self.quantified(s, row),
             SubLinkKind::RowCompare => {
@@ -157,18 +153,21 @@ impl Cx<'_, '_> {
                 set
             }
         };
-        Ok(crate::eval::bool_vector(self.inputs.rows, sel, |i| {
+        let cancel = self.rt.parts().cancel;
+        try_bool_vector(self.inputs.rows, sel, |i| {
+            // NULLs in it may mean a look at all rows.
+            cancel.check()?;
             let row: Vec<Datum> = left.iter().map(|v| v.datum(i)).collect();
             if s.unknown_is_false {
-                return Some(set.has(&row, &types));
+                return Ok(Some(set.has(&row, &types)));
             }
-            set.contains(&row, &types)
-        }))
+            Ok(set.contains(&row, &types))
+        })
     }
 }
 
 impl HashedSet {
-    fn build(rows: Rows, types: &[Oid], cancel: &CancelToken) -> PgResult<HashedSet> {
+    fn build(rows: Arc<Rows>, types: &[Oid], cancel: &CancelToken) -> PgResult<HashedSet> {
         let mut set = HashedSet {
             last: FxHashMap::default(),
             before: vec![NO_ROW; rows.len()],
@@ -176,7 +175,7 @@ impl HashedSet {
             rows,
         };
         let rows = Arc::clone(&set.rows);
-        for (number, row) in (0_u32..).zip(&*rows) {
+        for (number, row) in (0_u32..).zip(&**rows) {
             cancel.check()?;
             if row.iter().any(Datum::is_null) {
                 set.with_nulls.push(number);
@@ -249,11 +248,11 @@ fn equal_rows(a: &[Datum], b: &[Datum], types: &[Oid]) -> Option<bool> {
 }
 
 /// ARRAY(SELECT ...): elements that are arrays add a dimension.
-fn array_of(element_type: Oid, values: Vec<Datum>) -> PgResult<Datum> {
+fn array_of(element_type: Oid, values: Vec<Datum>, cancel: &CancelToken) -> PgResult<Datum> {
     // Vectors and domains over arrays are elements themselves.
     let is_part = |v: &Datum| matches!(v, Datum::Array(a) if a.element_type == element_type);
     if values.iter().any(is_part) {
-        return crate::arrays::accumulate_arrays(element_type, &values);
+        return crate::arrays::accumulate_arrays(element_type, &values, cancel);
     }
     Ok(Datum::Array(Arc::new(ArrayValue::from_elements(
         element_type,

@@ -10,7 +10,7 @@ use nodes::expr::*;
 use nodes::{Expr, RelIds, Var};
 use pglite_expr::*;
 use types::settings::TypeRef;
-use types::{ArrayValue, Datum, FormatSettings, PhysType, Selection, Vector, oids};
+use types::{ArrayValue, Datum, FormatSettings, PhysType, Rows, Selection, Vector, oids};
 
 struct Env;
 
@@ -31,7 +31,7 @@ struct Rt {
     settings: FormatSettings,
     cancel: CancelToken,
     slots: Vec<Datum>,
-    subplan: Arc<Vec<Vec<Datum>>>,
+    subplan: Arc<Rows>,
 }
 
 impl Runtime for Rt {
@@ -52,7 +52,7 @@ impl Runtime for Rt {
         self.slots.resize(self.slots.len().max(slot + 1), Datum::Null);
         self.slots[slot] = value;
     }
-    fn subplan_rows(&mut self, _plan_id: usize, _max: usize) -> PgResult<Arc<Vec<Vec<Datum>>>> {
+    fn subplan_rows(&mut self, _plan_id: usize, _max: usize) -> PgResult<Arc<Rows>> {
         Ok(Arc::clone(&self.subplan))
     }
     fn next_value(&mut self, _sequence: Oid) -> PgResult<i64> {
@@ -300,7 +300,7 @@ fn hashed_subqueries_know_nulls() {
     for hashed in [false, true] {
         let mut rt = Rt::default();
         let mut run = |subplan: Vec<Vec<Datum>>| {
-            rt.subplan = Arc::new(subplan);
+            rt.subplan = Arc::new(subplan.into());
             eval(&plan(hashed), &rows, &[PhysType::Int4], &mut rt).unwrap()
         };
         let expected = [Some(true), Some(false), None].map(boolean);

@@ -2,7 +2,7 @@
 
 use common::cancel;
 use common::error::ErrorExt;
-use common::{PgError, PgResult, Span, pg_err};
+use common::{PgError, PgResult, Span, long, pg_err, pieces};
 
 use crate::ParseOptions;
 use crate::ast::{Ident, Name, RawStatement};
@@ -370,11 +370,23 @@ impl<'a> Parser<'a> {
     pub fn string_of(&self, token: Token) -> Name {
         match self.values.get(token.value as usize) {
             Some(text) => text.clone(),
-            None => {
-                let (start, end) = (token.start as usize + 1, token.end as usize);
-                Name::new(self.sql.get(start..end.saturating_sub(1)).unwrap_or(""))
-            }
+            None => Name::new(self.quoted(token)),
         }
+    }
+
+    /// The same, where it may be very long.
+    pub fn long_string_of(&self, token: Token) -> PgResult<Name> {
+        let text = self.quoted(token);
+        if token.value != NO_VALUE || text.len() <= pieces::PIECE_BYTES {
+            return Ok(self.string_of(token));
+        }
+        long::text(text, &cancel::current()).map(Name::from)
+    }
+
+    /// What stands between the quotes of a string constant.
+    fn quoted(&self, token: Token) -> &'a str {
+        let (start, end) = (token.start as usize + 1, token.end as usize);
+        self.sql.get(start..end.saturating_sub(1)).unwrap_or("")
     }
 
     /// Takes the current token as a name.

@@ -1,6 +1,6 @@
 //! Plans of append relations: Append and MergeAppend.
 
-use common::{AttrNumber, Oid, PgResult, internal};
+use common::{AttrNumber, Oid, PgResult, cancel, internal};
 use nodes::expr::Expr;
 use nodes::plan::{PlanCost, PlanNode, SortKey};
 use nodes::prune::PartitionPrune;
@@ -26,6 +26,7 @@ pub fn append(
     let output = output_vars(root, &path.relids);
     let (mut plans, mut tables) = (Vec::new(), Vec::new());
     for input in inputs {
+        cancel::check()?;
         let stage = build(root, input, pending)?;
         let wanted: Vec<Expr> = output
             .iter()
@@ -35,19 +36,18 @@ pub fn append(
         tables.push(member.and_then(AppendChild::table).unwrap_or_default());
         plans.push(handing_out(root, stage, &wanted)?.plan);
     }
-    let keys = if merge {
-        merge_keys(root, path, &output)?
-    } else {
-        Vec::new()
+    let keys = match merge {
+        true => merge_keys(root, path, &output)?,
+        false => Vec::new(),
     };
-    if plans.len() == 1 {
-        if let Some(plan) = plans.pop() {
-            return Ok(Stage {
-                plan,
-                output,
-                keys: Vec::new(),
-            });
-        }
+    if plans.len() == 1
+        && let Some(plan) = plans.pop()
+    {
+        return Ok(Stage {
+            plan,
+            output,
+            keys: Vec::new(),
+        });
     }
     if plans.is_empty() {
         return Ok(no_rows(cost_of(path), output));

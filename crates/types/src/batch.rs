@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use common::PgResult;
+use common::cancel::CancelToken;
+
 use crate::{Datum, Selection, Vector};
 
 /// Rows a full batch has at most. Positions fit [`Selection`]'s 16 bits.
@@ -49,6 +52,15 @@ impl Batch {
     pub fn row(&self, k: usize) -> Vec<Datum> {
         let position = self.selection.position(k);
         self.columns.iter().map(|c| c.datum(position)).collect()
+    }
+
+    /// The same; the copying of long values looks at the cancel flag.
+    pub fn long_row(&self, k: usize, cancel: &CancelToken) -> PgResult<Vec<Datum>> {
+        let position = self.selection.position(k);
+        self.columns
+            .iter()
+            .map(|c| c.long_datum(position, cancel))
+            .collect()
     }
 
     /// The same rows with every one counting: unselected rows are squeezed out.

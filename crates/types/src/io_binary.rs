@@ -1,7 +1,7 @@
 //! Input and output of `bytea`, `uuid` and `json`.
 
 use common::cancel::CancelToken;
-use common::{PgResult, internal, pg_err, pieces};
+use common::{PgResult, internal, long, pg_err, pieces};
 
 use crate::Datum;
 use crate::io::IoContext;
@@ -108,8 +108,7 @@ pub fn bytea_in(s: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
         Some(hex) => parse_hex(hex, ctx.cancel)?,
         None => parse_escape(s, ctx.cancel)?,
     };
-    ctx.cancel.check()?;
-    Ok(Datum::Bytes(bytes.into()))
+    long::bytes(&bytes, ctx.cancel).map(Datum::Bytes)
 }
 
 /// `bytea` to text.
@@ -128,8 +127,8 @@ pub fn bytea_out(v: &Datum, ctx: &IoContext<'_>, out: &mut String) -> PgResult<(
 }
 
 /// `bytea` from the wire.
-pub fn bytea_recv(bytes: &[u8], _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Ok(Datum::Bytes(bytes.into()))
+pub fn bytea_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    long::bytes(bytes, ctx.cancel).map(Datum::Bytes)
 }
 
 /// `bytea` to the wire.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use common::{Oid, PgResult, pg_err, pieces};
+use common::{Oid, PgResult, long, pg_err, pieces};
 
 use crate::Datum;
 use crate::encoding;
@@ -151,8 +151,8 @@ pub(crate) fn char_send(value: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> 
     Ok(())
 }
 
-pub(crate) fn text_in(text: &str, _: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Ok(text_datum(text))
+pub(crate) fn text_in(text: &str, _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    long::text(text, ctx.cancel).map(Datum::Text)
 }
 
 /// `void` is nothing, whatever stands there.
@@ -185,7 +185,7 @@ pub(crate) fn to_client(text: &str, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> P
 }
 
 pub(crate) fn text_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
-    Ok(text_datum(&from_client(bytes, ctx)?))
+    long::text(&from_client(bytes, ctx)?, ctx.cancel).map(Datum::Text)
 }
 
 pub(crate) fn text_send(value: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
@@ -292,8 +292,9 @@ pub fn bpchar_coerce(s: &str, typmod: i32, too_long: TooLong) -> PgResult<String
     Ok(padded)
 }
 
-pub(crate) fn varchar_in(text: &str, typmod: i32, _: &IoContext<'_>) -> PgResult<Datum> {
-    Ok(text_datum(varchar_coerce(text, typmod, TooLong::Error)?))
+pub(crate) fn varchar_in(text: &str, typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {
+    let text = varchar_coerce(text, typmod, TooLong::Error)?;
+    long::text(text, ctx.cancel).map(Datum::Text)
 }
 
 pub(crate) fn varchar_recv(bytes: &[u8], typmod: i32, ctx: &IoContext<'_>) -> PgResult<Datum> {

@@ -11,7 +11,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::{Oid, PgResult, pg_err};
+use common::cancel::{self, CancelToken};
+use common::{Oid, PgResult, pg_err, pieces};
 
 use crate::compare::compare;
 use crate::{Datum, oids};
@@ -356,18 +357,55 @@ pub fn difference(range_type: Oid, subtype: Oid, a: &Range, b: &Range) -> PgResu
 pub fn normalize(range_type: Oid, subtype: Oid, mut ranges: Vec<Range>) -> Vec<Range> {
     ranges.sort_by(|a, b| compare_range(subtype, a, b));
     let mut out: Vec<Range> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match out.last_mut() {
-            Some(last)
-                if overlaps(subtype, last, &range)
-                    || bounds_touch(range_type, subtype, &last.upper, &range.lower) =>
-            {
-                *last = span(subtype, last, &range);
-            }
-            _ => out.push(range),
-        }
-    }
+    ranges
+        .iter()
+        .for_each(|range| add(range_type, subtype, range, &mut out));
     out
+}
+
+/// Adds a range that begins behind those before it.
+fn add(range_type: Oid, subtype: Oid, range: &Range, out: &mut Vec<Range>) {
+    match out.last_mut() {
+        Some(last)
+            if overlaps(subtype, last, range)
+                || bounds_touch(range_type, subtype, &last.upper, &range.lower) =>
+        {
+            *last = span(subtype, last, range);
+        }
+        _ => out.push(range.clone()),
+    }
+}
+
+/// Ranges merged between two looks at the cancel flag.
+const MERGED: usize = 1 << 13;
+
+/// The same of ranges that may be millions.
+pub fn normalize_many(
+    range_type: Oid,
+    subtype: Oid,
+    ranges: Vec<Range>,
+    cancel: &CancelToken,
+) -> PgResult<Vec<Range>> {
+    if ranges.len() <= MERGED {
+        return Ok(normalize(range_type, subtype, ranges));
+    }
+    let merged = sorted(subtype, &ranges, cancel).and_then(|sorted| {
+        let mut out: Vec<Range> = Vec::with_capacity(ranges.len());
+        for some in sorted.chunks(MERGED) {
+            cancel.check()?;
+            some.iter()
+                .for_each(|range| add(range_type, subtype, range, &mut out));
+        }
+        Ok(out)
+    });
+    cancel::discard_list(ranges);
+    merged
+}
+
+fn sorted<'r>(subtype: Oid, ranges: &'r [Range], cancel: &CancelToken) -> PgResult<Vec<&'r Range>> {
+    let mut sorted: Vec<&Range> = ranges.iter().collect();
+    pieces::sort_by(cancel, &mut sorted, |a, b| compare_range(subtype, a, b))?;
+    Ok(sorted)
 }
 
 impl RangeValue {

@@ -2,14 +2,17 @@
 //!
 //! # How it works
 //! A view holds the length and either the bytes themselves (up to 12) or a 4-byte prefix, a buffer number and an offset.
-//! Appending goes to the last buffer while this column alone owns it; a gather shares the source's buffers.
+//! Appending goes to the last buffer while this column alone owns it; a gather shares the source's buffers. Long datums are shared, too.
 //!
 //! # Invariants
-//! - Every view lies inside its buffer.
+//! - Every view lies inside its buffer; one into a buffer of one string is all of it.
 //! - A column inside `VectorData::Text` was only ever filled from `&str`, or from another such column.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
+
+use common::cancel::CancelToken;
+use common::{PgResult, long};
 
 const INLINE: usize = 12;
 
@@ -56,11 +59,45 @@ impl View {
     }
 }
 
+/// Where strings lie.
+#[derive(Clone, Debug)]
+enum Buffer {
+    /// Many strings; one column alone may add some.
+    Strings(Arc<Vec<u8>>),
+    /// One long string, which datums may have, too.
+    Text(Arc<str>),
+    /// The same of bytes.
+    Bytes(Arc<[u8]>),
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Buffer::Strings(bytes) => bytes,
+            Buffer::Text(text) => text.as_bytes(),
+            Buffer::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+impl Buffer {
+    /// To add strings to, if nobody else has it.
+    fn growing(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Buffer::Strings(bytes) => Arc::get_mut(bytes),
+            Buffer::Text(_) | Buffer::Bytes(_) => None,
+        }
+    }
+}
+
 /// A column of byte strings (or UTF-8 texts).
 #[derive(Clone, Debug, Default)]
 pub struct StringColumn {
     views: Vec<View>,
-    buffers: Vec<Arc<Vec<u8>>>,
+    buffers: Vec<Buffer>,
 }
 
 impl StringColumn {
@@ -85,7 +122,7 @@ impl StringColumn {
         self.views.reserve(strings);
         if bytes > 0 && self.buffers.is_empty() {
             let buffer = Vec::with_capacity(bytes.min(GROWING_MAX));
-            self.buffers.push(Arc::new(buffer));
+            self.buffers.push(Buffer::Strings(Arc::new(buffer)));
         }
     }
 
@@ -177,25 +214,136 @@ impl StringColumn {
             return View::inline(bytes);
         }
         // A long buffer is not moved to make it longer.
-        let fits = |b: &Arc<Vec<u8>>| {
+        let fits = |b: &Vec<u8>| {
             let len = b.len() + bytes.len();
             len <= b.capacity() || len <= GROWING_MAX
         };
-        let room = self
-            .buffers
-            .last_mut()
-            .is_some_and(|b| fits(b) && Arc::get_mut(b).is_some());
-        if !room {
-            self.buffers
-                .push(Arc::new(Vec::with_capacity(bytes.len().max(4096))));
-        }
-        let number = self.buffers.len() - 1;
-        let Some(buffer) = self.buffers.last_mut().and_then(Arc::get_mut) else {
-            return View::default(); // unreachable: the last buffer is ours alone, just checked or just made
+        let Some((number, buffer)) = self.growing(fits, bytes.len()) else {
+            return View::default(); // unreachable: the last buffer is ours alone
         };
         let offset = buffer.len() as u32;
         buffer.extend_from_slice(bytes);
         View::outline(bytes, number as u32, offset)
+    }
+
+    /// The last buffer, if it is this column's alone and has room, or else a new one; and its number.
+    #[inline]
+    fn growing(&mut self, fits: impl Fn(&Vec<u8>) -> bool, bytes: usize) -> Option<(usize, &mut Vec<u8>)> {
+        let last = self.buffers.last_mut().and_then(Buffer::growing);
+        if !last.is_some_and(|buffer| fits(buffer)) {
+            let buffer = Vec::with_capacity(bytes.max(4096));
+            self.buffers.push(Buffer::Strings(Arc::new(buffer)));
+        }
+        let number = self.buffers.len() - 1;
+        Some((number, self.buffers.last_mut()?.growing()?))
+    }
+
+    /// A string that is a buffer, if it is long.
+    fn value_view(&mut self, buffer: Buffer) -> View {
+        if buffer.len() < OWN_BUFFER {
+            return self.make_view(&buffer);
+        }
+        let view = View::outline(&buffer, self.buffers.len() as u32, 0);
+        self.buffers.push(buffer);
+        view
+    }
+
+    /// Appends a text; a long one is shared.
+    #[inline]
+    pub fn push_text(&mut self, text: &Arc<str>) {
+        let view = match text.len() < OWN_BUFFER {
+            true => self.make_view(text.as_bytes()),
+            false => self.value_view(Buffer::Text(Arc::clone(text))),
+        };
+        self.views.push(view);
+    }
+
+    /// Appends bytes; many are shared.
+    #[inline]
+    pub fn push_shared_bytes(&mut self, bytes: &Arc<[u8]>) {
+        let view = match bytes.len() < OWN_BUFFER {
+            true => self.make_view(bytes),
+            false => self.value_view(Buffer::Bytes(Arc::clone(bytes))),
+        };
+        self.views.push(view);
+    }
+
+    /// Replaces string `i` by a text; a long one is shared.
+    #[inline]
+    pub fn set_text(&mut self, i: usize, text: &Arc<str>) {
+        self.views[i] = match text.len() < OWN_BUFFER {
+            true => self.make_view(text.as_bytes()),
+            false => self.value_view(Buffer::Text(Arc::clone(text))),
+        };
+    }
+
+    /// Replaces string `i` by bytes; many are shared.
+    #[inline]
+    pub fn set_shared_bytes(&mut self, i: usize, bytes: &Arc<[u8]>) {
+        self.views[i] = match bytes.len() < OWN_BUFFER {
+            true => self.make_view(bytes),
+            false => self.value_view(Buffer::Bytes(Arc::clone(bytes))),
+        };
+    }
+
+    /// The buffer that string `i` is, if it is one.
+    #[inline]
+    fn value_buffer(&self, i: usize) -> Option<&Buffer> {
+        let view = &self.views[i];
+        if (view.len as usize) < OWN_BUFFER {
+            return None;
+        }
+        let buffer = &self.buffers[view.buffer().0];
+        match buffer {
+            Buffer::Strings(_) => None,
+            Buffer::Text(_) | Buffer::Bytes(_) => Some(buffer),
+        }
+    }
+
+    /// The buffer that string `i` lies in, if it is long and takes most of it.
+    #[inline]
+    fn mostly(&self, i: usize) -> Option<&Buffer> {
+        let view = &self.views[i];
+        let len = view.len as usize;
+        if len < OWN_BUFFER {
+            return None;
+        }
+        let buffer = &self.buffers[view.buffer().0];
+        (buffer.len() / 2 < len).then_some(buffer)
+    }
+
+    /// String `i` as a datum. Only for columns filled from `&str` (class `Text`).
+    #[inline]
+    pub fn text_datum(&self, i: usize) -> Arc<str> {
+        match self.value_buffer(i) {
+            Some(Buffer::Text(text)) => Arc::clone(text),
+            _ => self.str(i).into(),
+        }
+    }
+
+    /// The same of a long string that may have to be copied.
+    pub fn long_text(&self, i: usize, cancel: &CancelToken) -> PgResult<Arc<str>> {
+        match self.value_buffer(i) {
+            Some(Buffer::Text(text)) => Ok(Arc::clone(text)),
+            _ => long::text(self.str(i), cancel),
+        }
+    }
+
+    /// The same of bytes.
+    pub fn long_bytes(&self, i: usize, cancel: &CancelToken) -> PgResult<Arc<[u8]>> {
+        match self.value_buffer(i) {
+            Some(Buffer::Bytes(bytes)) => Ok(Arc::clone(bytes)),
+            _ => long::bytes(self.bytes(i), cancel),
+        }
+    }
+
+    /// The bytes of string `i` as a datum.
+    #[inline]
+    pub fn bytes_datum(&self, i: usize) -> Arc<[u8]> {
+        match self.value_buffer(i) {
+            Some(Buffer::Bytes(bytes)) => Arc::clone(bytes),
+            _ => self.bytes(i).into(),
+        }
     }
 
     /// Appends bytes.
@@ -206,18 +354,9 @@ impl StringColumn {
 
     /// Appends strings that lie behind each other, by their lengths, which together are not longer than `bytes`.
     pub fn extend_strings(&mut self, bytes: &[u8], lengths: impl Iterator<Item = usize>) {
-        let fits = |b: &Arc<Vec<u8>>| b.len() + bytes.len() <= u32::MAX as usize;
-        let room = self
-            .buffers
-            .last_mut()
-            .is_some_and(|b| fits(b) && Arc::get_mut(b).is_some());
-        if !room {
-            self.buffers
-                .push(Arc::new(Vec::with_capacity(bytes.len().max(4096))));
-        }
-        let number = self.buffers.len() - 1;
-        let Some(buffer) = self.buffers.last_mut().and_then(Arc::get_mut) else {
-            return; // unreachable: the last buffer is ours alone, just checked or just made
+        let fits = |b: &Vec<u8>| b.len() + bytes.len() <= u32::MAX as usize;
+        let Some((number, buffer)) = self.growing(fits, bytes.len()) else {
+            return; // unreachable: the last buffer is ours alone
         };
         let base = buffer.len();
         buffer.extend_from_slice(bytes);
@@ -259,7 +398,7 @@ impl StringColumn {
             bytes.shrink_to_fit();
         }
         self.views[i] = View::outline(&bytes, self.buffers.len() as u32, 0);
-        self.buffers.push(Arc::new(bytes));
+        self.buffers.push(Buffer::Strings(Arc::new(bytes)));
     }
 
     /// Forgets the strings from `len` on (their bytes stay).
@@ -286,21 +425,29 @@ impl StringColumn {
         };
         StringColumn {
             views: places.map(view).collect(),
-            buffers: vec![Arc::clone(buffer)],
+            buffers: vec![Buffer::Strings(Arc::clone(buffer))],
         }
     }
 
     /// Gives back room that nothing lies in.
     pub fn shrink_to_fit(&mut self) {
         self.views.shrink_to_fit();
-        if let Some(buffer) = self.buffers.last_mut().and_then(Arc::get_mut) {
+        if let Some(buffer) = self.buffers.last_mut().and_then(Buffer::growing) {
             buffer.shrink_to_fit();
         }
     }
 
-    /// Appends string `j` of another column, copying its bytes.
+    /// Appends string `j` of another column, copying its bytes unless they are many and most of their buffer.
     pub fn push_from(&mut self, other: &StringColumn, j: usize) {
-        self.push_bytes(other.bytes(j));
+        match other.mostly(j) {
+            Some(buffer) => {
+                let (_, offset) = other.views[j].buffer();
+                let view = View::outline(other.bytes(j), self.buffers.len() as u32, offset as u32);
+                self.buffers.push(buffer.clone());
+                self.views.push(view);
+            }
+            None => self.push_bytes(other.bytes(j)),
+        }
     }
 
     /// Bytes held, shared buffers counted in full.
@@ -318,6 +465,39 @@ impl PartialEq for StringColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_datums_are_shared() {
+        let text: Arc<str> = "long ".repeat(OWN_BUFFER).into();
+        let bytes: Arc<[u8]> = text.as_bytes().into();
+        let mut c = StringColumn::empty_strings(2);
+        c.push_text(&text);
+        c.push_str("a string that lies in a buffer");
+        c.set_text(0, &text);
+        c.push_text(&"short".into());
+        let mut d = c.gather([4, 2, 3].into_iter());
+        d.push_from(&c, 0);
+        for (column, i) in [(&c, 0), (&c, 2), (&d, 1), (&d, 3)] {
+            assert!(Arc::ptr_eq(&column.text_datum(i), &text));
+            assert_eq!(column.str(i), &*text);
+        }
+        assert_eq!(
+            (&*c.text_datum(1), &*c.text_datum(3), &*d.text_datum(0)),
+            ("", "a string that lies in a buffer", "short")
+        );
+        let mut e = StringColumn::empty_strings(1);
+        e.set_shared_bytes(0, &bytes);
+        assert!(Arc::ptr_eq(&e.bytes_datum(0), &bytes) && e.equal(0, &c, 0));
+        e.set_owned(0, bytes.to_vec());
+        c.push_from(&e, 0);
+        c.push_str("another string that lies in a buffer");
+        e.push_str("one of the source");
+        assert_eq!(
+            (c.str(5), c.str(6)),
+            (&*text, "another string that lies in a buffer")
+        );
+        assert_eq!(e.bytes_datum(0), bytes);
+    }
 
     #[test]
     fn inline_and_outline_strings_survive_gather_and_append() {

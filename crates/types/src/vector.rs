@@ -9,8 +9,9 @@ mod bulk;
 
 use std::sync::Arc;
 
+use common::PgResult;
 use common::cancel::CancelToken;
-use common::{PgResult, pieces};
+use common::pieces::PIECE_BYTES;
 
 use crate::vector_data::each;
 use crate::vector_values::{Decimals, Values};
@@ -268,17 +269,6 @@ impl Vector {
         }
     }
 
-    /// The same for a value that may be long: its copying looks at the cancel flag.
-    pub fn set_long(&mut self, i: usize, value: &Datum, cancel: &CancelToken) -> PgResult<()> {
-        match value.as_bytes() {
-            Some(bytes) if bytes.len() > pieces::PIECE_BYTES => {
-                self.set_string(i, pieces::concat_bytes(cancel, &[bytes])?);
-            }
-            _ => self.set(i, value),
-        }
-        Ok(())
-    }
-
     /// Replaces string `i` of a column of strings; a text's bytes must be UTF-8, as they are checked in debug builds only.
     pub fn set_string(&mut self, i: usize, bytes: Vec<u8>) {
         match self.values.general_mut() {
@@ -363,8 +353,18 @@ impl Vector {
     pub fn push(&mut self, value: &Datum) {
         debug_assert!(!self.constant);
         match (self.phys(), value) {
-            (PhysType::Text, Datum::Text(s)) => return self.push_string(s.as_bytes()),
-            (PhysType::Bytes, Datum::Bytes(b)) => return self.push_string(b),
+            (PhysType::Text, Datum::Text(s)) => {
+                if let VectorData::Text(strings) = self.values.general_mut() {
+                    strings.push_text(s);
+                }
+                return self.grown();
+            }
+            (PhysType::Bytes, Datum::Bytes(b)) => {
+                if let VectorData::Bytes(strings) = self.values.general_mut() {
+                    strings.push_shared_bytes(b);
+                }
+                return self.grown();
+            }
             (PhysType::Numeric, Datum::Numeric(n)) => {
                 self.push_numeric(n.clone());
                 return;
@@ -520,6 +520,16 @@ impl Vector {
             Datum::Null
         } else {
             self.values.datum(self.index(i))
+        }
+    }
+
+    /// Row `i` as a datum; the copying of a long one looks at the cancel flag.
+    pub fn long_datum(&self, i: usize, cancel: &CancelToken) -> PgResult<Datum> {
+        match self.bytes(i) {
+            Some(bytes) if bytes.len() > PIECE_BYTES && !self.is_null(i) => {
+                self.values.long_datum(self.index(i), cancel)
+            }
+            _ => Ok(self.datum(i)),
         }
     }
 

@@ -133,8 +133,8 @@ impl VectorData {
             VectorData::Interval(v) => Datum::Interval(v[i]),
             VectorData::Uuid(v) => Datum::Uuid(v[i]),
             VectorData::Numeric(v) => Datum::Numeric(v[i].clone()),
-            VectorData::Text(s) => Datum::Text(s.str(i).into()),
-            VectorData::Bytes(s) => Datum::Bytes(s.bytes(i).into()),
+            VectorData::Text(s) => Datum::Text(s.text_datum(i)),
+            VectorData::Bytes(s) => Datum::Bytes(s.bytes_datum(i)),
             VectorData::Nested(v) => v[i].clone(),
         }
     }
@@ -153,8 +153,8 @@ impl VectorData {
             (VectorData::Interval(v), Datum::Interval(x)) => v[i] = *x,
             (VectorData::Uuid(v), Datum::Uuid(x)) => v[i] = *x,
             (VectorData::Numeric(v), Datum::Numeric(x)) => v[i] = x.clone(),
-            (VectorData::Text(s), Datum::Text(x)) => s.set_str(i, x),
-            (VectorData::Bytes(s), Datum::Bytes(x)) => s.set_bytes(i, x),
+            (VectorData::Text(s), Datum::Text(x)) => s.set_text(i, x),
+            (VectorData::Bytes(s), Datum::Bytes(x)) => s.set_shared_bytes(i, x),
             (VectorData::Nested(v), x) => v[i] = x.clone(),
             _ => return false,
         }

@@ -6,6 +6,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use common::PgResult;
+use common::cancel::CancelToken;
+
 use crate::vector_data::{each, map_each};
 use crate::{Compact, Datum, Numeric, PhysType, StringColumn, VectorData};
 
@@ -214,6 +217,15 @@ impl Values {
             (_, Some(data)) => data.datum(i),
             (Form::Rest(rest), None) => rest.datum(i),
             _ => self.general().datum(i),
+        }
+    }
+
+    /// Value `i`, which is a long string.
+    pub fn long_datum(&self, i: usize, cancel: &CancelToken) -> PgResult<Datum> {
+        match self.ready() {
+            Some(VectorData::Text(s)) => s.long_text(i, cancel).map(Datum::Text),
+            Some(VectorData::Bytes(s)) => s.long_bytes(i, cancel).map(Datum::Bytes),
+            _ => Ok(self.datum(i)),
         }
     }
 

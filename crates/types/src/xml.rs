@@ -2,7 +2,9 @@
 //!
 //! A value is kept as the text that was given; parsing only checks it.
 
-use common::cancel::CancelToken;
+use std::ops::Deref;
+
+use common::cancel::{self, CancelToken};
 use common::error::ErrorExt;
 use common::{PgError, PgResult, pg_err, pieces};
 use xml::declaration::{self, Declaration};
@@ -27,11 +29,39 @@ pub enum XmlBinary {
     Hex,
 }
 
+/// What was parsed. It may have millions of nodes, which are freed as the elements of arrays are.
+#[derive(Debug)]
+pub struct Tree(Parsed);
+
+impl Deref for Tree {
+    type Target = Parsed;
+
+    fn deref(&self) -> &Parsed {
+        &self.0
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        cancel::discard_list(std::mem::take(&mut self.0.document).into_nodes());
+    }
+}
+
+impl Tree {
+    /// Parses a text, unless the statement is cancelled.
+    pub fn parse(text: &str, mode: Mode, blanks: Blanks, cancel: &CancelToken) -> PgResult<Tree> {
+        let stop = || cancel.is_cancelled();
+        let tree = Tree(xml::parse::parse_until(text, mode, blanks, &stop));
+        cancel.check()?;
+        Ok(tree)
+    }
+}
+
 /// A value that was parsed.
 #[derive(Debug)]
 pub struct XmlTree {
     /// The tree.
-    pub parsed: Parsed,
+    pub parsed: Tree,
     /// It was read as a document: it had to be one, or it has a DOCTYPE.
     pub as_document: bool,
 }
@@ -91,13 +121,11 @@ pub fn parse(text: &str, option: XmlOption, blanks: Blanks, cancel: &CancelToken
         content = text.get(declaration.len..).unwrap_or("");
         as_document = declaration::begins_with_doctype(content);
     }
-    let stop = || cancel.is_cancelled();
     let parsed = if as_document {
-        xml::parse::parse_until(text, Mode::Document, blanks, &stop)
+        Tree::parse(text, Mode::Document, blanks, cancel)?
     } else {
-        xml::parse::parse_until(content, Mode::Content, blanks, &stop)
+        Tree::parse(content, Mode::Content, blanks, cancel)?
     };
-    cancel.check()?;
     match errors(&parsed, Strictness::WellFormed) {
         None => Ok(XmlTree { parsed, as_document }),
         Some(detail) if option == XmlOption::Document => {

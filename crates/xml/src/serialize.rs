@@ -57,6 +57,8 @@ fn push_namespace(out: &mut String, ns: &Namespace) {
 struct Writer<'d> {
     document: &'d Document,
     out: String,
+    /// Asked before every node: no more is written then.
+    stop: &'d dyn Fn() -> bool,
 }
 
 /// The node and what is below it. Namespaces that it uses but declares above are declared on it.
@@ -64,6 +66,7 @@ pub fn node_to_string(document: &Document, id: NodeId) -> String {
     let mut w = Writer {
         document,
         out: String::new(),
+        stop: &|| false,
     };
     if id == DOCUMENT {
         w.out.push_str("<?xml version=\"1.0\"?>\n");
@@ -77,11 +80,13 @@ pub fn node_to_string(document: &Document, id: NodeId) -> String {
     w.out
 }
 
-/// A whole document laid out, each of its parts on its own line; `declared` puts the XML declaration first.
-pub fn indent_document(document: &Document, declared: bool) -> String {
+/// A whole document laid out, each of its parts on its own line; `declared` puts the XML declaration first. `stop` says when the rest
+/// does not matter any more.
+pub fn indent_document(document: &Document, declared: bool, stop: &dyn Fn() -> bool) -> String {
     let mut w = Writer {
         document,
         out: String::new(),
+        stop,
     };
     if declared {
         w.out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -93,11 +98,12 @@ pub fn indent_document(document: &Document, declared: bool) -> String {
     w.out
 }
 
-/// Content laid out: every node but text begins a line.
-pub fn indent_content(document: &Document) -> String {
+/// Content laid out: every node but text begins a line. `stop` as for documents.
+pub fn indent_content(document: &Document, stop: &dyn Fn() -> bool) -> String {
     let mut w = Writer {
         document,
         out: String::new(),
+        stop,
     };
     for child in document.children(DOCUMENT) {
         let is_text = matches!(document.node(child).data, NodeData::Text(_));
@@ -154,6 +160,9 @@ impl Writer<'_> {
     /// Recursion is as deep as elements nest, which the parser limits.
     fn node(&mut self, id: NodeId, layout: Layout, level: usize, extra: &[Namespace]) {
         let document = self.document;
+        if (self.stop)() {
+            return;
+        }
         match &document.node(id).data {
             NodeData::Document => {}
             NodeData::Text(s) => push_text(&mut self.out, s),

@@ -131,6 +131,11 @@ impl Document {
         }
     }
 
+    /// Its nodes: for those who free them in a way of their own.
+    pub fn into_nodes(self) -> Vec<Node> {
+        self.nodes
+    }
+
     /// The outermost element.
     pub fn root(&self) -> Option<NodeId> {
         self.children(DOCUMENT).find(|&id| self.element(id).is_some())

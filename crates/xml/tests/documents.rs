@@ -92,7 +92,7 @@ fn indentation_keeps_mixed_content() {
     let text = "text<foo>   <bar><v x=\"y\">a<b>c</b></v></bar> </foo>";
     let parsed = parse(text, Mode::Content, Blanks::Drop);
     assert_eq!(
-        indent_content(&parsed.document),
+        indent_content(&parsed.document, &|| false),
         "text\n<foo>\n  <bar>\n    <v x=\"y\">a<b>c</b></v>\n  </bar>\n</foo>"
     );
 }

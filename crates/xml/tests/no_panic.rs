@@ -117,7 +117,7 @@ proptest! {
             for blanks in [Blanks::Keep, Blanks::Drop] {
                 let parsed = parse(&text, mode, blanks);
                 node_to_string(&parsed.document, DOCUMENT);
-                indent_document(&parsed.document, true);
+                indent_document(&parsed.document, true, &|| false);
             }
         }
     }

@@ -39,9 +39,8 @@ pub(crate) fn store_entries(all: &[Arc<Waits>], cancel: &CancelToken) -> PgResul
         let entries = waits.take().into_iter();
         pending.extend(entries.map(|entry| Pending { entry, of }));
     }
-    pending.sort_unstable_by(|a, b| a.entry.0.cmp(&b.entry.0));
     let mut done = 0;
-    let mut outcome = Ok(());
+    let mut outcome = sort(&mut pending, cancel);
     while done < pending.len() && outcome.is_ok() {
         outcome = index
             .store_piece(all, &pending[done..])
@@ -56,6 +55,24 @@ pub(crate) fn store_entries(all: &[Arc<Waits>], cancel: &CancelToken) -> PgResul
     outcome
 }
 
+/// Entries put into the store between two looks, roughly.
+const PIECE_ENTRIES: usize = 1 << 14;
+
+/// Entries sorted between two looks at the flag.
+const SORTED_ENTRIES: usize = 1 << 15;
+
+/// By their keys; a look between runs, which the last step finds and merges.
+fn sort(pending: &mut [Pending], cancel: &CancelToken) -> PgResult<()> {
+    for run in pending.chunks_mut(SORTED_ENTRIES) {
+        cancel.check()?;
+        run.sort_unstable_by(|a, b| a.entry.0.cmp(&b.entry.0));
+    }
+    if pending.len() > SORTED_ENTRIES {
+        pending.sort_by(|a, b| a.entry.0.cmp(&b.entry.0));
+    }
+    Ok(())
+}
+
 impl IndexStore {
     /// A batch's worth of entries from the first on; how many.
     fn store_piece(self: &Arc<Self>, all: &[Arc<Waits>], pending: &[Pending]) -> PgResult<usize> {
@@ -67,7 +84,7 @@ impl IndexStore {
             }
         }
         let mut done = 0;
-        while done < pending.len() && batch.payload_bytes() < BATCH_BYTES {
+        while done < pending.len().min(PIECE_ENTRIES) && batch.payload_bytes() < BATCH_BYTES {
             done += self.fold_pack(&pending[done..], &mut batch)?;
         }
         let pending = &pending[..done];

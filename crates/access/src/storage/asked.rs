@@ -5,7 +5,7 @@
 //! Where there is no such task the statement does it itself.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::cancel::CancelToken;
@@ -13,7 +13,7 @@ use common::env::Notify;
 use common::{PgResult, pg_err};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::storage::Storage;
+use crate::storage::{CompactFile, Storage};
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Maintenance {
     Checkpoint,
     /// [`Storage::maintain`].
     CheckpointAndMerge,
+    /// The store's file is made smaller, or it is given up when nobody waits for it any more.
+    Compact(CompactFile),
 }
 
 /// How long who waits does not look at his cancel flag.
@@ -31,6 +33,8 @@ const LOOK: Duration = Duration::from_millis(20);
 struct Request {
     what: Maintenance,
     done: Notify,
+    /// Who asked waits no more.
+    given_up: AtomicBool,
     result: Mutex<Option<PgResult<()>>>,
 }
 
@@ -50,16 +54,18 @@ impl Storage {
         cancel.check()?;
         self.start_background()?;
         let Some(task) = self.task.lock().clone() else {
-            return self.perform(what);
+            return self.perform(what, &|| cancel.is_cancelled());
         };
         let request = Arc::new(Request {
             what,
             done: Notify::new(),
+            given_up: AtomicBool::new(false),
             result: Mutex::new(None),
         });
         self.asked.0.lock().push(Arc::clone(&request));
         task.wake();
         let waited = self.await_answer(&request, cancel);
+        request.given_up.store(true, Ordering::Relaxed);
         self.asked.0.lock().retain(|other| !Arc::ptr_eq(other, &request));
         waited
     }
@@ -86,15 +92,17 @@ impl Storage {
     pub(crate) fn answer(&self) {
         let asked = std::mem::take(&mut *self.asked.0.lock());
         for request in asked {
-            *request.result.lock() = Some(self.perform(request.what));
+            let given_up = || request.given_up.load(Ordering::Relaxed);
+            *request.result.lock() = Some(self.perform(request.what, &given_up));
             request.done.notify();
         }
     }
 
-    fn perform(&self, what: Maintenance) -> PgResult<()> {
+    fn perform(&self, what: Maintenance, given_up: &dyn Fn() -> bool) -> PgResult<()> {
         match what {
             Maintenance::Checkpoint => self.checkpoint(),
             Maintenance::CheckpointAndMerge => self.maintain(),
+            Maintenance::Compact(whole) => self.compact_file(whole, given_up),
         }
     }
 

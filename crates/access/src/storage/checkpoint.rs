@@ -94,18 +94,21 @@ impl Storage {
                 }
             }
         }
-        self.compact_file(whole, cancel)
+        self.ask(Maintenance::Compact(whole), cancel)?;
+        cancel.check()
     }
 
-    fn compact_file(&self, whole: CompactFile, cancel: &CancelToken) -> PgResult<()> {
-        let _guard = self.lock_maintenance_for(cancel)?;
+    pub(crate) fn compact_file(&self, whole: CompactFile, given_up: &dyn Fn() -> bool) -> PgResult<()> {
+        let _guard = self.lock_maintenance();
         let kv = &self.shared.kv;
         kv.flush()?;
         let (size, before) = (kv.size_on_disk()?, self.compacted_size.load(Ordering::Relaxed));
         let grown = size > COMPACT_MIN && size > before + before / 4;
         if whole == CompactFile::Always || whole == CompactFile::IfGrown && grown {
-            kv.compact(&|| cancel.is_cancelled())?;
-            cancel.check()?;
+            kv.compact(given_up)?;
+            if given_up() {
+                return Ok(());
+            }
             self.compacted_size.store(kv.size_on_disk()?, Ordering::Relaxed);
         }
         Ok(())

@@ -26,7 +26,7 @@ use crate::version::{RowData, Version};
 /// Rows of a segment under their own keys that make packing pay.
 const REPACK_SINGLES: usize = 4;
 /// Bytes visited at a time: a long visit would keep old pages of the store.
-const LOOK_BYTES: usize = 64 << 20;
+const LOOK_BYTES: usize = 16 << 20;
 
 /// What a checkpoint between two CSNs finds in a row's versions.
 enum RowChange {

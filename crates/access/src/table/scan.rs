@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use common::cancel::CancelToken;
+use common::cancel::{self, CancelToken};
 use common::{PgResult, RowId};
 use txn::{ReadTarget, Snapshot};
 use types::{Batch, Selection, Vector, VectorData};
@@ -56,10 +56,11 @@ pub struct ScanRequest {
 }
 
 impl ScanRequest {
-    /// All rows, these columns, ascending.
+    /// All rows, these columns, ascending, until what this thread does is cancelled.
     pub fn columns(columns: impl Into<Vec<u16>>) -> ScanRequest {
         ScanRequest {
             columns: columns.into(),
+            cancel: cancel::current(),
             ..ScanRequest::default()
         }
     }

@@ -102,7 +102,7 @@ struct Hooks {
 const TOASTS_FACTOR: usize = 8;
 
 /// Rows, entries and locks of a transaction, at which undoing it takes tens of milliseconds.
-const LONG_UNDO: usize = 1 << 16;
+const LONG_UNDO: usize = 1 << 13;
 
 /// A transaction's long values.
 #[derive(Default)]

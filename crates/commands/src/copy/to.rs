@@ -7,8 +7,9 @@ use std::sync::Arc;
 use access::{ActiveSnapshot, ScanRequest, TableScan};
 use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
+use common::cancel::CancelToken;
 use common::error::ErrorExt;
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, pg_err, pieces};
 use executor::QueryRun;
 use nodes::query::CommandType;
 use parser::ast::{CopyStmt, Statement};
@@ -89,7 +90,7 @@ impl CopyOut {
                 binary::put_header(out);
             } else {
                 let start = out.len();
-                self.header(out);
+                self.header(out)?;
                 self.recode(start, out)?;
                 self.row_ends.push(out.len());
             }
@@ -119,14 +120,15 @@ impl CopyOut {
         Ok(true)
     }
 
-    fn header(&self, out: &mut Vec<u8>) {
+    fn header(&self, out: &mut Vec<u8>) -> PgResult<()> {
         for (at, name) in self.names.iter().enumerate() {
             if at > 0 {
                 out.push(self.options.delimiter);
             }
-            self.value(name, false, out);
+            self.value(name, false, CancelToken::never(), out)?;
         }
         out.push(b'\n');
+        Ok(())
     }
 
     fn batch(&mut self, batch: &Batch, cx: &CommandContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
@@ -142,18 +144,15 @@ impl CopyOut {
                 if column > 0 {
                     out.push(self.options.delimiter);
                 }
-                let datum = batch.datum(column, k);
+                let datum = batch.columns[column].long_datum(k, cx.cancel)?;
                 if datum.is_null() {
                     out.extend_from_slice(self.options.null.as_bytes());
                     continue;
                 }
                 scratch.clear();
                 types::io::output(*type_oid, &datum, &io, &mut scratch)?;
-                self.value(
-                    &scratch,
-                    self.force_quote.get(column).copied().unwrap_or(false),
-                    out,
-                );
+                let force = self.force_quote.get(column).copied().unwrap_or(false);
+                self.value(&scratch, force, cx.cancel, out)?;
             }
             out.push(b'\n');
             self.recode(start, out)?;
@@ -173,7 +172,8 @@ impl CopyOut {
         for k in batch.selection.iter() {
             binary::begin_row(self.types.len(), out);
             for (column, type_oid) in self.types.iter().enumerate() {
-                binary::put_field(*type_oid, &batch.datum(column, k), &io, out)?;
+                let datum = batch.columns[column].long_datum(k, cx.cancel)?;
+                binary::put_field(*type_oid, &datum, &io, out)?;
             }
             self.row_ends.push(out.len());
             self.copied += 1;
@@ -192,31 +192,39 @@ impl CopyOut {
         Ok(())
     }
 
-    fn value(&self, text: &str, force: bool, out: &mut Vec<u8>) {
+    fn value(&self, text: &str, force: bool, cancel: &CancelToken, out: &mut Vec<u8>) -> PgResult<()> {
         if self.options.format == Format::Csv {
-            self.csv_value(text, force, out);
+            self.csv_value(text, force, cancel, out)
         } else {
-            text_value(text.as_bytes(), self.options.delimiter, out);
+            let delimiter = self.options.delimiter;
+            pieces::bytes(cancel, text.as_bytes(), |piece| text_value(piece, delimiter, out))
         }
     }
 
-    fn csv_value(&self, text: &str, force: bool, out: &mut Vec<u8>) {
+    fn csv_value(&self, text: &str, force: bool, cancel: &CancelToken, out: &mut Vec<u8>) -> PgResult<()> {
         let o = &self.options;
         let special = |c: &u8| *c == o.delimiter || *c == o.quote || *c == b'\n' || *c == b'\r';
         let alone = self.types.len() == 1 && text == "\\.";
-        let quoted = force || alone || text == o.null || text.as_bytes().iter().any(special);
+        let mut quoted = force || alone || text == o.null;
         if !quoted {
-            out.extend_from_slice(text.as_bytes());
-            return;
+            pieces::bytes(cancel, text.as_bytes(), |piece| {
+                quoted |= piece.iter().any(special)
+            })?;
+        }
+        if !quoted {
+            return pieces::bytes(cancel, text.as_bytes(), |piece| out.extend_from_slice(piece));
         }
         out.push(o.quote);
-        for &c in text.as_bytes() {
-            if c == o.quote || c == o.escape {
-                out.push(o.escape);
+        pieces::bytes(cancel, text.as_bytes(), |piece| {
+            for &c in piece {
+                if c == o.quote || c == o.escape {
+                    out.push(o.escape);
+                }
+                out.push(c);
             }
-            out.push(c);
-        }
+        })?;
         out.push(o.quote);
+        Ok(())
     }
 }
 

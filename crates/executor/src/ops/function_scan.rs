@@ -10,7 +10,7 @@ use nodes::json::JsonExprKind;
 use nodes::query::RangeTblFunction;
 use nodes::xml::XmlExprKind;
 use types::io::CompositeField;
-use types::{BATCH_ROWS, Batch, Datum, PhysType, Selection, Vector, VectorData};
+use types::{BATCH_ROWS, Batch, Datum, PhysType, Rows, Selection, Vector, VectorData};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
@@ -114,7 +114,7 @@ enum Run {
     /// The row, until it is given.
     Scalar(Vec<PhysType>, Option<Vec<Datum>>),
     /// Rows made at the start, and how many are given.
-    Rows(Vec<PhysType>, Vec<Vec<Datum>>, usize),
+    Rows(Vec<PhysType>, Rows, usize),
 }
 
 impl Run {

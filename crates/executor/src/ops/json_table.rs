@@ -16,7 +16,7 @@ use nodes::expr::{Expr, ReturningKind, Var, VarSource};
 use nodes::json::{JsonExpr, JsonExprKind, JsonTable, JsonTablePath};
 use types::jsonpath::Path;
 use types::settings::TypeRef;
-use types::{BATCH_ROWS, Datum, PhysType, Selection, Vector, oids};
+use types::{BATCH_ROWS, Datum, PhysType, Rows, Selection, Vector, oids};
 
 use crate::compile::{Compiler, ScanMap};
 use crate::cx::Cx;
@@ -101,10 +101,10 @@ impl JsonTableCall {
     }
 
     /// All rows of the table.
-    pub fn rows(&self, cx: &mut Cx<'_>) -> PgResult<Vec<Vec<Datum>>> {
+    pub fn rows(&self, cx: &mut Cx<'_>) -> PgResult<Rows> {
         let item = Eval::new(&self.item).value(cx)?;
         let Datum::Bytes(document) = &item else {
-            return Ok(Vec::new());
+            return Ok(Rows::default());
         };
         let mut values = Vec::with_capacity(self.passing.len());
         for program in &self.passing {
@@ -120,7 +120,7 @@ impl JsonTableCall {
             }
         }
         let mut columns: Vec<Option<Eval>> = self.columns.iter().map(|c| c.as_ref().map(Eval::new)).collect();
-        let mut out = Vec::new();
+        let mut out = Rows::default();
         self.scan(cx, &self.root, (document, &passing), &mut columns, &mut out)?;
         Ok(out)
     }
@@ -131,7 +131,7 @@ impl JsonTableCall {
         p: &Pattern,
         (document, passing): (&[u8], &Passing),
         columns: &mut [Option<Eval>],
-        out: &mut Vec<Vec<Datum>>,
+        out: &mut Rows,
     ) -> PgResult<()> {
         cx.check()?;
         let query = Query {
@@ -183,7 +183,7 @@ impl JsonTableCall {
         (row, item): (Vec<Datum>, &Datum),
         passing: &Passing,
         columns: &mut [Option<Eval>],
-        out: &mut Vec<Vec<Datum>>,
+        out: &mut Rows,
     ) -> PgResult<()> {
         let first = out.len();
         if let Datum::Bytes(document) = item {

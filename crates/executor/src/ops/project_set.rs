@@ -131,7 +131,8 @@ impl Operator for ProjectSetOp {
             };
             let position = batch.selection.position(self.row);
             if !self.running {
-                self.start(cx, &batch.row(self.row))?;
+                let row = batch.long_row(self.row, cx.ext.cancel)?;
+                self.start(cx, &row)?;
             }
             let mut count = 0;
             for run in &mut self.runs {

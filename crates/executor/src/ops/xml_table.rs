@@ -9,8 +9,8 @@ use functions::xml::path::{self, Namespaces, column_text};
 use functions::{CallInfo, FnCache, FnContext};
 use nodes::expr::Expr;
 use nodes::xml::{XmlExpr, XmlExprKind, XmlTable};
-use types::{Datum, oids};
-use xml::tree::Document;
+use types::xml::Tree;
+use types::{Datum, Rows, oids};
 use xml::xpath::{Value, XNode, XPath};
 
 use crate::compile::{Compiler, ScanMap};
@@ -29,7 +29,7 @@ pub(crate) struct XmlTableCall {
 
 /// A document with its row path and the paths of its columns.
 struct Opened {
-    document: Document,
+    tree: Tree,
     namespaces: Namespaces,
     rows: XPath,
     /// `None`: FOR ORDINALITY.
@@ -64,20 +64,26 @@ impl XmlTableCall {
     }
 
     /// All rows of the table.
-    pub fn rows(&self, cx: &mut Cx<'_>) -> PgResult<Vec<Vec<Datum>>> {
+    pub fn rows(&self, cx: &mut Cx<'_>) -> PgResult<Rows> {
         let Datum::Text(text) = self.value(cx, 1)? else {
-            return Ok(Vec::new());
+            return Ok(Rows::default());
         };
         let opened = self.open(cx, &text)?;
         let mut cache = FnCache::default();
         let found = {
             let ctx = cx.fn_context(&self.info, &mut cache);
-            path::evaluate(&opened.rows, &opened.document, &opened.namespaces, None, &ctx)?
+            path::evaluate(
+                &opened.rows,
+                &opened.tree.document,
+                &opened.namespaces,
+                None,
+                &ctx,
+            )?
         };
         let Value::Nodes(nodes) = found else {
-            return Ok(Vec::new());
+            return Ok(Rows::default());
         };
-        let mut out = Vec::with_capacity(nodes.len());
+        let mut out = Rows::default();
         for (k, node) in nodes.into_iter().enumerate() {
             cx.check()?;
             let mut row = Vec::with_capacity(self.table.columns.len());
@@ -92,7 +98,7 @@ impl XmlTableCall {
     /// Parses the document, and compiles the paths, which may differ from one document to the next.
     fn open(&self, cx: &mut Cx<'_>, text: &str) -> PgResult<Opened> {
         let mut cache = FnCache::default();
-        let document = path::document(text, &cx.fn_context(&self.info, &mut cache))?;
+        let tree = path::document(text, &cx.fn_context(&self.info, &mut cache))?;
         let mut namespaces = Namespaces::new();
         for (name, uri) in &self.table.namespaces {
             let Datum::Text(uri) = self.value(cx, *uri)? else {
@@ -134,7 +140,7 @@ impl XmlTableCall {
             )?));
         }
         Ok(Opened {
-            document,
+            tree,
             namespaces,
             rows,
             columns,
@@ -153,8 +159,8 @@ impl XmlTableCall {
         let mut value = Datum::Null;
         {
             let ctx = cx.fn_context(&self.info, &mut cache);
-            let found = path::evaluate(filter, &o.document, &o.namespaces, Some(node), &ctx)?;
-            if let Some(text) = column_text(&o.document, &found, column.type_ref.oid, numeric)? {
+            let found = path::evaluate(filter, &o.tree.document, &o.namespaces, Some(node), &ctx)?;
+            if let Some(text) = column_text(&o.tree.document, &found, column.type_ref.oid, numeric)? {
                 value = types::io::input(column.type_ref.oid, column.type_ref.typmod, &text, &ctx.io())?;
             }
         }

@@ -1,6 +1,6 @@
 //! Batches by number: in memory up to `work_mem`, then in a file.
 
-use common::PgResult;
+use common::{PgResult, cancel};
 use types::Batch;
 
 use crate::cx::Cx;
@@ -17,6 +17,18 @@ pub(crate) struct TupleStore {
     file: Option<BatchFile>,
     bytes: usize,
     reserved: MemoryUse,
+}
+
+/// Bytes, and batches, that it may take milliseconds to free. Arrays and the like are not counted in bytes.
+const LARGE: usize = 1 << 20;
+const MANY: usize = 1 << 6;
+
+impl Drop for TupleStore {
+    fn drop(&mut self) {
+        if self.bytes > LARGE || self.memory.len() > MANY {
+            cancel::discard_if_cancelled(std::mem::take(&mut self.memory));
+        }
+    }
 }
 
 impl TupleStore {

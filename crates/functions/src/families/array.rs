@@ -12,6 +12,7 @@ use crate::families::int::sign;
 use crate::families::quote::{STRING_BYTES_MAX, string_too_long};
 use crate::framework::context::FnContext;
 use crate::framework::macros::{builtins, set_functions};
+use crate::framework::pieces;
 use crate::framework::set::{SetRows, materialized};
 
 fn dimension(a: &ArrayValue, k: i32) -> Option<&ArrayDim> {
@@ -149,8 +150,8 @@ fn array_append(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         [d] => d.lower,
         _ => return Err(not_one_dimensional()),
     };
-    let mut elements = a.elements.clone();
-    elements.push(value);
+    let all = a.elements.iter().cloned().chain([value]);
+    let elements = pieces::list(ctx.cancel, all)?;
     let len = elements.len() as i32;
     lower.checked_add(len).ok_or_else(out_of_range)?;
     Ok(with_elements(&a, vec![ArrayDim { len, lower }], elements))
@@ -164,8 +165,9 @@ fn array_prepend(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         [d] => d.lower,
         _ => return Err(not_one_dimensional()),
     };
-    let mut elements = vec![args.first().cloned().unwrap_or_default()];
-    elements.extend(a.elements.iter().cloned());
+    let first = args.first().cloned().unwrap_or_default();
+    let all = std::iter::once(first).chain(a.elements.iter().cloned());
+    let elements = pieces::list(ctx.cancel, all)?;
     let len = elements.len() as i32;
     Ok(with_elements(&a, vec![ArrayDim { len, lower }], elements))
 }
@@ -175,7 +177,7 @@ fn incompatible(detail: &str) -> Box<PgError> {
     pg_err!(ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays").detail(detail)
 }
 
-fn array_cat(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn array_cat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let (a, b) = match args {
         [Datum::Array(a), Datum::Array(b)] => (a, b),
         [Datum::Array(a), _] | [_, Datum::Array(a)] => return Ok(Datum::Array(a.clone())),
@@ -220,7 +222,7 @@ fn array_cat(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
         }
     }
     types::io_array::element_count(&dims)?;
-    let elements = a.elements.iter().chain(&b.elements).cloned().collect();
+    let elements = pieces::list(ctx.cancel, a.elements.iter().chain(&b.elements).cloned())?;
     Ok(with_elements(a, dims, elements))
 }
 
@@ -234,19 +236,15 @@ fn no_multidimensional(what: &str) -> Box<PgError> {
     common::unsupported!("{what} multidimensional arrays is not supported")
 }
 
-fn array_remove(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn array_remove(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let [Datum::Array(a), value] = args else {
         return Ok(Datum::Null);
     };
     if a.dims.len() > 1 {
         return Err(no_multidimensional("removing elements from"));
     }
-    let elements: Vec<Datum> = a
-        .elements
-        .iter()
-        .filter(|e| !same(a, e, value))
-        .cloned()
-        .collect();
+    let stays = |e: &Datum| Ok((!same(a, e, value)).then(|| e.clone()));
+    let elements = pieces::try_list(ctx.cancel, a.elements.iter().map(stays))?;
     if elements.len() == a.elements.len() {
         return Ok(Datum::Array(a.clone()));
     }
@@ -260,27 +258,26 @@ fn array_remove(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     Ok(with_elements(a, dims, elements))
 }
 
-fn array_replace(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn array_replace(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let [Datum::Array(a), from, to] = args else {
         return Ok(Datum::Null);
     };
     let swap = |e: &Datum| if same(a, e, from) { to.clone() } else { e.clone() };
-    Ok(with_elements(
-        a,
-        a.dims.clone(),
-        a.elements.iter().map(swap).collect(),
-    ))
+    let elements = pieces::list(ctx.cancel, a.elements.iter().map(swap))?;
+    Ok(with_elements(a, a.dims.clone(), elements))
 }
 
-/// Subscripts of the elements equal to a value, from a given subscript on.
-fn positions<'a>(a: &'a ArrayValue, value: &'a Datum, from: i32) -> impl Iterator<Item = i32> + use<'a> {
+/// For each element its subscript, if it is equal to a value and stands at a given subscript or behind.
+fn positions<'a>(
+    a: &'a ArrayValue,
+    value: &'a Datum,
+    from: i32,
+) -> impl Iterator<Item = Option<i32>> + use<'a> {
     let lower = a.dims.first().map_or(1, |d| d.lower);
-    a.elements
-        .iter()
-        .enumerate()
-        .map(move |(k, e)| (lower.wrapping_add(k as i32), e))
-        .filter(move |(at, e)| *at >= from && same(a, e, value))
-        .map(|(at, _)| at)
+    a.elements.iter().enumerate().map(move |(k, e)| {
+        let at = lower.wrapping_add(k as i32);
+        (at >= from && same(a, e, value)).then_some(at)
+    })
 }
 
 fn searchable(a: &ArrayValue) -> PgResult<()> {
@@ -291,7 +288,7 @@ fn searchable(a: &ArrayValue) -> PgResult<()> {
     }
 }
 
-fn array_position(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn array_position(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let Some(Datum::Array(a)) = args.first() else {
         return Ok(Datum::Null);
     };
@@ -311,15 +308,24 @@ fn array_position(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             ));
         }
     };
-    Ok(positions(a, &value, from).next().map_or(Datum::Null, Datum::Int4))
+    for (k, found) in positions(a, &value, from).enumerate() {
+        if let Some(at) = found {
+            return Ok(Datum::Int4(at));
+        }
+        if k % ELEMENTS_UNCHECKED == ELEMENTS_UNCHECKED - 1 {
+            ctx.cancel.check()?;
+        }
+    }
+    Ok(Datum::Null)
 }
 
-fn array_positions(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn array_positions(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let [Datum::Array(a), value] = args else {
         return Ok(Datum::Null);
     };
     searchable(a)?;
-    let found = positions(a, value, i32::MIN).map(Datum::Int4).collect();
+    let found = positions(a, value, i32::MIN).map(|at| Ok(at.map(Datum::Int4)));
+    let found = pieces::try_list(ctx.cancel, found)?;
     Ok(Datum::Array(Arc::new(ArrayValue::from_elements(
         oids::INT4,
         found,
@@ -351,11 +357,7 @@ fn trim_array(ctx: &mut FnContext<'_>, a: &ArrayValue, n: i32) -> PgResult<Datum
         dims.clear();
     }
     let kept = &a.elements[..per_row * keep as usize];
-    let mut elements = Vec::with_capacity(kept.len());
-    for some in kept.chunks(FILL_CHUNK) {
-        ctx.cancel.check()?;
-        elements.extend_from_slice(some);
-    }
+    let elements = pieces::list(ctx.cancel, kept.iter().cloned())?;
     Ok(with_elements(a, dims, elements))
 }
 
@@ -400,26 +402,19 @@ fn joined(ctx: &FnContext<'_>, a: &ArrayValue, separator: &str, null: Option<&st
 }
 
 fn split(ctx: &FnContext<'_>, s: &str, delimiter: Option<&str>, null: Option<&str>) -> PgResult<Vec<Datum>> {
-    /// Pieces between two looks at whether somebody cancels.
-    const CHECK_EVERY: usize = 10_000;
-    let mut pieces = Vec::new();
-    let mut add = |piece: &str| {
-        if pieces.len() % CHECK_EVERY == 0 {
-            ctx.cancel.check()?;
-        }
-        pieces.push(match Some(piece) == null {
-            true => Datum::Null,
-            false => Datum::text(piece),
-        });
-        PgResult::Ok(())
+    let piece = |piece: &str| match Some(piece) == null {
+        true => Datum::Null,
+        false => Datum::text(piece),
     };
     match delimiter {
-        _ if s.is_empty() => {}
-        None => s.chars().try_for_each(|c| add(c.encode_utf8(&mut [0; 4])))?,
-        Some("") => add(s)?,
-        Some(delimiter) => s.split(delimiter).try_for_each(add)?,
+        _ if s.is_empty() => Ok(Vec::new()),
+        None => {
+            let characters = s.chars().map(|c| piece(c.encode_utf8(&mut [0; 4])));
+            pieces::list(ctx.cancel, characters)
+        }
+        Some("") => Ok(vec![piece(s)]),
+        Some(delimiter) => pieces::list(ctx.cancel, s.split(delimiter).map(piece)),
     }
-    Ok(pieces)
 }
 
 fn text_to_array(
@@ -491,9 +486,6 @@ fn fill_dims(args: &[Datum]) -> PgResult<Vec<ArrayDim>> {
     Ok(dims)
 }
 
-/// So many elements are made between two looks at the cancel flag.
-const FILL_CHUNK: usize = 1 << 16;
-
 fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     let value = args.first().cloned().unwrap_or_default();
     let dims = fill_dims(args.get(1..).unwrap_or(&[]))?;
@@ -509,12 +501,7 @@ fn array_fill(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
             "array size exceeds the maximum allowed ({ARRAY_BYTES_MAX})"
         ));
     }
-    let mut elements = Vec::with_capacity(count);
-    while elements.len() < count {
-        ctx.cancel.check()?;
-        let more = FILL_CHUNK.min(count - elements.len());
-        elements.resize(elements.len() + more, value.clone());
-    }
+    let elements = pieces::list(ctx.cancel, std::iter::repeat_n(value, count))?;
     Ok(Datum::Array(Arc::new(ArrayValue {
         element_type: ctx.call.arg_type(0),
         dims,
@@ -569,24 +556,47 @@ fn element_phys(a: &ArrayValue) -> PhysType {
     first.unwrap_or_else(|| PhysType::of_builtin(a.element_type))
 }
 
-fn unnest(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    let (phys, values) = match args.first() {
-        Some(Datum::Array(a)) => (element_phys(a), a.elements.clone()),
-        _ => (PhysType::Nested, Vec::new()),
-    };
-    Ok(Box::new(Values {
-        phys,
-        values: values.into_iter(),
-    }))
+/// The elements of an array that others hold, too.
+struct Elements {
+    phys: PhysType,
+    array: Arc<ArrayValue>,
+    next: usize,
 }
 
-fn subscripts(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+impl SetRows for Elements {
+    fn next_rows(&mut self, ctx: &mut FnContext<'_>, max: usize) -> PgResult<Option<Vec<Vector>>> {
+        ctx.cancel.check()?;
+        let left = self.array.elements.get(self.next..).unwrap_or(&[]);
+        let rows = &left[..max.min(left.len())];
+        self.next += rows.len();
+        Ok((!rows.is_empty()).then(|| vec![Vector::from_datums(self.phys, rows)]))
+    }
+}
+
+fn unnest(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
+    Ok(match args.first() {
+        Some(Datum::Array(a)) => Box::new(Elements {
+            phys: element_phys(a),
+            array: Arc::clone(a),
+            next: 0,
+        }),
+        _ => Box::new(Values {
+            phys: PhysType::Nested,
+            values: Vec::new().into_iter(),
+        }),
+    })
+}
+
+fn subscripts(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
     let dim = match args {
         [Datum::Array(a), Datum::Int4(k), ..] => dimension(a, *k).copied(),
         _ => None,
     };
     let mut values: Vec<Datum> = match dim {
-        Some(d) => (0..d.len).map(|k| Datum::Int4(d.lower.wrapping_add(k))).collect(),
+        Some(d) => {
+            let subscripts = (0..d.len).map(|k| Datum::Int4(d.lower.wrapping_add(k)));
+            pieces::list(ctx.cancel, subscripts)?
+        }
         None => Vec::new(),
     };
     if args.get(2).and_then(Datum::as_bool) == Some(true) {

@@ -24,11 +24,7 @@ const COPY_CHUNK: usize = 1 << 16;
 
 /// An array of some items of another.
 fn of_items(ctx: &FnContext<'_>, a: &ArrayValue, items: &[&[Datum]], lower: i32) -> PgResult<ArrayValue> {
-    let mut elements = Vec::with_capacity(items.iter().map(|item| item.len()).sum());
-    for some in items.chunks(COPY_CHUNK) {
-        ctx.cancel.check()?;
-        some.iter().for_each(|item| elements.extend_from_slice(item));
-    }
+    let elements = pieces::list(ctx.cancel, items.iter().copied().flatten().cloned())?;
     let mut dims = a.dims.clone();
     match dims.first_mut() {
         Some(d) if !items.is_empty() => {

@@ -319,22 +319,25 @@ fn left(s: &str, n: i32) -> &str {
     if n >= 0 {
         return char_range(s, 0, n as usize);
     }
-    let keep = s.chars().count().saturating_sub(n.unsigned_abs() as usize);
-    char_range(s, 0, keep)
+    from_end(s, n.unsigned_abs() as usize).map_or("", |at| &s[..at])
 }
+
+/// Where the last `n` characters begin, if there are so many; `n` is not 0.
+fn from_end(s: &str, n: usize) -> Option<usize> {
+    s.char_indices().rev().nth(n - 1).map(|(at, _)| at)
+}
+
 /// The last `n` characters, or all but the first `-n`.
 fn right(s: &str, n: i32) -> &str {
     if n == i32::MIN {
         // PostgreSQL negates it, which does not change it.
         return s;
     }
-
-    let skip = if n >= 0 {
-        s.chars().count().saturating_sub(n as usize)
-    } else {
-        n.unsigned_abs() as usize
-    };
-    char_range(s, skip, usize::MAX)
+    match n {
+        0 => "",
+        1.. => from_end(s, n as usize).map_or(s, |at| &s[at..]),
+        _ => char_range(s, n.unsigned_abs() as usize, usize::MAX),
+    }
 }
 
 fn split_part<'a>(ctx: &mut FnContext<'_>, s: &'a str, delimiter: &str, n: i32) -> PgResult<&'a str> {

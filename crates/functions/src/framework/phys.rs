@@ -368,11 +368,11 @@ macro_rules! puts {
 puts! {
     Text: &'a str, s => (d, i) d.set_str(i, s), Datum::Text(s.into());
     Text: String, s => (d, i) d.set_owned(i, s.into_bytes()), Datum::Text(s.into());
-    Text: Arc<str>, s => (d, i) d.set_str(i, &s), Datum::Text(s);
+    Text: Arc<str>, s => (d, i) d.set_text(i, &s), Datum::Text(s);
     Text: Cow<'a, str>, s => (d, i) put_bytes(d, i, cow_bytes(s)), Datum::Text(s.into());
     Bytes: &'a [u8], s => (d, i) d.set_bytes(i, s), Datum::Bytes(s.into());
     Bytes: Vec<u8>, s => (d, i) d.set_owned(i, s), Datum::Bytes(s.into());
-    Bytes: Arc<[u8]>, s => (d, i) d.set_bytes(i, &s), Datum::Bytes(s);
+    Bytes: Arc<[u8]>, s => (d, i) d.set_shared_bytes(i, &s), Datum::Bytes(s);
     Bytes: Cow<'a, [u8]>, s => (d, i) put_bytes(d, i, s), Datum::Bytes(s.into());
     Numeric: types::Numeric, n => (d, i) d[i] = n, Datum::Numeric(n);
     Nested: Datum, v => (d, i) d[i] = v, v;

@@ -207,11 +207,11 @@ pub fn general_vector<const STRICT: bool>(
         }
         row.clear();
         for arg in args {
-            // Long values are copied.
             ctx.cancel.check()?;
-            row.push(arg.datum(i));
+            row.push(arg.long_datum(i, ctx.cancel)?);
         }
         let value = f(ctx, &row)?;
-        out.set_long(i, &value, ctx.cancel)
+        out.set(i, &value);
+        Ok(())
     })
 }

@@ -156,7 +156,7 @@ pub struct QueryRows {
     /// Its result columns.
     pub columns: Vec<QueryColumn>,
     /// Its rows.
-    pub rows: Vec<Vec<Datum>>,
+    pub rows: types::Rows,
 }
 
 /// A result column.

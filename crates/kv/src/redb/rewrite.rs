@@ -60,7 +60,12 @@ impl RedbKv {
             let database = Database::builder()
                 .set_cache_size(cache_bytes)
                 .create_with_backend(backend)?;
-            Ok(copy(&snapshot, &database, give_up)?.then_some(database))
+            let finished = copy(&snapshot, &database, give_up)?;
+            if !finished {
+                // redb would write what is left and sync it when it closes the file, which is about to be removed.
+                health.cut_off();
+            }
+            Ok(finished.then_some(database))
         });
         let Some(database) = copied.map_err(|failure| into_kv_error(failure, building))? else {
             return Ok(false);

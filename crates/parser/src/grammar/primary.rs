@@ -33,7 +33,7 @@ impl Parser<'_> {
     /// `c_expr`.
     pub fn c_expr(&mut self, mode: Mode) -> R<Expr> {
         match self.tok {
-            Tok::IConst | Tok::FConst | Tok::SConst | Tok::BConst | Tok::XConst => Ok(self.literal()),
+            Tok::IConst | Tok::FConst | Tok::SConst | Tok::BConst | Tok::XConst => self.literal(),
             Tok::Ident => self.column_or_call(),
             Tok::Char(b'(') => self.paren_expr(mode),
             Tok::Param => self.param(),
@@ -42,18 +42,18 @@ impl Parser<'_> {
         }
     }
 
-    fn literal(&mut self) -> Expr {
+    fn literal(&mut self) -> R<Expr> {
         let token = self.take();
         let value = match token.tok {
             Tok::IConst => ConstValue::Integer(token.value as i32),
             Tok::FConst => ConstValue::Float(Name::new(self.source(token))),
-            Tok::SConst => ConstValue::String(self.string_of(token)),
+            Tok::SConst => ConstValue::String(self.long_string_of(token)?),
             _ => ConstValue::BitString(self.string_of(token)),
         };
-        Expr::AConst(AConst {
+        Ok(Expr::AConst(AConst {
             value,
             span: token.span(),
-        })
+        }))
     }
 
     #[inline(never)]

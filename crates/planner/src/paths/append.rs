@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use common::{Oid, PgResult};
+use common::{Oid, PgResult, cancel};
 use nodes::expr::Expr;
 use nodes::relids::RelIds;
 
@@ -69,6 +69,7 @@ pub fn build_members(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> {
     let (mut rows, mut pages, mut tuples) = (0.0_f64, 0.0, 0.0);
     let mut live = Vec::new();
     for member in candidates(root, parent, &base)? {
+        cancel::check()?;
         if !build_member(root, &member, &base)? {
             continue;
         }
@@ -309,6 +310,7 @@ pub fn set_append_paths(root: &mut Root<'_, '_>, parent: usize) -> PgResult<()> 
     };
     let Some(base) = &rel.base else { return Ok(()) };
     for child in &base.members {
+        cancel::check()?;
         set_member_paths(root, parent, *child)?;
     }
     let children = member_paths(root, base);

@@ -65,8 +65,10 @@ pub fn add_tid_paths(root: &Root<'_, '_>, rel: &RelOptInfo, paths: &mut Vec<Rc<P
         return;
     }
     let of = |wanted: Kind| {
-        let clauses = base.restrictions.iter().map(|info| info.clause.clone());
-        clauses.filter(move |clause| kind(clause, base.rt_index) == Some(wanted))
+        let clauses = base.restrictions.iter().map(|info| &info.clause);
+        clauses
+            .filter(move |clause| kind(clause, base.rt_index) == Some(wanted))
+            .cloned()
     };
     // Nothing else can answer it.
     if of(Kind::Rows).any(|clause| matches!(clause, Expr::CurrentOf { .. })) {

@@ -19,7 +19,7 @@ pub use outer_joins::node_rels;
 pub use sub_links::{PLACEHOLDER_BASE, and_of, mark_placeholders};
 pub use union_all::is_simple as is_simple_union_all;
 
-use common::PgResult;
+use common::{PgResult, cancel};
 use nodes::expr::Expr;
 use nodes::query::CommandType;
 
@@ -32,9 +32,13 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     if root.query.command == CommandType::Merge {
         merge::make_join(&mut root.query);
     }
+    // Each step may go through a million expressions.
     aliases::flatten_join_aliases(&mut root.query);
+    cancel::check()?;
     ctes::plan_or_inline(root)?;
+    cancel::check()?;
     sub_links::pull_up_sub_links(&mut root.query, root.global.context)?;
+    cancel::check()?;
     let context = root.global.context;
     let mut union_alls = pull_up::pull_up_subqueries(&mut root.query, context)?;
     if root.recursive_cte.is_none() {
@@ -51,12 +55,15 @@ pub fn preprocess(root: &mut Root<'_, '_>) -> PgResult<()> {
     if let Some(error) = failure {
         return Err(error);
     }
+    cancel::check()?;
     having::move_to_where(&mut root.query, context.catalog)?;
     outer_joins::reduce_outer_joins(&mut root.query, context.catalog);
     outer_joins::left_to_anti(&mut root.query, context)?;
+    cancel::check()?;
     stored::replace_calls(root)?;
     union_all::register(root, union_alls)?;
     inherit::expand(root)?;
+    cancel::check()?;
     plan_sub_links(root)
 }
 

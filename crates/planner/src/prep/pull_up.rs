@@ -1,6 +1,6 @@
 //! Simple subqueries in FROM become part of the query around them.
 
-use common::PgResult;
+use common::{PgResult, cancel};
 use nodes::expr::{Expr, VarSource};
 use nodes::query::{CommandType, FromExpr, JoinTreeNode, JoinType, Query, RteKind};
 use nodes::relids::RelIds;
@@ -18,6 +18,7 @@ use crate::prep::union_all::{self, UnionAlls};
 pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> PgResult<UnionAlls> {
     let mut whole_rows = RelIds::empty();
     note_whole_rows(query, 0, &mut whole_rows);
+    cancel::check()?;
     let mut tree = std::mem::take(&mut query.join_tree);
     let mut pull_up = PullUp {
         context,
@@ -27,6 +28,7 @@ pub fn pull_up_subqueries(query: &mut Query, context: &PlannerContext<'_>) -> Pg
     let result = pull_up.pull_in_from(query, &mut tree, false);
     query.join_tree = tree;
     result?;
+    cancel::check()?;
     // Replacement of columns happens in the finished tree, where all conditions are reachable.
     replace_pulled(query);
     Ok(pull_up.union_alls)
@@ -82,9 +84,12 @@ impl PullUp<'_> {
                     return Ok(());
                 }
                 let mut sub = (**sub).clone();
+                cancel::check()?;
                 aliases::flatten_join_aliases(&mut sub);
+                cancel::check()?;
                 crate::prep::sub_links::pull_up_sub_links(&mut sub, self.context)?;
                 note_whole_rows(&mut sub, query.range_table.len(), &mut self.whole_rows);
+                cancel::check()?;
                 let mut from = absorb(query, index, sub);
                 self.pull_in_from(query, &mut from, nullable)?;
                 *node = JoinTreeNode::From(Box::new(from));

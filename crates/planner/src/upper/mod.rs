@@ -20,7 +20,7 @@ pub use needed::collect as collect_needed;
 pub use project::{can_project, project};
 pub use sort::sort_stage;
 
-use common::{AttrNumber, PgResult};
+use common::{AttrNumber, PgResult, cancel};
 use nodes::expr::{Expr, Var, VarSource};
 use nodes::plan::{GroupKey, Plan, PlanCost, PlanNode, SortKey};
 use nodes::query::{CommandType, SortGroupClause, TargetEntry};
@@ -201,6 +201,7 @@ pub fn plan_query(root: &mut Root<'_, '_>) -> PgResult<Planned> {
             false => stage,
         }
     };
+    cancel::check()?;
     let stage = window::add(root, stage)?;
     let stage = project_sort_distinct(root, stage)?;
     let stage = lock_rows(root, stage)?;
@@ -267,12 +268,15 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
     };
     let wanted = wanted_keys(root)?;
     crate::order::OrderInterest::note_clauses(root)?;
+    cancel::check()?;
     paths::set_base_paths(root)?;
+    cancel::check()?;
     let mut rel = search::join_all(root)?;
     if root.parallel && one_time.is_empty() {
         root.partial_paths = rel.partial_paths.clone();
         paths::partial::add_gathers(root, &mut rel);
     }
+    cancel::check()?;
     let path = choose_path(root, &rel.paths, &wanted)?;
     let mut stage = create_plan::create(root, &path)?;
     if !one_time.is_empty() {
@@ -284,10 +288,13 @@ fn scan_join_stage(root: &mut Root<'_, '_>) -> PgResult<Stage> {
 /// Relations, and conditions where they belong; those of no relation are returned.
 fn distribute_conditions(root: &mut Root<'_, '_>) -> PgResult<Vec<Expr>> {
     paths::build_base_rels(root)?;
+    cancel::check()?;
     joininfo::deconstruct(root)?;
     equivalence::add_implied(root)?;
+    cancel::check()?;
     joininfo::assign_base_restrictions(root)?;
     let one_time = take_constant_quals(root);
+    cancel::check()?;
     needed::collect(root);
     Ok(one_time)
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::{PgResult, cancel, pg_err};
+use common::{PgResult, cancel, long, pg_err, pieces};
 
 use crate::jsonb::{DATA_BYTES_MAX, JsonbRef, Kind, compare_keys, put_number};
 use crate::{Datum, Numeric};
@@ -80,40 +80,55 @@ impl Frame {
         }
         match self.object {
             true => self.finish_object(out)?,
-            false => self.finish_array(out),
+            false => self.finish_array(out)?,
         }
         if is_large { cancel::check() } else { Ok(()) }
     }
 
-    fn finish_array(&self, out: &mut Vec<u8>) {
+    fn finish_array(&self, out: &mut Vec<u8>) -> PgResult<()> {
         out.extend_from_slice(&(self.ends.len() as u32).to_le_bytes());
         for (kind, end) in &self.ends {
             out.extend_from_slice(&entry(*kind, *end));
         }
-        out.extend_from_slice(&self.data);
+        append(&self.data, out)
     }
 
     fn finish_object(&self, out: &mut Vec<u8>) -> PgResult<()> {
         let order = self.order()?;
+        let is_large = self.data.len() >= LARGE;
+        let look = || if is_large { cancel::check() } else { Ok(()) };
+        look()?;
         out.extend_from_slice(&(order.len() as u32).to_le_bytes());
         let mut end = 0;
         for i in &order {
             end += self.key(*i).len();
             out.extend_from_slice(&entry(Kind::String, end));
         }
+        look()?;
         for i in &order {
             let (kind, bytes) = self.value(*i);
             end += bytes.len();
             out.extend_from_slice(&entry(kind, end));
         }
+        look()?;
         for i in &order {
             out.extend_from_slice(self.key(*i));
         }
+        look()?;
         for i in &order {
             out.extend_from_slice(self.value(*i).1);
         }
         Ok(())
     }
+}
+
+/// Copies bytes, with looks at the cancel flag where they are many.
+fn append(bytes: &[u8], out: &mut Vec<u8>) -> PgResult<()> {
+    if bytes.len() < LARGE {
+        out.extend_from_slice(bytes);
+        return Ok(());
+    }
+    pieces::bytes(&cancel::current(), bytes, |piece| out.extend_from_slice(piece))
 }
 
 fn entry(kind: Kind, end: usize) -> [u8; 4] {
@@ -216,35 +231,37 @@ impl JsonbBuilder {
     /// A value that exists already.
     pub fn value(&mut self, value: JsonbRef<'_>) -> PgResult<()> {
         let (kind, bytes) = value.raw();
-        self.put(kind, |out| out.extend_from_slice(bytes))
+        self.put(kind, |out| append(bytes, out))
     }
 
     /// `null`.
     pub fn null(&mut self) -> PgResult<()> {
-        self.put(Kind::Null, |_| {})
+        self.put(Kind::Null, |_| Ok(()))
     }
 
     /// A boolean.
     pub fn bool(&mut self, value: bool) -> PgResult<()> {
-        self.put(if value { Kind::True } else { Kind::False }, |_| {})
+        self.put(if value { Kind::True } else { Kind::False }, |_| Ok(()))
     }
 
     /// A number.
     pub fn number(&mut self, value: &Numeric) -> PgResult<()> {
-        self.put(Kind::Number, |out| put_number(value, out))
+        self.put(Kind::Number, |out| {
+            put_number(value, out);
+            Ok(())
+        })
     }
 
     /// A string.
     pub fn string(&mut self, value: &str) -> PgResult<()> {
-        self.put(Kind::String, |out| out.extend_from_slice(value.as_bytes()))
+        self.put(Kind::String, |out| append(value.as_bytes(), out))
     }
 
-    fn put(&mut self, kind: Kind, write: impl FnOnce(&mut Vec<u8>)) -> PgResult<()> {
+    fn put(&mut self, kind: Kind, write: impl FnOnce(&mut Vec<u8>) -> PgResult<()>) -> PgResult<()> {
         let Some(frame) = self.stack.last_mut() else {
             self.document.clear();
             self.document.push(kind as u8);
-            write(&mut self.document);
-            return Ok(());
+            return write(&mut self.document);
         };
         // A null that is left out still counts as a use of its key: where keys are unique it stays until the end.
         if kind == Kind::Null && frame.skip_nulls && !(frame.object && frame.unique) {
@@ -254,7 +271,7 @@ impl JsonbBuilder {
             }
             return Ok(());
         }
-        write(&mut frame.data);
+        write(&mut frame.data)?;
         frame.ends.push((kind, frame.data.len()));
         if frame.data.len() + frame.keys.len() > DATA_BYTES_MAX {
             return Err(too_big(frame.object));
@@ -272,7 +289,7 @@ impl JsonbBuilder {
         let kind = if frame.object { Kind::Object } else { Kind::Array };
         let finished = frame.finish(&mut bytes);
         self.spare.push(frame);
-        let put = finished.and_then(|()| self.put(kind, |out| out.extend_from_slice(&bytes)));
+        let put = finished.and_then(|()| self.put(kind, |out| append(&bytes, out)));
         self.closed = bytes;
         put
     }
@@ -283,8 +300,12 @@ impl JsonbBuilder {
     }
 
     /// The same as a datum.
-    pub fn finish_datum(&mut self) -> Datum {
-        Datum::Bytes(Arc::from(self.finish()))
+    pub fn finish_datum(&mut self) -> PgResult<Datum> {
+        let document = self.finish();
+        if document.len() < LARGE {
+            return Ok(Datum::Bytes(document.into()));
+        }
+        long::bytes(&document, &cancel::current()).map(Datum::Bytes)
     }
 }
 

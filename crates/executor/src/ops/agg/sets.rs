@@ -257,6 +257,8 @@ impl SetsOp {
         while let Some(batch) = self.next_input(cx)? {
             cx.check()?;
             for run in &mut self.running {
+                // CUBE may have thousands of sets.
+                cx.check()?;
                 run.add(cx, &node.sets[run.set].keys, &batch, &mut numbers)?;
             }
             self.limit_memory(cx);

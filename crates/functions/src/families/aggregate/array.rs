@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::cancel::{self, CancelToken};
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, long, pg_err};
 use types::{ArrayDim, ArrayValue, Datum, Selection, Vector};
 
 use super::argument;
@@ -171,20 +171,13 @@ fn join(arrays: &[Arc<ArrayValue>], cancel: &CancelToken) -> PgResult<Datum> {
     if dims.len() > types::io_array::DIMENSIONS_MAX {
         return Err(types::io_array::too_many_dimensions(dims.len()));
     }
-    let mut elements = Vec::with_capacity(arrays.len() * first.elements.len());
-    for piece in arrays.chunks(JOINED_ARRAYS) {
-        cancel.check()?;
-        elements.extend(piece.iter().flat_map(|a| a.elements.iter().cloned()));
-    }
+    let elements = pieces::list(cancel, arrays.iter().flat_map(|a| a.elements.iter().cloned()))?;
     Ok(Datum::Array(Arc::new(ArrayValue {
         element_type: first.element_type,
         dims,
         elements,
     })))
 }
-
-/// Arrays joined between two looks at the cancel flag.
-const JOINED_ARRAYS: usize = 1 << 12;
 
 /// `string_agg(value, delimiter)` over bytes; the first value's delimiter is not used.
 struct StringAgg {
@@ -252,16 +245,17 @@ impl Accumulator for StringAgg {
         Ok(())
     }
 
-    fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
+    fn finalize(&mut self, ctx: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
         let Some((joined, first_delimiter)) = self.groups[group as usize].take() else {
             return Ok(Datum::Null);
         };
         let bytes = &joined[first_delimiter..];
         if !self.text {
-            return Ok(Datum::Bytes(bytes.into()));
+            return long::bytes(bytes, ctx.cancel).map(Datum::Bytes);
         }
+        ctx.cancel.check()?;
         match std::str::from_utf8(bytes) {
-            Ok(s) => Ok(Datum::text(s)),
+            Ok(s) => long::text(s, ctx.cancel).map(Datum::Text),
             Err(_) => Err(common::internal!("string_agg joined invalid UTF-8")),
         }
     }

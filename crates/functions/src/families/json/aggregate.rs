@@ -171,15 +171,15 @@ impl Accumulator for TextAgg {
         Ok(())
     }
 
-    fn finalize(&mut self, _: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
+    fn finalize(&mut self, ctx: &mut FnContext<'_>, group: u32) -> PgResult<Datum> {
         let text = self.groups.get_mut(group as usize).and_then(|g| g.text.take());
-        Ok(match text {
-            None => Datum::Null,
+        match text {
+            None => Ok(Datum::Null),
             Some(mut text) => {
                 text.push_str(if self.shape.object { " }" } else { "]" });
-                Datum::text(text)
+                common::long::text(&text, ctx.cancel).map(Datum::Text)
             }
-        })
+        }
     }
 
     fn memory_bytes(&self) -> usize {
@@ -281,7 +281,7 @@ impl Accumulator for JsonbAgg {
             None => Ok(Datum::Null),
             Some(mut builder) => {
                 builder.end()?;
-                Ok(builder.finish_datum())
+                builder.finish_datum()
             }
         }
     }

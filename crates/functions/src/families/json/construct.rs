@@ -166,7 +166,7 @@ pub fn build_object_jsonb(
         put_jsonb(value, type_of(2 * k + 1), ctx, &mut builder)?;
     }
     builder.end()?;
-    Ok(builder.finish_datum())
+    builder.finish_datum()
 }
 
 /// The text of `json_build_array`.
@@ -205,7 +205,7 @@ pub fn build_array_jsonb(
         }
     }
     builder.end()?;
-    Ok(builder.finish_datum())
+    builder.finish_datum()
 }
 
 type Build = fn(&FnContext<'_>, &[Datum], &dyn Fn(usize) -> Oid, BuildOptions) -> PgResult<Datum>;

@@ -103,7 +103,7 @@ impl<'a> Query<'a> {
                 builder.begin_array();
                 all.iter().try_for_each(|v| v.put(&mut builder))?;
                 builder.end()?;
-                Ok(Answer::Value(builder.finish_datum()))
+                Ok(Answer::Value(builder.finish_datum()?))
             }
             [one] => Ok(Answer::Value(one.to_datum()?)),
             _ => {
@@ -354,7 +354,7 @@ pub fn parse_unique(text: &str, jsonb: bool, cancel: &CancelToken) -> PgResult<D
     if jsonb {
         let mut builder = JsonbBuilder::new();
         parse(text, ParseOptions { unique_keys: true }, cancel, &mut builder)?;
-        return Ok(builder.finish_datum());
+        return builder.finish_datum();
     }
     let mut unique = UniqueKeys::default();
     visit(&mut Lexer::new(text).until(cancel), &mut unique)?;

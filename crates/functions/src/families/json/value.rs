@@ -358,5 +358,5 @@ fn put_dimension(
 pub(crate) fn to_jsonb_datum(value: &Datum, type_oid: Oid, ctx: &FnContext<'_>) -> PgResult<Datum> {
     let mut builder = JsonbBuilder::new();
     put_jsonb(value, type_oid, ctx, &mut builder)?;
-    Ok(builder.finish_datum())
+    builder.finish_datum()
 }

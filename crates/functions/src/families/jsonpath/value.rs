@@ -110,7 +110,7 @@ impl PathValue<'_> {
         }
         let mut builder = JsonbBuilder::new();
         self.put(&mut builder)?;
-        Ok(builder.finish_datum())
+        builder.finish_datum()
     }
 }
 

@@ -63,7 +63,7 @@ impl Accumulator for RangeAgg {
         };
         let type_oid = ctx.call.result.oid;
         let (range_type, subtype) = types::io_range::multirange_parts(type_oid, &ctx.io())?;
-        let ranges = range::normalize(range_type, subtype, ranges);
+        let ranges = range::normalize_many(range_type, subtype, ranges, ctx.cancel)?;
         Ok(MultirangeValue {
             type_oid,
             range_type,

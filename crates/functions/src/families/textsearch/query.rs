@@ -172,7 +172,7 @@ fn tsquery_rewrite_query(ctx: &mut FnContext<'_>, q: &[u8], sql: &str) -> PgResu
         ));
     }
     let mut query = q.to_vec();
-    for row in &found.rows {
+    for row in found.rows.iter() {
         if let [Datum::Bytes(target), Datum::Bytes(substitute)] = &row[..] {
             query = tsquery_rewrite(&query, target, substitute);
         }

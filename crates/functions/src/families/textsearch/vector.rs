@@ -232,7 +232,7 @@ fn ts_stat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>
         ));
     }
     let mut words: std::collections::BTreeMap<Vec<u8>, (i32, i32)> = Default::default();
-    for row in &found.rows {
+    for row in found.rows.iter() {
         let Some(Datum::Bytes(document)) = row.first() else {
             continue;
         };

@@ -169,10 +169,15 @@ pub fn serialize(text: &str, option: XmlOption, indent: bool, cancel: &CancelTok
         return Ok(text.to_owned());
     }
     let declared = stored_declaration(text).len > 0;
+    let stop = || cancel.is_cancelled();
+    let mut out = match tree.as_document {
+        true => indent_document(&tree.parsed.document, declared, &stop),
+        false => indent_content(&tree.parsed.document, &stop),
+    };
+    cancel.check()?;
     if !tree.as_document {
-        return Ok(indent_content(&tree.parsed.document));
+        return Ok(out);
     }
-    let mut out = indent_document(&tree.parsed.document, declared);
     if option == XmlOption::Document {
         out.truncate(out.trim_end_matches(['\n', '\r']).len());
     }

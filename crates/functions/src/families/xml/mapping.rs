@@ -117,7 +117,7 @@ impl Rows<'_> {
         if let Some(schema) = schema {
             let _ = write!(out, "{schema}\n\n");
         }
-        for row in &self.rows.rows {
+        for row in self.rows.rows.iter() {
             ctx.cancel.check()?;
             self.push_row(row, s, ctx, out)?;
         }

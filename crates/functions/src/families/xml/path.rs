@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use common::error::ErrorExt;
-use common::{Oid, PgError, PgResult, pg_err};
-use types::xml::{Strictness, errors, warnings};
+use common::{Oid, PgError, PgResult, pg_err, pieces};
+use types::xml::{Strictness, Tree, errors, warnings};
 use types::{ArrayValue, Datum, oids};
 use xml::declaration;
 use xml::names::escape_text;
@@ -20,21 +20,15 @@ use crate::framework::macros::builtins;
 pub type Namespaces = Vec<(String, String)>;
 
 /// A document to be searched; namespaces must be in order.
-pub fn document(text: &str, ctx: &FnContext<'_>) -> PgResult<Document> {
+pub fn document(text: &str, ctx: &FnContext<'_>) -> PgResult<Tree> {
     // What an encoding in the declaration says is not true of the text any more.
     let skip = declaration::parse(text).map_or(0, |d| d.len);
-    let stop = || ctx.cancel.is_cancelled();
-    let parsed = xml::parse::parse_until(
-        text.get(skip..).unwrap_or(""),
-        Mode::Document,
-        Blanks::Keep,
-        &stop,
-    );
-    ctx.cancel.check()?;
+    let text = text.get(skip..).unwrap_or("");
+    let parsed = Tree::parse(text, Mode::Document, Blanks::Keep, ctx.cancel)?;
     warnings(&parsed, Strictness::Namespaces).try_for_each(|w| ctx.session.notice(w))?;
     match errors(&parsed, Strictness::Namespaces) {
         Some(detail) => Err(pg_err!(INVALID_XML_DOCUMENT, "could not parse XML document").detail(detail)),
-        None => Ok(parsed.document),
+        None => Ok(parsed),
     }
 }
 
@@ -150,15 +144,15 @@ fn search(
     data: &str,
     namespaces: Option<&ArrayValue>,
     ctx: &mut FnContext<'_>,
-) -> PgResult<(Document, Value)> {
+) -> PgResult<(Tree, Value)> {
     let namespaces = namespaces.map(mapping).transpose()?.unwrap_or_default();
     if path.is_empty() {
         return Err(pg_err!(INVALID_ARGUMENT_FOR_XQUERY, "empty XPath expression"));
     }
-    let document = document(data, ctx)?;
+    let tree = document(data, ctx)?;
     let path = cached(path, ctx)?;
-    let value = evaluate(&path, &document, &namespaces, None, ctx)?;
-    Ok((document, value))
+    let value = evaluate(&path, &tree.document, &namespaces, None, ctx)?;
+    Ok((tree, value))
 }
 
 fn found(value: &Value) -> bool {
@@ -169,12 +163,12 @@ fn found(value: &Value) -> bool {
 }
 
 fn xpath_in(ctx: &mut FnContext<'_>, path: &str, data: &str, ns: Option<&ArrayValue>) -> PgResult<Datum> {
-    let (document, value) = search(path, data, ns, ctx)?;
+    let (tree, value) = search(path, data, ns, ctx)?;
     let items: Vec<Datum> = match &value {
-        Value::Nodes(nodes) => nodes
-            .iter()
-            .map(|n| Datum::text(node_text(&document, *n)))
-            .collect(),
+        Value::Nodes(nodes) => {
+            let texts = nodes.iter().map(|n| Datum::text(node_text(&tree.document, *n)));
+            pieces::list(ctx.cancel, texts)?
+        }
         Value::Bool(b) => vec![Datum::text(b.to_string())],
         Value::Number(n) => {
             let mut text = String::new();

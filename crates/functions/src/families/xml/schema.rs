@@ -23,11 +23,11 @@ const VISIBLE_SCHEMAS: &str = "SELECT nspname FROM pg_catalog.pg_namespace \
 /// Rows of a query over the catalogs, as texts.
 fn texts(sql: &str, ctx: &FnContext<'_>) -> PgResult<Vec<Vec<String>>> {
     let found = ctx.session.query(sql, usize::MAX)?;
-    let text = |d: Datum| d.as_str().map(str::to_owned).unwrap_or_default();
+    let text = |d: &Datum| d.as_str().map(str::to_owned).unwrap_or_default();
     Ok(found
         .rows
-        .into_iter()
-        .map(|row| row.into_iter().map(text).collect())
+        .iter()
+        .map(|row| row.iter().map(text).collect())
         .collect())
 }
 
