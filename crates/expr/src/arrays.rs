@@ -1,10 +1,10 @@
 //! ARRAY[...], subscripts, and comparison with array elements.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use common::cancel::CancelToken;
 use common::{Oid, PgResult, internal, pg_err, pieces};
+use rustc_hash::FxHashMap;
 use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector, VectorData};
 
 use crate::eval::{Cx, fn_context};
@@ -57,10 +57,11 @@ impl Cx<'_, '_> {
         let array = self.eval(&s.array, sel)?;
         if s.hashable && array.is_constant() {
             if let Datum::Array(a) = array.datum(0) {
-                if let Some(found) = any_of_words(&scalar, &a, sel) {
+                let cancel = self.rt.parts().cancel;
+                if let Some(found) = any_of_words(&scalar, &a, sel, cancel)? {
                     return Ok(found);
                 }
-                return Ok(any_of(&scalar, &a, self.inputs.rows, sel));
+                return any_of(&scalar, &a, self.inputs.rows, sel, cancel);
             }
         }
         let mut out = self.output(PhysType::Bool);
@@ -148,9 +149,16 @@ impl Cx<'_, '_> {
 }
 
 /// `x = ANY (constant array)`: few elements one by one, many through their hashes.
-pub(crate) fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Selection) -> Arc<Vector> {
+pub(crate) fn any_of(
+    scalar: &Vector,
+    array: &ArrayValue,
+    rows: usize,
+    sel: &Selection,
+    cancel: &CancelToken,
+) -> PgResult<Arc<Vector>> {
     let type_oid = array.element_type;
-    let known: Vec<Datum> = array.elements.iter().filter(|e| !e.is_null()).cloned().collect();
+    let known = array.elements.iter().filter(|e| !e.is_null()).cloned();
+    let known: Vec<Datum> = pieces::list(cancel, known)?;
     let has_null = known.len() < array.elements.len();
     let elements = Vector::from_datums(scalar.phys(), &known);
     let count = elements.len();
@@ -161,26 +169,62 @@ pub(crate) fn any_of(scalar: &Vector, array: &ArrayValue, rows: usize, sel: &Sel
         }
         _ => elements,
     };
-    let equals = |i: usize| (0..count).any(|k| types::compare::equal_at(type_oid, scalar, i, &elements, k));
-    let hashes: HashSet<u64> = if count < HASH_ELEMENTS {
-        HashSet::new()
-    } else {
-        (0..count)
-            .map(|k| types::compare::hash_at(type_oid, &elements, k))
-            .collect()
+    let equal = |i: usize, k: usize| types::compare::equal_at(type_oid, scalar, i, &elements, k);
+    let hashed = match count < HASH_ELEMENTS {
+        true => None,
+        false => Some(Hashed::new(type_oid, &elements, cancel)?),
     };
-    crate::eval::bool_vector(rows, sel, |i| {
+    let equals = |i: usize| match &hashed {
+        None => (0..count).any(|k| equal(i, k)),
+        Some(hashed) => hashed
+            .like(types::compare::hash_at(type_oid, scalar, i))
+            .any(|k| equal(i, k)),
+    };
+    Ok(crate::eval::bool_vector(rows, sel, |i| {
         if scalar.is_null(i) {
             // Nothing is in no array, not even NULL.
             return array.elements.is_empty().then_some(false);
         }
-        let may = hashes.is_empty() || hashes.contains(&types::compare::hash_at(type_oid, scalar, i));
-        match (may && equals(i), has_null) {
+        match (equals(i), has_null) {
             (true, _) => Some(true),
             (false, true) => None,
             (false, false) => Some(false),
         }
-    })
+    }))
+}
+
+/// Elements by their hashes.
+struct Hashed {
+    /// The last element with a hash.
+    last: FxHashMap<u64, u32>,
+    /// For each element the one before it with the same hash, or [`NO_ELEMENT`].
+    before: Vec<u32>,
+}
+
+const NO_ELEMENT: u32 = u32::MAX;
+
+impl Hashed {
+    fn new(type_oid: Oid, elements: &Vector, cancel: &CancelToken) -> PgResult<Hashed> {
+        let mut last = FxHashMap::default();
+        let mut before = Vec::with_capacity(elements.len());
+        for k in 0..elements.len() {
+            if k % ELEMENTS_UNCHECKED == ELEMENTS_UNCHECKED - 1 {
+                cancel.check()?;
+            }
+            let hash = types::compare::hash_at(type_oid, elements, k);
+            before.push(last.insert(hash, k as u32).unwrap_or(NO_ELEMENT));
+        }
+        Ok(Hashed { last, before })
+    }
+
+    /// The elements with a hash.
+    fn like(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let first = self.last.get(&hash).map(|k| *k as usize);
+        std::iter::successors(first, |k| {
+            let before = self.before.get(*k).copied();
+            before.filter(|k| *k != NO_ELEMENT).map(|k| k as usize)
+        })
+    }
 }
 
 /// Texts with blanks up to `len` bytes.

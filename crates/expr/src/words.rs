@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use common::Oid;
+use common::cancel::CancelToken;
+use common::{Oid, PgResult};
 use types::{ArrayValue, Selection, Vector};
 
 use crate::arrays::any_of;
@@ -63,8 +64,15 @@ impl Cx<'_, '_> {
 }
 
 /// `column = ANY (array)` by the words of the column.
-pub(crate) fn any_of_words(column: &Vector, array: &ArrayValue, sel: &Selection) -> Option<Arc<Vector>> {
-    let words = few_words(column, sel)?;
-    let found = any_of(&words, array, words.len(), &Selection::All(words.len()));
-    spread(column, &found)
+pub(crate) fn any_of_words(
+    column: &Vector,
+    array: &ArrayValue,
+    sel: &Selection,
+    cancel: &CancelToken,
+) -> PgResult<Option<Arc<Vector>>> {
+    let Some(words) = few_words(column, sel) else {
+        return Ok(None);
+    };
+    let found = any_of(&words, array, words.len(), &Selection::All(words.len()), cancel)?;
+    Ok(spread(column, &found))
 }

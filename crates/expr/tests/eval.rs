@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use common::cancel::CancelToken;
+use common::cancel::{CancelReason, CancelToken};
 use common::{Oid, PgResult, Span, sqlstate};
 use functions::{NoSession, facts};
 use nodes::expr::*;
 use nodes::{Expr, RelIds, Var};
 use pglite_expr::*;
 use types::settings::TypeRef;
-use types::{ArrayValue, Datum, FormatSettings, PhysType, Rows, Selection, Vector, oids};
+use types::{ArrayDim, ArrayValue, Datum, FormatSettings, PhysType, Rows, Selection, Vector, oids};
 
 struct Env;
 
@@ -254,7 +254,7 @@ fn in_list(elements: &[Option<i32>], use_or: bool) -> Expr {
 
 #[test]
 fn in_lists_hash_alike_and_know_nulls() {
-    let long: Vec<Option<i32>> = (1..20).map(Some).collect();
+    let long: Vec<Option<i32>> = (1..20).chain(1..5).map(Some).collect();
     let with_null: Vec<Option<i32>> = long.iter().copied().chain([None]).collect();
     let values = [Some(3), Some(99), None];
     for (list, miss) in [(&long, Some(false)), (&with_null, None)] {
@@ -268,6 +268,49 @@ fn in_lists_hash_alike_and_know_nulls() {
     assert_eq!(ints(&in_list(&short, false), &values).unwrap(), expected);
     let expected = [Some(false); 3].map(boolean);
     assert_eq!(ints(&in_list(&[], true), &values).unwrap(), expected);
+}
+
+#[test]
+fn long_arrays_look_at_the_cancel_flag() {
+    let many: Vec<Option<i32>> = (0..10_000).map(Some).collect();
+    let slice = subscript(vec![Some(int4(9_000))], vec![Some(int4(2))], None);
+    let row = vec![array(&many)];
+    let run = |rt: &mut Rt| {
+        [
+            eval(&in_list(&many, true), &[vec![int(-5)]], &[PhysType::Int4], rt),
+            eval(&in_list(&many, false), &[vec![int(-5)]], &[PhysType::Int4], rt),
+            eval(&slice, std::slice::from_ref(&row), &[PhysType::Nested], rt),
+        ]
+    };
+    assert!(run(&mut Rt::default()).iter().all(Result::is_ok));
+    let mut rt = Rt::default();
+    rt.cancel.cancel(CancelReason::User);
+    for result in run(&mut rt) {
+        assert_eq!(result.unwrap_err().sqlstate.as_str(), "57014");
+    }
+}
+
+#[test]
+fn slices_have_the_elements_within_all_ranges() {
+    let square = |len: i32, elements: &[i32]| {
+        Datum::Array(Arc::new(ArrayValue {
+            element_type: oids::INT4,
+            dims: vec![ArrayDim { len, lower: 1 }; 2],
+            elements: elements.iter().copied().map(int).collect(),
+        }))
+    };
+    let numbers: Vec<i32> = (1..=16).collect();
+    let bounds = |upper, lower| subscript(vec![Some(int4(upper)); 2], vec![Some(int4(lower)); 2], None);
+    let run = |e: &Expr| {
+        let rows = [vec![square(4, &numbers)]];
+        eval(e, &rows, &[PhysType::Nested], &mut Rt::default())
+            .unwrap()
+            .remove(0)
+    };
+    assert_eq!(run(&bounds(3, 2)), square(2, &[6, 7, 10, 11]));
+    assert_eq!(run(&bounds(9, 4)), square(1, &[16]));
+    assert_eq!(run(&bounds(4, 1)), square(4, &numbers));
+    assert_eq!(run(&bounds(1, 2)), array(&[]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Plans of append relations: Append and MergeAppend.
 
-use common::{AttrNumber, Oid, PgResult, cancel, internal};
+use common::{AttrNumber, Oid, PgResult, internal};
 use nodes::expr::Expr;
 use nodes::plan::{PlanCost, PlanNode, SortKey};
 use nodes::prune::PartitionPrune;
@@ -26,7 +26,6 @@ pub fn append(
     let output = output_vars(root, &path.relids);
     let (mut plans, mut tables) = (Vec::new(), Vec::new());
     for input in inputs {
-        cancel::check()?;
         let stage = build(root, input, pending)?;
         let wanted: Vec<Expr> = output
             .iter()

@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use common::{AttrNumber, Oid, PgResult, internal};
+use common::{AttrNumber, Oid, PgResult, cancel, internal};
 use nodes::expr::Expr;
 use nodes::plan::{
     HashClause, IndexQual, IndexQualValue, IndexScan, MergeClause, NestLoopParam, Plan, PlanCost, PlanNode,
@@ -46,6 +46,7 @@ pub fn create(root: &mut Root<'_, '_>, path: &Path) -> PgResult<Stage> {
 }
 
 pub fn build(root: &mut Root<'_, '_>, path: &Path, pending: &mut Pending) -> PgResult<Stage> {
+    cancel::check()?;
     let mut stage = match &path.kind {
         PathKind::Scan
         | PathKind::Index(_)

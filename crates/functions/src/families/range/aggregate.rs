@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use common::PgResult;
+use common::cancel::CancelToken;
 use types::range;
 use types::{Datum, MultirangeValue, Range, Selection, Vector};
 
-use super::multi::multirange_intersect;
+use super::multi::intersect;
 use crate::families::aggregate::argument;
 use crate::framework::aggregate::{Accumulator, downcast};
 use crate::framework::context::{CallInfo, FnContext};
@@ -89,10 +90,10 @@ impl RangeIntersectAgg {
         Ok(Box::new(RangeIntersectAgg { groups: Vec::new() }))
     }
 
-    fn add(&mut self, group: usize, value: Datum) {
+    fn add(&mut self, group: usize, value: Datum, cancel: &CancelToken) -> PgResult<()> {
         let state = &mut self.groups[group];
         let next = match (&*state, &value) {
-            (_, Datum::Null) => return,
+            (_, Datum::Null) => return Ok(()),
             (Datum::Range(a), Datum::Range(b)) => {
                 let common = match (&a.range, &b.range) {
                     (Some(x), Some(y)) => range::intersection(a.subtype, x, y),
@@ -100,10 +101,11 @@ impl RangeIntersectAgg {
                 };
                 Datum::Range(Arc::new(a.with(common)))
             }
-            (Datum::Multirange(a), Datum::Multirange(b)) => multirange_intersect(a, b).into_datum(),
+            (Datum::Multirange(a), Datum::Multirange(b)) => intersect(a, b, cancel)?.into_datum(),
             _ => value,
         };
         *state = next;
+        Ok(())
     }
 }
 
@@ -114,22 +116,22 @@ impl Accumulator for RangeIntersectAgg {
 
     fn update(
         &mut self,
-        _: &mut FnContext<'_>,
+        ctx: &mut FnContext<'_>,
         groups: &[u32],
         args: &[&Vector],
         sel: &Selection,
     ) -> PgResult<()> {
         let arg = argument(args)?;
         for (i, &group) in sel.iter().zip(groups) {
-            self.add(group as usize, arg.datum(i));
+            self.add(group as usize, arg.datum(i), ctx.cancel)?;
         }
         Ok(())
     }
 
-    fn combine(&mut self, _: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
+    fn combine(&mut self, ctx: &mut FnContext<'_>, other: Box<dyn Accumulator>, map: &[u32]) -> PgResult<()> {
         let other = downcast::<RangeIntersectAgg>(other)?;
         for (value, &group) in other.groups.into_iter().zip(map) {
-            self.add(group as usize, value);
+            self.add(group as usize, value, ctx.cancel)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Functions and operators of multiranges, alone and with ranges.
 
-use common::PgResult;
+use common::cancel::CancelToken;
+use common::{PgResult, pieces};
 use types::range::{self, Side, compare_bounds, compare_multiranges};
 use types::{Datum, MultirangeValue, PhysType, Range, RangeBound, RangeValue};
 
@@ -192,29 +193,69 @@ by_ends! {
 
 // ---- algebra ----------------------------------------------------------------------------------------------------
 
-fn multirange_union(a: &Multi, b: &Multi) -> Multi {
-    a.with(a.ranges.iter().chain(&b.ranges).cloned().collect())
+/// A multirange of ranges in any order, of which there may be millions.
+fn of(m: &Multi, ranges: Vec<Range>, cancel: &CancelToken) -> PgResult<Multi> {
+    Ok(MultirangeValue {
+        type_oid: m.type_oid,
+        range_type: m.range_type,
+        subtype: m.subtype,
+        ranges: range::normalize_many(m.range_type, m.subtype, ranges, cancel)?,
+    })
 }
-pub(super) fn multirange_intersect(a: &Multi, b: &Multi) -> Multi {
-    let with_all = |x: &Range| {
-        let pieces = b
-            .ranges
-            .iter()
-            .filter_map(|y| range::intersection(a.subtype, x, y));
-        pieces.collect::<Vec<_>>()
-    };
-    a.with(a.ranges.iter().flat_map(with_all).collect())
-}
-fn multirange_minus(a: &Multi, b: &Multi) -> PgResult<Multi> {
-    let mut left = a.ranges.clone();
-    for taken in &b.ranges {
-        let mut rest = Vec::with_capacity(left.len() + 1);
-        for r in &left {
-            rest.extend(range::difference(a.range_type, a.subtype, r, taken)?);
+
+/// Calls `f` with each range of `a` and those of `b` that overlap it: both are in order, so one walk along each does.
+fn for_each_overlap(
+    a: &Multi,
+    b: &Multi,
+    cancel: &CancelToken,
+    mut f: impl FnMut(&Range, &[Range]) -> PgResult<()>,
+) -> PgResult<()> {
+    /// Ranges between two looks at the cancel flag.
+    const UNCHECKED: usize = 1 << 13;
+    let mut rest = &b.ranges[..];
+    for (k, x) in a.ranges.iter().enumerate() {
+        if k % UNCHECKED == UNCHECKED - 1 {
+            cancel.check()?;
         }
-        left = rest;
+        let passed = rest.iter().take_while(|y| range::is_before(a.subtype, y, x));
+        rest = &rest[passed.count()..];
+        let met = rest.iter().take_while(|y| !range::is_before(a.subtype, x, y));
+        f(x, &rest[..met.count()])?;
     }
-    Ok(a.with(left))
+    Ok(())
+}
+
+fn multirange_union(ctx: &mut FnContext<'_>, a: &Multi, b: &Multi) -> PgResult<Multi> {
+    let all = pieces::list(ctx.cancel, a.ranges.iter().chain(&b.ranges).cloned())?;
+    of(a, all, ctx.cancel)
+}
+fn multirange_intersect(ctx: &mut FnContext<'_>, a: &Multi, b: &Multi) -> PgResult<Multi> {
+    intersect(a, b, ctx.cancel)
+}
+pub(super) fn intersect(a: &Multi, b: &Multi, cancel: &CancelToken) -> PgResult<Multi> {
+    let mut common = Vec::new();
+    for_each_overlap(a, b, cancel, |x, met| {
+        common.extend(met.iter().filter_map(|y| range::intersection(a.subtype, x, y)));
+        Ok(())
+    })?;
+    of(a, common, cancel)
+}
+fn multirange_minus(ctx: &mut FnContext<'_>, a: &Multi, b: &Multi) -> PgResult<Multi> {
+    let mut left = Vec::with_capacity(a.ranges.len());
+    for_each_overlap(a, b, ctx.cancel, |x, met| {
+        // What follows in order can take something of the last piece only.
+        let mut last = Some(x.clone());
+        for taken in met {
+            if let Some(piece) = last.take() {
+                let mut pieces = range::difference(a.range_type, a.subtype, &piece, taken)?;
+                last = pieces.pop();
+                left.append(&mut pieces);
+            }
+        }
+        left.extend(last);
+        Ok(())
+    })?;
+    of(a, left, ctx.cancel)
 }
 
 #[rustfmt::skip]
@@ -245,10 +286,10 @@ builtins! {
     multirange_overright_multirange(a: anymultirange, b: anymultirange) -> bool;
     range_adjacent_multirange(r: anyrange, m: anymultirange) -> bool; multirange_adjacent_range(m: anymultirange, r: anyrange) -> bool;
     multirange_adjacent_multirange(a: anymultirange, b: anymultirange) -> bool;
-    multirange_union(a: anymultirange, b: anymultirange) -> anymultirange;
-    multirange_intersect(a: anymultirange, b: anymultirange) -> anymultirange;
-    multirange_minus(a: anymultirange, b: anymultirange) -> anymultirange;
-    multirange_intersect_agg_transfn = multirange_intersect(a: anymultirange, b: anymultirange) -> anymultirange;
+    multirange_union(ctx, a: anymultirange, b: anymultirange) -> anymultirange;
+    multirange_intersect(ctx, a: anymultirange, b: anymultirange) -> anymultirange;
+    multirange_minus(ctx, a: anymultirange, b: anymultirange) -> anymultirange;
+    multirange_intersect_agg_transfn = multirange_intersect(ctx, a: anymultirange, b: anymultirange) -> anymultirange;
 }
 
 fn unnest(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
