@@ -148,9 +148,9 @@ fn the_format_before_is_upgraded_and_the_next_one_refused() {
     let env: Arc<dyn Env> = Arc::new(SimEnv::new(9));
     let dir = Path::new("/db");
     drop(on_disk(Arc::clone(&env), dir));
-    assert_eq!(set_format(&env, dir, 1), [7]);
+    assert_eq!(set_format(&env, dir, 1), [8]);
     drop(on_disk(Arc::clone(&env), dir));
-    assert_eq!(set_format(&env, dir, 8), [7]);
+    assert_eq!(set_format(&env, dir, 9), [8]);
     let mut options = StorageOptions::in_dir(Arc::clone(&env), dir);
     options.background = false;
     let error = Storage::open(options).map(drop).unwrap_err();
