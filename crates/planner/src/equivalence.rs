@@ -145,16 +145,17 @@ fn constants_through_left_joins(root: &mut Root<'_, '_>) -> PgResult<()> {
     let (mut kept, mut implied) = (Vec::with_capacity(clauses.len()), Vec::new());
     for info in clauses {
         match left_join_by_constant(root, &info) {
-            Some((inner, value, collation)) => implied.push((info, inner, value, collation)),
+            Some((join, inner, value)) => implied.push((info, join, inner, value)),
             None => kept.push(info),
         }
     }
     root.join_clauses = kept;
-    for (info, inner, value, of) in implied {
+    for (info, join, inner, (value, of)) in implied {
         let Some(clause) = equality_clause(root, of, &inner, &value)? else {
             root.join_clauses.push(info);
             continue;
         };
+        keep_below(root, join);
         let required = facts::relids(&clause);
         let info = joininfo::make_restrict_info(root, clause, required, true)?;
         root.join_clauses.push(std::rc::Rc::new(info));
@@ -165,15 +166,36 @@ fn constants_through_left_joins(root: &mut Root<'_, '_>) -> PgResult<()> {
 /// Family and collation of an equality.
 pub type EqualityOf = (Oid, Oid);
 
-/// The nullable side's expression of a left join's equality, and the constant that the other side is.
-fn left_join_by_constant(root: &Root<'_, '_>, info: &RestrictInfo) -> Option<(Expr, Expr, EqualityOf)> {
+/// A left join that lost its condition to constants stays below the joins that turn its left side to NULL: above them the condition would
+/// have to be there.
+fn keep_below(root: &mut Root<'_, '_>, join: usize) {
+    let whole = root.special_joins[join]
+        .syn_left
+        .union(&root.special_joins[join].syn_right);
+    let needed = root.special_joins[join]
+        .min_left
+        .union(&root.special_joins[join].min_right);
+    for other in &mut root.special_joins {
+        if whole.is_subset(&other.syn_right) {
+            other.min_right = other.min_right.union(&needed);
+        } else if other.join_type == JoinType::Full && whole.is_subset(&other.syn_left) {
+            other.min_left = other.min_left.union(&needed);
+        }
+    }
+}
+
+/// Of a left join's equality: the join's number, the nullable side's expression, and the constant that the other side is.
+fn left_join_by_constant(
+    root: &Root<'_, '_>,
+    info: &RestrictInfo,
+) -> Option<(usize, Expr, (Expr, EqualityOf))> {
     let e = info
         .equality
         .as_ref()
         .filter(|_| !info.pushed_down && !info.volatile)?;
     let family = e.family?;
     let separates = |outer: &RelIds, inner: &RelIds| {
-        root.special_joins.iter().any(|s| {
+        root.special_joins.iter().position(|s| {
             // The outer side as it comes from its scan: no join below has turned it to NULL.
             let as_scanned = |other: &SpecialJoin| {
                 let whole = other.syn_left.union(&other.syn_right);
@@ -192,17 +214,16 @@ fn left_join_by_constant(root: &Root<'_, '_>, info: &RestrictInfo) -> Option<(Ex
     sides
         .into_iter()
         .find_map(|(outer, outer_relids, inner, inner_relids)| {
-            if outer_relids.is_empty()
-                || inner_relids.singleton().is_none()
-                || !separates(outer_relids, inner_relids)
-            {
+            if outer_relids.is_empty() || inner_relids.singleton().is_none() {
                 return None;
             }
+            let join = separates(outer_relids, inner_relids)?;
             let mut classes = root.classes.iter();
             let class = classes.find(|c| {
                 (c.family, c.collation, c.above_joins) == (family, e.collation, false) && c.contains(outer)
             })?;
-            Some((inner.clone(), class.constant()?.clone(), (family, e.collation)))
+            let value = (class.constant()?.clone(), (family, e.collation));
+            Some((join, inner.clone(), value))
         })
 }
 
