@@ -26,3 +26,14 @@ select (select max((select i.unique2 from onek i where i.unique1 = o.unique1))) 
 select (select max((select i.unique2 from onek i where i.unique1 = o.unique1)) filter (where o.unique1 < 10)) from onek o;
 select four, (select sum((select i.unique2 from onek i where i.unique1 = o.unique1))) from onek o group by four order by four;
 select four, (select array_agg(o.unique1 order by (with c as (select 1 as one) select i.unique2+c.one from onek i, c where i.unique1=o.unique1))) from onek o where unique1 < 9 group by four order by four;
+-- A left join without its condition, as constants say it all, has no rows for those that a join above it makes up.
+create table fixed_left (a int, e int);
+create table fixed_right (a int, v int);
+create table above_fixed (e int);
+insert into fixed_left select 9, g from generate_series(1, 100) g;
+insert into fixed_right select 9, g from generate_series(1, 100) g;
+insert into above_fixed values (1), (2), (1000);
+analyze fixed_left; analyze fixed_right; analyze above_fixed;
+select u.e, count(*), count(l.a), count(r.v) from above_fixed u left join (fixed_left l left join fixed_right r on l.a = r.a and l.a = 9) on l.e = u.e group by u.e order by u.e;
+select u.e, count(*), count(l.a), count(r.v) from above_fixed u left join ((select * from fixed_left where a = 9) l left join fixed_right r on l.a = r.a) on l.e = u.e group by u.e order by u.e;
+select u.e, count(*), count(l.a), count(r.v) from above_fixed u full join ((select * from fixed_left where a = 9 and e < 4) l left join fixed_right r on l.a = r.a) on l.e = u.e group by u.e order by u.e;
