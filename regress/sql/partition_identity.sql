@@ -13,3 +13,20 @@ alter table pid alter a drop identity; select attname, attidentity from pg_attri
 alter table pid1 alter a add generated always as identity;
 alter table pid alter a add generated always as identity; insert into pid1(b) values (7); 
 create table pid4 partition of pid (a generated always as identity) for values from (40) to (50);
+-- Which partition is the default one is known until it is detached or dropped.
+CREATE TABLE with_default (a int) PARTITION BY LIST (a);
+CREATE TABLE with_default_1 PARTITION OF with_default FOR VALUES IN (1);
+CREATE TABLE with_default_rest PARTITION OF with_default DEFAULT;
+INSERT INTO with_default VALUES (2);
+CREATE TABLE with_default_2 PARTITION OF with_default FOR VALUES IN (2);
+SELECT partdefid::regclass FROM pg_partitioned_table WHERE partrelid = 'with_default'::regclass;
+DROP TABLE with_default_rest;
+SELECT partdefid FROM pg_partitioned_table WHERE partrelid = 'with_default'::regclass;
+CREATE TABLE with_default_2 PARTITION OF with_default FOR VALUES IN (2);
+INSERT INTO with_default VALUES (2), (3);
+CREATE TABLE with_default_other PARTITION OF with_default DEFAULT;
+INSERT INTO with_default VALUES (3);
+ALTER TABLE with_default DETACH PARTITION with_default_other;
+SELECT partdefid FROM pg_partitioned_table WHERE partrelid = 'with_default'::regclass;
+EXPLAIN (costs off) SELECT * FROM with_default a WHERE a.a > 0;
+DROP TABLE with_default;

@@ -3,8 +3,13 @@
 //! # Format
 //! The bytes of a difference (1 to 8), the least value (`i64`, LE), the differences (LE, unsigned). Numbers of one scale have the same with
 //! the scale (`u16`, LE) in front.
+//!
+//! Columns at rest in memory ([`types::Compact`]) are differences, too, but in the widths that a processor reads at once; here any number of bytes
+//! will do.
 
 use types::{Numeric, PhysType, Vector, tuple};
+
+use crate::pack::width_of;
 
 /// Values of a column that are to be narrowed.
 #[derive(Clone, Copy)]
@@ -55,10 +60,7 @@ impl Narrow {
 
     /// The value of a difference, as it was written.
     pub(crate) fn value(self, difference: &[u8]) -> i64 {
-        let mut all = [0; 8];
-        let len = difference.len().min(8);
-        all[..len].copy_from_slice(&difference[..len]);
-        self.least.wrapping_add(u64::from_le_bytes(all) as i64)
+        self.least.wrapping_add(unsigned(difference) as i64)
     }
 
     fn each(self, differences: &[u8], mut visit: impl FnMut(i64)) {
@@ -97,19 +99,22 @@ impl Narrow {
 /// Bytes of the integers of a class; None for other classes.
 pub(crate) fn integer_width(phys: PhysType) -> Option<usize> {
     match phys {
-        PhysType::Int2 => Some(2),
-        PhysType::Int4 | PhysType::Oid => Some(4),
-        PhysType::Int8 => Some(8),
+        PhysType::Int2 | PhysType::Int4 | PhysType::Oid | PhysType::Int8 => width_of(phys).map(usize::from),
         _ => None,
     }
 }
 
+/// A number of at most 8 bytes (LE).
+fn unsigned(bytes: &[u8]) -> u64 {
+    let mut all = [0; 8];
+    let len = bytes.len().min(8);
+    all[..len].copy_from_slice(&bytes[..len]);
+    u64::from_le_bytes(all)
+}
+
 /// A stored integer of a class that [`integer_width`] knows.
 pub(crate) fn integer(phys: PhysType, raw: &[u8]) -> i64 {
-    let mut all = [0; 8];
-    let len = raw.len().min(8);
-    all[..len].copy_from_slice(&raw[..len]);
-    let wide = i64::from_le_bytes(all);
+    let wide = unsigned(raw) as i64;
     match phys {
         PhysType::Int2 => i64::from(wide as i16),
         PhysType::Int4 => i64::from(wide as i32),

@@ -118,6 +118,14 @@ impl Partitions {
         Partitions::new(key, parts)
     }
 
+    /// The same of a table that is there; callers have it open.
+    pub fn of<V: CatalogView + ?Sized>(view: &V, table: Oid) -> PgResult<Arc<Partitions>> {
+        match view.relation(table)? {
+            Some(table) => Ok(Arc::new(Partitions::load(view, &table)?)),
+            None => Err(internal!("could not open relation with OID {table}")),
+        }
+    }
+
     /// From a key and partitions in any order.
     pub fn new(key: Arc<PartitionKey>, mut parts: Vec<Partition>) -> PgResult<Partitions> {
         parts.sort_by_cached_key(|p| sort_key(&key, &p.bound));

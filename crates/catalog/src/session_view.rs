@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::error::ErrorExt;
-use common::{Oid, PgResult, internal, pg_err};
+use common::{Oid, PgResult, pg_err};
 use nodes::partition::PartitionBound;
 use types::Datum;
 
@@ -209,11 +209,7 @@ impl<R: CatalogRead> CatalogView for SessionView<R> {
     }
 
     fn partitions(&self, table: Oid) -> PgResult<Arc<Partitions>> {
-        get_or_load(&self.cache.partitions, table, || {
-            let desc = self.relation(table)?;
-            let desc = desc.ok_or_else(|| internal!("could not open relation with OID {table}"))?;
-            Ok(Arc::new(Partitions::load(self, &desc)?))
-        })
+        get_or_load(&self.cache.partitions, table, || Partitions::of(self, table))
     }
 
     fn partition_bound(&self, oid: Oid) -> PgResult<Option<Arc<PartitionBound>>> {

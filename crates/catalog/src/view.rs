@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::{Oid, PgResult, internal};
+use common::{Oid, PgResult};
 use nodes::partition::PartitionBound;
 
 use crate::desc::{ConstraintDesc, FunctionDesc, OperatorDesc, RelationDesc, TypeDesc};
@@ -154,10 +154,7 @@ pub trait CatalogView: Send + Sync {
     }
     /// The partitions of a partitioned table.
     fn partitions(&self, table: Oid) -> PgResult<Arc<Partitions>> {
-        match self.relation(table)? {
-            Some(table) => Ok(Arc::new(Partitions::load(self, &table)?)),
-            None => Err(internal!("could not open relation with OID {table}")),
-        }
+        Partitions::of(self, table)
     }
     /// FOR VALUES ... of a partition. Where thousands are asked for it, their other properties may not have been.
     fn partition_bound(&self, oid: Oid) -> PgResult<Option<Arc<PartitionBound>>> {

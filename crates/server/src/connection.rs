@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use pglite::protocol::{ResultRows, ScriptStep, Step};
-use pglite::{Column, Error, Session, Severity, TransactionStatus};
+use pglite::{Column, Error, Session, TransactionStatus};
 
 use crate::Shared;
 use crate::report::{self, Fatal};
@@ -263,10 +263,11 @@ impl<'a> Connection<'a> {
     fn tell(&mut self, error: &Error) -> Result<(), End> {
         self.notices();
         self.copying_out = false;
-        let ends = error.ends_session();
-        let severity = if ends { Severity::Fatal } else { error.severity() };
-        report::write(error, &mut self.out, severity);
-        if ends { Err(End::Told) } else { Ok(()) }
+        report::write(error, &mut self.out, error.severity());
+        match error.ends_session() {
+            true => Err(End::Told),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn notices(&mut self) {

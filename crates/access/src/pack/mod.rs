@@ -106,7 +106,7 @@ fn bit(bits: &[u8], i: usize) -> bool {
 }
 
 /// Bytes of every value of a class; None when they differ.
-fn width_of(phys: PhysType) -> Option<u8> {
+pub(crate) fn width_of(phys: PhysType) -> Option<u8> {
     match phys {
         PhysType::Bool | PhysType::Char => Some(1),
         PhysType::Int2 => Some(2),
