@@ -80,3 +80,17 @@ INSERT INTO t VALUES (9, 9, 9);
 SELECT * FROM mv ORDER BY 1;
 REFRESH MATERIALIZED VIEW mv;
 SELECT * FROM mv ORDER BY 1;
+-- Members of a partitioned table, sorted by one of two columns that are equal.
+CREATE TABLE two_equal (a int, b int, e bigint) PARTITION BY RANGE (a);
+CREATE TABLE two_equal_0 PARTITION OF two_equal FOR VALUES FROM (0) TO (5);
+CREATE TABLE two_equal_1 PARTITION OF two_equal FOR VALUES FROM (5) TO (9);
+CREATE TABLE two_equal_rest PARTITION OF two_equal DEFAULT;
+INSERT INTO two_equal SELECT i % 10, i % 3, i % 4 + i % 2 * 4 FROM generate_series(1, 300) i;
+CREATE INDEX ON two_equal_0 (e);
+CREATE INDEX ON two_equal_1 (e);
+ANALYZE two_equal;
+SET enable_seqscan = off;
+EXPLAIN (costs off) SELECT x.e FROM two_equal x WHERE x.a = x.e ORDER BY x.e LIMIT 3;
+SELECT x.e FROM two_equal x WHERE x.a = x.e ORDER BY x.e LIMIT 3;
+RESET enable_seqscan;
+DROP TABLE two_equal;

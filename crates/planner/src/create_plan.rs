@@ -23,7 +23,7 @@ use crate::create_bitmap;
 use crate::create_subquery::{is_identity, without_trivial_scan};
 use crate::create_unique::unique as create_unique;
 use crate::exprs::facts;
-use crate::exprs::positions::fix_join;
+use crate::exprs::positions::{self, fix_join};
 use crate::path::{IndexPath, JoinClause, JoinMethod, JoinPath, MemoizePath, Path, PathKey, PathKind};
 use crate::paths::{inner_tested, join_clauses_for, tid_node};
 use crate::prep::aliases;
@@ -600,29 +600,17 @@ fn sort(root: &mut Root<'_, '_>, path: &Path, stage: Stage) -> PgResult<Stage> {
     Ok(Stage { plan, ..stage })
 }
 
-/// The member of a sort column's class that the relations can compute, preferably one that is there already.
+/// The member of a sort column's class that the plan hands out or, failing that, one that can be computed from what it hands out.
 pub fn key_expr(root: &Root<'_, '_>, key: &PathKey, relids: &RelIds, output: &[Expr]) -> PgResult<Expr> {
     let members = &root.classes[key.class].members;
-    if root.is_child_join(relids) {
-        let down = |m: &crate::equivalence::Member| root.translate_to(&m.expr, relids);
-        let whole = root.topmost_of(relids);
-        let own = || members.iter().filter(|m| m.relids.is_subset(&whole)).map(down);
-        let found = own().find(|e| output.contains(e)).or_else(|| own().next());
-        return found.ok_or_else(|| internal!("no column to sort by"));
-    }
-    if let Some(child) = relids.singleton().filter(|i| root.append_member(*i).is_some()) {
-        let whole = root.topmost(child);
-        let found = members
-            .iter()
-            .find(|m| m.relids.is_subset(&RelIds::single(whole)));
-        return found
-            .map(|m| root.translate_down(&m.expr, whole, child))
-            .ok_or_else(|| internal!("no column to sort by"));
-    }
-    members
-        .iter()
-        .find(|m| output.contains(&m.expr))
-        .or_else(|| members.iter().find(|m| m.relids.is_subset(relids)))
-        .map(|m| m.expr.clone())
+    let whole = root.topmost_of(relids);
+    let own = || members.iter().map(|m| root.translate_to(&m.expr, relids));
+    let computed = |e: &Expr| positions::is_computed_from(e, output);
+    own()
+        .find(|e| output.contains(e))
+        .or_else(|| {
+            let of_these = own().zip(members).filter(|(_, m)| m.relids.is_subset(&whole));
+            of_these.map(|(e, _)| e).find(computed)
+        })
         .ok_or_else(|| internal!("no column to sort by"))
 }

@@ -60,6 +60,11 @@ pub fn fix_join(e: &Expr, outer: &[Expr], inner: &[Expr]) -> PgResult<Expr> {
     Ok(e)
 }
 
+/// Whether all columns of an expression are handed out by its input, or parts of it are.
+pub fn is_computed_from(e: &Expr, input: &[Expr]) -> bool {
+    fix_in_place(&mut e.clone(), &mut |e| input.contains(e)).is_ok()
+}
+
 fn fix_in_place(e: &mut Expr, replace: &mut dyn FnMut(&mut Expr) -> bool) -> PgResult<()> {
     if replace(e) {
         return Ok(());

@@ -291,14 +291,6 @@ impl Root<'_, '_> {
         expr
     }
 
-    /// An expression over something that an entry is part of, as one over the entry.
-    pub fn translate_down(&self, expr: &Expr, from: usize, to: usize) -> Expr {
-        match self.append_member(to).filter(|_| from != to) {
-            Some(member) => member.translate(&self.translate_down(expr, from, member.parent)),
-            None => expr.clone(),
-        }
-    }
-
     /// An expression over one member as one over the entry of the join tree; `None` if the latter does not have all its columns.
     pub fn translate_up(&self, expr: &Expr) -> Option<Expr> {
         let member = facts::relids(expr)
