@@ -13,6 +13,9 @@ use parking_lot::Mutex;
 
 use crate::index::store::{EntryKey, IndexStore, copy_of};
 
+/// Empty leaves after which a lower bound is not looked for.
+const EMPTY_LEAVES: usize = 64;
+
 /// At least the greatest key, row id included.
 #[derive(Default)]
 pub(crate) struct HighKey(Mutex<Bound>);
@@ -47,15 +50,26 @@ impl IndexStore {
         let mut bound = self.high.0.lock();
         if !bound.known {
             let of_delta = self.delta.last().map(|entry| copy_of(entry.key()));
-            let last = self.leaf_below(None)?;
-            let key = match last.len() {
-                // What lies in other leaves is below this one.
-                0 => last.leaf.low.clone(),
-                n => EntryKey::from_slice(last.key(n - 1)),
-            };
-            bound.key = of_delta.unwrap_or_default().max(key);
+            bound.key = of_delta.unwrap_or_default().max(self.bound_of_leaves()?);
             bound.known = true;
         }
         Ok(prefix > bound.key.as_slice())
+    }
+
+    fn bound_of_leaves(self: &Arc<Self>) -> PgResult<EntryKey> {
+        let mut leaf = self.leaf_below(None)?;
+        // Leaves whose entries are gone stand empty.
+        for _ in 0..EMPTY_LEAVES {
+            if leaf.len() > 0 || leaf.leaf.low.is_empty() {
+                break;
+            }
+            let high = leaf.leaf.low.clone();
+            leaf = self.leaf_below(Some(&high))?;
+        }
+        Ok(match leaf.len() {
+            // What lies in other leaves is below this one.
+            0 => leaf.leaf.low.clone(),
+            n => EntryKey::from_slice(leaf.key(n - 1)),
+        })
     }
 }

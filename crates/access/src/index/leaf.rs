@@ -94,6 +94,19 @@ impl Leaf {
         }
     }
 
+    /// True when the next leaf's entries fit in here, too.
+    pub(crate) fn can_take(&self, next: &Leaf) -> bool {
+        self.high.as_ref() == Some(&next.low) && self.len() + next.len() <= LEAF_LOAD
+    }
+
+    /// Reaches as far as the next leaf, with its entries.
+    pub(crate) fn take(&mut self, next: Leaf) {
+        for i in 0..next.len() {
+            self.push(next.key(i), next.value(i));
+        }
+        self.high = next.high;
+    }
+
     /// The leaf is complete: what it takes is what is counted.
     pub(crate) fn set_charge(&mut self, charge: Charge) {
         self.heads.shrink_to_fit();
@@ -624,6 +637,32 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn leaves_take_their_neighbours() {
+        let filled = |low: &str, high: Option<&str>, keys: &[&str]| {
+            let mut leaf = Leaf::new(key(low), high.map(key));
+            keys.iter().for_each(|k| leaf.push(k.as_bytes(), b""));
+            leaf
+        };
+        let mut first = filled("", Some("c"), &["a", "b"]);
+        assert!(!first.can_take(&filled("d", None, &["e"])));
+        let next = filled("c", Some("f"), &[]);
+        assert!(first.can_take(&next));
+        first.take(next);
+        let last = filled("f", None, &["fgh", "g"]);
+        assert!(first.can_take(&last));
+        first.take(last);
+        assert_eq!(first.high, None);
+        let keys: Vec<&[u8]> = (0..first.len()).map(|i| first.key(i)).collect();
+        assert_eq!(keys, [&b"a"[..], b"b", b"fgh", b"g"]);
+        let many: Vec<String> = (0..LEAF_LOAD).map(|i| format!("h{i:04}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let mut first = filled("", Some("h"), &["a"]);
+        assert!(!first.can_take(&filled("h", None, &many)));
+        first = filled("", Some("h"), &[]);
+        assert!(first.can_take(&filled("h", None, &many)));
     }
 
     #[test]

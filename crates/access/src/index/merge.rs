@@ -11,7 +11,7 @@ use kv::WriteBatch;
 use crate::defs::IndexState;
 use crate::index::bundle::Bundle;
 use crate::index::delta::EntryVersion;
-use crate::index::leaf::{LeafChange, merge_leaf};
+use crate::index::leaf::{Leaf, LeafChange, merge_leaf};
 use crate::index::store::{EntryKey, IndexStore, copy_of, entry_prefix};
 use crate::index::thin::Thinning;
 use crate::shared::{MergeBounds, Shared};
@@ -97,13 +97,12 @@ impl IndexStore {
         self.high.forget();
     }
 
-    /// Puts changes into the loaded leaves; what is not loaded is right in the KV store.
+    /// Puts changes into the loaded leaves; what is not loaded is right in the KV store. Leaves that lose most of what they had are put together.
     pub(super) fn publish(self: &Arc<Self>, changes: &[LeafChange]) {
-        let mut fresh = Vec::new();
+        let mut made = Made::new(self);
         {
             let _guard = self.directory_lock.lock();
             let directory = self.directory.load_full();
-            let mut leaves = Vec::new();
             let mut replaced = Vec::new();
             for leaf in directory.leaves() {
                 let from = changes.partition_point(|(key, _)| *key < leaf.low);
@@ -111,21 +110,19 @@ impl IndexStore {
                     changes.partition_point(|(key, _)| key < high)
                 });
                 if from >= to {
-                    leaves.push(Arc::clone(leaf));
+                    made.keep(leaf);
                     continue;
                 }
-                for mut new in merge_leaf(leaf, &changes[from..to]) {
-                    new.set_charge(self.shared.cache.charge(new.memory_bytes()));
-                    let new = Arc::new(new);
-                    fresh.push(Arc::clone(&new));
-                    leaves.push(new);
-                }
+                let new = merge_leaf(leaf, &changes[from..to]);
+                new.into_iter().for_each(|leaf| made.add(leaf));
                 replaced.push(Arc::clone(leaf));
             }
+            made.close();
+            let leaves = std::mem::take(&mut made.leaves);
             self.directory.store(Arc::new(directory.merged(leaves)));
             replaced.iter().for_each(|leaf| leaf.retire());
         }
-        fresh.iter().for_each(|leaf| self.admit(leaf));
+        made.fresh.iter().for_each(|leaf| self.admit(leaf));
     }
 
     /// Cuts off versions that nobody can see.
@@ -169,6 +166,51 @@ impl IndexStore {
         if !alive {
             self.count(-1, key);
         }
+    }
+}
+
+/// The leaves of a directory in the making.
+struct Made<'s> {
+    store: &'s IndexStore,
+    leaves: Vec<Arc<Leaf>>,
+    /// Those of them that were not there before.
+    fresh: Vec<Arc<Leaf>>,
+    /// The last one, which may get the entries of the next.
+    open: Option<Leaf>,
+}
+
+impl<'s> Made<'s> {
+    fn new(store: &'s IndexStore) -> Made<'s> {
+        Made {
+            store,
+            leaves: Vec::new(),
+            fresh: Vec::new(),
+            open: None,
+        }
+    }
+
+    /// A leaf stays as it is.
+    fn keep(&mut self, leaf: &Arc<Leaf>) {
+        self.close();
+        self.leaves.push(Arc::clone(leaf));
+    }
+
+    fn add(&mut self, leaf: Leaf) {
+        match &mut self.open {
+            Some(open) if open.can_take(&leaf) => open.take(leaf),
+            _ => {
+                self.close();
+                self.open = Some(leaf);
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(mut leaf) = self.open.take() else { return };
+        leaf.set_charge(self.store.shared.cache.charge(leaf.memory_bytes()));
+        let leaf = Arc::new(leaf);
+        self.fresh.push(Arc::clone(&leaf));
+        self.leaves.push(leaf);
     }
 }
 
