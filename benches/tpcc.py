@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Transactions in the manner of TPC-C on pglited and on PostgreSQL, in one run, in turn: rates, retries, CPU time, and the books afterwards.
 
-  benches/tpcc.py --pgbin DIR [--pglited PATH] [--warehouses 2] [--terminals 8] [--seconds 20] [--rounds 2] [--levels serializable "repeatable read"] [--peers PATH]
+  benches/tpcc.py --pgbin DIR [--pglited PATH] [--warehouses 2] [--terminals 8] [--seconds 20] [--rounds 2] [--levels serializable "repeatable read"] [--functions] [--peers PATH]
 
 The five kinds of transactions in the standard's mix (45 % new orders, 43 % payments, 4 % each of order status, delivery, stock level), written as
 pgbench scripts from the description of the benchmark: a round trip for each statement, prepared statements, no think times, 40001 and 40P01 tried
 again with the same numbers. Both servers keep their data on the same disk and wait for their commits. After the last round of a level the
 consistency conditions 1 to 10 and 12 of the standard (clause 3.3.2), and some of our own (stock against order lines), are checked in either server;
-a row that any of them returns is printed and the run fails. With --peers (the program of benches/peers) the same transactions also run by
+a row that any of them returns is printed and the run fails. With --functions each transaction is a call of a function in PL/pgSQL
+(as applications do that save round trips), so that the servers rather than the client and TCP are measured. With --peers (the program of benches/peers) the same transactions also run by
 threads of one process on the library: a row of its own, for the same seconds after the servers of each round, on data loaded anew. PostgreSQL's
 client is another process, pgbench over TCP, and pglite's the same, so that ratio is one between two ways to use a database; CPU time and memory of
 that row are those of the whole process. No result of the official benchmark: it has rules about much more than this.
@@ -22,7 +23,7 @@ TABLES = "warehouse district customer history orders new_order order_line item s
 SYLLABLES = "BAR OUGHT ABLE PRI PRES ESE ANTI CALLY ATION EING".split()
 
 HERE = pathlib.Path(__file__).parent / "tpcc"
-SCHEMA, INDEXES = ((HERE / f"{name}.sql").read_text() for name in ("schema", "indexes"))
+SCHEMA, INDEXES, FUNCTIONS = ((HERE / f"{name}.sql").read_text() for name in ("schema", "indexes", "functions"))
 # Each returns no row where the books are right.
 CONDITIONS = dict(re.findall(r"^-- ([^\n]+)\n(.+?);$", (HERE / "conditions.sql").read_text(), re.M | re.S))
 
@@ -204,6 +205,31 @@ COMMIT;
 """
 
 
+def settings(script):
+    """What comes before the transaction: the numbers it is about."""
+    return script.split("BEGIN;")[0]
+
+
+def name_or_null():
+    syllables = ",".join(f"'{s}'" for s in SYLLABLES)
+    name = " || ".join(f"(ARRAY[{syllables}])[:s{n}]" for n in (1, 2, 3))
+    return f"CASE WHEN :by_name <= 60 THEN {name} END"
+
+
+def calls(kind, warehouses):
+    """The same transactions as calls of functions (tpcc/functions.sql)."""
+    array = lambda prefix: f"trim_array(ARRAY[{','.join(f':{prefix}{n}::int' for n in range(1, 16))}], 15 - :lines)"
+    order = f"SELECT new_order(:w, :d, :c, {array('i')}, {array('sw')}, {array('q')}"
+    call = {
+        "new_order": f"\\if :wrong > 1\n{order}, false);\n\\else\nBEGIN;\n{order}, true);\nROLLBACK;\n\\endif\n",
+        "payment": f"SELECT payment(:w, :d, :cw, :cd, :c, {name_or_null()}, :amount / 100.0);\n",
+        "order_status": f"SELECT order_status(:cw, :cd, :c, {name_or_null()});\n",
+        "delivery": "SELECT delivery(:w, :carrier);\n",
+        "stock_level": "SELECT stock_level(:w, :d, :threshold);\n",
+    }
+    return settings(kind(warehouses)) + call[kind.__name__]
+
+
 IN_PROCESS = "pglite in process"
 MIX = [(new_order, 45), (payment, 43), (order_status, 4), (delivery, 4), (stock_level, 4)]
 
@@ -217,7 +243,7 @@ class Bench:
     def load(self, server):
         began = time.time()
         copies = "".join(f"\\copy {table} FROM '{self.directory}/data/{table}'\n" for table in TABLES)
-        for part in (SCHEMA, copies, INDEXES):
+        for part in (SCHEMA, copies, INDEXES, FUNCTIONS if self.a.functions else ""):
             done = self.psql(server, part)
             if done.returncode:
                 sys.exit(f"{server.name}: {done.stderr}")
@@ -280,6 +306,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--levels", nargs="*", default=["serializable", "repeatable read"])
     parser.add_argument("--peers", type=os.path.abspath, help="benches/peers' program: a row for pglite in one process (2 warehouses)")
+    parser.add_argument("--functions", action="store_true", help="each transaction is a call of a function in PL/pgSQL, one round trip")
     parser.add_argument("--only", help="one server by its name: pglite or PostgreSQL")
     parser.add_argument("--details", action="store_true", help="print what pgbench says of each script")
     a = parser.parse_args()
@@ -289,7 +316,7 @@ def main():
     os.mkdir(f"{directory}/data")
     write_data(f"{directory}/data", a.warehouses)
     for kind, _ in MIX:
-        pathlib.Path(directory, kind.__name__).write_text(kind(a.warehouses))
+        pathlib.Path(directory, kind.__name__).write_text(calls(kind, a.warehouses) if a.functions else kind(a.warehouses))
     start = {"PostgreSQL": lambda: start_postgres(a.pgbin, directory, 54983), "pglite": lambda: start_pglited(a.pglited, directory, 54984)}
     servers, bench, wrong = [], Bench(a, directory), 0
     try:

@@ -32,6 +32,8 @@ pub(crate) struct SessionCore {
     pub proc: Arc<Proc>,
     pub pid: i32,
     pub guc: RefCell<GucStore>,
+    /// What [`SessionCore::work_mem`] found, and at which generation of the settings.
+    work_mem_known: Cell<(u64, (usize, usize))>,
     pub cancel: CancelToken,
     /// Trees of statements with very long texts: kept until the session rests, as freeing them takes long.
     large: RefCell<Vec<Arc<dyn Any + Send + Sync>>>,
@@ -211,6 +213,7 @@ impl SessionCore {
         SessionCore {
             pid,
             guc: RefCell::new(guc),
+            work_mem_known: Cell::new((u64::MAX, (0, 0))),
             cancel: CancelToken::with_env(db.env.clone()),
             large: RefCell::default(),
             notices: RefCell::default(),
@@ -282,9 +285,15 @@ impl SessionCore {
     /// Bytes that one operator may hold, and one hash table.
     pub fn work_mem(&self) -> (usize, usize) {
         let guc = self.guc.borrow();
+        let (generation, known) = self.work_mem_known.get();
+        if generation == guc.generation() {
+            return known;
+        }
         self.note_role(&guc);
         let work_mem = (guc.get_number("work_mem") as usize) << 10;
-        (work_mem, commands::query::hash_mem_bytes(&guc))
+        let known = (work_mem, commands::query::hash_mem_bytes(&guc));
+        self.work_mem_known.set((guc.generation(), known));
+        known
     }
 
     /// Values come and go in `client_encoding` from now on.

@@ -505,7 +505,7 @@ impl Host for PlHost<'_> {
         let stack = self.core.contexts.borrow();
         let lines = stack.iter().rev().map(|frame| match frame {
             Context::Call(info) => info.line(),
-            Context::Sql(line) => line.to_string(),
+            Context::Sql(frame) => frame.line(),
         });
         lines.collect::<Vec<_>>().join("\n")
     }

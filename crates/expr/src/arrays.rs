@@ -5,6 +5,7 @@ use std::sync::Arc;
 use common::cancel::CancelToken;
 use common::{Oid, PgResult, internal, pg_err, pieces};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use types::{ArrayDim, ArrayValue, Datum, PhysType, Selection, Vector, VectorData};
 
 use crate::eval::{Cx, fn_context};
@@ -125,26 +126,40 @@ impl Cx<'_, '_> {
                     })
                     .collect()
             };
-            let (Some(up), Some(low)) = (at(&upper), at(&lower)) else {
-                if assigned.is_some() {
-                    return Err(pg_err!(
-                        NULL_VALUE_NOT_ALLOWED,
-                        "array subscript in assignment must not be null"
-                    ));
-                }
-                out.set_null(i);
-                return Ok(());
-            };
-            let value = match &assigned {
-                Some(new) if s.raw.is_some() => raw::assign(s, container.datum(i), &up, &new.datum(i))?,
-                None if s.raw.is_some() => raw::read(s, &container.datum(i), &up)?,
-                Some(new) => crate::array_assign::assign(s, &container.datum(i), &up, &low, new.datum(i))?,
-                None => read(s, &container.datum(i), &up, &low, cancel)?,
-            };
-            out.set(i, &value);
+            let bounds = at(&upper).zip(at(&lower));
+            let bounds = bounds.as_ref().map(|(up, low)| (&up[..], &low[..]));
+            let new = assigned.as_ref().map(|new| new.datum(i));
+            out.set(i, &s.apply(container.datum(i), bounds, new, cancel)?);
             Ok::<_, Box<common::PgError>>(())
         })?;
         Ok(Arc::new(out))
+    }
+}
+
+impl Subscript {
+    /// What is at the indexes (upper and lower ones; `None`: one of them is NULL), or the container with something else there.
+    pub(crate) fn apply(
+        &self,
+        container: Datum,
+        bounds: Option<(&[Option<i32>], &[Option<i32>])>,
+        assigned: Option<Datum>,
+        cancel: &CancelToken,
+    ) -> PgResult<Datum> {
+        let Some((up, low)) = bounds else {
+            return match assigned {
+                Some(_) => Err(pg_err!(
+                    NULL_VALUE_NOT_ALLOWED,
+                    "array subscript in assignment must not be null"
+                )),
+                None => Ok(Datum::Null),
+            };
+        };
+        match assigned {
+            Some(new) if self.raw.is_some() => raw::assign(self, container, up, &new),
+            None if self.raw.is_some() => raw::read(self, &container, up),
+            Some(new) => crate::array_assign::assign(self, &container, up, low, new),
+            None => read(self, &container, up, low, cancel),
+        }
     }
 }
 
@@ -300,7 +315,7 @@ fn read(
     if s.is_slice {
         return Ok(Datum::Array(Arc::new(slice(array, up, low, cancel)?)));
     }
-    let indexes: Vec<i32> = up.iter().flatten().copied().collect();
+    let indexes: SmallVec<[i32; 4]> = up.iter().flatten().copied().collect();
     Ok(offset(&array.dims, &indexes).map_or(Datum::Null, |k| array.elements[k].clone()))
 }
 

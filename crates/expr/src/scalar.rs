@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use common::{PgResult, internal};
+use smallvec::SmallVec;
 use types::{Datum, PhysType, Selection, Vector};
 
 use crate::env::{Inputs, RowInputs, Runtime};
 use crate::eval::{Cx, boolean_test, fn_context};
-use crate::program::{Call, ExprProgram, ExprState, Node, NodeKind};
+use crate::program::{Call, ExprProgram, ExprState, Node, NodeKind, Subscript};
 
 struct RowCx<'r, 'i> {
     rt: &'r mut dyn Runtime,
@@ -84,6 +85,7 @@ impl RowCx<'_, '_> {
                 }
                 self.eval(default)
             }
+            NodeKind::Subscript(s) => self.subscript(s),
             NodeKind::NextValue(sequence) => {
                 let value = self.rt.next_value(*sequence)?;
                 crate::coerce::int_of_class(node.phys, value)
@@ -93,7 +95,7 @@ impl RowCx<'_, '_> {
     }
 
     fn call(&mut self, call: &Call) -> PgResult<Datum> {
-        let mut args: smallvec::SmallVec<[Datum; 4]> = smallvec::SmallVec::new();
+        let mut args: SmallVec<[Datum; 4]> = SmallVec::new();
         for arg in &call.args {
             args.push(self.eval(arg)?);
         }
@@ -102,6 +104,32 @@ impl RowCx<'_, '_> {
         };
         let mut ctx = fn_context(&*self.rt, &call.info, cache);
         (call.kernels.scalar)(&mut ctx, &args)
+    }
+
+    fn subscript(&mut self, s: &Subscript) -> PgResult<Datum> {
+        let container = self.eval(&s.container)?;
+        let (upper, lower) = (self.indexes(&s.upper)?, self.indexes(&s.lower)?);
+        let assigned = s.assign.as_ref().map(|new| self.eval(new)).transpose()?;
+        let bounds = upper.as_deref().zip(lower.as_deref());
+        s.apply(container, bounds, assigned, self.rt.parts().cancel)
+    }
+
+    /// Subscripts; `None` when one of them is NULL.
+    fn indexes(&mut self, nodes: &[Option<Node>]) -> PgResult<Option<SmallVec<[Option<i32>; 4]>>> {
+        let mut indexes = SmallVec::new();
+        let mut known = true;
+        for node in nodes {
+            let index = match node {
+                Some(node) => {
+                    let value = self.eval(node)?.as_i64();
+                    known &= value.is_some();
+                    value.map(|n| n as i32)
+                }
+                None => None,
+            };
+            indexes.push(index);
+        }
+        Ok(known.then_some(indexes))
     }
 
     fn connective(&mut self, args: &[Node], decisive: bool) -> PgResult<Datum> {

@@ -14,6 +14,8 @@ use parser::ast::Statement;
 use types::settings::TypeRef;
 use types::{Batch, Datum, FormatSettings};
 
+use crate::tree::Mode;
+
 /// Everything that names, types and plans rest on: with another stamp they are made again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -250,5 +252,19 @@ pub enum Context {
     /// A call of a PL/pgSQL function.
     Call(Arc<FrameInfo>),
     /// A statement that it runs.
-    Sql(Arc<str>),
+    Sql(SqlFrame),
+}
+
+/// A statement or expression of SQL on the stack of contexts. Its line is made when somebody asks: nearly nobody does.
+#[derive(Clone, Debug)]
+pub struct SqlFrame {
+    pub(crate) mode: Mode,
+    pub(crate) text: Arc<str>,
+}
+
+impl SqlFrame {
+    /// The line of CONTEXT.
+    pub fn line(&self) -> String {
+        crate::exec::plan::context_line(self.mode, &self.text)
+    }
 }

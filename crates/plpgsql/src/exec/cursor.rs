@@ -143,7 +143,7 @@ impl Call<'_> {
         cursor: Dno,
         query: &QueryPlan,
         params: Vec<Datum>,
-        text: &str,
+        text: &Arc<str>,
         scroll: Option<bool>,
     ) -> PgResult<String> {
         if query.columns.is_none() {

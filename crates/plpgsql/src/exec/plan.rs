@@ -20,7 +20,7 @@ use types::{Datum, oids};
 use crate::exec::Call;
 use crate::exec::record::Shape;
 use crate::exec::value::Slot;
-use crate::host::{Context, Host, Stamp};
+use crate::host::{Context, Host, SqlFrame, Stamp};
 use crate::namespace::{Found, ItemKind};
 use crate::tree::{Decl, Dno, Expr, Function, Mode};
 
@@ -263,9 +263,10 @@ impl Call<'_> {
     }
 
     fn prepare(&mut self, expr: &Expr) -> PgResult<ExprPlan> {
-        let depth = self
-            .host
-            .enter(Context::Sql(context_line(expr.mode, &expr.text).into()));
+        let depth = self.host.enter(Context::Sql(SqlFrame {
+            mode: expr.mode,
+            text: Arc::clone(&expr.text),
+        }));
         let made = self.prepare_here(expr);
         self.host.leave(depth);
         made.map_err(|e| in_sql(e, expr.mode, &expr.text))

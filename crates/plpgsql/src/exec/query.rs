@@ -18,7 +18,7 @@ use crate::exec::plan::{ExprPlan, Planned, QueryPlan, in_sql, is_optimizable};
 use crate::exec::record::Shape;
 use crate::exec::value::Slot;
 use crate::exec::{Call, Flow};
-use crate::host::{Context, CursorFetch, Direction, Run, Utility};
+use crate::host::{Context, CursorFetch, Direction, Run, SqlFrame, Utility};
 use crate::tree::{Decl, Execute, Expr, ForQuery, Mode, Source, SqlStmt};
 
 /// What a query brought.
@@ -44,11 +44,13 @@ impl Call<'_> {
     pub(crate) fn in_sql<T>(
         &mut self,
         mode: Mode,
-        text: &str,
+        text: &Arc<str>,
         work: impl FnOnce(&mut Self) -> PgResult<T>,
     ) -> PgResult<T> {
-        let line = crate::exec::plan::context_line(mode, text);
-        let depth = self.host.enter(Context::Sql(line.into()));
+        let depth = self.host.enter(Context::Sql(SqlFrame {
+            mode,
+            text: Arc::clone(text),
+        }));
         let result = work(self);
         self.host.leave(depth);
         self.dirty = true;
@@ -490,7 +492,7 @@ impl Call<'_> {
     pub(crate) fn feed(
         &mut self,
         feed: &mut Feed,
-        text: &str,
+        text: &Arc<str>,
         max: usize,
     ) -> PgResult<Option<Vec<Vec<Datum>>>> {
         match feed {
@@ -533,7 +535,7 @@ impl Call<'_> {
         s: &ForQuery,
         rows: &mut Feed,
         columns: &Arc<Shape>,
-        text: &str,
+        text: &Arc<str>,
     ) -> PgResult<(bool, Flow)> {
         let mut found = false;
         let mut want = FIRST_ROWS;
