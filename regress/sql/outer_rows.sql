@@ -37,3 +37,11 @@ analyze fixed_left; analyze fixed_right; analyze above_fixed;
 select u.e, count(*), count(l.a), count(r.v) from above_fixed u left join (fixed_left l left join fixed_right r on l.a = r.a and l.a = 9) on l.e = u.e group by u.e order by u.e;
 select u.e, count(*), count(l.a), count(r.v) from above_fixed u left join ((select * from fixed_left where a = 9) l left join fixed_right r on l.a = r.a) on l.e = u.e group by u.e order by u.e;
 select u.e, count(*), count(l.a), count(r.v) from above_fixed u full join ((select * from fixed_left where a = 9 and e < 4) l left join fixed_right r on l.a = r.a) on l.e = u.e group by u.e order by u.e;
+-- Numbers that are NULL in every row of a join.
+CREATE TABLE no_numbers (k int, n numeric);
+SELECT g % 90 AS m, avg(n), sum(n + 1), count(n) FROM generate_series(1, 500) g LEFT JOIN no_numbers ON k = g GROUP BY 1 ORDER BY 1 LIMIT 3;
+SELECT sum(n), max(n), count(*) FROM generate_series(1, 500) g LEFT JOIN no_numbers ON k = g;
+SELECT g % 90 AS m, sum(n), avg(n) FROM (SELECT g, NULL::numeric AS n FROM generate_series(1, 500) g OFFSET 0) s GROUP BY 1 ORDER BY 1 LIMIT 3;
+SELECT g % 90 AS m, sum(n), avg(n) FROM (SELECT g, 2.5 AS n FROM generate_series(1, 500) g OFFSET 0) s GROUP BY 1 ORDER BY 1 LIMIT 3;
+SELECT g, n FROM generate_series(1, 500) g LEFT JOIN no_numbers ON k = g ORDER BY n NULLS FIRST, g LIMIT 3;
+DROP TABLE no_numbers;

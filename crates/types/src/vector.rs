@@ -198,7 +198,10 @@ impl Vector {
     /// The values as decimals, by [`Vector::index`], when they are numbers of one scale in 64 bits. Never for constants.
     #[inline]
     pub fn decimals(&self) -> Option<&Decimals> {
-        self.values.decimals()
+        match self.constant {
+            true => None,
+            false => self.values.decimals(),
+        }
     }
 
     /// Replaces the values by decimals.
@@ -650,6 +653,15 @@ mod tests {
         }
         column.reserve(100, 0);
         assert_eq!(column.decimals().map(|d| d.digits.clone()), Some(vec![150, -7]));
+    }
+
+    #[test]
+    fn constants_are_no_decimals() {
+        for value in [Datum::Null, Datum::Numeric(Numeric::from(7_i64))] {
+            let constant = Vector::constant(PhysType::Numeric, &value, 200);
+            assert!(constant.is_constant() && constant.decimals().is_none());
+            assert_eq!(constant.datum(199), value);
+        }
     }
 
     #[test]
