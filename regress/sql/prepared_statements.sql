@@ -37,3 +37,13 @@ SET ROLE regress_no_reader;
 SELECT * FROM pg_get_sequence_data('s');
 RESET ROLE;
 DROP ROLE regress_no_reader;
+-- Bare parameters of an INSERT's SELECT have the types of its columns.
+CREATE TABLE takes_parameters (a int, b varchar(40), c numeric(9, 2));
+PREPARE takes_one AS INSERT INTO takes_parameters SELECT $1, $2, $3::float8;
+PREPARE takes_some AS INSERT INTO takes_parameters (c, a) SELECT $1, $2 FROM generate_series(1, 2);
+SELECT name, parameter_types FROM pg_prepared_statements WHERE name LIKE 'takes%' ORDER BY 1;
+EXECUTE takes_one (1, 'one', 1.5);
+EXECUTE takes_some (2.25, 2);
+SELECT * FROM takes_parameters ORDER BY a, b;
+PREPARE takes_none AS INSERT INTO takes_parameters SELECT $1, $2, $3 UNION ALL SELECT $1, 'x', 3;
+DROP TABLE takes_parameters;

@@ -2,14 +2,19 @@
 //!
 //! PG: src/backend/parser/analyze.c (`transformInsertStmt`, `transformOnConflictClause`).
 
+use std::sync::Arc;
+
 use catalog::ColumnDesc;
 use common::error::ErrorExt;
 use common::{AttrNumber, Oid, PgResult, Span, internal, pg_err};
 use nodes::Expr;
-use nodes::query::{CommandType, InferenceElem, OnConflictExpr, Overriding, Query, RteColumn, TargetEntry};
+use nodes::query::{
+    CommandType, InferenceElem, OnConflictExpr, Overriding, Query, RteColumn, RteKind, TargetEntry,
+};
 use parser::ast;
 use types::oids;
 
+use crate::context::ParamTypes;
 use crate::kind::ExprKind;
 use crate::modify::AssignTo;
 use crate::parse_oper::BTREE_AM;
@@ -154,7 +159,30 @@ impl Analyzer<'_> {
                 None => self.column_var(&item.names.columns[at], 0, spans[at]),
             });
         }
-        self.insert_row(exprs, columns, false)
+        let row = self.insert_row(exprs, columns, false)?;
+        self.settle_parameters(item.index())?;
+        Ok(row)
+    }
+
+    /// Bare parameters of the SELECT got their types from the columns of the table.
+    fn settle_parameters(&mut self, rt_index: usize) -> PgResult<()> {
+        let ParamTypes::Variable(types) = &self.cx.params else {
+            return Ok(());
+        };
+        let types = types.borrow();
+        let entry = self.ps().rtable.get_mut(rt_index - 1);
+        let Some(RteKind::Subquery { query, .. }) = entry.map(|rte| &mut rte.kind) else {
+            return Ok(());
+        };
+        for target in &mut Arc::make_mut(query).target_list {
+            if let Expr::Param(p) = &mut target.expr
+                && p.type_ref.oid == oids::UNKNOWN
+                && let Some(known) = types.get(p.number - 1)
+            {
+                p.type_ref.oid = *known;
+            }
+        }
+        Ok(())
     }
 
     fn insert_from_values(
