@@ -1,6 +1,7 @@
 //! The embedding API over [`Session`](crate::Session): parameters, rows, transactions, COPY.
 
 pub mod copy;
+pub mod many;
 pub mod params;
 pub mod row;
 pub mod rows;

@@ -40,6 +40,32 @@ impl Params for () {
     }
 }
 
+/// Tuples of values: rows of [`Session::execute_many`](crate::Session::execute_many) that nobody else owns.
+macro_rules! tuples {
+    ($(($($name:ident $place:tt),+);)+) => {$(
+        impl<$($name: ToSql + Sync),+> Params for ($($name,)+) {
+            fn to_datums(&self, types: &[Oid], cx: &IoContext<'_>, buffer: &mut BytesMut) -> Result<Vec<Datum>> {
+                convert(&[$(&self.$place as &(dyn ToSql + Sync)),+], types, cx, buffer)
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
+    (A 0, B 1, C 2, D 3, E 4);
+    (A 0, B 1, C 2, D 3, E 4, F 5);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+}
+
 fn convert(
     values: &[&(dyn ToSql + Sync)],
     types: &[Oid],

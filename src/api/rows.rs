@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use types::FormatSettings;
+use types::{Datum, FormatSettings};
 
 use crate::api::params::Params;
 use crate::api::row::{Column, Row, RowCatalog, type_of};
@@ -152,6 +152,16 @@ impl Session {
     }
 
     fn bind_params<P: Params>(&mut self, prepared: &Arc<Prepared>, params: P) -> Result<Portal> {
+        let values = self.parameter_values(prepared, params)?;
+        self.bind(prepared, values)
+    }
+
+    /// Parameters as values of the statement's types.
+    pub(crate) fn parameter_values<P: Params>(
+        &mut self,
+        prepared: &Prepared,
+        params: P,
+    ) -> Result<Vec<Datum>> {
         let types = &prepared.param_types;
         let settings = self.format_settings();
         let mut buffer = std::mem::take(&mut self.bind_buffer);
@@ -172,13 +182,7 @@ impl Session {
         if buffer.capacity() <= BIND_BUFFER_KEPT {
             self.bind_buffer = buffer;
         }
-        match values {
-            Ok(values) => self.bind(prepared, values),
-            Err(e) => {
-                self.statement_failed();
-                Err(e)
-            }
-        }
+        values.inspect_err(|_| self.statement_failed())
     }
 
     /// Runs a statement and returns the number of rows it inserted, updated, deleted or returned.
@@ -186,17 +190,18 @@ impl Session {
         self.statement_begins();
         let _deadline = self.deadline();
         let prepared = statement.to_statement(self)?;
-        let mut portal = self.bind_params(&prepared, params)?;
+        let portal = self.bind_params(&prepared, params)?;
+        let count = self.run_to_end(portal)?;
+        self.sync()?;
+        Ok(count)
+    }
+
+    /// Runs a portal and drops its rows; how many the statement was about.
+    pub(crate) fn run_to_end(&mut self, mut portal: Portal) -> Result<u64> {
         loop {
             match self.step(&mut portal, 0)? {
-                Step::Complete(tag) => {
-                    self.sync()?;
-                    return Ok(tag.rows());
-                }
-                Step::Empty => {
-                    self.sync()?;
-                    return Ok(0);
-                }
+                Step::Complete(tag) => return Ok(tag.rows()),
+                Step::Empty => return Ok(0),
                 Step::CopyIn(_) | Step::CopyOut(_) => return Err(self.not_here()),
                 Step::Rows(_) | Step::Suspended | Step::CopyData(_) => {}
             }

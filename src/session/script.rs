@@ -285,7 +285,7 @@ impl Session {
         result.map_err(|e| self.fail(e, sql))
     }
 
-    fn parse_one(&mut self, sql: &str, types: &[Oid]) -> PgResult<Arc<Prepared>> {
+    pub(crate) fn parse_one(&mut self, sql: &str, types: &[Oid]) -> PgResult<Arc<Prepared>> {
         if let Some(known) = self.cache.get(sql, types) {
             if let Some(stmt) = &known.stmt {
                 self.refuse_if_failed(stmt)?;

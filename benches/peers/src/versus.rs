@@ -1,5 +1,6 @@
 //! pglite and SQLite side by side in one process, each on its own directory of the same disk.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +18,10 @@ trait Engine {
     fn select(&mut self, key: i32);
     fn update(&mut self, key: i32);
     fn insert(&mut self, key: i32);
+    /// Many rows, the way that the engine has for that.
+    fn insert_many(&mut self, keys: Range<i32>) {
+        keys.for_each(|key| self.insert(key));
+    }
     fn batch(&mut self, sql: &str);
 }
 
@@ -51,6 +56,10 @@ impl Engine for Ours {
         self.session
             .execute(&self.insert, params![key, text(key)])
             .unwrap();
+    }
+    fn insert_many(&mut self, keys: Range<i32>) {
+        let rows = keys.map(|key| (key, text(key)));
+        self.session.execute_many(&self.insert, rows).unwrap();
     }
     fn batch(&mut self, sql: &str) {
         self.session.batch_execute(sql).unwrap();
@@ -122,10 +131,11 @@ fn timed(time: Duration, mut f: impl FnMut()) -> Rate {
     )
 }
 
-const WORK: [&str; 10] = [
+const WORK: [&str; 11] = [
     "point select",
     "point update, durable",
     "100,000 inserts in a transaction",
+    "the same by execute_many (SQLite: one by one)",
     "insert of one row, durable",
     "beside a writer: both readers",
     "beside a writer: longest read (ms)",
@@ -146,7 +156,12 @@ fn round<E: Engine>(connect: &(impl Fn() -> E + Sync), time: Duration) -> Vec<Ra
     (0..ROWS as i32).for_each(|key| engine.insert(key));
     engine.batch("commit");
     rates.push(Rate(ROWS as f64 / begin.elapsed().as_secs_f64(), 0.0, 0.0));
-    let mut key = ROWS as i32;
+    let begin = Instant::now();
+    engine.batch("begin");
+    engine.insert_many(10 * ROWS as i32..11 * ROWS as i32);
+    engine.batch("commit");
+    rates.push(Rate(ROWS as f64 / begin.elapsed().as_secs_f64(), 0.0, 0.0));
+    let mut key = 100 * ROWS as i32;
     rates.push(timed(time, || {
         key += 1;
         engine.insert(key);
