@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use access::{Storage, StorageOptions, TempDirectory};
@@ -28,6 +28,7 @@ use crate::prepared::PreparedTransactions;
 use crate::search_files::SearchFiles;
 use crate::session::Session;
 use crate::session::notify::{Mailbox, NotifyHub};
+use crate::session::shown::Shown;
 use crate::session::snapshots::ExportedSnapshots;
 use crate::session::timeout::Timeouts;
 
@@ -54,7 +55,9 @@ pub(crate) struct SessionEntry {
     pub cancel: CancelToken,
     pub proc: Arc<Proc>,
     pub mailbox: Arc<Mailbox>,
-    pub doing: Arc<AtomicU8>,
+    pub shown: Arc<Shown>,
+    /// The autovacuum's.
+    pub automatic: bool,
 }
 
 pub(crate) struct Inner {

@@ -65,6 +65,7 @@ pub mod protocol {
     pub use crate::session::portal::{CopyFormat, CopyRows, Formats, Portal, ResultRows, Step};
     pub use crate::session::prepared::Prepared;
     pub use crate::session::script::{RowSink, Script, ScriptStep};
+    pub use crate::session::shown::{Endpoint, Peer};
     pub use crate::session::tag::CommandTag;
     pub use ::types::{Batch, Datum};
     pub use common::{PgError, PgResult};

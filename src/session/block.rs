@@ -100,7 +100,10 @@ impl Session {
         self.block.txn = Some(Box::new(RefCell::new(txn)));
         self.block.read_only = settings.read_only;
         self.block.temp_before = Some(self.core.temp_namespace.get());
-        self.core.transaction_start.set(self.core.statement_start.get());
+        let start = self.core.statement_start.get();
+        self.core.transaction_start.set(start);
+        let next_xid = self.core.db.storage.manager().next_xid();
+        self.core.shown.transaction_begins(start, next_xid.0);
         show_default_modes(&self.core, settings);
         Ok(())
     }
@@ -244,6 +247,7 @@ impl Session {
     /// Ends the transaction without its changes.
     fn abort_transaction(&mut self) {
         self.core.withdraw_snapshots();
+        self.core.shown.transaction_ends();
         if let Some(txn) = self.block.txn.take() {
             let txn = txn.into_inner();
             if let Some(xid) = txn.xid() {
@@ -296,6 +300,7 @@ impl Session {
     pub(crate) fn end_block(&mut self) {
         self.follow_role_setting();
         self.block = Block::default();
+        self.core.shown.transaction_ends();
         self.core.withdraw_snapshots();
         self.core.used_temp.set(false);
         self.core.large_objects.borrow_mut().close_all();

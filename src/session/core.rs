@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
 
 use ::catalog::database::CatalogSession;
 use commands::SessionAction;
@@ -25,6 +24,7 @@ use crate::session::plpgsql_functions::{Compiled, FunctionKey};
 use crate::session::portal::Portal;
 use crate::session::prepared::{NamedStatement, Prepared};
 use crate::session::routine::{Routine, RoutineKey};
+use crate::session::shown::Shown;
 
 /// What lives as long as the session.
 pub(crate) struct SessionCore {
@@ -68,8 +68,9 @@ pub(crate) struct SessionCore {
     /// Constraint checks that wait.
     pub after: executor::AfterQueue,
     pub mailbox: Arc<Mailbox>,
-    /// What others see of it: a letter of [`Doing`](crate::session::system::Doing).
-    pub doing: Arc<AtomicU8>,
+    /// What others see of it, and of which settings.
+    pub shown: Arc<Shown>,
+    pub shown_generation: Cell<Option<u64>>,
     /// NOTIFY of the running transaction.
     pub pending_notify: RefCell<Vec<(String, String)>>,
     /// Microseconds since 2000-01-01: start of transaction and statement.
@@ -235,7 +236,8 @@ impl SessionCore {
             used_temp: Cell::new(false),
             after: executor::AfterQueue::default(),
             mailbox: Arc::new(Mailbox::default()),
-            doing: Arc::default(),
+            shown: Arc::new(Shown::new(db.now())),
+            shown_generation: Cell::new(None),
             pending_notify: RefCell::default(),
             transaction_start: Cell::new(0),
             statement_start: Cell::new(0),

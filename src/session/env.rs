@@ -20,6 +20,7 @@ use types::io::{NameResolver, RegKind};
 use crate::session::catalog::View;
 use crate::session::core::SessionCore;
 use crate::session::names::Names;
+use crate::session::shown::{Doing, Peer};
 
 /// `bit[]` and `character[]` in `pg_type`.
 const BIT_ARRAY: Oid = Oid(1561);
@@ -93,6 +94,21 @@ impl<'s> StatementEnv<'s> {
     pub(crate) fn printer(&self) -> &Names {
         self.names.show_as(|| self.core.format_settings());
         &self.names
+    }
+
+    fn sleep_for(&self, seconds: f64) -> PgResult<()> {
+        let end = self.core.db.env.monotonic().as_secs_f64() + seconds.max(0.0);
+        loop {
+            self.core.cancel.check()?;
+            let left = end - self.core.db.env.monotonic().as_secs_f64();
+            if left <= 0.0 {
+                return Ok(());
+            }
+            self.core
+                .db
+                .env
+                .sleep(std::time::Duration::from_secs_f64(left.min(0.02)));
+        }
     }
 
     pub(crate) fn refuse_read_only(&self, what: &str) -> PgResult<()> {
@@ -474,18 +490,10 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn sleep(&self, seconds: f64) -> PgResult<()> {
-        let end = self.core.db.env.monotonic().as_secs_f64() + seconds.max(0.0);
-        loop {
-            self.core.cancel.check()?;
-            let left = end - self.core.db.env.monotonic().as_secs_f64();
-            if left <= 0.0 {
-                return Ok(());
-            }
-            self.core
-                .db
-                .env
-                .sleep(std::time::Duration::from_secs_f64(left.min(0.02)));
-        }
+        let before = self.core.shown.waits(Doing::Sleeping);
+        let slept = self.sleep_for(seconds);
+        self.core.shown.waits(before);
+        slept
     }
 
     fn notify(&self, channel: &str, payload: &str) -> PgResult<()> {
@@ -493,8 +501,11 @@ impl SessionContext for StatementEnv<'_> {
     }
 
     fn connection_address(&self, server_side: bool) -> PgResult<Option<(String, i32)>> {
-        let _ = server_side;
-        Ok(None)
+        let Peer::Tcp { client, server } = self.core.shown.peer() else {
+            return Ok(None);
+        };
+        let end = if server_side { server } else { client };
+        Ok(Some((end.address, end.port.into())))
     }
 
     fn notice(&self, notice: Box<PgError>) -> PgResult<()> {

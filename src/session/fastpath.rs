@@ -11,10 +11,14 @@ use common::{Oid, PgResult, pg_err, unsupported};
 use crate::error::Result;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
+use crate::session::shown::Doing;
 
 impl Session {
     /// A statement that calls the function with so many arguments: its parameters are the function's, it returns one value.
     pub fn function_call(&mut self, function: u32, arguments: usize) -> Result<Arc<Prepared>> {
+        self.core
+            .shown
+            .turns(Doing::FunctionCall, self.core.statement_start.get());
         let call = self.guarded(|s| s.call_of(Oid(function), arguments));
         let (sql, types) = call.map_err(|e| self.fail(e, ""))?;
         self.parse(&sql, &types)

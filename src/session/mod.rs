@@ -40,6 +40,7 @@ pub(crate) mod script;
 mod sequences;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod shown;
 mod signals;
 pub(crate) mod snapshots;
 mod statistics_text;
@@ -143,7 +144,8 @@ impl Session {
             cancel,
             proc,
             mailbox: core.mailbox.clone(),
-            doing: core.doing.clone(),
+            shown: core.shown.clone(),
+            automatic: lease.is_none(),
         };
         db.sessions.write().insert(pid, entry);
         let mut session = Session {
@@ -166,6 +168,7 @@ impl Session {
             session.become_role(role)?;
         }
         session.take_kept_settings()?;
+        session.core.show_settings();
         Ok(session)
     }
 
@@ -301,7 +304,9 @@ impl Session {
 
     /// A default of this connection, as start-up parameters give it: RESET goes back to it.
     pub fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
-        Ok(self.core.guc.borrow_mut().set_default(name, value)?)
+        self.core.guc.borrow_mut().set_default(name, value)?;
+        self.core.show_settings();
+        Ok(())
     }
 
     /// Texts of values and of COPY come and go in `client_encoding` from now on, as protocol servers need it. Without this they are UTF-8,

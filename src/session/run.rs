@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use catalog::CatalogView;
@@ -20,7 +19,7 @@ use crate::session::catalog::View;
 use crate::session::env::StatementEnv;
 use crate::session::portal::{Portal, PortalState, ResultRows, Step};
 use crate::session::prepared::{Kind, Prepared};
-use crate::session::system::Doing;
+use crate::session::shown::Doing;
 use crate::session::tag::CommandTag;
 use crate::session::timeout::Guard;
 
@@ -76,9 +75,10 @@ macro_rules! exec_context {
 impl Session {
     /// A new statement arrives: its clock starts, old cancel requests are forgotten.
     pub(crate) fn statement_begins(&mut self) {
-        self.core.statement_start.set(self.core.now());
+        let now = self.core.now();
+        self.core.statement_start.set(now);
         self.core.cancel.reset();
-        self.core.doing.store(Doing::Active as u8, Relaxed);
+        self.core.shown.begins(now);
     }
 
     /// The client has its answer: from now on the session waits for it.
@@ -89,7 +89,8 @@ impl Session {
             TransactionStatus::Failed => Doing::Failed,
         };
         self.session_catalog().rest();
-        self.core.doing.store(doing as u8, Relaxed);
+        self.core.show_settings();
+        self.core.shown.turns(doing, self.core.now());
         self.core.free_large();
     }
 

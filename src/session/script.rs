@@ -74,6 +74,7 @@ impl Session {
     /// Starts a string of statements (the simple protocol's Query).
     pub fn start_script(&mut self, sql: &str) -> Result<Script> {
         self.statement_begins();
+        self.core.show_query(sql);
         let source: Arc<str> = sql.into();
         let settings = self.settings().clone();
         let known = self.cache.get(sql, &[]).filter(|p| p.param_types.is_empty());
@@ -279,6 +280,7 @@ impl Session {
 
     /// Parses one statement for the extended protocol. `types`: OIDs of parameter types, 0 to infer.
     pub fn parse(&mut self, sql: &str, types: &[u32]) -> Result<Arc<Prepared>> {
+        self.core.show_query(sql);
         let types: Vec<Oid> = types.iter().map(|t| Oid(*t)).collect();
         let result = self.guarded(|s| s.parse_one(sql, &types));
         self.core.place_notices(sql);
@@ -313,6 +315,7 @@ impl Session {
 
     /// Binds parameter values (of the statement's types).
     pub fn bind(&mut self, prepared: &Arc<Prepared>, params: Vec<Datum>) -> Result<Portal> {
+        self.core.show_query(&prepared.source);
         if let Some(stmt) = &prepared.stmt {
             if let Err(e) = self.refuse_if_failed(stmt) {
                 return Err(self.fail(e, &prepared.source));

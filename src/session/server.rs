@@ -114,7 +114,10 @@ impl Session {
     /// Takes a portal out, to run it.
     pub fn take_portal(&mut self, name: &str) -> Result<Portal> {
         match self.core.portals.get_mut().take(name) {
-            Ok(Some(portal)) => Ok(portal),
+            Ok(Some(portal)) => {
+                self.core.show_query(portal.text());
+                Ok(portal)
+            }
             Ok(None) => Err(self.no_portal(name)),
             Err(e) => Err(self.fail(e, "")),
         }

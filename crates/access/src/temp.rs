@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::cancel;
 use common::env::{Env, File, OpenMode, os_error_text};
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err};
 
 /// The place of a database's temporary files.
@@ -138,18 +140,28 @@ impl TempFile {
         let at = self.len;
         // Counted even if the write fails half way: the space is given back with the file.
         self.len += bytes.len() as u64;
-        self.file
-            .write_all_at(bytes, at)
-            .map_err(|e| failed("could not write to file", &self.path, &e))?;
+        let mut to = at;
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.file
+                .write_all_at(piece, to)
+                .map_err(|e| failed("could not write to file", &self.path, &e))?;
+            to += piece.len() as u64;
+            cancel::check()?;
+        }
         Ok(at)
     }
 
     /// Reads a piece.
     pub fn read(&self, at: u64, len: usize) -> PgResult<Vec<u8>> {
         let mut bytes = vec![0; len];
-        self.file
-            .read_exact_at(&mut bytes, at)
-            .map_err(|e| failed("could not read file", &self.path, &e))?;
+        let mut from = at;
+        for piece in bytes.chunks_mut(PIECE_BYTES) {
+            cancel::check()?;
+            self.file
+                .read_exact_at(piece, from)
+                .map_err(|e| failed("could not read file", &self.path, &e))?;
+            from += piece.len() as u64;
+        }
         Ok(bytes)
     }
 

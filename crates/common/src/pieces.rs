@@ -239,6 +239,16 @@ pub fn append(cancel: &CancelToken, mut rest: &str, out: &mut String) -> PgResul
     Ok(())
 }
 
+/// The same of bytes.
+pub fn append_bytes(cancel: &CancelToken, v: &[u8], out: &mut Vec<u8>) -> PgResult<()> {
+    if v.len() <= PIECE_BYTES {
+        out.extend_from_slice(v);
+        return Ok(());
+    }
+    out.reserve(v.len());
+    bytes(cancel, v, |piece| out.extend_from_slice(piece))
+}
+
 /// The end of a character, here or just before.
 pub fn boundary(s: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| s.is_char_boundary(*at)).unwrap_or(0)

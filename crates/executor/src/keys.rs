@@ -7,12 +7,13 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use common::{Oid, PgResult, internal};
+use common::pieces::PIECE_BYTES;
+use common::{Oid, PgResult, cancel, internal};
 use functions::{CallInfo, FnCache, Kernels, facts};
 use nodes::Plan;
 use nodes::plan::{GroupKey, MergeClause, SortKey};
 use types::collation::Collation;
-use types::{Datum, PhysType, Selection, Vector, VectorData, compare, oids};
+use types::{Datum, PhysType, Selection, StringColumn, Vector, VectorData, compare, oids};
 
 use crate::compile::Compiler;
 use crate::cx::Cx;
@@ -435,7 +436,14 @@ impl Order {
             }
         }
         let order = match &self.comparison {
-            Comparison::Direct(t) => compare::compare_at(*t, a, i, b, j),
+            Comparison::Direct(t) => match (a.data(), b.data()) {
+                (VectorData::Text(x), VectorData::Text(y))
+                    if is_long(x, a.index(i)) && *t != oids::BPCHAR =>
+                {
+                    compare_long(x.bytes(a.index(i)), y.bytes(b.index(j)))?
+                }
+                _ => compare::compare_at(*t, a, i, b, j),
+            },
             Comparison::Collated(t, order) => collated(*t, order, a, i, b, j),
             Comparison::Function(f) => f
                 .call(cx, &[a.datum(i), b.datum(j)])?
@@ -453,6 +461,25 @@ impl Order {
             _ => None,
         }
     }
+}
+
+fn is_long(strings: &StringColumn, i: usize) -> bool {
+    strings.byte_len(i) > PIECE_BYTES
+}
+
+/// The order of long texts, unless the statement is cancelled; those that are shared need not be read.
+fn compare_long(a: &[u8], b: &[u8]) -> PgResult<Ordering> {
+    if std::ptr::eq(a, b) {
+        return Ok(Ordering::Equal);
+    }
+    for (x, y) in a.chunks(PIECE_BYTES).zip(b.chunks(PIECE_BYTES)) {
+        cancel::check()?;
+        let order = x.cmp(y);
+        if order.is_ne() {
+            return Ok(order);
+        }
+    }
+    Ok(a.len().cmp(&b.len()))
 }
 
 /// The order of a type by itself, or of its texts under a collation.

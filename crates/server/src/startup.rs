@@ -61,6 +61,7 @@ pub fn start(stream: &mut Stream, out: &mut Out, shared: &Shared) -> Result<Star
     }
     let mut session = shared.db.session_as(&request.user)?;
     session.use_client_encoding();
+    session.set_peer(stream.peer());
     for (name, value) in &request.settings {
         session.set_default(name, value)?;
     }

@@ -1,11 +1,12 @@
 //! A client's socket: whole messages in, a buffer out, woken from other threads while it waits.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use pglite::protocol::{Endpoint, Peer};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Messages longer than this end the connection (PostgreSQL's limit).
@@ -74,6 +75,13 @@ impl Socket {
     }
 }
 
+fn endpoint(at: SocketAddr) -> Endpoint {
+    Endpoint {
+        address: at.ip().to_canonical().to_string(),
+        port: at.port(),
+    }
+}
+
 /// Why waiting for the client ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -119,6 +127,21 @@ impl Stream {
             body: 0,
             heeds_waker: true,
         })
+    }
+
+    /// Where the client is.
+    pub fn peer(&self) -> Peer {
+        let Socket::Tcp(s) = &self.socket else {
+            return Peer::Unix;
+        };
+        match (s.peer_addr(), s.local_addr()) {
+            (Ok(client), Ok(server)) => Peer::Tcp {
+                client: endpoint(client),
+                server: endpoint(server),
+            },
+            // It has gone already.
+            _ => Peer::Process,
+        }
     }
 
     /// Whether a call of the waker shall end waiting from now on; the end of reading does in any case.

@@ -214,3 +214,42 @@ async fn garbage_ends_one_connection_only() {
     server.shutdown();
     assert!(client.batch_execute("SELECT 1").await.is_err());
 }
+
+#[tokio::test]
+async fn pg_stat_activity_shows_other_connections() {
+    let server = start();
+    let by = connect(&server, "").await.unwrap();
+    let other = connect(&server, "application_name=worker").await.unwrap();
+    let statement = other.prepare("SELECT $1::int4 + 1").await.unwrap();
+    let seen = async || {
+        let sql = "SELECT state, query, application_name, client_port > 0, host(client_addr), wait_event
+             FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        let row = by.query_one(sql, &[]).await.unwrap();
+        let texts: Vec<String> = [0, 1, 2, 4, 5].into_iter().map(|i| row.get(i)).collect();
+        assert!(row.get::<_, bool>(3));
+        texts.join("|")
+    };
+    assert_eq!(
+        seen().await,
+        "idle|SELECT $1::int4 + 1|worker|127.0.0.1|ClientRead"
+    );
+    other.batch_execute("BEGIN").await.unwrap();
+    assert_eq!(
+        seen().await,
+        "idle in transaction|BEGIN|worker|127.0.0.1|ClientRead"
+    );
+    other.query_one(&statement, &[&1_i32]).await.unwrap();
+    other.batch_execute("COMMIT").await.unwrap();
+    other.query_one(&statement, &[&1_i32]).await.unwrap();
+    assert_eq!(
+        seen().await,
+        "idle|SELECT $1::int4 + 1|worker|127.0.0.1|ClientRead"
+    );
+    let ends = by
+        .query_one("SELECT host(inet_client_addr()), inet_server_port()", &[])
+        .await
+        .unwrap();
+    assert_eq!(ends.get::<_, &str>(0), "127.0.0.1");
+    assert_eq!(ends.get::<_, i32>(1), i32::from(server.local_addr().port()));
+    server.shutdown();
+}

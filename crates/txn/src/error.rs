@@ -47,6 +47,9 @@ pub enum TxnError {
     /// The cancel token was given while waiting.
     #[error("{0}")]
     Cancelled(Box<PgError>),
+    /// Nothing may be changed any more.
+    #[error("{0}")]
+    Refused(Box<PgError>),
     /// More concurrent sessions, commands or bytes in a record than the formats can count.
     #[error("{0}")]
     Limit(String),
@@ -73,7 +76,7 @@ impl TxnError {
             TxnError::Deadlock { .. } => sqlstate::T_R_DEADLOCK_DETECTED,
             TxnError::Dependencies(_) => sqlstate::T_R_SERIALIZATION_FAILURE,
             TxnError::LockTimeout => sqlstate::LOCK_NOT_AVAILABLE,
-            TxnError::Cancelled(e) => e.sqlstate,
+            TxnError::Cancelled(e) | TxnError::Refused(e) => e.sqlstate,
             TxnError::Limit(_) => sqlstate::PROGRAM_LIMIT_EXCEEDED,
             TxnError::Internal(_) => sqlstate::INTERNAL_ERROR,
         }
@@ -84,7 +87,7 @@ impl From<TxnError> for Box<PgError> {
     fn from(e: TxnError) -> Box<PgError> {
         let error = PgError::new(e.sqlstate(), e.to_string());
         match e {
-            TxnError::Cancelled(cancelled) => cancelled,
+            TxnError::Cancelled(whole) | TxnError::Refused(whole) => whole,
             TxnError::Deadlock { detail } => error.detail(detail).hint("See server log for query details."),
             TxnError::Dependencies(reason) => error
                 .detail(format!("Reason code: {reason}"))

@@ -12,13 +12,13 @@
 use std::time::Duration;
 
 use common::env::Env;
-use common::{CommandId, Csn, Lsn, Xid};
+use common::{CommandId, Csn, Lsn, PgError, Xid};
 
 use crate::error::{TxnError, TxnResult};
 use crate::locks::{LockManager, LockMark, WaitOptions};
 use crate::snapshot::{SnapshotGuard, oldest_snapshot};
 use crate::stamp::{Stamp, XID_MAX};
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicU64, OnceLock, Ordering};
 use crate::table::{NO_SNAPSHOT, Proc, TxnTable, VirtualXid};
 use crate::wal::{RecordKind, SynchronousCommit, Wal};
 
@@ -79,6 +79,8 @@ pub struct TxnManager {
     next_xid: AtomicU64,
     wal: Arc<Wal>,
     locks: Arc<LockManager>,
+    /// Why no transaction may write any more.
+    refused: OnceLock<Box<PgError>>,
 }
 
 impl TxnManager {
@@ -94,6 +96,7 @@ impl TxnManager {
             next_xid,
             wal,
             locks,
+            refused: OnceLock::new(),
         }))
     }
 
@@ -194,7 +197,15 @@ impl TxnManager {
         running.collect()
     }
 
+    /// From now on every transaction's first write fails with this. Those that have written already may commit.
+    pub fn refuse_writes(&self, why: Box<PgError>) {
+        let _first = self.refused.set(why);
+    }
+
     fn assign_xid(&self) -> TxnResult<Xid> {
+        if let Some(why) = self.refused.get() {
+            return Err(TxnError::Refused(why.clone()));
+        }
         let xid = self.next_xid.fetch_add(1, Ordering::SeqCst);
         if xid > XID_MAX {
             return Err(TxnError::Limit("transaction ids are used up".to_owned()));

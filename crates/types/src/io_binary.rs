@@ -132,12 +132,11 @@ pub fn bytea_recv(bytes: &[u8], _: i32, ctx: &IoContext<'_>) -> PgResult<Datum> 
 }
 
 /// `bytea` to the wire.
-pub fn bytea_send(v: &Datum, _: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+pub fn bytea_send(v: &Datum, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
     match v {
-        Datum::Bytes(bytes) => out.extend_from_slice(bytes),
-        _ => return Err(internal!("bytea arrived as {v:?}")),
+        Datum::Bytes(bytes) => pieces::append_bytes(ctx.cancel, bytes, out),
+        _ => Err(internal!("bytea arrived as {v:?}")),
     }
-    Ok(())
 }
 
 /// Parses a UUID: hexadecimal digits, optional braces, a hyphen allowed after every second pair.

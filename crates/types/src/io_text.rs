@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use common::{Oid, PgResult, long, pg_err, pieces};
 
 use crate::Datum;
-use crate::encoding;
+use crate::encoding::{self, Encoding};
 use crate::io::{IoContext, invalid_input, text_datum, wrong_datum};
 use crate::wire::no_data;
 
@@ -180,6 +180,9 @@ pub(crate) fn from_client<'b>(bytes: &'b [u8], ctx: &IoContext<'_>) -> PgResult<
 
 /// Text to the wire, in the client's encoding.
 pub(crate) fn to_client(text: &str, ctx: &IoContext<'_>, out: &mut Vec<u8>) -> PgResult<()> {
+    if ctx.settings.client_encoding == Encoding::UTF8 {
+        return pieces::append_bytes(ctx.cancel, text.as_bytes(), out);
+    }
     out.extend_from_slice(&encoding::encode(text, ctx.settings.client_encoding)?);
     Ok(())
 }

@@ -1,39 +1,19 @@
 //! `pg_stat_get_activity`, `pg_lock_status`: who is there, and who holds or waits for what.
 //!
-//! What a session is doing is one byte that it stores when a statement begins and when it has ended; what it waits for is read from the
-//! lock table by who asks.
+//! What a session is doing stands in its record ([`Shown`](crate::session::shown::Shown)); which lock it waits for is read from the lock
+//! table by who asks.
 
-use std::sync::atomic::Ordering;
-
-use common::{Oid, PgResult};
-use txn::{AdvisoryKey, LockStatus, LockTag, SerialLock};
+use common::{Csn, Oid, PgResult, Xid};
+use txn::{AdvisoryKey, LockStatus, LockTag, SerialLock, TxnInfo};
 use types::Datum;
 
 use crate::database::SessionEntry;
 use crate::session::core::EPOCH_MICROS;
 use crate::session::env::StatementEnv;
+use crate::session::shown::{Peer, Seen};
 
-/// What a session is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Doing {
-    Idle,
-    Active,
-    InTransaction,
-    Failed,
-}
-
-impl Doing {
-    /// As `pg_stat_activity.state` has it.
-    fn word(letter: u8) -> &'static str {
-        match letter {
-            l if l == Doing::Active as u8 => "active",
-            l if l == Doing::InTransaction as u8 => "idle in transaction",
-            l if l == Doing::Failed as u8 => "idle in transaction (aborted)",
-            _ => "idle",
-        }
-    }
-}
+/// Members see what the sessions of everybody do.
+const PG_READ_ALL_STATS: Oid = Oid(3375);
 
 /// `pg_stat_activity.wait_event` of a lock.
 fn lock_event(tag: &LockTag) -> &'static str {
@@ -68,6 +48,99 @@ pub(super) fn slru() -> Vec<Vec<Datum>> {
     NAMES.iter().map(row).collect()
 }
 
+/// A session in a row of `pg_stat_activity`.
+struct Backend {
+    pid: i32,
+    role: Oid,
+    automatic: bool,
+    seen: Seen,
+}
+
+impl Backend {
+    fn of(pid: i32, entry: &SessionEntry) -> Backend {
+        Backend {
+            pid,
+            role: entry.role,
+            automatic: entry.automatic,
+            seen: entry.shown.look(),
+        }
+    }
+}
+
+/// Transactions and locks of the moment.
+struct Around {
+    running: Vec<TxnInfo>,
+    locks: Vec<LockStatus>,
+    next_xid: u64,
+    visible: Csn,
+}
+
+impl Around {
+    /// The oldest xid that a transaction's snapshots may hold for running. Where others have ended since the oldest of them was taken, it
+    /// is what was so when the transaction began, or a little later: which of those that ran then have ended since is not known.
+    fn xmin(&self, info: &TxnInfo, seen: &Seen) -> Option<Xid> {
+        let snapshot = info.oldest_snapshot?;
+        let limit = if snapshot == self.visible {
+            self.next_xid
+        } else {
+            seen.next_xid
+        };
+        let running = self.running.iter().filter_map(|t| t.xid);
+        running.chain([Xid(limit)]).min()
+    }
+}
+
+/// What superusers, members of `pg_read_all_stats` and of the session's role may see.
+fn show_details(backend: Backend, around: &Around, row: &mut [Datum]) {
+    let seen = backend.seen;
+    let time = |t: i64| if t == 0 { Datum::Null } else { Datum::Int8(t) };
+    row[4] = Datum::text(if seen.tracked {
+        seen.doing.word()
+    } else {
+        "disabled"
+    });
+    row[5] = Datum::text(seen.query);
+    let lock = around.locks.iter().find(|l| l.pid == backend.pid && !l.granted);
+    let event = match lock {
+        Some(lock) => Some(("Lock", lock_event(&lock.tag))),
+        None => seen.doing.event(),
+    };
+    if let Some((kind, event)) = event {
+        (row[6], row[7]) = (Datum::text(kind), Datum::text(event));
+    }
+    row[8] = time(seen.transaction_start);
+    row[9] = time(seen.query_start);
+    row[10] = time(seen.begun);
+    row[11] = time(seen.state_change);
+    match seen.peer {
+        Peer::Process => {}
+        Peer::Unix => row[14] = Datum::Int4(-1),
+        Peer::Tcp { client, .. } => {
+            row[12] = address(&client.address);
+            row[14] = Datum::Int4(client.port.into());
+        }
+    }
+    row[17] = Datum::text(if backend.automatic {
+        "autovacuum worker"
+    } else {
+        "client backend"
+    });
+    for ssl_or_gss in [18, 25, 27, 28] {
+        row[ssl_or_gss] = Datum::Bool(false);
+    }
+}
+
+fn address(ip: &str) -> Datum {
+    match types::io_net::parse(ip, false) {
+        Ok(inet) => Datum::Bytes(inet.to_bytes().into()),
+        Err(_) => Datum::Null,
+    }
+}
+
+fn xid(xid: Xid) -> Datum {
+    Datum::Oid(xid.0 as u32)
+}
+
 fn oid(oid: Oid) -> Datum {
     Datum::Oid(oid.0)
 }
@@ -81,54 +154,52 @@ impl StatementEnv<'_> {
         }
     }
 
-    /// The own session in full; of others what is known without disturbing them.
+    /// The rows of `pg_stat_get_activity`, by process id.
     pub(super) fn activity(&self, args: &[Datum]) -> PgResult<Vec<Vec<Datum>>> {
         let wanted = args.first().and_then(Datum::as_i64).map(|pid| pid as i32);
-        let sessions = self.core.db.sessions.read();
-        let known =
-            |(pid, entry): (&i32, &SessionEntry)| (*pid, entry.role, entry.doing.load(Ordering::Relaxed));
-        let mut all: Vec<(i32, Oid, u8)> = sessions.iter().map(known).collect();
-        drop(sessions);
-        all.sort_unstable();
-        let active = self.core.db.storage.manager().active();
-        let locks = self.core.db.storage.manager().locks().snapshot();
-        let mut rows = Vec::new();
-        all.retain(|(pid, ..)| wanted.is_none_or(|w| w == *pid));
-        for (pid, role, doing) in all {
+        self.core.show_settings();
+        let mut all: Vec<Backend> = {
+            let sessions = self.core.db.sessions.read();
+            let mine = sessions
+                .iter()
+                .filter(|(pid, _)| wanted.is_none_or(|w| w == **pid));
+            mine.map(|(pid, entry)| Backend::of(*pid, entry)).collect()
+        };
+        all.sort_unstable_by_key(|backend| backend.pid);
+        let manager = self.core.db.storage.manager();
+        let around = Around {
+            running: manager.active(),
+            locks: manager.locks().snapshot(),
+            next_xid: manager.next_xid().0,
+            visible: manager.visible_csn(),
+        };
+        let (roles, user) = (self.view.roles()?, self.core.user.get());
+        let sees_all = roles.has_privileges_of(user, PG_READ_ALL_STATS);
+        let rows = all.into_iter().map(|backend| {
             let mut row = vec![Datum::Null; ACTIVITY_COLUMNS];
             row[0] = oid(self.core.db.database_oid);
-            (row[1], row[2]) = (Datum::Int4(pid), oid(role));
-            row[17] = Datum::text("client backend");
-            for ssl_or_gss in [18, 25, 27, 28] {
-                row[ssl_or_gss] = Datum::Bool(false);
+            self.show_transaction(&backend, &around, &mut row);
+            if sees_all || (!backend.automatic && roles.has_privileges_of(user, backend.role)) {
+                show_details(backend, &around, &mut row);
+            } else {
+                row[5] = Datum::text("<insufficient privilege>");
             }
-            let waits = locks.iter().find(|l| l.pid == pid && !l.granted);
-            let event = match waits {
-                Some(lock) => Some(("Lock", lock_event(&lock.tag))),
-                None => (doing != Doing::Active as u8).then_some(("Client", "ClientRead")),
-            };
-            if let Some((kind, event)) = event.filter(|_| pid != self.core.pid) {
-                (row[6], row[7]) = (Datum::text(kind), Datum::text(event));
-            }
-            row[4] = Datum::text(match waits {
-                Some(_) => "active",
-                None => Doing::word(doing),
-            });
-            if let Some(info) = active.iter().find(|t| t.pid == pid) {
-                row[8] = Datum::Int8(info.started_unix_micros - EPOCH_MICROS);
-                row[15] = info.xid.map_or(Datum::Null, |x| Datum::Oid(x.0 as u32));
-            }
-            if pid == self.core.pid {
-                row[3] = Datum::text(self.core.guc.borrow().get("application_name"));
-                row[4] = Datum::text("active");
-                row[5] = Datum::text(self.query);
-                row[8] = Datum::Int8(self.core.transaction_start.get());
-                row[9] = Datum::Int8(self.core.statement_start.get());
-                row[11] = Datum::Int8(self.core.statement_start.get());
-            }
-            rows.push(row);
+            row
+        });
+        Ok(rows.collect())
+    }
+
+    /// What everybody may see.
+    fn show_transaction(&self, backend: &Backend, around: &Around, row: &mut [Datum]) {
+        row[1] = Datum::Int4(backend.pid);
+        if !backend.automatic {
+            row[2] = oid(backend.role);
         }
-        Ok(rows)
+        row[3] = Datum::text(&*backend.seen.application);
+        if let Some(info) = around.running.iter().find(|t| t.pid == backend.pid) {
+            row[15] = info.xid.map_or(Datum::Null, xid);
+            row[16] = around.xmin(info, &backend.seen).map_or(Datum::Null, xid);
+        }
     }
 
     pub(super) fn lock_status(&self) -> Vec<Vec<Datum>> {

@@ -63,7 +63,18 @@ impl StatementEnv<'_> {
         let at = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
         let row = at.and_then(|at| self.activity(&[]).ok()?.into_iter().nth(at));
         match row {
-            Some(mut row) => row.swap_remove(column),
+            Some(mut row) => {
+                let hidden = row.get(17).is_none_or(|kind| matches!(kind, Datum::Null));
+                match row.swap_remove(column) {
+                    Datum::Null if hidden && (6..=7).contains(&column) => {
+                        Datum::text("<insufficient privilege>")
+                    }
+                    query if column == 5 && query.as_str() == Some("") => {
+                        Datum::text("<command string not enabled>")
+                    }
+                    value => value,
+                }
+            }
             None if (5..=7).contains(&column) => Datum::text("<backend information not available>"),
             None => Datum::Null,
         }

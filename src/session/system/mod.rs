@@ -2,7 +2,6 @@
 
 mod acl;
 mod activity;
-pub(crate) use activity::Doing;
 mod advisory;
 mod backends;
 mod index_property;

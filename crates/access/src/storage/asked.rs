@@ -93,7 +93,8 @@ impl Storage {
         let asked = std::mem::take(&mut *self.asked.0.lock());
         for request in asked {
             let given_up = || request.given_up.load(Ordering::Relaxed);
-            *request.result.lock() = Some(self.perform(request.what, &given_up));
+            let done = self.unbroken(|| self.perform(request.what, &given_up));
+            *request.result.lock() = Some(done);
             request.done.notify();
         }
     }

@@ -36,12 +36,8 @@ impl Storage {
         let run = move || match storage.upgrade() {
             Some(storage) => {
                 storage.answer();
-                if storage.is_due() {
-                    storage.maintain_by_itself();
-                } else if !storage.closed.load(Ordering::Acquire) {
-                    // Without room on the disk there is a next time.
-                    let _ = storage.shrink_by_itself();
-                }
+                // What failed is kept for those who ask; without room on the disk there is a next time.
+                let _ = storage.unbroken(|| storage.look());
                 TaskStatus::SleepFor(LOOK_EVERY)
             }
             None => TaskStatus::Done,
@@ -53,6 +49,16 @@ impl Storage {
                 .spawn_task("pglite-checkpoint", Box::new(run))
                 .map_err(failed)?,
         );
+        Ok(())
+    }
+
+    /// Does what is due.
+    fn look(&self) -> PgResult<()> {
+        if self.is_due() {
+            self.maintain_by_itself();
+        } else if !self.closed.load(Ordering::Acquire) {
+            self.shrink_by_itself()?;
+        }
         Ok(())
     }
 

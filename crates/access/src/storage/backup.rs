@@ -136,9 +136,14 @@ impl Storage {
     }
 
     fn copy_to(&self, target: &dyn Kv, cancel: &CancelToken, at_point: impl FnOnce()) -> PgResult<()> {
-        let _guard = self.lock_maintenance();
-        self.checkpoint_locked(false)?;
-        at_point();
+        self.under(self.lock_maintenance(), || {
+            self.checkpoint_locked(false)?;
+            at_point();
+            self.copy_store(target, cancel)
+        })
+    }
+
+    fn copy_store(&self, target: &dyn Kv, cancel: &CancelToken) -> PgResult<()> {
         let source = &*self.shared.kv;
         for keyspace in source.keyspaces()?.into_iter().filter(|k| *k != META) {
             copy_keyspace(source, target, keyspace, cancel)?;

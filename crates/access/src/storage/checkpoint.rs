@@ -48,21 +48,20 @@ enum After {
 impl Storage {
     /// Writes everything committed to the KV store, and gives back log below it.
     pub fn checkpoint(&self) -> PgResult<()> {
-        let _guard = self.lock_maintenance();
-        self.checkpoint_locked(false)
+        self.under(self.lock_maintenance(), || self.checkpoint_locked(false))
     }
 
     /// Moves what is in the KV store and the same for every snapshot out of delta.
     pub fn merge(&self) -> PgResult<()> {
-        let _guard = self.lock_maintenance();
-        self.merge_locked()
+        self.under(self.lock_maintenance(), || self.merge_locked())
     }
 
     /// A checkpoint and a merge.
     pub fn maintain(&self) -> PgResult<()> {
-        let _guard = self.lock_maintenance();
-        self.checkpoint_locked(false)?;
-        self.merge_locked()
+        self.under(self.lock_maintenance(), || {
+            self.checkpoint_locked(false)?;
+            self.merge_locked()
+        })
     }
 
     /// Makes the store smaller: rows of these tables that lie singly go into packs, and the file gives back what is free in it, if `whole`
@@ -82,15 +81,15 @@ impl Storage {
                     self.ask(Maintenance::CheckpointAndMerge, cancel)?;
                 }
                 cancel.check()?;
-                let _guard = self.lock_maintenance_for(cancel)?;
-                from = table.store.repack(at)?;
+                let guard = self.lock_maintenance_for(cancel)?;
+                from = self.under(guard, || table.store.repack(at))?;
             }
             for index in self.indexes_of(table.id()) {
                 let mut from = Some(EntryKey::new());
                 while let Some(at) = from {
                     cancel.check()?;
-                    let _guard = self.lock_maintenance_for(cancel)?;
-                    from = index.repack(&at)?;
+                    let guard = self.lock_maintenance_for(cancel)?;
+                    from = self.under(guard, || index.repack(&at))?;
                 }
             }
         }
@@ -99,7 +98,10 @@ impl Storage {
     }
 
     pub(crate) fn compact_file(&self, whole: CompactFile, given_up: &dyn Fn() -> bool) -> PgResult<()> {
-        let _guard = self.lock_maintenance();
+        self.under(self.lock_maintenance(), || self.compact_locked(whole, given_up))
+    }
+
+    fn compact_locked(&self, whole: CompactFile, given_up: &dyn Fn() -> bool) -> PgResult<()> {
         let kv = &self.shared.kv;
         kv.flush()?;
         let (size, before) = (kv.size_on_disk()?, self.compacted_size.load(Ordering::Relaxed));
@@ -134,10 +136,10 @@ impl Storage {
     /// As [`Storage::maintain`], unless somebody is at it already.
     pub(crate) fn try_maintain(&self) -> PgResult<()> {
         match self.maintenance.try_lock() {
-            Some(_guard) => {
+            Some(guard) => self.under(guard, || {
                 self.checkpoint_locked(false)?;
                 self.merge_locked()
-            }
+            }),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ pub(crate) mod ahead;
 mod asked;
 mod background;
 pub(crate) mod backup;
+mod broken;
 mod checkpoint;
 mod lockfile;
 pub(crate) mod meta;
@@ -18,8 +19,8 @@ mod toast;
 mod verify;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use common::env::{Env, TaskHandle};
 use common::{Csn, Lsn, Oid, PgError, PgResult, RelationId, Xid, internal};
@@ -193,6 +194,8 @@ pub struct Storage {
     asked: Requests,
     /// Why the last maintenance of the background failed, if it did.
     failure: Mutex<Option<Box<PgError>>>,
+    /// The panic of a checkpoint or merge.
+    broken: OnceLock<Box<PgError>>,
     closed: AtomicBool,
     owner: Owner,
 }
@@ -415,9 +418,10 @@ impl Storage {
         self.shared.changed_rows.load(Ordering::Relaxed)
     }
 
-    /// Why the last checkpoint or merge that came by itself failed, if it did: it is tried again, nothing is lost meanwhile.
+    /// Why the last checkpoint or merge that came by itself failed, if it did: it is tried again (unless it panicked), nothing is lost meanwhile.
     pub fn maintenance_failure(&self) -> Option<Box<PgError>> {
-        self.failure.lock().clone()
+        let broken = self.broken.get().cloned();
+        broken.or_else(|| self.failure.lock().clone())
     }
 
     /// Bytes of the KV store on disk.

@@ -1,8 +1,8 @@
 //! Opening, forking and closing a database.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use common::env::Env;
 use common::{Csn, Oid, PgResult, Xid, pg_err};
@@ -136,6 +136,7 @@ impl Storage {
             in_doubt: Mutex::default(),
             task: Mutex::new(None),
             asked: Requests::default(),
+            broken: OnceLock::new(),
             failure: Mutex::new(None),
             closed: AtomicBool::new(false),
             owner,
@@ -152,12 +153,11 @@ impl Storage {
         prepared: Vec<PreparedCopy>,
         at_point: impl FnOnce(),
     ) -> PgResult<Arc<Storage>> {
-        let kv = {
-            let _guard = self.lock_maintenance();
+        let kv = self.under(self.lock_maintenance(), || {
             self.checkpoint_locked(false)?;
             at_point();
-            self.shared.kv.fork()?
-        };
+            Ok(self.shared.kv.fork()?)
+        })?;
         let Some(kv) = kv else {
             let name = self.shared.kv.name();
             return Err(common::unsupported!("cannot fork a database over {name}"));
@@ -208,8 +208,12 @@ impl Storage {
         if self.options.dir.is_none() {
             return Ok(());
         }
-        let _guard = self.lock_maintenance();
-        self.checkpoint_locked(true)?;
+        let written = self.under(self.lock_maintenance(), || self.checkpoint_locked(true));
+        if self.is_broken() {
+            // The next start replays what the store lacks: the log has to be whole.
+            self.manager().wal().close()?;
+        }
+        written?;
         Ok(self.manager().wal().close()?)
     }
 }

@@ -70,7 +70,7 @@ impl Storage {
 
     /// False: given up.
     fn shrink(&self) -> PgResult<bool> {
-        let Some(_guard) = self.maintenance.try_lock() else {
+        let Some(guard) = self.maintenance.try_lock() else {
             return Ok(false);
         };
         let limit = self.options.delta_bytes_max.saturating_mul(DELTA_FACTOR);
@@ -78,7 +78,7 @@ impl Storage {
             let waited_for = self.maintenance_waiting.load(Ordering::Relaxed) > 0 || !self.asked.is_empty();
             waited_for || self.closed.load(Ordering::Acquire) || self.shared.delta_bytes() > limit
         };
-        let done = self.shared.kv.compact_beside(&hurry)?;
+        let done = self.under(guard, || Ok(self.shared.kv.compact_beside(&hurry)?))?;
         if done {
             let size = self.shared.kv.size_on_disk()?;
             self.compacted_size.store(size, Ordering::Relaxed);

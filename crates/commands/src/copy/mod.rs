@@ -19,6 +19,7 @@ use catalog::desc::RelationDesc;
 use catalog::privileges::Privilege;
 use common::env::OpenMode;
 use common::error::ErrorExt;
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err, unsupported};
 use parser::ast::{CopyStmt, Ident};
 
@@ -234,8 +235,11 @@ fn write_file(stmt: &CopyStmt, name: &str, cx: &mut CommandContext<'_>) -> PgRes
     loop {
         buffer.clear();
         let more = copy.next_chunk(cx, &mut buffer)?;
-        file.write_all_at(&buffer, at).map_err(io)?;
-        at += buffer.len() as u64;
+        for piece in buffer.chunks(PIECE_BYTES) {
+            file.write_all_at(piece, at).map_err(io)?;
+            at += piece.len() as u64;
+            cx.cancel.check()?;
+        }
         if !more {
             return Ok(copy.rows());
         }

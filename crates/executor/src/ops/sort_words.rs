@@ -184,16 +184,20 @@ fn decimal_codes(values: &[Numeric], column: &Vector, rows: &[u32]) -> Option<Ve
     rows.iter().map(code).collect()
 }
 
+/// What texts have in front beyond this is not looked at: they are compared.
+const COMMON_MAX: usize = 64 << 10;
+
 /// The eight bytes behind what all texts have in front. PostgreSQL's texts have no zero bytes, so that shorter ones may be filled up
 /// with them.
 fn text_codes<'t>(rows: &[u32], text: impl Fn(usize) -> &'t [u8]) -> (Vec<u64>, bool) {
     let first = rows.first().map_or(&[][..], |&row| text(row as usize));
-    let (mut common, mut longest) = (first.len(), first.len());
+    let (mut common, mut longest) = (first.len().min(COMMON_MAX), first.len());
     for &row in rows {
         let text = text(row as usize);
         longest = longest.max(text.len());
         if text.len() < common || text[..common] != first[..common] {
-            common = first.iter().zip(text).take_while(|(a, b)| a == b).count();
+            let pairs = first[..common].iter().zip(text);
+            common = pairs.take_while(|(a, b)| a == b).count();
         }
     }
     let code = |&row: &u32| {

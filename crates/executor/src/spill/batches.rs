@@ -41,7 +41,7 @@ impl BatchFile {
             return Ok(());
         }
         self.scratch.clear();
-        codec::encode(columns, sel, &mut self.scratch);
+        codec::encode(columns, sel, &mut self.scratch)?;
         let at = self.file.append(&self.scratch)?;
         self.parts.push(Part {
             at,

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use common::{PgResult, internal};
+use common::pieces::PIECE_BYTES;
+use common::{PgError, PgResult, cancel, internal};
 use types::tuple::{TAGGED, put_datum, take_datum};
 use types::{Bitmap, Datum, Interval, PhysType, Selection, StringColumn, Vector, VectorData};
 
@@ -28,27 +29,28 @@ fn class_of(number: usize) -> Option<PhysType> {
 }
 
 /// Appends the selected rows of columns.
-pub(super) fn encode(columns: &[Arc<Vector>], sel: &Selection, out: &mut Vec<u8>) {
+pub(super) fn encode(columns: &[Arc<Vector>], sel: &Selection, out: &mut Vec<u8>) -> PgResult<()> {
     for column in columns {
         if column.is_constant() {
             let one = Vector::from_datums(column.phys(), &[column.datum(0)]);
-            put_column(&one, &Selection::All(1), CONSTANT, out);
+            put_column(&one, &Selection::All(1), CONSTANT, out)?;
         } else {
-            put_column(column, sel, 0, out);
+            put_column(column, sel, 0, out)?;
         }
     }
+    Ok(())
 }
 
-fn put_column(column: &Vector, sel: &Selection, flag: u8, out: &mut Vec<u8>) {
+fn put_column(column: &Vector, sel: &Selection, flag: u8, out: &mut Vec<u8>) -> PgResult<()> {
     out.push(number_of(column.phys()) as u8 | flag);
     out.push(u8::from(column.may_have_nulls()));
     if column.may_have_nulls() {
         out.extend(sel.iter().map(|i| u8::from(!column.is_null(i))));
     }
-    put_values(column.data(), sel, out);
+    put_values(column.data(), sel, out)
 }
 
-fn put_values(data: &VectorData, sel: &Selection, out: &mut Vec<u8>) {
+fn put_values(data: &VectorData, sel: &Selection, out: &mut Vec<u8>) -> PgResult<()> {
     macro_rules! numbers {
         ($values:expr) => {
             sel.for_each(|i| out.extend_from_slice(&$values[i].to_le_bytes()))
@@ -73,9 +75,19 @@ fn put_values(data: &VectorData, sel: &Selection, out: &mut Vec<u8>) {
         VectorData::Nested(v) => sel.for_each(|i| put_datum(&v[i], out)),
         VectorData::Text(s) | VectorData::Bytes(s) => {
             sel.for_each(|i| out.extend_from_slice(&(s.bytes(i).len() as u32).to_le_bytes()));
-            sel.for_each(|i| out.extend_from_slice(s.bytes(i)));
+            let total: usize = sel.iter().map(|i| s.byte_len(i)).sum();
+            if total <= PIECE_BYTES {
+                sel.for_each(|i| out.extend_from_slice(s.bytes(i)));
+            } else {
+                out.reserve(total);
+                for piece in sel.iter().flat_map(|i| s.bytes(i).chunks(PIECE_BYTES)) {
+                    out.extend_from_slice(piece);
+                    cancel::check()?;
+                }
+            }
         }
     }
+    Ok(())
 }
 
 /// Reads columns of `rows` rows.
@@ -175,17 +187,48 @@ fn take_strings(bytes: &mut &[u8], rows: usize, text: bool) -> PgResult<StringCo
     let mut out = StringColumn::with_capacity(rows);
     for len in lengths {
         let string = take(bytes, u32::from_le_bytes(*len) as usize)?;
+        if string.len() > PIECE_BYTES {
+            out.push_bytes(&[]);
+            out.set_owned(out.len() - 1, take_long(string, text)?);
+            continue;
+        }
         if text && std::str::from_utf8(string).is_err() {
-            return Err(internal!("temporary file has damaged text"));
+            return Err(damaged());
         }
         out.push_bytes(string);
     }
     Ok(out)
 }
 
+/// A copy of a long string, which a cancelled statement does not wait for.
+fn take_long(mut string: &[u8], text: bool) -> PgResult<Vec<u8>> {
+    let mut out = Vec::with_capacity(string.len());
+    while !string.is_empty() {
+        cancel::check()?;
+        let piece = &string[..string.len().min(PIECE_BYTES)];
+        let end = match std::str::from_utf8(piece) {
+            Err(e) if text => match (e.valid_up_to(), e.error_len()) {
+                // The piece ends within a character.
+                (end, None) if end > 0 && piece.len() < string.len() => end,
+                _ => return Err(damaged()),
+            },
+            _ => piece.len(),
+        };
+        out.extend_from_slice(&piece[..end]);
+        string = &string[end..];
+    }
+    Ok(out)
+}
+
+fn damaged() -> Box<PgError> {
+    internal!("temporary file has damaged text")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use common::cancel::{CancelReason, CancelToken};
 
     use super::*;
 
@@ -219,11 +262,44 @@ mod tests {
             columns.push(Arc::new(Vector::constant(phys, value, 3)));
         }
         let mut bytes = Vec::new();
-        encode(&columns, &Selection::Rows([1_u16, 2].into()), &mut bytes);
+        encode(&columns, &Selection::Rows([1_u16, 2].into()), &mut bytes).unwrap();
         let back = decode(&bytes, columns.len(), 2).unwrap();
         for (old, new) in columns.iter().zip(&back) {
             assert_eq!((old.datum(1), old.datum(2)), (new.datum(0), new.datum(1)));
         }
         assert!(decode(&bytes[..bytes.len() - 1], columns.len(), 2).is_err());
+    }
+
+    #[test]
+    fn long_strings_come_back_unless_cancelled() {
+        // Characters across the ends of pieces.
+        let long = "aä€".repeat(PIECE_BYTES / 3);
+        let text = Datum::text(&*long);
+        let bytea = Datum::Bytes([0xff_u8].repeat(PIECE_BYTES + 5).into());
+        let columns = [
+            Arc::new(Vector::from_datums(
+                PhysType::Text,
+                &[text.clone(), Datum::text("x"), text],
+            )),
+            Arc::new(Vector::from_datums(
+                PhysType::Bytes,
+                &[bytea.clone(), Datum::Null, bytea],
+            )),
+        ];
+        let mut bytes = Vec::new();
+        encode(&columns, &Selection::All(3), &mut bytes).unwrap();
+        let back = decode(&bytes, 2, 3).unwrap();
+        for (old, new) in columns.iter().zip(&back) {
+            assert!((0..3).all(|i| old.datum(i) == new.datum(i)));
+        }
+        let damage = bytes.iter().rposition(|b| *b == b'a').unwrap();
+        bytes[damage] = 0xff;
+        assert!(decode(&bytes, 2, 3).is_err(), "damaged text");
+        let cancel = CancelToken::new();
+        let _entered = cancel.enter();
+        cancel.cancel(CancelReason::User);
+        let told = encode(&columns, &Selection::All(3), &mut Vec::new());
+        assert_eq!(told.unwrap_err().sqlstate.as_str(), "57014");
+        assert_eq!(decode(&bytes, 2, 3).unwrap_err().sqlstate.as_str(), "57014");
     }
 }
