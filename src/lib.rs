@@ -10,6 +10,7 @@
 //! let mut session = db.session()?;
 //! session.batch_execute("CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, body text NOT NULL)")?;
 //! session.execute("INSERT INTO notes (body) VALUES ($1)", params!["hello"])?;
+//! session.execute_many("INSERT INTO notes (body) VALUES ($1)", (1..=1000).map(|n| (format!("note {n}"),)))?;
 //! let bodies: Vec<String> = session.query_map("SELECT body FROM notes", params![], |row| row.get("body"))?;
 //! let mut tx = session.transaction()?;
 //! tx.execute("DELETE FROM notes WHERE id = $1", params![1])?;

@@ -88,6 +88,7 @@ impl Session {
         let _deadline = self.deadline();
         let mut portal = self.bind(prepared, values)?;
         portal.text = Some(Arc::clone(text));
+        self.core.show_query(text);
         self.run_to_end(portal)
     }
 
