@@ -77,7 +77,8 @@ fn a_terminated_session_gives_back_what_it_has() {
     root.batch_execute("CREATE TABLE t (a int)").unwrap();
     victim
         .batch_execute(
-            "CREATE TEMP TABLE mine (a int); LISTEN c; BEGIN; LOCK TABLE t; INSERT INTO t VALUES (1)",
+            "CREATE TEMP TABLE mine (a int); LISTEN c; BEGIN; LOCK TABLE t; INSERT INTO t VALUES (1);
+             DO $$ BEGIN RAISE NOTICE 'told'; END $$",
         )
         .unwrap();
     let victim_pid = pid(&mut victim);
@@ -85,6 +86,9 @@ fn a_terminated_session_gives_back_what_it_has() {
     let caught = "DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN OTHERS THEN NULL; END $$";
     let error = victim.batch_execute(caught).unwrap_err();
     assert_eq!((error.code(), error.ends_session()), ("57P01", true));
+    let notices = victim.take_notices();
+    let notices: Vec<&str> = notices.iter().map(|n| n.message()).collect();
+    assert_eq!(notices, ["told"]);
     let left = "SELECT count(*) FROM pg_class, pg_stat_activity WHERE relname = 'mine' OR pid = $1";
     let row = root.query_one(left, params![victim_pid]).unwrap();
     assert_eq!(row.get::<i64>(0).unwrap(), 0);

@@ -350,12 +350,12 @@ impl Session {
             return;
         };
         self.statement_begins();
+        // What goes with the schema is told to nobody.
+        let told = self.core.notices.borrow().len();
         let done = self.guarded(|s| {
             s.ensure_transaction()?;
             let name = s.current_view()?.namespace_name(namespace)?;
             if let Some(name) = name {
-                s.core.notices.borrow_mut().clear();
-                s.core.placed_notices.set(0);
                 s.run_internal(&format!(
                     "DROP SCHEMA {} CASCADE",
                     catalog::names::quote_identifier(&name)
@@ -363,6 +363,8 @@ impl Session {
             }
             s.commit_transaction()
         });
+        self.core.notices.borrow_mut().truncate(told);
+        self.core.placed_notices.set(told);
         if done.is_err() {
             // The rows of a lost temporary schema are unreachable; the next session of that number replaces it.
             self.rollback_block();
