@@ -38,8 +38,7 @@ impl Session {
     /// # }
     /// ```
     ///
-    /// An INSERT of one row of VALUES takes thousands of rows as one statement, many times faster than one by one; its expressions see the tables as they
-    /// were before.
+    /// An INSERT of one row of VALUES takes thousands of rows as one statement: its expressions see the tables as they were before that.
     pub fn execute_many<P: Params>(
         &mut self,
         statement: impl ToStatement,
