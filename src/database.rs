@@ -487,6 +487,11 @@ impl Inner {
         self.env.now_unix_micros() - crate::session::core::EPOCH_MICROS
     }
 
+    /// The time of some milliseconds ago, for a few instructions.
+    pub(crate) fn recently(&self) -> i64 {
+        self.env.recent_unix_micros() - crate::session::core::EPOCH_MICROS
+    }
+
     /// The name of the database.
     pub fn database_name(&self) -> Arc<str> {
         Arc::clone(self.name.get().unwrap_or(&self.default_name))

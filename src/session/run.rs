@@ -90,7 +90,7 @@ impl Session {
         };
         self.session_catalog().rest();
         self.core.show_settings();
-        self.core.shown.turns(doing, self.core.now());
+        self.core.shown.turns(doing, self.core.db.recently());
         self.core.free_large();
     }
 

@@ -151,11 +151,12 @@ impl Shown {
         }
     }
 
-    /// It does something else from now on.
+    /// It does something else from now on, or from a little before.
     pub fn turns(&self, doing: Doing, now: i64) {
         self.doing.store(doing as u8, Relaxed);
         if self.tracked.load(Relaxed) {
-            self.state_change.store(now, Relaxed);
+            let since = now.max(self.query_start.load(Relaxed));
+            self.state_change.store(since, Relaxed);
         }
     }
 

@@ -83,7 +83,7 @@ impl Index {
             store.put_packs(&changes, &mut batch);
             store.packed.store(true, Ordering::Release);
             if let Some((last, _)) = changes.last() {
-                store.high.raise(last);
+                store.vacancy.fill_many(&low, last);
             }
             store.shared.loads.write(&store.shared, [load], batch)?;
             store.show(&changes);

@@ -151,7 +151,7 @@ impl Index {
             .directory
             .store(std::sync::Arc::new(directory.merged(Vec::new())));
         directory.leaves().for_each(|leaf| leaf.retire());
-        store.high.forget();
+        store.vacancy.forget();
         Ok(None)
     }
 

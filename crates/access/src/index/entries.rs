@@ -115,11 +115,6 @@ impl EntryDelta {
         }
     }
 
-    /// The greatest entry.
-    pub(crate) fn last(&self) -> Option<DeltaEntry<'_>> {
-        self.0.back()
-    }
-
     /// The entry of a key, with what `new` says if there is none.
     pub(crate) fn get_or_insert_with(
         &self,

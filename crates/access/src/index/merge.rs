@@ -74,9 +74,6 @@ impl IndexStore {
         for (key, head) in settled {
             self.remove(&key, &head, bounds);
         }
-        if changes.iter().any(|(_, value)| value.is_none()) {
-            self.high.forget();
-        }
     }
 
     /// Forgets marks of rows whose entries the store has no more and no snapshot sees. Leaves may have them: they are read anew.
@@ -94,7 +91,6 @@ impl IndexStore {
         };
         retired.leaves().for_each(|leaf| leaf.retire());
         self.ends.forget_settled(&self.shared, both);
-        self.high.forget();
     }
 
     /// Puts changes into the loaded leaves; what is not loaded is right in the KV store. Leaves that lose most of what they had are put together.

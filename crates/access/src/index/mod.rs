@@ -10,7 +10,6 @@ pub(crate) mod delta;
 pub(crate) mod entries;
 mod exclusion;
 pub(crate) mod fold;
-pub(crate) mod high;
 pub(crate) mod leaf;
 mod many;
 mod merge;
@@ -22,6 +21,7 @@ mod scan;
 mod sorter;
 pub(crate) mod store;
 mod thin;
+pub(crate) mod vacancy;
 pub(crate) mod value;
 mod verify;
 
@@ -45,6 +45,7 @@ use crate::ahead::gate::Gate;
 use crate::defs::{IndexDef, IndexState, Persistence};
 use crate::index::delta::EntryVersion;
 use crate::index::store::{EntryHead, EntryKey, IndexStore, copy_of, entry_key, entry_row};
+use crate::index::vacancy::{Above, Found};
 use crate::serial;
 use crate::storage::FIRST_RELATION;
 use crate::transaction::Transaction;
@@ -87,7 +88,8 @@ pub struct Index {
 
 /// Who has a key already.
 enum Holder {
-    Nobody,
+    /// And this is the next entry above the key.
+    Nobody(Above),
     Row(RowId),
     /// In progress: it depends on how that ends.
     Pending(Xid),
@@ -180,9 +182,12 @@ impl Index {
         let key = entry_key(prefix, row);
         let version = loop {
             let latch = self.store.latch(prefix).lock();
-            if check != UniqueCheck::No && !self.store.is_above_all(prefix)? {
+            let mut found_none = None;
+            if check != UniqueCheck::No
+                && let Some(ticket) = self.store.vacancy.look(prefix)
+            {
                 match self.holder(prefix, row, stamp)? {
-                    Holder::Nobody => {}
+                    Holder::Nobody(above) => found_none = Some(Found { ticket, above }),
                     Holder::Row(_) | Holder::Pending(_) if check == UniqueCheck::Partial => found = Err(row),
                     Holder::Row(other) => {
                         drop(latch);
@@ -202,7 +207,7 @@ impl Index {
             }
             let value = value::encode(values, include, exact);
             let version = Arc::new(EntryVersion::new(stamp, txn.command(), value));
-            self.store.push_version(&key, &version);
+            self.store.push_after_search(&key, &version, found_none);
             break version;
         };
         self.record_insert(txn, key, &version)?;
@@ -276,7 +281,7 @@ impl Index {
                 self.holder(&prefix, exclude.unwrap_or(RowId(u64::MAX)), stamp)?
             };
             match holder {
-                Holder::Nobody => return Ok(None),
+                Holder::Nobody(_) => return Ok(None),
                 Holder::Row(row) => return Ok(Some(row)),
                 Holder::Pending(xid) => obstacle.met(txn, xid)?,
             }
@@ -288,7 +293,12 @@ impl Index {
         // Rows that delta knows: what leaves say of them does not count.
         let mut judged: SmallVec<[RowId; 4]> = SmallVec::new();
         let mut next = self.store.delta.at_or_above(prefix);
-        while let Some(entry) = next.filter(|entry| is_entry_of(entry.key(), prefix)) {
+        let mut above = Above::Nothing;
+        while let Some(entry) = next {
+            if !is_entry_of(entry.key(), prefix) {
+                above = Above::Key(copy_of(entry.key()));
+                break;
+            }
             let row = entry_row(entry.key())?;
             if row != own_row {
                 match self.state_of(entry.value(), own) {
@@ -306,7 +316,7 @@ impl Index {
             for i in leaf.lower_bound(&from)..leaf.len() {
                 let key = leaf.key(i);
                 if !is_entry_of(key, prefix) {
-                    return Ok(Holder::Nobody);
+                    return Ok(Holder::Nobody(above.min(Above::Key(EntryKey::from_slice(key)))));
                 }
                 let row = entry_row(key)?;
                 // Row ids ascend in both.
@@ -320,7 +330,8 @@ impl Index {
             }
             match &leaf.high {
                 Some(high) if high.starts_with(prefix) => from = high.clone(),
-                _ => return Ok(Holder::Nobody),
+                Some(high) => return Ok(Holder::Nobody(above.min(Above::Key(copy_of(high))))),
+                None => return Ok(Holder::Nobody(above)),
             }
         }
     }

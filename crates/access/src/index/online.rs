@@ -75,7 +75,7 @@ impl Index {
             }
             if self.def.unique && !self.exempt_from_unique(values) {
                 match self.holder(&prefix, row, stamp)? {
-                    Holder::Nobody => {}
+                    Holder::Nobody(_) => {}
                     Holder::Row(other) => return Ok(Adopted::Duplicate(other)),
                     Holder::Pending(xid) => return Ok(Adopted::WaitFor(xid)),
                 }

@@ -169,7 +169,7 @@ impl Index {
         }
         for &k in order {
             let holder = self.holder(prefix(k), entry_row(run.key(k))?, own)?;
-            if !matches!(holder, Holder::Nobody) {
+            if !matches!(holder, Holder::Nobody(_)) {
                 return Ok(false);
             }
         }

@@ -28,14 +28,15 @@ use crate::defs::{IndexDef, Persistence};
 use crate::index::complete::Completeness;
 use crate::index::delta::EntryVersion;
 use crate::index::entries::EntryDelta;
-use crate::index::high::HighKey;
 use crate::index::leaf::{Directory, Gap, LEAF_LOAD, Leaf};
 use crate::index::pack;
+use crate::index::vacancy::{Found, Vacancy};
 use crate::shared::{DeltaBytes, Shared};
 use crate::storage::FIRST_RELATION;
 
 /// Key and row id of an entry; short ones inline.
-pub(crate) type EntryKey = SmallVec<[u8; 24]>;
+pub(crate) type EntryKey = SmallVec<[u8; INLINE_KEY]>;
+const INLINE_KEY: usize = 24;
 /// An entry of the KV store: key and value.
 type StoredEntry = (EntryKey, Box<[u8]>);
 /// The newest version of an entry; empty only for a moment, under the latch.
@@ -68,7 +69,7 @@ pub(crate) struct IndexStore {
     pub(crate) packed: AtomicBool,
     /// The last entry of all packs, once it was asked for. Changes under all latches.
     pub(crate) pack_end: Mutex<Option<EntryKey>>,
-    pub(crate) high: HighKey,
+    pub(crate) vacancy: Vacancy,
     /// When entries began that leaves and the KV store have, if not long ago.
     pub(crate) gates: Gates,
     /// Rows that end otherwise than by delta, with their entries.
@@ -100,7 +101,14 @@ pub(crate) fn entry_prefix(key: &[u8]) -> &[u8] {
 }
 
 pub(crate) fn entry_key(prefix: &[u8], row: RowId) -> EntryKey {
-    let mut key = EntryKey::with_capacity(prefix.len() + 8);
+    let length = prefix.len() + 8;
+    let mut inline = [0; INLINE_KEY];
+    if length <= INLINE_KEY {
+        inline[..prefix.len()].copy_from_slice(prefix);
+        inline[prefix.len()..length].copy_from_slice(&row.0.to_be_bytes());
+        return EntryKey::from_buf_and_len(inline, length);
+    }
+    let mut key = EntryKey::with_capacity(length);
     key.extend_from_slice(prefix);
     key.extend_from_slice(&row.0.to_be_bytes());
     key
@@ -188,7 +196,7 @@ impl IndexStore {
             bytes: AtomicI64::new(counters.bytes),
             packed: AtomicBool::new(packed),
             pack_end: Mutex::new(None),
-            high: HighKey::default(),
+            vacancy: Vacancy::default(),
             gates: Gates::default(),
             ends: EndedRows::default(),
             loaded: AtomicBool::new(false),
@@ -224,6 +232,16 @@ impl IndexStore {
 
     /// Puts a version in front of an entry's list. Callers hold the latch.
     pub(crate) fn push_version(&self, key: &EntryKey, version: &Arc<EntryVersion>) {
+        self.push_after_search(key, version, None);
+    }
+
+    /// The same after a search for the key, which found no entry.
+    pub(crate) fn push_after_search(
+        &self,
+        key: &EntryKey,
+        version: &Arc<EntryVersion>,
+        found: Option<Found>,
+    ) {
         // Nearly every entry is new: it goes in with its version, as replacing one must look after readers in all threads.
         let mut is_new = false;
         let new = || {
@@ -235,7 +253,7 @@ impl IndexStore {
             version.older.store(entry.value().load_full());
             entry.value().store(Some(Arc::clone(version)));
         }
-        self.high.raise(key);
+        self.vacancy.fill(key, found);
         self.delta_bytes.add(version.memory_bytes(key));
         self.count(1, key);
     }

@@ -68,7 +68,7 @@ impl Activity {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     /// Signed: the two halves of an update that moves its row may be counted in either order.
-    inserted: AtomicI64,
+    pub(crate) inserted: AtomicI64,
     updated: AtomicU64,
     deleted: AtomicU64,
     /// All changes when it was last analyzed.

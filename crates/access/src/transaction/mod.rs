@@ -31,7 +31,7 @@ use crate::toast::Name;
 use crate::transaction::marks::Marks;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::views::Views;
-use crate::transaction::writes::Write;
+use crate::transaction::writes::{Inserted, Write};
 
 /// PostgreSQL's isolation levels; read uncommitted is read committed there too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -414,9 +414,12 @@ impl Transaction {
     }
 
     fn spill(&mut self) -> PgResult<()> {
-        let redo = std::mem::take(&mut self.redo);
+        let mut redo = std::mem::take(&mut self.redo);
         self.spills += 1;
         self.txn_mut()?.log_chunk(&redo)?;
+        // The next part is as long: its memory is there already.
+        redo.clear();
+        self.redo = redo;
         Ok(())
     }
 
@@ -593,8 +596,17 @@ impl Transaction {
     /// Dates what it wrote; row counts and dropped relations. All in one pass: many writes are in no cache any more.
     fn settle(&mut self, csn: Csn) {
         let mut changed = 0;
+        let mut inserted = Inserted::default();
         for write in std::mem::take(&mut self.writes) {
             write.settle(csn);
+            match &write {
+                Write::RowInsert { table, .. } => {
+                    changed += inserted.count(table);
+                    continue;
+                }
+                Write::EntryInsert { .. } => continue,
+                _ => {}
+            }
             if let Some(table) = write.table() {
                 let rows = table.activity.count(&write);
                 changed += if table.is_catalog() { 0 } else { rows };
@@ -615,6 +627,7 @@ impl Transaction {
                 _ => {}
             }
         }
+        changed += inserted.end();
         if changed > 0 {
             self.storage
                 .shared

@@ -151,6 +151,10 @@ pub const WORKERS_MAX: usize = 64;
 pub trait Env: Send + Sync + 'static {
     /// Wall clock: microseconds since 1970-01-01 00:00:00 UTC.
     fn now_unix_micros(&self) -> i64;
+    /// The same as of the last tick of the system's clock, some milliseconds ago, where that costs less to ask for.
+    fn recent_unix_micros(&self) -> i64 {
+        self.now_unix_micros()
+    }
     /// Monotonic clock since an arbitrary start.
     fn monotonic(&self) -> Duration;
     /// Fills `buf` with random bytes (cryptographic quality in production).

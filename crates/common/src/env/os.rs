@@ -66,6 +66,12 @@ impl Env for OsEnv {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn recent_unix_micros(&self) -> i64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+    }
+
     fn monotonic(&self) -> Duration {
         self.start.elapsed()
     }
