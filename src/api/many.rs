@@ -72,13 +72,30 @@ impl Session {
         for row in rows {
             columns.push(self.parameter_values(prepared, row)?);
             if columns.rows == ROWS || columns.bytes > BYTES {
-                count += self.run_one(by_columns, columns.take(), &prepared.source)?;
+                count += self.insert_gathered(by_columns, columns.take(), &prepared.source)?;
             }
         }
         if columns.rows > 0 {
-            count += self.run_one(by_columns, columns.take(), &prepared.source)?;
+            count += self.insert_gathered(by_columns, columns.take(), &prepared.source)?;
         }
         Ok(count)
+    }
+
+    fn insert_gathered(
+        &mut self,
+        by_columns: &Arc<Prepared>,
+        values: Vec<Datum>,
+        text: &Arc<str>,
+    ) -> Result<u64> {
+        let mark = |session: &mut Session, gathered| {
+            if let Some(txn) = &session.block.txn {
+                txn.borrow_mut().set_gathered(gathered);
+            }
+        };
+        mark(self, true);
+        let inserted = self.run_one(by_columns, values, text);
+        mark(self, false);
+        inserted
     }
 
     /// One run, for others who look on with the client's text.

@@ -38,7 +38,7 @@ pub fn utf8(bytes: &[u8]) -> PgResult<&str> {
         )
     };
     match std::str::from_utf8(bytes) {
-        Ok(s) if !s.contains('\0') => Ok(s),
+        Ok(s) if memchr::memchr(0, bytes).is_none() => Ok(s),
         Ok(_) => Err(zero()),
         Err(e) if bytes[..e.valid_up_to()].contains(&0) => Err(zero()),
         Err(e) => {

@@ -28,7 +28,7 @@ use crate::ahead::Load;
 use crate::ahead::ends::{RowBits, has_bit};
 use crate::ahead::entries::Waiting;
 use crate::ahead::gate::Gate;
-use crate::ahead::transaction::PIECES_MAX;
+use crate::ahead::transaction::{EARLY_FACTOR, PIECES_MAX};
 use crate::block::CHUNK_ROWS;
 use crate::chunk::Delta;
 use crate::index::store::{IndexStore, entry_row};
@@ -381,9 +381,6 @@ impl Transaction {
         Ok(())
     }
 }
-
-/// So many times more rows go the usual way than of those that are updated: going ahead costs a flush of the store at the commit.
-const EARLY_FACTOR: usize = 2;
 
 /// What PostgreSQL's heap has beside a row's values.
 const HEADER: usize = 24;

@@ -28,6 +28,8 @@ pub(super) const PIECES_MAX: usize = 64;
 pub(crate) struct Ahead {
     /// Rows that it has inserted by columns and the usual way.
     usual_rows: usize,
+    /// They came one by one and were put together.
+    pub(crate) gathered: bool,
     /// The load that takes the next rows.
     current: Option<Current>,
     /// The store's losses when the first load began.
@@ -126,13 +128,25 @@ impl Ahead {
 
 /// Insertions go ahead after a part of the rows: the log takes longer for them than the store does, and nothing is left to do for checkpoints.
 const INSERTED_SHARE: usize = 4;
+/// So many times more rows that are inserted one by one go the usual way than of those that are updated: going ahead costs a flush of the store at the commit,
+/// which is felt where there is nothing else to wait for.
+pub(super) const EARLY_FACTOR: usize = 2;
 
 impl Transaction {
+    /// From now on rows inserted together are such as came one by one, or are not.
+    pub fn set_gathered(&mut self, gathered: bool) {
+        self.ahead.gathered = gathered;
+    }
+
     /// True when so many rows shall go into the store ahead of the commit.
     pub(crate) fn goes_ahead(&self, relation: RelationId, rows: usize) -> bool {
         let options = self.storage().options();
+        let usual = match self.ahead.gathered {
+            true => options.ahead_after_rows * EARLY_FACTOR,
+            false => options.ahead_after_rows.div_ceil(INSERTED_SHARE),
+        };
         relation >= FIRST_RELATION
-            && self.ahead.usual_rows >= options.ahead_after_rows.div_ceil(INSERTED_SHARE)
+            && self.ahead.usual_rows >= usual
             && (options.ahead_rows_min..=CHUNK_ROWS as usize).contains(&rows)
     }
 

@@ -11,6 +11,7 @@ mod marks;
 pub(crate) mod obstacle;
 pub(crate) mod prepared;
 pub(crate) mod redo;
+mod settle;
 pub(crate) mod snapshots;
 pub(crate) mod views;
 pub(crate) mod writes;
@@ -23,7 +24,6 @@ use txn::{
     LockMark, LockMode, LockTag, SerialMode, SnapshotGuard, Stamp, SynchronousCommit, Txn, WaitOptions,
 };
 
-use crate::ahead::ends::Reason;
 use crate::ahead::{Ahead, Load as AheadLoad};
 use crate::direct::Load;
 use crate::storage::Storage;
@@ -31,7 +31,7 @@ use crate::toast::Name;
 use crate::transaction::marks::Marks;
 use crate::transaction::redo::{RedoOp, put_op};
 use crate::transaction::views::Views;
-use crate::transaction::writes::{Inserted, Write};
+use crate::transaction::writes::Write;
 
 /// PostgreSQL's isolation levels; read uncommitted is read committed there too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -591,49 +591,6 @@ impl Transaction {
         }
         self.storage.after_commit(wrote.then_some(payload.len()));
         Ok(csn)
-    }
-
-    /// Dates what it wrote; row counts and dropped relations. All in one pass: many writes are in no cache any more.
-    fn settle(&mut self, csn: Csn) {
-        let mut changed = 0;
-        let mut inserted = Inserted::default();
-        for write in std::mem::take(&mut self.writes) {
-            write.settle(csn);
-            match &write {
-                Write::RowInsert { table, .. } => {
-                    changed += inserted.count(table);
-                    continue;
-                }
-                Write::EntryInsert { .. } => continue,
-                _ => {}
-            }
-            if let Some(table) = write.table() {
-                let rows = table.activity.count(&write);
-                changed += if table.is_catalog() { 0 } else { rows };
-            }
-            if let Some((table, delta)) = write.row_delta() {
-                table.live_rows.fetch_add(delta, Ordering::Relaxed);
-            }
-            if let Some((table, rows)) = write.rows_in_flight() {
-                table.rows_in_flight.fetch_sub(rows, Ordering::Relaxed);
-            }
-            match write {
-                Write::RelationDropped(id) => self.storage.relation_dropped(id, csn),
-                Write::RelationCreated(id) => self.storage.relation_committed(id, csn),
-                Write::Load(_) => self.storage.shared.loads.note_end(),
-                Write::Deletion(one) if one.reason != Reason::Deleted => {
-                    self.storage.shared.deletions.note_work()
-                }
-                _ => {}
-            }
-        }
-        changed += inserted.end();
-        if changed > 0 {
-            self.storage
-                .shared
-                .changed_rows
-                .fetch_add(changed, Ordering::Relaxed);
-        }
     }
 
     /// True when undoing it takes so many steps that whoever waits for it feels that.

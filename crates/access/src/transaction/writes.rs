@@ -120,6 +120,15 @@ impl Write {
         }
     }
 
+    /// Reads a little of what [`Write::settle`] changes.
+    pub(super) fn touch(&self) -> u32 {
+        match self {
+            Write::RowInsert { version, .. } => version.cmin.0,
+            Write::EntryInsert { version, .. } => version.cmin.0,
+            _ => 0,
+        }
+    }
+
     /// Turns the reference to the transaction into its CSN.
     pub(crate) fn settle(&self, csn: Csn) {
         let stamp = Stamp::committed(csn);
@@ -360,39 +369,4 @@ pub(crate) fn unlink(table: &TableStore, row: RowId, version: &Arc<Version>) {
     let (delta, _) = chunk.delta();
     delta.set_head((row.0 % CHUNK_ROWS) as usize, version.older.load_full());
     table.delta_bytes.sub(version.memory_bytes());
-}
-
-/// Rows inserted one by one that are committed, counted together as long as they are of one table.
-#[derive(Default)]
-pub(super) struct Inserted {
-    table: Option<Arc<TableStore>>,
-    rows: u32,
-}
-
-impl Inserted {
-    /// One more; how many rows of another table that ended, for who counts changes.
-    pub(super) fn count(&mut self, table: &Arc<TableStore>) -> u64 {
-        let same = |of: &Arc<TableStore>| Arc::ptr_eq(of, table);
-        let ended = match self.table.as_ref().is_some_and(same) {
-            true => 0,
-            false => {
-                let ended = self.end();
-                self.table = Some(Arc::clone(table));
-                ended
-            }
-        };
-        self.rows += 1;
-        ended
-    }
-
-    /// Tells the table of its rows; how many they are, none of a catalog.
-    pub(super) fn end(&mut self) -> u64 {
-        let rows = std::mem::take(&mut self.rows);
-        let Some(table) = self.table.take() else { return 0 };
-        let signed = i64::from(rows);
-        table.activity.inserted.fetch_add(signed, Ordering::Relaxed);
-        table.live_rows.fetch_add(signed, Ordering::Relaxed);
-        table.rows_in_flight.fetch_sub(signed, Ordering::Relaxed);
-        if table.is_catalog() { 0 } else { u64::from(rows) }
-    }
 }
