@@ -6,13 +6,23 @@ use std::sync::Arc;
 
 use analyzer::{AnalyzeContext, CoercionContext};
 use common::{Oid, PgResult, Span};
-use expr::{ExprProgram, FnParts, RowInputs};
+use expr::{ExprProgram, ExprState, FnParts, RowInputs};
 use nodes::expr::{CoerceExpr, CoercionForm, Expr, Param, ParamKind};
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
 use crate::exec::Call;
 use crate::exec::value::OneValue;
+use crate::host::Stamp;
+
+/// A conversion; kept with the function.
+pub(crate) struct Cast {
+    stamp: Stamp,
+    /// `None`: nothing is to be done.
+    program: Option<Arc<ExprProgram>>,
+    /// Unless it is in use.
+    state: Option<ExprState>,
+}
 
 impl Call<'_> {
     /// The value as one of another type, as an assignment makes it.
@@ -23,7 +33,7 @@ impl Call<'_> {
         if value.is_null() && to.oid < Oid::FIRST_NORMAL {
             return Ok(value);
         }
-        let Some(program) = self.cast_program(from, to)? else {
+        let Some((program, mut state)) = self.cast(from, to)? else {
             return Ok(value);
         };
         let mut runtime = OneValue {
@@ -34,14 +44,40 @@ impl Call<'_> {
                 session: self.host.session(),
             },
         };
-        program.eval_row(&mut runtime, &mut program.new_state(), RowInputs::default())
+        let cast = program.eval_row(&mut runtime, &mut state, RowInputs::default());
+        let same = |known: &&mut Cast| known.program.as_ref().is_some_and(|p| Arc::ptr_eq(p, &program));
+        if cast.is_ok()
+            && let Some(known) = self.act.casts.get_mut(&(from, to)).filter(same)
+        {
+            known.state = Some(state);
+        }
+        cast
     }
 
     /// `None`: nothing is to be done.
-    fn cast_program(&mut self, from: TypeRef, to: TypeRef) -> PgResult<Option<Arc<ExprProgram>>> {
-        if let Some(known) = self.casts.get(&(from, to)) {
-            return Ok(known.clone());
+    fn cast(&mut self, from: TypeRef, to: TypeRef) -> PgResult<Option<(Arc<ExprProgram>, ExprState)>> {
+        let stamp = self.stamp;
+        let known = self.act.casts.get(&(from, to));
+        if known.is_none_or(|known| known.stamp != stamp) {
+            let made = Cast {
+                stamp,
+                program: self.cast_program(from, to)?,
+                state: None,
+            };
+            self.act.casts.insert((from, to), made);
         }
+        let Some(known) = self.act.casts.get_mut(&(from, to)) else {
+            return Ok(None);
+        };
+        let Some(program) = &known.program else {
+            return Ok(None);
+        };
+        // A conversion may call functions that convert the same way: then it has none.
+        let state = known.state.take().unwrap_or_else(|| program.new_state());
+        Ok(Some((Arc::clone(program), state)))
+    }
+
+    fn cast_program(&mut self, from: TypeRef, to: TypeRef) -> PgResult<Option<Arc<ExprProgram>>> {
         let source = match from.oid {
             oids::UNKNOWN => TypeRef::plain(oids::TEXT),
             _ => from,
@@ -65,11 +101,9 @@ impl Call<'_> {
                 span: Span::NONE,
             }),
         };
-        let program = match made {
-            Expr::Param(_) => None,
-            other => Some(Arc::new(executor::compile_scalar(&other, view)?)),
-        };
-        self.casts.insert((from, to), program.clone());
-        Ok(program)
+        match made {
+            Expr::Param(_) => Ok(None),
+            other => Ok(Some(Arc::new(executor::compile_scalar(&other, view)?))),
+        }
     }
 }

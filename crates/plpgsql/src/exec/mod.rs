@@ -27,6 +27,7 @@ use rustc_hash::FxHashMap;
 use types::settings::TypeRef;
 use types::{Datum, oids};
 
+use crate::exec::cast::Cast;
 use crate::exec::plan::ExprPlan;
 use crate::exec::record::{Record, Shape};
 use crate::exec::value::Slot;
@@ -45,6 +46,8 @@ pub(crate) struct Activation {
     pub values: Vec<Slot>,
     pub exprs: Vec<ExprSlot>,
     pub frame: Arc<FrameInfo>,
+    /// Conversions that were needed, by their types.
+    pub casts: FxHashMap<(TypeRef, TypeRef), Cast>,
 }
 
 impl Activation {
@@ -55,6 +58,7 @@ impl Activation {
             values: vec![Slot::Nothing; func.decls.len()],
             exprs,
             frame: Arc::new(FrameInfo::new(func.signature.clone())),
+            casts: FxHashMap::default(),
         }
     }
 
@@ -110,7 +114,6 @@ pub struct Call<'h> {
     pub(crate) errors: Vec<Arc<PgError>>,
     /// The error on its way out has this call's line already (RAISE without parameters).
     pub(crate) rethrown: bool,
-    pub(crate) casts: FxHashMap<(TypeRef, TypeRef), Option<Arc<expr::ExprProgram>>>,
     /// The call as its caller sees it; `None` for DO and triggers.
     pub(crate) info: Option<&'h CallInfo>,
     pub(crate) trigger: Option<&'h trigger::TriggerCall<'h>>,
@@ -134,7 +137,6 @@ impl<'h> Call<'h> {
             row_shape: None,
             errors: Vec::new(),
             rethrown: false,
-            casts: FxHashMap::default(),
             info,
             trigger: None,
             func,
