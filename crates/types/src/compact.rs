@@ -139,6 +139,12 @@ enum Form {
     Strings { ends: Narrow, bytes: Arc<Vec<u8>> },
 }
 
+/// Where string `i` lies.
+fn place(ends: &Narrow, i: usize) -> std::ops::Range<usize> {
+    let start = i.checked_sub(1).map_or(0, |before| ends.get(before));
+    start as usize..ends.get(i) as usize
+}
+
 /// The strings of a column, one behind the other. Positions that are NULL have an arbitrary one.
 #[derive(Debug)]
 pub struct FlatStrings<'a> {
@@ -285,10 +291,7 @@ impl Compact {
     pub fn bytes(&self, i: usize) -> Option<&[u8]> {
         match &self.form {
             Form::Dictionary { codes, words } => Some(words.bytes(usize::from(codes[i]))),
-            Form::Strings { ends, bytes } => {
-                let start = i.checked_sub(1).map_or(0, |before| ends.get(before));
-                Some(&bytes[start as usize..ends.get(i) as usize])
-            }
+            Form::Strings { ends, bytes } => Some(&bytes[place(ends, i)]),
             _ => None,
         }
     }
@@ -320,9 +323,12 @@ impl Compact {
                 scale: *scale,
             }),
             Form::Dictionary { words, codes } => self.string(words, usize::from(codes[i])),
-            Form::Strings { .. } => {
-                let one = self.gathered(std::iter::once(i));
-                self.string(&one, 0)
+            Form::Strings { ends, bytes } => {
+                let bytes = &bytes[place(ends, i)];
+                match self.phys {
+                    PhysType::Text => Datum::Text(String::from_utf8_lossy(bytes).into()),
+                    _ => Datum::Bytes(bytes.into()),
+                }
             }
         }
     }
@@ -339,11 +345,7 @@ impl Compact {
         match &self.form {
             Form::Dictionary { codes, words } => words.gather(positions.map(|i| usize::from(codes[i]))),
             Form::Strings { ends, bytes } => {
-                let place = |i: usize| {
-                    let start = i.checked_sub(1).map_or(0, |before| ends.get(before));
-                    start as usize..ends.get(i) as usize
-                };
-                StringColumn::of_places(bytes, positions.map(place))
+                StringColumn::of_places(bytes, positions.map(|i| place(ends, i)))
             }
             _ => StringColumn::default(),
         }
