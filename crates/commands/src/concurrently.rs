@@ -74,7 +74,7 @@ impl Drop for TableLock {
 }
 
 /// Ends a phase: commits, and goes on in a new transaction.
-fn next_phase(cx: &CommandContext<'_>) -> PgResult<()> {
+pub(crate) fn next_phase(cx: &CommandContext<'_>) -> PgResult<()> {
     cx.catalog.restart(&mut cx.txn.borrow_mut())
 }
 

@@ -11,8 +11,8 @@ use crate::guc::GucStore;
 use crate::{
     alter_base_type, alter_table, alter_type, cast, collation, comment, copy, create_index, create_table,
     create_table_as, create_type, create_view, domain, drop, explain, grant, maintenance, matview, namespace,
-    opclass, operator, rename, role_settings, roles, routine, sequence, settings, statistics, text_search,
-    truncate, vacuum,
+    opclass, operator, reindex, rename, role_settings, roles, routine, sequence, settings, statistics,
+    text_search, truncate, vacuum,
 };
 
 /// Runs a utility statement. COPY from STDIN and to STDOUT run through [`CopyIn`](crate::CopyIn) and [`CopyOut`](crate::CopyOut)
@@ -58,7 +58,7 @@ pub fn execute(stmt: &Statement, cx: &mut CommandContext<'_>) -> PgResult<Comman
         Statement::Comment(s) => comment::comment(s, cx),
         Statement::Vacuum(s) => vacuum::vacuum(s, cx),
         Statement::Lock(s) => maintenance::lock(s, cx),
-        Statement::Reindex(s) => maintenance::reindex(s, cx),
+        Statement::Reindex(s) => reindex::reindex(s, cx),
         Statement::CreateFunction(s) => routine::create::create_function(s, cx),
         Statement::AlterFunction(s) => routine::alter::alter_function(s, cx),
         Statement::Call(s) => routine::call::call(s, cx),

@@ -66,6 +66,7 @@ mod options;
 mod partition;
 mod partition_index;
 pub mod query;
+mod reindex;
 mod rename;
 mod rewrite;
 mod role_settings;

@@ -1,19 +1,12 @@
-//! LOCK TABLE, REINDEX, CHECKPOINT.
+//! LOCK TABLE, CHECKPOINT.
 
-use std::sync::Arc;
-
-use catalog::columns::pg_class;
-use catalog::desc::RelationDesc;
-use catalog::oids;
 use catalog::privileges::{Guarded, ObjectKind, Privilege};
-use common::error::{ErrorExt, Severity};
-use common::{Oid, PgError, PgResult, pg_err, sqlstate, unsupported};
-use parser::ast::{LockStmt, RangeVar, ReindexObjectType, ReindexStmt};
+use common::error::ErrorExt;
+use common::{Oid, PgResult, pg_err};
+use parser::ast::LockStmt;
 use txn::LockMode;
 
 use crate::context::{CommandContext, CommandOutcome};
-use crate::options::boolean;
-use crate::rewrite::{Rebuild, rebuild_index, rewrite};
 
 fn lock_mode(mode: parser::ast::LockMode) -> LockMode {
     use parser::ast::LockMode as A;
@@ -98,145 +91,6 @@ fn lock_now(relation: Oid, name: &str, mode: LockMode, cx: &CommandContext<'_>) 
             "could not obtain lock on relation \"{name}\""
         )),
     }
-}
-
-/// REINDEX.
-pub(crate) fn reindex(stmt: &ReindexStmt, cx: &mut CommandContext<'_>) -> PgResult<CommandOutcome> {
-    let concurrently = reindex_options(stmt)?;
-    match (stmt.kind, &stmt.relation) {
-        (ReindexObjectType::Index, Some(rel)) => reindex_index(rel, concurrently, cx)?,
-        (ReindexObjectType::Table, Some(rel)) => {
-            let mode = match concurrently {
-                true => LockMode::ShareUpdateExclusive,
-                false => LockMode::Share,
-            };
-            let table = cx.open_relation(rel, mode)?;
-            if !matches!(table.relkind, b'r' | b'm' | b'p') {
-                return Err(pg_err!(
-                    WRONG_OBJECT_TYPE,
-                    "\"{}\" is not a table or materialized view",
-                    table.name
-                ));
-            }
-            if concurrently {
-                refuse_catalogs(table.oid)?;
-            }
-            cx.check_owner(&table)?;
-            reindex_table(&table, concurrently, cx)?;
-        }
-        (kind, _) => reindex_many(kind, stmt, concurrently, cx)?,
-    }
-    Ok(CommandOutcome::tag("REINDEX"))
-}
-
-/// Checks the options; true: CONCURRENTLY.
-fn reindex_options(stmt: &ReindexStmt) -> PgResult<bool> {
-    let mut concurrently = false;
-    for option in &stmt.params {
-        match option.name.as_str() {
-            "verbose" => {
-                boolean(option)?;
-            }
-            "concurrently" => concurrently = boolean(option)?,
-            "tablespace" => {
-                return Err(unsupported!("REINDEX with TABLESPACE is not supported yet").at(option.span));
-            }
-            other => {
-                return Err(pg_err!(SYNTAX_ERROR, "unrecognized REINDEX option \"{other}\"").at(option.span));
-            }
-        }
-    }
-    Ok(concurrently)
-}
-
-fn reindex_index(rel: &RangeVar, concurrently: bool, cx: &CommandContext<'_>) -> PgResult<()> {
-    let mode = match concurrently {
-        true => LockMode::ShareUpdateExclusive,
-        false => LockMode::AccessExclusive,
-    };
-    let index = cx.open_relation(rel, mode)?;
-    let Some(info) = &index.index else {
-        return Err(pg_err!(WRONG_OBJECT_TYPE, "\"{}\" is not an index", index.name));
-    };
-    if concurrently {
-        refuse_catalogs(index.oid)?;
-    }
-    cx.check_owner(&index)?;
-    if concurrently && index.persistence != b't' {
-        return crate::concurrently::reindex(cx, index.oid);
-    }
-    cx.lock_relation(info.table, LockMode::Share)?;
-    let table = cx.relation(info.table)?;
-    rebuild_index(&table, index.oid, cx)
-}
-
-fn refuse_catalogs(relation: Oid) -> PgResult<()> {
-    if relation >= Oid::FIRST_NORMAL {
-        return Ok(());
-    }
-    Err(pg_err!(
-        FEATURE_NOT_SUPPORTED,
-        "cannot reindex system catalogs concurrently"
-    ))
-}
-
-/// All indexes of a table, with a NOTICE when there are none.
-fn reindex_table(table: &Arc<RelationDesc>, concurrently: bool, cx: &CommandContext<'_>) -> PgResult<()> {
-    let (any, how) = if concurrently && table.persistence != b't' {
-        let any = crate::concurrently::reindex_table(cx, table.oid)?;
-        (any, "that can be reindexed concurrently")
-    } else {
-        rewrite(table, Rebuild::Indexes, cx, &mut |_, _| Ok(()))?;
-        (!table.indexes.is_empty(), "to reindex")
-    };
-    if !any && table.relkind != b'p' {
-        let text = format!("table \"{}\" has no indexes {how}", table.name);
-        cx.notice(PgError::notice(
-            Severity::Notice,
-            sqlstate::SUCCESSFUL_COMPLETION,
-            text,
-        ));
-    }
-    Ok(())
-}
-
-fn reindex_many(
-    kind: ReindexObjectType,
-    stmt: &ReindexStmt,
-    concurrently: bool,
-    cx: &CommandContext<'_>,
-) -> PgResult<()> {
-    let namespace = match (kind, &stmt.name) {
-        (ReindexObjectType::Schema, Some(name)) => Some(cx.namespace(name)?),
-        (ReindexObjectType::System, _) if concurrently => return refuse_catalogs(Oid::INVALID),
-        (ReindexObjectType::System, _) => return Ok(()),
-        (_, Some(name)) if name.as_str() != &*cx.database_name => {
-            return Err(pg_err!(
-                FEATURE_NOT_SUPPORTED,
-                "can only reindex the currently open database"
-            ));
-        }
-        _ => None,
-    };
-    let tables: Vec<Oid> = cx.ddl(|ddl| {
-        let rows = ddl.store.scan(oids::PG_CLASS)?;
-        let wanted = rows.iter().filter(|row| {
-            matches!(row.char(pg_class::RELKIND), b'r' | b'm')
-                && row.oid(pg_class::OID) >= Oid::FIRST_NORMAL
-                && namespace.is_none_or(|n| row.oid(pg_class::RELNAMESPACE) == n)
-        });
-        Ok(wanted.map(|row| row.oid(pg_class::OID)).collect())
-    })?;
-    for table in tables {
-        if concurrently {
-            crate::concurrently::reindex_table(cx, table)?;
-            continue;
-        }
-        cx.lock_relation(table, LockMode::Share)?;
-        let desc = cx.relation(table)?;
-        rewrite(&desc, Rebuild::Indexes, cx, &mut |_, _| Ok(()))?;
-    }
-    Ok(())
 }
 
 /// CHECKPOINT.
