@@ -137,7 +137,7 @@ impl SessionCatalog<'_> {
         let guc = self.core.guc.borrow();
         let generation = guc.generation();
         let (temp, user) = (self.core.temp_namespace.get(), self.core.user.get());
-        let elements = split_identifiers(guc.get("search_path")).unwrap_or_default();
+        let elements = split_identifiers(guc.get("search_path"))?.unwrap_or_default();
         drop(guc);
         let user_name = self.core.user_name.borrow().clone();
         let owner = PathOwner {

@@ -141,7 +141,8 @@ fn setting_value(name: &str, value: &str) -> String {
     if !LISTS.contains(&name.to_ascii_lowercase().as_str()) {
         return quoted(value);
     }
-    match commands::guc::value::split_identifiers(value) {
+    // Whoever cancels this waits for the next look.
+    match commands::guc::value::split_identifiers(value).ok().flatten() {
         Some(items) => items.iter().map(|i| quoted(i)).collect::<Vec<_>>().join(", "),
         None => quoted(value),
     }

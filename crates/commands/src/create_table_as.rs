@@ -7,7 +7,7 @@ use std::sync::Arc;
 use access::{ActiveSnapshot, Collector, Table};
 use catalog::ddl::relation::{NewColumn, NewRelation};
 use catalog::desc::RelationDesc;
-use common::{Oid, PgResult, pg_err};
+use common::{Oid, PgResult, cancel, pg_err};
 use executor::QueryRun;
 use nodes::query::CommandType;
 use parser::ast::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt, Statement};
@@ -98,7 +98,11 @@ pub(crate) fn insert_all(
         };
         cx.cancel.check()?;
         rows += batch.len() as u64;
-        collect_rows(&opened, &mut collected, &batch, cx)?;
+        let stored = collect_rows(&opened, &mut collected, &batch, cx);
+        if stored.is_err() {
+            cancel::discard_if_cancelled(batch);
+        }
+        stored?;
     }
     store_rows(&opened, &mut collected, cx)?;
     cx.txn.borrow_mut().end_load()?;

@@ -113,7 +113,7 @@ pub(crate) fn for_each_row_of(
         for position in batch.selection.iter() {
             for (&column, vector) in wanted.iter().zip(&batch.columns) {
                 if let Some(place) = row.get_mut(usize::from(column)) {
-                    *place = vector.datum(position);
+                    *place = vector.long_datum(position, cx.cancel)?;
                 }
             }
             let id = batch.columns.last().and_then(|ids| ids.datum(position).as_i64());

@@ -227,6 +227,21 @@ pub fn concat_bytes(cancel: &CancelToken, parts: &[&[u8]]) -> PgResult<Vec<u8>> 
     Ok(out)
 }
 
+/// How many first bytes two byte strings share.
+pub fn common_length(cancel: &CancelToken, a: &[u8], b: &[u8]) -> PgResult<usize> {
+    let mut same = 0;
+    for (x, y) in a.chunks(PIECE_BYTES).zip(b.chunks(PIECE_BYTES)) {
+        if x.len().min(y.len()) == PIECE_BYTES {
+            cancel.check()?;
+        }
+        if x != y {
+            return Ok(same + x.iter().zip(y).take_while(|(x, y)| x == y).count());
+        }
+        same += x.len();
+    }
+    Ok(same)
+}
+
 /// Adds a text to another.
 pub fn append(cancel: &CancelToken, mut rest: &str, out: &mut String) -> PgResult<()> {
     while rest.len() > PIECE_BYTES {
@@ -283,6 +298,10 @@ mod tests {
         );
         assert_eq!(collect(&go, s.chars()).unwrap(), s);
         assert_eq!(reversed(&go, &s).unwrap(), s.chars().rev().collect::<String>());
+        let other = [&s.as_bytes()[..PIECE_BYTES + 9], b"\xff"].concat();
+        assert_eq!(common_length(&go, s.as_bytes(), &other).unwrap(), PIECE_BYTES + 9);
+        assert_eq!(common_length(&go, b"abc", b"abd").unwrap(), 2);
+        assert_eq!(common_length(&go, b"ab", b"abd").unwrap(), 2);
         let mut read = Vec::new();
         bytes(&go, s.as_bytes(), |piece| read.extend_from_slice(piece)).unwrap();
         assert_eq!(read, s.as_bytes());

@@ -180,18 +180,9 @@ impl Equality {
         out: &mut [u64],
     ) -> PgResult<()> {
         match self {
-            Equality::Direct(t) => {
-                hash_direct(*t, v, sel, out);
-                Ok(())
-            }
-            Equality::Integers => {
-                hash_direct(oids::INT8, v, sel, out);
-                Ok(())
-            }
-            Equality::Floats => {
-                hash_direct(oids::FLOAT8, v, sel, out);
-                Ok(())
-            }
+            Equality::Direct(t) => hash_direct(*t, v, sel, out),
+            Equality::Integers => hash_direct(oids::INT8, v, sel, out),
+            Equality::Floats => hash_direct(oids::FLOAT8, v, sel, out),
             Equality::Function(_, None) => Ok(()),
             Equality::Function(_, Some(hash)) => {
                 for (slot, i) in out.iter_mut().zip(sel.iter()) {
@@ -216,17 +207,18 @@ fn as_f64(d: &Datum) -> f64 {
     }
 }
 
-fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
+fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) -> PgResult<()> {
     if let VectorData::Text(s) = v.data() {
         for (slot, i) in out.iter_mut().zip(sel.iter()) {
             let hash = match v.is_null(i) {
                 true => compare::NULL_HASH,
                 false if type_oid == oids::BPCHAR => text_hash(without_padding(s.bytes(v.index(i)))),
+                false if is_long(s, v.index(i)) => long_hash(s.bytes(v.index(i)))?,
                 false => text_hash(s.bytes(v.index(i))),
             };
             *slot = compare::combine_hash(*slot, hash);
         }
-        return;
+        return Ok(());
     }
     if v.validity().is_none() && !v.is_constant() {
         match v.data() {
@@ -234,13 +226,13 @@ fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
                 for (slot, i) in out.iter_mut().zip(sel.iter()) {
                     *slot = compare::combine_hash(*slot, compare::hash_u64(i64::from(d[i]) as u64));
                 }
-                return;
+                return Ok(());
             }
             VectorData::Int8(d) => {
                 for (slot, i) in out.iter_mut().zip(sel.iter()) {
                     *slot = compare::combine_hash(*slot, compare::hash_u64(d[i] as u64));
                 }
-                return;
+                return Ok(());
             }
             _ => {}
         }
@@ -248,6 +240,18 @@ fn hash_direct(type_oid: Oid, v: &Vector, sel: &Selection, out: &mut [u64]) {
     for (slot, i) in out.iter_mut().zip(sel.iter()) {
         *slot = compare::combine_hash(*slot, compare::hash_at(type_oid, v, i));
     }
+    Ok(())
+}
+
+/// Hash of a long text, unless the statement is cancelled.
+#[cold]
+fn long_hash(bytes: &[u8]) -> PgResult<u64> {
+    let mut hash = compare::hash_u64(bytes.len() as u64);
+    for piece in bytes.chunks(PIECE_BYTES) {
+        cancel::check()?;
+        hash = compare::combine_hash(hash, compare::hash_bytes(piece));
+    }
+    Ok(hash)
 }
 
 /// [`compare::without_padding`] of bytes.
@@ -543,3 +547,6 @@ pub(crate) fn compare_rows(
     }
     Ok(Ordering::Equal)
 }
+
+#[cfg(test)]
+mod tests;

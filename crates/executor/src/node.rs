@@ -204,6 +204,8 @@ pub(crate) fn filter_all(
         if sel.is_empty() {
             break;
         }
+        // There may be thousands.
+        cx.check()?;
         let before = sel.len();
         sel = f.filter(cx, inputs, &sel)?;
         cx.run.dropped += (before - sel.len()) as u64;

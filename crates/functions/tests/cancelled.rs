@@ -167,6 +167,12 @@ const LOOK: &[(&str, &[Option<&str>])] = &[
     ("rtrim", &[None, Some("long ad")]),
     ("textregexeq", &[None, Some("[0-9]x")]),
     ("regexp_count_no_start", &[None, Some("[0-9]x")]),
+    // No limit to how long a match is.
+    ("textregexeq", &[None, Some("n.*q")]),
+    ("textlike", &[None, Some("%_o_%_n_%_q")]),
+    ("textpos", &[None, None]),
+    ("byteapos", &[None, None]),
+    ("regexp_split_to_array_no_flags", &[None, Some("and")]),
     ("json_array_element_text", &[None, Some("-1")]),
     ("json_extract_path", &[None, Some("{5}")]),
     ("json_array_length", &[None]),
@@ -210,6 +216,39 @@ fn functions_over_long_values_can_be_cancelled() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// These look at the token of their thread.
+#[test]
+fn functions_without_a_token_look_at_that_of_the_thread() {
+    let words = Datum::text(vec!["a"; LONG_ELEMENTS].join("."));
+    let array = || value(TEXT_ARRAY, &long(TEXT_ARRAY).unwrap().1).unwrap();
+    let format = || Datum::text("9".repeat(LONG_ELEMENTS));
+    let cases: [(&str, Vec<Datum>); 7] = [
+        ("jsonb_object", vec![array()]),
+        ("jsonb_object_two_arg", vec![array(), array()]),
+        ("json_object", vec![array()]),
+        ("json_object_two_arg", vec![array(), array()]),
+        (
+            "numeric_to_char",
+            vec![value(oids::NUMERIC, "1.5").unwrap(), format()],
+        ),
+        ("numeric_to_number", vec![format(), format()]),
+        ("parse_ident", vec![words, Datum::Bool(true)]),
+    ];
+    for (name, args) in cases {
+        let found = facts::procs()
+            .iter()
+            .find(|p| p.prosrc == name && p.proargtypes.len() == args.len());
+        let proc = found.unwrap_or_else(|| panic!("{name}"));
+        let cancel = CancelToken::new();
+        cancel.cancel(CancelReason::User);
+        let _entered = cancel.enter();
+        assert!(
+            call(proc, &args).is_some_and(|result| is_cancelled(&result)),
+            "{name}"
+        );
+    }
 }
 
 /// `cargo test --profile profiling -p pglite-functions --test cancelled -- --ignored --nocapture`: a line for each call that needs longer.

@@ -14,6 +14,7 @@
 
 use common::cancel;
 use common::error::ErrorExt;
+use common::pieces::{self, PIECE_BYTES};
 use common::{PgError, Span, pg_err};
 
 use crate::ParseOptions;
@@ -25,6 +26,9 @@ use crate::token::{NO_VALUE, Tok, Token};
 
 /// PostgreSQL's NAMEDATALEN.
 pub const NAME_LENGTH_MAX: usize = 63;
+
+/// Parts of a string, between escapes and doubled quotes, between two looks at the cancel flag.
+const PARTS_PER_LOOK: usize = 1 << 14;
 
 /// Tokens between two looks at the cancel flag.
 const TOKENS_PER_LOOK: usize = 1 << 12;
@@ -182,7 +186,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_blank(&self, mut at: usize) -> Result<usize, (usize, Box<PgError>)> {
+        let mut look_at = at + PIECE_BYTES;
         loop {
+            if at >= look_at {
+                cancel::check().map_err(|e| (at, e))?;
+                look_at = at + PIECE_BYTES;
+            }
             match self.byte(at) {
                 b if is_space(b) => at += 1,
                 b'-' if self.byte(at + 1) == b'-' => at = self.line_comment_end(at),
@@ -200,7 +209,12 @@ impl<'a> Lexer<'a> {
     fn block_comment_end(&self, start: usize) -> LexResult<usize> {
         let mut depth = 1usize;
         let mut at = start + 2;
+        let mut look_at = at + PIECE_BYTES;
         while at < self.bytes.len() {
+            if at >= look_at {
+                cancel::check()?;
+                look_at = at + PIECE_BYTES;
+            }
             match (self.byte(at), self.byte(at + 1)) {
                 (b'*', b'/') => {
                     depth -= 1;
@@ -497,7 +511,12 @@ impl<'a> Lexer<'a> {
         let mut at = body;
         let mut bytes = Vec::new();
         let mut warned = false;
+        let mut parts = 0_usize;
         loop {
+            parts += 1;
+            if parts % PARTS_PER_LOOK == 0 {
+                cancel::check()?;
+            }
             let rest = self.bytes.get(at..).unwrap_or(&[]);
             let found = if matches!(kind, StringKind::Escape | StringKind::Legacy) {
                 memchr::memchr2(b'\'', b'\\', rest)
@@ -507,7 +526,10 @@ impl<'a> Lexer<'a> {
             let Some(n) = found else {
                 return Err(self.error(kind.unterminated(), start, self.bytes.len()));
             };
-            bytes.extend_from_slice(&rest[..n]);
+            match n > PIECE_BYTES {
+                true => pieces::append_bytes(&cancel::current(), &rest[..n], &mut bytes)?,
+                false => bytes.extend_from_slice(&rest[..n]),
+            }
             at += n;
             if self.byte(at) == b'\\' {
                 if kind == StringKind::Legacy && !warned {
@@ -530,7 +552,11 @@ impl<'a> Lexer<'a> {
                 None => break,
             }
         }
-        text.push_str(&escape::verify_utf8(bytes)?);
+        let verified = escape::verify_utf8(bytes)?;
+        match text.is_empty() {
+            true => *text = verified,
+            false => text.push_str(&verified),
+        }
         Ok(at)
     }
 
@@ -682,3 +708,6 @@ impl StringKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

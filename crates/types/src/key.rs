@@ -30,6 +30,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use common::cancel::CancelToken;
+use common::pieces::{self, PIECE_BYTES};
 use common::{Oid, PgResult, pg_err};
 
 use crate::collation::Collation;
@@ -131,6 +133,28 @@ pub fn encode_at(column: &KeyColumn, values: &Vector, i: usize, out: &mut Vec<u8
         _ => return encode(column, &values.datum(i), out),
     }
     true
+}
+
+/// As [`encode_at`], unless the statement is cancelled while a long text is copied.
+pub fn try_encode_at(
+    column: &KeyColumn,
+    values: &Vector,
+    i: usize,
+    cancel: &CancelToken,
+    out: &mut Vec<u8>,
+) -> PgResult<bool> {
+    let at = values.index(i);
+    let plain = !column.descending && column.collation.is_none() && column.type_oid != oids::BPCHAR;
+    match values.data() {
+        VectorData::Text(v) if plain && !values.is_null(i) && v.byte_len(at) > PIECE_BYTES => {
+            out.reserve(v.byte_len(at) + END_OF_BYTES.len() + 1);
+            out.push(VALUE);
+            pieces::bytes(cancel, v.bytes(at), |piece| put_escaped(piece, out))?;
+            out.extend_from_slice(END_OF_BYTES);
+            Ok(true)
+        }
+        _ => Ok(encode_at(column, values, i, out)),
+    }
 }
 
 /// Appends the keys of several columns; fewer values than columns make a prefix. True when all decode exactly.
@@ -243,6 +267,14 @@ pub fn interval_span(v: &Interval) -> i128 {
 }
 
 fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    put_escaped(bytes, out);
+    out.extend_from_slice(END_OF_BYTES);
+}
+
+/// What follows the escaped bytes of a value.
+const END_OF_BYTES: &[u8] = &[0, 1];
+
+fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     while let Some(zero) = rest.iter().position(|&b| b == 0) {
         out.extend_from_slice(&rest[..=zero]);
@@ -250,7 +282,6 @@ fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
         rest = &rest[zero + 1..];
     }
     out.extend_from_slice(rest);
-    out.extend_from_slice(&[0, 1]);
 }
 
 fn put_element(type_oid: Oid, value: &Datum, out: &mut Vec<u8>) {

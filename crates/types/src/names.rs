@@ -2,7 +2,8 @@
 //!
 //! PG: src/backend/utils/adt/regproc.c (`parseNameAndArgTypes`), varlena.c (`SplitIdentifierString`).
 
-use common::{PgResult, pg_err};
+use common::pieces::List;
+use common::{PgResult, cancel, pg_err};
 
 use crate::io_text::{NAME_LEN_MAX, is_space};
 
@@ -35,7 +36,7 @@ fn quoted_part(text: &str) -> Option<(String, &str)> {
 /// Splits `a.b` into its parts: quoted parts keep their case, others fold.
 pub fn split_name(name: &str) -> PgResult<Vec<String>> {
     let invalid = || pg_err!(INVALID_NAME, "invalid name syntax");
-    let mut parts = Vec::new();
+    let (cancel, mut parts) = (cancel::current(), List::new(0));
     let mut rest = name.trim_matches(is_space);
     loop {
         let (part, after) = match rest.strip_prefix('"') {
@@ -48,11 +49,11 @@ pub fn split_name(name: &str) -> PgResult<Vec<String>> {
                 (rest[..end].to_ascii_lowercase(), &rest[end..])
             }
         };
-        parts.push(truncated(part));
+        parts.extend(&cancel, [truncated(part)])?;
         let after = after.trim_start_matches(is_space);
         match after.strip_prefix('.') {
             Some(next) => rest = next.trim_start_matches(is_space),
-            None if after.is_empty() => return Ok(parts),
+            None if after.is_empty() => return Ok(parts.finish()),
             None => return Err(invalid()),
         }
     }
@@ -107,7 +108,19 @@ pub fn name_and_types(text: &str) -> PgResult<(Vec<String>, Vec<&str>)> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use common::cancel::{CancelReason, CancelToken};
+
     use super::*;
+
+    #[test]
+    fn names_of_many_parts_are_read_until_cancelled() {
+        let name = vec!["a"; 20_000].join(".");
+        assert_eq!(split_name(&name).unwrap().len(), 20_000);
+        let cancel = CancelToken::new();
+        let _entered = cancel.enter();
+        cancel.cancel(CancelReason::User);
+        assert_eq!(split_name(&name).unwrap_err().sqlstate.as_str(), "57014");
+    }
 
     fn message(text: &str) -> String {
         name_and_types(text).unwrap_err().message

@@ -11,7 +11,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use common::cancel::CancelToken;
+use common::cancel::{self, CancelToken};
 use common::{PgResult, long};
 
 const INLINE: usize = 12;
@@ -68,6 +68,22 @@ enum Buffer {
     Text(Arc<str>),
     /// The same of bytes.
     Bytes(Arc<[u8]>),
+}
+
+/// Bytes from which on a buffer is worth a thread when it is freed: unmapping takes about as long as copying.
+const LARGE: usize = 16 << 20;
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.len() < LARGE {
+            return;
+        }
+        match self {
+            Buffer::Strings(bytes) => cancel::discard_if_cancelled(std::mem::take(bytes)),
+            Buffer::Text(text) => cancel::discard_if_cancelled(std::mem::replace(text, Arc::from(""))),
+            Buffer::Bytes(bytes) => cancel::discard_if_cancelled(std::mem::replace(bytes, Arc::from([]))),
+        }
+    }
 }
 
 impl Deref for Buffer {

@@ -81,7 +81,7 @@ impl<'b> IndexBuilder<'b> {
             self.prefix.clear();
             let mut exact = true;
             for (column, values) in index.def.columns.iter().zip(keys) {
-                exact &= key::encode_at(column, values, i, &mut self.prefix);
+                exact &= key::try_encode_at(column, values, i, self.sorter.cancel(), &mut self.prefix)?;
             }
             let row = RowId(ids.integer(i).unwrap_or_default() as u64);
             let exempt = !index.def.nulls_not_distinct && keys.iter().any(|values| values.is_null(i));

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use common::cancel::CancelToken;
+use common::pieces::{self, PIECE_BYTES};
 use common::{PgResult, RowId};
 
 use crate::index::store::{entry_prefix, entry_row};
@@ -39,6 +40,8 @@ const READ_BYTES: usize = 256 << 10;
 /// Slots sorted in one go; more are divided by so many bits of their heads.
 const SORTED_AT_ONCE: usize = 1 << 14;
 const PART_BITS: u32 = 8;
+/// What keys have in common beyond this is compared each time.
+const COMMON_MAX: usize = 64 << 10;
 /// Entries between two looks at the cancel flag.
 const ENTRIES_UNCHECKED: usize = 1 << 12;
 
@@ -50,9 +53,16 @@ struct Buffer {
 }
 
 impl Buffer {
-    fn push(&mut self, prefix: &[u8], row: RowId, value: &[u8], checked: bool) {
+    fn push(
+        &mut self,
+        prefix: &[u8],
+        row: RowId,
+        value: &[u8],
+        checked: bool,
+        cancel: &CancelToken,
+    ) -> PgResult<()> {
         let at = self.bytes.len();
-        self.bytes.extend_from_slice(prefix);
+        pieces::append_bytes(cancel, prefix, &mut self.bytes)?;
         self.bytes.extend_from_slice(&row.0.to_be_bytes());
         let key_len = self.bytes.len() - at;
         self.slots.push(Slot {
@@ -62,7 +72,7 @@ impl Buffer {
             value_len: value.len() as u32,
             checked,
         });
-        self.bytes.extend_from_slice(value);
+        pieces::append_bytes(cancel, value, &mut self.bytes)
     }
 
     fn memory(&self) -> usize {
@@ -132,8 +142,8 @@ impl Buffer {
     fn common_beginning(&self, slots: &[Slot]) -> usize {
         let Some(first) = slots.first() else { return 0 };
         let first = self.key(first);
-        let mut common = first.len();
-        for slot in slots {
+        let mut common = first.len().min(COMMON_MAX);
+        for slot in &slots[1..] {
             let key = self.key(slot);
             if !key.starts_with(&first[..common]) {
                 common = first[..common]
@@ -192,6 +202,10 @@ impl Run {
         while self.entry().is_none() && self.next < self.file.size() {
             self.bytes.drain(..self.at);
             self.at = 0;
+            if let Some((key_len, value_len, _)) = read_header(&self.bytes) {
+                let whole = HEADER_BYTES + key_len + value_len;
+                self.bytes.reserve(whole.saturating_sub(self.bytes.len()));
+            }
             let len = (self.file.size() - self.next).min(READ_BYTES as u64) as usize;
             self.bytes.extend(self.file.read(self.next, len)?);
             self.next += len as u64;
@@ -230,13 +244,17 @@ impl<'s> EntrySorter<'s> {
         }
     }
 
+    pub fn cancel(&self) -> &CancelToken {
+        &self.cancel
+    }
+
     /// Sorting and merging end when this says so.
     pub fn cancelled_by(&mut self, cancel: &CancelToken) {
         self.cancel = cancel.clone();
     }
 
     pub fn push(&mut self, prefix: &[u8], row: RowId, value: &[u8], checked: bool) -> PgResult<()> {
-        self.buffer.push(prefix, row, value, checked);
+        self.buffer.push(prefix, row, value, checked, &self.cancel)?;
         self.count += 1;
         if self.buffer.memory() > self.memory_max && self.space.may_spill() {
             self.write_run()?;
@@ -257,7 +275,13 @@ impl<'s> EntrySorter<'s> {
             piece.extend_from_slice(&slot.key_len.to_le_bytes());
             piece.extend_from_slice(&slot.value_len.to_le_bytes());
             piece.push(u8::from(entry.checked));
-            piece.extend_from_slice(entry.key);
+            if entry.key.len() > PIECE_BYTES {
+                file.append(&piece)?;
+                file.append(entry.key)?;
+                piece.clear();
+            } else {
+                piece.extend_from_slice(entry.key);
+            }
             piece.extend_from_slice(entry.value);
             if piece.len() >= READ_BYTES {
                 self.cancel.check()?;
@@ -286,7 +310,7 @@ impl<'s> EntrySorter<'s> {
                     cancel.check()?;
                 }
                 let entry = self.buffer.entry(slot);
-                if let Some(pair) = last.follow(&entry)? {
+                if let Some(pair) = last.follow(&entry, &cancel)? {
                     return Ok(Some(pair));
                 }
                 visit(entry)?;
@@ -295,12 +319,12 @@ impl<'s> EntrySorter<'s> {
         }
         self.write_run()?;
         let mut merged = 0;
-        merge(self.runs, &mut |entry| {
+        merge(self.runs, &cancel, &mut |entry| {
             if merged % ENTRIES_UNCHECKED == 0 {
                 cancel.check()?;
             }
             merged += 1;
-            let pair = last.follow(&entry)?;
+            let pair = last.follow(&entry, &cancel)?;
             if pair.is_none() {
                 visit(entry)?;
             }
@@ -335,6 +359,7 @@ impl Ord for ByKey {
 /// Merges runs until `visit` finds something. Keys end in row ids, so no two are equal.
 fn merge<T>(
     files: Vec<TempFile>,
+    cancel: &CancelToken,
     visit: &mut dyn FnMut(Entry<'_>) -> PgResult<Option<T>>,
 ) -> PgResult<Option<T>> {
     let mut runs = Vec::with_capacity(files.len());
@@ -348,10 +373,9 @@ fn merge<T>(
         };
         run.fill()?;
         if let Some(entry) = run.entry() {
-            heap.push(ByKey {
-                key: entry.key.to_vec(),
-                run: runs.len(),
-            });
+            let mut key = Vec::new();
+            pieces::append_bytes(cancel, entry.key, &mut key)?;
+            heap.push(ByKey { key, run: runs.len() });
             runs.push(run);
         }
     }
@@ -365,7 +389,7 @@ fn merge<T>(
         run.step()?;
         if let Some(entry) = run.entry() {
             first.key.clear();
-            first.key.extend_from_slice(entry.key);
+            pieces::append_bytes(cancel, entry.key, &mut first.key)?;
             heap.push(first);
         }
     }
@@ -380,7 +404,7 @@ struct LastKey {
 }
 
 impl LastKey {
-    fn follow(&mut self, entry: &Entry<'_>) -> PgResult<Option<(RowId, RowId)>> {
+    fn follow(&mut self, entry: &Entry<'_>, cancel: &CancelToken) -> PgResult<Option<(RowId, RowId)>> {
         if !entry.checked {
             self.checked = false;
             return Ok(None);
@@ -390,7 +414,7 @@ impl LastKey {
         }
         self.checked = true;
         self.key.clear();
-        self.key.extend_from_slice(entry.key);
+        pieces::append_bytes(cancel, entry.key, &mut self.key)?;
         Ok(None)
     }
 }
@@ -398,14 +422,23 @@ impl LastKey {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use common::cancel::CancelReason;
+    use common::env::Env;
+    use common::env::sim::SimEnv;
+
+    use crate::temp::TempDirectory;
 
     use super::*;
 
     fn filled(keys: &[Vec<u8>]) -> Buffer {
         let mut buffer = Buffer::default();
         for (row, key) in (0..).zip(keys) {
-            buffer.push(key, RowId(row), b"v", true);
+            buffer
+                .push(key, RowId(row), b"v", true, CancelToken::never())
+                .unwrap();
         }
         buffer
     }
@@ -444,5 +477,36 @@ mod tests {
         let cancel = CancelToken::new();
         cancel.cancel(CancelReason::User);
         assert_eq!(buffer.sort(&cancel).unwrap_err().sqlstate.as_str(), "57014");
+    }
+
+    #[test]
+    fn long_keys_come_out_in_order_unless_cancelled() {
+        let env: Arc<dyn Env> = Arc::new(SimEnv::new(7));
+        let space = TempSpace::new(Some(Arc::new(TempDirectory::open(env, Path::new("/db")))));
+        let long = |last: u8| [&vec![7; PIECE_BYTES + 9][..], &[last]].concat();
+        let cancel = CancelToken::new();
+        let filled = || {
+            let mut sorter = EntrySorter::new(&space, PIECE_BYTES);
+            sorter.cancelled_by(&cancel);
+            for (row, last) in [(1, 5), (2, 1), (3, 3)] {
+                sorter.push(&long(last), RowId(row), &[last], true)?;
+            }
+            Ok::<_, Box<common::PgError>>(sorter)
+        };
+        let mut seen = Vec::new();
+        let found = filled().unwrap().finish(&mut |entry| {
+            assert_eq!(entry_prefix(entry.key), long(entry.value[0]));
+            seen.push(entry.value[0]);
+            Ok(())
+        });
+        assert_eq!(found.unwrap(), None);
+        assert_eq!(seen, [1, 3, 5]);
+        let late = filled().unwrap();
+        cancel.cancel(CancelReason::User);
+        assert_eq!(
+            late.finish(&mut |_| Ok(())).unwrap_err().sqlstate.as_str(),
+            "57014"
+        );
+        assert!(filled().is_err());
     }
 }

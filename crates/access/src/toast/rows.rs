@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::{PgResult, RowId};
+use common::{PgResult, RowId, cancel};
 use kv::{Durability, WriteBatch};
 use types::{Datum, PhysType, Vector, VectorData};
 
@@ -272,6 +272,7 @@ fn store_chunks(
     };
     let mut scratch = Vec::new();
     for (number, chunk) in (0..).zip(raw.chunks(CHUNK_BYTES)) {
+        cancel::check()?;
         let (bytes, compressed) = pack_chunk(chunk, compress, &mut scratch);
         pointer.compressed |= compressed;
         pointer.stored_len = pointer.stored_len.saturating_add(bytes.len() as u32);
@@ -297,4 +298,35 @@ fn string_bytes(value: &Datum) -> Option<&[u8]> {
 /// The string in row `i` of a column, if it is one of strings and not NULL there.
 fn string_at(column: &Vector, i: usize) -> Option<&[u8]> {
     column.bytes(i).filter(|_| !column.is_null(i))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use common::cancel::{CancelReason, CancelToken};
+
+    use super::*;
+
+    #[test]
+    fn long_values_are_cut_until_cancelled() {
+        let raw = vec![7; 2 * CHUNK_BYTES + 9];
+        let name = Name {
+            row: 1,
+            xid: 2,
+            number: 0,
+        };
+        let mut chunks = 0;
+        let mut put = |_: u32, _: Vec<u8>| {
+            chunks += 1;
+            Ok(())
+        };
+        store_chunks(name, &raw, true, &mut put).unwrap();
+        let cancel = CancelToken::new();
+        let _entered = cancel.enter();
+        cancel.cancel(CancelReason::User);
+        let told = store_chunks(name, &raw, true, &mut put).unwrap_err();
+        assert_eq!(told.sqlstate.as_str(), "57014");
+        assert_eq!(chunks, 3);
+    }
 }

@@ -6,8 +6,8 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
-use common::cancel::CancelToken;
-use common::{Csn, PgResult, RelationId, pg_err};
+use common::cancel::{self, CancelToken};
+use common::{Csn, PgResult, RelationId, long, pg_err};
 use kv::{Direction, WriteBatch};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -202,11 +202,7 @@ impl TableStore {
     }
 
     /// The value that a place in a row leads to.
-    pub(crate) fn detoast(&self, place: &[u8]) -> PgResult<Vec<u8>> {
-        self.detoast_until(place, &CancelToken::new())
-    }
-
-    fn detoast_until(&self, place: &[u8], cancel: &CancelToken) -> PgResult<Vec<u8>> {
+    fn detoast(&self, place: &[u8], cancel: &CancelToken) -> PgResult<Vec<u8>> {
         let place = Place::of(place)?;
         let mut out = Vec::with_capacity(place.raw_len());
         match place {
@@ -234,7 +230,7 @@ impl TableStore {
         (column, position): (&mut Vector, usize),
         cancel: &CancelToken,
     ) -> PgResult<()> {
-        let value = self.detoast_until(place, cancel)?;
+        let value = self.detoast(place, cancel)?;
         cancel.check()?;
         if column.phys() == PhysType::Text && std::str::from_utf8(&value).is_err() {
             return Err(damaged());
@@ -316,8 +312,9 @@ impl TableStore {
 
     /// Puts values into their places in a row that was read without them.
     pub(crate) fn fill(&self, places: Places, out: &mut [Datum]) -> PgResult<()> {
+        let cancel = cancel::current();
         for (at, phys, place) in places {
-            let value = string_datum(phys, self.detoast(&place)?)?;
+            let value = string_datum(phys, self.detoast(&place, &cancel)?, &cancel)?;
             if let Some(slot) = out.get_mut(at) {
                 *slot = value;
             }
@@ -475,12 +472,12 @@ impl Table {
 }
 
 /// A string as a datum of its class.
-fn string_datum(phys: PhysType, bytes: Vec<u8>) -> PgResult<Datum> {
+fn string_datum(phys: PhysType, bytes: Vec<u8>, cancel: &CancelToken) -> PgResult<Datum> {
     match phys {
         PhysType::Text => {
             let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-            Ok(Datum::Text(text.into()))
+            long::text(&text, cancel).map(Datum::Text)
         }
-        _ => Ok(Datum::Bytes(bytes.into())),
+        _ => long::bytes(&bytes, cancel).map(Datum::Bytes),
     }
 }

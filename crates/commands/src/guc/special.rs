@@ -30,7 +30,7 @@ pub fn canonical(name: &str, text: &str, current: &str) -> PgResult<Option<Strin
             time_zone(text).ok_or_else(|| invalid(shown, text))?.1
         }
         "search_path" => {
-            split_identifiers(text)
+            split_identifiers(text)?
                 .ok_or_else(|| invalid("search_path", text).detail("List syntax is invalid."))?;
             text.to_owned()
         }
@@ -82,7 +82,7 @@ fn shown_offset(t: &str) -> Option<i32> {
 }
 
 fn date_style(text: &str, current: &str) -> PgResult<String> {
-    let words = split_identifiers(text)
+    let words = split_identifiers(text)?
         .ok_or_else(|| invalid("DateStyle", text).detail("List syntax is invalid."))?;
     let (mut style, mut order) = parse_date_style(current);
     let mut have_order = false;

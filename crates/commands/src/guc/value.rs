@@ -1,7 +1,8 @@
 //! Reading and showing values of settings.
 
 use common::error::ErrorExt;
-use common::{PgResult, pg_err};
+use common::pieces::List;
+use common::{PgResult, cancel, pg_err};
 
 use crate::guc::defs::{Kind, SettingDef};
 
@@ -215,40 +216,69 @@ pub fn show(def: &SettingDef, canonical: &str) -> String {
 }
 
 /// Splits a list of identifiers (`search_path`, `DateStyle`): quoted or folded to lower case. `None`: malformed.
-pub fn split_identifiers(text: &str) -> Option<Vec<String>> {
-    let mut out = Vec::new();
+pub fn split_identifiers(text: &str) -> PgResult<Option<Vec<String>>> {
+    let (cancel, mut out) = (cancel::current(), List::new(0));
     let mut rest = text.trim();
     if rest.is_empty() {
-        return Some(out);
+        return Ok(Some(Vec::new()));
     }
     loop {
-        let (word, after) = if let Some(quoted) = rest.strip_prefix('"') {
-            let mut word = String::new();
-            let mut chars = quoted.char_indices().peekable();
-            let end = loop {
-                match chars.next()? {
-                    (_, '"') if chars.peek().is_some_and(|(_, c)| *c == '"') => {
-                        chars.next();
-                        word.push('"');
-                    }
-                    (i, '"') => break i,
-                    (_, c) => word.push(c),
-                }
-            };
-            (word, quoted[end + 1..].trim_start())
-        } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            let word = rest[..end].trim();
-            if word.is_empty() || word.contains('"') {
-                return None;
-            }
-            (word.to_ascii_lowercase(), &rest[end..])
+        let Some((word, after)) = first_identifier(rest) else {
+            return Ok(None);
         };
-        out.push(word);
+        out.extend(&cancel, [word])?;
         match after.strip_prefix(',') {
             Some(next) => rest = next.trim_start(),
-            None if after.is_empty() => return Some(out),
-            None => return None,
+            None if after.is_empty() => return Ok(Some(out.finish())),
+            None => return Ok(None),
         }
+    }
+}
+
+/// The identifier that a list begins with, and what follows it.
+fn first_identifier(list: &str) -> Option<(String, &str)> {
+    let Some(quoted) = list.strip_prefix('"') else {
+        let end = list.find(',').unwrap_or(list.len());
+        let word = list[..end].trim();
+        let plain = !word.is_empty() && !word.contains('"');
+        return plain.then(|| (word.to_ascii_lowercase(), &list[end..]));
+    };
+    let mut word = String::new();
+    let mut chars = quoted.char_indices().peekable();
+    loop {
+        match chars.next()? {
+            (_, '"') if chars.peek().is_some_and(|(_, c)| *c == '"') => {
+                chars.next();
+                word.push('"');
+            }
+            (i, '"') => return Some((word, quoted[i + 1..].trim_start())),
+            (_, c) => word.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use common::cancel::{CancelReason, CancelToken};
+
+    use super::*;
+
+    #[test]
+    fn long_lists_are_read_until_cancelled() {
+        let list = vec!["a"; 20_000].join(",");
+        assert_eq!(split_identifiers(&list).unwrap().unwrap().len(), 20_000);
+        assert_eq!(
+            split_identifiers(" A , \"B\"\"c\" ").unwrap().unwrap(),
+            ["a", "B\"c"]
+        );
+        for wrong in ["a,", "\"a", "a\"b", "\"a\" b"] {
+            assert!(split_identifiers(wrong).unwrap().is_none(), "{wrong}");
+        }
+        let cancel = CancelToken::new();
+        let _entered = cancel.enter();
+        cancel.cancel(CancelReason::User);
+        assert_eq!(split_identifiers(&list).unwrap_err().sqlstate.as_str(), "57014");
     }
 }

@@ -40,7 +40,9 @@ impl Handle {
     fn statement_view(&self, txn: &Transaction) -> PgResult<Arc<SessionView<CatalogReader>>> {
         let cache = self.session.borrow().cache(&self.catalog);
         let reader = self.catalog.reader(txn.latest_snapshot()?);
-        let elements = split_identifiers(self.guc.borrow().get("search_path")).unwrap_or_default();
+        let elements = split_identifiers(self.guc.borrow().get("search_path"))
+            .unwrap()
+            .unwrap_or_default();
         let owner = PathOwner {
             user_name: "postgres",
             temp_namespace: self.temp.get(),

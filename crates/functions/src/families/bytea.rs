@@ -2,10 +2,12 @@
 
 use common::cancel::CancelToken;
 use common::error::ErrorExt;
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err};
 use sha2::Digest;
 use types::io_binary::{parse_escape, parse_hex, push_hex, push_octal};
 
+use crate::families::string::find_long;
 use crate::framework::context::FnContext;
 use crate::framework::macros::builtins;
 use crate::framework::pieces;
@@ -102,8 +104,12 @@ fn byteaoverlay_no_len(ctx: &mut FnContext<'_>, v: &[u8], with: &[u8], start: i3
     byteaoverlay(ctx, v, with, start, with.len() as i32)
 }
 
-fn byteapos(v: &[u8], part: &[u8]) -> i32 {
-    memchr::memmem::find(v, part).map_or(0, |i| i as i32 + 1)
+fn byteapos(ctx: &FnContext<'_>, v: &[u8], part: &[u8]) -> PgResult<i32> {
+    let found = match part.len() > PIECE_BYTES {
+        true => find_long(ctx.cancel, v, part)?,
+        false => memchr::memmem::find(v, part),
+    };
+    Ok(found.map_or(0, |i| i as i32 + 1))
 }
 
 fn trim<'a>(v: &'a [u8], set: &[u8], start: bool, end: bool) -> &'a [u8] {
@@ -411,7 +417,7 @@ builtins! {
     bytea_substr_no_len(v: bytea, start: int4) -> bytea;
     byteaoverlay(ctx, v: bytea, with: bytea, start: int4, len: int4) -> bytea;
     byteaoverlay_no_len(ctx, v: bytea, with: bytea, start: int4) -> bytea;
-    byteapos(v: bytea, part: bytea) -> int4;
+    byteapos(ctx, v: bytea, part: bytea) -> int4;
     byteatrim(v: bytea, set: bytea) -> bytea;
     bytealtrim(v: bytea, set: bytea) -> bytea;
     byteartrim(v: bytea, set: bytea) -> bytea;

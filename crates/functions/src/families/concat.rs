@@ -1,6 +1,6 @@
 //! Functions over any number of arguments of any type.
 
-use common::{Oid, PgResult};
+use common::{Oid, PgResult, long};
 use types::{Datum, io};
 
 use crate::framework::context::FnContext;
@@ -69,8 +69,7 @@ fn join(ctx: &FnContext<'_>, args: &[Datum], first: usize, separator: &str) -> P
             value => io::output(type_of(k), value, &io, &mut out)?,
         }
     }
-    ctx.cancel.check()?;
-    Ok(Datum::text(out))
+    long::text(&out, ctx.cancel).map(Datum::Text)
 }
 
 fn count_nulls(ctx: &FnContext<'_>, args: &[Datum], nulls: bool) -> Datum {
@@ -96,6 +95,7 @@ pub(crate) fn cast_to_text(ctx: &FnContext<'_>, k: usize, value: &Datum, out: &m
         (Datum::Bytes(b), types::oids::INET | types::oids::CIDR) => {
             out.push_str(&super::network::with_mask(b)?)
         }
+        (Datum::Text(t), types::oids::TEXT) => pieces::append(ctx.cancel, t, out)?,
         (Datum::Text(t), types::oids::BPCHAR) => out.push_str(t.trim_end_matches(' ')),
         (value, type_oid) => io::output(type_oid, value, &ctx.io(), out)?,
     }
@@ -104,11 +104,17 @@ pub(crate) fn cast_to_text(ctx: &FnContext<'_>, k: usize, value: &Datum, out: &m
 
 /// `text || anything` and `anything || text`.
 fn any_cat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(
+        args.iter()
+            .filter_map(Datum::as_str)
+            .map(str::len)
+            .sum::<usize>()
+            .min(super::quote::STRING_BYTES_MAX),
+    );
     for (k, value) in args.iter().enumerate() {
         cast_to_text(ctx, k, value, &mut out)?;
     }
-    Ok(Datum::text(out))
+    long::text(&out, ctx.cancel).map(Datum::Text)
 }
 
 fn textanycat(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {

@@ -1,5 +1,7 @@
 //! LIKE and ILIKE.
 
+use common::cancel::CancelToken;
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err};
 
 use crate::families::string::lower;
@@ -35,10 +37,15 @@ fn literal(pattern: &[u8], at: usize) -> PgResult<(u8, usize)> {
 }
 
 /// Whether the whole text matches: `%` any run, `_` any character, `\` escapes. Only the last `%` needs retrying.
-pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> PgResult<bool> {
+pub(crate) fn matches(cancel: &CancelToken, text: &[u8], pattern: &[u8]) -> PgResult<bool> {
     let (mut t, mut p) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
+    let mut steps = 0_usize;
     loop {
+        steps += 1;
+        if steps % PIECE_BYTES == 0 {
+            cancel.check()?;
+        }
         let step = match pattern.get(p) {
             Some(b'%') => {
                 p += 1;
@@ -92,7 +99,7 @@ pub(crate) fn matches(text: &[u8], pattern: &[u8]) -> PgResult<bool> {
     }
 }
 
-pub(crate) fn like(text: &str, pattern: &str) -> PgResult<bool> {
+pub(crate) fn like(cancel: &CancelToken, text: &str, pattern: &str) -> PgResult<bool> {
     let (t, p) = (text.as_bytes(), pattern.as_bytes());
     // The two shapes nearly all patterns have need no automaton.
     if let [head @ .., b'%'] = p {
@@ -100,16 +107,19 @@ pub(crate) fn like(text: &str, pattern: &str) -> PgResult<bool> {
             return Ok(t.starts_with(head));
         }
         if let [b'%', middle @ ..] = head {
-            if !middle.is_empty() && memchr::memchr3(b'%', b'_', b'\\', middle).is_none() {
+            // What is sought is looked through before, if it is not too long for that.
+            let sought = 1..=PIECE_BYTES;
+            if sought.contains(&middle.len()) && memchr::memchr3(b'%', b'_', b'\\', middle).is_none() {
                 return Ok(memchr::memmem::find(t, middle).is_some());
             }
         }
     }
-    matches(t, p)
+    matches(cancel, t, p)
 }
 
 fn ilike(ctx: &mut FnContext<'_>, text: &str, pattern: &str) -> PgResult<bool> {
-    like(&lower(ctx, text)?, &lower(ctx, pattern)?)
+    let (text, pattern) = (lower(ctx, text)?, lower(ctx, pattern)?);
+    like(ctx.cancel, &text, &pattern)
 }
 
 fn nilike(ctx: &mut FnContext<'_>, text: &str, pattern: &str) -> PgResult<bool> {
@@ -206,9 +216,13 @@ mod tests {
             ("ab", "ab%%", true),
             ("ab", "ab_%", false),
         ] {
-            assert_eq!(like(text, pattern).unwrap(), expected, "{text} LIKE {pattern}");
+            assert_eq!(
+                like(CancelToken::never(), text, pattern).unwrap(),
+                expected,
+                "{text} LIKE {pattern}"
+            );
         }
-        assert!(like("a", "b\\").is_ok_and(|m| !m));
-        assert!(like("a", "\\").is_err());
+        assert!(like(CancelToken::never(), "a", "b\\").is_ok_and(|m| !m));
+        assert!(like(CancelToken::never(), "a", "\\").is_err());
     }
 }

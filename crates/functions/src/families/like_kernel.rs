@@ -5,6 +5,8 @@
 //! is looked for in the buffer that the strings lie in behind each other ([`Search`]): one search over many short strings.
 //! Columns at rest are matched as they lie ([`FlatStrings`]); a short text that strings must end with is compared as one integer ([`Tail`]).
 
+use common::cancel::CancelToken;
+use common::pieces::PIECE_BYTES;
 use common::{Oid, PgResult};
 use memchr::memmem::Finder;
 use types::{Bitmap, Datum, FlatStrings, Selection, StringColumn, Vector, VectorData, oids};
@@ -27,7 +29,8 @@ enum Pattern<'p> {
 
 impl<'p> Pattern<'p> {
     fn new(pattern: &'p [u8]) -> Pattern<'p> {
-        if memchr::memchr2(b'_', b'\\', pattern).is_some() {
+        // What is sought is looked through before, if it is not too long for that.
+        if pattern.len() > PIECE_BYTES || memchr::memchr2(b'_', b'\\', pattern).is_some() {
             return Pattern::General(pattern);
         }
         let mut pieces = pattern.split(|b| *b == b'%');
@@ -67,10 +70,10 @@ impl<'p> Pattern<'p> {
     }
 
     #[inline(always)]
-    fn matches(&self, text: &[u8]) -> PgResult<bool> {
+    fn matches(&self, cancel: &CancelToken, text: &[u8]) -> PgResult<bool> {
         match self {
             Pattern::Exactly(whole) => Ok(text == *whole),
-            Pattern::General(pattern) => matches(text, pattern),
+            Pattern::General(pattern) => matches(cancel, text, pattern),
             Pattern::Pieces { head, inner, tail } => {
                 let long_enough = text.len() >= head.len() + tail.len();
                 if !long_enough || !text.starts_with(head) || !text.ends_with(tail) {
@@ -251,6 +254,7 @@ fn search<const NEGATED: bool>(
 
 /// One pattern for strings that lie behind each other.
 fn flat<const NEGATED: bool>(
+    cancel: &CancelToken,
     texts: &FlatStrings<'_>,
     pattern: &Pattern<'_>,
     sel: &Selection,
@@ -268,7 +272,7 @@ fn flat<const NEGATED: bool>(
         return Ok(());
     }
     sel.try_for_each(|i| {
-        out[i] = pattern.matches(texts.get(i))? != NEGATED;
+        out[i] = pattern.matches(cancel, texts.get(i))? != NEGATED;
         Ok(())
     })
 }
@@ -282,7 +286,7 @@ fn known_pattern(pattern: &Vector) -> Option<Pattern<'_>> {
 }
 
 fn vector<const NEGATED: bool>(
-    _ctx: &mut FnContext<'_>,
+    ctx: &mut FnContext<'_>,
     args: &[&Vector],
     sel: &Selection,
     out: &mut Vector,
@@ -295,7 +299,7 @@ fn vector<const NEGATED: bool>(
         && text.validity().is_none()
         && let (VectorData::Bool(out), _) = out.parts_mut()
     {
-        return flat::<NEGATED>(&texts, pattern, sel, out);
+        return flat::<NEGATED>(ctx.cancel, &texts, pattern, sel, out);
     }
     let (text, patterns) = (
         Column::<phys::Text>::open(text)?,
@@ -314,8 +318,8 @@ fn vector<const NEGATED: bool>(
     }
     sel.try_for_each(|i| {
         let found = match (&known, text.get(i)) {
-            (Some(pattern), Some(text)) => Some(pattern.matches(text.as_bytes())?),
-            (None, Some(text)) => patterns.get(i).map(|p| like(text, p)).transpose()?,
+            (Some(pattern), Some(text)) => Some(pattern.matches(ctx.cancel, text.as_bytes())?),
+            (None, Some(text)) => patterns.get(i).map(|p| like(ctx.cancel, text, p)).transpose()?,
             (_, None) => None,
         };
         match found {
@@ -328,9 +332,11 @@ fn vector<const NEGATED: bool>(
     })
 }
 
-fn scalar<const NEGATED: bool>(_ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
+fn scalar<const NEGATED: bool>(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Datum> {
     match args {
-        [Datum::Text(text), Datum::Text(pattern)] => Ok(Datum::Bool(like(text, pattern)? != NEGATED)),
+        [Datum::Text(text), Datum::Text(pattern)] => {
+            Ok(Datum::Bool(like(ctx.cancel, text, pattern)? != NEGATED))
+        }
         _ => Ok(Datum::Null),
     }
 }
@@ -399,10 +405,12 @@ mod tests {
         ];
         for text in texts {
             for pattern in patterns {
-                let found = Pattern::new(pattern.as_bytes()).matches(text.as_bytes()).unwrap();
+                let found = Pattern::new(pattern.as_bytes())
+                    .matches(CancelToken::never(), text.as_bytes())
+                    .unwrap();
                 assert_eq!(
                     found,
-                    matches(text.as_bytes(), pattern.as_bytes()).unwrap(),
+                    matches(CancelToken::never(), text.as_bytes(), pattern.as_bytes()).unwrap(),
                     "{text} LIKE {pattern}"
                 );
             }
@@ -460,8 +468,9 @@ mod tests {
                         let kernel = if negated { vector::<true> } else { vector::<false> };
                         kernel(&mut ctx, &[text, &constant], &sel, &mut out).unwrap();
                         sel.for_each(|i| {
-                            let expected =
-                                matches(strings[i].as_bytes(), pattern.as_bytes()).unwrap() != negated;
+                            let expected = matches(&cancel, strings[i].as_bytes(), pattern.as_bytes())
+                                .unwrap()
+                                != negated;
                             assert_eq!(
                                 out.datum(i),
                                 Datum::Bool(expected),
@@ -498,7 +507,12 @@ mod tests {
                 for sel in [Selection::All(600), Selection::All(600).filter(|i| i % 3 != 1)] {
                     let mut out = vec![false; 600];
                     search::<false>(column, pattern.anywhere().unwrap(), &sel, &mut out);
-                    sel.for_each(|i| assert_eq!(out[i], pattern.matches(column.bytes(i)).unwrap()));
+                    sel.for_each(|i| {
+                        assert_eq!(
+                            out[i],
+                            pattern.matches(CancelToken::never(), column.bytes(i)).unwrap()
+                        )
+                    });
                 }
             }
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use common::cancel::CancelToken;
 use common::error::ErrorExt;
-use common::{PgError, PgResult, pg_err};
+use common::pieces::List;
+use common::{PgError, PgResult, long, pg_err};
 use types::{ArrayValue, Datum, PhysType, oids};
 
 use crate::families::casing;
@@ -449,18 +450,19 @@ fn substr5(
 
 /// The pieces between matches; an empty match at the very start, the end or right after another does not split.
 fn split(ctx: &FnContext<'_>, found: &Regex, s: &str) -> PgResult<Vec<Datum>> {
-    let mut pieces = Vec::new();
+    let mut list = List::new(0);
     let (mut from, mut previous_end) = (0, 0);
+    let piece = |s: &str| Ok::<_, Box<PgError>>(Datum::Text(long::text(s, ctx.cancel)?));
     let mut matches = Matches::new(ctx.cancel, found, s, 0);
     while let Some((start, end, _)) = matches.next()? {
         if start < s.len() && end > previous_end {
-            pieces.push(Datum::text(&s[from..start]));
+            list.extend(ctx.cancel, [piece(&s[from..start])?])?;
             from = end;
         }
         previous_end = end;
     }
-    pieces.push(Datum::text(&s[from..]));
-    Ok(pieces)
+    list.extend(ctx.cancel, [piece(&s[from..])?])?;
+    Ok(list.finish())
 }
 
 fn split_to_array(ctx: &mut FnContext<'_>, s: &str, pattern: &str, flags: &str) -> PgResult<ArrayValue> {
@@ -520,15 +522,15 @@ fn regexp_matches(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn S
     };
     let options = Flags::parse(flags)?;
     let found = regex(ctx, pattern, options)?;
-    let mut values = Vec::new();
+    let mut values = List::new(0);
     let mut matches = Matches::new(ctx.cancel, &found, s, 0);
     while let Some((_, _, spans)) = matches.next()? {
-        values.push(Datum::Array(Arc::new(groups(s, &found, &spans))));
+        values.extend(ctx.cancel, [Datum::Array(Arc::new(groups(s, &found, &spans)))])?;
         if !options.global {
             break;
         }
     }
-    Ok(rows(PhysType::Nested, values))
+    Ok(rows(PhysType::Nested, values.finish()))
 }
 
 fn split_to_table(ctx: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {

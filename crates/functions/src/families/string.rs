@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use common::cancel::CancelToken;
+use common::pieces::PIECE_BYTES;
 use common::{PgError, PgResult, pg_err};
 use types::io_text::char_offset;
 
@@ -132,7 +133,7 @@ fn overlay_no_len(ctx: &mut FnContext<'_>, s: &str, new: &str, start: i32) -> Pg
 }
 
 fn textpos(ctx: &mut FnContext<'_>, s: &str, part: &str) -> PgResult<i32> {
-    match memchr::memmem::find(s.as_bytes(), part.as_bytes()) {
+    match Finds::new(ctx.cancel, s, part).first()? {
         Some(at) => Ok(char_count(ctx, &s[..at])? + 1),
         None => Ok(0),
     }
@@ -256,7 +257,9 @@ fn replace<'a>(ctx: &mut FnContext<'_>, s: &'a str, from: &str, to: &str) -> PgR
 struct Finds<'a> {
     cancel: &'a CancelToken,
     s: &'a str,
-    finder: memchr::memmem::Finder<'a>,
+    part: &'a [u8],
+    /// What looks for it, unless it is so long that making that takes too long.
+    finder: Option<memchr::memmem::Finder<'a>>,
     at: usize,
     number: usize,
 }
@@ -266,26 +269,64 @@ impl<'a> Finds<'a> {
         Finds {
             cancel,
             s,
-            finder: memchr::memmem::Finder::new(part),
+            part: part.as_bytes(),
+            finder: (part.len() <= PIECE_BYTES).then(|| memchr::memmem::Finder::new(part)),
             at: 0,
             number: 0,
         }
     }
 
     fn next(&mut self) -> PgResult<Option<usize>> {
-        let len = self.finder.needle().len();
+        let len = self.part.len();
         if self.number % FINDS_UNCHECKED == 0 {
             self.cancel.check()?;
         }
         self.number += 1;
         let found = match len {
             0 => None,
-            _ => self.finder.find(&self.s.as_bytes()[self.at..]),
+            _ => self.find()?,
         };
         let start = found.map(|n| self.at + n);
         self.at = start.map_or(self.s.len(), |start| start + len);
         Ok(start)
     }
+}
+
+impl Finds<'_> {
+    /// How far on the next one is.
+    fn find(&self) -> PgResult<Option<usize>> {
+        let rest = &self.s.as_bytes()[self.at..];
+        let Some(finder) = &self.finder else {
+            return find_long(self.cancel, rest, self.part);
+        };
+        Ok(finder.find(rest))
+    }
+
+    /// Where it is first; the empty text is at the beginning.
+    fn first(mut self) -> PgResult<Option<usize>> {
+        match self.part.is_empty() {
+            true => Ok(Some(0)),
+            false => self.next(),
+        }
+    }
+}
+
+/// Where a text has a very long one: place by place, until somebody has waited for it long enough.
+pub(crate) fn find_long(cancel: &CancelToken, all: &[u8], part: &[u8]) -> PgResult<Option<usize>> {
+    let mut at = 0_usize;
+    while let Some(end) = at.checked_add(part.len()).filter(|end| *end <= all.len()) {
+        let same = pieces::common_length(cancel, &all[at..end], part)?;
+        if same == part.len() {
+            return Ok(Some(at));
+        }
+        at += 1;
+        let starts = all.len() - part.len() + 1;
+        match memchr::memchr(part[0], all.get(at..starts).unwrap_or(&[])) {
+            Some(skip) => at += skip,
+            None => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// So many characters are compared with, one after the other.

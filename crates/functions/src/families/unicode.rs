@@ -2,6 +2,7 @@
 
 use common::cancel::CancelToken;
 use common::error::ErrorExt;
+use common::pieces::List;
 use common::{PgError, PgResult, pg_err, pieces};
 use types::encoding::Encoding;
 use types::{ArrayValue, Datum, oids};
@@ -144,8 +145,8 @@ fn is_start(c: char) -> bool {
     c == '_' || c.is_ascii_alphabetic() || !c.is_ascii()
 }
 
-fn parse_ident(s: &str, strict: bool) -> PgResult<ArrayValue> {
-    let mut parts = Vec::new();
+fn parse_ident(ctx: &FnContext<'_>, s: &str, strict: bool) -> PgResult<ArrayValue> {
+    let mut parts = List::new(0);
     let mut rest = s.trim_start();
     let mut after_dot = false;
     loop {
@@ -165,7 +166,7 @@ fn parse_ident(s: &str, strict: bool) -> PgResult<ArrayValue> {
         } else {
             return Err(not_an_identifier(s));
         }
-        parts.push(Datum::text(name));
+        parts.extend(ctx.cancel, [Datum::text(name)])?;
         rest = rest.trim_start();
         match rest.strip_prefix('.') {
             Some(after) => {
@@ -176,7 +177,7 @@ fn parse_ident(s: &str, strict: bool) -> PgResult<ArrayValue> {
             None => return Err(not_an_identifier(s)),
         }
     }
-    Ok(ArrayValue::from_elements(oids::TEXT, parts))
+    Ok(ArrayValue::from_elements(oids::TEXT, parts.finish()))
 }
 
 builtins! {
@@ -188,5 +189,5 @@ builtins! {
     pg_convert_to = convert_to(ctx, s: text, to: name) -> bytea;
     pg_convert = convert(ctx, bytes: bytea, from: name, to: name) -> bytea;
     length_in_encoding(bytes: bytea, name: name) -> int4;
-    parse_ident(s: text, strict: bool) -> text_array;
+    parse_ident(ctx, s: text, strict: bool) -> text_array;
 }

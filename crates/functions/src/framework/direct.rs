@@ -270,7 +270,7 @@ where
 {
     match result.split() {
         (_, true) => Err(result.error()),
-        (value, false) => Ok(value.into_datum()),
+        (value, false) => value.into_datum(),
     }
 }
 

@@ -9,7 +9,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use common::{PgError, PgResult, internal};
+use common::pieces::PIECE_BYTES;
+use common::{PgError, PgResult, cancel, internal, long};
 use types::{
     ArrayValue, Bitmap, Datum, MultirangeValue, RangeValue, RecordValue, StringColumn, Vector, VectorData,
 };
@@ -94,8 +95,8 @@ pub trait FromArg<'a, P: Phys>: Sized {
 pub trait Put<P: Phys> {
     /// Stores into a vector.
     fn put(self, data: &mut P::Data, i: usize);
-    /// Becomes a datum.
-    fn into_datum(self) -> Datum;
+    /// Becomes a datum, unless the statement is cancelled while a long one is copied.
+    fn into_datum(self) -> PgResult<Datum>;
 }
 
 /// What a function may return.
@@ -189,8 +190,8 @@ macro_rules! fixed {
                 data[i] = self;
             }
             #[inline]
-            fn into_datum(self) -> Datum {
-                Datum::$phys(self)
+            fn into_datum(self) -> PgResult<Datum> {
+                Ok(Datum::$phys(self))
             }
         }
 
@@ -356,24 +357,40 @@ macro_rules! puts {
                 $put;
             }
             #[inline]
-            fn into_datum(self) -> Datum {
+            fn into_datum(self) -> PgResult<Datum> {
                 let $s = self;
-                $datum
+                Ok($datum)
             }
         }
         outputs!($phys, $value);
     )*};
 }
 
+/// A text as a datum.
+fn long_text(s: &str) -> PgResult<Datum> {
+    match s.len() > PIECE_BYTES {
+        true => long::text(s, &cancel::current()).map(Datum::Text),
+        false => Ok(Datum::Text(s.into())),
+    }
+}
+
+/// The same of bytes.
+fn long_bytes(s: &[u8]) -> PgResult<Datum> {
+    match s.len() > PIECE_BYTES {
+        true => long::bytes(s, &cancel::current()).map(Datum::Bytes),
+        false => Ok(Datum::Bytes(s.into())),
+    }
+}
+
 puts! {
-    Text: &'a str, s => (d, i) d.set_str(i, s), Datum::Text(s.into());
-    Text: String, s => (d, i) d.set_owned(i, s.into_bytes()), Datum::Text(s.into());
+    Text: &'a str, s => (d, i) d.set_str(i, s), long_text(s)?;
+    Text: String, s => (d, i) d.set_owned(i, s.into_bytes()), long_text(&s)?;
     Text: Arc<str>, s => (d, i) d.set_text(i, &s), Datum::Text(s);
-    Text: Cow<'a, str>, s => (d, i) put_bytes(d, i, cow_bytes(s)), Datum::Text(s.into());
-    Bytes: &'a [u8], s => (d, i) d.set_bytes(i, s), Datum::Bytes(s.into());
-    Bytes: Vec<u8>, s => (d, i) d.set_owned(i, s), Datum::Bytes(s.into());
+    Text: Cow<'a, str>, s => (d, i) put_bytes(d, i, cow_bytes(s)), long_text(&s)?;
+    Bytes: &'a [u8], s => (d, i) d.set_bytes(i, s), long_bytes(s)?;
+    Bytes: Vec<u8>, s => (d, i) d.set_owned(i, s), long_bytes(&s)?;
     Bytes: Arc<[u8]>, s => (d, i) d.set_shared_bytes(i, &s), Datum::Bytes(s);
-    Bytes: Cow<'a, [u8]>, s => (d, i) put_bytes(d, i, s), Datum::Bytes(s.into());
+    Bytes: Cow<'a, [u8]>, s => (d, i) put_bytes(d, i, s), long_bytes(&s)?;
     Numeric: types::Numeric, n => (d, i) d[i] = n, Datum::Numeric(n);
     Nested: Datum, v => (d, i) d[i] = v, v;
     Nested: ArrayValue, v => (d, i) d[i] = Datum::Array(Arc::new(v)), Datum::Array(Arc::new(v));
@@ -398,8 +415,8 @@ macro_rules! shapes {
                 data.set_bytes(i, &types::geo::Shape::bytes(&self));
             }
             #[inline]
-            fn into_datum(self) -> Datum {
-                Datum::Bytes(types::geo::Shape::bytes(&self).into())
+            fn into_datum(self) -> PgResult<Datum> {
+                Ok(Datum::Bytes(types::geo::Shape::bytes(&self).into()))
             }
         }
         outputs!(Bytes, types::geo::$shape);
@@ -413,8 +430,8 @@ impl Put<Text> for () {
     fn put(self, data: &mut StringColumn, i: usize) {
         data.set_str(i, "");
     }
-    fn into_datum(self) -> Datum {
-        Datum::Text("".into())
+    fn into_datum(self) -> PgResult<Datum> {
+        Ok(Datum::Text("".into()))
     }
 }
 outputs!(Text, ());

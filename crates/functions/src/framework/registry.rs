@@ -188,7 +188,7 @@ pub fn open_datum<'a, T: SqlType>(
 /// Wraps results for the macro.
 #[inline]
 pub fn close_datum<T: SqlType, O: Output<T::Phys>>(output: O) -> PgResult<Datum> {
-    Ok(output.into_output()?.map_or(Datum::Null, Put::into_datum))
+    output.into_output()?.map_or(Ok(Datum::Null), Put::into_datum)
 }
 
 /// The vector kernel of general functions.

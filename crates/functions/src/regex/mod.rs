@@ -17,6 +17,7 @@ mod class;
 mod matcher;
 mod parse;
 mod program;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod unicode;
@@ -33,6 +34,7 @@ use crate::framework::session::CharacterRules;
 use matcher::{Builder, Dissection, Part, Prefer};
 use parse::{Assertion, Ast, Parsed};
 use program::{Walker, Want};
+use steps::Steps;
 
 pub(crate) use matcher::Spans;
 pub(crate) use parse::Flags;
@@ -47,6 +49,8 @@ pub(crate) struct Regex {
     fast: Option<regex::Regex>,
     /// The most bytes that a match takes, where there is a limit: asked for when a long text is searched.
     reach: OnceLock<Option<usize>>,
+    /// Where there is none, how a long text is searched.
+    steps: OnceLock<Option<Steps>>,
     /// The crate's ends are ours too.
     same_ends: bool,
     part: OnceLock<Part>,
@@ -71,6 +75,7 @@ impl Regex {
             parsed,
             fast,
             reach: OnceLock::new(),
+            steps: OnceLock::new(),
             part: OnceLock::new(),
         };
         if regex.fast.is_none() {
@@ -104,13 +109,14 @@ impl Regex {
 
     /// The crate's match. Where no match is longer than a certain length, a long text is searched a piece at a time: a match that begins in a
     /// piece ends before the text that is shown of what follows.
-    fn find_fast<'t>(
+    fn find_fast(
         &self,
         fast: &regex::Regex,
         cancel: &CancelToken,
-        text: &'t str,
+        text: &str,
         from: usize,
-    ) -> PgResult<Option<regex::Match<'t>>> {
+    ) -> PgResult<Option<(usize, usize)>> {
+        let span = |m: regex::Match<'_>| (m.start(), m.end());
         let mut from = from;
         while text.len().saturating_sub(from) > PIECE_BYTES {
             let reach = || {
@@ -120,6 +126,12 @@ impl Regex {
                     .maximum_len()
             };
             let Some(reach) = self.reach.get_or_init(reach).filter(|n| *n < PIECE_BYTES) else {
+                let steps = self.steps.get_or_init(|| Steps::new(fast.as_str()));
+                if let Some(steps) = steps
+                    && let Some(found) = steps.find(cancel, text, from)?
+                {
+                    return Ok(found);
+                }
                 break;
             };
             cancel.check()?;
@@ -127,18 +139,18 @@ impl Regex {
             let shown = pieces::boundary(text, (next + reach + CHARACTER_BYTES).min(text.len()));
             let found = fast.find_at(&text[..shown], from);
             if found.is_some_and(|m| m.start() < next) {
-                return Ok(found);
+                return Ok(found.map(span));
             }
             from = next;
         }
-        Ok(fast.find_at(text, from))
+        Ok(fast.find_at(text, from).map(span))
     }
 
     /// The leftmost match that begins at `from` or later: its span and those of its groups.
     pub(crate) fn find_at(&self, cancel: &CancelToken, text: &str, from: usize) -> PgResult<Option<Spans>> {
         if let (Some(fast), true) = (&self.fast, self.same_ends) {
             let found = self.find_fast(fast, cancel, text, from)?;
-            return Ok(found.map(|m| vec![Some((m.start(), m.end()))]));
+            return Ok(found.map(|span| vec![Some(span)]));
         }
         let part = self.part()?;
         let mut walker = Walker::new(text, cancel, self.parsed.flags.rules);
@@ -146,7 +158,7 @@ impl Regex {
             return self.find_referring(part, &mut walker, from);
         }
         let start = match &self.fast {
-            Some(fast) => self.find_fast(fast, cancel, text, from)?.map(|m| m.start()),
+            Some(fast) => self.find_fast(fast, cancel, text, from)?.map(|span| span.0),
             None => walker.first_start(part.program(), from)?,
         };
         let Some(start) = start else { return Ok(None) };

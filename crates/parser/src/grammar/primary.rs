@@ -1,6 +1,6 @@
 //! `c_expr`: constants, columns, parameters, parentheses, CASE, ARRAY, ROW, subqueries.
 
-use common::{PgResult, Span};
+use common::{PgResult, Span, cancel};
 
 use crate::ast::{
     AArrayExpr, AConst, AIndices, AIndirection, CaseExpr, CaseWhen, ColumnRef, ConstValue, Expr,
@@ -11,6 +11,9 @@ use crate::grammar::expr::{Mode, SelectOrExpr, SelectOrExprs, syntax_call};
 use crate::keywords::{Category, Keyword as K};
 use crate::parser::{Parser, is_col_id};
 use crate::token::Tok;
+
+/// Parts of a name between two looks at the cancel flag.
+const STEPS_PER_LOOK: usize = 1 << 12;
 
 type R<T> = PgResult<T>;
 
@@ -210,7 +213,10 @@ impl Parser<'_> {
         let mut star = false;
         let mut rest = Vec::new();
         let mut end = fields[0].span.end;
-        for step in steps {
+        for (k, step) in steps.into_iter().enumerate() {
+            if k % STEPS_PER_LOOK == STEPS_PER_LOOK - 1 {
+                cancel::check()?;
+            }
             match step {
                 Indirection::Field(name) if rest.is_empty() => {
                     end = name.span.end;
@@ -243,6 +249,9 @@ impl Parser<'_> {
     pub fn indirection(&mut self) -> R<Vec<Indirection>> {
         let mut steps = Vec::new();
         loop {
+            if steps.len() % STEPS_PER_LOOK == STEPS_PER_LOOK - 1 {
+                cancel::check()?;
+            }
             match self.tok {
                 Tok::Char(b'.') => {
                     self.bump();

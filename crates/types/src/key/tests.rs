@@ -202,3 +202,28 @@ fn damaged_keys_are_errors() {
         assert!(decode(&column, &mut &*bytes).is_err());
     }
 }
+
+#[test]
+fn long_keys_are_made_until_cancelled() {
+    use common::cancel::CancelReason;
+    let column = KeyColumn {
+        phys: PhysType::Text,
+        type_oid: oids::TEXT,
+        descending: false,
+        nulls_first: false,
+        collation: None,
+    };
+    let cancel = CancelToken::new();
+    let long = Datum::text("x".repeat(PIECE_BYTES + 9));
+    let values = Vector::from_datums(PhysType::Text, &[long.clone(), Datum::text("x"), Datum::Null]);
+    let encoded = |i: usize| {
+        let mut out = Vec::new();
+        try_encode_at(&column, &values, i, &cancel, &mut out).map(|exact| (exact, out))
+    };
+    for i in 0..3 {
+        assert_eq!(encoded(i).unwrap(), (true, key(&column, &values.datum(i))));
+    }
+    cancel.cancel(CancelReason::User);
+    assert_eq!(encoded(0).unwrap_err().sqlstate.as_str(), "57014");
+    assert!(encoded(1).is_ok());
+}

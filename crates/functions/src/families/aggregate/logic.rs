@@ -69,7 +69,7 @@ where
     }
 
     fn result(&mut self) -> PgResult<Datum> {
-        Ok(self.value.map_or(Datum::Null, Put::into_datum))
+        self.value.map_or(Ok(Datum::Null), Put::into_datum)
     }
 }
 

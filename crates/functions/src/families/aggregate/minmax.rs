@@ -61,7 +61,7 @@ where
     }
 
     fn result(&mut self) -> PgResult<Datum> {
-        Ok(self.best.map_or(Datum::Null, Put::into_datum))
+        self.best.map_or(Ok(Datum::Null), Put::into_datum)
     }
 }
 

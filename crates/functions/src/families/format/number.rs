@@ -1,7 +1,7 @@
 //! The template language of `to_char` and `to_number` for numbers.
 
 use common::error::ErrorExt;
-use common::{PgError, PgResult, pg_err};
+use common::{PgError, PgResult, cancel, pg_err};
 
 /// What a keyword stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,8 @@ fn keyword(rest: &str) -> Option<(usize, Key)> {
         if start == *name {
             return Some((name.len(), *key));
         }
-        if start == name.to_ascii_lowercase() {
+        let lower = |(a, b): (u8, u8)| a == b.to_ascii_lowercase();
+        if start.bytes().zip(name.bytes()).all(lower) {
             let key = match key {
                 Key::Roman(_) => Key::Roman(false),
                 Key::Ordinal(_) => Key::Ordinal(false),
@@ -117,6 +118,16 @@ fn keyword(rest: &str) -> Option<(usize, Key)> {
         }
     }
     None
+}
+
+/// Looks at the cancel flag once in so many nodes.
+pub(crate) fn look(nodes: usize) -> PgResult<()> {
+    const NODES_UNCHECKED: usize = 1 << 14;
+    if nodes % NODES_UNCHECKED == 0 {
+        cancel::check()
+    } else {
+        Ok(())
+    }
 }
 
 #[cold]
@@ -133,6 +144,7 @@ impl NumberTemplate {
         };
         let mut rest = source;
         while let Some(c) = rest.chars().next() {
+            look(t.nodes.len())?;
             if let Some((len, key)) = keyword(rest) {
                 t.add(key)?;
                 t.nodes.push(Node::Key(key));

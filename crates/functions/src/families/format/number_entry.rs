@@ -94,19 +94,19 @@ fn numeric_to_char(ctx: &mut FnContext<'_>, value: &Numeric, format: &str) -> Pg
     let t = template(ctx, format)?;
     let number = plain(value);
     check_ordinal(t, number.negative)?;
-    Ok(decimal_to_char(t, &number))
+    decimal_to_char(t, &number)
 }
 
-fn decimal_to_char(t: &NumberTemplate, number: &Plain) -> String {
+fn decimal_to_char(t: &NumberTemplate, number: &Plain) -> PgResult<String> {
     if let Some(upper) = t.roman {
         let whole = number.rounded(0);
         let value = whole.text().parse().ok().filter(|_| !whole.negative);
-        return roman_text(t, upper, value);
+        return Ok(roman_text(t, upper, value));
     }
     if t.exponent {
         return match number.word {
-            Some(_) => exponent_marks(t),
-            None => exponent_of_decimal(number, t.post),
+            Some(_) => Ok(exponent_marks(t)),
+            None => Ok(exponent_of_decimal(number, t.post)),
         };
     }
     match t.shift {
@@ -116,7 +116,7 @@ fn decimal_to_char(t: &NumberTemplate, number: &Plain) -> String {
 }
 
 /// Prints a number that `V` has been applied to.
-fn number_to_char(t: &NumberTemplate, number: &Plain) -> String {
+fn number_to_char(t: &NumberTemplate, number: &Plain) -> PgResult<String> {
     let rounded = number.rounded(t.post);
     let digits = Digits {
         negative: rounded.negative,
@@ -152,9 +152,9 @@ fn int4_to_char(ctx: &mut FnContext<'_>, value: i32, format: &str) -> PgResult<S
         // The multiplication wraps around in PostgreSQL too.
         let multi = u32::try_from(t.multi).unwrap_or(u32::MAX);
         let wrapped = value.wrapping_mul(10_i32.checked_pow(multi).unwrap_or(i32::MIN));
-        return Ok(number_to_char(t, &int_plain(i64::from(wrapped))));
+        return number_to_char(t, &int_plain(i64::from(wrapped)));
     }
-    Ok(decimal_to_char(t, &int_plain(i64::from(value))))
+    decimal_to_char(t, &int_plain(i64::from(value)))
 }
 
 fn int8_to_char(ctx: &mut FnContext<'_>, value: i64, format: &str) -> PgResult<String> {
@@ -169,21 +169,21 @@ fn int8_to_char(ctx: &mut FnContext<'_>, value: i64, format: &str) -> PgResult<S
             return Err(pg_err!(NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range"));
         }
     }
-    Ok(decimal_to_char(t, &int_plain(value)))
+    decimal_to_char(t, &int_plain(value))
 }
 
 /// Printing of floats to as many digits as the type holds exactly.
-fn float_to_char(t: &NumberTemplate, value: f64, digits_max: usize) -> String {
+fn float_to_char(t: &NumberTemplate, value: f64, digits_max: usize) -> PgResult<String> {
     if let Some(upper) = t.roman {
         let whole = value.round_ties_even();
         let fits = (1.0..=3999.0).contains(&whole);
-        return roman_text(t, upper, fits.then_some(whole as i32));
+        return Ok(roman_text(t, upper, fits.then_some(whole as i32)));
     }
     if t.exponent {
         if !value.is_finite() {
-            return exponent_marks(t);
+            return Ok(exponent_marks(t));
         }
-        return exponent_of_float(value, t.post);
+        return Ok(exponent_of_float(value, t.post));
     }
     let shifted = if t.shift {
         value * 10_f64.powi(t.multi as i32)
@@ -221,7 +221,7 @@ fn float8_to_char(ctx: &mut FnContext<'_>, value: f64, format: &str) -> PgResult
     }
     let t = template(ctx, format)?;
     check_ordinal(t, value < 0.0)?;
-    Ok(float_to_char(t, value, 15))
+    float_to_char(t, value, 15)
 }
 
 fn float4_to_char(ctx: &mut FnContext<'_>, value: f32, format: &str) -> PgResult<String> {
@@ -230,7 +230,7 @@ fn float4_to_char(ctx: &mut FnContext<'_>, value: f32, format: &str) -> PgResult
     }
     let t = template(ctx, format)?;
     check_ordinal(t, value < 0.0)?;
-    Ok(float_to_char(t, f64::from(value), 6))
+    float_to_char(t, f64::from(value), 6)
 }
 
 fn numeric_to_number(ctx: &mut FnContext<'_>, text: &str, format: &str) -> PgResult<Option<Numeric>> {
@@ -249,7 +249,7 @@ fn numeric_to_number(ctx: &mut FnContext<'_>, text: &str, format: &str) -> PgRes
             scale: 0,
         }));
     }
-    let scanned = scan(&t, text);
+    let scanned = scan(&t, text)?;
     let precision = t.pre + t.multi + scanned.post;
     let typmod = ((precision as i32) << 16 | scanned.post as i32) + 4;
     let number = read_numeric(ctx, &scanned.text, typmod)?;

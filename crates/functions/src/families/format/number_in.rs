@@ -1,6 +1,8 @@
 //! Reads a number by a template: what is left after signs, groups and literals, as plain digits.
 
-use crate::families::format::number::{Key, Node, NumberTemplate, SignPlace};
+use common::PgResult;
+
+use crate::families::format::number::{Key, Node, NumberTemplate, SignPlace, look};
 
 /// The digits read, with sign and point, as numeric input takes them.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +26,7 @@ struct Scanner<'a> {
 }
 
 /// Reads `input`.
-pub(crate) fn scan(template: &NumberTemplate, input: &str) -> Scanned {
+pub(crate) fn scan(template: &NumberTemplate, input: &str) -> PgResult<Scanned> {
     let mut s = Scanner {
         template,
         input,
@@ -36,7 +38,8 @@ pub(crate) fn scan(template: &NumberTemplate, input: &str) -> Scanned {
         point_read: false,
         digit_seen: false,
     };
-    for node in &template.nodes {
+    for (k, node) in template.nodes.iter().enumerate() {
+        look(k)?;
         if s.at >= input.len() {
             break;
         }
@@ -46,10 +49,10 @@ pub(crate) fn scan(template: &NumberTemplate, input: &str) -> Scanned {
         }
     }
     let digits = s.digits.strip_suffix('.').unwrap_or(&s.digits);
-    Scanned {
+    Ok(Scanned {
         text: format!("{}{digits}", char::from(s.sign)),
         post: s.read_post,
-    }
+    })
 }
 
 impl Scanner<'_> {

@@ -5,7 +5,9 @@
 //! pads (before the number's first digit), or takes the next character of the text. The sign goes out before the first
 //! character that shows, trailing zeros of `FM` numbers stop at the last digit that matters.
 
-use crate::families::format::number::{Key, Node, NumberTemplate, SignPlace};
+use common::PgResult;
+
+use crate::families::format::number::{Key, Node, NumberTemplate, SignPlace, look};
 use crate::families::format::ordinal_ending;
 
 /// A number ready to print.
@@ -54,7 +56,7 @@ fn last_relevant(text: &[u8]) -> Option<usize> {
 }
 
 /// Prints the digits.
-pub(crate) fn print(template: &NumberTemplate, digits: &Digits) -> String {
+pub(crate) fn print(template: &NumberTemplate, digits: &Digits) -> PgResult<String> {
     let whole = digits.text.find('.').unwrap_or(digits.text.len());
     let mut text = digits.text.clone();
     let mut padding = 0;
@@ -65,7 +67,8 @@ pub(crate) fn print(template: &NumberTemplate, digits: &Digits) -> String {
         text = format!("{}.{}", "#".repeat(digits.pre), "#".repeat(digits.post));
     }
     let mut p = Printer::new(template, digits, text.as_bytes(), padding);
-    for node in &template.nodes {
+    for (k, node) in template.nodes.iter().enumerate() {
+        look(k)?;
         match node {
             Node::Literal(c) => p.out.push(*c),
             Node::Key(key) => p.key(*key),
@@ -74,7 +77,7 @@ pub(crate) fn print(template: &NumberTemplate, digits: &Digits) -> String {
     if let Some(cut) = p.cut {
         p.out.truncate(cut);
     }
-    p.out
+    Ok(p.out)
 }
 
 impl<'a> Printer<'a> {

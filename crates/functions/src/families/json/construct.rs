@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use common::error::ErrorExt;
-use common::{Oid, PgError, PgResult, pg_err};
+use common::{Oid, PgError, PgResult, cancel, pg_err};
 use types::json_text::push_string;
 use types::jsonb::JsonbBuilder;
 use types::{ArrayValue, Datum};
@@ -279,7 +279,8 @@ fn array_pairs(a: &ArrayValue) -> PgResult<Vec<(&str, Option<&str>)>> {
         _ => return Err(subscript_error("wrong number of array subscripts")),
     }
     let mut pairs = Vec::with_capacity(a.elements.len() / 2);
-    for pair in a.elements.chunks(2) {
+    for (k, pair) in a.elements.chunks(2).enumerate() {
+        look(k)?;
         let key = pair
             .first()
             .and_then(Datum::as_str)
@@ -300,15 +301,27 @@ fn two_array_pairs<'a>(
         return Err(subscript_error("mismatched array dimensions"));
     }
     let mut pairs = Vec::with_capacity(keys.elements.len());
-    for (key, value) in keys.elements.iter().zip(&values.elements) {
+    for (k, (key, value)) in keys.elements.iter().zip(&values.elements).enumerate() {
+        look(k)?;
         pairs.push((key.as_str().ok_or_else(|| null_key(None))?, value.as_str()));
     }
     Ok(pairs)
 }
 
-fn pairs_json(pairs: &[(&str, Option<&str>)]) -> String {
+/// Looks at the cancel flag once in so many pairs.
+fn look(k: usize) -> PgResult<()> {
+    const PAIRS_UNCHECKED: usize = 1 << 12;
+    if k % PAIRS_UNCHECKED == 0 {
+        cancel::check()
+    } else {
+        Ok(())
+    }
+}
+
+fn pairs_json(pairs: &[(&str, Option<&str>)]) -> PgResult<String> {
     let mut out = String::from("{");
     for (k, (key, value)) in pairs.iter().enumerate() {
+        look(k)?;
         if k > 0 {
             out.push_str(", ");
         }
@@ -320,13 +333,14 @@ fn pairs_json(pairs: &[(&str, Option<&str>)]) -> String {
         }
     }
     out.push('}');
-    out
+    Ok(out)
 }
 
 fn pairs_jsonb(pairs: &[(&str, Option<&str>)]) -> PgResult<Vec<u8>> {
     let mut builder = JsonbBuilder::new();
     builder.begin_object();
-    for (key, value) in pairs {
+    for (k, (key, value)) in pairs.iter().enumerate() {
+        look(k)?;
         builder.key(key)?;
         match value {
             Some(v) => builder.string(v)?,
@@ -338,11 +352,11 @@ fn pairs_jsonb(pairs: &[(&str, Option<&str>)]) -> PgResult<Vec<u8>> {
 }
 
 fn json_object(a: &ArrayValue) -> PgResult<String> {
-    Ok(pairs_json(&array_pairs(a)?))
+    pairs_json(&array_pairs(a)?)
 }
 
 fn json_object_two_arg(keys: &ArrayValue, values: &ArrayValue) -> PgResult<String> {
-    Ok(pairs_json(&two_array_pairs(keys, values)?))
+    pairs_json(&two_array_pairs(keys, values)?)
 }
 
 fn jsonb_object(a: &ArrayValue) -> PgResult<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! Functions and operators of multiranges, alone and with ranges.
 
+use std::sync::Arc;
+
 use common::cancel::CancelToken;
 use common::{PgResult, pieces};
 use types::range::{self, Side, compare_bounds, compare_multiranges};
@@ -293,19 +295,18 @@ builtins! {
 }
 
 fn unnest(_: &mut FnContext<'_>, args: &[Datum]) -> PgResult<Box<dyn SetRows>> {
-    let rows: Vec<PgResult<Datum>> = match args {
-        [Datum::Multirange(m)] => {
-            let values = m
-                .ranges
-                .iter()
-                .map(|r| m.range_value(Some(r.clone())).into_datum());
-            values.map(Ok).collect()
-        }
-        _ => Vec::new(),
+    let m = match args {
+        [Datum::Multirange(m)] => Some(Arc::clone(m)),
+        _ => None,
+    };
+    let count = m.as_ref().map_or(0, |m| m.ranges.len());
+    let range = move |k: usize| {
+        let range = m.as_ref().map(|m| m.range_value(m.ranges.get(k).cloned()));
+        Ok(range.map_or(Datum::Null, |range| range.into_datum()))
     };
     Ok(Box::new(ScalarRows {
         phys: PhysType::Nested,
-        iter: rows.into_iter(),
+        iter: (0..count).map(range),
     }))
 }
 
