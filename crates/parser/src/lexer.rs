@@ -12,9 +12,11 @@
 //! # Not here
 //! Escapes inside strings: [`crate::escape`]. Numbers: [`crate::number`].
 
+mod body;
+
 use common::cancel;
 use common::error::ErrorExt;
-use common::pieces::{self, PIECE_BYTES};
+use common::pieces::PIECE_BYTES;
 use common::{PgError, Span, pg_err};
 
 use crate::ParseOptions;
@@ -26,9 +28,6 @@ use crate::token::{NO_VALUE, Tok, Token};
 
 /// PostgreSQL's NAMEDATALEN.
 pub const NAME_LENGTH_MAX: usize = 63;
-
-/// Parts of a string, between escapes and doubled quotes, between two looks at the cancel flag.
-const PARTS_PER_LOOK: usize = 1 << 14;
 
 /// Tokens between two looks at the cancel flag.
 const TOKENS_PER_LOOK: usize = 1 << 12;
@@ -498,94 +497,6 @@ impl<'a> Lexer<'a> {
         let mut text = String::new();
         let end = self.string_body(start, body, kind, &mut text)?;
         Ok(self.push_text(Tok::SConst, start, end, Name::from(text)))
-    }
-
-    /// Reads the body of a quoted string with its continuations; returns where the token ends.
-    fn string_body(
-        &mut self,
-        start: usize,
-        body: usize,
-        kind: StringKind,
-        text: &mut String,
-    ) -> LexResult<usize> {
-        let mut at = body;
-        let mut bytes = Vec::new();
-        let mut warned = false;
-        let mut parts = 0_usize;
-        loop {
-            parts += 1;
-            if parts % PARTS_PER_LOOK == 0 {
-                cancel::check()?;
-            }
-            let rest = self.bytes.get(at..).unwrap_or(&[]);
-            let found = if matches!(kind, StringKind::Escape | StringKind::Legacy) {
-                memchr::memchr2(b'\'', b'\\', rest)
-            } else {
-                memchr::memchr(b'\'', rest)
-            };
-            let Some(n) = found else {
-                return Err(self.error(kind.unterminated(), start, self.bytes.len()));
-            };
-            match n > PIECE_BYTES {
-                true => pieces::append_bytes(&cancel::current(), &rest[..n], &mut bytes)?,
-                false => bytes.extend_from_slice(&rest[..n]),
-            }
-            at += n;
-            if self.byte(at) == b'\\' {
-                if kind == StringKind::Legacy && !warned {
-                    warned = true;
-                    self.warn_escape(start, self.byte(at + 1));
-                }
-                at = escape::backslash(self.text, (start, at), &mut bytes, self.options)?;
-                continue;
-            }
-            at += 1;
-            if self.byte(at) == b'\''
-                && matches!(kind, StringKind::Plain | StringKind::Escape | StringKind::Legacy)
-            {
-                bytes.push(b'\'');
-                at += 1;
-                continue;
-            }
-            match self.continuation(at) {
-                Some(next) => at = next,
-                None => break,
-            }
-        }
-        let verified = escape::verify_utf8(bytes)?;
-        match text.is_empty() {
-            true => *text = verified,
-            false => text.push_str(&verified),
-        }
-        Ok(at)
-    }
-
-    /// `escape_string_warning`: once for each literal.
-    #[cold]
-    fn warn_escape(&mut self, start: usize, escaped: u8) {
-        if !self.options.escape_string_warning {
-            return;
-        }
-        let (what, hint) = match escaped {
-            b'\'' => (
-                "\\'",
-                "Use '' to write quotes in strings, or use the escape string syntax (E'...').",
-            ),
-            b'\\' => (
-                "\\\\",
-                "Use the escape string syntax for backslashes, e.g., E'\\\\'.",
-            ),
-            _ => (
-                "escape",
-                "Use the escape string syntax for escapes, e.g., E'\\r\\n'.",
-            ),
-        };
-        let text = format!("nonstandard use of {what} in a string literal");
-        let code = common::sqlstate::NONSTANDARD_USE_OF_ESCAPE_CHARACTER;
-        let warning = PgError::notice(common::error::Severity::Warning, code, text)
-            .hint(hint)
-            .at(Span::new(start as u32, start as u32));
-        self.out.notices.push(*warning);
     }
 
     /// After a closing quote: a newline and another quote continue the string.

@@ -3,6 +3,7 @@
 
 use common::cancel::{CancelReason, CancelToken};
 
+use super::body::PARTS_PER_LOOK;
 use super::*;
 
 fn lexer<'a>(text: &'a str, options: &'a ParseOptions) -> Lexer<'a> {
